@@ -1,0 +1,5 @@
+//! The `dispatchlab` command.
+
+fn main() -> std::process::ExitCode {
+    dispatchlab::cmd::main()
+}
