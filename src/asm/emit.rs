@@ -1,0 +1,293 @@
+//! One instruction in one form to bytes, through iced's encoder.
+//!
+//! Correct means: the encoder is told every operand and every prefix, and the field of a label or
+//! symbol is found again in its bytes. Whether the operands fit the form is settled before.
+
+use iced_x86::{
+    Encoder, Instruction, OpCodeOperandKind as Kind, OpKind, Register, RoundingControl,
+};
+
+use super::fit::fixed_register;
+use super::forms::Form;
+use super::inst::{Inst, Mem, OperandKind, Prefix};
+use super::problem::Problem;
+use super::refuse;
+
+/// An encoded instruction; the field of a label or symbol is zero.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Encoded {
+    /// The bytes.
+    pub(super) bytes: Vec<u8>,
+    /// The field that waits for an address.
+    pub(super) field: Option<Field>,
+}
+
+/// A field that waits for an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Field {
+    /// Bytes from the start of the instruction.
+    pub(super) offset: u32,
+    /// What it holds.
+    pub(super) width: Width,
+}
+
+/// What a field holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Width {
+    /// Distance from the end of the instruction, 8 bits.
+    Rel8,
+    /// The same, 32 bits.
+    Rel32,
+    /// An address.
+    Abs64,
+}
+
+impl Width {
+    /// Bytes of the field.
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            Width::Rel8 => 1,
+            Width::Rel32 => 4,
+            Width::Abs64 => 8,
+        }
+    }
+}
+
+/// The bytes of `inst` in one form.
+pub(super) fn encode_form(inst: &Inst, form: &Form) -> Result<Encoded, Problem> {
+    let mut instruction = Instruction::default();
+    instruction.set_code(form.code);
+    let mut operands = inst.operands.iter();
+    let mut immediates = 0;
+    for (at, kind, written) in form.operands() {
+        if !written {
+            set_implied(&mut instruction, at, kind);
+            continue;
+        }
+        let Some(operand) = operands.next() else {
+            break;
+        };
+        match &operand.kind {
+            OperandKind::Register(register) => {
+                instruction.set_op_kind(at, OpKind::Register);
+                instruction.set_op_register(at, *register);
+            }
+            OperandKind::Immediate { value, .. } => {
+                set_immediate(&mut instruction, at, kind, *value, immediates);
+                immediates += 1;
+            }
+            OperandKind::Memory(mem) => {
+                if !refuse::displacement_fits(mem, kind) {
+                    return Err(refuse::displacement(operand));
+                }
+                instruction.set_op_kind(at, OpKind::Memory);
+                set_memory(&mut instruction, mem);
+            }
+            OperandKind::Target(_) if kind == Kind::imm64 => {
+                set_immediate(&mut instruction, at, kind, 0, 0)
+            }
+            OperandKind::Target(_) => {
+                instruction.set_op_kind(at, OpKind::NearBranch64);
+                instruction.set_near_branch64(0);
+            }
+        }
+    }
+    set_prefixes(&mut instruction, inst);
+    let mut encoder = Encoder::new(64);
+    // Address and target are both 0, so that every distance fits its field.
+    if encoder.encode(&instruction, 0).is_err() {
+        return Err(refuse::unencodable(inst));
+    }
+    let offsets = encoder.get_constant_offsets();
+    let mut bytes = encoder.take_buffer();
+    let field = place_field(
+        inst,
+        form,
+        &mut bytes,
+        offsets.displacement_offset(),
+        offsets.immediate_offset(),
+    );
+    Ok(Encoded { bytes, field })
+}
+
+fn set_implied(instruction: &mut Instruction, at: u32, kind: Kind) {
+    match kind {
+        Kind::seg_rSI => instruction.set_op_kind(at, OpKind::MemorySegRSI),
+        Kind::es_rDI => instruction.set_op_kind(at, OpKind::MemoryESRDI),
+        Kind::seg_rDI => instruction.set_op_kind(at, OpKind::MemorySegRDI),
+        Kind::seg_rBX_al => {
+            instruction.set_op_kind(at, OpKind::Memory);
+            instruction.set_memory_base(Register::RBX);
+            instruction.set_memory_index(Register::AL);
+        }
+        _ => {
+            if let Some(register) = fixed_register(kind) {
+                instruction.set_op_kind(at, OpKind::Register);
+                instruction.set_op_register(at, register);
+            }
+        }
+    }
+}
+
+/// Cuts nothing that counts: the operand was fitted to the field before.
+fn set_immediate(instruction: &mut Instruction, at: u32, kind: Kind, value: i128, before: u32) {
+    let low = value as u64;
+    match kind {
+        Kind::imm8sex16 => set(
+            instruction,
+            at,
+            OpKind::Immediate8to16,
+            Instruction::set_immediate8to16,
+            low as i16,
+        ),
+        Kind::imm8sex32 => set(
+            instruction,
+            at,
+            OpKind::Immediate8to32,
+            Instruction::set_immediate8to32,
+            low as i32,
+        ),
+        Kind::imm8sex64 => set(
+            instruction,
+            at,
+            OpKind::Immediate8to64,
+            Instruction::set_immediate8to64,
+            low as i64,
+        ),
+        Kind::imm16 => set(
+            instruction,
+            at,
+            OpKind::Immediate16,
+            Instruction::set_immediate16,
+            low as u16,
+        ),
+        Kind::imm32 => set(
+            instruction,
+            at,
+            OpKind::Immediate32,
+            Instruction::set_immediate32,
+            low as u32,
+        ),
+        Kind::imm32sex64 => {
+            set(
+                instruction,
+                at,
+                OpKind::Immediate32to64,
+                Instruction::set_immediate32to64,
+                low as i64,
+            );
+        }
+        Kind::imm64 => set(
+            instruction,
+            at,
+            OpKind::Immediate64,
+            Instruction::set_immediate64,
+            low,
+        ),
+        _ if before > 0 => set(
+            instruction,
+            at,
+            OpKind::Immediate8_2nd,
+            Instruction::set_immediate8_2nd,
+            low as u8,
+        ),
+        _ => set(
+            instruction,
+            at,
+            OpKind::Immediate8,
+            Instruction::set_immediate8,
+            low as u8,
+        ),
+    }
+}
+
+fn set<T>(
+    instruction: &mut Instruction,
+    at: u32,
+    kind: OpKind,
+    store: fn(&mut Instruction, T),
+    value: T,
+) {
+    instruction.set_op_kind(at, kind);
+    store(instruction, value);
+}
+
+fn set_memory(instruction: &mut Instruction, mem: &Mem) {
+    let relative = mem.target.is_some() || mem.base == Some(Register::RIP);
+    let base = if relative {
+        Register::RIP
+    } else {
+        mem.base.unwrap_or(Register::None)
+    };
+    let index = mem.index.unwrap_or(Register::None);
+    instruction.set_memory_base(base);
+    instruction.set_memory_index(index);
+    instruction.set_memory_index_scale(mem.scale);
+    instruction.set_memory_displacement64(if relative { 0 } else { mem.displacement as u64 });
+    // 1 lets the encoder choose the short form; without a base the size is that of the address.
+    instruction.set_memory_displ_size(match (base, index) {
+        (Register::None, index) if index.is_gpr32() => 4,
+        (Register::None | Register::RIP, _) => 8,
+        _ => u32::from(mem.displacement != 0),
+    });
+    instruction.set_is_broadcast(mem.broadcast.is_some());
+    instruction.set_segment_prefix(mem.segment.unwrap_or(Register::None));
+}
+
+fn set_prefixes(instruction: &mut Instruction, inst: &Inst) {
+    for (prefix, _) in &inst.prefixes {
+        match prefix {
+            Prefix::Lock => instruction.set_has_lock_prefix(true),
+            Prefix::Rep => instruction.set_has_rep_prefix(true),
+            Prefix::Repne | Prefix::Bnd => instruction.set_has_repne_prefix(true),
+            Prefix::Notrack => instruction.set_segment_prefix(Register::DS),
+        }
+    }
+    let decor = &inst.decor;
+    instruction.set_op_mask(decor.mask.unwrap_or(Register::None));
+    instruction.set_zeroing_masking(decor.zeroing);
+    instruction.set_rounding_control(decor.rounding.unwrap_or(RoundingControl::None));
+    instruction.set_suppress_all_exceptions(decor.exact);
+}
+
+/// Finds the field of the label, symbol or explicit `rip` distance, and clears or fills it.
+fn place_field(
+    inst: &Inst,
+    form: &Form,
+    bytes: &mut [u8],
+    displacement: usize,
+    immediate: usize,
+) -> Option<Field> {
+    let mut found = None;
+    for operand in &inst.operands {
+        let (offset, width, value) = match &operand.kind {
+            OperandKind::Memory(Mem {
+                target: Some(_), ..
+            }) => (displacement, Width::Rel32, 0),
+            OperandKind::Memory(Mem {
+                base: Some(Register::RIP),
+                displacement: value,
+                ..
+            }) => {
+                bytes
+                    .get_mut(displacement..displacement + 4)?
+                    .copy_from_slice(&(*value as i32).to_le_bytes());
+                continue;
+            }
+            OperandKind::Target(_) if form.info.op_kinds().contains(&Kind::br64_1) => {
+                (immediate, Width::Rel8, 0)
+            }
+            OperandKind::Target(_) if form.info.op_kinds().contains(&Kind::imm64) => {
+                (immediate, Width::Abs64, 0)
+            }
+            OperandKind::Target(_) => (immediate, Width::Rel32, 0),
+            _ => continue,
+        };
+        bytes.get_mut(offset..offset + width.bytes())?.fill(value);
+        found = Some(Field {
+            offset: u32::try_from(offset).ok()?,
+            width,
+        });
+    }
+    found
+}

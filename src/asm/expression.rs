@@ -1,0 +1,350 @@
+//! Constants, registers and one symbol in a sum, as they stand in operands and brackets.
+//!
+//! Correct means: the value is exact or refused; nothing wraps, and the order of registers is kept.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use iced_x86::Register;
+
+use super::inst::{Name, Target};
+use super::lexer::{Placed, Token};
+use super::problem::{Problem, Span};
+
+/// How deep parentheses and signs may nest: enough for any text a person writes, and little stack.
+const DEEPEST: u32 = 40;
+
+/// The tokens of one line, and how far they are read.
+pub(super) struct Cursor<'a> {
+    tokens: &'a [Placed],
+    at: usize,
+    hash: &'a dyn Fn(&str) -> Result<u32, String>,
+}
+
+/// A sum.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Linear {
+    /// The constants together.
+    pub(super) constant: i128,
+    /// Registers in the order in which they stand.
+    pub(super) registers: Vec<Term>,
+    /// The label or symbol; its addend is kept in `constant` until the end.
+    pub(super) target: Option<Target>,
+}
+
+/// A register times a constant.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Term {
+    pub(super) register: Register,
+    pub(super) scale: i128,
+    /// Whether a factor was written: `rax*1` asks for an index.
+    pub(super) scaled: bool,
+    pub(super) span: Span,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(
+        tokens: &'a [Placed],
+        hash: &'a dyn Fn(&str) -> Result<u32, String>,
+    ) -> Cursor<'a> {
+        Cursor {
+            tokens,
+            at: 0,
+            hash,
+        }
+    }
+
+    /// The next token.
+    pub(super) fn peek(&self) -> Option<&'a Token> {
+        self.tokens.get(self.at).map(|placed| &placed.token)
+    }
+
+    /// The token after the next one.
+    pub(super) fn peek_second(&self) -> Option<&'a Token> {
+        self.tokens.get(self.at + 1).map(|placed| &placed.token)
+    }
+
+    /// The next token as a word in lower case.
+    pub(super) fn word(&self) -> Option<String> {
+        match self.peek() {
+            Some(Token::Word(word)) => Some(word.to_ascii_lowercase()),
+            _ => None,
+        }
+    }
+
+    /// Where the next token stands; at the end, the character after the last one.
+    pub(super) fn span(&self) -> Span {
+        match (self.tokens.get(self.at), self.tokens.last()) {
+            (Some(placed), _) => placed.span,
+            (None, Some(last)) => Span {
+                column: last.span.column + last.span.width,
+                width: 1,
+            },
+            (None, None) => Span {
+                column: 1,
+                width: 1,
+            },
+        }
+    }
+
+    /// Where the token before the next one stands.
+    pub(super) fn last_span(&self) -> Span {
+        self.at
+            .checked_sub(1)
+            .and_then(|at| self.tokens.get(at))
+            .map_or(self.span(), |placed| placed.span)
+    }
+
+    pub(super) fn advance(&mut self) {
+        self.at += 1;
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.at >= self.tokens.len()
+    }
+
+    /// Takes the next token if it is `mark`.
+    pub(super) fn take(&mut self, mark: char) -> bool {
+        let found = self.peek() == Some(&Token::Mark(mark));
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Takes `mark` or says that it is missing.
+    pub(super) fn expect(&mut self, mark: char) -> Result<(), Problem> {
+        if self.take(mark) {
+            Ok(())
+        } else {
+            Err(Problem::new(self.span(), format!("expected `{mark}` here")))
+        }
+    }
+
+    /// A sum of products.
+    pub(super) fn sum(&mut self) -> Result<Linear, Problem> {
+        self.nested_sum(0)
+    }
+
+    fn nested_sum(&mut self, depth: u32) -> Result<Linear, Problem> {
+        let start = self.span();
+        let mut total = self.product(depth)?;
+        loop {
+            let sign = if self.take('+') {
+                1
+            } else if self.take('-') {
+                -1
+            } else {
+                return Ok(total);
+            };
+            let here = self.span();
+            let term = self.product(depth)?.times(sign, here)?;
+            total = total.plus(term, start.to(self.last_span()))?;
+        }
+    }
+
+    fn product(&mut self, depth: u32) -> Result<Linear, Problem> {
+        let start = self.span();
+        let mut total = self.factor(depth)?;
+        while self.take('*') {
+            let factor = self.factor(depth)?;
+            let here = start.to(self.last_span());
+            total = match (total.as_constant(), factor.as_constant()) {
+                (_, Some(by)) => total.times(by, here)?.scaled(),
+                (Some(by), None) => factor.times(by, here)?.scaled(),
+                (None, None) => {
+                    return Err(Problem::new(here, "one side of `*` must be a constant"));
+                }
+            };
+        }
+        Ok(total)
+    }
+
+    fn factor(&mut self, depth: u32) -> Result<Linear, Problem> {
+        let here = self.span();
+        if depth > DEEPEST {
+            return Err(Problem::new(here, "the expression is nested too deeply"));
+        }
+        let Some(token) = self.peek() else {
+            return Err(Problem::new(here, "expected an operand here"));
+        };
+        self.advance();
+        match token {
+            Token::Number(value) => Ok(Linear {
+                constant: *value,
+                ..Linear::default()
+            }),
+            Token::Mark('-') => self.factor(depth + 1)?.times(-1, here),
+            Token::Mark('+') => self.factor(depth + 1),
+            Token::Mark('(') => {
+                let inner = self.nested_sum(depth + 1)?;
+                self.expect(')')?;
+                Ok(inner)
+            }
+            Token::Text(symbol) => Ok(Linear::target(Name::Symbol(symbol.clone()), here)),
+            Token::Numeric(label, way) => Ok(Linear::target(Name::Numeric(*label, *way), here)),
+            Token::Word(word) if word == "hash" && self.peek() == Some(&Token::Mark('(')) => {
+                self.hash(here)
+            }
+            Token::Word(word) => Ok(match register(word) {
+                Some(register) => Linear {
+                    registers: vec![Term {
+                        register,
+                        scale: 1,
+                        scaled: false,
+                        span: here,
+                    }],
+                    ..Linear::default()
+                },
+                None => Linear::target(Name::Label(word.clone()), here),
+            }),
+            Token::Mark(mark) => Err(Problem::new(
+                here,
+                format!("expected an operand, found `{mark}`"),
+            )),
+        }
+    }
+
+    fn hash(&mut self, start: Span) -> Result<Linear, Problem> {
+        self.expect('(')?;
+        let here = self.span();
+        let Some(Token::Text(name)) = self.peek() else {
+            return Err(
+                Problem::new(here, "hash takes the name of a type in double quotes")
+                    .help("write hash(\"main.T0\")"),
+            );
+        };
+        self.advance();
+        self.expect(')')?;
+        match (self.hash)(name) {
+            Ok(hash) => Ok(Linear {
+                constant: i128::from(hash),
+                ..Linear::default()
+            }),
+            Err(why) => Err(Problem::new(start.to(self.last_span()), why)),
+        }
+    }
+}
+
+impl Linear {
+    fn target(name: Name, span: Span) -> Linear {
+        Linear {
+            target: Some(Target {
+                name,
+                addend: 0,
+                span,
+            }),
+            ..Linear::default()
+        }
+    }
+
+    /// The value of a sum without registers and symbols.
+    pub(super) fn as_constant(&self) -> Option<i128> {
+        (self.registers.is_empty() && self.target.is_none()).then_some(self.constant)
+    }
+
+    /// The lone register, unscaled.
+    pub(super) fn as_register(&self) -> Option<Register> {
+        match (&self.registers[..], self.constant, &self.target) {
+            ([term], 0, None) if term.scale == 1 && !term.scaled => Some(term.register),
+            _ => None,
+        }
+    }
+
+    /// The label or symbol of a sum that has one and no registers, with its addend.
+    pub(super) fn as_target(&self) -> Option<Target> {
+        let addend = i64::try_from(self.constant).ok()?;
+        let target = self.target.as_ref().filter(|_| self.registers.is_empty())?;
+        Some(Target {
+            addend,
+            ..target.clone()
+        })
+    }
+
+    fn scaled(mut self) -> Linear {
+        for term in &mut self.registers {
+            term.scaled = true;
+        }
+        self
+    }
+
+    fn times(mut self, by: i128, here: Span) -> Result<Linear, Problem> {
+        if self.target.is_some() && by != 1 {
+            return Err(Problem::new(
+                here,
+                "an address can neither be multiplied nor subtracted",
+            ));
+        }
+        for term in &mut self.registers {
+            term.scale = bounded(term.scale.checked_mul(by), here)?;
+        }
+        self.constant = bounded(self.constant.checked_mul(by), here)?;
+        Ok(self)
+    }
+
+    fn plus(mut self, other: Linear, here: Span) -> Result<Linear, Problem> {
+        if let (Some(_), Some(second)) = (&self.target, &other.target) {
+            return Err(Problem::new(second.span, "two addresses cannot be added"));
+        }
+        self.target = self.target.or(other.target);
+        self.registers.extend(other.registers);
+        if self.registers.len() > 2 {
+            return Err(Problem::new(
+                here,
+                "an address has at most a base and an index register",
+            ));
+        }
+        self.constant = bounded(self.constant.checked_add(other.constant), here)?;
+        Ok(self)
+    }
+}
+
+/// Keeps every intermediate result within what a 64-bit field can hold, signed or unsigned.
+fn bounded(value: Option<i128>, here: Span) -> Result<i128, Problem> {
+    value
+        .filter(|value| (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(value))
+        .ok_or_else(|| Problem::new(here, "the value does not fit in 64 bits"))
+}
+
+/// The register of that name, in any case.
+pub(super) fn register(name: &str) -> Option<Register> {
+    registers().get(name.to_ascii_lowercase().as_str()).copied()
+}
+
+/// The name of a register as it is written.
+pub(super) fn name_of(register: Register) -> String {
+    let name = format!("{register:?}").to_ascii_lowercase();
+    match name.strip_suffix('l') {
+        Some(stem) if stem.starts_with('r') => format!("{stem}b"),
+        _ => name,
+    }
+}
+
+/// The names of all registers that 64-bit code can use.
+pub(super) fn register_names() -> impl Iterator<Item = &'static str> {
+    registers().keys().map(String::as_str)
+}
+
+fn registers() -> &'static HashMap<String, Register> {
+    static NAMES: OnceLock<HashMap<String, Register>> = OnceLock::new();
+    NAMES.get_or_init(|| {
+        let mut names = HashMap::new();
+        for register in Register::values() {
+            // EIP would need an address-size prefix and reaches nothing that RIP does not.
+            if register == Register::None || register == Register::EIP {
+                continue;
+            }
+            let name = format!("{register:?}").to_ascii_lowercase();
+            if name.starts_with("dontuse") {
+                continue;
+            }
+            // iced spells the low bytes of the new registers r8l; manuals and assemblers, r8b.
+            if let Some(number) = name
+                .strip_prefix('r')
+                .and_then(|rest| rest.strip_suffix('l'))
+            {
+                names.insert(format!("r{number}b"), register);
+            }
+            names.insert(name, register);
+        }
+        names
+    })
+}

@@ -1,0 +1,217 @@
+//! Parsed statements, the same for every syntax.
+//!
+//! Correct means: a statement says what was written and where, and nothing that was not: no size is
+//! filled in, no operand moved.
+
+use iced_x86::{Register, RoundingControl};
+
+use super::problem::Span;
+
+/// What a line, or a part of one, asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Statement {
+    /// `name:` or `.name:`.
+    Label(String, Span),
+    /// `1:`.
+    NumericLabel(u32),
+    /// An instruction.
+    Inst(Inst),
+    /// `db`, `dw`, `dd` or `dq`.
+    Data(Vec<Datum>),
+    /// `align N`.
+    Align(u32),
+}
+
+/// One value of a data directive.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Datum {
+    /// Bytes as they stand.
+    Bytes(Vec<u8>),
+    /// An address, 4 or 8 bytes wide.
+    Address(Target, u32),
+}
+
+/// One instruction.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Inst {
+    /// Lower case, as written otherwise.
+    pub(super) mnemonic: String,
+    /// Where the mnemonic stands.
+    pub(super) span: Span,
+    /// `lock`, `rep` and the like.
+    pub(super) prefixes: Vec<(Prefix, Span)>,
+    /// Operands in Intel order, at most five.
+    pub(super) operands: Vec<Operand>,
+    /// `short` or `near` before a branch target.
+    pub(super) reach: Option<Reach>,
+    /// What stands in braces.
+    pub(super) decor: Decor,
+}
+
+/// AVX-512 decorations of an instruction; broadcasts belong to their memory operand.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Decor {
+    /// `{k1}`.
+    pub(super) mask: Option<Register>,
+    /// `{z}`.
+    pub(super) zeroing: bool,
+    /// `{rn-sae}`.
+    pub(super) rounding: Option<RoundingControl>,
+    /// `{sae}`.
+    pub(super) exact: bool,
+    /// Where the first of them stands.
+    pub(super) span: Option<Span>,
+}
+
+/// A prefix that is written as a word before the mnemonic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Prefix {
+    /// `lock`.
+    Lock,
+    /// `rep`, `repe` or `repz`: one byte value.
+    Rep,
+    /// `repne` or `repnz`.
+    Repne,
+    /// `notrack`.
+    Notrack,
+    /// `bnd`.
+    Bnd,
+}
+
+impl Prefix {
+    /// The prefixes by name.
+    pub(super) fn from_word(word: &str) -> Option<Prefix> {
+        Some(match word {
+            "lock" => Prefix::Lock,
+            "rep" | "repe" | "repz" => Prefix::Rep,
+            "repne" | "repnz" => Prefix::Repne,
+            "notrack" => Prefix::Notrack,
+            "bnd" => Prefix::Bnd,
+            _ => return None,
+        })
+    }
+}
+
+/// How far a branch must be able to reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// 8-bit distance.
+    Short,
+    /// 32-bit distance.
+    Near,
+}
+
+/// One operand and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Operand {
+    /// What it is.
+    pub(super) kind: OperandKind,
+    /// All of it, with size word and brackets.
+    pub(super) span: Span,
+}
+
+/// What an operand is.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum OperandKind {
+    /// A register.
+    Register(Register),
+    /// A constant, from -2^63 to 2^64 - 1.
+    Immediate {
+        /// Its value.
+        value: i128,
+        /// Width of the field, where a size word demands one.
+        bits: Option<u32>,
+    },
+    /// A memory operand.
+    Memory(Mem),
+    /// A label or symbol outside brackets.
+    Target(Target),
+}
+
+/// A memory operand.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Mem {
+    /// Bits, where a size word says so.
+    pub(super) bits: Option<u32>,
+    /// Segment override.
+    pub(super) segment: Option<Register>,
+    /// Base register; RIP for an explicit `rip`.
+    pub(super) base: Option<Register>,
+    /// Index register, a vector register for gathers.
+    pub(super) index: Option<Register>,
+    /// 1, 2, 4 or 8.
+    pub(super) scale: u32,
+    /// Constant part; counts from a target's address where there is one.
+    pub(super) displacement: i128,
+    /// Label or symbol: the operand is addressed from the instruction pointer.
+    pub(super) target: Option<Target>,
+    /// n of `{1ton}`.
+    pub(super) broadcast: Option<u32>,
+}
+
+/// A label or symbol, with what is added to its address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    /// What it names.
+    pub(super) name: Name,
+    /// Added to the address.
+    pub(super) addend: i64,
+    /// Where the name stands.
+    pub(super) span: Span,
+}
+
+/// What a target names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Name {
+    /// A bare word: a label.
+    Label(String),
+    /// `1f` or `1b`.
+    Numeric(u32, Direction),
+    /// In double quotes: a symbol, known to the linker only.
+    Symbol(String),
+}
+
+/// Which way to look for a numeric label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    /// The next one.
+    Forward,
+    /// The last one, or the one on this line.
+    Backward,
+}
+
+impl Inst {
+    /// From the mnemonic to the last operand.
+    pub(super) fn whole(&self) -> Span {
+        self.operands
+            .last()
+            .map_or(self.span, |last| self.span.to(last.span))
+    }
+
+    /// The operands, or the mnemonic where there are none.
+    pub(super) fn operand_span(&self) -> Span {
+        match (self.operands.first(), self.operands.last()) {
+            (Some(first), Some(last)) => first.span.to(last.span),
+            _ => self.span,
+        }
+    }
+}
+
+impl OperandKind {
+    /// The label or symbol in it.
+    pub(super) fn target(&self) -> Option<&Target> {
+        match self {
+            OperandKind::Target(target) => Some(target),
+            OperandKind::Memory(mem) => mem.target.as_ref(),
+            OperandKind::Register(_) | OperandKind::Immediate { .. } => None,
+        }
+    }
+
+    /// The register that it is.
+    pub(super) fn register(&self) -> Option<Register> {
+        match self {
+            OperandKind::Register(register) => Some(*register),
+            _ => None,
+        }
+    }
+}

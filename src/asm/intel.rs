@@ -1,0 +1,209 @@
+//! Intel syntax: one line to statements.
+//!
+//! Correct means: what NASM, MASM and GNU as in Intel mode agree on is read as they read it; what
+//! they read differently must be written out.
+
+use super::expression::{Cursor, register};
+use super::inst::{Datum, Decor, Inst, Prefix, Statement};
+use super::lexer::{Placed, Token, tokens};
+use super::operand::{decoration, operand};
+use super::problem::Problem;
+
+/// The widest alignment that a section can ask for: a page.
+const WIDEST_ALIGNMENT: i128 = 4096;
+
+/// The statements of one line: labels, then at most one instruction or directive.
+///
+/// Labels are found even where what follows them is wrong, so that one mistake is not two.
+pub(super) fn parse(
+    line: &str,
+    hash: &dyn Fn(&str) -> Result<u32, String>,
+    statements: &mut Vec<Statement>,
+) -> Result<(), Problem> {
+    let (tokens, problem) = tokens(line);
+    let mut tokens = &tokens[..];
+    while let [
+        name,
+        Placed {
+            token: Token::Mark(':'),
+            ..
+        },
+        rest @ ..,
+    ] = tokens
+    {
+        match label(name)? {
+            Some(label) => statements.push(label),
+            None => break,
+        }
+        tokens = rest;
+    }
+    if let Some(problem) = problem {
+        return Err(problem);
+    }
+    if !tokens.is_empty() {
+        let mut cursor = Cursor::new(tokens, hash);
+        statements.push(statement(&mut cursor)?);
+        if !cursor.is_done() {
+            statements.pop();
+            return Err(Problem::new(
+                cursor.span(),
+                "expected a comma or the end of the line here",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn label(name: &Placed) -> Result<Option<Statement>, Problem> {
+    match &name.token {
+        Token::Word(word) if register(word).is_some() => Err(Problem::new(
+            name.span,
+            format!("`{word}` is a register and cannot be a label"),
+        )),
+        Token::Word(word) => Ok(Some(Statement::Label(word.clone(), name.span))),
+        Token::Number(number) => match u32::try_from(*number) {
+            Ok(number) => Ok(Some(Statement::NumericLabel(number))),
+            Err(_) => Err(Problem::new(
+                name.span,
+                "the number of the label is too large",
+            )),
+        },
+        _ => Ok(None),
+    }
+}
+
+fn statement(cursor: &mut Cursor<'_>) -> Result<Statement, Problem> {
+    let mut prefixes = Vec::new();
+    loop {
+        let span = cursor.span();
+        let Some(word) = cursor.word() else {
+            return Err(Problem::new(
+                span,
+                "expected an instruction, a directive or a label here",
+            ));
+        };
+        cursor.advance();
+        if let Some(prefix) = Prefix::from_word(&word) {
+            if cursor.is_done() {
+                return Err(Problem::new(
+                    span,
+                    format!("`{word}` stands before an instruction, on its line"),
+                )
+                .help(format!("write `{word}` and the instruction on one line")));
+            }
+            prefixes.push((prefix, span));
+            continue;
+        }
+        if let Some(width) = data_width(&word) {
+            return data(cursor, width).map(Statement::Data);
+        }
+        if word == "align" || word == ".align" {
+            return align(cursor).map(Statement::Align);
+        }
+        let mut inst = Inst {
+            mnemonic: word,
+            span,
+            prefixes,
+            operands: Vec::new(),
+            reach: None,
+            decor: Decor::default(),
+        };
+        operands(cursor, &mut inst)?;
+        return Ok(Statement::Inst(inst));
+    }
+}
+
+fn operands(cursor: &mut Cursor<'_>, inst: &mut Inst) -> Result<(), Problem> {
+    while !cursor.is_done() {
+        // `{sae}` and `{rn-sae}` stand where an operand would.
+        if cursor.peek() != Some(&Token::Mark('{')) {
+            let operand = operand(cursor, inst)?;
+            if inst.operands.len() == 5 {
+                return Err(Problem::new(
+                    operand.span,
+                    "no instruction takes more than five operands",
+                ));
+            }
+            inst.operands.push(operand);
+        }
+        while cursor.peek() == Some(&Token::Mark('{')) {
+            decoration(cursor, inst)?;
+        }
+        if cursor.is_done() {
+            return Ok(());
+        }
+        cursor.expect(',').map_err(|problem| Problem {
+            message: "expected a comma or the end of the line here".into(),
+            ..problem
+        })?;
+        if cursor.is_done() {
+            return Err(Problem::new(
+                cursor.last_span(),
+                "an operand is missing after the comma",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn data_width(word: &str) -> Option<u32> {
+    Some(match word {
+        "db" => 1,
+        "dw" => 2,
+        "dd" => 4,
+        "dq" => 8,
+        _ => return None,
+    })
+}
+
+fn data(cursor: &mut Cursor<'_>, width: u32) -> Result<Vec<Datum>, Problem> {
+    let mut values = Vec::new();
+    loop {
+        values.push(datum(cursor, width)?);
+        if cursor.is_done() {
+            return Ok(values);
+        }
+        cursor.expect(',')?;
+    }
+}
+
+fn datum(cursor: &mut Cursor<'_>, width: u32) -> Result<Datum, Problem> {
+    if let (1, Some(Token::Text(text))) = (width, cursor.peek()) {
+        cursor.advance();
+        return Ok(Datum::Bytes(text.clone().into_bytes()));
+    }
+    let start = cursor.span();
+    let sum = cursor.sum()?;
+    let here = start.to(cursor.last_span());
+    if let Some(value) = sum.as_constant() {
+        let bits = 8 * width;
+        if value < -(1 << (bits - 1)) || value >= 1 << bits {
+            return Err(Problem::new(
+                here,
+                format!("{value} does not fit in {bits} bits"),
+            ));
+        }
+        let bytes = value.to_le_bytes();
+        return Ok(Datum::Bytes(bytes[..width as usize].to_vec()));
+    }
+    match sum.as_target() {
+        Some(target) if width >= 4 => Ok(Datum::Address(target, width)),
+        Some(_) => {
+            Err(Problem::new(here, "an address needs 4 or 8 bytes").help("use `dd` or `dq`"))
+        }
+        None => Err(Problem::new(
+            here,
+            "expected a number, a symbol or a label here",
+        )),
+    }
+}
+
+fn align(cursor: &mut Cursor<'_>) -> Result<u32, Problem> {
+    let start = cursor.span();
+    let value = cursor.sum()?.as_constant();
+    let here = start.to(cursor.last_span());
+    value
+        .filter(|value| (1..=WIDEST_ALIGNMENT).contains(value) && value & (value - 1) == 0)
+        .and_then(|value| u32::try_from(value).ok())
+        .ok_or_else(|| Problem::new(here, "an alignment is a power of two from 1 to 4096"))
+}

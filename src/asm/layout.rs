@@ -1,0 +1,453 @@
+//! Statements of one section to bytes: branches, labels, alignment, and what the linker must fill.
+//!
+//! Correct means: every branch to a label of the section is as short as it can be while all of
+//! them reach, and a label's offset is where its next byte stands. Branches only ever grow, so the
+//! search ends.
+
+use std::collections::HashMap;
+
+use super::emit::{Encoded, Field, Width};
+use super::inst::{Direction, Name, Target};
+use super::problem::Problem;
+use super::program::{Fixup, FixupKind, Label, LineMark};
+
+/// Something that takes up room in a section, from one source line.
+#[derive(Debug, Clone)]
+pub(super) struct Piece {
+    /// Index of the source line.
+    pub(super) line: usize,
+    /// What it is.
+    pub(super) kind: PieceKind,
+}
+
+/// What a piece is.
+#[derive(Debug, Clone)]
+pub(super) enum PieceKind {
+    /// Bytes of a fixed length, perhaps with a field for a target.
+    Fixed(Encoded, Option<Target>),
+    /// A branch to a label of this section.
+    Branch {
+        /// With an 8-bit distance.
+        short: Encoded,
+        /// With a 32-bit distance, where the instruction has one.
+        long: Option<Encoded>,
+        /// Where it goes.
+        target: Target,
+    },
+    /// An absolute address in data, 4 or 8 bytes wide.
+    Address(Target, u32),
+    /// Padding up to a multiple.
+    Align(u32),
+}
+
+/// Labels of one section, by name, as positions between pieces.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    /// Named labels: index of the piece that follows.
+    pub(super) named: HashMap<String, usize>,
+    /// Numeric labels in order.
+    pub(super) numeric: Vec<(u32, usize)>,
+}
+
+impl Places {
+    /// The piece before which the target's label stands, seen from piece `from`.
+    pub(super) fn find(&self, name: &Name, from: usize) -> Option<usize> {
+        match name {
+            Name::Symbol(_) => None,
+            Name::Label(name) => self.named.get(name).copied(),
+            Name::Numeric(number, way) => {
+                let (before, after) = self
+                    .numeric
+                    .split_at(self.numeric.partition_point(|(_, at)| *at <= from));
+                let same = |(known, _): &&(u32, usize)| known == number;
+                let found = match way {
+                    Direction::Forward => after.iter().find(same),
+                    Direction::Backward => before.iter().rfind(same),
+                };
+                found.map(|(_, at)| *at)
+            }
+        }
+    }
+}
+
+/// The finished bytes of a section.
+#[derive(Debug, Default)]
+pub(super) struct Laid {
+    pub(super) bytes: Vec<u8>,
+    pub(super) labels: Vec<Label>,
+    pub(super) fixups: Vec<Fixup>,
+    pub(super) lines: Vec<LineMark>,
+    /// Problems with the index of their source line.
+    pub(super) problems: Vec<(usize, Problem)>,
+}
+
+/// Where every piece begins, and at last the length; `long[i]` says that piece i is a long branch.
+fn offsets(pieces: &[Piece], long: &[bool]) -> Vec<usize> {
+    let mut at = 0usize;
+    let mut starts = Vec::with_capacity(pieces.len() + 1);
+    for (piece, long) in pieces.iter().zip(long) {
+        starts.push(at);
+        at += match &piece.kind {
+            PieceKind::Fixed(encoded, _) => encoded.bytes.len(),
+            PieceKind::Branch {
+                long: Some(encoded),
+                ..
+            } if *long => encoded.bytes.len(),
+            PieceKind::Branch { short, .. } => short.bytes.len(),
+            PieceKind::Address(_, width) => *width as usize,
+            PieceKind::Align(to) => at.next_multiple_of(*to as usize) - at,
+        };
+    }
+    starts.push(at);
+    starts
+}
+
+/// The distance of a branch from its end to `label`.
+fn distance(starts: &[usize], from: usize, label: usize, addend: i64) -> i64 {
+    let signed = |offset: usize| i64::try_from(offset).unwrap_or(i64::MAX / 2);
+    (signed(starts[label]) - signed(starts[from + 1])).saturating_add(addend)
+}
+
+/// Which branches must be long. A branch that does not reach becomes long, and stays it.
+fn relax(pieces: &[Piece], places: &Places) -> Vec<bool> {
+    let mut long = vec![false; pieces.len()];
+    loop {
+        let starts = offsets(pieces, &long);
+        let mut grown = false;
+        for (at, piece) in pieces.iter().enumerate() {
+            if let PieceKind::Branch {
+                long: Some(_),
+                target,
+                ..
+            } = &piece.kind
+                && !long[at]
+                && let Some(label) = places.find(&target.name, at)
+                && i8::try_from(distance(&starts, at, label, target.addend)).is_err()
+            {
+                long[at] = true;
+                grown = true;
+            }
+        }
+        if !grown {
+            return long;
+        }
+    }
+}
+
+/// What a section looks like from inside while it is laid out.
+pub(super) struct Ground<'a> {
+    pub(super) pieces: &'a [Piece],
+    pub(super) places: &'a Places,
+    /// Template lines by index.
+    pub(super) lines: &'a [u32],
+    /// The section's own symbol, where it has one.
+    pub(super) symbol: Option<&'a str>,
+    /// Whether no other section has a label of that name.
+    pub(super) is_unique: &'a dyn Fn(&str) -> bool,
+    /// Whether padding is code.
+    pub(super) is_code: bool,
+}
+
+/// The bytes of a section.
+pub(super) fn lay_out(ground: &Ground<'_>) -> Laid {
+    let long = relax(ground.pieces, ground.places);
+    let starts = offsets(ground.pieces, &long);
+    let mut laid = Laid::default();
+    for (at, piece) in ground.pieces.iter().enumerate() {
+        if laid.bytes.len() < starts[at + 1] {
+            mark_line(&mut laid, ground.lines[piece.line]);
+        }
+        match &piece.kind {
+            PieceKind::Fixed(encoded, target) => {
+                emit(&mut laid, ground, &starts, at, encoded, target.as_ref())
+            }
+            PieceKind::Branch {
+                short,
+                long: wide,
+                target,
+            } => {
+                let encoded = wide.as_ref().filter(|_| long[at]).unwrap_or(short);
+                emit(&mut laid, ground, &starts, at, encoded, Some(target));
+            }
+            PieceKind::Address(target, width) => {
+                let kind = if *width == 4 {
+                    FixupKind::Abs32
+                } else {
+                    FixupKind::Abs64
+                };
+                let encoded = Encoded {
+                    bytes: vec![0; *width as usize],
+                    field: None,
+                };
+                let offset = laid.bytes.len();
+                emit(&mut laid, ground, &starts, at, &encoded, None);
+                refer(&mut laid, ground, &starts, at, target, kind, offset);
+            }
+            PieceKind::Align(_) => pad(&mut laid.bytes, starts[at + 1], ground.is_code),
+        }
+    }
+    for (name, piece) in &ground.places.named {
+        laid.labels.push(Label {
+            name: name.clone(),
+            offset: narrow(starts[*piece]),
+        });
+    }
+    laid.labels
+        .sort_by(|a, b| (a.offset, &a.name).cmp(&(b.offset, &b.name)));
+    laid
+}
+
+/// Sections hold a few pages; nothing here comes near 4 GiB.
+fn narrow(offset: usize) -> u32 {
+    u32::try_from(offset).unwrap_or(u32::MAX)
+}
+
+fn mark_line(laid: &mut Laid, line: u32) {
+    let offset = narrow(laid.bytes.len());
+    if laid
+        .lines
+        .last()
+        .is_none_or(|last| last.line != line || last.offset != offset)
+    {
+        laid.lines.push(LineMark { offset, line });
+    }
+}
+
+fn emit(
+    laid: &mut Laid,
+    ground: &Ground<'_>,
+    starts: &[usize],
+    at: usize,
+    encoded: &Encoded,
+    target: Option<&Target>,
+) {
+    let start = laid.bytes.len();
+    laid.bytes.extend_from_slice(&encoded.bytes);
+    let (Some(Field { offset, width }), Some(target)) = (encoded.field, target) else {
+        return;
+    };
+    let offset = start + offset as usize;
+    if width == Width::Abs64 {
+        return refer(laid, ground, starts, at, target, FixupKind::Abs64, offset);
+    }
+    let Some(label) = ground.places.find(&target.name, at) else {
+        return refer(laid, ground, starts, at, target, FixupKind::Rel32, offset);
+    };
+    let value = distance(starts, at, label, target.addend);
+    let fits = if width == Width::Rel8 {
+        i8::try_from(value).is_ok()
+    } else {
+        i32::try_from(value).is_ok()
+    };
+    if fits {
+        let field = &mut laid.bytes[offset..offset + width.bytes()];
+        field.copy_from_slice(&value.to_le_bytes()[..width.bytes()]);
+    } else {
+        let problem = Problem::new(
+            target.span,
+            format!("the label is {value} bytes away, out of reach"),
+        );
+        let help = match width {
+            Width::Rel8 => {
+                "a short branch reaches -128 to 127 bytes from its end; leave out `short`, or branch around a `jmp`"
+            }
+            _ => "the distance must fit in 32 bits",
+        };
+        laid.problems
+            .push((ground.pieces[at].line, problem.help(help)));
+    }
+}
+
+/// Leaves a field to the linker.
+fn refer(
+    laid: &mut Laid,
+    ground: &Ground<'_>,
+    starts: &[usize],
+    at: usize,
+    target: &Target,
+    kind: FixupKind,
+    offset: usize,
+) {
+    let own = ground.places.find(&target.name, at);
+    let (symbol, addend) = match (&target.name, own, ground.symbol) {
+        // Other sections may have a label of the same name, but not this section's symbol.
+        (_, Some(label), Some(symbol)) => {
+            let inside = i64::try_from(starts[label]).unwrap_or(0);
+            (symbol.to_owned(), target.addend.saturating_add(inside))
+        }
+        (Name::Label(name), Some(_), None)
+            if !name.starts_with('.') && (ground.is_unique)(name) =>
+        {
+            (name.clone(), target.addend)
+        }
+        (Name::Symbol(name) | Name::Label(name), None, _) => (name.clone(), target.addend),
+        _ => {
+            let problem = Problem::new(target.span, "the linker cannot tell this label from others").help(
+                "`lea` the address, as in `lea rcx, [label]`, or give the label a name that no other section has",
+            );
+            laid.problems.push((ground.pieces[at].line, problem));
+            return;
+        }
+    };
+    if kind == FixupKind::Rel32 && i32::try_from(addend).is_err() {
+        let problem = Problem::new(
+            target.span,
+            "the distance from the symbol does not fit in 32 bits",
+        );
+        laid.problems.push((ground.pieces[at].line, problem));
+        return;
+    }
+    laid.fixups.push(Fixup {
+        offset: narrow(offset),
+        end: narrow(laid.bytes.len()),
+        kind,
+        symbol,
+        addend,
+        line: ground.lines[ground.pieces[at].line],
+        column: target.span.column,
+    });
+}
+
+/// Nops as AMD's and Intel's manuals recommend them, one for each length.
+#[rustfmt::skip]
+const NOPS: [&[u8]; 9] = [
+    &[0x90],
+    &[0x66, 0x90],
+    &[0x0f, 0x1f, 0x00],
+    &[0x0f, 0x1f, 0x40, 0x00],
+    &[0x0f, 0x1f, 0x44, 0x00, 0x00],
+    &[0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00],
+    &[0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00],
+    &[0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
+    &[0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
+];
+
+fn pad(bytes: &mut Vec<u8>, end: usize, is_code: bool) {
+    if !is_code {
+        return bytes.resize(end, 0);
+    }
+    while bytes.len() < end {
+        let length = (end - bytes.len()).min(NOPS.len());
+        bytes.extend_from_slice(NOPS[length - 1]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::asm::problem::Span;
+
+    /// Deterministic, so that a failure can be repeated.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, bound: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            usize::try_from(self.0 % bound as u64).unwrap()
+        }
+    }
+
+    fn fixed(length: usize) -> PieceKind {
+        PieceKind::Fixed(
+            Encoded {
+                bytes: vec![0x90; length],
+                field: None,
+            },
+            None,
+        )
+    }
+
+    fn branch(label: usize) -> PieceKind {
+        let encoded = |length: usize, width: Width| Encoded {
+            bytes: vec![0; length],
+            field: Some(Field { offset: 1, width }),
+        };
+        let name = Name::Label(label.to_string());
+        PieceKind::Branch {
+            short: encoded(2, Width::Rel8),
+            long: Some(encoded(5, Width::Rel32)),
+            target: Target {
+                name,
+                addend: 0,
+                span: Span {
+                    column: 1,
+                    width: 1,
+                },
+            },
+        }
+    }
+
+    fn section(random: &mut Random, aligned: bool) -> (Vec<Piece>, Places) {
+        let count = 2 + random.below(120);
+        let mut places = Places::default();
+        for label in 0..8 {
+            places
+                .named
+                .insert(label.to_string(), random.below(count + 1));
+        }
+        let kinds = (0..count).map(|_| match random.below(if aligned { 10 } else { 8 }) {
+            0..4 => branch(random.below(8)),
+            4..8 => fixed(random.below(9)),
+            _ => PieceKind::Align(1 << random.below(6)),
+        });
+        (kinds.map(|kind| Piece { line: 0, kind }).collect(), places)
+    }
+
+    /// Starts over after each single branch that does not reach.
+    fn naive(pieces: &[Piece], places: &Places) -> Vec<bool> {
+        let mut long = vec![false; pieces.len()];
+        'over: loop {
+            for (at, piece) in pieces.iter().enumerate() {
+                let PieceKind::Branch { target, .. } = &piece.kind else {
+                    continue;
+                };
+                let starts = offsets(pieces, &long);
+                let label = places.find(&target.name, at).unwrap();
+                let far = i8::try_from(distance(&starts, at, label, 0)).is_err();
+                if far && !long[at] {
+                    long[at] = true;
+                    continue 'over;
+                }
+            }
+            return long;
+        }
+    }
+
+    #[test]
+    fn relaxation_finds_what_starting_over_each_time_finds() {
+        let mut random = Random(0x2545_f491_4f6c_dd1d);
+        let mut grown = 0;
+        for _ in 0..300 {
+            let (pieces, places) = section(&mut random, false);
+            let long = relax(&pieces, &places);
+            assert_eq!(long, naive(&pieces, &places));
+            grown += long.iter().filter(|long| **long).count();
+        }
+        assert!(grown > 1000, "only {grown} branches grew");
+    }
+
+    #[test]
+    fn every_branch_reaches_across_alignment_too() {
+        let mut random = Random(0x9e37_79b9_7f4a_7c15);
+        for _ in 0..300 {
+            let (pieces, places) = section(&mut random, true);
+            let lines = [1];
+            let ground = Ground {
+                pieces: &pieces,
+                places: &places,
+                lines: &lines,
+                symbol: None,
+                is_unique: &|_| true,
+                is_code: true,
+            };
+            let laid = lay_out(&ground);
+            assert_eq!(laid.problems, []);
+            assert_eq!(
+                laid.bytes.len(),
+                *offsets(&pieces, &relax(&pieces, &places)).last().unwrap()
+            );
+        }
+    }
+}

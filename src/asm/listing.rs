@@ -1,0 +1,162 @@
+//! Machine code to text, for people.
+//!
+//! Correct means: the lines together hold every byte once, in order, and an address is named only
+//! where the caller gives it a name.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use iced_x86::{
+    Decoder, DecoderOptions, Formatter, Instruction, NasmFormatter, OpKind, SymbolResolver,
+    SymbolResult,
+};
+
+/// One instruction of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedInst {
+    /// Where it stands.
+    pub address: u64,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Its text; a byte that begins no instruction is a `db`.
+    pub text: String,
+}
+
+/// The instructions of `bytes`, which stand at `address`.
+///
+/// Branch targets and addresses relative to `rip` are replaced by what `name` gives for them, such
+/// as `main.f+0x10`.
+pub fn disassemble(
+    bytes: &[u8],
+    address: u64,
+    name: &dyn Fn(u64) -> Option<String>,
+) -> Vec<ListedInst> {
+    let named = Named::default();
+    let mut formatter = formatter(named.clone());
+    let mut decoder = Decoder::with_ip(64, bytes, address, DecoderOptions::NONE);
+    let mut listed = Vec::new();
+    while decoder.can_decode() {
+        let start = decoder.position();
+        let here = decoder.ip();
+        let instruction = decoder.decode();
+        let text = if instruction.is_invalid() {
+            // What follows one bad byte may be good again.
+            let resumed = decoder.set_position(start + 1).is_ok();
+            debug_assert!(resumed, "a byte was decoded, so there is one more position");
+            decoder.set_ip(here.wrapping_add(1));
+            format!("db {:#04x}", bytes[start])
+        } else {
+            *named.0.borrow_mut() = target(&instruction).and_then(|to| Some((to, name(to)?)));
+            let mut text = String::new();
+            formatter.format(&instruction, &mut text);
+            text
+        };
+        listed.push(ListedInst {
+            address: here,
+            bytes: bytes[start..decoder.position()].to_vec(),
+            text,
+        });
+    }
+    listed
+}
+
+/// The address that an instruction names.
+fn target(instruction: &Instruction) -> Option<u64> {
+    if instruction.is_ip_rel_memory_operand() {
+        return Some(instruction.ip_rel_memory_address());
+    }
+    let branches = instruction
+        .op_kinds()
+        .any(|kind| kind == OpKind::NearBranch64);
+    branches.then(|| instruction.near_branch_target())
+}
+
+fn formatter(named: Named) -> NasmFormatter {
+    let mut formatter = NasmFormatter::with_options(Some(Box::new(named)), None);
+    let options = formatter.options_mut();
+    options.set_hex_prefix("0x");
+    options.set_hex_suffix("");
+    options.set_uppercase_hex(false);
+    options.set_space_after_operand_separator(true);
+    options.set_branch_leading_zeros(false);
+    options.set_show_branch_size(false);
+    formatter
+}
+
+/// The one address that is named in the instruction at hand.
+#[derive(Clone, Default)]
+struct Named(Rc<RefCell<Option<(u64, String)>>>);
+
+impl SymbolResolver for Named {
+    fn symbol(
+        &mut self,
+        _instruction: &Instruction,
+        _operand: u32,
+        _instruction_operand: Option<u32>,
+        address: u64,
+        _address_size: u32,
+    ) -> Option<SymbolResult<'_>> {
+        let named = self.0.borrow();
+        let (known, name) = named.as_ref()?;
+        (*known == address).then(|| SymbolResult::with_string(address, name.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(bytes: &[u8], name: &dyn Fn(u64) -> Option<String>) -> Vec<String> {
+        disassemble(bytes, 0x1000, name)
+            .into_iter()
+            .map(|inst| inst.text)
+            .collect()
+    }
+
+    #[test]
+    fn numbers_are_lower_case_hexadecimal_and_commas_are_followed_by_a_space() {
+        let bytes = [
+            0x48, 0x8b, 0x48, 0x18, 0x49, 0x3b, 0x66, 0x10, 0x48, 0x83, 0xec, 0xab,
+        ];
+        assert_eq!(
+            texts(&bytes, &|_| None),
+            [
+                "mov rcx, [rax+0x18]",
+                "cmp rsp, [r14+0x10]",
+                "sub rsp, 0xffffffffffffffab"
+            ]
+        );
+    }
+
+    #[test]
+    fn targets_are_named_where_the_caller_knows_a_name() {
+        let name = |address| (address == 0x1005).then(|| "main.f+0x5".to_owned());
+        let bytes = [
+            0xe8, 0, 0, 0, 0, 0x48, 0x8d, 0x0d, 0xf9, 0xff, 0xff, 0xff, 0xeb, 0xfe,
+        ];
+        assert_eq!(
+            texts(&bytes, &name),
+            ["call main.f+0x5", "lea rcx, [rel main.f+0x5]", "jmp 0x100c"]
+        );
+    }
+
+    #[test]
+    fn every_byte_stands_in_one_line_even_where_none_begins_an_instruction() {
+        let bytes = [0x06, 0x90, 0x0f];
+        let listed = disassemble(&bytes, 0, &|_| None);
+        assert_eq!(
+            listed
+                .iter()
+                .map(|inst| inst.text.as_str())
+                .collect::<Vec<_>>(),
+            ["db 0x06", "nop", "db 0x0f"]
+        );
+        assert_eq!(
+            listed
+                .into_iter()
+                .flat_map(|inst| inst.bytes)
+                .collect::<Vec<_>>(),
+            bytes
+        );
+    }
+}

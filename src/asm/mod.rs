@@ -1,0 +1,32 @@
+//! Text to machine code at run time.
+//!
+//! Correct means: the bytes are one encoding of exactly the instruction that was written, the
+//! shortest there is, ties in the order of iced's code table; anything else is a Diagnostic.
+//!
+//! ```text
+//! line ─ lexer, expression, operand, intel ─▶ Statement (inst)
+//!                     Statement ─ forms, fit, encode, emit ─▶ Choice
+//!                                 Choice ─ layout, assemble ─▶ Section
+//! ```
+//!
+//! Only the first row knows a syntax.
+
+mod assemble;
+mod emit;
+mod encode;
+mod expression;
+mod fit;
+mod forms;
+mod inst;
+mod intel;
+mod layout;
+mod lexer;
+mod listing;
+mod operand;
+mod problem;
+pub mod program;
+mod refuse;
+
+pub use assemble::{Context, assemble, fragment};
+pub use listing::{ListedInst, disassemble};
+pub use program::{Fixup, FixupKind, Label, LineMark, Program, Section, SectionKind};

@@ -1,0 +1,303 @@
+//! Intel syntax: one operand, and the braces after it.
+//!
+//! Correct means: a size word, a segment and a factor are taken as they stand, and an address that
+//! the hardware cannot form is refused here.
+
+use iced_x86::{Register, RoundingControl};
+
+use super::expression::{Cursor, Linear, name_of, register};
+use super::inst::{Inst, Mem, Operand, OperandKind, Reach, Target};
+use super::lexer::Token;
+use super::problem::{Problem, Span};
+
+/// Bits named by a size word.
+fn size_word(word: &str) -> Option<u32> {
+    Some(match word {
+        "byte" => 8,
+        "word" => 16,
+        "dword" => 32,
+        "qword" => 64,
+        "fword" => 48,
+        "tbyte" | "tword" => 80,
+        "oword" | "xmmword" => 128,
+        "yword" | "ymmword" => 256,
+        "zword" | "zmmword" => 512,
+        _ => return None,
+    })
+}
+
+pub(super) fn operand(cursor: &mut Cursor<'_>, inst: &mut Inst) -> Result<Operand, Problem> {
+    let start = cursor.span();
+    let mut bits = None;
+    while let Some(word) = cursor.word() {
+        let reach = match word.as_str() {
+            "short" => Some(Reach::Short),
+            "near" => Some(Reach::Near),
+            _ => None,
+        };
+        if let Some(reach) = reach {
+            inst.reach = Some(reach);
+        } else if let Some(size) = size_word(&word) {
+            bits = Some(size);
+        } else if !(word == "ptr" && bits.is_some() || word == "offset" && bits.is_none()) {
+            break;
+        }
+        cursor.advance();
+    }
+    let segment = segment(cursor)?;
+    let kind = if cursor.take('[') {
+        let inner = segment_inside(cursor, segment)?;
+        let inside = cursor.span();
+        let sum = cursor.sum()?;
+        let inside = inside.to(cursor.last_span());
+        cursor.expect(']')?;
+        OperandKind::Memory(Mem {
+            bits,
+            segment: inner,
+            ..memory(sum, inside)?
+        })
+    } else if segment.is_some() {
+        return Err(
+            Problem::new(cursor.span(), "a segment goes before brackets").help("write gs:[-8]"),
+        );
+    } else if let Some(st) = x87_register(cursor) {
+        OperandKind::Register(st)
+    } else {
+        plain(cursor, bits)?
+    };
+    Ok(Operand {
+        kind,
+        span: start.to(cursor.last_span()),
+    })
+}
+
+/// An operand without brackets.
+fn plain(cursor: &mut Cursor<'_>, bits: Option<u32>) -> Result<OperandKind, Problem> {
+    let start = cursor.span();
+    let sum = cursor.sum()?;
+    let here = start.to(cursor.last_span());
+    if let Some(value) = sum.as_constant() {
+        return Ok(OperandKind::Immediate { value, bits });
+    }
+    if let Some(target) = sum.as_target() {
+        return Ok(OperandKind::Target(target));
+    }
+    match sum.as_register() {
+        Some(Register::RIP) => Err(Problem::new(here, "`rip` stands only inside brackets")),
+        Some(register) if bits.is_some_and(|bits| bits as usize != 8 * register.size()) => {
+            Err(Problem::new(
+                here,
+                format!(
+                    "the size word does not fit the register `{}`",
+                    name_of(register)
+                ),
+            ))
+        }
+        Some(register) => Ok(OperandKind::Register(register)),
+        None => Err(Problem::new(
+            here,
+            "a sum with registers stands only inside brackets",
+        )),
+    }
+}
+
+/// `st(3)`; plain `st` is `st(0)`.
+fn x87_register(cursor: &mut Cursor<'_>) -> Option<Register> {
+    if cursor.word()? != "st" {
+        return None;
+    }
+    cursor.advance();
+    if cursor.peek() == Some(&Token::Mark('('))
+        && let Some(Token::Number(number @ 0..=7)) = cursor.peek_second()
+    {
+        cursor.advance();
+        cursor.advance();
+        cursor.take(')');
+        return register(&format!("st{number}"));
+    }
+    Some(Register::ST0)
+}
+
+/// `gs:` before brackets.
+fn segment(cursor: &mut Cursor<'_>) -> Result<Option<Register>, Problem> {
+    let (Some(word), Some(Token::Mark(':'))) = (cursor.word(), cursor.peek_second()) else {
+        return Ok(None);
+    };
+    let here = cursor.span();
+    let Some(segment) = register(&word).filter(|register| register.is_segment_register()) else {
+        return Err(Problem::new(
+            here,
+            format!("`{word}` is not a segment register"),
+        ));
+    };
+    if segment == Register::FS {
+        return Err(Problem::new(here, "`fs` belongs to the tool's own thread")
+            .help("Go's g stands at `gs:[-8]` here"));
+    }
+    cursor.advance();
+    cursor.advance();
+    Ok(Some(segment))
+}
+
+/// `[gs:-8]` means `gs:[-8]`; `rel` says what a symbol in brackets means anyway.
+fn segment_inside(
+    cursor: &mut Cursor<'_>,
+    before: Option<Register>,
+) -> Result<Option<Register>, Problem> {
+    let here = cursor.span();
+    let inside = segment(cursor)?;
+    if inside.is_some() && before.is_some() {
+        return Err(Problem::new(here, "two segments in one operand"));
+    }
+    if cursor.word().as_deref() == Some("rel") {
+        cursor.advance();
+    }
+    Ok(before.or(inside))
+}
+
+/// Base, index and scale from a sum of registers.
+fn memory(sum: Linear, here: Span) -> Result<Mem, Problem> {
+    let mut mem = Mem {
+        bits: None,
+        segment: None,
+        base: None,
+        index: None,
+        scale: 1,
+        displacement: sum.constant,
+        target: None,
+        broadcast: None,
+    };
+    for term in &sum.registers {
+        let register = term.register;
+        let name = name_of(register);
+        if !(register.is_gpr32()
+            || register.is_gpr64()
+            || register.is_vector_register()
+            || register == Register::RIP)
+        {
+            return Err(Problem::new(
+                term.span,
+                format!("`{name}` cannot address memory in 64-bit code"),
+            ));
+        }
+        if ![1, 2, 4, 8].contains(&term.scale) {
+            return Err(Problem::new(
+                here,
+                format!("the factor of `{name}` must be 1, 2, 4 or 8"),
+            ));
+        }
+        let must_be_index = term.scale != 1 || register.is_vector_register();
+        let is_index = must_be_index || term.scaled && mem.index.is_none() || mem.base.is_some();
+        if is_index && mem.index.is_none() {
+            mem.index = Some(register);
+            mem.scale = u32::try_from(term.scale).unwrap_or(1);
+        } else if !must_be_index && mem.base.is_none() {
+            mem.base = Some(register);
+        } else {
+            return Err(Problem::new(
+                here,
+                "only one register of an address can have a factor",
+            ));
+        }
+    }
+    order_registers(&mut mem, here)?;
+    if let Some(target) = sum.target {
+        if mem.index.is_some() || mem.base.is_some_and(|base| base != Register::RIP) {
+            return Err(Problem::new(
+                here,
+                "a symbol's address is relative to `rip` and takes no other register",
+            )
+            .help("load the address first: `lea rcx, [symbol]`, then use [rcx + ...]"));
+        }
+        let Ok(addend) = i64::try_from(sum.constant) else {
+            return Err(Problem::new(
+                here,
+                "the distance from the symbol is out of range",
+            ));
+        };
+        mem.base = None;
+        mem.displacement = 0;
+        mem.target = Some(Target { addend, ..target });
+    }
+    Ok(mem)
+}
+
+/// The stack pointer has no encoding as an index, so it changes places with an unscaled base.
+fn order_registers(mem: &mut Mem, here: Span) -> Result<(), Problem> {
+    let is_stack = |register| matches!(register, Some(Register::RSP | Register::ESP));
+    if is_stack(mem.index) && mem.scale == 1 && !is_stack(mem.base) {
+        std::mem::swap(&mut mem.base, &mut mem.index);
+    }
+    if is_stack(mem.index) {
+        return Err(Problem::new(here, "`rsp` cannot be an index")
+            .help("copy it to another register first, or give the other register the factor"));
+    }
+    if (mem.index, mem.base) == (mem.index, Some(Register::RIP)) && mem.index.is_some()
+        || mem.index == Some(Register::RIP)
+    {
+        return Err(Problem::new(
+            here,
+            "`rip` takes neither an index nor a factor",
+        ));
+    }
+    if let (Some(base), Some(index)) = (mem.base, mem.index)
+        && !index.is_vector_register()
+        && base.size() != index.size()
+    {
+        return Err(Problem::new(
+            here,
+            format!(
+                "`{}` and `{}` differ in width and cannot form one address",
+                name_of(base),
+                name_of(index)
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// `{k1}`, `{z}`, `{1to8}`, `{sae}` or `{rn-sae}`.
+pub(super) fn decoration(cursor: &mut Cursor<'_>, inst: &mut Inst) -> Result<(), Problem> {
+    let start = cursor.span();
+    cursor.expect('{')?;
+    let mut word = cursor.word().unwrap_or_default();
+    cursor.advance();
+    if cursor.take('-') {
+        word = format!("{word}-{}", cursor.word().unwrap_or_default());
+        cursor.advance();
+    }
+    cursor.expect('}')?;
+    let here = start.to(cursor.last_span());
+    let decor = &mut inst.decor;
+    decor.span.get_or_insert(here);
+    match word.as_str() {
+        "z" => decor.zeroing = true,
+        "sae" => decor.exact = true,
+        "rn-sae" => decor.rounding = Some(RoundingControl::RoundToNearest),
+        "rd-sae" => decor.rounding = Some(RoundingControl::RoundDown),
+        "ru-sae" => decor.rounding = Some(RoundingControl::RoundUp),
+        "rz-sae" => decor.rounding = Some(RoundingControl::RoundTowardZero),
+        _ => {
+            if let Some(mask) =
+                register(&word).filter(|register| register.is_k() && *register != Register::K0)
+            {
+                decor.mask = Some(mask);
+                return Ok(());
+            }
+            if let Some(count) = word
+                .strip_prefix("1to")
+                .and_then(|count| count.parse().ok())
+                && let Some(Operand {
+                    kind: OperandKind::Memory(mem),
+                    ..
+                }) = inst.operands.last_mut()
+            {
+                mem.broadcast = Some(count);
+                return Ok(());
+            }
+            return Err(Problem::new(here, format!("unknown decoration `{{{word}}}`"))
+                .help("known are {k1} to {k7}, {z}, {1to2} to {1to32} after memory, {sae} and {rn-sae}, {rd-sae}, {ru-sae}, {rz-sae}"));
+        }
+    }
+    Ok(())
+}

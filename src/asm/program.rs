@@ -1,0 +1,131 @@
+//! What assembling yields: position-independent bytes, and everything needed to place them.
+//!
+//! Correct means: bytes outside the fixup fields never change again; every field a fixup names is
+//! zero until the linker fills it.
+
+use serde::{Deserialize, Serialize};
+
+/// The assembled sections of one scenario, in the order of the template.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// `setup` (at most one), `body` (exactly one), functions and data.
+    pub sections: Vec<Section>,
+}
+
+/// What a section is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SectionKind {
+    /// Runs once per entry, before the first iteration; never counted or timed.
+    Setup,
+    /// One iteration.
+    Body,
+    /// A callee with a symbol of its own.
+    Func,
+    /// Data that the template defines or replaces.
+    Data,
+}
+
+/// One contiguous piece of code or data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Section {
+    /// What the section is for.
+    pub kind: SectionKind,
+    /// `setup`, `body`, or the symbol of a function or datum.
+    pub name: String,
+    /// Template line of the section's header, counted from 1.
+    pub line: u32,
+    /// The bytes, fixup fields zero.
+    #[serde(with = "hex")]
+    pub bytes: Vec<u8>,
+    /// Labels bound in this section.
+    pub labels: Vec<Label>,
+    /// Fields that hold an address of something outside this section.
+    pub fixups: Vec<Fixup>,
+    /// Where each source line begins, ascending by offset.
+    pub lines: Vec<LineMark>,
+}
+
+/// A named offset inside a section.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Label {
+    /// As the template spells it.
+    pub name: String,
+    /// Bytes from the start of the section.
+    pub offset: u32,
+}
+
+/// How a fixup field encodes its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FixupKind {
+    /// Signed 32-bit distance from [`Fixup::end`].
+    Rel32,
+    /// Absolute address, 32 bits, zero-extended or sign-extended alike.
+    Abs32,
+    /// Absolute address, 64 bits.
+    Abs64,
+}
+
+/// A field that the linker fills with the address of a symbol.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fixup {
+    /// Bytes from the start of the section to the field.
+    pub offset: u32,
+    /// Bytes from the start of the section to the end of the instruction: the base of `Rel32`.
+    pub end: u32,
+    /// Encoding of the field.
+    pub kind: FixupKind,
+    /// The symbol, or a label of another section.
+    pub symbol: String,
+    /// Added to the symbol's address.
+    pub addend: i64,
+    /// Template line, counted from 1.
+    pub line: u32,
+    /// Column of the symbol in the assembled text, counted from 1.
+    pub column: u32,
+}
+
+/// The first byte that a source line produced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineMark {
+    /// Bytes from the start of the section.
+    pub offset: u32,
+    /// Template line, counted from 1.
+    pub line: u32,
+}
+
+impl Program {
+    /// The section that runs once an iteration.
+    pub fn body(&self) -> Option<&Section> {
+        self.sections.iter().find(|s| s.kind == SectionKind::Body)
+    }
+}
+
+impl Section {
+    /// Template line of the instruction that covers `offset`.
+    pub fn line_at(&self, offset: u32) -> Option<u32> {
+        let after = self.lines.partition_point(|mark| mark.offset <= offset);
+        after.checked_sub(1).map(|at| self.lines[at].line)
+    }
+}
+
+/// Bytes as one lower-case hex string: an array of numbers would be four times as long.
+mod hex {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        to.serialize_str(&text)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(from)?;
+        if text.len() % 2 != 0 || !text.is_ascii() {
+            return Err(D::Error::custom("bytes want an even number of hex digits"));
+        }
+        (0..text.len() / 2)
+            .map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(D::Error::custom))
+            .collect()
+    }
+}

@@ -1,0 +1,335 @@
+//! Why an instruction has no encoding, in words that help to write one that has.
+//!
+//! Correct means: the most specific reason wins, and the help shows something that assembles.
+
+use iced_x86::{OpCodeOperandKind as Kind, Register};
+
+use super::encode::admits;
+use super::expression::{self, name_of};
+use super::fit::{Fit, fit, signed_range};
+use super::forms::{self, Form};
+use super::inst::{Inst, Mem, Operand, OperandKind, Prefix};
+use super::problem::{Problem, Span};
+
+/// How many forms a help lists.
+const LISTED: usize = 8;
+
+/// No such instruction.
+pub(super) fn unknown_mnemonic(inst: &Inst) -> Problem {
+    let name = &inst.mnemonic;
+    let problem = Problem::new(inst.span, format!("unknown instruction `{name}`"));
+    if expression::register(name).is_some() {
+        return problem.help("a register cannot begin an instruction; is the mnemonic missing?");
+    }
+    // The commonest instructions first: of equally near names the first is suggested.
+    let common = [
+        "mov", "lea", "call", "cmp", "test", "add", "sub", "jmp", "ret", "push", "pop", "je", "jne",
+    ];
+    let mut others: Vec<&str> = forms::mnemonics().collect();
+    others.sort_unstable();
+    problem.suggest(name, common.into_iter().chain(others), None)
+}
+
+/// No form of the mnemonic takes these operands.
+pub(super) fn no_form(inst: &Inst, name: &str, listed: &[Form]) -> Problem {
+    let listed: Vec<&Form> = listed
+        .iter()
+        .filter(|form| admits(inst, name, form))
+        .collect();
+    let same_count: Vec<&Form> = listed
+        .iter()
+        .copied()
+        .filter(|form| form.written() == inst.operands.len())
+        .collect();
+    if same_count.is_empty() {
+        let message = format!(
+            "`{}` does not take {}",
+            inst.mnemonic,
+            counted(inst.operands.len())
+        );
+        return Problem::new(inst.operand_span(), message).help(forms_text(listed.into_iter()));
+    }
+    if let Some(problem) = near_miss(inst, &same_count) {
+        return problem;
+    }
+    let branches = same_count.iter().any(|form| {
+        form.info
+            .op_kinds()
+            .iter()
+            .any(|kind| matches!(kind, Kind::br64_1 | Kind::br64_4))
+    });
+    let wanted = forms_text(nearest_first(inst, &same_count));
+    match inst.operands.first().map(|operand| &operand.kind) {
+        Some(OperandKind::Immediate { .. }) if branches => Problem::new(
+            inst.operand_span(),
+            format!("`{name}` goes to a label or a symbol, not to a number"),
+        )
+        .help("name a label, or a symbol in double quotes"),
+        _ if let Some(operand) = inst
+            .operands
+            .iter()
+            .find(|op| matches!(op.kind, OperandKind::Target(_))) =>
+        {
+            symbol_misplaced(inst, operand, &wanted)
+        }
+        _ => {
+            let message = widths_differ(inst)
+                .unwrap_or_else(|| format!("`{}` does not take these operands", inst.mnemonic));
+            Problem::new(inst.operand_span(), message).help(wanted)
+        }
+    }
+}
+
+fn symbol_misplaced(inst: &Inst, operand: &Operand, wanted: &str) -> Problem {
+    let problem = Problem::new(
+        operand.span,
+        format!("`{}` does not take an address here", inst.mnemonic),
+    );
+    if inst.reach.is_some() {
+        return problem.help(wanted.to_owned());
+    }
+    problem.help("brackets read what lies there; `lea rcx, [symbol]` or `mov rcx, symbol` take the address itself")
+}
+
+/// How each operand of `inst` fits a form of as many operands.
+fn fits<'a>(inst: &'a Inst, form: &'a Form) -> impl Iterator<Item = (&'a Operand, Fit)> {
+    let kinds = form
+        .operands()
+        .filter(|(_, _, written)| *written)
+        .map(|(_, kind, _)| kind);
+    inst.operands
+        .iter()
+        .zip(kinds)
+        .map(|(operand, kind)| (operand, fit(&operand.kind, kind, form, inst.reach)))
+}
+
+/// The forms that most operands fit first.
+fn nearest_first<'a>(inst: &Inst, forms: &[&'a Form]) -> impl Iterator<Item = &'a Form> {
+    let mut sorted = forms.to_vec();
+    sorted.sort_by_key(|form| fits(inst, form).filter(|(_, fit)| *fit == Fit::No).count());
+    sorted.into_iter()
+}
+
+/// What is wrong where all operands but one fit a form, and that one nearly does.
+fn near_miss(inst: &Inst, forms: &[&Form]) -> Option<Problem> {
+    let mut immediate: Option<(u32, u32, &Operand)> = None;
+    let mut memory: Option<(u32, &Operand)> = None;
+    for form in forms {
+        let mut misses = fits(inst, form).filter(|(_, fit)| *fit != Fit::Yes);
+        match (misses.next(), misses.next()) {
+            (Some((at, Fit::Immediate { field, operand })), None)
+                if immediate.is_none_or(|(widest, ..)| field > widest) =>
+            {
+                immediate = Some((field, operand, at));
+            }
+            (Some((at, Fit::Memory(bits))), None) => memory = Some((bits, at)),
+            _ => {}
+        }
+    }
+    if let Some((
+        field,
+        operand,
+        Operand {
+            kind: OperandKind::Immediate { value, .. },
+            span,
+        },
+    )) = immediate
+    {
+        let signed = signed_range(field);
+        let (most, extended) = match field == operand {
+            true => ((1i128 << field) - 1, String::new()),
+            false => (*signed.end(), format!(", sign-extended to {operand}")),
+        };
+        return Some(
+            Problem::new(
+                *span,
+                format!("{value} does not fit in {field} bits{extended}"),
+            )
+            .help(format!("the field holds {} to {most}", signed.start())),
+        );
+    }
+    let (bits, operand) = memory?;
+    let OperandKind::Memory(Mem {
+        bits: Some(written),
+        ..
+    }) = &operand.kind
+    else {
+        return None;
+    };
+    let message = format!("the memory operand is {written} bits wide, the others want {bits}");
+    Some(Problem::new(operand.span, message).help(forms_text(nearest_first(inst, forms))))
+}
+
+/// Two registers of different width where the instruction wants one width.
+fn widths_differ(inst: &Inst) -> Option<String> {
+    let general = |register: &Register| register.is_gpr();
+    match &inst.operands[..] {
+        [a, b] => {
+            let (a, b) = (
+                a.kind.register().filter(general)?,
+                b.kind.register().filter(general)?,
+            );
+            let (wide_a, wide_b) = (8 * a.size(), 8 * b.size());
+            (wide_a != wide_b).then(|| {
+                format!(
+                    "`{}` is {wide_a} bits wide and `{}` {wide_b}",
+                    name_of(a),
+                    name_of(b)
+                )
+            })
+        }
+        _ => None,
+    }
+}
+
+fn counted(operands: usize) -> String {
+    match operands {
+        0 => "an empty list of operands".to_owned(),
+        1 => "one operand".to_owned(),
+        n => format!("{n} operands"),
+    }
+}
+
+fn forms_text<'a>(forms: impl Iterator<Item = &'a Form>) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    for text in forms.map(Form::text) {
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    let more = texts.len().saturating_sub(LISTED);
+    texts.truncate(LISTED);
+    let tail = if more > 0 {
+        format!("; and {more} more")
+    } else {
+        String::new()
+    };
+    format!("forms: {}{tail}", texts.join("; "))
+}
+
+/// A prefix before an instruction that does not take it.
+pub(super) fn prefix(inst: &Inst, prefix: Prefix, span: Span) -> Problem {
+    let (word, help) = match prefix {
+        Prefix::Lock => (
+            "lock",
+            "lock goes with add, adc, and, btc, btr, bts, cmpxchg, dec, inc, neg, not, or, sbb, sub, xadd, xchg and xor, \
+             and only where the destination is memory",
+        ),
+        Prefix::Rep => (
+            "rep",
+            "rep goes with movs, stos, lods, ins and outs, repe with cmps and scas",
+        ),
+        Prefix::Repne => ("repne", "repne goes with cmps and scas"),
+        Prefix::Notrack => ("notrack", "notrack goes with indirect call and jmp"),
+        Prefix::Bnd => ("bnd", "bnd goes with call, jmp, jcc and ret"),
+    };
+    let message = match prefix {
+        Prefix::Lock
+            if inst
+                .operands
+                .iter()
+                .any(|operand| matches!(operand.kind, OperandKind::Memory(_))) =>
+        {
+            format!("`{}` with these operands cannot be locked", inst.mnemonic)
+        }
+        _ => format!("`{word}` does not go with `{}`", inst.mnemonic),
+    };
+    Problem::new(span, message).help(help)
+}
+
+/// A decoration that the only fitting forms do not have, or the lack of one they need.
+pub(super) fn decoration(inst: &Inst, needs_mask: bool) -> Problem {
+    let name = &inst.mnemonic;
+    match inst.decor {
+        decor if needs_mask && decor.mask.is_none() => {
+            Problem::new(inst.whole(), format!("`{name}` needs a mask"))
+                .help("write {k1} after the destination")
+        }
+        decor if decor.zeroing && decor.mask.is_none() => {
+            Problem::new(decor.span.unwrap_or(inst.span), "{z} needs a mask").help("write {k1}{z}")
+        }
+        decor => Problem::new(
+            decor.span.unwrap_or(inst.span),
+            format!("`{name}` with these operands does not take this decoration"),
+        ),
+    }
+}
+
+/// Whether the constant part of an address fits its field.
+pub(super) fn displacement_fits(mem: &Mem, kind: Kind) -> bool {
+    let value = mem.displacement;
+    let narrow = |register: Option<Register>| register.is_some_and(Register::is_gpr32);
+    if kind == Kind::mem_offs {
+        return true;
+    }
+    let top = (1i128 << 64) - (1 << 31);
+    signed_range(32).contains(&value)
+        || (narrow(mem.base) || narrow(mem.index)) && (0..1 << 32).contains(&value)
+        || mem.base != Some(Register::RIP) && value >= top
+}
+
+/// A constant part that does not fit.
+pub(super) fn displacement(operand: &Operand) -> Problem {
+    Problem::new(
+        operand.span,
+        "the displacement does not fit in 32 bits, sign-extended",
+    )
+    .help("put the address in a register first: `mov rcx, 0x123456789`, then use [rcx]")
+}
+
+/// The form fits, and yet the encoder refuses the combination.
+pub(super) fn unencodable(inst: &Inst) -> Problem {
+    let registers = || {
+        inst.operands
+            .iter()
+            .filter_map(|operand| Some((operand, operand.kind.register()?)))
+    };
+    let high = registers().find(|(_, register)| {
+        matches!(
+            register,
+            Register::AH | Register::BH | Register::CH | Register::DH
+        )
+    });
+    if let Some((operand, register)) = high {
+        return Problem::new(
+            operand.span,
+            format!("`{}` cannot be used in an instruction that needs a REX prefix", name_of(register)),
+        )
+        .help("r8 to r15, spl, bpl, sil, dil and 64-bit operands need one; move the byte to al, bl, cl or dl first");
+    }
+    Problem::new(
+        inst.whole(),
+        format!(
+            "`{}` cannot be encoded with this combination of operands",
+            inst.mnemonic
+        ),
+    )
+}
+
+/// Memory without a size where several would do.
+pub(super) fn ambiguous(memory: &Operand, sizes: &[u32]) -> Problem {
+    let words: Vec<&str> = sizes
+        .iter()
+        .filter_map(|bits| word_of(*bits))
+        .map(|word| word.1)
+        .collect();
+    let help = match words.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("add {} or {last}", rest.join(", ")),
+        _ => "add `byte`, `word`, `dword` or `qword`".to_owned(),
+    };
+    Problem::new(memory.span, "operand size is ambiguous").help(help)
+}
+
+fn word_of(bits: u32) -> Option<&'static (u32, &'static str)> {
+    const WORDS: [(u32, &str); 8] = [
+        (8, "`byte`"),
+        (16, "`word`"),
+        (32, "`dword`"),
+        (64, "`qword`"),
+        (80, "`tbyte`"),
+        (128, "`xmmword`"),
+        (256, "`ymmword`"),
+        (512, "`zmmword`"),
+    ];
+    WORDS.iter().find(|(known, _)| *known == bits)
+}

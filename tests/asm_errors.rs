@@ -1,0 +1,131 @@
+//! What the assembler says about lines that it refuses.
+//!
+//! Correct means: the column and width mark what to change, and the help can be typed.
+
+use dispatchlab::asm::fragment;
+
+/// Line; what is underlined; a part of the message; a part of the help.
+#[rustfmt::skip]
+const REFUSED: &[(&str, &str, &str, &str)] = &[
+    // Names.
+    ("mvo rax, rbx",             "mvo",          "unknown instruction `mvo`",              "did you mean `mov`?"),
+    ("frobnicate",               "frobnicate",   "unknown instruction",                    ""),
+    ("rax",                      "rax",          "unknown instruction",                    "is the mnemonic missing"),
+    ("mov ex, 5",                "ex",           "unknown register or symbol `ex`",        "did you mean `eax`?"),
+    ("mov rax, ecxx",            "ecxx",         "unknown register or symbol `ecxx`",      "did you mean `ecx`?"),
+    ("mov rax, [thing]",         "thing",        "unknown register or symbol",             "double quotes"),
+    ("    jmp loop1",           "loop1",        "undefined label `loop1`",                "double quotes"),
+    ("loop2: jmp loop1",         "loop1",        "undefined label `loop1`",                "did you mean `loop2`?"),
+    ("je 1f",                    "1f",           "no label `1:` after this line",          ""),
+    ("je 2b",                    "2b",           "no label `2:` before this line",         ""),
+    ("x: x: nop",                "x",            "defined twice",                          "stands in line 2"),
+    ("rax: nop",                 "rax",          "is a register",                          ""),
+    // Sizes.
+    ("add [rax], 1",             "[rax]",        "operand size is ambiguous",              "add `byte`, `word`, `dword` or `qword`"),
+    ("movzx eax, [rdi]",         "[rdi]",        "operand size is ambiguous",              "add `byte` or `word`"),
+    ("cvtsi2sd xmm0, [rax]",     "[rax]",        "operand size is ambiguous",              "add `dword` or `qword`"),
+    ("inc [rsp+8]",              "[rsp+8]",      "operand size is ambiguous",              "`qword`"),
+    ("mov eax, rbx",             "eax, rbx",     "`eax` is 32 bits wide and `rbx` 64",     "mov r/m32, r32"),
+    ("mov eax, qword [rax]",     "qword [rax]",  "64 bits wide, the others want 32",       "mov r32, r/m32"),
+    ("mov rax, dword rbx",       "rbx",          "size word does not fit",                 ""),
+    // Forms.
+    ("mov rax",                  "rax",          "`mov` does not take one operand",        "forms: mov "),
+    ("ret 1, 2",                 "1, 2",         "does not take 2 operands",               "ret imm16"),
+    ("xchg rax, 5",              "rax, 5",       "does not take these operands",           "xchg r/m64, r64"),
+    ("push eax",                 "eax",          "does not take these operands",           "push r64"),
+    ("call 5",                   "5",            "goes to a label or a symbol",            "name a label"),
+    ("jrcxz 5",                  "5",            "goes to a label or a symbol",            "name a label"),
+    ("cmp rax, \"type.x\"",      "\"type.x\"",   "does not take an address here",          "lea rcx"),
+    ("jmp short \"x\"",          "short \"x\"",  "only labels of its own section",         "leave out `short`"),
+    ("jrcxz \"x\"",              "\"x\"",        "only labels of its own section",         "`jmp`"),
+    ("a: mov rax, short a",      "rax, short a", "`short` stands only",                    ""),
+    // Ranges.
+    ("mov al, 300",              "300",          "300 does not fit in 8 bits",             "-128 to 255"),
+    ("add eax, 0x1ffffffff",     "0x1ffffffff",  "does not fit in 32 bits",                "to 4294967295"),
+    ("add rax, 0x80000000",      "0x80000000",   "32 bits, sign-extended to 64",           "to 2147483647"),
+    ("mov rax, [rax+0x123456789]", "[rax+0x123456789]", "displacement does not fit",       "put the address in a register"),
+    ("mov rax, 99999999999999999999", "99999999999999999999", "does not fit in 64 bits",    ""),
+    ("mov rax, 0xffffffffffffffff + 1", "0xffffffffffffffff + 1", "does not fit in 64 bits", ""),
+    ("db 256",                   "256",          "256 does not fit in 8 bits",             ""),
+    ("align 3",                  "3",            "power of two",                           ""),
+    // Addresses.
+    ("mov rax, fs:[-8]",         "fs",           "belongs to the tool's own thread",       "gs:[-8]"),
+    ("mov rax, [fs:-8]",         "fs",           "belongs to the tool's own thread",       "gs:[-8]"),
+    ("mov rax, [rax*3]",         "rax*3",        "must be 1, 2, 4 or 8",                   ""),
+    ("mov rax, [rsp*2]",         "rsp*2",        "`rsp` cannot be an index",               ""),
+    ("mov rax, [rsp+rsp]",       "rsp+rsp",      "`rsp` cannot be an index",               ""),
+    ("mov rax, [rax+rbx+rcx]",   "rax+rbx+rcx",  "at most a base and an index",            ""),
+    ("mov rax, [rax+ebx]",       "rax+ebx",      "differ in width",                        ""),
+    ("mov rax, [ax]",            "ax",           "cannot address memory",                  ""),
+    ("mov rax, [\"x\"+rcx]",     "\"x\"+rcx",    "takes no other register",                "lea rcx"),
+    ("mov rax, [rip+rcx]",       "rip+rcx",      "`rip` takes neither",                    ""),
+    // Prefixes and decorations.
+    ("lock mov [rax], rbx",      "lock",         "cannot be locked",                       "lock goes with add"),
+    ("lock add rax, rbx",        "lock",         "does not go with `add`",                 "destination is memory"),
+    ("rep add rax, 1",           "rep",          "does not go with `add`",                 "rep goes with movs"),
+    ("lock",                     "lock",         "stands before an instruction",           "on one line"),
+    ("mov ah, r8b",              "ah",           "needs a REX prefix",                     "move the byte"),
+    ("movzx rax, ah",            "ah",           "needs a REX prefix",                     "move the byte"),
+    ("addps xmm1{k1}, xmm2",     "{k1}",         "does not take this decoration",          ""),
+    ("vpaddd xmm1{z}, xmm2, xmm3", "{z}",        "{z} needs a mask",                       "{k1}{z}"),
+    ("vpaddd xmm1{q}, xmm2, xmm3", "{q}",        "unknown decoration",                     "{k1} to {k7}"),
+    // Shapes.
+    ("mov rax, rbx rcx",         "rcx",          "expected a comma",                       ""),
+    ("mov rax,",                 ",",            "missing after the comma",                ""),
+    ("mov $5, eax",              "$",            "unexpected character `$`",               "Intel syntax"),
+    ("mov rax, \"abc",           "\"abc",        "closing double quote is missing",        ""),
+    ("mov rax, \"a\" + \"b\"",   "\"b\"",        "two addresses cannot be added",          ""),
+    ("mov rax, 12ab",            "12ab",         "not a number",                           "0x12ab"),
+    ("dw \"x\"",                 "\"x\"",        "needs 4 or 8 bytes",                     "`dd` or `dq`"),
+    ("mov rax, hash(x)",         "x",            "in double quotes",                       "hash(\"main.T0\")"),
+    ("mov é, 1",                 "é",            "unknown register or symbol",             ""),
+];
+
+#[test]
+fn each_mistake_is_marked_where_it_stands_and_explained() {
+    for (line, marked, message, help) in REFUSED {
+        let found = match fragment(&format!("nop\n  {line}")) {
+            Ok(section) => panic!("{line} gave {:02x?}", section.bytes),
+            Err(found) => found,
+        };
+        let first = &found[0];
+        assert_eq!(found.len(), 1, "{line}: {found:#?}");
+        let text: String = first
+            .text
+            .chars()
+            .skip(first.column as usize - 1)
+            .take(first.width as usize)
+            .collect();
+        assert_eq!(
+            (text.as_str(), first.line),
+            (*marked, 2),
+            "{line}: {first:#?}"
+        );
+        assert!(first.message.contains(message), "{line}: {}", first.message);
+        assert!(
+            first.help.as_deref().unwrap_or_default().contains(help),
+            "{line}: {:?}",
+            first.help
+        );
+        assert_eq!(first.origin, None);
+    }
+}
+
+#[test]
+fn a_list_of_forms_is_kept_short() {
+    let found = fragment("mov rax, rbx, rcx").unwrap_err();
+    let help = found[0].help.clone().unwrap();
+    assert!(
+        help.matches(';').count() <= 8 && help.contains("more"),
+        "{help}"
+    );
+}
+
+#[test]
+fn a_short_branch_out_of_reach_says_how_far_it_is() {
+    for branch in ["jmp short x", "loop x", "jrcxz x"] {
+        let found = fragment(&format!("{branch}\n{}x: ret", "nop\n".repeat(130))).unwrap_err();
+        assert!(found[0].message.contains("130 bytes away"), "{found:?}");
+        assert_eq!(found[0].text, branch);
+    }
+}
