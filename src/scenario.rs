@@ -1,0 +1,513 @@
+//! Scenarios: templates with every parameter bound, and their stable names.
+//!
+//! Correct means: a scenario's name, given back on the command line, binds the same parameters.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::go::Release;
+use crate::go::hash::type_hash;
+use crate::template::{Expect, HeapKind, Param, Template, Value, closest, params};
+
+/// A template with every parameter bound.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// What is bound.
+    pub template: Arc<Template>,
+    /// Every parameter, including those at their defaults and the ones every heap has.
+    pub params: BTreeMap<String, Value>,
+    /// Template name and, in brackets, the parameters that differ from their defaults.
+    pub name: String,
+    /// The release that `go` names, or the header's.
+    pub release: Release,
+    /// The order in which receivers are visited.
+    pub walk: Walk,
+    /// Number of dynamic types: `targets`, or `cases` and one type that is no case, or 1.
+    pub types: u32,
+    /// Which of them objects have.
+    pub visited: Visited,
+    /// Number of objects.
+    pub objects: u32,
+    /// Bytes between the starts of neighbouring functions.
+    pub spacing: u32,
+    /// Whether every receiver is a nil pointer.
+    pub nil_receiver: bool,
+    /// Whether a modelled panic unwinds to the loop instead of ending the row.
+    pub recover: bool,
+}
+
+/// Which of a scenario's types its objects have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Visited {
+    /// Object j has type j mod this many.
+    First(u32),
+    /// Every object has this type.
+    Only(u32),
+}
+
+/// The order in which receivers are visited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// Object 0 always.
+    Same,
+    /// Element i visits object i·stride mod objects.
+    Cyclic,
+    /// Element i visits object i·objects/elements.
+    Sorted,
+    /// Uniform from the seed.
+    Random,
+    /// A new uniform object every N elements.
+    Runs(u32),
+}
+
+/// An order with its stride.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Walk {
+    /// The order.
+    pub order: Order,
+    /// Objects between two neighbours of a cyclic walk.
+    pub stride: u32,
+}
+
+/// What the user asked for that a template cannot be bound to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BindError {
+    /// What is wrong, one sentence without a full stop.
+    pub message: String,
+    /// What to do next.
+    pub help: Option<String>,
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        self.help
+            .as_ref()
+            .map_or(Ok(()), |help| write!(f, "; {help}"))
+    }
+}
+
+impl std::error::Error for BindError {}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Order::Same => f.write_str("same"),
+            Order::Cyclic => f.write_str("cyclic"),
+            Order::Sorted => f.write_str("sorted"),
+            Order::Random => f.write_str("random"),
+            Order::Runs(length) => write!(f, "runs:{length}"),
+        }
+    }
+}
+
+impl FromStr for Order {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let order = match text {
+            "same" => Some(Order::Same),
+            "cyclic" => Some(Order::Cyclic),
+            "sorted" => Some(Order::Sorted),
+            "random" => Some(Order::Random),
+            _ => text
+                .strip_prefix("runs:")
+                .and_then(|length| length.parse().ok())
+                .map(Order::Runs),
+        };
+        // Comparing the spelling keeps `runs:07` out, which would name another scenario.
+        order
+            .filter(|order| *order != Order::Runs(0) && order.to_string() == text)
+            .ok_or_else(|| {
+                format!(
+                    "`order` is same, cyclic, random, sorted or runs:N with N from 1, not `{text}`"
+                )
+            })
+    }
+}
+
+/// Cuts `template[key=value,key=value]` apart.
+///
+/// # Errors
+/// Where the brackets are not of that form.
+pub fn parse_name(text: &str) -> Result<(String, Vec<(String, String)>), BindError> {
+    let wrong = |message: String| BindError {
+        message,
+        help: Some("write it as `itab_call[order=random,targets=8]`".to_string()),
+    };
+    let Some((template, rest)) = text.split_once('[') else {
+        return if text.contains(']') {
+            Err(wrong(format!(
+                "`{text}` closes a bracket that it does not open"
+            )))
+        } else {
+            Ok((text.to_string(), Vec::new()))
+        };
+    };
+    let inner = rest
+        .strip_suffix(']')
+        .ok_or_else(|| wrong(format!("`{text}` does not end with its bracket")))?;
+    let overrides: Result<Vec<(String, String)>, BindError> = inner
+        .split(',')
+        .map(|pair| match pair.split_once('=') {
+            Some((key, value)) if !key.trim().is_empty() => {
+                Ok((key.trim().to_string(), value.trim().to_string()))
+            }
+            _ => Err(wrong(format!("`{pair}` in `{text}` is not key=value"))),
+        })
+        .collect();
+    Ok((template.to_string(), overrides?))
+}
+
+impl Scenario {
+    /// Binds every parameter of `template`: its defaults, and over them `overrides`, later ones winning.
+    ///
+    /// # Errors
+    /// A key that the template does not have, or a value that the key cannot have.
+    pub fn bind(
+        template: Arc<Template>,
+        overrides: &[(String, String)],
+    ) -> Result<Scenario, BindError> {
+        let header = &template.header;
+        let known = params::all(header);
+        let mut params: BTreeMap<String, Value> = known
+            .iter()
+            .map(|(name, param)| (name.clone(), param.default.clone()))
+            .collect();
+        let mut given: BTreeMap<&str, Value> = BTreeMap::new();
+        for (key, text) in overrides {
+            let param = known
+                .get(key)
+                .ok_or_else(|| unknown_key(&template, &known, key))?;
+            given.insert(key, parse_value(key, param, text)?);
+        }
+        params.extend(
+            given
+                .iter()
+                .map(|(key, value)| (key.to_string(), value.clone())),
+        );
+
+        // Above, each of these was checked against what its name allows.
+        let number = |params: &BTreeMap<String, Value>, key: &str| match params.get(key) {
+            Some(Value::Int(number)) => Some(*number as u32),
+            _ => None,
+        };
+        let word = |params: &BTreeMap<String, Value>, key: &str| match params.get(key) {
+            Some(Value::Text(text)) => Some(text.clone()),
+            _ => None,
+        };
+        let release = word(&params, "go")
+            .and_then(|go| go.parse().ok())
+            .unwrap_or(header.go);
+        params.insert("go".to_string(), Value::Text(release.to_string()));
+
+        let heap = header.heap != HeapKind::None;
+        let (types, visited) = match (number(&params, "targets"), number(&params, "cases")) {
+            (Some(targets), _) if heap => (targets, Visited::First(targets)),
+            (None, Some(cases)) if heap => {
+                let hit = word(&params, "hit").unwrap_or_else(|| "order".to_string());
+                (cases + 1, visited_cases(&template, release, cases, &hit)?)
+            }
+            _ => (1, Visited::First(1)),
+        };
+        let mut name_defaults: BTreeMap<String, Value> = known
+            .iter()
+            .map(|(name, param)| (name.clone(), param.default.clone()))
+            .collect();
+        if heap {
+            let declared = number(&name_defaults, "objects").unwrap_or(1);
+            let least = match visited {
+                Visited::First(count) => count,
+                Visited::Only(_) => 1,
+            };
+            let default = Value::Int(i64::from(declared.max(least)));
+            name_defaults.insert("objects".to_string(), default.clone());
+            params.insert(
+                "objects".to_string(),
+                given.get("objects").cloned().unwrap_or(default),
+            );
+        }
+        let order = word(&params, "order")
+            .and_then(|order| order.parse().ok())
+            .unwrap_or(Order::Same);
+        Ok(Scenario {
+            name: canonical_name(&template.name, &given, &name_defaults),
+            release,
+            walk: Walk {
+                order,
+                stride: number(&params, "stride").unwrap_or(1),
+            },
+            types,
+            visited,
+            objects: number(&params, "objects").unwrap_or(1),
+            spacing: number(&params, "spacing").unwrap_or(64),
+            nil_receiver: word(&params, "receiver").is_some_and(|receiver| receiver == "nil"),
+            recover: params.get("recover") == Some(&Value::Bool(true)),
+            params,
+            template: Arc::clone(&template),
+        })
+    }
+
+    /// Name of the dynamic type `index`.
+    pub fn type_name(&self, index: u32) -> String {
+        type_name(&self.template, index)
+    }
+
+    /// Names of all dynamic types, in order.
+    pub fn type_names(&self) -> Vec<String> {
+        (0..self.types).map(|index| self.type_name(index)).collect()
+    }
+
+    /// The type of object `object`, an index into [`Scenario::type_names`].
+    pub fn type_of_object(&self, object: u32) -> u32 {
+        match self.visited {
+            Visited::First(count) => object % count,
+            Visited::Only(index) => index,
+        }
+    }
+
+    /// The result of an iteration that visits object `object`, as the result register holds it,
+    /// zero-extended; none where nothing is stated or a nil receiver leaves no result.
+    pub fn expected(&self, object: u32) -> Option<u64> {
+        let header = &self.template.header;
+        let bits = header.result?.bits;
+        if self.nil_receiver {
+            return None;
+        }
+        let id = u64::from(object) + 1;
+        let number = u64::from(self.type_of_object(object)) + 1;
+        let result = match header.expect? {
+            Expect::Constant(constant) => constant,
+            Expect::Id => id,
+            Expect::Type => number,
+            Expect::IdPlusType => id + number,
+        };
+        Some(result & (u64::MAX >> (64 - bits)))
+    }
+}
+
+fn type_name(template: &Template, index: u32) -> String {
+    template.header.types.replace("{t}", &index.to_string())
+}
+
+/// Which types the objects of a type switch have. First and last are meant in the order of the
+/// code, which a Go compiler sorts by hash.
+fn visited_cases(
+    template: &Template,
+    release: Release,
+    cases: u32,
+    hit: &str,
+) -> Result<Visited, BindError> {
+    if hit == "order" {
+        return Ok(Visited::First(cases));
+    }
+    if hit == "default" {
+        return Ok(Visited::Only(cases));
+    }
+    let hashes: Result<Vec<(u32, u32)>, String> = (0..cases)
+        .map(|index| Ok((type_hash(release, &type_name(template, index))?, index)))
+        .collect();
+    let hashes = hashes.map_err(|message| BindError {
+        message,
+        help: Some("choose another `go`".to_string()),
+    })?;
+    let chosen = if hit == "first" {
+        hashes.iter().min()
+    } else {
+        hashes.iter().max()
+    };
+    Ok(Visited::Only(chosen.map_or(0, |&(_, index)| index)))
+}
+
+fn canonical_name(
+    template: &str,
+    given: &BTreeMap<&str, Value>,
+    defaults: &BTreeMap<String, Value>,
+) -> String {
+    let differing: Vec<String> = given
+        .iter()
+        .filter(|&(key, value)| defaults.get(*key) != Some(value))
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    if differing.is_empty() {
+        template.to_string()
+    } else {
+        format!("{template}[{}]", differing.join(","))
+    }
+}
+
+fn unknown_key(template: &Template, known: &BTreeMap<String, Param>, key: &str) -> BindError {
+    let names = known.keys().map(String::as_str);
+    let help = match closest(key, names.clone()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("it has {}", names.collect::<Vec<_>>().join(", ")),
+    };
+    BindError {
+        message: format!("template `{}` has no parameter `{key}`", template.name),
+        help: Some(help),
+    }
+}
+
+/// Reads `text` as a value of the type that the parameter's default has.
+fn parse_value(key: &str, param: &Param, text: &str) -> Result<Value, BindError> {
+    let wrong = |message: String| {
+        Err(BindError {
+            message,
+            help: None,
+        })
+    };
+    let value = match &param.default {
+        Value::Bool(_) => match text {
+            "true" => Value::Bool(true),
+            "false" => Value::Bool(false),
+            _ => return wrong(format!("`{key}` is true or false, not `{text}`")),
+        },
+        Value::Int(_) => match parse_integer(text) {
+            Some(number) => Value::Int(number),
+            None => return wrong(format!("`{key}` is a whole number, not `{text}`")),
+        },
+        Value::Text(_) => Value::Text(text.to_string()),
+    };
+    if !param.allowed.is_empty() && !param.allowed.contains(&value) {
+        let allowed: Vec<String> = param.allowed.iter().map(Value::to_string).collect();
+        return wrong(format!(
+            "`{key}` is one of {}, not `{text}`",
+            allowed.join(", ")
+        ));
+    }
+    if let (Some((min, max)), Value::Int(number)) = (param.range, &value)
+        && !(min..=max).contains(number)
+    {
+        return wrong(format!(
+            "`{key}` is a whole number from {min} to {max}, not `{text}`"
+        ));
+    }
+    params::check_value(key, &value).map_or_else(wrong, |()| Ok(value))
+}
+
+fn parse_integer(text: &str) -> Option<i64> {
+    match text.strip_prefix("0x") {
+        Some(digits) if !digits.starts_with(['+', '-']) => i64::from_str_radix(digits, 16).ok(),
+        Some(_) => None,
+        None => text.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::Origin;
+
+    const HEADER: &str = concat!(
+        ";! heap = \"iface\"\n;! types = \"main.T{t}\"\n;! methods = [\"Id\"]\n",
+        ";! result = \"al\"\n;! expect = \"id+type\"\n",
+        ";! params = { targets = 1, slot = [0, 1, 2], deep = { default = 3, min = 1, max = 9 } }\n",
+        "body:\n nop\n",
+    );
+
+    fn bind_text(text: &str, name: &str) -> Result<Scenario, BindError> {
+        let template = Template::parse("t", Origin::Stdin, text.to_string()).expect("sound");
+        let (_, overrides) = parse_name(name)?;
+        Scenario::bind(Arc::new(template), &overrides)
+    }
+
+    fn bind(name: &str) -> Result<Scenario, BindError> {
+        bind_text(HEADER, name)
+    }
+
+    #[test]
+    fn a_name_holds_only_what_differs_sorted_by_key() {
+        #[rustfmt::skip] // What is given, and the name that comes of it.
+        let names = [
+            ("t", "t"),
+            ("t[targets=8,order=random]", "t[order=random,targets=8]"),
+            ("t[targets=0x10,slot=0]", "t[targets=16]"),
+            ("t[targets=8,objects=8]", "t[targets=8]"),
+            ("t[targets=8,objects=16]", "t[objects=16,targets=8]"),
+            ("t[ order = runs:7 , receiver=given]", "t[order=runs:7]"),
+            ("t[targets=4,targets=2]", "t[targets=2]"),
+            ("t[recover=true,receiver=nil,spacing=128]", "t[receiver=nil,recover=true,spacing=128]"),
+        ];
+        for (given, expected) in names {
+            let scenario = bind(given).expect(given);
+            assert_eq!(scenario.name, expected);
+            assert_eq!(bind(&scenario.name).expect("again"), scenario);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_bound_says_what_can() {
+        #[rustfmt::skip] // One refusal a row.
+        let refusals = [
+            ("t[tragets=8]", "template `t` has no parameter `tragets`; did you mean `targets`?"),
+            ("t[x=1]", "template `t` has no parameter `x`; it has deep, objects, order"),
+            ("t[go=1.27]", "template `t` has no parameter `go`"),
+            ("t[targets=0]", "`targets` is a whole number from 1 to 131072, not `0`"),
+            ("t[targets=many]", "`targets` is a whole number, not `many`"),
+            ("t[slot=3]", "`slot` is one of 0, 1, 2, not `3`"),
+            ("t[deep=10]", "`deep` is a whole number from 1 to 9, not `10`"),
+            ("t[order=backwards]", "`order` is same, cyclic, random, sorted or runs:N"),
+            ("t[order=runs:0]", "`order` is same, cyclic, random, sorted or runs:N"),
+            ("t[order=runs:07]", "`order` is same, cyclic, random, sorted or runs:N"),
+            ("t[spacing=48]", "`spacing` is a power of two from 16 to 65536, not 48"),
+            ("t[spacing=8]", "`spacing` is a whole number from 16 to 65536, not `8`"),
+            ("t[spacing=-64]", "`spacing` is a power of two"),
+            ("t[stride=0]", "`stride` is a whole number from 1"),
+            ("t[receiver=null]", "`receiver` is one of given, nil, not `null`"),
+            ("t[recover=1]", "`recover` is true or false, not `1`"),
+            ("t[targets=8", "`t[targets=8` does not end with its bracket"),
+            ("t[targets]", "`targets` in `t[targets]` is not key=value"),
+            ("t[]", "`` in `t[]` is not key=value"),
+            ("t]", "`t]` closes a bracket that it does not open"),
+        ];
+        for (given, expected) in refusals {
+            let refusal = bind(given).expect_err(given).to_string();
+            assert!(refusal.starts_with(expected), "{given}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn a_template_without_a_heap_has_spacing_and_nothing_else() {
+        let bind = |name: &str| bind_text("body:\n nop\n", name);
+        assert_eq!(bind("t[spacing=16]").expect("spacing").spacing, 16);
+        for key in [
+            "order=same",
+            "objects=1",
+            "receiver=nil",
+            "recover=true",
+            "stride=1",
+            "targets=1",
+        ] {
+            bind(&format!("t[{key}]")).expect_err(key);
+        }
+        assert_eq!(bind("t").expect("binds").expected(0), None);
+    }
+
+    #[test]
+    fn results_follow_id_type_and_the_width_of_the_register() {
+        let scenario = bind("t[targets=3,objects=300]").expect("binds");
+        assert_eq!(scenario.type_names(), ["main.T0", "main.T1", "main.T2"]);
+        assert_eq!(scenario.type_of_object(4), 1);
+        assert_eq!(scenario.expected(4), Some(5 + 2));
+        assert_eq!(
+            scenario.expected(299),
+            Some((300 + 3) & 0xff),
+            "al holds eight bits"
+        );
+        assert_eq!(bind("t[receiver=nil]").expect("binds").expected(0), None);
+    }
+
+    #[test]
+    fn objects_are_at_least_as_many_as_the_types_they_show() {
+        let declared = HEADER.replace("slot = ", "objects = 64, slot = ");
+        let objects = |name: &str| bind_text(&declared, name).expect(name).objects;
+        assert_eq!(objects("t"), 64);
+        assert_eq!(objects("t[targets=8]"), 64);
+        assert_eq!(objects("t[targets=100]"), 100);
+        assert_eq!(objects("t[objects=2,targets=100]"), 2);
+        assert_eq!(bind("t[targets=8]").expect("binds").objects, 8);
+    }
+}

@@ -1,0 +1,286 @@
+//! Expansion: minijinja over the text of a scenario, and then sections.
+//!
+//! Correct means: every line that comes out carries the number of the template line it came from,
+//! also out of loops and macros, and an expansion that never ends is an error, not a hang.
+
+use std::collections::BTreeMap;
+
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Jinja};
+
+use super::parse::{MARK, plain_lines};
+use super::source::SourceText;
+use super::{SourceLine, SourceSection, Value, header, sections};
+use crate::diagnostic::Diagnostic;
+use crate::go::hash::type_hash;
+use crate::scenario::Scenario;
+
+/// Steps of minijinja that an expansion may take: 131,072 types in two loops need about six
+/// million, and at this limit an endless loop is found after about a second.
+const FUEL: u64 = 20_000_000;
+
+/// Longest range, so that a slip of a digit does not fill the memory before the fuel is out.
+const MAX_RANGE: i64 = 1 << 20;
+
+impl Scenario {
+    /// The scenario's text, expanded where the header asks for it, in sections.
+    ///
+    /// # Errors
+    /// What minijinja refuses, or sections that are not sound; all at lines of the template itself.
+    pub fn expand(&self) -> Result<Vec<SourceSection>, Vec<Diagnostic>> {
+        let source = self.template.source();
+        let lines = if self.template.header.expand {
+            let (marked, prefixes) = mark_lines(&source);
+            let rendered = self
+                .render(&marked)
+                .map_err(|error| vec![complaint(&source, &prefixes, &error, &marked)])?;
+            unmark(&source, &rendered)
+        } else {
+            plain_lines(&source)
+        };
+        sections::split(&source, lines)
+    }
+
+    /// The header's remark on this scenario; none where there is none to make.
+    pub fn note(&self) -> Option<String> {
+        let note = self.template.header.note.as_deref()?;
+        let rendered = self
+            .render(note)
+            .unwrap_or_else(|error| format!("(the note cannot be shown: {error})"));
+        let trimmed = rendered.trim();
+        (!trimmed.is_empty()).then(|| trimmed.to_string())
+    }
+
+    fn render(&self, text: &str) -> Result<String, Error> {
+        let mut environment = environment();
+        let release = self.release;
+        environment.add_function("hash", move |name: &str| {
+            type_hash(release, name)
+                .map_err(|reason| Error::new(ErrorKind::InvalidOperation, reason))
+        });
+        environment.render_str(text, self.context())
+    }
+
+    fn context(&self) -> BTreeMap<String, Jinja> {
+        let mut context: BTreeMap<String, Jinja> = self
+            .params
+            .iter()
+            .map(|(name, value)| {
+                let value = match value {
+                    Value::Bool(flag) => Jinja::from(*flag),
+                    Value::Int(number) => Jinja::from(*number),
+                    Value::Text(text) => Jinja::from(text.as_str()),
+                };
+                (name.clone(), value)
+            })
+            .collect();
+        let abi = if self.release.has_register_abi() {
+            "register"
+        } else {
+            "stack"
+        };
+        let types: Vec<Jinja> = (0..self.types)
+            .map(|index| self.type_entry(index))
+            .collect();
+        context.extend([
+            ("abi".to_string(), Jinja::from(abi)),
+            ("go_minor".to_string(), Jinja::from(self.release.minor())),
+            (
+                "methods".to_string(),
+                Jinja::from(self.template.header.methods.clone()),
+            ),
+            ("types".to_string(), Jinja::from(types)),
+        ]);
+        context
+    }
+
+    fn type_entry(&self, index: u32) -> Jinja {
+        let name = self.type_name(index);
+        // A release without a known hash is an error only for a template that uses the hash.
+        let hash = match type_hash(self.release, &name) {
+            Ok(hash) => Jinja::from(hash),
+            Err(reason) => Jinja::from(Error::new(ErrorKind::InvalidOperation, reason)),
+        };
+        let fields = [
+            ("index", Jinja::from(index)),
+            ("name", Jinja::from(name)),
+            ("hash", hash),
+        ];
+        Jinja::from_pairs(fields)
+    }
+}
+
+/// Whether a note is sound before any parameter is bound.
+///
+/// # Errors
+/// What is wrong, in one sentence.
+pub(super) fn check_note(note: &str) -> Result<(), String> {
+    environment()
+        .template_from_str(note)
+        .map(drop)
+        .map_err(|error| sentence(&error))
+}
+
+fn environment<'a>() -> Environment<'a> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    environment.set_debug(true); // Errors carry their columns only then.
+    environment.add_function("range", range);
+    environment
+}
+
+/// Python's `range`, longer than minijinja's own.
+fn range(first: i64, end: Option<i64>, step: Option<i64>) -> Result<Jinja, Error> {
+    let (start, end) = end.map_or((0, first), |end| (first, end));
+    let step = step.unwrap_or(1);
+    let refuse = |reason: String| Err(Error::new(ErrorKind::InvalidOperation, reason));
+    if step <= 0 {
+        return refuse("range counts upwards: its step is at least 1".to_string());
+    }
+    if end.saturating_sub(start) / step > MAX_RANGE {
+        return refuse(format!("a range has at most {MAX_RANGE} numbers"));
+    }
+    Ok((start..end)
+        .step_by(step as usize)
+        .map(Jinja::from)
+        .collect())
+}
+
+/// The template with its header blank and a mark `MARK number MARK` before each line that begins
+/// outside a tag, and the length of each line's mark in bytes.
+///
+/// A mark inside a tag would be part of an expression. One at the end of a line would be lost or
+/// kept depending on the blanks that a tag trims; before the line it stays with the line's text.
+fn mark_lines(source: &SourceText<'_>) -> (String, Vec<usize>) {
+    let mut marked = String::new();
+    let mut prefixes = Vec::new();
+    let mut state = Scan::Text;
+    for (line, number) in source.lines.iter().zip(1u32..) {
+        let before = marked.len();
+        if state == Scan::Text {
+            marked.push_str(&format!("{MARK}{number}{MARK}"));
+        }
+        prefixes.push(marked.len() - before);
+        if !header::is_header_line(line) {
+            marked.push_str(line);
+            state = scan(line, state);
+        }
+        marked.push('\n');
+    }
+    (marked, prefixes)
+}
+
+/// Where a scan over minijinja's tags stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scan {
+    Text,
+    /// In a tag that ends with this character and `}`; the quote of an open string.
+    Tag(u8, Option<u8>),
+}
+
+fn scan(line: &str, mut state: Scan) -> Scan {
+    let bytes = line.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        let next = bytes.get(at + 1).copied();
+        let (after, taken) = match (state, bytes[at], next) {
+            (Scan::Text, b'{', Some(b'{')) => (Scan::Tag(b'}', None), 2),
+            (Scan::Text, b'{', Some(kind @ (b'%' | b'#'))) => (Scan::Tag(kind, None), 2),
+            (Scan::Tag(kind, None), byte, Some(b'}')) if byte == kind => (Scan::Text, 2),
+            (Scan::Tag(kind @ (b'}' | b'%'), None), quote @ (b'"' | b'\''), _) => {
+                (Scan::Tag(kind, Some(quote)), 1)
+            }
+            (Scan::Tag(_, Some(_)), b'\\', Some(_)) => (state, 2),
+            (Scan::Tag(kind, Some(quote)), byte, _) if byte == quote => (Scan::Tag(kind, None), 1),
+            _ => (state, 1),
+        };
+        state = after;
+        at += taken;
+    }
+    state
+}
+
+/// Cuts the marks off again and gives each line its template line.
+fn unmark(source: &SourceText<'_>, rendered: &str) -> Vec<SourceLine> {
+    let mut current = 1;
+    let mut lines = Vec::new();
+    for line in rendered.lines() {
+        let mut number = None;
+        let mut text = String::with_capacity(line.len());
+        for (piece, marks) in line.split(MARK).zip([false, true].into_iter().cycle()) {
+            if marks {
+                current = piece.parse().unwrap_or(current);
+                continue;
+            }
+            if !piece.trim().is_empty() {
+                number.get_or_insert(current);
+            }
+            text.push_str(piece);
+        }
+        let number = number.unwrap_or(current);
+        // What was only a tag leaves an empty line behind, in a loop one each turn.
+        if !text.trim().is_empty() || source.line(number).trim().is_empty() {
+            lines.push(SourceLine { number, text });
+        }
+    }
+    lines
+}
+
+fn complaint(
+    source: &SourceText<'_>,
+    prefixes: &[usize],
+    error: &Error,
+    marked: &str,
+) -> Diagnostic {
+    let line = error
+        .line()
+        .unwrap_or(1)
+        .clamp(1, source.lines.len().max(1));
+    let mut place = source.whole_line(line as u32);
+    if let Some(range) = error
+        .range()
+        .filter(|range| range.end <= marked.len() && range.start <= range.end)
+    {
+        let start: usize = marked
+            .split_inclusive('\n')
+            .take(line - 1)
+            .map(str::len)
+            .sum();
+        let start = start + prefixes[line - 1];
+        let text = source.line(line as u32);
+        let begin = range.start.saturating_sub(start);
+        let end = range.end.saturating_sub(start).min(text.len());
+        if range.start >= start
+            && begin < end
+            && text.is_char_boundary(begin)
+            && text.is_char_boundary(end)
+        {
+            place.column = text[..begin].chars().count() as u32 + 1;
+            place.width = text[begin..end].chars().count() as u32;
+        }
+    }
+    source.complain(place, sentence(error), advice(error))
+}
+
+fn sentence(error: &Error) -> String {
+    match (error.kind(), error.detail()) {
+        (ErrorKind::OutOfFuel, _) => {
+            format!("the expansion does not come to an end: it took more than {FUEL} steps")
+        }
+        (ErrorKind::InvalidOperation, Some(detail)) => detail.to_string(),
+        (kind, Some(detail)) => format!("{kind}: {detail}"),
+        (kind, None) => kind.to_string(),
+    }
+}
+
+fn advice(error: &Error) -> Option<String> {
+    let text = match error.kind() {
+        ErrorKind::OutOfFuel => "look for a loop or macro without an end, or lower the parameter",
+        ErrorKind::UndefinedError => "declare it in `params`, or define it with `{% set %}`",
+        ErrorKind::SyntaxError => {
+            "tags are `{% for x in range(n) %}`, `{% if %}`, `{{ value }}` and `{# comment #}`"
+        }
+        _ => return None,
+    };
+    Some(text.to_string())
+}

@@ -1,0 +1,52 @@
+//! The header: TOML in the `;!` lines at the top of a template.
+//!
+//! Correct means: every key is known, every value has the type and range its key wants, and each
+//! complaint points at the key or value in the file itself.
+
+mod block;
+mod declared;
+mod reader;
+mod register;
+mod rules;
+
+use toml::de::DeTable;
+
+use self::block::Block;
+use self::reader::Reader;
+use super::Header;
+use super::source::SourceText;
+use crate::diagnostic::Diagnostic;
+
+/// Whether a line belongs to the header.
+pub(super) fn is_header_line(line: &str) -> bool {
+    line.trim_start().starts_with(";!")
+}
+
+/// Reads the header of a template.
+///
+/// # Errors
+/// All that is wrong with it, each at its place.
+pub(super) fn parse(source: &SourceText<'_>) -> Result<Header, Vec<Diagnostic>> {
+    let block = Block::of(source)?;
+    let table = DeTable::parse(&block.toml).map_err(|error| {
+        let place = block.place(error.span().unwrap_or(0..0));
+        let help = "a header line is TOML after `;!`, such as `;! title = \"...\"`".to_string();
+        vec![source.complain(place, error.message().replace('\n', "; "), Some(help))]
+    })?;
+    let mut reader = Reader::new(source, &block);
+    let (header, places) = reader.header(table.get_ref());
+    let mut errors = reader.errors;
+    // A value that could not be read would only break rules that the user kept.
+    if errors.is_empty() {
+        rules::check(&header, &mut |key, message, help| {
+            let place = places.get(key).copied().unwrap_or(block.place(0..0));
+            errors.push(source.complain(place, message, Some(help)));
+        });
+    }
+    errors.sort_by_key(|error| (error.line, error.column));
+    if errors.is_empty() {
+        Ok(header)
+    } else {
+        Err(errors)
+    }
+}

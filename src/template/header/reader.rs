@@ -1,0 +1,397 @@
+//! Reads the keys of a header one by one.
+//!
+//! Correct means: a value of the wrong type is an error that says what its key wants, and the rest
+//! of the header is still read.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::block::Block;
+use super::register::register;
+use crate::diagnostic::Diagnostic;
+use crate::go::Release;
+use crate::template::source::{Place, SourceText};
+use crate::template::{
+    Clobbers, Expect, Header, HeapKind, Published, ResultRegister, closest, expand,
+};
+
+/// Every key a header may have.
+const KEYS: [&str; 16] = [
+    "bind",
+    "clobbers",
+    "dispatch",
+    "expand",
+    "expect",
+    "go",
+    "heap",
+    "methods",
+    "note",
+    "params",
+    "published",
+    "result",
+    "source",
+    "title",
+    "types",
+    "unroll",
+];
+
+/// The metrics that somebody can have published a figure for.
+const METRICS: [&str; 5] = ["ns", "cycles", "instructions", "branches", "branch_misses"];
+
+/// Most copies of a body in one loop turn: beyond that the loop no longer fits any cache of decoded instructions.
+const MAX_UNROLL: i64 = 1024;
+
+/// Walks the TOML and gathers complaints.
+pub(super) struct Reader<'a> {
+    source: &'a SourceText<'a>,
+    block: &'a Block,
+    pub(super) errors: Vec<Diagnostic>,
+}
+
+pub(super) type Entry<'a> = Spanned<DeValue<'a>>;
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(source: &'a SourceText<'a>, block: &'a Block) -> Self {
+        Reader {
+            source,
+            block,
+            errors: Vec::new(),
+        }
+    }
+}
+
+impl Reader<'_> {
+    pub(super) fn header(&mut self, table: &DeTable<'_>) -> (Header, BTreeMap<String, Place>) {
+        let mut header = Header {
+            title: String::new(),
+            heap: HeapKind::None,
+            types: "main.T".to_string(),
+            methods: Vec::new(),
+            params: BTreeMap::new(),
+            result: None,
+            expect: None,
+            dispatch: None,
+            expand: false,
+            go: Release::NEWEST,
+            clobbers: Clobbers::Some,
+            unroll: 1,
+            source: None,
+            published: Vec::new(),
+            note: None,
+            bind: BTreeMap::new(),
+        };
+        let mut places = BTreeMap::new();
+        for (key, value) in table {
+            places.insert(key.get_ref().to_string(), self.block.place(value.span()));
+            match key.get_ref().as_ref() {
+                "title" => header.title = self.text("title", value).unwrap_or_default(),
+                "heap" => header.heap = self.heap(value).unwrap_or(HeapKind::None),
+                "types" => header.types = self.text("types", value).unwrap_or_default(),
+                "methods" => header.methods = self.methods(value),
+                "params" => {} // Read below: which names it may have depends on the heap.
+                "result" => header.result = self.result(value),
+                "expect" => header.expect = self.expect(value),
+                "dispatch" => header.dispatch = self.text("dispatch", value),
+                "expand" => header.expand = self.boolean("expand", value).unwrap_or(false),
+                "go" => header.go = self.go(value).unwrap_or(Release::NEWEST),
+                "clobbers" => header.clobbers = self.clobbers(value),
+                "unroll" => header.unroll = self.unroll(value),
+                "source" => header.source = self.text("source", value),
+                "published" => header.published = self.published(value),
+                "note" => header.note = self.note(value),
+                "bind" => header.bind = self.bind(value),
+                unknown => self.unknown_key(unknown, key.span(), &KEYS, "a header"),
+            }
+        }
+        if let Some(value) = table.get("params") {
+            header.params = self.params(value, header.heap);
+        }
+        (header, places)
+    }
+
+    pub(super) fn error(
+        &mut self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let place = self.block.place(span);
+        self.errors
+            .push(self.source.complain(place, message, Some(help.into())));
+    }
+
+    pub(super) fn wrong_type(&mut self, key: &str, value: &Entry<'_>, wanted: &str, example: &str) {
+        let message = format!("`{key}` is {wanted}, not {}", described(value.get_ref()));
+        self.error(value.span(), message, format!("write `{key} = {example}`"));
+    }
+
+    pub(super) fn unknown_key(
+        &mut self,
+        key: &str,
+        span: Range<usize>,
+        known: &[&str],
+        place: &str,
+    ) {
+        let help = match closest(key, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("{place} has {}", known.join(", ")),
+        };
+        self.error(span, format!("{place} has no key `{key}`"), help);
+    }
+
+    fn text(&mut self, key: &str, value: &Entry<'_>) -> Option<String> {
+        match value.get_ref().as_str() {
+            Some(text) => Some(text.to_string()),
+            None => {
+                self.wrong_type(key, value, "a text", "\"...\"");
+                None
+            }
+        }
+    }
+
+    fn boolean(&mut self, key: &str, value: &Entry<'_>) -> Option<bool> {
+        let flag = value.get_ref().as_bool();
+        if flag.is_none() {
+            self.wrong_type(key, value, "true or false", "true");
+        }
+        flag
+    }
+
+    /// One of a few words.
+    fn word<T: Copy>(&mut self, key: &str, value: &Entry<'_>, words: &[(&str, T)]) -> Option<T> {
+        let text = self.text(key, value)?;
+        let found = words
+            .iter()
+            .find(|(word, _)| *word == text)
+            .map(|&(_, meaning)| meaning);
+        if found.is_none() {
+            let all: Vec<&str> = words.iter().map(|&(word, _)| word).collect();
+            let help = match closest(&text, all.iter().copied()) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!("it is one of {}", all.join(", ")),
+            };
+            self.error(value.span(), format!("`{key}` cannot be `{text}`"), help);
+        }
+        found
+    }
+
+    fn heap(&mut self, value: &Entry<'_>) -> Option<HeapKind> {
+        let words = [
+            ("none", HeapKind::None),
+            ("pointer", HeapKind::Pointer),
+            ("iface", HeapKind::Iface),
+            ("eface", HeapKind::Eface),
+            ("func", HeapKind::Func),
+        ];
+        self.word("heap", value, &words)
+    }
+
+    fn clobbers(&mut self, value: &Entry<'_>) -> Clobbers {
+        self.word("clobbers", value, &[("all", Clobbers::All)])
+            .unwrap_or(Clobbers::Some)
+    }
+
+    fn go(&mut self, value: &Entry<'_>) -> Option<Release> {
+        let Some(text) = value.get_ref().as_str() else {
+            self.wrong_type("go", value, "a release in quotes", "\"1.27\"");
+            return None;
+        };
+        match text.parse() {
+            Ok(release) => Some(release),
+            Err(message) => {
+                self.error(value.span(), message, "write `go = \"1.27\"`");
+                None
+            }
+        }
+    }
+
+    fn methods(&mut self, value: &Entry<'_>) -> Vec<String> {
+        let names: Option<Vec<String>> = value.get_ref().as_array().and_then(|array| {
+            array
+                .iter()
+                .map(|name| name.get_ref().as_str().map(str::to_string))
+                .collect()
+        });
+        let Some(names) = names else {
+            self.wrong_type("methods", value, "a list of texts", "[\"Id\"]");
+            return Vec::new();
+        };
+        if let Some(twice) = names
+            .iter()
+            .enumerate()
+            .find(|(at, name)| names[..*at].contains(name))
+        {
+            let message = format!("method `{}` comes twice", twice.1);
+            self.error(
+                value.span(),
+                message,
+                "Go lists an interface's methods by name, each once",
+            );
+        }
+        names
+    }
+
+    fn result(&mut self, value: &Entry<'_>) -> Option<ResultRegister> {
+        let text = self.text("result", value)?;
+        match register(&text) {
+            Ok(register) => Some(register),
+            Err(help) => {
+                self.error(value.span(), format!("`{text}` cannot hold a result"), help);
+                None
+            }
+        }
+    }
+
+    fn expect(&mut self, value: &Entry<'_>) -> Option<Expect> {
+        if let DeValue::Integer(number) = value.get_ref() {
+            let parsed = u64::from_str_radix(number.as_str(), number.radix()).ok();
+            if parsed.is_none() {
+                self.error(
+                    value.span(),
+                    "`expect` is compared as an unsigned number of 64 bits",
+                    "write what the register holds, zero-extended: 0xffffffff for -1 in eax",
+                );
+            }
+            return parsed.map(Expect::Constant);
+        }
+        if value.get_ref().as_str().is_none() {
+            self.wrong_type(
+                "expect",
+                value,
+                "a whole number, \"id\", \"type\" or \"id+type\"",
+                "\"id\"",
+            );
+            return None;
+        }
+        let words = [
+            ("id", Expect::Id),
+            ("type", Expect::Type),
+            ("id+type", Expect::IdPlusType),
+        ];
+        self.word("expect", value, &words)
+    }
+
+    fn unroll(&mut self, value: &Entry<'_>) -> u32 {
+        match integer(value.get_ref()) {
+            Some(copies @ 1..=MAX_UNROLL) => copies as u32,
+            _ => {
+                self.wrong_type(
+                    "unroll",
+                    value,
+                    &format!("a whole number from 1 to {MAX_UNROLL}"),
+                    "4",
+                );
+                1
+            }
+        }
+    }
+
+    fn note(&mut self, value: &Entry<'_>) -> Option<String> {
+        let note = self.text("note", value)?;
+        if let Err(message) = expand::check_note(&note) {
+            self.error(
+                value.span(),
+                message,
+                "`note` may use the parameters: `{% if cases > 3 %}...{% endif %}`",
+            );
+        }
+        Some(note)
+    }
+
+    fn bind(&mut self, value: &Entry<'_>) -> BTreeMap<String, String> {
+        let aliases: Option<BTreeMap<String, String>> =
+            value.get_ref().as_table().and_then(|table| {
+                table
+                    .iter()
+                    .map(|(from, to)| {
+                        Some((
+                            from.get_ref().to_string(),
+                            to.get_ref().as_str()?.to_string(),
+                        ))
+                    })
+                    .collect()
+            });
+        if aliases.is_none() {
+            self.wrong_type(
+                "bind",
+                value,
+                "a table from symbol to symbol",
+                "{ \"main.f\" = \"main.g\" }",
+            );
+        }
+        aliases.unwrap_or_default()
+    }
+
+    fn published(&mut self, value: &Entry<'_>) -> Vec<Published> {
+        const EXAMPLE: &str = "[{ source = \"...\", metric = \"ns\", value = 1.96 }]";
+        let Some(array) = value.get_ref().as_array() else {
+            self.wrong_type("published", value, "a list of tables", EXAMPLE);
+            return Vec::new();
+        };
+        let mut figures = Vec::new();
+        for entry in array {
+            let Some(table) = entry.get_ref().as_table() else {
+                self.wrong_type("published", entry, "a list of tables", EXAMPLE);
+                continue;
+            };
+            if let Some(figure) = self.figure(table, entry) {
+                figures.push(figure);
+            }
+        }
+        figures
+    }
+
+    fn figure(&mut self, table: &DeTable<'_>, entry: &Entry<'_>) -> Option<Published> {
+        const FIELDS: [&str; 3] = ["source", "metric", "value"];
+        for (key, _) in table {
+            if !FIELDS.contains(&key.get_ref().as_ref()) {
+                self.unknown_key(key.get_ref(), key.span(), &FIELDS, "a published figure");
+            }
+        }
+        let [Some(source), Some(metric), Some(value)] = FIELDS.map(|field| table.get(field)) else {
+            self.error(
+                entry.span(),
+                "a published figure has a source, a metric and a value",
+                "add what is missing",
+            );
+            return None;
+        };
+        let source = self.text("source", source)?;
+        let metric = self
+            .word("metric", metric, &METRICS.map(|metric| (metric, metric)))?
+            .to_string();
+        let number = match value.get_ref() {
+            DeValue::Float(number) => number.as_str().parse().ok(),
+            other => integer(other).map(|whole| whole as f64),
+        };
+        if number.is_none() {
+            self.wrong_type("value", value, "a number", "1.96");
+        }
+        Some(Published {
+            source,
+            metric,
+            value: number?,
+        })
+    }
+}
+
+/// A whole number that fits 64 bits with a sign.
+pub(super) fn integer(value: &DeValue<'_>) -> Option<i64> {
+    let number = value.as_integer()?;
+    i64::from_str_radix(number.as_str(), number.radix()).ok()
+}
+
+fn described(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}

@@ -1,0 +1,228 @@
+//! Where templates come from: a file, standard input, a folder, or the set inside the binary.
+//!
+//! Correct means: one place reads files, a template of the folder replaces the shipped one of the
+//! same name as a whole, and a file that cannot be read says why.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::{Origin, Template, closest, shipped};
+use crate::diagnostic::Diagnostic;
+
+/// The folder that overrides shipped templates where the command line names none.
+const FOLDER: &str = "asm_templates";
+
+/// The templates that can be named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Library {
+    folder: Option<PathBuf>,
+}
+
+/// Why a template cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoadError {
+    /// No file and no template has that name.
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// A name like it.
+        near: Option<String>,
+    },
+    /// The file is there, or should be, and cannot be read.
+    Unreadable {
+        /// Which file or folder.
+        path: PathBuf,
+        /// Why, in words.
+        reason: String,
+    },
+    /// The text is there, and is no template.
+    Wrong(Vec<Diagnostic>),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LoadError::Unknown {
+                name,
+                near: Some(near),
+            } => {
+                write!(
+                    f,
+                    "no file and no template is called `{name}`; did you mean `{near}`?"
+                )
+            }
+            LoadError::Unknown { name, near: None } => {
+                write!(
+                    f,
+                    "no file and no template is called `{name}`; `dispatchlab list` shows the names"
+                )
+            }
+            LoadError::Unreadable { path, reason } => {
+                write!(f, "cannot read {}: {reason}", path.display())
+            }
+            LoadError::Wrong(diagnostics) => {
+                for (number, diagnostic) in diagnostics.iter().enumerate() {
+                    let end = if number == 0 { "" } else { "\n" };
+                    let Diagnostic {
+                        file,
+                        line,
+                        column,
+                        message,
+                        ..
+                    } = diagnostic;
+                    write!(f, "{end}{file}:{line}:{column}: {message}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+impl Library {
+    /// The shipped templates, overridden by those in `dir`, or, where it is not given, by those in
+    /// the folder `asm_templates` of the working directory if there is one.
+    ///
+    /// # Errors
+    /// Where `dir` is given and is no folder that can be read.
+    pub fn new(dir: Option<PathBuf>) -> Result<Library, LoadError> {
+        let folder = match dir {
+            Some(dir) => {
+                std::fs::read_dir(&dir).map_err(|error| unreadable(&dir, &error))?;
+                Some(dir)
+            }
+            None => Some(PathBuf::from(FOLDER)).filter(|folder| folder.is_dir()),
+        };
+        Ok(Library { folder })
+    }
+
+    /// The shipped templates alone.
+    pub fn embedded() -> Library {
+        Library { folder: None }
+    }
+
+    /// The names of all templates, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: BTreeSet<String> = shipped::TEMPLATES
+            .iter()
+            .map(|(name, _)| name.to_string())
+            .collect();
+        // A folder that has vanished since is as good as an empty one; loading from it says so.
+        for entry in self
+            .folder
+            .iter()
+            .flat_map(std::fs::read_dir)
+            .flatten()
+            .flatten()
+        {
+            let path = entry.path();
+            if is_template(&path)
+                && let Some(stem) = path.file_stem().and_then(|stem| stem.to_str())
+            {
+                names.insert(stem.to_string());
+            }
+        }
+        names.into_iter().collect()
+    }
+
+    /// Whether a name can only be that of a file: standard input, or a path that exists.
+    pub fn is_path(name: &str) -> bool {
+        name == "-" || Path::new(name).exists() && !Path::new(name).is_dir()
+    }
+
+    /// The template that `name` means: standard input for `-`, else an existing file, else a
+    /// template of the folder, else a shipped one, else the file `NAME.asm`, which is what the name
+    /// of a scenario from a file says.
+    ///
+    /// # Errors
+    /// Where there is none, it cannot be read, or it is no template.
+    pub fn load(&self, name: &str) -> Result<Template, LoadError> {
+        if name == "-" {
+            let mut bytes = Vec::new();
+            let path = Path::new("<stdin>");
+            std::io::stdin()
+                .read_to_end(&mut bytes)
+                .map_err(|error| unreadable(path, &error))?;
+            return parse("stdin", Origin::Stdin, path, bytes);
+        }
+        let path = Path::new(name);
+        if Library::is_path(name) {
+            return read(path, &stem(path));
+        }
+        let file = format!("{name}.asm");
+        let own = self.folder.as_ref().map(|folder| folder.join(&file));
+        if !name.is_empty() && !name.contains('/') {
+            if let Some(own) = own.filter(|own| own.symlink_metadata().is_ok()) {
+                return read(&own, name);
+            }
+            if let Some(text) = shipped::text(name) {
+                return Template::parse(name, Origin::Embedded, text.to_string())
+                    .map_err(LoadError::Wrong);
+            }
+        }
+        if Library::is_path(&file) {
+            return read(Path::new(&file), name);
+        }
+        // A path that is no file says so itself, better than any guess at a name.
+        if name.contains('/')
+            || path.extension().is_some_and(|ending| ending == "asm")
+            || path.is_dir()
+        {
+            return read(path, &stem(path));
+        }
+        let names = self.names();
+        let suites = shipped::SUITES.iter().map(|suite| suite.name);
+        let near =
+            closest(name, names.iter().map(String::as_str).chain(suites)).map(str::to_string);
+        Err(LoadError::Unknown {
+            name: name.to_string(),
+            near,
+        })
+    }
+}
+
+fn is_template(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "asm") && !path.is_dir()
+}
+
+/// The path without its extension: the name of a scenario from a file.
+fn stem(path: &Path) -> String {
+    path.with_extension("").display().to_string()
+}
+
+fn read(path: &Path, name: &str) -> Result<Template, LoadError> {
+    let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+    parse(name, Origin::File(path.to_path_buf()), path, bytes)
+}
+
+fn parse(name: &str, origin: Origin, path: &Path, bytes: Vec<u8>) -> Result<Template, LoadError> {
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let reason = format!("line {line} is not UTF-8 text");
+        LoadError::Unreadable {
+            path: path.to_path_buf(),
+            reason,
+        }
+    })?;
+    Template::parse(name, origin, text).map_err(LoadError::Wrong)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> LoadError {
+    let reason = match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file or folder".to_string(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_string(),
+        std::io::ErrorKind::IsADirectory => {
+            "it is a folder; name a file in it, or use --templates".to_string()
+        }
+        std::io::ErrorKind::NotADirectory => "it is not a folder".to_string(),
+        _ => error.to_string(),
+    };
+    LoadError::Unreadable {
+        path: path.to_path_buf(),
+        reason,
+    }
+}

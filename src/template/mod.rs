@@ -1,0 +1,205 @@
+//! Templates: text with a header and sections, before any parameter is bound.
+//!
+//! Correct means: everything the header says is known, typed and checked here, so that no later
+//! stage meets an unknown key, and every line keeps its number in the file the user edits.
+
+mod expand;
+mod header;
+pub mod library;
+pub mod params;
+mod parse;
+mod sections;
+pub mod shipped;
+mod source;
+mod suggest;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::asm::SectionKind;
+use crate::go::Release;
+
+pub use library::{Library, LoadError};
+pub use suggest::closest;
+
+/// A parsed template: its header, and its text not yet expanded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Template {
+    /// File name without extension, or the path given by the user without extension.
+    pub name: String,
+    /// Where the text came from.
+    pub origin: Origin,
+    /// SHA-256 of the text, lower-case hex.
+    pub sha256: String,
+    /// The whole text.
+    pub text: String,
+    /// What the `;!` lines say.
+    pub header: Header,
+}
+
+/// Where a template's text came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Shipped inside the binary.
+    Embedded,
+    /// Read from this file.
+    File(PathBuf),
+    /// Read from standard input.
+    Stdin,
+}
+
+/// What the walk visits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HeapKind {
+    /// Nothing: the harness writes no register between iterations.
+    None,
+    /// `rax` = pointer to an object.
+    Pointer,
+    /// `rax` = itab, `rbx` = pointer to an object.
+    Iface,
+    /// `rax` = type, `rbx` = pointer to an object.
+    Eface,
+    /// `rax` = pointer to a func value: code pointer at 0, id at 8.
+    Func,
+}
+
+/// Which registers the body may clobber, and so where the harness keeps its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Clobbers {
+    /// All but `rsp`, `r12`, `r13`, `r14` and `r15`: the harness keeps its state in registers.
+    Some,
+    /// All but `rsp`: the harness keeps its state in its frame, as Go's own loops do.
+    All,
+}
+
+/// What one iteration's result must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Expect {
+    /// The same integer every time.
+    Constant(u64),
+    /// The receiver's id, counted from 1.
+    Id,
+    /// The receiver's type, counted from 1.
+    Type,
+    /// The sum of both.
+    IdPlusType,
+}
+
+/// A register that holds an iteration's result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResultRegister {
+    /// Hardware number, 0 (`rax`) to 15 (`r15`).
+    pub number: u8,
+    /// Width in bits: 8 (low byte), 16, 32 or 64.
+    pub bits: u8,
+}
+
+/// The value of a parameter.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// Anything else.
+    Text(String),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Bool(value) => value.fmt(f),
+            Value::Int(value) => value.fmt(f),
+            Value::Text(value) => value.fmt(f),
+        }
+    }
+}
+
+/// What a parameter may be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Param {
+    /// Its value where the user says nothing.
+    pub default: Value,
+    /// All allowed values, the default first; empty where every value of the default's type is.
+    pub allowed: Vec<Value>,
+    /// Smallest and largest whole number, where the header states them.
+    pub range: Option<(i64, i64)>,
+}
+
+/// A figure that somebody published for what the template shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Published {
+    /// Publication and section.
+    pub source: String,
+    /// `ns`, `cycles`, `instructions`, `branches` or `branch_misses`.
+    pub metric: String,
+    /// The figure, per iteration.
+    pub value: f64,
+}
+
+/// Everything the `;!` lines say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Header {
+    /// One line for `list`.
+    pub title: String,
+    /// What the walk visits.
+    pub heap: HeapKind,
+    /// Pattern of the dynamic types' names; `{t}` is the type's number.
+    pub types: String,
+    /// The interface's methods in `fun` order.
+    pub methods: Vec<String>,
+    /// Parameters by name.
+    pub params: BTreeMap<String, Param>,
+    /// Where an iteration leaves its result.
+    pub result: Option<ResultRegister>,
+    /// What the result must be.
+    pub expect: Option<Expect>,
+    /// Label of the instruction that is studied.
+    pub dispatch: Option<String>,
+    /// Whether minijinja runs over the text.
+    pub expand: bool,
+    /// The Go release whose layouts, hashes and stubs apply where no parameter `go` is bound.
+    pub go: Release,
+    /// What the body may clobber.
+    pub clobbers: Clobbers,
+    /// Copies of the body per loop turn; only for `heap = "none"`.
+    pub unroll: u32,
+    /// Publication and section that the template reproduces.
+    pub source: Option<String>,
+    /// Published figures to stand beside ours.
+    pub published: Vec<Published>,
+    /// A remark for the row, itself a minijinja template over the parameters; printed where it is not empty.
+    /// Says, for one, which parameters make the code something no Go compiler emits.
+    pub note: Option<String>,
+    /// Other names for symbols: a reference to the key is to become one to the value. Not applied yet.
+    pub bind: BTreeMap<String, String>,
+}
+
+/// One section of an expanded template, before assembly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceSection {
+    /// What the section is for.
+    pub kind: SectionKind,
+    /// `setup`, `body`, or the symbol.
+    pub name: String,
+    /// Template line of the section's header.
+    pub line: u32,
+    /// Its lines, without the header line (but with what followed the colon on it).
+    pub lines: Vec<SourceLine>,
+}
+
+/// One line of an expanded template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceLine {
+    /// Line in the template file, counted from 1.
+    pub number: u32,
+    /// The text after expansion, comments included.
+    pub text: String,
+}

@@ -1,0 +1,129 @@
+//! From text to a [`Template`].
+//!
+//! Correct means: the header is fully checked, and a template that is not expanded has sound
+//! sections; one that is expanded shows its sections only once parameters are bound.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
+use super::source::{Place, SourceText};
+use super::{Origin, SourceLine, Template, header, sections};
+use crate::diagnostic::Diagnostic;
+
+/// The character that carries line numbers through an expansion, so that no template may contain it.
+pub(super) const MARK: char = '\u{1f}';
+
+impl Template {
+    /// Parses `text`. Pure: whoever read the text says where it came from.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the header, or, where it is sound and the text is not to be
+    /// expanded, with the sections.
+    pub fn parse(name: &str, origin: Origin, text: String) -> Result<Template, Vec<Diagnostic>> {
+        let file = file_name(name, &origin);
+        let source = SourceText::new(file, &text);
+        if let Some(found) = find_mark(&source) {
+            return Err(vec![found]);
+        }
+        let header = header::parse(&source)?;
+        if !header.expand {
+            if let Some(found) = find_tag(&source) {
+                return Err(vec![found]);
+            }
+            sections::split(&source, plain_lines(&source))?;
+        }
+        let sha256 = lower_hex(&Sha256::digest(text.as_bytes()));
+        Ok(Template {
+            name: name.to_string(),
+            origin,
+            sha256,
+            text,
+            header,
+        })
+    }
+
+    /// What diagnostics call the file: the path, `<stdin>`, or `embedded:NAME.asm`.
+    pub fn file(&self) -> String {
+        file_name(&self.name, &self.origin)
+    }
+
+    /// The text as lines that diagnostics can point into.
+    pub(super) fn source(&self) -> SourceText<'_> {
+        SourceText::new(self.file(), &self.text)
+    }
+}
+
+/// The lines of a template that is not expanded, its header lines blank.
+pub(super) fn plain_lines(source: &SourceText<'_>) -> Vec<SourceLine> {
+    source
+        .lines
+        .iter()
+        .zip(1..)
+        .map(|(text, number)| {
+            let text = if header::is_header_line(text) {
+                String::new()
+            } else {
+                text.to_string()
+            };
+            SourceLine { number, text }
+        })
+        .collect()
+}
+
+fn file_name(name: &str, origin: &Origin) -> String {
+    match origin {
+        Origin::Embedded => format!("embedded:{name}.asm"),
+        Origin::File(path) => path.display().to_string(),
+        Origin::Stdin => "<stdin>".to_string(),
+    }
+}
+
+fn find_mark(source: &SourceText<'_>) -> Option<Diagnostic> {
+    let (text, line) = source
+        .lines
+        .iter()
+        .zip(1..)
+        .find(|(text, _)| text.contains(MARK))?;
+    let column = text.chars().take_while(|&c| c != MARK).count() as u32 + 1;
+    let place = Place {
+        line,
+        column,
+        width: 1,
+    };
+    Some(source.complain(
+        place,
+        "a template is text, and this is the control character 0x1f",
+        Some("delete the character".into()),
+    ))
+}
+
+/// A minijinja tag in a template that does not ask for expansion: no instruction looks like that.
+fn find_tag(source: &SourceText<'_>) -> Option<Diagnostic> {
+    let code = |text: &str| text.split(';').next().unwrap_or_default().find("{%");
+    let numbered = source.lines.iter().zip(1..);
+    let (line, text, at) = numbered
+        .filter_map(|(text, line)| Some((line, text, code(text)?)))
+        .next()?;
+    let column = text[..at].chars().count() as u32 + 1;
+    let width = text[at..].trim_end().chars().count() as u32;
+    let help = "add the header line `;! expand = true`".to_string();
+    let place = Place {
+        line,
+        column,
+        width,
+    };
+    Some(source.complain(
+        place,
+        "a tag in a template that is not expanded",
+        Some(help),
+    ))
+}
+
+fn lower_hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,285 @@
+//! Cuts the expanded text into sections.
+//!
+//! Correct means: every line of code belongs to exactly one section, in the order of the template,
+//! and columns do not shift where code follows a section's colon.
+
+use std::collections::BTreeMap;
+
+use super::source::{Place, SourceText};
+use super::{SourceLine, SourceSection};
+use crate::asm::SectionKind;
+use crate::diagnostic::Diagnostic;
+
+/// A section's opening: its kind, its name, and the characters up to and with the colon.
+struct Opening {
+    kind: SectionKind,
+    name: String,
+    length: usize,
+}
+
+/// Cuts `lines` into sections.
+///
+/// # Errors
+/// Code before the first section, a section that comes twice or is not spelt right, no `body:`.
+pub(super) fn split(
+    source: &SourceText<'_>,
+    lines: Vec<SourceLine>,
+) -> Result<Vec<SourceSection>, Vec<Diagnostic>> {
+    let mut sections: Vec<SourceSection> = Vec::new();
+    let mut first_seen: BTreeMap<String, u32> = BTreeMap::new();
+    let mut errors = Vec::new();
+    let mut stray_reported = false;
+    for line in lines {
+        let indent = line.text.chars().take_while(|c| c.is_whitespace()).count();
+        let place = |column: usize, width: usize| Place {
+            line: line.number,
+            column: (indent + column) as u32 + 1,
+            width: width as u32,
+        };
+        match opening(line.text.trim_start()) {
+            Some(Ok(Opening { kind, name, length })) => {
+                if let Some(&first) = first_seen.get(&name) {
+                    let message = format!("section `{name}` comes twice");
+                    let help = format!("the first is on line {first}; rename or remove one");
+                    errors.push(source.complain_expanded(
+                        place(0, length),
+                        &line.text,
+                        message,
+                        Some(help),
+                    ));
+                }
+                first_seen.entry(name.clone()).or_insert(line.number);
+                let mut section = SourceSection {
+                    kind,
+                    name,
+                    line: line.number,
+                    lines: Vec::new(),
+                };
+                let rest: String = line.text.chars().skip(indent + length).collect();
+                if !without_comment(&rest).trim().is_empty() {
+                    // Blanks in place of the opening keep the columns.
+                    let text = format!("{}{rest}", " ".repeat(indent + length));
+                    section.lines.push(SourceLine {
+                        number: line.number,
+                        text,
+                    });
+                }
+                sections.push(section);
+            }
+            Some(Err((message, help))) => {
+                let width = without_comment(&line.text).trim().chars().count();
+                errors.push(source.complain_expanded(
+                    place(0, width),
+                    &line.text,
+                    message,
+                    Some(help),
+                ));
+            }
+            None => match sections.last_mut() {
+                Some(section) => section.lines.push(line),
+                None => {
+                    let width = without_comment(&line.text).trim().chars().count();
+                    if width > 0 && !stray_reported {
+                        stray_reported = true;
+                        let help = "begin with `body:`, or `setup:` for what runs once".to_string();
+                        let message = "code before the first section";
+                        errors.push(source.complain_expanded(
+                            place(0, width),
+                            &line.text,
+                            message,
+                            Some(help),
+                        ));
+                    }
+                }
+            },
+        }
+    }
+    if errors.is_empty()
+        && !sections
+            .iter()
+            .any(|section| section.kind == SectionKind::Body)
+    {
+        let line = sections
+            .first()
+            .map_or(source.lines.len().max(1) as u32, |section| section.line);
+        let help = "add a line `body:` before the code of one iteration".to_string();
+        errors.push(source.complain(
+            source.whole_line(line),
+            "the template has no `body:`",
+            Some(help),
+        ));
+    }
+    if errors.is_empty() {
+        Ok(sections)
+    } else {
+        Err(errors)
+    }
+}
+
+/// What a line without its indent opens, if anything; an error where it tries and fails.
+fn opening(line: &str) -> Option<Result<Opening, (String, String)>> {
+    let word: String = line
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+        .collect();
+    let rest = &line[word.len()..];
+    let kind = match word.as_str() {
+        "setup" | "body" => {
+            let colon = rest
+                .find(|c: char| !c.is_whitespace())
+                .filter(|&at| rest[at..].starts_with(':'))?;
+            let kind = if word == "setup" {
+                SectionKind::Setup
+            } else {
+                SectionKind::Body
+            };
+            return Some(Ok(Opening {
+                kind,
+                length: word.len() + colon + 1,
+                name: word,
+            }));
+        }
+        "func" => SectionKind::Func,
+        "data" => SectionKind::Data,
+        _ => return None,
+    };
+    let wanted = || {
+        let help = format!("write `{word} \"main.name\":`");
+        (
+            format!("a `{word}` section has a name in double quotes and a colon"),
+            help,
+        )
+    };
+    let Some(quoted) = rest.trim_start().strip_prefix('"') else {
+        // `data` alone could be an operand or a label of the user's; only what looks like an
+        // opening is judged as one.
+        return (rest.starts_with(char::is_whitespace) || rest.starts_with(':'))
+            .then(|| Err(wanted()));
+    };
+    let Some((name, after)) = quoted.split_once('"') else {
+        return Some(Err(wanted()));
+    };
+    if name.is_empty() || !after.trim_start().starts_with(':') {
+        return Some(Err(wanted()));
+    }
+    let colon = line.len() - after.trim_start().len();
+    let length = line[..colon].chars().count() + 1;
+    Some(Ok(Opening {
+        kind,
+        name: name.to_string(),
+        length,
+    }))
+}
+
+/// `line` up to the `;` that begins its comment.
+fn without_comment(line: &str) -> &str {
+    let mut quoted = false;
+    for (at, c) in line.char_indices() {
+        match c {
+            '"' => quoted = !quoted,
+            ';' if !quoted => return &line[..at],
+            _ => {}
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse::plain_lines;
+    use super::*;
+
+    fn split_text(text: &str) -> Result<Vec<SourceSection>, Vec<Diagnostic>> {
+        let source = SourceText::new("t.asm".to_string(), text);
+        split(&source, plain_lines(&source))
+    }
+
+    fn only_error(text: &str) -> Diagnostic {
+        let mut errors = split_text(text).expect_err("an error");
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        errors.remove(0)
+    }
+
+    #[test]
+    fn sections_keep_their_order_their_lines_and_their_numbers() {
+        let text = "; about\nsetup:\n  mov rcx, 1\n body: ; once\n  nop\nfunc \"main.(*T).Id\":\n ret\ndata \"main.x\": dd 1\n";
+        let sections = split_text(text).expect("sound");
+        let seen: Vec<_> = sections
+            .iter()
+            .map(|s| (s.kind, s.name.as_str(), s.line, s.lines.len()))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                (SectionKind::Setup, "setup", 2, 1),
+                (SectionKind::Body, "body", 4, 1),
+                (SectionKind::Func, "main.(*T).Id", 6, 1),
+                (SectionKind::Data, "main.x", 8, 1),
+            ]
+        );
+        assert_eq!(
+            sections[1].lines[0],
+            SourceLine {
+                number: 5,
+                text: "  nop".to_string()
+            }
+        );
+    }
+
+    #[test]
+    fn code_after_the_colon_keeps_its_column() {
+        let sections = split_text("body: nop ; x\n").expect("sound");
+        assert_eq!(sections[0].lines[0].text, "      nop ; x");
+    }
+
+    #[test]
+    fn code_before_the_first_section_is_pointed_at() {
+        let error = only_error("; fine\n\n   mov eax, 1 ; stray\nbody:\n");
+        assert_eq!((error.line, error.column, error.width), (3, 4, 10));
+        assert!(error.message.contains("before the first section"));
+    }
+
+    #[test]
+    fn a_section_that_comes_twice_names_the_first() {
+        let error = only_error("body:\nfunc \"f\":\n ret\n  func \"f\" :\n ret\n");
+        assert_eq!((error.line, error.column, error.width), (4, 3, 10));
+        assert_eq!(
+            error.help.as_deref(),
+            Some("the first is on line 2; rename or remove one")
+        );
+    }
+
+    #[test]
+    fn a_section_without_its_name_is_told_the_form() {
+        for text in [
+            "body:\nfunc main.f:\n",
+            "body:\nfunc \"\":\n",
+            "body:\nfunc \"f\"\n",
+            "body:\nfunc:\n",
+        ] {
+            let error = only_error(text);
+            assert_eq!(
+                (error.line, error.help.as_deref()),
+                (2, Some("write `func \"main.name\":`")),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_template_without_a_body_is_an_error() {
+        assert!(
+            only_error("func \"f\":\n ret\n")
+                .message
+                .contains("no `body:`")
+        );
+        assert!(only_error("").message.contains("no `body:`"));
+    }
+
+    #[test]
+    fn a_label_that_only_begins_like_a_section_is_code() {
+        let sections =
+            split_text("body:\nbody2: nop\nfunction: nop\n mov rax, [database]\n").expect("sound");
+        assert_eq!(sections[0].lines.len(), 3);
+    }
+}
