@@ -1,0 +1,65 @@
+//! The annotated hex dump of `show --heap`.
+//!
+//! Correct means: every byte that is printed stands in the linked data at that address, and every
+//! pointer names what it points to.
+
+use std::fmt::Write as _;
+
+use super::heap::Heap;
+
+/// Renders the heap as linked at `base`: offset in the symbol, bytes, field, and where it points.
+///
+/// `bytes` are the linked bytes of the heap, pointers filled in; `name` names an address.
+pub fn render(
+    heap: &Heap,
+    base: u64,
+    bytes: &[u8],
+    name: &dyn Fn(u64) -> Option<String>,
+) -> String {
+    let mut out = String::new();
+    for symbol in &heap.symbols {
+        let _ = writeln!(
+            out,
+            "{:#x} {}  ({} bytes)",
+            base + u64::from(symbol.offset),
+            symbol.name,
+            symbol.size
+        );
+        let end = symbol.offset + symbol.size;
+        let fields = heap
+            .fields
+            .iter()
+            .filter(|f| f.offset >= symbol.offset && f.offset < end);
+        let mut fields: Vec<_> = fields.collect();
+        fields.sort_by_key(|field| field.offset);
+        for field in fields {
+            let at = field.offset as usize;
+            let raw = &bytes[at..at + field.size as usize];
+            let hex: Vec<String> = raw.iter().map(|byte| format!("{byte:02x}")).collect();
+            let is_pointer = heap.pointers.iter().any(|p| p.offset == field.offset);
+            let meaning = meaning(raw, is_pointer, name);
+            let _ = writeln!(
+                out,
+                "  +{:<3} {:<23}  {:<12} {meaning}",
+                field.offset - symbol.offset,
+                hex.join(" "),
+                field.name
+            );
+        }
+    }
+    out
+}
+
+fn meaning(raw: &[u8], is_pointer: bool, name: &dyn Fn(u64) -> Option<String>) -> String {
+    let mut wide = [0u8; 8];
+    wide[..raw.len()].copy_from_slice(raw);
+    let value = u64::from_le_bytes(wide);
+    if is_pointer {
+        return name(value).map_or_else(|| format!("-> {value:#x}"), |name| format!("-> {name}"));
+    }
+    if raw.len() == 4 {
+        format!("{value:#010x}")
+    } else {
+        value.to_string()
+    }
+}

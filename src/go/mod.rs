@@ -1,0 +1,14 @@
+//! A model of Go's runtime data: types, itabs, interfaces, objects and g, as bytes with pointers.
+//!
+//! Correct means: every field stands at the offset that the named Go release gives it, and holds
+//! what that release would put there as far as generated code reads it.
+
+pub mod dump;
+pub mod hash;
+pub mod heap;
+pub mod layout;
+pub mod release;
+pub mod symbol;
+
+pub use heap::{Heap, HeapSpec, lay_out};
+pub use release::Release;
