@@ -1,0 +1,152 @@
+//! The memory that harness and worker share: the context block, g, and the stack frames.
+//!
+//! Correct means: every offset is used by exactly one field, and what the worker writes before an
+//! entry is all that the harness reads.
+//!
+//! With `clobbers = "all"` the harness keeps its state in its frame. One frame would make that
+//! state a chain through memory: each iteration loads what the last one stored, and on a CPU that
+//! does not rename memory (Cascade Lake: 5.5 cycles an iteration) the chain hides a whole direct
+//! call. So four frames take turns; each has a cursor of its own that advances by four elements.
+
+/// Offset of `g` in the data region.
+pub const G: u32 = 512;
+/// Offset of the word that holds g's address; `gs` points 8 bytes behind it.
+pub const G_POINTER: u32 = 448;
+
+/// Context fields, bytes from the start of the data region.
+pub mod context {
+    /// Iterations to run.
+    pub const ITERATIONS: u32 = 0;
+    /// Address of the first walk element.
+    pub const CURSOR: u32 = 8;
+    /// Address of frame 0.
+    pub const STACK: u32 = 16;
+    /// Out: sum of the results.
+    pub const SUM: u32 = 24;
+    /// Out: time stamp before the first iteration.
+    pub const START: u32 = 32;
+    /// Out: time stamp after the last iteration.
+    pub const END: u32 = 40;
+    /// The worker's own stack pointer during a run.
+    pub const SAVED_RSP: u32 = 48;
+    /// Out: what panicked, 0 if nothing.
+    pub const PANIC_KIND: u32 = 56;
+    /// Out: return address into the function that panicked.
+    pub const PANIC_PC: u32 = 64;
+    /// Stack pointer at the start of the current iteration, kept only where panics are recovered.
+    pub const BODY_RSP: u32 = 72;
+    /// Out: number of recovered panics.
+    pub const PANICS: u32 = 80;
+    /// Out: stack pointer at the exit.
+    pub const EXIT_RSP: u32 = 88;
+    /// Out: flags at the exit.
+    pub const EXIT_FLAGS: u32 = 96;
+    /// Out: MXCSR at the exit, 32 bits.
+    pub const EXIT_MXCSR: u32 = 104;
+    /// MXCSR at the entry, 32 bits.
+    pub const ENTRY_MXCSR: u32 = 108;
+    /// Address of g.
+    pub const G: u32 = 112;
+    /// Where each frame's cursor ends, four words.
+    pub const ENDS: u32 = 120;
+    /// How many iterations each frame has, four words.
+    pub const COUNTS: u32 = 152;
+    /// Out: 1 where the loop ran to its end.
+    pub const COMPLETE: u32 = 184;
+}
+
+/// Frames that take turns.
+pub const FRAMES: u64 = 4;
+/// Bytes between two frames.
+pub const FRAME_STEP: i32 = 64;
+/// The bit of `rsp` that is set when it has stepped past the last frame.
+pub const WRAP_BIT: i8 = 8;
+/// Alignment of frame 0; makes the wrap one bit.
+pub const FRAME_ALIGN: u64 = 512;
+/// Bytes above `rsp` that belong to the body.
+pub const BODY_BYTES: u64 = 256;
+
+/// State of a frame, bytes from its `rsp`.
+pub mod state {
+    /// Address of the frame's next walk element.
+    pub const CURSOR: i32 = 512;
+    /// Cursor after the frame's last iteration, or a value no cursor takes.
+    pub const END: i32 = 520;
+    /// Sum of the frame's results.
+    pub const SUM: i32 = 528;
+    /// Address of g.
+    pub const G: i32 = 536;
+    /// Iterations left, where there is no walk.
+    pub const COUNT: i32 = 544;
+    /// A register's value while the harness needs the register.
+    pub const SPILL: i32 = 552;
+}
+
+/// Iterations of the entry, a copy that needs no register to test; bytes from frame 0.
+pub const ITERATIONS_COPY: i32 = 768;
+/// Canary above the frames; bytes from frame 0.
+pub const CANARY: u64 = 1024;
+/// What the canary holds.
+pub const CANARY_VALUE: u64 = 0xc0de_cafe_5afe_57ac;
+/// Words of canary.
+pub const CANARY_WORDS: u64 = 8;
+/// Room above frame 0.
+pub const FRAME_ROOM: u64 = 4096;
+
+/// What a modelled panic leaves as the iteration's result when it is recovered.
+pub const RECOVERED: u64 = 0x5041_4e49;
+/// Panic kind of `runtime.panicwrap`.
+pub const PANIC_WRAP: u64 = 1;
+/// Panic kind of `runtime.morestack`: the modelled stack does not grow.
+pub const PANIC_STACK: u64 = 2;
+
+/// Cursor ends and counts of the four frames for `iterations` from `cursor`.
+///
+/// Only the frame of the last iteration may end the loop; the others get a value they never meet.
+pub fn frame_ends(iterations: u64, cursor: u64, element: u64) -> ([u64; 4], [u64; 4]) {
+    let mut ends = [u64::MAX; 4];
+    let mut counts = [u64::MAX; 4];
+    if iterations > 0 {
+        let last = ((iterations - 1) % FRAMES) as usize;
+        ends[last] = cursor + (iterations - 1 + FRAMES) * element;
+        counts[last] = iterations.div_ceil(FRAMES);
+    }
+    (ends, counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Walks the frames one iteration at a time, as the harness does.
+    fn iterations_run(iterations: u64, cursor: u64, element: u64) -> (u64, u64) {
+        let (ends, counts) = frame_ends(iterations, cursor, element);
+        let mut cursors = [0, 1, 2, 3].map(|frame| cursor + frame * element);
+        let mut left = counts;
+        let (mut by_cursor, mut by_count) = (None, None);
+        for run in 0..iterations + 8 {
+            let frame = (run % FRAMES) as usize;
+            cursors[frame] += FRAMES * element;
+            left[frame] = left[frame].wrapping_sub(1);
+            if cursors[frame] == ends[frame] {
+                by_cursor.get_or_insert(run + 1);
+            }
+            if left[frame] == 0 {
+                by_count.get_or_insert(run + 1);
+            }
+        }
+        (by_cursor.unwrap_or(0), by_count.unwrap_or(0))
+    }
+
+    #[test]
+    fn the_frames_end_after_exactly_the_iterations_asked_for() {
+        for iterations in 1..40 {
+            for element in [8, 16] {
+                assert_eq!(
+                    iterations_run(iterations, 0x1000, element),
+                    (iterations, iterations)
+                );
+            }
+        }
+    }
+}

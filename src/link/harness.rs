@@ -1,0 +1,544 @@
+//! The loop around a body, and the runtime stubs a body may call, emitted at an address.
+//!
+//! Correct means: the entry keeps what the System V ABI lets a caller expect (rbx, rbp, r12 to
+//! r15, rsp, DF, MXCSR), an iteration is exactly the instructions that docs/method.md lists, and
+//! the body begins with the registers that docs/templates.md promises.
+
+use std::ops::Range;
+
+use dynasmrt::x64::X64Relocation;
+use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
+
+use super::frame::{self, context, state};
+use super::{Owner, Piece, Site, Variant};
+use crate::asm;
+use crate::asm::SectionKind;
+use crate::job::JobRow;
+use crate::template::{Clobbers, HeapKind, ResultRegister};
+
+/// Emitted harness code with the addresses the linker needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Harness {
+    /// Address of the first byte.
+    pub base: u64,
+    /// The code, setup and body bytes included.
+    pub code: Vec<u8>,
+    /// Address to enter.
+    pub entry: u64,
+    /// Addresses of the setup section.
+    pub setup: Range<u64>,
+    /// Address of the first instruction of an iteration.
+    pub loop_head: u64,
+    /// Address behind the jump back.
+    pub loop_end: u64,
+    /// Addresses of the body.
+    pub body: Range<u64>,
+    /// Leaves the loop from anywhere.
+    pub escape: u64,
+    /// Runtime stubs by name.
+    pub stubs: Vec<(&'static str, Range<u64>)>,
+    /// Address behind the last byte.
+    pub end: u64,
+    /// All stretches, ascending.
+    pub pieces: Vec<Piece>,
+}
+
+/// Emits the harness of a row so that its loop head stands where the placement says.
+pub fn emit(row: &JobRow, site: Site) -> Harness {
+    // The code in front of the loop has one length whatever its address, so a first emission
+    // tells how far to move the second, and whether the jump back can be short.
+    const SHORT_REACH: u64 = 128;
+    let trial = emit_at(row, site, 0, false);
+    let distance = (trial.loop_head - site.code) as u32;
+    let lead = (site.placement.loop_head + 64 - distance % 64) % 64;
+    let is_short = trial.loop_end - trial.loop_head <= SHORT_REACH;
+    emit_at(row, site, lead, is_short)
+}
+
+type Assembler = VecAssembler<X64Relocation>;
+
+fn here(ops: &Assembler, site: Site) -> u64 {
+    site.code + ops.offset().0 as u64
+}
+
+fn section_bytes(row: &JobRow, kind: SectionKind) -> &[u8] {
+    row.program
+        .sections
+        .iter()
+        .find(|s| s.kind == kind)
+        .map_or(&[], |s| &s.bytes)
+}
+
+fn emit_at(row: &JobRow, site: Site, lead: u32, is_short: bool) -> Harness {
+    let mut ops = Assembler::new(site.code as usize);
+    let loop_label = ops.new_dynamic_label();
+    let done = ops.new_dynamic_label();
+    let leave = ops.new_dynamic_label();
+    let after_body = ops.new_dynamic_label();
+
+    ops.extend(std::iter::repeat_n(&0xcc_u8, lead as usize));
+    let entry = here(&ops, site);
+    save_caller(&mut ops, site);
+    if row.clobbers == Clobbers::All {
+        fill_frames(&mut ops, row);
+    }
+    start_clock(&mut ops);
+    set_registers(&mut ops, row);
+    let setup_start = here(&ops, site);
+    ops.extend(section_bytes(row, SectionKind::Setup));
+    let setup = setup_start..here(&ops, site);
+    dynasm!(ops
+        ; .arch x64
+        ; cmp QWORD [rsp + frame::ITERATIONS_COPY], 0
+        ; je =>done
+        ; =>loop_label
+    );
+    let loop_head = here(&ops, site);
+    load_receiver(&mut ops, row, site);
+    let body_start = here(&ops, site);
+    if site.variant == Variant::Body {
+        for _ in 0..row.unroll {
+            ops.extend(section_bytes(row, SectionKind::Body));
+        }
+    }
+    let body = body_start..here(&ops, site);
+    dynasm!(ops; .arch x64; =>after_body);
+    add_result(&mut ops, row, site.variant);
+    count_down(&mut ops, row);
+    if is_short {
+        dynasm!(ops; .arch x64; jne BYTE =>loop_label);
+    } else {
+        dynasm!(ops; .arch x64; jne =>loop_label);
+    }
+    let loop_end = here(&ops, site);
+    dynasm!(ops; .arch x64; =>done);
+    stop_clock(&mut ops, row, site);
+    dynasm!(ops; .arch x64; =>leave);
+    let escape = here(&ops, site);
+    restore_caller(&mut ops, site);
+    let stubs = emit_stubs(&mut ops, site);
+    unwind(&mut ops, row, leave, after_body);
+
+    let end = here(&ops, site);
+    let code = match ops.finalize() {
+        Ok(code) => code,
+        Err(error) => unreachable!("the harness has only local labels, all bound: {error}"),
+    };
+    let mut harness = Harness {
+        base: site.code,
+        code,
+        entry,
+        setup,
+        loop_head,
+        loop_end,
+        body,
+        escape,
+        stubs,
+        end,
+        pieces: Vec::new(),
+    };
+    harness.pieces = pieces(row, &harness);
+    harness
+}
+
+/// Cuts the harness's addresses into stretches of one owner each.
+fn pieces(row: &JobRow, harness: &Harness) -> Vec<Piece> {
+    let index = |kind| {
+        row.program
+            .sections
+            .iter()
+            .position(|section| section.kind == kind)
+    };
+    let mut inner: Vec<Piece> = Vec::new();
+    if let Some(setup) = index(SectionKind::Setup) {
+        inner.push(Piece {
+            addresses: harness.setup.clone(),
+            owner: Owner::Section(setup),
+        });
+    }
+    if let Some(body) = index(SectionKind::Body) {
+        let size = (harness.body.end - harness.body.start) / u64::from(row.unroll);
+        for copy in 0..u64::from(row.unroll) {
+            let start = harness.body.start + copy * size;
+            inner.push(Piece {
+                addresses: start..start + size,
+                owner: Owner::Section(body),
+            });
+        }
+    }
+    for (name, addresses) in &harness.stubs {
+        inner.push(Piece {
+            addresses: addresses.clone(),
+            owner: Owner::Stub(name),
+        });
+    }
+    inner.retain(|piece| !piece.addresses.is_empty());
+    inner.sort_by_key(|piece| piece.addresses.start);
+    let mut pieces = Vec::new();
+    let mut at = harness.base;
+    for piece in inner {
+        if at < piece.addresses.start {
+            pieces.push(Piece {
+                addresses: at..piece.addresses.start,
+                owner: Owner::Harness,
+            });
+        }
+        at = piece.addresses.end;
+        pieces.push(piece);
+    }
+    if at < harness.end {
+        pieces.push(Piece {
+            addresses: at..harness.end,
+            owner: Owner::Harness,
+        });
+    }
+    pieces
+}
+
+fn save_caller(ops: &mut Assembler, site: Site) {
+    dynasm!(ops
+        ; .arch x64
+        ; push rbx
+        ; push rbp
+        ; push r12
+        ; push r13
+        ; push r14
+        ; push r15
+        ; mov rdi, QWORD site.data as i64
+        ; mov [rdi + context::SAVED_RSP as i32], rsp
+        ; stmxcsr [rdi + context::ENTRY_MXCSR as i32]
+        ; mov rsp, [rdi + context::STACK as i32]
+        ; mov rax, [rdi + context::ITERATIONS as i32]
+        ; mov [rsp + frame::ITERATIONS_COPY], rax
+    );
+}
+
+/// Writes the state of the four frames.
+fn fill_frames(ops: &mut Assembler, row: &JobRow) {
+    dynasm!(ops
+        ; .arch x64
+        ; mov rcx, [rdi + context::CURSOR as i32]
+        ; mov rdx, [rdi + context::G as i32]
+        ; xor ebx, ebx
+    );
+    for number in 0..frame::FRAMES as i32 {
+        let at = number * frame::FRAME_STEP;
+        dynasm!(ops
+            ; .arch x64
+            ; mov [rsp + at + state::CURSOR], rcx
+            ; add rcx, element_bytes(row.heap.kind) as i32
+            ; mov rax, [rdi + context::ENDS as i32 + 8 * number]
+            ; mov [rsp + at + state::END], rax
+            ; mov rax, [rdi + context::COUNTS as i32 + 8 * number]
+            ; mov [rsp + at + state::COUNT], rax
+            ; mov [rsp + at + state::G], rdx
+            ; mov [rsp + at + state::SUM], rbx
+        );
+    }
+}
+
+fn start_clock(ops: &mut Assembler) {
+    dynasm!(ops
+        ; .arch x64
+        ; lfence
+        ; rdtsc
+        ; lfence
+        ; shl rdx, 32
+        ; or rax, rdx
+        ; mov [rdi + context::START as i32], rax
+    );
+}
+
+/// Gives setup and body known registers: g in r14, all that nothing else is said of zero.
+fn set_registers(ops: &mut Assembler, row: &JobRow) {
+    dynasm!(ops; .arch x64; mov r14, [rdi + context::G as i32]);
+    if row.clobbers == Clobbers::Some {
+        dynasm!(ops
+            ; .arch x64
+            ; mov r12, [rdi + context::CURSOR as i32]
+            ; mov r15, [rdi + context::ITERATIONS as i32]
+            ; xor r13d, r13d
+        );
+    } else {
+        dynasm!(ops; .arch x64; xor r12d, r12d; xor r13d, r13d; xor r15d, r15d);
+    }
+    dynasm!(ops
+        ; .arch x64
+        ; xor eax, eax
+        ; xor ebx, ebx
+        ; xor ecx, ecx
+        ; xor edx, edx
+        ; xor esi, esi
+        ; xor edi, edi
+        ; xor ebp, ebp
+        ; xor r8d, r8d
+        ; xor r9d, r9d
+        ; xor r10d, r10d
+        ; xor r11d, r11d
+    );
+}
+
+/// Bytes of a walk element: the words the harness loads.
+pub fn element_bytes(kind: HeapKind) -> u64 {
+    match kind {
+        HeapKind::None => 0,
+        HeapKind::Pointer | HeapKind::Func => 8,
+        HeapKind::Iface | HeapKind::Eface => 16,
+    }
+}
+
+fn load_receiver(ops: &mut Assembler, row: &JobRow, site: Site) {
+    let element = element_bytes(row.heap.kind) as i32;
+    if element == 0 {
+        return;
+    }
+    let two_words = element == 16;
+    if row.recover {
+        dynasm!(ops
+            ; .arch x64
+            ; mov rcx, QWORD site.data as i64
+            ; mov [rcx + context::BODY_RSP as i32], rsp
+        );
+    }
+    match row.clobbers {
+        Clobbers::Some => {
+            dynasm!(ops; .arch x64; mov rax, [r12]);
+            if two_words {
+                dynasm!(ops; .arch x64; mov rbx, [r12 + 8]);
+            }
+            dynasm!(ops; .arch x64; add r12, BYTE element as i8);
+        }
+        Clobbers::All => {
+            dynasm!(ops; .arch x64; mov rdx, [rsp + state::CURSOR]);
+            if two_words {
+                dynasm!(ops; .arch x64; mov rax, [rdx]; mov rbx, [rdx + 8]);
+            } else {
+                // The form with a displacement is a byte longer and makes the part in front of the
+                // body 32 bytes: a call right at the body's start would otherwise cross a 32-byte
+                // line at placement 0, which cores with the JCC erratum punish, and which Go's
+                // assembler never emits.
+                dynasm!(ops; .arch x64; mov rax, [BYTE rdx + 0]);
+            }
+            dynasm!(ops
+                ; .arch x64
+                ; add rdx, BYTE 4 * element as i8
+                ; mov r14, [rsp + state::G]
+                ; mov [rsp + state::CURSOR], rdx
+            );
+        }
+    }
+}
+
+/// Names of the general-purpose registers by number: 64, 32, 16 and 8 bits.
+#[rustfmt::skip] // a table: one register a line
+const REGISTERS: [[&str; 4]; 16] = [
+    ["rax", "eax",  "ax",   "al"],
+    ["rcx", "ecx",  "cx",   "cl"],
+    ["rdx", "edx",  "dx",   "dl"],
+    ["rbx", "ebx",  "bx",   "bl"],
+    ["rsp", "esp",  "sp",   "spl"],
+    ["rbp", "ebp",  "bp",   "bpl"],
+    ["rsi", "esi",  "si",   "sil"],
+    ["rdi", "edi",  "di",   "dil"],
+    ["r8",  "r8d",  "r8w",  "r8b"],
+    ["r9",  "r9d",  "r9w",  "r9b"],
+    ["r10", "r10d", "r10w", "r10b"],
+    ["r11", "r11d", "r11w", "r11b"],
+    ["r12", "r12d", "r12w", "r12b"],
+    ["r13", "r13d", "r13w", "r13b"],
+    ["r14", "r14d", "r14w", "r14b"],
+    ["r15", "r15d", "r15w", "r15b"],
+];
+
+/// A register's name at its width.
+pub fn register_name(register: ResultRegister) -> &'static str {
+    let column = match register.bits {
+        64 => 0,
+        32 => 1,
+        16 => 2,
+        _ => 3,
+    };
+    REGISTERS[usize::from(register.number & 15)][column]
+}
+
+/// Bytes of a few instructions whose registers are known only at run time. The run-time assembler
+/// chooses the short encodings that dynasm's dynamic registers would not.
+fn bytes_of(text: &str) -> Vec<u8> {
+    match asm::fragment(text) {
+        Ok(section) => section.bytes,
+        Err(diagnostics) => unreachable!("the harness writes only what assembles: {diagnostics:?}"),
+    }
+}
+
+/// Adds the result to the sum. Without a walk no register may be written, so that dependency
+/// chains run through: then the sum is added to in memory, or through a spilled register.
+fn add_result(ops: &mut Assembler, row: &JobRow, variant: Variant) {
+    let Some(result) = row.result else { return };
+    let name = register_name(result);
+    let sum = match row.clobbers {
+        Clobbers::Some => "r13".to_string(),
+        Clobbers::All => format!("qword [rsp + {}]", state::SUM),
+    };
+    // The body wrote the register; the baseline has no body, and there any register will do.
+    let name =
+        if variant == Variant::Baseline && row.heap.kind != HeapKind::None && result.bits == 64 {
+            "rax"
+        } else {
+            name
+        };
+    let widen = |to: &str| match result.bits {
+        32 => format!("mov {to}, {name}"),
+        _ => format!("movzx {to}, {name}"),
+    };
+    let text = match (result.bits, row.heap.kind, row.clobbers) {
+        (64, _, _) => format!("add {sum}, {name}"),
+        (_, HeapKind::None, Clobbers::Some) => format!("{}\nadd r13, r12", widen("r12d")),
+        (32, HeapKind::None, Clobbers::All) => {
+            format!(
+                "add dword [rsp + {}], {name}\nadc dword [rsp + {}], 0",
+                state::SUM,
+                state::SUM + 4
+            )
+        }
+        (_, HeapKind::None, Clobbers::All) => format!(
+            "mov [rsp + {spill}], rax\n{}\nadd {sum}, rax\nmov rax, [rsp + {spill}]",
+            widen("eax"),
+            spill = state::SPILL
+        ),
+        _ => format!("{}\nadd {sum}, rax", widen("eax")),
+    };
+    ops.extend(&bytes_of(&text));
+}
+
+fn count_down(ops: &mut Assembler, row: &JobRow) {
+    match (row.clobbers, row.heap.kind) {
+        (Clobbers::Some, _) => dynasm!(ops; .arch x64; dec r15),
+        (Clobbers::All, HeapKind::None) => {
+            dynasm!(ops; .arch x64; dec QWORD [rsp + state::COUNT]);
+            next_frame(ops);
+        }
+        (Clobbers::All, _) => {
+            dynasm!(ops
+                ; .arch x64
+                ; mov rcx, [rsp + state::END]
+                ; cmp rcx, [rsp + state::CURSOR]
+            );
+            next_frame(ops);
+        }
+    }
+}
+
+/// Moves `rsp` to the next of the four frames and leaves ZF alone: `lea` writes no flags, and
+/// `btr` writes only CF and leaves ZF as it was (Intel SDM vol. 2, BTR).
+fn next_frame(ops: &mut Assembler) {
+    dynasm!(ops
+        ; .arch x64
+        ; lea rsp, [BYTE rsp + frame::FRAME_STEP as i8]
+        ; btr rsp, BYTE frame::WRAP_BIT
+    );
+}
+
+fn stop_clock(ops: &mut Assembler, row: &JobRow, site: Site) {
+    dynasm!(ops
+        ; .arch x64
+        ; rdtscp
+        ; lfence
+        ; shl rdx, 32
+        ; or rax, rdx
+        ; mov rdi, QWORD site.data as i64
+        ; mov [rdi + context::END as i32], rax
+        ; mov QWORD [rdi + context::COMPLETE as i32], 1
+        ; mov [rdi + context::EXIT_RSP as i32], rsp
+    );
+    match row.clobbers {
+        Clobbers::Some => dynasm!(ops; .arch x64; mov [rdi + context::SUM as i32], r13),
+        Clobbers::All => {
+            dynasm!(ops
+                ; .arch x64
+                ; mov rsp, [rdi + context::STACK as i32]
+                ; mov rax, [rsp + state::SUM]
+            );
+            for number in 1..frame::FRAMES as i32 {
+                dynasm!(ops; .arch x64; add rax, [rsp + number * frame::FRAME_STEP + state::SUM]);
+            }
+            dynasm!(ops; .arch x64; mov [rdi + context::SUM as i32], rax);
+        }
+    }
+}
+
+/// Returns to the worker with its registers, flags and MXCSR. The trap flag survives, because
+/// `pushfq` saw it.
+fn restore_caller(ops: &mut Assembler, site: Site) {
+    // AC and DF, the two flags that would disturb the caller.
+    const DISTURBING: i32 = (1 << 18) | (1 << 10);
+    dynasm!(ops
+        ; .arch x64
+        ; mov rdi, QWORD site.data as i64
+        ; stmxcsr [rdi + context::EXIT_MXCSR as i32]
+        ; ldmxcsr [rdi + context::ENTRY_MXCSR as i32]
+        ; mov rsp, [rdi + context::SAVED_RSP as i32]
+        ; pushfq
+        ; mov rax, [rsp]
+        ; mov [rdi + context::EXIT_FLAGS as i32], rax
+        ; and DWORD [rsp], !DISTURBING
+        ; popfq
+        ; pop r15
+        ; pop r14
+        ; pop r13
+        ; pop r12
+        ; pop rbp
+        ; pop rbx
+        ; ret
+    );
+}
+
+/// The runtime functions a template may call. Each notes where it was called from and what
+/// happened, then leaves through the unwinder; Go's own code for it is longer.
+fn emit_stubs(ops: &mut Assembler, site: Site) -> Vec<(&'static str, Range<u64>)> {
+    const STUBS: [(&str, u64); 3] = [
+        ("runtime.panicwrap", frame::PANIC_WRAP),
+        ("runtime.morestack_noctxt", frame::PANIC_STACK),
+        ("runtime.morestack", frame::PANIC_STACK),
+    ];
+    let emit = |(name, kind): (&'static str, u64)| {
+        let start = here(ops, site);
+        dynasm!(ops
+            ; .arch x64
+            ; mov rdi, QWORD site.data as i64
+            ; mov rax, [rsp]
+            ; mov [rdi + context::PANIC_PC as i32], rax
+            ; mov DWORD [rdi + context::PANIC_KIND as i32], kind as i32
+            ; jmp >unwinder
+        );
+        (name, start..here(ops, site))
+    };
+    STUBS.map(emit).to_vec()
+}
+
+/// Where panics go: back to the loop with a marker as the result, or out.
+fn unwind(
+    ops: &mut Assembler,
+    row: &JobRow,
+    leave: dynasmrt::DynamicLabel,
+    after_body: dynasmrt::DynamicLabel,
+) {
+    dynasm!(ops; .arch x64; unwinder:);
+    if !row.recover {
+        dynasm!(ops; .arch x64; jmp =>leave);
+        return;
+    }
+    dynasm!(ops
+        ; .arch x64
+        ; inc QWORD [rdi + context::PANICS as i32]
+        ; mov rsp, [rdi + context::BODY_RSP as i32]
+    );
+    if let Some(result) = row.result {
+        let whole = ResultRegister { bits: 64, ..result };
+        ops.extend(&bytes_of(&format!(
+            "mov {}, {:#x}",
+            register_name(whole),
+            frame::RECOVERED
+        )));
+    }
+    dynasm!(ops; .arch x64; jmp =>after_body);
+}

@@ -1,0 +1,83 @@
+//! Calibration kernels: code of known length in core cycles, timed beside every chunk.
+//!
+//! Correct means: the chain takes one cycle an instruction on any CPU whose `add r64, r64` has a
+//! latency of one cycle (every x86-64 core so far), and the width kernel issues four independent
+//! adds a cycle on any core at least four wide.
+
+use dynasmrt::x64::X64Relocation;
+use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
+
+/// Adds in one turn of the chain: its length in cycles.
+pub const CHAIN_ADDS: u64 = 50;
+/// Adds in one turn of the width kernel.
+pub const WIDTH_ADDS: u64 = 200;
+
+/// Both kernels as `extern "sysv64" fn(turns: u64) -> ticks: u64`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kernels {
+    /// The code.
+    pub code: Vec<u8>,
+    /// Offset of the chain's entry.
+    pub chain: u32,
+    /// Offset of the width kernel's entry.
+    pub width: u32,
+}
+
+/// Emits both. Position-independent.
+pub fn emit() -> Kernels {
+    let mut ops = VecAssembler::<X64Relocation>::new(0);
+    let chain = ops.offset().0 as u32;
+    emit_one(&mut ops, |ops| {
+        for _ in 0..CHAIN_ADDS {
+            dynasm!(ops; .arch x64; add r8, r8);
+        }
+    });
+    let width = ops.offset().0 as u32;
+    emit_one(&mut ops, |ops| {
+        for _ in 0..WIDTH_ADDS / 4 {
+            dynasm!(ops; .arch x64; add r8, r8; add r9, r9; add r10, r10; add r11, r11);
+        }
+    });
+    match ops.finalize() {
+        Ok(code) => Kernels { code, chain, width },
+        Err(error) => unreachable!("the kernels have only local labels, all bound: {error}"),
+    }
+}
+
+/// `turns` in rdi; ticks between two fenced time stamps in rax.
+fn emit_one(
+    ops: &mut VecAssembler<X64Relocation>,
+    turn: impl Fn(&mut VecAssembler<X64Relocation>),
+) {
+    dynasm!(ops
+        ; .arch x64
+        ; xor r8d, r8d
+        ; xor r9d, r9d
+        ; xor r10d, r10d
+        ; xor r11d, r11d
+        ; lfence
+        ; rdtsc
+        ; lfence
+        ; shl rdx, 32
+        ; or rax, rdx
+        ; mov rsi, rax
+        ; test rdi, rdi
+        ; jz >done
+        ; .align 64
+        ; turn:
+    );
+    turn(ops);
+    dynasm!(ops
+        ; .arch x64
+        ; dec rdi
+        ; jnz <turn
+        ; done:
+        ; rdtscp
+        ; lfence
+        ; shl rdx, 32
+        ; or rax, rdx
+        ; sub rax, rsi
+        ; ret
+        ; .align 64
+    );
+}
