@@ -1,0 +1,14 @@
+//! The only unsafe code: mappings, entering generated code, signals, processes, time stamps.
+//!
+//! Correct means: every exported type is safe to use in any order its signature allows, every
+//! unsafe block states the fact that makes it sound, and nothing here knows a noun of the project.
+#![allow(
+    unsafe_code,
+    reason = "the crate keeps all of it here, behind safe types"
+)]
+
+pub mod mapping;
+pub mod process;
+pub mod shared;
+pub mod signals;
+pub mod time;

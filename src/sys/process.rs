@@ -1,0 +1,93 @@
+//! Another process: watching it, asking it where it is, ending it.
+//!
+//! Correct means: a process is addressed by a descriptor, so that a reused number is never hit.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::process::Child;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+/// A handle to a running child.
+#[derive(Debug)]
+pub struct Watched {
+    descriptor: OwnedFd,
+}
+
+/// What happened first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// The stream has something to read, or was closed.
+    Readable,
+    /// The process ended and the stream is empty.
+    Ended,
+    /// Nothing within the time.
+    TimedOut,
+}
+
+impl Watched {
+    /// Watches a child that was not waited for yet.
+    ///
+    /// # Errors
+    /// What the kernel says; ENOSYS before Linux 5.3.
+    pub fn new(child: &Child) -> io::Result<Watched> {
+        // SAFETY: pidfd_open takes two numbers. The child is not waited for, so its number is its own.
+        let answer = unsafe { libc::syscall(libc::SYS_pidfd_open, child.id(), 0) };
+        if answer < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the kernel has just made this descriptor for us.
+        let descriptor = unsafe { OwnedFd::from_raw_fd(answer as i32) };
+        Ok(Watched { descriptor })
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// ESRCH when the process is gone.
+    pub fn signal(&self, signal: i32) -> io::Result<()> {
+        // SAFETY: a null siginfo asks for the ordinary one; the other arguments are numbers.
+        let answer = unsafe {
+            let none = std::ptr::null::<libc::siginfo_t>();
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                self.descriptor.as_raw_fd(),
+                signal,
+                none,
+                0,
+            )
+        };
+        if answer == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+
+    /// Waits until the stream can be read or the process ends.
+    ///
+    /// # Errors
+    /// What poll says.
+    pub fn wait(&self, stream: impl AsFd, limit: Duration) -> io::Result<Event> {
+        let mut wanted = [
+            PollFd::new(stream.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.descriptor.as_fd(), PollFlags::POLLIN),
+        ];
+        let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
+        loop {
+            match poll(&mut wanted, limit) {
+                Err(nix::errno::Errno::EINTR) => continue,
+                Err(error) => return Err(error.into()),
+                Ok(0) => return Ok(Event::TimedOut),
+                Ok(_) => break,
+            }
+        }
+        let any = |entry: &PollFd<'_>| entry.any().unwrap_or(true);
+        Ok(if any(&wanted[0]) {
+            Event::Readable
+        } else {
+            Event::Ended
+        })
+    }
+}

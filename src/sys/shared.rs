@@ -1,0 +1,137 @@
+//! One page that two processes share: notes from one to the other, and the record of a fault.
+//!
+//! Correct means: what one process stored before it died, the other reads.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use memmap2::{MmapOptions, MmapRaw};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use super::mapping::PAGE;
+
+/// Words for notes; the rest of the page belongs to the fault record.
+pub const NOTES: usize = 64;
+const FAULT: usize = NOTES;
+/// Words of a fault record: valid, signal, code, address, ip, previous ip, 16 registers.
+pub(super) const FAULT_WORDS: usize = 22;
+
+/// A page shared with another process.
+#[derive(Debug)]
+pub struct SharedPage {
+    map: MmapRaw,
+    file: File,
+}
+
+/// What a signal handler saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RawFault {
+    /// Signal number.
+    pub signal: i32,
+    /// `si_code`.
+    pub code: i32,
+    /// `si_addr`.
+    pub address: u64,
+    /// Instruction pointer.
+    pub ip: u64,
+    /// Where the last instruction before `ip` stood, while single-stepping; else 0.
+    pub previous_ip: u64,
+    /// General-purpose registers by hardware number.
+    pub registers: [u64; 16],
+}
+
+impl SharedPage {
+    /// A new page whose descriptor children inherit.
+    ///
+    /// # Errors
+    /// When the kernel gives no memory file.
+    pub fn new() -> io::Result<SharedPage> {
+        // No close-on-exec flag: the other process gets it by number.
+        let file = File::from(memfd_create("shared", MFdFlags::empty())?);
+        file.set_len(PAGE as u64)?;
+        SharedPage::of(file)
+    }
+
+    /// The page that a parent passed by descriptor number.
+    ///
+    /// # Errors
+    /// When the number is not an open descriptor of a page.
+    pub fn inherited(descriptor: RawFd) -> io::Result<SharedPage> {
+        // SAFETY: fcntl(F_GETFD) reads a number and touches no memory.
+        if descriptor < 3 || unsafe { libc::fcntl(descriptor, libc::F_GETFD) } < 0 {
+            return Err(io::Error::from(io::ErrorKind::InvalidInput));
+        }
+        // SAFETY: the descriptor is open, and this process was started to use it as its own: no
+        // one else here knows it.
+        let owned = unsafe { OwnedFd::from_raw_fd(descriptor) };
+        SharedPage::of(File::from(owned))
+    }
+
+    fn of(file: File) -> io::Result<SharedPage> {
+        if file.metadata()?.len() != PAGE as u64 {
+            return Err(io::Error::from(io::ErrorKind::InvalidInput));
+        }
+        let map = MmapOptions::new().len(PAGE).map_raw(&file)?;
+        Ok(SharedPage { map, file })
+    }
+
+    /// The number to pass to the other process.
+    pub fn descriptor(&self) -> RawFd {
+        self.file.as_raw_fd()
+    }
+
+    pub(super) fn words(&self) -> &[AtomicU64] {
+        // SAFETY: the mapping is PAGE bytes, page-aligned and lives as long as `self`; atomics may
+        // be shared with a process that writes them at the same time.
+        unsafe { std::slice::from_raw_parts(self.map.as_ptr().cast::<AtomicU64>(), PAGE / 8) }
+    }
+
+    /// Leaves a note.
+    pub fn note(&self, index: usize, value: u64) {
+        self.words()[..NOTES][index].store(value, Ordering::Release);
+    }
+
+    /// Reads a note.
+    pub fn noted(&self, index: usize) -> u64 {
+        self.words()[..NOTES][index].load(Ordering::Acquire)
+    }
+
+    pub(super) fn fault_words(&self) -> &[AtomicU64] {
+        &self.words()[FAULT..FAULT + FAULT_WORDS]
+    }
+
+    /// The fault that a handler recorded, if any.
+    pub fn fault(&self) -> Option<RawFault> {
+        let word = |index: usize| self.fault_words()[index].load(Ordering::Acquire);
+        (word(0) != 0).then(|| RawFault {
+            signal: word(1) as i32,
+            code: word(2) as i32,
+            address: word(3),
+            ip: word(4),
+            previous_ip: word(5),
+            registers: std::array::from_fn(|number| word(6 + number)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_read_through_the_descriptor() {
+        let page = SharedPage::new().expect("maps");
+        page.note(3, 77);
+        let copy = page.file.try_clone().expect("clones");
+        assert_eq!(SharedPage::of(copy).expect("maps").noted(3), 77);
+        assert_eq!(page.fault(), None);
+    }
+
+    #[test]
+    fn a_closed_descriptor_is_refused() {
+        assert!(SharedPage::inherited(999).is_err());
+        assert!(SharedPage::inherited(-1).is_err());
+    }
+}
