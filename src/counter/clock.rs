@@ -1,0 +1,109 @@
+//! Core cycles from the time stamp counter and a chain of known length.
+//!
+//! Correct means: the chain runs right beside the chunk it calibrates, so that the ratio of their
+//! ticks is a number of core cycles whatever the clock does.
+
+use std::io;
+
+use super::{CounterSource, Reading, Request};
+use crate::job::Failure;
+use crate::link::kernel;
+use crate::report::Basis;
+use crate::stats::Calibration;
+use crate::sys::mapping::{Executable, PAGE, Writable};
+use crate::sys::time;
+use crate::worker::stage::{Ground, Stage};
+
+/// Turns of the chain: 32,000 cycles, 10 µs. The TSC of some CPUs moves in steps of 37 cycles, so
+/// that a shorter chain reads coarser than 0.1 %.
+const CHAIN_TURNS: u64 = 640;
+/// Turns of the width kernel: about a microsecond.
+const WIDTH_TURNS: u64 = 80;
+
+/// TSC × calibration chain.
+#[derive(Debug)]
+pub struct Clock {
+    code: Executable,
+    chain: u64,
+    width: u64,
+}
+
+impl Clock {
+    /// Emits the kernels.
+    ///
+    /// # Errors
+    /// When the kernel gives no executable memory.
+    pub fn new() -> io::Result<Clock> {
+        let kernels = kernel::emit();
+        let mut memory = Writable::new(2 * PAGE + kernels.code.len())?;
+        let start = 2 * PAGE;
+        memory.bytes()[start..start + kernels.code.len()].copy_from_slice(&kernels.code);
+        let base = memory.address() + start as u64;
+        let end = start + kernels.code.len().next_multiple_of(PAGE);
+        let code = memory.seal(start..end)?;
+        Ok(Clock {
+            code,
+            chain: base + u64::from(kernels.chain),
+            width: base + u64::from(kernels.width),
+        })
+    }
+
+    /// Cycles of the chain.
+    pub fn chain_cycles(&self) -> u64 {
+        CHAIN_TURNS * kernel::CHAIN_ADDS
+    }
+
+    /// Ticks between two time stamps with nothing between them: the median of many.
+    pub fn overhead_ticks(&mut self) -> u64 {
+        let mut readings: Vec<u64> = (0..1001).map(|_| self.code.enter(self.chain, 0)).collect();
+        readings.sort_unstable();
+        readings[readings.len() / 2]
+    }
+
+    /// Runs the chain until the core has had time to reach its frequency.
+    pub fn spin(&mut self, nanoseconds: u64) {
+        let start = time::nanoseconds();
+        while time::nanoseconds() - start < nanoseconds {
+            self.code.enter(self.chain, CHAIN_TURNS);
+        }
+    }
+}
+
+impl CounterSource for Clock {
+    fn name(&self) -> &'static str {
+        "clock"
+    }
+
+    fn basis(&self) -> Basis {
+        Basis::Measured
+    }
+
+    fn calibrate(&mut self) -> Calibration {
+        let width_ticks = self.code.enter(self.width, WIDTH_TURNS);
+        let chain_ticks = self.code.enter(self.chain, CHAIN_TURNS);
+        Calibration {
+            chain_ticks,
+            width_ticks,
+        }
+    }
+
+    fn read(
+        &mut self,
+        stage: &mut Stage<'_>,
+        ground: &mut Ground,
+        request: Request<'_>,
+    ) -> Result<Reading, Failure> {
+        let Request {
+            image,
+            visits,
+            element,
+            iterations,
+        } = request;
+        let exit = stage.enter(ground, image, visits, element, iterations)?;
+        Ok(Reading {
+            exit: Some(exit),
+            ticks: Some(exit.ticks),
+            iterations: Vec::new(),
+        })
+    }
+}

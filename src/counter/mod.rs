@@ -1,0 +1,91 @@
+//! Where numbers come from: one trait, a source a file, and the reasons why a source cannot be used.
+//!
+//! Correct means: a reading is of exactly the iterations asked for, and a source that cannot be
+//! used says why in a sentence with the next step.
+
+use std::fmt;
+
+use crate::job::Failure;
+use crate::report::Basis;
+use crate::stats::Calibration;
+use crate::worker::stage::{Exit, Ground, Stage, Visits};
+
+pub mod clock;
+pub mod fake;
+pub mod pmu;
+pub mod step;
+
+/// One entry to be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// Index of the image.
+    pub image: usize,
+    /// The walk.
+    pub visits: &'a Visits,
+    /// The element to begin at.
+    pub element: u64,
+    /// How many iterations.
+    pub iterations: u64,
+}
+
+/// What one entry told.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Reading {
+    /// What the code left; `None` where the run was cut short.
+    pub exit: Option<Exit>,
+    /// TSC ticks, entering and leaving included.
+    pub ticks: Option<u64>,
+    /// Instructions and branches of each iteration of the template's own code.
+    pub iterations: Vec<Count>,
+}
+
+/// Instructions and branches of one iteration.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Instructions; a repeated string instruction is one.
+    pub instructions: u64,
+    /// Jumps, taken or not, calls, returns, `loop`, `jrcxz`.
+    pub branches: u64,
+    /// Instructions of the harness.
+    pub harness: u64,
+}
+
+/// A way to read what an entry took.
+pub trait CounterSource {
+    /// The word for it in reports.
+    fn name(&self) -> &'static str;
+    /// How its numbers are obtained.
+    fn basis(&self) -> Basis;
+    /// Reads the state of the machine beside a chunk; sources that need none say zero.
+    fn calibrate(&mut self) -> Calibration {
+        Calibration {
+            chain_ticks: 0,
+            width_ticks: 0,
+        }
+    }
+    /// Enters once and reads.
+    ///
+    /// # Errors
+    /// What the entry says: a panic, or something that was not left alone.
+    fn read(
+        &mut self,
+        stage: &mut Stage<'_>,
+        ground: &mut Ground,
+        request: Request<'_>,
+    ) -> Result<Reading, Failure>;
+}
+
+/// Why a source cannot be used here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unavailable {
+    /// What the kernel or the CPU said.
+    pub reason: String,
+    /// What the user can do about it.
+    pub remedy: String,
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.reason, self.remedy)
+    }
+}

@@ -1,0 +1,253 @@
+//! Instructions and branches by single-stepping: exact, slow, and needing no counter.
+//!
+//! Correct means: every executed instruction of the template and of the runtime stubs it calls is
+//! counted once, none of the harness is, and a repeated string instruction is one.
+
+use std::collections::HashMap;
+
+use iced_x86::{Decoder, DecoderOptions, FlowControl};
+
+use super::{Count, CounterSource, Reading, Request};
+use crate::job::{Counts, Failure};
+use crate::link::{Image, Owner};
+use crate::report::Basis;
+use crate::sys::signals::StepLog;
+use crate::template::HeapKind;
+use crate::worker::stage::{Ground, Stage, Visits};
+
+/// The single-stepping source, with room for so many steps an entry.
+#[derive(Debug)]
+pub struct StepSource {
+    log: StepLog,
+}
+
+impl StepSource {
+    /// A source whose entries end after `budget` steps.
+    pub fn new(budget: u64) -> StepSource {
+        StepSource {
+            log: StepLog::new(budget as usize),
+        }
+    }
+
+    /// The log, for looking at single steps.
+    pub fn log(&mut self) -> &mut StepLog {
+        &mut self.log
+    }
+}
+
+impl CounterSource for StepSource {
+    fn name(&self) -> &'static str {
+        "step"
+    }
+
+    fn basis(&self) -> Basis {
+        Basis::Exact
+    }
+
+    fn read(
+        &mut self,
+        stage: &mut Stage<'_>,
+        ground: &mut Ground,
+        request: Request<'_>,
+    ) -> Result<Reading, Failure> {
+        let span = (request.element, request.iterations);
+        let exit =
+            stage.enter_stepping(ground, request.image, request.visits, span, &mut self.log)?;
+        let addresses = self.log.steps().iter().map(|step| step.ip);
+        let iterations = count_iterations(&stage.images[request.image], addresses);
+        Ok(Reading {
+            exit,
+            ticks: None,
+            iterations,
+        })
+    }
+}
+
+/// Cuts a trace at the loop head and counts each iteration. What stands in front of the first loop
+/// head is entry and setup, what follows the last iteration is the exit: neither belongs to one,
+/// and the exit is the harness's own.
+pub fn count_iterations(image: &Image, addresses: impl Iterator<Item = u64>) -> Vec<Count> {
+    let mut branches = HashMap::new();
+    let mut counts: Vec<Count> = Vec::new();
+    let mut before = None;
+    for address in addresses {
+        let is_repeat = before.replace(address) == Some(address);
+        if address == image.loop_head {
+            counts.push(Count::default());
+        }
+        let Some(count) = counts.last_mut() else {
+            continue;
+        };
+        match image.owner(address).map(|piece| &piece.owner) {
+            Some(Owner::Section(_) | Owner::Stub(_)) if !is_repeat => {
+                count.instructions += 1;
+                let is_branch = *branches
+                    .entry(address)
+                    .or_insert_with(|| is_branch(image, address));
+                count.branches += u64::from(is_branch);
+            }
+            Some(Owner::Harness) => count.harness += 1,
+            _ => {}
+        }
+    }
+    counts
+}
+
+fn is_branch(image: &Image, address: u64) -> bool {
+    let bytes = &image.code[(address - image.site.code) as usize..];
+    let instruction = Decoder::with_ip(64, bytes, address, DecoderOptions::NONE).decode();
+    matches!(
+        instruction.flow_control(),
+        FlowControl::UnconditionalBranch
+            | FlowControl::IndirectBranch
+            | FlowControl::ConditionalBranch
+            | FlowControl::Return
+            | FlowControl::Call
+            | FlowControl::IndirectCall
+    )
+}
+
+/// Counts one iteration of a row.
+///
+/// Where the path depends on the receiver alone, each distinct receiver's iteration is stepped
+/// twice, in opposite orders, and weighted by how often the walk visits it: exact for the whole
+/// walk. Where the two differ, or the walk has more receivers than the budget allows, the first
+/// iterations of the walk itself are stepped, and the result says how many.
+///
+/// # Errors
+/// What entering says.
+pub fn count(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+    source: &mut StepSource,
+    budget: u64,
+) -> Result<Counts, Failure> {
+    if stage.row.heap.kind != HeapKind::None
+        && let Some(counts) = count_receivers(stage, ground, visits, source, budget)?
+    {
+        return Ok(counts);
+    }
+    count_prefix(stage, ground, visits, source)
+}
+
+fn count_receivers(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+    source: &mut StepSource,
+    budget: u64,
+) -> Result<Option<Counts>, Failure> {
+    let mut histogram = vec![0u64; stage.row.heap.objects.len()];
+    for &object in &visits.objects {
+        histogram[object as usize] += 1;
+    }
+    let distinct: Vec<u32> = (0..histogram.len() as u32)
+        .filter(|&object| histogram[object as usize] > 0)
+        .collect();
+    // An iteration of a Go-shaped row is about twenty steps; the log itself ends what is longer.
+    if distinct.len() as u64 * 2 * 16 > budget {
+        return Ok(None);
+    }
+    let both_ways: Vec<u32> = distinct
+        .iter()
+        .chain(distinct.iter().rev())
+        .copied()
+        .collect();
+    let both_ways = stage.visits(both_ways)?;
+    let request = Request {
+        image: 0,
+        visits: &both_ways,
+        element: 0,
+        iterations: both_ways.len(),
+    };
+    let reading = source.read(stage, ground, request)?;
+    if reading.exit.is_none() || reading.iterations.len() as u64 != both_ways.len() {
+        return Ok(None);
+    }
+    let (there, back) = reading.iterations.split_at(distinct.len());
+    // The very last iteration runs on into the exit, so the harness's own steps are not compared.
+    let own = |count: &Count| (count.instructions, count.branches);
+    if !there.iter().map(own).eq(back.iter().rev().map(own)) {
+        return Ok(None);
+    }
+    let mean = |of: fn(&Count) -> u64| {
+        let weighted = distinct
+            .iter()
+            .zip(there)
+            .map(|(&object, count)| histogram[object as usize] * of(count));
+        weighted.sum::<u64>() as f64 / visits.len() as f64
+    };
+    Ok(Some(Counts {
+        instructions: mean(|count| count.instructions),
+        branches: mean(|count| count.branches),
+        stepped: None,
+    }))
+}
+
+fn count_prefix(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+    source: &mut StepSource,
+) -> Result<Counts, Failure> {
+    const PREFIX: u64 = 64;
+    let iterations = if stage.row.heap.kind == HeapKind::None {
+        PREFIX
+    } else {
+        PREFIX.min(visits.len())
+    };
+    let request = Request {
+        image: 0,
+        visits,
+        element: 0,
+        iterations,
+    };
+    let reading = source.read(stage, ground, request)?;
+    let mut counted = reading.iterations;
+    if reading.exit.is_none() {
+        // The log filled up inside the last iteration.
+        counted.pop();
+    }
+    if counted.is_empty() {
+        return Err(Failure::Worker(
+            "one iteration takes more steps than the budget; shorten the body's loops to have it counted".into(),
+        ));
+    }
+    let unroll = f64::from(stage.row.unroll);
+    let mean = |of: fn(&Count) -> u64| {
+        counted.iter().map(of).sum::<u64>() as f64 / counted.len() as f64 / unroll
+    };
+    Ok(Counts {
+        instructions: mean(|count| count.instructions),
+        branches: mean(|count| count.branches),
+        stepped: Some(counted.len() as u64 * u64::from(stage.row.unroll)),
+    })
+}
+
+/// Instructions of the harness in one iteration of the baseline.
+///
+/// # Errors
+/// What entering says.
+pub fn count_harness(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+    source: &mut StepSource,
+) -> Result<f64, Failure> {
+    let iterations = if stage.row.heap.kind == HeapKind::None {
+        4
+    } else {
+        visits.len().min(4)
+    };
+    let request = Request {
+        image: stage.baseline(),
+        visits,
+        element: 0,
+        iterations,
+    };
+    let reading = source.read(stage, ground, request)?;
+    // The last iteration runs on into the exit; any other is only itself.
+    let first = reading.iterations.first().copied().unwrap_or_default();
+    Ok(first.harness as f64 / f64::from(stage.row.unroll))
+}

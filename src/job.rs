@@ -1,0 +1,235 @@
+//! Job and messages: the plain data that cross the process boundary.
+//!
+//! Correct means: a Job saved to a file and read back is equal, and means the same to any worker
+//! of the same version; nothing in it is an address, a handle or a time.
+
+use serde::{Deserialize, Serialize};
+
+use crate::asm::Program;
+use crate::go::HeapSpec;
+use crate::link::Placement;
+use crate::scenario::Walk;
+use crate::stats::Timing;
+use crate::template::{Clobbers, ResultRegister};
+
+/// Everything a worker needs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// How to measure.
+    pub plan: Plan,
+    /// What to measure, in order.
+    pub rows: Vec<JobRow>,
+}
+
+/// How to measure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// CPU to run on; the one the worker starts on where nothing is said.
+    pub cpu: Option<u32>,
+    /// Seed of random walks.
+    pub seed: u64,
+    /// Milliseconds of timing for each image.
+    pub time_ms: f64,
+    /// Shortest time of a chunk, nanoseconds; the longest is twice as long.
+    pub chunk_ns: f64,
+    /// Placements of each row, the first one's value is reported.
+    pub placements: Vec<Placement>,
+    /// Where cycles come from.
+    pub counters: Counters,
+    /// Steps that a probe or a count may take, each.
+    pub step_budget: u64,
+}
+
+/// The source of cycles.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Counters {
+    /// TSC × calibration chain.
+    Clock,
+    /// Verify and count only.
+    None,
+    /// Scripted readings, for tests.
+    Fake(FakeScript),
+}
+
+/// What the fake source says instead of timing: cycles an iteration by row name.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct FakeScript {
+    /// TSC ticks a second.
+    pub tsc_hz: f64,
+    /// Core cycles a tick.
+    pub cycles_per_tick: f64,
+    /// Cycles of one iteration, one value a placement and the baseline last; by scenario name, `*`
+    /// for all others.
+    pub cycles: std::collections::BTreeMap<String, Vec<f64>>,
+}
+
+/// One scenario, assembled and bound.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobRow {
+    /// The scenario's name.
+    pub name: String,
+    /// Its code.
+    pub program: Program,
+    /// Its data.
+    pub heap: HeapSpec,
+    /// The order of visits.
+    pub walk: Walk,
+    /// Where an iteration leaves its result.
+    pub result: Option<ResultRegister>,
+    /// The expected result: one value for each object, or one for all; `None` where nothing is
+    /// stated.
+    pub expected: Option<Vec<u64>>,
+    /// The harness state.
+    pub clobbers: Clobbers,
+    /// Copies of the body in a loop turn.
+    pub unroll: u32,
+    /// Bytes between the starts of neighbouring functions.
+    pub spacing: u32,
+    /// Whether a modelled panic unwinds to the loop.
+    pub recover: bool,
+}
+
+/// What a worker says, one JSON document a line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Message {
+    /// It runs, and where.
+    Ready {
+        /// The CPU it is pinned to.
+        cpu: Option<u32>,
+    },
+    /// A row's code is what it should be.
+    Proved {
+        /// Index into [`Job::rows`].
+        row: usize,
+        /// What was found out on the way.
+        proof: Proof,
+    },
+    /// A row was timed.
+    Timed {
+        /// Index into [`Job::rows`].
+        row: usize,
+        /// The readings.
+        timing: Timing,
+    },
+    /// A row went wrong, and the worker goes on with the others.
+    Failed {
+        /// Index into [`Job::rows`].
+        row: usize,
+        /// How.
+        failure: Failure,
+    },
+    /// All rows are dealt with.
+    Done,
+}
+
+/// What proving a row yields.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Proof {
+    /// Instructions and branches of one iteration.
+    pub counts: Counts,
+    /// Instructions of the harness in one iteration of the baseline.
+    pub harness_instructions: f64,
+    /// Sums of the results over one walk; `None` where no result is stated.
+    pub checksum: Option<Checksum>,
+    /// Elements of the walk.
+    pub elements: u64,
+    /// The panic that every iteration ended in, where panics are recovered.
+    pub panic: Option<PanicAt>,
+}
+
+/// Sums over the results of one walk, modulo 2^64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checksum {
+    /// Of the expected results.
+    pub expected: u64,
+    /// Of the results that the code left.
+    pub actual: u64,
+}
+
+/// Instructions and branches of the template's own code.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Instructions per iteration.
+    pub instructions: f64,
+    /// Branches per iteration.
+    pub branches: f64,
+    /// Iterations stepped, where the count is not that of the whole walk.
+    pub stepped: Option<u64>,
+}
+
+/// A modelled panic and where it came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PanicAt {
+    /// One of the panic kinds of [`crate::link::frame`].
+    pub kind: u64,
+    /// Return address into the function that panicked, from the start of the code region.
+    pub code_offset: u64,
+}
+
+/// How a row went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Failure {
+    /// A modelled panic ended it.
+    Panic(PanicAt),
+    /// A signal ended it.
+    Signal {
+        /// Signal number.
+        signal: i32,
+        /// Why the kernel sent it.
+        code: i32,
+        /// Faulting address, where the CPU gives one.
+        address: Option<u64>,
+        /// Where it happened.
+        place: Place,
+        /// The general-purpose registers by hardware number.
+        registers: Vec<u64>,
+    },
+    /// It changed something that it must leave alone.
+    Clobber {
+        /// `r15`, `rsp`, `the direction flag`, ….
+        what: String,
+        /// `clobber`, `stack` or `flags`.
+        kind: String,
+        /// The instruction that changed it.
+        place: Place,
+    },
+    /// The process ended without a result.
+    Exit {
+        /// Exit status.
+        status: i32,
+        /// Where it was last seen.
+        place: Place,
+    },
+    /// It ran out of time.
+    Timeout {
+        /// Milliseconds it was given.
+        limit_ms: u64,
+        /// Where it was.
+        place: Place,
+    },
+    /// A result was wrong.
+    WrongResult {
+        /// Walk element, or first iteration of a timed chunk, counted from 0.
+        element: u64,
+        /// What it should have been.
+        expected: u64,
+        /// What it was.
+        actual: u64,
+    },
+    /// The worker could not do its part.
+    Worker(String),
+}
+
+/// A place in a row's image, without its address.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Bytes from the start of the code region; `None` where it is outside the image.
+    pub code_offset: Option<u64>,
+    /// The placement of the image.
+    pub placement: usize,
+    /// Whether it was the baseline image.
+    pub baseline: bool,
+}

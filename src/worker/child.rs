@@ -1,0 +1,244 @@
+//! The worker: reads a Job, proves every row, then times them, and says each result as it has it.
+//!
+//! Correct means: a row is timed only after it was probed, verified and counted in this process,
+//! and the shared page names the row at work before any of its code runs.
+
+use std::io::{self, Read, Write};
+
+use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+
+use super::stage::{Ground, Stage, Visits};
+use super::timing::{self, Scale};
+use super::{FINISHED, notes, probe, verify};
+use crate::counter::CounterSource;
+use crate::counter::clock::Clock;
+use crate::counter::fake::{CHAIN_CYCLES, Fake, OVERHEAD_TICKS};
+use crate::counter::step::{self, StepSource};
+use crate::job::{Counters, Failure, Job, JobRow, Message, Plan, Proof};
+use crate::sys::shared::SharedPage;
+use crate::sys::{signals, time};
+
+/// Iterations of the short walk that the first probe and the sizing of chunks use.
+const FIRST_WALK: u64 = 4096;
+/// Time the core gets to reach its frequency before the first timed chunk.
+const SPIN_NS: u64 = 1_000_000;
+
+/// Runs as a worker whose parent shares the page with this descriptor. Returns the exit status.
+///
+/// # Errors
+/// When the process cannot be set up, or the parent does not read or write.
+pub fn run(descriptor: i32) -> io::Result<i32> {
+    let page = signals::install(SharedPage::inherited(descriptor)?)?;
+    confine()?;
+    let mut text = String::new();
+    io::stdin().read_to_string(&mut text)?;
+    let job: Job = serde_json::from_str(&text)?;
+    let cpu = pin(job.plan.cpu)?;
+    say(&Message::Ready { cpu })?;
+    let mut worker = Worker {
+        page,
+        ground: Ground::new(page)?,
+        clock: Clock::new()?,
+        steps: StepSource::new(job.plan.step_budget),
+        plan: &job.plan,
+    };
+    worker.run(&job.rows)?;
+    say(&Message::Done)?;
+    Ok(FINISHED)
+}
+
+/// Limits that hold accidents: no core file, no growing files, no orphan. Not a sandbox.
+fn confine() -> io::Result<()> {
+    const ADDRESS_SPACE: u64 = 16 << 30;
+    set_pdeathsig(Signal::SIGKILL)?;
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    setrlimit(Resource::RLIMIT_FSIZE, 0, 0)?;
+    setrlimit(Resource::RLIMIT_AS, ADDRESS_SPACE, ADDRESS_SPACE)?;
+    Ok(())
+}
+
+/// Pins this process to a CPU, by default the one it runs on.
+fn pin(wanted: Option<u32>) -> io::Result<Option<u32>> {
+    let cpu = match wanted {
+        Some(cpu) => cpu as usize,
+        None => sched_getcpu()?,
+    };
+    let mut set = CpuSet::new();
+    set.set(cpu)?;
+    match sched_setaffinity(Pid::from_raw(0), &set) {
+        Ok(()) => Ok(Some(cpu as u32)),
+        Err(error) if wanted.is_some() => Err(error.into()),
+        // Unpinned numbers are noisier, and the provenance says so.
+        Err(_) => Ok(None),
+    }
+}
+
+fn say(message: &Message) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, message)?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+struct Worker<'a> {
+    page: &'static SharedPage,
+    ground: Ground,
+    clock: Clock,
+    steps: StepSource,
+    plan: &'a Plan,
+}
+
+/// A row that may be timed.
+struct Proved<'a> {
+    index: usize,
+    stage: Stage<'a>,
+    visits: Visits,
+    chunk: u64,
+}
+
+impl<'a> Worker<'a> {
+    fn run(&mut self, rows: &'a [JobRow]) -> io::Result<()> {
+        let tsc_hz = self.tsc_hz();
+        let mut proved = Vec::new();
+        for (index, row) in rows.iter().enumerate() {
+            self.page.note(notes::ROW, index as u64 + 1);
+            match self.prove(index, row, tsc_hz) {
+                Ok((row, proof)) => {
+                    say(&Message::Proved { row: index, proof })?;
+                    proved.push(row);
+                }
+                Err(failure) => say(&Message::Failed {
+                    row: index,
+                    failure,
+                })?,
+            }
+        }
+        if self.plan.counters == Counters::None {
+            return Ok(());
+        }
+        let mut scale = self.scale(tsc_hz);
+        for mut row in proved {
+            self.page.note(notes::ROW, row.index as u64 + 1);
+            let answer = match self.time(&mut row, &mut scale) {
+                Ok(timing) => Message::Timed {
+                    row: row.index,
+                    timing,
+                },
+                Err(failure) => Message::Failed {
+                    row: row.index,
+                    failure,
+                },
+            };
+            say(&answer)?;
+        }
+        Ok(())
+    }
+
+    fn tsc_hz(&self) -> f64 {
+        const WINDOW_NS: u64 = 10_000_000;
+        match &self.plan.counters {
+            Counters::Fake(script) => script.tsc_hz,
+            _ => time::ticks_per_second(WINDOW_NS),
+        }
+    }
+
+    /// Probe, verify, count: DESIGN's order, with the size of a chunk found in between, because the
+    /// walk's length follows from it.
+    fn prove(
+        &mut self,
+        index: usize,
+        row: &'a JobRow,
+        tsc_hz: f64,
+    ) -> Result<(Proved<'a>, Proof), Failure> {
+        let mut stage = Stage::new(row, self.plan)?;
+        let ground = &mut self.ground;
+        stage.settle(ground)?;
+        let first = stage.walk(FIRST_WALK, self.plan.seed)?;
+        probe::probe(&mut stage, ground, &first, self.steps.log())?;
+        let chunk = match self.plan.counters {
+            Counters::Clock => {
+                timing::size_chunk(&mut stage, ground, &first, tsc_hz, self.plan.chunk_ns)?
+            }
+            Counters::None | Counters::Fake(_) => FIRST_WALK,
+        };
+        let visits = stage.walk(chunk, self.plan.seed)?;
+        let checksum = verify::verify(&mut stage, ground, &visits)?;
+        let budget = self.plan.step_budget;
+        let counts = step::count(&mut stage, ground, &visits, &mut self.steps, budget)?;
+        let panic = stage.last_panic(0);
+        let harness_instructions =
+            step::count_harness(&mut stage, ground, &visits, &mut self.steps)?;
+        let proof = Proof {
+            counts,
+            harness_instructions,
+            checksum,
+            elements: visits.len(),
+            panic,
+        };
+        Ok((
+            Proved {
+                index,
+                stage,
+                visits,
+                chunk,
+            },
+            proof,
+        ))
+    }
+
+    fn scale(&mut self, tsc_hz: f64) -> Scale {
+        if matches!(self.plan.counters, Counters::Fake(_)) {
+            return Scale {
+                tsc_hz,
+                overhead_ticks: OVERHEAD_TICKS,
+                chain_cycles: CHAIN_CYCLES,
+                best_width: u64::MAX,
+            };
+        }
+        self.clock.spin(SPIN_NS);
+        let best = (0..64)
+            .map(|_| self.clock.calibrate().width_ticks)
+            .min()
+            .unwrap_or(u64::MAX);
+        Scale {
+            tsc_hz,
+            overhead_ticks: self.clock.overhead_ticks(),
+            chain_cycles: self.clock.chain_cycles(),
+            best_width: best,
+        }
+    }
+
+    fn time(
+        &mut self,
+        row: &mut Proved<'a>,
+        scale: &mut Scale,
+    ) -> Result<crate::stats::Timing, Failure> {
+        let mut fake;
+        let source: &mut dyn CounterSource = match &self.plan.counters {
+            Counters::Fake(script) => {
+                fake = Fake {
+                    script: script.clone(),
+                };
+                &mut fake
+            }
+            _ => {
+                self.clock.spin(SPIN_NS);
+                &mut self.clock
+            }
+        };
+        row.stage.settle(&mut self.ground)?;
+        let plan = (row.chunk, self.plan.time_ms);
+        timing::time_row(
+            &mut row.stage,
+            &mut self.ground,
+            &row.visits,
+            source,
+            scale,
+            plan,
+        )
+    }
+}

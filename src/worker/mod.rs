@@ -1,0 +1,26 @@
+//! The process that runs generated code, and the process that watches it.
+//!
+//! Correct means: whatever a template does, the parent ends with a row for it, and the rows that
+//! did nothing wrong have the numbers they would have had alone.
+
+pub mod child;
+pub mod parent;
+pub mod probe;
+pub mod stage;
+pub mod timing;
+pub mod verify;
+
+/// What the words of the shared page mean to worker and parent.
+pub mod notes {
+    /// Row at work plus one; 0 before the first.
+    pub const ROW: usize = 0;
+    /// Index of the image at work; the baseline comes behind the placements.
+    pub const IMAGE: usize = 1;
+    /// Address of that image's code.
+    pub const CODE: usize = 2;
+    /// Entries made so far: a worker that stands still shows by it.
+    pub const ENTRIES: usize = 3;
+}
+
+/// Exit status of a worker that has said everything.
+pub const FINISHED: i32 = 96;

@@ -1,0 +1,300 @@
+//! The side that watches: starts workers, blames rows, and goes on with the rest.
+//!
+//! Correct means: every row ends with exactly one of timing, proof without timing, or failure;
+//! a row is blamed only if the shared page named it when its worker died or stood still.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::fd::AsFd;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::{FINISHED, notes};
+use crate::go::heap::lay_out;
+use crate::job::{Failure, Job, Message, Place, Proof};
+use crate::link::{Site, Variant, link};
+use crate::stats::Timing;
+use crate::sys::process::{Event, Watched};
+use crate::sys::shared::{RawFault, SharedPage};
+use crate::sys::signals::{self, WHERE};
+
+/// What became of a row.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RowOutcome {
+    /// What proving it yielded.
+    pub proof: Option<Proof>,
+    /// What was timed.
+    pub timing: Option<Timing>,
+    /// How it went wrong.
+    pub failure: Option<Failure>,
+}
+
+/// What became of a job.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outcome {
+    /// One for each row of the job.
+    pub rows: Vec<RowOutcome>,
+    /// The CPU that the last worker was pinned to.
+    pub cpu: Option<u32>,
+}
+
+/// Something to tell the user while a job runs; called only between samples.
+pub type Progress<'a> = &'a mut dyn FnMut(&str);
+
+/// Runs a job in as many workers as it takes.
+///
+/// `timeout` is how long a worker may make no entry.
+///
+/// # Errors
+/// When no worker can be started at all.
+pub fn run(job: &Job, timeout: Duration, progress: Progress<'_>) -> io::Result<Outcome> {
+    let mut outcome = Outcome {
+        rows: vec![RowOutcome::default(); job.rows.len()],
+        cpu: None,
+    };
+    loop {
+        let wants_timing = job.plan.counters != crate::job::Counters::None;
+        let is_open = |row: &RowOutcome| {
+            row.failure.is_none()
+                && if wants_timing {
+                    row.timing.is_none()
+                } else {
+                    row.proof.is_none()
+                }
+        };
+        let open: Vec<usize> = (0..job.rows.len())
+            .filter(|&at| is_open(&outcome.rows[at]))
+            .collect();
+        if open.is_empty() {
+            return Ok(outcome);
+        }
+        let part = Job {
+            plan: job.plan.clone(),
+            rows: open.iter().map(|&at| job.rows[at].clone()).collect(),
+        };
+        let mut shift = Shift::start(&part, timeout)?;
+        let end = shift.watch(&part, &open, &mut outcome, progress)?;
+        if let Some((row, failure)) = end {
+            outcome.rows[open[row]].failure = Some(failure);
+        }
+    }
+}
+
+/// One worker's life.
+struct Shift {
+    child: Child,
+    watched: Watched,
+    page: SharedPage,
+    out: BufReader<ChildStdout>,
+    timeout: Duration,
+}
+
+impl Drop for Shift {
+    fn drop(&mut self) {
+        // Gone already where all went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Shift {
+    fn start(job: &Job, timeout: Duration) -> io::Result<Shift> {
+        let page = SharedPage::new()?;
+        let mut child = Command::new(std::env::current_exe()?)
+            .arg("__worker")
+            .arg(page.descriptor().to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let watched = Watched::new(&child)?;
+        let text = serde_json::to_vec(job)?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // A worker that dies before it has read is reported by its exit.
+            let _ = stdin.write_all(&text);
+        }
+        let out = child
+            .stdout
+            .take()
+            .ok_or_else(|| io::Error::other("the worker has no output"))?;
+        Ok(Shift {
+            child,
+            watched,
+            page,
+            out: BufReader::new(out),
+            timeout,
+        })
+    }
+
+    /// Reads messages until the worker is done or gone. Returns the row to blame, if any.
+    fn watch(
+        &mut self,
+        job: &Job,
+        rows: &[usize],
+        outcome: &mut Outcome,
+        progress: Progress<'_>,
+    ) -> io::Result<Option<(usize, Failure)>> {
+        let mut said = String::new();
+        loop {
+            if !self.wait_for_line()? {
+                let failure = self.ask_where(job);
+                return Ok(Some(failure));
+            }
+            said.clear();
+            if self.out.read_line(&mut said)? == 0 {
+                return self.conclude(job);
+            }
+            let message = serde_json::from_str(&said).map_err(io::Error::other)?;
+            match message {
+                Message::Ready { cpu } => outcome.cpu = cpu,
+                Message::Proved { row, proof } => {
+                    progress(&format!("verified {}", job.rows[row].name));
+                    outcome.rows[rows[row]].proof = Some(proof);
+                }
+                Message::Timed { row, timing } => {
+                    progress(&format!("timed {}", job.rows[row].name));
+                    outcome.rows[rows[row]].timing = Some(timing);
+                }
+                Message::Failed { row, failure } => outcome.rows[rows[row]].failure = Some(failure),
+                Message::Done => {
+                    self.child.wait()?;
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// Waits until there is something to read; false when the worker made no entry for too long.
+    fn wait_for_line(&mut self) -> io::Result<bool> {
+        const SLICE: Duration = Duration::from_millis(50);
+        let progress_now = |page: &SharedPage| (page.noted(notes::ROW), page.noted(notes::ENTRIES));
+        let mut seen = progress_now(&self.page);
+        let mut since = Instant::now();
+        loop {
+            if !self.out.buffer().is_empty() {
+                return Ok(true);
+            }
+            match self.watched.wait(self.out.get_ref().as_fd(), SLICE)? {
+                Event::Readable | Event::Ended => return Ok(true),
+                Event::TimedOut => {}
+            }
+            let now = progress_now(&self.page);
+            if now != seen {
+                (seen, since) = (now, Instant::now());
+            } else if since.elapsed() >= self.timeout {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// The row at work when the worker was last seen.
+    fn row_at_work(&self) -> Option<usize> {
+        (self.page.noted(notes::ROW) as usize).checked_sub(1)
+    }
+
+    /// Ends a worker that stands still, and finds out where it stood.
+    fn ask_where(&mut self, job: &Job) -> (usize, Failure) {
+        const GRACE: Duration = Duration::from_millis(500);
+        let row = self.row_at_work().unwrap_or(0);
+        // Both may fail only because the worker ended meanwhile, which is as good.
+        let _ = self.watched.signal(WHERE);
+        let asked = Instant::now();
+        while asked.elapsed() < GRACE && self.page.fault().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let place = self
+            .page
+            .fault()
+            .map_or_else(Place::default, |fault| self.place(job, row, &fault));
+        (
+            row,
+            Failure::Timeout {
+                limit_ms: self.timeout.as_millis() as u64,
+                place,
+            },
+        )
+    }
+
+    /// The output ended without a last word.
+    fn conclude(&mut self, job: &Job) -> io::Result<Option<(usize, Failure)>> {
+        let status = self.child.wait()?;
+        let Some(row) = self.row_at_work() else {
+            return Err(io::Error::other(format!(
+                "the worker ended before its first row: {status}"
+            )));
+        };
+        if let Some(fault) = self.page.fault() {
+            let failure = Failure::Signal {
+                signal: fault.signal,
+                code: fault.code,
+                address: memory_address(&fault),
+                place: self.place(job, row, &fault),
+                registers: fault.registers.to_vec(),
+            };
+            return Ok(Some((row, failure)));
+        }
+        use std::os::unix::process::ExitStatusExt;
+        let status = status
+            .code()
+            .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+        debug_assert!(status != FINISHED, "a worker says Done before it finishes");
+        Ok(Some((
+            row,
+            Failure::Exit {
+                status,
+                place: Place::default(),
+            },
+        )))
+    }
+
+    /// Where a fault lies in the row's image: the instruction itself, or the one that led away.
+    fn place(&self, job: &Job, row: usize, fault: &RawFault) -> Place {
+        let row = &job.rows[row];
+        let code = self.page.noted(notes::CODE);
+        let image = self.page.noted(notes::IMAGE) as usize;
+        // A trap reports the address behind its instruction (Intel SDM vol. 3, 6.5).
+        let ip = fault
+            .ip
+            .wrapping_sub(u64::from(fault.signal == libc::SIGTRAP));
+        let inside = |address: u64| {
+            let heap = lay_out(&row.heap).ok()?;
+            let placements = &job.plan.placements;
+            let (placement, variant) = match placements.get(image) {
+                Some(placement) => (*placement, Variant::Body),
+                None => (placements[0], Variant::Baseline),
+            };
+            let linked = link(
+                row,
+                &heap,
+                Site {
+                    data: code.wrapping_sub(1 << 20),
+                    code,
+                    placement,
+                    variant,
+                },
+            )
+            .ok()?;
+            linked.owner(address).map(|_| address - code)
+        };
+        let code_offset = inside(ip).or_else(|| inside(fault.previous_ip));
+        let baseline = image >= job.plan.placements.len();
+        Place {
+            code_offset,
+            placement: if baseline { 0 } else { image },
+            baseline,
+        }
+    }
+}
+
+/// The address that was touched, where the CPU says it: a general protection fault (non-canonical
+/// address, privileged instruction) reports none, and the others are not about memory.
+fn memory_address(fault: &RawFault) -> Option<u64> {
+    const SI_KERNEL: i32 = 128;
+    let is_about_memory = matches!(fault.signal, libc::SIGSEGV | libc::SIGBUS);
+    (is_about_memory && fault.code != SI_KERNEL).then_some(fault.address)
+}
+
+/// A signal's name, for messages.
+pub fn signal_name(signal: i32) -> String {
+    signals::name(signal)
+}

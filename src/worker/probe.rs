@@ -1,0 +1,119 @@
+//! The first iterations of a row, single-stepped: does the body leave alone what it must?
+//!
+//! Correct means: a row passes if and only if, at the end of each stepped iteration, the reserved
+//! registers, `rsp`, the direction and alignment flags and the control bits of MXCSR are as at its
+//! start; and the instruction named is the last one that changed the culprit.
+
+use super::stage::{Ground, Stage, Visits};
+use crate::job::Failure;
+use crate::sys::signals::{Step, StepLog};
+use crate::template::{Clobbers, HeapKind};
+
+/// Iterations that are probed.
+pub const ITERATIONS: u64 = 8;
+
+/// What a body must leave alone: name, kind of fault, how to read it from a step.
+type Reserved = (&'static str, &'static str, fn(&Step) -> u64);
+
+#[rustfmt::skip] // a table: one item a line
+const ALWAYS: [Reserved; 4] = [
+    ("rsp",                       "stack",   |step| step.registers[4]),
+    ("the direction flag",        "flags",   |step| step.flags & (1 << 10)),
+    ("the alignment check flag",  "flags",   |step| step.flags & (1 << 18)),
+    ("the control bits of MXCSR", "flags",   |step| u64::from(step.mxcsr & 0xffc0)),
+];
+
+#[rustfmt::skip] // a table: one item a line
+const STATE: [Reserved; 3] = [
+    ("r12",                       "clobber", |step| step.registers[12]),
+    ("r13",                       "clobber", |step| step.registers[13]),
+    ("r15",                       "clobber", |step| step.registers[15]),
+];
+
+/// Steps the first iterations of placement 0, each by itself and no further than the end of its
+/// body, so that a harness whose state was clobbered never runs on.
+///
+/// # Errors
+/// The first thing that was not left alone, or what entering says.
+pub fn probe(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+    log: &mut StepLog,
+) -> Result<(), Failure> {
+    let has_walk = stage.row.heap.kind != HeapKind::None;
+    log.stop_at(Some(stage.images[0].body.end));
+    let mut answer = Ok(());
+    for iteration in 0..ITERATIONS.min(visits.len()) {
+        let element = if has_walk { iteration } else { 0 };
+        let outcome = stage.enter_stepping(ground, 0, visits, (element, 1), log);
+        answer = match find_culprit(stage, log.steps()) {
+            Some((what, kind, culprit)) => {
+                let place = stage.place(0, culprit);
+                Err(Failure::Clobber {
+                    what: what.to_string(),
+                    kind: kind.to_string(),
+                    place,
+                })
+            }
+            None => outcome.map(|_| ()),
+        };
+        if answer.is_err() {
+            break;
+        }
+    }
+    log.stop_at(None);
+    answer
+}
+
+/// The first reserved thing that differs at the end of a body, and the address of the instruction
+/// that changed it last.
+fn find_culprit(stage: &Stage<'_>, steps: &[Step]) -> Option<(&'static str, &'static str, u64)> {
+    let body = &stage.images[0].body;
+    let begin = steps.iter().position(|step| step.ip == body.start)?;
+    let end = steps
+        .iter()
+        .rposition(|step| step.ip == body.end)
+        .filter(|end| *end > begin)?;
+    let span = &steps[begin..=end];
+    let reserved = ALWAYS
+        .iter()
+        .chain(if stage.row.clobbers == Clobbers::Some {
+            &STATE[..]
+        } else {
+            &[]
+        });
+    let mut changed = reserved.filter(|(_, _, read)| read(&span[0]) != read(&span[span.len() - 1]));
+    changed
+        .next()
+        .map(|(what, kind, read)| (*what, *kind, last_change(span, *read)))
+}
+
+/// Address of the instruction after which `read` changed for the last time.
+fn last_change(span: &[Step], read: fn(&Step) -> u64) -> u64 {
+    let mut changes = span
+        .windows(2)
+        .rev()
+        .filter(|pair| read(&pair[0]) != read(&pair[1]));
+    changes.next().map_or(span[0].ip, |pair| pair[0].ip)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_instruction_that_changed_a_register_is_named() {
+        let step = |ip, r15| {
+            let mut registers = [0; 16];
+            registers[15] = r15;
+            Step {
+                ip,
+                registers,
+                ..Step::default()
+            }
+        };
+        let span = [step(0x10, 1), step(0x13, 5), step(0x17, 7), step(0x1a, 7)];
+        assert_eq!(last_change(&span, |step| step.registers[15]), 0x13);
+    }
+}

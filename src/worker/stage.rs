@@ -1,0 +1,447 @@
+//! One row's images in memory, ready to be entered.
+//!
+//! Correct means: each entry starts from the same context, g and stack, and everything that the
+//! code must leave alone is compared at the exit.
+
+use std::io;
+
+use crate::go::heap::{Heap, lay_out};
+use crate::job::{Failure, JobRow, PanicAt, Place, Plan};
+use crate::link::frame::{self, context};
+use crate::link::harness::element_bytes;
+use crate::link::{Image, Site, Variant, link, walk};
+use crate::sys::mapping::{self, Executable, PAGE, Writable};
+use crate::sys::shared::SharedPage;
+use crate::sys::signals::StepLog;
+use crate::template::Clobbers;
+
+use super::notes;
+
+/// Bytes of the stack that generated code runs on.
+pub const STACK_BYTES: usize = 256 * 1024;
+/// Bytes that Go keeps below `stackguard0` for functions that check late.
+const STACK_GUARD: u64 = 928;
+
+/// The stack and the notes, which all rows of a worker share.
+#[derive(Debug)]
+pub struct Ground {
+    stack: Writable,
+    page: &'static SharedPage,
+    entries: u64,
+}
+
+impl Ground {
+    /// Maps the stack.
+    ///
+    /// # Errors
+    /// When the kernel gives no memory.
+    pub fn new(page: &'static SharedPage) -> io::Result<Ground> {
+        Ok(Ground {
+            stack: Writable::new(STACK_BYTES)?,
+            page,
+            entries: 0,
+        })
+    }
+
+    fn stack_end(&self) -> u64 {
+        self.stack.address() + STACK_BYTES as u64
+    }
+
+    /// Address of frame 0.
+    pub fn frame(&self) -> u64 {
+        (self.stack_end() - frame::FRAME_ROOM) / frame::FRAME_ALIGN * frame::FRAME_ALIGN
+    }
+
+    fn canary(&mut self) -> &mut [u8] {
+        let at = (self.frame() + frame::CANARY - self.stack.address()) as usize;
+        &mut self.stack.bytes()[at..at + 8 * frame::CANARY_WORDS as usize]
+    }
+}
+
+/// The elements that a loop visits, in memory.
+#[derive(Debug)]
+pub struct Visits {
+    memory: Writable,
+    element: u64,
+    /// The object of each element.
+    pub objects: Vec<u32>,
+    /// Sum of the expected results before each element, and over all behind the last; empty where
+    /// no result is stated.
+    pub prefix: Vec<u64>,
+}
+
+impl Visits {
+    fn new(row: &JobRow, receivers: &[[u64; 2]], objects: Vec<u32>) -> io::Result<Visits> {
+        let element = element_bytes(row.heap.kind);
+        let mut memory = Writable::new(objects.len() * element as usize)?;
+        for (at, &object) in objects.iter().enumerate() {
+            let Some(words) = receivers.get(object as usize) else {
+                break;
+            };
+            let at = at * element as usize;
+            for (number, word) in words[..element as usize / 8].iter().enumerate() {
+                memory.bytes()[at + 8 * number..at + 8 * number + 8]
+                    .copy_from_slice(&word.to_le_bytes());
+            }
+        }
+        let prefix = prefix_sums(row, &objects);
+        Ok(Visits {
+            memory,
+            element,
+            objects,
+            prefix,
+        })
+    }
+
+    fn address(&self, element: u64) -> u64 {
+        self.memory.address() + element * self.element
+    }
+
+    /// Elements.
+    pub fn len(&self) -> u64 {
+        self.objects.len() as u64
+    }
+
+    /// Whether there is nothing to visit; never so in a built walk.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// The expected sum of the results of `iterations` from `element`, where one is stated. The
+    /// walk is not left: the caller's segments divide it.
+    pub fn expected(&self, element: u64, iterations: u64) -> Option<u64> {
+        let end = self.prefix.get((element + iterations) as usize)?;
+        Some(end.wrapping_sub(self.prefix[element as usize]))
+    }
+}
+
+/// The expected result of one iteration on `object`.
+pub fn expected_of(row: &JobRow, object: u32) -> Option<u64> {
+    if row.recover && row.heap.nil_receiver {
+        return row.result.map(|_| frame::RECOVERED);
+    }
+    let expected = row.expected.as_ref()?;
+    expected.get(object as usize).or(expected.first()).copied()
+}
+
+fn prefix_sums(row: &JobRow, objects: &[u32]) -> Vec<u64> {
+    let mut sum = 0u64;
+    let mut sums = vec![0];
+    for &object in objects {
+        let Some(expected) = expected_of(row, object) else {
+            return Vec::new();
+        };
+        sum = sum.wrapping_add(expected);
+        sums.push(sum);
+    }
+    sums
+}
+
+/// What an entry leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exit {
+    /// Sum of the results.
+    pub sum: u64,
+    /// Ticks between the first and the last iteration.
+    pub ticks: u64,
+    /// Recovered panics.
+    pub panics: u64,
+}
+
+/// One row's images, sealed and ready.
+#[derive(Debug)]
+pub struct Stage<'a> {
+    /// The row.
+    pub row: &'a JobRow,
+    /// One image a placement, then the baseline.
+    pub images: Vec<Image>,
+    code: Executable,
+    active: Option<usize>,
+}
+
+impl<'a> Stage<'a> {
+    /// Links and maps all images of a row at addresses that this process never used.
+    ///
+    /// # Errors
+    /// As a failure of the worker: the parent has linked the same row before.
+    pub fn new(row: &'a JobRow, plan: &Plan) -> Result<Stage<'a>, Failure> {
+        let cannot = |what: String| Failure::Worker(what);
+        let heap = lay_out(&row.heap).map_err(cannot)?;
+        let sites = |data: u64, code: &[u64]| -> Vec<Site> {
+            let body = |(at, placement): (usize, &_)| Site {
+                data,
+                code: code[at],
+                placement: *placement,
+                variant: Variant::Body,
+            };
+            let mut sites: Vec<Site> = plan.placements.iter().enumerate().map(body).collect();
+            let last = Site {
+                code: code[sites.len()],
+                variant: Variant::Baseline,
+                ..sites[0]
+            };
+            sites.push(last);
+            sites
+        };
+        // Sizes do not depend on addresses, so images linked anywhere tell how much to map.
+        let count = plan.placements.len() + 1;
+        let trial = link_all(row, &heap, &sites(0, &vec![1 << 20; count]))?;
+        let data_bytes = trial
+            .iter()
+            .map(|image| image.data.len())
+            .max()
+            .unwrap_or(0)
+            .next_multiple_of(PAGE);
+        let offsets: Vec<usize> = trial
+            .iter()
+            .scan(data_bytes + PAGE, |at, image| {
+                let start = *at;
+                *at += image.code.len().next_multiple_of(PAGE);
+                Some(start)
+            })
+            .collect();
+        let last = trial
+            .last()
+            .map_or(0, |image| image.code.len())
+            .next_multiple_of(PAGE);
+        let end = offsets[count - 1] + last;
+        let mut memory =
+            Writable::new(end).map_err(|error| cannot(format!("mapping {end} bytes: {error}")))?;
+        let base = memory.address();
+        let code: Vec<u64> = offsets.iter().map(|offset| base + *offset as u64).collect();
+        let images = link_all(row, &heap, &sites(base, &code))?;
+        let bytes = memory.bytes();
+        bytes[..images[0].data.len()].copy_from_slice(&images[0].data);
+        for (image, offset) in images.iter().zip(&offsets) {
+            bytes[*offset..*offset + image.code.len()].copy_from_slice(&image.code);
+        }
+        let code = memory.seal(data_bytes + PAGE..end).map_err(|error| {
+            cannot(format!(
+                "making code executable: {error}; is executable anonymous memory forbidden here?"
+            ))
+        })?;
+        Ok(Stage {
+            row,
+            images,
+            code,
+            active: None,
+        })
+    }
+
+    /// Index of the baseline image.
+    pub fn baseline(&self) -> usize {
+        self.images.len() - 1
+    }
+
+    /// Puts a walk of this row into memory.
+    ///
+    /// # Errors
+    /// When the kernel gives no memory.
+    pub fn visits(&self, objects: Vec<u32>) -> Result<Visits, Failure> {
+        Visits::new(self.row, &self.images[0].receivers, objects)
+            .map_err(|error| Failure::Worker(format!("mapping the walk: {error}")))
+    }
+
+    /// The walk of this row for chunks of `chunk` iterations.
+    ///
+    /// # Errors
+    /// When the kernel gives no memory.
+    pub fn walk(&self, chunk: u64, seed: u64) -> Result<Visits, Failure> {
+        let objects = self.row.heap.objects.len() as u32;
+        let elements = walk::elements(self.row.walk, objects, chunk);
+        self.visits(walk::visits(self.row.walk, objects, elements, seed))
+    }
+
+    /// Where an address lies in an image.
+    pub fn place(&self, image: usize, address: u64) -> Place {
+        let code = &self.images[image];
+        let inside = code.owner(address).map(|_| address - code.site.code);
+        let baseline = image == self.baseline();
+        Place {
+            code_offset: inside,
+            placement: if baseline { 0 } else { image },
+            baseline,
+        }
+    }
+
+    /// Points the heap's code pointers into an image; they are all that differs between placements.
+    fn activate(&mut self, ground: &mut Ground, image: usize) {
+        if self.active == Some(image) {
+            return;
+        }
+        self.active = Some(image);
+        let data = self.code.data();
+        for (offset, value) in &self.images[image].code_pointers {
+            data[*offset as usize..*offset as usize + 8].copy_from_slice(&value.to_le_bytes());
+        }
+        ground.page.note(notes::IMAGE, image as u64);
+        ground.page.note(notes::CODE, self.images[image].site.code);
+    }
+
+    fn put(&mut self, offset: u32, value: u64) {
+        self.code.data()[offset as usize..offset as usize + 8]
+            .copy_from_slice(&value.to_le_bytes());
+    }
+
+    fn get(&mut self, offset: u32) -> u64 {
+        let mut word = [0; 8];
+        word.copy_from_slice(&self.code.data()[offset as usize..offset as usize + 8]);
+        u64::from_le_bytes(word)
+    }
+
+    /// Everything an entry reads.
+    fn prepare(&mut self, ground: &mut Ground, image: usize, cursor: u64, iterations: u64) {
+        self.activate(ground, image);
+        ground.entries += 1;
+        ground.page.note(notes::ENTRIES, ground.entries);
+        let data = self.images[image].site.data;
+        let g = data + u64::from(frame::G);
+        let element = element_bytes(self.row.heap.kind);
+        let (ends, counts) = frame::frame_ends(iterations, cursor, element);
+        self.put(context::ITERATIONS, iterations);
+        self.put(context::CURSOR, cursor);
+        self.put(context::STACK, ground.frame());
+        self.put(context::PANIC_KIND, 0);
+        self.put(context::PANICS, 0);
+        self.put(context::COMPLETE, 0);
+        self.put(context::G, g);
+        for frame in 0..4 {
+            self.put(context::ENDS + 8 * frame, ends[frame as usize]);
+            self.put(context::COUNTS + 8 * frame, counts[frame as usize]);
+        }
+    }
+
+    /// Sets what lasts for the row: g, the word that `gs:[-8]` reads, and the canary.
+    ///
+    /// # Errors
+    /// When the kernel refuses to set the `gs` base.
+    pub fn settle(&mut self, ground: &mut Ground) -> Result<(), Failure> {
+        use crate::go::layout;
+        let data = self.images[0].site.data;
+        let low = ground.stack.address();
+        self.put(frame::G + layout::G_STACK_LO, low);
+        self.put(frame::G + layout::G_STACK_HI, ground.stack_end());
+        self.put(frame::G + layout::G_STACKGUARD0, low + STACK_GUARD);
+        self.put(frame::G_POINTER, data + u64::from(frame::G));
+        for word in ground.canary().chunks_exact_mut(8) {
+            word.copy_from_slice(&frame::CANARY_VALUE.to_le_bytes());
+        }
+        mapping::set_gs_base(data + u64::from(frame::G_POINTER) + 8)
+            .map_err(|error| Failure::Worker(format!("setting the gs base: {error}")))
+    }
+
+    /// Enters an image for `iterations` from an element of the walk.
+    ///
+    /// # Errors
+    /// A panic that is not recovered, or something that was not left alone.
+    pub fn enter(
+        &mut self,
+        ground: &mut Ground,
+        image: usize,
+        visits: &Visits,
+        element: u64,
+        iterations: u64,
+    ) -> Result<Exit, Failure> {
+        self.prepare(ground, image, visits.address(element), iterations);
+        let entry = self.images[image].entry;
+        self.code.enter(entry, 0);
+        self.leave(ground, image, iterations)
+    }
+
+    /// The same, single-stepped. The log tells whether it was cut short; then nothing is compared.
+    ///
+    /// # Errors
+    /// As [`Stage::enter`].
+    pub fn enter_stepping(
+        &mut self,
+        ground: &mut Ground,
+        image: usize,
+        visits: &Visits,
+        span: (u64, u64),
+        log: &mut StepLog,
+    ) -> Result<Option<Exit>, Failure> {
+        let (element, iterations) = span;
+        self.prepare(ground, image, visits.address(element), iterations);
+        let (entry, escape) = (self.images[image].entry, self.images[image].escape);
+        self.code.enter_stepping(entry, 0, log, escape);
+        if log.is_cut_short() {
+            Ok(None)
+        } else {
+            self.leave(ground, image, iterations).map(Some)
+        }
+    }
+
+    /// Compares what must be as before, and reads what the harness left.
+    fn leave(
+        &mut self,
+        ground: &mut Ground,
+        image: usize,
+        iterations: u64,
+    ) -> Result<Exit, Failure> {
+        const MXCSR_CONTROL: u64 = 0xffc0;
+        const DIRECTION: u64 = 1 << 10;
+        const ALIGNMENT_CHECK: u64 = 1 << 18;
+        let kind = self.get(context::PANIC_KIND);
+        let code = self.images[image].site.code;
+        if kind != 0 && self.get(context::COMPLETE) == 0 {
+            let code_offset = self.get(context::PANIC_PC).wrapping_sub(code);
+            return Err(Failure::Panic(PanicAt { kind, code_offset }));
+        }
+        let frame_now = match self.row.clobbers {
+            Clobbers::Some => ground.frame(),
+            Clobbers::All => ground.frame() + iterations % frame::FRAMES * frame::FRAME_STEP as u64,
+        };
+        let both = self.get(context::EXIT_MXCSR);
+        let (mxcsr_out, mxcsr_in) = (both & 0xffff_ffff, both >> 32);
+        let flags = self.get(context::EXIT_FLAGS);
+        let intact = ground
+            .canary()
+            .chunks_exact(8)
+            .all(|word| word == frame::CANARY_VALUE.to_le_bytes());
+        #[rustfmt::skip] // a table: one check a line
+        let checks = [
+            ("rsp",                       "stack",   self.get(context::EXIT_RSP) == frame_now),
+            ("the memory above its frame", "stack",  intact),
+            ("the direction flag",        "flags",   flags & DIRECTION == 0),
+            ("the alignment check flag",  "flags",   flags & ALIGNMENT_CHECK == 0),
+            ("the control bits of MXCSR", "flags",   (mxcsr_out ^ mxcsr_in) & MXCSR_CONTROL == 0),
+        ];
+        for (what, kind, is_kept) in checks {
+            if !is_kept {
+                let place = Place {
+                    code_offset: None,
+                    ..self.place(image, 0)
+                };
+                return Err(Failure::Clobber {
+                    what: what.to_string(),
+                    kind: kind.to_string(),
+                    place,
+                });
+            }
+        }
+        Ok(Exit {
+            sum: self.get(context::SUM),
+            ticks: self
+                .get(context::END)
+                .wrapping_sub(self.get(context::START)),
+            panics: self.get(context::PANICS),
+        })
+    }
+
+    /// The panic that the last entry recovered from.
+    pub fn last_panic(&mut self, image: usize) -> Option<PanicAt> {
+        let kind = self.get(context::PANIC_KIND);
+        let code_offset = self
+            .get(context::PANIC_PC)
+            .wrapping_sub(self.images[image].site.code);
+        (kind != 0).then_some(PanicAt { kind, code_offset })
+    }
+}
+
+fn link_all(row: &JobRow, heap: &Heap, sites: &[Site]) -> Result<Vec<Image>, Failure> {
+    let one = |site: &Site| {
+        link(row, heap, *site)
+            .map_err(|errors| Failure::Worker(format!("the row does not link: {errors:?}")))
+    };
+    sites.iter().map(one).collect()
+}

@@ -1,0 +1,67 @@
+//! Every image, entered once for each element of the walk, each result compared.
+//!
+//! Correct means: two swapped cases are noticed, and so is a result that is wrong only once.
+
+use super::stage::{Exit, Ground, Stage, Visits, expected_of};
+use crate::job::{Checksum, Failure};
+use crate::template::HeapKind;
+
+/// Entries of a row without a walk: its iterations differ only by what earlier ones left.
+const ENTRIES_WITHOUT_WALK: u64 = 4096;
+
+/// Compares the result of each element in each image. Returns the sums over one walk at placement 0
+/// where a result is stated.
+///
+/// # Errors
+/// The first wrong result, or what entering says.
+pub fn verify(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+) -> Result<Option<Checksum>, Failure> {
+    let entries = match stage.row.heap.kind {
+        HeapKind::None => ENTRIES_WITHOUT_WALK,
+        _ => visits.len(),
+    };
+    let mut checksum = None;
+    for image in 0..stage.baseline() {
+        let mut sums = Checksum {
+            expected: 0,
+            actual: 0,
+        };
+        for element in 0..entries {
+            let at = if stage.row.heap.kind == HeapKind::None {
+                0
+            } else {
+                element
+            };
+            let exit = stage.enter(ground, image, visits, at, 1)?;
+            let object = visits.objects[at as usize];
+            let Some(expected) = expected_of(stage.row, object) else {
+                continue;
+            };
+            compare(&exit, element, expected)?;
+            sums.expected = sums.expected.wrapping_add(expected);
+            sums.actual = sums.actual.wrapping_add(exit.sum);
+        }
+        if image == 0 && expected_of(stage.row, 0).is_some() {
+            checksum = Some(sums);
+        }
+    }
+    Ok(checksum)
+}
+
+/// Refuses an exit whose sum is not what the iterations from `element` must add up to.
+///
+/// # Errors
+/// A wrong result at `element`.
+pub fn compare(exit: &Exit, element: u64, expected: u64) -> Result<(), Failure> {
+    if exit.sum == expected {
+        return Ok(());
+    }
+    Err(Failure::WrongResult {
+        element,
+        expected,
+        actual: exit.sum,
+    })
+}
