@@ -1,0 +1,93 @@
+//! Intervals by resampling turns.
+//!
+//! Correct means: the same samples and seed give the same interval on every machine, and the
+//! interval contains the value. Turns are drawn and not chunks, because the chunks of one turn share
+//! what the predictors and the cache held.
+
+use super::Estimate;
+use super::quantile::{rank, sorted};
+use super::random::SplitMix64;
+use super::segments::Segments;
+
+/// Resamples; with 1000 the ends are the 25th smallest and the 25th largest value.
+const RESAMPLES: usize = 1000;
+/// Share outside the interval, at each end: a 95 % interval.
+const TAIL: f64 = 0.025;
+
+/// The value and its 95 % percentile interval; not a number where there is no visit.
+///
+/// One turn says nothing about how turns differ: its interval is its value alone.
+pub(super) fn estimate(segments: &Segments, seed: u64) -> Estimate {
+    let Some(value) = segments.value() else {
+        return Estimate::NONE;
+    };
+    let mut random = SplitMix64::new(seed);
+    let mut times = vec![0u32; segments.turns];
+    let resamples = (0..RESAMPLES).filter_map(|_| {
+        times.fill(0);
+        for _ in 0..segments.turns {
+            times[random.below(segments.turns as u64) as usize] += 1;
+        }
+        segments.value_of(&times)
+    });
+    let resamples = sorted(resamples);
+    let at = |q| rank(&resamples, q).unwrap_or(value);
+    // A quartile of few turns can lie at the end of what resampling gives, or just outside.
+    Estimate {
+        value,
+        low: at(TAIL).min(value),
+        high: at(1.0 - TAIL).max(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::segments::Visit;
+
+    fn one_segment(costs: &[f64]) -> Segments {
+        let visits: Vec<Visit> = costs
+            .iter()
+            .enumerate()
+            .map(|(turn, &cycles)| Visit {
+                turn: turn as u32,
+                segment: 0,
+                cycles,
+                ns: 0.0,
+            })
+            .collect();
+        Segments::of(&visits, |visit| visit.cycles)
+    }
+
+    #[test]
+    fn the_interval_of_a_seed_is_pinned() {
+        let segments = one_segment(&[5.0, 5.01, 5.02, 5.03, 5.04, 5.05, 5.06, 5.07, 5.08, 5.09]);
+        let interval = estimate(&segments, 1);
+        assert_eq!(
+            (interval.value, interval.low, interval.high),
+            (5.02, 5.0, 5.05)
+        );
+        assert_eq!(estimate(&segments, 1), interval);
+    }
+
+    #[test]
+    fn the_interval_of_a_quartile_is_that_of_the_binomial() {
+        // With 100 different turns, the quartile's 95 % interval has ranks 25 ± 1.96·√(100·¼·¾).
+        let costs: Vec<f64> = (1..=100).map(f64::from).collect();
+        let interval = estimate(&one_segment(&costs), 42);
+        assert_eq!(interval.value, 25.0);
+        assert!((15.0..=18.0).contains(&interval.low), "{interval:?}");
+        assert!((32.0..=35.0).contains(&interval.high), "{interval:?}");
+    }
+
+    #[test]
+    fn one_turn_has_an_interval_of_its_value_alone() {
+        let interval = estimate(&one_segment(&[7.0]), 1);
+        assert_eq!((interval.low, interval.high), (7.0, 7.0));
+    }
+
+    #[test]
+    fn no_visit_is_not_a_number() {
+        assert!(estimate(&one_segment(&[]), 1).value.is_nan());
+    }
+}

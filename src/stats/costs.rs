@@ -1,0 +1,157 @@
+//! From chunks to visits: what an iteration cost, and which chunks are believed.
+//!
+//! Correct means: nothing is subtracted but the overhead of entering, and a chunk is left out
+//! because of what the machine did beside it or in it, never because its number is unwelcome where
+//! there are others to judge it by.
+
+use super::ImageSamples;
+use super::Timing;
+use super::calibration::Scale;
+use super::quantile::{rank, sorted};
+use super::segments::Visit;
+
+/// A segment with fewer visits than this has no quartile that could absorb an interruption.
+const ENOUGH_VISITS: usize = 3;
+/// Tukey's far-out fence: this many interquartile ranges above the upper quartile.
+const FAR_OUT: f64 = 3.0;
+/// What the fence adds where the interquartile range is next to nothing, as a share.
+const SLACK: f64 = 0.05;
+
+/// The visits of one image.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Costs {
+    /// Those that enter the value.
+    pub(super) visits: Vec<Visit>,
+    /// Chunks beside a disturbed calibration.
+    pub(super) dropped: u64,
+    /// Share of all chunks that the machine disturbed, beside them or in them.
+    pub(super) contended: f64,
+    /// Whether all chunks were disturbed, so that they had to be believed.
+    pub(super) doubtful: bool,
+}
+
+impl Costs {
+    /// The visits of an image, disturbed chunks left out; all of them where every one was
+    /// disturbed, for a doubtful number that says so is better than none.
+    pub(super) fn of(image: &ImageSamples, timing: &Timing, scale: &Scale) -> Costs {
+        let iterations = timing.iterations_per_chunk.max(1) as f64;
+        let mut clean = Vec::new();
+        let mut disturbed = Vec::new();
+        for (chunk, verdict) in image.chunks.iter().zip(scale.judge(image)) {
+            let ticks =
+                (chunk.ticks as f64 - timing.entry_overhead_ticks as f64).max(0.0) / iterations;
+            let visit = Visit {
+                turn: chunk.turn,
+                segment: chunk.segment,
+                cycles: ticks / verdict.ticks_per_cycle,
+                ns: ticks / timing.tsc_hz * 1e9,
+            };
+            let kept = if verdict.disturbed {
+                &mut disturbed
+            } else {
+                &mut clean
+            };
+            kept.push(visit);
+        }
+        let dropped = disturbed.len();
+        let doubtful = clean.is_empty() && dropped > 0;
+        // A calibration that gives no cycles at all is of no use even then.
+        let mut visits = if doubtful { disturbed } else { clean };
+        visits.retain(|visit| visit.cycles.is_finite() && visit.cycles >= 0.0);
+        let believed = visits.len();
+        leave_out_interrupted(&mut visits);
+        let lost = if doubtful {
+            image.chunks.len()
+        } else {
+            dropped + believed - visits.len()
+        };
+        let contended = if image.chunks.is_empty() {
+            0.0
+        } else {
+            lost as f64 / image.chunks.len() as f64
+        };
+        Costs {
+            visits,
+            dropped: dropped as u64,
+            contended,
+            doubtful,
+        }
+    }
+}
+
+/// Leaves out interrupted visits of segments that have too few for a quartile to do it.
+///
+/// Parts of a long walk are alike, so the image's other visits say what is far out; a segment with
+/// visits enough speaks for itself and may be as slow as it likes.
+fn leave_out_interrupted(visits: &mut Vec<Visit>) {
+    let costs = sorted(visits.iter().map(|visit| visit.cycles));
+    let (Some(lower), Some(upper)) = (rank(&costs, 0.25), rank(&costs, 0.75)) else {
+        return;
+    };
+    let fence = upper + FAR_OUT * (upper - lower) + SLACK * upper;
+    let mut counts = std::collections::BTreeMap::<u32, usize>::new();
+    for visit in visits.iter() {
+        *counts.entry(visit.segment).or_default() += 1;
+    }
+    visits.retain(|visit| visit.cycles <= fence || counts[&visit.segment] >= ENOUGH_VISITS);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::fixture;
+
+    fn costs(timing: &Timing) -> Costs {
+        Costs::of(&timing.images[0], timing, &Scale::of(timing))
+    }
+
+    #[test]
+    fn the_cost_is_the_ticks_without_overhead_at_the_speed_of_the_chain() {
+        // 22,000 ticks for 32,000 cycles; 4096 iterations of 5 cycles are 14,080 ticks.
+        let timing = fixture::turn_with_calibrations(&[22_052, 22_052], &[2_852; 2]);
+        let visit = costs(&timing).visits[0];
+        assert!((visit.cycles - 5.0).abs() < 1e-12, "{visit:?}");
+        assert!(
+            (visit.ns - 14_080.0 / 4096.0 / 2.6).abs() < 1e-12,
+            "{visit:?}"
+        );
+    }
+
+    #[test]
+    fn an_image_that_was_disturbed_throughout_is_used_and_marked() {
+        let mut timing = fixture::turn_with_calibrations(&[22_052; 5], &[3_700; 5]);
+        timing.best_width_ticks = 2_852;
+        let costs = costs(&timing);
+        assert_eq!((costs.visits.len(), costs.dropped), (4, 4));
+        assert!(costs.doubtful);
+        assert_eq!(costs.contended, 1.0);
+    }
+
+    #[test]
+    fn an_interrupted_visit_that_is_its_segments_only_one_is_left_out() {
+        let mut timing = fixture::steady(4, 5.0);
+        timing.segments = 32;
+        let chunks = &mut timing.images[0].chunks;
+        for (at, chunk) in chunks.iter_mut().enumerate() {
+            chunk.segment = at as u32;
+        }
+        chunks[5].ticks *= 2;
+        let costs = costs(&timing);
+        assert_eq!(costs.visits.len(), 31);
+        assert_eq!(costs.dropped, 0);
+        assert_eq!(costs.contended, 1.0 / 32.0);
+    }
+
+    #[test]
+    fn a_segment_that_is_slow_on_every_visit_stays() {
+        let mut timing = fixture::steady(4, 5.0);
+        for chunk in timing.images[0]
+            .chunks
+            .iter_mut()
+            .filter(|chunk| chunk.segment == 0)
+        {
+            chunk.ticks *= 2;
+        }
+        assert_eq!(costs(&timing).visits.len(), 32);
+    }
+}

@@ -1,0 +1,88 @@
+//! Made-up samples for the tests of this folder.
+
+use super::{Calibration, Chunk, ImageSamples, Timing};
+
+/// Ticks of the chain: 22,000 for 32,000 cycles, and 52 of overhead.
+pub(super) const CHAIN_TICKS: u64 = 22_052;
+/// Ticks of the throughput kernel, alone on the core.
+pub(super) const WIDTH_TICKS: u64 = 2_852;
+/// Iterations of a chunk.
+pub(super) const ITERATIONS: u64 = 4096;
+/// Ticks of entering.
+pub(super) const OVERHEAD: u64 = 52;
+
+/// Ticks of a chunk whose iterations take `cycles`.
+pub(super) fn ticks(cycles: f64) -> u64 {
+    (cycles * ITERATIONS as f64 * 22_000.0 / 32_000.0).round() as u64 + OVERHEAD
+}
+
+/// A row without samples.
+pub(super) fn empty() -> Timing {
+    Timing {
+        iterations_per_chunk: ITERATIONS,
+        segments: 8,
+        entry_overhead_ticks: OVERHEAD,
+        chain_overhead_ticks: 52,
+        best_width_ticks: u64::MAX,
+        chain_cycles: 32_000,
+        tsc_hz: 2.6e9,
+        images: Vec::new(),
+        baseline: ImageSamples::default(),
+    }
+}
+
+/// Turns of eight undisturbed chunks, one for each segment; `cycles` by turn and segment.
+pub(super) fn image(turns: u32, cycles: impl Fn(u32, u32) -> f64) -> ImageSamples {
+    let quiet = Calibration {
+        chain_ticks: CHAIN_TICKS,
+        width_ticks: WIDTH_TICKS,
+    };
+    let chunk = |turn, segment| Chunk {
+        turn,
+        segment,
+        ticks: ticks(cycles(turn, segment)),
+        before: quiet,
+        after: quiet,
+    };
+    let chunks = (0..turns).flat_map(|turn| (0..8).map(move |segment| (turn, segment)));
+    ImageSamples {
+        chunks: chunks.map(|(turn, segment)| chunk(turn, segment)).collect(),
+    }
+}
+
+/// A row whose every iteration takes `cycles`, with a baseline of one cycle.
+pub(super) fn steady(turns: u32, cycles: f64) -> Timing {
+    Timing {
+        images: vec![image(turns, |_, _| cycles)],
+        baseline: image(turns, |_, _| 1.0),
+        ..empty()
+    }
+}
+
+/// One turn of chunks of 5 cycles between calibrations of these ticks.
+pub(super) fn turn_with_calibrations(chains: &[u64], widths: &[u64]) -> Timing {
+    let calibrations: Vec<Calibration> = chains
+        .iter()
+        .zip(widths)
+        .map(|(&chain_ticks, &width_ticks)| Calibration {
+            chain_ticks,
+            width_ticks,
+        })
+        .collect();
+    let chunks = calibrations
+        .windows(2)
+        .enumerate()
+        .map(|(segment, pair)| Chunk {
+            turn: 0,
+            segment: segment as u32,
+            ticks: ticks(5.0),
+            before: pair[0],
+            after: pair[1],
+        });
+    Timing {
+        images: vec![ImageSamples {
+            chunks: chunks.collect(),
+        }],
+        ..empty()
+    }
+}

@@ -1,0 +1,194 @@
+//! From samples to values: the statistics of docs/method.md, on plain numbers.
+//!
+//! Correct means: a value depends on nothing but the samples and the seed, and equals what the
+//! naive reference in the tests computes.
+
+use serde::{Deserialize, Serialize};
+
+mod bootstrap;
+mod calibration;
+mod costs;
+#[cfg(test)]
+mod fixture;
+mod modes;
+pub mod quantile;
+pub mod random;
+mod segments;
+
+pub use calibration::BEST_WIDTH_TOLERANCE;
+
+use calibration::Scale;
+use costs::Costs;
+use segments::{Segments, Visit};
+
+/// A calibration beside a chunk: how many ticks a chain of known length took.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// Ticks of the dependent add chain, its overhead not yet removed.
+    pub chain_ticks: u64,
+    /// Ticks of the throughput kernel, its overhead not yet removed. The chain cannot see an SMT
+    /// sibling that takes issue slots; this can.
+    pub width_ticks: u64,
+}
+
+/// One timed entry.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Chunk {
+    /// The turn it belongs to, counted from 0 for each image.
+    pub turn: u32,
+    /// Which part of the walk it visited, counted from 0.
+    pub segment: u32,
+    /// Ticks, entry overhead not yet removed.
+    pub ticks: u64,
+    /// The calibration before it.
+    pub before: Calibration,
+    /// The calibration after it.
+    pub after: Calibration,
+}
+
+/// The chunks of one image.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ImageSamples {
+    /// In the order they ran.
+    pub chunks: Vec<Chunk>,
+}
+
+/// What was timed for a row, before any statistics.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Timing {
+    /// Iterations per chunk, a power of two.
+    pub iterations_per_chunk: u64,
+    /// Segments of the walk.
+    pub segments: u32,
+    /// Ticks that entering and leaving take with no iteration.
+    pub entry_overhead_ticks: u64,
+    /// Ticks that entering and leaving a calibration kernel takes.
+    pub chain_overhead_ticks: u64,
+    /// The least ticks that the width kernel took while this worker ran.
+    pub best_width_ticks: u64,
+    /// Dependent adds in the calibration chain: its length in core cycles.
+    pub chain_cycles: u64,
+    /// TSC frequency.
+    pub tsc_hz: f64,
+    /// One per placement, placement 0 first.
+    pub images: Vec<ImageSamples>,
+    /// The empty iteration.
+    pub baseline: ImageSamples,
+}
+
+/// A value with its 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    /// The value; not a number where there was no sample.
+    pub value: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end of the interval.
+    pub high: f64,
+}
+
+impl Estimate {
+    /// What is known without a sample.
+    pub const NONE: Estimate = Estimate {
+        value: f64::NAN,
+        low: f64::NAN,
+        high: f64::NAN,
+    };
+}
+
+/// What the samples of a row say.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Summary {
+    /// Core cycles per iteration at placement 0.
+    pub cycles: Estimate,
+    /// Nanoseconds per iteration at placement 0.
+    pub ns: Estimate,
+    /// Timed iterations at placement 0 that entered the value.
+    pub iterations: u64,
+    /// Placements with a value, and the smallest and the largest value among them, in core cycles.
+    pub layout: (u32, f64, f64),
+    /// Core cycles of the empty iteration.
+    pub baseline_cycles: Estimate,
+    /// Chunks of all images and the baseline that stood beside a disturbed calibration. They are
+    /// left out, except where an image had no others.
+    pub dropped: u64,
+    /// Whether placement 0 ran in two modes, so that one value does not describe the row. Not told
+    /// of a placement that was disturbed throughout, for there the machine has modes and not the row.
+    pub bistable: bool,
+    /// Core frequency, in Hz: the median of the clean calibrations.
+    pub core_hz: f64,
+    /// (max − min) / median of the core frequency over the clean calibrations.
+    pub core_hz_spread: f64,
+    /// Share of the chunks at placement 0 that the machine disturbed; 1 where all were, and then
+    /// the value rests on disturbed chunks.
+    pub contended: f64,
+}
+
+/// The summary of a row: rules 5 and 7 of docs/method.md, and which chunks to believe.
+///
+/// Without a sample the values are not numbers and `iterations` is 0.
+pub fn summarize(timing: &Timing, seed: u64) -> Summary {
+    let scale = Scale::of(timing);
+    let images: Vec<Costs> = timing
+        .images
+        .iter()
+        .map(|image| Costs::of(image, timing, &scale))
+        .collect();
+    let baseline = Costs::of(&timing.baseline, timing, &scale);
+    let first: &[Visit] = images.first().map_or(&[], |image| &image.visits);
+    let (core_hz, core_hz_spread) = core_frequency(timing, &scale);
+    Summary {
+        cycles: bootstrap::estimate(&Segments::of(first, |visit| visit.cycles), seed),
+        ns: bootstrap::estimate(&Segments::of(first, |visit| visit.ns), seed),
+        iterations: first.len() as u64 * timing.iterations_per_chunk,
+        layout: layout(&images),
+        baseline_cycles: bootstrap::estimate(
+            &Segments::of(&baseline.visits, |visit| visit.cycles),
+            seed,
+        ),
+        dropped: images
+            .iter()
+            .chain([&baseline])
+            .map(|image| image.dropped)
+            .sum(),
+        bistable: images
+            .first()
+            .is_some_and(|image| !image.doubtful && modes::is_bistable(&image.visits)),
+        core_hz,
+        core_hz_spread,
+        contended: images.first().map_or(0.0, |image| image.contended),
+    }
+}
+
+/// The range over placements. A placement that was disturbed throughout widens it only where it is
+/// placement 0, whose value the range must contain.
+fn layout(images: &[Costs]) -> (u32, f64, f64) {
+    let believed = images
+        .iter()
+        .enumerate()
+        .filter(|(at, image)| *at == 0 || !image.doubtful);
+    let values =
+        believed.filter_map(|(_, image)| Segments::of(&image.visits, |visit| visit.cycles).value());
+    let values = quantile::sorted(values);
+    let end = |value: Option<&f64>| value.copied().unwrap_or(f64::NAN);
+    (values.len() as u32, end(values.first()), end(values.last()))
+}
+
+/// Median of the core frequency, in Hz, and its spread as a share, over the clean calibrations.
+fn core_frequency(timing: &Timing, scale: &Scale) -> (f64, f64) {
+    let images = timing.images.iter().chain([&timing.baseline]);
+    let speeds = images.flat_map(|image| scale.clean_speeds(image));
+    let frequencies =
+        quantile::sorted(speeds.map(|ticks_per_cycle| timing.tsc_hz / ticks_per_cycle));
+    match (
+        quantile::median(&frequencies),
+        frequencies.first(),
+        frequencies.last(),
+    ) {
+        (Some(median), Some(least), Some(most)) => (median, (most - least) / median),
+        _ => (f64::NAN, f64::NAN),
+    }
+}
+
+#[cfg(test)]
+mod tests;

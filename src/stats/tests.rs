@@ -1,0 +1,174 @@
+//! Whole rows, against values that follow from how they were made.
+
+use std::time::{Duration, Instant};
+
+use super::fixture::{empty, image, steady};
+use super::*;
+
+fn near(value: f64, expected: f64) -> bool {
+    (value - expected).abs() < 1e-3
+}
+
+#[test]
+fn a_steady_row_has_its_value_and_no_spread() {
+    let summary = summarize(&steady(6, 5.0), 1);
+    assert!(
+        near(summary.cycles.value, 5.0)
+            && near(summary.cycles.low, 5.0)
+            && near(summary.cycles.high, 5.0)
+    );
+    assert!(near(summary.baseline_cycles.value, 1.0));
+    // 22,000 ticks of a 2.6 GHz counter for 32,000 cycles.
+    assert!((summary.core_hz - 2.6e9 / 22_000.0 * 32_000.0).abs() < 1.0);
+    assert!(near(summary.ns.value, 5.0 / (summary.core_hz / 1e9)));
+    assert_eq!(summary.core_hz_spread, 0.0);
+    assert_eq!(
+        (summary.iterations, summary.dropped, summary.contended),
+        (6 * 8 * 4096, 0, 0.0)
+    );
+    assert!(!summary.bistable);
+}
+
+#[test]
+fn the_value_is_placement_zeros_and_the_layout_all_of_them() {
+    let mut timing = steady(4, 6.0);
+    timing.images.push(image(4, |_, _| 7.0));
+    timing.images.push(image(4, |_, _| 5.5));
+    let summary = summarize(&timing, 1);
+    assert!(near(summary.cycles.value, 6.0));
+    let (placements, least, most) = summary.layout;
+    assert!(
+        placements == 3 && near(least, 5.5) && near(most, 7.0),
+        "{summary:?}"
+    );
+}
+
+#[test]
+fn segments_of_different_cost_are_averaged() {
+    let mut timing = steady(4, 0.0);
+    timing.images[0] = image(4, |_, segment| 10.0 + f64::from(segment));
+    assert!(near(summarize(&timing, 1).cycles.value, 13.5));
+}
+
+#[test]
+fn interruptions_inside_chunks_do_not_move_the_value() {
+    let mut timing = steady(16, 5.0);
+    for chunk in timing.images[0].chunks.iter_mut().step_by(3) {
+        chunk.ticks += 40_000;
+    }
+    let summary = summarize(&timing, 1);
+    assert!(
+        near(summary.cycles.value, 5.0) && near(summary.cycles.high, 5.0),
+        "{summary:?}"
+    );
+}
+
+#[test]
+fn a_burst_on_the_sibling_does_not_enter_the_value() {
+    let mut timing = steady(16, 5.0);
+    // A burst over twelve of sixteen turns: the quartile alone would not absorb it.
+    for chunk in timing.images[0]
+        .chunks
+        .iter_mut()
+        .filter(|chunk| chunk.turn >= 4)
+    {
+        chunk.ticks = chunk.ticks * 3 / 2;
+        chunk.before.width_ticks = chunk.before.width_ticks * 3 / 2;
+        chunk.after.width_ticks = chunk.after.width_ticks * 3 / 2;
+    }
+    let summary = summarize(&timing, 1);
+    assert!(near(summary.cycles.value, 5.0), "{summary:?}");
+    assert_eq!((summary.dropped, summary.contended), (96, 0.75));
+    assert_eq!(summary.iterations, 4 * 8 * 4096);
+    assert!(!summary.bistable);
+}
+
+#[test]
+fn a_row_in_two_modes_says_so() {
+    let mut timing = steady(10, 3.5);
+    timing.images[0] = image(10, |turn, _| if turn % 3 == 0 { 4.0 } else { 3.5 });
+    assert!(summarize(&timing, 1).bistable);
+}
+
+#[test]
+fn a_placement_that_was_disturbed_throughout_does_not_widen_the_layout() {
+    let mut timing = steady(4, 5.0);
+    let mut disturbed = image(4, |_, _| 9.0);
+    for chunk in &mut disturbed.chunks {
+        chunk.before.width_ticks *= 2;
+        chunk.after.width_ticks *= 2;
+    }
+    timing.images.push(disturbed);
+    let summary = summarize(&timing, 1);
+    assert_eq!(summary.layout.0, 1);
+    assert!(near(summary.layout.2, 5.0));
+    assert_eq!((summary.dropped, summary.contended), (32, 0.0));
+}
+
+#[test]
+fn the_seed_alone_decides_the_interval() {
+    let mut timing = steady(9, 5.0);
+    timing.images[0] = image(9, |turn, segment| {
+        5.0 + f64::from(turn * 7 % 9) / 50.0 + f64::from(segment) / 10.0
+    });
+    let summary = summarize(&timing, 1);
+    assert_eq!(summary, summarize(&timing, 1));
+    assert!(
+        summary.cycles.low < summary.cycles.value && summary.cycles.value < summary.cycles.high
+    );
+}
+
+#[test]
+fn no_sample_gives_no_number_and_no_panic() {
+    for images in [vec![], vec![ImageSamples::default()]] {
+        let summary = summarize(&Timing { images, ..empty() }, 1);
+        assert!(
+            summary.cycles.value.is_nan() && summary.ns.value.is_nan() && summary.layout.1.is_nan()
+        );
+        assert!(summary.baseline_cycles.value.is_nan() && summary.core_hz.is_nan());
+        assert_eq!(
+            (summary.iterations, summary.layout.0, summary.dropped),
+            (0, 0, 0)
+        );
+    }
+}
+
+#[test]
+fn one_chunk_is_its_own_value() {
+    let mut timing = steady(1, 5.0);
+    timing.images[0].chunks.truncate(1);
+    let summary = summarize(&timing, 1);
+    assert!(near(summary.cycles.value, 5.0));
+    assert_eq!(
+        (summary.cycles.low, summary.cycles.high),
+        (summary.cycles.value, summary.cycles.value)
+    );
+}
+
+#[test]
+fn calibrations_that_give_no_cycles_give_no_value() {
+    let mut timing = steady(2, 5.0);
+    for chunk in &mut timing.images[0].chunks {
+        chunk.before.chain_ticks = 0;
+        chunk.after.chain_ticks = 0;
+    }
+    let summary = summarize(&timing, 1);
+    assert!(summary.cycles.value.is_nan());
+    assert_eq!(summary.contended, 1.0);
+}
+
+#[test]
+fn a_row_of_64_turns_is_summarized_while_nobody_waits() {
+    let mut timing = steady(64, 5.0);
+    timing.images[0] = image(64, |turn, segment| {
+        5.0 + f64::from(turn * 13 % 64) / 99.0 + f64::from(segment)
+    });
+    let started = Instant::now();
+    summarize(&timing, 1);
+    // Tests are built without optimisation, which costs a factor of ten or more.
+    assert!(
+        started.elapsed() < Duration::from_millis(400),
+        "{:?}",
+        started.elapsed()
+    );
+}
