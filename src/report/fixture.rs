@@ -1,0 +1,312 @@
+//! A made-up report with every status, for the golden files.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Baseline, Basis, Checksum, FaultReport, Layout, Metric, Metrics, Provenance, Report, Row,
+    SourceLine, Status,
+};
+use crate::diagnostic::Diagnostic;
+use crate::template::{Clobbers, Published, Value};
+
+const WHY: &str = "no PMU: perf_event_open says ENOENT";
+
+pub(super) fn measured(value: f64) -> Metric {
+    let (low, high) = (Some(value * 0.998), Some(value * 1.002));
+    Metric {
+        value: Some(value),
+        low,
+        high,
+        basis: Basis::Measured,
+        source: Some("clock".into()),
+        stepped: None,
+        why: None,
+    }
+}
+
+pub(super) fn exact(value: f64) -> Metric {
+    let end = Some(value);
+    Metric {
+        value: end,
+        low: end,
+        high: end,
+        basis: Basis::Exact,
+        source: Some("step".into()),
+        stepped: None,
+        why: None,
+    }
+}
+
+pub(super) fn unsupported() -> Metric {
+    let why = Some(WHY.into());
+    Metric {
+        value: None,
+        low: None,
+        high: None,
+        basis: Basis::Unsupported,
+        source: None,
+        stepped: None,
+        why,
+    }
+}
+
+/// A row with numbers; `counts` are instructions and branches.
+pub(super) fn ok(scenario: &str, cycles: f64, most: f64, counts: (f64, f64)) -> Row {
+    let (template, settings) = scenario.split_once('[').unwrap_or((scenario, ""));
+    let settings = settings
+        .trim_end_matches(']')
+        .split(',')
+        .filter_map(|setting| setting.split_once('='));
+    let value = |text: &str| text.parse().map_or(Value::Text(text.into()), Value::Int);
+    Row {
+        scenario: scenario.into(),
+        template: template.into(),
+        template_path: "embedded".into(),
+        template_sha256: "5b1d…".into(),
+        params: settings
+            .map(|(key, text)| (key.to_string(), value(text)))
+            .collect(),
+        title: format!("what {template} costs"),
+        status: Status::Ok,
+        iterations: 1_048_576,
+        checksum: Some(Checksum {
+            expected: "0x2a".into(),
+            actual: "0x2a".into(),
+        }),
+        metrics: Some(Metrics {
+            ns: measured(cycles / 3.694),
+            cycles: measured(cycles),
+            instructions: exact(counts.0),
+            branches: exact(counts.1),
+            branch_misses: unsupported(),
+        }),
+        ratio: Some(cycles / 6.03),
+        verified: true,
+        clobbers: Clobbers::All,
+        baseline: Some(Baseline {
+            cycles: measured(1.703),
+            instructions: exact(8.0),
+        }),
+        layout: Some(Layout {
+            placements: 4,
+            cycles_min: cycles,
+            cycles_max: most,
+        }),
+        published: Vec::new(),
+        dropped_samples: 3,
+        bistable: false,
+        note: None,
+        warnings: Vec::new(),
+    }
+}
+
+/// A row without numbers.
+fn failed(scenario: &str, status: Status) -> Row {
+    Row {
+        status,
+        template_path: format!(
+            "mine/{}.asm",
+            scenario.split('[').next().unwrap_or(scenario)
+        ),
+        template_sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
+        iterations: 0,
+        checksum: None,
+        metrics: None,
+        ratio: None,
+        verified: false,
+        baseline: None,
+        layout: None,
+        dropped_samples: 0,
+        ..ok(scenario, 0.0, 0.0, (0.0, 0.0))
+    }
+}
+
+fn fault(kind: &str, message: &str, line: u32, text: &str) -> FaultReport {
+    FaultReport {
+        kind: kind.into(),
+        signal: None,
+        address: None,
+        message: message.into(),
+        template: "mine.asm".into(),
+        line: Some(line),
+        text: Some(text.into()),
+        registers: BTreeMap::new(),
+    }
+}
+
+/// Rows that have numbers.
+fn measured_rows() -> Vec<Row> {
+    let mut rows = vec![
+        ok("inline", 3.402, 3.41, (1.0, 0.0)),
+        ok("direct_call", 6.03, 7.01, (4.0, 2.0)),
+        ok("itab_call", 6.04, 7.02, (5.0, 2.0)),
+        ok(
+            "itab_call[order=random,targets=64]",
+            31.62,
+            33.4,
+            (5.0, 2.0),
+        ),
+        ok(
+            "type_switch[cases=8,hit=order,order=random]",
+            30.1,
+            34.26,
+            (14.6612, 5.4873),
+        ),
+        ok(
+            "wrapper_call[receiver=nil,recover=true]",
+            103.4,
+            110.0,
+            (23.0, 4.0),
+        ),
+    ];
+    rows[2].published = vec![Published {
+        source: "go-internals II, Overhead".into(),
+        metric: "ns".into(),
+        value: 1.96,
+    }];
+    rows[3].note = Some("the order repeats after 262,144 calls".into());
+    rows[3].warnings = vec![
+        "61 % of the samples ran beside a disturbed calibration: run again on a quiet machine or pass --cpu N".into(),
+    ];
+    rows[4].bistable = true;
+    rows[4].note =
+        Some("no Go compiler emits this chain: above 3 cases it searches by hash".into());
+    if let Some(metrics) = &mut rows[4].metrics {
+        metrics.instructions.stepped = Some(64);
+        metrics.branches.stepped = Some(64);
+        metrics.branch_misses = Metric {
+            basis: Basis::Inferred,
+            source: Some("injection".into()),
+            why: None,
+            ..measured(0.949)
+        };
+    }
+    let message = "value method main.Adder.Add called using nil *Adder pointer".into();
+    rows[5].status = Status::Panic {
+        message,
+        asked_for: true,
+    };
+    rows[5].verified = false;
+    if let Some(metrics) = &mut rows[5].metrics {
+        metrics.cycles.high = Some(109.0);
+    }
+    rows[5].ratio = None;
+    rows
+}
+
+/// Rows that have none.
+fn failed_rows() -> Vec<Row> {
+    let signal = FaultReport {
+        signal: Some("SIGSEGV".into()),
+        address: Some("0x18".into()),
+        registers: BTreeMap::from([
+            ("rax".into(), "0x0".into()),
+            ("rcx".into(), "0x7f00".into()),
+        ]),
+        ..fault(
+            "signal",
+            "SIGSEGV at address 0x18: a nil pointer was dereferenced",
+            12,
+            "mov rcx, [rax + 24]",
+        )
+    };
+    let system_call = FaultReport {
+        signal: Some("SIGSYS".into()),
+        ..fault(
+            "signal",
+            "a system call that templates may not make",
+            4,
+            "syscall",
+        )
+    };
+    let clobber = "the body does not leave r15 as it was; use another register, or put `clobbers = \"all\"` into the header";
+    let panic = "value method main.Adder.Add called using nil *Adder pointer".to_string();
+    let diagnostic = Diagnostic {
+        file: "typo.asm".into(),
+        line: 3,
+        column: 9,
+        width: 3,
+        text: "        mvo  rcx, [rax]".into(),
+        origin: None,
+        message: "there is no instruction `mvo`".into(),
+        help: Some("did you mean `mov`?".into()),
+    };
+    vec![
+        failed(
+            "wrapper_call[receiver=nil]",
+            Status::Panic {
+                message: panic,
+                asked_for: true,
+            },
+        ),
+        failed("mine", Status::Fault(signal)),
+        failed(
+            "mine[mode=clobber]",
+            Status::Fault(fault("clobber", clobber, 9, "mov r15d, 5")),
+        ),
+        failed("mine[mode=syscall]", Status::Fault(system_call)),
+        failed(
+            "mine[mode=endless]",
+            Status::Timeout(fault(
+                "timeout",
+                "one entry took more than 2 s; an endless loop? (--timeout S gives it longer)",
+                7,
+                "jmp again",
+            )),
+        ),
+        failed(
+            "mine[mode=swapped]",
+            Status::WrongResult {
+                element: 17,
+                expected: 4,
+                actual: 5,
+            },
+        ),
+        failed("typo", Status::Error(vec![diagnostic])),
+    ]
+}
+
+/// Every status, every mark.
+pub(super) fn report() -> Report {
+    let source = |event: &str, source: &str, basis, why: &str| SourceLine {
+        event: event.into(),
+        source: source.into(),
+        basis,
+        why: why.into(),
+    };
+    Report {
+        provenance: Provenance {
+            tool: "dispatchlab 0.1.0".into(),
+            cpu: "AMD EPYC".into(),
+            family: 25,
+            model: 17,
+            microcode: None,
+            kernel: "6.18".into(),
+            hypervisor: Some("KVM".into()),
+            pinned_cpu: Some(1),
+            tsc_hz: Some(2_596_140_000.0),
+            core_hz: Some(3_694_000_000.0),
+            core_hz_spread: Some(0.0004),
+            seed: 1,
+            date: "2026-11-21T02:00:00Z".into(),
+            sources: vec![
+                source(
+                    "ns",
+                    "clock",
+                    Basis::Measured,
+                    "TSC against the raw monotonic clock",
+                ),
+                source("cycles", "clock", Basis::Measured, WHY),
+                source("instructions", "step", Basis::Exact, WHY),
+                source("branches", "step", Basis::Exact, WHY),
+                source("branch_misses", "none", Basis::Unsupported, WHY),
+            ],
+        },
+        rows: measured_rows().into_iter().chain(failed_rows()).collect(),
+        reference: Some("direct_call".into()),
+        warnings: vec![
+            "the worker was not pinned to a CPU: pass --cpu N with a CPU that this process may use"
+                .into(),
+        ],
+    }
+}

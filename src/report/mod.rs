@@ -1,0 +1,287 @@
+//! The complete report: everything that can be printed, as data.
+//!
+//! Correct means: a renderer needs nothing but this value, and every number in it stands beside
+//! the word for how it was obtained.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::diagnostic::Diagnostic;
+use crate::template::{Clobbers, Published, Value};
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+pub(crate) mod golden;
+pub mod json;
+pub mod text;
+
+/// How a number was obtained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Basis {
+    /// Read from a clock or counter while the code ran; has noise.
+    Measured,
+    /// Counted; has none.
+    Exact,
+    /// Derived from measurements by a stated rule.
+    Inferred,
+    /// Computed by a model of the hardware.
+    Modelled,
+    /// Not to be had here.
+    Unsupported,
+}
+
+impl Basis {
+    /// The word for it, in JSON and in text.
+    pub fn name(self) -> &'static str {
+        match self {
+            Basis::Measured => "measured",
+            Basis::Exact => "exact",
+            Basis::Inferred => "inferred",
+            Basis::Modelled => "modelled",
+            Basis::Unsupported => "unsupported",
+        }
+    }
+}
+
+/// One number with its interval, basis and source, or the reason why there is none.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Metric {
+    /// Per iteration; `None` if and only if the basis is `Unsupported`.
+    pub value: Option<f64>,
+    /// Lower end of the 95 % interval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub low: Option<f64>,
+    /// Upper end of the 95 % interval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub high: Option<f64>,
+    /// How it was obtained.
+    pub basis: Basis,
+    /// `pmu`, `clock`, `step`, ….
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Iterations that were stepped, where the count is that of a prefix of the walk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stepped: Option<u64>,
+    /// Why there is no value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// The metrics of a row, in the order of the columns.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Metrics {
+    /// Nanoseconds per iteration.
+    pub ns: Metric,
+    /// Core cycles per iteration, never TSC ticks.
+    pub cycles: Metric,
+    /// Instructions of the template's own code per iteration.
+    pub instructions: Metric,
+    /// Branches of the template's own code per iteration.
+    pub branches: Metric,
+    /// Branch misses per iteration of the whole loop.
+    pub branch_misses: Metric,
+}
+
+/// What the empty iteration of the same walk takes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Baseline {
+    /// Core cycles.
+    pub cycles: Metric,
+    /// Instructions of the harness itself.
+    pub instructions: Metric,
+}
+
+/// The range of cycles over placements.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Layout {
+    /// Number of placements.
+    pub placements: u32,
+    /// Smallest value over placements.
+    pub cycles_min: f64,
+    /// Largest value over placements.
+    pub cycles_max: f64,
+}
+
+/// Expected and actual sum of the results over one walk.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Checksum {
+    /// Hexadecimal with `0x`.
+    pub expected: String,
+    /// Hexadecimal with `0x`.
+    pub actual: String,
+}
+
+/// A fault: the run went wrong.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FaultReport {
+    /// `signal`, `clobber`, `stack`, `flags` or `exit`.
+    pub kind: String,
+    /// `SIGSEGV` and the like, where a signal ended it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal: Option<String>,
+    /// Faulting address; null when the CPU gives none.
+    pub address: Option<String>,
+    /// One sentence without a full stop.
+    pub message: String,
+    /// Template file.
+    pub template: String,
+    /// Template line, where it is known.
+    pub line: Option<u32>,
+    /// The instruction's text on that line.
+    pub text: Option<String>,
+    /// General-purpose registers at the fault, by name, hexadecimal.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub registers: BTreeMap<String, String>,
+}
+
+/// What became of a row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Status {
+    /// It has numbers.
+    Ok,
+    /// A modelled Go panic, with Go's message and whether the parameters asked for it.
+    Panic {
+        /// Go's own words.
+        message: String,
+        /// Whether `receiver=nil` asked for it.
+        asked_for: bool,
+    },
+    /// It crashed, clobbered or left without a result.
+    Fault(FaultReport),
+    /// It ran out of time; the line is where it was at work.
+    Timeout(FaultReport),
+    /// It computed a wrong result.
+    WrongResult {
+        /// Walk element, counted from 0.
+        element: u64,
+        /// What it should have been.
+        expected: u64,
+        /// What it was.
+        actual: u64,
+    },
+    /// The template does not assemble or link.
+    Error(Vec<Diagnostic>),
+}
+
+impl Status {
+    /// The word for it, in JSON and in text.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Status::Ok => "ok",
+            Status::Panic { .. } => "panic",
+            // The filter answers a system call with this signal, and nothing else sends it.
+            Status::Fault(report) if report.signal.as_deref() == Some("SIGSYS") => "forbidden",
+            Status::Fault(_) => "fault",
+            Status::Timeout(_) => "timeout",
+            Status::WrongResult { .. } => "wrong-result",
+            Status::Error(_) => "error",
+        }
+    }
+}
+
+/// One scenario's result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The template's name.
+    pub template: String,
+    /// `embedded`, or the file's path.
+    pub template_path: String,
+    /// SHA-256 of the template's text.
+    pub template_sha256: String,
+    /// Every bound parameter.
+    pub params: BTreeMap<String, Value>,
+    /// The template's title.
+    pub title: String,
+    /// What became of it.
+    pub status: Status,
+    /// Timed iterations at placement 0.
+    pub iterations: u64,
+    /// Sum over one walk, where the template states a result.
+    pub checksum: Option<Checksum>,
+    /// The numbers; present for `Ok`, and for a recovered `Panic`.
+    pub metrics: Option<Metrics>,
+    /// Cycles relative to the suite's reference row, where both have the same harness state.
+    pub ratio: Option<f64>,
+    /// Whether every result was compared with an expectation.
+    pub verified: bool,
+    /// The harness state.
+    pub clobbers: Clobbers,
+    /// The empty iteration.
+    pub baseline: Option<Baseline>,
+    /// The range over placements.
+    pub layout: Option<Layout>,
+    /// Figures others published.
+    pub published: Vec<Published>,
+    /// Chunks left out because the machine was disturbed beside them.
+    pub dropped_samples: u64,
+    /// Whether two modes were seen, so that one value does not describe the row.
+    pub bistable: bool,
+    /// The template's remark for these parameters.
+    pub note: Option<String>,
+    /// What the reader must know about this row, each with what to do next.
+    pub warnings: Vec<String>,
+}
+
+/// Where the events of one column come from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SourceLine {
+    /// `ns`, `cycles`, `instructions`, `branches` or `branch_misses`.
+    pub event: String,
+    /// `clock`, `step`, …; `none` where it is unsupported.
+    pub source: String,
+    /// How its numbers are obtained.
+    pub basis: Basis,
+    /// Why this source and no better one.
+    pub why: String,
+}
+
+/// Everything about the machine and the run that a number depends on.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Provenance {
+    /// Name and version of this tool.
+    pub tool: String,
+    /// CPU brand.
+    pub cpu: String,
+    /// CPUID family.
+    pub family: u32,
+    /// CPUID model.
+    pub model: u32,
+    /// Microcode revision, where the kernel shows it.
+    pub microcode: Option<String>,
+    /// Kernel release.
+    pub kernel: String,
+    /// Hypervisor name, if any.
+    pub hypervisor: Option<String>,
+    /// CPU the worker was pinned to.
+    pub pinned_cpu: Option<u32>,
+    /// Time stamp counter frequency.
+    pub tsc_hz: Option<f64>,
+    /// Core frequency seen during the run.
+    pub core_hz: Option<f64>,
+    /// (max − min) / median of the clean calibrations.
+    pub core_hz_spread: Option<f64>,
+    /// Seed of walks and intervals.
+    pub seed: u64,
+    /// UTC, `YYYY-MM-DDThh:mm:ssZ`.
+    pub date: String,
+    /// One line per event.
+    pub sources: Vec<SourceLine>,
+}
+
+/// Everything that can be printed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// The machine and the run.
+    pub provenance: Provenance,
+    /// The rows in the order asked for.
+    pub rows: Vec<Row>,
+    /// The reference row of the ratios, if any.
+    pub reference: Option<String>,
+    /// Warnings about the run as a whole.
+    pub warnings: Vec<String>,
+}

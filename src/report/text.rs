@@ -1,0 +1,222 @@
+//! The report as text for a terminal: a table, its footnotes, and where every column comes from.
+//!
+//! Correct means: no number stands in a column whose basis is not its own without a mark that says
+//! so, what is not to be had is never 0, and the lines fit the width that was asked for. Nothing is
+//! computed here: numbers are cut to the digits that mean something, and that is all.
+
+mod failure;
+mod footnotes;
+mod paint;
+mod table;
+mod wrap;
+
+pub use paint::Style;
+
+use super::{Basis, Report, SourceLine};
+use footnotes::Footnotes;
+use paint::Paint;
+use wrap::hanging;
+
+/// The whole report, with a line break at the end.
+pub fn render(report: &Report, style: Style) -> String {
+    let mut notes = Footnotes::new(style);
+    let parts = [
+        table::render(report, style, &mut notes),
+        notes.render(),
+        warnings(report, style),
+        legend(report, style),
+        provenance(report, style),
+    ];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join("\n")
+}
+
+/// Warnings of the rows in their order, rows with the same one together, then those about the run.
+fn warnings(report: &Report, style: Style) -> String {
+    let mut of_rows: Vec<(&str, Vec<&str>)> = Vec::new();
+    for row in &report.rows {
+        for warning in &row.warnings {
+            match of_rows.iter_mut().find(|(known, _)| known == warning) {
+                Some((_, names)) => names.push(&row.scenario),
+                None => of_rows.push((warning, vec![&row.scenario])),
+            }
+        }
+    }
+    let of_rows = of_rows
+        .into_iter()
+        .map(|(warning, names)| format!("{}: {warning}", names.join(", ")));
+    let word = style.paint(Paint::Warning, "warning:");
+    let lines = of_rows.chain(report.warnings.iter().cloned());
+    lines
+        .map(|warning| hanging(&warning, &word, 2, style.width))
+        .collect()
+}
+
+/// What the heads of the columns mean.
+fn legend(report: &Report, style: Style) -> String {
+    if report.rows.iter().all(|row| row.metrics.is_none()) {
+        return String::new();
+    }
+    let mut terms = vec![
+        "cycles, ns, misses: of the whole iteration".to_string(),
+        "instr, branch: of the template's own code".to_string(),
+    ];
+    let mut placements: Vec<u32> = report
+        .rows
+        .iter()
+        .filter_map(|row| row.layout)
+        .map(|layout| layout.placements)
+        .collect();
+    placements.sort_unstable();
+    placements.dedup();
+    match placements[..] {
+        [] => {}
+        [1] => terms.push(
+            "placements: cycles at the only placement of loop and callees that was run".to_string(),
+        ),
+        [count] => terms.push(format!(
+            "placements: least and most cycles over {count} placements of loop and callees"
+        )),
+        _ => terms.push(
+            "placements: least and most cycles over the placements of loop and callees".to_string(),
+        ),
+    }
+    if report.rows.iter().any(|row| row.baseline.is_some()) {
+        terms.push(
+            "empty: cycles of the same loop and walk, the body left out; nothing is subtracted"
+                .to_string(),
+        );
+    }
+    if let Some(reference) = report
+        .reference
+        .as_ref()
+        .filter(|_| report.rows.iter().any(|row| row.ratio.is_some()))
+    {
+        terms.push(format!("ratio: cycles relative to {reference}"));
+    }
+    hanging(&(terms.join("; ") + "."), "", 0, style.width)
+}
+
+/// The machine, the run and the source of each column.
+fn provenance(report: &Report, style: Style) -> String {
+    let provenance = &report.provenance;
+    let mut machine = vec![format!(
+        "{} (family {}, model {})",
+        provenance.cpu, provenance.family, provenance.model
+    )];
+    machine.extend(
+        provenance
+            .microcode
+            .as_ref()
+            .map(|revision| format!("microcode {revision}")),
+    );
+    machine.extend(
+        provenance
+            .hypervisor
+            .as_ref()
+            .map(|name| format!("under {name}")),
+    );
+    machine.push(format!("kernel {}", provenance.kernel));
+    machine.push(match provenance.pinned_cpu {
+        Some(cpu) => format!("pinned to CPU {cpu}"),
+        None => "not pinned".to_string(),
+    });
+    let mut run = Vec::new();
+    run.extend(
+        provenance
+            .core_hz
+            .map(|hz| match provenance.core_hz_spread {
+                Some(spread) => {
+                    format!("core {:.3} GHz (spread {:.2} %)", hz / 1e9, spread * 100.0)
+                }
+                None => format!("core {:.3} GHz", hz / 1e9),
+            }),
+    );
+    run.extend(
+        provenance
+            .tsc_hz
+            .map(|hz| format!("TSC {:.3} GHz", hz / 1e9)),
+    );
+    run.push(format!("seed {}", provenance.seed));
+    run.push(provenance.date.clone());
+    run.push(provenance.tool.clone());
+    let sources = sources(&provenance.sources, style);
+    let lines = [machine.join(", "), run.join(", ")]
+        .into_iter()
+        .chain(sources)
+        .chain(templates(report));
+    lines
+        .map(|line| style.paint_lines(Paint::Faint, &hanging(&line, "", 2, style.width)))
+        .collect()
+}
+
+/// The templates that are not the shipped ones, folder by folder; those are named by the tool's
+/// version. Twelve digits tell one text from another; the JSON has them all.
+fn templates(report: &Report) -> Vec<String> {
+    const DIGITS: usize = 12;
+    let mut folders: Vec<(&str, Vec<String>)> = Vec::new();
+    for row in report
+        .rows
+        .iter()
+        .filter(|row| row.template_path != "embedded")
+    {
+        let (folder, file) = row
+            .template_path
+            .rsplit_once('/')
+            .unwrap_or((".", &row.template_path));
+        let digits: String = row.template_sha256.chars().take(DIGITS).collect();
+        let named = format!("{file} {digits}");
+        let at = folders
+            .iter()
+            .position(|(known, _)| *known == folder)
+            .unwrap_or_else(|| {
+                folders.push((folder, Vec::new()));
+                folders.len() - 1
+            });
+        if !folders[at].1.contains(&named) {
+            folders[at].1.push(named);
+        }
+    }
+    let line = |(folder, files): (&str, Vec<String>)| {
+        format!("templates in {folder} (SHA-256): {}", files.join(", "))
+    };
+    folders.into_iter().map(line).collect()
+}
+
+/// One line for all the columns that come from one source for one reason.
+fn sources(sources: &[SourceLine], style: Style) -> Vec<String> {
+    let mut lines: Vec<(Vec<String>, String)> = Vec::new();
+    for source in sources {
+        let said = where_from(source, style);
+        let event = source.event.replace('_', " ");
+        match lines.iter_mut().find(|(_, other)| *other == said) {
+            Some((events, _)) => events.push(event),
+            None => lines.push((vec![event], said)),
+        }
+    }
+    lines
+        .into_iter()
+        .map(|(events, said)| format!("{}: {said}", events.join(", ")))
+        .collect()
+}
+
+fn where_from(source: &SourceLine, style: Style) -> String {
+    if source.basis == Basis::Unsupported {
+        return format!("{}: {}", source.basis.name(), source.why);
+    }
+    let times = if style.unicode { "×" } else { "x" };
+    let how = match (source.event.as_str(), source.source.as_str()) {
+        ("cycles", "clock") => format!("TSC {times} add-chain calibration; "),
+        (_, "step") => "counted by single-stepping; ".to_string(),
+        _ => String::new(),
+    };
+    format!(
+        "{} [{}]: {how}{}",
+        source.basis.name(),
+        source.source,
+        source.why
+    )
+}
+
+#[cfg(test)]
+mod tests;

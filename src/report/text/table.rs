@@ -1,0 +1,450 @@
+//! The table: one row a scenario, numbers aligned at their decimal points.
+//!
+//! Correct means: under the head of each column stands the basis of its numbers, once for
+//! neighbours that share it, and a cell with another basis or source carries a mark of its own.
+
+use super::failure;
+use super::footnotes::Footnotes;
+use super::paint::{Paint, Style};
+use super::wrap::{columns, lines};
+use crate::report::{Basis, Metric, Report, Row};
+
+/// An interval wider than this share of its value is printed; a narrower one lies in the digits that
+/// two rows should not be compared by.
+const WIDE: f64 = 0.02;
+
+/// The head of the names, where there is room for it.
+const NAME_HEAD: &str = "scenario";
+
+/// A number as it is printed, and its mark.
+#[derive(Debug, Clone, Default)]
+struct Cell {
+    text: String,
+    mark: String,
+}
+
+/// A column with everything but its place.
+#[derive(Debug)]
+struct Column {
+    head: &'static str,
+    /// `None` for a column that is no quantity of its own.
+    basis: Option<Basis>,
+    cells: Vec<Cell>,
+    /// Columns of the text and of the marks behind it.
+    width: usize,
+    gutter: usize,
+}
+
+/// The table, with a line break at the end; empty where there is no row.
+pub(super) fn render(report: &Report, style: Style, notes: &mut Footnotes) -> String {
+    if report.rows.is_empty() {
+        return String::new();
+    }
+    let names: Vec<String> = report
+        .rows
+        .iter()
+        .map(|row| row.scenario.clone() + &notes.marks(&remarks(row)))
+        .collect();
+    let mut columns = all_columns(report, style, notes);
+    let spans = spans(&mut columns);
+    let layout = Layout::of(&names, &columns, &spans, style);
+    let mut table = String::new();
+    if columns
+        .iter()
+        .any(|column| column.cells.iter().any(|cell| !cell.text.is_empty()))
+    {
+        table += &layout.heads(&columns, style);
+        table += &layout.bases(&columns, &spans, style);
+    }
+    for (index, row) in report.rows.iter().enumerate() {
+        let numbers = row
+            .metrics
+            .is_some()
+            .then(|| layout.numbers(&columns, index));
+        let reasons = failure::reasons(&row.status, style);
+        table += &layout.row(&names[index], numbers, &reasons, style);
+    }
+    table
+}
+
+/// What must be said about a row as a whole.
+fn remarks(row: &Row) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if row.bistable {
+        remarks.push(
+            "bistable: it ran at two speeds, so one value does not describe it; run it again with a longer --time"
+                .to_string(),
+        );
+    }
+    remarks.extend(row.note.clone());
+    let figure = |published: &crate::template::Published| {
+        format!(
+            "published: {} {} ({})",
+            published.value,
+            published.metric.replace('_', " "),
+            published.source
+        )
+    };
+    remarks.extend(row.published.iter().map(figure));
+    remarks
+}
+
+fn all_columns(report: &Report, style: Style, notes: &mut Footnotes) -> Vec<Column> {
+    let rows = &report.rows;
+    let mut quantity = |head, event: &str, decimals, of: fn(&Row) -> Option<&Metric>| {
+        let metrics: Vec<Option<&Metric>> = rows.iter().map(of).collect();
+        let (basis, source) = origin(report, event, &metrics);
+        let decimals = if metrics.iter().flatten().all(|metric| is_whole(metric)) {
+            0
+        } else {
+            decimals
+        };
+        let cells = metrics.iter().map(|metric| match metric {
+            Some(metric) => quantity_cell(
+                metric,
+                head == "cycles",
+                decimals,
+                basis,
+                &source,
+                style,
+                notes,
+            ),
+            None => Cell::default(),
+        });
+        Column::new(head, basis, cells.collect())
+    };
+    let cycles = quantity("cycles", "cycles", 2, |row| {
+        row.metrics.as_ref().map(|metrics| &metrics.cycles)
+    });
+    let empty = quantity("empty", "cycles", 2, |row| {
+        row.baseline.as_ref().map(|baseline| &baseline.cycles)
+    });
+    let ns = quantity("ns", "ns", 2, |row| {
+        row.metrics.as_ref().map(|metrics| &metrics.ns)
+    });
+    let instructions = quantity("instr", "instructions", 2, |row| {
+        row.metrics.as_ref().map(|metrics| &metrics.instructions)
+    });
+    let branches = quantity("branch", "branches", 2, |row| {
+        row.metrics.as_ref().map(|metrics| &metrics.branches)
+    });
+    let misses = quantity("misses", "branch_misses", 3, |row| {
+        row.metrics.as_ref().map(|metrics| &metrics.branch_misses)
+    });
+    let placements = Column::new("placements", cycles.basis, placement_cells(rows, style));
+    let ratio = Column::new(
+        "ratio",
+        None,
+        rows.iter().map(|row| ratio_cell(row, style)).collect(),
+    );
+    let optional = |column: Column| {
+        column
+            .cells
+            .iter()
+            .any(|cell| !cell.text.is_empty())
+            .then_some(column)
+    };
+    let columns = [
+        Some(cycles),
+        optional(placements),
+        optional(empty),
+        Some(ns),
+        Some(instructions),
+        Some(branches),
+        Some(misses),
+        optional(ratio),
+    ];
+    columns.into_iter().flatten().collect()
+}
+
+/// Basis and source of a column: what the provenance says, else what its first number has.
+fn origin(
+    report: &Report,
+    event: &str,
+    metrics: &[Option<&Metric>],
+) -> (Option<Basis>, Option<String>) {
+    match report
+        .provenance
+        .sources
+        .iter()
+        .find(|line| line.event == event)
+    {
+        Some(line) => (Some(line.basis), Some(line.source.clone())),
+        None => {
+            let first = metrics.iter().flatten().next();
+            (
+                first.map(|metric| metric.basis),
+                first.and_then(|metric| metric.source.clone()),
+            )
+        }
+    }
+}
+
+/// Whether a number has nothing behind its decimal point; of those that are not exact, none.
+fn is_whole(metric: &Metric) -> bool {
+    metric.basis == Basis::Exact && metric.value.is_none_or(|value| value.fract() == 0.0)
+}
+
+/// `is_value`: whether the column is the one that rows are compared by, so that a wide interval is
+/// said once and not for everything that follows from it.
+fn quantity_cell(
+    metric: &Metric,
+    is_value: bool,
+    decimals: usize,
+    basis: Option<Basis>,
+    source: &Option<String>,
+    style: Style,
+    notes: &mut Footnotes,
+) -> Cell {
+    let mut remarks = Vec::new();
+    let Some(value) = metric.value.filter(|value| value.is_finite()) else {
+        let is_columns = basis == Some(Basis::Unsupported);
+        remarks.extend(metric.why.clone().filter(|_| !is_columns));
+        return Cell {
+            text: style.absent().to_string(),
+            mark: notes.marks(&remarks),
+        };
+    };
+    if Some(metric.basis) != basis || metric.source.is_some() && metric.source != *source {
+        let by = metric
+            .source
+            .as_ref()
+            .map(|source| format!(" [{source}]"))
+            .unwrap_or_default();
+        remarks.push(format!("{}{by}, unlike its column", metric.basis.name()));
+    }
+    if let (true, Some(low), Some(high)) = (is_value, metric.low, metric.high)
+        && high - low > WIDE * value.abs()
+    {
+        remarks.push(format!(
+            "95 % interval {low:.decimals$} to {high:.decimals$}; a longer --time narrows it"
+        ));
+    }
+    if let Some(stepped) = metric.stepped {
+        remarks.push(format!(
+            "stepped: counted over the first {stepped} iterations of the walk, not over all of it"
+        ));
+    }
+    Cell {
+        text: format!("{value:.decimals$}"),
+        mark: notes.marks(&remarks),
+    }
+}
+
+/// Least and most, each aligned at its decimal point.
+fn placement_cells(rows: &[Row], style: Style) -> Vec<Cell> {
+    let dash = if style.unicode { "–" } else { "-" };
+    let shown = |value: f64| format!("{value:.2}");
+    let ends: Vec<Option<(String, String)>> = rows
+        .iter()
+        .map(|row| row.layout.filter(|layout| layout.cycles_min.is_finite()))
+        .map(|layout| layout.map(|layout| (shown(layout.cycles_min), shown(layout.cycles_max))))
+        .collect();
+    let most = ends
+        .iter()
+        .flatten()
+        .map(|(_, most)| most.len())
+        .max()
+        .unwrap_or(0);
+    let cell = |ends: &Option<(String, String)>| match ends {
+        Some((low, high)) => Cell {
+            text: format!("{low}{dash}{high:<most$}"),
+            mark: String::new(),
+        },
+        None => Cell::default(),
+    };
+    ends.iter().map(cell).collect()
+}
+
+fn ratio_cell(row: &Row, style: Style) -> Cell {
+    let times = if style.unicode { "×" } else { "x" };
+    let text = row
+        .ratio
+        .filter(|ratio| ratio.is_finite())
+        .map(|ratio| format!("{ratio:.2}{times}"));
+    Cell {
+        text: text.unwrap_or_default(),
+        mark: String::new(),
+    }
+}
+
+impl Column {
+    fn new(head: &'static str, basis: Option<Basis>, cells: Vec<Cell>) -> Column {
+        let gutter = cells
+            .iter()
+            .map(|cell| columns(&cell.mark))
+            .max()
+            .unwrap_or(0);
+        let text = cells
+            .iter()
+            .map(|cell| columns(&cell.text))
+            .max()
+            .unwrap_or(0);
+        let width = text.max(columns(head).saturating_sub(gutter));
+        Column {
+            head,
+            basis,
+            cells,
+            width,
+            gutter,
+        }
+    }
+
+    fn total(&self) -> usize {
+        self.width + self.gutter
+    }
+}
+
+/// Neighbours that share a basis, as (first, past the last); each is made wide enough for the word.
+fn spans(columns: &mut [Column]) -> Vec<(usize, usize)> {
+    let mut spans = Vec::new();
+    let mut first = 0;
+    while first < columns.len() {
+        let basis = columns[first].basis;
+        let length = columns[first..]
+            .iter()
+            .take_while(|column| column.basis == basis)
+            .count();
+        let past = first + length;
+        let room: usize = columns[first..past]
+            .iter()
+            .map(Column::total)
+            .sum::<usize>()
+            + length
+            - 1;
+        let word = basis.map_or(0, |basis| basis.name().len());
+        columns[past - 1].width += word.saturating_sub(room);
+        spans.push((first, past));
+        first = past;
+    }
+    spans
+}
+
+/// Where everything stands.
+struct Layout {
+    /// Columns of the names.
+    name: usize,
+    /// Blanks before each column.
+    gaps: Vec<usize>,
+}
+
+impl Layout {
+    /// The widest gaps that leave room for all names; where none does, for those without settings.
+    /// A name that fits in no way stands on a line of its own.
+    fn of(names: &[String], all: &[Column], spans: &[(usize, usize)], style: Style) -> Layout {
+        let cells: usize = all.iter().map(Column::total).sum();
+        let gaps = |between: usize, inside: usize| -> Vec<usize> {
+            let starts_span = |at: usize| spans.iter().any(|&(first, _)| first == at);
+            (0..all.len())
+                .map(|at| if starts_span(at) { between } else { inside })
+                .collect()
+        };
+        let room = |gaps: &[usize]| {
+            style
+                .width
+                .saturating_sub(cells + gaps.iter().sum::<usize>())
+        };
+        let longest = |names: &mut dyn Iterator<Item = &String>| {
+            names.map(|name| columns(name)).max().unwrap_or(0)
+        };
+        let needed = longest(&mut names.iter());
+        let short = longest(&mut names.iter().filter(|name| !name.contains('[')));
+        let gaps = match () {
+            () if needed <= room(&gaps(2, 2)) => gaps(2, 2),
+            () if short.max(NAME_HEAD.len()) <= room(&gaps(2, 1)) => gaps(2, 1),
+            () => gaps(1, 1),
+        };
+        let room = room(&gaps);
+        let name = names
+            .iter()
+            .map(|name| columns(name))
+            .filter(|&width| width <= room)
+            .max()
+            .unwrap_or(0);
+        let name = if NAME_HEAD.len() <= room {
+            name.max(NAME_HEAD.len())
+        } else {
+            name
+        };
+        Layout { name, gaps }
+    }
+
+    fn heads(&self, all: &[Column], style: Style) -> String {
+        let head = if NAME_HEAD.len() <= self.name {
+            NAME_HEAD
+        } else {
+            ""
+        };
+        let mut line = format!("{head:<0$}", self.name);
+        for (column, gap) in all.iter().zip(&self.gaps) {
+            let head = format!("{:>1$}", column.head, column.total());
+            line += &format!("{}{head}", " ".repeat(*gap));
+        }
+        style.paint(Paint::Head, &line) + "\n"
+    }
+
+    /// The basis under each head, drawn through where neighbours share it.
+    fn bases(&self, all: &[Column], spans: &[(usize, usize)], style: Style) -> String {
+        let rule = if style.unicode { "─" } else { "-" };
+        let mut line = " ".repeat(self.name);
+        for &(first, past) in spans {
+            let inner: usize = self.gaps[first + 1..past].iter().sum();
+            let width = all[first..past].iter().map(Column::total).sum::<usize>() + inner;
+            let word = all[first].basis.map_or("", Basis::name);
+            let free = width - columns(word);
+            line += &" ".repeat(self.gaps[first]);
+            line += &match free {
+                _ if word.is_empty() => " ".repeat(width),
+                0..4 => format!("{word:>width$}"),
+                _ => {
+                    let left = (free - 2) / 2;
+                    format!(
+                        "{} {word} {}",
+                        rule.repeat(left),
+                        rule.repeat(free - 2 - left)
+                    )
+                }
+            };
+        }
+        style.paint(Paint::Faint, line.trim_end()) + "\n"
+    }
+
+    fn numbers(&self, all: &[Column], row: usize) -> String {
+        let mut line = String::new();
+        for (column, gap) in all.iter().zip(&self.gaps) {
+            let cell = &column.cells[row];
+            let before = column.width - columns(&cell.text);
+            let after = column.gutter - columns(&cell.mark);
+            line += &format!(
+                "{}{}{}{}",
+                " ".repeat(gap + before),
+                cell.text,
+                cell.mark,
+                " ".repeat(after)
+            );
+        }
+        line.trim_end().to_string()
+    }
+
+    fn row(&self, name: &str, numbers: Option<String>, reasons: &[String], style: Style) -> String {
+        let indent = self.name + 2;
+        let room = style.width.saturating_sub(indent).max(20);
+        let reasons = reasons.iter().flat_map(|reason| lines(reason, room));
+        let mut beside: Vec<String> = numbers.into_iter().collect();
+        beside.extend(reasons.map(|line| format!("  {line}")));
+        let mut text = String::new();
+        let mut beside = beside.into_iter();
+        let width = columns(name);
+        if width <= self.name {
+            let first = beside.next().unwrap_or_default();
+            text += format!("{name}{}{first}", " ".repeat(self.name - width)).trim_end();
+        } else {
+            text += name;
+        }
+        text.push('\n');
+        for line in beside {
+            text += &format!("{}{line}\n", " ".repeat(self.name));
+        }
+        text
+    }
+}

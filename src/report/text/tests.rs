@@ -1,0 +1,126 @@
+//! Whole reports.
+
+use super::*;
+use crate::report::{Report, fixture, golden};
+
+const PIPED: Style = Style {
+    width: 80,
+    color: false,
+    unicode: true,
+};
+
+#[test]
+fn the_report_of_every_status_is_as_it_was() {
+    golden::compare("report_80.txt", &render(&fixture::report(), PIPED));
+}
+
+#[test]
+fn a_wide_terminal_has_every_name_beside_its_numbers() {
+    golden::compare(
+        "report_120.txt",
+        &render(
+            &fixture::report(),
+            Style {
+                width: 120,
+                ..PIPED
+            },
+        ),
+    );
+}
+
+#[test]
+fn without_unicode_the_report_is_ascii() {
+    let text = render(
+        &fixture::report(),
+        Style {
+            unicode: false,
+            ..PIPED
+        },
+    );
+    assert!(text.is_ascii(), "{text}");
+    golden::compare("report_ascii.txt", &text);
+}
+
+#[test]
+fn no_line_is_wider_than_asked_for() {
+    for width in [80, 100, 132] {
+        for line in render(&fixture::report(), Style { width, ..PIPED }).lines() {
+            assert!(wrap::columns(line) <= width, "{width}: {line}");
+        }
+    }
+}
+
+#[test]
+fn colours_change_nothing_but_colours() {
+    let plain = render(&fixture::report(), PIPED);
+    let coloured = render(
+        &fixture::report(),
+        Style {
+            color: true,
+            ..PIPED
+        },
+    );
+    let mut stripped = String::new();
+    for (at, part) in coloured.split("\x1b[").enumerate() {
+        stripped += if at == 0 {
+            part
+        } else {
+            part.split_once('m').map_or("", |(_, rest)| rest)
+        };
+    }
+    assert_eq!(stripped, plain);
+    assert!(!plain.contains('\x1b'));
+}
+
+#[test]
+fn a_number_that_is_not_to_be_had_is_never_zero() {
+    let mut report = fixture::report();
+    report.rows.truncate(1);
+    let text = render(&report, PIPED);
+    let row = text
+        .lines()
+        .find(|line| line.starts_with("inline"))
+        .expect("the row");
+    let misses = row.split_whitespace().rev().nth(1);
+    assert_eq!(misses, Some("–"), "{row}");
+    assert!(text.contains("unsupported"));
+}
+
+#[test]
+fn a_run_without_rows_still_says_where_it_ran() {
+    let text = render(
+        &Report {
+            rows: Vec::new(),
+            ..fixture::report()
+        },
+        PIPED,
+    );
+    assert!(
+        text.contains("AMD EPYC") && !text.contains("scenario"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_narrowest_terminals_do_not_panic() {
+    for width in 0..80 {
+        render(&fixture::report(), Style { width, ..PIPED });
+    }
+}
+
+#[test]
+fn numbers_of_any_size_keep_the_columns_apart() {
+    let mut report = fixture::report();
+    report.rows[0] = fixture::ok("slow", 1_234_567.891, 1_334_567.9, (99_999.0, 1_234.5));
+    let text = render(&report, PIPED);
+    let row = text
+        .lines()
+        .find(|line| line.contains("1234567.89"))
+        .expect("the row");
+    let words: Vec<&str> = row.split_whitespace().collect();
+    assert_eq!(words[..2], ["1234567.89", "1234567.89–1334567.90"]);
+    assert!(
+        words.contains(&"99999.00") && words.contains(&"1234.50"),
+        "{row}"
+    );
+}
