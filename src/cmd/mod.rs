@@ -1,0 +1,357 @@
+//! The command line: options, and one file for each command.
+//!
+//! Correct means: results go to stdout, everything else to stderr, and the exit code is the one
+//! that the table in docs/method.md gives.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::diagnostic;
+use crate::job::{Counters, FakeScript, Plan};
+use crate::link::PLACEMENTS;
+use crate::pipeline;
+use crate::report::text::Style;
+
+mod check;
+mod doctor;
+mod list;
+mod names;
+mod run;
+mod show;
+
+/// Why a command ends without its result.
+#[derive(Debug)]
+pub enum Stop {
+    /// The command line asks for what there is not.
+    Usage(String),
+    /// Templates are wrong.
+    Templates(Vec<diagnostic::Diagnostic>),
+    /// The counters asked for are not available.
+    Counters(String),
+    /// The operating system refuses.
+    System(io::Error),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Stop {
+        Stop::System(error)
+    }
+}
+
+/// What does a dynamic call cost on this CPU, and what would other machine code for it cost?
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = EXAMPLES, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    common: Common,
+}
+
+const EXAMPLES: &str = "Examples:
+  dispatchlab                                    the tour: a table of the ways to call
+  dispatchlab run 'itab_call[targets=8,order=random]'
+  dispatchlab run wrapper_call -p receiver=nil   the panic path
+  dispatchlab show itab_call --heap              listing and data, nothing runs
+  dispatchlab run my.asm --quick                 your own template
+  dispatchlab doctor                             what can be measured here, and why not
+
+Exit codes: 0 ok, 1 a self-check failed, 2 usage, 3 template error, 4 a template crashed or gave a
+wrong result, 5 counters not available, 130 interrupted";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure scenarios, files or suites; a table on stdout [default: the suite `tour`]
+    Run {
+        /// Scenario `NAME[KEY=VALUE,..]`, template file, suite, or - for stdin
+        names: Vec<String>,
+    },
+    /// List scenarios and suites; a partial name lists what matches
+    List {
+        /// Part of a name
+        part: Option<String>,
+    },
+    /// Expand, assemble, link and disassemble; runs nothing
+    Show {
+        /// Scenario or template file
+        name: String,
+        /// Also dump the Go data: offsets, bytes, fields, what each pointer points to
+        #[arg(long)]
+        heap: bool,
+        /// Also show the harness around the body
+        #[arg(long)]
+        harness: bool,
+    },
+    /// Check template files; diagnostics only
+    Check {
+        /// Template files, or - for stdin
+        #[arg(required = true)]
+        files: Vec<String>,
+    },
+    /// What can be measured here and why not, and a self-check of the harness
+    Doctor,
+    /// Runs jobs for another process of this program
+    #[command(name = "__worker", hide = true)]
+    Worker {
+        /// Descriptor of the shared page
+        descriptor: i32,
+    },
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+struct Common {
+    /// Bind a parameter
+    #[arg(short = 'p', value_name = "KEY=VALUE", global = true, action = ArgAction::Append)]
+    parameters: Vec<String>,
+    /// Take templates from this folder first [default: ./asm_templates, then the built-in ones]
+    #[arg(long, value_name = "DIR", global = true)]
+    templates: Option<PathBuf>,
+    /// Source of cycles: auto, pmu, clock or none (verify and count only)
+    #[arg(long, value_name = "SOURCE", default_value = "auto", global = true)]
+    counters: String,
+    /// Milliseconds of timing per scenario and placement [default: 40, quick 4]
+    #[arg(long, value_name = "MS", global = true)]
+    time: Option<f64>,
+    /// Fewer placements and less time
+    #[arg(long, global = true)]
+    quick: bool,
+    /// Pin the worker to this CPU
+    #[arg(long, value_name = "N", global = true)]
+    cpu: Option<u32>,
+    /// Seed of random walks and of intervals
+    #[arg(long, value_name = "N", default_value_t = 1, global = true)]
+    seed: u64,
+    /// Seconds that one entry into generated code may take
+    #[arg(long, value_name = "S", default_value_t = 3.0, global = true)]
+    timeout: f64,
+    /// Placements of each row, 1 to 4 [default: 4, quick 2]
+    #[arg(long, value_name = "N", global = true)]
+    placements: Option<usize>,
+    /// Print one JSON document
+    #[arg(long, global = true)]
+    json: bool,
+    /// When to colour
+    #[arg(long, value_enum, default_value_t = When::Auto, global = true)]
+    color: When,
+    /// No progress on stderr
+    #[arg(short, long, global = true)]
+    quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+/// Parses the command line, runs the command, and prints.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let style = cli.common.style();
+    let common = cli.common;
+    let answer = match cli.command.unwrap_or(Command::Run { names: Vec::new() }) {
+        Command::Run { names } => run::run(&common, &names),
+        Command::List { part } => list::list(&common, part.as_deref()),
+        Command::Show {
+            name,
+            heap,
+            harness,
+        } => show::show(&common, &name, heap, harness),
+        Command::Check { files } => check::check(&common, &files),
+        Command::Doctor => doctor::doctor(&common),
+        Command::Worker { descriptor } => crate::worker::child::run(descriptor).map_err(Stop::from),
+    };
+    let code = match answer {
+        Ok(code) => code,
+        Err(stop) => explain(&stop, style),
+    };
+    ExitCode::from(code as u8)
+}
+
+/// Says on stderr why there is no result, and gives the exit code.
+fn explain(stop: &Stop, style: Style) -> i32 {
+    let (text, code) = match stop {
+        Stop::Usage(message) => (format!("error: {message}\n"), 2),
+        Stop::Templates(diagnostics) => (diagnostic::render(diagnostics, style), 3),
+        Stop::Counters(message) => (format!("error: {message}\n"), 5),
+        // The reader of our output is gone, and wants no word about it.
+        Stop::System(error) if error.kind() == io::ErrorKind::BrokenPipe => return 0,
+        Stop::System(error) => (format!("error: {error}\n"), 2),
+    };
+    let _ = io::stderr().write_all(text.as_bytes());
+    code
+}
+
+/// Prints a result.
+fn print(text: &str) -> Result<(), Stop> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+impl Common {
+    fn is_coloured(&self, stream: &impl IsTerminal) -> bool {
+        let forbidden = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        match self.color {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => !forbidden && stream.is_terminal(),
+        }
+    }
+
+    /// How to lay out text on stdout.
+    fn style(&self) -> Style {
+        const PIPED_WIDTH: usize = 80;
+        let is_terminal = io::stdout().is_terminal();
+        let columns = std::env::var("COLUMNS")
+            .ok()
+            .and_then(|columns| columns.parse().ok());
+        let width = if is_terminal {
+            columns.unwrap_or(PIPED_WIDTH)
+        } else {
+            PIPED_WIDTH
+        };
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .iter()
+            .find_map(std::env::var_os);
+        let unicode =
+            locale.is_none_or(|locale| locale.to_string_lossy().to_uppercase().contains("UTF"));
+        Style {
+            width,
+            color: self.is_coloured(&io::stdout()),
+            unicode,
+        }
+    }
+
+    /// The parameters of `-p`.
+    fn parameters(&self) -> Result<Vec<(String, String)>, Stop> {
+        let split = |text: &String| {
+            let (key, value) = text.split_once('=').ok_or_else(|| {
+                Stop::Usage(format!(
+                    "`-p {text}`: a parameter is KEY=VALUE, for example -p targets=8"
+                ))
+            })?;
+            Ok((key.trim().to_string(), value.trim().to_string()))
+        };
+        self.parameters.iter().map(split).collect()
+    }
+
+    /// How to measure.
+    fn settings(&self, reference: Option<String>) -> Result<pipeline::Settings, Stop> {
+        const LONGEST_MS: f64 = 600_000.0;
+        let counters = self.counters()?;
+        let defaults = pipeline::default_plan(counters);
+        let time_ms = self
+            .time
+            .unwrap_or(if self.quick { 4.0 } else { defaults.time_ms });
+        if !(time_ms > 0.0 && time_ms <= LONGEST_MS) {
+            return Err(Stop::Usage(format!(
+                "`--time {time_ms}`: milliseconds from above 0 to {LONGEST_MS}"
+            )));
+        }
+        let count = self
+            .placements
+            .unwrap_or(if self.quick { 2 } else { PLACEMENTS.len() });
+        if !(1..=PLACEMENTS.len()).contains(&count) {
+            return Err(Stop::Usage(format!(
+                "`--placements {count}`: 1 to {}",
+                PLACEMENTS.len()
+            )));
+        }
+        let timeout = Duration::try_from_secs_f64(self.timeout)
+            .ok()
+            .filter(|timeout| !timeout.is_zero())
+            .ok_or_else(|| Stop::Usage(format!("`--timeout {}`: seconds above 0", self.timeout)))?;
+        let plan = Plan {
+            cpu: self.checked_cpu()?,
+            seed: self.seed,
+            time_ms,
+            placements: PLACEMENTS[..count].to_vec(),
+            ..defaults
+        };
+        Ok(pipeline::Settings {
+            plan,
+            timeout,
+            reference,
+        })
+    }
+
+    fn checked_cpu(&self) -> Result<Option<u32>, Stop> {
+        let Some(cpu) = self.cpu else { return Ok(None) };
+        let allowed = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0))
+            .map_err(io::Error::from)?;
+        if allowed.is_set(cpu as usize).unwrap_or(false) {
+            return Ok(Some(cpu));
+        }
+        let usable =
+            (0..nix::sched::CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap_or(false));
+        let usable: Vec<String> = usable.map(|cpu| cpu.to_string()).collect();
+        Err(Stop::Usage(format!(
+            "`--cpu {cpu}`: this process may use {}",
+            usable.join(", ")
+        )))
+    }
+
+    fn counters(&self) -> Result<Counters, Stop> {
+        match self.counters.as_str() {
+            "auto" | "clock" => Ok(Counters::Clock),
+            "none" => Ok(Counters::None),
+            "pmu" => Err(Stop::Counters(match pmu_reason() {
+                Some(reason) => format!("no hardware counters: {reason}\nhelp: `dispatchlab doctor` tells more; --counters clock measures without them"),
+                None => "this version does not read the hardware counters yet; --counters clock measures without them".into(),
+            })),
+            other => match other.strip_prefix("fake:") {
+                Some(path) => fake_script(path).map(Counters::Fake),
+                None => Err(Stop::Usage(format!("`--counters {other}`: auto, pmu, clock or none"))),
+            },
+        }
+    }
+
+    /// One line that replaces itself, only where somebody watches.
+    fn progress(&self) -> impl FnMut(&str) {
+        let shown = !self.quiet && io::stderr().is_terminal();
+        move |text: &str| {
+            if shown {
+                let _ = write!(io::stderr(), "\r\x1b[K{text}");
+            }
+        }
+    }
+
+    /// Removes the progress line.
+    fn end_progress(&self) {
+        if !self.quiet && io::stderr().is_terminal() {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+fn pmu_reason() -> Option<String> {
+    let first = crate::counter::pmu::probe()
+        .into_iter()
+        .find_map(|(_, opened)| opened.err());
+    first.map(|unavailable| unavailable.to_string())
+}
+
+fn fake_script(path: &str) -> Result<FakeScript, Stop> {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Stop::Usage(format!("{path}: {error}")))?;
+    serde_json::from_str(&text).map_err(|error| Stop::Usage(format!("{path}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

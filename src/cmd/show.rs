@@ -1,0 +1,95 @@
+//! `show`: the code and data of a scenario at a fixed address; nothing runs.
+
+use std::fmt::Write as _;
+
+use super::names::bind;
+use super::{Common, Stop, print};
+use crate::asm;
+use crate::go::dump;
+use crate::link::{HEAP_OFFSET, Image, Owner, Piece};
+use crate::pipeline::{Prepared, prepare};
+use crate::template::library::Library;
+use crate::verdict;
+
+pub(super) fn show(common: &Common, name: &str, heap: bool, harness: bool) -> Result<i32, Stop> {
+    let library = Library::new(common.templates.clone())?;
+    let scenario = bind(&library, name, &common.parameters()?)?;
+    let prepared = prepare(&scenario).map_err(Stop::Templates)?;
+    let mut out = format!(
+        "{}  ({})\n",
+        scenario.name,
+        verdict::file_name(&scenario.template)
+    );
+    out.push_str(&listing(&prepared, harness));
+    if heap {
+        out.push('\n');
+        out.push_str(&heap_dump(&prepared));
+    }
+    print(&out)?;
+    Ok(0)
+}
+
+/// The disassembly: address, bytes, instruction, template line.
+pub(super) fn listing(prepared: &Prepared, harness: bool) -> String {
+    let mut out = String::new();
+    for piece in &prepared.image.pieces {
+        let title = match &piece.owner {
+            Owner::Harness if !harness => continue,
+            Owner::Stub(_) if !harness => continue,
+            Owner::Harness => "harness".to_string(),
+            Owner::Stub(name) => format!("{name}  (modelled)"),
+            Owner::Section(index) => prepared.row.program.sections[*index].name.clone(),
+        };
+        let _ = writeln!(out, "\n{title}:");
+        list_piece(&mut out, prepared, &prepared.image, piece);
+    }
+    out
+}
+
+fn list_piece(out: &mut String, prepared: &Prepared, image: &Image, piece: &Piece) {
+    // In front of the entry lies only the padding that puts the loop head into place.
+    let first = if piece.addresses.contains(&image.entry) {
+        image.entry
+    } else {
+        piece.addresses.start
+    };
+    let start = (first - image.site.code) as usize;
+    let end = (piece.addresses.end - image.site.code) as usize;
+    let name = |address: u64| image.name(address);
+    let mut last_line = None;
+    for listed in asm::disassemble(&image.code[start..end], first, &name) {
+        let hex: Vec<String> = listed
+            .bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let line = image.line(&prepared.row.program, listed.address);
+        let shown = match line {
+            Some(line) if line != last_line.unwrap_or(0) => format!("; line {line}"),
+            _ => String::new(),
+        };
+        last_line = line;
+        let text = format!(
+            "  {:#x}  {:<30} {:<36} {shown}",
+            listed.address,
+            hex.join(" "),
+            listed.text
+        );
+        let _ = writeln!(out, "{}", text.trim_end());
+    }
+}
+
+fn heap_dump(prepared: &Prepared) -> String {
+    let image = &prepared.image;
+    let start = HEAP_OFFSET as usize;
+    let bytes = &image.data[start..start + prepared.heap.bytes.len()];
+    if bytes.is_empty() {
+        return "no heap: the template says heap = \"none\"\n".into();
+    }
+    dump::render(
+        &prepared.heap,
+        image.site.data + u64::from(HEAP_OFFSET),
+        bytes,
+        &|address| image.name(address),
+    )
+}

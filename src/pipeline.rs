@@ -1,0 +1,322 @@
+//! The whole flow, from names to a Report: the table of contents in code.
+//!
+//! Correct means: every scenario asked for is one row of the report, in the order asked for,
+//! whatever happened to it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use crate::asm::{self, Program};
+use crate::diagnostic::Diagnostic;
+use crate::go::heap::{Heap, HeapSpec, lay_out};
+use crate::go::{hash, symbol};
+use crate::job::{Counters, Job, JobRow, Plan};
+use crate::link::{Image, LinkError, Placement, Site, Variant, link};
+use crate::machine::Machine;
+use crate::report::{Report, Row, Status};
+use crate::scenario::Scenario;
+use crate::template::{HeapKind, Template};
+use crate::verdict;
+use crate::worker::parent::{self, Progress};
+
+/// Address at which code is linked to be shown; nothing runs there.
+pub const SHOWN_CODE: u64 = 0x10_0000;
+/// Address at which data are linked to be shown.
+pub const SHOWN_DATA: u64 = 0x80_0000;
+
+/// How to run a list of scenarios.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// How to measure.
+    pub plan: Plan,
+    /// How long a worker may make no entry.
+    pub timeout: Duration,
+    /// The row that ratios refer to.
+    pub reference: Option<String>,
+}
+
+/// Assembles, runs, summarizes.
+///
+/// # Errors
+/// When no worker can be started at all.
+pub fn run(
+    scenarios: &[Scenario],
+    settings: &Settings,
+    progress: Progress<'_>,
+) -> io::Result<Report> {
+    let prepared: Vec<Result<Prepared, Vec<Diagnostic>>> = scenarios.iter().map(prepare).collect();
+    let rows: Vec<JobRow> = prepared
+        .iter()
+        .flatten()
+        .map(|prepared| prepared.row.clone())
+        .collect();
+    let job = Job {
+        plan: settings.plan.clone(),
+        rows,
+    };
+    let machine = Machine::inspect(&settings.plan);
+    let outcome = parent::run(&job, settings.timeout, progress)?;
+
+    let mut outcomes = outcome.rows.into_iter();
+    let mut clock = verdict::CoreClock::default();
+    let mut rows: Vec<Row> = Vec::new();
+    for (scenario, prepared) in scenarios.iter().zip(prepared) {
+        let row = match prepared {
+            Err(diagnostics) => verdict::unmeasured(scenario, Status::Error(diagnostics)),
+            Ok(prepared) => {
+                let outcome = outcomes.next().unwrap_or_default();
+                verdict::judge(
+                    scenario, &prepared, outcome, &job.plan, &machine, &mut clock,
+                )
+            }
+        };
+        rows.push(row);
+    }
+    let reference = settings
+        .reference
+        .clone()
+        .filter(|name| rows.iter().any(|row| &row.scenario == name));
+    verdict::relate(&mut rows, reference.as_deref());
+    let warnings = machine.warnings(outcome.cpu);
+    Ok(Report {
+        provenance: machine.provenance(outcome.cpu, &clock, job.plan.seed),
+        rows,
+        reference,
+        warnings,
+    })
+}
+
+/// A scenario that assembles and links.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// What a worker gets.
+    pub row: JobRow,
+    /// Its data.
+    pub heap: Heap,
+    /// It, linked at the address where code is shown.
+    pub image: Image,
+}
+
+impl Prepared {
+    /// The row linked where code is shown, at any placement.
+    pub fn image_at(&self, placement: Placement, variant: Variant) -> Image {
+        let site = Site {
+            data: SHOWN_DATA,
+            code: SHOWN_CODE,
+            placement,
+            variant,
+        };
+        link(&self.row, &self.heap, site).unwrap_or_else(|_| self.image.clone())
+    }
+}
+
+/// Expands, assembles, lays out and links.
+///
+/// # Errors
+/// Everything that is wrong with the template under these parameters.
+pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
+    let template = &scenario.template;
+    let program = assemble(scenario)?;
+    let header = &template.header;
+    let heap_spec = heap_spec(scenario);
+    let whole_template = |message: String| vec![verdict::at_line(template, 1, message, None)];
+    let heap = lay_out(&heap_spec).map_err(whole_template)?;
+    let objects = if header.heap == HeapKind::None {
+        1
+    } else {
+        scenario.objects
+    };
+    let row = JobRow {
+        name: scenario.name.clone(),
+        program,
+        heap: heap_spec,
+        walk: scenario.walk,
+        result: header.result,
+        expected: (0..objects)
+            .map(|object| scenario.expected(object))
+            .collect(),
+        clobbers: header.clobbers,
+        unroll: header.unroll.max(1),
+        spacing: scenario.spacing,
+        recover: scenario.recover,
+    };
+    let placement = crate::link::PLACEMENTS[0];
+    let site = Site {
+        data: SHOWN_DATA,
+        code: SHOWN_CODE,
+        placement,
+        variant: Variant::Body,
+    };
+    let image = link(&row, &heap, site).map_err(|errors| {
+        errors
+            .iter()
+            .map(|error| link_diagnostic(template, &row.program, error))
+            .collect::<Vec<_>>()
+    })?;
+    if let Some(label) = &header.dispatch {
+        let is_bound = row
+            .program
+            .sections
+            .iter()
+            .any(|s| s.labels.iter().any(|bound| &bound.name == label));
+        if !is_bound {
+            let help = "put the label in front of the branch that the template studies, or drop `dispatch`";
+            let message = format!("`dispatch` names the label `{label}`, which no section has");
+            let line = verdict::header_line(template, "dispatch");
+            return Err(vec![verdict::at_line(
+                template,
+                line,
+                message,
+                Some(help.into()),
+            )]);
+        }
+    }
+    Ok(Prepared { row, heap, image })
+}
+
+fn assemble(scenario: &Scenario) -> Result<Program, Vec<Diagnostic>> {
+    let template = &scenario.template;
+    let sections = scenario.expand()?;
+    let release = scenario.release;
+    let hash = move |name: &str| hash::type_hash(release, name);
+    let file = verdict::file_name(template);
+    let context = asm::Context {
+        file: &file,
+        hash: &hash,
+    };
+    let assembled = asm::assemble(&sections, &context);
+    assembled
+        .map(|program| rename(program, &template.header.bind))
+        .map_err(|mut diagnostics| {
+            for diagnostic in &mut diagnostics {
+                let own = verdict::template_line(template, diagnostic.line);
+                diagnostic.origin = (own != diagnostic.text).then(|| own.to_string());
+            }
+            diagnostics
+        })
+}
+
+/// Gives symbols the names that the header's `bind` says they stand for.
+fn rename(mut program: Program, bind: &BTreeMap<String, String>) -> Program {
+    for fixup in program
+        .sections
+        .iter_mut()
+        .flat_map(|section| &mut section.fixups)
+    {
+        if let Some(name) = bind.get(&fixup.symbol) {
+            fixup.symbol.clone_from(name);
+        }
+    }
+    program
+}
+
+fn heap_spec(scenario: &Scenario) -> HeapSpec {
+    let header = &scenario.template.header;
+    let objects = if header.heap == HeapKind::None {
+        0
+    } else {
+        scenario.objects
+    };
+    HeapSpec {
+        kind: header.heap,
+        types: (0..scenario.types)
+            .map(|number| scenario.type_name(number))
+            .collect(),
+        methods: header.methods.clone(),
+        objects: (0..objects)
+            .map(|object| scenario.type_of_object(object))
+            .collect(),
+        release: scenario.release,
+        nil_receiver: scenario.nil_receiver,
+    }
+}
+
+fn link_diagnostic(template: &Template, program: &Program, error: &LinkError) -> Diagnostic {
+    let at_fixup = |section: usize, fixup: usize, message: String, help: Option<String>| {
+        let fixup = &program.sections[section].fixups[fixup];
+        let mut diagnostic = verdict::at_line(template, fixup.line, message, help);
+        diagnostic.column = fixup.column;
+        diagnostic.width = fixup.symbol.chars().count() as u32 + 2;
+        diagnostic
+    };
+    match error {
+        LinkError::Undefined {
+            section,
+            fixup,
+            nearest,
+        } => {
+            let wanted = symbol::canonical(&program.sections[*section].fixups[*fixup].symbol);
+            let help = match nearest {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!("define it with `func \"{wanted}\":` or `data \"{wanted}\":`"),
+            };
+            at_fixup(
+                *section,
+                *fixup,
+                format!("nothing defines the symbol \"{wanted}\""),
+                Some(help),
+            )
+        }
+        LinkError::Narrow { section, fixup } => at_fixup(
+            *section,
+            *fixup,
+            "an address does not fit into 32 bits".into(),
+            Some("use `lea reg, [\"NAME\"]`, or `dq` in data".into()),
+        ),
+        LinkError::MissingFunction {
+            function,
+            wanted_by,
+        } => {
+            let line = verdict::header_line(template, "methods");
+            let message = format!(
+                "{wanted_by} needs the function \"{function}\", which the template does not define"
+            );
+            verdict::at_line(
+                template,
+                line,
+                message,
+                Some(format!("add a section `func \"{function}\":`")),
+            )
+        }
+        LinkError::Duplicate { section } => {
+            let section = &program.sections[*section];
+            let message = format!("the symbol \"{}\" is defined twice", section.name);
+            verdict::at_line(
+                template,
+                section.line,
+                message,
+                Some("rename one of the two sections".into()),
+            )
+        }
+    }
+}
+
+/// The exit code of a report: the highest of its rows'.
+pub fn exit_code(report: &Report) -> i32 {
+    let code = |row: &Row| match &row.status {
+        Status::Ok
+        | Status::Panic {
+            asked_for: true, ..
+        } => 0,
+        Status::Error(_) => 3,
+        Status::Panic { .. }
+        | Status::Fault(_)
+        | Status::Timeout(_)
+        | Status::WrongResult { .. } => 4,
+    };
+    report.rows.iter().map(code).max().unwrap_or(0)
+}
+
+/// A plan with everything at its default.
+pub fn default_plan(counters: Counters) -> Plan {
+    Plan {
+        cpu: None,
+        seed: 1,
+        time_ms: 40.0,
+        chunk_ns: 20_000.0,
+        placements: crate::link::PLACEMENTS.to_vec(),
+        counters,
+        step_budget: 60_000,
+    }
+}
