@@ -140,10 +140,9 @@ pub fn judge(
 fn warnings(summary: &Summary) -> Option<String> {
     const MUCH: f64 = 0.5;
     (summary.contended > MUCH).then(|| {
-        format!(
-            "{:.0} % of the samples ran beside a disturbed calibration: something else uses this core; run again on a quiet machine or pass --cpu N",
-            summary.contended * 100.0
-        )
+        "most samples ran beside a disturbed calibration: something else uses this core; run again \
+         on a quiet machine or pass --cpu N"
+            .to_string()
     })
 }
 
@@ -168,6 +167,13 @@ fn exact(value: f64, stepped: Option<u64>) -> Metric {
 }
 
 fn measured(estimate: &Estimate, machine: &Machine, event: &str) -> Metric {
+    if estimate.value.is_nan() {
+        let why = Some("no sample was taken; --time MS gives it longer".to_string());
+        return Metric {
+            why,
+            ..unsupported(machine, event)
+        };
+    }
     let source = machine.source(event);
     Metric {
         value: Some(estimate.value),

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{Common, Stop, print};
 use crate::diagnostic::Diagnostic;
 use crate::pipeline::prepare;
+use crate::report::json;
 use crate::scenario::Scenario;
 use crate::template::Template;
 use crate::template::library::{Library, LoadError};
@@ -27,7 +28,10 @@ pub(super) fn check(common: &Common, files: &[String]) -> Result<i32, Stop> {
     if common.json {
         let files: Vec<_> = found
             .iter()
-            .map(|(file, list)| json!({ "file": file, "diagnostics": list }))
+            .map(|(file, list)| {
+                let list: Vec<_> = list.iter().map(json::diagnostic).collect();
+                json!({ "file": file, "diagnostics": list })
+            })
             .collect();
         print(&format!("{:#}\n", json!({ "schema": 1, "files": files })))?;
     }

@@ -138,7 +138,7 @@ struct Common {
     /// When to colour
     #[arg(long, value_enum, default_value_t = When::Auto, global = true)]
     color: When,
-    /// No progress on stderr
+    /// No progress, no warnings
     #[arg(short, long, global = true)]
     quiet: bool,
 }
@@ -153,7 +153,7 @@ enum When {
 /// Parses the command line, runs the command, and prints.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let style = cli.common.style();
+    let style = cli.common.error_style();
     let common = cli.common;
     let answer = match cli.command.unwrap_or(Command::Run { names: Vec::new() }) {
         Command::Run { names } => run::run(&common, &names),
@@ -227,6 +227,22 @@ impl Common {
             width,
             color: self.is_coloured(&io::stdout()),
             unicode,
+        }
+    }
+
+    /// How to lay out text on stderr.
+    fn error_style(&self) -> Style {
+        Style {
+            color: self.is_coloured(&io::stderr()),
+            ..self.style()
+        }
+    }
+
+    /// Says what is not a result.
+    fn warn(&self, text: &str) {
+        if !self.quiet {
+            // Nobody can be told that stderr is gone.
+            let _ = io::stderr().write_all(text.as_bytes());
         }
     }
 

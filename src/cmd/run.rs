@@ -18,5 +18,6 @@ pub(super) fn run(common: &Common, names: &[String]) -> Result<i32, Stop> {
         text::render(&report, common.style())
     };
     print(&rendered)?;
+    common.warn(&text::warnings(&report, common.error_style()));
     Ok(pipeline::exit_code(&report))
 }

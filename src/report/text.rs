@@ -17,13 +17,12 @@ use footnotes::Footnotes;
 use paint::Paint;
 use wrap::hanging;
 
-/// The whole report, with a line break at the end.
+/// The whole report but its warnings, with a line break at the end.
 pub fn render(report: &Report, style: Style) -> String {
     let mut notes = Footnotes::new(style);
     let parts = [
         table::render(report, style, &mut notes),
         notes.render(),
-        warnings(report, style),
         legend(report, style),
         provenance(report, style),
     ];
@@ -31,8 +30,9 @@ pub fn render(report: &Report, style: Style) -> String {
     parts.join("\n")
 }
 
-/// Warnings of the rows in their order, rows with the same one together, then those about the run.
-fn warnings(report: &Report, style: Style) -> String {
+/// Warnings of the rows in their order, rows with the same one together, then those about the run:
+/// no results, so they go to another stream.
+pub fn warnings(report: &Report, style: Style) -> String {
     let mut of_rows: Vec<(&str, Vec<&str>)> = Vec::new();
     for row in &report.rows {
         for warning in &row.warnings {

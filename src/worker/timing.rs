@@ -7,7 +7,7 @@ use super::stage::{Ground, Stage, Visits};
 use super::verify::compare;
 use crate::counter::{CounterSource, Reading, Request};
 use crate::job::Failure;
-use crate::stats::{Chunk, ImageSamples, Timing};
+use crate::stats::{BEST_WIDTH_TOLERANCE, Chunk, ImageSamples, Timing};
 use crate::sys::time;
 use crate::template::HeapKind;
 
@@ -17,9 +17,6 @@ const UNTIMED: u32 = 2;
 const TIMED: u32 = 8;
 /// How many times its budget a row may take while something on the machine disturbs it.
 const PATIENCE: f64 = 6.0;
-/// A calibration whose width kernel is slower than the best by more than this is disturbed.
-const WIDTH_TOLERANCE: f64 = 1.08;
-
 /// The clock's facts that a row's timing needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Scale {
@@ -131,7 +128,7 @@ fn is_quiet(samples: &ImageSamples, scale: &mut Scale) -> bool {
     let widths = |chunk: &Chunk| chunk.before.width_ticks.max(chunk.after.width_ticks);
     let best = samples.chunks.iter().map(widths).min().unwrap_or(0);
     scale.best_width = scale.best_width.min(best.max(1));
-    let limit = scale.best_width as f64 * WIDTH_TOLERANCE;
+    let limit = scale.best_width as f64 * BEST_WIDTH_TOLERANCE;
     let clean = samples
         .chunks
         .iter()

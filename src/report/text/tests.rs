@@ -9,16 +9,21 @@ const PIPED: Style = Style {
     unicode: true,
 };
 
+/// Both streams, results first.
+fn both(report: &Report, style: Style) -> String {
+    format!("{}{}", render(report, style), warnings(report, style))
+}
+
 #[test]
 fn the_report_of_every_status_is_as_it_was() {
-    golden::compare("report_80.txt", &render(&fixture::report(), PIPED));
+    golden::compare("report_80.txt", &both(&fixture::report(), PIPED));
 }
 
 #[test]
 fn a_wide_terminal_has_every_name_beside_its_numbers() {
     golden::compare(
         "report_120.txt",
-        &render(
+        &both(
             &fixture::report(),
             Style {
                 width: 120,
@@ -30,7 +35,7 @@ fn a_wide_terminal_has_every_name_beside_its_numbers() {
 
 #[test]
 fn without_unicode_the_report_is_ascii() {
-    let text = render(
+    let text = both(
         &fixture::report(),
         Style {
             unicode: false,
@@ -44,7 +49,7 @@ fn without_unicode_the_report_is_ascii() {
 #[test]
 fn no_line_is_wider_than_asked_for() {
     for width in [80, 100, 132] {
-        for line in render(&fixture::report(), Style { width, ..PIPED }).lines() {
+        for line in both(&fixture::report(), Style { width, ..PIPED }).lines() {
             assert!(wrap::columns(line) <= width, "{width}: {line}");
         }
     }
@@ -52,8 +57,8 @@ fn no_line_is_wider_than_asked_for() {
 
 #[test]
 fn colours_change_nothing_but_colours() {
-    let plain = render(&fixture::report(), PIPED);
-    let coloured = render(
+    let plain = both(&fixture::report(), PIPED);
+    let coloured = both(
         &fixture::report(),
         Style {
             color: true,
@@ -76,7 +81,7 @@ fn colours_change_nothing_but_colours() {
 fn a_number_that_is_not_to_be_had_is_never_zero() {
     let mut report = fixture::report();
     report.rows.truncate(1);
-    let text = render(&report, PIPED);
+    let text = both(&report, PIPED);
     let row = text
         .lines()
         .find(|line| line.starts_with("inline"))
@@ -88,7 +93,7 @@ fn a_number_that_is_not_to_be_had_is_never_zero() {
 
 #[test]
 fn a_run_without_rows_still_says_where_it_ran() {
-    let text = render(
+    let text = both(
         &Report {
             rows: Vec::new(),
             ..fixture::report()
@@ -112,7 +117,7 @@ fn the_narrowest_terminals_do_not_panic() {
 fn numbers_of_any_size_keep_the_columns_apart() {
     let mut report = fixture::report();
     report.rows[0] = fixture::ok("slow", 1_234_567.891, 1_334_567.9, (99_999.0, 1_234.5));
-    let text = render(&report, PIPED);
+    let text = both(&report, PIPED);
     let row = text
         .lines()
         .find(|line| line.contains("1234567.89"))

@@ -1,0 +1,405 @@
+//! The documents against the program: outputs, command lines, links and constants.
+//!
+//! Correct means: a reader who does what README.md and docs/ say sees what they show. Blocks are
+//! marked by a comment in front of them:
+//!
+//! - `<!-- file: NAME -->`: the block is that file; `NAME = OTHER with `A` as `B`` derives one.
+//! - `<!-- output: COMMAND -->`: the block is what the command prints, to the letter.
+//! - `<!-- measured: COMMAND -->`: the same, numbers and machine aside.
+//! - `<!-- excerpt: COMMAND -->`: the block's lines stand in what the command prints, in one piece.
+//!
+//! `BLESS=1 cargo test --test docs` rewrites outputs and measured blocks; do it on a quiet machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+const DOCUMENTS: [&str; 6] =
+    ["README.md", "CHANGELOG.md", "docs/architecture.md", "docs/method.md", "docs/templates.md", "docs/limits.md"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(document: &str) -> String {
+    fs::read_to_string(root().join(document)).unwrap_or_else(|error| panic!("{document}: {error}"))
+}
+
+/// A fenced block: the comment in front of it, its language, its text, and where the text stands.
+struct Block<'a> {
+    marks: Vec<&'a str>,
+    language: &'a str,
+    text: &'a str,
+    start: usize,
+}
+
+/// The fenced blocks of a document, in order.
+fn blocks(document: &str) -> Vec<Block<'_>> {
+    let mut blocks = Vec::new();
+    let mut marks = Vec::new();
+    let mut opened: Option<(&str, usize)> = None;
+    let mut at = 0;
+    for line in document.split_inclusive('\n') {
+        let next = at + line.len();
+        let trimmed = line.trim_end();
+        match (opened, trimmed.strip_prefix("```")) {
+            (None, Some(language)) => opened = Some((language, next)),
+            (Some((language, start)), Some(_)) => {
+                blocks.push(Block { marks: std::mem::take(&mut marks), language, text: &document[start..at], start });
+                opened = None;
+            }
+            (Some(_), None) => {}
+            (None, None) => match trimmed.strip_prefix("<!-- ").and_then(|rest| rest.strip_suffix(" -->")) {
+                Some(mark) => marks.push(mark),
+                None if trimmed.is_empty() => {}
+                None => marks.clear(),
+            },
+        }
+        at = next;
+    }
+    assert!(opened.is_none(), "a block is not closed");
+    blocks
+}
+
+/// A folder like a clone of the project, with the files that README.md has the reader write.
+fn workplace() -> &'static Path {
+    static PLACE: OnceLock<PathBuf> = OnceLock::new();
+    PLACE.get_or_init(|| {
+        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docs_workplace");
+        fs::create_dir_all(&place).expect("a folder");
+        for folder in ["asm_templates", "tests"] {
+            let link = place.join(folder);
+            if !link.exists() {
+                std::os::unix::fs::symlink(root().join(folder), link).expect("a link");
+            }
+        }
+        let readme = read("README.md");
+        for block in blocks(&readme) {
+            for mark in block.marks.iter().filter_map(|mark| mark.strip_prefix("file: ")) {
+                match mark.split_once(" = ") {
+                    None => fs::write(place.join(mark), block.text).expect("writes"),
+                    Some((name, how)) => derive(&place, name, how),
+                }
+            }
+        }
+        place
+    })
+}
+
+/// Writes `name`, which is another file with one word as another.
+fn derive(place: &Path, name: &str, how: &str) {
+    let parts: Vec<&str> = how.split('`').collect();
+    let [source, from, " as ", to, ""] = parts[..] else { panic!("{how}: OTHER with `A` as `B`") };
+    let source = source.strip_suffix(" with ").expect("OTHER with");
+    let text = fs::read_to_string(place.join(source)).expect("the file it derives from comes first");
+    assert!(text.contains(from), "{source} has no `{from}`");
+    fs::write(place.join(name), text.replacen(from, to, 1)).expect("writes");
+}
+
+/// The words of a command line, quotes removed.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut quote = None;
+    for c in line.chars().chain([' ']) {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (None, '\'' | '"') => quote = Some(c),
+            (None, ' ') if word.is_empty() => {}
+            (None, ' ') => words.push(std::mem::take(&mut word)),
+            _ => word.push(c),
+        }
+    }
+    assert!(quote.is_none(), "{line}: a quote is not closed");
+    words
+}
+
+/// What a command says on both streams, and its exit code.
+fn run(arguments: &[String]) -> (String, i32) {
+    let output = Command::new(env!("CARGO_BIN_EXE_dispatchlab"))
+        .args(arguments)
+        .current_dir(workplace())
+        .env("LC_ALL", "C.UTF-8")
+        .env("NO_COLOR", "1")
+        .env_remove("COLUMNS")
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary starts");
+    let said = [output.stdout, output.stderr].concat();
+    (String::from_utf8(said).expect("UTF-8"), output.status.code().expect("it ends by itself"))
+}
+
+/// The arguments of a line that runs this program; `None` for other programs.
+fn arguments(line: &str) -> Option<Vec<String>> {
+    let words = words(line);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let own = match words[..] {
+        ["dispatchlab", ref rest @ ..] | ["cargo", "run", "--release", "--", ref rest @ ..] => rest,
+        ["cargo", "run", "--release"] => &[],
+        _ => return None,
+    };
+    Some(own.iter().map(ToString::to_string).collect())
+}
+
+/// Every block that the program prints, with its document and command.
+fn check_blocks(kind: &str, check: impl Fn(&str, &[String], &str) -> Result<(), String>, bless: bool) {
+    let mut wrong = Vec::new();
+    for document in DOCUMENTS {
+        let text = read(document);
+        let mut blessed = text.clone();
+        for block in blocks(&text).iter().rev() {
+            let command = block.marks.iter().find_map(|mark| mark.strip_prefix(kind)?.strip_prefix(": "));
+            let Some(command) = command else { continue };
+            let arguments = arguments(command).unwrap_or_else(|| panic!("{document}: {command}"));
+            if bless {
+                let (said, _) = run(&arguments);
+                blessed.replace_range(block.start..block.start + block.text.len(), &said);
+            } else if let Err(why) = check(block.text, &arguments, command) {
+                wrong.push(format!("{document}: `{command}`; BLESS=1 rewrites outputs\n{why}"));
+            }
+        }
+        if blessed != text {
+            fs::write(root().join(document), blessed).expect("writes");
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn is_blessing() -> bool {
+    std::env::var_os("BLESS").is_some()
+}
+
+/// The first line in which two texts differ.
+fn compare(shown: &str, printed: &str) -> Result<(), String> {
+    let longer = shown.lines().count().max(printed.lines().count());
+    let line = |text: &str, at: usize| text.lines().nth(at).unwrap_or("(nothing)").to_string();
+    match (0..longer).find(|&at| line(shown, at) != line(printed, at)) {
+        None => Ok(()),
+        Some(at) => Err(format!("  shown:   {}\n  printed: {}", line(shown, at), line(printed, at))),
+    }
+}
+
+/// One test for all outputs: blessing writes the documents, and two writers would undo each other;
+/// and what is measured should not run beside what else these tests run.
+#[test]
+fn outputs_are_what_the_program_prints() {
+    check_blocks("output", |shown, arguments, _| compare(shown, &run(arguments).0), is_blessing());
+    check_blocks(
+        "measured",
+        |shown, arguments, _| {
+            let quick = [arguments, &["--quick".to_string()]].concat();
+            compare(&without_numbers(shown), &without_numbers(&run(&quick).0))
+        },
+        is_blessing(),
+    );
+    check_blocks(
+        "excerpt",
+        |shown, arguments, _| {
+            let (printed, _) = run(arguments);
+            if printed.contains(shown) { Ok(()) } else { Err(format!("printed:\n{printed}")) }
+        },
+        false,
+    );
+}
+
+/// A report without what differs between two runs and between two machines: each paragraph on one
+/// line, every number as `#`, blanks and rules as one, warnings and remarks on noise left out, and
+/// of the lines about the machine only which columns they are about and how those are obtained.
+fn without_numbers(report: &str) -> String {
+    let mut paragraphs: Vec<String> = Vec::new();
+    for paragraph in report.split("\n\n") {
+        let lines: Vec<&str> = paragraph.lines().collect();
+        let first = lines.first().copied().unwrap_or("");
+        let is_remark = |line: &str| line.starts_with(|c: char| "⁰¹²³⁴⁵⁶⁷⁸⁹".contains(c));
+        if first.starts_with("warning:") || is_remark(first) {
+            continue;
+        }
+        let is_doctor = first.starts_with("What can be") || first.starts_with("Where the") || first.starts_with("Self-check");
+        let is_about_machine = paragraph.contains("pinned") || paragraph.contains(", Linux ");
+        let kept: Vec<String> = match (is_doctor, is_about_machine) {
+            (true, _) => lines.iter().filter_map(|line| doctor_line(line)).collect(),
+            (_, true) => lines.iter().filter_map(|line| source_line(line)).collect(),
+            _ => lines.iter().map(ToString::to_string).collect(),
+        };
+        paragraphs.push(squeeze(&kept.join(" ")));
+    }
+    paragraphs.join("\n")
+}
+
+/// What a line of `doctor` says whatever the machine answers.
+fn doctor_line(line: &str) -> Option<String> {
+    let Some(checked) = line.strip_prefix("  ok  ").or(line.strip_prefix("  no  ")) else {
+        // A reason under a failed check is indented further; a line of sources is not.
+        let is_reason = line.starts_with("      ");
+        return (!is_reason).then(|| line.split_whitespace().take(3).collect::<Vec<_>>().join(" "));
+    };
+    let subject = checked.split(':').next().unwrap_or(checked);
+    Some(match subject.split_once("expected") {
+        Some((name, expected)) => format!("{} expected{expected}", name.split("  ").next().unwrap_or(name)),
+        None => subject.to_string(),
+    })
+}
+
+/// Of the lines under a report: which columns, and how they are obtained.
+fn source_line(line: &str) -> Option<String> {
+    let (columns, how) = line.split_once(": ")?;
+    let basis = how.split([':', ';']).next()?;
+    let is_source = ["measured", "exact", "inferred", "modelled", "unsupported"].iter().any(|word| basis.starts_with(word));
+    let is_template = line.starts_with("template ");
+    (is_source || is_template).then(|| if is_template { columns.to_string() } else { format!("{columns}: {basis}") })
+}
+
+fn squeeze(text: &str) -> String {
+    let mut out = String::new();
+    let mut last = ' ';
+    for c in text.chars() {
+        let c = match c {
+            '0'..='9' => '#',
+            '.' if last == '#' => '#',
+            c if c.is_whitespace() || c == '─' => ' ',
+            c => c,
+        };
+        let is_mark = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺".contains(c);
+        let repeats = c == last && (c == ' ' || c == '#');
+        if !is_mark && !repeats {
+            out.push(c);
+            last = c;
+        }
+    }
+    // How many placements were measured is a number too, and noise may leave one without a value.
+    out.replace("over # placements", "over the placements").trim().to_string()
+}
+
+/// Command lines of a document's `sh` blocks.
+fn command_lines(document: &str) -> Vec<String> {
+    let text = read(document);
+    let blocks = blocks(&text);
+    let shell = blocks.iter().filter(|block| block.language == "sh");
+    shell.flat_map(|block| block.text.lines()).map(str::to_string).collect()
+}
+
+#[test]
+fn every_command_line_in_the_documents_is_one() {
+    let mut seen = 0;
+    for document in DOCUMENTS {
+        for line in command_lines(document) {
+            let Some(mut arguments) = arguments(&line) else {
+                let known = ["cargo test", "cargo bench", "cargo fmt", "cargo clippy", "cargo install --path .", "cargo doc", "BLESS=1 cargo test"];
+                assert!(known.iter().any(|known| line.starts_with(known)), "{document}: what is `{line}`?");
+                continue;
+            };
+            let runs_code = arguments.is_empty() || arguments.iter().any(|word| word == "run");
+            if runs_code && !arguments.iter().any(|word| word == "--counters") {
+                arguments.extend(["--counters".to_string(), "none".to_string()]);
+            }
+            if arguments.iter().any(|word| word == "doctor") {
+                arguments.extend(["--time".to_string(), "1".to_string()]);
+            }
+            let (said, code) = run(&arguments);
+            assert_ne!(code, 2, "{document}: `{line}`: {said}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 8, "the documents show how to use the program");
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for document in DOCUMENTS {
+        let text = read(document);
+        let folder = Path::new(document).parent().expect("a folder");
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if target.starts_with("http") {
+                continue;
+            }
+            let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let linked = if path.is_empty() { root().join(document) } else { root().join(folder).join(path) };
+            assert!(linked.exists(), "{document}: {target}");
+            if !anchor.is_empty() {
+                let text = fs::read_to_string(&linked).expect("text");
+                let has = text.lines().filter(|line| line.starts_with('#')).any(|heading| slug(heading) == anchor);
+                assert!(has, "{document}: {target}");
+            }
+        }
+    }
+}
+
+/// A heading as links name it.
+fn slug(heading: &str) -> String {
+    let title = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = title.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+#[test]
+fn constants_of_the_method_are_those_of_the_code() {
+    let text = read("docs/method.md");
+    let mut seen = 0;
+    for row in text.lines().filter(|line| line.starts_with("| [`")) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let name = cells[1].split('`').nth(1).expect("a name");
+        let path = cells[1].split("](../").nth(1).and_then(|rest| rest.split(')').next()).expect("a link to its file");
+        let value = number_at_start(cells[2]).unwrap_or_else(|| panic!("{row}: a value first"));
+        let source = read(path);
+        let found = source.lines().find_map(|line| constant(line, name)).unwrap_or_else(|| panic!("{path} has no {name}"));
+        assert_eq!(found, value, "{name} of {path}");
+        seen += 1;
+    }
+    assert!(seen >= 20, "the table of constants is there: {seen}");
+}
+
+/// The number that a cell begins with: `262,144 elements` is 262144.
+fn number_at_start(cell: &str) -> Option<f64> {
+    let digits: String = cell.chars().take_while(|c| c.is_ascii_digit() || ",.".contains(*c)).collect();
+    digits.replace(',', "").trim_end_matches('.').parse().ok()
+}
+
+/// The value that a line of Rust gives to `name`, as a constant or as a field.
+fn constant(line: &str, name: &str) -> Option<f64> {
+    let line = line.trim();
+    let line = line.strip_prefix("pub ").or(line.strip_prefix("pub(super) ")).unwrap_or(line);
+    let value = match line.strip_prefix("const ").and_then(|rest| rest.strip_prefix(name)) {
+        Some(rest) if rest.starts_with(':') => rest.split_once(" = ")?.1.trim_end_matches(';'),
+        _ => line.strip_prefix(name)?.strip_prefix(": ")?.trim_end_matches(','),
+    };
+    let factor = |text: &str| text.trim().replace('_', "").parse::<f64>().ok();
+    if let Some((base, shift)) = value.split_once("<<") {
+        return Some(factor(base)? * factor(shift)?.exp2());
+    }
+    value.split('*').map(factor).product()
+}
+
+#[test]
+fn the_exit_codes_of_the_method_are_those_of_the_help() {
+    let (help, _) = run(&["--help".to_string()]);
+    let listed = help.split("Exit codes: ").nth(1).expect("the help lists them").replace('\n', " ");
+    let codes: Vec<&str> = listed.split(", ").filter_map(|entry| entry.split_whitespace().next()).collect();
+    let method = read("docs/method.md");
+    for code in &codes {
+        assert!(method.contains(&format!("| {code} |")), "docs/method.md has no exit code {code}");
+    }
+    assert_eq!(codes, ["0", "1", "2", "3", "4", "5", "130"]);
+}
+
+#[test]
+fn the_header_keys_of_every_shipped_template_are_documented() {
+    let document = read("docs/templates.md");
+    for (name, text) in dispatchlab::template::shipped::TEMPLATES {
+        for line in text.lines().filter_map(|line| line.strip_prefix(";!")) {
+            let Some((key, _)) = line.split_once('=') else { continue };
+            let key = key.trim();
+            assert!(document.contains(&format!("| `{key}` |")), "{key} of {name} is not in docs/templates.md");
+        }
+        assert!(document.contains(&format!("| `{name}` |")), "{name} is not in docs/templates.md");
+    }
+}
+
+#[test]
+fn numbers_and_machines_are_left_out_and_nothing_else() {
+    let one = "a  cycles\n  ─── measured ──\nx¹  3.40  3.40–3.41\n\n¹ bistable\n\nwarning: noise\n\nEPYC, not pinned\nns: measured [clock]: TSC\n";
+    let other = "a  cycles\n ─ measured ─\nx 12.0\n  12.0–13.5\n\nXeon, pinned to CPU 1\nns: measured [clock]: other\n";
+    assert_eq!(without_numbers(one), without_numbers(other));
+    assert_ne!(without_numbers(one), without_numbers(&other.replace("measured [", "exact [")));
+    assert_ne!(without_numbers(one), without_numbers(&other.replace("cycles", "ticks")));
+}
