@@ -15,8 +15,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-const DOCUMENTS: [&str; 6] =
-    ["README.md", "CHANGELOG.md", "docs/architecture.md", "docs/method.md", "docs/templates.md", "docs/limits.md"];
+const DOCUMENTS: [&str; 6] = [
+    "README.md",
+    "CHANGELOG.md",
+    "docs/architecture.md",
+    "docs/method.md",
+    "docs/templates.md",
+    "docs/limits.md",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -46,11 +52,19 @@ fn blocks(document: &str) -> Vec<Block<'_>> {
         match (opened, trimmed.strip_prefix("```")) {
             (None, Some(language)) => opened = Some((language, next)),
             (Some((language, start)), Some(_)) => {
-                blocks.push(Block { marks: std::mem::take(&mut marks), language, text: &document[start..at], start });
+                blocks.push(Block {
+                    marks: std::mem::take(&mut marks),
+                    language,
+                    text: &document[start..at],
+                    start,
+                });
                 opened = None;
             }
             (Some(_), None) => {}
-            (None, None) => match trimmed.strip_prefix("<!-- ").and_then(|rest| rest.strip_suffix(" -->")) {
+            (None, None) => match trimmed
+                .strip_prefix("<!-- ")
+                .and_then(|rest| rest.strip_suffix(" -->"))
+            {
                 Some(mark) => marks.push(mark),
                 None if trimmed.is_empty() => {}
                 None => marks.clear(),
@@ -76,7 +90,11 @@ fn workplace() -> &'static Path {
         }
         let readme = read("README.md");
         for block in blocks(&readme) {
-            for mark in block.marks.iter().filter_map(|mark| mark.strip_prefix("file: ")) {
+            for mark in block
+                .marks
+                .iter()
+                .filter_map(|mark| mark.strip_prefix("file: "))
+            {
                 match mark.split_once(" = ") {
                     None => fs::write(place.join(mark), block.text).expect("writes"),
                     Some((name, how)) => derive(&place, name, how),
@@ -90,9 +108,12 @@ fn workplace() -> &'static Path {
 /// Writes `name`, which is another file with one word as another.
 fn derive(place: &Path, name: &str, how: &str) {
     let parts: Vec<&str> = how.split('`').collect();
-    let [source, from, " as ", to, ""] = parts[..] else { panic!("{how}: OTHER with `A` as `B`") };
+    let [source, from, " as ", to, ""] = parts[..] else {
+        panic!("{how}: OTHER with `A` as `B`")
+    };
     let source = source.strip_suffix(" with ").expect("OTHER with");
-    let text = fs::read_to_string(place.join(source)).expect("the file it derives from comes first");
+    let text =
+        fs::read_to_string(place.join(source)).expect("the file it derives from comes first");
     assert!(text.contains(from), "{source} has no `{from}`");
     fs::write(place.join(name), text.replacen(from, to, 1)).expect("writes");
 }
@@ -127,7 +148,10 @@ fn run(arguments: &[String]) -> (String, i32) {
         .output()
         .expect("the binary starts");
     let said = [output.stdout, output.stderr].concat();
-    (String::from_utf8(said).expect("UTF-8"), output.status.code().expect("it ends by itself"))
+    (
+        String::from_utf8(said).expect("UTF-8"),
+        output.status.code().expect("it ends by itself"),
+    )
 }
 
 /// The arguments of a line that runs this program; `None` for other programs.
@@ -143,20 +167,29 @@ fn arguments(line: &str) -> Option<Vec<String>> {
 }
 
 /// Every block that the program prints, with its document and command.
-fn check_blocks(kind: &str, check: impl Fn(&str, &[String], &str) -> Result<(), String>, bless: bool) {
+fn check_blocks(
+    kind: &str,
+    check: impl Fn(&str, &[String], &str) -> Result<(), String>,
+    bless: bool,
+) {
     let mut wrong = Vec::new();
     for document in DOCUMENTS {
         let text = read(document);
         let mut blessed = text.clone();
         for block in blocks(&text).iter().rev() {
-            let command = block.marks.iter().find_map(|mark| mark.strip_prefix(kind)?.strip_prefix(": "));
+            let command = block
+                .marks
+                .iter()
+                .find_map(|mark| mark.strip_prefix(kind)?.strip_prefix(": "));
             let Some(command) = command else { continue };
             let arguments = arguments(command).unwrap_or_else(|| panic!("{document}: {command}"));
             if bless {
                 let (said, _) = run(&arguments);
                 blessed.replace_range(block.start..block.start + block.text.len(), &said);
             } else if let Err(why) = check(block.text, &arguments, command) {
-                wrong.push(format!("{document}: `{command}`; BLESS=1 rewrites outputs\n{why}"));
+                wrong.push(format!(
+                    "{document}: `{command}`; BLESS=1 rewrites outputs\n{why}"
+                ));
             }
         }
         if blessed != text {
@@ -176,7 +209,11 @@ fn compare(shown: &str, printed: &str) -> Result<(), String> {
     let line = |text: &str, at: usize| text.lines().nth(at).unwrap_or("(nothing)").to_string();
     match (0..longer).find(|&at| line(shown, at) != line(printed, at)) {
         None => Ok(()),
-        Some(at) => Err(format!("  shown:   {}\n  printed: {}", line(shown, at), line(printed, at))),
+        Some(at) => Err(format!(
+            "  shown:   {}\n  printed: {}",
+            line(shown, at),
+            line(printed, at)
+        )),
     }
 }
 
@@ -184,7 +221,11 @@ fn compare(shown: &str, printed: &str) -> Result<(), String> {
 /// and what is measured should not run beside what else these tests run.
 #[test]
 fn outputs_are_what_the_program_prints() {
-    check_blocks("output", |shown, arguments, _| compare(shown, &run(arguments).0), is_blessing());
+    check_blocks(
+        "output",
+        |shown, arguments, _| compare(shown, &run(arguments).0),
+        is_blessing(),
+    );
     check_blocks(
         "measured",
         |shown, arguments, _| {
@@ -197,7 +238,11 @@ fn outputs_are_what_the_program_prints() {
         "excerpt",
         |shown, arguments, _| {
             let (printed, _) = run(arguments);
-            if printed.contains(shown) { Ok(()) } else { Err(format!("printed:\n{printed}")) }
+            if printed.contains(shown) {
+                Ok(())
+            } else {
+                Err(format!("printed:\n{printed}"))
+            }
         },
         false,
     );
@@ -215,7 +260,9 @@ fn without_numbers(report: &str) -> String {
         if first.starts_with("warning:") || is_remark(first) {
             continue;
         }
-        let is_doctor = first.starts_with("What can be") || first.starts_with("Where the") || first.starts_with("Self-check");
+        let is_doctor = first.starts_with("What can be")
+            || first.starts_with("Where the")
+            || first.starts_with("Self-check");
         let is_about_machine = paragraph.contains("pinned") || paragraph.contains(", Linux ");
         let kept: Vec<String> = match (is_doctor, is_about_machine) {
             (true, _) => lines.iter().filter_map(|line| doctor_line(line)).collect(),
@@ -232,11 +279,19 @@ fn doctor_line(line: &str) -> Option<String> {
     let Some(checked) = line.strip_prefix("  ok  ").or(line.strip_prefix("  no  ")) else {
         // A reason under a failed check is indented further; a line of sources is not.
         let is_reason = line.starts_with("      ");
-        return (!is_reason).then(|| line.split_whitespace().take(3).collect::<Vec<_>>().join(" "));
+        return (!is_reason).then(|| {
+            line.split_whitespace()
+                .take(3)
+                .collect::<Vec<_>>()
+                .join(" ")
+        });
     };
     let subject = checked.split(':').next().unwrap_or(checked);
     Some(match subject.split_once("expected") {
-        Some((name, expected)) => format!("{} expected{expected}", name.split("  ").next().unwrap_or(name)),
+        Some((name, expected)) => format!(
+            "{} expected{expected}",
+            name.split("  ").next().unwrap_or(name)
+        ),
         None => subject.to_string(),
     })
 }
@@ -245,9 +300,17 @@ fn doctor_line(line: &str) -> Option<String> {
 fn source_line(line: &str) -> Option<String> {
     let (columns, how) = line.split_once(": ")?;
     let basis = how.split([':', ';']).next()?;
-    let is_source = ["measured", "exact", "inferred", "modelled", "unsupported"].iter().any(|word| basis.starts_with(word));
+    let is_source = ["measured", "exact", "inferred", "modelled", "unsupported"]
+        .iter()
+        .any(|word| basis.starts_with(word));
     let is_template = line.starts_with("template ");
-    (is_source || is_template).then(|| if is_template { columns.to_string() } else { format!("{columns}: {basis}") })
+    (is_source || is_template).then(|| {
+        if is_template {
+            columns.to_string()
+        } else {
+            format!("{columns}: {basis}")
+        }
+    })
 }
 
 fn squeeze(text: &str) -> String {
@@ -268,7 +331,9 @@ fn squeeze(text: &str) -> String {
         }
     }
     // How many placements were measured is a number too, and noise may leave one without a value.
-    out.replace("over # placements", "over the placements").trim().to_string()
+    out.replace("over # placements", "over the placements")
+        .trim()
+        .to_string()
 }
 
 /// Command lines of a document's `sh` blocks.
@@ -276,7 +341,10 @@ fn command_lines(document: &str) -> Vec<String> {
     let text = read(document);
     let blocks = blocks(&text);
     let shell = blocks.iter().filter(|block| block.language == "sh");
-    shell.flat_map(|block| block.text.lines()).map(str::to_string).collect()
+    shell
+        .flat_map(|block| block.text.lines())
+        .map(str::to_string)
+        .collect()
 }
 
 #[test]
@@ -285,8 +353,19 @@ fn every_command_line_in_the_documents_is_one() {
     for document in DOCUMENTS {
         for line in command_lines(document) {
             let Some(mut arguments) = arguments(&line) else {
-                let known = ["cargo test", "cargo bench", "cargo fmt", "cargo clippy", "cargo install --path .", "cargo doc", "BLESS=1 cargo test"];
-                assert!(known.iter().any(|known| line.starts_with(known)), "{document}: what is `{line}`?");
+                let known = [
+                    "cargo test",
+                    "cargo bench",
+                    "cargo fmt",
+                    "cargo clippy",
+                    "cargo install --path .",
+                    "cargo doc",
+                    "BLESS=1 cargo test",
+                ];
+                assert!(
+                    known.iter().any(|known| line.starts_with(known)),
+                    "{document}: what is `{line}`?"
+                );
                 continue;
             };
             let runs_code = arguments.is_empty() || arguments.iter().any(|word| word == "run");
@@ -309,16 +388,27 @@ fn links_lead_somewhere() {
     for document in DOCUMENTS {
         let text = read(document);
         let folder = Path::new(document).parent().expect("a folder");
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        for target in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
             if target.starts_with("http") {
                 continue;
             }
             let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
-            let linked = if path.is_empty() { root().join(document) } else { root().join(folder).join(path) };
+            let linked = if path.is_empty() {
+                root().join(document)
+            } else {
+                root().join(folder).join(path)
+            };
             assert!(linked.exists(), "{document}: {target}");
             if !anchor.is_empty() {
                 let text = fs::read_to_string(&linked).expect("text");
-                let has = text.lines().filter(|line| line.starts_with('#')).any(|heading| slug(heading) == anchor);
+                let has = text
+                    .lines()
+                    .filter(|line| line.starts_with('#'))
+                    .any(|heading| slug(heading) == anchor);
                 assert!(has, "{document}: {target}");
             }
         }
@@ -328,7 +418,9 @@ fn links_lead_somewhere() {
 /// A heading as links name it.
 fn slug(heading: &str) -> String {
     let title = heading.trim_start_matches('#').trim().to_lowercase();
-    let kept = title.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    let kept = title
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
     kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
@@ -339,10 +431,17 @@ fn constants_of_the_method_are_those_of_the_code() {
     for row in text.lines().filter(|line| line.starts_with("| [`")) {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
         let name = cells[1].split('`').nth(1).expect("a name");
-        let path = cells[1].split("](../").nth(1).and_then(|rest| rest.split(')').next()).expect("a link to its file");
+        let path = cells[1]
+            .split("](../")
+            .nth(1)
+            .and_then(|rest| rest.split(')').next())
+            .expect("a link to its file");
         let value = number_at_start(cells[2]).unwrap_or_else(|| panic!("{row}: a value first"));
         let source = read(path);
-        let found = source.lines().find_map(|line| constant(line, name)).unwrap_or_else(|| panic!("{path} has no {name}"));
+        let found = source
+            .lines()
+            .find_map(|line| constant(line, name))
+            .unwrap_or_else(|| panic!("{path} has no {name}"));
         assert_eq!(found, value, "{name} of {path}");
         seen += 1;
     }
@@ -351,17 +450,29 @@ fn constants_of_the_method_are_those_of_the_code() {
 
 /// The number that a cell begins with: `262,144 elements` is 262144.
 fn number_at_start(cell: &str) -> Option<f64> {
-    let digits: String = cell.chars().take_while(|c| c.is_ascii_digit() || ",.".contains(*c)).collect();
+    let digits: String = cell
+        .chars()
+        .take_while(|c| c.is_ascii_digit() || ",.".contains(*c))
+        .collect();
     digits.replace(',', "").trim_end_matches('.').parse().ok()
 }
 
 /// The value that a line of Rust gives to `name`, as a constant or as a field.
 fn constant(line: &str, name: &str) -> Option<f64> {
     let line = line.trim();
-    let line = line.strip_prefix("pub ").or(line.strip_prefix("pub(super) ")).unwrap_or(line);
-    let value = match line.strip_prefix("const ").and_then(|rest| rest.strip_prefix(name)) {
+    let line = line
+        .strip_prefix("pub ")
+        .or(line.strip_prefix("pub(super) "))
+        .unwrap_or(line);
+    let value = match line
+        .strip_prefix("const ")
+        .and_then(|rest| rest.strip_prefix(name))
+    {
         Some(rest) if rest.starts_with(':') => rest.split_once(" = ")?.1.trim_end_matches(';'),
-        _ => line.strip_prefix(name)?.strip_prefix(": ")?.trim_end_matches(','),
+        _ => line
+            .strip_prefix(name)?
+            .strip_prefix(": ")?
+            .trim_end_matches(','),
     };
     let factor = |text: &str| text.trim().replace('_', "").parse::<f64>().ok();
     if let Some((base, shift)) = value.split_once("<<") {
@@ -373,11 +484,21 @@ fn constant(line: &str, name: &str) -> Option<f64> {
 #[test]
 fn the_exit_codes_of_the_method_are_those_of_the_help() {
     let (help, _) = run(&["--help".to_string()]);
-    let listed = help.split("Exit codes: ").nth(1).expect("the help lists them").replace('\n', " ");
-    let codes: Vec<&str> = listed.split(", ").filter_map(|entry| entry.split_whitespace().next()).collect();
+    let listed = help
+        .split("Exit codes: ")
+        .nth(1)
+        .expect("the help lists them")
+        .replace('\n', " ");
+    let codes: Vec<&str> = listed
+        .split(", ")
+        .filter_map(|entry| entry.split_whitespace().next())
+        .collect();
     let method = read("docs/method.md");
     for code in &codes {
-        assert!(method.contains(&format!("| {code} |")), "docs/method.md has no exit code {code}");
+        assert!(
+            method.contains(&format!("| {code} |")),
+            "docs/method.md has no exit code {code}"
+        );
     }
     assert_eq!(codes, ["0", "1", "2", "3", "4", "5", "130"]);
 }
@@ -387,11 +508,19 @@ fn the_header_keys_of_every_shipped_template_are_documented() {
     let document = read("docs/templates.md");
     for (name, text) in dispatchlab::template::shipped::TEMPLATES {
         for line in text.lines().filter_map(|line| line.strip_prefix(";!")) {
-            let Some((key, _)) = line.split_once('=') else { continue };
+            let Some((key, _)) = line.split_once('=') else {
+                continue;
+            };
             let key = key.trim();
-            assert!(document.contains(&format!("| `{key}` |")), "{key} of {name} is not in docs/templates.md");
+            assert!(
+                document.contains(&format!("| `{key}` |")),
+                "{key} of {name} is not in docs/templates.md"
+            );
         }
-        assert!(document.contains(&format!("| `{name}` |")), "{name} is not in docs/templates.md");
+        assert!(
+            document.contains(&format!("| `{name}` |")),
+            "{name} is not in docs/templates.md"
+        );
     }
 }
 
@@ -400,6 +529,12 @@ fn numbers_and_machines_are_left_out_and_nothing_else() {
     let one = "a  cycles\n  ─── measured ──\nx¹  3.40  3.40–3.41\n\n¹ bistable\n\nwarning: noise\n\nEPYC, not pinned\nns: measured [clock]: TSC\n";
     let other = "a  cycles\n ─ measured ─\nx 12.0\n  12.0–13.5\n\nXeon, pinned to CPU 1\nns: measured [clock]: other\n";
     assert_eq!(without_numbers(one), without_numbers(other));
-    assert_ne!(without_numbers(one), without_numbers(&other.replace("measured [", "exact [")));
-    assert_ne!(without_numbers(one), without_numbers(&other.replace("cycles", "ticks")));
+    assert_ne!(
+        without_numbers(one),
+        without_numbers(&other.replace("measured [", "exact ["))
+    );
+    assert_ne!(
+        without_numbers(one),
+        without_numbers(&other.replace("cycles", "ticks"))
+    );
 }

@@ -6,7 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders of the stages that are functions of their arguments alone.
-const PURE: [&str; 6] = ["src/template", "src/asm", "src/go", "src/link", "src/stats", "src/report"];
+const PURE: [&str; 6] = [
+    "src/template",
+    "src/asm",
+    "src/go",
+    "src/link",
+    "src/stats",
+    "src/report",
+];
 /// The one file in them that reads: it finds templates.
 const READS_FILES: &str = "src/template/library.rs";
 /// What a pure stage has no use for.
@@ -14,7 +21,8 @@ const OUTSIDE: [&str; 6] = ["fs", "time", "thread", "env", "process", "net"];
 
 fn sources(folder: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect("a folder");
+    let entries =
+        fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect("a folder");
     for entry in entries {
         let path = entry.expect("an entry").path();
         let name = relative(&path);
@@ -29,7 +37,11 @@ fn sources(folder: &str) -> Vec<PathBuf> {
 }
 
 fn relative(path: &Path) -> String {
-    path.strip_prefix(env!("CARGO_MANIFEST_DIR")).expect("inside").to_str().expect("UTF-8").to_string()
+    path.strip_prefix(env!("CARGO_MANIFEST_DIR"))
+        .expect("inside")
+        .to_str()
+        .expect("UTF-8")
+        .to_string()
 }
 
 /// A file's code lines with their numbers: comments left out, and the tests at its end.
@@ -52,8 +64,15 @@ fn test_modules() -> Vec<String> {
     let mut names = Vec::new();
     for path in sources("src") {
         let lines = code(&path);
-        for pair in lines.windows(2).filter(|pair| pair[0].1.trim() == "#[cfg(test)]") {
-            let declared = pair[1].1.split("mod ").nth(1).and_then(|rest| rest.strip_suffix(';'));
+        for pair in lines
+            .windows(2)
+            .filter(|pair| pair[0].1.trim() == "#[cfg(test)]")
+        {
+            let declared = pair[1]
+                .1
+                .split("mod ")
+                .nth(1)
+                .and_then(|rest| rest.strip_suffix(';'));
             names.extend(declared.map(|name| format!("{name}.rs")));
         }
     }
@@ -70,7 +89,11 @@ fn has_word(line: &str, word: &str) -> bool {
 #[test]
 fn unsafe_stands_in_sys_alone() {
     let mut files = Vec::new();
-    for path in sources("src").into_iter().chain(sources("tests")).chain(sources("benches")) {
+    for path in sources("src")
+        .into_iter()
+        .chain(sources("tests"))
+        .chain(sources("benches"))
+    {
         // This file has the word in its own strings.
         let is_own = relative(&path) == "tests/fence.rs";
         if !is_own && code(&path).iter().any(|(_, line)| has_word(line, "unsafe")) {
@@ -96,7 +119,12 @@ fn every_unsafe_block_says_which_fact_makes_it_sound() {
             let code = line.split("//").next().unwrap_or("");
             let opens = code.contains("unsafe {") || code.contains("unsafe impl");
             let near = &lines[at.saturating_sub(8)..at];
-            assert!(!opens || near.iter().any(|line| line.contains("SAFETY:")), "{}:{}", relative(&path), at + 1);
+            assert!(
+                !opens || near.iter().any(|line| line.contains("SAFETY:")),
+                "{}:{}",
+                relative(&path),
+                at + 1
+            );
         }
     }
 }
@@ -105,7 +133,10 @@ fn every_unsafe_block_says_which_fact_makes_it_sound() {
 fn pure_stages_touch_no_file_clock_thread_environment_or_process() {
     let test_modules = test_modules();
     let is_for_tests = |path: &Path| {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or("");
         test_modules.iter().any(|module| module == name)
     };
     let mut found = Vec::new();
@@ -114,9 +145,14 @@ fn pure_stages_touch_no_file_clock_thread_environment_or_process() {
             continue;
         }
         for (number, line) in code(&path) {
-            let named = OUTSIDE.iter().any(|module| has_word(&line, &format!("std::{module}")));
-            let grouped = line.contains("use std::{") && OUTSIDE.iter().any(|module| has_word(&line, module));
-            let macros = ["println!", "eprintln!", "print!", "eprint!", "dbg!"].iter().any(|name| line.contains(name));
+            let named = OUTSIDE
+                .iter()
+                .any(|module| has_word(&line, &format!("std::{module}")));
+            let grouped =
+                line.contains("use std::{") && OUTSIDE.iter().any(|module| has_word(&line, module));
+            let macros = ["println!", "eprintln!", "print!", "eprint!", "dbg!"]
+                .iter()
+                .any(|name| line.contains(name));
             if named || grouped || macros {
                 found.push(format!("{}:{number}: {}", relative(&path), line.trim()));
             }
@@ -132,7 +168,10 @@ fn pure_stages_know_nothing_of_workers_commands_and_the_system() {
     for path in PURE.into_iter().flat_map(sources) {
         for (number, line) in code(&path) {
             let reaches = ["worker", "counter", "sys", "cmd", "machine", "pipeline"];
-            if reaches.iter().any(|module| line.contains(&format!("crate::{module}"))) {
+            if reaches
+                .iter()
+                .any(|module| line.contains(&format!("crate::{module}")))
+            {
                 found.push(format!("{}:{number}: {}", relative(&path), line.trim()));
             }
         }
