@@ -301,3 +301,29 @@ fn scripted_readings_give_the_script_back() {
     );
     assert_eq!(inline["metrics"]["cycles"]["source"], "fake");
 }
+
+#[test]
+fn every_column_carries_its_basis() {
+    let (_, document) = json(&["run", "inline", "--quick"]);
+    let (_, row) = rows(&document)[0];
+    for (metric, basis) in [
+        ("ns", "measured"),
+        ("cycles", "measured"),
+        ("instructions", "exact"),
+        ("branches", "exact"),
+        ("branch_misses", "unsupported"),
+    ] {
+        assert_eq!(row["metrics"][metric]["basis"], basis, "{metric}");
+    }
+    assert!(row["metrics"]["branch_misses"]["value"].is_null());
+    assert!(row["metrics"]["branch_misses"]["why"].is_string());
+    let tsc = document["provenance"]["tsc_hz"].as_f64().expect("a TSC");
+    let core = document["provenance"]["core_hz"]
+        .as_f64()
+        .expect("a core clock");
+    let (ns, cycles) = (value(row, "ns"), value(row, "cycles"));
+    assert!(
+        (cycles / ns * 1e9 / core - 1.0).abs() < 0.05,
+        "cycles are core cycles: {cycles} {ns} {core} (TSC {tsc})"
+    );
+}

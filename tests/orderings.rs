@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{json, rows, value};
+use common::{json, rows};
 
 #[derive(Debug)]
 struct Tour {
@@ -60,38 +60,29 @@ impl Tour {
     }
 }
 
-#[test]
-fn dearer_dispatch_takes_more_cycles() {
-    let complaints = Tour::measure().complaints();
-    if complaints.is_empty() {
-        return;
-    }
-    println!("measured again, because the first run says: {complaints:?}");
-    assert_eq!(Tour::measure().complaints(), Vec::<String>::new());
-}
+/// The share by which a row alone and the same row among others may differ: far more than the 1 %
+/// seen on a quiet machine.
+const AGREEMENT: f64 = 0.1;
 
 #[test]
-fn every_column_carries_its_basis() {
-    let (_, document) = json(&["run", "inline", "--quick"]);
-    let (_, row) = rows(&document)[0];
-    for (metric, basis) in [
-        ("ns", "measured"),
-        ("cycles", "measured"),
-        ("instructions", "exact"),
-        ("branches", "exact"),
-        ("branch_misses", "unsupported"),
-    ] {
-        assert_eq!(row["metrics"][metric]["basis"], basis, "{metric}");
+fn dearer_dispatch_takes_more_cycles() {
+    let mut tour = Tour::measure();
+    if !tour.complaints().is_empty() {
+        println!(
+            "measured again, because the first run says: {:?}",
+            tour.complaints()
+        );
+        tour = Tour::measure();
     }
-    assert!(row["metrics"]["branch_misses"]["value"].is_null());
-    assert!(row["metrics"]["branch_misses"]["why"].is_string());
-    let tsc = document["provenance"]["tsc_hz"].as_f64().expect("a TSC");
-    let core = document["provenance"]["core_hz"]
+    assert_eq!(tour.complaints(), Vec::<String>::new());
+
+    let (_, alone) = json(&["run", "direct_call"]);
+    let alone = rows(&alone)[0].1["layout"]["cycles_min"]
         .as_f64()
-        .expect("a core clock");
-    let (ns, cycles) = (value(row, "ns"), value(row, "cycles"));
+        .expect("a range");
+    let ratio = alone / tour.cycles(1);
     assert!(
-        (cycles / ns * 1e9 / core - 1.0).abs() < 0.05,
-        "cycles are core cycles: {cycles} {ns} {core} (TSC {tsc})"
+        (ratio - 1.0).abs() < AGREEMENT,
+        "direct_call alone {alone}, among others {tour:?}"
     );
 }

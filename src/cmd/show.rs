@@ -6,8 +6,9 @@ use super::names::bind;
 use super::{Common, Stop, print};
 use crate::asm;
 use crate::go::dump;
-use crate::link::{HEAP_OFFSET, Image, Owner, Piece};
+use crate::link::{HEAP_OFFSET, Image, Owner, Piece, frame};
 use crate::pipeline::{Prepared, prepare};
+use crate::template::HeapKind;
 use crate::template::library::Library;
 use crate::verdict;
 
@@ -83,13 +84,23 @@ fn heap_dump(prepared: &Prepared) -> String {
     let image = &prepared.image;
     let start = HEAP_OFFSET as usize;
     let bytes = &image.data[start..start + prepared.heap.bytes.len()];
-    if bytes.is_empty() {
-        return "no heap: the template says heap = \"none\"\n".into();
-    }
-    dump::render(
-        &prepared.heap,
-        image.site.data + u64::from(HEAP_OFFSET),
-        bytes,
-        &|address| image.name(address),
-    )
+    let words: &[&str] = match prepared.row.heap.kind {
+        HeapKind::None => return "no heap: the template says heap = \"none\"\n".into(),
+        HeapKind::Pointer => &["pointer"],
+        HeapKind::Func => &["func"],
+        HeapKind::Iface => &["tab", "data"],
+        HeapKind::Eface => &["_type", "data"],
+    };
+    let name = |address: u64| image.name(address);
+    [
+        dump::render_g(image.site.data + u64::from(frame::G)),
+        dump::render(
+            &prepared.heap,
+            image.site.data + u64::from(HEAP_OFFSET),
+            bytes,
+            &name,
+        ),
+        dump::render_receivers(&image.receivers, words, &name),
+    ]
+    .concat()
 }

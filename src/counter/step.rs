@@ -15,6 +15,9 @@ use crate::sys::signals::StepLog;
 use crate::template::HeapKind;
 use crate::worker::stage::{Ground, Stage, Visits};
 
+/// Steps that an exact count may take, each way: about a second where a step takes 5 µs.
+const MOST_STEPS: u64 = 200_000;
+
 /// The single-stepping source, with room for so many steps an entry.
 #[derive(Debug)]
 pub struct StepSource {
@@ -121,10 +124,9 @@ pub fn count(
     ground: &mut Ground,
     visits: &Visits,
     source: &mut StepSource,
-    budget: u64,
 ) -> Result<Counts, Failure> {
     if stage.row.heap.kind != HeapKind::None
-        && let Some(counts) = count_receivers(stage, ground, visits, source, budget)?
+        && let Some(counts) = count_receivers(stage, ground, visits, source)?
     {
         return Ok(counts);
     }
@@ -136,7 +138,6 @@ fn count_receivers(
     ground: &mut Ground,
     visits: &Visits,
     source: &mut StepSource,
-    budget: u64,
 ) -> Result<Option<Counts>, Failure> {
     let mut histogram = vec![0u64; stage.row.heap.objects.len()];
     for &object in &visits.objects {
@@ -145,36 +146,24 @@ fn count_receivers(
     let distinct: Vec<u32> = (0..histogram.len() as u32)
         .filter(|&object| histogram[object as usize] > 0)
         .collect();
-    // An iteration of a Go-shaped row is about twenty steps; the log itself ends what is longer.
-    if distinct.len() as u64 * 2 * 16 > budget {
+    // No iteration has fewer steps than the harness's own.
+    if distinct.len() as u64 * 8 > MOST_STEPS {
         return Ok(None);
     }
-    let both_ways: Vec<u32> = distinct
-        .iter()
-        .chain(distinct.iter().rev())
-        .copied()
-        .collect();
-    let both_ways = stage.visits(both_ways)?;
-    let request = Request {
-        image: 0,
-        visits: &both_ways,
-        element: 0,
-        iterations: both_ways.len(),
+    let back: Vec<u32> = distinct.iter().rev().copied().collect();
+    let Some(there) = count_each(stage, ground, &distinct, source)? else {
+        return Ok(None);
     };
-    let reading = source.read(stage, ground, request)?;
-    if reading.exit.is_none() || reading.iterations.len() as u64 != both_ways.len() {
+    let Some(again) = count_each(stage, ground, &back, source)? else {
         return Ok(None);
-    }
-    let (there, back) = reading.iterations.split_at(distinct.len());
-    // The very last iteration runs on into the exit, so the harness's own steps are not compared.
-    let own = |count: &Count| (count.instructions, count.branches);
-    if !there.iter().map(own).eq(back.iter().rev().map(own)) {
+    };
+    if !there.iter().eq(again.iter().rev()) {
         return Ok(None);
     }
     let mean = |of: fn(&Count) -> u64| {
         let weighted = distinct
             .iter()
-            .zip(there)
+            .zip(&there)
             .map(|(&object, count)| histogram[object as usize] * of(count));
         weighted.sum::<u64>() as f64 / visits.len() as f64
     };
@@ -183,6 +172,44 @@ fn count_receivers(
         branches: mean(|count| count.branches),
         stepped: None,
     }))
+}
+
+/// Steps one iteration of each object, in order, in as many entries as the log asks for. `None`
+/// where that takes more steps than a count may.
+fn count_each(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    objects: &[u32],
+    source: &mut StepSource,
+) -> Result<Option<Vec<Count>>, Failure> {
+    let visits = stage.visits(objects.to_vec())?;
+    let mut counts: Vec<Count> = Vec::new();
+    let mut steps = 0;
+    while (counts.len() as u64) < visits.len() {
+        let element = counts.len() as u64;
+        let request = Request {
+            image: 0,
+            visits: &visits,
+            element,
+            iterations: visits.len() - element,
+        };
+        let reading = source.read(stage, ground, request)?;
+        let mut counted = reading.iterations;
+        if reading.exit.is_none() {
+            // The log filled up inside the last of them.
+            counted.pop();
+        }
+        steps += source.log.steps().len() as u64;
+        if counted.is_empty() || steps > MOST_STEPS {
+            return Ok(None);
+        }
+        // The harness's own steps differ in the last iteration of an entry, which runs on.
+        counts.extend(counted.into_iter().map(|count| Count {
+            harness: 0,
+            ..count
+        }));
+    }
+    Ok(Some(counts))
 }
 
 fn count_prefix(

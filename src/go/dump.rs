@@ -6,6 +6,56 @@
 use std::fmt::Write as _;
 
 use super::heap::Heap;
+use super::layout;
+
+/// The fields of g that generated code reads, with their offsets.
+#[rustfmt::skip] // a table: one field a line
+const G_FIELDS: [(&str, u32); 5] = [
+    ("stack.lo",    layout::G_STACK_LO),
+    ("stack.hi",    layout::G_STACK_HI),
+    ("stackguard0", layout::G_STACKGUARD0),
+    ("_panic",      layout::G_PANIC),
+    ("m",           layout::G_M),
+];
+
+/// Receivers that a dump shows; the others are like them.
+const SHOWN_RECEIVERS: usize = 16;
+
+/// Renders g at its address. Its words are zero here: the stack's are known only to a worker.
+pub fn render_g(address: u64) -> String {
+    let mut out = format!(
+        "{address:#x} g  ({} bytes; the stack is a worker's own)\n",
+        layout::G_SIZE
+    );
+    for (name, offset) in G_FIELDS {
+        let _ = writeln!(out, "  +{offset:<3} {name}");
+    }
+    out
+}
+
+/// Renders what the harness loads for each object: the words of a pointer, Iface or Eface value.
+pub fn render_receivers(
+    receivers: &[[u64; 2]],
+    fields: &[&str],
+    name: &dyn Fn(u64) -> Option<String>,
+) -> String {
+    let mut out = String::new();
+    for (number, words) in receivers.iter().take(SHOWN_RECEIVERS).enumerate() {
+        let named = fields.iter().zip(words).map(|(field, &word)| {
+            let target = match word {
+                0 => "nil".to_string(),
+                _ => name(word).unwrap_or_else(|| format!("{word:#x}")),
+            };
+            format!("{field} -> {target}")
+        });
+        let named: Vec<String> = named.collect();
+        let _ = writeln!(out, "receiver[{number}] {{{}}}", named.join(", "));
+    }
+    if receivers.len() > SHOWN_RECEIVERS {
+        let _ = writeln!(out, "... {} more", receivers.len() - SHOWN_RECEIVERS);
+    }
+    out
+}
 
 /// Renders the heap as linked at `base`: offset in the symbol, bytes, field, and where it points.
 ///

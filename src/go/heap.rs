@@ -63,8 +63,8 @@ pub struct Field {
 pub enum Word {
     /// A nil pointer.
     Nil,
-    /// The address of a symbol.
-    Symbol(String),
+    /// The address of a symbol of this heap, by index; the template may have replaced it.
+    Symbol(usize),
     /// An address inside the heap, bytes from its start.
     Heap(u32),
 }
@@ -92,6 +92,9 @@ pub struct Heap {
     /// One receiver an object.
     pub receivers: Vec<Receiver>,
 }
+
+/// Objects beyond this many are one array without a name for each.
+const NAMED_OBJECTS: usize = 4096;
 
 /// The interface's name: that of the package of the first type, then `I`.
 fn interface_name(spec: &HeapSpec) -> String {
@@ -123,35 +126,8 @@ pub fn lay_out(spec: &HeapSpec) -> Result<Heap, String> {
             heap.add_itab(name, &interface, spec)?;
         }
     }
-    for (number, &type_index) in spec.objects.iter().enumerate() {
-        let type_name = &spec.types[type_index as usize];
-        let object = heap.add_object(number, type_name, spec);
-        heap.receivers
-            .push(receiver(spec, type_name, &interface, object));
-    }
+    heap.add_objects(&interface, spec);
     Ok(heap)
-}
-
-fn receiver(spec: &HeapSpec, type_name: &str, interface: &str, object: u32) -> Receiver {
-    let pointer = if spec.nil_receiver {
-        Word::Nil
-    } else {
-        Word::Heap(object)
-    };
-    match spec.kind {
-        HeapKind::None | HeapKind::Pointer | HeapKind::Func => Receiver {
-            first: pointer,
-            second: None,
-        },
-        HeapKind::Iface => Receiver {
-            first: Word::Symbol(symbol::itab(type_name, interface)),
-            second: Some(pointer),
-        },
-        HeapKind::Eface => Receiver {
-            first: Word::Symbol(symbol::type_descriptor(type_name)),
-            second: Some(pointer),
-        },
-    }
 }
 
 impl Heap {
@@ -252,13 +228,63 @@ impl Heap {
         Ok(())
     }
 
+    fn index_of(&self, name: &str) -> Word {
+        match self.symbols.iter().position(|symbol| symbol.name == name) {
+            Some(index) => Word::Symbol(index),
+            None => unreachable!("{name} was laid out before the objects"),
+        }
+    }
+
+    /// All objects and what the harness loads for each: few by name, many as one array.
+    fn add_objects(&mut self, interface: &str, spec: &HeapSpec) {
+        let is_named = spec.objects.len() <= NAMED_OBJECTS;
+        let first_words: Vec<Option<Word>> = spec
+            .types
+            .iter()
+            .map(|name| match spec.kind {
+                HeapKind::Iface => Some(self.index_of(&symbol::itab(name, interface))),
+                HeapKind::Eface => Some(self.index_of(&symbol::type_descriptor(name))),
+                HeapKind::None | HeapKind::Pointer | HeapKind::Func => None,
+            })
+            .collect();
+        let all = spec.objects.len() as u32 * layout::OBJECT_SIZE;
+        if !is_named {
+            self.begin("objects".into(), all, layout::OBJECT_SIZE);
+            self.bytes.truncate(self.bytes.len() - all as usize);
+        }
+        for (number, &type_index) in spec.objects.iter().enumerate() {
+            let at = (self.bytes.len() as u32).next_multiple_of(layout::OBJECT_SIZE);
+            if is_named {
+                self.begin(
+                    format!("object[{number}]"),
+                    layout::OBJECT_SIZE,
+                    layout::OBJECT_SIZE,
+                );
+            } else {
+                self.bytes.resize((at + layout::OBJECT_SIZE) as usize, 0);
+            }
+            self.put_object(at, number, &spec.types[type_index as usize], spec);
+            let pointer = if spec.nil_receiver {
+                Word::Nil
+            } else {
+                Word::Heap(at)
+            };
+            self.receivers
+                .push(match &first_words[type_index as usize] {
+                    Some(first) => Receiver {
+                        first: first.clone(),
+                        second: Some(pointer),
+                    },
+                    None => Receiver {
+                        first: pointer,
+                        second: None,
+                    },
+                });
+        }
+    }
+
     /// An object: its id at offset 0. A func value: the code pointer at 0 and the id behind it.
-    fn add_object(&mut self, number: usize, type_name: &str, spec: &HeapSpec) -> u32 {
-        let at = self.begin(
-            format!("object[{number}]"),
-            layout::OBJECT_SIZE,
-            layout::OBJECT_SIZE,
-        );
+    fn put_object(&mut self, at: u32, number: usize, type_name: &str, spec: &HeapSpec) {
         let id = (number as u32 + 1).to_le_bytes();
         if spec.kind == HeapKind::Func {
             let method = spec.methods.first().map_or("Call", String::as_str);
@@ -267,7 +293,6 @@ impl Heap {
         } else {
             self.put(at, "id", &id);
         }
-        at
     }
 }
 
@@ -329,9 +354,24 @@ mod tests {
             let at = symbol(&heap, &format!("object[{number}]")).offset as usize;
             assert_eq!(heap.bytes[at..at + 4], (number + 1).to_le_bytes());
         }
+        let Word::Symbol(tab) = heap.receivers[1].first else {
+            panic!("an interface's first word is its itab")
+        };
+        assert_eq!(heap.symbols[tab].name, "go.itab.main.T1,main.I");
+    }
+
+    #[test]
+    fn many_objects_are_one_array_laid_out_as_the_named_ones() {
+        let mut many = spec("1.27");
+        many.objects = vec![0; NAMED_OBJECTS + 1];
+        let heap = lay_out(&many).expect("lays out");
+        let array = symbol(&heap, "objects");
+        assert_eq!(array.size, (NAMED_OBJECTS as u32 + 1) * layout::OBJECT_SIZE);
+        assert_eq!(heap.bytes.len() as u32, array.offset + array.size);
+        let last = heap.bytes.len() - layout::OBJECT_SIZE as usize;
         assert_eq!(
-            heap.receivers[1].first,
-            Word::Symbol("go.itab.main.T1,main.I".into())
+            heap.bytes[last..last + 4],
+            (NAMED_OBJECTS as u32 + 1).to_le_bytes()
         );
     }
 

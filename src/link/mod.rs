@@ -181,7 +181,7 @@ pub fn link(row: &JobRow, heap: &Heap, site: Site) -> Result<Image, Vec<LinkErro
     let receivers = heap.receivers.iter().map(|receiver| {
         let word = |word: &Word| match word {
             Word::Nil => 0,
-            Word::Symbol(name) => layout.names[name],
+            Word::Symbol(index) => layout.names[&heap.symbols[*index].name],
             Word::Heap(offset) => site.data + u64::from(HEAP_OFFSET + offset),
         };
         [

@@ -46,7 +46,7 @@ fn usual_costs(visits: &[Visit]) -> BTreeMap<u32, f64> {
     costs.retain(|_, costs| costs.len() >= FEWEST_VISITS);
     let medians = costs.into_iter();
     medians
-        .filter_map(|(segment, costs)| Some((segment, median(&sorted(costs.into_iter()))?)))
+        .filter_map(|(segment, costs)| Some((segment, median(&sorted(costs))?)))
         .collect()
 }
 
@@ -114,7 +114,12 @@ mod tests {
         assert!(!is_bistable(&visits));
         // The same, and every second round is slower.
         let slower = |visit: &Visit| Visit {
-            cycles: visit.cycles * if visit.turn / 4 % 2 == 0 { 1.0 } else { 1.2 },
+            cycles: visit.cycles
+                * if (visit.turn / 4).is_multiple_of(2) {
+                    1.0
+                } else {
+                    1.2
+                },
             ..*visit
         };
         assert!(is_bistable(&visits.iter().map(slower).collect::<Vec<_>>()));

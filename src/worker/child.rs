@@ -167,8 +167,7 @@ impl<'a> Worker<'a> {
         };
         let visits = stage.walk(chunk, self.plan.seed)?;
         let checksum = verify::verify(&mut stage, ground, &visits)?;
-        let budget = self.plan.step_budget;
-        let counts = step::count(&mut stage, ground, &visits, &mut self.steps, budget)?;
+        let counts = step::count(&mut stage, ground, &visits, &mut self.steps)?;
         let panic = stage.last_panic(0);
         let harness_instructions =
             step::count_harness(&mut stage, ground, &visits, &mut self.steps)?;

@@ -91,7 +91,7 @@ struct Shift {
 impl Drop for Shift {
     fn drop(&mut self) {
         // Gone already where all went well.
-        let _ = self.child.kill();
+        let _ = self.watched.signal(libc::SIGKILL);
         let _ = self.child.wait();
     }
 }
@@ -200,7 +200,7 @@ impl Shift {
         while asked.elapsed() < GRACE && self.page.fault().is_none() {
             std::thread::sleep(Duration::from_millis(1));
         }
-        let _ = self.child.kill();
+        let _ = self.watched.signal(libc::SIGKILL);
         let _ = self.child.wait();
         let place = self
             .page
