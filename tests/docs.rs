@@ -241,7 +241,7 @@ fn compare(shown: &str, printed: &str) -> Result<(), String> {
 #[test]
 fn outputs_are_what_the_program_prints() {
     let is_blessing = std::env::var_os("BLESS").is_some();
-    let bless = |print| is_blessing.then_some(print);
+    let bless = |print: fn(&[String]) -> Said| is_blessing.then_some(print);
     check_blocks("output", bless(run), |shown, arguments| {
         compare(shown, &run(arguments).text)
     });

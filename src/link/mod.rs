@@ -11,6 +11,7 @@ use crate::asm::{FixupKind, Program, Section, SectionKind};
 use crate::go::heap::{Heap, Word};
 use crate::go::symbol::canonical;
 use crate::job::JobRow;
+use crate::template::closest;
 
 pub mod frame;
 pub mod harness;
@@ -318,28 +319,9 @@ impl Layout {
     }
 
     fn nearest(&self, wanted: &str) -> Option<String> {
-        self.symbols
-            .iter()
-            .map(|symbol| (distance(wanted, &symbol.name), &symbol.name))
-            .filter(|(distance, _)| *distance <= wanted.len() / 3)
-            .min()
-            .map(|(_, name)| name.clone())
+        let names = self.symbols.iter().map(|symbol| symbol.name.as_str());
+        closest(wanted, names).map(str::to_string)
     }
-}
-
-/// Levenshtein distance in bytes.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, right) in b.bytes().enumerate() {
-            let change = diagonal + usize::from(left != right);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 fn place_code(
