@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{Common, Stop, print};
+use crate::counter::Unavailable;
 use crate::job::{Counters, Plan};
 use crate::machine::Machine;
 use crate::pipeline::{self, Settings};
@@ -174,16 +175,34 @@ fn as_json(report: &Report, checks: &[Check]) -> String {
     )
 }
 
+/// Events with the same answer, together.
+fn grouped<'a>(
+    events: &'a [(&'static str, Result<(), Unavailable>)],
+) -> Vec<(Vec<&'static str>, Option<&'a Unavailable>)> {
+    let mut groups: Vec<(Vec<&'static str>, Option<&Unavailable>)> = Vec::new();
+    for (event, opened) in events {
+        let answer = opened.as_ref().err();
+        match groups.iter_mut().find(|(_, known)| *known == answer) {
+            Some((names, _)) => names.push(event),
+            None => groups.push((vec![event], answer)),
+        }
+    }
+    groups
+}
+
 fn as_text(machine: &Machine, report: &Report, checks: &[Check]) -> String {
     let mut out = String::from("What can be measured here\n");
     let mark = |ok: bool| if ok { "ok  " } else { "no  " };
-    for (event, opened) in &machine.events {
-        match opened {
-            Ok(()) => {
-                let _ = writeln!(out, "  {}pmu {event}", mark(true));
+    for (events, unavailable) in grouped(&machine.events) {
+        let events = events.join(", ");
+        match unavailable {
+            None => {
+                let _ = writeln!(out, "  {}pmu: {events}", mark(true));
             }
-            Err(why) => {
-                let _ = writeln!(out, "  {}pmu {event}: {why}", mark(false));
+            Some(why) => {
+                let _ = writeln!(out, "  {}pmu: {events}", mark(false));
+                let _ = writeln!(out, "        {}", why.reason);
+                let _ = writeln!(out, "        {}", why.remedy);
             }
         }
     }

@@ -73,11 +73,20 @@ pub fn run(job: &Job, timeout: Duration, progress: Progress<'_>) -> io::Result<O
         };
         let mut shift = Shift::start(&part, timeout)?;
         let end = shift.watch(&part, &open, &mut outcome, progress)?;
-        if let Some((row, failure)) = end {
-            outcome.rows[open[row]].failure = Some(failure);
+        match end {
+            Some((row, failure)) => outcome.rows[open[row]].failure = Some(failure),
+            // A worker that is done leaves nothing open; if it did, another would do the same.
+            None => {
+                for row in outcome.rows.iter_mut().filter(|row| is_open(row)) {
+                    row.failure = Some(Failure::Worker("the worker left this row out".into()));
+                }
+            }
         }
     }
 }
+
+/// The file that runs now, even where a build has replaced it meanwhile.
+const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// One worker's life.
 struct Shift {
@@ -99,7 +108,7 @@ impl Drop for Shift {
 impl Shift {
     fn start(job: &Job, timeout: Duration) -> io::Result<Shift> {
         let page = SharedPage::new()?;
-        let mut child = Command::new(std::env::current_exe()?)
+        let mut child = Command::new(THIS_PROGRAM)
             .arg("__worker")
             .arg(page.descriptor().to_string())
             .stdin(Stdio::piped())
