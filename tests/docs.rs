@@ -141,7 +141,7 @@ struct Said {
     /// Its results, or where it has none its errors.
     text: String,
     code: i32,
-    /// Whether it warns that something else used the core, or saw two speeds.
+    /// Whether it warns that something else used the core, saw two speeds, or failed a self-check.
     is_noisy: bool,
 }
 
@@ -158,7 +158,9 @@ fn run(arguments: &[String]) -> Said {
     let [results, errors] =
         [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("UTF-8"));
     Said {
-        is_noisy: errors.contains("disturbed") || results.contains("bistable"),
+        is_noisy: errors.contains("disturbed")
+            || results.contains("bistable")
+            || output.status.code() == Some(1),
         text: if results.is_empty() { errors } else { results },
         code: output.status.code().expect("it ends by itself"),
     }
@@ -273,11 +275,13 @@ fn without_numbers(report: &str) -> String {
             || first.starts_with("Where the")
             || first.starts_with("Self-check");
         let is_about_machine = paragraph.contains("pinned") || paragraph.contains(", Linux ");
-        let kept: Vec<String> = match (is_doctor, is_about_machine) {
+        let mut kept: Vec<String> = match (is_doctor, is_about_machine) {
             (true, _) => lines.iter().filter_map(|line| doctor_line(line)).collect(),
             (_, true) => lines.iter().filter_map(|line| source_line(line)).collect(),
             _ => lines.iter().map(ToString::to_string).collect(),
         };
+        // Events that fail for different reasons have a line for each reason.
+        kept.dedup();
         paragraphs.push(squeeze(&kept.join(" ")));
     }
     paragraphs.join("\n")
