@@ -1,6 +1,6 @@
 //! Lays out the data a scenario needs: types, the interface type, itabs and objects.
 //!
-//! Correct means: offsets follow [`layout`](super::layout), every pointer field is listed with the
+//! Correct means: offsets follow [`layout`], every pointer field is listed with the
 //! symbol it points to, and nothing here knows an address.
 
 use serde::{Deserialize, Serialize};
