@@ -150,6 +150,24 @@ fn bind_gives_a_symbol_another_name() {
 }
 
 #[test]
+fn data_of_the_template_replace_the_models() {
+    let folder = folder("replaced");
+    let text = ";! heap = \"iface\"\n;! methods = [\"Id\"]\n;! result = \"eax\"\n;! expect = \"id\"\nbody:\n mov rcx, [rax + 24]\n mov rax, rbx\n call rcx\nfunc \"main.(*T).Id\":\n mov eax, 77\n ret\nfunc \"main.good\":\n mov eax, [rax]\n ret\ndata \"go.itab.main.T,main.I\":\n dq \"type.main.I\", \"type.main.T\"\n dd hash(\"main.T\"), 0\n dq \"main.good\"\n";
+    let file = template(&folder, "replaced", text);
+    let (code, document) = json(&["run", &file, "--counters", "none"]);
+    assert_eq!(
+        code, 0,
+        "the call goes through the template's own itab: {document:#}"
+    );
+    let shown = dispatchlab(&["show", &file, "--heap"]).stdout;
+    assert!(
+        shown.contains("replaced by the template's own data"),
+        "{shown}"
+    );
+    assert!(shown.contains("-> main.good"), "{shown}");
+}
+
+#[test]
 fn one_bad_template_leaves_the_others_their_numbers() {
     let folder = folder("one_bad");
     let file = template(&folder, "bad", "body:\n nonsense\n");

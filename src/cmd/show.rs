@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use super::names::bind;
 use super::{Common, Stop, print};
 use crate::asm;
+use crate::asm::SectionKind;
 use crate::go::dump;
+use crate::go::symbol::canonical;
 use crate::link::{HEAP_OFFSET, Image, Owner, Piece, frame};
 use crate::pipeline::{Prepared, prepare};
 use crate::template::HeapKind;
@@ -92,15 +94,26 @@ fn heap_dump(prepared: &Prepared) -> String {
         HeapKind::Eface => &["_type", "data"],
     };
     let name = |address: u64| image.name(address);
-    [
-        dump::render_g(image.site.data + u64::from(frame::G)),
-        dump::render(
-            &prepared.heap,
-            image.site.data + u64::from(HEAP_OFFSET),
-            bytes,
-            &name,
-        ),
-        dump::render_receivers(&image.receivers, words, &name),
-    ]
-    .concat()
+    let address = |name: &str| {
+        let found = image.symbols.iter().find(|symbol| symbol.name == name);
+        found.map(|symbol| symbol.address)
+    };
+    let base = image.site.data + u64::from(HEAP_OFFSET);
+    let own_data = prepared
+        .row
+        .program
+        .sections
+        .iter()
+        .filter(|s| s.kind == SectionKind::Data);
+    let own_data = own_data.filter_map(|section| {
+        let at = address(&canonical(&section.name))?;
+        let offset = (at - image.site.data) as usize;
+        let bytes = &image.data[offset..offset + section.bytes.len()];
+        Some(dump::render_words(&section.name, at, bytes, &name))
+    });
+    let mut out = dump::render_g(image.site.data + u64::from(frame::G));
+    out.push_str(&dump::render(&prepared.heap, base, bytes, &name, &address));
+    out.extend(own_data);
+    out.push_str(&dump::render_receivers(&image.receivers, words, &name));
+    out
 }

@@ -59,22 +59,23 @@ pub fn render_receivers(
 
 /// Renders the heap as linked at `base`: offset in the symbol, bytes, field, and where it points.
 ///
-/// `bytes` are the linked bytes of the heap, pointers filled in; `name` names an address.
+/// `bytes` are the linked bytes of the heap, pointers filled in; `name` names an address, and
+/// `address` says where a name ended up, because the template may have replaced it.
 pub fn render(
     heap: &Heap,
     base: u64,
     bytes: &[u8],
     name: &dyn Fn(u64) -> Option<String>,
+    address: &dyn Fn(&str) -> Option<u64>,
 ) -> String {
     let mut out = String::new();
     for symbol in &heap.symbols {
-        let _ = writeln!(
-            out,
-            "{:#x} {}  ({} bytes)",
-            base + u64::from(symbol.offset),
-            symbol.name,
-            symbol.size
-        );
+        let own = base + u64::from(symbol.offset);
+        let _ = writeln!(out, "{own:#x} {}  ({} bytes)", symbol.name, symbol.size);
+        if let Some(other) = address(&symbol.name).filter(|&other| other != own) {
+            let _ = writeln!(out, "  replaced by the template's own data at {other:#x}");
+            continue;
+        }
         let end = symbol.offset + symbol.size;
         let fields = heap
             .fields
@@ -85,19 +86,50 @@ pub fn render(
         for field in fields {
             let at = field.offset as usize;
             let raw = &bytes[at..at + field.size as usize];
-            let hex: Vec<String> = raw.iter().map(|byte| format!("{byte:02x}")).collect();
             let is_pointer = heap.pointers.iter().any(|p| p.offset == field.offset);
-            let meaning = meaning(raw, is_pointer, name);
-            let _ = writeln!(
-                out,
-                "  +{:<3} {:<23}  {:<12} {meaning}",
-                field.offset - symbol.offset,
-                hex.join(" "),
-                field.name
+            let offset = field.offset - symbol.offset;
+            line(
+                &mut out,
+                offset,
+                raw,
+                &field.name,
+                &meaning(raw, is_pointer, name),
             );
         }
     }
     out
+}
+
+/// Renders data that the template defines itself: words, and what those that are addresses name.
+pub fn render_words(
+    title: &str,
+    address: u64,
+    bytes: &[u8],
+    name: &dyn Fn(u64) -> Option<String>,
+) -> String {
+    let mut out = format!("{address:#x} {title}  ({} bytes)\n", bytes.len());
+    for (number, raw) in bytes.chunks(8).enumerate() {
+        let mut wide = [0u8; 8];
+        wide[..raw.len()].copy_from_slice(raw);
+        let target = name(u64::from_le_bytes(wide)).map(|name| format!("-> {name}"));
+        line(
+            &mut out,
+            8 * number as u32,
+            raw,
+            "",
+            &target.unwrap_or_default(),
+        );
+    }
+    out
+}
+
+fn line(out: &mut String, offset: u32, raw: &[u8], field: &str, meaning: &str) {
+    let hex: Vec<String> = raw.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = format!(
+        "  +{offset:<3} {:<23}  {field:<12} {meaning}",
+        hex.join(" ")
+    );
+    let _ = writeln!(out, "{}", text.trim_end());
 }
 
 fn meaning(raw: &[u8], is_pointer: bool, name: &dyn Fn(u64) -> Option<String>) -> String {
