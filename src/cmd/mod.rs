@@ -209,15 +209,9 @@ impl Common {
     /// How to lay out text on stdout.
     fn style(&self) -> Style {
         const PIPED_WIDTH: usize = 80;
-        let is_terminal = io::stdout().is_terminal();
-        let columns = std::env::var("COLUMNS")
-            .ok()
-            .and_then(|columns| columns.parse().ok());
-        let width = if is_terminal {
-            columns.unwrap_or(PIPED_WIDTH)
-        } else {
-            PIPED_WIDTH
-        };
+        let out = io::stdout();
+        let shown = terminal_size::terminal_size_of(&out).map(|(width, _)| usize::from(width.0));
+        let width = shown.unwrap_or(PIPED_WIDTH);
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
             .iter()
             .find_map(std::env::var_os);
