@@ -3,14 +3,16 @@
 //! Correct means: every line is either in the bytes or has a Diagnostic, and one bad line hides no
 //! other's.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
-use super::emit::Encoded;
+use iced_x86::Encoder;
+
 use super::encode::{self, Choice};
 use super::expression;
 use super::inst::{Datum, Direction, Inst, Name, OperandKind, Statement, Target};
 use super::intel;
-use super::layout::{Ground, Piece, PieceKind, Places, lay_out};
+use super::layout::{Aim, Ground, Piece, PieceKind, Places, lay_out};
 use super::problem::Problem;
 use super::program::{Program, Section, SectionKind};
 use crate::diagnostic::Diagnostic;
@@ -37,13 +39,18 @@ pub fn assemble(
         sections,
         problems: Vec::new(),
     };
-    let mut parsed = Vec::new();
+    let mut scopes = Vec::new();
+    let mut items = Vec::new();
     for (at, source) in sections.iter().enumerate() {
-        parsed.push(Parsed::new(source, at, context, &mut found));
+        let (scope, parsed) = parse(source, at, context, &mut found);
+        scopes.push(scope);
+        items.push(parsed);
     }
-    let assembled = parsed
+    let elsewhere = Elsewhere::new(&scopes);
+    let assembled = scopes
         .iter()
-        .map(|section| section.assemble(&parsed, &mut found))
+        .zip(items)
+        .map(|(scope, items)| scope.assemble(items, &elsewhere, &mut found))
         .collect();
     if found.problems.is_empty() {
         Ok(Program {
@@ -100,99 +107,175 @@ impl Found<'_> {
     }
 }
 
-/// A statement that takes up room.
-enum Item {
-    Inst(Inst),
-    Datum(Datum),
+/// A statement that takes up room, with the index of its line.
+type Item<'a> = (usize, ItemKind<'a>);
+
+/// What it is.
+enum ItemKind<'a> {
+    /// An instruction encoded for wherever its target may be; whether it branches there.
+    Inst(Choice, Option<(Target<'a>, bool)>),
+    /// One that reaches only near labels, or is wrong: what was written is needed once more.
+    Odd(Box<(Inst<'a>, Result<Choice, Problem>)>),
+    /// A value of a data directive.
+    Datum(Datum<'a>),
+    /// `align N`.
     Align(u32),
 }
 
-/// A section whose lines are parsed, with all its labels.
-struct Parsed<'a> {
+impl<'a> ItemKind<'a> {
+    /// Encodes at once: an encoding takes less room than what was written.
+    fn of(inst: Inst<'a>, encoder: &mut Encoder) -> ItemKind<'a> {
+        let choice = encode::check_reach(&inst).and_then(|()| encode::encode(&inst, encoder));
+        let mut aims = aims(&inst);
+        match (choice, aims.next(), aims.next()) {
+            (Ok(choice), aim, None) if choice.long.is_some() => {
+                let aim = aim.map(|(target, is_branch)| (target.clone(), is_branch));
+                ItemKind::Inst(choice, aim)
+            }
+            (choice, ..) => {
+                drop(aims);
+                ItemKind::Odd(Box::new((inst, choice)))
+            }
+        }
+    }
+}
+
+/// The targets of an instruction, with whether it branches there.
+fn aims<'i, 'a>(inst: &'i Inst<'a>) -> impl Iterator<Item = (&'i Target<'a>, bool)> {
+    inst.operands.iter().filter_map(|operand| {
+        let target = operand.kind.target()?;
+        let is_direct = matches!(operand.kind, OperandKind::Target(_));
+        Some((target, is_direct && is_branch(&inst.mnemonic)))
+    })
+}
+
+/// The labels of a section, and where it stands.
+struct Scope<'a> {
     source: &'a SourceSection,
     /// Index of the section.
     number: usize,
-    /// What takes up room, with the index of its line.
-    items: Vec<(usize, Item)>,
-    places: Places,
+    places: Places<'a>,
 }
 
-impl<'a> Parsed<'a> {
-    fn new(
-        source: &'a SourceSection,
-        number: usize,
-        context: &Context<'_>,
-        found: &mut Found<'_>,
-    ) -> Parsed<'a> {
-        let mut parsed = Parsed {
-            source,
-            number,
-            items: Vec::new(),
-            places: Places::default(),
-        };
-        let mut defined: HashMap<String, u32> = HashMap::new();
-        for (at, line) in source.lines.iter().enumerate() {
-            let mut statements = Vec::new();
-            if let Err(problem) = intel::parse(&line.text, context.hash, &mut statements) {
-                found.problems.push((number, at, problem));
-            }
-            for statement in statements {
-                let next = parsed.items.len();
-                match statement {
-                    Statement::NumericLabel(label) => parsed.places.numeric.push((label, next)),
-                    Statement::Label(name, span) => {
-                        if let Some(first) = defined.get(&name) {
-                            let problem =
-                                Problem::new(span, format!("the label `{name}` is defined twice"))
-                                    .help(format!("the first one stands in line {first}"));
-                            found.problems.push((number, at, problem));
-                        } else {
-                            defined.insert(name.clone(), line.number);
-                            parsed.places.named.insert(name, next);
-                        }
+/// One section's lines as items, with all its labels.
+fn parse<'a>(
+    source: &'a SourceSection,
+    number: usize,
+    context: &Context<'_>,
+    found: &mut Found<'_>,
+) -> (Scope<'a>, Vec<Item<'a>>) {
+    let mut places = Places::default();
+    let mut items: Vec<Item<'a>> = Vec::with_capacity(source.lines.len());
+    let mut encoder = Encoder::new(64);
+    let (mut tokens, mut statements) = (Vec::new(), Vec::new());
+    for (at, line) in source.lines.iter().enumerate() {
+        if let Err(problem) = intel::parse(&line.text, context.hash, &mut tokens, &mut statements) {
+            found.problems.push((number, at, problem));
+        }
+        for statement in statements.drain(..) {
+            let next = items.len();
+            match statement {
+                Statement::NumericLabel(label) => places.numeric.push((label, next)),
+                Statement::Label(name, span) => match places.named.entry(name) {
+                    Entry::Vacant(entry) => {
+                        entry.insert((next, at));
+                        places.order.push((name, next));
                     }
-                    Statement::Inst(inst) => parsed.items.push((at, Item::Inst(inst))),
-                    Statement::Align(to) => parsed.items.push((at, Item::Align(to))),
-                    Statement::Data(data) => {
-                        parsed
-                            .items
-                            .extend(data.into_iter().map(|datum| (at, Item::Datum(datum))));
+                    Entry::Occupied(first) => {
+                        let first = source.lines[first.get().1].number;
+                        let problem =
+                            Problem::new(span, format!("the label `{name}` is defined twice"))
+                                .help(format!("the first one stands in line {first}"));
+                        found.problems.push((number, at, problem));
                     }
+                },
+                Statement::Inst(inst) => items.push((at, ItemKind::of(inst, &mut encoder))),
+                Statement::Align(to) => items.push((at, ItemKind::Align(to))),
+                Statement::Data(data) => {
+                    items.extend(data.into_iter().map(|datum| (at, ItemKind::Datum(datum))));
                 }
             }
         }
-        parsed
+    }
+    let scope = Scope {
+        source,
+        number,
+        places,
+    };
+    (scope, items)
+}
+
+/// What a section can see of the others.
+struct Elsewhere<'a> {
+    scopes: &'a [Scope<'a>],
+    /// In how many sections a label without a dot stands.
+    labels: HashMap<&'a str, usize>,
+    /// The symbols of the sections.
+    symbols: HashSet<&'a str>,
+}
+
+impl<'a> Elsewhere<'a> {
+    fn new(scopes: &'a [Scope<'a>]) -> Elsewhere<'a> {
+        let mut labels = HashMap::new();
+        // One section alone finds all its labels itself.
+        for scope in scopes.iter().filter(|_| scopes.len() > 1) {
+            // A name with a dot in front is known to its own section only.
+            for (name, _) in scope
+                .places
+                .order
+                .iter()
+                .filter(|(name, _)| !name.starts_with('.'))
+            {
+                *labels.entry(*name).or_default() += 1;
+            }
+        }
+        let symbols = scopes.iter().filter_map(|scope| scope.symbol()).collect();
+        Elsewhere {
+            scopes,
+            labels,
+            symbols,
+        }
     }
 
-    fn assemble(&self, all: &[Parsed<'_>], found: &mut Found<'_>) -> Section {
-        let mut pieces = Vec::with_capacity(self.items.len());
-        for (at, (line, item)) in self.items.iter().enumerate() {
-            let kind = self.piece(item, at, all).unwrap_or_else(|problem| {
-                found.problems.push((self.number, *line, problem));
-                // Labels count pieces, so a refused one leaves an empty one.
-                PieceKind::Fixed(
-                    Encoded {
-                        bytes: Vec::new(),
-                        field: None,
-                    },
-                    None,
-                )
-            });
-            pieces.push(Piece { line: *line, kind });
-        }
+    /// In how many sections a label stands that others may name.
+    fn count(&self, name: &str) -> usize {
+        self.labels.get(name).copied().unwrap_or(0)
+    }
+}
+
+impl<'a> Scope<'a> {
+    /// The symbol of a function or datum.
+    fn symbol(&self) -> Option<&'a str> {
+        matches!(self.source.kind, SectionKind::Func | SectionKind::Data)
+            .then_some(self.source.name.as_str())
+    }
+
+    fn assemble(
+        &self,
+        items: Vec<Item<'_>>,
+        elsewhere: &Elsewhere<'_>,
+        found: &mut Found<'_>,
+    ) -> Section {
+        // Collected this way, pieces take the memory of the items.
+        let pieces: Vec<Piece<'_>> = items
+            .into_iter()
+            .enumerate()
+            .map(|(at, (line, item))| {
+                let kind = self.piece(item, at, elsewhere).unwrap_or_else(|problem| {
+                    found.problems.push((self.number, line, problem));
+                    // Labels count pieces, so a refused one leaves an empty one.
+                    PieceKind::Bytes(Vec::new())
+                });
+                Piece { line, kind }
+            })
+            .collect();
         let lines: Vec<u32> = self.source.lines.iter().map(|line| line.number).collect();
         let laid = lay_out(&Ground {
             pieces: &pieces,
             places: &self.places,
             lines: &lines,
-            symbol: matches!(self.source.kind, SectionKind::Func | SectionKind::Data)
-                .then_some(&self.source.name),
-            is_unique: &|name| {
-                all.iter()
-                    .filter(|section| section.places.named.contains_key(name))
-                    .count()
-                    == 1
-            },
+            symbol: self.symbol(),
+            is_unique: &|name| elsewhere.scopes.len() == 1 || elsewhere.count(name) == 1,
             is_code: self.source.kind != SectionKind::Data,
         });
         found.problems.extend(
@@ -211,74 +294,52 @@ impl<'a> Parsed<'a> {
         }
     }
 
-    fn piece(&self, item: &Item, at: usize, all: &[Parsed<'_>]) -> Result<PieceKind, Problem> {
-        match item {
-            Item::Align(to) => Ok(PieceKind::Align(*to)),
-            Item::Datum(Datum::Bytes(bytes)) => Ok(PieceKind::Fixed(
-                Encoded {
-                    bytes: bytes.clone(),
-                    field: None,
-                },
-                None,
-            )),
-            Item::Datum(Datum::Address(target, width)) => {
-                self.check_target(target, at, all, false)?;
-                Ok(PieceKind::Address(target.clone(), *width))
-            }
-            Item::Inst(inst) => self.instruction(inst, at, all),
-        }
-    }
-
-    fn instruction(
+    fn piece<'t>(
         &self,
-        inst: &Inst,
+        item: ItemKind<'t>,
         at: usize,
-        all: &[Parsed<'_>],
-    ) -> Result<PieceKind, Problem> {
-        let mut target = None;
-        for operand in &inst.operands {
-            if let Some(named) = operand.kind.target() {
-                let branch =
-                    matches!(operand.kind, OperandKind::Target(_)) && is_branch(&inst.mnemonic);
-                self.check_target(named, at, all, branch)?;
-                target = Some(named.clone());
+        elsewhere: &Elsewhere<'_>,
+    ) -> Result<PieceKind<'t>, Problem> {
+        let find = |target: Target<'t>, is_branch| {
+            let label = self.find(&target, at, elsewhere, is_branch)?;
+            Ok(Aim { target, label })
+        };
+        Ok(match item {
+            ItemKind::Align(to) => PieceKind::Align(to),
+            ItemKind::Datum(Datum::Bytes(bytes)) => PieceKind::Bytes(bytes),
+            ItemKind::Datum(Datum::Address(target, width)) => {
+                PieceKind::Address(find(target, false)?, width)
             }
-        }
-        encode::check_reach(inst)?;
-        let Choice { short, long } = encode::encode(inst)?;
-        match (short, long, target) {
-            (Some(short), long, Some(target)) if self.places.find(&target.name, at).is_some() => {
-                Ok(PieceKind::Branch {
-                    short,
-                    long,
-                    target,
-                })
+            ItemKind::Inst(choice, aim) => {
+                let aim = aim.map(|(target, is_branch)| find(target, is_branch));
+                place(choice, aim.transpose()?).expect("only those with a long form are kept so")
             }
-            (_, Some(long), target) => Ok(PieceKind::Fixed(long, target)),
-            (_, None, _) => {
-                let message = format!("`{}` reaches only labels of its own section", inst.mnemonic);
-                let problem = Problem::new(inst.operand_span(), message);
-                Err(match inst.reach {
-                    Some(_) => problem.help("leave out `short`"),
-                    None => problem.help("go to a label here, and from there on with `jmp`"),
-                })
+            ItemKind::Odd(odd) => {
+                let (inst, choice) = *odd;
+                let mut last = None;
+                for (target, is_branch) in aims(&inst) {
+                    last = Some(find(target.clone(), is_branch)?);
+                }
+                place(choice?, last).ok_or_else(|| no_long_form(&inst))?
             }
-        }
+        })
     }
 
+    /// The piece before which the target stands, where that is a label of this section.
+    ///
     /// Refuses names that neither the section, nor another one, nor the linker can know.
-    fn check_target(
+    fn find(
         &self,
-        target: &Target,
+        target: &Target<'_>,
         at: usize,
-        all: &[Parsed<'_>],
+        elsewhere: &Elsewhere<'_>,
         branch: bool,
-    ) -> Result<(), Problem> {
-        if self.places.find(&target.name, at).is_some() {
-            return Ok(());
+    ) -> Result<Option<usize>, Problem> {
+        if let Some(label) = self.places.find(&target.name, at) {
+            return Ok(Some(label));
         }
         let name = match &target.name {
-            Name::Symbol(_) => return Ok(()),
+            Name::Symbol(_) => return Ok(None),
             Name::Numeric(number, way) => {
                 let side = if *way == Direction::Forward {
                     "after"
@@ -292,35 +353,17 @@ impl<'a> Parsed<'a> {
             }
             Name::Label(name) => name,
         };
-        // A name with a dot in front is known to its own section only.
-        let others = || {
-            all.iter()
-                .filter(|section| !name.starts_with('.') && section.places.named.contains_key(name))
-        };
-        let is_symbol = |section: &Parsed<'_>| {
-            matches!(section.source.kind, SectionKind::Func | SectionKind::Data)
-                && section.source.name == *name
-        };
-        match others().count() {
-            1 => Ok(()),
-            0 if all.iter().any(is_symbol) => Ok(()),
+        match elsewhere.count(name) {
+            1 => Ok(None),
+            0 if elsewhere.symbols.contains(name) => Ok(None),
             0 => {
                 let what = if branch {
                     "undefined label"
                 } else {
                     "unknown register or symbol"
                 };
-                let mut known: Vec<&str> = self.places.named.keys().map(String::as_str).collect();
-                for section in all {
-                    known.extend(
-                        section
-                            .places
-                            .named
-                            .keys()
-                            .map(String::as_str)
-                            .filter(|name| !name.starts_with('.')),
-                    );
-                }
+                let mut known: Vec<&str> = self.places.named.keys().copied().collect();
+                known.extend(elsewhere.labels.keys());
                 if !branch {
                     for name in expression::register_names() {
                         known.push(name);
@@ -335,8 +378,11 @@ impl<'a> Parsed<'a> {
                 ))
             }
             _ => {
-                let lines: Vec<String> = others()
-                    .map(|section| section.source.name.clone())
+                let holders: Vec<&str> = elsewhere
+                    .scopes
+                    .iter()
+                    .filter(|scope| scope.places.named.contains_key(name))
+                    .map(|scope| scope.source.name.as_str())
                     .collect();
                 Err(Problem::new(
                     target.span,
@@ -344,10 +390,41 @@ impl<'a> Parsed<'a> {
                 )
                 .help(format!(
                     "it stands in {}; give one of them another name",
-                    lines.join(", ")
+                    holders.join(", ")
                 )))
             }
         }
+    }
+}
+
+/// The piece for an instruction; none where only a label near by would do, and there is none.
+fn place<'a>(choice: Choice, aim: Option<Aim<'a>>) -> Option<PieceKind<'a>> {
+    match (choice, aim) {
+        (
+            Choice {
+                short: Some(short),
+                long,
+            },
+            Some(Aim {
+                target,
+                label: Some(label),
+            }),
+        ) => Some(PieceKind::Branch {
+            short,
+            long,
+            target,
+            label,
+        }),
+        (Choice { long, .. }, aim) => Some(PieceKind::Fixed(long?, aim)),
+    }
+}
+
+fn no_long_form(inst: &Inst<'_>) -> Problem {
+    let message = format!("`{}` reaches only labels of its own section", inst.mnemonic);
+    let problem = Problem::new(inst.operand_span(), message);
+    match inst.reach {
+        Some(_) => problem.help("leave out `short`"),
+        None => problem.help("go to a label here, and from there on with `jmp`"),
     }
 }
 

@@ -14,19 +14,39 @@ use super::problem::Problem;
 use super::refuse;
 
 /// An encoded instruction; the field of a label or symbol is zero.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// The bytes stand in it, because a program has one for each instruction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Encoded {
-    /// The bytes.
-    pub(super) bytes: Vec<u8>,
+    bytes: [u8; 15],
+    length: u8,
     /// The field that waits for an address.
     pub(super) field: Option<Field>,
+}
+
+impl Encoded {
+    /// An instruction of at most 15 bytes: the encoder makes no longer one.
+    pub(super) fn new(bytes: &[u8], field: Option<Field>) -> Encoded {
+        let mut encoded = Encoded {
+            field,
+            ..Encoded::default()
+        };
+        encoded.bytes[..bytes.len()].copy_from_slice(bytes);
+        encoded.length = bytes.len() as u8;
+        encoded
+    }
+
+    /// The bytes.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
 }
 
 /// A field that waits for an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Field {
     /// Bytes from the start of the instruction.
-    pub(super) offset: u32,
+    pub(super) offset: u8,
     /// What it holds.
     pub(super) width: Width,
 }
@@ -53,8 +73,12 @@ impl Width {
     }
 }
 
-/// The bytes of `inst` in one form.
-pub(super) fn encode_form(inst: &Inst, form: &Form) -> Result<Encoded, Problem> {
+/// The bytes of `inst` in one form. The encoder is one that earlier instructions used.
+pub(super) fn encode_form(
+    inst: &Inst<'_>,
+    form: &Form,
+    encoder: &mut Encoder,
+) -> Result<Encoded, Problem> {
     let mut instruction = Instruction::default();
     instruction.set_code(form.code);
     let mut operands = inst.operands.iter();
@@ -93,21 +117,24 @@ pub(super) fn encode_form(inst: &Inst, form: &Form) -> Result<Encoded, Problem> 
         }
     }
     set_prefixes(&mut instruction, inst);
-    let mut encoder = Encoder::new(64);
     // Address and target are both 0, so that every distance fits its field.
-    if encoder.encode(&instruction, 0).is_err() {
-        return Err(refuse::unencodable(inst));
-    }
-    let offsets = encoder.get_constant_offsets();
+    let is_encoded = encoder.encode(&instruction, 0).is_ok();
     let mut bytes = encoder.take_buffer();
-    let field = place_field(
-        inst,
-        form,
-        &mut bytes,
-        offsets.displacement_offset(),
-        offsets.immediate_offset(),
-    );
-    Ok(Encoded { bytes, field })
+    let encoded = is_encoded.then(|| {
+        let offsets = encoder.get_constant_offsets();
+        let field = place_field(
+            inst,
+            form,
+            &mut bytes,
+            offsets.displacement_offset(),
+            offsets.immediate_offset(),
+        );
+        Encoded::new(&bytes, field)
+    });
+    // The room goes back, empty, for the next instruction.
+    bytes.clear();
+    encoder.set_buffer(bytes);
+    encoded.ok_or_else(|| refuse::unencodable(inst))
 }
 
 fn set_implied(instruction: &mut Instruction, at: u32, kind: Kind) {
@@ -212,7 +239,7 @@ fn set<T>(
     store(instruction, value);
 }
 
-fn set_memory(instruction: &mut Instruction, mem: &Mem) {
+fn set_memory(instruction: &mut Instruction, mem: &Mem<'_>) {
     let relative = mem.target.is_some() || mem.base == Some(Register::RIP);
     let base = if relative {
         Register::RIP
@@ -234,7 +261,7 @@ fn set_memory(instruction: &mut Instruction, mem: &Mem) {
     instruction.set_segment_prefix(mem.segment.unwrap_or(Register::None));
 }
 
-fn set_prefixes(instruction: &mut Instruction, inst: &Inst) {
+fn set_prefixes(instruction: &mut Instruction, inst: &Inst<'_>) {
     for (prefix, _) in &inst.prefixes {
         match prefix {
             Prefix::Lock => instruction.set_has_lock_prefix(true),
@@ -252,7 +279,7 @@ fn set_prefixes(instruction: &mut Instruction, inst: &Inst) {
 
 /// Finds the field of the label, symbol or explicit `rip` distance, and clears or fills it.
 fn place_field(
-    inst: &Inst,
+    inst: &Inst<'_>,
     form: &Form,
     bytes: &mut [u8],
     displacement: usize,
@@ -274,10 +301,10 @@ fn place_field(
                     .copy_from_slice(&(*value as i32).to_le_bytes());
                 continue;
             }
-            OperandKind::Target(_) if form.info.op_kinds().contains(&Kind::br64_1) => {
+            OperandKind::Target(_) if form.written().contains(&Kind::br64_1) => {
                 (immediate, Width::Rel8, 0)
             }
-            OperandKind::Target(_) if form.info.op_kinds().contains(&Kind::imm64) => {
+            OperandKind::Target(_) if form.written().contains(&Kind::imm64) => {
                 (immediate, Width::Abs64, 0)
             }
             OperandKind::Target(_) => (immediate, Width::Rel32, 0),
@@ -285,7 +312,7 @@ fn place_field(
         };
         bytes.get_mut(offset..offset + width.bytes())?.fill(value);
         found = Some(Field {
-            offset: u32::try_from(offset).ok()?,
+            offset: u8::try_from(offset).ok()?,
             width,
         });
     }

@@ -4,11 +4,13 @@
 //! shortest wins, on a tie the sign-extended immediate, then the order of iced's table; an encoding
 //! that needs AVX-512 is taken only where nothing older says the same.
 
-use iced_x86::{Code, EncodingKind, OpCodeOperandKind as Kind, Register};
+use std::borrow::Cow;
+
+use iced_x86::{Code, Encoder, OpCodeOperandKind as Kind, Register};
 
 use super::emit::{Encoded, Width, encode_form};
-use super::fit::{Fit, fit, takes_memory};
-use super::forms::{self, Form};
+use super::fit::{self, Fit, fit};
+use super::forms::{self, Form, Rule};
 use super::inst::{Inst, Operand, OperandKind, Prefix, Reach};
 use super::problem::Problem;
 use super::refuse;
@@ -22,65 +24,84 @@ pub(super) struct Choice {
     pub(super) long: Option<Encoded>,
 }
 
-/// An encoding with what decides between it and others.
-struct Candidate {
-    form: &'static Form,
-    encoded: Encoded,
-    rank: (bool, usize, bool),
+/// What decides between encodings: AVX-512, length, and whether the immediate is extended.
+type Rank = (bool, usize, bool);
+
+/// The best encodings so far, and what their forms say of memory.
+#[derive(Default)]
+struct Found {
+    short: Option<(Rank, Encoded)>,
+    long: Option<(Rank, Encoded)>,
+    /// Bits of the memory operands, each width once.
+    sizes: Vec<u32>,
 }
 
-/// The encodings of `inst`.
-pub(super) fn encode(inst: &Inst) -> Result<Choice, Problem> {
-    let (name, implied) = forms::canonical(&inst.mnemonic);
-    let listed = forms::of(&name);
-    if listed.is_empty() {
-        return Err(refuse::unknown_mnemonic(inst));
+impl Found {
+    fn is_empty(&self) -> bool {
+        self.short.is_none() && self.long.is_none()
     }
-    let inst = &complete(inst, &name, implied);
-    let mut found = candidates(inst, &name, listed)?;
-    for (other, name) in other_spellings(inst, &name, found.is_empty()) {
-        found.extend(candidates(&other, name, forms::of(name)).unwrap_or_default());
-    }
-    if found.is_empty() {
-        return Err(refuse::no_form(inst, &name, listed));
-    }
-    check_size(inst, &name, &found)?;
-    let mut choice = Choice {
-        short: None,
-        long: None,
-    };
-    // The sort is stable, so that the table's order decides what is still equal.
-    found.sort_by_key(|candidate| candidate.rank);
-    for candidate in found {
-        let is_short = candidate
-            .encoded
+
+    /// Keeps an encoding that is better than those before it; of equal ones the first stays.
+    fn take(&mut self, form: &Form, encoded: Encoded) {
+        let rank = (form.is_evex, encoded.bytes().len(), !form.extends);
+        let is_short = encoded
             .field
             .is_some_and(|field| field.width == Width::Rel8);
         let place = if is_short {
-            &mut choice.short
+            &mut self.short
         } else {
-            &mut choice.long
+            &mut self.long
         };
-        place.get_or_insert(candidate.encoded);
+        if place.as_ref().is_none_or(|(best, _)| rank < *best) {
+            *place = Some((rank, encoded));
+        }
+        if form.takes_memory && !self.sizes.contains(&form.memory_bits) {
+            self.sizes.push(form.memory_bits);
+        }
     }
-    Ok(choice)
+}
+
+/// The encodings of `inst`. The encoder is one that earlier instructions used.
+pub(super) fn encode(inst: &Inst<'_>, encoder: &mut Encoder) -> Result<Choice, Problem> {
+    let Some(spelling) = forms::find(&inst.mnemonic) else {
+        return Err(refuse::unknown_mnemonic(inst));
+    };
+    let name = spelling.name;
+    let inst = &*complete(inst, name, spelling.implied);
+    let mut found = Found::default();
+    candidates(inst, spelling.forms, encoder, &mut found)?;
+    for (other, name) in other_spellings(inst, name, found.is_empty()) {
+        // A refusal would be of something that nobody wrote.
+        let _ = candidates(&other, forms::of(name), encoder, &mut found);
+    }
+    if found.is_empty() {
+        return Err(refuse::no_form(inst, name, spelling.forms));
+    }
+    check_size(inst, name, &mut found.sizes)?;
+    Ok(Choice {
+        short: found.short.map(|(_, encoded)| encoded),
+        long: found.long.map(|(_, encoded)| encoded),
+    })
 }
 
 /// Writes out what a spelling leaves to the reader.
-fn complete(inst: &Inst, name: &str, implied: Option<u8>) -> Inst {
-    let mut inst = inst.clone();
-    let constant = |value: u8, inst: &Inst| Operand {
-        kind: OperandKind::Immediate {
-            value: i128::from(value),
-            bits: None,
-        },
-        span: inst.whole(),
+fn complete<'i, 'a>(inst: &'i Inst<'a>, name: &str, implied: Option<u8>) -> Cow<'i, Inst<'a>> {
+    let mut inst = Cow::Borrowed(inst);
+    let constant = |value: u8, inst: &mut Cow<'_, Inst<'a>>| {
+        let operand = Operand {
+            kind: OperandKind::Immediate {
+                value: i128::from(value),
+                bits: None,
+            },
+            span: inst.whole(),
+        };
+        inst.to_mut().operands.push(operand);
     };
     let shifts = matches!(name, "rol" | "ror" | "rcl" | "rcr" | "shl" | "shr" | "sar");
     if let Some(value) = implied {
-        inst.operands.push(constant(value, &inst));
+        constant(value, &mut inst);
     } else if shifts && inst.operands.len() == 1 {
-        inst.operands.push(constant(1, &inst));
+        constant(1, &mut inst);
     } else if name == "imul"
         && let [
             first,
@@ -91,14 +112,19 @@ fn complete(inst: &Inst, name: &str, implied: Option<u8>) -> Inst {
         ] = &inst.operands[..]
         && first.kind.register().is_some()
     {
-        inst.operands.insert(1, first.clone());
+        let first = first.clone();
+        inst.to_mut().operands.insert(1, first);
     }
     inst
 }
 
 /// Other ways to write the same instruction, which the table lists instead or as well.
-fn other_spellings<'a>(inst: &Inst, name: &'a str, alone: bool) -> Vec<(Inst, &'a str)> {
-    let with = |operands: Vec<Operand>| {
+fn other_spellings<'a>(
+    inst: &Inst<'a>,
+    name: &'static str,
+    alone: bool,
+) -> Vec<(Inst<'a>, &'static str)> {
+    let with = |operands: Vec<Operand<'a>>| {
         (
             Inst {
                 operands,
@@ -108,7 +134,7 @@ fn other_spellings<'a>(inst: &Inst, name: &'a str, alone: bool) -> Vec<(Inst, &'
         )
     };
     let swaps =
-        |kind: &OperandKind| matches!(kind, OperandKind::Register(_) | OperandKind::Memory(_));
+        |kind: &OperandKind<'_>| matches!(kind, OperandKind::Register(_) | OperandKind::Memory(_));
     let stack = |register| Operand {
         kind: OperandKind::Register(register),
         span: inst.whole(),
@@ -144,69 +170,60 @@ fn other_spellings<'a>(inst: &Inst, name: &'a str, alone: bool) -> Vec<(Inst, &'
     }
 }
 
-/// Every form that takes the operands, encoded.
-fn candidates(inst: &Inst, name: &str, listed: &'static [Form]) -> Result<Vec<Candidate>, Problem> {
-    let mut found = Vec::new();
+/// Encodes in every form that takes the operands.
+fn candidates(
+    inst: &Inst<'_>,
+    listed: &[Form],
+    encoder: &mut Encoder,
+    found: &mut Found,
+) -> Result<(), Problem> {
     let mut refusal = None;
-    for form in listed.iter().filter(|form| admits(inst, name, form)) {
-        let mut wanted = form.operands().filter(|(_, _, written)| *written);
-        let fits = form.written() == inst.operands.len()
-            && inst.operands.iter().all(|operand| {
-                wanted.next().is_some_and(|(_, kind, _)| {
-                    fit(&operand.kind, kind, form, inst.reach) == Fit::Yes
-                })
-            });
+    let mut is_taken = false;
+    let sorts = fit::side_by_side(inst.operands.iter().map(|operand| fit::sort(&operand.kind)));
+    for form in listed {
+        if form.sorts & sorts != sorts || !admits(inst, form) {
+            continue;
+        }
+        let fits = inst
+            .operands
+            .iter()
+            .zip(form.written())
+            .all(|(operand, kind)| fit(&operand.kind, *kind, form, inst.reach) == Fit::Yes);
         if !fits {
             continue;
         }
-        match check_prefixes(inst, form).and_then(|()| encode_form(inst, form)) {
+        match check_prefixes(inst, form).and_then(|()| encode_form(inst, form, encoder)) {
             Ok(encoded) => {
-                let extended = form.info.op_kinds().iter().any(|kind| {
-                    matches!(kind, Kind::imm8sex16 | Kind::imm8sex32 | Kind::imm8sex64)
-                });
-                let rank = (
-                    form.info.encoding() == EncodingKind::EVEX,
-                    encoded.bytes.len(),
-                    !extended,
-                );
-                found.push(Candidate {
-                    form,
-                    encoded,
-                    rank,
-                });
+                is_taken = true;
+                found.take(form, encoded);
             }
             // What the last form to fit was refused for says most: the earlier ones are narrower.
             Err(problem) => refusal = Some(problem),
         }
     }
     match refusal {
-        Some(problem) if found.is_empty() => Err(problem),
-        _ => Ok(found),
+        Some(problem) if !is_taken => Err(problem),
+        _ => Ok(()),
     }
 }
 
-/// Forms that fit by kind but mean something else, or that another spelling asks for.
-pub(super) fn admits(inst: &Inst, name: &str, form: &Form) -> bool {
-    let kinds = form.info.op_kinds();
-    let offset = kinds.contains(&Kind::mem_offs);
-    match name {
-        "mov" if inst.mnemonic == "movabs" => offset || kinds.contains(&Kind::imm64),
-        "mov" => !offset,
-        // 90 is a nop and would leave the upper half of rax alone.
-        "xchg" if form.code == Code::Xchg_r32_EAX => inst
+/// Whether the form is meant, where its operands fit.
+pub(super) fn admits(inst: &Inst<'_>, form: &Form) -> bool {
+    let is_absolute = || inst.mnemonic == "movabs";
+    match form.rule {
+        Rule::None | Rule::WideMov => true,
+        Rule::Mov => !is_absolute(),
+        Rule::OffsetMov => is_absolute(),
+        Rule::ExchangeEax => inst
             .operands
             .iter()
             .any(|operand| operand.kind.register() != Some(Register::EAX)),
-        "push" | "pop" | "call" | "jmp" | "ret" | "enter" | "leave" | "pushf" | "popf" => {
-            form.info.operand_size() != 16
-                || inst.operands.iter().any(|operand| operand.kind.is_word())
-        }
-        "fldenv" | "fnstenv" | "fnsave" | "frstor" => form.info.operand_size() != 16,
-        _ => true,
+        Rule::Word => inst.operands.iter().any(|operand| operand.kind.is_word()),
+        Rule::Never => false,
     }
 }
 
-impl OperandKind {
+impl OperandKind<'_> {
     /// Whether it asks for 16 bits by itself.
     fn is_word(&self) -> bool {
         match self {
@@ -219,7 +236,7 @@ impl OperandKind {
 }
 
 /// The encoder writes any prefix before anything, so what goes together is decided here.
-fn check_prefixes(inst: &Inst, form: &Form) -> Result<(), Problem> {
+fn check_prefixes(inst: &Inst<'_>, form: &Form) -> Result<(), Problem> {
     let info = form.info;
     for (prefix, span) in &inst.prefixes {
         let first_is_memory = matches!(
@@ -259,7 +276,7 @@ fn check_prefixes(inst: &Inst, form: &Form) -> Result<(), Problem> {
 }
 
 /// Refuses memory without a size word where several sizes would do.
-fn check_size(inst: &Inst, name: &str, candidates: &[Candidate]) -> Result<(), Problem> {
+fn check_size(inst: &Inst<'_>, name: &str, sizes: &mut [u32]) -> Result<(), Problem> {
     let memory = inst
         .operands
         .iter()
@@ -269,27 +286,16 @@ fn check_size(inst: &Inst, name: &str, candidates: &[Candidate]) -> Result<(), P
     if matches!(name, "call" | "jmp" | "push" | "pop" | "nop") {
         return Ok(());
     }
-    let mut sizes: Vec<u32> = candidates
-        .iter()
-        .filter(|candidate| {
-            candidate
-                .form
-                .operands()
-                .any(|(_, kind, _)| takes_memory(kind))
-        })
-        .map(|candidate| candidate.form.memory_bits)
-        .collect();
-    sizes.sort_unstable();
-    sizes.dedup();
     if sizes.len() > 1 {
-        Err(refuse::ambiguous(memory, &sizes))
+        sizes.sort_unstable();
+        Err(refuse::ambiguous(memory, sizes))
     } else {
         Ok(())
     }
 }
 
 /// Refuses `short` and `near` where there is no branch to a label.
-pub(super) fn check_reach(inst: &Inst) -> Result<(), Problem> {
+pub(super) fn check_reach(inst: &Inst<'_>) -> Result<(), Problem> {
     let Some(reach) = inst.reach else {
         return Ok(());
     };
@@ -304,9 +310,7 @@ pub(super) fn check_reach(inst: &Inst) -> Result<(), Problem> {
         .iter()
         .any(|operand| matches!(operand.kind, OperandKind::Target(_)));
     if has_target
-        && forms::of(&forms::canonical(&inst.mnemonic).0)
-            .iter()
-            .any(branches)
+        && forms::find(&inst.mnemonic).is_some_and(|spelling| spelling.forms.iter().any(branches))
     {
         return Ok(());
     }

@@ -2,34 +2,35 @@
 //!
 //! Correct means: the value is exact or refused; nothing wraps, and the order of registers is kept.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use iced_x86::Register;
 
 use super::inst::{Name, Target};
 use super::lexer::{Placed, Token};
+use super::names::{NameMap, lower};
 use super::problem::{Problem, Span};
 
 /// How deep parentheses and signs may nest: enough for any text a person writes, and little stack.
 const DEEPEST: u32 = 40;
 
 /// The tokens of one line, and how far they are read.
-pub(super) struct Cursor<'a> {
-    tokens: &'a [Placed],
+pub(super) struct Cursor<'t, 'a> {
+    tokens: &'t [Placed<'a>],
     at: usize,
-    hash: &'a dyn Fn(&str) -> Result<u32, String>,
+    hash: &'t dyn Fn(&str) -> Result<u32, String>,
 }
 
 /// A sum.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Linear {
+pub(super) struct Linear<'a> {
     /// The constants together.
     pub(super) constant: i128,
     /// Registers in the order in which they stand.
-    pub(super) registers: Vec<Term>,
+    pub(super) registers: Terms,
     /// The label or symbol; its addend is kept in `constant` until the end.
-    pub(super) target: Option<Target>,
+    pub(super) target: Option<Target<'a>>,
 }
 
 /// A register times a constant.
@@ -42,11 +43,43 @@ pub(super) struct Term {
     pub(super) span: Span,
 }
 
-impl<'a> Cursor<'a> {
+/// At most two registers, the first one first.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Terms([Option<Term>; 2]);
+
+impl Terms {
+    fn one(term: Term) -> Terms {
+        Terms([Some(term), None])
+    }
+
+    /// Both lists, where that makes no more than two.
+    fn and(self, other: Terms) -> Option<Terms> {
+        match (self.0, other.0) {
+            (_, [None, _]) => Some(self),
+            ([None, _], _) => Some(other),
+            ([first, None], [second, None]) => Some(Terms([first, second])),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0[0].is_none()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Term> {
+        self.0.iter().flatten()
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Term> {
+        self.0.iter_mut().flatten()
+    }
+}
+
+impl<'t, 'a> Cursor<'t, 'a> {
     pub(super) fn new(
-        tokens: &'a [Placed],
-        hash: &'a dyn Fn(&str) -> Result<u32, String>,
-    ) -> Cursor<'a> {
+        tokens: &'t [Placed<'a>],
+        hash: &'t dyn Fn(&str) -> Result<u32, String>,
+    ) -> Cursor<'t, 'a> {
         Cursor {
             tokens,
             at: 0,
@@ -55,19 +88,19 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next token.
-    pub(super) fn peek(&self) -> Option<&'a Token> {
+    pub(super) fn peek(&self) -> Option<&'t Token<'a>> {
         self.tokens.get(self.at).map(|placed| &placed.token)
     }
 
     /// The token after the next one.
-    pub(super) fn peek_second(&self) -> Option<&'a Token> {
+    pub(super) fn peek_second(&self) -> Option<&'t Token<'a>> {
         self.tokens.get(self.at + 1).map(|placed| &placed.token)
     }
 
     /// The next token as a word in lower case.
-    pub(super) fn word(&self) -> Option<String> {
+    pub(super) fn word(&self) -> Option<Cow<'a, str>> {
         match self.peek() {
-            Some(Token::Word(word)) => Some(word.to_ascii_lowercase()),
+            Some(Token::Word(word)) => Some(lower(word)),
             _ => None,
         }
     }
@@ -120,11 +153,11 @@ impl<'a> Cursor<'a> {
     }
 
     /// A sum of products.
-    pub(super) fn sum(&mut self) -> Result<Linear, Problem> {
+    pub(super) fn sum(&mut self) -> Result<Linear<'a>, Problem> {
         self.nested_sum(0)
     }
 
-    fn nested_sum(&mut self, depth: u32) -> Result<Linear, Problem> {
+    fn nested_sum(&mut self, depth: u32) -> Result<Linear<'a>, Problem> {
         let start = self.span();
         let mut total = self.product(depth)?;
         loop {
@@ -141,7 +174,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn product(&mut self, depth: u32) -> Result<Linear, Problem> {
+    fn product(&mut self, depth: u32) -> Result<Linear<'a>, Problem> {
         let start = self.span();
         let mut total = self.factor(depth)?;
         while self.take('*') {
@@ -158,7 +191,7 @@ impl<'a> Cursor<'a> {
         Ok(total)
     }
 
-    fn factor(&mut self, depth: u32) -> Result<Linear, Problem> {
+    fn factor(&mut self, depth: u32) -> Result<Linear<'a>, Problem> {
         let here = self.span();
         if depth > DEEPEST {
             return Err(Problem::new(here, "the expression is nested too deeply"));
@@ -169,7 +202,7 @@ impl<'a> Cursor<'a> {
         self.advance();
         match token {
             Token::Number(value) => Ok(Linear {
-                constant: *value,
+                constant: i128::from(*value),
                 ..Linear::default()
             }),
             Token::Mark('-') => self.factor(depth + 1)?.times(-1, here),
@@ -181,20 +214,18 @@ impl<'a> Cursor<'a> {
             }
             Token::Text(symbol) => Ok(Linear::target(Name::Symbol(symbol.clone()), here)),
             Token::Numeric(label, way) => Ok(Linear::target(Name::Numeric(*label, *way), here)),
-            Token::Word(word) if word == "hash" && self.peek() == Some(&Token::Mark('(')) => {
-                self.hash(here)
-            }
+            Token::Word("hash") if self.peek() == Some(&Token::Mark('(')) => self.hash(here),
             Token::Word(word) => Ok(match register(word) {
                 Some(register) => Linear {
-                    registers: vec![Term {
+                    registers: Terms::one(Term {
                         register,
                         scale: 1,
                         scaled: false,
                         span: here,
-                    }],
+                    }),
                     ..Linear::default()
                 },
-                None => Linear::target(Name::Label(word.clone()), here),
+                None => Linear::target(Name::Label(word), here),
             }),
             Token::Mark(mark) => Err(Problem::new(
                 here,
@@ -203,7 +234,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn hash(&mut self, start: Span) -> Result<Linear, Problem> {
+    fn hash(&mut self, start: Span) -> Result<Linear<'a>, Problem> {
         self.expect('(')?;
         let here = self.span();
         let Some(Token::Text(name)) = self.peek() else {
@@ -224,8 +255,8 @@ impl<'a> Cursor<'a> {
     }
 }
 
-impl Linear {
-    fn target(name: Name, span: Span) -> Linear {
+impl<'a> Linear<'a> {
+    fn target(name: Name<'a>, span: Span) -> Linear<'a> {
         Linear {
             target: Some(Target {
                 name,
@@ -243,14 +274,14 @@ impl Linear {
 
     /// The lone register, unscaled.
     pub(super) fn as_register(&self) -> Option<Register> {
-        match (&self.registers[..], self.constant, &self.target) {
-            ([term], 0, None) if term.scale == 1 && !term.scaled => Some(term.register),
+        match (self.registers.0, self.constant, &self.target) {
+            ([Some(term), None], 0, None) if term.scale == 1 && !term.scaled => Some(term.register),
             _ => None,
         }
     }
 
     /// The label or symbol of a sum that has one and no registers, with its addend.
-    pub(super) fn as_target(&self) -> Option<Target> {
+    pub(super) fn as_target(&self) -> Option<Target<'a>> {
         let addend = i64::try_from(self.constant).ok()?;
         let target = self.target.as_ref().filter(|_| self.registers.is_empty())?;
         Some(Target {
@@ -259,39 +290,35 @@ impl Linear {
         })
     }
 
-    fn scaled(mut self) -> Linear {
-        for term in &mut self.registers {
+    fn scaled(mut self) -> Linear<'a> {
+        for term in self.registers.iter_mut() {
             term.scaled = true;
         }
         self
     }
 
-    fn times(mut self, by: i128, here: Span) -> Result<Linear, Problem> {
+    fn times(mut self, by: i128, here: Span) -> Result<Linear<'a>, Problem> {
         if self.target.is_some() && by != 1 {
             return Err(Problem::new(
                 here,
                 "an address can neither be multiplied nor subtracted",
             ));
         }
-        for term in &mut self.registers {
+        for term in self.registers.iter_mut() {
             term.scale = bounded(term.scale.checked_mul(by), here)?;
         }
         self.constant = bounded(self.constant.checked_mul(by), here)?;
         Ok(self)
     }
 
-    fn plus(mut self, other: Linear, here: Span) -> Result<Linear, Problem> {
+    fn plus(mut self, other: Linear<'a>, here: Span) -> Result<Linear<'a>, Problem> {
         if let (Some(_), Some(second)) = (&self.target, &other.target) {
             return Err(Problem::new(second.span, "two addresses cannot be added"));
         }
         self.target = self.target.or(other.target);
-        self.registers.extend(other.registers);
-        if self.registers.len() > 2 {
-            return Err(Problem::new(
-                here,
-                "an address has at most a base and an index register",
-            ));
-        }
+        self.registers = self.registers.and(other.registers).ok_or_else(|| {
+            Problem::new(here, "an address has at most a base and an index register")
+        })?;
         self.constant = bounded(self.constant.checked_add(other.constant), here)?;
         Ok(self)
     }
@@ -306,7 +333,7 @@ fn bounded(value: Option<i128>, here: Span) -> Result<i128, Problem> {
 
 /// The register of that name, in any case.
 pub(super) fn register(name: &str) -> Option<Register> {
-    registers().get(name.to_ascii_lowercase().as_str()).copied()
+    registers().get(&*lower(name)).copied()
 }
 
 /// The name of a register as it is written.
@@ -323,10 +350,10 @@ pub(super) fn register_names() -> impl Iterator<Item = &'static str> {
     registers().keys().map(String::as_str)
 }
 
-fn registers() -> &'static HashMap<String, Register> {
-    static NAMES: OnceLock<HashMap<String, Register>> = OnceLock::new();
+fn registers() -> &'static NameMap<Register> {
+    static NAMES: OnceLock<NameMap<Register>> = OnceLock::new();
     NAMES.get_or_init(|| {
-        let mut names = HashMap::new();
+        let mut names = NameMap::default();
         for register in Register::values() {
             // EIP would need an address-size prefix and reaches nothing that RIP does not.
             if register == Register::None || register == Register::EIP {

@@ -30,7 +30,7 @@ pub(super) enum Fit {
 }
 
 /// Whether `operand` can stand at `kind` of `form`.
-pub(super) fn fit(operand: &OperandKind, kind: Kind, form: &Form, reach: Option<Reach>) -> Fit {
+pub(super) fn fit(operand: &OperandKind<'_>, kind: Kind, form: &Form, reach: Option<Reach>) -> Fit {
     match operand {
         OperandKind::Register(register) => either(takes_register(kind, *register)),
         OperandKind::Immediate { value, bits } => immediate(kind, *value, *bits),
@@ -43,6 +43,67 @@ pub(super) fn fit(operand: &OperandKind, kind: Kind, form: &Form, reach: Option<
             _ => false,
         }),
     }
+}
+
+/// Sorts of operands as bits, so that most forms are passed over at a glance.
+pub(super) type Sorts = u64;
+
+/// How many sorts there are: eight of registers, then these.
+const SORTS: u32 = 11;
+const IMMEDIATE: u32 = 8;
+const MEMORY: u32 = 9;
+const TARGET: u32 = 10;
+
+/// The sorts of all operands side by side, and their number.
+///
+/// Operands can fit a form only if the form has all the bits that they have.
+pub(super) fn side_by_side(sorts: impl Iterator<Item = Sorts>) -> Sorts {
+    const MOST: u32 = 5;
+    let (all, count) = sorts.fold((0, 0), |(all, count), sorts| {
+        (all | sorts << (count * SORTS), count + 1)
+    });
+    all | 1 << (MOST * SORTS + count)
+}
+
+/// The sort of an operand: one bit.
+pub(super) fn sort(operand: &OperandKind<'_>) -> Sorts {
+    match operand {
+        OperandKind::Register(register) => register_sort(*register),
+        OperandKind::Immediate { .. } => 1 << IMMEDIATE,
+        OperandKind::Memory(_) => 1 << MEMORY,
+        OperandKind::Target(_) => 1 << TARGET,
+    }
+}
+
+fn register_sort(register: Register) -> Sorts {
+    let is_sort: [fn(Register) -> bool; 7] = [
+        Register::is_gpr64,
+        Register::is_gpr32,
+        Register::is_gpr8,
+        Register::is_gpr16,
+        Register::is_xmm,
+        Register::is_ymm,
+        Register::is_zmm,
+    ];
+    let number = is_sort.iter().position(|is_sort| is_sort(register));
+    1 << number.unwrap_or(is_sort.len())
+}
+
+/// The sorts of which `fit` takes any operand at `kind`.
+pub(super) fn sorts(kind: Kind) -> Sorts {
+    let registers = Register::values()
+        .filter(|register| takes_register(kind, *register))
+        .fold(0, |sorts, register| sorts | register_sort(register));
+    let immediate =
+        immediate_width(kind).is_some() || matches!(kind, Kind::imm8_const_1 | Kind::imm4_m2z);
+    let target = matches!(
+        kind,
+        Kind::br64_1 | Kind::br64_4 | Kind::xbegin_4 | Kind::imm64
+    );
+    registers
+        | Sorts::from(immediate) << IMMEDIATE
+        | Sorts::from(takes_memory(kind)) << MEMORY
+        | Sorts::from(target) << TARGET
 }
 
 fn either(fits: bool) -> Fit {
@@ -175,7 +236,7 @@ fn vector_index(kind: Kind) -> Option<fn(Register) -> bool> {
     })
 }
 
-fn memory(kind: Kind, mem: &Mem, form: &Form) -> Fit {
+fn memory(kind: Kind, mem: &Mem<'_>, form: &Form) -> Fit {
     let place = match (kind, mem.index, vector_index(kind)) {
         (Kind::mem_offs, _, _) => mem.base.is_none() && mem.index.is_none() && mem.target.is_none(),
         (_, index, Some(is_index)) => index.is_some_and(is_index),

@@ -3,13 +3,16 @@
 //! Correct means: a form is listed if and only if 64-bit code can use it and this assembler can
 //! write all its operands; a mnemonic's forms keep the order of the table.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use iced_x86::{Code, EncodingKind, MemorySize, OpCodeInfo, OpCodeOperandKind as Kind};
 
+use super::fit::{self, Sorts};
+use super::names::NameMap;
+
 /// One encoding of one mnemonic.
+///
+/// What iced would look up again for each instruction is kept here, once.
 #[derive(Clone, Copy)]
 pub(super) struct Form {
     /// iced's name for it.
@@ -18,11 +21,74 @@ pub(super) struct Form {
     pub(super) info: &'static OpCodeInfo,
     /// Bits of its memory operand; 0 where it has none or any size will do.
     pub(super) memory_bits: u32,
+    /// Which spellings and operands it is for.
+    pub(super) rule: Rule,
+    /// Whether it needs AVX-512.
+    pub(super) is_evex: bool,
+    /// Whether an 8-bit immediate is extended to the width of its operand.
+    pub(super) extends: bool,
+    /// Whether an operand can be memory of a size that somebody writes.
+    pub(super) takes_memory: bool,
     /// Whether it is a string instruction, whose operands nobody writes.
-    pub(super) is_string: bool,
+    is_string: bool,
+    /// The sorts of operands that may fit, side by side.
+    pub(super) sorts: Sorts,
+    kinds: [Kind; 5],
+    count: usize,
+}
+
+/// What a form wants beside operands that fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// Nothing.
+    None,
+    /// A `mov` for any spelling but `movabs`.
+    Mov,
+    /// A `mov` with a 64-bit immediate, which `movabs` asks for too.
+    WideMov,
+    /// A `mov` with a 64-bit address, for `movabs` only.
+    OffsetMov,
+    /// `xchg` with `eax`: 90 is a nop and would leave the upper half of rax alone.
+    ExchangeEax,
+    /// An operand that asks for 16 bits by itself.
+    Word,
+    /// Nothing helps: it is the 16-bit form of something whose operand has no width.
+    Never,
 }
 
 impl Form {
+    fn new(code: Code, name: &str, sorts_of: &mut dyn FnMut(Kind) -> Sorts) -> Form {
+        let info = code.op_code();
+        let all = info.op_kinds();
+        let is_string = all
+            .iter()
+            .any(|kind| matches!(kind, Kind::seg_rSI | Kind::es_rDI));
+        let mut form = Form {
+            code,
+            info,
+            memory_bits: 8 * u32::try_from(info.memory_size().size()).unwrap_or(0),
+            rule: rule(code, name, info),
+            is_evex: info.encoding() == EncodingKind::EVEX,
+            extends: all
+                .iter()
+                .any(|kind| matches!(kind, Kind::imm8sex16 | Kind::imm8sex32 | Kind::imm8sex64)),
+            takes_memory: all.iter().any(|kind| fit::takes_memory(*kind)),
+            is_string,
+            kinds: [Kind::None; 5],
+            sorts: 0,
+            count: 0,
+        };
+        for kind in all.iter().copied() {
+            if !form.is_written(kind) {
+                continue;
+            }
+            form.kinds[form.count] = kind;
+            form.count += 1;
+        }
+        form.sorts = fit::side_by_side(form.written().iter().map(|kind| sorts_of(*kind)));
+        form
+    }
+
     /// The operands in order, with whether they are written.
     pub(super) fn operands(&self) -> impl Iterator<Item = (u32, Kind, bool)> + '_ {
         (0u32..)
@@ -30,9 +96,9 @@ impl Form {
             .map(|(at, kind)| (at, kind, self.is_written(kind)))
     }
 
-    /// How many operands are written.
-    pub(super) fn written(&self) -> usize {
-        self.operands().filter(|(_, _, written)| *written).count()
+    /// The operands that are written.
+    pub(super) fn written(&self) -> &[Kind] {
+        &self.kinds[..self.count]
     }
 
     /// `movsq` takes its addresses, and `stosq` its value too, from fixed registers.
@@ -50,9 +116,44 @@ impl Form {
     }
 }
 
-/// The forms of a mnemonic; none where there is no such mnemonic.
-pub(super) fn of(mnemonic: &str) -> &'static [Form] {
-    index().get(mnemonic).map_or(&[], Vec::as_slice)
+/// Forms that fit by kind but mean something else, or that another spelling asks for.
+fn rule(code: Code, name: &str, info: &OpCodeInfo) -> Rule {
+    let is_word = info.operand_size() == 16;
+    match name {
+        "mov" if info.op_kinds().contains(&Kind::mem_offs) => Rule::OffsetMov,
+        "mov" if info.op_kinds().contains(&Kind::imm64) => Rule::WideMov,
+        "mov" => Rule::Mov,
+        "xchg" if code == Code::Xchg_r32_EAX => Rule::ExchangeEax,
+        "push" | "pop" | "call" | "jmp" | "ret" | "enter" | "leave" | "pushf" | "popf"
+            if is_word =>
+        {
+            Rule::Word
+        }
+        "fldenv" | "fnstenv" | "fnsave" | "frstor" if is_word => Rule::Never,
+        _ => Rule::None,
+    }
+}
+
+/// What a written mnemonic stands for.
+#[derive(Clone, Copy)]
+pub(super) struct Spelling {
+    /// The name under which iced knows it.
+    pub(super) name: &'static str,
+    /// The forms, at least one.
+    pub(super) forms: &'static [Form],
+    /// An immediate that the spelling implies.
+    pub(super) implied: Option<u8>,
+}
+
+/// What a mnemonic in lower case stands for, if there is such a mnemonic.
+pub(super) fn find(written: &str) -> Option<&'static Spelling> {
+    static SPELLINGS: OnceLock<NameMap<Spelling>> = OnceLock::new();
+    SPELLINGS.get_or_init(spellings).get(written)
+}
+
+/// The forms of a name that iced knows; none where it does not.
+pub(super) fn of(name: &str) -> &'static [Form] {
+    index().get(name).map_or(&[], Vec::as_slice)
 }
 
 /// All mnemonics of the table.
@@ -60,30 +161,66 @@ pub(super) fn mnemonics() -> impl Iterator<Item = &'static str> {
     index().keys().map(String::as_str)
 }
 
-fn index() -> &'static HashMap<String, Vec<Form>> {
-    static INDEX: OnceLock<HashMap<String, Vec<Form>>> = OnceLock::new();
+fn index() -> &'static NameMap<Vec<Form>> {
+    static INDEX: OnceLock<NameMap<Vec<Form>>> = OnceLock::new();
     INDEX.get_or_init(|| {
-        let mut index: HashMap<String, Vec<Form>> = HashMap::new();
+        // There are far fewer kinds than places for one.
+        let mut known: Vec<Option<Sorts>> = Vec::new();
+        let mut sorts_of = |kind: Kind| {
+            let at = kind as usize;
+            known.resize(known.len().max(at + 1), None);
+            *known[at].get_or_insert_with(|| fit::sorts(kind))
+        };
+        let mut index: NameMap<Vec<Form>> = NameMap::default();
         for code in Code::values() {
             let info = code.op_code();
             if !is_usable(code, info) {
                 continue;
             }
-            let is_string = info
-                .op_kinds()
-                .iter()
-                .any(|kind| matches!(kind, Kind::seg_rSI | Kind::es_rDI));
-            let memory_bits = 8 * u32::try_from(info.memory_size().size()).unwrap_or(0);
             let name = format!("{:?}", info.mnemonic()).to_ascii_lowercase();
-            index.entry(name).or_default().push(Form {
-                code,
-                info,
-                memory_bits,
-                is_string,
-            });
+            let form = Form::new(code, &name, &mut sorts_of);
+            index.entry(name).or_default().push(form);
         }
         index
     })
+}
+
+/// iced's own names first; the other spellings hide those of the same letters.
+fn spellings() -> NameMap<Spelling> {
+    let mut spellings = NameMap::default();
+    let mut add = |written: String, name: &str, implied: Option<u8>| {
+        if let Some((name, forms)) = index().get_key_value(name) {
+            let spelling = Spelling {
+                name,
+                forms,
+                implied,
+            };
+            spellings.insert(written, spelling);
+        }
+    };
+    for name in mnemonics() {
+        add(name.to_owned(), name, None);
+    }
+    // `cmpltsd` is `cmpsd` with the predicate as its last operand, `vcmpltsd` likewise.
+    for lanes in ["ps", "pd", "ss", "sd", "ph", "sh"] {
+        for (number, predicate) in (0u8..).zip(PREDICATES) {
+            if number < LEGACY_PREDICATES {
+                let name = format!("cmp{lanes}");
+                add(format!("cmp{predicate}{lanes}"), &name, Some(number));
+            }
+            let name = format!("vcmp{lanes}");
+            add(format!("vcmp{predicate}{lanes}"), &name, Some(number));
+        }
+    }
+    for prefix in ["cmov", "set", "j"] {
+        for (alias, name) in CONDITIONS {
+            add(format!("{prefix}{alias}"), &format!("{prefix}{name}"), None);
+        }
+    }
+    for (alias, name) in ALIASES {
+        add(alias.to_owned(), name, None);
+    }
+    spellings
 }
 
 fn is_usable(code: Code, info: &OpCodeInfo) -> bool {
@@ -115,46 +252,6 @@ fn is_foreign(kind: Kind) -> bool {
     )
 }
 
-/// The name under which iced knows a mnemonic, and an immediate that the spelling implies.
-pub(super) fn canonical(written: &str) -> (Cow<'_, str>, Option<u8>) {
-    if let Some((_, name)) = ALIASES.iter().find(|(alias, _)| *alias == written) {
-        return (Cow::Borrowed(name), None);
-    }
-    for prefix in ["cmov", "set", "j"] {
-        if let Some(condition) = written.strip_prefix(prefix)
-            && let Some((_, name)) = CONDITIONS.iter().find(|(alias, _)| *alias == condition)
-        {
-            return (Cow::Owned(format!("{prefix}{name}")), None);
-        }
-    }
-    compare(written).unwrap_or((Cow::Borrowed(written), None))
-}
-
-/// `cmpltsd` is `cmpsd` with the predicate as its last operand, `vcmpltsd` likewise.
-fn compare(written: &str) -> Option<(Cow<'_, str>, Option<u8>)> {
-    let (vex, rest) = match written.strip_prefix("vcmp") {
-        Some(rest) => ("v", rest),
-        None => ("", written.strip_prefix("cmp")?),
-    };
-    let at = rest
-        .len()
-        .checked_sub(2)
-        .filter(|at| rest.is_char_boundary(*at))?;
-    let (predicate, lanes) = rest.split_at(at);
-    let known = if vex.is_empty() {
-        &PREDICATES[..8]
-    } else {
-        &PREDICATES[..]
-    };
-    let number = known.iter().position(|known| *known == predicate)?;
-    matches!(lanes, "ps" | "pd" | "ss" | "sd" | "ph" | "sh").then(|| {
-        (
-            Cow::Owned(format!("{vex}cmp{lanes}")),
-            u8::try_from(number).ok(),
-        )
-    })
-}
-
 #[rustfmt::skip]
 const ALIASES: [(&str, &str); 10] = [
     ("movabs", "mov"),   ("sal",    "shl"),    ("pushf",  "pushfq"),
@@ -170,7 +267,10 @@ const CONDITIONS: [(&str, &str); 14] = [
     ("ng",  "le"), ("nle", "g"),  ("pe",  "p"),  ("po",  "np"),
 ];
 
-/// Predicates of the vector comparisons; legacy encodings know the first eight.
+/// How many of the predicates the legacy encodings know.
+const LEGACY_PREDICATES: u8 = 8;
+
+/// Predicates of the vector comparisons.
 #[rustfmt::skip]
 const PREDICATES: [&str; 32] = [
     "eq",    "lt",     "le",     "unord",   "neq",    "nlt",    "nle",    "ord",

@@ -3,45 +3,47 @@
 //! Correct means: a statement says what was written and where, and nothing that was not: no size is
 //! filled in, no operand moved.
 
+use std::borrow::Cow;
+
 use iced_x86::{Register, RoundingControl};
 
 use super::problem::Span;
 
 /// What a line, or a part of one, asks for.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Statement {
+pub(super) enum Statement<'a> {
     /// `name:` or `.name:`.
-    Label(String, Span),
+    Label(&'a str, Span),
     /// `1:`.
     NumericLabel(u32),
     /// An instruction.
-    Inst(Inst),
+    Inst(Inst<'a>),
     /// `db`, `dw`, `dd` or `dq`.
-    Data(Vec<Datum>),
+    Data(Vec<Datum<'a>>),
     /// `align N`.
     Align(u32),
 }
 
 /// One value of a data directive.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Datum {
+pub(super) enum Datum<'a> {
     /// Bytes as they stand.
     Bytes(Vec<u8>),
     /// An address, 4 or 8 bytes wide.
-    Address(Target, u32),
+    Address(Target<'a>, u32),
 }
 
 /// One instruction.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Inst {
+pub(super) struct Inst<'a> {
     /// Lower case, as written otherwise.
-    pub(super) mnemonic: String,
+    pub(super) mnemonic: Cow<'a, str>,
     /// Where the mnemonic stands.
     pub(super) span: Span,
     /// `lock`, `rep` and the like.
     pub(super) prefixes: Vec<(Prefix, Span)>,
     /// Operands in Intel order, at most five.
-    pub(super) operands: Vec<Operand>,
+    pub(super) operands: Vec<Operand<'a>>,
     /// `short` or `near` before a branch target.
     pub(super) reach: Option<Reach>,
     /// What stands in braces.
@@ -103,16 +105,16 @@ pub(super) enum Reach {
 
 /// One operand and where it stands.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Operand {
+pub(super) struct Operand<'a> {
     /// What it is.
-    pub(super) kind: OperandKind,
+    pub(super) kind: OperandKind<'a>,
     /// All of it, with size word and brackets.
     pub(super) span: Span,
 }
 
 /// What an operand is.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum OperandKind {
+pub(super) enum OperandKind<'a> {
     /// A register.
     Register(Register),
     /// A constant, from -2^63 to 2^64 - 1.
@@ -123,14 +125,14 @@ pub(super) enum OperandKind {
         bits: Option<u32>,
     },
     /// A memory operand.
-    Memory(Mem),
+    Memory(Mem<'a>),
     /// A label or symbol outside brackets.
-    Target(Target),
+    Target(Target<'a>),
 }
 
 /// A memory operand.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Mem {
+pub(super) struct Mem<'a> {
     /// Bits, where a size word says so.
     pub(super) bits: Option<u32>,
     /// Segment override.
@@ -144,16 +146,16 @@ pub(super) struct Mem {
     /// Constant part; counts from a target's address where there is one.
     pub(super) displacement: i128,
     /// Label or symbol: the operand is addressed from the instruction pointer.
-    pub(super) target: Option<Target>,
+    pub(super) target: Option<Target<'a>>,
     /// n of `{1ton}`.
     pub(super) broadcast: Option<u32>,
 }
 
 /// A label or symbol, with what is added to its address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
+pub(super) struct Target<'a> {
     /// What it names.
-    pub(super) name: Name,
+    pub(super) name: Name<'a>,
     /// Added to the address.
     pub(super) addend: i64,
     /// Where the name stands.
@@ -162,13 +164,13 @@ pub(super) struct Target {
 
 /// What a target names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Name {
+pub(super) enum Name<'a> {
     /// A bare word: a label.
-    Label(String),
+    Label(&'a str),
     /// `1f` or `1b`.
     Numeric(u32, Direction),
     /// In double quotes: a symbol, known to the linker only.
-    Symbol(String),
+    Symbol(Cow<'a, str>),
 }
 
 /// Which way to look for a numeric label.
@@ -180,7 +182,7 @@ pub(super) enum Direction {
     Backward,
 }
 
-impl Inst {
+impl Inst<'_> {
     /// From the mnemonic to the last operand.
     pub(super) fn whole(&self) -> Span {
         self.operands
@@ -197,9 +199,9 @@ impl Inst {
     }
 }
 
-impl OperandKind {
+impl<'a> OperandKind<'a> {
     /// The label or symbol in it.
-    pub(super) fn target(&self) -> Option<&Target> {
+    pub(super) fn target(&self) -> Option<&Target<'a>> {
         match self {
             OperandKind::Target(target) => Some(target),
             OperandKind::Memory(mem) => mem.target.as_ref(),

@@ -15,13 +15,16 @@ const WIDEST_ALIGNMENT: i128 = 4096;
 /// The statements of one line: labels, then at most one instruction or directive.
 ///
 /// Labels are found even where what follows them is wrong, so that one mistake is not two.
-pub(super) fn parse(
-    line: &str,
+/// `found` is room for tokens that one line leaves to the next.
+pub(super) fn parse<'a>(
+    line: &'a str,
     hash: &dyn Fn(&str) -> Result<u32, String>,
-    statements: &mut Vec<Statement>,
+    found: &mut Vec<Placed<'a>>,
+    statements: &mut Vec<Statement<'a>>,
 ) -> Result<(), Problem> {
-    let (tokens, problem) = tokens(line);
-    let mut tokens = &tokens[..];
+    found.clear();
+    let lexed = tokens(line, found);
+    let mut tokens = &found[..];
     while let [
         name,
         Placed {
@@ -37,9 +40,7 @@ pub(super) fn parse(
         }
         tokens = rest;
     }
-    if let Some(problem) = problem {
-        return Err(problem);
-    }
+    lexed?;
     if !tokens.is_empty() {
         let mut cursor = Cursor::new(tokens, hash);
         statements.push(statement(&mut cursor)?);
@@ -54,13 +55,13 @@ pub(super) fn parse(
     Ok(())
 }
 
-fn label(name: &Placed) -> Result<Option<Statement>, Problem> {
+fn label<'a>(name: &Placed<'a>) -> Result<Option<Statement<'a>>, Problem> {
     match &name.token {
         Token::Word(word) if register(word).is_some() => Err(Problem::new(
             name.span,
             format!("`{word}` is a register and cannot be a label"),
         )),
-        Token::Word(word) => Ok(Some(Statement::Label(word.clone(), name.span))),
+        Token::Word(word) => Ok(Some(Statement::Label(word, name.span))),
         Token::Number(number) => match u32::try_from(*number) {
             Ok(number) => Ok(Some(Statement::NumericLabel(number))),
             Err(_) => Err(Problem::new(
@@ -72,7 +73,7 @@ fn label(name: &Placed) -> Result<Option<Statement>, Problem> {
     }
 }
 
-fn statement(cursor: &mut Cursor<'_>) -> Result<Statement, Problem> {
+fn statement<'a>(cursor: &mut Cursor<'_, 'a>) -> Result<Statement<'a>, Problem> {
     let mut prefixes = Vec::new();
     loop {
         let span = cursor.span();
@@ -113,7 +114,7 @@ fn statement(cursor: &mut Cursor<'_>) -> Result<Statement, Problem> {
     }
 }
 
-fn operands(cursor: &mut Cursor<'_>, inst: &mut Inst) -> Result<(), Problem> {
+fn operands<'a>(cursor: &mut Cursor<'_, 'a>, inst: &mut Inst<'a>) -> Result<(), Problem> {
     while !cursor.is_done() {
         // `{sae}` and `{rn-sae}` stand where an operand would.
         if cursor.peek() != Some(&Token::Mark('{')) {
@@ -156,7 +157,7 @@ fn data_width(word: &str) -> Option<u32> {
     })
 }
 
-fn data(cursor: &mut Cursor<'_>, width: u32) -> Result<Vec<Datum>, Problem> {
+fn data<'a>(cursor: &mut Cursor<'_, 'a>, width: u32) -> Result<Vec<Datum<'a>>, Problem> {
     let mut values = Vec::new();
     loop {
         values.push(datum(cursor, width)?);
@@ -167,10 +168,10 @@ fn data(cursor: &mut Cursor<'_>, width: u32) -> Result<Vec<Datum>, Problem> {
     }
 }
 
-fn datum(cursor: &mut Cursor<'_>, width: u32) -> Result<Datum, Problem> {
+fn datum<'a>(cursor: &mut Cursor<'_, 'a>, width: u32) -> Result<Datum<'a>, Problem> {
     if let (1, Some(Token::Text(text))) = (width, cursor.peek()) {
         cursor.advance();
-        return Ok(Datum::Bytes(text.clone().into_bytes()));
+        return Ok(Datum::Bytes(text.as_bytes().to_vec()));
     }
     let start = cursor.span();
     let sum = cursor.sum()?;
@@ -198,7 +199,7 @@ fn datum(cursor: &mut Cursor<'_>, width: u32) -> Result<Datum, Problem> {
     }
 }
 
-fn align(cursor: &mut Cursor<'_>) -> Result<u32, Problem> {
+fn align(cursor: &mut Cursor<'_, '_>) -> Result<u32, Problem> {
     let start = cursor.span();
     let value = cursor.sum()?.as_constant();
     let here = start.to(cursor.last_span());

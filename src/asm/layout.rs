@@ -13,18 +13,18 @@ use super::program::{Fixup, FixupKind, Label, LineMark};
 
 /// Something that takes up room in a section, from one source line.
 #[derive(Debug, Clone)]
-pub(super) struct Piece {
+pub(super) struct Piece<'a> {
     /// Index of the source line.
     pub(super) line: usize,
     /// What it is.
-    pub(super) kind: PieceKind,
+    pub(super) kind: PieceKind<'a>,
 }
 
 /// What a piece is.
 #[derive(Debug, Clone)]
-pub(super) enum PieceKind {
-    /// Bytes of a fixed length, perhaps with a field for a target.
-    Fixed(Encoded, Option<Target>),
+pub(super) enum PieceKind<'a> {
+    /// An instruction of a fixed length, perhaps with a field for a target.
+    Fixed(Encoded, Option<Aim<'a>>),
     /// A branch to a label of this section.
     Branch {
         /// With an 8-bit distance.
@@ -32,29 +32,44 @@ pub(super) enum PieceKind {
         /// With a 32-bit distance, where the instruction has one.
         long: Option<Encoded>,
         /// Where it goes.
-        target: Target,
+        target: Target<'a>,
+        /// The piece before which that label stands.
+        label: usize,
     },
+    /// Data.
+    Bytes(Vec<u8>),
     /// An absolute address in data, 4 or 8 bytes wide.
-    Address(Target, u32),
+    Address(Aim<'a>, u32),
     /// Padding up to a multiple.
     Align(u32),
 }
 
-/// Labels of one section, by name, as positions between pieces.
+/// A target, looked up.
+#[derive(Debug, Clone)]
+pub(super) struct Aim<'a> {
+    /// What is named.
+    pub(super) target: Target<'a>,
+    /// The piece before which it stands, where it is a label of this section.
+    pub(super) label: Option<usize>,
+}
+
+/// Labels of one section, as positions between pieces.
 #[derive(Debug, Default)]
-pub(super) struct Places {
-    /// Named labels: index of the piece that follows.
-    pub(super) named: HashMap<String, usize>,
+pub(super) struct Places<'a> {
+    /// Named labels: index of the piece that follows, and of the line.
+    pub(super) named: HashMap<&'a str, (usize, usize)>,
+    /// The same in the order of the lines.
+    pub(super) order: Vec<(&'a str, usize)>,
     /// Numeric labels in order.
     pub(super) numeric: Vec<(u32, usize)>,
 }
 
-impl Places {
+impl Places<'_> {
     /// The piece before which the target's label stands, seen from piece `from`.
-    pub(super) fn find(&self, name: &Name, from: usize) -> Option<usize> {
+    pub(super) fn find(&self, name: &Name<'_>, from: usize) -> Option<usize> {
         match name {
             Name::Symbol(_) => None,
-            Name::Label(name) => self.named.get(name).copied(),
+            Name::Label(name) => self.named.get(name).map(|(piece, _)| *piece),
             Name::Numeric(number, way) => {
                 let (before, after) = self
                     .numeric
@@ -82,18 +97,19 @@ pub(super) struct Laid {
 }
 
 /// Where every piece begins, and at last the length; `long[i]` says that piece i is a long branch.
-fn offsets(pieces: &[Piece], long: &[bool]) -> Vec<usize> {
+fn offsets(pieces: &[Piece<'_>], long: &[bool]) -> Vec<usize> {
     let mut at = 0usize;
     let mut starts = Vec::with_capacity(pieces.len() + 1);
     for (piece, long) in pieces.iter().zip(long) {
         starts.push(at);
         at += match &piece.kind {
-            PieceKind::Fixed(encoded, _) => encoded.bytes.len(),
+            PieceKind::Fixed(encoded, _) => encoded.bytes().len(),
             PieceKind::Branch {
                 long: Some(encoded),
                 ..
-            } if *long => encoded.bytes.len(),
-            PieceKind::Branch { short, .. } => short.bytes.len(),
+            } if *long => encoded.bytes().len(),
+            PieceKind::Branch { short, .. } => short.bytes().len(),
+            PieceKind::Bytes(bytes) => bytes.len(),
             PieceKind::Address(_, width) => *width as usize,
             PieceKind::Align(to) => at.next_multiple_of(*to as usize) - at,
         };
@@ -109,7 +125,7 @@ fn distance(starts: &[usize], from: usize, label: usize, addend: i64) -> i64 {
 }
 
 /// Which branches must be long. A branch that does not reach becomes long, and stays it.
-fn relax(pieces: &[Piece], places: &Places) -> Vec<bool> {
+fn relax(pieces: &[Piece<'_>]) -> Vec<bool> {
     let mut long = vec![false; pieces.len()];
     loop {
         let starts = offsets(pieces, &long);
@@ -118,11 +134,11 @@ fn relax(pieces: &[Piece], places: &Places) -> Vec<bool> {
             if let PieceKind::Branch {
                 long: Some(_),
                 target,
+                label,
                 ..
             } = &piece.kind
                 && !long[at]
-                && let Some(label) = places.find(&target.name, at)
-                && i8::try_from(distance(&starts, at, label, target.addend)).is_err()
+                && i8::try_from(distance(&starts, at, *label, target.addend)).is_err()
             {
                 long[at] = true;
                 grown = true;
@@ -136,8 +152,8 @@ fn relax(pieces: &[Piece], places: &Places) -> Vec<bool> {
 
 /// What a section looks like from inside while it is laid out.
 pub(super) struct Ground<'a> {
-    pub(super) pieces: &'a [Piece],
-    pub(super) places: &'a Places,
+    pub(super) pieces: &'a [Piece<'a>],
+    pub(super) places: &'a Places<'a>,
     /// Template lines by index.
     pub(super) lines: &'a [u32],
     /// The section's own symbol, where it has one.
@@ -150,45 +166,56 @@ pub(super) struct Ground<'a> {
 
 /// The bytes of a section.
 pub(super) fn lay_out(ground: &Ground<'_>) -> Laid {
-    let long = relax(ground.pieces, ground.places);
+    let long = relax(ground.pieces);
     let starts = offsets(ground.pieces, &long);
-    let mut laid = Laid::default();
+    let mut laid = Laid {
+        bytes: Vec::with_capacity(starts[ground.pieces.len()]),
+        lines: Vec::with_capacity(ground.pieces.len()),
+        ..Laid::default()
+    };
     for (at, piece) in ground.pieces.iter().enumerate() {
         if laid.bytes.len() < starts[at + 1] {
             mark_line(&mut laid, ground.lines[piece.line]);
         }
         match &piece.kind {
-            PieceKind::Fixed(encoded, target) => {
-                emit(&mut laid, ground, &starts, at, encoded, target.as_ref())
+            PieceKind::Fixed(encoded, aim) => {
+                let aim = aim.as_ref().map(|aim| (&aim.target, aim.label));
+                emit(&mut laid, ground, &starts, at, encoded, aim);
             }
             PieceKind::Branch {
                 short,
                 long: wide,
                 target,
+                label,
             } => {
                 let encoded = wide.as_ref().filter(|_| long[at]).unwrap_or(short);
-                emit(&mut laid, ground, &starts, at, encoded, Some(target));
+                emit(
+                    &mut laid,
+                    ground,
+                    &starts,
+                    at,
+                    encoded,
+                    Some((target, Some(*label))),
+                );
             }
-            PieceKind::Address(target, width) => {
+            PieceKind::Bytes(bytes) => laid.bytes.extend_from_slice(bytes),
+            PieceKind::Address(aim, width) => {
                 let kind = if *width == 4 {
                     FixupKind::Abs32
                 } else {
                     FixupKind::Abs64
                 };
-                let encoded = Encoded {
-                    bytes: vec![0; *width as usize],
-                    field: None,
-                };
                 let offset = laid.bytes.len();
-                emit(&mut laid, ground, &starts, at, &encoded, None);
-                refer(&mut laid, ground, &starts, at, target, kind, offset);
+                laid.bytes.resize(offset + *width as usize, 0);
+                let aim = (&aim.target, aim.label);
+                refer(&mut laid, ground, &starts, at, aim, kind, offset);
             }
             PieceKind::Align(_) => pad(&mut laid.bytes, starts[at + 1], ground.is_code),
         }
     }
-    for (name, piece) in &ground.places.named {
+    for (name, piece) in &ground.places.order {
         laid.labels.push(Label {
-            name: name.clone(),
+            name: (*name).to_owned(),
             offset: narrow(starts[*piece]),
         });
     }
@@ -219,19 +246,19 @@ fn emit(
     starts: &[usize],
     at: usize,
     encoded: &Encoded,
-    target: Option<&Target>,
+    aim: Option<(&Target<'_>, Option<usize>)>,
 ) {
     let start = laid.bytes.len();
-    laid.bytes.extend_from_slice(&encoded.bytes);
-    let (Some(Field { offset, width }), Some(target)) = (encoded.field, target) else {
+    laid.bytes.extend_from_slice(encoded.bytes());
+    let (Some(Field { offset, width }), Some(aim)) = (encoded.field, aim) else {
         return;
     };
-    let offset = start + offset as usize;
+    let offset = start + usize::from(offset);
     if width == Width::Abs64 {
-        return refer(laid, ground, starts, at, target, FixupKind::Abs64, offset);
+        return refer(laid, ground, starts, at, aim, FixupKind::Abs64, offset);
     }
-    let Some(label) = ground.places.find(&target.name, at) else {
-        return refer(laid, ground, starts, at, target, FixupKind::Rel32, offset);
+    let (target, Some(label)) = aim else {
+        return refer(laid, ground, starts, at, aim, FixupKind::Rel32, offset);
     };
     let value = distance(starts, at, label, target.addend);
     let fits = if width == Width::Rel8 {
@@ -264,11 +291,10 @@ fn refer(
     ground: &Ground<'_>,
     starts: &[usize],
     at: usize,
-    target: &Target,
+    (target, own): (&Target<'_>, Option<usize>),
     kind: FixupKind,
     offset: usize,
 ) {
-    let own = ground.places.find(&target.name, at);
     let (symbol, addend) = match (&target.name, own, ground.symbol) {
         // Other sections may have a label of the same name, but not this section's symbol.
         (_, Some(label), Some(symbol)) => {
@@ -278,9 +304,10 @@ fn refer(
         (Name::Label(name), Some(_), None)
             if !name.starts_with('.') && (ground.is_unique)(name) =>
         {
-            (name.clone(), target.addend)
+            ((*name).to_owned(), target.addend)
         }
-        (Name::Symbol(name) | Name::Label(name), None, _) => (name.clone(), target.addend),
+        (Name::Symbol(name), None, _) => (name.to_string(), target.addend),
+        (Name::Label(name), None, _) => ((*name).to_owned(), target.addend),
         _ => {
             let problem = Problem::new(target.span, "the linker cannot tell this label from others").help(
                 "`lea` the address, as in `lea rcx, [label]`, or give the label a name that no other section has",
@@ -349,27 +376,21 @@ mod tests {
         }
     }
 
-    fn fixed(length: usize) -> PieceKind {
-        PieceKind::Fixed(
-            Encoded {
-                bytes: vec![0x90; length],
-                field: None,
-            },
-            None,
-        )
+    fn fixed(length: usize) -> PieceKind<'static> {
+        PieceKind::Fixed(Encoded::new(&[0x90; 15][..length], None), None)
     }
 
-    fn branch(label: usize) -> PieceKind {
-        let encoded = |length: usize, width: Width| Encoded {
-            bytes: vec![0; length],
-            field: Some(Field { offset: 1, width }),
+    /// A branch to a label that stands before piece `label`.
+    fn branch(label: usize) -> PieceKind<'static> {
+        let encoded = |length: usize, width: Width| {
+            Encoded::new(&[0; 15][..length], Some(Field { offset: 1, width }))
         };
-        let name = Name::Label(label.to_string());
         PieceKind::Branch {
             short: encoded(2, Width::Rel8),
             long: Some(encoded(5, Width::Rel32)),
+            label,
             target: Target {
-                name,
+                name: Name::Label("x"),
                 addend: 0,
                 span: Span {
                     column: 1,
@@ -379,33 +400,27 @@ mod tests {
         }
     }
 
-    fn section(random: &mut Random, aligned: bool) -> (Vec<Piece>, Places) {
+    fn section(random: &mut Random, aligned: bool) -> Vec<Piece<'static>> {
         let count = 2 + random.below(120);
-        let mut places = Places::default();
-        for label in 0..8 {
-            places
-                .named
-                .insert(label.to_string(), random.below(count + 1));
-        }
+        let labels: Vec<usize> = (0..8).map(|_| random.below(count + 1)).collect();
         let kinds = (0..count).map(|_| match random.below(if aligned { 10 } else { 8 }) {
-            0..4 => branch(random.below(8)),
+            0..4 => branch(labels[random.below(8)]),
             4..8 => fixed(random.below(9)),
             _ => PieceKind::Align(1 << random.below(6)),
         });
-        (kinds.map(|kind| Piece { line: 0, kind }).collect(), places)
+        kinds.map(|kind| Piece { line: 0, kind }).collect()
     }
 
     /// Starts over after each single branch that does not reach.
-    fn naive(pieces: &[Piece], places: &Places) -> Vec<bool> {
+    fn naive(pieces: &[Piece<'_>]) -> Vec<bool> {
         let mut long = vec![false; pieces.len()];
         'over: loop {
             for (at, piece) in pieces.iter().enumerate() {
-                let PieceKind::Branch { target, .. } = &piece.kind else {
+                let PieceKind::Branch { label, .. } = &piece.kind else {
                     continue;
                 };
                 let starts = offsets(pieces, &long);
-                let label = places.find(&target.name, at).unwrap();
-                let far = i8::try_from(distance(&starts, at, label, 0)).is_err();
+                let far = i8::try_from(distance(&starts, at, *label, 0)).is_err();
                 if far && !long[at] {
                     long[at] = true;
                     continue 'over;
@@ -420,9 +435,9 @@ mod tests {
         let mut random = Random(0x2545_f491_4f6c_dd1d);
         let mut grown = 0;
         for _ in 0..300 {
-            let (pieces, places) = section(&mut random, false);
-            let long = relax(&pieces, &places);
-            assert_eq!(long, naive(&pieces, &places));
+            let pieces = section(&mut random, false);
+            let long = relax(&pieces);
+            assert_eq!(long, naive(&pieces));
             grown += long.iter().filter(|long| **long).count();
         }
         assert!(grown > 1000, "only {grown} branches grew");
@@ -432,11 +447,11 @@ mod tests {
     fn every_branch_reaches_across_alignment_too() {
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
         for _ in 0..300 {
-            let (pieces, places) = section(&mut random, true);
+            let pieces = section(&mut random, true);
             let lines = [1];
             let ground = Ground {
                 pieces: &pieces,
-                places: &places,
+                places: &Places::default(),
                 lines: &lines,
                 symbol: None,
                 is_unique: &|_| true,
@@ -446,7 +461,7 @@ mod tests {
             assert_eq!(laid.problems, []);
             assert_eq!(
                 laid.bytes.len(),
-                *offsets(&pieces, &relax(&pieces, &places)).last().unwrap()
+                *offsets(&pieces, &relax(&pieces)).last().unwrap()
             );
         }
     }

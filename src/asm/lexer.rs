@@ -3,65 +3,72 @@
 //! Correct means: every token knows its characters, a comment never begins inside quotes, and
 //! what is not a token of the dialect is refused here with its column.
 
+use std::borrow::Cow;
+
 use super::inst::Direction;
 use super::problem::{Problem, Span};
 
 /// What a token is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Token {
+pub(super) enum Token<'a> {
     /// A mnemonic, register, keyword or label, as written.
-    Word(String),
-    /// A number or character constant; at most 64 bits wide.
-    Number(i128),
+    Word(&'a str),
+    /// A number or character constant.
+    Number(u64),
     /// `1f` or `1b`.
     Numeric(u32, Direction),
-    /// What stood in double quotes.
-    Text(String),
+    /// What stood in double quotes; a copy only where it has escapes.
+    Text(Cow<'a, str>),
     /// Any of `, : [ ] ( ) { } + - *`.
     Mark(char),
 }
 
 /// A token and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Placed {
+pub(super) struct Placed<'a> {
     /// What it is.
-    pub(super) token: Token,
+    pub(super) token: Token<'a>,
     /// Its characters.
     pub(super) span: Span,
 }
 
-/// The tokens of `line` up to its comment, or up to what is wrong with it.
-pub(super) fn tokens(line: &str) -> (Vec<Placed>, Option<Problem>) {
-    let mut found = Vec::new();
-    let problem = read(line, &mut found).err();
-    (found, problem)
-}
-
-fn read(line: &str, found: &mut Vec<Placed>) -> Result<(), Problem> {
-    let chars: Vec<char> = line.chars().collect();
-    let mut at = 0;
-    while at < chars.len() {
-        let first = chars[at];
+/// Appends the tokens of `line` up to its comment, or up to what is wrong with it.
+pub(super) fn tokens<'a>(line: &'a str, found: &mut Vec<Placed<'a>>) -> Result<(), Problem> {
+    // Positions count bytes, columns count characters.
+    let (mut at, mut column) = (0, 1);
+    let is_ascii = line.is_ascii();
+    while let Some(first) = char_at(line, at) {
         let (token, end) = match first {
+            // Blanks in a row are most of many lines.
+            ' ' => {
+                let rest = line.as_bytes()[at..].iter();
+                let blanks = rest.take_while(|byte| **byte == b' ').count();
+                at += blanks;
+                column += narrow(blanks);
+                continue;
+            }
             _ if first.is_whitespace() => {
-                at += 1;
+                at += first.len_utf8();
+                column += 1;
                 continue;
             }
             ';' | '#' => break,
-            '/' if chars.get(at + 1) == Some(&'/') => break,
-            '"' => text(&chars, at)?,
-            '\'' => character(&chars, at)?,
+            '/' if char_at(line, at + 1) == Some('/') => break,
+            '"' => text(line, at)?,
+            '\'' => character(line, at)?,
             ',' | ':' | '[' | ']' | '(' | ')' | '{' | '}' | '+' | '-' | '*' => {
                 (Token::Mark(first), at + 1)
             }
-            _ if first.is_ascii_digit() => number(&chars, at)?,
+            _ if first.is_ascii_digit() => number(line, at)?,
             _ if is_word(first) => {
-                let end = word_end(&chars, at);
-                (Token::Word(chars[at..end].iter().collect()), end)
+                let end = word_end(line, at);
+                (Token::Word(&line[at..end]), end)
             }
             _ => {
-                let problem =
-                    Problem::new(span(at, at + 1), format!("unexpected character `{first}`"));
+                let problem = Problem::new(
+                    span(line, at, at + first.len_utf8()),
+                    format!("unexpected character `{first}`"),
+                );
                 return Err(match first {
                     '$' | '%' => problem.help(
                         "Intel syntax marks neither registers nor immediates: write `rax` and `5`",
@@ -71,20 +78,39 @@ fn read(line: &str, found: &mut Vec<Placed>) -> Result<(), Problem> {
                 });
             }
         };
+        let width = narrow(if is_ascii {
+            end - at
+        } else {
+            line[at..end].chars().count()
+        });
         found.push(Placed {
             token,
-            span: span(at, end),
+            span: Span { column, width },
         });
+        column += width;
         at = end;
     }
     Ok(())
 }
 
-fn span(start: usize, end: usize) -> Span {
-    let column = u32::try_from(start + 1).unwrap_or(u32::MAX / 2);
+/// The character that begins at byte `at`.
+fn char_at(line: &str, at: usize) -> Option<char> {
+    match line.as_bytes().get(at) {
+        Some(byte) if byte.is_ascii() => Some(char::from(*byte)),
+        _ => line.get(at..)?.chars().next(),
+    }
+}
+
+fn narrow(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX / 2)
+}
+
+/// The characters between two positions. It counts from the start of the line: for problems, of
+/// which a line has one.
+fn span(line: &str, start: usize, end: usize) -> Span {
     Span {
-        column,
-        width: u32::try_from(end - start).unwrap_or(1),
+        column: narrow(line[..start].chars().count() + 1),
+        width: narrow(line[start..end].chars().count()),
     }
 }
 
@@ -93,36 +119,54 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '.' | '@' | '?' | '·')
 }
 
-fn word_end(chars: &[char], start: usize) -> usize {
-    start + chars[start..].iter().take_while(|c| is_word(**c)).count()
+fn word_end(line: &str, start: usize) -> usize {
+    let is_plain = |byte: &u8| byte.is_ascii() && is_word(char::from(*byte));
+    let plain = line.as_bytes()[start..]
+        .iter()
+        .take_while(|byte| is_plain(byte));
+    let end = start + plain.count();
+    if line.as_bytes().get(end).is_none_or(u8::is_ascii) {
+        return end;
+    }
+    line[end..]
+        .find(|c| !is_word(c))
+        .map_or(line.len(), |length| end + length)
 }
 
-fn text(chars: &[char], start: usize) -> Result<(Token, usize), Problem> {
+fn text(line: &str, start: usize) -> Result<(Token<'_>, usize), Problem> {
+    let rest = &line[start + 1..];
+    if let Some(length) = rest.find(['"', '\\'])
+        && rest[length..].starts_with('"')
+    {
+        let text = Cow::Borrowed(&rest[..length]);
+        return Ok((Token::Text(text), start + 1 + length + 1));
+    }
     let mut value = String::new();
     let mut at = start + 1;
-    while let Some(&c) = chars.get(at) {
+    while let Some(c) = char_at(line, at) {
         match c {
-            '"' => return Ok((Token::Text(value), at + 1)),
+            '"' => return Ok((Token::Text(Cow::Owned(value)), at + 1)),
             '\\' => {
-                let (c, end) = escape(chars, at)?;
+                let (c, end) = escape(line, at)?;
                 value.push(c);
                 at = end;
             }
             _ => {
                 value.push(c);
-                at += 1;
+                at += c.len_utf8();
             }
         }
     }
     Err(Problem::new(
-        span(start, chars.len()),
+        span(line, start, line.len()),
         "the closing double quote is missing",
     ))
 }
 
 /// The character that the escape at `at` stands for, and where the text goes on.
-fn escape(chars: &[char], at: usize) -> Result<(char, usize), Problem> {
-    let known = match chars.get(at + 1) {
+fn escape(line: &str, at: usize) -> Result<(char, usize), Problem> {
+    let second = char_at(line, at + 1);
+    let known = match second {
         Some('"') => Some('"'),
         Some('\'') => Some('\''),
         Some('\\') => Some('\\'),
@@ -132,41 +176,43 @@ fn escape(chars: &[char], at: usize) -> Result<(char, usize), Problem> {
         Some('0') => Some('\0'),
         _ => None,
     };
+    let end = at + 1 + second.map_or(0, char::len_utf8);
     match known {
-        Some(c) => Ok((c, at + 2)),
-        None => Err(
-            Problem::new(span(at, (at + 2).min(chars.len())), "unknown escape").help(
-                "known are \\\" \\' \\\\ \\n \\r \\t \\0; other bytes go into `db` as numbers",
-            ),
-        ),
+        Some(c) => Ok((c, end)),
+        None => Err(Problem::new(span(line, at, end), "unknown escape")
+            .help("known are \\\" \\' \\\\ \\n \\r \\t \\0; other bytes go into `db` as numbers")),
     }
 }
 
-fn character(chars: &[char], start: usize) -> Result<(Token, usize), Problem> {
-    let (value, end) = match chars.get(start + 1) {
-        Some('\\') => escape(chars, start + 1)?,
-        Some(&c) if c != '\'' => (c, start + 2),
-        _ => (' ', start + 1),
+fn character(line: &str, start: usize) -> Result<(Token<'_>, usize), Problem> {
+    let inside = start + 1;
+    let (value, end) = match char_at(line, inside) {
+        Some('\\') => escape(line, inside)?,
+        Some(c) if c != '\'' => (c, inside + c.len_utf8()),
+        _ => (' ', inside),
     };
-    if end > start + 1 && chars.get(end) == Some(&'\'') {
-        return Ok((Token::Number(i128::from(u32::from(value))), end + 1));
+    if end > inside && char_at(line, end) == Some('\'') {
+        return Ok((Token::Number(u64::from(u32::from(value))), end + 1));
     }
-    let width = chars[start + 1..]
-        .iter()
-        .position(|c| *c == '\'')
-        .map_or(chars.len(), |at| start + at + 2);
+    let end = line[inside..]
+        .find('\'')
+        .map_or(line.len(), |length| inside + length + 1);
     Err(Problem::new(
-        span(start, width),
+        span(line, start, end),
         "a character constant is one character in single quotes",
     )
     .help("texts stand in double quotes"))
 }
 
-fn number(chars: &[char], start: usize) -> Result<(Token, usize), Problem> {
-    let end = word_end(chars, start);
-    let written: String = chars[start..end].iter().collect();
+fn number(line: &str, start: usize) -> Result<(Token<'_>, usize), Problem> {
+    let end = word_end(line, start);
+    let written = &line[start..end];
+    // Nearly all numbers are plain decimal ones, which need no copy.
+    if let Ok(value) = written.parse() {
+        return Ok((Token::Number(value), end));
+    }
     let digits = written.to_ascii_lowercase().replace('_', "");
-    let here = span(start, end);
+    let here = || span(line, start, end);
 
     if let Some(label) = digits.strip_suffix(['f', 'b'])
         && label.chars().all(|c| c.is_ascii_digit())
@@ -179,7 +225,7 @@ fn number(chars: &[char], start: usize) -> Result<(Token, usize), Problem> {
         };
         let Ok(label) = label.parse() else {
             return Err(Problem::new(
-                here,
+                here(),
                 format!("the number of label `{written}` is too large"),
             ));
         };
@@ -198,9 +244,9 @@ fn number(chars: &[char], start: usize) -> Result<(Token, usize), Problem> {
     };
     if !digits.is_empty() && digits.chars().all(|c| c.is_digit(base)) {
         return match u64::from_str_radix(digits, base) {
-            Ok(value) => Ok((Token::Number(i128::from(value)), end)),
+            Ok(value) => Ok((Token::Number(value), end)),
             Err(_) => Err(Problem::new(
-                here,
+                here(),
                 format!("the number {written} does not fit in 64 bits"),
             )),
         };
@@ -212,7 +258,7 @@ fn number(chars: &[char], start: usize) -> Result<(Token, usize), Problem> {
     {
         return Ok((Token::Word(written), end));
     }
-    let problem = Problem::new(here, format!("`{written}` is not a number"));
+    let problem = Problem::new(here(), format!("`{written}` is not a number"));
     Err(
         if digits.chars().all(|c| c.is_ascii_hexdigit()) && base == 10 {
             problem.help(format!(
@@ -228,12 +274,11 @@ fn number(chars: &[char], start: usize) -> Result<(Token, usize), Problem> {
 mod tests {
     use super::*;
 
-    fn marks(line: &str) -> Vec<Token> {
-        tokens(line)
-            .0
-            .into_iter()
-            .map(|placed| placed.token)
-            .collect()
+    fn marks(line: &str) -> Vec<Token<'_>> {
+        let mut found = Vec::new();
+        // What stands before a problem is kept.
+        let _ = tokens(line, &mut found);
+        found.into_iter().map(|placed| placed.token).collect()
     }
 
     #[test]
@@ -246,7 +291,7 @@ mod tests {
             ("1_000", 1000),
             ("'c'", 99),
             ("0o17", 15),
-            ("18446744073709551615", u64::MAX.into()),
+            ("18446744073709551615", u64::MAX),
             ("'\\n'", 10),
             ("';'", 59),
         ] {
@@ -266,7 +311,7 @@ mod tests {
         for comment in ["; x", "# x", "// x"] {
             assert_eq!(
                 marks(&format!("\"a{comment}\" {comment}")),
-                [Token::Text(format!("a{comment}"))]
+                [Token::Text(format!("a{comment}").into())]
             );
         }
     }
@@ -283,7 +328,7 @@ mod tests {
             ("x / y", 3, 1),
             ("é \"\\q\"", 4, 2),
         ] {
-            let problem = tokens(line).1.unwrap();
+            let problem = tokens(line, &mut Vec::new()).unwrap_err();
             assert_eq!(
                 problem.span,
                 Span { column, width },

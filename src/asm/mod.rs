@@ -22,6 +22,7 @@ mod intel;
 mod layout;
 mod lexer;
 mod listing;
+mod names;
 mod operand;
 mod problem;
 pub mod program;

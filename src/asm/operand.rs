@@ -26,11 +26,17 @@ fn size_word(word: &str) -> Option<u32> {
     })
 }
 
-pub(super) fn operand(cursor: &mut Cursor<'_>, inst: &mut Inst) -> Result<Operand, Problem> {
+pub(super) fn operand<'a>(
+    cursor: &mut Cursor<'_, 'a>,
+    inst: &mut Inst<'a>,
+) -> Result<Operand<'a>, Problem> {
     let start = cursor.span();
+    if let Some(kind) = alone(cursor) {
+        return Ok(Operand { kind, span: start });
+    }
     let mut bits = None;
     while let Some(word) = cursor.word() {
-        let reach = match word.as_str() {
+        let reach = match &*word {
             "short" => Some(Reach::Short),
             "near" => Some(Reach::Near),
             _ => None,
@@ -71,8 +77,27 @@ pub(super) fn operand(cursor: &mut Cursor<'_>, inst: &mut Inst) -> Result<Operan
     })
 }
 
+/// A register or a number with nothing beside it: what most operands are, and quickly read.
+fn alone(cursor: &mut Cursor<'_, '_>) -> Option<OperandKind<'static>> {
+    if !matches!(cursor.peek_second(), None | Some(Token::Mark(','))) {
+        return None;
+    }
+    let kind = match cursor.peek()? {
+        Token::Word(word) => {
+            OperandKind::Register(register(word).filter(|register| *register != Register::RIP)?)
+        }
+        Token::Number(value) => OperandKind::Immediate {
+            value: i128::from(*value),
+            bits: None,
+        },
+        _ => return None,
+    };
+    cursor.advance();
+    Some(kind)
+}
+
 /// An operand without brackets.
-fn plain(cursor: &mut Cursor<'_>, bits: Option<u32>) -> Result<OperandKind, Problem> {
+fn plain<'a>(cursor: &mut Cursor<'_, 'a>, bits: Option<u32>) -> Result<OperandKind<'a>, Problem> {
     let start = cursor.span();
     let sum = cursor.sum()?;
     let here = start.to(cursor.last_span());
@@ -102,7 +127,7 @@ fn plain(cursor: &mut Cursor<'_>, bits: Option<u32>) -> Result<OperandKind, Prob
 }
 
 /// `st(3)`; plain `st` is `st(0)`.
-fn x87_register(cursor: &mut Cursor<'_>) -> Option<Register> {
+fn x87_register(cursor: &mut Cursor<'_, '_>) -> Option<Register> {
     if cursor.word()? != "st" {
         return None;
     }
@@ -119,8 +144,8 @@ fn x87_register(cursor: &mut Cursor<'_>) -> Option<Register> {
 }
 
 /// `gs:` before brackets.
-fn segment(cursor: &mut Cursor<'_>) -> Result<Option<Register>, Problem> {
-    let (Some(word), Some(Token::Mark(':'))) = (cursor.word(), cursor.peek_second()) else {
+fn segment(cursor: &mut Cursor<'_, '_>) -> Result<Option<Register>, Problem> {
+    let (Some(Token::Mark(':')), Some(word)) = (cursor.peek_second(), cursor.word()) else {
         return Ok(None);
     };
     let here = cursor.span();
@@ -141,7 +166,7 @@ fn segment(cursor: &mut Cursor<'_>) -> Result<Option<Register>, Problem> {
 
 /// `[gs:-8]` means `gs:[-8]`; `rel` says what a symbol in brackets means anyway.
 fn segment_inside(
-    cursor: &mut Cursor<'_>,
+    cursor: &mut Cursor<'_, '_>,
     before: Option<Register>,
 ) -> Result<Option<Register>, Problem> {
     let here = cursor.span();
@@ -156,7 +181,7 @@ fn segment_inside(
 }
 
 /// Base, index and scale from a sum of registers.
-fn memory(sum: Linear, here: Span) -> Result<Mem, Problem> {
+fn memory(sum: Linear<'_>, here: Span) -> Result<Mem<'_>, Problem> {
     let mut mem = Mem {
         bits: None,
         segment: None,
@@ -167,9 +192,9 @@ fn memory(sum: Linear, here: Span) -> Result<Mem, Problem> {
         target: None,
         broadcast: None,
     };
-    for term in &sum.registers {
+    for term in sum.registers.iter() {
         let register = term.register;
-        let name = name_of(register);
+        let name = || name_of(register);
         if !(register.is_gpr32()
             || register.is_gpr64()
             || register.is_vector_register()
@@ -177,13 +202,13 @@ fn memory(sum: Linear, here: Span) -> Result<Mem, Problem> {
         {
             return Err(Problem::new(
                 term.span,
-                format!("`{name}` cannot address memory in 64-bit code"),
+                format!("`{}` cannot address memory in 64-bit code", name()),
             ));
         }
         if ![1, 2, 4, 8].contains(&term.scale) {
             return Err(Problem::new(
                 here,
-                format!("the factor of `{name}` must be 1, 2, 4 or 8"),
+                format!("the factor of `{}` must be 1, 2, 4 or 8", name()),
             ));
         }
         let must_be_index = term.scale != 1 || register.is_vector_register();
@@ -223,7 +248,7 @@ fn memory(sum: Linear, here: Span) -> Result<Mem, Problem> {
 }
 
 /// The stack pointer has no encoding as an index, so it changes places with an unscaled base.
-fn order_registers(mem: &mut Mem, here: Span) -> Result<(), Problem> {
+fn order_registers(mem: &mut Mem<'_>, here: Span) -> Result<(), Problem> {
     let is_stack = |register| matches!(register, Some(Register::RSP | Register::ESP));
     if is_stack(mem.index) && mem.scale == 1 && !is_stack(mem.base) {
         std::mem::swap(&mut mem.base, &mut mem.index);
@@ -257,20 +282,20 @@ fn order_registers(mem: &mut Mem, here: Span) -> Result<(), Problem> {
 }
 
 /// `{k1}`, `{z}`, `{1to8}`, `{sae}` or `{rn-sae}`.
-pub(super) fn decoration(cursor: &mut Cursor<'_>, inst: &mut Inst) -> Result<(), Problem> {
+pub(super) fn decoration(cursor: &mut Cursor<'_, '_>, inst: &mut Inst<'_>) -> Result<(), Problem> {
     let start = cursor.span();
     cursor.expect('{')?;
     let mut word = cursor.word().unwrap_or_default();
     cursor.advance();
     if cursor.take('-') {
-        word = format!("{word}-{}", cursor.word().unwrap_or_default());
+        word = format!("{word}-{}", cursor.word().unwrap_or_default()).into();
         cursor.advance();
     }
     cursor.expect('}')?;
     let here = start.to(cursor.last_span());
     let decor = &mut inst.decor;
     decor.span.get_or_insert(here);
-    match word.as_str() {
+    match &*word {
         "z" => decor.zeroing = true,
         "sae" => decor.exact = true,
         "rn-sae" => decor.rounding = Some(RoundingControl::RoundToNearest),

@@ -15,7 +15,7 @@ use super::problem::{Problem, Span};
 const LISTED: usize = 8;
 
 /// No such instruction.
-pub(super) fn unknown_mnemonic(inst: &Inst) -> Problem {
+pub(super) fn unknown_mnemonic(inst: &Inst<'_>) -> Problem {
     let name = &inst.mnemonic;
     let problem = Problem::new(inst.span, format!("unknown instruction `{name}`"));
     if expression::register(name).is_some() {
@@ -31,15 +31,12 @@ pub(super) fn unknown_mnemonic(inst: &Inst) -> Problem {
 }
 
 /// No form of the mnemonic takes these operands.
-pub(super) fn no_form(inst: &Inst, name: &str, listed: &[Form]) -> Problem {
-    let listed: Vec<&Form> = listed
-        .iter()
-        .filter(|form| admits(inst, name, form))
-        .collect();
+pub(super) fn no_form(inst: &Inst<'_>, name: &str, listed: &[Form]) -> Problem {
+    let listed: Vec<&Form> = listed.iter().filter(|form| admits(inst, form)).collect();
     let same_count: Vec<&Form> = listed
         .iter()
         .copied()
-        .filter(|form| form.written() == inst.operands.len())
+        .filter(|form| form.written().len() == inst.operands.len())
         .collect();
     if same_count.is_empty() {
         let message = format!(
@@ -80,7 +77,7 @@ pub(super) fn no_form(inst: &Inst, name: &str, listed: &[Form]) -> Problem {
     }
 }
 
-fn symbol_misplaced(inst: &Inst, operand: &Operand, wanted: &str) -> Problem {
+fn symbol_misplaced(inst: &Inst<'_>, operand: &Operand<'_>, wanted: &str) -> Problem {
     let problem = Problem::new(
         operand.span,
         format!("`{}` does not take an address here", inst.mnemonic),
@@ -92,28 +89,24 @@ fn symbol_misplaced(inst: &Inst, operand: &Operand, wanted: &str) -> Problem {
 }
 
 /// How each operand of `inst` fits a form of as many operands.
-fn fits<'a>(inst: &'a Inst, form: &'a Form) -> impl Iterator<Item = (&'a Operand, Fit)> {
-    let kinds = form
-        .operands()
-        .filter(|(_, _, written)| *written)
-        .map(|(_, kind, _)| kind);
+fn fits<'a>(inst: &'a Inst<'a>, form: &'a Form) -> impl Iterator<Item = (&'a Operand<'a>, Fit)> {
     inst.operands
         .iter()
-        .zip(kinds)
-        .map(|(operand, kind)| (operand, fit(&operand.kind, kind, form, inst.reach)))
+        .zip(form.written())
+        .map(|(operand, kind)| (operand, fit(&operand.kind, *kind, form, inst.reach)))
 }
 
 /// The forms that most operands fit first.
-fn nearest_first<'a>(inst: &Inst, forms: &[&'a Form]) -> impl Iterator<Item = &'a Form> {
+fn nearest_first<'a>(inst: &Inst<'_>, forms: &[&'a Form]) -> impl Iterator<Item = &'a Form> {
     let mut sorted = forms.to_vec();
     sorted.sort_by_key(|form| fits(inst, form).filter(|(_, fit)| *fit == Fit::No).count());
     sorted.into_iter()
 }
 
 /// What is wrong where all operands but one fit a form, and that one nearly does.
-fn near_miss(inst: &Inst, forms: &[&Form]) -> Option<Problem> {
-    let mut immediate: Option<(u32, u32, &Operand)> = None;
-    let mut memory: Option<(u32, &Operand)> = None;
+fn near_miss(inst: &Inst<'_>, forms: &[&Form]) -> Option<Problem> {
+    let mut immediate: Option<(u32, u32, &Operand<'_>)> = None;
+    let mut memory: Option<(u32, &Operand<'_>)> = None;
     for form in forms {
         let mut misses = fits(inst, form).filter(|(_, fit)| *fit != Fit::Yes);
         match (misses.next(), misses.next()) {
@@ -161,7 +154,7 @@ fn near_miss(inst: &Inst, forms: &[&Form]) -> Option<Problem> {
 }
 
 /// Two registers of different width where the instruction wants one width.
-fn widths_differ(inst: &Inst) -> Option<String> {
+fn widths_differ(inst: &Inst<'_>) -> Option<String> {
     let general = |register: &Register| register.is_gpr();
     match &inst.operands[..] {
         [a, b] => {
@@ -208,7 +201,7 @@ fn forms_text<'a>(forms: impl Iterator<Item = &'a Form>) -> String {
 }
 
 /// A prefix before an instruction that does not take it.
-pub(super) fn prefix(inst: &Inst, prefix: Prefix, span: Span) -> Problem {
+pub(super) fn prefix(inst: &Inst<'_>, prefix: Prefix, span: Span) -> Problem {
     let (word, help) = match prefix {
         Prefix::Lock => (
             "lock",
@@ -238,7 +231,7 @@ pub(super) fn prefix(inst: &Inst, prefix: Prefix, span: Span) -> Problem {
 }
 
 /// A decoration that the only fitting forms do not have, or the lack of one they need.
-pub(super) fn decoration(inst: &Inst, needs_mask: bool) -> Problem {
+pub(super) fn decoration(inst: &Inst<'_>, needs_mask: bool) -> Problem {
     let name = &inst.mnemonic;
     match inst.decor {
         decor if needs_mask && decor.mask.is_none() => {
@@ -256,7 +249,7 @@ pub(super) fn decoration(inst: &Inst, needs_mask: bool) -> Problem {
 }
 
 /// Whether the constant part of an address fits its field.
-pub(super) fn displacement_fits(mem: &Mem, kind: Kind) -> bool {
+pub(super) fn displacement_fits(mem: &Mem<'_>, kind: Kind) -> bool {
     let value = mem.displacement;
     let narrow = |register: Option<Register>| register.is_some_and(Register::is_gpr32);
     if kind == Kind::mem_offs {
@@ -269,7 +262,7 @@ pub(super) fn displacement_fits(mem: &Mem, kind: Kind) -> bool {
 }
 
 /// A constant part that does not fit.
-pub(super) fn displacement(operand: &Operand) -> Problem {
+pub(super) fn displacement(operand: &Operand<'_>) -> Problem {
     Problem::new(
         operand.span,
         "the displacement does not fit in 32 bits, sign-extended",
@@ -278,7 +271,7 @@ pub(super) fn displacement(operand: &Operand) -> Problem {
 }
 
 /// The form fits, and yet the encoder refuses the combination.
-pub(super) fn unencodable(inst: &Inst) -> Problem {
+pub(super) fn unencodable(inst: &Inst<'_>) -> Problem {
     let registers = || {
         inst.operands
             .iter()
@@ -307,7 +300,7 @@ pub(super) fn unencodable(inst: &Inst) -> Problem {
 }
 
 /// Memory without a size where several would do.
-pub(super) fn ambiguous(memory: &Operand, sizes: &[u32]) -> Problem {
+pub(super) fn ambiguous(memory: &Operand<'_>, sizes: &[u32]) -> Problem {
     let words: Vec<&str> = sizes
         .iter()
         .filter_map(|bits| word_of(*bits))

@@ -1,0 +1,221 @@
+//! What our own work costs, and what the four shapes of a call cost.
+//!
+//! Correct means: a bench does the whole of what its name says, its input is made before the clock
+//! runs, and a cycle is a core cycle: the calibration chain runs beside each measurement, so that
+//! the ratio of ticks holds whatever the clock of the core does.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::measurement::{Measurement, ValueFormatter};
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+
+use dispatchlab::asm;
+use dispatchlab::counter::CounterSource;
+use dispatchlab::counter::clock::Clock;
+use dispatchlab::job::Counters;
+use dispatchlab::pipeline;
+use dispatchlab::scenario::{Scenario, parse_name};
+use dispatchlab::sys::shared::SharedPage;
+use dispatchlab::sys::signals;
+use dispatchlab::template::Library;
+use dispatchlab::worker::stage::{Ground, Stage};
+
+/// Instructions of one case of a type switch.
+const CASE: u64 = 8;
+/// Calls of one timed entry: a power of two that divides every walk, and so many that the cost of
+/// entering is less than a hundredth of a cycle in each.
+const CHUNK: u64 = 4096;
+/// The seed of walks in random order.
+const SEED: u64 = 1;
+/// Time the core gets to reach its frequency.
+const SPIN_NS: u64 = 5_000_000;
+
+/// A type switch as `type_switch.asm` expands it.
+fn type_switch(instructions: u64) -> String {
+    let case = |number: u64| {
+        let hash = number.wrapping_mul(2_654_435_761) & 0xffff_ffff;
+        format!(
+            "        cmp  ecx, {hash}      ; hash of main.T{number}\n\
+             \x20       jne  next{number}\n\
+             \x20       lea  rcx, [\"type.main.T{number}\"]\n\
+             \x20       cmp  rax, rcx\n\
+             \x20       jne  done\n\
+             \x20       mov  eax, [rbx]\n\
+             \x20       add  eax, {}\n\
+             \x20       jmp  done\n\
+             next{number}:\n",
+            number + 1
+        )
+    };
+    let cases: String = (0..instructions / CASE).map(case).collect();
+    format!("{cases}done:\n")
+}
+
+fn scenario(name: &str) -> Scenario {
+    let (template, parameters) = parse_name(name).expect("a name as the command line takes it");
+    let template = Library::embedded().load(&template).expect("it is shipped");
+    Scenario::bind(Arc::new(template), &parameters).expect("its parameters are in range")
+}
+
+fn assembling(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("assemble");
+    for instructions in [200, 10_000] {
+        let text = type_switch(instructions);
+        group.throughput(Throughput::Elements(instructions));
+        group.bench_function(format!("{instructions} instructions"), |bencher| {
+            bencher.iter(|| asm::fragment(black_box(&text)).expect("it assembles"));
+        });
+    }
+    group.finish();
+}
+
+fn preparing(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("prepare");
+    let name = "itab_call[targets=1024]";
+    let scenario = scenario(name);
+    group.bench_function(name, |bencher| {
+        bencher.iter(|| pipeline::prepare(black_box(&scenario)).expect("it links"));
+    });
+    group.finish();
+}
+
+/// Core cycles instead of time.
+struct Cycles;
+
+impl Measurement for Cycles {
+    type Intermediate = u64;
+    type Value = f64;
+
+    fn start(&self) -> u64 {
+        0
+    }
+
+    fn end(&self, _start: u64) -> f64 {
+        unreachable!("the shapes are timed by their own harness, through iter_custom")
+    }
+
+    fn add(&self, one: &f64, other: &f64) -> f64 {
+        one + other
+    }
+
+    fn zero(&self) -> f64 {
+        0.0
+    }
+
+    fn to_f64(&self, value: &f64) -> f64 {
+        *value
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        &CycleFormatter
+    }
+}
+
+struct CycleFormatter;
+
+impl ValueFormatter for CycleFormatter {
+    fn scale_values(&self, _typical: f64, _values: &mut [f64]) -> &'static str {
+        "cycles"
+    }
+
+    fn scale_throughputs(
+        &self,
+        _typical: f64,
+        throughput: &Throughput,
+        values: &mut [f64],
+    ) -> &'static str {
+        if let Throughput::Elements(elements) = throughput {
+            for value in values {
+                *value /= *elements as f64;
+            }
+        }
+        "cycles/element"
+    }
+
+    fn scale_for_machines(&self, _values: &mut [f64]) -> &'static str {
+        "cycles"
+    }
+}
+
+/// The worker's means of measurement, in this process.
+struct Bench {
+    ground: Ground,
+    clock: Clock,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let page = SharedPage::new().and_then(signals::install);
+        let page = page.expect("a page for the notes of a fault");
+        let mut clock = Clock::new().expect("executable memory");
+        clock.spin(SPIN_NS);
+        Bench {
+            ground: Ground::new(page).expect("a stack"),
+            clock,
+        }
+    }
+
+    /// Ticks of a core cycle, now.
+    fn ticks_per_cycle(&mut self, overhead: u64) -> f64 {
+        let chain = self.clock.calibrate().chain_ticks;
+        chain.saturating_sub(overhead) as f64 / self.clock.chain_cycles() as f64
+    }
+
+    fn shape(&mut self, group: &mut BenchmarkGroup<'_, Cycles>, name: &str) {
+        let prepared = pipeline::prepare(&scenario(name)).expect("it links");
+        let plan = pipeline::default_plan(Counters::Clock);
+        let mut stage = Stage::new(&prepared.row, &plan).expect("it can be mapped");
+        stage.settle(&mut self.ground).expect("a gs base");
+        let visits = stage.walk(CHUNK, SEED).expect("memory for the walk");
+        let overhead = self.clock.overhead_ticks();
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|calls| {
+                let chunks = calls.div_ceil(CHUNK);
+                let mut cycles = 0.0;
+                let mut element = 0;
+                let mut before = self.ticks_per_cycle(overhead);
+                for _ in 0..chunks {
+                    let exit = stage
+                        .enter(&mut self.ground, 0, &visits, element, CHUNK)
+                        .expect("the shapes leave alone what they must");
+                    if let Some(expected) = visits.expected(element, CHUNK) {
+                        assert_eq!(exit.sum, expected, "{name} computes something else");
+                    }
+                    let after = self.ticks_per_cycle(overhead);
+                    // A disturbance only lengthens a chain: the shorter neighbour is the better one.
+                    cycles += exit.ticks as f64 / before.min(after);
+                    before = after;
+                    element = (element + CHUNK) % visits.len();
+                }
+                // Criterion wants what the calls cost that it asked for.
+                cycles * calls as f64 / (chunks * CHUNK) as f64
+            });
+        });
+    }
+}
+
+fn dispatching(criterion: &mut Criterion<Cycles>) {
+    let mut bench = Bench::new();
+    let mut group = criterion.benchmark_group("dispatch");
+    for name in ["direct_call", "itab_call", "itab_wrapper", "type_switch"] {
+        bench.shape(&mut group, name);
+    }
+    group.finish();
+}
+
+fn in_cycles() -> Criterion<Cycles> {
+    Criterion::default()
+        .with_measurement(Cycles)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2))
+}
+
+criterion_group!(own_work, assembling, preparing);
+criterion_group! {
+    name = shapes;
+    config = in_cycles();
+    targets = dispatching
+}
+criterion_main!(own_work, shapes);
