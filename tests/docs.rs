@@ -345,6 +345,10 @@ fn squeeze(text: &str) -> String {
     }
     // How many placements were measured is a number too, and noise may leave one without a value.
     out.replace("over # placements", "over the placements")
+        .replace(
+            "cycles at the one placement of loop and callees that has a value",
+            "least and most cycles over the placements of loop and callees",
+        )
         .trim()
         .to_string()
 }

@@ -64,12 +64,18 @@ impl Tour {
 /// seen on a quiet machine.
 const AGREEMENT: f64 = 0.1;
 
+/// Runs until nothing disturbed: a neighbour on the same core can halve it for seconds.
+const TRIES: usize = 4;
+
 #[test]
 fn dearer_dispatch_takes_more_cycles() {
     let mut tour = Tour::measure();
-    if !tour.complaints().is_empty() {
+    for _ in 1..TRIES {
+        if tour.complaints().is_empty() {
+            break;
+        }
         println!(
-            "measured again, because the first run says: {:?}",
+            "measured again, because this run says: {:?}",
             tour.complaints()
         );
         tour = Tour::measure();

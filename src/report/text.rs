@@ -72,7 +72,8 @@ fn legend(report: &Report, style: Style) -> String {
     match placements[..] {
         [] => {}
         [1] => terms.push(
-            "placements: cycles at the only placement of loop and callees that was run".to_string(),
+            "placements: cycles at the one placement of loop and callees that has a value"
+                .to_string(),
         ),
         [count] => terms.push(format!(
             "placements: least and most cycles over {count} placements of loop and callees"
