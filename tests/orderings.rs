@@ -67,6 +67,20 @@ const AGREEMENT: f64 = 0.1;
 /// Runs until nothing disturbed: a neighbour on the same core can halve it for seconds.
 const TRIES: usize = 4;
 
+/// The least cycles of a row measured alone, from a run that warns of nothing if there is one.
+fn undisturbed(name: &str) -> f64 {
+    let mut best = f64::INFINITY;
+    for _ in 0..TRIES {
+        let (_, document) = json(&["run", name]);
+        let (_, row) = rows(&document)[0];
+        best = best.min(row["layout"]["cycles_min"].as_f64().expect("a range"));
+        if row["warnings"].as_array().is_none_or(Vec::is_empty) {
+            break;
+        }
+    }
+    best
+}
+
 #[test]
 fn dearer_dispatch_takes_more_cycles() {
     let mut tour = Tour::measure();
@@ -82,10 +96,7 @@ fn dearer_dispatch_takes_more_cycles() {
     }
     assert_eq!(tour.complaints(), Vec::<String>::new());
 
-    let (_, alone) = json(&["run", "direct_call"]);
-    let alone = rows(&alone)[0].1["layout"]["cycles_min"]
-        .as_f64()
-        .expect("a range");
+    let alone = undisturbed("direct_call");
     let ratio = alone / tour.cycles(1);
     assert!(
         (ratio - 1.0).abs() < AGREEMENT,

@@ -53,6 +53,11 @@ impl Clock {
         CHAIN_TURNS * kernel::CHAIN_ADDS
     }
 
+    /// Cycles of the width kernel where a core runs four adds a cycle, as all do since Haswell and Zen.
+    pub fn width_cycles(&self) -> u64 {
+        WIDTH_TURNS * kernel::WIDTH_ADDS / 4
+    }
+
     /// Ticks between two time stamps with nothing between them: the median of many.
     pub fn overhead_ticks(&mut self) -> u64 {
         let mut readings: Vec<u64> = (0..1001).map(|_| self.code.enter(self.chain, 0)).collect();

@@ -16,7 +16,7 @@ const UNTIMED: u32 = 2;
 /// Chunks of a turn that are timed.
 const TIMED: u32 = 8;
 /// How many times its budget a row may take while something on the machine disturbs it.
-const PATIENCE: f64 = 6.0;
+const PATIENCE: f64 = 4.0;
 /// The clock's facts that a row's timing needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Scale {
