@@ -17,6 +17,7 @@ use dispatchlab::counter::clock::Clock;
 use dispatchlab::job::Counters;
 use dispatchlab::pipeline;
 use dispatchlab::scenario::{Scenario, parse_name};
+use dispatchlab::sys::mapping::Window;
 use dispatchlab::sys::shared::SharedPage;
 use dispatchlab::sys::signals;
 use dispatchlab::template::Library;
@@ -143,15 +144,18 @@ impl ValueFormatter for CycleFormatter {
 struct Bench {
     ground: Ground,
     clock: Clock,
+    window: Window,
 }
 
 impl Bench {
     fn new() -> Bench {
-        let page = SharedPage::new().and_then(signals::install);
+        let page = SharedPage::new().and_then(|page| signals::install(page, 1));
         let page = page.expect("a page for the notes of a fault");
-        let mut clock = Clock::new().expect("executable memory");
+        let mut window = Window::reserve().expect("4 GiB of addresses");
+        let mut clock = Clock::new(&mut window).expect("executable memory");
         clock.spin(SPIN_NS);
         Bench {
+            window,
             ground: Ground::new(page).expect("a stack"),
             clock,
         }
@@ -166,7 +170,8 @@ impl Bench {
     fn shape(&mut self, group: &mut BenchmarkGroup<'_, Cycles>, name: &str) {
         let prepared = pipeline::prepare(&scenario(name)).expect("it links");
         let plan = pipeline::default_plan(Counters::Clock);
-        let mut stage = Stage::new(&prepared.row, &plan).expect("it can be mapped");
+        let mut stage =
+            Stage::new(&prepared.row, &plan, &mut self.window).expect("it can be mapped");
         stage.settle(&mut self.ground).expect("a gs base");
         let visits = stage.walk(CHUNK, SEED).expect("memory for the walk");
         let overhead = self.clock.overhead_ticks();

@@ -98,6 +98,8 @@ pub enum Message {
     Ready {
         /// The CPU it is pinned to.
         cpu: Option<u32>,
+        /// Why its system calls are not filtered, where they are not.
+        unfiltered: Option<String>,
     },
     /// A row's code is what it should be.
     Proved {
@@ -194,6 +196,15 @@ pub enum Failure {
         /// `clobber`, `stack` or `flags`.
         kind: String,
         /// The instruction that changed it.
+        place: Place,
+    },
+    /// A system call was stopped.
+    Forbidden {
+        /// Its number.
+        number: u32,
+        /// The architecture it entered as, an `AUDIT_ARCH` of linux/audit.h.
+        architecture: u32,
+        /// Where it happened.
         place: Place,
     },
     /// The process ended without a result.

@@ -78,7 +78,13 @@ pub fn run(
         .clone()
         .filter(|name| rows.iter().any(|row| &row.scenario == name));
     verdict::relate(&mut rows, reference.as_deref());
-    let warnings = machine.warnings(outcome.cpu);
+    let mut warnings = machine.warnings(outcome.cpu);
+    warnings.extend(outcome.unfiltered.map(|reason| {
+        format!(
+            "system calls of templates are not stopped here ({reason}); run only templates that \
+             you would run as programs"
+        )
+    }));
     Ok(Report {
         provenance: machine.provenance(outcome.cpu, &clock, job.plan.seed),
         rows,

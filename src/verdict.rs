@@ -17,6 +17,7 @@ use crate::pipeline::Prepared;
 use crate::report::{Baseline, Basis, Checksum, FaultReport, Layout, Metric, Metrics, Row, Status};
 use crate::scenario::Scenario;
 use crate::stats::{self, Estimate, Summary};
+use crate::sys::filter;
 use crate::template::{Origin, Template};
 use crate::worker::parent::{RowOutcome, signal_name};
 
@@ -238,6 +239,7 @@ fn no_result(scenario: &Scenario, message: String) -> Status {
     Status::Fault(FaultReport {
         kind: "exit".into(),
         signal: None,
+        call: None,
         address: None,
         message,
         template: file_name(&scenario.template),
@@ -248,8 +250,8 @@ fn no_result(scenario: &Scenario, message: String) -> Status {
 }
 
 fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan: &Plan) -> Status {
-    let report = |kind: &str, message: String, place: &Place| {
-        located(scenario, prepared, plan, kind, message, place)
+    let report = |kind: &str, message: String, remedy: &str, place: &Place| {
+        located(scenario, prepared, plan, kind, (&message, remedy), place)
     };
     match failure {
         Failure::Panic(panic) => panicked(scenario, prepared, *panic, plan),
@@ -270,7 +272,7 @@ fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan: &Pl
             ..
         } => {
             let rsp = registers.get(4).copied().unwrap_or(0);
-            let mut fault = report("signal", signal_message(*signal, *address, rsp), place);
+            let mut fault = report("signal", signal_message(*signal, *address, rsp), "", place);
             fault.signal = Some(signal_name(*signal));
             fault.address = address.map(|address| format!("{address:#x}"));
             let numbered = registers.iter().enumerate().map(|(number, value)| {
@@ -288,26 +290,41 @@ fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan: &Pl
         }
         Failure::Clobber { what, kind, place } => {
             let remedy = match kind.as_str() {
-                "clobber" => "; use another register, or put `clobbers = \"all\"` into the header",
+                "clobber" if what.starts_with('r') => {
+                    "; use another register, or put `clobbers = \"all\"` into the header"
+                }
                 "stack" => "; every push wants its pop before the body ends",
                 _ => "; put it back before the body ends",
             };
             Status::Fault(report(
                 kind,
-                format!("the body does not leave {what} as it was{remedy}"),
+                format!("the body does not leave {what} as it was"),
+                remedy,
                 place,
             ))
         }
+        Failure::Forbidden {
+            number,
+            architecture,
+            place,
+        } => {
+            let call = call_name(*number, *architecture);
+            let message = format!("the system call {call} was stopped");
+            let remedy = "; generated code may make none: take it out of the template";
+            let mut fault = report("signal", message, remedy, place);
+            fault.signal = Some(signal_name(libc::SIGSYS));
+            fault.call = Some(call);
+            Status::Fault(fault)
+        }
         Failure::Exit { status, place } => {
             let message = format!("the process ended with status {status} before the body did");
-            Status::Fault(report("exit", message, place))
+            Status::Fault(report("exit", message, "", place))
         }
         Failure::Timeout { limit_ms, place } => {
             let limit = *limit_ms as f64 / 1000.0;
-            let message = format!(
-                "one entry took more than {limit} s; an endless loop? (--timeout S gives it longer)"
-            );
-            Status::Timeout(report("timeout", message, place))
+            let message = format!("one entry took more than {limit} s");
+            let remedy = "; an endless loop? (--timeout S gives it longer)";
+            Status::Timeout(report("timeout", message, remedy, place))
         }
         Failure::Worker(what) => no_result(scenario, what.clone()),
     }
@@ -337,13 +354,28 @@ fn signal_message(signal: i32, address: Option<u64>, rsp: u64) -> String {
     }
 }
 
+/// A system call's name as `man 2 syscalls` has it, with the way in where it is not the usual one.
+fn call_name(number: u32, architecture: u32) -> String {
+    const X32: u32 = 0x4000_0000;
+    let known = |name: Option<&str>| name.map_or_else(|| format!("number {number}"), String::from);
+    let amd64 = |number: u32| syscalls::x86_64::Sysno::new(number as usize).map(|call| call.name());
+    if architecture == filter::ARCH_I386 {
+        let call = syscalls::x86::Sysno::new(number as usize).map(|call| call.name());
+        format!("{} (32-bit, int 0x80)", known(call))
+    } else if number & X32 != 0 {
+        format!("{} (x32)", known(amd64(number & !X32)))
+    } else {
+        known(amd64(number))
+    }
+}
+
 /// A fault with the template's line, where the place is the template's.
 fn located(
     scenario: &Scenario,
     prepared: &Prepared,
     plan: &Plan,
     kind: &str,
-    message: String,
+    (message, remedy): (&str, &str),
     place: &Place,
 ) -> FaultReport {
     let template = &scenario.template;
@@ -352,19 +384,25 @@ fn located(
     let line = address.and_then(|address| image.line(&prepared.row.program, address));
     let instruction = address.map(|address| {
         let text = instruction_text(&image, address);
-        match image.name(address).filter(|_| line.is_none()) {
-            Some(name) => format!("{text} in {name}"),
-            None => text,
+        match (image.name(address).filter(|_| line.is_none()), line) {
+            (Some(name), _) => format!("`{text}` in {name}"),
+            (None, None) => format!(
+                "`{text}` of the harness, whose registers or memory the template has changed"
+            ),
+            (None, Some(_)) => format!("`{text}`"),
         }
     });
     let message = match (&instruction, kind) {
-        (Some(text), _) => format!("{message}, at `{text}`"),
-        (None, "timeout" | "exit") => message,
-        (None, _) => format!("{message}; it was noticed only after the body, at the exit"),
+        (Some(text), _) => format!("{message}, at {text}{remedy}"),
+        (None, "timeout" | "exit" | "signal") => format!("{message}{remedy}"),
+        (None, _) => {
+            format!("{message}; it was noticed only after the body, at the exit{remedy}")
+        }
     };
     FaultReport {
         kind: kind.to_string(),
         signal: None,
+        call: None,
         address: None,
         message,
         template: file_name(template),

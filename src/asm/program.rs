@@ -105,8 +105,17 @@ impl Program {
 impl Section {
     /// Template line of the instruction that covers `offset`.
     pub fn line_at(&self, offset: u32) -> Option<u32> {
+        self.mark_at(offset).map(|mark| mark.line)
+    }
+
+    /// Where the source line begins whose code covers `offset`.
+    pub fn start_of_line(&self, offset: u32) -> Option<u32> {
+        self.mark_at(offset).map(|mark| mark.offset)
+    }
+
+    fn mark_at(&self, offset: u32) -> Option<&LineMark> {
         let after = self.lines.partition_point(|mark| mark.offset <= offset);
-        after.checked_sub(1).map(|at| self.lines[at].line)
+        self.lines.get(after.checked_sub(1)?)
     }
 }
 

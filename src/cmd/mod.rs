@@ -165,7 +165,10 @@ pub fn main() -> ExitCode {
         } => show::show(&common, &name, heap, harness),
         Command::Check { files } => check::check(&common, &files),
         Command::Doctor => doctor::doctor(&common),
-        Command::Worker { descriptor } => crate::worker::child::run(descriptor).map_err(Stop::from),
+        Command::Worker { descriptor } => match crate::worker::child::run(descriptor) {
+            Ok(never) => match never {},
+            Err(error) => Err(Stop::System(error)),
+        },
     };
     let code = match answer {
         Ok(code) => code,

@@ -10,7 +10,7 @@ use crate::job::Failure;
 use crate::link::kernel;
 use crate::report::Basis;
 use crate::stats::Calibration;
-use crate::sys::mapping::{Executable, PAGE, Writable};
+use crate::sys::mapping::{Executable, PAGE, Window};
 use crate::sys::time;
 use crate::worker::stage::{Ground, Stage};
 
@@ -32,10 +32,10 @@ impl Clock {
     /// Emits the kernels.
     ///
     /// # Errors
-    /// When the kernel gives no executable memory.
-    pub fn new() -> io::Result<Clock> {
+    /// When there is no executable memory.
+    pub fn new(window: &mut Window) -> io::Result<Clock> {
         let kernels = kernel::emit();
-        let mut memory = Writable::new(2 * PAGE + kernels.code.len())?;
+        let mut memory = window.take(2 * PAGE + kernels.code.len())?;
         let start = 2 * PAGE;
         memory.bytes()[start..start + kernels.code.len()].copy_from_slice(&kernels.code);
         let base = memory.address() + start as u64;

@@ -453,6 +453,17 @@ impl Image {
         program.sections[index].line_at((address - piece.addresses.start) as u32)
     }
 
+    /// Where the source line begins that an address belongs to.
+    pub fn instruction_start(&self, program: &Program, address: u64) -> Option<u64> {
+        let piece = self.owner(address)?;
+        let Owner::Section(index) = piece.owner else {
+            return None;
+        };
+        let offset = (address - piece.addresses.start) as u32;
+        let start = program.sections[index].start_of_line(offset)?;
+        Some(piece.addresses.start + u64::from(start))
+    }
+
     /// Name of the symbol that covers an address, with the offset behind it where there is one.
     pub fn name(&self, address: u64) -> Option<String> {
         let symbol = self

@@ -125,6 +125,7 @@ fn fault(kind: &str, message: &str, line: u32, text: &str) -> FaultReport {
     FaultReport {
         kind: kind.into(),
         signal: None,
+        call: None,
         address: None,
         message: message.into(),
         template: "mine.asm".into(),
@@ -212,9 +213,10 @@ fn failed_rows() -> Vec<Row> {
     };
     let system_call = FaultReport {
         signal: Some("SIGSYS".into()),
+        call: Some("getpid".into()),
         ..fault(
             "signal",
-            "a system call that templates may not make",
+            "the system call getpid was stopped, at `syscall`; generated code may make none: take it out of the template",
             4,
             "syscall",
         )

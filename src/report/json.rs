@@ -111,7 +111,7 @@ fn reason(status: &Status) -> Vec<(&'static str, Value)> {
 }
 
 fn fault(report: &FaultReport) -> Value {
-    json!({
+    let mut fault = json!({
         "kind": report.kind,
         "signal": report.signal,
         "address": report.address,
@@ -120,7 +120,11 @@ fn fault(report: &FaultReport) -> Value {
         "text": report.text,
         "message": report.message,
         "registers": report.registers,
-    })
+    });
+    if let Some(call) = &report.call {
+        fault["call"] = json!(call);
+    }
+    fault
 }
 
 /// A diagnostic as every command's JSON has it.

@@ -122,6 +122,9 @@ pub struct FaultReport {
     /// `SIGSEGV` and the like, where a signal ended it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<String>,
+    /// The system call that was stopped, as `man 2 syscalls` names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
     /// Faulting address; null when the CPU gives none.
     pub address: Option<String>,
     /// One sentence without a full stop.

@@ -7,6 +7,7 @@
     reason = "the crate keeps all of it here, behind safe types"
 )]
 
+pub mod filter;
 pub mod mapping;
 pub mod process;
 pub mod shared;

@@ -15,8 +15,9 @@ use super::mapping::PAGE;
 /// Words for notes; the rest of the page belongs to the fault record.
 pub const NOTES: usize = 64;
 const FAULT: usize = NOTES;
-/// Words of a fault record: valid, signal, code, address, ip, previous ip, 16 registers.
-pub(super) const FAULT_WORDS: usize = 22;
+/// Words of a fault record: valid, signal, code, address, ip, previous ip, 16 registers, number and
+/// architecture of a system call, top of the stack.
+pub(super) const FAULT_WORDS: usize = 25;
 
 /// A page shared with another process.
 #[derive(Debug)]
@@ -40,6 +41,13 @@ pub struct RawFault {
     pub previous_ip: u64,
     /// General-purpose registers by hardware number.
     pub registers: [u64; 16],
+    /// With SIGSYS: the number of the system call.
+    pub call: u32,
+    /// With SIGSYS: the architecture it entered as, an `AUDIT_ARCH`.
+    pub architecture: u32,
+    /// The word at the stack pointer, where that lies in the known stack; else 0. After a call into
+    /// nowhere it is the return address.
+    pub top_of_stack: u64,
 }
 
 impl SharedPage {
@@ -112,6 +120,9 @@ impl SharedPage {
             ip: word(4),
             previous_ip: word(5),
             registers: std::array::from_fn(|number| word(6 + number)),
+            call: word(22) as u32,
+            architecture: word(23) as u32,
+            top_of_stack: word(24),
         })
     }
 }

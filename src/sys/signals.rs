@@ -1,18 +1,18 @@
 //! Signal handlers that record what generated code did, and the log of a single-stepped run.
 //!
 //! Correct means: a handler touches nothing but atomics, the shared page and the preallocated log,
-//! runs on a stack of its own, and a fault ends the process with [`FAULT_STATUS`].
+//! runs on a stack of its own, and a fault ends the process with the status that was asked for.
 
 use std::cell::Cell;
 use std::io;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
 
+use super::mapping::{Writable, gs_base};
 use super::shared::SharedPage;
 
-/// Exit status of a process that a handler ended.
-pub const FAULT_STATUS: i32 = 97;
 /// The signal by which a parent asks where the process is; it records and ends.
 pub const WHERE: i32 = libc::SIGALRM;
 
@@ -67,6 +67,10 @@ pub struct Step {
     pub flags: u64,
     /// MXCSR.
     pub mxcsr: u32,
+    /// The `gs` base, or 0 where this CPU or kernel lets no one read it.
+    pub gs_base: u64,
+    /// Digest of the memory that [`StepLog::watch`] names.
+    pub watched: u64,
     /// General-purpose registers by hardware number.
     pub registers: [u64; 16],
 }
@@ -79,6 +83,7 @@ pub struct StepLog {
     escaped: bool,
     escape: u64,
     stop: Option<u64>,
+    watched: Range<u64>,
 }
 
 impl StepLog {
@@ -90,12 +95,31 @@ impl StepLog {
             escaped: false,
             escape: 0,
             stop: None,
+            watched: 0..0,
         }
     }
 
     /// Cuts the runs from now on short where `address` is next; `None` lets them run on.
     pub fn stop_at(&mut self, address: Option<u64>) {
         self.stop = address;
+    }
+
+    /// Has each step from now on digest `range` of `memory`, whole words of it.
+    ///
+    /// # Panics
+    /// When the range is not in the memory.
+    pub fn watch(&mut self, memory: &Writable, range: Range<u64>) {
+        let all = memory.addresses();
+        assert!(
+            all.start <= range.start && range.end <= all.end && range.start.is_multiple_of(8),
+            "{range:x?} is not made of words of {all:x?}"
+        );
+        self.watched = range;
+    }
+
+    /// Has no step digest anything.
+    pub fn unwatch(&mut self) {
+        self.watched = 0..0;
     }
 
     /// The steps of the last run, in order.
@@ -111,6 +135,9 @@ impl StepLog {
 
 static LOG: AtomicPtr<StepLog> = AtomicPtr::new(ptr::null_mut());
 static PAGE: AtomicPtr<SharedPage> = AtomicPtr::new(ptr::null_mut());
+static STACK_START: AtomicU64 = AtomicU64::new(0);
+static STACK_END: AtomicU64 = AtomicU64::new(0);
+static STATUS: AtomicI32 = AtomicI32::new(1);
 
 /// Proof that a log is being written; ends it when dropped.
 pub(super) struct Stepping<'a>(PhantomData<Cell<&'a mut StepLog>>);
@@ -133,14 +160,16 @@ impl Drop for Stepping<'_> {
     }
 }
 
-/// Installs the handlers of this process, on a stack of their own, recording into `page`.
+/// Installs the handlers of this process, on a stack of their own, recording into `page`. What is
+/// recorded ends the process with `status`.
 ///
 /// # Errors
 /// What the kernel says.
-pub fn install(page: SharedPage) -> io::Result<&'static SharedPage> {
+pub fn install(page: SharedPage, status: i32) -> io::Result<&'static SharedPage> {
     const HANDLER_STACK: usize = 256 * 1024;
     let page: &'static mut SharedPage = Box::leak(Box::new(page));
     PAGE.store(page, Ordering::Release);
+    STATUS.store(status, Ordering::Release);
     let stack = Box::leak(vec![0u8; HANDLER_STACK].into_boxed_slice());
     let stack = libc::stack_t {
         ss_sp: stack.as_mut_ptr().cast(),
@@ -169,6 +198,33 @@ pub fn install(page: SharedPage) -> io::Result<&'static SharedPage> {
     Ok(page)
 }
 
+/// Names the stack of the code that handlers interrupt, so that they may read from it.
+pub fn set_stack(stack: &Writable) {
+    STACK_START.store(stack.addresses().start, Ordering::Release);
+    STACK_END.store(stack.addresses().end, Ordering::Release);
+}
+
+/// The word at `rsp`, if that lies in the stack that was named.
+fn top_of_stack(rsp: u64) -> u64 {
+    let stack = STACK_START.load(Ordering::Acquire)..STACK_END.load(Ordering::Acquire);
+    if !stack.contains(&rsp) || !stack.contains(&rsp.wrapping_add(7)) {
+        return 0;
+    }
+    // SAFETY: the eight bytes lie in a `Writable`, which is mapped and readable for good.
+    unsafe { ptr::read_unaligned(rsp as *const u64) }
+}
+
+/// Folds the words of a range into one, so that a changed word shows.
+fn digest(range: &Range<u64>) -> u64 {
+    let words = (range.end - range.start) / 8;
+    (0..words).fold(0u64, |sum, word| {
+        // SAFETY: `watch` has checked that the range lies in a `Writable`, which is mapped and
+        // readable for good, and that it begins at a multiple of 8.
+        let value = unsafe { ptr::read_volatile((range.start + 8 * word) as *const u64) };
+        sum.rotate_left(7).wrapping_add(value)
+    })
+}
+
 extern "C" fn handle(signal: i32, facts: *mut libc::siginfo_t, context: *mut libc::c_void) {
     const TRAP_TRACE: i32 = 2;
     // SAFETY: the kernel passes a valid siginfo and ucontext to an SA_SIGINFO handler, and nothing
@@ -186,7 +242,7 @@ extern "C" fn handle(signal: i32, facts: *mut libc::siginfo_t, context: *mut lib
     let page = unsafe { &*PAGE.load(Ordering::Acquire) };
     record(page, signal, facts, context);
     // SAFETY: _exit is async-signal-safe and does not return.
-    unsafe { libc::_exit(FAULT_STATUS) }
+    unsafe { libc::_exit(STATUS.load(Ordering::Acquire)) }
 }
 
 fn step(log: &mut StepLog, context: &mut libc::ucontext_t) {
@@ -198,6 +254,8 @@ fn step(log: &mut StepLog, context: &mut libc::ucontext_t) {
         ip: registers[libc::REG_RIP as usize] as u64,
         flags: registers[libc::REG_EFL as usize] as u64,
         mxcsr,
+        gs_base: gs_base(),
+        watched: digest(&log.watched),
         registers: REGISTER_ORDER.map(|number| registers[number as usize] as u64),
     };
     log.used += 1;
@@ -209,6 +267,17 @@ fn step(log: &mut StepLog, context: &mut libc::ucontext_t) {
     }
 }
 
+/// What SIGSYS says, as asm-generic/siginfo.h lays it out; libc's crate has no name for it.
+#[repr(C)]
+struct SystemCall {
+    signal: i32,
+    error: i32,
+    code: i32,
+    address: *const libc::c_void,
+    number: u32,
+    architecture: u32,
+}
+
 fn record(page: &SharedPage, signal: i32, facts: &libc::siginfo_t, context: &libc::ucontext_t) {
     let registers = &context.uc_mcontext.gregs;
     let words = page.fault_words();
@@ -218,10 +287,20 @@ fn record(page: &SharedPage, signal: i32, facts: &libc::siginfo_t, context: &lib
     // SAFETY: si_addr reads a field of a union that the kernel filled or zeroed; it is only a number.
     put(3, unsafe { facts.si_addr() } as u64);
     put(4, registers[libc::REG_RIP as usize] as u64);
-    put(5, previous_ip(registers[libc::REG_RIP as usize] as u64));
+    // int3 is reported by the address behind it, which no step was at.
+    let behind = u64::from(signal == libc::SIGTRAP);
+    put(
+        5,
+        previous_ip(registers[libc::REG_RIP as usize] as u64 - behind),
+    );
     for (number, order) in REGISTER_ORDER.into_iter().enumerate() {
         put(6 + number, registers[order as usize] as u64);
     }
+    // SAFETY: the record is 128 bytes, whatever the signal; what other signals put there are numbers.
+    let call = unsafe { &*ptr::from_ref(facts).cast::<SystemCall>() };
+    put(22, u64::from(call.number));
+    put(23, u64::from(call.architecture));
+    put(24, top_of_stack(registers[libc::REG_RSP as usize] as u64));
     put(0, 1);
 }
 

@@ -1,9 +1,12 @@
-//! The worker: reads a Job, proves every row, then times them, and says each result as it has it.
+//! The worker: reads a Job, stages every row, confines itself, proves every row, then times them,
+//! and says each result as it has it.
 //!
-//! Correct means: a row is timed only after it was probed, verified and counted in this process,
-//! and the shared page names the row at work before any of its code runs.
+//! Correct means: no generated code runs before the filter is on, a row is timed only after it was
+//! probed, verified and counted in this process, and the shared page names the row at work before
+//! any of its code runs.
 
 use std::io::{self, Read, Write};
+use std::panic::{self, AssertUnwindSafe};
 
 use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
 use nix::sys::prctl::set_pdeathsig;
@@ -13,51 +16,63 @@ use nix::unistd::Pid;
 
 use super::stage::{Ground, Stage, Visits};
 use super::timing::{self, Scale};
-use super::{FINISHED, notes, probe, verify};
+use super::{notes, probe, verify};
 use crate::counter::CounterSource;
 use crate::counter::clock::Clock;
 use crate::counter::fake::{CHAIN_CYCLES, Fake, OVERHEAD_TICKS};
 use crate::counter::step::{self, StepSource};
 use crate::job::{Counters, Failure, Job, JobRow, Message, Plan, Proof};
 use crate::stats::Calibration;
+use crate::sys::mapping::Window;
 use crate::sys::shared::SharedPage;
-use crate::sys::{signals, time};
+use crate::sys::{filter, signals, time};
 
 /// Iterations of the short walk that the first probe and the sizing of chunks use.
 const FIRST_WALK: u64 = 4096;
 /// Time the core gets to reach its frequency before the first timed chunk.
 const SPIN_NS: u64 = 1_000_000;
 
-/// Runs as a worker whose parent shares the page with this descriptor. Returns the exit status.
+/// Runs as a worker whose parent shares the page with this descriptor, and ends the process.
 ///
 /// # Errors
-/// When the process cannot be set up, or the parent does not read or write.
-pub fn run(descriptor: i32) -> io::Result<i32> {
-    let page = signals::install(SharedPage::inherited(descriptor)?)?;
-    confine()?;
+/// When the process cannot be set up.
+pub fn run(descriptor: i32) -> io::Result<std::convert::Infallible> {
+    let page = SharedPage::inherited(descriptor)?;
+    // The only status that this process can end with once it is confined: code that jumps into
+    // `_exit` does not know it. The parent's copy is elsewhere.
+    let status = page.noted(notes::STATUS) as u32;
+    page.note(notes::STATUS, 0);
+    let page = signals::install(page, status as i32)?;
+    set_limits()?;
     let mut text = String::new();
     io::stdin().read_to_string(&mut text)?;
     let job: Job = serde_json::from_str(&text)?;
     let cpu = pin(job.plan.cpu)?;
-    say(&Message::Ready { cpu })?;
+    // A backtrace would have to read files, which is forbidden soon.
+    panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
+    let mut window = Window::reserve()?;
     let mut worker = Worker {
         page,
         ground: Ground::new(page)?,
-        clock: Clock::new()?,
+        clock: Clock::new(&mut window)?,
         steps: StepSource::new(job.plan.step_budget),
         plan: &job.plan,
     };
-    worker.run(&job.rows)?;
-    say(&Message::Done)?;
-    Ok(FINISHED)
+    let stages = worker.stage(&job.rows, &mut window)?;
+    let unfiltered = filter::install(&filter::program(window.high(), status)).err();
+    let unfiltered = unfiltered.map(|error| error.to_string());
+    say(&Message::Ready { cpu, unfiltered })?;
+    if let Err(error) = worker.run(stages).and_then(|()| say(&Message::Done)) {
+        eprintln!("{error}");
+    }
+    std::process::exit(status as i32)
 }
 
-/// Limits that hold accidents: no core file, no growing files, no orphan. Not a sandbox.
-fn confine() -> io::Result<()> {
+/// Limits that hold accidents: no core file, no orphan, no flood of memory.
+fn set_limits() -> io::Result<()> {
     const ADDRESS_SPACE: u64 = 16 << 30;
     set_pdeathsig(Signal::SIGKILL)?;
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
-    setrlimit(Resource::RLIMIT_FSIZE, 0, 0)?;
     setrlimit(Resource::RLIMIT_AS, ADDRESS_SPACE, ADDRESS_SPACE)?;
     Ok(())
 }
@@ -105,13 +120,38 @@ struct Proved<'a> {
     chunk: u64,
 }
 
+/// Does a row's work; a panic of this program ends the row, not the others.
+fn guarded<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let what = "the worker panicked, which is a bug of this program; its words are on stderr";
+        Err(Failure::Worker(what.into()))
+    })
+}
+
 impl<'a> Worker<'a> {
-    fn run(&mut self, rows: &'a [JobRow]) -> io::Result<()> {
+    /// Emits all code of all rows: none is made once the filter is on.
+    fn stage(
+        &mut self,
+        rows: &'a [JobRow],
+        window: &mut Window,
+    ) -> io::Result<Vec<(usize, Stage<'a>)>> {
+        let mut stages = Vec::new();
+        for (row, job_row) in rows.iter().enumerate() {
+            self.page.note(notes::ROW, row as u64 + 1);
+            match guarded(|| Stage::new(job_row, self.plan, window)) {
+                Ok(stage) => stages.push((row, stage)),
+                Err(failure) => say(&Message::Failed { row, failure })?,
+            }
+        }
+        Ok(stages)
+    }
+
+    fn run(&mut self, stages: Vec<(usize, Stage<'a>)>) -> io::Result<()> {
         let tsc_hz = self.tsc_hz();
         let mut proved = Vec::new();
-        for (index, row) in rows.iter().enumerate() {
+        for (index, stage) in stages {
             self.page.note(notes::ROW, index as u64 + 1);
-            match self.prove(index, row, tsc_hz) {
+            match guarded(|| self.prove(index, stage, tsc_hz)) {
                 Ok((row, proof)) => {
                     say(&Message::Proved { row: index, proof })?;
                     proved.push(row);
@@ -128,7 +168,7 @@ impl<'a> Worker<'a> {
         let mut scale = self.scale(tsc_hz);
         for mut row in proved {
             self.page.note(notes::ROW, row.index as u64 + 1);
-            let answer = match self.time(&mut row, &mut scale) {
+            let answer = match guarded(|| self.time(&mut row, &mut scale)) {
                 Ok(timing) => Message::Timed {
                     row: row.index,
                     timing,
@@ -156,10 +196,9 @@ impl<'a> Worker<'a> {
     fn prove(
         &mut self,
         index: usize,
-        row: &'a JobRow,
+        mut stage: Stage<'a>,
         tsc_hz: f64,
     ) -> Result<(Proved<'a>, Proof), Failure> {
-        let mut stage = Stage::new(row, self.plan)?;
         let ground = &mut self.ground;
         stage.settle(ground)?;
         let first = stage.walk(FIRST_WALK, self.plan.seed)?;

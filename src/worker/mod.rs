@@ -20,7 +20,6 @@ pub mod notes {
     pub const CODE: usize = 2;
     /// Entries made so far: a worker that stands still shows by it.
     pub const ENTRIES: usize = 3;
+    /// The status that the worker is to end with; wiped as soon as it has been read.
+    pub const STATUS: usize = 4;
 }
-
-/// Exit status of a worker that has said everything.
-pub const FINISHED: i32 = 96;

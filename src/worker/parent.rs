@@ -3,15 +3,20 @@
 //! Correct means: every row ends with exactly one of timing, proof without timing, or failure;
 //! a row is blamed only if the shared page named it when its worker died or stood still.
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::fd::AsFd;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{FINISHED, notes};
+use iced_x86::{Decoder, DecoderOptions, FlowControl, OpKind};
+
+use super::notes;
+use crate::asm::Program;
 use crate::go::heap::lay_out;
 use crate::job::{Failure, Job, Message, Place, Proof};
-use crate::link::{Site, Variant, link};
+use crate::link::{Image, Site, Variant, link};
 use crate::stats::Timing;
 use crate::sys::process::{Event, Watched};
 use crate::sys::shared::{RawFault, SharedPage};
@@ -35,6 +40,8 @@ pub struct Outcome {
     pub rows: Vec<RowOutcome>,
     /// The CPU that the last worker was pinned to.
     pub cpu: Option<u32>,
+    /// Why the worker's system calls were not filtered, where they were not.
+    pub unfiltered: Option<String>,
 }
 
 /// Something to tell the user while a job runs; called only between samples.
@@ -49,7 +56,7 @@ pub type Progress<'a> = &'a mut dyn FnMut(&str);
 pub fn run(job: &Job, timeout: Duration, progress: Progress<'_>) -> io::Result<Outcome> {
     let mut outcome = Outcome {
         rows: vec![RowOutcome::default(); job.rows.len()],
-        cpu: None,
+        ..Outcome::default()
     };
     loop {
         let wants_timing = job.plan.counters != crate::job::Counters::None;
@@ -85,6 +92,13 @@ pub fn run(job: &Job, timeout: Duration, progress: Progress<'_>) -> io::Result<O
     }
 }
 
+/// A status that generated code cannot guess, and that is no success.
+fn secret_status() -> u32 {
+    // The standard library seeds its hash maps with the kernel's random bytes.
+    let random = RandomState::new().build_hasher().finish() as u32;
+    (random >> 1) | 1
+}
+
 /// The file that runs now, even where a build has replaced it meanwhile.
 const THIS_PROGRAM: &str = "/proc/self/exe";
 
@@ -93,6 +107,8 @@ struct Shift {
     child: Child,
     watched: Watched,
     page: SharedPage,
+    /// Low byte of the secret status: what wait shows of it.
+    status: u8,
     out: BufReader<ChildStdout>,
     timeout: Duration,
 }
@@ -108,6 +124,8 @@ impl Drop for Shift {
 impl Shift {
     fn start(job: &Job, timeout: Duration) -> io::Result<Shift> {
         let page = SharedPage::new()?;
+        let status = secret_status();
+        page.note(notes::STATUS, u64::from(status));
         let mut child = Command::new(THIS_PROGRAM)
             .arg("__worker")
             .arg(page.descriptor().to_string())
@@ -128,6 +146,7 @@ impl Shift {
             child,
             watched,
             page,
+            status: status as u8,
             out: BufReader::new(out),
             timeout,
         })
@@ -153,7 +172,10 @@ impl Shift {
             }
             let message = serde_json::from_str(&said).map_err(io::Error::other)?;
             match message {
-                Message::Ready { cpu } => outcome.cpu = cpu,
+                Message::Ready { cpu, unfiltered } => {
+                    outcome.cpu = cpu;
+                    outcome.unfiltered = unfiltered;
+                }
                 Message::Proved { row, proof } => {
                     progress(&format!("verified {}", job.rows[row].name));
                     outcome.rows[rows[row]].proof = Some(proof);
@@ -233,20 +255,32 @@ impl Shift {
             )));
         };
         if let Some(fault) = self.page.fault() {
-            let failure = Failure::Signal {
-                signal: fault.signal,
-                code: fault.code,
-                address: memory_address(&fault),
-                place: self.place(job, row, &fault),
-                registers: fault.registers.to_vec(),
+            let place = self.place(job, row, &fault);
+            let failure = if fault.signal == libc::SIGSYS {
+                Failure::Forbidden {
+                    number: fault.call,
+                    architecture: fault.architecture,
+                    place,
+                }
+            } else {
+                Failure::Signal {
+                    signal: fault.signal,
+                    code: fault.code,
+                    address: memory_address(&fault),
+                    place,
+                    registers: fault.registers.to_vec(),
+                }
             };
             return Ok(Some((row, failure)));
         }
         use std::os::unix::process::ExitStatusExt;
+        if status.code() == Some(i32::from(self.status)) {
+            let what = "the worker gave up; its words are on stderr";
+            return Ok(Some((row, Failure::Worker(what.into()))));
+        }
         let status = status
             .code()
             .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
-        debug_assert!(status != FINISHED, "a worker says Done before it finishes");
         Ok(Some((
             row,
             Failure::Exit {
@@ -261,31 +295,36 @@ impl Shift {
         let row = &job.rows[row];
         let code = self.page.noted(notes::CODE);
         let image = self.page.noted(notes::IMAGE) as usize;
-        // A trap reports the address behind its instruction (Intel SDM vol. 3, 6.5).
-        let ip = fault
-            .ip
-            .wrapping_sub(u64::from(fault.signal == libc::SIGTRAP));
-        let inside = |address: u64| {
+        // A trap reports the address behind its instruction (Intel SDM vol. 3, 6.5), and so does a
+        // filter; `syscall` and `int 0x80` are two bytes each.
+        let behind = match fault.signal {
+            libc::SIGTRAP => 1,
+            libc::SIGSYS => 2,
+            _ => 0,
+        };
+        let ip = fault.ip.wrapping_sub(behind);
+        let linked = || {
             let heap = lay_out(&row.heap).ok()?;
             let placements = &job.plan.placements;
             let (placement, variant) = match placements.get(image) {
                 Some(placement) => (*placement, Variant::Body),
                 None => (placements[0], Variant::Baseline),
             };
-            let linked = link(
-                row,
-                &heap,
-                Site {
-                    data: code.wrapping_sub(1 << 20),
-                    code,
-                    placement,
-                    variant,
-                },
-            )
-            .ok()?;
-            linked.owner(address).map(|_| address - code)
+            let site = Site {
+                data: code.wrapping_sub(1 << 20),
+                code,
+                placement,
+                variant,
+            };
+            link(row, &heap, site).ok()
         };
-        let code_offset = inside(ip).or_else(|| inside(fault.previous_ip));
+        let code_offset = linked().and_then(|image| {
+            let inside = |address: u64| image.owner(address).map(|_| address);
+            let address = inside(ip)
+                .or_else(|| inside(fault.previous_ip))
+                .or_else(|| caller(&image, &row.program, fault))?;
+            Some(address - code)
+        });
         let baseline = image >= job.plan.placements.len();
         Place {
             code_offset,
@@ -293,6 +332,19 @@ impl Shift {
             baseline,
         }
     }
+}
+
+/// The `call` through a register that led to nowhere: the return address says where it may stand,
+/// and the register must hold the address that faulted.
+fn caller(image: &Image, program: &Program, fault: &RawFault) -> Option<u64> {
+    let start = image.instruction_start(program, fault.top_of_stack.checked_sub(1)?)?;
+    let bytes = &image.code[(start - image.site.code) as usize..];
+    let call = Decoder::with_ip(64, bytes, start, DecoderOptions::NONE).decode();
+    let is_it = call.flow_control() == FlowControl::IndirectCall
+        && call.next_ip() == fault.top_of_stack
+        && call.op0_kind() == OpKind::Register
+        && fault.registers[call.op0_register().number()] == fault.ip;
+    is_it.then_some(start)
 }
 
 /// The address that was touched, where the CPU says it: a general protection fault (non-canonical

@@ -16,11 +16,13 @@ pub const ITERATIONS: u64 = 8;
 type Reserved = (&'static str, &'static str, fn(&Step) -> u64);
 
 #[rustfmt::skip] // a table: one item a line
-const ALWAYS: [Reserved; 4] = [
+const ALWAYS: [Reserved; 6] = [
     ("rsp",                       "stack",   |step| step.registers[4]),
     ("the direction flag",        "flags",   |step| step.flags & (1 << 10)),
     ("the alignment check flag",  "flags",   |step| step.flags & (1 << 18)),
     ("the control bits of MXCSR", "flags",   |step| u64::from(step.mxcsr & 0xffc0)),
+    ("the gs base",               "clobber", |step| step.gs_base),
+    ("the memory above its 256 bytes", "stack", |step| step.watched),
 ];
 
 #[rustfmt::skip] // a table: one item a line
@@ -43,6 +45,7 @@ pub fn probe(
 ) -> Result<(), Failure> {
     let has_walk = stage.row.heap.kind != HeapKind::None;
     log.stop_at(Some(stage.images[0].body.end));
+    log.watch(ground.stack(), ground.reserved());
     let mut answer = Ok(());
     for iteration in 0..ITERATIONS.min(visits.len()) {
         let element = if has_walk { iteration } else { 0 };
@@ -63,6 +66,7 @@ pub fn probe(
         }
     }
     log.stop_at(None);
+    log.unwatch();
     answer
 }
 

@@ -10,9 +10,9 @@ use crate::job::{Failure, JobRow, PanicAt, Place, Plan};
 use crate::link::frame::{self, context};
 use crate::link::harness::element_bytes;
 use crate::link::{Image, Site, Variant, link, walk};
-use crate::sys::mapping::{self, Executable, PAGE, Writable};
+use crate::sys::mapping::{self, Executable, PAGE, Window, Writable};
 use crate::sys::shared::SharedPage;
-use crate::sys::signals::StepLog;
+use crate::sys::signals::{self, StepLog};
 use crate::template::Clobbers;
 
 use super::notes;
@@ -36,8 +36,10 @@ impl Ground {
     /// # Errors
     /// When the kernel gives no memory.
     pub fn new(page: &'static SharedPage) -> io::Result<Ground> {
+        let stack = Writable::new(STACK_BYTES)?;
+        signals::set_stack(&stack);
         Ok(Ground {
-            stack: Writable::new(STACK_BYTES)?,
+            stack,
             page,
             entries: 0,
         })
@@ -50,6 +52,17 @@ impl Ground {
     /// Address of frame 0.
     pub fn frame(&self) -> u64 {
         (self.stack_end() - frame::FRAME_ROOM) / frame::FRAME_ALIGN * frame::FRAME_ALIGN
+    }
+
+    /// The stack.
+    pub fn stack(&self) -> &Writable {
+        &self.stack
+    }
+
+    /// Addresses above frame 0 that no body may write to: the harness's state and the canary.
+    pub fn reserved(&self) -> std::ops::Range<u64> {
+        let frame = self.frame();
+        frame + frame::BODY_BYTES..frame + frame::CANARY + 8 * frame::CANARY_WORDS
     }
 
     fn canary(&mut self) -> &mut [u8] {
@@ -157,6 +170,8 @@ pub struct Stage<'a> {
     pub images: Vec<Image>,
     code: Executable,
     active: Option<usize>,
+    /// The `gs` base as it can be read, for comparison.
+    gs_base: u64,
 }
 
 impl<'a> Stage<'a> {
@@ -164,7 +179,7 @@ impl<'a> Stage<'a> {
     ///
     /// # Errors
     /// As a failure of the worker: the parent has linked the same row before.
-    pub fn new(row: &'a JobRow, plan: &Plan) -> Result<Stage<'a>, Failure> {
+    pub fn new(row: &'a JobRow, plan: &Plan, window: &mut Window) -> Result<Stage<'a>, Failure> {
         let cannot = |what: String| Failure::Worker(what);
         let heap = lay_out(&row.heap).map_err(cannot)?;
         let sites = |data: u64, code: &[u64]| -> Vec<Site> {
@@ -205,8 +220,9 @@ impl<'a> Stage<'a> {
             .map_or(0, |image| image.code.len())
             .next_multiple_of(PAGE);
         let end = offsets[count - 1] + last;
-        let mut memory =
-            Writable::new(end).map_err(|error| cannot(format!("mapping {end} bytes: {error}")))?;
+        let mut memory = window
+            .take(end)
+            .map_err(|error| cannot(format!("mapping {end} bytes: {error}")))?;
         let base = memory.address();
         let code: Vec<u64> = offsets.iter().map(|offset| base + *offset as u64).collect();
         let images = link_all(row, &heap, &sites(base, &code))?;
@@ -225,6 +241,7 @@ impl<'a> Stage<'a> {
             images,
             code,
             active: None,
+            gs_base: 0,
         })
     }
 
@@ -327,7 +344,9 @@ impl<'a> Stage<'a> {
             word.copy_from_slice(&frame::CANARY_VALUE.to_le_bytes());
         }
         mapping::set_gs_base(data + u64::from(frame::G_POINTER) + 8)
-            .map_err(|error| Failure::Worker(format!("setting the gs base: {error}")))
+            .map_err(|error| Failure::Worker(format!("setting the gs base: {error}")))?;
+        self.gs_base = mapping::gs_base();
+        Ok(())
     }
 
     /// Enters an image for `iterations` from an element of the walk.
@@ -405,6 +424,7 @@ impl<'a> Stage<'a> {
             ("the direction flag",        "flags",   flags & DIRECTION == 0),
             ("the alignment check flag",  "flags",   flags & ALIGNMENT_CHECK == 0),
             ("the control bits of MXCSR", "flags",   (mxcsr_out ^ mxcsr_in) & MXCSR_CONTROL == 0),
+            ("the gs base",               "clobber", mapping::gs_base() == self.gs_base),
         ];
         for (what, kind, is_kept) in checks {
             if !is_kept {
