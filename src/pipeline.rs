@@ -270,6 +270,15 @@ fn link_diagnostic(template: &Template, program: &Program, error: &LinkError) ->
             "an address does not fit into 32 bits".into(),
             Some("use `lea reg, [\"NAME\"]`, or `dq` in data".into()),
         ),
+        LinkError::Copied { section, fixup } => {
+            let label = &program.sections[*section].fixups[*fixup].symbol;
+            at_fixup(
+                *section,
+                *fixup,
+                format!("the body stands there several times, so `{label}` has no one address"),
+                Some("take `unroll` out of the header, or jump inside the section only".into()),
+            )
+        }
         LinkError::MissingFunction {
             function,
             wanted_by,

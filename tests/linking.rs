@@ -214,3 +214,22 @@ fn listings_at_the_fixed_address_are_golden() {
         assert_golden(file, &format!("{}\n", lines[..end].join("\n")));
     }
 }
+
+/// The baseline has no body to jump back into, and yet it is linked.
+#[test]
+fn a_function_may_jump_back_into_the_body_unless_the_body_is_there_twice() {
+    let folder = common::folder("jump_back");
+    let text = ";! result = \"eax\"\n;! expect = 9\nbody:\n jmp there\nback:\n add eax, 1\nfunc \"main.f\":\nthere:\n mov eax, 8\n jmp back\n";
+    let once = common::template(&folder, "once", text);
+    let (code, document) = common::json(&["run", &once, "--quick"]);
+    assert_eq!(code, 0, "{document:#}");
+    let twice = common::template(&folder, "twice", &format!(";! unroll = 2\n{text}"));
+    let run = common::dispatchlab(&["check", &twice]);
+    assert_eq!(run.code, 3);
+    assert!(run.stderr.contains("twice.asm:11:6"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("`back` has no one address"),
+        "{}",
+        run.stderr
+    );
+}

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::asm::{FixupKind, Program, Section, SectionKind};
+use crate::asm::{FixupKind, Label, Program, Section, SectionKind};
 use crate::go::heap::{Heap, Word};
 use crate::go::symbol::canonical;
 use crate::job::JobRow;
@@ -156,6 +156,13 @@ pub enum LinkError {
         /// The data that points to it.
         wanted_by: String,
     },
+    /// A label of the body is meant, of which there are several copies.
+    Copied {
+        /// Section index.
+        section: usize,
+        /// Fixup index in that section.
+        fixup: usize,
+    },
     /// Two sections define one symbol.
     Duplicate {
         /// Section index of the second definition.
@@ -214,6 +221,8 @@ struct Layout {
     data_end: u64,
     code_end: u64,
     names: HashMap<String, u64>,
+    /// Labels of a body that stands there several times.
+    copied: Vec<String>,
     symbols: Vec<Symbol>,
     pieces: Vec<Piece>,
     errors: Vec<LinkError>,
@@ -227,6 +236,7 @@ impl Layout {
             data_end: site.data + u64::from(HEAP_OFFSET) + heap.bytes.len() as u64,
             code_end: 0,
             names: HashMap::new(),
+            copied: Vec::new(),
             symbols: Vec::new(),
             pieces: harness.pieces.clone(),
             errors: Vec::new(),
@@ -244,6 +254,13 @@ impl Layout {
         }
         layout.place_sections(row, site, harness);
         layout.name_labels(&row.program);
+        if site.variant == Variant::Baseline {
+            layout.name_missing_body(&row.program, harness);
+        }
+        if row.unroll > 1 {
+            let labels = body_labels(&row.program);
+            layout.copied = labels.map(|label| label.name.clone()).collect();
+        }
         layout.pieces.sort_by_key(|piece| piece.addresses.start);
         layout.symbols.sort_by_key(|symbol| symbol.address);
         layout
@@ -318,10 +335,26 @@ impl Layout {
         }
     }
 
+    /// The baseline has no body, but functions that jump back into it are linked all the same; no
+    /// one calls them there.
+    fn name_missing_body(&mut self, program: &Program, harness: &Harness) {
+        for label in body_labels(program) {
+            self.names
+                .entry(label.name.clone())
+                .or_insert(harness.body.end);
+        }
+    }
+
     fn nearest(&self, wanted: &str) -> Option<String> {
         let names = self.symbols.iter().map(|symbol| symbol.name.as_str());
         closest(wanted, names).map(str::to_string)
     }
+}
+
+fn body_labels(program: &Program) -> impl Iterator<Item = &Label> {
+    let is_body = |section: &&Section| section.kind == SectionKind::Body;
+    let bodies = program.sections.iter().filter(is_body);
+    bodies.flat_map(|body| &body.labels)
 }
 
 fn place_code(
@@ -417,6 +450,13 @@ fn fill(
             });
             continue;
         };
+        if layout.copied.contains(&fixup.symbol) {
+            errors.push(LinkError::Copied {
+                section: index,
+                fixup: number,
+            });
+            continue;
+        }
         let target = symbol.wrapping_add_signed(fixup.addend);
         let at = fixup.offset as usize;
         match fixup.kind {
