@@ -161,7 +161,7 @@ fn columns_count_characters_not_bytes() {
 fn a_wrong_type_says_what_is_expected() {
     #[rustfmt::skip] // One key a row.
     let wrong = [
-        (";! title = 1", "`title` is a text, not a whole number"),
+        (";! title = 1", "`title` is a text, not the whole number 1"),
         (";! expand = \"yes\"", "`expand` is true or false, not a text"),
         (";! methods = \"Id\"", "`methods` is a list of texts, not a text"),
         (";! params = [1]", "`params` is a table, not a list"),
@@ -169,7 +169,7 @@ fn a_wrong_type_says_what_is_expected() {
         (";! go = \"1.8\"", "`1.8` is not a Go release from 1.9 to 1.27"),
         (";! heap = \"ifaces\"", "`heap` cannot be `ifaces`"),
         (";! clobbers = \"some\"", "`clobbers` cannot be `some`"),
-        (";! unroll = 0", "`unroll` is a whole number from 1 to 1024, not a whole number"),
+        (";! unroll = 0", "`unroll` is a whole number from 1 to 1024, not the whole number 0"),
         (";! bind = [1]", "`bind` is a table from symbol to symbol, not a list"),
         (";! published = [{ source = \"x\", value = 1 }]", "a published figure has a source, a metric and a value"),
         (";! params = { deep = 1.5 }", "`deep` is a whole number, a text, true or false, or a list of these, not a number with a fraction"),
