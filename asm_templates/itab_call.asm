@@ -2,7 +2,7 @@
 ;! heap     = "iface"
 ;! types    = "main.T{t}"
 ;! methods  = ["First", "Second", "Third"]
-;! params   = { targets = 1, slot = [0, 1, 2], order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.26", "1.25", "1.10"], targets = 1, slot = [0, 1, 2], order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id+type"
 ;! dispatch = "site"
@@ -15,14 +15,28 @@
 ; many in random order it does not, and that is what costs.
 
 body:                                   ; rax = itab, rbx = data
+{% if abi == "register" %}
         mov  rcx, [rax + {{ 24 + 8 * slot }}]  ; itab.fun[{{ slot }}]
         mov  rax, rbx                   ; the receiver is the first argument
 site:   call rcx
+{% else %}
+        mov  rdx, [rax + {{ 24 + 8 * slot }}]  ; itab.fun[{{ slot }}]
+        mov  [rsp], rbx                 ; the receiver is the first argument
+site:   call rdx
+        mov  eax, [rsp + 8]             ; the result stands behind it
+{% endif %}
 
 {% for type in types %}
 func "main.(*T{{ type.index }}).{{ methods[slot] }}":
+{% if abi == "register" %}
         mov  eax, [rax]
         add  eax, {{ type.index + 1 }}
+{% else %}
+        mov  rax, [rsp + 8]
+        mov  eax, [rax]
+        add  eax, {{ type.index + 1 }}
+        mov  [rsp + 16], eax
+{% endif %}
         ret
 {% endfor %}
 
@@ -33,6 +47,9 @@ func "main.(*T{{ type.index }}).{{ methods[slot] }}":
 {% for method in methods if method != methods[slot] %}
 func "main.(*T{{ type.index }}).{{ method }}":
         mov  eax, -1
+{% if abi == "stack" %}
+        mov  [rsp + 16], eax
+{% endif %}
         ret
 {% endfor %}
 {% endfor %}

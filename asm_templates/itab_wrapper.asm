@@ -2,7 +2,7 @@
 ;! heap     = "iface"
 ;! types    = "main.T{t}"
 ;! methods  = ["Id"]
-;! params   = { targets = 1, order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.26", "1.25", "1.10"], targets = 1, order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id+type"
 ;! dispatch = "site"
@@ -11,27 +11,46 @@
 
 ; What an interface call costs where the type has value methods: the itab points to the wrapper,
 ; which checks the stack and the receiver, copies the receiver and calls the method (see
-; wrapper_call for each step). One indirect call, one direct call, two returns.
+; wrapper_call for each step, and for what differs between releases). One indirect call, one direct
+; call, two returns.
 
 body:                                   ; rax = itab, rbx = data
+{% if abi == "register" %}
         mov  rcx, [rax + 24]            ; itab.fun[0]
         mov  rax, rbx
 site:   call rcx
+{% else %}
+        mov  rdx, [rax + 24]            ; itab.fun[0]
+        mov  [rsp], rbx
+site:   call rdx
+        mov  eax, [rsp + 8]
+{% endif %}
 
 {% for type in types %}
 func "main.(*T{{ type.index }}).Id":
+{% if abi == "register" %}
 start:  cmp  rsp, [r14 + 16]            ; g.stackguard0
         jbe  more
         push rbp
         mov  rbp, rsp
         sub  rsp, 8
-        test rax, rax
+{% if go_minor <= 25 %}
+        mov  r12, [r14 + 32]            ; g._panic
+        test r12, r12
+        jne  fix
+{% endif %}
+check:  test rax, rax
         je   nil
         mov  eax, [rax]                 ; the copy of the receiver
+{% if go_minor <= 25 %}
+        xchg ax, ax                     ; as emitted: no call may cross a 32-byte boundary
+{% endif %}
         call "main.T{{ type.index }}.Id"
         add  rsp, 8
         pop  rbp
+{% if go_minor > 25 %}
         nop                             ; as emitted: no ret may end on a 32-byte boundary
+{% endif %}
         ret
 nil:    call "runtime.panicwrap"
         nop
@@ -39,10 +58,54 @@ more:   mov  [rsp + 8], rax
         call "runtime.morestack_noctxt"
         mov  rax, [rsp + 8]
         jmp  start
+{% if go_minor <= 25 %}
+fix:    lea  r13, [rsp + 24]
+        cmp  [r12], r13                 ; _panic.argp
+        jne  check
+        mov  [r12], rsp
+        jmp  check
+{% endif %}
+{% else %}
+start:  mov  rcx, gs:[-8]               ; g
+        cmp  rsp, [rcx + 16]            ; g.stackguard0
+        jbe  more
+        sub  rsp, 24
+        mov  [rsp + 16], rbp
+        lea  rbp, [rsp + 16]
+        mov  rbx, [rcx + 32]            ; g._panic
+        test rbx, rbx
+        jne  fix
+check:  mov  rax, [rsp + 32]            ; the receiver
+        test rax, rax
+        je   nil
+        mov  eax, [rax]                 ; its copy
+        mov  [rsp], eax
+        call "main.T{{ type.index }}.Id"
+        mov  eax, [rsp + 8]
+        mov  [rsp + 40], eax
+        mov  rbp, [rsp + 16]
+        add  rsp, 24
+        ret
+nil:    call "runtime.panicwrap"
+        ud2
+more:   call "runtime.morestack_noctxt"
+        jmp  start
+fix:    lea  rdi, [rsp + 32]
+        cmp  [rbx], rdi                 ; _panic.argp
+        jne  check
+        mov  [rbx], rsp
+        jmp  check
+{% endif %}
 {% endfor %}
 
 {% for type in types %}
-func "main.T{{ type.index }}.Id":       ; eax = T{{ type.index }}
+func "main.T{{ type.index }}.Id":
+{% if abi == "register" %}
+        add  eax, {{ type.index + 1 }}  ; eax = T{{ type.index }}
+{% else %}
+        mov  eax, [rsp + 8]             ; [rsp + 8] = T{{ type.index }}
         add  eax, {{ type.index + 1 }}
+        mov  [rsp + 16], eax
+{% endif %}
         ret
 {% endfor %}

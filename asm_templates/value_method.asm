@@ -1,20 +1,34 @@
 ;! title    = "call of a value method through a pointer, its type known to the compiler"
 ;! heap     = "pointer"
 ;! types    = "main.T"
-;! params   = { order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.26", "1.25", "1.10"], order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id+type"
 ;! dispatch = "site"
 ;! clobbers = "all"
+;! expand   = true
 
 ; A value method takes a copy of the receiver. The caller makes it: for a struct of one 32-bit
-; field, one load into the register that carries the argument. A nil pointer would fault here, in
-; the caller, without the words of runtime.panicwrap.
+; field, one load into the register that carries the argument, or a load and a store to the stack. A
+; nil pointer would fault here, in the caller, without the words of runtime.panicwrap.
 
 body:                                   ; rax = *T
+{% if abi == "register" %}
         mov  eax, [rax]                 ; the copy
 site:   call "main.T.Id"
 
 func "main.T.Id":                       ; eax = T
         add  eax, 1
         ret
+{% else %}
+        mov  ecx, [rax]                 ; the copy
+        mov  [rsp], ecx
+site:   call "main.T.Id"
+        mov  eax, [rsp + 8]
+
+func "main.T.Id":                       ; [rsp + 8] = T
+        mov  eax, [rsp + 8]
+        add  eax, 1
+        mov  [rsp + 16], eax
+        ret
+{% endif %}

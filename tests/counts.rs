@@ -4,34 +4,52 @@
 mod common;
 
 use common::{json, rows, value};
+use dispatchlab::template::{Library, Param, params, shipped};
 
 /// Scenario, instructions, branches, and the hand count behind them.
 ///
-/// `Go` names what a compiled Go program executed for the same call (Go 1.27, single-stepped; the
-/// `wrap` of Go 1.10), without its loop: `+ add` is the type's constant, which that program's
-/// methods do not add, `- fun` the two instructions that load the method from the itab, which a
-/// direct call does not have.
+/// `Go` names what a compiled Go program executed for the same call (Go 1.27, single-stepped, or Go
+/// 1.10 for those rows), without its loop: `+ add` is the type's constant, which that program's
+/// methods do not add, `- fun` what loads the method from the itab, which a direct call does not
+/// have: a load, and under the register ABI a move of the receiver into rax.
 #[rustfmt::skip] // a table: one scenario a line
 const HAND_COUNTS: &[(&str, f64, f64, &str)] = &[
     ("inline",                              2.0, 0.0, "mov add; Go ptrmeth_inl 1 + add"),
+    ("inline[go=1.10]",                     2.0, 0.0, "the same; Go ptrmeth_inl 1 + add"),
     ("direct_call",                         4.0, 2.0, "call | mov add ret; Go func 3 + add"),
+    ("direct_call[go=1.10]",                8.0, 2.0, "mov call mov | mov mov add mov ret; Go func 7 + add"),
     ("ptr_method",                          4.0, 2.0, "call | mov add ret; Go ptrmeth 3 + add"),
+    ("ptr_method[go=1.10]",                 8.0, 2.0, "as direct_call; Go ptrmeth 7 + add"),
     ("value_method",                        4.0, 2.0, "mov call | add ret; Go valmeth 2 + mov + add, the value loaded in front of each call"),
+    ("value_method[go=1.10]",               8.0, 2.0, "mov mov call mov | mov add mov ret; Go deref 7 + add"),
     ("wrapper_call",                       16.0, 6.0, "call | cmp jbe push mov sub test je mov call | add ret | add pop nop ret; Go wrap 17 - fun + add"),
     ("wrapper_call[go=1.26]",              16.0, 6.0, "as 1.27"),
     ("wrapper_call[go=1.25]",              19.0, 7.0, "1.27 - nop + xchg, its own padding, + mov test jne of g._panic"),
-    ("wrapper_call[go=1.10]",              27.0, 7.0, "mov call mov | mov cmp jbe sub mov lea mov test jne mov test je mov mov call | mov add mov ret | mov mov mov add ret; Go 1.10 wrap 27 - fun + add"),
+    ("wrapper_call[go=1.10]",              27.0, 7.0, "mov call mov | mov cmp jbe sub mov lea mov test jne mov test je mov mov call | mov add mov ret | mov mov mov add ret; Go wrap 27 - fun + add"),
     ("itab_call",                           6.0, 2.0, "mov mov call | mov add ret; Go iface 5 + add"),
     ("itab_call[slot=2]",                   6.0, 2.0, "the same, another slot"),
     ("itab_call[targets=2]",                6.0, 2.0, "the same"),
     ("itab_call[order=random,targets=8]",   6.0, 2.0, "the same; Go poly16 5, its receiver loaded straight into rax, + mov"),
     ("itab_call[order=random,targets=64]",  6.0, 2.0, "the same"),
+    ("itab_call[go=1.10]",                  9.0, 2.0, "mov mov call mov | mov mov add mov ret; Go iface 8 + add, and poly4 9, whose methods add"),
+    ("itab_call[go=1.10,slot=2]",           9.0, 2.0, "the same, another slot"),
+    ("itab_call[go=1.10,order=random,targets=8]", 9.0, 2.0, "the same"),
     ("itab_wrapper",                       18.0, 6.0, "mov mov call | the wrapper's 15 without its call in front; Go wrap 17 + add"),
+    ("itab_wrapper[go=1.26]",              18.0, 6.0, "as 1.27"),
+    ("itab_wrapper[go=1.25]",              21.0, 7.0, "as wrapper_call: 1.27 - nop + xchg + mov test jne"),
+    ("itab_wrapper[go=1.10]",              28.0, 7.0, "wrapper_call's 27 and the load of the method; Go wrap 27 + add"),
+    ("itab_wrapper[go=1.10,order=random,targets=8]", 28.0, 7.0, "the same"),
     ("type_switch",                        11.0, 4.0, "test je mov | cmp jne lea cmp jne | mov add jmp; Go tsw2/lo 17 - 6 of the loop, the two loads and the store"),
     ("type_switch[hit=last]",              13.0, 5.0, "first case's cmp jne more; Go tsw2/hi 21 - 6 - nop - lea"),
     ("type_switch[hit=default]",            9.0, 3.0, "test je mov | cmp jne | cmp jne | mov add"),
     ("type_switch[cases=3]",               11.0, 4.0, "the first case again; Go tsw3/lo 17 - 6"),
     ("type_switch[cases=3,hit=last]",      15.0, 6.0, "two more cmp jne; Go tsw3/hi 22 - 6 - lea"),
+    ("type_switch[go=1.10]",               12.0, 5.0, "test je mov | cmp jne lea cmp jne mov jne lea jmp; Go tsw2/lo 18 - 6"),
+    ("type_switch[go=1.10,hit=last]",      16.0, 7.0, "first case's cmp jne lea jmp more; Go tsw2/hi 22 - 6"),
+    ("type_switch[go=1.10,hit=default]",   14.0, 6.0, "test je mov | twice cmp jne lea jmp | mov add jmp; Go tsw2/miss 18 - 5, and its stored constant as mov add"),
+    ("type_switch[cases=3,go=1.10]",       12.0, 5.0, "the first case again; Go tsw3/lo 18 - 6"),
+    ("type_switch[cases=3,go=1.10,hit=last]", 20.0, 9.0, "two times cmp jne lea jmp more; Go tsw3/hi 26 - 6"),
+    ("type_switch[cases=3,go=1.10,hit=default]", 18.0, 8.0, "a third one; Go tsw3/miss 22 - 5, and its stored constant as mov add"),
 ];
 
 #[test]
@@ -73,22 +91,33 @@ fn counts_equal_the_hand_counts() {
 
 #[test]
 fn a_recovered_nil_panic_is_counted_up_to_the_panic() {
-    let (code, document) = json(&[
-        "run",
-        "wrapper_call[receiver=nil,recover=true]",
-        "--counters",
-        "none",
-    ]);
+    // Up to the call of panicwrap, and the modelled panicwrap's mov mov mov mov jmp.
+    #[rustfmt::skip] // a table: one scenario a line
+    let panics = [
+        // call | cmp jbe push mov sub test je call
+        ("wrapper_call[receiver=nil,recover=true]",         14.0, 5.0, "main.Adder.Add", "Adder"),
+        // mov call | mov cmp jbe sub mov lea mov test jne mov test je call
+        ("wrapper_call[go=1.10,receiver=nil,recover=true]", 20.0, 6.0, "main.Adder.Add", "Adder"),
+        // mov mov call, and the rest as above
+        ("itab_wrapper[receiver=nil,recover=true]",         16.0, 5.0, "main.T0.Id",     "T0"),
+        ("itab_wrapper[go=1.10,receiver=nil,recover=true]", 21.0, 6.0, "main.T0.Id",     "T0"),
+    ];
+    let mut arguments = vec!["run", "--counters", "none"];
+    arguments.extend(panics.iter().map(|(name, ..)| *name));
+    let (code, document) = json(&arguments);
     assert_eq!(code, 0);
-    let (_, row) = rows(&document)[0];
-    assert_eq!(row["status"], "panic");
-    assert_eq!(
-        row["panic"],
-        "value method main.Adder.Add called using nil *Adder pointer"
-    );
-    // call | cmp jbe push mov sub test je call | the modelled panicwrap's mov mov mov mov jmp.
-    assert_eq!(value(row, "instructions"), 14.0);
-    assert_eq!(value(row, "branches"), 5.0);
+    for ((name, instructions, branches, method, receiver), (_, row)) in
+        panics.iter().zip(rows(&document))
+    {
+        assert_eq!(row["status"], "panic", "{name}");
+        assert_eq!(
+            row["panic"],
+            format!("value method {method} called using nil *{receiver} pointer"),
+            "{name}"
+        );
+        assert_eq!(value(row, "instructions"), *instructions, "{name}");
+        assert_eq!(value(row, "branches"), *branches, "{name}");
+    }
 }
 
 #[test]
@@ -103,5 +132,64 @@ fn the_linear_switch_takes_two_more_instructions_for_each_case() {
             assert_eq!(now, before + 2.0, "{name}");
         }
         before = Some(now);
+    }
+}
+
+/// The values a parameter may take beside its default, where they can be listed. The orders that
+/// draw at random visit 262,144 objects, which a few hand counts do and a debug build should not do
+/// for every release.
+fn others(key: &str, param: &Param) -> Vec<String> {
+    let values = match key {
+        "order" => vec!["same".to_string(), "sorted".to_string()],
+        _ => param.allowed.iter().map(ToString::to_string).collect(),
+    };
+    let default = param.default.to_string();
+    values
+        .into_iter()
+        .filter(|value| *value != default)
+        .collect()
+}
+
+#[test]
+fn every_shipped_template_runs_in_each_release_with_each_value_of_its_parameters() {
+    let mut names = Vec::new();
+    for (template, _) in shipped::TEMPLATES {
+        let template = Library::embedded().load(template).expect("shipped");
+        let params = params::all(&template.header);
+        for release in &params["go"].allowed {
+            let mut scenario = |rest: &str| {
+                names.push(format!("{}[go={release}{rest}]", template.name));
+            };
+            scenario("");
+            for (key, param) in params.iter().filter(|(key, _)| *key != "go") {
+                for value in others(key, param) {
+                    scenario(&format!(",{key}={value}"));
+                }
+            }
+            scenario(",receiver=nil,recover=true");
+            if params.contains_key("targets") {
+                scenario(",targets=3");
+            }
+        }
+    }
+    let mut arguments = vec!["run", "--counters", "none"];
+    arguments.extend(names.iter().map(String::as_str));
+    let (code, document) = json(&arguments);
+    assert_eq!(code, 4, "a nil receiver faults where no wrapper checks it");
+    let rows = rows(&document);
+    assert_eq!(rows.len(), names.len());
+    for (asked, (name, row)) in names.iter().zip(rows) {
+        let is_wrapped = name.contains("wrapper");
+        let expected = match (asked.contains("receiver=nil"), is_wrapped) {
+            (false, _) => "ok",
+            (true, true) => "panic",
+            (true, false) => "fault",
+        };
+        assert_eq!(row["status"], expected, "{asked}: {row:#}");
+        match expected {
+            "ok" => assert_eq!(row["verified"], true, "{asked}"),
+            "fault" => assert_eq!(row["fault"]["address"], "0x0", "{asked}"),
+            _ => {}
+        }
     }
 }

@@ -21,7 +21,7 @@ fn prepared(name: &str) -> Prepared {
     prepare(&scenario).expect("assembles and links")
 }
 
-const SHIPPED: [&str; 10] = [
+const SHIPPED: [&str; 13] = [
     "inline",
     "direct_call",
     "ptr_method",
@@ -30,7 +30,10 @@ const SHIPPED: [&str; 10] = [
     "wrapper_call[go=1.10]",
     "wrapper_call[receiver=nil,recover=true]",
     "itab_call[order=random,targets=64]",
+    "itab_call[go=1.10,order=random,targets=8]",
     "itab_wrapper",
+    "itab_wrapper[go=1.10,targets=3]",
+    "type_switch[cases=3,go=1.10]",
     "type_switch[cases=8,hit=order,order=random]",
 ];
 
@@ -194,7 +197,9 @@ fn listings_at_the_fixed_address_are_golden() {
         ("wrapper_call", "wrapper_call.lst"),
         ("wrapper_call[go=1.10]", "wrapper_call_go1.10.lst"),
         ("itab_call[targets=2]", "itab_call_2.lst"),
+        ("itab_call[go=1.10]", "itab_call_go1.10.lst"),
         ("type_switch[cases=3]", "type_switch_3.lst"),
+        ("type_switch[go=1.10]", "type_switch_go1.10.lst"),
     ] {
         let run = dispatchlab(&[
             "show",

@@ -196,10 +196,10 @@ fn the_wrapper_has_the_bytes_of_each_release() {
     for (release, expected) in functions {
         let scenario = named(&format!("wrapper_call[go={release}]"));
         let expected = expected.replace(' ', "");
-        assert!(
-            bytes_of(&assemble(&scenario), "main.(*Adder).Add").starts_with(&expected),
-            "Go {release}"
-        );
+        let function = bytes_of(&assemble(&scenario), "main.(*Adder).Add");
+        assert!(function.starts_with(&expected), "Go {release}");
+        let behind_an_itab = assemble(&named(&format!("itab_wrapper[go={release}]")));
+        assert_eq!(bytes_of(&behind_an_itab, "main.(*T0).Id"), function);
     }
 }
 
@@ -214,10 +214,53 @@ fn calls_have_the_bytes_that_go_1_27_emits() {
 }
 
 #[test]
+fn calls_have_the_bytes_that_go_1_10_emits() {
+    let bytes = |name: &str, section: &str| bytes_of(&assemble(&named(name)), section);
+    assert_eq!(
+        bytes("direct_call[go=1.10]", "body"),
+        "48890424e8000000008b442408"
+    );
+    assert_eq!(
+        bytes("value_method[go=1.10]", "body"),
+        "8b08890c24e8000000008b442408"
+    );
+    // The harness has the data word in rbx, where that loop had it in rcx: 1c for 0c.
+    assert_eq!(
+        bytes("itab_call[go=1.10,slot=1]", "body"),
+        "488b502048891c24ffd28b442408"
+    );
+    assert_eq!(
+        bytes("itab_call[go=1.10,targets=3]", "main.(*T2).First"),
+        "488b4424088b0083c00389442410c3"
+    );
+    for (name, section) in [
+        ("direct_call[go=1.10]", "main.idOf"),
+        ("ptr_method[go=1.10]", "main.(*T).Id"),
+        ("itab_call[go=1.10]", "main.(*T0).First"),
+    ] {
+        assert_eq!(
+            bytes(name, section),
+            "488b4424088b0083c00189442410c3",
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn a_type_switch_of_two_has_the_instructions_of_go() {
-    let body = mnemonics(&expand(&named("type_switch")), "body").join(" ");
+    let body = |name: &str| mnemonics(&expand(&named(name)), "body").join(" ");
     let case = "cmp jne lea cmp jne mov add jmp";
-    assert_eq!(body, format!("test je mov {case} {case} mov add"));
+    assert_eq!(
+        body("type_switch"),
+        format!("test je mov {case} {case} mov add")
+    );
+    // What follows the default: for each case, last first, the value of an assertion that failed,
+    // and the detour to the next case.
+    let (case, detours) = ("cmp jne lea cmp jne mov jne lea jmp", "mov jmp lea jmp");
+    assert_eq!(
+        body("type_switch[go=1.10]"),
+        format!("test je mov {case} {case} mov add jmp {detours} {detours}")
+    );
 }
 
 #[test]
