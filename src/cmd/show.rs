@@ -112,7 +112,7 @@ fn heap_dump(prepared: &Prepared) -> String {
         Some(dump::render_words(&section.name, at, bytes, &name))
     });
     let mut out = dump::render_g(image.site.data + u64::from(frame::G));
-    out.push_str(&dump::render(&prepared.heap, base, bytes, &name, &address));
+    out.push_str(&dump::render(&prepared.heap, base, bytes, &address));
     out.extend(own_data);
     out.push_str(&dump::render_receivers(&image.receivers, words, &name));
     out

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::heap::Heap;
+use super::heap::{Heap, Pointer};
 use super::layout;
 
 /// The fields of g that generated code reads, with their offsets.
@@ -59,13 +59,12 @@ pub fn render_receivers(
 
 /// Renders the heap as linked at `base`: offset in the symbol, bytes, field, and where it points.
 ///
-/// `bytes` are the linked bytes of the heap, pointers filled in; `name` names an address, and
-/// `address` says where a name ended up, because the template may have replaced it.
+/// `bytes` are the linked bytes of the heap, pointers filled in; `address` says where a name ended
+/// up, because the template may have replaced it.
 pub fn render(
     heap: &Heap,
     base: u64,
     bytes: &[u8],
-    name: &dyn Fn(u64) -> Option<String>,
     address: &dyn Fn(&str) -> Option<u64>,
 ) -> String {
     let mut out = String::new();
@@ -76,25 +75,23 @@ pub fn render(
             let _ = writeln!(out, "  replaced by the template's own data at {other:#x}");
             continue;
         }
-        let end = symbol.offset + symbol.size;
-        let fields = heap
+        let first = heap
             .fields
-            .iter()
-            .filter(|f| f.offset >= symbol.offset && f.offset < end);
-        let mut fields: Vec<_> = fields.collect();
-        fields.sort_by_key(|field| field.offset);
-        for field in fields {
+            .partition_point(|field| field.offset < symbol.offset);
+        let end = symbol.offset + symbol.size;
+        for field in heap.fields[first..].iter().take_while(|f| f.offset < end) {
             let at = field.offset as usize;
             let raw = &bytes[at..at + field.size as usize];
-            let is_pointer = heap.pointers.iter().any(|p| p.offset == field.offset);
+            let pointer = heap
+                .pointers
+                .binary_search_by_key(&field.offset, |pointer| pointer.offset);
+            let meaning = match pointer {
+                Ok(index) => target(&heap.pointers[index]),
+                Err(_) if !field.is_modelled => "not modelled".to_string(),
+                Err(_) => number(raw),
+            };
             let offset = field.offset - symbol.offset;
-            line(
-                &mut out,
-                offset,
-                raw,
-                &field.name,
-                &meaning(raw, is_pointer, name),
-            );
+            line(&mut out, offset, raw, &field.name, &meaning);
         }
     }
     out
@@ -132,13 +129,18 @@ fn line(out: &mut String, offset: u32, raw: &[u8], field: &str, meaning: &str) {
     let _ = writeln!(out, "{}", text.trim_end());
 }
 
-fn meaning(raw: &[u8], is_pointer: bool, name: &dyn Fn(u64) -> Option<String>) -> String {
+/// What a pointer field points to: a symbol, or a place inside one.
+fn target(pointer: &Pointer) -> String {
+    match pointer.addend {
+        0 => format!("-> {}", pointer.symbol),
+        addend => format!("-> {}+{addend:#x}", pointer.symbol),
+    }
+}
+
+fn number(raw: &[u8]) -> String {
     let mut wide = [0u8; 8];
     wide[..raw.len()].copy_from_slice(raw);
     let value = u64::from_le_bytes(wide);
-    if is_pointer {
-        return name(value).map_or_else(|| format!("-> {value:#x}"), |name| format!("-> {name}"));
-    }
     if raw.len() == 4 {
         format!("{value:#010x}")
     } else {

@@ -3,6 +3,8 @@
 //! Correct means: offsets follow [`layout`], every pointer field is listed with the
 //! symbol it points to, and nothing here knows an address.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Release, hash, layout, symbol};
@@ -54,8 +56,10 @@ pub struct Field {
     pub offset: u32,
     /// Bytes it takes.
     pub size: u32,
-    /// Go's own name for it.
-    pub name: String,
+    /// The release's own name for it.
+    pub name: Cow<'static, str>,
+    /// Whether it holds what Go would put there. What generated code never reads stays zero.
+    pub is_modelled: bool,
 }
 
 /// One word of a receiver.
@@ -130,6 +134,31 @@ pub fn lay_out(spec: &HeapSpec) -> Result<Heap, String> {
     Ok(heap)
 }
 
+/// What a type descriptor says of its type's values.
+struct Shape {
+    size: u64,
+    /// Leading bytes that can hold pointers.
+    pointer_bytes: u64,
+    align: u8,
+    kind: u8,
+}
+
+/// A struct of one 32-bit field, the id.
+const DYNAMIC_TYPE: Shape = Shape {
+    size: 4,
+    pointer_bytes: 0,
+    align: 4,
+    kind: layout::KIND_STRUCT,
+};
+
+/// Two words that both point.
+const INTERFACE_TYPE: Shape = Shape {
+    size: 16,
+    pointer_bytes: 16,
+    align: 8,
+    kind: layout::KIND_INTERFACE,
+};
+
 impl Heap {
     fn begin(&mut self, name: String, size: u32, align: u32) -> u32 {
         let offset = (self.bytes.len() as u32).next_multiple_of(align);
@@ -138,22 +167,29 @@ impl Heap {
         offset
     }
 
-    fn put(&mut self, offset: u32, name: &str, bytes: &[u8]) {
-        let at = offset as usize;
-        self.bytes[at..at + bytes.len()].copy_from_slice(bytes);
+    fn note(&mut self, offset: u32, size: u32, name: Cow<'static, str>, is_modelled: bool) {
         self.fields.push(Field {
             offset,
-            size: bytes.len() as u32,
-            name: name.to_string(),
+            size,
+            name,
+            is_modelled,
         });
     }
 
-    fn point(&mut self, offset: u32, name: &str, symbol: String, addend: u32) {
-        self.fields.push(Field {
-            offset,
-            size: 8,
-            name: name.to_string(),
-        });
+    fn put(&mut self, offset: u32, name: impl Into<Cow<'static, str>>, bytes: &[u8]) {
+        let at = offset as usize;
+        self.bytes[at..at + bytes.len()].copy_from_slice(bytes);
+        self.note(offset, bytes.len() as u32, name.into(), true);
+    }
+
+    fn point(
+        &mut self,
+        offset: u32,
+        name: impl Into<Cow<'static, str>>,
+        symbol: String,
+        addend: u32,
+    ) {
+        self.note(offset, 8, name.into(), true);
         self.pointers.push(Pointer {
             offset,
             symbol,
@@ -161,22 +197,41 @@ impl Heap {
         });
     }
 
-    /// The fields every type begins with. What generated code never reads (algorithm, garbage
-    /// collection mask, name offsets) stays zero.
-    fn put_type(&mut self, at: u32, size: u64, kind: u8, hash: u32) {
-        self.put(at + layout::TYPE_SIZE_FIELD, "size", &size.to_le_bytes());
-        self.put(at + layout::TYPE_PTRDATA, "ptrdata", &0u64.to_le_bytes());
-        self.put(at + layout::TYPE_HASH, "hash", &hash.to_le_bytes());
-        self.put(at + layout::TYPE_TFLAG, "tflag", &[0]);
-        self.put(at + layout::TYPE_ALIGN, "align", &[4]);
-        self.put(at + layout::TYPE_FIELD_ALIGN, "fieldAlign", &[4]);
-        self.put(at + layout::TYPE_KIND, "kind", &[kind]);
+    /// A field of Go's that generated code never reads.
+    fn leave(&mut self, at: u32, field: layout::Field, release: Release) {
+        let name = field.name(release).into();
+        self.note(at + field.offset, field.size, name, false);
+    }
+
+    /// The fields every type begins with.
+    fn put_type(&mut self, at: u32, shape: &Shape, hash: u32, release: Release) {
+        let mut put = |field: layout::Field, bytes: &[u8]| {
+            self.put(at + field.offset, field.name(release), bytes);
+        };
+        put(layout::TYPE_SIZE_FIELD, &shape.size.to_le_bytes());
+        put(layout::TYPE_PTRDATA, &shape.pointer_bytes.to_le_bytes());
+        put(layout::TYPE_HASH, &hash.to_le_bytes());
+        self.leave(at, layout::TYPE_TFLAG, release);
+        let mut put = |field: layout::Field, byte: u8| {
+            self.put(at + field.offset, field.name(release), &[byte]);
+        };
+        put(layout::TYPE_ALIGN, shape.align);
+        put(layout::TYPE_FIELD_ALIGN, shape.align);
+        put(layout::TYPE_KIND, shape.kind);
+        for field in [
+            layout::TYPE_EQUAL,
+            layout::TYPE_GCDATA,
+            layout::TYPE_STR,
+            layout::TYPE_PTR_TO_THIS,
+        ] {
+            self.leave(at, field, release);
+        }
     }
 
     fn add_type(&mut self, name: &str, spec: &HeapSpec) -> Result<(), String> {
         let hash = hash::type_hash(spec.release, name)?;
         let at = self.begin(symbol::type_descriptor(name), layout::TYPE_SIZE, 32);
-        self.put_type(at, 4, layout::KIND_STRUCT, hash);
+        self.put_type(at, &DYNAMIC_TYPE, hash, spec.release);
         Ok(())
     }
 
@@ -186,41 +241,45 @@ impl Heap {
         let name = symbol::type_descriptor(interface);
         let size = layout::INTERFACE_TYPE_SIZE + count * layout::IMETHOD_SIZE;
         let at = self.begin(name.clone(), size, 32);
-        self.put_type(at, 16, layout::KIND_INTERFACE, hash);
-        let methods = at + layout::INTERFACE_METHODS;
-        self.point(methods, "methods.ptr", name, layout::INTERFACE_TYPE_SIZE);
-        self.put(methods + 8, "methods.len", &u64::from(count).to_le_bytes());
-        self.put(methods + 16, "methods.cap", &u64::from(count).to_le_bytes());
+        self.put_type(at, &INTERFACE_TYPE, hash, spec.release);
+        self.leave(at, layout::INTERFACE_PKGPATH, spec.release);
+        let slice = layout::INTERFACE_METHODS.name(spec.release);
+        let methods = at + layout::INTERFACE_METHODS.offset;
+        let length = u64::from(count).to_le_bytes();
+        let first = layout::INTERFACE_TYPE_SIZE;
+        self.point(methods, format!("{slice}.ptr"), name, first);
+        self.put(methods + 8, format!("{slice}.len"), &length);
+        self.put(methods + 16, format!("{slice}.cap"), &length);
+        for number in 0..count {
+            let method = at + first + number * layout::IMETHOD_SIZE;
+            let name = format!("{slice}[{number}]").into();
+            self.note(method, layout::IMETHOD_SIZE, name, false);
+        }
         Ok(())
     }
 
     fn add_itab(&mut self, name: &str, interface: &str, spec: &HeapSpec) -> Result<(), String> {
-        let hash = hash::type_hash(spec.release, name)?;
-        let fun = layout::itab_fun(spec.release);
-        let size = fun + 8 * spec.methods.len() as u32;
+        let release = spec.release;
+        let type_hash = hash::type_hash(release, name)?;
+        let (hash, fun) = (layout::itab_hash(release), layout::itab_fun(release));
+        let size = fun.offset + fun.size * spec.methods.len() as u32;
         let at = self.begin(symbol::itab(name, interface), size, 8);
-        self.point(
-            at + layout::ITAB_INTER,
-            "inter",
-            symbol::type_descriptor(interface),
-            0,
-        );
-        self.point(
-            at + layout::ITAB_TYPE,
-            "_type",
-            symbol::type_descriptor(name),
-            0,
-        );
+        for (field, target) in [(layout::ITAB_INTER, interface), (layout::ITAB_TYPE, name)] {
+            let target = symbol::type_descriptor(target);
+            self.point(at + field.offset, field.name(release), target, 0);
+        }
+        if layout::has_itab_link(release) {
+            self.leave(at, layout::ITAB_LINK, release);
+        }
         self.put(
-            at + layout::itab_hash(spec.release),
-            "hash",
-            &hash.to_le_bytes(),
+            at + hash.offset,
+            hash.name(release),
+            &type_hash.to_le_bytes(),
         );
         for (slot, method) in spec.methods.iter().enumerate() {
-            let offset = at + fun + 8 * slot as u32;
             self.point(
-                offset,
-                &format!("fun[{slot}]"),
+                at + fun.offset + fun.size * slot as u32,
+                format!("{}[{slot}]", fun.name(release)),
                 symbol::pointer_method(name, method),
                 0,
             );
@@ -373,6 +432,23 @@ mod tests {
             heap.bytes[last..last + 4],
             (NAMED_OBJECTS as u32 + 1).to_le_bytes()
         );
+    }
+
+    #[test]
+    fn every_byte_of_a_type_belongs_to_one_field() {
+        for release in ["1.10", "1.27"] {
+            let heap = lay_out(&spec(release)).expect("lays out");
+            for name in ["type.main.T0", "type.main.I"] {
+                let symbol = symbol(&heap, name);
+                let range = symbol.offset..symbol.offset + symbol.size;
+                let mut at = symbol.offset;
+                for field in heap.fields.iter().filter(|f| range.contains(&f.offset)) {
+                    assert_eq!(field.offset, at, "{name}: {}", field.name);
+                    at += field.size;
+                }
+                assert_eq!(at, range.end, "{name}");
+            }
+        }
     }
 
     #[test]

@@ -1,51 +1,126 @@
 //! Where Go keeps what, by release: the offsets that generated code has built in.
 //!
 //! Correct means: equal to the runtime sources of that release (`runtime/runtime2.go`,
-//! `runtime/type.go`, `internal/abi`), which the compiled code of Go 1.10 to 1.27 confirms.
+//! `runtime/type.go`, `internal/abi`), which the compiled code of Go 1.10 to 1.27 confirms. The names
+//! that a field had are those sources' too.
 
 use super::Release;
 
+/// A field of one of Go's structures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field {
+    /// Bytes from the start of the structure.
+    pub offset: u32,
+    /// Bytes it takes.
+    pub size: u32,
+    /// Go's names for it, each with the minor release that brought it; ascending.
+    names: &'static [(u8, &'static str)],
+}
+
+impl Field {
+    const fn new(offset: u32, size: u32, names: &'static [(u8, &'static str)]) -> Field {
+        Field {
+            offset,
+            size,
+            names,
+        }
+    }
+
+    /// What the release's sources call it.
+    pub fn name(&self, release: Release) -> &'static str {
+        let reached = self.names.iter().rev();
+        let mut reached = reached.skip_while(|(since, _)| *since > release.minor());
+        reached.next().unwrap_or(&self.names[0]).1
+    }
+}
+
+/// The release that moved types from `runtime` to `internal/abi`.
+const TYPES_TO_ABI: u8 = 21;
+/// The release that moved itabs there.
+const ITABS_TO_ABI: u8 = 22;
+
 /// Bytes of `runtime._type` (`abi.Type`).
 pub const TYPE_SIZE: u32 = 48;
-/// Offset of a type's size in bytes.
-pub const TYPE_SIZE_FIELD: u32 = 0;
-/// Offset of the number of leading bytes that can hold pointers.
-pub const TYPE_PTRDATA: u32 = 8;
-/// Offset of the type hash, 32 bits.
-pub const TYPE_HASH: u32 = 16;
-/// Offset of the flags byte.
-pub const TYPE_TFLAG: u32 = 20;
-/// Offset of the alignment byte.
-pub const TYPE_ALIGN: u32 = 21;
-/// Offset of the field alignment byte.
-pub const TYPE_FIELD_ALIGN: u32 = 22;
-/// Offset of the kind byte.
-pub const TYPE_KIND: u32 = 23;
+/// A type's size in bytes.
+pub const TYPE_SIZE_FIELD: Field = Field::new(0, 8, &[(0, "size"), (TYPES_TO_ABI, "Size_")]);
+/// The number of leading bytes that can hold pointers.
+pub const TYPE_PTRDATA: Field = Field::new(8, 8, &[(0, "ptrdata"), (TYPES_TO_ABI, "PtrBytes")]);
+/// The type hash.
+pub const TYPE_HASH: Field = Field::new(16, 4, &[(0, "hash"), (TYPES_TO_ABI, "Hash")]);
+/// Flags.
+pub const TYPE_TFLAG: Field = Field::new(20, 1, &[(0, "tflag"), (TYPES_TO_ABI, "TFlag")]);
+/// The alignment of a variable.
+pub const TYPE_ALIGN: Field = Field::new(21, 1, &[(0, "align"), (TYPES_TO_ABI, "Align_")]);
+/// The alignment of a field.
+pub const TYPE_FIELD_ALIGN: Field = Field::new(
+    22,
+    1,
+    &[
+        (0, "fieldalign"),
+        (14, "fieldAlign"),
+        (TYPES_TO_ABI, "FieldAlign_"),
+    ],
+);
+/// The kind; releases kept flags in its upper bits.
+pub const TYPE_KIND: Field = Field::new(23, 1, &[(0, "kind"), (TYPES_TO_ABI, "Kind_")]);
+/// How values are compared, and up to Go 1.13 hashed.
+pub const TYPE_EQUAL: Field =
+    Field::new(24, 8, &[(0, "alg"), (14, "equal"), (TYPES_TO_ABI, "Equal")]);
+/// Where the garbage collector finds the pointers.
+pub const TYPE_GCDATA: Field = Field::new(32, 8, &[(0, "gcdata"), (TYPES_TO_ABI, "GCData")]);
+/// Offset of the type's name in the module's names.
+pub const TYPE_STR: Field = Field::new(40, 4, &[(0, "str"), (TYPES_TO_ABI, "Str")]);
+/// Offset of the pointer type in the module's types.
+pub const TYPE_PTR_TO_THIS: Field =
+    Field::new(44, 4, &[(0, "ptrToThis"), (TYPES_TO_ABI, "PtrToThis")]);
+
 /// Kind of a struct type.
 pub const KIND_STRUCT: u8 = 25;
 /// Kind of an interface type.
 pub const KIND_INTERFACE: u8 = 20;
 
-/// Offset of an itab's interface type.
-pub const ITAB_INTER: u32 = 0;
-/// Offset of an itab's dynamic type.
-pub const ITAB_TYPE: u32 = 8;
+/// An itab's interface type.
+pub const ITAB_INTER: Field = Field::new(0, 8, &[(0, "inter"), (ITABS_TO_ABI, "Inter")]);
+/// An itab's dynamic type.
+pub const ITAB_TYPE: Field = Field::new(8, 8, &[(0, "_type"), (ITABS_TO_ABI, "Type")]);
+/// Up to Go 1.9, the next itab in the runtime's table.
+pub const ITAB_LINK: Field = Field::new(16, 8, &[(0, "link")]);
+/// An itab's copy of the type hash.
+pub const ITAB_HASH: Field = Field::new(16, 4, &[(0, "hash"), (ITABS_TO_ABI, "Hash")]);
+/// An itab's first method.
+pub const ITAB_FUN: Field = Field::new(24, 8, &[(0, "fun"), (ITABS_TO_ABI, "Fun")]);
 
-/// Offset of an itab's copy of the type hash: 24 up to Go 1.9, then 16.
-pub fn itab_hash(release: Release) -> u32 {
-    if release.minor() <= 9 { 24 } else { 16 }
+/// Whether the release has a link in each itab, which moves hash and methods up by 8 bytes.
+pub fn has_itab_link(release: Release) -> bool {
+    release.minor() <= 9
 }
 
-/// Offset of an itab's first method: 32 up to Go 1.9, then 24.
-pub fn itab_fun(release: Release) -> u32 {
-    if release.minor() <= 9 { 32 } else { 24 }
+/// An itab's copy of the type hash: at 24 up to Go 1.9, then at 16.
+pub fn itab_hash(release: Release) -> Field {
+    behind_the_link(ITAB_HASH, release)
+}
+
+/// An itab's first method: at 32 up to Go 1.9, then at 24.
+pub fn itab_fun(release: Release) -> Field {
+    behind_the_link(ITAB_FUN, release)
+}
+
+fn behind_the_link(field: Field, release: Release) -> Field {
+    let moved = if has_itab_link(release) { 8 } else { 0 };
+    Field {
+        offset: field.offset + moved,
+        ..field
+    }
 }
 
 /// Bytes of an interface type without its methods.
 pub const INTERFACE_TYPE_SIZE: u32 = 80;
-/// Offset of an interface type's slice of methods: pointer, length, capacity.
-pub const INTERFACE_METHODS: u32 = 56;
-/// Bytes of one method of an interface type: name offset, type offset.
+/// The package of an interface's unexported methods.
+pub const INTERFACE_PKGPATH: Field =
+    Field::new(48, 8, &[(0, "pkgpath"), (TYPES_TO_ABI, "PkgPath")]);
+/// An interface type's slice of methods: pointer, length, capacity.
+pub const INTERFACE_METHODS: Field = Field::new(56, 24, &[(0, "mhdr"), (TYPES_TO_ABI, "Methods")]);
+/// Bytes of one method of an interface type: offsets of its name and of its type.
 pub const IMETHOD_SIZE: u32 = 8;
 
 /// Bytes that dispatchlab gives to `g`; the runtime's is larger.
@@ -64,3 +139,19 @@ pub const G_M: u32 = 48;
 /// Bytes between two objects. Four would do for the id; sixteen is Go's smallest block for objects
 /// that live alone.
 pub const OBJECT_SIZE: u32 = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_has_the_name_of_its_release() {
+        let name = |field: Field, release: &str| field.name(release.parse().expect("a release"));
+        assert_eq!(name(TYPE_EQUAL, "1.10"), "alg");
+        assert_eq!(name(TYPE_EQUAL, "1.19"), "equal");
+        assert_eq!(name(TYPE_EQUAL, "1.27"), "Equal");
+        assert_eq!(name(TYPE_HASH, "1.20"), "hash");
+        assert_eq!(name(ITAB_TYPE, "1.21"), "_type");
+        assert_eq!(name(ITAB_TYPE, "1.22"), "Type");
+    }
+}
