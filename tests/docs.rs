@@ -15,12 +15,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-const DOCUMENTS: [&str; 6] = [
+use dispatchlab::go::hash::type_hash;
+use dispatchlab::go::{HeapSpec, lay_out};
+use dispatchlab::template::HeapKind;
+
+const DOCUMENTS: [&str; 7] = [
     "README.md",
     "CHANGELOG.md",
     "docs/architecture.md",
     "docs/method.md",
     "docs/templates.md",
+    "docs/go-runtime.md",
     "docs/limits.md",
 ];
 
@@ -442,8 +447,8 @@ fn slug(heading: &str) -> String {
 }
 
 #[test]
-fn constants_of_the_method_are_those_of_the_code() {
-    let text = read("docs/method.md");
+fn constants_in_the_documents_are_those_of_the_code() {
+    let text = [read("docs/method.md"), read("docs/go-runtime.md")].concat();
     let mut seen = 0;
     for row in text.lines().filter(|line| line.starts_with("| [`")) {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
@@ -462,7 +467,7 @@ fn constants_of_the_method_are_those_of_the_code() {
         assert_eq!(found, value, "{name} of {path}");
         seen += 1;
     }
-    assert!(seen >= 20, "the table of constants is there: {seen}");
+    assert!(seen >= 32, "the tables of constants are there: {seen}");
 }
 
 /// The number that a cell begins with: `262,144 elements` is 262144.
@@ -496,6 +501,99 @@ fn constant(line: &str, name: &str) -> Option<f64> {
         return Some(factor(base)? * factor(shift)?.exp2());
     }
     value.split('*').map(factor).product()
+}
+
+/// The cells of a table's row, without quotes.
+fn cells(row: &str) -> Vec<String> {
+    let inner = row.trim().trim_matches('|');
+    inner
+        .split('|')
+        .map(|cell| cell.trim().trim_matches('`').to_string())
+        .collect()
+}
+
+#[test]
+fn layouts_in_the_document_are_those_of_the_model() {
+    let text = read("docs/go-runtime.md");
+    let mut tables = 0;
+    for table in text.split("<!-- layout: ").skip(1) {
+        let (symbol, rest) = table.split_once(" -->\n").expect("a mark of its own");
+        let rows: Vec<Vec<String>> = rest
+            .lines()
+            .take_while(|line| line.starts_with('|'))
+            .map(cells)
+            .collect();
+        let releases = &rows[0][2..rows[0].len() - 1];
+        for (number, release) in releases.iter().enumerate() {
+            let documented: Vec<_> = rows[2..]
+                .iter()
+                .map(|row| {
+                    let is_modelled = !row[row.len() - 1].starts_with("not modelled");
+                    let name = row[2 + number].clone();
+                    (row[0].clone(), row[1].clone(), name, is_modelled)
+                })
+                .collect();
+            let modelled = fields(symbol, release);
+            // What every type begins with is not repeated for the interface type.
+            let first = modelled.len() - documented.len();
+            assert_eq!(documented, modelled[first..], "{symbol} in Go {release}");
+            assert!(first == 0 || documented[0].0 == "48", "{symbol}");
+        }
+        tables += 1;
+    }
+    assert_eq!(tables, 4);
+}
+
+/// Offset, size and name of each field of a symbol of the heap, and whether it is modelled.
+fn fields(symbol: &str, release: &str) -> Vec<(String, String, String, bool)> {
+    let heap = lay_out(&HeapSpec {
+        kind: HeapKind::Iface,
+        types: vec!["main.T0".into()],
+        methods: vec!["Add".into(), "Sub".into()],
+        objects: vec![0],
+        release: release.parse().expect("a release"),
+        nil_receiver: false,
+    })
+    .expect("the hash is known");
+    let own = heap.symbols.iter().find(|own| own.name == symbol);
+    let own = own.unwrap_or_else(|| panic!("no {symbol}"));
+    let range = own.offset..own.offset + own.size;
+    let fields = heap.fields.iter().filter(|f| range.contains(&f.offset));
+    fields
+        .map(|field| {
+            let offset = (field.offset - own.offset).to_string();
+            let name = field.name.to_string();
+            (offset, field.size.to_string(), name, field.is_modelled)
+        })
+        .collect()
+}
+
+#[test]
+fn hashes_in_the_document_are_those_of_the_model() {
+    let text = read("docs/go-runtime.md");
+    let rows = text.lines().filter(|line| line.contains("| `0x"));
+    let mut known = 0;
+    for row in rows.map(cells) {
+        // The second column is a digest, with the releases in front of it, or a type.
+        let (releases, name) = match row[0].split_once(" to ") {
+            Some((first, last)) => (vec![first, last], "uint32"),
+            None => (vec![row[0].as_str()], row[1].as_str()),
+        };
+        for release in releases {
+            let hash = type_hash(release.parse().expect("a release"), name).expect("known");
+            assert_eq!(format!("{hash:#010x}"), row[2], "{name} in Go {release}");
+            known += 1;
+        }
+    }
+    assert_eq!(known, 14);
+    let refused = text.split("Refused, with this reason, are ").nth(1);
+    let (refused, _) = refused.expect("a sentence").split_once(':').expect("why");
+    for minor in 9..=27 {
+        let release = format!("1.{minor}");
+        let is_known = type_hash(release.parse().expect("a release"), "uint32").is_ok();
+        let is_named = refused.split([',', ' ']).any(|word| word == release);
+        assert_ne!(is_known, is_named, "Go {release}");
+    }
 }
 
 #[test]
