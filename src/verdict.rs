@@ -78,6 +78,7 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
         dropped_samples: 0,
         bistable: false,
         note: scenario.note(),
+        samples: None,
         warnings: Vec::new(),
     }
 }

@@ -96,6 +96,7 @@ pub(super) fn ok(scenario: &str, cycles: f64, most: f64, counts: (f64, f64)) -> 
         dropped_samples: 3,
         bistable: false,
         note: None,
+        samples: None,
         warnings: Vec::new(),
     }
 }
@@ -310,5 +311,6 @@ pub(super) fn report() -> Report {
             "the worker was not pinned to a CPU: pass --cpu N with a CPU that this process may use"
                 .into(),
         ],
+        interrupted: false,
     }
 }

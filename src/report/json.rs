@@ -15,7 +15,7 @@ const SCHEMA: u32 = 1;
 /// walk must show.
 const DIGITS: usize = 6;
 
-/// The whole report, pretty-printed, with a line break at the end.
+/// The whole report, with a line break at the end; pretty-printed where no samples make it long.
 pub fn render(report: &Report) -> String {
     let mut document = Map::new();
     document.insert("schema".into(), json!(SCHEMA));
@@ -23,7 +23,11 @@ pub fn render(report: &Report) -> String {
     document.insert("rows".into(), report.rows.iter().map(row).collect());
     document.insert("reference".into(), json!(report.reference));
     document.insert("warnings".into(), json!(report.warnings));
-    format!("{:#}\n", Value::Object(document))
+    let document = Value::Object(document);
+    if report.rows.iter().any(|row| row.samples.is_some()) {
+        return format!("{document}\n");
+    }
+    format!("{document:#}\n")
 }
 
 /// One row. What a failed row has no number for is left out.
@@ -85,6 +89,9 @@ fn row(row: &Row) -> Value {
     put("title", json!(row.title));
     put("note", json!(row.note));
     put("warnings", json!(row.warnings));
+    if let Some(samples) = &row.samples {
+        put("samples", plain(samples));
+    }
     Value::Object(fields)
 }
 
@@ -156,8 +163,13 @@ fn metric(metric: &Metric) -> Value {
 
 /// A number with the digits that mean something; null where it is none.
 fn rounded(number: f64) -> Value {
+    json!(significant(number))
+}
+
+/// A number cut to the digits that mean something.
+pub(super) fn significant(number: f64) -> f64 {
     let short = format!("{number:.*e}", DIGITS - 1);
-    json!(short.parse::<f64>().unwrap_or(number))
+    short.parse::<f64>().unwrap_or(number)
 }
 
 /// A value whose serialisation is the document's.

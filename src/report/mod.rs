@@ -10,11 +10,13 @@ use serde::Serialize;
 use crate::diagnostic::Diagnostic;
 use crate::template::{Clobbers, Published, Value};
 
+pub mod csv;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
 pub(crate) mod golden;
 pub mod json;
+pub mod samples;
 pub mod text;
 
 /// How a number was obtained.
@@ -226,6 +228,8 @@ pub struct Row {
     pub bistable: bool,
     /// The template's remark for these parameters.
     pub note: Option<String>,
+    /// The raw samples, where they were asked for.
+    pub samples: Option<samples::Samples>,
     /// What the reader must know about this row, each with what to do next.
     pub warnings: Vec<String>,
 }
@@ -287,4 +291,6 @@ pub struct Report {
     pub reference: Option<String>,
     /// Warnings about the run as a whole.
     pub warnings: Vec<String>,
+    /// Whether the user ended the run before it was done.
+    pub interrupted: bool,
 }

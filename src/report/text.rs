@@ -6,13 +6,14 @@
 
 mod failure;
 mod footnotes;
+pub mod markdown;
 mod paint;
 mod table;
 mod wrap;
 
 pub use paint::Style;
 
-use super::{Basis, Report, SourceLine};
+use super::{Basis, Report, SourceLine, Status};
 use footnotes::Footnotes;
 use paint::Paint;
 use wrap::hanging;
@@ -50,6 +51,16 @@ pub fn warnings(report: &Report, style: Style) -> String {
     lines
         .map(|warning| hanging(&warning, &word, 2, style.width))
         .collect()
+}
+
+/// Why a row has no numbers, or what it ended in, in one line; empty where all is well.
+pub(super) fn reason(status: &Status) -> String {
+    let plain = Style {
+        width: usize::MAX,
+        color: false,
+        unicode: true,
+    };
+    failure::reasons(status, plain).join("; ")
 }
 
 /// What the heads of the columns mean.

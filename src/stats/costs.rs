@@ -17,11 +17,35 @@ const FAR_OUT: f64 = 3.0;
 /// What the fence adds where the interquartile range is next to nothing, as a share.
 const SLACK: f64 = 0.05;
 
+/// What became of a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It enters the value.
+    Kept,
+    /// It ran beside a disturbed calibration and enters the value all the same, because all did.
+    KeptDisturbed,
+    /// It ran beside a disturbed calibration.
+    Disturbed,
+    /// It was interrupted, and its segment has too few visits for a quartile to absorb that.
+    FarOut,
+    /// Its calibrations give no cycles.
+    Uncalibrated,
+}
+
+impl Fate {
+    /// Whether it enters the value.
+    pub fn is_kept(self) -> bool {
+        matches!(self, Fate::Kept | Fate::KeptDisturbed)
+    }
+}
+
 /// The visits of one image.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Costs {
     /// Those that enter the value.
     pub(super) visits: Vec<Visit>,
+    /// What became of each chunk, in their order.
+    pub(super) fates: Vec<Fate>,
     /// Chunks beside a disturbed calibration.
     pub(super) dropped: u64,
     /// Share of all chunks that the machine disturbed, beside them or in them.
@@ -35,44 +59,46 @@ impl Costs {
     /// disturbed, for a doubtful number that says so is better than none.
     pub(super) fn of(image: &ImageSamples, timing: &Timing, scale: &Scale) -> Costs {
         let iterations = timing.iterations_per_chunk.max(1) as f64;
-        let mut clean = Vec::new();
-        let mut disturbed = Vec::new();
-        for (chunk, verdict) in image.chunks.iter().zip(scale.judge(image)) {
+        let verdicts = scale.judge(image);
+        let dropped = verdicts.iter().filter(|verdict| verdict.disturbed).count();
+        let doubtful = dropped > 0 && dropped == image.chunks.len();
+        let mut all = Vec::with_capacity(image.chunks.len());
+        let mut fates = Vec::with_capacity(image.chunks.len());
+        for (chunk, verdict) in image.chunks.iter().zip(verdicts) {
             let ticks =
                 (chunk.ticks as f64 - timing.entry_overhead_ticks as f64).max(0.0) / iterations;
-            let visit = Visit {
+            let cycles = ticks / verdict.ticks_per_cycle;
+            all.push(Visit {
                 turn: chunk.turn,
                 segment: chunk.segment,
-                cycles: ticks / verdict.ticks_per_cycle,
+                cycles,
                 ns: ticks / timing.tsc_hz * 1e9,
-            };
-            let kept = if verdict.disturbed {
-                &mut disturbed
-            } else {
-                &mut clean
-            };
-            kept.push(visit);
+            });
+            fates.push(match verdict.disturbed {
+                true if !doubtful => Fate::Disturbed,
+                // A calibration that gives no cycles at all is of no use even then.
+                _ if !(cycles.is_finite() && cycles >= 0.0) => Fate::Uncalibrated,
+                true => Fate::KeptDisturbed,
+                false => Fate::Kept,
+            });
         }
-        let dropped = disturbed.len();
-        let doubtful = clean.is_empty() && dropped > 0;
-        // A calibration that gives no cycles at all is of no use even then.
-        let mut visits = if doubtful { disturbed } else { clean };
-        visits.retain(|visit| visit.cycles.is_finite() && visit.cycles >= 0.0);
-        let believed = visits.len();
-        leave_out_interrupted(&mut visits);
+        leave_out_interrupted(&all, &mut fates);
+        let of_fate = |wanted: Fate| fates.iter().filter(|fate| **fate == wanted).count();
         let lost = if doubtful {
             image.chunks.len()
         } else {
-            dropped + believed - visits.len()
+            dropped + of_fate(Fate::FarOut)
         };
         let contended = if image.chunks.is_empty() {
             0.0
         } else {
             lost as f64 / image.chunks.len() as f64
         };
+        let kept = all.iter().zip(&fates).filter(|(_, fate)| fate.is_kept());
         Costs {
-            visits,
+            visits: kept.map(|(visit, _)| *visit).collect(),
             dropped: dropped as u64,
+            fates,
             contended,
             doubtful,
         }
@@ -83,17 +109,27 @@ impl Costs {
 ///
 /// Parts of a long walk are alike, so the image's other visits say what is far out; a segment with
 /// visits enough speaks for itself and may be as slow as it likes.
-fn leave_out_interrupted(visits: &mut Vec<Visit>) {
-    let costs = sorted(visits.iter().map(|visit| visit.cycles));
+fn leave_out_interrupted(visits: &[Visit], fates: &mut [Fate]) {
+    let kept = || {
+        visits
+            .iter()
+            .zip(fates.iter())
+            .filter(|(_, fate)| fate.is_kept())
+    };
+    let costs = sorted(kept().map(|(visit, _)| visit.cycles));
     let (Some(lower), Some(upper)) = (rank(&costs, 0.25), rank(&costs, 0.75)) else {
         return;
     };
     let fence = upper + FAR_OUT * (upper - lower) + SLACK * upper;
     let mut counts = std::collections::BTreeMap::<u32, usize>::new();
-    for visit in visits.iter() {
+    for (visit, _) in kept() {
         *counts.entry(visit.segment).or_default() += 1;
     }
-    visits.retain(|visit| visit.cycles <= fence || counts[&visit.segment] >= ENOUGH_VISITS);
+    for (visit, fate) in visits.iter().zip(fates) {
+        if fate.is_kept() && visit.cycles > fence && counts[&visit.segment] < ENOUGH_VISITS {
+            *fate = Fate::FarOut;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub mod random;
 mod segments;
 
 pub use calibration::BEST_WIDTH_TOLERANCE;
+pub use costs::Fate;
 
 use calibration::Scale;
 use costs::Costs;
@@ -122,6 +123,15 @@ pub struct Summary {
     /// Share of the chunks at placement 0 that the machine disturbed; 1 where all were, and then
     /// the value rests on disturbed chunks.
     pub contended: f64,
+}
+
+/// What became of each chunk: one list for each placement, and last the baseline's.
+pub fn fates(timing: &Timing) -> Vec<Vec<Fate>> {
+    let scale = Scale::of(timing);
+    let images = timing.images.iter().chain([&timing.baseline]);
+    images
+        .map(|image| Costs::of(image, timing, &scale).fates)
+        .collect()
 }
 
 /// The summary of a row: rules 5 and 7 of docs/method.md, and which chunks to believe.

@@ -37,6 +37,12 @@ impl Footnotes {
         marks.join(if self.style.unicode { "⁺" } else { "" })
     }
 
+    /// All remarks, each behind its mark.
+    pub(super) fn lines(&self) -> impl Iterator<Item = String> {
+        let line = |(at, remark)| format!("{} {remark}", number(at + 1, self.style));
+        self.remarks.iter().enumerate().map(line)
+    }
+
     /// All remarks, one paragraph each.
     pub(super) fn render(&self) -> String {
         let paragraph = |(at, remark): (usize, &String)| {

@@ -18,18 +18,18 @@ const NAME_HEAD: &str = "scenario";
 
 /// A number as it is printed, and its mark.
 #[derive(Debug, Clone, Default)]
-struct Cell {
-    text: String,
-    mark: String,
+pub(super) struct Cell {
+    pub(super) text: String,
+    pub(super) mark: String,
 }
 
 /// A column with everything but its place.
 #[derive(Debug)]
-struct Column {
-    head: &'static str,
+pub(super) struct Column {
+    pub(super) head: &'static str,
     /// `None` for a column that is no quantity of its own.
-    basis: Option<Basis>,
-    cells: Vec<Cell>,
+    pub(super) basis: Option<Basis>,
+    pub(super) cells: Vec<Cell>,
     /// Columns of the text and of the marks behind it.
     width: usize,
     gutter: usize,
@@ -68,7 +68,7 @@ pub(super) fn render(report: &Report, style: Style, notes: &mut Footnotes) -> St
 }
 
 /// What must be said about a row as a whole.
-fn remarks(row: &Row) -> Vec<String> {
+pub(super) fn remarks(row: &Row) -> Vec<String> {
     let mut remarks = Vec::new();
     if row.bistable {
         remarks.push(
@@ -89,7 +89,7 @@ fn remarks(row: &Row) -> Vec<String> {
     remarks
 }
 
-fn all_columns(report: &Report, style: Style, notes: &mut Footnotes) -> Vec<Column> {
+pub(super) fn all_columns(report: &Report, style: Style, notes: &mut Footnotes) -> Vec<Column> {
     let rows = &report.rows;
     let mut quantity = |head, event: &str, decimals, of: fn(&Row) -> Option<&Metric>| {
         let metrics: Vec<Option<&Metric>> = rows.iter().map(of).collect();

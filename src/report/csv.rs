@@ -1,0 +1,206 @@
+//! The report as CSV, one line a number, so that its basis and source stand beside it.
+//!
+//! Correct means: it is RFC 4180 with a head line, a row without numbers is one line with its
+//! reason, and a number that there is none of is an empty field with the reason in `why`, never 0.
+
+use super::{Basis, Metric, Report, Row, json, text};
+
+/// The fields of a line.
+const HEAD: [&str; 18] = [
+    "scenario",
+    "template",
+    "template_sha256",
+    "params",
+    "status",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "unit",
+    "basis",
+    "source",
+    "stepped",
+    "why",
+    "cpu",
+    "date",
+    "seed",
+    "tool",
+];
+
+/// The whole report but its warnings, with a line break at the end.
+pub fn render(report: &Report) -> String {
+    let mut out = String::new();
+    line(&mut out, &HEAD.map(String::from));
+    for row in &report.rows {
+        let Some(metrics) = &row.metrics else {
+            let mut none = [const { String::new() }; 9];
+            none[8] = text::reason(&row.status);
+            line(&mut out, &fields(report, row, none));
+            continue;
+        };
+        let empty = row.baseline.as_ref();
+        let of_baseline = [
+            ("baseline_cycles", "cycles", empty.map(|one| &one.cycles)),
+            (
+                "baseline_instructions",
+                "count",
+                empty.map(|one| &one.instructions),
+            ),
+        ];
+        let own = [
+            ("ns", "ns", Some(&metrics.ns)),
+            ("cycles", "cycles", Some(&metrics.cycles)),
+            ("instructions", "count", Some(&metrics.instructions)),
+            ("branches", "count", Some(&metrics.branches)),
+            ("branch_misses", "count", Some(&metrics.branch_misses)),
+        ];
+        for (name, unit, metric) in own.into_iter().chain(of_baseline) {
+            if let Some(metric) = metric {
+                line(&mut out, &fields(report, row, number(name, unit, metric)));
+            }
+        }
+        if let Some(layout) = row.layout {
+            for (name, value) in [
+                ("cycles_min", layout.cycles_min),
+                ("cycles_max", layout.cycles_max),
+            ] {
+                let end = Metric {
+                    value: Some(value),
+                    low: None,
+                    high: None,
+                    ..metrics.cycles.clone()
+                };
+                line(&mut out, &fields(report, row, number(name, "cycles", &end)));
+            }
+        }
+    }
+    out
+}
+
+/// A line of one number, between what is about its row and what is about the run.
+fn fields(report: &Report, row: &Row, number: [String; 9]) -> Vec<String> {
+    let params = row
+        .params
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"));
+    let provenance = &report.provenance;
+    let mut fields = vec![
+        row.scenario.clone(),
+        row.template.clone(),
+        row.template_sha256.clone(),
+        params.collect::<Vec<_>>().join(" "),
+        row.status.name().to_string(),
+    ];
+    fields.extend(number);
+    fields.extend([
+        provenance.cpu.clone(),
+        provenance.date.clone(),
+        provenance.seed.to_string(),
+        provenance.tool.clone(),
+    ]);
+    fields
+}
+
+/// `metric` to `why`.
+fn number(name: &str, unit: &str, metric: &Metric) -> [String; 9] {
+    let shown = |value: Option<f64>| match value.filter(|value| value.is_finite()) {
+        Some(value) if metric.basis == Basis::Exact => value.to_string(),
+        Some(value) => json::significant(value).to_string(),
+        None => String::new(),
+    };
+    [
+        name.to_string(),
+        shown(metric.value),
+        shown(metric.low),
+        shown(metric.high),
+        unit.to_string(),
+        metric.basis.name().to_string(),
+        metric.source.clone().unwrap_or_default(),
+        metric
+            .stepped
+            .map(|count| count.to_string())
+            .unwrap_or_default(),
+        metric.why.clone().unwrap_or_default(),
+    ]
+}
+
+/// One record. Lines end with CR and LF, as RFC 4180 has them.
+fn line(out: &mut String, fields: &[String]) {
+    for (at, field) in fields.iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        if field.contains([',', '"', '\n', '\r']) {
+            out.push('"');
+            out.push_str(&field.replace('"', "\"\""));
+            out.push('"');
+        } else {
+            out.push_str(field);
+        }
+    }
+    out.push_str("\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{fixture, golden};
+
+    /// The records of a CSV text, by the grammar of RFC 4180 and nothing else.
+    fn records(text: &str) -> Vec<Vec<String>> {
+        let mut records = vec![vec![String::new()]];
+        let mut quoted = false;
+        let mut chars = text.chars().peekable();
+        while let Some(c) = chars.next() {
+            let record = records.last_mut().expect("one");
+            let field = record.last_mut().expect("one");
+            match c {
+                '"' if quoted && chars.peek() == Some(&'"') => {
+                    chars.next();
+                    field.push('"');
+                }
+                '"' => quoted = !quoted,
+                ',' if !quoted => record.push(String::new()),
+                '\r' if !quoted => {
+                    assert_eq!(chars.next(), Some('\n'));
+                    records.push(vec![String::new()]);
+                }
+                c => field.push(c),
+            }
+        }
+        assert_eq!(
+            records.pop(),
+            Some(vec![String::new()]),
+            "the last line ends"
+        );
+        records
+    }
+
+    #[test]
+    fn a_report_as_csv() {
+        golden::compare("report.csv", &render(&fixture::report()));
+    }
+
+    #[test]
+    fn fields_with_commas_quotes_and_line_breaks_come_back() {
+        let mut report = fixture::report();
+        let odd = "a,b \"c\"\r\nd[order=random,targets=8]";
+        report.rows[0].scenario = odd.into();
+        let records = records(&render(&report));
+        assert_eq!(records[1][0], odd);
+        assert!(records.iter().all(|record| record.len() == HEAD.len()));
+    }
+
+    #[test]
+    fn every_number_has_a_basis_and_every_absence_a_reason() {
+        let records = records(&render(&fixture::report()));
+        let at = |name: &str| HEAD.iter().position(|head| *head == name).expect(name);
+        for record in &records[1..] {
+            let has_value = !record[at("value")].is_empty();
+            assert_eq!(has_value, record[at("why")].is_empty(), "{record:?}");
+            assert_eq!(has_value, !record[at("source")].is_empty(), "{record:?}");
+            let is_row = record[at("metric")].is_empty();
+            assert_eq!(is_row, record[at("basis")].is_empty(), "{record:?}");
+        }
+    }
+}
