@@ -3,6 +3,9 @@
 //! Correct means: a Job saved to a file and read back is equal, and means the same to any worker
 //! of the same version; nothing in it is an address, a handle or a time.
 
+pub mod check;
+pub mod file;
+
 use serde::{Deserialize, Serialize};
 
 use crate::asm::Program;

@@ -19,7 +19,7 @@
 //!           Outcome ═╪═══════════════════════════════════════════
 //!                  Samples ──summarize──▶ Summary                   stats
 //!                    │ + Provenance
-//!                  Report ──render──▶ text, json                    report
+//!                  Report ──render──▶ text, json, csv, markdown     report
 //! ```
 //!
 //! Everything above and below the process boundary is pure: no clock, file, thread or address

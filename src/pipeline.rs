@@ -11,9 +11,11 @@ use crate::asm::{self, Program};
 use crate::diagnostic::Diagnostic;
 use crate::go::heap::{Heap, HeapSpec, lay_out};
 use crate::go::{hash, symbol};
-use crate::job::{Counters, Job, JobRow, Plan};
+use crate::job::file::SavedJob;
+use crate::job::{Counters, Job, JobRow, Plan, check};
 use crate::link::{Image, LinkError, Placement, Site, Variant, link};
 use crate::machine::Machine;
+use crate::report::samples::Samples;
 use crate::report::{Report, Row, Status};
 use crate::scenario::Scenario;
 use crate::template::{HeapKind, Template};
@@ -34,6 +36,42 @@ pub struct Settings {
     pub timeout: Duration,
     /// The row that ratios refer to.
     pub reference: Option<String>,
+    /// Whether the report keeps the raw samples.
+    pub samples: bool,
+}
+
+/// A scenario, and what it was assembled to or why it was not.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// What was asked for.
+    pub scenario: Scenario,
+    /// What runs.
+    pub prepared: Result<Prepared, Vec<Diagnostic>>,
+    /// What the reader must know beside what measuring it shows.
+    pub warning: Option<String>,
+}
+
+impl Task {
+    /// Expands, assembles, lays out and links a scenario.
+    pub fn new(scenario: &Scenario) -> Task {
+        Task {
+            scenario: scenario.clone(),
+            prepared: prepare(scenario),
+            warning: None,
+        }
+    }
+
+    /// A row of a saved job: its bytes run, whatever this version makes of its template.
+    fn saved(scenario: &Scenario, row: &JobRow) -> Task {
+        const CHANGED: &str = "the saved bytes were measured, but this version assembles the template \
+             that is saved with them to others; save the job again to measure those";
+        let is_changed = prepare(scenario).map_or(true, |prepared| prepared.row != *row);
+        Task {
+            scenario: scenario.clone(),
+            prepared: complete(scenario, row.clone()),
+            warning: is_changed.then(|| CHANGED.to_string()),
+        }
+    }
 }
 
 /// Assembles, runs, summarizes.
@@ -45,15 +83,30 @@ pub fn run(
     settings: &Settings,
     progress: Progress<'_>,
 ) -> io::Result<Report> {
-    let prepared: Vec<Result<Prepared, Vec<Diagnostic>>> = scenarios.iter().map(prepare).collect();
-    let rows: Vec<JobRow> = prepared
-        .iter()
-        .flatten()
-        .map(|prepared| prepared.row.clone())
-        .collect();
+    let tasks: Vec<Task> = scenarios.iter().map(Task::new).collect();
+    measure(tasks, settings, progress)
+}
+
+/// The rows of a saved job, ready to be measured.
+pub fn saved(job: &SavedJob) -> Vec<Task> {
+    job.rows()
+        .map(|(scenario, row)| Task::saved(scenario, row))
+        .collect()
+}
+
+/// Runs, summarizes.
+///
+/// # Errors
+/// When no worker can be started at all.
+pub fn measure(
+    tasks: Vec<Task>,
+    settings: &Settings,
+    progress: Progress<'_>,
+) -> io::Result<Report> {
+    let prepared = tasks.iter().flat_map(|task| &task.prepared);
     let job = Job {
         plan: settings.plan.clone(),
-        rows,
+        rows: prepared.map(|prepared| prepared.row.clone()).collect(),
     };
     let machine = Machine::inspect(&settings.plan);
     let outcome = parent::run(&job, settings.timeout, progress)?;
@@ -61,16 +114,31 @@ pub fn run(
     let mut outcomes = outcome.rows.into_iter();
     let mut clock = verdict::CoreClock::default();
     let mut rows: Vec<Row> = Vec::new();
-    for (scenario, prepared) in scenarios.iter().zip(prepared) {
-        let row = match prepared {
+    let mut unfinished: Vec<String> = Vec::new();
+    for task in tasks {
+        let scenario = &task.scenario;
+        let mut row = match task.prepared {
             Err(diagnostics) => verdict::unmeasured(scenario, Status::Error(diagnostics)),
             Ok(prepared) => {
-                let outcome = outcomes.next().unwrap_or_default();
-                verdict::judge(
-                    scenario, &prepared, outcome, &job.plan, &machine, &mut clock,
-                )
+                let row_outcome = outcomes.next().unwrap_or_default();
+                if outcome.interrupted && row_outcome.is_open(&job.plan) {
+                    unfinished.push(scenario.name.clone());
+                    continue;
+                }
+                let timing = row_outcome.timing.clone().filter(|_| settings.samples);
+                let mut row = verdict::judge(
+                    scenario,
+                    &prepared,
+                    row_outcome,
+                    &job.plan,
+                    &machine,
+                    &mut clock,
+                );
+                row.samples = timing.map(|timing| Samples::of(&timing));
+                row
             }
         };
+        row.warnings.extend(task.warning);
         rows.push(row);
     }
     let reference = settings
@@ -85,11 +153,18 @@ pub fn run(
              you would run as programs"
         )
     }));
+    if outcome.interrupted {
+        warnings.push(format!(
+            "interrupted: without a number are {}; run these again",
+            unfinished.join(", ")
+        ));
+    }
     Ok(Report {
         provenance: machine.provenance(outcome.cpu, &clock, job.plan.seed),
         rows,
         reference,
         warnings,
+        interrupted: outcome.interrupted,
     })
 }
 
@@ -122,12 +197,8 @@ impl Prepared {
 /// # Errors
 /// Everything that is wrong with the template under these parameters.
 pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
-    let template = &scenario.template;
     let program = assemble(scenario)?;
-    let header = &template.header;
-    let heap_spec = heap_spec(scenario);
-    let whole_template = |message: String| vec![verdict::at_line(template, 1, message, None)];
-    let heap = lay_out(&heap_spec).map_err(whole_template)?;
+    let header = &scenario.template.header;
     let objects = if header.heap == HeapKind::None {
         1
     } else {
@@ -136,7 +207,7 @@ pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
     let row = JobRow {
         name: scenario.name.clone(),
         program,
-        heap: heap_spec,
+        heap: heap_spec(scenario),
         walk: scenario.walk,
         result: header.result,
         expected: (0..objects)
@@ -147,6 +218,16 @@ pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
         spacing: scenario.spacing,
         recover: scenario.recover,
     };
+    complete(scenario, row)
+}
+
+/// Lays out and links.
+fn complete(scenario: &Scenario, row: JobRow) -> Result<Prepared, Vec<Diagnostic>> {
+    let template = &scenario.template;
+    let header = &template.header;
+    let whole_template = |message: String| vec![verdict::at_line(template, 1, message, None)];
+    check::sizes(&row).map_err(|problem| whole_template(problem.to_string()))?;
+    let heap = lay_out(&row.heap).map_err(whole_template)?;
     let placement = crate::link::PLACEMENTS[0];
     let site = Site {
         data: SHOWN_DATA,
@@ -307,7 +388,7 @@ fn link_diagnostic(template: &Template, program: &Program, error: &LinkError) ->
     }
 }
 
-/// The exit code of a report: the highest of its rows'.
+/// The exit code of a report: the highest of its rows', or that of an interrupted one.
 pub fn exit_code(report: &Report) -> i32 {
     let code = |row: &Row| match &row.status {
         Status::Ok
@@ -320,7 +401,8 @@ pub fn exit_code(report: &Report) -> i32 {
         | Status::Timeout(_)
         | Status::WrongResult { .. } => 4,
     };
-    report.rows.iter().map(code).max().unwrap_or(0)
+    let interrupted = if report.interrupted { 130 } else { 0 };
+    report.rows.iter().map(code).fold(interrupted, i32::max)
 }
 
 /// A plan with everything at its default.

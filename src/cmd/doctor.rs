@@ -56,6 +56,10 @@ pub(super) fn doctor(common: &Common) -> Result<i32, Stop> {
     };
     let doubled = pipeline::run(&kernels()?[..1], &twice, &mut progress)?;
     common.end_progress();
+    if report.interrupted || doubled.interrupted {
+        common.warn("warning: interrupted: nothing was checked; run it again\n");
+        return Ok(130);
+    }
     let checks = checks(&report, &doubled);
     let rendered = if common.json {
         as_json(&report, &checks)

@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::diagnostic;
+use crate::job::check::{self as job_check, MAX_TIME_MS};
 use crate::job::{Counters, FakeScript, Plan};
 use crate::link::PLACEMENTS;
 use crate::pipeline;
@@ -20,7 +21,10 @@ mod check;
 mod doctor;
 mod list;
 mod names;
+mod new;
+mod output;
 mod run;
+mod shell;
 mod show;
 
 /// Why a command ends without its result.
@@ -30,6 +34,8 @@ pub enum Stop {
     Usage(String),
     /// Templates are wrong.
     Templates(Vec<diagnostic::Diagnostic>),
+    /// A saved job is wrong.
+    Job(String),
     /// The counters asked for are not available.
     Counters(String),
     /// The operating system refuses.
@@ -69,6 +75,8 @@ enum Command {
     Run {
         /// Scenario `NAME[KEY=VALUE,..]`, template file, suite, or - for stdin
         names: Vec<String>,
+        #[command(flatten)]
+        files: run::Files,
     },
     /// List scenarios and suites; a partial name lists what matches
     List {
@@ -94,6 +102,24 @@ enum Command {
     },
     /// What can be measured here and why not, and a self-check of the harness
     Doctor,
+    /// Write a template to start from
+    New {
+        /// Name of the new template: letters, digits, - and _
+        name: String,
+        /// Copy this template or file [default: a small one with comments]
+        #[arg(long, value_name = "NAME")]
+        from: Option<String>,
+    },
+    /// Print a completion script
+    Completions {
+        /// For this shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the man pages, one a command
+    Man {
+        /// Folder; made where it is missing
+        dir: PathBuf,
+    },
     /// Runs jobs for another process of this program
     #[command(name = "__worker", hide = true)]
     Worker {
@@ -123,12 +149,12 @@ struct Common {
     /// Pin the worker to this CPU
     #[arg(long, value_name = "N", global = true)]
     cpu: Option<u32>,
-    /// Seed of random walks and of intervals
-    #[arg(long, value_name = "N", default_value_t = 1, global = true)]
-    seed: u64,
-    /// Seconds that one entry into generated code may take
-    #[arg(long, value_name = "S", default_value_t = 3.0, global = true)]
-    timeout: f64,
+    /// Seed of random walks and of intervals [default: 1]
+    #[arg(long, value_name = "N", global = true)]
+    seed: Option<u64>,
+    /// Seconds that one entry into generated code may take [default: 3]
+    #[arg(long, value_name = "S", global = true)]
+    timeout: Option<f64>,
     /// Placements of each row, 1 to 4 [default: 4, quick 2]
     #[arg(long, value_name = "N", global = true)]
     placements: Option<usize>,
@@ -155,8 +181,12 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let style = cli.common.error_style();
     let common = cli.common;
-    let answer = match cli.command.unwrap_or(Command::Run { names: Vec::new() }) {
-        Command::Run { names } => run::run(&common, &names),
+    let tour = || Command::Run {
+        names: Vec::new(),
+        files: run::Files::default(),
+    };
+    let answer = match cli.command.unwrap_or_else(tour) {
+        Command::Run { names, files } => run::run(&common, &names, &files),
         Command::List { part } => list::list(&common, part.as_deref()),
         Command::Show {
             name,
@@ -169,6 +199,9 @@ pub fn main() -> ExitCode {
             Ok(never) => match never {},
             Err(error) => Err(Stop::System(error)),
         },
+        Command::New { name, from } => new::new(&common, &name, from.as_deref()),
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man { dir } => shell::man(&dir),
     };
     let code = match answer {
         Ok(code) => code,
@@ -182,6 +215,7 @@ fn explain(stop: &Stop, style: Style) -> i32 {
     let (text, code) = match stop {
         Stop::Usage(message) => (format!("error: {message}\n"), 2),
         Stop::Templates(diagnostics) => (diagnostic::render(diagnostics, style), 3),
+        Stop::Job(message) => (format!("error: {message}\n"), 3),
         Stop::Counters(message) => (format!("error: {message}\n"), 5),
         // The reader of our output is gone, and wants no word about it.
         Stop::System(error) if error.kind() == io::ErrorKind::BrokenPipe => return 0,
@@ -201,11 +235,15 @@ fn print(text: &str) -> Result<(), Stop> {
 
 impl Common {
     fn is_coloured(&self, stream: &impl IsTerminal) -> bool {
-        let forbidden = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_forced =
+            is_set("CLICOLOR_FORCE") && std::env::var_os("CLICOLOR_FORCE") != Some("0".into());
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         match self.color {
             When::Always => true,
             When::Never => false,
-            When::Auto => !forbidden && stream.is_terminal(),
+            When::Auto if is_set("NO_COLOR") => false,
+            When::Auto => is_forced || stream.is_terminal() && !is_dumb,
         }
     }
 
@@ -258,46 +296,59 @@ impl Common {
 
     /// How to measure.
     fn settings(&self, reference: Option<String>) -> Result<pipeline::Settings, Stop> {
-        const LONGEST_MS: f64 = 600_000.0;
-        let counters = self.counters()?;
-        let defaults = pipeline::default_plan(counters);
-        let time_ms = self
-            .time
-            .unwrap_or(if self.quick { 4.0 } else { defaults.time_ms });
-        if !(time_ms > 0.0 && time_ms <= LONGEST_MS) {
+        let plan = self.plan_over(pipeline::default_plan(self.counters()?))?;
+        const SECONDS: f64 = 3.0;
+        Ok(pipeline::Settings {
+            plan,
+            timeout: self
+                .checked_timeout()?
+                .unwrap_or(Duration::from_secs_f64(SECONDS)),
+            reference,
+            samples: false,
+        })
+    }
+
+    /// A plan, and what the command line says of it.
+    fn plan_over(&self, base: Plan) -> Result<Plan, Stop> {
+        let quick_ms = self.quick.then_some(4.0);
+        let time_ms = self.time.or(quick_ms).unwrap_or(base.time_ms);
+        if !(time_ms > 0.0 && time_ms <= MAX_TIME_MS) {
             return Err(Stop::Usage(format!(
-                "`--time {time_ms}`: milliseconds from above 0 to {LONGEST_MS}"
+                "`--time {time_ms}`: milliseconds from above 0 to {MAX_TIME_MS}"
             )));
         }
-        let count = self
-            .placements
-            .unwrap_or(if self.quick { 2 } else { PLACEMENTS.len() });
-        if !(1..=PLACEMENTS.len()).contains(&count) {
+        let count = self.placements.or(self.quick.then_some(2));
+        if let Some(count) = count.filter(|count| !(1..=PLACEMENTS.len()).contains(count)) {
             return Err(Stop::Usage(format!(
                 "`--placements {count}`: 1 to {}",
                 PLACEMENTS.len()
             )));
         }
-        let timeout = Duration::try_from_secs_f64(self.timeout)
-            .ok()
-            .filter(|timeout| !timeout.is_zero())
-            .ok_or_else(|| Stop::Usage(format!("`--timeout {}`: seconds above 0", self.timeout)))?;
-        let plan = Plan {
-            cpu: self.checked_cpu()?,
-            seed: self.seed,
+        Ok(Plan {
+            cpu: self.checked_cpu(base.cpu)?,
+            seed: self.seed.unwrap_or(base.seed),
             time_ms,
-            placements: PLACEMENTS[..count].to_vec(),
-            ..defaults
-        };
-        Ok(pipeline::Settings {
-            plan,
-            timeout,
-            reference,
+            placements: count.map_or(base.placements, |count| PLACEMENTS[..count].to_vec()),
+            ..base
         })
     }
 
-    fn checked_cpu(&self) -> Result<Option<u32>, Stop> {
-        let Some(cpu) = self.cpu else { return Ok(None) };
+    fn checked_timeout(&self) -> Result<Option<Duration>, Stop> {
+        const LONGEST: f64 = 86_400.0;
+        let Some(seconds) = self.timeout else {
+            return Ok(None);
+        };
+        if !(0.001..=LONGEST).contains(&seconds) {
+            let message = format!("`--timeout {seconds}`: seconds from 0.001 to {LONGEST}");
+            return Err(Stop::Usage(message));
+        }
+        Ok(Some(Duration::from_secs_f64(seconds)))
+    }
+
+    fn checked_cpu(&self, planned: Option<u32>) -> Result<Option<u32>, Stop> {
+        let Some(cpu) = self.cpu.or(planned) else {
+            return Ok(None);
+        };
         let allowed = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0))
             .map_err(io::Error::from)?;
         if allowed.is_set(cpu as usize).unwrap_or(false) {
@@ -355,7 +406,10 @@ fn pmu_reason() -> Option<String> {
 fn fake_script(path: &str) -> Result<FakeScript, Stop> {
     let text =
         std::fs::read_to_string(path).map_err(|error| Stop::Usage(format!("{path}: {error}")))?;
-    serde_json::from_str(&text).map_err(|error| Stop::Usage(format!("{path}: {error}")))
+    let script =
+        serde_json::from_str(&text).map_err(|error| Stop::Usage(format!("{path}: {error}")))?;
+    job_check::fake(&script).map_err(|problem| Stop::Usage(format!("{path}: {problem}")))?;
+    Ok(script)
 }
 
 #[cfg(test)]

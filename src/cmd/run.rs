@@ -1,23 +1,192 @@
 //! `run`: measure, and print a report.
 
-use super::names::resolve;
-use super::{Common, Stop, print};
-use crate::pipeline;
-use crate::report::{json, text};
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 
-pub(super) fn run(common: &Common, names: &[String]) -> Result<i32, Stop> {
-    let tour = ["tour".to_string()];
-    let wanted = resolve(common, if names.is_empty() { &tour } else { names })?;
-    let settings = common.settings(wanted.reference)?;
+use clap::Args;
+
+use super::names::resolve;
+use super::output::Output;
+use super::{Common, Stop, print};
+use crate::job::file::{self, SavedJob};
+use crate::pipeline::{self, Settings, Task};
+use crate::report::text::{self, markdown};
+use crate::report::{Report, csv, json};
+
+/// What is read and written besides names and report.
+#[derive(Debug, Default, Args)]
+pub(super) struct Files {
+    /// Also write the report as JSON
+    #[arg(long, value_name = "FILE")]
+    export_json: Option<PathBuf>,
+    /// Also write the report as CSV, a line for each number
+    #[arg(long, value_name = "FILE")]
+    export_csv: Option<PathBuf>,
+    /// Also write the report as a Markdown table
+    #[arg(long, value_name = "FILE")]
+    export_markdown: Option<PathBuf>,
+    /// Put the raw samples into the JSON
+    #[arg(long)]
+    samples: bool,
+    /// Save what is about to run, to replay it with --job
+    #[arg(long, value_name = "FILE")]
+    save_job: Option<PathBuf>,
+    /// Replay a saved job; no template is read
+    #[arg(long, value_name = "FILE", conflicts_with = "names")]
+    job: Option<PathBuf>,
+}
+
+/// How a report is rendered.
+type Renderer = fn(&Report) -> String;
+
+/// The files that the options name, all open.
+struct Outputs {
+    exports: Vec<(Output, Renderer)>,
+    job: Option<Output>,
+}
+
+impl Outputs {
+    fn open(files: &Files) -> Result<Outputs, Stop> {
+        let wanted: [(&'static str, &Option<PathBuf>, Renderer); 3] = [
+            ("--export-json", &files.export_json, json::render),
+            ("--export-csv", &files.export_csv, csv::render),
+            (
+                "--export-markdown",
+                &files.export_markdown,
+                markdown::render,
+            ),
+        ];
+        let mut exports = Vec::new();
+        for (option, path, renderer) in wanted {
+            if let Some(path) = path {
+                exports.push((Output::open(option, path)?, renderer));
+            }
+        }
+        let job = files.save_job.as_ref();
+        let job = job
+            .map(|path| Output::open("--save-job", path))
+            .transpose()?;
+        let all: Vec<&Output> = exports
+            .iter()
+            .map(|(output, _)| output)
+            .chain(&job)
+            .collect();
+        Output::all_differ(&all)?;
+        Ok(Outputs { exports, job })
+    }
+}
+
+pub(super) fn run(common: &Common, names: &[String], files: &Files) -> Result<i32, Stop> {
+    if files.samples && files.export_json.is_none() && !common.json {
+        let message =
+            "`--samples` puts the raw samples into the JSON; add --json or --export-json FILE";
+        return Err(Stop::Usage(message.into()));
+    }
+    let (tasks, settings) = match &files.job {
+        Some(path) => from_job(common, path)?,
+        None => from_names(common, names)?,
+    };
+    let settings = Settings {
+        samples: files.samples,
+        ..settings
+    };
+    let outputs = Outputs::open(files)?;
+    if let Some(output) = outputs.job {
+        save(common, output, &tasks, &settings)?;
+    }
     let mut progress = common.progress();
-    let report = pipeline::run(&wanted.scenarios, &settings, &mut progress)?;
+    let report = pipeline::measure(tasks, &settings, &mut progress)?;
     common.end_progress();
     let rendered = if common.json {
         json::render(&report)
     } else {
         text::render(&report, common.style())
     };
-    print(&rendered)?;
+    // A full disk or a closed pipe on one side takes nothing from the others.
+    let mut said = print(&rendered);
+    for (output, render) in outputs.exports {
+        said = said.and(output.write(&render(&report)));
+    }
     common.warn(&text::warnings(&report, common.error_style()));
+    said?;
     Ok(pipeline::exit_code(&report))
+}
+
+fn from_names(common: &Common, names: &[String]) -> Result<(Vec<Task>, Settings), Stop> {
+    let tour = ["tour".to_string()];
+    let wanted = resolve(common, if names.is_empty() { &tour } else { names })?;
+    let settings = common.settings(wanted.reference)?;
+    Ok((wanted.scenarios.iter().map(Task::new).collect(), settings))
+}
+
+/// A saved job with its own plan, over which the command line's options win.
+fn from_job(common: &Common, path: &Path) -> Result<(Vec<Task>, Settings), Stop> {
+    if !common.parameters.is_empty() || common.templates.is_some() {
+        let message = "`--job` replays what was saved: its parameters and templates are in the file; leave -p and --templates out";
+        return Err(Stop::Usage(message.into()));
+    }
+    let saved = read_job(path)?;
+    let mut plan = saved.job().plan.clone();
+    if common.counters != "auto" {
+        plan.counters = common.counters()?;
+    }
+    let settings = Settings {
+        plan: common.plan_over(plan)?,
+        timeout: common.checked_timeout()?.unwrap_or(saved.timeout()),
+        reference: saved.reference().map(str::to_string),
+        samples: false,
+    };
+    Ok((pipeline::saved(&saved), settings))
+}
+
+fn read_job(path: &Path) -> Result<SavedJob, Stop> {
+    let cannot = |why: &dyn std::fmt::Display| {
+        Stop::Usage(format!("`--job {}`: cannot read it: {why}", path.display()))
+    };
+    let mut bytes = Vec::new();
+    let read = |from: &mut dyn io::Read, bytes: &mut Vec<u8>| {
+        from.take(file::MAX_BYTES + 1).read_to_end(bytes)
+    };
+    if path == Path::new("-") {
+        read(&mut io::stdin(), &mut bytes)
+    } else {
+        fs::File::open(path).and_then(|mut file| read(&mut file, &mut bytes))
+    }
+    .map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => cannot(&"there is no such file"),
+        io::ErrorKind::IsADirectory => cannot(&"it is a folder"),
+        _ => cannot(&error),
+    })?;
+    let wrong = |why: &dyn std::fmt::Display| Stop::Job(format!("{}: {why}", path.display()));
+    if bytes.len() as u64 > file::MAX_BYTES {
+        let limit = file::MAX_BYTES >> 20;
+        return Err(wrong(&format!("a saved job has at most {limit} MiB")));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| wrong(&file::ReadError::Foreign))?;
+    file::read(&text).map_err(|error| wrong(&error))
+}
+
+/// Writes the job before it runs: whatever happens then can be replayed.
+fn save(common: &Common, output: Output, tasks: &[Task], settings: &Settings) -> Result<(), Stop> {
+    let mut rows = Vec::new();
+    for task in tasks {
+        match &task.prepared {
+            Ok(prepared) => rows.push((task.scenario.clone(), prepared.row.clone())),
+            Err(_) => common.warn(&format!(
+                "warning: {} does not assemble and is left out of the saved job\n",
+                task.scenario.name
+            )),
+        }
+    }
+    if rows.is_empty() {
+        common.warn("warning: nothing assembles, so no job is saved\n");
+        return Ok(());
+    }
+    let (plan, reference) = (settings.plan.clone(), settings.reference.clone());
+    let text = SavedJob::new(plan, settings.timeout, reference, rows)
+        .map_err(|problem| problem.to_string())
+        .and_then(|job| job.write())
+        .map_err(|why| Stop::Usage(format!("this job cannot be saved: {why}")))?;
+    output.write(&text)
 }

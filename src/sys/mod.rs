@@ -8,6 +8,7 @@
 )]
 
 pub mod filter;
+pub mod interrupt;
 pub mod mapping;
 pub mod process;
 pub mod shared;

@@ -12,7 +12,7 @@ use super::{Origin, Template, closest, shipped};
 use crate::diagnostic::Diagnostic;
 
 /// The folder that overrides shipped templates where the command line names none.
-const FOLDER: &str = "asm_templates";
+pub const FOLDER: &str = "asm_templates";
 
 /// The templates that can be named.
 #[derive(Debug, Clone, PartialEq, Eq)]

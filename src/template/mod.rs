@@ -41,7 +41,8 @@ pub struct Template {
 }
 
 /// Where a template's text came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// Shipped inside the binary.
     Embedded,

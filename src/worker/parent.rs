@@ -7,6 +7,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,9 +16,10 @@ use iced_x86::{Decoder, DecoderOptions, FlowControl, OpKind};
 use super::notes;
 use crate::asm::Program;
 use crate::go::heap::lay_out;
-use crate::job::{Failure, Job, Message, Place, Proof};
+use crate::job::{Counters, Failure, Job, Message, Place, Plan, Proof};
 use crate::link::{Image, Site, Variant, link};
 use crate::stats::Timing;
+use crate::sys::interrupt;
 use crate::sys::process::{Event, Watched};
 use crate::sys::shared::{RawFault, SharedPage};
 use crate::sys::signals::{self, WHERE};
@@ -33,6 +35,17 @@ pub struct RowOutcome {
     pub failure: Option<Failure>,
 }
 
+impl RowOutcome {
+    /// Whether a worker has still to do something for it.
+    pub fn is_open(&self, plan: &Plan) -> bool {
+        let is_done = match plan.counters {
+            Counters::None => self.proof.is_some(),
+            _ => self.timing.is_some(),
+        };
+        self.failure.is_none() && !is_done
+    }
+}
+
 /// What became of a job.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
@@ -42,6 +55,8 @@ pub struct Outcome {
     pub cpu: Option<u32>,
     /// Why the worker's system calls were not filtered, where they were not.
     pub unfiltered: Option<String>,
+    /// Whether the user ended it, so that rows may lack their timing and their proof.
+    pub interrupted: bool,
 }
 
 /// Something to tell the user while a job runs; called only between samples.
@@ -58,20 +73,14 @@ pub fn run(job: &Job, timeout: Duration, progress: Progress<'_>) -> io::Result<O
         rows: vec![RowOutcome::default(); job.rows.len()],
         ..Outcome::default()
     };
+    interrupt::watch();
     loop {
-        let wants_timing = job.plan.counters != crate::job::Counters::None;
-        let is_open = |row: &RowOutcome| {
-            row.failure.is_none()
-                && if wants_timing {
-                    row.timing.is_none()
-                } else {
-                    row.proof.is_none()
-                }
-        };
+        let is_open = |row: &RowOutcome| row.is_open(&job.plan);
         let open: Vec<usize> = (0..job.rows.len())
             .filter(|&at| is_open(&outcome.rows[at]))
             .collect();
-        if open.is_empty() {
+        outcome.interrupted = interrupt::is_seen() && !open.is_empty();
+        if open.is_empty() || outcome.interrupted {
             return Ok(outcome);
         }
         let part = Job {
@@ -81,9 +90,10 @@ pub fn run(job: &Job, timeout: Duration, progress: Progress<'_>) -> io::Result<O
         let mut shift = Shift::start(&part, timeout)?;
         let end = shift.watch(&part, &open, &mut outcome, progress)?;
         match end {
-            Some((row, failure)) => outcome.rows[open[row]].failure = Some(failure),
+            End::Blamed(row, failure) => outcome.rows[open[row]].failure = Some(failure),
+            End::Interrupted => {}
             // A worker that is done leaves nothing open; if it did, another would do the same.
-            None => {
+            End::Done => {
                 for row in outcome.rows.iter_mut().filter(|row| is_open(row)) {
                     row.failure = Some(Failure::Worker("the worker left this row out".into()));
                 }
@@ -97,6 +107,23 @@ fn secret_status() -> u32 {
     // The standard library seeds its hash maps with the kernel's random bytes.
     let random = RandomState::new().build_hasher().finish() as u32;
     (random >> 1) | 1
+}
+
+/// How a worker's life ended.
+enum End {
+    /// All is said.
+    Done,
+    /// This row of its job ended it.
+    Blamed(usize, Failure),
+    /// The user did.
+    Interrupted,
+}
+
+/// What waiting for a worker came to.
+enum Waited {
+    Line,
+    TooLong,
+    Interrupted,
 }
 
 /// The file that runs now, even where a build has replaced it meanwhile.
@@ -131,6 +158,8 @@ impl Shift {
             .arg(page.descriptor().to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // A group of its own: Ctrl-C is for the parent, which then ends it.
+            .process_group(0)
             .spawn()?;
         let watched = Watched::new(&child)?;
         let text = serde_json::to_vec(job)?;
@@ -152,19 +181,23 @@ impl Shift {
         })
     }
 
-    /// Reads messages until the worker is done or gone. Returns the row to blame, if any.
+    /// Reads messages until the worker is done or gone.
     fn watch(
         &mut self,
         job: &Job,
         rows: &[usize],
         outcome: &mut Outcome,
         progress: Progress<'_>,
-    ) -> io::Result<Option<(usize, Failure)>> {
+    ) -> io::Result<End> {
         let mut said = String::new();
         loop {
-            if !self.wait_for_line()? {
-                let failure = self.ask_where(job);
-                return Ok(Some(failure));
+            match self.wait_for_line()? {
+                Waited::Line => {}
+                Waited::TooLong => {
+                    let (row, failure) = self.ask_where(job);
+                    return Ok(End::Blamed(row, failure));
+                }
+                Waited::Interrupted => return Ok(End::Interrupted),
             }
             said.clear();
             if self.out.read_line(&mut said)? == 0 {
@@ -187,31 +220,39 @@ impl Shift {
                 Message::Failed { row, failure } => outcome.rows[rows[row]].failure = Some(failure),
                 Message::Done => {
                     self.child.wait()?;
-                    return Ok(None);
+                    return Ok(End::Done);
                 }
             }
         }
     }
 
-    /// Waits until there is something to read; false when the worker made no entry for too long.
-    fn wait_for_line(&mut self) -> io::Result<bool> {
+    /// Waits until there is something to read, or the worker made no entry for too long.
+    fn wait_for_line(&mut self) -> io::Result<Waited> {
         const SLICE: Duration = Duration::from_millis(50);
         let progress_now = |page: &SharedPage| (page.noted(notes::ROW), page.noted(notes::ENTRIES));
         let mut seen = progress_now(&self.page);
         let mut since = Instant::now();
         loop {
+            // What it has said already counts, so it is read first.
             if !self.out.buffer().is_empty() {
-                return Ok(true);
+                return Ok(Waited::Line);
             }
-            match self.watched.wait(self.out.get_ref().as_fd(), SLICE)? {
-                Event::Readable | Event::Ended => return Ok(true),
+            let is_interrupted = interrupt::is_seen();
+            let slice = if is_interrupted {
+                Duration::ZERO
+            } else {
+                SLICE
+            };
+            match self.watched.wait(self.out.get_ref().as_fd(), slice)? {
+                Event::Readable | Event::Ended => return Ok(Waited::Line),
+                Event::TimedOut if is_interrupted => return Ok(Waited::Interrupted),
                 Event::TimedOut => {}
             }
             let now = progress_now(&self.page);
             if now != seen {
                 (seen, since) = (now, Instant::now());
             } else if since.elapsed() >= self.timeout {
-                return Ok(false);
+                return Ok(Waited::TooLong);
             }
         }
     }
@@ -247,7 +288,7 @@ impl Shift {
     }
 
     /// The output ended without a last word.
-    fn conclude(&mut self, job: &Job) -> io::Result<Option<(usize, Failure)>> {
+    fn conclude(&mut self, job: &Job) -> io::Result<End> {
         let status = self.child.wait()?;
         let Some(row) = self.row_at_work() else {
             return Err(io::Error::other(format!(
@@ -271,23 +312,18 @@ impl Shift {
                     registers: fault.registers.to_vec(),
                 }
             };
-            return Ok(Some((row, failure)));
+            return Ok(End::Blamed(row, failure));
         }
         use std::os::unix::process::ExitStatusExt;
         if status.code() == Some(i32::from(self.status)) {
             let what = "the worker gave up; its words are on stderr";
-            return Ok(Some((row, Failure::Worker(what.into()))));
+            return Ok(End::Blamed(row, Failure::Worker(what.into())));
         }
         let status = status
             .code()
             .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
-        Ok(Some((
-            row,
-            Failure::Exit {
-                status,
-                place: Place::default(),
-            },
-        )))
+        let place = Place::default();
+        Ok(End::Blamed(row, Failure::Exit { status, place }))
     }
 
     /// Where a fault lies in the row's image: the instruction itself, or the one that led away.

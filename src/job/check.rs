@@ -1,0 +1,332 @@
+//! What a Job must be for linking, laying out and running it to be safe for the process that does it.
+//!
+//! Correct means: nothing that passes here makes the linker, the Go model or the harness panic or
+//! take memory without bound, and everything that assembling a template yields passes.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use super::{Counters, FakeScript, Job, JobRow, Plan};
+use crate::asm::{Fixup, FixupKind, Section, SectionKind};
+use crate::go::layout;
+use crate::link::Placement;
+use crate::scenario::Order;
+use crate::template::params::{MAX_OBJECTS, MAX_TYPES, SPACING};
+use crate::template::{Clobbers, HeapKind, ResultRegister};
+
+/// Most bytes of code, and of data, of one image: five of each fit a worker's address space.
+pub const MAX_REGION: u64 = 256 << 20;
+/// Most copies of a body.
+pub const MAX_UNROLL: u32 = 1024;
+/// Longest time that a row may be given, milliseconds.
+pub const MAX_TIME_MS: f64 = 600_000.0;
+
+const MAX_PLACEMENTS: usize = 4;
+const MAX_STEPS: u64 = 1_000_000;
+const CHUNK_NS: RangeInclusive<f64> = 1_000.0..=10_000_000.0;
+
+/// What is wrong with a job, and where in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// `plan.seed`, `rows[2].program.sections[0].fixups[1]`, …; empty for the whole.
+    pub place: String,
+    /// One sentence without a full stop.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let colon = if self.place.is_empty() { "" } else { ": " };
+        write!(f, "{}{colon}{}", self.place, self.message)
+    }
+}
+
+impl Problem {
+    fn inside(mut self, outer: impl fmt::Display) -> Problem {
+        let dot = if self.place.is_empty() { "" } else { "." };
+        self.place = format!("{outer}{dot}{}", self.place);
+        self
+    }
+}
+
+fn demand(holds: bool, place: &str, message: impl FnOnce() -> String) -> Result<(), Problem> {
+    if holds {
+        return Ok(());
+    }
+    Err(Problem {
+        place: place.to_string(),
+        message: message(),
+    })
+}
+
+/// Checks all of a job but the symbols, which linking looks up.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn job(job: &Job) -> Result<(), Problem> {
+    plan(&job.plan).map_err(|problem| problem.inside("plan"))?;
+    for (at, one) in job.rows.iter().enumerate() {
+        row(one).map_err(|problem| problem.inside(format_args!("rows[{at}]")))?;
+    }
+    Ok(())
+}
+
+fn plan(plan: &Plan) -> Result<(), Problem> {
+    demand(
+        plan.time_ms > 0.0 && plan.time_ms <= MAX_TIME_MS,
+        "time_ms",
+        || {
+            format!(
+                "milliseconds from above 0 to {MAX_TIME_MS}, not {}",
+                plan.time_ms
+            )
+        },
+    )?;
+    demand(CHUNK_NS.contains(&plan.chunk_ns), "chunk_ns", || {
+        format!(
+            "nanoseconds from {} to {}, not {}",
+            CHUNK_NS.start(),
+            CHUNK_NS.end(),
+            plan.chunk_ns
+        )
+    })?;
+    demand(
+        (1..=MAX_STEPS).contains(&plan.step_budget),
+        "step_budget",
+        || format!("1 to {MAX_STEPS} steps, not {}", plan.step_budget),
+    )?;
+    let count = plan.placements.len();
+    demand((1..=MAX_PLACEMENTS).contains(&count), "placements", || {
+        format!("1 to {MAX_PLACEMENTS} of them, not {count}")
+    })?;
+    let is_in_line = |one: &Placement| one.loop_head < 64 && one.callee < 64;
+    demand(plan.placements.iter().all(is_in_line), "placements", || {
+        "offsets in a line of 64 bytes are 0 to 63".into()
+    })?;
+    match &plan.counters {
+        Counters::Fake(script) => fake(script).map_err(|problem| problem.inside("counters.fake")),
+        _ => Ok(()),
+    }
+}
+
+/// Checks a script of readings: numbers whose quotients are numbers.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn fake(script: &FakeScript) -> Result<(), Problem> {
+    const USUAL: RangeInclusive<f64> = 1e-9..=1e12;
+    let usual = |place: &str, value: f64, least: f64| {
+        demand((least..=*USUAL.end()).contains(&value), place, || {
+            format!("a number from {least} to {}, not {value}", USUAL.end())
+        })
+    };
+    usual("tsc_hz", script.tsc_hz, *USUAL.start())?;
+    usual("cycles_per_tick", script.cycles_per_tick, *USUAL.start())?;
+    for value in script.cycles.values().flatten() {
+        usual("cycles", *value, 0.0)?;
+    }
+    Ok(())
+}
+
+/// Checks one row.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn row(row: &JobRow) -> Result<(), Problem> {
+    sections(row)?;
+    heap(row)?;
+    result(row)?;
+    demand(row.walk.stride >= 1, "walk.stride", || {
+        "0 is no step".into()
+    })?;
+    demand(
+        i64::from(row.walk.stride) <= MAX_OBJECTS && row.walk.order != Order::Runs(0),
+        "walk",
+        || format!("a stride is at most {MAX_OBJECTS}, a run at least 1"),
+    )?;
+    demand((1..=MAX_UNROLL).contains(&row.unroll), "unroll", || {
+        format!("1 to {MAX_UNROLL} copies, not {}", row.unroll)
+    })?;
+    let has_heap = row.heap.kind != HeapKind::None;
+    demand(row.unroll == 1 || !has_heap, "unroll", || {
+        "only a row without a heap has more than one body in a turn".into()
+    })?;
+    demand(has_heap || !row.recover, "recover", || {
+        "only a row with a heap recovers panics".into()
+    })?;
+    let spacing = i64::from(row.spacing);
+    let is_allowed = (SPACING.0..=SPACING.1).contains(&spacing) && row.spacing.is_power_of_two();
+    demand(is_allowed, "spacing", || {
+        format!(
+            "a power of two from {} to {}, not {spacing}",
+            SPACING.0, SPACING.1
+        )
+    })?;
+    sizes(row)
+}
+
+fn sections(row: &JobRow) -> Result<(), Problem> {
+    let all = &row.program.sections;
+    let count = |kind| all.iter().filter(|section| section.kind == kind).count();
+    demand(
+        count(SectionKind::Body) == 1 && count(SectionKind::Setup) <= 1,
+        "program.sections",
+        || "one body, and at most one setup".into(),
+    )?;
+    for (at, one) in all.iter().enumerate() {
+        section(one).map_err(|problem| problem.inside(format_args!("program.sections[{at}]")))?;
+    }
+    Ok(())
+}
+
+fn section(section: &Section) -> Result<(), Problem> {
+    let size = section.bytes.len() as u64;
+    let is_inside = |offset: u32| u64::from(offset) <= size;
+    let lines_count_from_1 = || "lines count from 1".to_string();
+    demand(section.line >= 1, "line", lines_count_from_1)?;
+    demand(
+        section.labels.iter().all(|label| is_inside(label.offset)),
+        "labels",
+        || format!("an offset lies behind the section's {size} bytes"),
+    )?;
+    let marks = &section.lines;
+    demand(
+        marks
+            .windows(2)
+            .all(|pair| pair[0].offset <= pair[1].offset)
+            && marks.iter().all(|mark| is_inside(mark.offset)),
+        "lines",
+        || format!("offsets ascend, and end with the section's {size} bytes"),
+    )?;
+    demand(
+        marks.iter().all(|mark| mark.line >= 1),
+        "lines",
+        lines_count_from_1,
+    )?;
+    for (at, one) in section.fixups.iter().enumerate() {
+        fixup(one, &section.bytes)
+            .map_err(|problem| problem.inside(format_args!("fixups[{at}]")))?;
+    }
+    Ok(())
+}
+
+fn fixup(fixup: &Fixup, bytes: &[u8]) -> Result<(), Problem> {
+    let width = match fixup.kind {
+        FixupKind::Rel32 | FixupKind::Abs32 => 4,
+        FixupKind::Abs64 => 8,
+    };
+    let start = fixup.offset as usize;
+    let field = bytes.get(start..start.saturating_add(width));
+    demand(field.is_some(), "offset", || {
+        format!(
+            "a field of {width} bytes at {start} does not fit the section's {}",
+            bytes.len()
+        )
+    })?;
+    demand(
+        field.is_some_and(|field| field.iter().all(|&byte| byte == 0)),
+        "offset",
+        || "the field to be filled is not zero".into(),
+    )?;
+    demand(
+        fixup.kind != FixupKind::Rel32
+            || (start + width..=bytes.len()).contains(&(fixup.end as usize)),
+        "end",
+        || "the instruction ends inside its field or behind the section".into(),
+    )?;
+    demand(fixup.line >= 1 && fixup.column >= 1, "line", || {
+        "lines and columns count from 1".into()
+    })
+}
+
+fn heap(row: &JobRow) -> Result<(), Problem> {
+    let heap = &row.heap;
+    let (types, objects) = (heap.types.len(), heap.objects.len());
+    demand(types as i64 <= MAX_TYPES, "heap.types", || {
+        format!("at most {MAX_TYPES}, not {types}")
+    })?;
+    let wanted = match heap.kind {
+        HeapKind::None => 0..=0,
+        _ => 1..=MAX_OBJECTS as usize,
+    };
+    demand(wanted.contains(&objects), "heap.objects", || {
+        format!("{} to {}, not {objects}", wanted.start(), wanted.end())
+    })?;
+    let is_known = |&index: &u32| (index as usize) < types;
+    demand(heap.objects.iter().all(is_known), "heap.objects", || {
+        format!("each is the index of one of {types} types")
+    })
+}
+
+fn result(row: &JobRow) -> Result<(), Problem> {
+    /// Registers that keep the harness's state where the body may not clobber all.
+    const HARNESS: RangeInclusive<u8> = 12..=15;
+    const RSP: u8 = 4;
+    if let Some(ResultRegister { number, bits }) = row.result {
+        let is_free = row.clobbers == Clobbers::All || !HARNESS.contains(&number);
+        demand(
+            number < 16 && number != RSP && is_free,
+            "result.number",
+            || format!("register {number} cannot hold a result"),
+        )?;
+        demand([8, 16, 32, 64].contains(&bits), "result.bits", || {
+            format!("8, 16, 32 or 64, not {bits}")
+        })?;
+    }
+    let Some(expected) = &row.expected else {
+        return Ok(());
+    };
+    demand(row.result.is_some(), "expected", || {
+        "nothing says where the result is".into()
+    })?;
+    let objects = row.heap.objects.len().max(1);
+    demand(
+        expected.len() == 1 || expected.len() == objects,
+        "expected",
+        || {
+            format!(
+                "one value, or one for each object: {objects}, not {}",
+                expected.len()
+            )
+        },
+    )
+}
+
+/// Checks what code and data will take.
+///
+/// # Errors
+/// Where one image of the row would be larger than [`MAX_REGION`].
+pub fn sizes(row: &JobRow) -> Result<(), Problem> {
+    let of_kind = |kind| {
+        row.program
+            .sections
+            .iter()
+            .filter(move |one| one.kind == kind)
+    };
+    let bytes = |section: &Section| section.bytes.len() as u64;
+    let spacing = u64::from(row.spacing.max(1));
+    let bodies: u64 = of_kind(SectionKind::Body).map(bytes).sum();
+    let setups: u64 = of_kind(SectionKind::Setup).map(bytes).sum();
+    let functions: u64 = of_kind(SectionKind::Func)
+        .map(|one| bytes(one).max(1).next_multiple_of(spacing))
+        .sum();
+    let code = bodies * u64::from(row.unroll) + setups + functions;
+    demand(code <= MAX_REGION, "", || {
+        format!(
+            "{code} bytes of code; at most {MAX_REGION} fit: lower `spacing`, the types or the body"
+        )
+    })?;
+    const ALIGN: u64 = 64;
+    let (types, methods) = (row.heap.types.len() as u64, row.heap.methods.len() as u64);
+    let one_type = u64::from(layout::TYPE_SIZE + layout::INTERFACE_TYPE_SIZE) + 8 * methods + ALIGN;
+    let objects = row.heap.objects.len() as u64 * u64::from(layout::OBJECT_SIZE);
+    let own: u64 = of_kind(SectionKind::Data)
+        .map(|one| bytes(one).next_multiple_of(ALIGN))
+        .sum();
+    let data = (types + 1)
+        .saturating_mul(one_type)
+        .saturating_add(objects + own);
+    demand(data <= MAX_REGION, "", || {
+        format!("up to {data} bytes of data; at most {MAX_REGION} fit: lower the types or objects")
+    })
+}
