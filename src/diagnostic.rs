@@ -35,7 +35,8 @@ pub struct Diagnostic {
 /// The diagnostics as a compiler prints them, a blank line between two.
 ///
 /// Where a line came out of an expansion, the template's own line is the one shown under the file
-/// name, and what it expands to stands beneath.
+/// name, and what it expands to stands beneath. Of very many the first are shown: the rest mostly
+/// follows from them.
 pub fn render(diagnostics: &[Diagnostic], style: Style) -> String {
     let renderer = if style.color {
         Renderer::styled()
@@ -48,10 +49,17 @@ pub fn render(diagnostics: &[Diagnostic], style: Style) -> String {
         DecorStyle::Ascii
     };
     let renderer = renderer.term_width(style.width).decor_style(decor);
-    let rendered = diagnostics
+    const SHOWN: usize = 20;
+    let mut rendered: Vec<String> = diagnostics
         .iter()
-        .map(|diagnostic| renderer.render(&[group(diagnostic)]) + "\n");
-    rendered.collect::<Vec<_>>().join("\n")
+        .take(SHOWN)
+        .map(|diagnostic| renderer.render(&[group(diagnostic)]) + "\n")
+        .collect();
+    if diagnostics.len() > SHOWN {
+        let more = diagnostics.len() - SHOWN;
+        rendered.push(format!("and {more} more; correct these first\n"));
+    }
+    rendered.join("\n")
 }
 
 fn group(diagnostic: &Diagnostic) -> Group<'_> {

@@ -146,11 +146,11 @@ fn what_is_no_job_is_refused_with_one_sentence() {
     let (job, _) = saved("refused", &["itab_call[targets=2]", "--counters", "none"]);
     let text = std::fs::read_to_string(&job).expect("a job");
     for (broken, words) in [
-        (String::new(), "cut short"),
+        (String::new(), "no saved job"),
         (text[..text.len() / 2].to_string(), "cut short"),
         ("{}".into(), "no saved job"),
         ("[1, 2]".into(), "no saved job"),
-        ("body:\n nop\n".into(), "cut short or changed"),
+        ("body:\n nop\n".into(), "no saved job"),
         (text.replacen("\"schema\":1", "\"schema\":2", 1), "schema 2"),
         (
             text.replacen("\"templates\":", "\"tempaltes\":", 1),

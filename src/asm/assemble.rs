@@ -29,7 +29,8 @@ pub struct Context<'a> {
 /// Assembles all sections of one template.
 ///
 /// # Errors
-/// Everything that is wrong with any line, in the order of the lines.
+/// Everything that is wrong with any line, in the order of the lines; of a text that is no assembly at
+/// all the first thousand.
 pub fn assemble(
     sections: &[SourceSection],
     context: &Context<'_>,
@@ -45,6 +46,9 @@ pub fn assemble(
         let (scope, parsed) = parse(source, at, context, &mut found);
         scopes.push(scope);
         items.push(parsed);
+    }
+    if found.is_full() {
+        return Err(found.diagnostics());
     }
     let elsewhere = Elsewhere::new(&scopes);
     let assembled = scopes
@@ -88,6 +92,9 @@ pub fn fragment(text: &str) -> Result<Section, Vec<Diagnostic>> {
         .expect("one section in, one section out"))
 }
 
+/// Problems after which the rest of a text is not looked at: nobody reads more.
+const MOST_PROBLEMS: usize = 1000;
+
 /// The problems so far, with the section and line they belong to, by index.
 struct Found<'a> {
     file: &'a str,
@@ -96,6 +103,10 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
+    fn is_full(&self) -> bool {
+        self.problems.len() >= MOST_PROBLEMS
+    }
+
     /// A line can be refused in either pass; the reader wants them from top to bottom.
     fn diagnostics(mut self) -> Vec<Diagnostic> {
         self.problems
@@ -169,6 +180,9 @@ fn parse<'a>(
     let mut encoder = Encoder::new(64);
     let (mut tokens, mut statements) = (Vec::new(), Vec::new());
     for (at, line) in source.lines.iter().enumerate() {
+        if found.is_full() {
+            break;
+        }
         if let Err(problem) = intel::parse(&line.text, context.hash, &mut tokens, &mut statements) {
             found.problems.push((number, at, problem));
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::names::check_stdin;
 use super::{Common, Stop, print};
 use crate::diagnostic::Diagnostic;
 use crate::pipeline::prepare;
@@ -14,6 +15,7 @@ use crate::template::Template;
 use crate::template::library::{Library, LoadError};
 
 pub(super) fn check(common: &Common, files: &[String]) -> Result<i32, Stop> {
+    check_stdin(files)?;
     let library = Library::new(common.templates.clone())?;
     let parameters = common.parameters()?;
     let mut found = Vec::new();

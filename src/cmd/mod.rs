@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::diagnostic;
 use crate::job::check::{self as job_check, MAX_TIME_MS};
@@ -16,6 +17,7 @@ use crate::job::{Counters, FakeScript, Plan};
 use crate::link::PLACEMENTS;
 use crate::pipeline;
 use crate::report::text::Style;
+use crate::template::library::{Library, LoadError};
 
 mod check;
 mod doctor;
@@ -56,6 +58,8 @@ struct Cli {
     command: Option<Command>,
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    files: run::Files,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -141,22 +145,22 @@ struct Common {
     #[arg(long, value_name = "SOURCE", default_value = "auto", global = true)]
     counters: String,
     /// Milliseconds of timing per scenario and placement [default: 40, quick 4]
-    #[arg(long, value_name = "MS", global = true)]
+    #[arg(long, value_name = "MS", global = true, allow_negative_numbers = true)]
     time: Option<f64>,
     /// Fewer placements and less time
     #[arg(long, global = true)]
     quick: bool,
     /// Pin the worker to this CPU
-    #[arg(long, value_name = "N", global = true)]
+    #[arg(long, value_name = "N", global = true, allow_negative_numbers = true)]
     cpu: Option<u32>,
     /// Seed of random walks and of intervals [default: 1]
-    #[arg(long, value_name = "N", global = true)]
+    #[arg(long, value_name = "N", global = true, allow_negative_numbers = true)]
     seed: Option<u64>,
     /// Seconds that one entry into generated code may take [default: 3]
-    #[arg(long, value_name = "S", global = true)]
+    #[arg(long, value_name = "S", global = true, allow_negative_numbers = true)]
     timeout: Option<f64>,
     /// Placements of each row, 1 to 4 [default: 4, quick 2]
-    #[arg(long, value_name = "N", global = true)]
+    #[arg(long, value_name = "N", global = true, allow_negative_numbers = true)]
     placements: Option<usize>,
     /// Print one JSON document
     #[arg(long, global = true)]
@@ -178,14 +182,25 @@ enum When {
 
 /// Parses the command line, runs the command, and prints.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
+    bound_memory();
     let style = cli.common.error_style();
     let common = cli.common;
-    let tour = || Command::Run {
-        names: Vec::new(),
-        files: run::Files::default(),
+    let is_tour = cli.command.is_none();
+    let (command, files) = match cli.command {
+        Some(command) => (command, cli.files),
+        None => (
+            Command::Run {
+                names: Vec::new(),
+                files: cli.files,
+            },
+            run::Files::default(),
+        ),
     };
-    let answer = match cli.command.unwrap_or_else(tour) {
+    let answer = match command {
+        _ if !is_tour && files != run::Files::default() => Err(Stop::Usage(
+            "options about files stand behind their command: `dispatchlab run NAME --export-csv FILE`".into(),
+        )),
         Command::Run { names, files } => run::run(&common, &names, &files),
         Command::List { part } => list::list(&common, part.as_deref()),
         Command::Show {
@@ -210,12 +225,53 @@ pub fn main() -> ExitCode {
     ExitCode::from(code as u8)
 }
 
+/// An expansion can double a text forty times: the process ends before the machine suffers.
+fn bound_memory() {
+    const MOST: u64 = 4 << 30;
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_DATA)
+        && soft > MOST
+    {
+        // What may not be limited stays as it was.
+        let _ = setrlimit(Resource::RLIMIT_DATA, MOST, hard);
+    }
+}
+
+/// Says what is wrong with the command line, or prints the help that it asks for, and ends.
+fn refuse(error: &clap::Error) -> ! {
+    let _ = error.print();
+    let wrong = error.get(clap::error::ContextKind::InvalidSubcommand);
+    if let Some(clap::error::ContextValue::String(name)) = wrong {
+        let is_known = Library::embedded().load(name.split('[').next().unwrap_or(name));
+        if !matches!(is_known, Err(LoadError::Unknown { .. })) {
+            let _ = writeln!(
+                io::stderr(),
+                "\n  tip: to measure it: dispatchlab run {name}"
+            );
+        }
+    }
+    std::process::exit(error.exit_code())
+}
+
+/// Text that a terminal takes for nothing but text.
+fn printable(text: &str) -> String {
+    let is_plain = |c: char| !c.is_control() || c == '\n';
+    text.chars()
+        .map(|c| {
+            if is_plain(c) {
+                c.to_string()
+            } else {
+                c.escape_default().to_string()
+            }
+        })
+        .collect()
+}
+
 /// Says on stderr why there is no result, and gives the exit code.
 fn explain(stop: &Stop, style: Style) -> i32 {
     let (text, code) = match stop {
-        Stop::Usage(message) => (format!("error: {message}\n"), 2),
+        Stop::Usage(message) => (format!("error: {}\n", printable(message)), 2),
         Stop::Templates(diagnostics) => (diagnostic::render(diagnostics, style), 3),
-        Stop::Job(message) => (format!("error: {message}\n"), 3),
+        Stop::Job(message) => (format!("error: {}\n", printable(message)), 3),
         Stop::Counters(message) => (format!("error: {message}\n"), 5),
         // The reader of our output is gone, and wants no word about it.
         Stop::System(error) if error.kind() == io::ErrorKind::BrokenPipe => return 0,
@@ -314,7 +370,7 @@ impl Common {
         let time_ms = self.time.or(quick_ms).unwrap_or(base.time_ms);
         if !(time_ms > 0.0 && time_ms <= MAX_TIME_MS) {
             return Err(Stop::Usage(format!(
-                "`--time {time_ms}`: milliseconds from above 0 to {MAX_TIME_MS}"
+                "`--time {time_ms:?}`: milliseconds from above 0 to {MAX_TIME_MS}"
             )));
         }
         let count = self.placements.or(self.quick.then_some(2));
@@ -339,7 +395,7 @@ impl Common {
             return Ok(None);
         };
         if !(0.001..=LONGEST).contains(&seconds) {
-            let message = format!("`--timeout {seconds}`: seconds from 0.001 to {LONGEST}");
+            let message = format!("`--timeout {seconds:?}`: seconds from 0.001 to {LONGEST}");
             return Err(Stop::Usage(message));
         }
         Ok(Some(Duration::from_secs_f64(seconds)))

@@ -36,6 +36,7 @@ impl From<BindError> for Stop {
 
 /// Finds what the names stand for.
 pub(super) fn resolve(common: &Common, names: &[String]) -> Result<Wanted, Stop> {
+    check_stdin(names)?;
     let library = Library::new(common.templates.clone())?;
     let parameters = common.parameters()?;
     let mut wanted = Wanted {
@@ -44,7 +45,7 @@ pub(super) fn resolve(common: &Common, names: &[String]) -> Result<Wanted, Stop>
     };
     for name in names {
         match shipped::suite(name) {
-            Some(suite) if !std::path::Path::new(name).exists() => {
+            Some(suite) if !Library::is_path(name) => {
                 for member in suite.scenarios {
                     wanted
                         .scenarios
@@ -55,7 +56,39 @@ pub(super) fn resolve(common: &Common, names: &[String]) -> Result<Wanted, Stop>
             _ => wanted.scenarios.push(bind(&library, name, &parameters)?),
         }
     }
+    let repeated = drop_repeated(&mut wanted.scenarios);
+    if !repeated.is_empty() {
+        let names = repeated.join(", ");
+        common.warn(&format!(
+            "warning: named more than once, and measured once: {names}\n"
+        ));
+    }
     Ok(wanted)
+}
+
+/// Refuses to read standard input twice, for the second time it is empty.
+pub(super) fn check_stdin(names: &[String]) -> Result<(), Stop> {
+    let is_stdin = |name: &&String| *name == "-" || name.starts_with("-[");
+    if names.iter().filter(is_stdin).count() > 1 {
+        let message = "`-` twice: standard input can be read once; save it to a file";
+        return Err(Stop::Usage(message.into()));
+    }
+    Ok(())
+}
+
+/// Leaves one of equal scenarios, and names those it removed.
+fn drop_repeated(scenarios: &mut Vec<Scenario>) -> Vec<String> {
+    let mut kept: Vec<Scenario> = Vec::new();
+    let mut repeated = Vec::new();
+    for scenario in scenarios.drain(..) {
+        if kept.contains(&scenario) {
+            repeated.push(scenario.name);
+        } else {
+            kept.push(scenario);
+        }
+    }
+    *scenarios = kept;
+    repeated
 }
 
 /// Binds a scenario's name, or a path with or without parameters in brackets.

@@ -15,7 +15,7 @@ use crate::report::text::{self, markdown};
 use crate::report::{Report, csv, json};
 
 /// What is read and written besides names and report.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Default, PartialEq, Eq, Args)]
 pub(super) struct Files {
     /// Also write the report as JSON
     #[arg(long, value_name = "FILE")]
@@ -33,7 +33,7 @@ pub(super) struct Files {
     #[arg(long, value_name = "FILE")]
     save_job: Option<PathBuf>,
     /// Replay a saved job; no template is read
-    #[arg(long, value_name = "FILE", conflicts_with = "names")]
+    #[arg(long, value_name = "FILE")]
     job: Option<PathBuf>,
 }
 
@@ -84,6 +84,10 @@ pub(super) fn run(common: &Common, names: &[String], files: &Files) -> Result<i3
         return Err(Stop::Usage(message.into()));
     }
     let (tasks, settings) = match &files.job {
+        Some(_) if !names.is_empty() => {
+            let message = "`--job` replays what was saved; leave the names out";
+            return Err(Stop::Usage(message.into()));
+        }
         Some(path) => from_job(common, path)?,
         None => from_names(common, names)?,
     };

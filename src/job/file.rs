@@ -198,6 +198,9 @@ impl SavedJob {
 /// Why it is no such text.
 pub fn read(text: &str) -> Result<SavedJob, ReadError> {
     let broken = |error: serde_json::Error| ReadError::Text(error.to_string());
+    if !text.trim_start().starts_with('{') {
+        return Err(ReadError::Foreign);
+    }
     // What is JSON and no object is somebody else's too.
     let head: Head = serde_json::from_str(text).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => ReadError::Foreign,

@@ -10,6 +10,7 @@
 pub mod filter;
 pub mod interrupt;
 pub mod mapping;
+pub mod memory;
 pub mod process;
 pub mod shared;
 pub mod signals;

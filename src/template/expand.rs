@@ -4,6 +4,7 @@
 //! also out of loops and macros, and an expansion that never ends is an error, not a hang.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Jinja};
 
@@ -15,8 +16,11 @@ use crate::go::hash::type_hash;
 use crate::scenario::Scenario;
 
 /// Steps of minijinja that an expansion may take: 131,072 types in two loops need about six
-/// million, and at this limit an endless loop is found after about a second.
-const FUEL: u64 = 20_000_000;
+/// million, and at this limit an endless loop is found in less than a second.
+const FUEL: u64 = 12_000_000;
+
+/// Longest text that an expansion may give, bytes: 131,072 functions of ten lines.
+const MAX_EXPANDED: usize = 64 << 20;
 
 /// Longest range, so that a slip of a digit does not fill the memory before the fuel is out.
 const MAX_RANGE: i64 = 1 << 20;
@@ -57,7 +61,11 @@ impl Scenario {
             type_hash(release, name)
                 .map_err(|reason| Error::new(ErrorKind::InvalidOperation, reason))
         });
-        environment.render_str(text, self.context())
+        let mut out = Bounded(Vec::new());
+        let template = environment.template_from_str(text)?;
+        template.render_captured_to(self.context(), &mut out)?;
+        // What minijinja writes are pieces of text, whole characters each.
+        Ok(String::from_utf8_lossy(&out.0).into_owned())
     }
 
     fn context(&self) -> BTreeMap<String, Jinja> {
@@ -106,6 +114,23 @@ impl Scenario {
             ("hash", hash),
         ];
         Jinja::from_pairs(fields)
+    }
+}
+
+/// A text that cannot grow without bound.
+struct Bounded(Vec<u8>);
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > MAX_EXPANDED {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -267,6 +292,12 @@ fn sentence(error: &Error) -> String {
         (ErrorKind::OutOfFuel, _) => {
             format!("the expansion does not come to an end: it took more than {FUEL} steps")
         }
+        (ErrorKind::WriteFailure, _) => {
+            format!(
+                "the expansion gives more than {} MiB of text",
+                MAX_EXPANDED >> 20
+            )
+        }
         (ErrorKind::InvalidOperation, Some(detail)) => detail.to_string(),
         (kind, Some(detail)) => format!("{kind}: {detail}"),
         (kind, None) => kind.to_string(),
@@ -275,7 +306,9 @@ fn sentence(error: &Error) -> String {
 
 fn advice(error: &Error) -> Option<String> {
     let text = match error.kind() {
-        ErrorKind::OutOfFuel => "look for a loop or macro without an end, or lower the parameter",
+        ErrorKind::OutOfFuel | ErrorKind::WriteFailure => {
+            "look for a loop or macro without an end, or lower the parameter"
+        }
         ErrorKind::UndefinedError => "declare it in `params`, or define it with `{% set %}`",
         ErrorKind::SyntaxError => {
             "tags are `{% for x in range(n) %}`, `{% if %}`, `{{ value }}` and `{# comment #}`"

@@ -14,6 +14,9 @@ use crate::diagnostic::Diagnostic;
 /// The folder that overrides shipped templates where the command line names none.
 pub const FOLDER: &str = "asm_templates";
 
+/// Longest template that is read, bytes. What repeats is better written as a loop.
+pub const MAX_BYTES: u64 = 32 << 20;
+
 /// The templates that can be named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Library {
@@ -30,6 +33,8 @@ pub enum LoadError {
         /// A name like it.
         near: Option<String>,
     },
+    /// The name is that of a suite, where one template is wanted.
+    Suite(&'static shipped::Suite),
     /// The file is there, or should be, and cannot be read.
     Unreadable {
         /// Which file or folder.
@@ -59,6 +64,11 @@ impl fmt::Display for LoadError {
                     "no file and no template is called `{name}`; `dispatchlab list` shows the names"
                 )
             }
+            LoadError::Suite(suite) => write!(
+                f,
+                "`{0}` is a suite, and one template is wanted here, such as `{1}`; `dispatchlab list {0}` names them, `dispatchlab run {0}` runs them",
+                suite.name, suite.scenarios[0]
+            ),
             LoadError::Unreadable { path, reason } => {
                 write!(f, "cannot read {}: {reason}", path.display())
             }
@@ -141,11 +151,8 @@ impl Library {
     /// Where there is none, it cannot be read, or it is no template.
     pub fn load(&self, name: &str) -> Result<Template, LoadError> {
         if name == "-" {
-            let mut bytes = Vec::new();
             let path = Path::new("<stdin>");
-            std::io::stdin()
-                .read_to_end(&mut bytes)
-                .map_err(|error| unreadable(path, &error))?;
+            let bytes = read_bounded(path, std::io::stdin())?;
             return parse("stdin", Origin::Stdin, path, bytes);
         }
         let path = Path::new(name);
@@ -173,6 +180,9 @@ impl Library {
         {
             return read(path, &stem(path));
         }
+        if let Some(suite) = shipped::suite(name) {
+            return Err(LoadError::Suite(suite));
+        }
         let names = self.names();
         let suites = shipped::SUITES.iter().map(|suite| suite.name);
         let near =
@@ -194,15 +204,43 @@ fn stem(path: &Path) -> String {
 }
 
 fn read(path: &Path, name: &str) -> Result<Template, LoadError> {
-    let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+    let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+    let bytes = read_bounded(path, file)?;
     parse(name, Origin::File(path.to_path_buf()), path, bytes)
+}
+
+/// Reads to the end, which a device may not have.
+fn read_bounded(path: &Path, from: impl std::io::Read) -> Result<Vec<u8>, LoadError> {
+    let mut bytes = Vec::new();
+    from.take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(path, &error))?;
+    if bytes.len() as u64 <= MAX_BYTES {
+        return Ok(bytes);
+    }
+    Err(LoadError::Unreadable {
+        path: path.to_path_buf(),
+        reason: format!(
+            "a template has at most {} MiB; write what repeats as a loop, with `expand = true`",
+            MAX_BYTES >> 20
+        ),
+    })
 }
 
 fn parse(name: &str, origin: Origin, path: &Path, bytes: Vec<u8>) -> Result<Template, LoadError> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;
-        let reason = format!("line {line} is not UTF-8 text");
+        let column = valid
+            .iter()
+            .rev()
+            .take_while(|&&byte| byte != b'\n')
+            .count()
+            + 1;
+        let wrong = error.as_bytes()[valid.len()];
+        let reason = format!(
+            "line {line}, byte {column}: {wrong:#04x} is not UTF-8 text; save the file as UTF-8"
+        );
         LoadError::Unreadable {
             path: path.to_path_buf(),
             reason,

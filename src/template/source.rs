@@ -24,6 +24,8 @@ pub(super) struct Place {
 
 impl<'a> SourceText<'a> {
     pub(super) fn new(file: String, text: &'a str) -> Self {
+        // Some editors begin a UTF-8 file with a byte order mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         SourceText {
             file,
             lines: text.lines().collect(),

@@ -60,7 +60,13 @@ pub(super) fn reasons(status: &Status, style: Style) -> Vec<String> {
                     help.unwrap_or_default()
                 ))
             };
-            diagnostics.iter().map(one).collect()
+            const SHOWN: usize = 5;
+            let mut reasons: Vec<String> = diagnostics.iter().take(SHOWN).map(one).collect();
+            if diagnostics.len() > SHOWN {
+                let more = diagnostics.len() - SHOWN;
+                reasons.push(format!("and {more} more; `dispatchlab check` shows them"));
+            }
+            reasons
         }
     }
 }
