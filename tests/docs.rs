@@ -89,9 +89,9 @@ fn workplace() -> &'static Path {
         fs::create_dir_all(&place).expect("a folder");
         for folder in ["asm_templates", "tests"] {
             let link = place.join(folder);
-            if !link.exists() {
-                std::os::unix::fs::symlink(root().join(folder), link).expect("a link");
-            }
+            // An old one may lead to another clone.
+            let _ = fs::remove_file(&link);
+            std::os::unix::fs::symlink(root().join(folder), link).expect("a link");
         }
         let readme = read("README.md");
         for block in blocks(&readme) {

@@ -55,7 +55,7 @@ fn heads(columns: &[Column]) -> String {
         columns.iter().map(|column| column.head.to_string()),
     );
     line(&mut out, "---", columns.iter().map(|_| "--:".to_string()));
-    let basis = |column: &Column| column.basis.map_or(String::new(), |basis| emphasis(basis));
+    let basis = |column: &Column| column.basis.map_or(String::new(), emphasis);
     line(&mut out, "*basis*", columns.iter().map(basis));
     let units = columns
         .iter()
