@@ -275,10 +275,17 @@ impl<'a> Scope<'a> {
             .into_iter()
             .enumerate()
             .map(|(at, (line, item))| {
+                // Labels count pieces, so a refused one leaves an empty one.
+                let empty = || PieceKind::Bytes(Vec::new());
+                if found.is_full() {
+                    return Piece {
+                        line,
+                        kind: empty(),
+                    };
+                }
                 let kind = self.piece(item, at, elsewhere).unwrap_or_else(|problem| {
                     found.problems.push((self.number, line, problem));
-                    // Labels count pieces, so a refused one leaves an empty one.
-                    PieceKind::Bytes(Vec::new())
+                    empty()
                 });
                 Piece { line, kind }
             })
