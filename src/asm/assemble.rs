@@ -149,6 +149,10 @@ impl<'a> ItemKind<'a> {
             }
         }
     }
+
+    fn is_refused(&self) -> bool {
+        matches!(self, ItemKind::Odd(odd) if odd.1.is_err())
+    }
 }
 
 /// The targets of an instruction, with whether it branches there.
@@ -179,8 +183,9 @@ fn parse<'a>(
     let mut items: Vec<Item<'a>> = Vec::with_capacity(source.lines.len());
     let mut encoder = Encoder::new(64);
     let (mut tokens, mut statements) = (Vec::new(), Vec::new());
+    let mut refused = 0;
     for (at, line) in source.lines.iter().enumerate() {
-        if found.is_full() {
+        if found.is_full() || refused >= MOST_PROBLEMS {
             break;
         }
         if let Err(problem) = intel::parse(&line.text, context.hash, &mut tokens, &mut statements) {
@@ -203,7 +208,11 @@ fn parse<'a>(
                         found.problems.push((number, at, problem));
                     }
                 },
-                Statement::Inst(inst) => items.push((at, ItemKind::of(inst, &mut encoder))),
+                Statement::Inst(inst) => {
+                    let item = ItemKind::of(inst, &mut encoder);
+                    refused += usize::from(item.is_refused());
+                    items.push((at, item));
+                }
                 Statement::Align(to) => items.push((at, ItemKind::Align(to))),
                 Statement::Data(data) => {
                     items.extend(data.into_iter().map(|datum| (at, ItemKind::Datum(datum))));

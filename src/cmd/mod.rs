@@ -460,11 +460,11 @@ fn pmu_reason() -> Option<String> {
 }
 
 fn fake_script(path: &str) -> Result<FakeScript, Stop> {
-    let text =
-        std::fs::read_to_string(path).map_err(|error| Stop::Usage(format!("{path}: {error}")))?;
-    let script =
-        serde_json::from_str(&text).map_err(|error| Stop::Usage(format!("{path}: {error}")))?;
-    job_check::fake(&script).map_err(|problem| Stop::Usage(format!("{path}: {problem}")))?;
+    let wrong =
+        |why: &dyn std::fmt::Display| Stop::Usage(format!("`--counters fake:{path}`: {why}"));
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(&error))?;
+    let script = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
+    job_check::fake(&script).map_err(|problem| wrong(&problem))?;
     Ok(script)
 }
 
