@@ -13,6 +13,9 @@ use crate::report::{Basis, Metric, Report, Row};
 /// two rows should not be compared by.
 const WIDE: f64 = 0.02;
 
+/// Columns of a terminal that nobody has made smaller; there a table with huge numbers runs over.
+const USUAL_WIDTH: usize = 80;
+
 /// The head of the names, where there is room for it.
 const NAME_HEAD: &str = "scenario";
 
@@ -47,6 +50,13 @@ pub(super) fn render(report: &Report, style: Style, notes: &mut Footnotes) -> St
         .collect();
     let mut columns = all_columns(report, style, notes);
     let spans = spans(&mut columns);
+    let least = columns
+        .iter()
+        .map(|column| column.total() + 1)
+        .sum::<usize>();
+    if least > style.width && style.width < USUAL_WIDTH {
+        return upright(report, &names, &columns, style);
+    }
     let layout = Layout::of(&names, &columns, &spans, style);
     let mut table = String::new();
     if columns
@@ -65,6 +75,33 @@ pub(super) fn render(report: &Report, style: Style, notes: &mut Footnotes) -> St
         table += &layout.row(&names[index], numbers, &reasons, style);
     }
     table
+}
+
+/// Where the columns do not fit beside each other: each row's numbers below each other, each with
+/// its basis behind it.
+fn upright(report: &Report, names: &[String], all: &[Column], style: Style) -> String {
+    let head = all.iter().map(|column| columns(column.head)).max();
+    let head = head.unwrap_or(0);
+    let width = all.iter().map(Column::total).max().unwrap_or(0);
+    let mut text = String::new();
+    for (index, row) in report.rows.iter().enumerate() {
+        text += &(style.paint(Paint::Head, &names[index]) + "\n");
+        let shown = all.iter().filter(|_| row.metrics.is_some());
+        for column in shown.filter(|column| !column.cells[index].text.is_empty()) {
+            let cell = &column.cells[index];
+            let number = format!("{}{}", cell.text.trim(), cell.mark);
+            let before = " ".repeat(width.saturating_sub(columns(&number)));
+            let basis = column.basis.map_or("", Basis::name);
+            let line = format!("  {:<head$} {before}{number} {basis}", column.head);
+            text += &(line.trim_end().to_string() + "\n");
+        }
+        let room = style.width.saturating_sub(2).max(20);
+        let reasons = failure::reasons(&row.status, style);
+        for line in reasons.iter().flat_map(|reason| lines(reason, room)) {
+            text += &format!("  {line}\n");
+        }
+    }
+    text
 }
 
 /// What must be said about a row as a whole.

@@ -129,3 +129,21 @@ fn numbers_of_any_size_keep_the_columns_apart() {
         "{row}"
     );
 }
+
+#[test]
+fn where_columns_do_not_fit_numbers_stand_below_each_other() {
+    let report = fixture::report();
+    let narrow = render(&report, Style { width: 40, ..PIPED });
+    let long = narrow.lines().filter(|line| line.chars().count() > 40);
+    // A path or a name is one word and is not broken.
+    let long: Vec<&str> = long.filter(|line| line.trim().contains(' ')).collect();
+    assert_eq!(long, Vec::<&str>::new());
+    let wide = render(&report, PIPED);
+    for word in wide
+        .split_whitespace()
+        .filter(|word| word.parse::<f64>().is_ok())
+    {
+        assert!(narrow.contains(word), "{word}");
+    }
+    assert!(narrow.contains("cycles") && narrow.contains("measured"));
+}
