@@ -9,6 +9,7 @@ pub mod file;
 use serde::{Deserialize, Serialize};
 
 use crate::asm::Program;
+use crate::counter::pmu::EventState;
 use crate::go::HeapSpec;
 use crate::link::Placement;
 use crate::scenario::Walk;
@@ -49,6 +50,8 @@ pub struct Plan {
 pub enum Counters {
     /// TSC × calibration chain.
     Clock,
+    /// Hardware counters, verified when the worker starts.
+    Pmu,
     /// Verify and count only.
     None,
     /// Scripted readings, for tests.
@@ -65,6 +68,28 @@ pub struct FakeScript {
     /// Cycles of one iteration, one value a placement and the baseline last; by scenario name, `*`
     /// for all others.
     pub cycles: std::collections::BTreeMap<String, Vec<f64>>,
+    /// What hardware counters read, by the same names and in the same order; where there is any,
+    /// the run is one with a PMU.
+    #[serde(default)]
+    pub events: std::collections::BTreeMap<String, Vec<FakeReading>>,
+}
+
+/// A scripted reading of hardware counters: an iteration's, the harness's own included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FakeReading {
+    /// Core cycles; `None` where they are not counted, as for the others.
+    pub cycles: Option<f64>,
+    /// Instructions.
+    pub instructions: Option<f64>,
+    /// Branches.
+    pub branches: Option<f64>,
+    /// Branch misses.
+    pub branch_misses: Option<f64>,
+    /// Nanoseconds that the counters are enabled in each entry; 1000 where nothing is said.
+    pub time_enabled: Option<u64>,
+    /// Nanoseconds that they ran; as long as enabled where nothing is said.
+    pub time_running: Option<u64>,
 }
 
 /// One scenario, assembled and bound.
@@ -104,6 +129,11 @@ pub enum Message {
         /// Why its system calls are not filtered, where they are not.
         unfiltered: Option<String>,
     },
+    /// What each hardware counter is good for, where they were asked.
+    Counters {
+        /// In the order of the columns.
+        events: Vec<EventState>,
+    },
     /// A row's code is what it should be.
     Proved {
         /// Index into [`Job::rows`].
@@ -136,6 +166,8 @@ pub struct Proof {
     pub counts: Counts,
     /// Instructions of the harness in one iteration of the baseline.
     pub harness_instructions: f64,
+    /// Instructions and branches of the harness in one iteration around the body.
+    pub around_body: Counts,
     /// Sums of the results over one walk; `None` where no result is stated.
     pub checksum: Option<Checksum>,
     /// Elements of the walk.

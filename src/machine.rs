@@ -6,9 +6,10 @@ use std::fs;
 
 use raw_cpuid::{CpuId, CpuIdReaderNative};
 
-use crate::counter::{Unavailable, pmu};
+use crate::counter::pmu::{EventState, is_believed};
 use crate::job::{Counters, Plan};
 use crate::report::{Basis, Provenance, SourceLine};
+use crate::stats::Event;
 use crate::verdict::CoreClock;
 
 /// What was found out about this machine.
@@ -29,19 +30,17 @@ pub struct Machine {
     /// Whether the TSC runs at one rate in all power states.
     pub has_invariant_tsc: bool,
     /// The hardware events, each with the reason where it cannot be counted.
-    pub events: Vec<(&'static str, Result<(), Unavailable>)>,
-    is_timed: bool,
-    is_fake: bool,
+    pub events: Vec<EventState>,
+    counters: Counters,
     date: String,
 }
 
 impl Machine {
-    /// Asks CPUID, the kernel and perf.
-    pub fn inspect(plan: &Plan) -> Machine {
+    /// Asks CPUID and the kernel; what the counters are good for was found out before.
+    pub fn inspect(plan: &Plan, events: &[EventState]) -> Machine {
         let cpuid = CpuId::with_cpuid_reader(CpuIdReaderNative);
         let feature = cpuid.get_feature_info();
         let brand = cpuid.get_processor_brand_string();
-        let is_fake = matches!(plan.counters, Counters::Fake(_));
         let now = std::time::SystemTime::now();
         Machine {
             cpu: brand.map_or_else(
@@ -65,24 +64,28 @@ impl Machine {
             has_invariant_tsc: cpuid
                 .get_advanced_power_mgmt_info()
                 .is_some_and(|power| power.has_invariant_tsc()),
-            events: pmu::probe(),
-            is_timed: plan.counters != Counters::None,
-            is_fake,
+            events: events.to_vec(),
+            counters: plan.counters.clone(),
             date: humantime::format_rfc3339_seconds(now).to_string(),
         }
     }
 
-    /// Why there are no hardware counters; `None` where all open.
-    pub fn without_pmu(&self) -> Option<&Unavailable> {
-        self.events
-            .iter()
-            .find_map(|(_, opened)| opened.as_ref().err())
+    /// Whether the run's hardware counters, real or scripted, count an event.
+    fn counts(&self, event: Event) -> bool {
+        let asks = match &self.counters {
+            Counters::Pmu => true,
+            Counters::Fake(script) => !script.events.is_empty(),
+            Counters::Clock | Counters::None => false,
+        };
+        asks && is_believed(&self.events, event)
     }
 
-    fn why_not_pmu(&self) -> String {
-        match self.without_pmu() {
-            Some(unavailable) => unavailable.reason.clone(),
-            None => "a PMU is there, but this version does not read it".into(),
+    /// Why an event does not come from the hardware.
+    fn why_not(&self, event: Event) -> String {
+        let mut states = self.events.iter();
+        match states.find(|(other, _)| *other == event) {
+            Some((_, Err(unavailable))) => unavailable.reason.clone(),
+            _ => "hardware counters were not asked: --counters pmu does".into(),
         }
     }
 
@@ -94,26 +97,38 @@ impl Machine {
             basis,
             why,
         };
-        let why = self.why_not_pmu();
-        let (clock, basis) = match (self.is_timed, self.is_fake) {
-            (false, _) => ("none", Basis::Unsupported),
-            (true, true) => ("fake", Basis::Measured),
-            (true, false) => ("clock", Basis::Measured),
+        let is_fake = matches!(self.counters, Counters::Fake(_));
+        let named = |source: &'static str| if is_fake { "fake" } else { source };
+        let mut lines = if self.counters == Counters::None {
+            let why = "not timed: --counters none";
+            vec![
+                line("ns", "none", Basis::Unsupported, why.into()),
+                line("cycles", "none", Basis::Unsupported, why.into()),
+            ]
+        } else {
+            let clock = "TSC against the raw monotonic clock".into();
+            vec![line("ns", named("clock"), Basis::Measured, clock)]
         };
-        let untimed = "not timed: --counters none";
-        let timed = |text: String| if self.is_timed { text } else { untimed.into() };
-        vec![
-            line(
-                "ns",
-                clock,
-                basis,
-                timed("TSC against the raw monotonic clock".into()),
-            ),
-            line("cycles", clock, basis, timed(why.clone())),
-            line("instructions", "step", Basis::Exact, why.clone()),
-            line("branches", "step", Basis::Exact, why.clone()),
-            line("branch_misses", "none", Basis::Unsupported, why),
-        ]
+        for event in Event::ALL {
+            let counted = match event {
+                Event::Cycles => "core cycles in user mode",
+                Event::Instructions | Event::Branches => {
+                    "retired in user mode, less the harness's own"
+                }
+                Event::BranchMisses => "retired in user mode, the harness's own included",
+            };
+            let (source, basis, why) = match event {
+                Event::Cycles if self.counters == Counters::None => continue,
+                _ if self.counts(event) => (named("pmu"), Basis::Measured, counted.into()),
+                Event::Cycles => (named("clock"), Basis::Measured, self.why_not(event)),
+                Event::Instructions | Event::Branches => {
+                    ("step", Basis::Exact, self.why_not(event))
+                }
+                Event::BranchMisses => ("none", Basis::Unsupported, self.why_not(event)),
+            };
+            lines.push(line(event.name(), source, basis, why));
+        }
+        lines
     }
 
     /// The line of one column.

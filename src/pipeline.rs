@@ -8,6 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::asm::{self, Program};
+use crate::counter::pmu::EventState;
 use crate::diagnostic::Diagnostic;
 use crate::go::heap::{Heap, HeapSpec, lay_out};
 use crate::go::{hash, symbol};
@@ -38,6 +39,8 @@ pub struct Settings {
     pub reference: Option<String>,
     /// Whether the report keeps the raw samples.
     pub samples: bool,
+    /// What the hardware counters are good for, as it was found out before.
+    pub events: Vec<EventState>,
 }
 
 /// A scenario, and what it was assembled to or why it was not.
@@ -108,7 +111,7 @@ pub fn measure(
         plan: settings.plan.clone(),
         rows: prepared.map(|prepared| prepared.row.clone()).collect(),
     };
-    let machine = Machine::inspect(&settings.plan);
+    let machine = Machine::inspect(&settings.plan, &settings.events);
     let outcome = parent::run(&job, settings.timeout, progress)?;
 
     let mut outcomes = outcome.rows.into_iter();

@@ -16,7 +16,7 @@ use crate::machine::Machine;
 use crate::pipeline::Prepared;
 use crate::report::{Baseline, Basis, Checksum, FaultReport, Layout, Metric, Metrics, Row, Status};
 use crate::scenario::Scenario;
-use crate::stats::{self, Estimate, Summary};
+use crate::stats::{self, Estimate, Event, Summary};
 use crate::sys::filter;
 use crate::template::{Origin, Template};
 use crate::worker::parent::{RowOutcome, signal_name};
@@ -114,7 +114,19 @@ pub fn judge(
         clock.see(timing.tsc_hz, summary.core_hz);
         summary
     });
-    row.metrics = Some(metrics(&proof.counts, summary.as_ref(), machine));
+    let counting = outcome.timing.as_ref();
+    let counting = counting.and_then(|timing| timing.counting.as_ref());
+    let refused = counting.and_then(|counting| counting.why.as_deref());
+    let metrics = metrics(proof, summary.as_ref(), machine, refused);
+    row.warnings.extend(contradiction(&metrics, &proof.counts));
+    row.warnings.extend(counting.and_then(|counting| {
+        let why = counting.why.as_deref()?;
+        let count = counting.refused;
+        Some(format!(
+            "{count} readings of the hardware counters were refused: {why}"
+        ))
+    }));
+    row.metrics = Some(metrics);
     if let Some(summary) = summary {
         row.iterations = summary.iterations;
         row.dropped_samples = summary.dropped;
@@ -125,7 +137,7 @@ pub fn judge(
             cycles_max: summary.layout.2,
         });
         row.baseline = Some(Baseline {
-            cycles: measured(&summary.baseline_cycles, machine, "cycles"),
+            cycles: measured(&summary.baseline_cycles, machine, "cycles", refused),
             instructions: exact(proof.harness_instructions, None),
         });
         row.warnings.extend(warnings(&summary));
@@ -164,13 +176,16 @@ fn exact(value: f64, stepped: Option<u64>) -> Metric {
         basis: Basis::Exact,
         source: Some("step".into()),
         stepped,
+        subtracted: None,
         why: None,
     }
 }
 
-fn measured(estimate: &Estimate, machine: &Machine, event: &str) -> Metric {
+/// `refused` is why the hardware's readings were, where any was.
+fn measured(estimate: &Estimate, machine: &Machine, event: &str, refused: Option<&str>) -> Metric {
     if estimate.value.is_nan() {
-        let why = Some("no sample was taken; --time MS gives it longer".to_string());
+        let untaken = "no sample was taken; --time MS gives it longer";
+        let why = Some(refused.unwrap_or(untaken).to_string());
         return Metric {
             why,
             ..unsupported(machine, event)
@@ -184,6 +199,7 @@ fn measured(estimate: &Estimate, machine: &Machine, event: &str) -> Metric {
         basis: source.basis,
         source: Some(source.source),
         stepped: None,
+        subtracted: None,
         why: None,
     }
 }
@@ -197,22 +213,86 @@ fn unsupported(machine: &Machine, event: &str) -> Metric {
         basis: Basis::Unsupported,
         source: None,
         stepped: None,
+        subtracted: None,
         why,
     }
 }
 
-fn metrics(counts: &Counts, summary: Option<&Summary>, machine: &Machine) -> Metrics {
-    let timed = |event: &str, of: fn(&Summary) -> &Estimate| match summary {
-        Some(summary) => measured(of(summary), machine, event),
+fn metrics(
+    proof: &Proof,
+    summary: Option<&Summary>,
+    machine: &Machine,
+    refused: Option<&str>,
+) -> Metrics {
+    let timed = |event: &str, refused, of: fn(&Summary) -> &Estimate| match summary {
+        Some(summary) => measured(of(summary), machine, event, refused),
         None => unsupported(machine, event),
     };
+    let counted = |event: Event| summary?.events[event as usize];
+    let own = |event: Event, stepped: f64, around: f64| match counted(event) {
+        // Where the hardware's readings were refused, stepping has counted all the same.
+        Some(estimate) => Metric {
+            subtracted: Some(around),
+            ..measured(&less(estimate, around), machine, event.name(), None)
+        },
+        None => exact(stepped, proof.counts.stepped),
+    };
+    let around = &proof.around_body;
+    let is_counted = machine.source("branch_misses").basis == Basis::Measured;
+    let misses = counted(Event::BranchMisses).unwrap_or(Estimate::NONE);
     Metrics {
-        ns: timed("ns", |summary| &summary.ns),
-        cycles: timed("cycles", |summary| &summary.cycles),
-        instructions: exact(counts.instructions, counts.stepped),
-        branches: exact(counts.branches, counts.stepped),
-        branch_misses: unsupported(machine, "branch_misses"),
+        ns: timed("ns", None, |summary| &summary.ns),
+        cycles: timed("cycles", refused, |summary| &summary.cycles),
+        instructions: own(
+            Event::Instructions,
+            proof.counts.instructions,
+            around.instructions,
+        ),
+        branches: own(Event::Branches, proof.counts.branches, around.branches),
+        branch_misses: if is_counted {
+            measured(&less(misses, 0.0), machine, "branch_misses", refused)
+        } else {
+            unsupported(machine, "branch_misses")
+        },
     }
+}
+
+/// An estimate without what is known of it. A count cannot be below 0: where it seems so, by a
+/// fraction of what entering takes, it is 0.
+fn less(estimate: Estimate, known: f64) -> Estimate {
+    let left = |value: f64| {
+        if value.is_nan() {
+            value
+        } else {
+            (value - known).max(0.0)
+        }
+    };
+    Estimate {
+        value: left(estimate.value),
+        low: left(estimate.low),
+        high: left(estimate.high),
+    }
+}
+
+/// Whether the hardware's counts are those of single-stepping, where both are of the whole walk.
+fn contradiction(metrics: &Metrics, counts: &Counts) -> Option<String> {
+    const TOLERANCE: f64 = 0.01;
+    let pairs = [
+        ("instructions", &metrics.instructions, counts.instructions),
+        ("branches", &metrics.branches, counts.branches),
+    ];
+    let differs = |metric: &Metric, exact: f64| {
+        let counted = metric.value.filter(|_| metric.basis == Basis::Measured);
+        counted.filter(|counted| (counted - exact).abs() > TOLERANCE * exact.max(1.0))
+    };
+    let (what, counted, exact) = pairs
+        .into_iter()
+        .filter(|_| counts.stepped.is_none())
+        .find_map(|(what, metric, exact)| Some((what, differs(metric, exact)?, exact)))?;
+    Some(format!(
+        "the hardware counted {counted:.2} {what} where single-stepping counts {exact:.2}; believe \
+         the latter, and run again with --counters clock"
+    ))
 }
 
 /// Fills in the ratios to the reference, between rows of one harness state only.

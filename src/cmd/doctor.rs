@@ -9,11 +9,12 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{Common, Stop, print};
-use crate::counter::Unavailable;
+use crate::counter::{Unavailable, pmu};
 use crate::job::{Counters, Plan};
 use crate::machine::Machine;
 use crate::pipeline::{self, Settings};
-use crate::report::{Report, Row};
+use crate::report::text::hanging;
+use crate::report::{Metric, Metrics, Report, Row};
 use crate::scenario::Scenario;
 use crate::template::{Origin, Template};
 
@@ -44,9 +45,16 @@ pub(super) fn doctor(common: &Common) -> Result<i32, Stop> {
         settings.plan.counters = Counters::Clock;
     }
     settings.plan.time_ms = common.time.unwrap_or(10.0);
-    let machine = Machine::inspect(&settings.plan);
+    let machine = Machine::inspect(&settings.plan, &settings.events);
     let mut progress = common.progress();
-    let report = pipeline::run(&kernels()?, &settings, &mut progress)?;
+    let by_counters = (settings.plan.counters == Counters::Pmu)
+        .then(|| pipeline::run(&kernels()?, &settings, &mut progress).map_err(Stop::from))
+        .transpose()?;
+    if by_counters.is_some() {
+        // The harness itself is checked with what any machine has.
+        settings.plan.counters = Counters::Clock;
+    }
+    let mut report = pipeline::run(&kernels()?, &settings, &mut progress)?;
     let twice = Settings {
         plan: Plan {
             chunk_ns: settings.plan.chunk_ns * 2.0,
@@ -56,18 +64,56 @@ pub(super) fn doctor(common: &Common) -> Result<i32, Stop> {
     };
     let doubled = pipeline::run(&kernels()?[..1], &twice, &mut progress)?;
     common.end_progress();
-    if report.interrupted || doubled.interrupted {
+    let counted = by_counters.as_ref();
+    if report.interrupted || doubled.interrupted || counted.is_some_and(|report| report.interrupted)
+    {
         common.warn("warning: interrupted: nothing was checked; run it again\n");
         return Ok(130);
     }
-    let checks = checks(&report, &doubled);
+    let mut checks = checks(&report, &doubled);
+    checks.extend(by_counters.iter().flat_map(counter_checks));
+    report.provenance.sources = machine.sources();
+    let counters = Counter::all(&machine);
     let rendered = if common.json {
-        as_json(&report, &checks)
+        as_json(&report, &counters, &checks)
     } else {
-        as_text(&machine, &report, &checks)
+        as_text(&machine, &counters, &report, &checks, common.style().width)
     };
     print(&rendered)?;
     Ok(i32::from(checks.iter().any(|check| !check.ok)))
+}
+
+/// A counter of the kernel, and why it cannot be used where it cannot.
+#[derive(Debug, Clone, PartialEq)]
+struct Counter {
+    /// `pmu`, `software counters` or `rdpmc`.
+    kind: &'static str,
+    /// The event; for `rdpmc`, what it may read.
+    event: &'static str,
+    state: Result<(), Unavailable>,
+}
+
+impl Counter {
+    fn all(machine: &Machine) -> Vec<Counter> {
+        let hardware = machine.events.iter().map(|(event, state)| Counter {
+            kind: "pmu",
+            event: event.name(),
+            state: state.clone(),
+        });
+        let software = pmu::probe_software();
+        let software = software.into_iter().map(|(event, state)| Counter {
+            kind: "software counters",
+            event,
+            state,
+        });
+        let rdpmc = pmu::rdpmc();
+        let rdpmc = Counter {
+            kind: "rdpmc",
+            event: *rdpmc.as_ref().unwrap_or(&"no counter"),
+            state: rdpmc.map(|_| ()),
+        };
+        hardware.chain(software).chain([rdpmc]).collect()
+    }
 }
 
 fn kernels() -> Result<Vec<Scenario>, Stop> {
@@ -176,7 +222,49 @@ fn checks(report: &Report, doubled: &Report) -> Vec<Check> {
     ]
 }
 
-fn as_json(report: &Report, checks: &[Check]) -> String {
+/// The same kernels, by the hardware counters.
+fn counter_checks(report: &Report) -> Vec<Check> {
+    let metric = |name: &str, of: fn(&Metrics) -> &Metric| {
+        let row = report.rows.iter().find(|row| row.template == name);
+        let metrics = row.and_then(|row| row.metrics.as_ref());
+        metrics.and_then(|metrics| of(metrics).value)
+    };
+    let check = |name, value: Option<f64>, wanted: f64, expected| {
+        let value = value.unwrap_or(f64::NAN);
+        let ok = (value / wanted - 1.0).abs() <= 0.02;
+        let why = "the hardware counters do not count this machine's code; take --counters clock";
+        Check {
+            name,
+            ok,
+            value: format!("{value:.3}"),
+            expected,
+            why: if ok { String::new() } else { why.into() },
+        }
+    };
+    let cycles = metric("imul", |metrics| &metrics.cycles);
+    let instructions = metric("steps", |metrics| &metrics.instructions);
+    let branches = metric("steps", |metrics| &metrics.branches);
+    vec![
+        check("pmu: dependent imul", cycles, 3.0, "3.00 cycles"),
+        check("pmu: loop of ten", instructions, 32.0, "32 instructions"),
+        check("pmu: loop of ten", branches, 10.0, "10 branches"),
+    ]
+}
+
+fn as_json(report: &Report, counters: &[Counter], checks: &[Check]) -> String {
+    let counters: Vec<_> = counters
+        .iter()
+        .map(|counter| {
+            let why = counter.state.as_ref().err();
+            json!({
+                "kind": counter.kind,
+                "event": counter.event,
+                "ok": why.is_none(),
+                "reason": why.map(|why| &why.reason),
+                "remedy": why.map(|why| &why.remedy),
+            })
+        })
+        .collect();
     let list: Vec<_> = checks
         .iter()
         .map(|check| {
@@ -191,39 +279,59 @@ fn as_json(report: &Report, checks: &[Check]) -> String {
         .collect();
     format!(
         "{:#}\n",
-        json!({ "schema": 1, "provenance": report.provenance, "checks": list })
+        json!({
+            "schema": 1,
+            "provenance": report.provenance,
+            "checks": list,
+            "counters": counters,
+        })
     )
 }
 
-/// Events with the same answer, together.
-fn grouped<'a>(
-    events: &'a [(&'static str, Result<(), Unavailable>)],
-) -> Vec<(Vec<&'static str>, Option<&'a Unavailable>)> {
-    let mut groups: Vec<(Vec<&'static str>, Option<&Unavailable>)> = Vec::new();
-    for (event, opened) in events {
-        let answer = opened.as_ref().err();
-        match groups.iter_mut().find(|(_, known)| *known == answer) {
-            Some((names, _)) => names.push(event),
-            None => groups.push((vec![event], answer)),
+/// Counters of one kind with the same answer, together.
+fn grouped(counters: &[Counter]) -> Vec<Vec<&Counter>> {
+    let mut groups: Vec<Vec<&Counter>> = Vec::new();
+    for counter in counters {
+        let alike = |group: &&mut Vec<&Counter>| {
+            group[0].kind == counter.kind && group[0].state == counter.state
+        };
+        match groups.iter_mut().find(alike) {
+            Some(group) => group.push(counter),
+            None => groups.push(vec![counter]),
         }
     }
     groups
 }
 
-fn as_text(machine: &Machine, report: &Report, checks: &[Check]) -> String {
+/// A text in lines that begin at one column, the first of them behind `lead`.
+fn indented(text: &str, lead: &str, column: usize, width: usize) -> String {
+    let narrow = hanging(text, "", 0, width.saturating_sub(column));
+    let mut out = String::new();
+    for (at, line) in narrow.lines().enumerate() {
+        let lead = if at == 0 { lead } else { "" };
+        let _ = writeln!(out, "{lead:<column$}{line}");
+    }
+    out
+}
+
+fn as_text(
+    machine: &Machine,
+    counters: &[Counter],
+    report: &Report,
+    checks: &[Check],
+    width: usize,
+) -> String {
+    const REASONS: usize = 8;
     let mut out = String::from("What can be measured here\n");
     let mark = |ok: bool| if ok { "ok  " } else { "no  " };
-    for (events, unavailable) in grouped(&machine.events) {
-        let events = events.join(", ");
-        match unavailable {
-            None => {
-                let _ = writeln!(out, "  {}pmu: {events}", mark(true));
-            }
-            Some(why) => {
-                let _ = writeln!(out, "  {}pmu: {events}", mark(false));
-                let _ = writeln!(out, "        {}", why.reason);
-                let _ = writeln!(out, "        {}", why.remedy);
-            }
+    for group in grouped(counters) {
+        let events: Vec<_> = group.iter().map(|counter| counter.event).collect();
+        let state = &group[0].state;
+        let (mark, kind) = (mark(state.is_ok()), group[0].kind);
+        let _ = writeln!(out, "  {mark}{kind}: {}", events.join(", "));
+        if let Err(why) = state {
+            out += &indented(&why.reason, "", REASONS, width);
+            out += &indented(&why.remedy, "", REASONS, width);
         }
     }
     let provenance = &report.provenance;
@@ -240,23 +348,17 @@ fn as_text(machine: &Machine, report: &Report, checks: &[Check]) -> String {
         hertz(provenance.tsc_hz),
         hertz(provenance.core_hz)
     );
+    let step = checks.iter().find(|check| check.name == "single-stepping");
     let _ = writeln!(
         out,
         "  {}step: instructions and branches by single-stepping",
-        mark(
-            checks
-                .iter()
-                .any(|check| check.name == "single-stepping" && check.ok)
-        )
+        mark(step.is_some_and(|check| check.ok))
     );
     out.push_str("\nWhere the columns come from\n");
     for source in &provenance.sources {
         let basis = format!("{:?}", source.basis).to_lowercase();
-        let _ = writeln!(
-            out,
-            "  {:<14} {:<12} {:<6} {}",
-            source.event, basis, source.source, source.why
-        );
+        let lead = format!("  {:<14} {basis:<12} {:<6} ", source.event, source.source);
+        out += &indented(&source.why, &lead, lead.len(), width);
     }
     out.push_str("\nSelf-check of the harness\n");
     for check in checks {

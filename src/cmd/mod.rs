@@ -11,13 +11,16 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::counter::pmu::{self, EventState};
 use crate::diagnostic;
 use crate::job::check::{self as job_check, MAX_TIME_MS};
 use crate::job::{Counters, FakeScript, Plan};
 use crate::link::PLACEMENTS;
 use crate::pipeline;
 use crate::report::text::Style;
+use crate::stats::Event;
 use crate::template::library::{Library, LoadError};
+use crate::worker::parent;
 
 mod check;
 mod doctor;
@@ -352,7 +355,8 @@ impl Common {
 
     /// How to measure.
     fn settings(&self, reference: Option<String>) -> Result<pipeline::Settings, Stop> {
-        let plan = self.plan_over(pipeline::default_plan(self.counters()?))?;
+        let (counters, events) = self.counters(None)?;
+        let plan = self.plan_over(pipeline::default_plan(counters))?;
         const SECONDS: f64 = 3.0;
         Ok(pipeline::Settings {
             plan,
@@ -361,6 +365,7 @@ impl Common {
                 .unwrap_or(Duration::from_secs_f64(SECONDS)),
             reference,
             samples: false,
+            events,
         })
     }
 
@@ -419,19 +424,65 @@ impl Common {
         )))
     }
 
-    fn counters(&self) -> Result<Counters, Stop> {
-        match self.counters.as_str() {
-            "auto" | "clock" => Ok(Counters::Clock),
-            "none" => Ok(Counters::None),
-            "pmu" => Err(Stop::Counters(match pmu_reason() {
-                Some(reason) => format!("no hardware counters: {reason}\nhelp: `dispatchlab doctor` tells more; --counters clock measures without them"),
-                None => "this version does not read the hardware counters yet; --counters clock measures without them".into(),
-            })),
-            other => match other.strip_prefix("fake:") {
-                Some(path) => fake_script(path).map(Counters::Fake),
-                None => Err(Stop::Usage(format!("`--counters {other}`: auto, pmu, clock or none"))),
+    /// The source of cycles, and what the hardware counters are good for. A saved job's source
+    /// stands where the command line names none.
+    fn counters(&self, saved: Option<Counters>) -> Result<(Counters, Vec<EventState>), Stop> {
+        let wanted = match (self.counters.as_str(), saved) {
+            ("auto", Some(saved)) => saved,
+            ("auto", None) => {
+                let events = self.verified(pmu::probe())?;
+                let is_usable = pmu::is_believed(&events, Event::Cycles);
+                let best = if is_usable {
+                    Counters::Pmu
+                } else {
+                    Counters::Clock
+                };
+                return Ok((best, events));
+            }
+            ("pmu", _) => Counters::Pmu,
+            ("clock", _) => Counters::Clock,
+            ("none", _) => Counters::None,
+            (other, _) => match other.strip_prefix("fake:") {
+                Some(path) => Counters::Fake(fake_script(path)?),
+                None => {
+                    return Err(Stop::Usage(format!(
+                        "`--counters {other}`: auto, pmu, clock or none"
+                    )));
+                }
             },
+        };
+        let events = match &wanted {
+            Counters::Pmu => self.demanded()?,
+            Counters::Fake(script) => script.states().unwrap_or_else(pmu::probe),
+            Counters::Clock | Counters::None => pmu::probe(),
+        };
+        Ok((wanted, events))
+    }
+
+    /// The hardware counters, where nothing else will do.
+    fn demanded(&self) -> Result<Vec<EventState>, Stop> {
+        let events = self.verified(pmu::probe())?;
+        let mut cycles = events.iter().filter(|(event, _)| *event == Event::Cycles);
+        match cycles.find_map(|(_, state)| state.as_ref().err()) {
+            None => Ok(events),
+            Some(unavailable) => Err(Stop::Counters(format!(
+                "no hardware counters: {}\nhelp: {}; `dispatchlab doctor` tells more, and \
+                 --counters clock measures without them",
+                unavailable.reason, unavailable.remedy
+            ))),
         }
+    }
+
+    /// The counters that open, held against known loops by a worker on the CPU of the run.
+    fn verified(&self, opened: Vec<EventState>) -> Result<Vec<EventState>, Stop> {
+        if !pmu::is_believed(&opened, Event::Cycles) {
+            return Ok(opened);
+        }
+        let plan = Plan {
+            cpu: self.checked_cpu(None)?,
+            ..pipeline::default_plan(Counters::Pmu)
+        };
+        Ok(parent::verify_counters(&plan)?)
     }
 
     /// One line that replaces itself, only where somebody watches.
@@ -450,13 +501,6 @@ impl Common {
             let _ = write!(io::stderr(), "\r\x1b[K");
         }
     }
-}
-
-fn pmu_reason() -> Option<String> {
-    let first = crate::counter::pmu::probe()
-        .into_iter()
-        .find_map(|(_, opened)| opened.err());
-    first.map(|unavailable| unavailable.to_string())
 }
 
 fn fake_script(path: &str) -> Result<FakeScript, Stop> {

@@ -132,14 +132,14 @@ fn from_job(common: &Common, path: &Path) -> Result<(Vec<Task>, Settings), Stop>
     }
     let saved = read_job(path)?;
     let mut plan = saved.job().plan.clone();
-    if common.counters != "auto" {
-        plan.counters = common.counters()?;
-    }
+    let (counters, events) = common.counters(Some(plan.counters))?;
+    plan.counters = counters;
     let settings = Settings {
         plan: common.plan_over(plan)?,
         timeout: common.checked_timeout()?.unwrap_or(saved.timeout()),
         reference: saved.reference().map(str::to_string),
         samples: false,
+        events,
     };
     Ok((pipeline::saved(&saved), settings))
 }

@@ -26,6 +26,8 @@ pub struct Clock {
     code: Executable,
     chain: u64,
     width: u64,
+    imul: u64,
+    coin: u64,
 }
 
 impl Clock {
@@ -45,6 +47,8 @@ impl Clock {
             code,
             chain: base + u64::from(kernels.chain),
             width: base + u64::from(kernels.width),
+            imul: base + u64::from(kernels.imul),
+            coin: base + u64::from(kernels.coin),
         })
     }
 
@@ -63,6 +67,16 @@ impl Clock {
         let mut readings: Vec<u64> = (0..1001).map(|_| self.code.enter(self.chain, 0)).collect();
         readings.sort_unstable();
         readings[readings.len() / 2]
+    }
+
+    /// Runs the chain of dependent multiplications.
+    pub fn multiply(&mut self, turns: u64) {
+        self.code.enter(self.imul, turns);
+    }
+
+    /// Runs the branches that nothing predicts.
+    pub fn toss(&mut self, turns: u64) {
+        self.code.enter(self.coin, turns);
     }
 
     /// Runs the chain until the core has had time to reach its frequency.
@@ -108,7 +122,7 @@ impl CounterSource for Clock {
         Ok(Reading {
             exit: Some(exit),
             ticks: Some(exit.ticks),
-            iterations: Vec::new(),
+            ..Reading::default()
         })
     }
 }

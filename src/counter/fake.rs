@@ -1,15 +1,20 @@
 //! Scripted readings, so that everything behind them can be tested to the letter.
 //!
-//! Correct means: the code runs and is verified as ever; only the ticks are the script's.
+//! Correct means: the code runs and is verified as ever; only the ticks and the counts are the
+//! script's, and a scripted reading passes through the checks that a real one does.
 
-use super::{CounterSource, Reading, Request};
-use crate::job::{Failure, FakeScript};
+use super::group::{Refused, Snapshot};
+use super::pmu::EventState;
+use super::{CounterSource, Reading, Request, Unavailable};
+use crate::job::{Failure, FakeReading, FakeScript};
 use crate::report::Basis;
-use crate::stats::Calibration;
+use crate::stats::{Calibration, Event, Events};
 use crate::worker::stage::{Ground, Stage};
 
 /// Ticks that the fake says entering takes.
 pub const OVERHEAD_TICKS: u64 = 50;
+/// What the fake says entering adds to each event.
+pub const OVERHEAD_EVENTS: u64 = 77;
 /// Cycles of the fake calibration chain.
 pub const CHAIN_CYCLES: u64 = 32_000;
 
@@ -30,6 +35,42 @@ impl Fake {
             .or_else(|| self.script.cycles.get("*"));
         let values = values.map_or(&[][..], Vec::as_slice);
         values.get(image).or(values.last()).copied().unwrap_or(1.0)
+    }
+
+    /// What the script's counters read over so many iterations; `None` where it has none.
+    fn events(&self, row: &str, image: usize, iterations: f64) -> Option<Result<Events, Refused>> {
+        let script = &self.script.events;
+        let values = script.get(row).or_else(|| script.get("*"))?;
+        let value = values.get(image).or(values.last())?;
+        Some(counted(value, iterations))
+    }
+}
+
+impl FakeScript {
+    /// What the scripted counters are good for; `None` where the script has none.
+    pub fn states(&self) -> Option<Vec<EventState>> {
+        let readings: Vec<&FakeReading> = self.events.values().flatten().collect();
+        let state = |event: Event| {
+            let is_counted = readings.iter().any(|one| one.of(event).is_some());
+            let unavailable = || Unavailable {
+                reason: "the script has no such event".into(),
+                remedy: "add it".into(),
+            };
+            (event, is_counted.then_some(()).ok_or_else(unavailable))
+        };
+        (!readings.is_empty()).then(|| Event::ALL.map(state).to_vec())
+    }
+}
+
+impl FakeReading {
+    /// An iteration's count of an event.
+    pub fn of(&self, event: Event) -> Option<f64> {
+        match event {
+            Event::Cycles => self.cycles,
+            Event::Instructions => self.instructions,
+            Event::Branches => self.branches,
+            Event::BranchMisses => self.branch_misses,
+        }
     }
 }
 
@@ -66,10 +107,35 @@ impl CounterSource for Fake {
         let cycles =
             self.cycles(&stage.row.name, image) * (iterations * u64::from(stage.row.unroll)) as f64;
         let ticks = (cycles / self.script.cycles_per_tick).round() as u64 + OVERHEAD_TICKS;
+        let iterations = (iterations * u64::from(stage.row.unroll)) as f64;
         Ok(Reading {
             exit: Some(exit),
             ticks: Some(ticks),
-            iterations: Vec::new(),
+            events: self.events(&stage.row.name, image, iterations),
+            ..Reading::default()
         })
     }
+}
+
+/// A reading as the group's own code judges it: one more snapshot than the one before.
+fn counted(value: &FakeReading, iterations: f64) -> Result<Events, Refused> {
+    const ENABLED_NS: u64 = 1000;
+    let counts = Event::ALL.map(|event| value.of(event).unwrap_or(0.0) * iterations);
+    let enabled_ns = value.time_enabled.unwrap_or(ENABLED_NS);
+    let now = Snapshot {
+        counts: counts
+            .map(|count| count.round() as u64 + OVERHEAD_EVENTS)
+            .to_vec(),
+        enabled_ns,
+        running_ns: value.time_running.unwrap_or(enabled_ns),
+    };
+    let before = Snapshot {
+        counts: vec![0; Event::ALL.len()],
+        enabled_ns: 0,
+        running_ns: 0,
+    };
+    let counts = now.since(&before)?;
+    Ok(Events::of(|event| {
+        value.of(event).map(|_| counts[event as usize])
+    }))
 }

@@ -5,13 +5,18 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
+use self::group::Refused;
 use crate::job::Failure;
 use crate::report::Basis;
-use crate::stats::Calibration;
+use crate::stats::{Calibration, Events};
 use crate::worker::stage::{Exit, Ground, Stage, Visits};
 
 pub mod clock;
+pub mod errno;
 pub mod fake;
+pub mod group;
 pub mod pmu;
 pub mod step;
 
@@ -37,6 +42,9 @@ pub struct Reading {
     pub ticks: Option<u64>,
     /// Instructions and branches of each iteration of the template's own code.
     pub iterations: Vec<Count>,
+    /// What the hardware counted, entering and leaving included; `None` from a source that does not
+    /// ask it.
+    pub events: Option<Result<Events, Refused>>,
 }
 
 /// Instructions and branches of one iteration.
@@ -48,6 +56,8 @@ pub struct Count {
     pub branches: u64,
     /// Instructions of the harness.
     pub harness: u64,
+    /// Branches of the harness.
+    pub harness_branches: u64,
 }
 
 /// A way to read what an entry took.
@@ -76,7 +86,7 @@ pub trait CounterSource {
 }
 
 /// Why a source cannot be used here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unavailable {
     /// What the kernel or the CPU said.
     pub reason: String,

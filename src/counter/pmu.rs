@@ -1,68 +1,319 @@
-//! The hardware counters: are there any, and if not, why?
+//! The hardware counters: are there any, do they count what they say, and what does an entry take?
 //!
-//! Correct means: each event is opened by itself, because opening a group tells nothing (its
-//! leader is a software event and opens anywhere), and each errno has its own sentence.
+//! Correct means: no number of a PMU is believed before it has counted loops of known length, here
+//! and in this process; where one is not believed, the reason is a sentence.
 
-use std::io;
+use std::fs;
 
-use perf_event::Builder;
-use perf_event::events::Hardware;
+use perf_event::events::{Hardware, Software};
 
-use super::Unavailable;
+use super::clock::Clock;
+use super::errno::{Surroundings, explain};
+use super::group::{EventGroup, Named, Refused, Snapshot, probe as probe_each};
+use super::{CounterSource, Reading, Request, Unavailable};
+use crate::job::Failure;
+use crate::link::kernel::{COIN_BRANCHES, COIN_INSTRUCTIONS, IMULS};
+use crate::report::Basis;
+use crate::stats::quantile::{median, sorted};
+use crate::stats::{Calibration, Event, Events};
+use crate::worker::stage::{Ground, Stage};
 
-/// The events a report has columns for.
-#[rustfmt::skip] // a table: one event a line
-const EVENTS: [(&str, Hardware); 4] = [
-    ("cycles",        Hardware::CPU_CYCLES),
-    ("instructions",  Hardware::INSTRUCTIONS),
-    ("branches",      Hardware::BRANCH_INSTRUCTIONS),
-    ("branch_misses", Hardware::BRANCH_MISSES),
-];
+/// An event, and why it is not counted where it is not.
+pub type EventState = (Event, Result<(), Unavailable>);
 
-/// Opens each event by itself, for this thread, user mode only. `Ok` where it counts.
-pub fn probe() -> Vec<(&'static str, Result<(), Unavailable>)> {
-    EVENTS
-        .into_iter()
-        .map(|(name, event)| {
-            let opened = Builder::new().kind(event).build();
-            (name, opened.map(drop).map_err(|error| explain(&error)))
-        })
+fn hardware() -> [Named<Event>; 4] {
+    Event::ALL.map(|event| {
+        let kind = match event {
+            Event::Cycles => Hardware::CPU_CYCLES,
+            Event::Instructions => Hardware::INSTRUCTIONS,
+            Event::Branches => Hardware::BRANCH_INSTRUCTIONS,
+            Event::BranchMisses => Hardware::BRANCH_MISSES,
+        };
+        (event, kind.into())
+    })
+}
+
+/// Opens each event by itself, for this thread, user mode only. `Ok` where it opens; whether it
+/// counts is for [`Pmu::check`] to say.
+pub fn probe() -> Vec<EventState> {
+    let surroundings = Surroundings::inspect();
+    let answer =
+        |opened: std::io::Result<()>| opened.map_err(|error| explain(&error, &surroundings));
+    let opened = probe_each(&hardware()).into_iter();
+    opened
+        .map(|(event, opened)| (event, answer(opened)))
         .collect()
 }
 
-/// Why the kernel refused, and what to do about it.
-pub fn explain(error: &io::Error) -> Unavailable {
-    let unavailable = |reason: &str, remedy: &str| Unavailable {
-        reason: reason.to_string(),
-        remedy: remedy.to_string(),
-    };
-    match error.raw_os_error() {
-        Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => unavailable(
-            "no PMU: perf_event_open says ENOENT",
-            "a virtual machine needs a host that exposes a vPMU; no setting inside the guest helps",
-        ),
-        Some(libc::EOPNOTSUPP) => unavailable(
-            "the PMU refuses the event: perf_event_open says EOPNOTSUPP",
-            "the hypervisor claims counters that it does not have",
-        ),
-        Some(libc::EACCES | libc::EPERM) => unavailable(
-            "not allowed: perf_event_open says EACCES",
-            "run `sysctl kernel.perf_event_paranoid=2`, or let the container's seccomp profile pass perf_event_open",
-        ),
-        Some(libc::EINVAL) => unavailable(
-            "this kernel does not know the event: perf_event_open says EINVAL",
-            "try a newer kernel",
-        ),
-        Some(libc::ENOSYS) => unavailable(
-            "there is no perf_event_open here: ENOSYS",
-            "run outside the sandbox that hides the call",
-        ),
-        Some(libc::EMFILE) => unavailable("too many open files: EMFILE", "raise `ulimit -n`"),
-        _ => Unavailable {
-            reason: format!("perf_event_open says {error}"),
-            remedy: "see `man perf_event_open`".into(),
-        },
+/// The counters that the kernel keeps itself, for `doctor`: they need no PMU.
+pub fn probe_software() -> Vec<(&'static str, Result<(), Unavailable>)> {
+    let events: [Named<&'static str>; 3] = [
+        ("task-clock", Software::TASK_CLOCK.into()),
+        ("page-faults", Software::PAGE_FAULTS.into()),
+        ("context-switches", Software::CONTEXT_SWITCHES.into()),
+    ];
+    let surroundings = Surroundings::inspect();
+    let answer =
+        |opened: std::io::Result<()>| opened.map_err(|error| explain(&error, &surroundings));
+    let opened = probe_each(&events).into_iter();
+    opened
+        .map(|(event, opened)| (event, answer(opened)))
+        .collect()
+}
+
+/// Whether the kernel lets user code read counters with `rdpmc`, in its own words for it.
+///
+/// # Errors
+/// Where it does not.
+pub fn rdpmc() -> Result<&'static str, Unavailable> {
+    // A CPU with two kinds of cores has a PMU for each, and none named `cpu`.
+    let read = |pmu: &str| fs::read_to_string(format!("/sys/bus/event_source/devices/{pmu}/rdpmc"));
+    let value = read("cpu").or_else(|_| read("cpu_core"));
+    match value.as_deref().map(str::trim) {
+        Ok("0") => Err(Unavailable {
+            reason: "switched off: /sys/bus/event_source/devices/cpu/rdpmc is 0".into(),
+            remedy: "write 1 to it as root; nothing here needs it".into(),
+        }),
+        Ok("1") => Ok("for counters that the process has opened itself"),
+        Ok(_) => Ok("for every process"),
+        Err(_) => Err(Unavailable {
+            reason: "the kernel has no CPU PMU: /sys/bus/event_source/devices/cpu is absent".into(),
+            remedy: "see above; nothing here needs it".into(),
+        }),
     }
+}
+
+/// The group of the events that open.
+#[derive(Debug)]
+pub struct Pmu {
+    group: Option<EventGroup<Event>>,
+    states: Vec<EventState>,
+}
+
+impl Pmu {
+    /// Opens what opens; nothing of it is believed before [`Pmu::check`].
+    pub fn open() -> Pmu {
+        let surroundings = Surroundings::inspect();
+        let opened = EventGroup::open(&hardware());
+        let refused = opened.refused.iter();
+        let mut states: Vec<EventState> = refused
+            .map(|(event, error)| (*event, Err(explain(error, &surroundings))))
+            .collect();
+        let unchecked = || Err(Refused::Fault("they were not checked".into()).into());
+        let members = opened.group.iter().flat_map(EventGroup::names);
+        states.extend(members.map(|event| (event, unchecked())));
+        states.sort_by_key(|(event, _)| *event);
+        Pmu {
+            group: opened.group,
+            states,
+        }
+    }
+
+    /// Holds what opened against loops of known length.
+    pub fn check(&mut self, clock: &mut Clock) {
+        for (event, verdict) in self.verify(clock) {
+            let mut states = self.states.iter_mut();
+            if let Some((_, state)) = states.find(|(other, _)| *other == event) {
+                *state = verdict;
+            }
+        }
+    }
+
+    fn read(&mut self) -> Result<Snapshot, Refused> {
+        let fault = || Refused::Fault("they did not pass the check on known loops".into());
+        if !is_believed(&self.states, Event::Cycles) {
+            return Err(fault());
+        }
+        self.group.as_mut().ok_or_else(fault)?.read()
+    }
+
+    /// Each event, and why it is not believed where it is not.
+    pub fn states(&self) -> &[EventState] {
+        &self.states
+    }
+
+    /// Of a reading, the events that are believed.
+    fn believed(&self, counts: &[u64]) -> Events {
+        let mut events = Events::default();
+        let members = self.group.iter().flat_map(EventGroup::names);
+        for (event, count) in members.zip(counts) {
+            if is_believed(&self.states, event) {
+                events.set(event, Some(*count));
+            }
+        }
+        events
+    }
+
+    /// Counts a chain of multiplications and a row of coins, several times, and judges the medians.
+    fn verify(&mut self, clock: &mut Clock) -> Vec<EventState> {
+        const TRIES: u32 = 9;
+        let Some(group) = &mut self.group else {
+            return Vec::new();
+        };
+        let names: Vec<Event> = group.names().collect();
+        let mut chains = Vec::new();
+        let mut coins = Vec::new();
+        for _ in 0..TRIES {
+            let chain = count(group, |turns| clock.multiply(turns));
+            let coin = count(group, |turns| clock.toss(turns));
+            match (chain, coin) {
+                (Ok(chain), Ok(coin)) => {
+                    chains.push(chain);
+                    coins.push(coin);
+                }
+                (Err(refused), _) | (_, Err(refused)) => {
+                    let all = |event: &Event| (*event, Err(refused.clone().into()));
+                    return names.iter().map(all).collect();
+                }
+            }
+        }
+        let middle = |all: &[Vec<f64>], member: usize| {
+            median(&sorted(all.iter().map(|counts| counts[member]))).unwrap_or(f64::NAN)
+        };
+        let verdict = |(member, event): (usize, &Event)| {
+            let counted = Counted {
+                chain: middle(&chains, member),
+                coins: middle(&coins, member),
+            };
+            (*event, counted.judge(*event))
+        };
+        names.iter().enumerate().map(verdict).collect()
+    }
+}
+
+/// What [`TURNS`] turns of a kernel take: an entry's own counts cancel out between a short entry and
+/// a long one.
+fn count(group: &mut EventGroup<Event>, mut run: impl FnMut(u64)) -> Result<Vec<f64>, Refused> {
+    let mut counts = |turns: u64| -> Result<Vec<u64>, Refused> {
+        let before = group.read()?;
+        run(turns);
+        group.read()?.since(&before)
+    };
+    let few = counts(FEW_TURNS)?;
+    let many = counts(FEW_TURNS + TURNS)?;
+    let pairs = many.iter().zip(&few);
+    Ok(pairs
+        .map(|(many, few)| *many as f64 - *few as f64)
+        .collect())
+}
+
+/// Turns of a known loop that are counted.
+const TURNS: u64 = 2000;
+/// Turns of the entry that is subtracted.
+const FEW_TURNS: u64 = 8;
+/// Counts that interruptions may add to an exact number: some CPUs count one instruction and one
+/// branch for each return from an interrupt.
+const HANDFUL: f64 = 16.0;
+/// How far core cycles may be from their known number.
+const CYCLES_TOLERANCE: f64 = 0.02;
+/// Coins of which so large a share is guessed are guessed by chance.
+const CHANCE: std::ops::RangeInclusive<f64> = 0.3..=0.7;
+
+/// What an event counted on the known loops.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    chain: f64,
+    coins: f64,
+}
+
+impl Counted {
+    fn judge(self, event: Event) -> Result<(), Unavailable> {
+        let turns = TURNS as f64;
+        let near = |counted: f64, known: f64| (counted - known).abs() <= HANDFUL;
+        let (is_sound, chain, coins) = match event {
+            Event::Cycles => {
+                let known = turns * IMULS as f64 * 3.0;
+                let is_near = (self.chain / known - 1.0).abs() <= CYCLES_TOLERANCE;
+                (is_near, format!("{known}"), "any number".to_string())
+            }
+            Event::Instructions => {
+                let known = [turns * (IMULS + 2) as f64, turns * COIN_INSTRUCTIONS as f64];
+                let is_near = near(self.chain, known[0]) && near(self.coins, known[1]);
+                (is_near, format!("{}", known[0]), format!("{}", known[1]))
+            }
+            Event::Branches => {
+                let known = [turns, turns * COIN_BRANCHES as f64];
+                let is_near = near(self.chain, known[0]) && near(self.coins, known[1]);
+                (is_near, format!("{}", known[0]), format!("{}", known[1]))
+            }
+            Event::BranchMisses => {
+                let is_near = near(self.chain, 0.0) && CHANCE.contains(&(self.coins / turns));
+                (
+                    is_near,
+                    "next to none".into(),
+                    format!("about {}", turns / 2.0),
+                )
+            }
+        };
+        if is_sound {
+            return Ok(());
+        }
+        Err(Unavailable {
+            reason: format!(
+                "the PMU counted {} and {} {} in two loops that have {chain} and {coins}",
+                self.chain,
+                self.coins,
+                event.name().replace('_', " ")
+            ),
+            remedy:
+                "it is not believed; take --counters clock, or ask for a host with a sound vPMU"
+                    .into(),
+        })
+    }
+}
+
+/// Whether an event is counted and believed.
+pub fn is_believed(states: &[EventState], event: Event) -> bool {
+    let mut states = states.iter();
+    states.any(|(other, state)| *other == event && state.is_ok())
+}
+
+/// The PMU for the events, the clock for ticks and calibrations.
+#[derive(Debug)]
+pub struct PmuSource<'a> {
+    /// What counts.
+    pub pmu: &'a mut Pmu,
+    /// What runs beside each chunk.
+    pub clock: &'a mut Clock,
+}
+
+impl CounterSource for PmuSource<'_> {
+    fn name(&self) -> &'static str {
+        "pmu"
+    }
+
+    fn basis(&self) -> Basis {
+        Basis::Measured
+    }
+
+    fn calibrate(&mut self) -> Calibration {
+        self.clock.calibrate()
+    }
+
+    fn read(
+        &mut self,
+        stage: &mut Stage<'_>,
+        ground: &mut Ground,
+        request: Request<'_>,
+    ) -> Result<Reading, Failure> {
+        let pmu = &mut *self.pmu;
+        let (exit, before, after) = stage.enter_between(ground, request, || pmu.read())?;
+        let events = difference(before, after).map(|counts| pmu.believed(&counts));
+        Ok(Reading {
+            exit: Some(exit),
+            ticks: Some(exit.ticks),
+            events: Some(events),
+            ..Reading::default()
+        })
+    }
+}
+
+fn difference(
+    before: Result<Snapshot, Refused>,
+    after: Result<Snapshot, Refused>,
+) -> Result<Vec<u64>, Refused> {
+    let before = before?;
+    after?.since(&before)
 }
 
 #[cfg(test)]
@@ -70,30 +321,57 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_errno_has_a_sentence_of_its_own() {
-        let errnos = [
-            libc::ENOENT,
-            libc::EOPNOTSUPP,
-            libc::EACCES,
-            libc::EINVAL,
-            libc::ENOSYS,
-            libc::EMFILE,
-        ];
-        let mut reasons: Vec<String> = errnos
-            .iter()
-            .map(|errno| explain(&io::Error::from_raw_os_error(*errno)).reason)
-            .collect();
-        reasons.sort();
-        reasons.dedup();
-        assert_eq!(reasons.len(), errnos.len());
+    fn a_probe_answers_for_every_column() {
+        let events: Vec<_> = probe().into_iter().map(|(event, _)| event).collect();
+        assert_eq!(events, Event::ALL);
     }
 
     #[test]
-    fn a_probe_answers_for_every_column() {
-        let names: Vec<_> = probe().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(
-            names,
-            ["cycles", "instructions", "branches", "branch_misses"]
-        );
+    fn software_events_open_anywhere() {
+        for (event, opened) in probe_software() {
+            assert!(opened.is_ok(), "{event}: {opened:?}");
+        }
+    }
+
+    #[test]
+    fn a_pmu_that_counts_known_loops_rightly_is_believed() {
+        #[rustfmt::skip] // a table: one event a line
+        let sound = [
+            (Event::Cycles,       300_300.0, 21_000.0),
+            (Event::Instructions, 104_001.0, 12_000.0),
+            (Event::Branches,       2_001.0,  4_000.0),
+            (Event::BranchMisses,       1.0,    987.0),
+        ];
+        for (event, chain, coins) in sound {
+            assert_eq!(Counted { chain, coins }.judge(event), Ok(()), "{event:?}");
+        }
+    }
+
+    #[test]
+    fn a_pmu_that_counts_nothing_or_wrongly_is_not_believed() {
+        #[rustfmt::skip] // a table: one lie a line
+        let lies = [
+            (Event::Cycles,             0.0,      0.0),
+            (Event::Cycles,       426_000.0, 21_000.0), // ticks of a slower clock
+            (Event::Instructions,       0.0,      0.0),
+            (Event::Instructions, 104_000.0, 14_000.0),
+            (Event::Branches,       2_000.0,      0.0),
+            (Event::BranchMisses,       0.0,      0.0), // it cannot have guessed all coins
+            (Event::BranchMisses,   2_000.0,  1_000.0),
+        ];
+        for (event, chain, coins) in lies {
+            let judged = Counted { chain, coins }.judge(event);
+            let why = judged.expect_err("a lie").to_string();
+            assert!(why.contains("not believed"), "{event:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn where_nothing_opens_each_event_has_its_reason() {
+        if is_believed(&probe(), Event::Cycles) {
+            println!("skipped: this machine has a PMU");
+            return;
+        }
+        assert_eq!(Pmu::open().states(), probe());
     }
 }

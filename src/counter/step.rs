@@ -60,8 +60,8 @@ impl CounterSource for StepSource {
         let iterations = count_iterations(&stage.images[request.image], addresses);
         Ok(Reading {
             exit,
-            ticks: None,
             iterations,
+            ..Reading::default()
         })
     }
 }
@@ -70,7 +70,14 @@ impl CounterSource for StepSource {
 /// head is entry and setup, what follows the last iteration is the exit: neither belongs to one,
 /// and the exit is the harness's own.
 pub fn count_iterations(image: &Image, addresses: impl Iterator<Item = u64>) -> Vec<Count> {
-    let mut branches = HashMap::new();
+    let mut known = HashMap::new();
+    let mut is_branch = |address| {
+        u64::from(
+            *known
+                .entry(address)
+                .or_insert_with(|| is_branch(image, address)),
+        )
+    };
     let mut counts: Vec<Count> = Vec::new();
     let mut before = None;
     for address in addresses {
@@ -84,12 +91,12 @@ pub fn count_iterations(image: &Image, addresses: impl Iterator<Item = u64>) -> 
         match image.owner(address).map(|piece| &piece.owner) {
             Some(Owner::Section(_) | Owner::Stub(_)) if !is_repeat => {
                 count.instructions += 1;
-                let is_branch = *branches
-                    .entry(address)
-                    .or_insert_with(|| is_branch(image, address));
-                count.branches += u64::from(is_branch);
+                count.branches += is_branch(address);
             }
-            Some(Owner::Harness) => count.harness += 1,
+            Some(Owner::Harness) => {
+                count.harness += 1;
+                count.harness_branches += is_branch(address);
+            }
             _ => {}
         }
     }
@@ -206,6 +213,7 @@ fn count_each(
         // The harness's own steps differ in the last iteration of an entry, which runs on.
         counts.extend(counted.into_iter().map(|count| Count {
             harness: 0,
+            harness_branches: 0,
             ..count
         }));
     }
@@ -252,29 +260,31 @@ fn count_prefix(
     })
 }
 
-/// Instructions of the harness in one iteration of the baseline.
+/// Instructions and branches of the harness in one iteration of an image.
 ///
 /// # Errors
 /// What entering says.
 pub fn count_harness(
     stage: &mut Stage<'_>,
     ground: &mut Ground,
+    image: usize,
     visits: &Visits,
     source: &mut StepSource,
-) -> Result<f64, Failure> {
-    let iterations = if stage.row.heap.kind == HeapKind::None {
-        4
-    } else {
-        visits.len().min(4)
-    };
+) -> Result<Counts, Failure> {
+    // The last iteration runs on into the exit; any other is only itself. All are alike.
+    let twice = stage.visits(vec![visits.objects[0]; 2])?;
     let request = Request {
-        image: stage.baseline(),
-        visits,
+        image,
+        visits: &twice,
         element: 0,
-        iterations,
+        iterations: 2,
     };
     let reading = source.read(stage, ground, request)?;
-    // The last iteration runs on into the exit; any other is only itself.
     let first = reading.iterations.first().copied().unwrap_or_default();
-    Ok(first.harness as f64 / f64::from(stage.row.unroll))
+    let unroll = f64::from(stage.row.unroll);
+    Ok(Counts {
+        instructions: first.harness as f64 / unroll,
+        branches: first.harness_branches as f64 / unroll,
+        stepped: None,
+    })
 }

@@ -11,6 +11,7 @@ use crate::asm::{Fixup, FixupKind, Section, SectionKind};
 use crate::go::layout;
 use crate::link::Placement;
 use crate::scenario::Order;
+use crate::stats::Event;
 use crate::template::params::{MAX_OBJECTS, MAX_TYPES, SPACING};
 use crate::template::{Clobbers, HeapKind, ResultRegister};
 
@@ -124,6 +125,11 @@ pub fn fake(script: &FakeScript) -> Result<(), Problem> {
     usual("cycles_per_tick", script.cycles_per_tick, *USUAL.start())?;
     for value in script.cycles.values().flatten() {
         usual("cycles", *value, 0.0)?;
+    }
+    for reading in script.events.values().flatten() {
+        for event in Event::ALL {
+            usual("events", reading.of(event).unwrap_or(0.0), 0.0)?;
+        }
     }
     Ok(())
 }

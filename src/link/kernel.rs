@@ -1,4 +1,5 @@
-//! Calibration kernels: code of known length in core cycles, timed beside every chunk.
+//! Kernels that something is known of: two of known length in core cycles, timed beside every chunk,
+//! and two that hardware counters are held against.
 //!
 //! Correct means: the chain takes one cycle an instruction on any CPU whose `add r64, r64` has a
 //! latency of one cycle (every x86-64 core so far), and the width kernel issues four independent
@@ -11,8 +12,15 @@ use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 pub const CHAIN_ADDS: u64 = 50;
 /// Adds in one turn of the width kernel.
 pub const WIDTH_ADDS: u64 = 200;
+/// Multiplications in one turn of the imul chain, three cycles each on every core since Nehalem and
+/// Zen; with the jump back and its count, a turn has two instructions more, and one branch.
+pub const IMULS: u64 = 50;
+/// Instructions in one turn of the coin kernel, the jump back and its count included.
+pub const COIN_INSTRUCTIONS: u64 = 6;
+/// Branches in one turn of the coin kernel: one that nothing predicts, and the jump back.
+pub const COIN_BRANCHES: u64 = 2;
 
-/// Both kernels as `extern "sysv64" fn(turns: u64) -> ticks: u64`.
+/// All kernels as `extern "sysv64" fn(turns: u64) -> ticks: u64`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kernels {
     /// The code.
@@ -21,9 +29,13 @@ pub struct Kernels {
     pub chain: u32,
     /// Offset of the width kernel's entry.
     pub width: u32,
+    /// Offset of the imul chain's entry.
+    pub imul: u32,
+    /// Offset of the coin kernel's entry.
+    pub coin: u32,
 }
 
-/// Emits both. Position-independent.
+/// Emits all. Position-independent.
 pub fn emit() -> Kernels {
     let mut ops = VecAssembler::<X64Relocation>::new(0);
     let chain = ops.offset().0 as u32;
@@ -38,8 +50,33 @@ pub fn emit() -> Kernels {
             dynasm!(ops; .arch x64; add r8, r8; add r9, r9; add r10, r10; add r11, r11);
         }
     });
+    let imul = ops.offset().0 as u32;
+    emit_one(&mut ops, |ops| {
+        for _ in 0..IMULS {
+            dynasm!(ops; .arch x64; imul r8, r8);
+        }
+    });
+    let coin = ops.offset().0 as u32;
+    // A linear congruential generator whose increment is the time stamp in rsi, so that no two
+    // entries toss alike; its highest bit is the coin. Both ways lead to the next instruction.
+    emit_one(&mut ops, |ops| {
+        dynasm!(ops
+            ; .arch x64
+            ; imul r8, r8, 0x5851_f42d
+            ; add r8, rsi
+            ; test r8, r8
+            ; js >tossed
+            ; tossed:
+        );
+    });
     match ops.finalize() {
-        Ok(code) => Kernels { code, chain, width },
+        Ok(code) => Kernels {
+            code,
+            chain,
+            width,
+            imul,
+            coin,
+        },
         Err(error) => unreachable!("the kernels have only local labels, all bound: {error}"),
     }
 }

@@ -20,6 +20,7 @@ pub(super) fn measured(value: f64) -> Metric {
         basis: Basis::Measured,
         source: Some("clock".into()),
         stepped: None,
+        subtracted: None,
         why: None,
     }
 }
@@ -33,6 +34,7 @@ pub(super) fn exact(value: f64) -> Metric {
         basis: Basis::Exact,
         source: Some("step".into()),
         stepped: None,
+        subtracted: None,
         why: None,
     }
 }
@@ -46,6 +48,7 @@ pub(super) fn unsupported() -> Metric {
         basis: Basis::Unsupported,
         source: None,
         stepped: None,
+        subtracted: None,
         why,
     }
 }

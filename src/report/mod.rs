@@ -67,6 +67,10 @@ pub struct Metric {
     /// Iterations that were stepped, where the count is that of a prefix of the walk.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stepped: Option<u64>,
+    /// The harness's own, per iteration, which were counted too and are known exactly: the value is
+    /// without them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subtracted: Option<f64>,
     /// Why there is no value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,

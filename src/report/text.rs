@@ -12,11 +12,11 @@ mod table;
 mod wrap;
 
 pub use paint::Style;
+pub(crate) use wrap::hanging;
 
 use super::{Basis, Report, SourceLine, Status};
 use footnotes::Footnotes;
 use paint::Paint;
-use wrap::hanging;
 
 /// The whole report but its warnings, with a line break at the end.
 pub fn render(report: &Report, style: Style) -> String {

@@ -54,6 +54,7 @@ mod tests {
                 segment: 0,
                 cycles,
                 ns: 0.0,
+                events: [None; 4],
             })
             .collect();
         Segments::of(&visits, |visit| visit.cycles)

@@ -4,11 +4,10 @@
 //! because of what the machine did beside it or in it, never because its number is unwelcome where
 //! there are others to judge it by.
 
-use super::ImageSamples;
-use super::Timing;
 use super::calibration::Scale;
 use super::quantile::{rank, sorted};
 use super::segments::Visit;
+use super::{Chunk, Event, ImageSamples, Timing};
 
 /// A segment with fewer visits than this has no quartile that could absorb an interruption.
 const ENOUGH_VISITS: usize = 3;
@@ -73,6 +72,7 @@ impl Costs {
                 segment: chunk.segment,
                 cycles,
                 ns: ticks / timing.tsc_hz * 1e9,
+                events: events_of(chunk, timing, iterations),
             });
             fates.push(match verdict.disturbed {
                 true if !doubtful => Fate::Disturbed,
@@ -103,6 +103,17 @@ impl Costs {
             doubtful,
         }
     }
+}
+
+/// Events of one iteration: what was counted, less what an entry takes.
+fn events_of(chunk: &Chunk, timing: &Timing, iterations: f64) -> [Option<f64>; 4] {
+    Event::ALL.map(|event| {
+        let count = chunk.events?.get(event)? as f64;
+        let overhead = timing.counting.as_ref()?.overhead.get(event)? as f64;
+        // A chunk that mispredicts nothing may have fewer misses than an entry had: below 0, so
+        // that the mean is not too high.
+        Some((count - overhead) / iterations)
+    })
 }
 
 /// Leaves out interrupted visits of segments that have too few for a quartile to do it.

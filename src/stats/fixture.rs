@@ -28,6 +28,7 @@ pub(super) fn empty() -> Timing {
         tsc_hz: 2.6e9,
         images: Vec::new(),
         baseline: ImageSamples::default(),
+        counting: None,
     }
 }
 
@@ -43,6 +44,7 @@ pub(super) fn image(turns: u32, cycles: impl Fn(u32, u32) -> f64) -> ImageSample
         ticks: ticks(cycles(turn, segment)),
         before: quiet,
         after: quiet,
+        events: None,
     };
     let chunks = (0..turns).flat_map(|turn| (0..8).map(move |segment| (turn, segment)));
     ImageSamples {
@@ -78,6 +80,7 @@ pub(super) fn turn_with_calibrations(chains: &[u64], widths: &[u64]) -> Timing {
             ticks: ticks(5.0),
             before: pair[0],
             after: pair[1],
+            events: None,
         });
     Timing {
         images: vec![ImageSamples {

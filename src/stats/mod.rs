@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 mod bootstrap;
 mod calibration;
 mod costs;
+mod events;
 #[cfg(test)]
 mod fixture;
 mod modes;
@@ -17,10 +18,11 @@ mod segments;
 
 pub use calibration::BEST_WIDTH_TOLERANCE;
 pub use costs::Fate;
+pub use events::{Counting, Event, Events};
 
 use calibration::Scale;
 use costs::Costs;
-use segments::{Segments, Visit};
+use segments::{Rule, Segments, Visit};
 
 /// A calibration beside a chunk: how many ticks a chain of known length took.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -45,6 +47,10 @@ pub struct Chunk {
     pub before: Calibration,
     /// The calibration after it.
     pub after: Calibration,
+    /// What the hardware counted in it, overhead not yet removed; `None` where it was not asked or
+    /// its answer refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<Events>,
 }
 
 /// The chunks of one image.
@@ -75,6 +81,9 @@ pub struct Timing {
     pub images: Vec<ImageSamples>,
     /// The empty iteration.
     pub baseline: ImageSamples,
+    /// The hardware counters; `None` where they were not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counting: Option<Counting>,
 }
 
 /// A value with its 95 % interval.
@@ -100,10 +109,14 @@ impl Estimate {
 /// What the samples of a row say.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Summary {
-    /// Core cycles per iteration at placement 0.
+    /// Core cycles per iteration at placement 0: the hardware's where it was asked, else the
+    /// clock's.
     pub cycles: Estimate,
     /// Nanoseconds per iteration at placement 0.
     pub ns: Estimate,
+    /// Events per iteration of the whole loop at placement 0, in the order of [`Event::ALL`]; `None`
+    /// where there is no reading.
+    pub events: [Option<Estimate>; 4],
     /// Timed iterations at placement 0 that entered the value.
     pub iterations: u64,
     /// Placements with a value, and the smallest and the largest value among them, in core cycles.
@@ -147,15 +160,19 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
     let baseline = Costs::of(&timing.baseline, timing, &scale);
     let first: &[Visit] = images.first().map_or(&[], |image| &image.visits);
     let (core_hz, core_hz_spread) = core_frequency(timing, &scale);
+    let cycles = |visits: &[Visit]| cycles(visits, timing);
+    let mean = |event: Event| {
+        let of = |visit: &Visit| visit.events[event as usize];
+        let estimate = bootstrap::estimate(&Segments::by(Rule::Mean, first, of), seed);
+        (!estimate.value.is_nan()).then_some(estimate)
+    };
     Summary {
-        cycles: bootstrap::estimate(&Segments::of(first, |visit| visit.cycles), seed),
+        cycles: bootstrap::estimate(&cycles(first), seed),
         ns: bootstrap::estimate(&Segments::of(first, |visit| visit.ns), seed),
+        events: Event::ALL.map(mean),
         iterations: first.len() as u64 * timing.iterations_per_chunk,
-        layout: layout(&images),
-        baseline_cycles: bootstrap::estimate(
-            &Segments::of(&baseline.visits, |visit| visit.cycles),
-            seed,
-        ),
+        layout: layout(&images, cycles),
+        baseline_cycles: bootstrap::estimate(&cycles(&baseline.visits), seed),
         dropped: images
             .iter()
             .chain([&baseline])
@@ -170,15 +187,23 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
     }
 }
 
+/// The core cycles of visits, from the source that the row asked.
+fn cycles(visits: &[Visit], timing: &Timing) -> Segments {
+    let counted = |visit: &Visit| visit.events[Event::Cycles as usize];
+    match timing.counting {
+        Some(_) => Segments::by(Rule::LowerQuartile, visits, counted),
+        None => Segments::of(visits, |visit| visit.cycles),
+    }
+}
+
 /// The range over placements. A placement that was disturbed throughout widens it only where it is
 /// placement 0, whose value the range must contain.
-fn layout(images: &[Costs]) -> (u32, f64, f64) {
+fn layout(images: &[Costs], cycles: impl Fn(&[Visit]) -> Segments) -> (u32, f64, f64) {
     let believed = images
         .iter()
         .enumerate()
         .filter(|(at, image)| *at == 0 || !image.doubtful);
-    let values =
-        believed.filter_map(|(_, image)| Segments::of(&image.visits, |visit| visit.cycles).value());
+    let values = believed.filter_map(|(_, image)| cycles(&image.visits).value());
     let values = quantile::sorted(values);
     let end = |value: Option<&f64>| value.copied().unwrap_or(f64::NAN);
     (values.len() as u32, end(values.first()), end(values.last()))

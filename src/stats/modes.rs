@@ -61,6 +61,7 @@ mod tests {
                 segment,
                 cycles,
                 ns: 0.0,
+                events: [None; 4],
             })
         };
         medians.iter().enumerate().flat_map(turn).collect()
@@ -108,6 +109,7 @@ mod tests {
                     segment: (2 * turn + part) % 8,
                     cycles: if turn % 4 < 2 { 10.0 } else { 20.0 },
                     ns: 0.0,
+                    events: [None; 4],
                 })
             })
             .collect();

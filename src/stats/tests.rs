@@ -172,3 +172,84 @@ fn a_row_of_64_turns_is_summarized_while_nobody_waits() {
         started.elapsed()
     );
 }
+
+/// Gives each chunk of an image the counts that `per_iteration` says, and an entry's on top.
+fn count(image: &mut ImageSamples, per_iteration: impl Fn(&Chunk) -> [Option<f64>; 4]) {
+    for chunk in &mut image.chunks {
+        let each = per_iteration(chunk);
+        let whole = |event: Event| {
+            each[event as usize].map(|one| (one * fixture::ITERATIONS as f64) as u64 + 100)
+        };
+        chunk.events = Some(Events::of(whole));
+    }
+}
+
+/// The steady row of 5 clock cycles, asked of hardware counters too.
+fn counted(per_iteration: impl Fn(&Chunk) -> [Option<f64>; 4]) -> Timing {
+    let mut timing = steady(8, 5.0);
+    count(&mut timing.images[0], per_iteration);
+    count(&mut timing.baseline, |_| [Some(1.5); 4]);
+    timing.counting = Some(Counting {
+        overhead: Events::of(|_| Some(100)),
+        ..Counting::default()
+    });
+    timing
+}
+
+fn values(summary: &Summary) -> [Option<f64>; 4] {
+    summary.events.map(|event| Some(event?.value))
+}
+
+#[test]
+fn where_the_hardware_was_asked_cycles_are_its_own_and_ns_the_clocks() {
+    let summary = summarize(
+        &counted(|_| [Some(6.0), Some(12.0), Some(3.0), Some(0.5)]),
+        1,
+    );
+    assert_eq!(values(&summary), [6.0, 12.0, 3.0, 0.5].map(Some));
+    assert_eq!(summary.cycles.value, 6.0);
+    assert_eq!(summary.baseline_cycles.value, 1.5);
+    assert_eq!(summary.layout, (1, 6.0, 6.0));
+    assert!(near(summary.ns.value, 5.0 / (summary.core_hz / 1e9)));
+}
+
+#[test]
+fn misses_are_the_mean_of_what_comes_by_chance_and_not_its_quartile() {
+    let by_turn = |chunk: &Chunk| f64::from(chunk.turn % 4 / 3);
+    let summary = summarize(&counted(|chunk| [Some(by_turn(chunk)); 4]), 1);
+    assert_eq!(values(&summary)[3], Some(0.25));
+    assert_eq!(summary.cycles.value, 0.0, "a time is a lower quartile");
+}
+
+#[test]
+fn a_disturbed_chunk_is_left_out_of_the_counts_too() {
+    let mut timing = counted(|chunk| [Some(if chunk.turn == 3 { 9.0 } else { 6.0 }); 4]);
+    for chunk in timing.images[0]
+        .chunks
+        .iter_mut()
+        .filter(|chunk| chunk.turn == 3)
+    {
+        chunk.before.width_ticks *= 2;
+        chunk.after.width_ticks *= 2;
+    }
+    let summary = summarize(&timing, 1);
+    assert_eq!(values(&summary), [Some(6.0); 4]);
+}
+
+#[test]
+fn refused_readings_leave_no_number_but_the_clocks() {
+    let mut timing = counted(|_| [Some(6.0); 4]);
+    for chunk in &mut timing.images[0].chunks {
+        chunk.events = None;
+    }
+    let summary = summarize(&timing, 1);
+    assert_eq!(values(&summary), [None; 4]);
+    assert!(summary.cycles.value.is_nan());
+    assert!(near(summary.ns.value, 5.0 / (summary.core_hz / 1e9)));
+}
+
+#[test]
+fn an_event_that_is_not_counted_has_no_number_beside_those_that_are() {
+    let summary = summarize(&counted(|_| [Some(6.0), Some(12.0), None, None]), 1);
+    assert_eq!(values(&summary), [Some(6.0), Some(12.0), None, None]);
+}

@@ -20,6 +20,7 @@ use super::{notes, probe, verify};
 use crate::counter::CounterSource;
 use crate::counter::clock::Clock;
 use crate::counter::fake::{CHAIN_CYCLES, Fake, OVERHEAD_TICKS};
+use crate::counter::pmu::{Pmu, PmuSource};
 use crate::counter::step::{self, StepSource};
 use crate::job::{Counters, Failure, Job, JobRow, Message, Plan, Proof};
 use crate::stats::Calibration;
@@ -51,10 +52,13 @@ pub fn run(descriptor: i32) -> io::Result<std::convert::Infallible> {
     // A backtrace would have to read files, which is forbidden soon.
     panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
     let mut window = Window::reserve()?;
+    // Opened here, because the filter lets nothing be opened.
+    let counters = (job.plan.counters == Counters::Pmu).then(Pmu::open);
     let mut worker = Worker {
         page,
         ground: Ground::new(page)?,
         clock: Clock::new(&mut window)?,
+        counters,
         steps: StepSource::new(job.plan.step_budget),
         plan: &job.plan,
     };
@@ -108,6 +112,7 @@ struct Worker<'a> {
     page: &'static SharedPage,
     ground: Ground,
     clock: Clock,
+    counters: Option<Pmu>,
     steps: StepSource,
     plan: &'a Plan,
 }
@@ -147,6 +152,12 @@ impl<'a> Worker<'a> {
     }
 
     fn run(&mut self, stages: Vec<(usize, Stage<'a>)>) -> io::Result<()> {
+        if let Some(pmu) = &mut self.counters {
+            self.clock.spin(SPIN_NS);
+            pmu.check(&mut self.clock);
+            let events = pmu.states().to_vec();
+            say(&Message::Counters { events })?;
+        }
         let tsc_hz = self.tsc_hz();
         let mut proved = Vec::new();
         for (index, stage) in stages {
@@ -204,7 +215,7 @@ impl<'a> Worker<'a> {
         let first = stage.walk(FIRST_WALK, self.plan.seed)?;
         probe::probe(&mut stage, ground, &first, self.steps.log())?;
         let chunk = match self.plan.counters {
-            Counters::Clock => {
+            Counters::Clock | Counters::Pmu => {
                 timing::size_chunk(&mut stage, ground, &first, tsc_hz, self.plan.chunk_ns)?
             }
             Counters::None | Counters::Fake(_) => FIRST_WALK,
@@ -213,11 +224,13 @@ impl<'a> Worker<'a> {
         let checksum = verify::verify(&mut stage, ground, &visits)?;
         let counts = step::count(&mut stage, ground, &visits, &mut self.steps)?;
         let panic = stage.last_panic(0);
-        let harness_instructions =
-            step::count_harness(&mut stage, ground, &visits, &mut self.steps)?;
+        let baseline = stage.baseline();
+        let empty = step::count_harness(&mut stage, ground, baseline, &visits, &mut self.steps)?;
+        let around_body = step::count_harness(&mut stage, ground, 0, &visits, &mut self.steps)?;
         let proof = Proof {
             counts,
-            harness_instructions,
+            harness_instructions: empty.instructions,
+            around_body,
             checksum,
             elements: visits.len(),
             panic,
@@ -264,12 +277,21 @@ impl<'a> Worker<'a> {
         scale: &mut Scale,
     ) -> Result<crate::stats::Timing, Failure> {
         let mut fake;
-        let source: &mut dyn CounterSource = match &self.plan.counters {
-            Counters::Fake(script) => {
+        let mut counted;
+        let source: &mut dyn CounterSource = match (&self.plan.counters, &mut self.counters) {
+            (Counters::Fake(script), _) => {
                 fake = Fake {
                     script: script.clone(),
                 };
                 &mut fake
+            }
+            (_, Some(pmu)) => {
+                self.clock.spin(SPIN_NS);
+                counted = PmuSource {
+                    pmu,
+                    clock: &mut self.clock,
+                };
+                &mut counted
             }
             _ => {
                 self.clock.spin(SPIN_NS);

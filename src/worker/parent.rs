@@ -15,6 +15,7 @@ use iced_x86::{Decoder, DecoderOptions, FlowControl, OpKind};
 
 use super::notes;
 use crate::asm::Program;
+use crate::counter::pmu::EventState;
 use crate::go::heap::lay_out;
 use crate::job::{Counters, Failure, Job, Message, Place, Plan, Proof};
 use crate::link::{Image, Site, Variant, link};
@@ -57,6 +58,8 @@ pub struct Outcome {
     pub unfiltered: Option<String>,
     /// Whether the user ended it, so that rows may lack their timing and their proof.
     pub interrupted: bool,
+    /// What each hardware counter is good for, where they were asked.
+    pub counters: Vec<EventState>,
 }
 
 /// Something to tell the user while a job runs; called only between samples.
@@ -107,6 +110,28 @@ fn secret_status() -> u32 {
     // The standard library seeds its hash maps with the kernel's random bytes.
     let random = RandomState::new().build_hasher().finish() as u32;
     (random >> 1) | 1
+}
+
+/// Has a worker open the hardware counters and hold them against known loops.
+///
+/// # Errors
+/// When no worker can be started at all.
+pub fn verify_counters(plan: &Plan) -> io::Result<Vec<EventState>> {
+    const LIMIT: Duration = Duration::from_secs(3);
+    let job = Job {
+        plan: Plan {
+            counters: Counters::Pmu,
+            ..plan.clone()
+        },
+        rows: Vec::new(),
+    };
+    let mut outcome = Outcome::default();
+    Shift::start(&job, LIMIT)?.watch(&job, &[], &mut outcome, &mut |_| {})?;
+    if outcome.counters.is_empty() {
+        let message = "the worker that checks the hardware counters ended without an answer";
+        return Err(io::Error::other(message));
+    }
+    Ok(outcome.counters)
 }
 
 /// How a worker's life ended.
@@ -209,6 +234,7 @@ impl Shift {
                     outcome.cpu = cpu;
                     outcome.unfiltered = unfiltered;
                 }
+                Message::Counters { events } => outcome.counters = events,
                 Message::Proved { row, proof } => {
                     progress(&format!("verified {}", job.rows[row].name));
                     outcome.rows[rows[row]].proof = Some(proof);
@@ -274,10 +300,8 @@ impl Shift {
         }
         let _ = self.watched.signal(libc::SIGKILL);
         let _ = self.child.wait();
-        let place = self
-            .page
-            .fault()
-            .map_or_else(Place::default, |fault| self.place(job, row, &fault));
+        let fault = self.page.fault().filter(|_| row < job.rows.len());
+        let place = fault.map_or_else(Place::default, |fault| self.place(job, row, &fault));
         (
             row,
             Failure::Timeout {

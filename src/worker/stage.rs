@@ -5,6 +5,7 @@
 
 use std::io;
 
+use crate::counter::Request;
 use crate::go::heap::{Heap, lay_out};
 use crate::job::{Failure, JobRow, PanicAt, Place, Plan};
 use crate::link::frame::{self, context};
@@ -365,6 +366,31 @@ impl<'a> Stage<'a> {
         let entry = self.images[image].entry;
         self.code.enter(entry, 0);
         self.leave(ground, image, iterations)
+    }
+
+    /// The same, with what `read` says right before the code and right behind it.
+    ///
+    /// # Errors
+    /// As [`Stage::enter`].
+    pub fn enter_between<T>(
+        &mut self,
+        ground: &mut Ground,
+        request: Request<'_>,
+        mut read: impl FnMut() -> T,
+    ) -> Result<(Exit, T, T), Failure> {
+        let Request {
+            image,
+            visits,
+            element,
+            iterations,
+        } = request;
+        self.prepare(ground, image, visits.address(element), iterations);
+        let entry = self.images[image].entry;
+        let before = read();
+        self.code.enter(entry, 0);
+        let after = read();
+        let exit = self.leave(ground, image, iterations)?;
+        Ok((exit, before, after))
     }
 
     /// The same, single-stepped. The log tells whether it was cut short; then nothing is compared.

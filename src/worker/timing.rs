@@ -5,9 +5,12 @@
 
 use super::stage::{Ground, Stage, Visits};
 use super::verify::compare;
-use crate::counter::{CounterSource, Reading, Request};
+use crate::counter::group::Refused;
+use crate::counter::{CounterSource, Reading, Request, Unavailable};
 use crate::job::Failure;
-use crate::stats::{BEST_WIDTH_TOLERANCE, Chunk, ImageSamples, Timing};
+use crate::stats::{
+    BEST_WIDTH_TOLERANCE, Chunk, Counting, Event, Events, ImageSamples, Timing, quantile,
+};
 use crate::sys::time;
 use crate::template::HeapKind;
 
@@ -76,7 +79,7 @@ pub fn time_row(
     plan: (u64, f64),
 ) -> Result<Timing, Failure> {
     let (iterations, time_ms) = plan;
-    let overhead = entry_overhead(stage, ground, visits, source)?;
+    let (overhead, mut counting) = entry_overhead(stage, ground, visits, source)?;
     let segments = visits.len().div_ceil(iterations).max(1) as u32;
     let count = stage.images.len();
     let mut images = vec![ImageSamples::default(); count];
@@ -99,6 +102,7 @@ pub fn time_row(
                 request,
                 segments,
                 segment: &mut segment[image],
+                counting: counting.as_mut(),
             };
             turner.run(turn, &mut images[image])?;
         }
@@ -118,6 +122,7 @@ pub fn time_row(
         tsc_hz: scale.tsc_hz,
         images,
         baseline,
+        counting,
     })
 }
 
@@ -137,25 +142,55 @@ fn is_quiet(samples: &ImageSamples, scale: &mut Scale) -> bool {
     clean as f64 >= ENOUGH * samples.chunks.len() as f64
 }
 
-/// Ticks of an entry without an iteration: the median of many.
+/// Ticks and events of an entry without an iteration: the medians of many.
 fn entry_overhead(
     stage: &mut Stage<'_>,
     ground: &mut Ground,
     visits: &Visits,
     source: &mut dyn CounterSource,
-) -> Result<u64, Failure> {
+) -> Result<(u64, Option<Counting>), Failure> {
     let request = Request {
         image: 0,
         visits,
         element: 0,
         iterations: 0,
     };
-    let mut readings = Vec::with_capacity(501);
+    let mut ticks = Vec::with_capacity(501);
+    let mut counting: Option<Counting> = None;
+    let mut counted = Vec::new();
     for _ in 0..501 {
-        readings.push(source.read(stage, ground, request)?.ticks.unwrap_or(0));
+        let reading = source.read(stage, ground, request)?;
+        ticks.push(reading.ticks.unwrap_or(0));
+        if let Some(events) = reading.events {
+            counted.extend(accepted(counting.get_or_insert_default(), events));
+        }
     }
-    readings.sort_unstable();
-    Ok(readings[readings.len() / 2])
+    ticks.sort_unstable();
+    if let Some(counting) = &mut counting {
+        counting.overhead = medians(&counted);
+    }
+    Ok((ticks[ticks.len() / 2], counting))
+}
+
+/// The events of a reading; of one that was refused, the count of such and the first one's reason.
+fn accepted(counting: &mut Counting, events: Result<Events, Refused>) -> Option<Events> {
+    match events {
+        Ok(events) => Some(events),
+        Err(refused) => {
+            counting.refused += 1;
+            let why = || Unavailable::from(refused).to_string();
+            counting.why.get_or_insert_with(why);
+            None
+        }
+    }
+}
+
+fn medians(counted: &[Events]) -> Events {
+    Events::of(|event: Event| {
+        let counts = counted.iter().filter_map(|events| events.get(event));
+        let counts = quantile::sorted(counts.map(|count| count as f64));
+        quantile::rank(&counts, 0.5).map(|count| count as u64)
+    })
 }
 
 /// One image's turn.
@@ -166,6 +201,7 @@ struct Turner<'a, 'row> {
     request: Request<'a>,
     segments: u32,
     segment: &'a mut u32,
+    counting: Option<&'a mut Counting>,
 }
 
 impl Turner<'_, '_> {
@@ -175,7 +211,7 @@ impl Turner<'_, '_> {
         }
         let mut before = self.source.calibrate();
         for _ in 0..TIMED {
-            let (segment, ticks) = self.chunk()?;
+            let (segment, ticks, events) = self.chunk()?;
             let after = self.source.calibrate();
             samples.chunks.push(Chunk {
                 turn,
@@ -183,6 +219,7 @@ impl Turner<'_, '_> {
                 ticks,
                 before,
                 after,
+                events,
             });
             before = after;
         }
@@ -190,12 +227,18 @@ impl Turner<'_, '_> {
     }
 
     /// Enters for the next segment of the walk and compares its sum.
-    fn chunk(&mut self) -> Result<(u32, u64), Failure> {
+    fn chunk(&mut self) -> Result<(u32, u64, Option<Events>), Failure> {
         let segment = *self.segment;
         *self.segment = (segment + 1) % self.segments;
         let mut request = self.request;
         request.element = u64::from(segment) * request.iterations;
-        let Reading { exit, ticks, .. } = self.source.read(self.stage, self.ground, request)?;
+        let reading = self.source.read(self.stage, self.ground, request)?;
+        let Reading {
+            exit,
+            ticks,
+            events,
+            ..
+        } = reading;
         let is_baseline = request.image == self.stage.baseline();
         if let (Some(exit), false) = (exit, is_baseline) {
             let expected = match self.stage.row.heap.kind {
@@ -207,6 +250,10 @@ impl Turner<'_, '_> {
                 compare(&exit, request.element, expected)?;
             }
         }
-        Ok((segment, ticks.unwrap_or(0)))
+        let counted = match (&mut self.counting, events) {
+            (Some(counting), Some(events)) => accepted(counting, events),
+            _ => None,
+        };
+        Ok((segment, ticks.unwrap_or(0), counted))
     }
 }

@@ -262,6 +262,12 @@ fn quantity_cell(
             "stepped: counted over the first {stepped} iterations of the walk, not over all of it"
         ));
     }
+    if metric.subtracted.is_some() {
+        remarks.push(
+            "counted over the whole loop, less the harness's own, which are known exactly"
+                .to_string(),
+        );
+    }
     Cell {
         text: format!("{value:.decimals$}"),
         mark: notes.marks(&remarks),

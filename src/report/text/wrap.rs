@@ -44,7 +44,7 @@ pub(super) fn lines(text: &str, width: usize) -> Vec<String> {
 
 /// A paragraph that opens with `lead` and whose further lines are indented; with a line break at
 /// the end.
-pub(super) fn hanging(text: &str, lead: &str, indent: usize, width: usize) -> String {
+pub(crate) fn hanging(text: &str, lead: &str, indent: usize, width: usize) -> String {
     let whole = if lead.is_empty() {
         text.to_string()
     } else {
