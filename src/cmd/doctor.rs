@@ -198,8 +198,8 @@ fn checks(report: &Report, doubled: &Report) -> Vec<Check> {
         Check {
             name: "single-stepping",
             ok: is_exact,
-            value: format!("{instructions} instructions, {branches} branches"),
-            expected: "32 and 10",
+            value: format!("{instructions} and {branches}"),
+            expected: "32 instr, 10 branch",
             why: if is_exact {
                 String::new()
             } else {
@@ -364,14 +364,14 @@ fn as_text(
     for check in checks {
         let _ = writeln!(
             out,
-            "  {}{:<31} {:<32} expected {}",
+            "  {}{:<31} {:<10} expected {}",
             mark(check.ok),
             check.name,
             check.value,
             check.expected
         );
         if !check.ok {
-            let _ = writeln!(out, "      {}", check.why);
+            out += &indented(&check.why, "", REASONS, width);
         }
     }
     let hypervisor = provenance
