@@ -318,7 +318,17 @@ fn difference(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::job::Counters;
+    use crate::pipeline;
+    use crate::scenario::Scenario;
+    use crate::stats::{self, Chunk};
+    use crate::sys::shared::SharedPage;
+    use crate::sys::time;
+    use crate::template::{Origin, Template};
+    use crate::worker::timing::{self, Scale};
 
     #[test]
     fn a_probe_answers_for_every_column() {
@@ -364,6 +374,82 @@ mod tests {
             let why = judged.expect_err("a lie").to_string();
             assert!(why.contains("not believed"), "{event:?}: {why}");
         }
+    }
+
+    /// Events that the kernel counts on any machine, under the names of two columns.
+    fn disguised() -> Pmu {
+        let opened = EventGroup::open(&[
+            (Event::Cycles, Software::TASK_CLOCK.into()),
+            (Event::BranchMisses, Software::PAGE_FAULTS.into()),
+        ]);
+        Pmu {
+            group: opened.group.expect("software events open anywhere"),
+            states: vec![(Event::Cycles, Ok(())), (Event::BranchMisses, Ok(()))],
+        }
+    }
+
+    #[test]
+    fn counters_of_something_else_do_not_pass_the_check() {
+        let mut clock = Clock::new().expect("maps");
+        let states = disguised().verify(&mut clock);
+        assert_eq!(states.len(), 2);
+        for (event, state) in states {
+            let why = state.expect_err("it counts nanoseconds and faults");
+            assert!(why.reason.contains("the PMU counted"), "{event:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn a_row_is_timed_with_a_group_that_is_read_around_each_chunk() {
+        let text = ";! unroll = 50\nbody:\n imul rax, rax\n";
+        let template = Template::parse("imul", Origin::Embedded, text.into()).expect("parses");
+        let scenario = Scenario::bind(Arc::new(template), &[]).expect("binds");
+        let prepared = pipeline::prepare(&scenario).expect("links");
+        let plan = pipeline::default_plan(Counters::Pmu);
+        let mut stage = Stage::new(&prepared.row, &plan).expect("maps");
+        let page = Box::leak(Box::new(SharedPage::new().expect("maps")));
+        let mut ground = Ground::new(page).expect("maps");
+        stage.settle(&mut ground).expect("a gs base");
+        let visits = stage.walk(512, 1).expect("maps");
+        let (mut clock, mut pmu) = (Clock::new().expect("maps"), disguised());
+        let tsc_hz = time::ticks_per_second(1_000_000);
+        let mut scale = Scale {
+            tsc_hz,
+            overhead_ticks: clock.overhead_ticks(),
+            chain_cycles: clock.chain_cycles(),
+            best_width: u64::MAX,
+        };
+        let mut source = PmuSource {
+            pmu: Some(&mut pmu),
+            clock: &mut clock,
+        };
+        let how = (512, 2.0);
+        let timing = timing::time_row(
+            &mut stage,
+            &mut ground,
+            &visits,
+            &mut source,
+            &mut scale,
+            how,
+        );
+        let timing = timing.expect("times");
+        let counting = timing.counting.as_ref().expect("the group was asked");
+        assert_eq!((counting.refused, &counting.why), (0, &None));
+        assert!(counting.overhead.get(Event::Cycles) > Some(0));
+        assert_eq!(counting.overhead.get(Event::Instructions), None);
+        let counted = |chunk: &Chunk| chunk.events.and_then(|events| events.get(Event::Cycles));
+        assert!(
+            timing.images[0]
+                .chunks
+                .iter()
+                .all(|chunk| counted(chunk) > Some(0))
+        );
+        let summary = stats::summarize(&timing, 1);
+        // The task clock and the time stamp counter saw the same chunks.
+        let ratio = summary.cycles.value / summary.ns.value;
+        assert!((0.5..2.0).contains(&ratio), "{summary:?}");
+        assert!(summary.events[Event::BranchMisses as usize].is_some());
+        assert!(summary.events[Event::Instructions as usize].is_none());
     }
 
     #[test]

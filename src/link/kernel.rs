@@ -118,3 +118,58 @@ fn emit_one(
         ; .align 64
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction};
+
+    /// The instructions of one turn: from the target of the first jump back to that jump.
+    fn turn(kernels: &Kernels, entry: u32) -> Vec<Instruction> {
+        let code = &kernels.code[entry as usize..];
+        let decoder = Decoder::with_ip(64, code, u64::from(entry), DecoderOptions::NONE);
+        let mut before: Vec<Instruction> = Vec::new();
+        for instruction in decoder {
+            before.push(instruction);
+            let target = instruction.near_branch_target();
+            if instruction.flow_control() == FlowControl::ConditionalBranch
+                && target < instruction.ip()
+            {
+                before.retain(|one| one.ip() >= target);
+                return before;
+            }
+        }
+        panic!("no jump back")
+    }
+
+    #[test]
+    fn a_turn_has_the_instructions_and_branches_that_counters_are_held_against() {
+        let kernels = emit();
+        #[rustfmt::skip] // a table: one kernel a line
+        let known = [
+            (kernels.chain, CHAIN_ADDS + 2,    1),
+            (kernels.width, WIDTH_ADDS + 2,    1),
+            (kernels.imul,  IMULS + 2,         1),
+            (kernels.coin,  COIN_INSTRUCTIONS, COIN_BRANCHES),
+        ];
+        for (entry, instructions, branches) in known {
+            let turn = turn(&kernels, entry);
+            let jumps = turn
+                .iter()
+                .filter(|one| one.flow_control() == FlowControl::ConditionalBranch);
+            assert_eq!(turn.len() as u64, instructions, "kernel at {entry}");
+            assert_eq!(jumps.count() as u64, branches, "kernel at {entry}");
+        }
+    }
+
+    #[test]
+    fn both_ways_of_the_coin_lead_to_the_next_instruction() {
+        let kernels = emit();
+        let turn = turn(&kernels, kernels.coin);
+        let coin = turn
+            .iter()
+            .position(|one| one.flow_control() == FlowControl::ConditionalBranch)
+            .expect("a coin");
+        assert_eq!(turn[coin].near_branch_target(), turn[coin + 1].ip());
+    }
+}
