@@ -109,7 +109,7 @@ impl Counter {
         let rdpmc = pmu::rdpmc();
         let rdpmc = Counter {
             kind: "rdpmc",
-            event: *rdpmc.as_ref().unwrap_or(&"no counter"),
+            event: rdpmc.as_ref().map_or("no counter", |how| *how),
             state: rdpmc.map(|_| ()),
         };
         hardware.chain(software).chain([rdpmc]).collect()

@@ -325,6 +325,7 @@ mod tests {
     use crate::pipeline;
     use crate::scenario::Scenario;
     use crate::stats::{self, Chunk};
+    use crate::sys::mapping::Window;
     use crate::sys::shared::SharedPage;
     use crate::sys::time;
     use crate::template::{Origin, Template};
@@ -383,14 +384,15 @@ mod tests {
             (Event::BranchMisses, Software::PAGE_FAULTS.into()),
         ]);
         Pmu {
-            group: opened.group.expect("software events open anywhere"),
+            group: Some(opened.group.expect("software events open anywhere")),
             states: vec![(Event::Cycles, Ok(())), (Event::BranchMisses, Ok(()))],
         }
     }
 
     #[test]
     fn counters_of_something_else_do_not_pass_the_check() {
-        let mut clock = Clock::new().expect("maps");
+        let mut window = Window::reserve().expect("reserves");
+        let mut clock = Clock::new(&mut window).expect("maps");
         let states = disguised().verify(&mut clock);
         assert_eq!(states.len(), 2);
         for (event, state) in states {
@@ -406,12 +408,13 @@ mod tests {
         let scenario = Scenario::bind(Arc::new(template), &[]).expect("binds");
         let prepared = pipeline::prepare(&scenario).expect("links");
         let plan = pipeline::default_plan(Counters::Pmu);
-        let mut stage = Stage::new(&prepared.row, &plan).expect("maps");
+        let mut window = Window::reserve().expect("reserves");
+        let mut stage = Stage::new(&prepared.row, &plan, &mut window).expect("maps");
         let page = Box::leak(Box::new(SharedPage::new().expect("maps")));
         let mut ground = Ground::new(page).expect("maps");
         stage.settle(&mut ground).expect("a gs base");
         let visits = stage.walk(512, 1).expect("maps");
-        let (mut clock, mut pmu) = (Clock::new().expect("maps"), disguised());
+        let (mut clock, mut pmu) = (Clock::new(&mut window).expect("maps"), disguised());
         let tsc_hz = time::ticks_per_second(1_000_000);
         let mut scale = Scale {
             tsc_hz,
@@ -420,7 +423,7 @@ mod tests {
             best_width: u64::MAX,
         };
         let mut source = PmuSource {
-            pmu: Some(&mut pmu),
+            pmu: &mut pmu,
             clock: &mut clock,
         };
         let how = (512, 2.0);
