@@ -274,6 +274,7 @@ fn assemble(scenario: &Scenario) -> Result<Program, Vec<Diagnostic>> {
     let context = asm::Context {
         file: &file,
         hash: &hash,
+        is_open: false,
     };
     let assembled = asm::assemble(&sections, &context);
     assembled

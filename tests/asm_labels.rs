@@ -35,6 +35,7 @@ fn program(sections: &[SourceSection]) -> Result<Program, Vec<String>> {
         &Context {
             file: "t.asm",
             hash: &hash,
+            is_open: false,
         },
     )
     .map_err(|found| {

@@ -30,6 +30,7 @@ fn assemble(scenario: &Scenario) -> Program {
     let context = Context {
         file: &scenario.template.file(),
         hash: &hash,
+        is_open: false,
     };
     asm::assemble(&expand(scenario), &context)
         .unwrap_or_else(|errors| panic!("{}: {errors:#?}", scenario.name))

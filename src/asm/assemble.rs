@@ -24,6 +24,8 @@ pub struct Context<'a> {
     pub file: &'a str,
     /// The hash of a type, for `hash("main.T0")`; an error is shown as it is.
     pub hash: &'a dyn Fn(&str) -> Result<u32, String>,
+    /// Whether a branch may go to a bare name that nothing here defines, as it may to a symbol.
+    pub is_open: bool,
 }
 
 /// Assembles all sections of one template.
@@ -50,7 +52,7 @@ pub fn assemble(
     if found.is_full() {
         return Err(found.diagnostics());
     }
-    let elsewhere = Elsewhere::new(&scopes);
+    let elsewhere = Elsewhere::new(&scopes, context.is_open);
     let assembled = scopes
         .iter()
         .zip(items)
@@ -70,6 +72,14 @@ pub fn assemble(
 /// # Errors
 /// Everything that is wrong with any line.
 pub fn fragment(text: &str) -> Result<Section, Vec<Diagnostic>> {
+    fragment_in(text, "fragment", false)
+}
+
+/// The same, with the file's name for diagnostics; branches may leave an open fragment.
+///
+/// # Errors
+/// Everything that is wrong with any line.
+pub fn fragment_in(text: &str, file: &str, is_open: bool) -> Result<Section, Vec<Diagnostic>> {
     let lines = (1..).zip(text.lines()).map(|(number, text)| SourceLine {
         number,
         text: text.to_owned(),
@@ -81,8 +91,9 @@ pub fn fragment(text: &str) -> Result<Section, Vec<Diagnostic>> {
         lines: lines.collect(),
     };
     let context = Context {
-        file: "fragment",
+        file,
         hash: &|name| Err(format!("the hash of `{name}` is not known here")),
+        is_open,
     };
     let program = assemble(std::slice::from_ref(&source), &context)?;
     Ok(program
@@ -235,10 +246,12 @@ struct Elsewhere<'a> {
     labels: HashMap<&'a str, usize>,
     /// The symbols of the sections.
     symbols: HashSet<&'a str>,
+    /// Whether branches may go to names that no section has.
+    is_open: bool,
 }
 
 impl<'a> Elsewhere<'a> {
-    fn new(scopes: &'a [Scope<'a>]) -> Elsewhere<'a> {
+    fn new(scopes: &'a [Scope<'a>], is_open: bool) -> Elsewhere<'a> {
         let mut labels = HashMap::new();
         // One section alone finds all its labels itself.
         for scope in scopes.iter().filter(|_| scopes.len() > 1) {
@@ -257,6 +270,7 @@ impl<'a> Elsewhere<'a> {
             scopes,
             labels,
             symbols,
+            is_open,
         }
     }
 
@@ -385,7 +399,7 @@ impl<'a> Scope<'a> {
         };
         match elsewhere.count(name) {
             1 => Ok(None),
-            0 if elsewhere.symbols.contains(name) => Ok(None),
+            0 if elsewhere.symbols.contains(name) || branch && elsewhere.is_open => Ok(None),
             0 => {
                 let what = if branch {
                     "undefined label"

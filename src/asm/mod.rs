@@ -28,6 +28,6 @@ mod problem;
 pub mod program;
 mod refuse;
 
-pub use assemble::{Context, assemble, fragment};
+pub use assemble::{Context, assemble, fragment, fragment_in};
 pub use listing::{ListedInst, disassemble};
 pub use program::{Fixup, FixupKind, Label, LineMark, Program, Section, SectionKind};

@@ -22,6 +22,7 @@ use crate::stats::Event;
 use crate::template::library::{Library, LoadError};
 use crate::worker::parent;
 
+mod asm;
 mod check;
 mod doctor;
 mod list;
@@ -71,6 +72,7 @@ const EXAMPLES: &str = "Examples:
   dispatchlab run wrapper_call -p receiver=nil   the panic path
   dispatchlab show itab_call --heap              listing and data, nothing runs
   dispatchlab run my.asm --quick                 your own template
+  echo 'call [rax+24]' | dispatchlab asm         the bytes of a line
   dispatchlab doctor                             what can be measured here, and why not
 
 Exit codes: 0 ok, 1 a self-check failed, 2 usage, 3 template error, 4 a template crashed or gave a
@@ -100,6 +102,20 @@ enum Command {
         /// Also show the harness around the body
         #[arg(long)]
         harness: bool,
+    },
+    /// Assemble a fragment: instructions, labels and data, no header; runs nothing
+    Asm {
+        /// File, or - for stdin [default: -]
+        file: Option<String>,
+        /// Syntax of the text
+        #[arg(long, value_enum, default_value_t = Syntax::Intel)]
+        syntax: Syntax,
+        /// Print all bytes as one hex string
+        #[arg(long)]
+        hex: bool,
+        /// Leave the fields of undefined symbols zero instead of refusing them
+        #[arg(long)]
+        allow_undefined: bool,
     },
     /// Check template files; diagnostics only
     Check {
@@ -183,6 +199,15 @@ enum When {
     Never,
 }
 
+/// How instructions are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Syntax {
+    /// As Intel's manuals and NASM have it
+    Intel,
+    /// As `go tool compile -S` prints it
+    Go,
+}
+
 /// Parses the command line, runs the command, and prints.
 pub fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
@@ -211,6 +236,18 @@ pub fn main() -> ExitCode {
             heap,
             harness,
         } => show::show(&common, &name, heap, harness),
+        Command::Asm {
+            file,
+            syntax,
+            hex,
+            allow_undefined,
+        } => asm::asm(
+            &common,
+            file.as_deref().unwrap_or("-"),
+            syntax,
+            hex,
+            allow_undefined,
+        ),
         Command::Check { files } => check::check(&common, &files),
         Command::Doctor => doctor::doctor(&common),
         Command::Worker { descriptor } => match crate::worker::child::run(descriptor) {

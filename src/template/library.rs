@@ -17,6 +17,9 @@ pub const FOLDER: &str = "asm_templates";
 /// Longest template that is read, bytes. What repeats is better written as a loop.
 pub const MAX_BYTES: u64 = 32 << 20;
 
+/// Standard input, as messages call it.
+pub const STDIN: &str = "<stdin>";
+
 /// The templates that can be named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Library {
@@ -151,9 +154,8 @@ impl Library {
     /// Where there is none, it cannot be read, or it is no template.
     pub fn load(&self, name: &str) -> Result<Template, LoadError> {
         if name == "-" {
-            let path = Path::new("<stdin>");
-            let bytes = read_bounded(path, std::io::stdin())?;
-            return parse("stdin", Origin::Stdin, path, bytes);
+            return Template::parse("stdin", Origin::Stdin, text_of(name)?)
+                .map_err(LoadError::Wrong);
         }
         let path = Path::new(name);
         if Library::is_path(name) {
@@ -205,8 +207,22 @@ fn stem(path: &Path) -> String {
 
 fn read(path: &Path, name: &str) -> Result<Template, LoadError> {
     let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
-    let bytes = read_bounded(path, file)?;
-    parse(name, Origin::File(path.to_path_buf()), path, bytes)
+    let text = utf8(path, read_bounded(path, file)?)?;
+    Template::parse(name, Origin::File(path.to_path_buf()), text).map_err(LoadError::Wrong)
+}
+
+/// The text of a file, of standard input for `-`.
+///
+/// # Errors
+/// Where it cannot be read, or is no text.
+pub fn text_of(name: &str) -> Result<String, LoadError> {
+    if name == "-" {
+        let path = Path::new(STDIN);
+        return utf8(path, read_bounded(path, std::io::stdin())?);
+    }
+    let path = Path::new(name);
+    let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+    utf8(path, read_bounded(path, file)?)
 }
 
 /// Reads to the end, which a device may not have.
@@ -227,8 +243,8 @@ fn read_bounded(path: &Path, from: impl std::io::Read) -> Result<Vec<u8>, LoadEr
     })
 }
 
-fn parse(name: &str, origin: Origin, path: &Path, bytes: Vec<u8>) -> Result<Template, LoadError> {
-    let text = String::from_utf8(bytes).map_err(|error| {
+fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String, LoadError> {
+    String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;
         let column = valid
@@ -245,8 +261,7 @@ fn parse(name: &str, origin: Origin, path: &Path, bytes: Vec<u8>) -> Result<Temp
             path: path.to_path_buf(),
             reason,
         }
-    })?;
-    Template::parse(name, origin, text).map_err(LoadError::Wrong)
+    })
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> LoadError {
