@@ -193,3 +193,34 @@ fn every_shipped_template_runs_in_each_release_with_each_value_of_its_parameters
         }
     }
 }
+
+#[test]
+fn a_body_that_jumps_back_to_its_first_instruction_is_one_iteration() {
+    let folder = common::folder("counts");
+    let loops = [
+        // Four turns of three, and the setup that is counted nowhere.
+        (
+            "back",
+            "setup:\n xor ecx, ecx\nbody:\n1: inc ecx\n test ecx, 3\n jnz 1b\n",
+            12.0,
+            4.0,
+        ),
+        // A branch to itself, five times.
+        ("itself", "body:\n mov ecx, 5\n1: loop 1b\n", 6.0, 5.0),
+        // A repeated string instruction is one.
+        (
+            "repeated",
+            "body:\n mov ecx, 5\n lea rdi, [rsp]\n rep stosb\n",
+            3.0,
+            0.0,
+        ),
+    ];
+    for (name, text, instructions, branches) in loops {
+        let file = common::template(&folder, name, &format!(";! title = \"x\"\n{text}"));
+        let (code, document) = json(&["run", &file, "--counters", "none"]);
+        assert_eq!(code, 0, "{document:#}");
+        let row = rows(&document)[0].1;
+        assert_eq!(value(row, "instructions"), instructions, "{name}");
+        assert_eq!(value(row, "branches"), branches, "{name}");
+    }
+}

@@ -68,7 +68,8 @@ impl CounterSource for StepSource {
 
 /// Cuts a trace at the loop head and counts each iteration. What stands in front of the first loop
 /// head is entry and setup, what follows the last iteration is the exit: neither belongs to one,
-/// and the exit is the harness's own.
+/// and the exit is the harness's own. A body that begins at the loop head and jumps back to its own
+/// first instruction begins no other iteration: that takes the end of the body first.
 pub fn count_iterations(image: &Image, addresses: impl Iterator<Item = u64>) -> Vec<Count> {
     let mut known = HashMap::new();
     let mut is_branch = |address| {
@@ -80,18 +81,25 @@ pub fn count_iterations(image: &Image, addresses: impl Iterator<Item = u64>) -> 
     };
     let mut counts: Vec<Count> = Vec::new();
     let mut before = None;
+    let mut is_between = true;
     for address in addresses {
         let is_repeat = before.replace(address) == Some(address);
-        if address == image.loop_head {
+        if address == image.loop_head && is_between {
             counts.push(Count::default());
+            is_between = false;
         }
+        is_between |= address == image.body.end;
         let Some(count) = counts.last_mut() else {
             continue;
         };
         match image.owner(address).map(|piece| &piece.owner) {
-            Some(Owner::Section(_) | Owner::Stub(_)) if !is_repeat => {
-                count.instructions += 1;
-                count.branches += is_branch(address);
+            Some(Owner::Section(_) | Owner::Stub(_)) => {
+                let branches = is_branch(address);
+                // A branch to itself is one each time.
+                if branches == 1 || !is_repeat {
+                    count.instructions += 1;
+                    count.branches += branches;
+                }
             }
             Some(Owner::Harness) => {
                 count.harness += 1;
