@@ -42,6 +42,9 @@ pub struct Plan {
     pub counters: Counters,
     /// Steps that a probe or a count may take, each.
     pub step_budget: u64,
+    /// Instead of measuring: how many iterations of each row to single-step and tell of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<u64>,
 }
 
 /// The source of cycles.
@@ -141,6 +144,13 @@ pub enum Message {
         /// What was found out on the way.
         proof: Proof,
     },
+    /// A row was single-stepped.
+    Traced {
+        /// Index into [`Job::rows`].
+        row: usize,
+        /// What it did.
+        trace: Trace,
+    },
     /// A row was timed.
     Timed {
         /// Index into [`Job::rows`].
@@ -194,6 +204,51 @@ pub struct Counts {
     pub branches: f64,
     /// Iterations stepped, where the count is not that of the whole walk.
     pub stepped: Option<u64>,
+}
+
+/// What a row did, instruction by instruction.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Trace {
+    /// Where the data stood, for the names of what registers held.
+    pub data: u64,
+    /// Where the code stood.
+    pub code: u64,
+    /// Where frame 0 of the stack stood.
+    pub frame: u64,
+    /// The machine before each instruction, and after the last one.
+    pub steps: Vec<TraceStep>,
+    /// Those of the steps that belong to an iteration.
+    pub iterations: Vec<TraceIteration>,
+    /// Whether the steps ran out before the iterations did.
+    pub is_cut_short: bool,
+    /// What went wrong, where the process survived it.
+    pub failure: Option<Failure>,
+}
+
+/// The machine between two instructions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceStep {
+    /// Address of the next instruction.
+    pub ip: u64,
+    /// RFLAGS.
+    pub flags: u64,
+    /// The registers that differ from the step before, by hardware number.
+    pub changed: Vec<(u8, u64)>,
+}
+
+/// One iteration of a trace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceIteration {
+    /// The object it visits.
+    pub object: u32,
+    /// The step at the head of the loop.
+    pub start: usize,
+    /// The step at the end of the body; none where it was not reached.
+    pub end: Option<usize>,
+    /// The result that the row states.
+    pub expected: Option<u64>,
+    /// The result that it left.
+    pub result: Option<u64>,
 }
 
 /// A modelled panic and where it came from.

@@ -37,6 +37,7 @@ pub mod pipeline;
 pub mod report;
 pub mod scenario;
 pub mod stats;
+pub mod steps;
 pub mod sys;
 pub mod template;
 pub mod verdict;

@@ -17,11 +17,13 @@ use crate::job::{Counters, Job, JobRow, Plan, check};
 use crate::link::{Image, LinkError, Placement, Site, Variant, link};
 use crate::machine::Machine;
 use crate::report::samples::Samples;
+use crate::report::steps::Steps;
 use crate::report::{Report, Row, Status};
 use crate::scenario::Scenario;
+use crate::steps;
 use crate::template::{HeapKind, Template};
 use crate::verdict;
-use crate::worker::parent::{self, Progress};
+use crate::worker::parent::{self, Progress, RowOutcome};
 
 /// Address at which code is linked to be shown; nothing runs there.
 pub const SHOWN_CODE: u64 = 0x10_0000;
@@ -394,7 +396,14 @@ fn link_diagnostic(template: &Template, program: &Program, error: &LinkError) ->
 
 /// The exit code of a report: the highest of its rows', or that of an interrupted one.
 pub fn exit_code(report: &Report) -> i32 {
-    let code = |row: &Row| match &row.status {
+    let interrupted = if report.interrupted { 130 } else { 0 };
+    let codes = report.rows.iter().map(|row| status_code(&row.status));
+    codes.fold(interrupted, i32::max)
+}
+
+/// The exit code that one status asks for.
+pub fn status_code(status: &Status) -> i32 {
+    match status {
         Status::Ok
         | Status::Panic {
             asked_for: true, ..
@@ -404,9 +413,55 @@ pub fn exit_code(report: &Report) -> i32 {
         | Status::Fault(_)
         | Status::Timeout(_)
         | Status::WrongResult { .. } => 4,
+    }
+}
+
+/// Single-steps the first iterations of one scenario.
+///
+/// Where the code ends its worker, what it did until then dies with it; then a second worker steps
+/// exactly as far as the first one came.
+///
+/// # Errors
+/// When no worker can be started at all; inside, what is wrong with the template.
+pub fn step(
+    scenario: &Scenario,
+    settings: &Settings,
+    iterations: u64,
+    progress: Progress<'_>,
+) -> io::Result<Result<Steps, Vec<Diagnostic>>> {
+    let prepared = match prepare(scenario) {
+        Ok(prepared) => prepared,
+        Err(diagnostics) => return Ok(Err(diagnostics)),
     };
-    let interrupted = if report.interrupted { 130 } else { 0 };
-    report.rows.iter().map(code).fold(interrupted, i32::max)
+    let mut job = Job {
+        plan: Plan {
+            trace: Some(iterations),
+            ..settings.plan.clone()
+        },
+        rows: vec![prepared.row.clone()],
+    };
+    let mut once = |job: &Job| -> io::Result<RowOutcome> {
+        let outcome = parent::run(job, settings.timeout, &mut *progress)?;
+        Ok(outcome.rows.into_iter().next().unwrap_or_default())
+    };
+    let first = once(&job)?;
+    let mut trace = first.trace.unwrap_or_default();
+    if first.failure.is_some() && first.steps > 0 {
+        job.plan.step_budget = first.steps;
+        trace = once(&job)?.trace.unwrap_or_default();
+        trace.is_cut_short = false;
+    }
+    // What was seen in time says more than what it led to.
+    let failure = trace.failure.take().or(first.failure);
+    let has_ended = trace.iterations.iter().any(|one| one.end.is_some());
+    let status = match failure {
+        Some(failure) => verdict::failed(scenario, &prepared, &failure, &job.plan),
+        None if trace.is_cut_short && !has_ended => {
+            verdict::unended(scenario, &prepared, &trace, &job.plan)
+        }
+        None => Status::Ok,
+    };
+    Ok(Ok(steps::tell(scenario, &prepared, &trace, status)))
 }
 
 /// A plan with everything at its default.
@@ -419,5 +474,6 @@ pub fn default_plan(counters: Counters) -> Plan {
         placements: crate::link::PLACEMENTS.to_vec(),
         counters,
         step_budget: 60_000,
+        trace: None,
     }
 }

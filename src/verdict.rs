@@ -10,7 +10,7 @@ use iced_x86::{Decoder, DecoderOptions};
 use crate::asm;
 use crate::diagnostic::Diagnostic;
 use crate::go::symbol;
-use crate::job::{Counts, Failure, PanicAt, Place, Plan, Proof};
+use crate::job::{Counts, Failure, PanicAt, Place, Plan, Proof, Trace};
 use crate::link::{Image, Variant, frame};
 use crate::machine::Machine;
 use crate::pipeline::Prepared;
@@ -330,7 +330,8 @@ fn no_result(scenario: &Scenario, message: String) -> Status {
     })
 }
 
-fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan: &Plan) -> Status {
+/// The status of a row that ended in a failure.
+pub fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan: &Plan) -> Status {
     let report = |kind: &str, message: String, remedy: &str, place: &Place| {
         located(scenario, prepared, plan, kind, (&message, remedy), place)
     };
@@ -409,6 +410,27 @@ fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan: &Pl
         }
         Failure::Worker(what) => no_result(scenario, what.clone()),
     }
+}
+
+/// The status of a first iteration that took all the steps there were.
+pub fn unended(scenario: &Scenario, prepared: &Prepared, trace: &Trace, plan: &Plan) -> Status {
+    let last = trace.steps.last().map(|step| step.ip);
+    let place = Place {
+        code_offset: last.and_then(|ip| ip.checked_sub(trace.code)),
+        ..Place::default()
+    };
+    let message = format!(
+        "the iteration has not ended after {} steps; an endless loop?",
+        trace.steps.len()
+    );
+    Status::Timeout(located(
+        scenario,
+        prepared,
+        plan,
+        "timeout",
+        (&message, ""),
+        &place,
+    ))
 }
 
 fn signal_message(signal: i32, address: Option<u64>, rsp: u64) -> String {

@@ -32,6 +32,7 @@ mod output;
 mod run;
 mod shell;
 mod show;
+mod step;
 
 /// Why a command ends without its result.
 #[derive(Debug)]
@@ -116,6 +117,17 @@ enum Command {
         /// Leave the fields of undefined symbols zero instead of refusing them
         #[arg(long)]
         allow_undefined: bool,
+    },
+    /// Run one or a few iterations instruction by instruction: what each changed, and where it went
+    Step {
+        /// Scenario or template file
+        name: String,
+        /// Iterations to run
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        iterations: u64,
+        /// Also show the instructions of the harness
+        #[arg(long)]
+        harness: bool,
     },
     /// Check template files; diagnostics only
     Check {
@@ -248,6 +260,11 @@ pub fn main() -> ExitCode {
             hex,
             allow_undefined,
         ),
+        Command::Step {
+            name,
+            iterations,
+            harness,
+        } => step::step(&common, &name, iterations, harness),
         Command::Check { files } => check::check(&common, &files),
         Command::Doctor => doctor::doctor(&common),
         Command::Worker { descriptor } => match crate::worker::child::run(descriptor) {

@@ -10,7 +10,7 @@ use super::{Basis, FaultReport, Metric, Report, Row, Status};
 use crate::diagnostic::Diagnostic;
 
 /// The version of the document's layout.
-const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 1;
 /// Digits of a number that has noise. Exact ones keep all of theirs: a count that is wrong once in a
 /// walk must show.
 const DIGITS: usize = 6;
@@ -96,7 +96,7 @@ fn row(row: &Row) -> Value {
 }
 
 /// The fields that say why a row has no number, or what it ended in.
-fn reason(status: &Status) -> Vec<(&'static str, Value)> {
+pub(super) fn reason(status: &Status) -> Vec<(&'static str, Value)> {
     match status {
         Status::Ok => Vec::new(),
         Status::Panic { message, .. } => vec![("panic", json!(message))],

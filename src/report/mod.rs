@@ -17,6 +17,7 @@ mod fixture;
 pub(crate) mod golden;
 pub mod json;
 pub mod samples;
+pub mod steps;
 pub mod text;
 
 /// How a number was obtained.

@@ -16,8 +16,8 @@ use super::mapping::PAGE;
 pub const NOTES: usize = 64;
 const FAULT: usize = NOTES;
 /// Words of a fault record: valid, signal, code, address, ip, previous ip, 16 registers, number and
-/// architecture of a system call, top of the stack.
-pub(super) const FAULT_WORDS: usize = 25;
+/// architecture of a system call, top of the stack, steps.
+pub(super) const FAULT_WORDS: usize = 26;
 
 /// A page shared with another process.
 #[derive(Debug)]
@@ -48,6 +48,8 @@ pub struct RawFault {
     /// The word at the stack pointer, where that lies in the known stack; else 0. After a call into
     /// nowhere it is the return address.
     pub top_of_stack: u64,
+    /// Steps logged before it, while single-stepping; else 0.
+    pub steps: u64,
 }
 
 impl SharedPage {
@@ -123,6 +125,7 @@ impl SharedPage {
             call: word(22) as u32,
             architecture: word(23) as u32,
             top_of_stack: word(24),
+            steps: word(25),
         })
     }
 }

@@ -301,16 +301,20 @@ fn record(page: &SharedPage, signal: i32, facts: &libc::siginfo_t, context: &lib
     put(22, u64::from(call.number));
     put(23, u64::from(call.architecture));
     put(24, top_of_stack(registers[libc::REG_RSP as usize] as u64));
+    put(25, logged().len() as u64);
     put(0, 1);
+}
+
+/// The steps of the run that was interrupted; none where nothing is being stepped.
+fn logged() -> &'static [Step] {
+    // SAFETY: the log outlives its `Stepping` guard, which is alive as long as LOG is not null, and
+    // the process ends before the handler that reads it returns.
+    unsafe { LOG.load(Ordering::Acquire).as_ref() }.map_or(&[], StepLog::steps)
 }
 
 /// The instruction that led to `ip`: the last one in the log that is not `ip` itself.
 fn previous_ip(ip: u64) -> u64 {
-    // SAFETY: the log outlives its `Stepping` guard, which is alive as long as LOG is not null.
-    let Some(log) = (unsafe { LOG.load(Ordering::Acquire).as_ref() }) else {
-        return 0;
-    };
-    log.steps()
+    logged()
         .iter()
         .rev()
         .map(|step| step.ip)

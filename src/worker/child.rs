@@ -16,13 +16,13 @@ use nix::unistd::Pid;
 
 use super::stage::{Ground, Stage, Visits};
 use super::timing::{self, Scale};
-use super::{notes, probe, verify};
+use super::{notes, probe, trace, verify};
 use crate::counter::CounterSource;
 use crate::counter::clock::Clock;
 use crate::counter::fake::{CHAIN_CYCLES, Fake, OVERHEAD_TICKS};
 use crate::counter::pmu::{Pmu, PmuSource};
 use crate::counter::step::{self, StepSource};
-use crate::job::{Counters, Failure, Job, JobRow, Message, Plan, Proof};
+use crate::job::{Counters, Failure, Job, JobRow, Message, Plan, Proof, Trace};
 use crate::stats::Calibration;
 use crate::sys::mapping::Window;
 use crate::sys::shared::SharedPage;
@@ -152,6 +152,9 @@ impl<'a> Worker<'a> {
     }
 
     fn run(&mut self, stages: Vec<(usize, Stage<'a>)>) -> io::Result<()> {
+        if let Some(iterations) = self.plan.trace {
+            return self.trace(stages, iterations);
+        }
         if let Some(pmu) = &mut self.counters {
             self.clock.spin(SPIN_NS);
             pmu.check(&mut self.clock);
@@ -192,6 +195,27 @@ impl<'a> Worker<'a> {
             say(&answer)?;
         }
         Ok(())
+    }
+
+    /// Single-steps the first iterations of each row, and nothing else.
+    fn trace(&mut self, stages: Vec<(usize, Stage<'a>)>, iterations: u64) -> io::Result<()> {
+        for (row, mut stage) in stages {
+            self.page.note(notes::ROW, row as u64 + 1);
+            let answer = match guarded(|| self.trace_row(&mut stage, iterations)) {
+                Ok(trace) => Message::Traced { row, trace },
+                Err(failure) => Message::Failed { row, failure },
+            };
+            say(&answer)?;
+        }
+        Ok(())
+    }
+
+    fn trace_row(&mut self, stage: &mut Stage<'a>, iterations: u64) -> Result<Trace, Failure> {
+        let ground = &mut self.ground;
+        stage.settle(ground)?;
+        let visits = stage.walk(FIRST_WALK.max(iterations), self.plan.seed)?;
+        let log = self.steps.log();
+        Ok(trace::trace(stage, ground, &visits, iterations, log))
     }
 
     fn tsc_hz(&self) -> f64 {

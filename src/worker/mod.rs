@@ -8,6 +8,7 @@ pub mod parent;
 pub mod probe;
 pub mod stage;
 pub mod timing;
+pub mod trace;
 pub mod verify;
 
 /// What the words of the shared page mean to worker and parent.

@@ -17,7 +17,7 @@ use super::notes;
 use crate::asm::Program;
 use crate::counter::pmu::EventState;
 use crate::go::heap::lay_out;
-use crate::job::{Counters, Failure, Job, Message, Place, Plan, Proof};
+use crate::job::{Counters, Failure, Job, Message, Place, Plan, Proof, Trace};
 use crate::link::{Image, Site, Variant, link};
 use crate::stats::Timing;
 use crate::sys::interrupt;
@@ -32,14 +32,19 @@ pub struct RowOutcome {
     pub proof: Option<Proof>,
     /// What was timed.
     pub timing: Option<Timing>,
+    /// What it did, where the job asks for that instead.
+    pub trace: Option<Trace>,
     /// How it went wrong.
     pub failure: Option<Failure>,
+    /// Steps that were logged when it ended its worker.
+    pub steps: u64,
 }
 
 impl RowOutcome {
     /// Whether a worker has still to do something for it.
     pub fn is_open(&self, plan: &Plan) -> bool {
         let is_done = match plan.counters {
+            _ if plan.trace.is_some() => self.trace.is_some(),
             Counters::None => self.proof.is_some(),
             _ => self.timing.is_some(),
         };
@@ -93,7 +98,11 @@ pub fn run(job: &Job, timeout: Duration, progress: Progress<'_>) -> io::Result<O
         let mut shift = Shift::start(&part, timeout)?;
         let end = shift.watch(&part, &open, &mut outcome, progress)?;
         match end {
-            End::Blamed(row, failure) => outcome.rows[open[row]].failure = Some(failure),
+            End::Blamed(row, failure) => {
+                let row = &mut outcome.rows[open[row]];
+                row.failure = Some(failure);
+                row.steps = shift.page.fault().map_or(0, |fault| fault.steps);
+            }
             End::Interrupted => {}
             // A worker that is done leaves nothing open; if it did, another would do the same.
             End::Done => {
@@ -243,6 +252,7 @@ impl Shift {
                     progress(&format!("timed {}", job.rows[row].name));
                     outcome.rows[rows[row]].timing = Some(timing);
                 }
+                Message::Traced { row, trace } => outcome.rows[rows[row]].trace = Some(trace),
                 Message::Failed { row, failure } => outcome.rows[rows[row]].failure = Some(failure),
                 Message::Done => {
                     self.child.wait()?;

@@ -51,14 +51,7 @@ pub fn probe(
         let element = if has_walk { iteration } else { 0 };
         let outcome = stage.enter_stepping(ground, 0, visits, (element, 1), log);
         answer = match find_culprit(stage, log.steps()) {
-            Some((what, kind, culprit)) => {
-                let place = stage.place(0, culprit);
-                Err(Failure::Clobber {
-                    what: what.to_string(),
-                    kind: kind.to_string(),
-                    place,
-                })
-            }
+            Some(clobber) => Err(clobber),
             None => outcome.map(|_| ()),
         };
         if answer.is_err() {
@@ -70,9 +63,9 @@ pub fn probe(
     answer
 }
 
-/// The first reserved thing that differs at the end of a body, and the address of the instruction
-/// that changed it last.
-fn find_culprit(stage: &Stage<'_>, steps: &[Step]) -> Option<(&'static str, &'static str, u64)> {
+/// The first reserved thing that differs at the end of a body, and the instruction that changed it
+/// last.
+pub(super) fn find_culprit(stage: &Stage<'_>, steps: &[Step]) -> Option<Failure> {
     let body = &stage.images[0].body;
     let begin = steps.iter().position(|step| step.ip == body.start)?;
     let end = steps
@@ -88,9 +81,12 @@ fn find_culprit(stage: &Stage<'_>, steps: &[Step]) -> Option<(&'static str, &'st
             &[]
         });
     let mut changed = reserved.filter(|(_, _, read)| read(&span[0]) != read(&span[span.len() - 1]));
-    changed
-        .next()
-        .map(|(what, kind, read)| (*what, *kind, last_change(span, *read)))
+    let (what, kind, read) = changed.next()?;
+    Some(Failure::Clobber {
+        what: (*what).to_string(),
+        kind: (*kind).to_string(),
+        place: stage.place(0, last_change(span, *read)),
+    })
 }
 
 /// Address of the instruction after which `read` changed for the last time.

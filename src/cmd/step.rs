@@ -1,0 +1,45 @@
+//! `step`: one or a few iterations, instruction by instruction.
+
+use super::names::bind;
+use super::{Common, Stop, print};
+use crate::job::{Counters, Plan};
+use crate::pipeline::{self, Settings};
+use crate::report::steps;
+use crate::template::library::Library;
+
+/// Iterations that one listing may have: more is nothing to read.
+const MOST_ITERATIONS: u64 = 1024;
+
+pub(super) fn step(
+    common: &Common,
+    name: &str,
+    iterations: u64,
+    harness: bool,
+) -> Result<i32, Stop> {
+    if !(1..=MOST_ITERATIONS).contains(&iterations) {
+        return Err(Stop::Usage(format!(
+            "`--iterations {iterations}`: 1 to {MOST_ITERATIONS}"
+        )));
+    }
+    let library = Library::new(common.templates.clone())?;
+    let scenario = bind(&library, name, &common.parameters()?)?;
+    let settings = common.settings(None)?;
+    let settings = Settings {
+        plan: Plan {
+            counters: Counters::None,
+            placements: settings.plan.placements[..1].to_vec(),
+            ..settings.plan
+        },
+        ..settings
+    };
+    let mut progress = common.progress();
+    let told = pipeline::step(&scenario, &settings, iterations, &mut progress)?;
+    common.end_progress();
+    let told = told.map_err(Stop::Templates)?;
+    print(&if common.json {
+        steps::json(&told, harness)
+    } else {
+        steps::text(&told, harness)
+    })?;
+    Ok(pipeline::status_code(&told.status))
+}
