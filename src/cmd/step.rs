@@ -2,13 +2,11 @@
 
 use super::names::bind;
 use super::{Common, Stop, print};
+use crate::job::check::MAX_TRACED;
 use crate::job::{Counters, Plan};
 use crate::pipeline::{self, Settings};
 use crate::report::steps;
 use crate::template::library::Library;
-
-/// Iterations that one listing may have: more is nothing to read.
-const MOST_ITERATIONS: u64 = 1024;
 
 pub(super) fn step(
     common: &Common,
@@ -16,9 +14,9 @@ pub(super) fn step(
     iterations: u64,
     harness: bool,
 ) -> Result<i32, Stop> {
-    if !(1..=MOST_ITERATIONS).contains(&iterations) {
+    if !(1..=MAX_TRACED).contains(&iterations) {
         return Err(Stop::Usage(format!(
-            "`--iterations {iterations}`: 1 to {MOST_ITERATIONS}"
+            "`--iterations {iterations}`: 1 to {MAX_TRACED}"
         )));
     }
     let library = Library::new(common.templates.clone())?;

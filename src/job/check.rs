@@ -24,6 +24,8 @@ pub const MAX_TIME_MS: f64 = 600_000.0;
 
 const MAX_PLACEMENTS: usize = 4;
 const MAX_STEPS: u64 = 1_000_000;
+/// Most iterations that are told step by step: more is nothing to read.
+pub const MAX_TRACED: u64 = 1024;
 const CHUNK_NS: RangeInclusive<f64> = 1_000.0..=10_000_000.0;
 
 /// What is wrong with a job, and where in it.
@@ -96,6 +98,10 @@ fn plan(plan: &Plan) -> Result<(), Problem> {
         "step_budget",
         || format!("1 to {MAX_STEPS} steps, not {}", plan.step_budget),
     )?;
+    let traced = plan.trace.unwrap_or(1);
+    demand((1..=MAX_TRACED).contains(&traced), "trace", || {
+        format!("1 to {MAX_TRACED} iterations, not {traced}")
+    })?;
     let count = plan.placements.len();
     demand((1..=MAX_PLACEMENTS).contains(&count), "placements", || {
         format!("1 to {MAX_PLACEMENTS} of them, not {count}")
