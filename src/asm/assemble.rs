@@ -360,6 +360,9 @@ impl<'a> Scope<'a> {
             }
             ItemKind::Odd(odd) => {
                 let (inst, choice) = *odd;
+                if !encode::is_known(&inst) {
+                    return Err(choice.err().unwrap_or_else(|| no_long_form(&inst)));
+                }
                 let mut last = None;
                 for (target, is_branch) in aims(&inst) {
                     last = Some(find(target.clone(), is_branch)?);

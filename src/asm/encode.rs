@@ -61,12 +61,18 @@ impl Found {
     }
 }
 
+/// Whether there is such an instruction at all.
+pub(super) fn is_known(inst: &Inst<'_>) -> bool {
+    forms::find(&inst.mnemonic).is_some()
+}
+
 /// The encodings of `inst`. The encoder is one that earlier instructions used.
 pub(super) fn encode(inst: &Inst<'_>, encoder: &mut Encoder) -> Result<Choice, Problem> {
     let Some(spelling) = forms::find(&inst.mnemonic) else {
         return Err(refuse::unknown_mnemonic(inst));
     };
     let name = spelling.name;
+    refuse::thread_base(inst, name)?;
     let inst = &*complete(inst, name, spelling.implied);
     let mut found = Found::default();
     candidates(inst, spelling.forms, encoder, &mut found)?;

@@ -54,7 +54,12 @@ pub(super) fn operand<'a>(
     let kind = if cursor.take('[') {
         let inner = segment_inside(cursor, segment)?;
         let inside = cursor.span();
+        let is_relative = before_address(cursor)?;
         let sum = cursor.sum()?;
+        if is_relative && sum.target.is_none() {
+            return Err(Problem::new(inside, "`rel` stands only before a label or a symbol")
+                .help("an address is absolute without it; a distance from the next instruction is [rip+8]"));
+        }
         let inside = inside.to(cursor.last_span());
         cursor.expect(']')?;
         OperandKind::Memory(Mem {
@@ -67,6 +72,13 @@ pub(super) fn operand<'a>(
             Problem::new(cursor.span(), "a segment goes before brackets").help("write gs:[-8]"),
         );
     } else if let Some(st) = x87_register(cursor) {
+        if cursor.peek() == Some(&Token::Mark('(')) {
+            return Err(Problem::new(
+                start.to(cursor.span()),
+                "the registers of the x87 stack are st(0) to st(7)",
+            )
+            .help("write st(1), or st1"));
+        }
         OperandKind::Register(st)
     } else {
         plain(cursor, bits)?
@@ -164,7 +176,7 @@ fn segment(cursor: &mut Cursor<'_, '_>) -> Result<Option<Register>, Problem> {
     Ok(Some(segment))
 }
 
-/// `[gs:-8]` means `gs:[-8]`; `rel` says what a symbol in brackets means anyway.
+/// `[gs:-8]` means `gs:[-8]`.
 fn segment_inside(
     cursor: &mut Cursor<'_, '_>,
     before: Option<Register>,
@@ -174,10 +186,29 @@ fn segment_inside(
     if inside.is_some() && before.is_some() {
         return Err(Problem::new(here, "two segments in one operand"));
     }
-    if cursor.word().as_deref() == Some("rel") {
+    Ok(before.or(inside))
+}
+
+/// What may stand between the bracket and the address: `rel`, and no size word, which in NASM asks
+/// for a displacement of that width.
+fn before_address(cursor: &mut Cursor<'_, '_>) -> Result<bool, Problem> {
+    let Some(word) = cursor.word() else {
+        return Ok(false);
+    };
+    if size_word(&word).is_some() {
+        return Err(Problem::new(
+            cursor.span(),
+            "the width of a displacement cannot be chosen: it is the shortest that holds it",
+        )
+        .help(format!(
+            "a size word for what lies there goes before the bracket, as in {word} [rax+8]; a 64-bit address wants movabs"
+        )));
+    }
+    let is_relative = word == "rel";
+    if is_relative {
         cursor.advance();
     }
-    Ok(before.or(inside))
+    Ok(is_relative)
 }
 
 /// Base, index and scale from a sum of registers.
@@ -205,11 +236,19 @@ fn memory(sum: Linear<'_>, here: Span) -> Result<Mem<'_>, Problem> {
                 format!("`{}` cannot address memory in 64-bit code", name()),
             ));
         }
+        if term.scale < 0 {
+            return Err(Problem::new(
+                here,
+                format!("`{}` cannot be subtracted in an address", name()),
+            )
+            .help("`neg` it in a register of its own, and add that"));
+        }
         if ![1, 2, 4, 8].contains(&term.scale) {
             return Err(Problem::new(
                 here,
                 format!("the factor of `{}` must be 1, 2, 4 or 8", name()),
-            ));
+            )
+            .help("multiply before: `lea rcx, [rax+rax*2]` is three times rax"));
         }
         let must_be_index = term.scale != 1 || register.is_vector_register();
         let is_index = must_be_index || term.scaled && mem.index.is_none() || mem.base.is_some();
@@ -260,10 +299,10 @@ fn order_registers(mem: &mut Mem<'_>, here: Span) -> Result<(), Problem> {
     if (mem.index, mem.base) == (mem.index, Some(Register::RIP)) && mem.index.is_some()
         || mem.index == Some(Register::RIP)
     {
-        return Err(Problem::new(
-            here,
-            "`rip` takes neither an index nor a factor",
-        ));
+        return Err(
+            Problem::new(here, "`rip` takes neither an index nor a factor")
+                .help("load the address first: `lea rcx, [rip+8]`, then use [rcx + ...]"),
+        );
     }
     if let (Some(base), Some(index)) = (mem.base, mem.index)
         && !index.is_vector_register()
@@ -276,7 +315,8 @@ fn order_registers(mem: &mut Mem<'_>, here: Span) -> Result<(), Problem> {
                 name_of(base),
                 name_of(index)
             ),
-        ));
+        )
+        .help("use the 64-bit names of both"));
     }
     Ok(())
 }

@@ -18,6 +18,11 @@ const LISTED: usize = 8;
 pub(super) fn unknown_mnemonic(inst: &Inst<'_>) -> Problem {
     let name = &inst.mnemonic;
     let problem = Problem::new(inst.span, format!("unknown instruction `{name}`"));
+    if expression::register(name).is_some_and(Register::is_segment_register) {
+        return problem.help(
+            "a segment goes before the brackets, as in gs:[-8]; string instructions take none",
+        );
+    }
     if expression::register(name).is_some() {
         return problem.help("a register cannot begin an instruction; is the mnemonic missing?");
     }
@@ -30,6 +35,22 @@ pub(super) fn unknown_mnemonic(inst: &Inst<'_>) -> Problem {
     problem.suggest(name, common.into_iter().chain(others), None)
 }
 
+/// Writing `fs` or its base moves the thread's own data away from the tool.
+pub(super) fn thread_base(inst: &Inst<'_>, name: &str) -> Result<(), Problem> {
+    let first = inst
+        .operands
+        .first()
+        .and_then(|operand| operand.kind.register());
+    let is_written = first == Some(Register::FS) && name != "push";
+    if is_written || name == "wrfsbase" {
+        return Err(
+            Problem::new(inst.whole(), "`fs` belongs to the tool's own thread")
+                .help("Go's g stands at `gs:[-8]` here"),
+        );
+    }
+    Ok(())
+}
+
 /// No form of the mnemonic takes these operands.
 pub(super) fn no_form(inst: &Inst<'_>, name: &str, listed: &[Form]) -> Problem {
     let listed: Vec<&Form> = listed.iter().filter(|form| admits(inst, form)).collect();
@@ -38,6 +59,12 @@ pub(super) fn no_form(inst: &Inst<'_>, name: &str, listed: &[Form]) -> Problem {
         .copied()
         .filter(|form| form.written().len() == inst.operands.len())
         .collect();
+    if same_count.is_empty() && listed.iter().all(|form| form.is_string) {
+        let message = format!("the operands of `{}` are not written", inst.mnemonic);
+        return Problem::new(inst.operand_span(), message).help(
+            "it reads at [rsi], writes at [rdi] or compares both; the segment cannot be chosen",
+        );
+    }
     if same_count.is_empty() {
         let message = format!(
             "`{}` does not take {}",
@@ -46,7 +73,7 @@ pub(super) fn no_form(inst: &Inst<'_>, name: &str, listed: &[Form]) -> Problem {
         );
         return Problem::new(inst.operand_span(), message).help(forms_text(listed.into_iter()));
     }
-    if let Some(problem) = near_miss(inst, &same_count) {
+    if let Some(problem) = memory_twice(inst).or_else(|| near_miss(inst, &same_count)) {
         return problem;
     }
     let branches = same_count.iter().any(|form| {
@@ -69,12 +96,38 @@ pub(super) fn no_form(inst: &Inst<'_>, name: &str, listed: &[Form]) -> Problem {
         {
             symbol_misplaced(inst, operand, &wanted)
         }
+        _ if let Some((operand, count)) = misfit_broadcast(inst) => Problem::new(
+            operand.span,
+            format!("{{1to{count}}} does not fill the vectors of `{}`", inst.mnemonic),
+        )
+        .help("to zmm registers a dword goes {1to16} and a qword {1to8}; to ymm and xmm half and a quarter as often"),
         _ => {
             let message = widths_differ(inst)
                 .unwrap_or_else(|| format!("`{}` does not take these operands", inst.mnemonic));
             Problem::new(inst.operand_span(), message).help(wanted)
         }
     }
+}
+
+/// Two memory operands, which no instruction has that writes its operands.
+fn memory_twice(inst: &Inst<'_>) -> Option<Problem> {
+    let mut memory = inst
+        .operands
+        .iter()
+        .filter(|operand| matches!(operand.kind, OperandKind::Memory(_)));
+    let second = memory.nth(1)?;
+    let message = format!("`{}` takes one memory operand, not two", inst.mnemonic);
+    Some(Problem::new(second.span, message).help("load one of them into a register first"))
+}
+
+/// A broadcast that fits no form.
+fn misfit_broadcast<'i>(inst: &'i Inst<'_>) -> Option<(&'i Operand<'i>, u32)> {
+    inst.operands
+        .iter()
+        .find_map(|operand| match &operand.kind {
+            OperandKind::Memory(mem) => Some((operand, mem.broadcast?)),
+            _ => None,
+        })
 }
 
 fn symbol_misplaced(inst: &Inst<'_>, operand: &Operand<'_>, wanted: &str) -> Problem {
@@ -155,24 +208,25 @@ fn near_miss(inst: &Inst<'_>, forms: &[&Form]) -> Option<Problem> {
 
 /// Two registers of different width where the instruction wants one width.
 fn widths_differ(inst: &Inst<'_>) -> Option<String> {
-    let general = |register: &Register| register.is_gpr();
-    match &inst.operands[..] {
-        [a, b] => {
-            let (a, b) = (
-                a.kind.register().filter(general)?,
-                b.kind.register().filter(general)?,
-            );
-            let (wide_a, wide_b) = (8 * a.size(), 8 * b.size());
-            (wide_a != wide_b).then(|| {
-                format!(
-                    "`{}` is {wide_a} bits wide and `{}` {wide_b}",
-                    name_of(a),
-                    name_of(b)
-                )
-            })
-        }
-        _ => None,
+    let registers: Vec<Register> = inst
+        .operands
+        .iter()
+        .filter_map(|operand| operand.kind.register())
+        .collect();
+    let are_all = |of: fn(Register) -> bool| registers.iter().all(|register| of(*register));
+    let is_pair = inst.operands.len() == 2 && are_all(Register::is_gpr);
+    if !is_pair && !are_all(Register::is_vector_register) {
+        return None;
     }
+    let (first, rest) = registers.split_first()?;
+    let other = rest.iter().find(|other| other.size() != first.size())?;
+    Some(format!(
+        "`{}` is {} bits wide and `{}` {}",
+        name_of(*first),
+        8 * first.size(),
+        name_of(*other),
+        8 * other.size()
+    ))
 }
 
 fn counted(operands: usize) -> String {
@@ -244,7 +298,12 @@ pub(super) fn decoration(inst: &Inst<'_>, needs_mask: bool) -> Problem {
         decor => Problem::new(
             decor.span.unwrap_or(inst.span),
             format!("`{name}` with these operands does not take this decoration"),
-        ),
+        )
+        .help(if decor.rounding.is_some() || decor.exact {
+            "rounding and {sae} go with scalars and zmm registers, and only where no operand is memory"
+        } else {
+            "masks go with the forms of AVX-512, {z} only where the destination is a register"
+        }),
     }
 }
 
