@@ -82,6 +82,34 @@ fn scripted_counters_are_the_rows_columns() {
 }
 
 #[test]
+fn raw_samples_hold_what_each_value_is_made_of() {
+    let counters = fake("samples", STEADY);
+    let arguments = ["run", "direct_call", "--counters", &counters, "--samples"];
+    let (_, document) = json(&[&arguments[..], &["--time", "1"]].concat());
+    let (_, row) = rows(&document)[0];
+    let samples = &row["samples"];
+    let chunks = samples["chunks"].as_array().expect("a list");
+    let overhead = &samples["entry_overhead_events"];
+    let iterations = samples["iterations_per_chunk"].as_f64().expect("a number");
+    for (at, event) in Event::ALL.into_iter().enumerate() {
+        let whole = |value: &Value| value[at].as_f64().expect("a count");
+        let kept = chunks
+            .iter()
+            .filter(|chunk| chunk["placement"] == 0 && chunk["kept"] == true);
+        let counts: Vec<f64> = kept
+            .map(|chunk| (whole(&chunk["events"]) - whole(overhead)) / iterations)
+            .collect();
+        let mean = counts.iter().sum::<f64>() / counts.len() as f64;
+        let metric = &row["metrics"][event.name()];
+        let subtracted = metric["subtracted"].as_f64().unwrap_or(0.0);
+        assert!(
+            near(value(row, event.name()), mean - subtracted),
+            "{event:?}"
+        );
+    }
+}
+
+#[test]
 fn the_harness_around_a_body_in_registers_is_subtracted_too() {
     // Its seven instructions are listed in docs/method.md.
     let counters = fake(

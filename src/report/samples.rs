@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use crate::stats::{self, Calibration, Fate, ImageSamples, Timing};
+use crate::stats::{self, Calibration, Events, Fate, ImageSamples, Timing};
 
 /// What was timed for a row.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,6 +23,10 @@ pub struct Samples {
     pub best_width_ticks: u64,
     /// Frequency of the time stamp counter.
     pub tsc_hz: f64,
+    /// Counts of an entry with no iteration: cycles, instructions, branches, branch misses; absent
+    /// where the hardware was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry_overhead_events: Option<Events>,
     /// The chunks, image by image in the order they ran.
     pub chunks: Vec<Sample>,
 }
@@ -38,6 +42,10 @@ pub struct Sample {
     pub segment: u32,
     /// Ticks, the entry's overhead included.
     pub ticks: u64,
+    /// What the hardware counted, the entry's overhead included; absent where it was not asked or
+    /// the reading was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events: Option<Events>,
     /// Calibration in front of it.
     pub before: Calibration,
     /// Calibration behind it.
@@ -66,6 +74,7 @@ impl Samples {
             chain_cycles: timing.chain_cycles,
             best_width_ticks: timing.best_width_ticks,
             tsc_hz: timing.tsc_hz,
+            entry_overhead_events: timing.counting.as_ref().map(|counting| counting.overhead),
             chunks: chunks.collect(),
         }
     }
@@ -85,6 +94,7 @@ fn of_image(
             turn: chunk.turn,
             segment: chunk.segment,
             ticks: chunk.ticks,
+            events: chunk.events,
             before: chunk.before,
             after: chunk.after,
             kept: fate.is_kept(),
