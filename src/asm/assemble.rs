@@ -6,8 +6,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use iced_x86::Encoder;
-
+use super::emit::Coder;
 use super::encode::{self, Choice};
 use super::expression;
 use super::inst::{Datum, Direction, Inst, Name, OperandKind, Statement, Target};
@@ -146,8 +145,8 @@ enum ItemKind<'a> {
 
 impl<'a> ItemKind<'a> {
     /// Encodes at once: an encoding takes less room than what was written.
-    fn of(inst: Inst<'a>, encoder: &mut Encoder) -> ItemKind<'a> {
-        let choice = encode::check_reach(&inst).and_then(|()| encode::encode(&inst, encoder));
+    fn of(inst: Inst<'a>, coder: &mut Coder) -> ItemKind<'a> {
+        let choice = encode::check_reach(&inst).and_then(|()| encode::encode(&inst, coder));
         let mut aims = aims(&inst);
         match (choice, aims.next(), aims.next()) {
             (Ok(choice), aim, None) if choice.long.is_some() => {
@@ -192,7 +191,7 @@ fn parse<'a>(
 ) -> (Scope<'a>, Vec<Item<'a>>) {
     let mut places = Places::default();
     let mut items: Vec<Item<'a>> = Vec::with_capacity(source.lines.len());
-    let mut encoder = Encoder::new(64);
+    let mut coder = Coder::default();
     let (mut tokens, mut statements) = (Vec::new(), Vec::new());
     let mut refused = 0;
     for (at, line) in source.lines.iter().enumerate() {
@@ -220,7 +219,7 @@ fn parse<'a>(
                     }
                 },
                 Statement::Inst(inst) => {
-                    let item = ItemKind::of(inst, &mut encoder);
+                    let item = ItemKind::of(inst, &mut coder);
                     refused += usize::from(item.is_refused());
                     items.push((at, item));
                 }

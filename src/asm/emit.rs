@@ -1,4 +1,4 @@
-//! One instruction in one form to bytes, through iced's encoder.
+//! One instruction in one form to bytes: by its plan, or through iced's encoder.
 //!
 //! Correct means: the encoder is told every operand and every prefix, and the field of a label or
 //! symbol is found again in its bytes. Whether the operands fit the form is settled before.
@@ -10,6 +10,7 @@ use iced_x86::{
 use super::fit::fixed_register;
 use super::forms::Form;
 use super::inst::{Inst, Mem, OperandKind, Prefix};
+use super::plan;
 use super::problem::Problem;
 use super::refuse;
 
@@ -73,12 +74,36 @@ impl Width {
     }
 }
 
-/// The bytes of `inst` in one form. The encoder is one that earlier instructions used.
+/// iced's encoder, made when it is first needed.
+#[derive(Default)]
+pub(super) struct Coder(Option<Encoder>);
+
+/// The bytes of `inst` in one form. The coder is one that earlier instructions used.
 pub(super) fn encode_form(
     inst: &Inst<'_>,
     form: &Form,
-    encoder: &mut Encoder,
+    coder: &mut Coder,
 ) -> Result<Encoded, Problem> {
+    for (operand, kind) in inst.operands.iter().zip(form.written()) {
+        if let OperandKind::Memory(mem) = &operand.kind
+            && !refuse::displacement_fits(mem, *kind)
+        {
+            return Err(refuse::displacement(operand));
+        }
+    }
+    match plan::encode(inst, form) {
+        Some(encoded) => Ok(encoded),
+        None => through_iced(inst, form, coder),
+    }
+}
+
+/// The bytes of `inst` in any form.
+pub(super) fn through_iced(
+    inst: &Inst<'_>,
+    form: &Form,
+    Coder(encoder): &mut Coder,
+) -> Result<Encoded, Problem> {
+    let encoder = encoder.get_or_insert_with(|| Encoder::new(64));
     let mut instruction = Instruction::default();
     instruction.set_code(form.code);
     let mut operands = inst.operands.iter();
@@ -101,9 +126,6 @@ pub(super) fn encode_form(
                 immediates += 1;
             }
             OperandKind::Memory(mem) => {
-                if !refuse::displacement_fits(mem, kind) {
-                    return Err(refuse::displacement(operand));
-                }
                 instruction.set_op_kind(at, OpKind::Memory);
                 set_memory(&mut instruction, mem);
             }

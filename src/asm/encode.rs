@@ -6,11 +6,11 @@
 
 use std::borrow::Cow;
 
-use iced_x86::{Code, Encoder, OpCodeOperandKind as Kind, Register};
+use iced_x86::{Code, Register};
 
-use super::emit::{Encoded, Width, encode_form};
+use super::emit::{Coder, Encoded, Width, encode_form};
 use super::fit::{self, Fit, fit};
-use super::forms::{self, Form, Rule};
+use super::forms::{self, Form, Rule, traits};
 use super::inst::{Inst, Operand, OperandKind, Prefix, Reach};
 use super::problem::Problem;
 use super::refuse;
@@ -43,7 +43,11 @@ impl Found {
 
     /// Keeps an encoding that is better than those before it; of equal ones the first stays.
     fn take(&mut self, form: &Form, encoded: Encoded) {
-        let rank = (form.is_evex, encoded.bytes().len(), !form.extends);
+        let rank = (
+            form.has(traits::EVEX),
+            encoded.bytes().len(),
+            !form.extends(),
+        );
         let is_short = encoded
             .field
             .is_some_and(|field| field.width == Width::Rel8);
@@ -55,8 +59,9 @@ impl Found {
         if place.as_ref().is_none_or(|(best, _)| rank < *best) {
             *place = Some((rank, encoded));
         }
-        if form.takes_memory && !self.sizes.contains(&form.memory_bits) {
-            self.sizes.push(form.memory_bits);
+        let bits = u32::from(form.memory_bits);
+        if form.takes_memory() && !self.sizes.contains(&bits) {
+            self.sizes.push(bits);
         }
     }
 }
@@ -66,8 +71,8 @@ pub(super) fn is_known(inst: &Inst<'_>) -> bool {
     forms::find(&inst.mnemonic).is_some()
 }
 
-/// The encodings of `inst`. The encoder is one that earlier instructions used.
-pub(super) fn encode(inst: &Inst<'_>, encoder: &mut Encoder) -> Result<Choice, Problem> {
+/// The encodings of `inst`. The coder is one that earlier instructions used.
+pub(super) fn encode(inst: &Inst<'_>, coder: &mut Coder) -> Result<Choice, Problem> {
     let Some(spelling) = forms::find(&inst.mnemonic) else {
         return Err(refuse::unknown_mnemonic(inst));
     };
@@ -75,13 +80,13 @@ pub(super) fn encode(inst: &Inst<'_>, encoder: &mut Encoder) -> Result<Choice, P
     refuse::thread_base(inst, name)?;
     let inst = &*complete(inst, name, spelling.implied);
     let mut found = Found::default();
-    candidates(inst, spelling.forms, encoder, &mut found)?;
+    candidates(inst, spelling.forms(), coder, &mut found)?;
     for (other, name) in other_spellings(inst, name, found.is_empty()) {
         // A refusal would be of something that nobody wrote.
-        let _ = candidates(&other, forms::of(name), encoder, &mut found);
+        let _ = candidates(&other, forms::of(name), coder, &mut found);
     }
     if found.is_empty() {
-        return Err(refuse::no_form(inst, name, spelling.forms));
+        return Err(refuse::no_form(inst, name, spelling.forms()));
     }
     check_size(inst, name, &mut found.sizes)?;
     Ok(Choice {
@@ -180,7 +185,7 @@ fn other_spellings<'a>(
 fn candidates(
     inst: &Inst<'_>,
     listed: &[Form],
-    encoder: &mut Encoder,
+    coder: &mut Coder,
     found: &mut Found,
 ) -> Result<(), Problem> {
     let mut refusal = None;
@@ -198,7 +203,7 @@ fn candidates(
         if !fits {
             continue;
         }
-        match check_prefixes(inst, form).and_then(|()| encode_form(inst, form, encoder)) {
+        match check_prefixes(inst, form).and_then(|()| encode_form(inst, form, coder)) {
             Ok(encoded) => {
                 is_taken = true;
                 found.take(form, encoded);
@@ -243,7 +248,6 @@ impl OperandKind<'_> {
 
 /// The encoder writes any prefix before anything, so what goes together is decided here.
 fn check_prefixes(inst: &Inst<'_>, form: &Form) -> Result<(), Problem> {
-    let info = form.info;
     for (prefix, span) in &inst.prefixes {
         let first_is_memory = matches!(
             inst.operands.first(),
@@ -253,12 +257,12 @@ fn check_prefixes(inst: &Inst<'_>, form: &Form) -> Result<(), Problem> {
             })
         );
         let allowed = match prefix {
-            Prefix::Lock => info.can_use_lock_prefix() && first_is_memory,
+            Prefix::Lock => form.has(traits::LOCK) && first_is_memory,
             // Old branch predictors wanted a two-byte return.
-            Prefix::Rep => info.can_use_rep_prefix() || form.code == Code::Retnq,
-            Prefix::Repne => info.can_use_repne_prefix(),
-            Prefix::Notrack => info.can_use_notrack_prefix(),
-            Prefix::Bnd => info.can_use_bnd_prefix(),
+            Prefix::Rep => form.has(traits::REP) || form.code == Code::Retnq,
+            Prefix::Repne => form.has(traits::REPNE),
+            Prefix::Notrack => form.has(traits::NOTRACK),
+            Prefix::Bnd => form.has(traits::BND),
         };
         if !allowed {
             return Err(refuse::prefix(inst, *prefix, *span));
@@ -269,15 +273,15 @@ fn check_prefixes(inst: &Inst<'_>, form: &Form) -> Result<(), Problem> {
         .operands
         .iter()
         .any(|operand| matches!(operand.kind, OperandKind::Memory(_)));
-    let allowed = (decor.mask.is_none() || info.can_use_op_mask_register())
-        && (decor.mask.is_some() || !info.require_op_mask_register())
-        && (!decor.zeroing || info.can_use_zeroing_masking() && decor.mask.is_some())
-        && (decor.rounding.is_none() || info.can_use_rounding_control() && in_registers)
-        && (!decor.exact || info.can_suppress_all_exceptions() && in_registers);
+    let allowed = (decor.mask.is_none() || form.has(traits::MASK))
+        && (decor.mask.is_some() || !form.has(traits::NEEDS_MASK))
+        && (!decor.zeroing || form.has(traits::ZEROING) && decor.mask.is_some())
+        && (decor.rounding.is_none() || form.has(traits::ROUNDING) && in_registers)
+        && (!decor.exact || form.has(traits::EXACT) && in_registers);
     if allowed {
         Ok(())
     } else {
-        Err(refuse::decoration(inst, info.require_op_mask_register()))
+        Err(refuse::decoration(inst, form.has(traits::NEEDS_MASK)))
     }
 }
 
@@ -305,18 +309,13 @@ pub(super) fn check_reach(inst: &Inst<'_>) -> Result<(), Problem> {
     let Some(reach) = inst.reach else {
         return Ok(());
     };
-    let branches = |form: &Form| {
-        form.info
-            .op_kinds()
-            .iter()
-            .any(|kind| matches!(kind, Kind::br64_1 | Kind::br64_4))
-    };
     let has_target = inst
         .operands
         .iter()
         .any(|operand| matches!(operand.kind, OperandKind::Target(_)));
     if has_target
-        && forms::find(&inst.mnemonic).is_some_and(|spelling| spelling.forms.iter().any(branches))
+        && forms::find(&inst.mnemonic)
+            .is_some_and(|spelling| spelling.forms().iter().any(Form::branches))
     {
         return Ok(());
     }

@@ -3,14 +3,14 @@
 //! Correct means: the value is exact or refused; nothing wraps, and the order of registers is kept.
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
 
 use iced_x86::Register;
 
 use super::inst::{Name, Target};
 use super::lexer::{Placed, Token};
-use super::names::{NameMap, lower};
+use super::names::{Index, lower};
 use super::problem::{Problem, Span};
+use super::table::REGISTERS;
 
 /// How deep parentheses and signs may nest: enough for any text a person writes, and little stack.
 const DEEPEST: u32 = 40;
@@ -333,7 +333,22 @@ fn bounded(value: Option<i128>, here: Span) -> Result<i128, Problem> {
 
 /// The register of that name, in any case.
 pub(super) fn register(name: &str) -> Option<Register> {
-    registers().get(&*lower(name)).copied()
+    static INDEX: Index<1024> = Index::new(&NAMES);
+    const NAMES: [&str; REGISTERS.len()] = {
+        let mut names = [""; REGISTERS.len()];
+        let mut at = 0;
+        while at < names.len() {
+            names[at] = REGISTERS[at].0;
+            at += 1;
+        }
+        names
+    };
+    let name = &*lower(name);
+    INDEX
+        .candidates(name)
+        .map(|at| &REGISTERS[at])
+        .find(|(known, _)| *known == name)
+        .map(|(_, register)| *register)
 }
 
 /// The name of a register as it is written.
@@ -347,31 +362,5 @@ pub(super) fn name_of(register: Register) -> String {
 
 /// The names of all registers that 64-bit code can use.
 pub(super) fn register_names() -> impl Iterator<Item = &'static str> {
-    registers().keys().map(String::as_str)
-}
-
-fn registers() -> &'static NameMap<Register> {
-    static NAMES: OnceLock<NameMap<Register>> = OnceLock::new();
-    NAMES.get_or_init(|| {
-        let mut names = NameMap::default();
-        for register in Register::values() {
-            // EIP would need an address-size prefix and reaches nothing that RIP does not.
-            if register == Register::None || register == Register::EIP {
-                continue;
-            }
-            let name = format!("{register:?}").to_ascii_lowercase();
-            if name.starts_with("dontuse") {
-                continue;
-            }
-            // iced spells the low bytes of the new registers r8l; manuals and assemblers, r8b.
-            if let Some(number) = name
-                .strip_prefix('r')
-                .and_then(|rest| rest.strip_suffix('l'))
-            {
-                names.insert(format!("r{number}b"), register);
-            }
-            names.insert(name, register);
-        }
-        names
-    })
+    REGISTERS.iter().map(|(name, _)| *name)
 }

@@ -9,6 +9,7 @@ use iced_x86::{OpCodeOperandKind as Kind, Register};
 
 use super::forms::Form;
 use super::inst::{Mem, OperandKind, Reach};
+use super::table::KIND_SORTS;
 
 /// How an operand and a place for one go together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,11 +59,21 @@ const TARGET: u32 = 10;
 ///
 /// Operands can fit a form only if the form has all the bits that they have.
 pub(super) fn side_by_side(sorts: impl Iterator<Item = Sorts>) -> Sorts {
-    const MOST: u32 = 5;
     let (all, count) = sorts.fold((0, 0), |(all, count), sorts| {
-        (all | sorts << (count * SORTS), count + 1)
+        (all | beside(sorts, count), count + 1)
     });
-    all | 1 << (MOST * SORTS + count)
+    all | counted(count)
+}
+
+/// The sorts of the operand at `at`, in their place.
+pub(super) const fn beside(sorts: Sorts, at: usize) -> Sorts {
+    sorts << (at as u32 * SORTS)
+}
+
+/// A number of operands, at most six.
+pub(super) const fn counted(operands: usize) -> Sorts {
+    const MOST: u32 = 5;
+    1 << (MOST * SORTS + operands as u32)
 }
 
 /// The sort of an operand: one bit.
@@ -90,20 +101,8 @@ fn register_sort(register: Register) -> Sorts {
 }
 
 /// The sorts of which `fit` takes any operand at `kind`.
-pub(super) fn sorts(kind: Kind) -> Sorts {
-    let registers = Register::values()
-        .filter(|register| takes_register(kind, *register))
-        .fold(0, |sorts, register| sorts | register_sort(register));
-    let immediate =
-        immediate_width(kind).is_some() || matches!(kind, Kind::imm8_const_1 | Kind::imm4_m2z);
-    let target = matches!(
-        kind,
-        Kind::br64_1 | Kind::br64_4 | Kind::xbegin_4 | Kind::imm64
-    );
-    registers
-        | Sorts::from(immediate) << IMMEDIATE
-        | Sorts::from(takes_memory(kind)) << MEMORY
-        | Sorts::from(target) << TARGET
+pub(super) const fn sorts(kind: Kind) -> Sorts {
+    KIND_SORTS[kind as usize]
 }
 
 fn either(fits: bool) -> Fit {
@@ -111,7 +110,7 @@ fn either(fits: bool) -> Fit {
 }
 
 #[rustfmt::skip]
-fn takes_register(kind: Kind, register: Register) -> bool {
+pub(super) fn takes_register(kind: Kind, register: Register) -> bool {
     match kind {
         Kind::r8_or_mem | Kind::r8_reg | Kind::r8_opcode => register.is_gpr8(),
         Kind::r16_or_mem | Kind::r16_reg | Kind::r16_reg_mem | Kind::r16_rm | Kind::r16_opcode => register.is_gpr16(),
@@ -248,13 +247,10 @@ fn memory(kind: Kind, mem: &Mem<'_>, form: &Form) -> Fit {
         return Fit::No;
     }
     let bits = match mem.broadcast {
-        None => form.memory_bits,
+        None => u32::from(form.memory_bits),
         Some(count) => {
-            let element = 8 * u32::try_from(form.info.broadcast_memory_size().size()).unwrap_or(0);
-            if !form.info.can_broadcast()
-                || element == 0
-                || form.memory_bits != element.saturating_mul(count)
-            {
+            let element = u32::from(form.element_bits);
+            if element == 0 || u32::from(form.memory_bits) != element.saturating_mul(count) {
                 return Fit::No;
             }
             element
@@ -263,5 +259,27 @@ fn memory(kind: Kind, mem: &Mem<'_>, form: &Form) -> Fit {
     match mem.bits {
         Some(written) if bits != 0 && written != bits => Fit::Memory(bits),
         _ => Fit::Yes,
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// The sorts of which `fit` takes any operand at `kind`, by trying all.
+    pub(in crate::asm) fn tried_sorts(kind: Kind) -> Sorts {
+        let registers = Register::values()
+            .filter(|register| takes_register(kind, *register))
+            .fold(0, |sorts, register| sorts | register_sort(register));
+        let immediate =
+            immediate_width(kind).is_some() || matches!(kind, Kind::imm8_const_1 | Kind::imm4_m2z);
+        let target = matches!(
+            kind,
+            Kind::br64_1 | Kind::br64_4 | Kind::xbegin_4 | Kind::imm64
+        );
+        registers
+            | Sorts::from(immediate) << IMMEDIATE
+            | Sorts::from(takes_memory(kind)) << MEMORY
+            | Sorts::from(target) << TARGET
     }
 }

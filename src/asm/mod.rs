@@ -17,6 +17,8 @@ mod encode;
 mod expression;
 mod fit;
 mod forms;
+#[cfg(test)]
+mod generate;
 mod inst;
 mod intel;
 mod layout;
@@ -24,9 +26,11 @@ mod lexer;
 mod listing;
 mod names;
 mod operand;
+mod plan;
 mod problem;
 pub mod program;
 mod refuse;
+mod table;
 
 pub use assemble::{Context, assemble, fragment, fragment_in};
 pub use listing::{ListedInst, disassemble};

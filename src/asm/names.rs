@@ -1,14 +1,9 @@
 //! Look-ups by name, as the parser makes them several times a line: no copy, a cheap hash.
 //!
-//! Correct means: a name is found in any case of its letters, and the hash is used only for tables
-//! whose keys nobody but this crate chooses, because it does not resist crafted ones.
+//! Correct means: a name of the table is among its candidates, whatever its neighbours. The hash
+//! does not resist crafted names, so the tables are those that the compiler makes.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
-/// A table of names in lower case.
-pub(super) type NameMap<V> = HashMap<String, V, BuildHasherDefault<NameHasher>>;
 
 /// `word` in lower case; a copy only where that differs.
 pub(super) fn lower(word: &str) -> Cow<'_, str> {
@@ -19,23 +14,46 @@ pub(super) fn lower(word: &str) -> Cow<'_, str> {
     }
 }
 
-/// FNV-1a: for names of a few letters faster than the standard one.
-pub(super) struct NameHasher(u64);
+/// Where the names of a table stand in it: open addressing over `SLOTS`, a power of two.
+pub(super) struct Index<const SLOTS: usize>([u16; SLOTS]);
 
-impl Default for NameHasher {
-    fn default() -> NameHasher {
-        NameHasher(0xcbf2_9ce4_8422_2325)
+/// What an empty slot holds.
+const EMPTY: u16 = u16::MAX;
+
+impl<const SLOTS: usize> Index<SLOTS> {
+    /// The index of these names. At least half of the slots must stay empty.
+    pub(super) const fn new(names: &[&str]) -> Index<SLOTS> {
+        assert!(SLOTS.is_power_of_two() && 2 * names.len() <= SLOTS);
+        let mut slots = [EMPTY; SLOTS];
+        let mut at = 0;
+        while at < names.len() {
+            let mut slot = hash(names[at].as_bytes()) as usize % SLOTS;
+            while slots[slot] != EMPTY {
+                slot = (slot + 1) % SLOTS;
+            }
+            slots[slot] = at as u16;
+            at += 1;
+        }
+        Index(slots)
+    }
+
+    /// Positions among which that of `name` is, if it has one.
+    pub(super) fn candidates(&self, name: &str) -> impl Iterator<Item = usize> {
+        let start = hash(name.as_bytes()) as usize;
+        (start..start + SLOTS)
+            .map(|slot| self.0[slot % SLOTS])
+            .take_while(|at| *at != EMPTY)
+            .map(usize::from)
     }
 }
 
-impl Hasher for NameHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+/// FNV-1a.
+const fn hash(bytes: &[u8]) -> u32 {
+    let mut hash = 0x811c_9dc5u32;
+    let mut at = 0;
+    while at < bytes.len() {
+        hash = (hash ^ bytes[at] as u32).wrapping_mul(0x0100_0193);
+        at += 1;
     }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
+    hash
 }

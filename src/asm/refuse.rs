@@ -76,12 +76,7 @@ pub(super) fn no_form(inst: &Inst<'_>, name: &str, listed: &[Form]) -> Problem {
     if let Some(problem) = memory_twice(inst).or_else(|| near_miss(inst, &same_count)) {
         return problem;
     }
-    let branches = same_count.iter().any(|form| {
-        form.info
-            .op_kinds()
-            .iter()
-            .any(|kind| matches!(kind, Kind::br64_1 | Kind::br64_4))
-    });
+    let branches = same_count.iter().any(|form| form.branches());
     let wanted = forms_text(nearest_first(inst, &same_count));
     match inst.operands.first().map(|operand| &operand.kind) {
         Some(OperandKind::Immediate { .. }) if branches => Problem::new(
