@@ -105,7 +105,7 @@ pub(super) fn through_iced(
 ) -> Result<Encoded, Problem> {
     let encoder = encoder.get_or_insert_with(|| Encoder::new(64));
     let mut instruction = Instruction::default();
-    instruction.set_code(form.code);
+    instruction.set_code(form.code());
     let mut operands = inst.operands.iter();
     let mut immediates = 0;
     for (at, kind, written) in form.operands() {

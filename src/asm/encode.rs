@@ -80,13 +80,13 @@ pub(super) fn encode(inst: &Inst<'_>, coder: &mut Coder) -> Result<Choice, Probl
     refuse::thread_base(inst, name)?;
     let inst = &*complete(inst, name, spelling.implied);
     let mut found = Found::default();
-    candidates(inst, spelling.forms(), coder, &mut found)?;
+    candidates(inst, &spelling.forms, coder, &mut found)?;
     for (other, name) in other_spellings(inst, name, found.is_empty()) {
         // A refusal would be of something that nobody wrote.
         let _ = candidates(&other, forms::of(name), coder, &mut found);
     }
     if found.is_empty() {
-        return Err(refuse::no_form(inst, name, spelling.forms()));
+        return Err(refuse::no_form(inst, name, &spelling.forms));
     }
     check_size(inst, name, &mut found.sizes)?;
     Ok(Choice {
@@ -259,7 +259,7 @@ fn check_prefixes(inst: &Inst<'_>, form: &Form) -> Result<(), Problem> {
         let allowed = match prefix {
             Prefix::Lock => form.has(traits::LOCK) && first_is_memory,
             // Old branch predictors wanted a two-byte return.
-            Prefix::Rep => form.has(traits::REP) || form.code == Code::Retnq,
+            Prefix::Rep => form.has(traits::REP) || form.code() == Code::Retnq,
             Prefix::Repne => form.has(traits::REPNE),
             Prefix::Notrack => form.has(traits::NOTRACK),
             Prefix::Bnd => form.has(traits::BND),
@@ -315,7 +315,7 @@ pub(super) fn check_reach(inst: &Inst<'_>) -> Result<(), Problem> {
         .any(|operand| matches!(operand.kind, OperandKind::Target(_)));
     if has_target
         && forms::find(&inst.mnemonic)
-            .is_some_and(|spelling| spelling.forms().iter().any(Form::branches))
+            .is_some_and(|spelling| spelling.forms.iter().any(Form::branches))
     {
         return Ok(());
     }

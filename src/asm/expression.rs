@@ -10,7 +10,7 @@ use super::inst::{Name, Target};
 use super::lexer::{Placed, Token};
 use super::names::{Index, lower};
 use super::problem::{Problem, Span};
-use super::table::REGISTERS;
+use super::table::{REGISTER_NAMES, REGISTERS};
 
 /// How deep parentheses and signs may nest: enough for any text a person writes, and little stack.
 const DEEPEST: u32 = 40;
@@ -333,22 +333,11 @@ fn bounded(value: Option<i128>, here: Span) -> Result<i128, Problem> {
 
 /// The register of that name, in any case.
 pub(super) fn register(name: &str) -> Option<Register> {
-    static INDEX: Index<1024> = Index::new(&NAMES);
-    const NAMES: [&str; REGISTERS.len()] = {
-        let mut names = [""; REGISTERS.len()];
-        let mut at = 0;
-        while at < names.len() {
-            names[at] = REGISTERS[at].0;
-            at += 1;
-        }
-        names
-    };
+    static INDEX: Index<1024> = Index::new(&REGISTER_NAMES);
+    static NAMES: [&str; REGISTER_NAMES.len()] = REGISTER_NAMES;
     let name = &*lower(name);
-    INDEX
-        .candidates(name)
-        .map(|at| &REGISTERS[at])
-        .find(|(known, _)| *known == name)
-        .map(|(_, register)| *register)
+    let at = INDEX.candidates(name).find(|at| NAMES[*at] == name)?;
+    Register::try_from(usize::from(REGISTERS[at])).ok()
 }
 
 /// The name of a register as it is written.
@@ -362,5 +351,5 @@ pub(super) fn name_of(register: Register) -> String {
 
 /// The names of all registers that 64-bit code can use.
 pub(super) fn register_names() -> impl Iterator<Item = &'static str> {
-    REGISTERS.iter().map(|(name, _)| *name)
+    REGISTER_NAMES.into_iter()
 }

@@ -9,7 +9,7 @@ use iced_x86::{OpCodeOperandKind as Kind, Register};
 
 use super::forms::Form;
 use super::inst::{Mem, OperandKind, Reach};
-use super::table::KIND_SORTS;
+use super::table::kind_sorts;
 
 /// How an operand and a place for one go together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,12 +66,12 @@ pub(super) fn side_by_side(sorts: impl Iterator<Item = Sorts>) -> Sorts {
 }
 
 /// The sorts of the operand at `at`, in their place.
-pub(super) const fn beside(sorts: Sorts, at: usize) -> Sorts {
+pub(super) fn beside(sorts: Sorts, at: usize) -> Sorts {
     sorts << (at as u32 * SORTS)
 }
 
 /// A number of operands, at most six.
-pub(super) const fn counted(operands: usize) -> Sorts {
+pub(super) fn counted(operands: usize) -> Sorts {
     const MOST: u32 = 5;
     1 << (MOST * SORTS + operands as u32)
 }
@@ -101,8 +101,8 @@ fn register_sort(register: Register) -> Sorts {
 }
 
 /// The sorts of which `fit` takes any operand at `kind`.
-pub(super) const fn sorts(kind: Kind) -> Sorts {
-    KIND_SORTS[kind as usize]
+pub(super) fn sorts(kind: Kind) -> Sorts {
+    kind_sorts(kind)
 }
 
 fn either(fits: bool) -> Fit {

@@ -1,24 +1,26 @@
 //! Every way to write an instruction, by mnemonic.
 //!
 //! Correct means: a form is listed if and only if 64-bit code can use it and this assembler can
-//! write all its operands; a mnemonic's forms keep the order of iced's table; and `table.rs` says
+//! write all its operands; a mnemonic's forms keep the order of iced's table; and the table says
 //! of each what iced says of it, which a test compares in full.
 //!
 //! iced builds its own table of encodings when it is first asked, all texts included: eight
-//! milliseconds, where a hundred lines take a tenth of one. `table.rs` costs nothing until it is
-//! looked into.
+//! milliseconds, where a hundred lines take a tenth of one. Of ours, a mnemonic's lines are
+//! read when it is first met.
+
+use std::sync::OnceLock;
 
 use iced_x86::{Code, OpCodeInfo, OpCodeOperandKind as Kind};
 
 use super::fit::{self, Sorts};
-use super::names::Index;
-use super::table::{FORMS, SPELLINGS};
+use super::names::hash;
+use super::table;
 
 /// One encoding of one mnemonic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Form {
-    /// iced's name for it.
-    pub(super) code: Code,
+    /// iced's number for it.
+    code: u16,
     /// Bits of its memory operand; 0 where it has none or any size will do.
     pub(super) memory_bits: u16,
     /// Bits of an element that it broadcasts; 0 where it cannot.
@@ -59,6 +61,19 @@ pub(super) enum Rule {
     Never,
 }
 
+impl Rule {
+    /// All, in the order of their numbers in the table.
+    pub(super) const ALL: [Rule; 7] = [
+        Rule::None,
+        Rule::Mov,
+        Rule::WideMov,
+        Rule::OffsetMov,
+        Rule::ExchangeEax,
+        Rule::Word,
+        Rule::Never,
+    ];
+}
+
 /// What a form can carry, as bits.
 #[rustfmt::skip] // a table: one bit a line
 pub(super) mod traits {
@@ -84,8 +99,8 @@ pub(super) struct Plan {
     pub(super) prefix: u8,
     /// Whether REX.W is set.
     pub(super) is_wide: bool,
-    opcode: [u8; 3],
-    length: u8,
+    pub(super) opcode: [u8; 3],
+    pub(super) length: u8,
     /// What stands in `reg` where no register does.
     pub(super) digit: u8,
 }
@@ -97,26 +112,9 @@ impl Plan {
     }
 }
 
-/// A plan; `wide` is 1 for REX.W.
-pub(super) const fn plan(prefix: u8, wide: u8, opcode: &[u8], digit: u8) -> Option<Plan> {
-    let mut bytes = [0; 3];
-    let mut at = 0;
-    while at < opcode.len() {
-        bytes[at] = opcode[at];
-        at += 1;
-    }
-    Some(Plan {
-        prefix,
-        is_wide: wide == 1,
-        opcode: bytes,
-        length: opcode.len() as u8,
-        digit,
-    })
-}
-
 /// A row of the table.
-pub(super) const fn form(
-    code: Code,
+pub(super) fn form(
+    code: u16,
     kinds: &[Kind],
     (memory_bits, element_bits): (u16, u16),
     rule: Rule,
@@ -135,19 +133,14 @@ pub(super) const fn form(
         written: [Kind::None; MOST],
         counts: (kinds.len() as u8, 0),
     };
-    let mut at = 0;
-    while at < kinds.len() {
-        form.kinds[at] = kinds[at];
-        at += 1;
-    }
-    let (mut at, mut written) = (0, 0);
-    while at < kinds.len() {
-        if form.is_written(kinds[at]) {
-            form.written[written] = kinds[at];
-            form.sorts |= fit::beside(fit::sorts(kinds[at]), written);
+    form.kinds[..kinds.len()].copy_from_slice(kinds);
+    let mut written = 0;
+    for kind in kinds.iter().copied() {
+        if form.is_written(kind) {
+            form.written[written] = kind;
+            form.sorts |= fit::beside(fit::sorts(kind), written);
             written += 1;
         }
-        at += 1;
     }
     form.sorts |= fit::counted(written);
     form.counts.1 = written as u8;
@@ -155,14 +148,19 @@ pub(super) const fn form(
 }
 
 impl Form {
+    /// iced's name for it.
+    pub(super) fn code(&self) -> Code {
+        Code::try_from(usize::from(self.code)).expect("the table has iced's numbers")
+    }
+
     /// Whether it has one of these traits.
     pub(super) fn has(&self, traits: u16) -> bool {
         self.traits & traits != 0
     }
 
     /// All that iced knows about it. The first question costs milliseconds: for refusals.
-    pub(super) fn info(&self) -> &'static OpCodeInfo {
-        self.code.op_code()
+    fn info(&self) -> &'static OpCodeInfo {
+        self.code().op_code()
     }
 
     /// The operands in order, with whether they are written.
@@ -196,7 +194,7 @@ impl Form {
     }
 
     /// `movsq` takes its addresses, and `stosq` its value too, from fixed registers.
-    const fn is_written(&self, kind: Kind) -> bool {
+    fn is_written(&self, kind: Kind) -> bool {
         match kind {
             Kind::seg_rSI | Kind::es_rDI | Kind::seg_rDI | Kind::seg_rBX_al => false,
             Kind::al | Kind::ax | Kind::eax | Kind::rax | Kind::dx => !self.is_string(),
@@ -205,15 +203,9 @@ impl Form {
     }
 
     /// Whether it is a string instruction, whose operands nobody writes.
-    pub(super) const fn is_string(&self) -> bool {
-        let mut at = 0;
-        while at < MOST {
-            if matches!(self.kinds[at], Kind::seg_rSI | Kind::es_rDI) {
-                return true;
-            }
-            at += 1;
-        }
-        false
+    pub(super) fn is_string(&self) -> bool {
+        let is_fixed = |kind: &Kind| matches!(kind, Kind::seg_rSI | Kind::es_rDI);
+        self.kinds.iter().any(is_fixed)
     }
 
     /// The form as manuals print it, in lower case.
@@ -223,66 +215,48 @@ impl Form {
 }
 
 /// What a written mnemonic stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Spelling {
-    written: &'static str,
+    /// The mnemonic itself.
+    pub(super) written: &'static str,
     /// The name under which iced knows it.
     pub(super) name: &'static str,
-    first: u16,
-    count: u16,
+    /// The forms, at least one.
+    pub(super) forms: Vec<Form>,
     /// An immediate that the spelling implies.
     pub(super) implied: Option<u8>,
 }
 
-/// A row of the table: what is written, iced's name, the first form, how many, what is implied.
-pub(super) const fn spelling(
-    written: &'static str,
-    name: &'static str,
-    first: u16,
-    count: u16,
-    implied: Option<u8>,
-) -> Spelling {
-    Spelling {
-        written,
-        name,
-        first,
-        count,
-        implied,
-    }
-}
-
-impl Spelling {
-    /// The forms, at least one.
-    pub(super) fn forms(&self) -> &'static [Form] {
-        &FORMS[usize::from(self.first)..][..usize::from(self.count)]
-    }
-}
-
 /// What a mnemonic in lower case stands for, if there is such a mnemonic.
 pub(super) fn find(written: &str) -> Option<&'static Spelling> {
-    static INDEX: Index<{ 4 * 1024 }> = Index::new(&WRITTEN);
-    const WRITTEN: [&str; SPELLINGS.len()] = {
-        let mut names = [""; SPELLINGS.len()];
-        let mut at = 0;
-        while at < names.len() {
-            names[at] = SPELLINGS[at].written;
-            at += 1;
+    /// A power of two, more than there are spellings.
+    const SLOTS: usize = 4096;
+    static KNOWN: [OnceLock<Spelling>; SLOTS] = [const { OnceLock::new() }; SLOTS];
+    let start = hash(written.as_bytes()) as usize;
+    let slots = (start..start + SLOTS).map(|slot| &KNOWN[slot % SLOTS]);
+    for slot in slots {
+        let known = match slot.get() {
+            Some(known) => known,
+            None => {
+                let spelling = table::spelling(written)?;
+                slot.get_or_init(|| spelling)
+            }
+        };
+        if known.written == written {
+            return Some(known);
         }
-        names
-    };
-    INDEX
-        .candidates(written)
-        .map(|at| &SPELLINGS[at])
-        .find(|spelling| spelling.written == written)
+    }
+    None
 }
 
 /// The forms of a name that iced knows; none where it does not.
 pub(super) fn of(name: &str) -> &'static [Form] {
-    find(name).map_or(&[], Spelling::forms)
+    find(name).map_or(&[], |spelling| &spelling.forms)
 }
 
 /// All mnemonics that stand for themselves.
 pub(super) fn mnemonics() -> impl Iterator<Item = &'static str> {
-    let own = |spelling: &&Spelling| spelling.written == spelling.name;
-    SPELLINGS.iter().filter(own).map(|spelling| spelling.name)
+    table::mnemonics()
+        .filter(|(written, name)| written == name)
+        .map(|(_, name)| name)
 }

@@ -1,8 +1,7 @@
 //! Statements of one section to bytes: branches, labels, alignment, and what the linker must fill.
 //!
 //! Correct means: every branch to a label of the section is as short as it can be while all of
-//! them reach, and a label's offset is where its next byte stands. Branches only ever grow, so the
-//! search ends.
+//! them reach, and a label's offset is where its next byte stands.
 
 use std::collections::HashMap;
 
@@ -10,6 +9,7 @@ use super::emit::{Encoded, Field, Width};
 use super::inst::{Direction, Name, Target};
 use super::problem::Problem;
 use super::program::{Fixup, FixupKind, Label, LineMark};
+use super::relax::relax;
 
 /// Something that takes up room in a section, from one source line.
 #[derive(Debug, Clone)]
@@ -97,7 +97,7 @@ pub(super) struct Laid {
 }
 
 /// Where every piece begins, and at last the length; `long[i]` says that piece i is a long branch.
-fn offsets(pieces: &[Piece<'_>], long: &[bool]) -> Vec<usize> {
+pub(super) fn offsets(pieces: &[Piece<'_>], long: &[bool]) -> Vec<usize> {
     let mut at = 0usize;
     let mut starts = Vec::with_capacity(pieces.len() + 1);
     for (piece, long) in pieces.iter().zip(long) {
@@ -119,35 +119,9 @@ fn offsets(pieces: &[Piece<'_>], long: &[bool]) -> Vec<usize> {
 }
 
 /// The distance of a branch from its end to `label`.
-fn distance(starts: &[usize], from: usize, label: usize, addend: i64) -> i64 {
+pub(super) fn distance(starts: &[usize], from: usize, label: usize, addend: i64) -> i64 {
     let signed = |offset: usize| i64::try_from(offset).unwrap_or(i64::MAX / 2);
     (signed(starts[label]) - signed(starts[from + 1])).saturating_add(addend)
-}
-
-/// Which branches must be long. A branch that does not reach becomes long, and stays it.
-fn relax(pieces: &[Piece<'_>]) -> Vec<bool> {
-    let mut long = vec![false; pieces.len()];
-    loop {
-        let starts = offsets(pieces, &long);
-        let mut grown = false;
-        for (at, piece) in pieces.iter().enumerate() {
-            if let PieceKind::Branch {
-                long: Some(_),
-                target,
-                label,
-                ..
-            } = &piece.kind
-                && !long[at]
-                && i8::try_from(distance(&starts, at, *label, target.addend)).is_err()
-            {
-                long[at] = true;
-                grown = true;
-            }
-        }
-        if !grown {
-            return long;
-        }
-    }
 }
 
 /// What a section looks like from inside while it is laid out.
@@ -166,7 +140,7 @@ pub(super) struct Ground<'a> {
 
 /// The bytes of a section.
 pub(super) fn lay_out(ground: &Ground<'_>) -> Laid {
-    let long = relax(ground.pieces);
+    let long = relax(ground.pieces).long;
     let starts = offsets(ground.pieces, &long);
     let mut laid = Laid {
         bytes: Vec::with_capacity(starts[ground.pieces.len()]),
@@ -356,113 +330,5 @@ fn pad(bytes: &mut Vec<u8>, end: usize, is_code: bool) {
     while bytes.len() < end {
         let length = (end - bytes.len()).min(NOPS.len());
         bytes.extend_from_slice(NOPS[length - 1]);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::asm::problem::Span;
-
-    /// Deterministic, so that a failure can be repeated.
-    struct Random(u64);
-
-    impl Random {
-        fn below(&mut self, bound: usize) -> usize {
-            self.0 ^= self.0 << 13;
-            self.0 ^= self.0 >> 7;
-            self.0 ^= self.0 << 17;
-            usize::try_from(self.0 % bound as u64).unwrap()
-        }
-    }
-
-    fn fixed(length: usize) -> PieceKind<'static> {
-        PieceKind::Fixed(Encoded::new(&[0x90; 15][..length], None), None)
-    }
-
-    /// A branch to a label that stands before piece `label`.
-    fn branch(label: usize) -> PieceKind<'static> {
-        let encoded = |length: usize, width: Width| {
-            Encoded::new(&[0; 15][..length], Some(Field { offset: 1, width }))
-        };
-        PieceKind::Branch {
-            short: encoded(2, Width::Rel8),
-            long: Some(encoded(5, Width::Rel32)),
-            label,
-            target: Target {
-                name: Name::Label("x"),
-                addend: 0,
-                span: Span {
-                    column: 1,
-                    width: 1,
-                },
-            },
-        }
-    }
-
-    fn section(random: &mut Random, aligned: bool) -> Vec<Piece<'static>> {
-        let count = 2 + random.below(120);
-        let labels: Vec<usize> = (0..8).map(|_| random.below(count + 1)).collect();
-        let kinds = (0..count).map(|_| match random.below(if aligned { 10 } else { 8 }) {
-            0..4 => branch(labels[random.below(8)]),
-            4..8 => fixed(random.below(9)),
-            _ => PieceKind::Align(1 << random.below(6)),
-        });
-        kinds.map(|kind| Piece { line: 0, kind }).collect()
-    }
-
-    /// Starts over after each single branch that does not reach.
-    fn naive(pieces: &[Piece<'_>]) -> Vec<bool> {
-        let mut long = vec![false; pieces.len()];
-        'over: loop {
-            for (at, piece) in pieces.iter().enumerate() {
-                let PieceKind::Branch { label, .. } = &piece.kind else {
-                    continue;
-                };
-                let starts = offsets(pieces, &long);
-                let far = i8::try_from(distance(&starts, at, *label, 0)).is_err();
-                if far && !long[at] {
-                    long[at] = true;
-                    continue 'over;
-                }
-            }
-            return long;
-        }
-    }
-
-    #[test]
-    fn relaxation_finds_what_starting_over_each_time_finds() {
-        let mut random = Random(0x2545_f491_4f6c_dd1d);
-        let mut grown = 0;
-        for _ in 0..300 {
-            let pieces = section(&mut random, false);
-            let long = relax(&pieces);
-            assert_eq!(long, naive(&pieces));
-            grown += long.iter().filter(|long| **long).count();
-        }
-        assert!(grown > 1000, "only {grown} branches grew");
-    }
-
-    #[test]
-    fn every_branch_reaches_across_alignment_too() {
-        let mut random = Random(0x9e37_79b9_7f4a_7c15);
-        for _ in 0..300 {
-            let pieces = section(&mut random, true);
-            let lines = [1];
-            let ground = Ground {
-                pieces: &pieces,
-                places: &Places::default(),
-                lines: &lines,
-                symbol: None,
-                is_unique: &|_| true,
-                is_code: true,
-            };
-            let laid = lay_out(&ground);
-            assert_eq!(laid.problems, []);
-            assert_eq!(
-                laid.bytes.len(),
-                *offsets(&pieces, &relax(&pieces)).last().unwrap()
-            );
-        }
     }
 }

@@ -30,6 +30,7 @@ mod plan;
 mod problem;
 pub mod program;
 mod refuse;
+mod relax;
 mod table;
 
 pub use assemble::{Context, assemble, fragment, fragment_in};

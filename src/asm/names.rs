@@ -48,7 +48,7 @@ impl<const SLOTS: usize> Index<SLOTS> {
 }
 
 /// FNV-1a.
-const fn hash(bytes: &[u8]) -> u32 {
+pub(super) const fn hash(bytes: &[u8]) -> u32 {
     let mut hash = 0x811c_9dc5u32;
     let mut at = 0;
     while at < bytes.len() {

@@ -59,7 +59,7 @@ pub(super) fn no_form(inst: &Inst<'_>, name: &str, listed: &[Form]) -> Problem {
         .copied()
         .filter(|form| form.written().len() == inst.operands.len())
         .collect();
-    if same_count.is_empty() && listed.iter().all(|form| form.is_string) {
+    if same_count.is_empty() && listed.iter().all(|form| form.is_string()) {
         let message = format!("the operands of `{}` are not written", inst.mnemonic);
         return Problem::new(inst.operand_span(), message).help(
             "it reads at [rsi], writes at [rdi] or compares both; the segment cannot be chosen",
