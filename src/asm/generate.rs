@@ -369,14 +369,7 @@ fn memories() -> Vec<Mem<'static>> {
         .filter(|register| register.is_gpr64())
         .collect();
     let mut all = Vec::new();
-    for displacement in [
-        0,
-        1,
-        -128,
-        128,
-        i128::from(i32::MAX),
-        (1 << 64) - 8,
-    ] {
+    for displacement in [0, 1, -128, 128, i128::from(i32::MAX), (1 << 64) - 8] {
         all.push(memory(None, None, 1, displacement));
         for base in &wide {
             all.push(memory(Some(*base), None, 1, displacement));

@@ -119,18 +119,30 @@ pub fn lay_out(spec: &HeapSpec) -> Result<Heap, String> {
         return Ok(heap);
     }
     let interface = interface_name(spec);
-    for name in &spec.types {
-        heap.add_type(name, spec)?;
+    let hashes = spec
+        .types
+        .iter()
+        .map(|name| hash::type_hash(spec.release, name));
+    let hashes: Vec<u32> = hashes.collect::<Result<_, _>>()?;
+    let first_type = heap.symbols.len();
+    for (name, &hash) in spec.types.iter().zip(&hashes) {
+        heap.add_type(name, hash, spec);
     }
     if matches!(spec.kind, HeapKind::Iface | HeapKind::Eface) {
         heap.add_interface_type(&interface, spec)?;
     }
+    let first_itab = heap.symbols.len();
     if spec.kind == HeapKind::Iface {
-        for name in &spec.types {
-            heap.add_itab(name, &interface, spec)?;
+        for (name, &hash) in spec.types.iter().zip(&hashes) {
+            heap.add_itab(name, &interface, hash, spec);
         }
     }
-    heap.add_objects(&interface, spec);
+    let first_word = match spec.kind {
+        HeapKind::Iface => Some(first_itab),
+        HeapKind::Eface => Some(first_type),
+        HeapKind::None | HeapKind::Pointer | HeapKind::Func => None,
+    };
+    heap.add_objects(first_word, spec);
     Ok(heap)
 }
 
@@ -228,11 +240,9 @@ impl Heap {
         }
     }
 
-    fn add_type(&mut self, name: &str, spec: &HeapSpec) -> Result<(), String> {
-        let hash = hash::type_hash(spec.release, name)?;
+    fn add_type(&mut self, name: &str, hash: u32, spec: &HeapSpec) {
         let at = self.begin(symbol::type_descriptor(name), layout::TYPE_SIZE, 32);
         self.put_type(at, &DYNAMIC_TYPE, hash, spec.release);
-        Ok(())
     }
 
     fn add_interface_type(&mut self, interface: &str, spec: &HeapSpec) -> Result<(), String> {
@@ -258,9 +268,8 @@ impl Heap {
         Ok(())
     }
 
-    fn add_itab(&mut self, name: &str, interface: &str, spec: &HeapSpec) -> Result<(), String> {
+    fn add_itab(&mut self, name: &str, interface: &str, type_hash: u32, spec: &HeapSpec) {
         let release = spec.release;
-        let type_hash = hash::type_hash(release, name)?;
         let (hash, fun) = (layout::itab_hash(release), layout::itab_fun(release));
         let size = fun.offset + fun.size * spec.methods.len() as u32;
         let at = self.begin(symbol::itab(name, interface), size, 8);
@@ -284,28 +293,12 @@ impl Heap {
                 0,
             );
         }
-        Ok(())
     }
 
-    fn index_of(&self, name: &str) -> Word {
-        match self.symbols.iter().position(|symbol| symbol.name == name) {
-            Some(index) => Word::Symbol(index),
-            None => unreachable!("{name} was laid out before the objects"),
-        }
-    }
-
-    /// All objects and what the harness loads for each: few by name, many as one array.
-    fn add_objects(&mut self, interface: &str, spec: &HeapSpec) {
+    /// All objects and what the harness loads for each: few by name, many as one array. The first
+    /// words are symbols in the order of the types, from `first_word` on.
+    fn add_objects(&mut self, first_word: Option<usize>, spec: &HeapSpec) {
         let is_named = spec.objects.len() <= NAMED_OBJECTS;
-        let first_words: Vec<Option<Word>> = spec
-            .types
-            .iter()
-            .map(|name| match spec.kind {
-                HeapKind::Iface => Some(self.index_of(&symbol::itab(name, interface))),
-                HeapKind::Eface => Some(self.index_of(&symbol::type_descriptor(name))),
-                HeapKind::None | HeapKind::Pointer | HeapKind::Func => None,
-            })
-            .collect();
         let all = spec.objects.len() as u32 * layout::OBJECT_SIZE;
         if !is_named {
             self.begin("objects".into(), all, layout::OBJECT_SIZE);
@@ -328,17 +321,16 @@ impl Heap {
             } else {
                 Word::Heap(at)
             };
-            self.receivers
-                .push(match &first_words[type_index as usize] {
-                    Some(first) => Receiver {
-                        first: first.clone(),
-                        second: Some(pointer),
-                    },
-                    None => Receiver {
-                        first: pointer,
-                        second: None,
-                    },
-                });
+            self.receivers.push(match first_word {
+                Some(first) => Receiver {
+                    first: Word::Symbol(first + type_index as usize),
+                    second: Some(pointer),
+                },
+                None => Receiver {
+                    first: pointer,
+                    second: None,
+                },
+            });
         }
     }
 

@@ -2,17 +2,18 @@
 //!
 //! Correct means: two spellings of one symbol have one canonical form, and two symbols never do.
 
+use std::borrow::Cow;
+
 /// The spelling dispatchlab uses: `go.itab.` and `type.` as up to Go 1.19, `main.` for `"".`.
-pub fn canonical(name: &str) -> String {
-    let name = name
-        .strip_prefix("go:itab.")
-        .map(|rest| format!("go.itab.{rest}"))
-        .or_else(|| {
-            name.strip_prefix("type:")
-                .map(|rest| format!("type.{rest}"))
-        })
-        .unwrap_or_else(|| name.to_string());
-    name.replace("\"\".", "main.")
+pub fn canonical(name: &str) -> Cow<'_, str> {
+    let renamed = |old, new| Some(format!("{new}{}", name.strip_prefix(old)?));
+    let renamed = renamed("go:itab.", "go.itab.").or_else(|| renamed("type:", "type."));
+    let name = renamed.map_or(Cow::Borrowed(name), Cow::Owned);
+    if name.contains("\"\".") {
+        Cow::Owned(name.replace("\"\".", "main."))
+    } else {
+        name
+    }
 }
 
 /// The package of a symbol or type name: `main` in `main.T0`.

@@ -4,7 +4,8 @@
 //! other byte differs from what the assembler, the Go model and the harness emitted, and the loop
 //! head and the first callee stand where the placement says.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use crate::asm::{FixupKind, Label, Program, Section, SectionKind};
@@ -170,6 +171,9 @@ pub enum LinkError {
     },
 }
 
+/// How many undefined symbols get a suggestion.
+const SUGGESTED: usize = 20;
+
 /// Where the heap begins in the data region; context and g lie before it.
 pub const HEAP_OFFSET: u32 = 1024;
 
@@ -189,7 +193,7 @@ pub fn link(row: &JobRow, heap: &Heap, site: Site) -> Result<Image, Vec<LinkErro
     let receivers = heap.receivers.iter().map(|receiver| {
         let word = |word: &Word| match word {
             Word::Nil => 0,
-            Word::Symbol(index) => layout.names[&heap.symbols[*index].name],
+            Word::Symbol(index) => layout.names[heap.symbols[*index].name.as_str()],
             Word::Heap(offset) => site.data + u64::from(HEAP_OFFSET + offset),
         };
         [
@@ -212,124 +216,166 @@ pub fn link(row: &JobRow, heap: &Heap, site: Site) -> Result<Image, Vec<LinkErro
     })
 }
 
+/// Bytes of the data and of the code of an image, which are the same at any site of its placement
+/// and variant.
+pub fn lengths(row: &JobRow, heap: &Heap, site: Site) -> (usize, usize) {
+    let harness = harness::emit(row, site);
+    let mut ends = Ends::new(row, heap, site, &harness);
+    for section in &row.program.sections {
+        ends.place(section);
+    }
+    let code = ends.code.max(harness.end) - harness.base;
+    ((ends.data - site.data) as usize, code as usize)
+}
+
+/// Where the next section goes.
+struct Ends {
+    data: u64,
+    code: u64,
+    /// Bytes between functions.
+    spacing: u64,
+}
+
+impl Ends {
+    fn new(row: &JobRow, heap: &Heap, site: Site, harness: &Harness) -> Ends {
+        Ends {
+            data: site.data + u64::from(HEAP_OFFSET) + heap.bytes.len() as u64,
+            code: harness.end.next_multiple_of(64) + u64::from(site.placement.callee),
+            spacing: u64::from(row.spacing),
+        }
+    }
+
+    /// The address of a function or datum; the harness places the rest.
+    fn place(&mut self, section: &Section) -> Option<u64> {
+        let size = section.bytes.len() as u64;
+        match section.kind {
+            SectionKind::Setup | SectionKind::Body => None,
+            SectionKind::Func => {
+                let address = self.code;
+                self.code += size.max(1).next_multiple_of(self.spacing);
+                Some(address)
+            }
+            SectionKind::Data => {
+                let address = self.data.next_multiple_of(64);
+                self.data = address + size;
+                Some(address)
+            }
+        }
+    }
+}
+
 /// Every address of one image, before a byte is placed.
-struct Layout {
+struct Layout<'a> {
     /// Code sections with their addresses; the body once a copy.
     code: Vec<(usize, u64)>,
     /// Data sections with their addresses.
     data: Vec<(usize, u64)>,
     data_end: u64,
     code_end: u64,
-    names: HashMap<String, u64>,
+    names: HashMap<Cow<'a, str>, u64>,
     /// Labels of a body that stands there several times.
-    copied: Vec<String>,
+    copied: HashSet<&'a str>,
     symbols: Vec<Symbol>,
+    /// Whether a symbol was named twice.
+    has_replaced: bool,
     pieces: Vec<Piece>,
     errors: Vec<LinkError>,
 }
 
-impl Layout {
-    fn new(row: &JobRow, heap: &Heap, site: Site, harness: &Harness) -> Layout {
+impl<'a> Layout<'a> {
+    fn new(row: &'a JobRow, heap: &'a Heap, site: Site, harness: &Harness) -> Layout<'a> {
+        let ends = Ends::new(row, heap, site, harness);
+        let count = heap.symbols.len() + harness.stubs.len() + row.program.sections.len();
         let mut layout = Layout {
             code: Vec::new(),
             data: Vec::new(),
-            data_end: site.data + u64::from(HEAP_OFFSET) + heap.bytes.len() as u64,
+            data_end: 0,
             code_end: 0,
-            names: HashMap::new(),
-            copied: Vec::new(),
-            symbols: Vec::new(),
+            names: HashMap::with_capacity(count),
+            copied: HashSet::new(),
+            symbols: Vec::with_capacity(count),
+            has_replaced: false,
             pieces: harness.pieces.clone(),
             errors: Vec::new(),
         };
         for symbol in &heap.symbols {
             let address = site.data + u64::from(HEAP_OFFSET + symbol.offset);
-            layout.name(symbol.name.clone(), address, u64::from(symbol.size));
+            let name = Cow::Borrowed(symbol.name.as_str());
+            layout.name(name, address, u64::from(symbol.size));
         }
         for (name, addresses) in &harness.stubs {
             layout.name(
-                (*name).to_string(),
+                Cow::Borrowed(*name),
                 addresses.start,
                 addresses.end - addresses.start,
             );
         }
-        layout.place_sections(row, site, harness);
+        layout.place_sections(row, site, harness, ends);
         layout.name_labels(&row.program);
         if site.variant == Variant::Baseline {
             layout.name_missing_body(&row.program, harness);
         }
         if row.unroll > 1 {
             let labels = body_labels(&row.program);
-            layout.copied = labels.map(|label| label.name.clone()).collect();
+            layout.copied = labels.map(|label| label.name.as_str()).collect();
         }
         layout.pieces.sort_by_key(|piece| piece.addresses.start);
+        if layout.has_replaced {
+            keep_last(&mut layout.symbols);
+        }
         layout.symbols.sort_by_key(|symbol| symbol.address);
         layout
     }
 
     /// A later definition replaces an earlier one: the template's data replace the model's.
-    fn name(&mut self, name: String, address: u64, size: u64) {
-        if self.names.insert(name.clone(), address).is_some() {
-            self.symbols.retain(|symbol| symbol.name != name);
-        }
+    fn name(&mut self, name: Cow<'a, str>, address: u64, size: u64) {
         self.symbols.push(Symbol {
-            name,
+            name: name.to_string(),
             address,
             size,
         });
+        self.has_replaced |= self.names.insert(name, address).is_some();
     }
 
-    fn place_sections(&mut self, row: &JobRow, site: Site, harness: &Harness) {
-        let mut callee = harness.end.next_multiple_of(64) + u64::from(site.placement.callee);
-        let spacing = u64::from(row.spacing);
-        let mut defined: Vec<String> = Vec::new();
+    fn place_sections(&mut self, row: &'a JobRow, site: Site, harness: &Harness, mut ends: Ends) {
+        let mut defined: HashSet<Cow<'_, str>> = HashSet::new();
         for (index, section) in row.program.sections.iter().enumerate() {
             let size = section.bytes.len() as u64;
-            let address = match section.kind {
-                SectionKind::Setup => {
+            let Some(address) = ends.place(section) else {
+                if section.kind == SectionKind::Setup {
                     self.code.push((index, harness.setup.start));
-                    continue;
+                } else if site.variant == Variant::Body {
+                    let copies = (0..u64::from(row.unroll))
+                        .map(|copy| (index, harness.body.start + copy * size));
+                    self.code.extend(copies);
                 }
-                SectionKind::Body => {
-                    if site.variant == Variant::Body {
-                        let copies = (0..u64::from(row.unroll))
-                            .map(|copy| (index, harness.body.start + copy * size));
-                        self.code.extend(copies);
-                    }
-                    continue;
-                }
-                SectionKind::Func => {
-                    let address = callee;
-                    callee += size.max(1).next_multiple_of(spacing);
-                    self.code.push((index, address));
-                    self.pieces.push(Piece {
-                        addresses: address..address + size,
-                        owner: Owner::Section(index),
-                    });
-                    address
-                }
-                SectionKind::Data => {
-                    let address = self.data_end.next_multiple_of(64);
-                    self.data_end = address + size;
-                    self.data.push((index, address));
-                    address
-                }
+                continue;
             };
+            if section.kind == SectionKind::Func {
+                self.code.push((index, address));
+                self.pieces.push(Piece {
+                    addresses: address..address + size,
+                    owner: Owner::Section(index),
+                });
+            } else {
+                self.data.push((index, address));
+            }
             let name = canonical(&section.name);
-            if defined.contains(&name) {
+            if !defined.insert(name.clone()) {
                 self.errors.push(LinkError::Duplicate { section: index });
             }
-            defined.push(name.clone());
             self.name(name, address, size);
         }
-        self.code_end = callee.max(harness.end);
+        self.data_end = ends.data;
+        self.code_end = ends.code.max(harness.end);
     }
 
     /// Labels are names of their own for jumps from one section into another.
-    fn name_labels(&mut self, program: &Program) {
+    fn name_labels(&mut self, program: &'a Program) {
         for &(index, address) in self.code.iter().chain(&self.data) {
             for label in &program.sections[index].labels {
                 self.names
-                    .entry(label.name.clone())
+                    .entry(Cow::Borrowed(&label.name))
                     .or_insert(address + u64::from(label.offset));
             }
         }
@@ -337,10 +383,10 @@ impl Layout {
 
     /// The baseline has no body, but functions that jump back into it are linked all the same; no
     /// one calls them there.
-    fn name_missing_body(&mut self, program: &Program, harness: &Harness) {
+    fn name_missing_body(&mut self, program: &'a Program, harness: &Harness) {
         for label in body_labels(program) {
             self.names
-                .entry(label.name.clone())
+                .entry(Cow::Borrowed(&label.name))
                 .or_insert(harness.body.end);
         }
     }
@@ -351,6 +397,16 @@ impl Layout {
     }
 }
 
+/// Of symbols with one name, the last.
+fn keep_last(symbols: &mut Vec<Symbol>) {
+    let mut last: HashMap<String, usize> = HashMap::new();
+    for (at, symbol) in symbols.iter().enumerate() {
+        last.insert(symbol.name.clone(), at);
+    }
+    let mut at = 0..;
+    symbols.retain(|symbol| at.next() == last.get(&symbol.name).copied());
+}
+
 fn body_labels(program: &Program) -> impl Iterator<Item = &Label> {
     let is_body = |section: &&Section| section.kind == SectionKind::Body;
     let bodies = program.sections.iter().filter(is_body);
@@ -359,7 +415,7 @@ fn body_labels(program: &Program) -> impl Iterator<Item = &Label> {
 
 fn place_code(
     row: &JobRow,
-    layout: &Layout,
+    layout: &Layout<'_>,
     harness: &Harness,
     errors: &mut Vec<LinkError>,
 ) -> Vec<u8> {
@@ -380,7 +436,7 @@ fn place_code(
 fn place_data(
     row: &JobRow,
     heap: &Heap,
-    layout: &Layout,
+    layout: &Layout<'_>,
     site: Site,
     errors: &mut Vec<LinkError>,
 ) -> (Vec<u8>, Vec<(u32, u64)>) {
@@ -389,11 +445,11 @@ fn place_data(
     data[HEAP_OFFSET as usize..HEAP_OFFSET as usize + heap.bytes.len()]
         .copy_from_slice(&heap.bytes);
     for pointer in &heap.pointers {
-        let Some(address) = layout.names.get(&pointer.symbol) else {
-            let owner = heap
+        let Some(address) = layout.names.get(pointer.symbol.as_str()) else {
+            let after = heap
                 .symbols
-                .iter()
-                .rfind(|symbol| symbol.offset <= pointer.offset);
+                .partition_point(|symbol| symbol.offset <= pointer.offset);
+            let owner = after.checked_sub(1).map(|at| &heap.symbols[at]);
             errors.push(LinkError::MissingFunction {
                 function: pointer.symbol.clone(),
                 wanted_by: owner.map(|symbol| symbol.name.clone()).unwrap_or_default(),
@@ -433,24 +489,26 @@ fn fill(
     section: &Section,
     address: u64,
     bytes: &mut [u8],
-    layout: &Layout,
+    layout: &Layout<'_>,
     errors: &mut Vec<LinkError>,
 ) {
     for (number, fixup) in section.fixups.iter().enumerate() {
         let wanted = canonical(&fixup.symbol);
         let found = layout
             .names
-            .get(&wanted)
-            .or_else(|| layout.names.get(&fixup.symbol));
+            .get(&*wanted)
+            .or_else(|| layout.names.get(fixup.symbol.as_str()));
         let Some(&symbol) = found else {
+            // Nobody reads more of them, and each looks at all names.
+            let nearest = (errors.len() < SUGGESTED).then(|| layout.nearest(&wanted));
             errors.push(LinkError::Undefined {
                 section: index,
                 fixup: number,
-                nearest: layout.nearest(&wanted),
+                nearest: nearest.flatten(),
             });
             continue;
         };
-        if layout.copied.contains(&fixup.symbol) {
+        if layout.copied.contains(fixup.symbol.as_str()) {
             errors.push(LinkError::Copied {
                 section: index,
                 fixup: number,

@@ -3,7 +3,7 @@
 //! Correct means: every line of code belongs to exactly one section, in the order of the template,
 //! and columns do not shift where code follows a section's colon.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::source::{Place, SourceText};
 use super::{SourceLine, SourceSection};
@@ -26,17 +26,25 @@ pub(super) fn split(
     lines: Vec<SourceLine>,
 ) -> Result<Vec<SourceSection>, Vec<Diagnostic>> {
     let mut sections: Vec<SourceSection> = Vec::new();
-    let mut first_seen: BTreeMap<String, u32> = BTreeMap::new();
+    let mut first_seen: HashMap<String, u32> = HashMap::new();
     let mut errors = Vec::new();
     let mut stray_reported = false;
     for line in lines {
+        let code = line.text.trim_start();
+        // Most lines open nothing, and few of those begin like one that does.
+        if let Some(section) = sections.last_mut()
+            && !code.starts_with(['s', 'b', 'f', 'd'])
+        {
+            section.lines.push(line);
+            continue;
+        }
         let indent = line.text.chars().take_while(|c| c.is_whitespace()).count();
         let place = |column: usize, width: usize| Place {
             line: line.number,
             column: (indent + column) as u32 + 1,
             width: width as u32,
         };
-        match opening(line.text.trim_start()) {
+        match opening(code) {
             Some(Ok(Opening { kind, name, length })) => {
                 if let Some(&first) = first_seen.get(&name) {
                     let message = format!("section `{name}` comes twice");
@@ -118,12 +126,9 @@ pub(super) fn split(
 
 /// What a line without its indent opens, if anything; an error where it tries and fails.
 fn opening(line: &str) -> Option<Result<Opening, (String, String)>> {
-    let word: String = line
-        .chars()
-        .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
-        .collect();
-    let rest = &line[word.len()..];
-    let kind = match word.as_str() {
+    let is_end = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+    let (word, rest) = line.split_at(line.find(is_end).unwrap_or(line.len()));
+    let kind = match word {
         "setup" | "body" => {
             let colon = rest
                 .find(|c: char| !c.is_whitespace())
@@ -136,7 +141,7 @@ fn opening(line: &str) -> Option<Result<Opening, (String, String)>> {
             return Some(Ok(Opening {
                 kind,
                 length: word.len() + colon + 1,
-                name: word,
+                name: word.to_string(),
             }));
         }
         "func" => SectionKind::Func,

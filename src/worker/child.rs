@@ -45,9 +45,7 @@ pub fn run(descriptor: i32) -> io::Result<std::convert::Infallible> {
     page.note(notes::STATUS, 0);
     let page = signals::install(page, status as i32)?;
     set_limits()?;
-    let mut text = String::new();
-    io::stdin().read_to_string(&mut text)?;
-    let job: Job = serde_json::from_str(&text)?;
+    let job = read_job()?;
     let cpu = pin(job.plan.cpu)?;
     // A backtrace would have to read files, which is forbidden soon.
     panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
@@ -79,6 +77,12 @@ fn set_limits() -> io::Result<()> {
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
     setrlimit(Resource::RLIMIT_AS, ADDRESS_SPACE, ADDRESS_SPACE)?;
     Ok(())
+}
+
+fn read_job() -> io::Result<Job> {
+    let mut text = Vec::new();
+    io::stdin().read_to_end(&mut text)?;
+    Ok(serde_json::from_slice(&text)?)
 }
 
 /// Pins this process to a CPU, by default the one it runs on.

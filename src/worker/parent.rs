@@ -5,19 +5,20 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl, OpKind};
+use serde::Serialize;
 
 use super::notes;
 use crate::asm::Program;
 use crate::counter::pmu::EventState;
 use crate::go::heap::lay_out;
-use crate::job::{Counters, Failure, Job, Message, Place, Plan, Proof, Trace};
+use crate::job::{Counters, Failure, Job, JobRow, Message, Place, Plan, Proof, Trace};
 use crate::link::{Image, Site, Variant, link};
 use crate::stats::Timing;
 use crate::sys::interrupt;
@@ -70,6 +71,14 @@ pub struct Outcome {
 /// Something to tell the user while a job runs; called only between samples.
 pub type Progress<'a> = &'a mut dyn FnMut(&str);
 
+/// The rows of a job that one worker gets, written as a [`Job`]: rows can be large, so none is
+/// copied.
+#[derive(Serialize)]
+struct Part<'a> {
+    plan: &'a Plan,
+    rows: Vec<&'a JobRow>,
+}
+
 /// Runs a job in as many workers as it takes.
 ///
 /// `timeout` is how long a worker may make no entry.
@@ -91,9 +100,9 @@ pub fn run(job: &Job, timeout: Duration, progress: Progress<'_>) -> io::Result<O
         if open.is_empty() || outcome.interrupted {
             return Ok(outcome);
         }
-        let part = Job {
-            plan: job.plan.clone(),
-            rows: open.iter().map(|&at| job.rows[at].clone()).collect(),
+        let part = Part {
+            plan: &job.plan,
+            rows: open.iter().map(|&at| &job.rows[at]).collect(),
         };
         let mut shift = Shift::start(&part, timeout)?;
         let end = shift.watch(&part, &open, &mut outcome, progress)?;
@@ -163,6 +172,11 @@ enum Waited {
 /// The file that runs now, even where a build has replaced it meanwhile.
 const THIS_PROGRAM: &str = "/proc/self/exe";
 
+/// How long a worker may take to read its job and link a row: 100,000 functions take a few seconds.
+const LINKING: Duration = Duration::from_secs(120);
+/// What a pipe holds.
+const PIPE_BYTES: usize = 64 * 1024;
+
 /// One worker's life.
 struct Shift {
     child: Child,
@@ -172,6 +186,8 @@ struct Shift {
     status: u8,
     out: BufReader<ChildStdout>,
     timeout: Duration,
+    /// Whether it has linked its rows: before that, none of their code runs.
+    is_ready: bool,
 }
 
 impl Drop for Shift {
@@ -183,7 +199,7 @@ impl Drop for Shift {
 }
 
 impl Shift {
-    fn start(job: &Job, timeout: Duration) -> io::Result<Shift> {
+    fn start(job: &Part<'_>, timeout: Duration) -> io::Result<Shift> {
         let page = SharedPage::new()?;
         let status = secret_status();
         page.note(notes::STATUS, u64::from(status));
@@ -196,10 +212,11 @@ impl Shift {
             .process_group(0)
             .spawn()?;
         let watched = Watched::new(&child)?;
-        let text = serde_json::to_vec(job)?;
-        if let Some(mut stdin) = child.stdin.take() {
+        if let Some(stdin) = child.stdin.take() {
+            let mut stdin = BufWriter::with_capacity(PIPE_BYTES, stdin);
             // A worker that dies before it has read is reported by its exit.
-            let _ = stdin.write_all(&text);
+            let _ = serde_json::to_writer(&mut stdin, job);
+            let _ = stdin.flush();
         }
         let out = child
             .stdout
@@ -212,13 +229,14 @@ impl Shift {
             status: status as u8,
             out: BufReader::new(out),
             timeout,
+            is_ready: false,
         })
     }
 
     /// Reads messages until the worker is done or gone.
     fn watch(
         &mut self,
-        job: &Job,
+        job: &Part<'_>,
         rows: &[usize],
         outcome: &mut Outcome,
         progress: Progress<'_>,
@@ -240,6 +258,7 @@ impl Shift {
             let message = serde_json::from_str(&said).map_err(io::Error::other)?;
             match message {
                 Message::Ready { cpu, unfiltered } => {
+                    self.is_ready = true;
                     outcome.cpu = cpu;
                     outcome.unfiltered = unfiltered;
                 }
@@ -265,6 +284,11 @@ impl Shift {
     /// Waits until there is something to read, or the worker made no entry for too long.
     fn wait_for_line(&mut self) -> io::Result<Waited> {
         const SLICE: Duration = Duration::from_millis(50);
+        let limit = if self.is_ready {
+            self.timeout
+        } else {
+            self.timeout.max(LINKING)
+        };
         let progress_now = |page: &SharedPage| (page.noted(notes::ROW), page.noted(notes::ENTRIES));
         let mut seen = progress_now(&self.page);
         let mut since = Instant::now();
@@ -287,7 +311,7 @@ impl Shift {
             let now = progress_now(&self.page);
             if now != seen {
                 (seen, since) = (now, Instant::now());
-            } else if since.elapsed() >= self.timeout {
+            } else if since.elapsed() >= limit {
                 return Ok(Waited::TooLong);
             }
         }
@@ -299,7 +323,7 @@ impl Shift {
     }
 
     /// Ends a worker that stands still, and finds out where it stood.
-    fn ask_where(&mut self, job: &Job) -> (usize, Failure) {
+    fn ask_where(&mut self, job: &Part<'_>) -> (usize, Failure) {
         const GRACE: Duration = Duration::from_millis(500);
         let row = self.row_at_work().unwrap_or(0);
         // Both may fail only because the worker ended meanwhile, which is as good.
@@ -322,7 +346,7 @@ impl Shift {
     }
 
     /// The output ended without a last word.
-    fn conclude(&mut self, job: &Job) -> io::Result<End> {
+    fn conclude(&mut self, job: &Part<'_>) -> io::Result<End> {
         let status = self.child.wait()?;
         let Some(row) = self.row_at_work() else {
             return Err(io::Error::other(format!(
@@ -361,8 +385,8 @@ impl Shift {
     }
 
     /// Where a fault lies in the row's image: the instruction itself, or the one that led away.
-    fn place(&self, job: &Job, row: usize, fault: &RawFault) -> Place {
-        let row = &job.rows[row];
+    fn place(&self, job: &Part<'_>, row: usize, fault: &RawFault) -> Place {
+        let row = job.rows[row];
         let code = self.page.noted(notes::CODE);
         let image = self.page.noted(notes::IMAGE) as usize;
         // A trap reports the address behind its instruction (Intel SDM vol. 3, 6.5), and so does a

@@ -10,7 +10,7 @@ use crate::go::heap::{Heap, lay_out};
 use crate::job::{Failure, JobRow, PanicAt, Place, Plan};
 use crate::link::frame::{self, context};
 use crate::link::harness::element_bytes;
-use crate::link::{Image, Site, Variant, link, walk};
+use crate::link::{Image, Site, Variant, lengths, link, walk};
 use crate::sys::mapping::{self, Executable, PAGE, Window, Writable};
 use crate::sys::shared::SharedPage;
 use crate::sys::signals::{self, StepLog};
@@ -199,28 +199,20 @@ impl<'a> Stage<'a> {
             sites.push(last);
             sites
         };
-        // Sizes do not depend on addresses, so images linked anywhere tell how much to map.
+        // Sizes do not depend on addresses.
         let count = plan.placements.len() + 1;
-        let trial = link_all(row, &heap, &sites(0, &vec![1 << 20; count]))?;
-        let data_bytes = trial
-            .iter()
-            .map(|image| image.data.len())
-            .max()
-            .unwrap_or(0)
-            .next_multiple_of(PAGE);
-        let offsets: Vec<usize> = trial
-            .iter()
-            .scan(data_bytes + PAGE, |at, image| {
-                let start = *at;
-                *at += image.code.len().next_multiple_of(PAGE);
-                Some(start)
-            })
+        let lengths: Vec<(usize, usize)> = sites(0, &vec![1 << 20; count])
+            .into_iter()
+            .map(|site| lengths(row, &heap, site))
             .collect();
-        let last = trial
-            .last()
-            .map_or(0, |image| image.code.len())
-            .next_multiple_of(PAGE);
-        let end = offsets[count - 1] + last;
+        let data_bytes = lengths.iter().map(|(data, _)| *data).max().unwrap_or(0);
+        let data_bytes = data_bytes.next_multiple_of(PAGE);
+        let mut end = data_bytes + PAGE;
+        let mut offsets = Vec::with_capacity(count);
+        for (_, code) in &lengths {
+            offsets.push(end);
+            end += code.next_multiple_of(PAGE);
+        }
         let mut memory = window
             .take(end)
             .map_err(|error| cannot(format!("mapping {end} bytes: {error}")))?;
@@ -486,8 +478,11 @@ impl<'a> Stage<'a> {
 
 fn link_all(row: &JobRow, heap: &Heap, sites: &[Site]) -> Result<Vec<Image>, Failure> {
     let one = |site: &Site| {
-        link(row, heap, *site)
-            .map_err(|errors| Failure::Worker(format!("the row does not link: {errors:?}")))
+        let mut image = link(row, heap, *site)
+            .map_err(|errors| Failure::Worker(format!("the row does not link: {errors:?}")))?;
+        // Names are the parent's business; a row may have half a million of them.
+        image.symbols = Vec::new();
+        Ok(image)
     };
     sites.iter().map(one).collect()
 }
