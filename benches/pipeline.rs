@@ -54,6 +54,27 @@ fn type_switch(instructions: u64) -> String {
     format!("{cases}done:\n")
 }
 
+/// Branches over 126 bytes, one branch among them: each grows when the one behind it does.
+fn chain(links: u64) -> String {
+    let link = |link: u64| {
+        let room = if link + 1 < links { 62 } else { 80 };
+        let bytes = "x".repeat(room);
+        format!("l{link}: jmp l{}\n db \"{bytes}\"\n", link + 2)
+    };
+    let links_text: String = (0..links).map(link).collect();
+    let end = "x".repeat(64);
+    format!("{links_text}l{links}: db \"{end}\"\nl{}: nop\n", links + 1)
+}
+
+/// `large`, or `small` where `cargo test` only tries each bench once, in a debug build.
+fn only_when_measured(large: u64, small: u64) -> u64 {
+    if std::env::args().any(|argument| argument == "--bench") {
+        large
+    } else {
+        small
+    }
+}
+
 fn scenario(name: &str) -> Scenario {
     let (template, parameters) = parse_name(name).expect("a name as the command line takes it");
     let template = Library::embedded().load(&template).expect("it is shipped");
@@ -62,23 +83,38 @@ fn scenario(name: &str) -> Scenario {
 
 fn assembling(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("assemble");
-    for instructions in [200, 10_000] {
-        let text = type_switch(instructions);
+    let mut bench = |name: String, instructions: u64, text: &str| {
         group.throughput(Throughput::Elements(instructions));
-        group.bench_function(format!("{instructions} instructions"), |bencher| {
-            bencher.iter(|| asm::fragment(black_box(&text)).expect("it assembles"));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| asm::fragment(black_box(text)).expect("it assembles"));
         });
+    };
+    for instructions in [100, 10_000, only_when_measured(1_000_000, 20_000)] {
+        let text = type_switch(instructions);
+        bench(format!("{instructions} instructions"), instructions, &text);
+    }
+    for branches in [1000, only_when_measured(100_000, 2000)] {
+        let text = chain(branches);
+        bench(
+            format!("{branches} branches, each grows the next"),
+            branches,
+            &text,
+        );
     }
     group.finish();
 }
 
 fn preparing(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("prepare");
-    let name = "itab_call[targets=1024]";
-    let scenario = scenario(name);
-    group.bench_function(name, |bencher| {
-        bencher.iter(|| pipeline::prepare(black_box(&scenario)).expect("it links"));
-    });
+    group.sample_size(10);
+    for targets in [1, 1024, only_when_measured(100_000, 2048)] {
+        let name = format!("itab_call[targets={targets}]");
+        let scenario = scenario(&name);
+        group.throughput(Throughput::Elements(targets));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| pipeline::prepare(black_box(&scenario)).expect("it links"));
+        });
+    }
     group.finish();
 }
 

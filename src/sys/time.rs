@@ -26,27 +26,39 @@ pub fn nanoseconds() -> u64 {
     }
 }
 
-/// TSC ticks a second, against the raw clock over `window_ns`.
+/// A moment by both clocks.
 ///
-/// The pair with the least time around its stamp is used at each end, so that an interruption
-/// between the two reads does not count.
-pub fn ticks_per_second(window_ns: u64) -> f64 {
-    let pair = || {
+/// The pair with the least time around its stamp is used, so that an interruption between the two
+/// reads does not count.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    stamp: u64,
+    clock: u64,
+}
+
+impl Moment {
+    /// This moment.
+    pub fn now() -> Moment {
         let read = |_| {
             let before = ticks();
             let clock = nanoseconds();
             let after = ticks();
             (after - before, before + (after - before) / 2, clock)
         };
-        (0..16)
-            .map(read)
-            .min()
-            .map_or((0, 0), |(_, stamp, clock)| (stamp, clock))
-    };
-    let (first_stamp, first_clock) = pair();
-    while nanoseconds() - first_clock < window_ns {
-        std::hint::spin_loop();
+        let best = (0..16).map(read).min();
+        best.map_or(Moment { stamp: 0, clock: 0 }, |(_, stamp, clock)| Moment {
+            stamp,
+            clock,
+        })
     }
-    let (last_stamp, last_clock) = pair();
-    (last_stamp - first_stamp) as f64 / (last_clock - first_clock) as f64 * 1e9
+
+    /// TSC ticks a second, against the raw clock since this moment; waits until `window_ns` have
+    /// passed.
+    pub fn ticks_per_second(self, window_ns: u64) -> f64 {
+        while nanoseconds() - self.clock < window_ns {
+            std::hint::spin_loop();
+        }
+        let last = Moment::now();
+        (last.stamp - self.stamp) as f64 / (last.clock - self.clock) as f64 * 1e9
+    }
 }

@@ -26,7 +26,8 @@ use crate::job::{Counters, Failure, Job, JobRow, Message, Plan, Proof, Trace};
 use crate::stats::Calibration;
 use crate::sys::mapping::Window;
 use crate::sys::shared::SharedPage;
-use crate::sys::{filter, signals, time};
+use crate::sys::time::Moment;
+use crate::sys::{filter, signals};
 
 /// Iterations of the short walk that the first probe and the sizing of chunks use.
 const FIRST_WALK: u64 = 4096;
@@ -38,6 +39,7 @@ const SPIN_NS: u64 = 1_000_000;
 /// # Errors
 /// When the process cannot be set up.
 pub fn run(descriptor: i32) -> io::Result<std::convert::Infallible> {
+    let started = Moment::now();
     let page = SharedPage::inherited(descriptor)?;
     // The only status that this process can end with once it is confined: code that jumps into
     // `_exit` does not know it. The parent's copy is elsewhere.
@@ -59,6 +61,7 @@ pub fn run(descriptor: i32) -> io::Result<std::convert::Infallible> {
         counters,
         steps: StepSource::new(job.plan.step_budget),
         plan: &job.plan,
+        started,
     };
     let stages = worker.stage(&job.rows, &mut window)?;
     let unfiltered = filter::install(&filter::program(window.high(), status)).err();
@@ -119,6 +122,8 @@ struct Worker<'a> {
     counters: Option<Pmu>,
     steps: StepSource,
     plan: &'a Plan,
+    /// Reading the job and linking are part of the time that the time stamp counter is measured in.
+    started: Moment,
 }
 
 /// A row that may be timed.
@@ -226,7 +231,7 @@ impl<'a> Worker<'a> {
         const WINDOW_NS: u64 = 10_000_000;
         match &self.plan.counters {
             Counters::Fake(script) => script.tsc_hz,
-            _ => time::ticks_per_second(WINDOW_NS),
+            _ => self.started.ticks_per_second(WINDOW_NS),
         }
     }
 

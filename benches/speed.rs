@@ -1,0 +1,262 @@
+//! The speeds that dispatchlab is held to, as a table: `cargo bench --bench speed`.
+//!
+//! Correct means: each row does the whole of what it says, a command's time is from before its
+//! process starts until it has ended, and GNU `as` gets the same instructions.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Instant;
+
+use nix::sys::resource::{UsageWho, getrusage};
+
+use dispatchlab::asm;
+use dispatchlab::pipeline;
+use dispatchlab::scenario::{Scenario, parse_name};
+use dispatchlab::template::Library;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_dispatchlab");
+
+fn main() {
+    // `cargo test --benches` has nothing to learn here.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return println!("speed: measures only under `cargo bench --bench speed`");
+    }
+    let folder = std::env::temp_dir().join(format!("dispatchlab-speed-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder for the inputs");
+    println!("{}\n", cpu());
+    println!(
+        "{:<44} {:<22} {:>10} {:>10}",
+        "what", "goal", "least", "median"
+    );
+    commands(&folder);
+    in_process();
+    whole_runs(&folder);
+    fs::remove_dir_all(&folder).expect("the folder can go");
+}
+
+/// Assembling, the start of the process included.
+fn commands(folder: &Path) {
+    for (lines, times) in [(100, 200), (10_000, 40)] {
+        let (own, gnu) = inputs(folder, lines);
+        let yardstick = Command::new("as").arg("--version").output().is_ok();
+        let goal = if lines == 100 {
+            "a fifth of as"
+        } else {
+            "as fast as as"
+        };
+        row(
+            &format!("assemble {lines} lines, {}", own[0]),
+            goal,
+            &time_of(PROGRAM, &own, times),
+        );
+        if yardstick {
+            row("  GNU as on them", "", &time_of("as", &gnu, times));
+        } else {
+            println!("  GNU as on them: skipped, there is no `as`; binutils has it");
+        }
+    }
+}
+
+/// The same instructions for dispatchlab and for GNU `as`, as arguments.
+fn inputs(folder: &Path, lines: usize) -> (Vec<String>, Vec<String>) {
+    let text = lines_of(lines);
+    let path = |name: String| -> PathBuf { folder.join(name) };
+    let write = |path: &Path, text: &str| fs::write(path, text).expect("an input");
+    let (gnu, plain, template) = (
+        path(format!("{lines}.s")),
+        path(format!("{lines}.plain")),
+        path(format!("{lines}.asm")),
+    );
+    write(&gnu, &format!(".intel_syntax noprefix\n{text}"));
+    write(&plain, &text);
+    write(
+        &template,
+        &format!(";! title = \"speed\"\n;! heap = \"none\"\nbody:\n{text}"),
+    );
+    let words = |words: &[&str], file: &Path| {
+        let words = words.iter().map(|word| (*word).to_owned());
+        words
+            .chain([file.display().to_string()])
+            .collect::<Vec<_>>()
+    };
+    let help = Command::new(PROGRAM).args(["asm", "--help"]).output();
+    let own = if help.is_ok_and(|output| output.status.success()) {
+        words(&["asm", "--hex"], &plain)
+    } else {
+        words(&["check"], &template)
+    };
+    let object = folder.join("out.o").display().to_string();
+    (own, words(&["--64", "-o", &object], &gnu))
+}
+
+/// Instructions as a type switch has them.
+fn lines_of(count: usize) -> String {
+    let mut text = String::new();
+    for case in 0..count / 8 {
+        let hash = (case as u64).wrapping_mul(2_654_435_761) & 0xffff_ffff;
+        let _ = write!(
+            text,
+            "  cmp ecx, {hash}\n  jne next{case}\n  lea rcx, [rdx+{}]\n  cmp rax, rcx\n  jne done\n  \
+             mov eax, [rbx]\n  add eax, {case}\n  jmp done\nnext{case}:\n",
+            case % 512 * 8
+        );
+    }
+    text + "done:\n  nop\n"
+}
+
+fn in_process() {
+    for (instructions, times) in [(10_000, 30), (1_000_000, 3)] {
+        let text = lines_of(instructions);
+        let times = times_of(times, || {
+            black_box(asm::fragment(black_box(&text)).expect("it assembles"));
+        });
+        let rate = instructions as f64 / times[0] / 1000.0;
+        row(
+            &format!("assemble {instructions}, in a process ({rate:.2} M/s)"),
+            "1 M/s",
+            &times,
+        );
+    }
+    let chain = chain(100_000);
+    let times = times_of(3, || {
+        black_box(asm::fragment(black_box(&chain)).expect("it assembles"));
+    });
+    row(
+        "assemble 100000 branches, each grows the next",
+        "linear",
+        &times,
+    );
+    for (targets, goal, times) in [(1, "", 20), (1024, "50 ms", 20), (100_000, "5 s, 1 GiB", 2)] {
+        let name = format!("itab_call[targets={targets}]");
+        let scenario = scenario(&name);
+        let times = times_of(times, || {
+            black_box(pipeline::prepare(black_box(&scenario)).expect("it links"));
+        });
+        row(&format!("prepare {name}"), goal, &times);
+    }
+    println!("  peak memory of this process: {} MiB", own_peak_mib());
+}
+
+/// Branches over 126 bytes, one branch among them: each grows when the one behind it does.
+fn chain(links: usize) -> String {
+    let mut text = String::new();
+    for link in 0..links {
+        let room = if link + 1 < links { 62 } else { 80 };
+        let _ = write!(
+            text,
+            "l{link}: jmp l{}\n  db \"{}\"\n",
+            link + 2,
+            "x".repeat(room)
+        );
+    }
+    let _ = write!(
+        text,
+        "l{links}: db \"{}\"\nl{}: nop\n",
+        "x".repeat(64),
+        links + 1
+    );
+    text
+}
+
+fn scenario(name: &str) -> Scenario {
+    let (template, parameters) = parse_name(name).expect("a name as the command line takes it");
+    let template = Library::embedded().load(&template).expect("it is shipped");
+    Scenario::bind(Arc::new(template), &parameters).expect("its parameters are in range")
+}
+
+fn whole_runs(folder: &Path) {
+    let words = |words: &[&str]| {
+        words
+            .iter()
+            .map(|word| (*word).to_owned())
+            .collect::<Vec<_>>()
+    };
+    let file = folder.join("own.asm");
+    let template = include_str!("../asm_templates/itab_call.asm");
+    fs::write(&file, template).expect("an input");
+    let file = file.display().to_string();
+    row(
+        "run FILE --quick",
+        "100 ms",
+        &time_of(PROGRAM, &words(&["run", &file, "--quick"]), 15),
+    );
+    row(
+        "run itab_call",
+        "400 ms",
+        &time_of(PROGRAM, &words(&["run", "itab_call"]), 9),
+    );
+    let many = words(&[
+        "run",
+        "itab_call",
+        "-p",
+        "targets=100000",
+        "--quick",
+        "--counters",
+        "none",
+    ]);
+    row(
+        "run of 100000 targets, not timed",
+        "1 GiB each",
+        &time_of(PROGRAM, &many, 1),
+    );
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("a process can ask for its children");
+    println!(
+        "  peak memory of its larger process: {} MiB",
+        usage.max_rss() / 1024
+    );
+}
+
+/// Milliseconds of so many runs of a command, ascending.
+fn time_of(program: &str, arguments: &[String], times: usize) -> Vec<f64> {
+    times_of(times, || {
+        let status = Command::new(program)
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .expect("it starts");
+        assert!(status.success(), "{program} {arguments:?}: {status}");
+    })
+}
+
+fn times_of(times: usize, mut work: impl FnMut()) -> Vec<f64> {
+    let mut measured: Vec<f64> = (0..times)
+        .map(|_| {
+            let start = Instant::now();
+            work();
+            start.elapsed().as_secs_f64() * 1000.0
+        })
+        .collect();
+    measured.sort_unstable_by(f64::total_cmp);
+    measured
+}
+
+fn row(what: &str, goal: &str, sorted: &[f64]) {
+    let median = sorted[sorted.len() / 2];
+    println!(
+        "{what:<44} {goal:<22} {:>7.2} ms {median:>7.2} ms",
+        sorted[0]
+    );
+}
+
+fn cpu() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = text
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"));
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or("unknown").to_owned();
+    let name = name.map_or("unknown CPU", |name| {
+        name.trim_start_matches([' ', '\t', ':'])
+    });
+    format!("{name}, load {load}")
+}
+
+fn own_peak_mib() -> i64 {
+    let usage = getrusage(UsageWho::RUSAGE_SELF).expect("a process can ask for itself");
+    usage.max_rss() / 1024
+}
