@@ -12,6 +12,7 @@ use super::expression;
 use super::inst::{Datum, Direction, Inst, Name, OperandKind, Statement, Target};
 use super::intel;
 use super::layout::{Aim, Ground, Piece, PieceKind, Places, lay_out};
+use super::lexer::Placed;
 use super::problem::Problem;
 use super::program::{Program, Section, SectionKind};
 use crate::diagnostic::Diagnostic;
@@ -41,10 +42,11 @@ pub fn assemble(
         sections,
         problems: Vec::new(),
     };
-    let mut scopes = Vec::new();
-    let mut items = Vec::new();
+    let mut bench = Bench::default();
+    let mut scopes = Vec::with_capacity(sections.len());
+    let mut items = Vec::with_capacity(sections.len());
     for (at, source) in sections.iter().enumerate() {
-        let (scope, parsed) = parse(source, at, context, &mut found);
+        let (scope, parsed) = parse(source, at, context, &mut bench, &mut found);
         scopes.push(scope);
         items.push(parsed);
     }
@@ -182,23 +184,35 @@ struct Scope<'a> {
     places: Places<'a>,
 }
 
+/// What one section leaves to the next: an encoder, and room.
+#[derive(Default)]
+struct Bench<'a> {
+    coder: Coder,
+    tokens: Vec<Placed<'a>>,
+    statements: Vec<Statement<'a>>,
+}
+
 /// One section's lines as items, with all its labels.
 fn parse<'a>(
     source: &'a SourceSection,
     number: usize,
     context: &Context<'_>,
+    bench: &mut Bench<'a>,
     found: &mut Found<'_>,
 ) -> (Scope<'a>, Vec<Item<'a>>) {
     let mut places = Places::default();
     let mut items: Vec<Item<'a>> = Vec::with_capacity(source.lines.len());
-    let mut coder = Coder::default();
-    let (mut tokens, mut statements) = (Vec::new(), Vec::new());
+    let Bench {
+        coder,
+        tokens,
+        statements,
+    } = bench;
     let mut refused = 0;
     for (at, line) in source.lines.iter().enumerate() {
         if found.is_full() || refused >= MOST_PROBLEMS {
             break;
         }
-        if let Err(problem) = intel::parse(&line.text, context.hash, &mut tokens, &mut statements) {
+        if let Err(problem) = intel::parse(&line.text, context.hash, tokens, statements) {
             found.problems.push((number, at, problem));
         }
         for statement in statements.drain(..) {
@@ -219,7 +233,7 @@ fn parse<'a>(
                     }
                 },
                 Statement::Inst(inst) => {
-                    let item = ItemKind::of(inst, &mut coder);
+                    let item = ItemKind::of(inst, coder);
                     refused += usize::from(item.is_refused());
                     items.push((at, item));
                 }

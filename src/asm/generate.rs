@@ -449,6 +449,37 @@ fn spellings(index: &BTreeMap<String, Vec<Code>>) -> BTreeMap<String, (String, O
             add(format!("{prefix}{alias}"), &format!("{prefix}{name}"), None);
         }
     }
+    // Where a name is also that of an instruction without the immediate, that one is meant.
+    let mut add_new = |written: String, name: &str, implied: u8| {
+        if !index.contains_key(&written) {
+            add(written, name, Some(implied));
+        }
+    };
+    for lanes in ["b", "ub", "w", "uw", "d", "ud", "q", "uq"] {
+        for (number, predicate) in (0u8..).zip(INTEGER_PREDICATES) {
+            add_new(
+                format!("vpcmp{predicate}{lanes}"),
+                &format!("vpcmp{lanes}"),
+                number,
+            );
+        }
+    }
+    for (halves, implied) in [
+        ("lqlq", 0x00),
+        ("hqlq", 0x01),
+        ("lqhq", 0x10),
+        ("hqhq", 0x11),
+    ] {
+        for name in ["pclmulqdq", "vpclmulqdq"] {
+            let written = name.replace("qdq", &format!("{halves}dq"));
+            add_new(written, name, implied);
+        }
+    }
+    for (one, other) in CONDITIONS {
+        // Intel has one of the two names, and listings the other.
+        add(format!("cmp{one}xadd"), &format!("cmp{other}xadd"), None);
+        add(format!("cmp{other}xadd"), &format!("cmp{one}xadd"), None);
+    }
     for (alias, name) in ALIASES {
         add(alias.to_owned(), name, None);
     }
@@ -528,3 +559,6 @@ const PREDICATES: [&str; 32] = [
     "eq_os", "lt_oq",  "le_oq",  "unord_s", "neq_us", "nlt_uq", "nle_uq", "ord_s",
     "eq_us", "nge_uq", "ngt_uq", "false_os", "neq_os", "ge_oq", "gt_oq",  "true_us",
 ];
+
+/// Predicates of the AVX-512 comparisons of integers.
+const INTEGER_PREDICATES: [&str; 8] = ["eq", "lt", "le", "false", "neq", "nlt", "nle", "true"];

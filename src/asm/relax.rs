@@ -61,6 +61,11 @@ pub(super) fn relax(pieces: &[Piece<'_>]) -> Relaxed {
         long: vec![false; pieces.len()],
         looks: 0,
     };
+    let can_grow =
+        |piece: &Piece<'_>| matches!(piece.kind, PieceKind::Branch { long: Some(_), .. });
+    if !pieces.iter().any(can_grow) {
+        return relaxed;
+    }
     let (mut branches, mut aligns, window) = measure(pieces, &relaxed.long);
     let mut touched: Vec<usize> = (0..branches.len()).collect();
     let mut changes = Vec::new();

@@ -415,7 +415,7 @@ mod tests {
         stage.settle(&mut ground).expect("a gs base");
         let visits = stage.walk(512, 1).expect("maps");
         let (mut clock, mut pmu) = (Clock::new(&mut window).expect("maps"), disguised());
-        let tsc_hz = time::ticks_per_second(1_000_000);
+        let tsc_hz = time::Moment::now().ticks_per_second(1_000_000);
         let mut scale = Scale {
             tsc_hz,
             overhead_ticks: clock.overhead_ticks(),

@@ -136,11 +136,12 @@ fn secret_status() -> u32 {
 /// When no worker can be started at all.
 pub fn verify_counters(plan: &Plan) -> io::Result<Vec<EventState>> {
     const LIMIT: Duration = Duration::from_secs(3);
-    let job = Job {
-        plan: Plan {
-            counters: Counters::Pmu,
-            ..plan.clone()
-        },
+    let plan = Plan {
+        counters: Counters::Pmu,
+        ..plan.clone()
+    };
+    let job = Part {
+        plan: &plan,
         rows: Vec::new(),
     };
     let mut outcome = Outcome::default();
@@ -172,8 +173,8 @@ enum Waited {
 /// The file that runs now, even where a build has replaced it meanwhile.
 const THIS_PROGRAM: &str = "/proc/self/exe";
 
-/// How long a worker may take to read its job and link a row: 100,000 functions take a few seconds.
-const LINKING: Duration = Duration::from_secs(120);
+/// Seconds that a worker may take to read its job and link a row: 100,000 functions take a few.
+const LINKING_S: u64 = 120;
 /// What a pipe holds.
 const PIPE_BYTES: usize = 64 * 1024;
 
@@ -287,7 +288,7 @@ impl Shift {
         let limit = if self.is_ready {
             self.timeout
         } else {
-            self.timeout.max(LINKING)
+            self.timeout.max(Duration::from_secs(LINKING_S))
         };
         let progress_now = |page: &SharedPage| (page.noted(notes::ROW), page.noted(notes::ENTRIES));
         let mut seen = progress_now(&self.page);
