@@ -283,7 +283,7 @@ fn a_planned_encoding_is_the_one_that_iced_makes() {
     let mut coder = Coder::default();
     let (mut planned, mut refused) = (0, 0);
     let spellings = spellings(&index());
-    for (name, _) in &spellings {
+    for name in spellings.keys() {
         for form in forms::of(name) {
             for operands in samples(form) {
                 let inst = inst(operands);

@@ -56,7 +56,7 @@ pub(super) fn encode(inst: &Inst<'_>, form: &Form) -> Option<Encoded> {
         }
     }
     let mut bytes = Bytes::default();
-    parts.segment.map(|segment| bytes.push(segment));
+    bytes.extend(parts.segment.as_slice());
     if plan.prefix != 0 {
         bytes.push(plan.prefix);
     }
@@ -66,8 +66,10 @@ pub(super) fn encode(inst: &Inst<'_>, form: &Form) -> Option<Encoded> {
     }
     bytes.extend(plan.opcode());
     bytes.0[bytes.1 - 1] |= parts.number;
-    parts.modrm.map(|modrm| bytes.push(modrm | plan.digit << 3));
-    parts.sib.map(|sib| bytes.push(sib));
+    if let Some(modrm) = parts.modrm {
+        bytes.push(modrm | plan.digit << 3);
+    }
+    bytes.extend(parts.sib.as_slice());
     let displacement = bytes.1;
     bytes.extend(&parts.displacement.0[..parts.displacement.1]);
     let immediate = bytes.1;
