@@ -135,8 +135,17 @@ fn target(section: &Section, offsets: std::ops::Range<u32>, address: u64) -> Opt
 }
 
 fn hex(bytes: &[u8], between: &str) -> String {
-    let texts: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    texts.join(between)
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * (2 + between.len()));
+    for (at, byte) in bytes.iter().enumerate() {
+        if at > 0 {
+            text.push_str(between);
+        }
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from(DIGITS[usize::from(digit)]));
+        }
+    }
+    text
 }
 
 fn as_text(section: &Section) -> String {
