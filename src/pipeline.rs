@@ -230,7 +230,7 @@ pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
 fn complete(scenario: &Scenario, row: JobRow) -> Result<Prepared, Vec<Diagnostic>> {
     let template = &scenario.template;
     let header = &template.header;
-    let whole_template = |message: String| vec![verdict::at_line(template, 1, message, None)];
+    let whole_template = |message: String| vec![template.at_line(1, message, None)];
     check::sizes(&row).map_err(|problem| whole_template(problem.to_string()))?;
     let heap = lay_out(&row.heap).map_err(whole_template)?;
     let placement = crate::link::PLACEMENTS[0];
@@ -255,13 +255,8 @@ fn complete(scenario: &Scenario, row: JobRow) -> Result<Prepared, Vec<Diagnostic
         if !is_bound {
             let help = "put the label in front of the branch that the template studies, or drop `dispatch`";
             let message = format!("`dispatch` names the label `{label}`, which no section has");
-            let line = verdict::header_line(template, "dispatch");
-            return Err(vec![verdict::at_line(
-                template,
-                line,
-                message,
-                Some(help.into()),
-            )]);
+            let line = template.header_line("dispatch");
+            return Err(vec![template.at_line(line, message, Some(help.into()))]);
         }
     }
     Ok(Prepared { row, heap, image })
@@ -272,7 +267,7 @@ fn assemble(scenario: &Scenario) -> Result<Program, Vec<Diagnostic>> {
     let sections = scenario.expand()?;
     let release = scenario.release;
     let hash = move |name: &str| hash::type_hash(release, name);
-    let file = verdict::file_name(template);
+    let file = template.file_name();
     let context = asm::Context {
         file: &file,
         hash: &hash,
@@ -283,7 +278,7 @@ fn assemble(scenario: &Scenario) -> Result<Program, Vec<Diagnostic>> {
         .map(|program| rename(program, &template.header.bind))
         .map_err(|mut diagnostics| {
             for diagnostic in &mut diagnostics {
-                let own = verdict::template_line(template, diagnostic.line);
+                let own = template.line(diagnostic.line);
                 diagnostic.origin = (own != diagnostic.text).then(|| own.to_string());
             }
             diagnostics
@@ -328,7 +323,7 @@ fn heap_spec(scenario: &Scenario) -> HeapSpec {
 fn link_diagnostic(template: &Template, program: &Program, error: &LinkError) -> Diagnostic {
     let at_fixup = |section: usize, fixup: usize, message: String, help: Option<String>| {
         let fixup = &program.sections[section].fixups[fixup];
-        let mut diagnostic = verdict::at_line(template, fixup.line, message, help);
+        let mut diagnostic = template.at_line(fixup.line, message, help);
         diagnostic.column = fixup.column;
         diagnostic.width = fixup.symbol.chars().count() as u32 + 2;
         diagnostic
@@ -370,12 +365,11 @@ fn link_diagnostic(template: &Template, program: &Program, error: &LinkError) ->
             function,
             wanted_by,
         } => {
-            let line = verdict::header_line(template, "methods");
+            let line = template.header_line("methods");
             let message = format!(
                 "{wanted_by} needs the function \"{function}\", which the template does not define"
             );
-            verdict::at_line(
-                template,
+            template.at_line(
                 line,
                 message,
                 Some(format!("add a section `func \"{function}\":`")),
@@ -384,8 +378,7 @@ fn link_diagnostic(template: &Template, program: &Program, error: &LinkError) ->
         LinkError::Duplicate { section } => {
             let section = &program.sections[*section];
             let message = format!("the symbol \"{}\" is defined twice", section.name);
-            verdict::at_line(
-                template,
+            template.at_line(
                 section.line,
                 message,
                 Some("rename one of the two sections".into()),

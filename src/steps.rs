@@ -16,7 +16,6 @@ use crate::report::Status;
 use crate::report::steps::{Branch, Change, Flag, Iteration, Line, Location, Steps};
 use crate::scenario::Scenario;
 use crate::template::{HeapKind, ResultRegister};
-use crate::verdict;
 
 /// Flags that are told, with their bits.
 #[rustfmt::skip] // a table: one flag an item
@@ -42,7 +41,7 @@ pub fn tell(scenario: &Scenario, prepared: &Prepared, trace: &Trace, status: Sta
     iterations.reverse();
     Steps {
         scenario: scenario.name.clone(),
-        template: verdict::file_name(&scenario.template),
+        template: scenario.template.file_name(),
         result: prepared
             .row
             .result

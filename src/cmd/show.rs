@@ -12,17 +12,12 @@ use crate::link::{HEAP_OFFSET, Image, Owner, Piece, frame};
 use crate::pipeline::{Prepared, prepare};
 use crate::template::HeapKind;
 use crate::template::library::Library;
-use crate::verdict;
 
 pub(super) fn show(common: &Common, name: &str, heap: bool, harness: bool) -> Result<i32, Stop> {
     let library = Library::new(common.templates.clone())?;
     let scenario = bind(&library, name, &common.parameters()?)?;
     let prepared = prepare(&scenario).map_err(Stop::Templates)?;
-    let mut out = format!(
-        "{}  ({})\n",
-        scenario.name,
-        verdict::file_name(&scenario.template)
-    );
+    let mut out = format!("{}  ({})\n", scenario.name, scenario.template.file_name());
     out.push_str(&listing(&prepared, harness));
     if heap {
         out.push('\n');

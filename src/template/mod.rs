@@ -6,6 +6,7 @@
 mod expand;
 mod header;
 pub mod library;
+mod lines;
 pub mod params;
 mod parse;
 mod sections;

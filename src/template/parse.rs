@@ -71,7 +71,7 @@ pub(super) fn plain_lines(source: &SourceText<'_>) -> Vec<SourceLine> {
         .collect()
 }
 
-fn file_name(name: &str, origin: &Origin) -> String {
+pub(super) fn file_name(name: &str, origin: &Origin) -> String {
     match origin {
         Origin::Embedded => format!("embedded:{name}.asm"),
         Origin::File(path) => path.display().to_string(),

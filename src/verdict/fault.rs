@@ -1,0 +1,280 @@
+//! What went wrong with a row, in words, at the template's own line.
+//!
+//! Correct means: the message says what happened and what to do, and the line is that of the
+//! instruction that did it, or none.
+
+use std::collections::BTreeMap;
+
+use iced_x86::{Decoder, DecoderOptions};
+
+use crate::asm;
+use crate::go::symbol;
+use crate::job::{Failure, PanicAt, Place, Plan, Trace};
+use crate::link::{Image, Variant, frame};
+use crate::pipeline::Prepared;
+use crate::report::{FaultReport, Status};
+use crate::scenario::Scenario;
+use crate::sys::filter;
+use crate::worker::parent::signal_name;
+
+pub(super) fn no_result(scenario: &Scenario, message: String) -> Status {
+    Status::Fault(FaultReport {
+        kind: "exit".into(),
+        signal: None,
+        call: None,
+        address: None,
+        message,
+        template: scenario.template.file_name(),
+        line: None,
+        text: None,
+        registers: BTreeMap::new(),
+    })
+}
+
+/// The status of a row that ended in a failure.
+pub fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan: &Plan) -> Status {
+    let report = |kind: &str, message: String, remedy: &str, place: &Place| {
+        located(scenario, prepared, plan, kind, (&message, remedy), place)
+    };
+    match failure {
+        Failure::Panic(panic) => panicked(scenario, prepared, *panic, plan),
+        Failure::WrongResult {
+            element,
+            expected,
+            actual,
+        } => Status::WrongResult {
+            element: *element,
+            expected: *expected,
+            actual: *actual,
+        },
+        Failure::Signal {
+            signal,
+            address,
+            place,
+            registers,
+            ..
+        } => {
+            let rsp = registers.get(4).copied().unwrap_or(0);
+            let mut fault = report("signal", signal_message(*signal, *address, rsp), "", place);
+            fault.signal = Some(signal_name(*signal));
+            fault.address = address.map(|address| format!("{address:#x}"));
+            let numbered = registers.iter().enumerate().map(|(number, value)| {
+                let register = crate::template::ResultRegister {
+                    number: number as u8,
+                    bits: 64,
+                };
+                (
+                    crate::link::harness::register_name(register).to_string(),
+                    format!("{value:#x}"),
+                )
+            });
+            fault.registers = numbered.collect();
+            Status::Fault(fault)
+        }
+        Failure::Clobber { what, kind, place } => {
+            let remedy = match kind.as_str() {
+                "clobber" if what.starts_with('r') => {
+                    "; use another register, or put `clobbers = \"all\"` into the header"
+                }
+                "stack" => "; every push wants its pop before the body ends",
+                _ => "; put it back before the body ends",
+            };
+            Status::Fault(report(
+                kind,
+                format!("the body does not leave {what} as it was"),
+                remedy,
+                place,
+            ))
+        }
+        Failure::Forbidden {
+            number,
+            architecture,
+            place,
+        } => {
+            let call = call_name(*number, *architecture);
+            let message = format!("the system call {call} was stopped");
+            let remedy = "; generated code may make none: take it out of the template";
+            let mut fault = report("signal", message, remedy, place);
+            fault.signal = Some(signal_name(libc::SIGSYS));
+            fault.call = Some(call);
+            Status::Fault(fault)
+        }
+        Failure::Exit { status, place } => {
+            let message = format!("the process ended with status {status} before the body did");
+            Status::Fault(report("exit", message, "", place))
+        }
+        Failure::Timeout { limit_ms, place } => {
+            let limit = *limit_ms as f64 / 1000.0;
+            let message = format!("one entry took more than {limit} s");
+            let remedy = "; an endless loop? (--timeout S gives it longer)";
+            Status::Timeout(report("timeout", message, remedy, place))
+        }
+        Failure::Worker(what) => no_result(scenario, what.clone()),
+    }
+}
+
+/// The status of a first iteration that took all the steps there were.
+pub fn unended(scenario: &Scenario, prepared: &Prepared, trace: &Trace, plan: &Plan) -> Status {
+    let last = trace.steps.last().map(|step| step.ip);
+    let place = Place {
+        code_offset: last.and_then(|ip| ip.checked_sub(trace.code)),
+        ..Place::default()
+    };
+    let message = format!(
+        "the iteration has not ended after {} steps; an endless loop?",
+        trace.steps.len()
+    );
+    Status::Timeout(located(
+        scenario,
+        prepared,
+        plan,
+        "timeout",
+        (&message, ""),
+        &place,
+    ))
+}
+
+fn signal_message(signal: i32, address: Option<u64>, rsp: u64) -> String {
+    const NIL_PAGE: u64 = 4096;
+    match (signal, address) {
+        (libc::SIGSEGV, Some(address)) if address.abs_diff(rsp) <= 16 => {
+            format!(
+                "SIGSEGV at address {address:#x}: the stack is full (an endless recursion?) or rsp is wild"
+            )
+        }
+        (libc::SIGSEGV, Some(address)) if address < NIL_PAGE => {
+            format!("SIGSEGV at address {address:#x}: a nil pointer was dereferenced")
+        }
+        (libc::SIGSEGV | libc::SIGBUS, Some(address)) => {
+            format!("{} at address {address:#x}", signal_name(signal))
+        }
+        (libc::SIGSEGV, None) => {
+            "SIGSEGV: a non-canonical address or a privileged instruction".into()
+        }
+        (libc::SIGILL, _) => "SIGILL: an instruction that this CPU does not have, or ud2".into(),
+        (libc::SIGFPE, _) => "SIGFPE: a division by zero, or a quotient that does not fit".into(),
+        (libc::SIGTRAP, _) => "SIGTRAP: int3, or a jump into the padding between functions".into(),
+        _ => signal_name(signal),
+    }
+}
+
+/// A system call's name as `man 2 syscalls` has it, with the way in where it is not the usual one.
+fn call_name(number: u32, architecture: u32) -> String {
+    const X32: u32 = 0x4000_0000;
+    let known = |name: Option<&str>| name.map_or_else(|| format!("number {number}"), String::from);
+    let amd64 = |number: u32| syscalls::x86_64::Sysno::new(number as usize).map(|call| call.name());
+    if architecture == filter::ARCH_I386 {
+        let call = syscalls::x86::Sysno::new(number as usize).map(|call| call.name());
+        format!("{} (32-bit, int 0x80)", known(call))
+    } else if number & X32 != 0 {
+        format!("{} (x32)", known(amd64(number & !X32)))
+    } else {
+        known(amd64(number))
+    }
+}
+
+/// A fault with the template's line, where the place is the template's.
+fn located(
+    scenario: &Scenario,
+    prepared: &Prepared,
+    plan: &Plan,
+    kind: &str,
+    (message, remedy): (&str, &str),
+    place: &Place,
+) -> FaultReport {
+    let template = &scenario.template;
+    let image = placed_image(prepared, place, plan);
+    let address = place.code_offset.map(|offset| image.site.code + offset);
+    let line = address.and_then(|address| image.line(&prepared.row.program, address));
+    let instruction = address.map(|address| {
+        let text = instruction_text(&image, address);
+        match (image.name(address).filter(|_| line.is_none()), line) {
+            (Some(name), _) => format!("`{text}` in {name}"),
+            (None, None) => format!(
+                "`{text}` of the harness, whose registers or memory the template has changed"
+            ),
+            (None, Some(_)) => format!("`{text}`"),
+        }
+    });
+    let message = match (&instruction, kind) {
+        (Some(text), _) => format!("{message}, at {text}{remedy}"),
+        (None, "timeout" | "exit" | "signal") => format!("{message}{remedy}"),
+        (None, _) => {
+            format!("{message}; it was noticed only after the body, at the exit{remedy}")
+        }
+    };
+    FaultReport {
+        kind: kind.to_string(),
+        signal: None,
+        call: None,
+        address: None,
+        message,
+        template: template.file_name(),
+        line,
+        text: line.map(|line| code_of(template.line(line)).to_string()),
+        registers: BTreeMap::new(),
+    }
+}
+
+fn placed_image(prepared: &Prepared, place: &Place, plan: &Plan) -> Image {
+    let placement = plan
+        .placements
+        .get(place.placement)
+        .copied()
+        .unwrap_or(crate::link::PLACEMENTS[0]);
+    prepared.image_at(
+        placement,
+        if place.baseline {
+            Variant::Baseline
+        } else {
+            Variant::Body
+        },
+    )
+}
+
+fn instruction_text(image: &Image, address: u64) -> String {
+    let bytes = &image.code[(address - image.site.code) as usize..];
+    let length = Decoder::with_ip(64, bytes, address, DecoderOptions::NONE)
+        .decode()
+        .len();
+    let listed = asm::disassemble(&bytes[..length.min(bytes.len())], address, &|address| {
+        image.name(address)
+    });
+    listed
+        .first()
+        .map(|one| one.text.clone())
+        .unwrap_or_default()
+}
+
+pub(super) fn panicked(
+    scenario: &Scenario,
+    prepared: &Prepared,
+    panic: PanicAt,
+    plan: &Plan,
+) -> Status {
+    let image = placed_image(prepared, &Place::default(), plan);
+    let caller = image
+        .symbol_at(image.site.code + panic.code_offset)
+        .map(|symbol| symbol.name.clone());
+    let message = match panic.kind {
+        frame::PANIC_WRAP => caller
+            .as_deref()
+            .and_then(symbol::panicwrap_message)
+            .unwrap_or_else(|| {
+                format!(
+                    "runtime.panicwrap called from {}, which is no wrapper",
+                    caller.as_deref().unwrap_or("the body")
+                )
+            }),
+        _ => "stack overflow".into(),
+    };
+    Status::Panic {
+        message,
+        asked_for: scenario.nil_receiver,
+    }
+}
+
+/// A line without its comment and outer blanks.
+fn code_of(line: &str) -> &str {
+    line.split(';').next().unwrap_or(line).trim()
+}

@@ -1,0 +1,141 @@
+//! The numbers of a row, each from the source that gave it.
+//!
+//! Correct means: a number stands under the basis of its own source, and where there is none, the
+//! reason does.
+
+use crate::job::{Counts, Proof};
+use crate::machine::Machine;
+use crate::report::{Basis, Metric, Metrics};
+use crate::stats::{Estimate, Event, Summary};
+
+pub(super) fn exact(value: f64, stepped: Option<u64>) -> Metric {
+    Metric {
+        value: Some(value),
+        low: Some(value),
+        high: Some(value),
+        basis: Basis::Exact,
+        source: Some("step".into()),
+        stepped,
+        subtracted: None,
+        why: None,
+    }
+}
+
+/// `refused` is why the hardware's readings were, where any was.
+pub(super) fn measured(
+    estimate: &Estimate,
+    machine: &Machine,
+    event: &str,
+    refused: Option<&str>,
+) -> Metric {
+    if estimate.value.is_nan() {
+        let untaken = "no sample was taken; --time MS gives it longer";
+        let why = Some(refused.unwrap_or(untaken).to_string());
+        return Metric {
+            why,
+            ..unsupported(machine, event)
+        };
+    }
+    let source = machine.source(event);
+    Metric {
+        value: Some(estimate.value),
+        low: Some(estimate.low),
+        high: Some(estimate.high),
+        basis: source.basis,
+        source: Some(source.source),
+        stepped: None,
+        subtracted: None,
+        why: None,
+    }
+}
+
+fn unsupported(machine: &Machine, event: &str) -> Metric {
+    let why = Some(machine.source(event).why);
+    Metric {
+        value: None,
+        low: None,
+        high: None,
+        basis: Basis::Unsupported,
+        source: None,
+        stepped: None,
+        subtracted: None,
+        why,
+    }
+}
+
+pub(super) fn metrics(
+    proof: &Proof,
+    summary: Option<&Summary>,
+    machine: &Machine,
+    refused: Option<&str>,
+) -> Metrics {
+    let timed = |event: &str, refused, of: fn(&Summary) -> &Estimate| match summary {
+        Some(summary) => measured(of(summary), machine, event, refused),
+        None => unsupported(machine, event),
+    };
+    let counted = |event: Event| summary?.events[event as usize];
+    let own = |event: Event, stepped: f64, around: f64| match counted(event) {
+        // Where the hardware's readings were refused, stepping has counted all the same.
+        Some(estimate) => Metric {
+            subtracted: Some(around),
+            ..measured(&less(estimate, around), machine, event.name(), None)
+        },
+        None => exact(stepped, proof.counts.stepped),
+    };
+    let around = &proof.around_body;
+    let is_counted = machine.source("branch_misses").basis == Basis::Measured;
+    let misses = counted(Event::BranchMisses).unwrap_or(Estimate::NONE);
+    Metrics {
+        ns: timed("ns", None, |summary| &summary.ns),
+        cycles: timed("cycles", refused, |summary| &summary.cycles),
+        instructions: own(
+            Event::Instructions,
+            proof.counts.instructions,
+            around.instructions,
+        ),
+        branches: own(Event::Branches, proof.counts.branches, around.branches),
+        branch_misses: if is_counted {
+            measured(&less(misses, 0.0), machine, "branch_misses", refused)
+        } else {
+            unsupported(machine, "branch_misses")
+        },
+    }
+}
+
+/// An estimate without what is known of it. A count cannot be below 0: where it seems so, by a
+/// fraction of what entering takes, it is 0.
+fn less(estimate: Estimate, known: f64) -> Estimate {
+    let left = |value: f64| {
+        if value.is_nan() {
+            value
+        } else {
+            (value - known).max(0.0)
+        }
+    };
+    Estimate {
+        value: left(estimate.value),
+        low: left(estimate.low),
+        high: left(estimate.high),
+    }
+}
+
+/// Whether the hardware's counts are those of single-stepping, where both are of the whole walk.
+pub(super) fn contradiction(metrics: &Metrics, counts: &Counts) -> Option<String> {
+    const TOLERANCE: f64 = 0.01;
+    let pairs = [
+        ("instructions", &metrics.instructions, counts.instructions),
+        ("branches", &metrics.branches, counts.branches),
+    ];
+    let differs = |metric: &Metric, exact: f64| {
+        let counted = metric.value.filter(|_| metric.basis == Basis::Measured);
+        counted.filter(|counted| (counted - exact).abs() > TOLERANCE * exact.max(1.0))
+    };
+    let (what, counted, exact) = pairs
+        .into_iter()
+        .filter(|_| counts.stepped.is_none())
+        .find_map(|(what, metric, exact)| Some((what, differs(metric, exact)?, exact)))?;
+    Some(format!(
+        "the hardware counted {counted:.2} {what} where single-stepping counts {exact:.2}; believe \
+         the latter, and run again with --counters clock"
+    ))
+}
