@@ -169,6 +169,19 @@ pub enum Message {
     Done,
 }
 
+impl Message {
+    /// The row that it is about.
+    pub fn row(&self) -> Option<usize> {
+        match self {
+            Message::Proved { row, .. }
+            | Message::Timed { row, .. }
+            | Message::Traced { row, .. }
+            | Message::Failed { row, .. } => Some(*row),
+            Message::Ready { .. } | Message::Counters { .. } | Message::Done => None,
+        }
+    }
+}
+
 /// What proving a row yields.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Proof {

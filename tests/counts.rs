@@ -224,3 +224,39 @@ fn a_body_that_jumps_back_to_its_first_instruction_is_one_iteration() {
         assert_eq!(value(row, "branches"), branches, "{name}");
     }
 }
+
+/// What the harness steps would miss: a path that is taken rarely, or only where nobody looks.
+#[test]
+fn a_count_is_exact_only_where_nothing_but_the_receiver_decides() {
+    let folder = common::folder("exact");
+    let header = ";! heap = \"pointer\"\n;! params = { objects = 8, order = \"cyclic\" }\n;! result = \"eax\"\n;! expect = \"id\"\n";
+    #[rustfmt::skip] // a table: name, text, instructions where they are exact
+    let templates = [
+        ("register", "body:\n mov eax, [rax]\n inc r9d\n test r9d, 0xff\n jnz 1f\n nop\n1:\n", None),
+        ("flags",    "body:\n mov eax, [rax]\n jc 1f\n nop\n1: add ecx, eax\n",                 None),
+        ("memory",   "body:\n mov eax, [rax]\n dec dword [\"n\"]\n jnz 1f\n mov dword [\"n\"], 1000\n1:\ndata \"n\":\n dd 1000\n", None),
+        ("count",    "body:\n mov eax, [rax]\n test r15d, 1\n jnz 1f\n nop\n1:\n",               None),
+        ("saved",    "body:\n push r9\n mov eax, [rax]\n mov r9d, eax\n pop r9\n",             Some(4.0)),
+        ("constant", "setup:\n mov r9d, 1\nbody:\n mov eax, [rax]\n test r9d, r9d\n jz 1f\n nop\n1:\n", Some(4.0)),
+        ("written",  "body:\n mov eax, [rax]\n xor ecx, ecx\n cmp eax, 3\n setl cl\n movzx edx, cl\n", Some(5.0)),
+        ("no_trap",  "body:\n mov eax, [rax]\n push 0x202\n popfq\n nop\n nop\n jmp 1f\n1: nop\n",  Some(7.0)),
+        ("looks",    "body:\n pushfq\n pop rcx\n test ecx, 0x100\n mov eax, [rax]\n jz 1f\n nop\n1:\n", None),
+    ];
+    for (name, text, instructions) in templates {
+        let file = common::template(&folder, name, &format!("{header}{text}"));
+        let (code, document) = json(&["run", &file, "--counters", "none"]);
+        assert_eq!(code, 0, "{name}: {document:#}");
+        let count = &rows(&document)[0].1["metrics"]["instructions"];
+        match instructions {
+            Some(exact) => {
+                assert_eq!(count["value"], exact, "{name}: {count}");
+                assert!(count["stepped"].is_null(), "{name}: {count}");
+            }
+            None => assert!(count["stepped"].is_u64(), "{name}: {count}"),
+        }
+    }
+    // Who looks for the trap flag sees none, and takes the way that is timed.
+    let looks = folder.join("looks.asm").display().to_string();
+    let (_, document) = json(&["run", &looks, "--counters", "none"]);
+    assert_eq!(value(rows(&document)[0].1, "instructions"), 5.0);
+}

@@ -32,6 +32,10 @@ const HOSTILE: &[(&str, &str, &str, &str, &str, u64)] = &[
     ("clobbered_r13",  " mov eax, [rax]\n add r13, 1\n",                              "fault", "clobber", "r13",               7),
     ("clobbered_r15",  " mov eax, [rax]\n mov r15d, 5\n nop\n",                       "fault", "clobber", "r15",               7),
     ("gs_base",        " mov eax, [rax]\n wrgsbase rax\n",                            "fault", "clobber", "gs base",           7),
+    ("clobbered_r14",  " mov r14d, 5\n mov eax, [rax]\n",                             "fault", "clobber", "r14",               6),
+    ("fs_base",        " mov eax, [rax]\n mov rdx, rsp\n db 0xf3, 0x48, 0x0f, 0xae, 0xd2\n",  "fault", "clobber", "fs base",           8),
+    ("trap_flag_off",  " mov eax, [rax]\n push 0x202\n popfq\n mov r13d, 7\n",        "fault", "clobber", "r13",               9),
+    ("half_a_body",    " mov eax, [rax]\n db 0x3e\n",                                 "fault", "exit",    "does not end on an instruction", 0),
     ("unbalanced",     " mov eax, [rax]\n push rax\n",                                "fault", "stack",   "`push rax`",        7),
     ("popped",         " mov eax, [rax]\n pop rcx\n",                                 "fault", "stack",   "`pop rcx`",         7),
     ("other_stack",    " lea rsp, [rsp + 4096]\n mov eax, [rax]\n",                   "fault", "stack",   "rsp",               6),
@@ -77,7 +81,11 @@ fn each_hostile_template_is_a_row_with_its_status_and_line_and_the_others_get_nu
         assert_eq!(row["status"], *status, "{name}: {row:#}");
         let fault = &row["fault"];
         assert_eq!(fault["kind"], *kind, "{name}: {fault:#}");
-        assert_eq!(fault["line"], *line, "{name}: {fault:#}");
+        assert_eq!(
+            fault["line"].as_u64().unwrap_or(0),
+            *line,
+            "{name}: {fault:#}"
+        );
         let message = fault["message"].as_str().expect("a message");
         assert!(message.contains(words), "{name}: {message}");
         assert_eq!(
@@ -136,6 +144,49 @@ fn late_hostility_is_named_too() {
             assert_eq!(fault["line"], *line, "{name}: {fault:#}");
         }
     }
+}
+
+/// Each does something that a neighbour in the same process would suffer from.
+#[test]
+fn what_a_row_leaves_behind_harms_no_other_row() {
+    let folder = folder("neighbours");
+    #[rustfmt::skip] // a table: one template a line
+    let files = [
+        ("full_x87",  " mov eax, [rax]\n fld1\n fld1\n fld1\n fld1\n",                    "ok"),
+        ("uses_x87",  " mov ecx, [rax]\n sub rsp, 16\n mov [rsp], rcx\n fild qword [rsp]\n fistp qword [rsp]\n mov eax, [rsp]\n add rsp, 16\n", "ok"),
+        ("wild",      " mov eax, [rax]\n lea rcx, [\"d\"]\n and rcx, -4096\n add rcx, 0x6000\n mov edx, 512\n1: mov dword [rcx + rdx * 8], 0x41414141\n dec edx\n jnz 1b\ndata \"d\":\n dd 0\n", "fault"),
+    ];
+    let mut arguments: Vec<String> = ["run", "--quick", "--counters", "none"]
+        .map(String::from)
+        .into();
+    for (name, body, _) in files {
+        arguments.push(template(&folder, name, &format!("{HEADER}body:\n{body}")));
+    }
+    arguments.extend(["direct_call", "itab_call", "wrapper_call"].map(String::from));
+    let (_, document) = json(&arguments);
+    let rows = rows(&document);
+    for ((name, _, status), (_, row)) in files.iter().zip(&rows) {
+        assert_eq!(row["status"], *status, "{name}: {row:#}");
+    }
+    for (name, row) in &rows[files.len()..] {
+        assert_eq!(row["status"], "ok", "{name}: {row:#}");
+    }
+}
+
+/// As many steps as the log has room for, and a few more or less.
+#[test]
+fn a_body_that_just_fills_the_step_log_is_as_good_as_any() {
+    let folder = folder("budget");
+    let mut arguments: Vec<String> = ["run", "--counters", "none"].map(String::from).into();
+    for turns in 14_975..14_990 {
+        let body = format!(" mov eax, [rax]\n mov ecx, {turns}\n1: dec ecx\n jnz 1b\n");
+        let text = format!(
+            ";! heap = \"pointer\"\n;! result = \"eax\"\n;! expect = \"id\"\nbody:\n{body}"
+        );
+        arguments.push(template(&folder, &format!("turns_{turns}"), &text));
+    }
+    let (code, document) = json(&arguments);
+    assert_eq!(code, 0, "{document:#}");
 }
 
 #[test]

@@ -134,6 +134,8 @@ fn from_job(common: &Common, path: &Path) -> Result<(Vec<Task>, Settings), Stop>
     let mut plan = saved.job().plan.clone();
     let (counters, events) = common.counters(Some(plan.counters))?;
     plan.counters = counters;
+    // A replay measures, even where the job was saved of one that was stepped.
+    plan.trace = None;
     let settings = Settings {
         plan: common.plan_over(plan)?,
         timeout: common.checked_timeout()?.unwrap_or(saved.timeout()),

@@ -13,6 +13,7 @@ use crate::report::Basis;
 use crate::stats::{Calibration, Events};
 use crate::worker::stage::{Exit, Ground, Stage, Visits};
 
+mod carry;
 pub mod clock;
 pub mod errno;
 pub mod fake;

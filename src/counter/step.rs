@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl};
 
+use super::carry::Carry;
 use super::{Count, CounterSource, Reading, Request};
 use crate::job::{Counts, Failure};
 use crate::link::{Image, Owner};
@@ -169,12 +170,16 @@ fn count_receivers(
     let Some(there) = count_each(stage, ground, &distinct, source)? else {
         return Ok(None);
     };
+    let between = stage.digest();
     let Some(again) = count_each(stage, ground, &back, source)? else {
         return Ok(None);
     };
-    if !there.iter().eq(again.iter().rev()) {
+    // What an iteration leaves behind may lead a later one elsewhere, however rarely.
+    let leaves_traces = stage.digest() != between;
+    if leaves_traces || there.1 || again.1 || !there.0.iter().eq(again.0.iter().rev()) {
         return Ok(None);
     }
+    let there = there.0;
     let mean = |of: fn(&Count) -> u64| {
         let weighted = distinct
             .iter()
@@ -189,15 +194,17 @@ fn count_receivers(
     }))
 }
 
-/// Steps one iteration of each object, in order, in as many entries as the log asks for. `None`
-/// where that takes more steps than a count may.
+/// Steps one iteration of each object, in order, in as many entries as the log asks for, and tells
+/// whether one took anything over from another. `None` where that takes more steps than a count may.
 fn count_each(
     stage: &mut Stage<'_>,
     ground: &mut Ground,
     objects: &[u32],
     source: &mut StepSource,
-) -> Result<Option<Vec<Count>>, Failure> {
+) -> Result<Option<(Vec<Count>, bool)>, Failure> {
     let visits = stage.visits(objects.to_vec())?;
+    let image = stage.images[0].clone();
+    let mut carry = Carry::new(&image, stage.row.heap.kind);
     let mut counts: Vec<Count> = Vec::new();
     let mut steps = 0;
     while (counts.len() as u64) < visits.len() {
@@ -215,6 +222,7 @@ fn count_each(
             counted.pop();
         }
         steps += source.log.steps().len() as u64;
+        carry.follow(source.log.steps().iter().map(|step| step.ip));
         if counted.is_empty() || steps > MOST_STEPS {
             return Ok(None);
         }
@@ -225,7 +233,7 @@ fn count_each(
             ..count
         }));
     }
-    Ok(Some(counts))
+    Ok(Some((counts, carry.is_found())))
 }
 
 fn count_prefix(

@@ -23,6 +23,8 @@ pub const MAX_UNROLL: u32 = 1024;
 pub const MAX_TIME_MS: f64 = 600_000.0;
 
 const MAX_PLACEMENTS: usize = 4;
+/// What the harness itself takes on the way in and out, many times over.
+const MIN_STEPS: u64 = 1_000;
 const MAX_STEPS: u64 = 1_000_000;
 /// Most iterations that are told step by step: more is nothing to read.
 pub const MAX_TRACED: u64 = 1024;
@@ -94,9 +96,9 @@ fn plan(plan: &Plan) -> Result<(), Problem> {
         )
     })?;
     demand(
-        (1..=MAX_STEPS).contains(&plan.step_budget),
+        (MIN_STEPS..=MAX_STEPS).contains(&plan.step_budget),
         "step_budget",
-        || format!("1 to {MAX_STEPS} steps, not {}", plan.step_budget),
+        || format!("{MIN_STEPS} to {MAX_STEPS} steps, not {}", plan.step_budget),
     )?;
     let traced = plan.trace.unwrap_or(1);
     demand((1..=MAX_TRACED).contains(&traced), "trace", || {

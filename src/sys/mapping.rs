@@ -43,6 +43,7 @@ pub struct Unsealed {
 pub struct Executable {
     map: &'static mut [u8],
     code: Range<usize>,
+    is_hidden: bool,
 }
 
 fn protect(map: &mut [u8], range: Range<usize>, protection: i32) -> io::Result<()> {
@@ -188,15 +189,37 @@ impl Unsealed {
         Ok(Executable {
             map: self.map,
             code,
+            is_hidden: false,
         })
     }
 }
 
 impl Executable {
     /// The writable bytes below the guard page.
+    ///
+    /// # Panics
+    /// When they are hidden.
     pub fn data(&mut self) -> &mut [u8] {
+        assert!(!self.is_hidden, "hidden data are neither read nor written");
         let end = self.code.start - PAGE;
         &mut self.map[..end]
+    }
+
+    /// Makes the writable bytes unreachable, or reachable again: what is not at work cannot be
+    /// written to by accident.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn hide(&mut self, is_hidden: bool) -> io::Result<()> {
+        let end = self.code.start - PAGE;
+        let protection = if is_hidden {
+            libc::PROT_NONE
+        } else {
+            libc::PROT_READ | libc::PROT_WRITE
+        };
+        protect(self.map, 0..end, protection)?;
+        self.is_hidden = is_hidden;
+        Ok(())
     }
 
     fn checked(&self, address: u64) -> u64 {
@@ -220,7 +243,10 @@ impl Executable {
         unsafe {
             let function: extern "sysv64" fn(u64) -> u64 =
                 std::mem::transmute(address as *const ());
-            function(argument)
+            let before = fs_base();
+            let answer = function(argument);
+            restore_fs_base(before);
+            answer
         }
     }
 
@@ -237,7 +263,10 @@ impl Executable {
         escape: u64,
     ) -> u64 {
         let address = self.checked(address);
-        let _stepping = signals::begin_steps(log, self.checked(escape));
+        let start = self.map[self.code.clone()].as_ptr() as u64;
+        let code = start..start + self.code.len() as u64;
+        let _stepping = signals::begin_steps(log, code, self.checked(escape));
+        let before = fs_base();
         let answer: u64;
         // SAFETY: as for `enter`; the asm block declares all that the System V ABI lets the callee
         // clobber. The trap flag is set by the first popfq and cleared by the second, and the
@@ -261,6 +290,7 @@ impl Executable {
                 inout("rdi") argument => _,
                 clobber_abi("sysv64"),
             );
+            restore_fs_base(before);
         }
         answer
     }
@@ -282,12 +312,46 @@ pub fn set_gs_base(address: u64) -> io::Result<()> {
     }
 }
 
-/// The `gs` base of this thread; 0 where programs may not read it.
-pub fn gs_base() -> u64 {
+/// Empties the x87 stack and masks its exceptions, as at the start of a process.
+pub fn reset_x87() {
+    // SAFETY: the System V ABI has this state at function boundaries, so nothing is lost.
+    unsafe { asm!("fninit", options(nomem, nostack)) };
+}
+
+/// Whether programs may read and write the segment bases.
+fn has_segment_bases() -> bool {
     /// Bit 1 of AT_HWCAP2: the kernel has enabled FSGSBASE (Documentation/arch/x86/x86_64/fsgs.rst).
     const FSGSBASE: u64 = 1 << 1;
     // SAFETY: getauxval reads a table that the kernel made before the program started.
-    if unsafe { libc::getauxval(libc::AT_HWCAP2) } & FSGSBASE == 0 {
+    unsafe { libc::getauxval(libc::AT_HWCAP2) & FSGSBASE != 0 }
+}
+
+/// The `fs` base of this thread, where Rust keeps its thread-local storage; 0 where programs may
+/// not read it.
+pub fn fs_base() -> u64 {
+    if !has_segment_bases() {
+        return 0;
+    }
+    let base;
+    // SAFETY: the instruction is enabled, as was just asked; it reads a register and nothing else.
+    unsafe { asm!("rdfsbase {}", out(reg) base, options(nomem, nostack, preserves_flags)) };
+    base
+}
+
+/// Undoes what code may have done to the `fs` base.
+///
+/// # Safety
+/// The base is what [`fs_base`] said on this thread.
+unsafe fn restore_fs_base(base: u64) {
+    if base != 0 && fs_base() != base {
+        // SAFETY: the instruction is enabled, for the base was read; the caller vouches for it.
+        unsafe { asm!("wrfsbase {}", in(reg) base, options(nomem, nostack, preserves_flags)) };
+    }
+}
+
+/// The `gs` base of this thread; 0 where programs may not read it.
+pub fn gs_base() -> u64 {
+    if !has_segment_bases() {
         return 0;
     }
     let base;

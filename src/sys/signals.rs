@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
 
-use super::mapping::{Writable, gs_base};
+use super::mapping::{Writable, fs_base, gs_base};
 use super::shared::SharedPage;
 
 /// The signal by which a parent asks where the process is; it records and ends.
@@ -69,6 +69,8 @@ pub struct Step {
     pub mxcsr: u32,
     /// The `gs` base, or 0 where this CPU or kernel lets no one read it.
     pub gs_base: u64,
+    /// The `fs` base, likewise.
+    pub fs_base: u64,
     /// Digest of the memory that [`StepLog::watch`] names.
     pub watched: u64,
     /// General-purpose registers by hardware number.
@@ -82,6 +84,8 @@ pub struct StepLog {
     used: usize,
     escaped: bool,
     escape: u64,
+    /// The code that is stepped; what called it is logged, and otherwise left alone.
+    code: Range<u64>,
     stop: Option<u64>,
     watched: Range<u64>,
 }
@@ -94,6 +98,7 @@ impl StepLog {
             used: 0,
             escaped: false,
             escape: 0,
+            code: 0..0,
             stop: None,
             watched: 0..0,
         }
@@ -142,7 +147,7 @@ static STATUS: AtomicI32 = AtomicI32::new(1);
 /// Proof that a log is being written; ends it when dropped.
 pub(super) struct Stepping<'a>(PhantomData<Cell<&'a mut StepLog>>);
 
-pub(super) fn begin_steps(log: &mut StepLog, escape: u64) -> Stepping<'_> {
+pub(super) fn begin_steps(log: &mut StepLog, code: Range<u64>, escape: u64) -> Stepping<'_> {
     assert!(
         !PAGE.load(Ordering::Acquire).is_null(),
         "install the handlers before stepping"
@@ -150,6 +155,7 @@ pub(super) fn begin_steps(log: &mut StepLog, escape: u64) -> Stepping<'_> {
     log.used = 0;
     log.escaped = false;
     log.escape = escape;
+    log.code = code;
     LOG.store(log, Ordering::Release);
     Stepping(PhantomData)
 }
@@ -204,10 +210,13 @@ pub fn set_stack(stack: &Writable) {
     STACK_END.store(stack.addresses().end, Ordering::Release);
 }
 
+fn is_in_stack(address: u64) -> bool {
+    (STACK_START.load(Ordering::Acquire)..STACK_END.load(Ordering::Acquire)).contains(&address)
+}
+
 /// The word at `rsp`, if that lies in the stack that was named.
 fn top_of_stack(rsp: u64) -> u64 {
-    let stack = STACK_START.load(Ordering::Acquire)..STACK_END.load(Ordering::Acquire);
-    if !stack.contains(&rsp) || !stack.contains(&rsp.wrapping_add(7)) {
+    if !is_in_stack(rsp) || !is_in_stack(rsp.wrapping_add(7)) {
         return 0;
     }
     // SAFETY: the eight bytes lie in a `Writable`, which is mapped and readable for good.
@@ -255,15 +264,49 @@ fn step(log: &mut StepLog, context: &mut libc::ucontext_t) {
         flags: registers[libc::REG_EFL as usize] as u64,
         mxcsr,
         gs_base: gs_base(),
+        fs_base: fs_base(),
         watched: digest(&log.watched),
         registers: REGISTER_ORDER.map(|number| registers[number as usize] as u64),
     };
     log.used += 1;
     let ip = log.steps[log.used - 1].ip;
-    if log.used == log.steps.len() || log.stop == Some(ip) {
+    let is_full = log.used == log.steps.len();
+    let is_inside = log.code.contains(&ip);
+    let rsp = registers[libc::REG_RSP as usize] as u64;
+    // It has returned, onto the stack it was called from: there is nothing left to cut short.
+    let is_home = !is_inside && !is_in_stack(rsp);
+    let flags = &mut registers[libc::REG_EFL as usize];
+    if !is_home && (is_full || log.stop == Some(ip)) {
         log.escaped = true;
-        registers[libc::REG_EFL as usize] &= !TRAP_FLAG;
+        *flags &= !TRAP_FLAG;
         registers[libc::REG_RIP as usize] = log.escape as i64;
+    } else if is_inside {
+        // Whatever the code did to its flags, the next step is logged too.
+        *flags |= TRAP_FLAG;
+        hide_trap_flag(log, rsp);
+    } else if is_full {
+        *flags &= !TRAP_FLAG;
+    }
+}
+
+/// Takes the trap flag out of the copy that a `pushf` has just made, as if nobody stepped.
+fn hide_trap_flag(log: &StepLog, rsp: u64) {
+    const PUSHF: u8 = 0x9c;
+    let Some(before) = log.used.checked_sub(2).map(|at| log.steps[at].ip) else {
+        return;
+    };
+    // An operand-size or REX prefix may stand in front.
+    let is_prefix = |byte: u8| byte == 0x66 || byte & 0xf0 == 0x40;
+    let mut bytes = (before..(before + 3).min(log.code.end)).map(|at| {
+        // SAFETY: the address lies in the code that is stepped, which is mapped and readable.
+        unsafe { ptr::read(at as *const u8) }
+    });
+    let is_pushf =
+        log.code.contains(&before) && bytes.find(|byte| !is_prefix(*byte)) == Some(PUSHF);
+    if is_pushf && is_in_stack(rsp) && is_in_stack(rsp + 1) {
+        // SAFETY: both bytes lie in a `Writable`, which is mapped and writable for good, and only
+        // the interrupted code, which stands still, uses it.
+        unsafe { *((rsp + 1) as *mut u8) &= !1 };
     }
 }
 

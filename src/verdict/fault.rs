@@ -184,7 +184,10 @@ fn located(
 ) -> FaultReport {
     let template = &scenario.template;
     let image = placed_image(prepared, place, plan);
-    let address = place.code_offset.map(|offset| image.site.code + offset);
+    let address = place
+        .code_offset
+        .and_then(|offset| image.site.code.checked_add(offset))
+        .filter(|address| image.owner(*address).is_some());
     let line = address.and_then(|address| image.line(&prepared.row.program, address));
     let instruction = address.map(|address| {
         let text = instruction_text(&image, address);
@@ -254,7 +257,7 @@ pub(super) fn panicked(
 ) -> Status {
     let image = placed_image(prepared, &Place::default(), plan);
     let caller = image
-        .symbol_at(image.site.code + panic.code_offset)
+        .symbol_at(image.site.code.wrapping_add(panic.code_offset))
         .map(|symbol| symbol.name.clone());
     let message = match panic.kind {
         frame::PANIC_WRAP => caller

@@ -7,6 +7,7 @@
 
 use std::io::{self, Read, Write};
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
 use nix::sys::prctl::set_pdeathsig;
@@ -45,6 +46,7 @@ pub fn run(descriptor: i32) -> io::Result<std::convert::Infallible> {
     // `_exit` does not know it. The parent's copy is elsewhere.
     let status = page.noted(notes::STATUS) as u32;
     page.note(notes::STATUS, 0);
+    SECRET.store(status, Ordering::Relaxed);
     let page = signals::install(page, status as i32)?;
     set_limits()?;
     let job = read_job()?;
@@ -104,8 +106,12 @@ fn pin(wanted: Option<u32>) -> io::Result<Option<u32>> {
     }
 }
 
+/// What begins each message, so that the parent knows it from what generated code may write.
+static SECRET: AtomicU32 = AtomicU32::new(0);
+
 fn say(message: &Message) -> io::Result<()> {
     let mut out = io::stdout().lock();
+    write!(out, "{:x} ", SECRET.load(Ordering::Relaxed))?;
     serde_json::to_writer(&mut out, message)?;
     out.write_all(b"\n")?;
     out.flush()
@@ -152,7 +158,7 @@ impl<'a> Worker<'a> {
         let mut stages = Vec::new();
         for (row, job_row) in rows.iter().enumerate() {
             self.page.note(notes::ROW, row as u64 + 1);
-            match guarded(|| Stage::new(job_row, self.plan, window)) {
+            match guarded(|| Stage::new(job_row, self.plan, window).and_then(Stage::hidden)) {
                 Ok(stage) => stages.push((row, stage)),
                 Err(failure) => say(&Message::Failed { row, failure })?,
             }
@@ -175,7 +181,14 @@ impl<'a> Worker<'a> {
         for (index, stage) in stages {
             self.page.note(notes::ROW, index as u64 + 1);
             match guarded(|| self.prove(index, stage, tsc_hz)) {
-                Ok((row, proof)) => {
+                Ok((mut row, proof)) => {
+                    if let Err(failure) = row.stage.hide(true) {
+                        say(&Message::Failed {
+                            row: index,
+                            failure,
+                        })?;
+                        continue;
+                    }
                     say(&Message::Proved { row: index, proof })?;
                     proved.push(row);
                 }

@@ -170,6 +170,9 @@ enum Waited {
     Interrupted,
 }
 
+/// Bytes of a line that no message has.
+const LONGEST_LINE: usize = 1 << 30;
+
 /// The file that runs now, even where a build has replaced it meanwhile.
 const THIS_PROGRAM: &str = "/proc/self/exe";
 
@@ -183,8 +186,8 @@ struct Shift {
     child: Child,
     watched: Watched,
     page: SharedPage,
-    /// Low byte of the secret status: what wait shows of it.
-    status: u8,
+    /// The secret status, which begins each of its messages too; wait shows the low byte.
+    status: u32,
     out: BufReader<ChildStdout>,
     timeout: Duration,
     /// Whether it has linked its rows: before that, none of their code runs.
@@ -227,7 +230,7 @@ impl Shift {
             child,
             watched,
             page,
-            status: status as u8,
+            status,
             out: BufReader::new(out),
             timeout,
             is_ready: false,
@@ -242,7 +245,7 @@ impl Shift {
         outcome: &mut Outcome,
         progress: Progress<'_>,
     ) -> io::Result<End> {
-        let mut said = String::new();
+        let mut said = Vec::new();
         loop {
             match self.wait_for_line()? {
                 Waited::Line => {}
@@ -252,11 +255,22 @@ impl Shift {
                 }
                 Waited::Interrupted => return Ok(End::Interrupted),
             }
-            said.clear();
-            if self.out.read_line(&mut said)? == 0 {
+            let heard = self.out.fill_buf()?;
+            if heard.is_empty() {
                 return self.conclude(job);
             }
-            let message = serde_json::from_str(&said).map_err(io::Error::other)?;
+            let end = heard.iter().position(|byte| *byte == b'\n');
+            let used = end.map_or(heard.len(), |end| end + 1);
+            said.extend_from_slice(&heard[..used]);
+            self.out.consume(used);
+            if end.is_none() && said.len() < LONGEST_LINE {
+                continue;
+            }
+            let message = self.message(&said, rows.len());
+            said.clear();
+            let Some(message) = message else {
+                return Ok(self.distrust(job));
+            };
             match message {
                 Message::Ready { cpu, unfiltered } => {
                     self.is_ready = true;
@@ -274,12 +288,29 @@ impl Shift {
                 }
                 Message::Traced { row, trace } => outcome.rows[rows[row]].trace = Some(trace),
                 Message::Failed { row, failure } => outcome.rows[rows[row]].failure = Some(failure),
-                Message::Done => {
-                    self.child.wait()?;
-                    return Ok(End::Done);
-                }
+                // It has nothing left to do but to end, and `drop` sees to that.
+                Message::Done => return Ok(End::Done),
             }
         }
+    }
+
+    /// The message of a line, if it is one of this worker and about one of its rows.
+    fn message(&self, line: &[u8], rows: usize) -> Option<Message> {
+        let line = std::str::from_utf8(line).ok()?;
+        let (secret, text) = line.split_once(' ')?;
+        let is_own = u32::from_str_radix(secret, 16).is_ok_and(|secret| secret == self.status);
+        let message: Message = serde_json::from_str(text).ok()?;
+        let is_sound = message.row().is_none_or(|row| row < rows);
+        (is_own && is_sound).then_some(message)
+    }
+
+    /// Something else than the worker has written into its output: generated code that found a way.
+    fn distrust(&mut self, job: &Part<'_>) -> End {
+        let _ = self.watched.signal(libc::SIGKILL);
+        let _ = self.child.wait();
+        let row = self.row_at_work(job).unwrap_or(0);
+        let what = "its code wrote into the output of its process";
+        End::Blamed(row, Failure::Worker(what.into()))
     }
 
     /// Waits until there is something to read, or the worker made no entry for too long.
@@ -319,14 +350,16 @@ impl Shift {
     }
 
     /// The row at work when the worker was last seen.
-    fn row_at_work(&self) -> Option<usize> {
-        (self.page.noted(notes::ROW) as usize).checked_sub(1)
+    fn row_at_work(&self, job: &Part<'_>) -> Option<usize> {
+        let row = (self.page.noted(notes::ROW) as usize).checked_sub(1)?;
+        // The page is memory of the worker too, so what stands there may be anything.
+        Some(row.min(job.rows.len().saturating_sub(1)))
     }
 
     /// Ends a worker that stands still, and finds out where it stood.
     fn ask_where(&mut self, job: &Part<'_>) -> (usize, Failure) {
         const GRACE: Duration = Duration::from_millis(500);
-        let row = self.row_at_work().unwrap_or(0);
+        let row = self.row_at_work(job).unwrap_or(0);
         // Both may fail only because the worker ended meanwhile, which is as good.
         let _ = self.watched.signal(WHERE);
         let asked = Instant::now();
@@ -349,7 +382,7 @@ impl Shift {
     /// The output ended without a last word.
     fn conclude(&mut self, job: &Part<'_>) -> io::Result<End> {
         let status = self.child.wait()?;
-        let Some(row) = self.row_at_work() else {
+        let Some(row) = self.row_at_work(job) else {
             return Err(io::Error::other(format!(
                 "the worker ended before its first row: {status}"
             )));
@@ -374,7 +407,7 @@ impl Shift {
             return Ok(End::Blamed(row, failure));
         }
         use std::os::unix::process::ExitStatusExt;
-        if status.code() == Some(i32::from(self.status)) {
+        if status.code() == Some((self.status & 0xff) as i32) {
             let what = "the worker gave up; its words are on stderr";
             return Ok(End::Blamed(row, Failure::Worker(what.into())));
         }

@@ -12,23 +12,29 @@ use crate::template::{Clobbers, HeapKind};
 /// Iterations that are probed.
 pub const ITERATIONS: u64 = 8;
 
+/// Why a body whose last bytes are the prefix of an instruction cannot be measured.
+const NO_END: &str = "the body does not end on an instruction: the loop's next one swallows its last \
+     bytes; complete the instruction that they begin";
+
 /// What a body must leave alone: name, kind of fault, how to read it from a step.
 type Reserved = (&'static str, &'static str, fn(&Step) -> u64);
 
 #[rustfmt::skip] // a table: one item a line
-const ALWAYS: [Reserved; 6] = [
+const ALWAYS: [Reserved; 7] = [
     ("rsp",                       "stack",   |step| step.registers[4]),
     ("the direction flag",        "flags",   |step| step.flags & (1 << 10)),
     ("the alignment check flag",  "flags",   |step| step.flags & (1 << 18)),
     ("the control bits of MXCSR", "flags",   |step| u64::from(step.mxcsr & 0xffc0)),
     ("the gs base",               "clobber", |step| step.gs_base),
+    ("the fs base",               "clobber", |step| step.fs_base),
     ("the memory above its 256 bytes", "stack", |step| step.watched),
 ];
 
 #[rustfmt::skip] // a table: one item a line
-const STATE: [Reserved; 3] = [
+const STATE: [Reserved; 4] = [
     ("r12",                       "clobber", |step| step.registers[12]),
     ("r13",                       "clobber", |step| step.registers[13]),
+    ("r14",                       "clobber", |step| step.registers[14]),
     ("r15",                       "clobber", |step| step.registers[15]),
 ];
 
@@ -46,13 +52,20 @@ pub fn probe(
     let has_walk = stage.row.heap.kind != HeapKind::None;
     log.stop_at(Some(stage.images[0].body.end));
     log.watch(ground.stack(), ground.reserved());
+    let end = stage.images[0].body.end;
     let mut answer = Ok(());
     for iteration in 0..ITERATIONS.min(visits.len()) {
         let element = if has_walk { iteration } else { 0 };
         let outcome = stage.enter_stepping(ground, 0, visits, (element, 1), log);
         answer = match find_culprit(stage, log.steps()) {
             Some(clobber) => Err(clobber),
-            None => outcome.map(|_| ()),
+            // A body is left through its end, where stepping stops.
+            None => outcome.and_then(|exit| match exit {
+                Some(_) if !log.steps().iter().any(|step| step.ip == end) => {
+                    Err(Failure::Worker(NO_END.into()))
+                }
+                _ => Ok(()),
+            }),
         };
         if answer.is_err() {
             break;

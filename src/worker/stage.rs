@@ -3,11 +3,13 @@
 //! Correct means: each entry starts from the same context, g and stack, and everything that the
 //! code must leave alone is compared at the exit.
 
+use std::hash::{DefaultHasher, Hasher};
 use std::io;
 
 use crate::counter::Request;
 use crate::go::heap::{Heap, lay_out};
 use crate::job::{Failure, JobRow, PanicAt, Place, Plan};
+use crate::link::HEAP_OFFSET;
 use crate::link::frame::{self, context};
 use crate::link::harness::element_bytes;
 use crate::link::{Image, Site, Variant, lengths, link, walk};
@@ -321,12 +323,13 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Sets what lasts for the row: g, the word that `gs:[-8]` reads, and the canary.
+    /// Brings the row's data back, and sets what lasts for the row: g, the word that `gs:[-8]` reads, and the canary.
     ///
     /// # Errors
     /// When the kernel refuses to set the `gs` base.
     pub fn settle(&mut self, ground: &mut Ground) -> Result<(), Failure> {
         use crate::go::layout;
+        self.hide(false)?;
         let data = self.images[0].site.data;
         let low = ground.stack.address();
         self.put(frame::G + layout::G_STACK_LO, low);
@@ -339,6 +342,8 @@ impl<'a> Stage<'a> {
         mapping::set_gs_base(data + u64::from(frame::G_POINTER) + 8)
             .map_err(|error| Failure::Worker(format!("setting the gs base: {error}")))?;
         self.gs_base = mapping::gs_base();
+        // An earlier row may have left values on the x87 stack, or masked no exception.
+        mapping::reset_x87();
         Ok(())
     }
 
@@ -464,6 +469,32 @@ impl<'a> Stage<'a> {
                 .wrapping_sub(self.get(context::START)),
             panics: self.get(context::PANICS),
         })
+    }
+
+    /// The stage with its data hidden until it is settled.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn hidden(mut self) -> Result<Stage<'a>, Failure> {
+        self.hide(true)?;
+        Ok(self)
+    }
+
+    /// Takes the row's data out of reach of the rows that are at work, or gives them back.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn hide(&mut self, is_hidden: bool) -> Result<(), Failure> {
+        let hidden = self.code.hide(is_hidden);
+        hidden.map_err(|error| Failure::Worker(format!("protecting data: {error}")))
+    }
+
+    /// Digest of the data that the template's code can reach by name: the heap and its own sections.
+    pub fn digest(&mut self) -> u64 {
+        let data = &self.code.data()[HEAP_OFFSET as usize..];
+        let mut hasher = DefaultHasher::new();
+        hasher.write(data);
+        hasher.finish()
     }
 
     /// The panic that the last entry recovered from.
