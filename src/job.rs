@@ -185,8 +185,8 @@ impl Message {
 /// What proving a row yields.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Proof {
-    /// Instructions and branches of one iteration.
-    pub counts: Counts,
+    /// Instructions and branches of one iteration; `None` where it takes more steps than a count may.
+    pub counts: Option<Counts>,
     /// Instructions of the harness in one iteration of the baseline.
     pub harness_instructions: f64,
     /// Instructions and branches of the harness in one iteration around the body.

@@ -117,7 +117,8 @@ pub fn judge(
     let counting = counting.and_then(|timing| timing.counting.as_ref());
     let refused = counting.and_then(|counting| counting.why.as_deref());
     let metrics = metrics(proof, summary.as_ref(), machine, refused);
-    row.warnings.extend(contradiction(&metrics, &proof.counts));
+    row.warnings
+        .extend(contradiction(&metrics, proof.counts.as_ref()));
     row.warnings.extend(counting.and_then(|counting| {
         let why = counting.why.as_deref()?;
         let count = counting.refused;

@@ -260,3 +260,25 @@ fn a_count_is_exact_only_where_nothing_but_the_receiver_decides() {
     let (_, document) = json(&["run", &looks, "--counters", "none"]);
     assert_eq!(value(rows(&document)[0].1, "instructions"), 5.0);
 }
+
+#[test]
+fn a_body_with_more_steps_than_a_count_may_take_has_no_counts_and_says_why() {
+    let folder = common::folder("long");
+    let text = ";! result = \"ecx\"\n;! expect = 0\nbody:\n mov ecx, 65000\n lea rdi, [\"buf\"]\n1: dec ecx\n jnz 1b\ndata \"buf\":\n dq 0\n";
+    let file = common::template(&folder, "long", text);
+    let (code, document) = json(&["run", &file, "--quick"]);
+    assert_eq!(code, 0, "{document:#}");
+    let row = rows(&document)[0].1;
+    for metric in ["instructions", "branches"] {
+        let metric = &row["metrics"][metric];
+        assert!(metric["value"].is_null(), "{metric}");
+        assert_eq!(metric["basis"], "unsupported");
+        assert!(
+            metric["why"]
+                .as_str()
+                .expect("a reason")
+                .contains("more steps")
+        );
+    }
+    assert!(value(row, "cycles") > 60_000.0);
+}

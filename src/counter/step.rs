@@ -131,7 +131,8 @@ fn is_branch(image: &Image, address: u64) -> bool {
 /// Where the path depends on the receiver alone, each distinct receiver's iteration is stepped
 /// twice, in opposite orders, and weighted by how often the walk visits it: exact for the whole
 /// walk. Where the two differ, or the walk has more receivers than the budget allows, the first
-/// iterations of the walk itself are stepped, and the result says how many.
+/// iterations of the walk itself are stepped, and the result says how many. `None` where the first
+/// one alone takes more steps than the log has room for.
 ///
 /// # Errors
 /// What entering says.
@@ -140,11 +141,11 @@ pub fn count(
     ground: &mut Ground,
     visits: &Visits,
     source: &mut StepSource,
-) -> Result<Counts, Failure> {
+) -> Result<Option<Counts>, Failure> {
     if stage.row.heap.kind != HeapKind::None
         && let Some(counts) = count_receivers(stage, ground, visits, source)?
     {
-        return Ok(counts);
+        return Ok(Some(counts));
     }
     count_prefix(stage, ground, visits, source)
 }
@@ -241,7 +242,7 @@ fn count_prefix(
     ground: &mut Ground,
     visits: &Visits,
     source: &mut StepSource,
-) -> Result<Counts, Failure> {
+) -> Result<Option<Counts>, Failure> {
     const PREFIX: u64 = 64;
     let iterations = if stage.row.heap.kind == HeapKind::None {
         PREFIX
@@ -261,19 +262,17 @@ fn count_prefix(
         counted.pop();
     }
     if counted.is_empty() {
-        return Err(Failure::Worker(
-            "one iteration takes more steps than the budget; shorten the body's loops to have it counted".into(),
-        ));
+        return Ok(None);
     }
     let unroll = f64::from(stage.row.unroll);
     let mean = |of: fn(&Count) -> u64| {
         counted.iter().map(of).sum::<u64>() as f64 / counted.len() as f64 / unroll
     };
-    Ok(Counts {
+    Ok(Some(Counts {
         instructions: mean(|count| count.instructions),
         branches: mean(|count| count.branches),
         stepped: Some(counted.len() as u64 * u64::from(stage.row.unroll)),
-    })
+    }))
 }
 
 /// Instructions and branches of the harness in one iteration of an image.
