@@ -118,6 +118,7 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("lock inc eax",             "lock",         "does not go with `inc`",                 "destination is memory"),
     ("lock xchg rax, rbx",       "lock",         "does not go with `xchg`",                "destination is memory"),
     ("lock cmp [rax], rbx",      "lock",         "cannot be locked",                       "lock goes with add"),
+    ("notrack call qword ptr gs:[rax]", "qword ptr gs:[rax]", "takes the place of a segment", "notrack call rcx"),
     ("mov sil, ah",              "ah",           "needs a REX prefix",                     "move the byte"),
     ("add r8b, ah",              "ah",           "needs a REX prefix",                     "move the byte"),
     ("vpaddd xmm1{k0}, xmm2, xmm3", "{k0}",      "unknown decoration",                     "{k1} to {k7}"),

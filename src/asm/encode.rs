@@ -267,6 +267,9 @@ fn check_prefixes(inst: &Inst<'_>, form: &Form) -> Result<(), Problem> {
         if !allowed {
             return Err(refuse::prefix(inst, *prefix, *span));
         }
+        if *prefix == Prefix::Notrack {
+            refuse::notrack_segment(inst)?;
+        }
     }
     let decor = &inst.decor;
     let in_registers = !inst

@@ -279,6 +279,18 @@ pub(super) fn prefix(inst: &Inst<'_>, prefix: Prefix, span: Span) -> Problem {
     Problem::new(span, message).help(help)
 }
 
+/// `notrack` is the byte of a `ds` override, and of two overrides the hardware takes one.
+pub(super) fn notrack_segment(inst: &Inst<'_>) -> Result<(), Problem> {
+    let overrides = |operand: &&Operand<'_>| matches!(&operand.kind, OperandKind::Memory(mem) if mem.segment.is_some());
+    match inst.operands.iter().find(overrides) {
+        None => Ok(()),
+        Some(operand) => Err(
+            Problem::new(operand.span, "`notrack` takes the place of a segment")
+                .help("load the address first: `mov rcx, gs:[rax]`, then `notrack call rcx`"),
+        ),
+    }
+}
+
 /// A decoration that the only fitting forms do not have, or the lack of one they need.
 pub(super) fn decoration(inst: &Inst<'_>, needs_mask: bool) -> Problem {
     let name = &inst.mnemonic;
