@@ -294,7 +294,7 @@ fn set_prefixes(instruction: &mut Instruction, inst: &Inst<'_>) {
     }
     let decor = &inst.decor;
     instruction.set_op_mask(decor.mask.unwrap_or(Register::None));
-    instruction.set_zeroing_masking(decor.zeroing);
+    instruction.set_zeroing_masking(decor.zeroing.is_some());
     instruction.set_rounding_control(decor.rounding.unwrap_or(RoundingControl::None));
     instruction.set_suppress_all_exceptions(decor.exact);
 }

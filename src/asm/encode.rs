@@ -248,14 +248,14 @@ impl OperandKind<'_> {
 
 /// The encoder writes any prefix before anything, so what goes together is decided here.
 fn check_prefixes(inst: &Inst<'_>, form: &Form) -> Result<(), Problem> {
+    let first_is_memory = matches!(
+        inst.operands.first(),
+        Some(Operand {
+            kind: OperandKind::Memory(_),
+            ..
+        })
+    );
     for (prefix, span) in &inst.prefixes {
-        let first_is_memory = matches!(
-            inst.operands.first(),
-            Some(Operand {
-                kind: OperandKind::Memory(_),
-                ..
-            })
-        );
         let allowed = match prefix {
             Prefix::Lock => form.has(traits::LOCK) && first_is_memory,
             // Old branch predictors wanted a two-byte return.
@@ -276,15 +276,18 @@ fn check_prefixes(inst: &Inst<'_>, form: &Form) -> Result<(), Problem> {
         .operands
         .iter()
         .any(|operand| matches!(operand.kind, OperandKind::Memory(_)));
+    // Memory keeps the elements that the mask leaves out.
+    let takes_zeroing = form.has(traits::ZEROING) && !first_is_memory;
     let allowed = (decor.mask.is_none() || form.has(traits::MASK))
         && (decor.mask.is_some() || !form.has(traits::NEEDS_MASK))
-        && (!decor.zeroing || form.has(traits::ZEROING) && decor.mask.is_some())
+        && (decor.zeroing.is_none() || takes_zeroing && decor.mask.is_some())
         && (decor.rounding.is_none() || form.has(traits::ROUNDING) && in_registers)
         && (!decor.exact || form.has(traits::EXACT) && in_registers);
     if allowed {
         Ok(())
     } else {
-        Err(refuse::decoration(inst, form.has(traits::NEEDS_MASK)))
+        let needs_mask = form.has(traits::NEEDS_MASK);
+        Err(refuse::decoration(inst, needs_mask, takes_zeroing))
     }
 }
 

@@ -140,13 +140,25 @@ fn traits(info: &OpCodeInfo) -> u16 {
         (traits::MASK, info.can_use_op_mask_register()),
         (traits::NEEDS_MASK, info.require_op_mask_register()),
         (traits::ZEROING, info.can_use_zeroing_masking()),
-        (traits::ROUNDING, info.can_use_rounding_control()),
+        (
+            traits::ROUNDING,
+            info.can_use_rounding_control() && !is_exact_conversion(info.code()),
+        ),
         (traits::EXACT, info.can_suppress_all_exceptions()),
         (traits::EVEX, info.encoding() == EncodingKind::EVEX),
     ];
     all.iter()
         .filter(|(_, is)| *is)
         .fold(0, |traits, (one, _)| traits | one)
+}
+
+/// Every 32-bit integer is a double, so there is nothing to round: Intel's manual lists no rounding,
+/// though iced does.
+fn is_exact_conversion(code: Code) -> bool {
+    matches!(
+        code,
+        Code::EVEX_Vcvtsi2sd_xmm_xmm_rm32_er | Code::EVEX_Vcvtusi2sd_xmm_xmm_rm32_er
+    )
 }
 
 /// The fixed bytes of an encoding.

@@ -55,8 +55,8 @@ pub(super) struct Inst<'a> {
 pub(super) struct Decor {
     /// `{k1}`.
     pub(super) mask: Option<Register>,
-    /// `{z}`.
-    pub(super) zeroing: bool,
+    /// Where `{z}` stands.
+    pub(super) zeroing: Option<Span>,
     /// `{rn-sae}`.
     pub(super) rounding: Option<RoundingControl>,
     /// `{sae}`.

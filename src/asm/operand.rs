@@ -333,10 +333,15 @@ pub(super) fn decoration(cursor: &mut Cursor<'_, '_>, inst: &mut Inst<'_>) -> Re
     }
     cursor.expect('}')?;
     let here = start.to(cursor.last_span());
+    let is_behind_destination = inst.operands.len() == 1;
     let decor = &mut inst.decor;
+    let before = *decor;
     decor.span.get_or_insert(here);
     match &*word {
-        "z" => decor.zeroing = true,
+        "z" => {
+            check_place(here, is_behind_destination, before.zeroing.is_some())?;
+            decor.zeroing = Some(here);
+        }
         "sae" => decor.exact = true,
         "rn-sae" => decor.rounding = Some(RoundingControl::RoundToNearest),
         "rd-sae" => decor.rounding = Some(RoundingControl::RoundDown),
@@ -346,6 +351,7 @@ pub(super) fn decoration(cursor: &mut Cursor<'_, '_>, inst: &mut Inst<'_>) -> Re
             if let Some(mask) =
                 register(&word).filter(|register| register.is_k() && *register != Register::K0)
             {
+                check_place(here, is_behind_destination, before.mask.is_some())?;
                 decor.mask = Some(mask);
                 return Ok(());
             }
@@ -357,12 +363,38 @@ pub(super) fn decoration(cursor: &mut Cursor<'_, '_>, inst: &mut Inst<'_>) -> Re
                     ..
                 }) = inst.operands.last_mut()
             {
-                mem.broadcast = Some(count);
-                return Ok(());
+                return match mem.broadcast.replace(count) {
+                    None => Ok(()),
+                    Some(_) => Err(twice(here)),
+                };
             }
             return Err(Problem::new(here, format!("unknown decoration `{{{word}}}`"))
                 .help("known are {k1} to {k7}, {z}, {1to2} to {1to32} after memory, {sae} and {rn-sae}, {rd-sae}, {ru-sae}, {rz-sae}"));
         }
     }
+    if word.ends_with("sae") && (before.exact || before.rounding.is_some()) {
+        return Err(twice(here));
+    }
     Ok(())
+}
+
+/// Refuses a mask or `{z}` that is not the destination's own, or not the first.
+fn check_place(here: Span, is_behind_destination: bool, is_second: bool) -> Result<(), Problem> {
+    if !is_behind_destination {
+        return Err(Problem::new(
+            here,
+            "masks and {z} belong to the destination, the first operand",
+        )
+        .help("write vaddpd zmm1{k1}{z}, zmm2, zmm3"));
+    }
+    if is_second {
+        return Err(twice(here));
+    }
+    Ok(())
+}
+
+/// A decoration where one of its kind stands already.
+fn twice(here: Span) -> Problem {
+    Problem::new(here, "an instruction takes one decoration of a kind")
+        .help("leave out one of the two")
 }

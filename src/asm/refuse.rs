@@ -8,7 +8,7 @@ use super::encode::admits;
 use super::expression::{self, name_of};
 use super::fit::{Fit, fit, signed_range};
 use super::forms::{self, Form};
-use super::inst::{Inst, Mem, Operand, OperandKind, Prefix};
+use super::inst::{Decor, Inst, Mem, Operand, OperandKind, Prefix};
 use super::problem::{Problem, Span};
 
 /// How many forms a help lists.
@@ -292,22 +292,29 @@ pub(super) fn notrack_segment(inst: &Inst<'_>) -> Result<(), Problem> {
 }
 
 /// A decoration that the only fitting forms do not have, or the lack of one they need.
-pub(super) fn decoration(inst: &Inst<'_>, needs_mask: bool) -> Problem {
+pub(super) fn decoration(inst: &Inst<'_>, needs_mask: bool, takes_zeroing: bool) -> Problem {
     let name = &inst.mnemonic;
     match inst.decor {
         decor if needs_mask && decor.mask.is_none() => {
             Problem::new(inst.whole(), format!("`{name}` needs a mask"))
                 .help("write {k1} after the destination")
         }
-        decor if decor.zeroing && decor.mask.is_none() => {
-            Problem::new(decor.span.unwrap_or(inst.span), "{z} needs a mask").help("write {k1}{z}")
-        }
+        Decor {
+            zeroing: Some(span),
+            mask: None,
+            ..
+        } => Problem::new(span, "{z} needs a mask").help("write {k1}{z}"),
+        Decor {
+            zeroing: Some(span),
+            ..
+        } if !takes_zeroing => Problem::new(span, format!("`{name}` with these operands does not take {{z}}"))
+            .help("{z} goes where the destination is a vector register that is written as a whole; leave it out"),
         decor => Problem::new(
             decor.span.unwrap_or(inst.span),
             format!("`{name}` with these operands does not take this decoration"),
         )
         .help(if decor.rounding.is_some() || decor.exact {
-            "rounding and {sae} go with scalars and zmm registers, and only where no operand is memory"
+            "rounding and {sae} go with scalars and zmm registers, only where no operand is memory; a result that is always exact takes no rounding"
         } else {
             "masks go with the forms of AVX-512, {z} only where the destination is a register"
         }),
