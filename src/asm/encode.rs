@@ -24,8 +24,31 @@ pub(super) struct Choice {
     pub(super) long: Option<Encoded>,
 }
 
-/// What decides between encodings: AVX-512, length, and whether the immediate is extended.
-type Rank = (bool, usize, bool);
+/// What decides between encodings: age, length, and whether the immediate is extended.
+type Rank = (Age, usize, bool);
+
+/// When an encoding came, as far as it counts between encodings of one instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Age {
+    /// Before AVX-512.
+    Old,
+    /// With AVX-512 and its extensions.
+    Avx512,
+    /// After the one of AVX-512, as AVX-VNNI and AVX-IFMA did.
+    Late,
+}
+
+impl Age {
+    fn of(form: &Form) -> Age {
+        if form.has(traits::EVEX) {
+            Age::Avx512
+        } else if form.has(traits::LATE) {
+            Age::Late
+        } else {
+            Age::Old
+        }
+    }
+}
 
 /// The best encodings so far, and what their forms say of memory.
 #[derive(Default)]
@@ -43,11 +66,7 @@ impl Found {
 
     /// Keeps an encoding that is better than those before it; of equal ones the first stays.
     fn take(&mut self, form: &Form, encoded: Encoded) {
-        let rank = (
-            form.has(traits::EVEX),
-            encoded.bytes().len(),
-            !form.extends(),
-        );
+        let rank = (Age::of(form), encoded.bytes().len(), !form.extends());
         let is_short = encoded
             .field
             .is_some_and(|field| field.width == Width::Rel8);

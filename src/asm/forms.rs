@@ -90,6 +90,8 @@ pub(super) mod traits {
     pub(in crate::asm) const EXACT:      u16 = 1 << 9;
     /// It needs AVX-512.
     pub(in crate::asm) const EVEX:       u16 = 1 << 10;
+    /// It came after the form of AVX-512 that says the same.
+    pub(in crate::asm) const LATE:       u16 = 1 << 11;
 }
 
 /// The fixed bytes of an encoding: a prefix, REX.W, an opcode, and `reg` of its ModRM byte.

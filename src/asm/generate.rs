@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use iced_x86::{Code, EncodingKind, MemorySize, OpCodeInfo, OpCodeOperandKind as Kind, Register};
+use iced_x86::{
+    Code, CpuidFeature, EncodingKind, MemorySize, OpCodeInfo, OpCodeOperandKind as Kind, Register,
+};
 
 use super::emit::{Coder, through_iced};
 use super::fit::tests::tried_sorts;
@@ -146,10 +148,26 @@ fn traits(info: &OpCodeInfo) -> u16 {
         ),
         (traits::EXACT, info.can_suppress_all_exceptions()),
         (traits::EVEX, info.encoding() == EncodingKind::EVEX),
+        (
+            traits::LATE,
+            info.encoding() == EncodingKind::VEX && is_late(info.code()),
+        ),
     ];
     all.iter()
         .filter(|(_, is)| *is)
         .fold(0, |traits, (one, _)| traits | one)
+}
+
+/// Whether it belongs to an extension that gave instructions of AVX-512 a VEX encoding afterwards.
+fn is_late(code: Code) -> bool {
+    let late = [
+        CpuidFeature::AVX_VNNI,
+        CpuidFeature::AVX_IFMA,
+        CpuidFeature::AVX_NE_CONVERT,
+    ];
+    code.cpuid_features()
+        .iter()
+        .any(|feature| late.contains(feature))
 }
 
 /// Every 32-bit integer is a double, so there is nothing to round: Intel's manual lists no rounding,
