@@ -181,6 +181,11 @@ fn other_spellings<'a>(
         {
             vec![with(rest.to_vec())]
         }
+        // Intel's manual: without operands these pop, as their forms in -p do.
+        (_, []) if let Some(popping) = popping(name) => {
+            let operands = vec![stack(Register::ST1), stack(Register::ST0)];
+            vec![(with(operands).0, popping)]
+        }
         // The top of the x87 stack goes without saying.
         (_, []) if alone && name.starts_with('f') => {
             let (top, next) = (stack(Register::ST0), stack(Register::ST1));
@@ -198,6 +203,19 @@ fn other_spellings<'a>(
         }
         _ => Vec::new(),
     }
+}
+
+/// The popping form of an x87 instruction that pops where it has no operands.
+fn popping(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "fadd" => "faddp",
+        "fmul" => "fmulp",
+        "fsub" => "fsubp",
+        "fsubr" => "fsubrp",
+        "fdiv" => "fdivp",
+        "fdivr" => "fdivrp",
+        _ => return None,
+    })
 }
 
 /// Encodes in every form that takes the operands.
