@@ -58,6 +58,10 @@ const TABLE: &[(&str, &str)] = &[
     ("notrack jmp rax",                 "3effe0"),
     ("enter 16, 1",                     "c8100001"),
     ("ud2",                             "0f0b"),
+    // A listing shows the wait on a line of its own.
+    ("fstenv [rcx]",                    "9bd931"),
+    ("fsave [rcx]",                     "9bdd31"),
+    ("fstcw [rcx]",                     "9bd939"),
     ("endbr64",                         "f30f1efa"),
 ];
 

@@ -529,7 +529,7 @@ fn rule(code: Code, name: &str, info: &OpCodeInfo) -> Rule {
         {
             Rule::Word
         }
-        "fldenv" | "fnstenv" | "fnsave" | "frstor" if is_word => Rule::Never,
+        "fldenv" | "fnstenv" | "fstenv" | "fnsave" | "fsave" | "frstor" if is_word => Rule::Never,
         _ => Rule::None,
     }
 }
