@@ -139,6 +139,16 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("vpcmpeqd k1{k2}{z}, zmm1, zmm2", "{z}",    "does not take {z}",                      "leave it out"),
     ("vcvtsi2sd xmm1, xmm2, eax, {rn-sae}", "{rn-sae}", "does not take this decoration",   ""),
     ("vcvtusi2sd xmm1, xmm2, eax, {rn-sae}", "{rn-sae}", "does not take this decoration",  ""),
+    // Encodings that nobody can use.
+    ("call ax",                  "ax",           "through 16 bits",                        "movzx eax, ax"),
+    ("jmp r9w",                  "r9w",          "through 16 bits",                        "zero-extend"),
+    ("call word ptr [rcx]",      "word ptr [rcx]", "through 16 bits",                      "zero-extend"),
+    ("bswap ax",                 "ax",           "no defined result",                      "`rol ax, 8`"),
+    ("mov cs, ax",               "cs",           "cannot load `cs`",                       "far transfers"),
+    ("mov cs, [rcx]",            "cs",           "cannot load `cs`",                       "far transfers"),
+    ("mov cr1, rax",             "cr1",          "there is no `cr1`",                      "cr4 and cr8"),
+    ("mov rax, cr9",             "cr9",          "there is no `cr9`",                      "cr4 and cr8"),
+    ("mov dr8, rax",             "dr8",          "there is no `dr8`",                      "dr0 to dr7"),
     // Shapes.
     ("mov rax, rbx rcx",         "rcx",          "expected a comma",                       ""),
     ("mov rax,",                 ",",            "missing after the comma",                ""),

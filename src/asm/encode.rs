@@ -97,6 +97,7 @@ pub(super) fn encode(inst: &Inst<'_>, coder: &mut Coder) -> Result<Choice, Probl
     };
     let name = spelling.name;
     refuse::thread_base(inst, name)?;
+    refuse::faulting(inst, name)?;
     let inst = &*complete(inst, name, spelling.implied);
     let mut found = Found::default();
     candidates(inst, &spelling.forms, coder, &mut found)?;
@@ -273,7 +274,7 @@ pub(super) fn admits(inst: &Inst<'_>, form: &Form) -> bool {
 
 impl OperandKind<'_> {
     /// Whether it asks for 16 bits by itself.
-    fn is_word(&self) -> bool {
+    pub(super) fn is_word(&self) -> bool {
         match self {
             OperandKind::Register(register) => register.is_gpr16(),
             OperandKind::Immediate { bits, .. } => *bits == Some(16),

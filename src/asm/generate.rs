@@ -524,11 +524,9 @@ fn rule(code: Code, name: &str, info: &OpCodeInfo) -> Rule {
         "mov" if info.op_kinds().contains(&Kind::imm64) => Rule::WideMov,
         "mov" => Rule::Mov,
         "xchg" if code == Code::Xchg_r32_EAX => Rule::ExchangeEax,
-        "push" | "pop" | "call" | "jmp" | "ret" | "enter" | "leave" | "pushf" | "popf"
-            if is_word =>
-        {
-            Rule::Word
-        }
+        "push" | "pop" | "ret" | "enter" | "leave" | "pushf" | "popf" if is_word => Rule::Word,
+        // Refused before any form is looked at; a list of forms must not show them.
+        "call" | "jmp" | "bswap" if is_word => Rule::Never,
         "fldenv" | "fnstenv" | "fstenv" | "fnsave" | "fsave" | "frstor" if is_word => Rule::Never,
         _ => Rule::None,
     }

@@ -51,6 +51,50 @@ pub(super) fn thread_base(inst: &Inst<'_>, name: &str) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Encodings that exist, and that fault or do what depends on the processor.
+pub(super) fn faulting(inst: &Inst<'_>, name: &str) -> Result<(), Problem> {
+    let refused = |operand: &Operand<'_>, message: String, help: &str| {
+        Err(Problem::new(operand.span, message).help(help))
+    };
+    match (name, &inst.operands[..]) {
+        ("call" | "jmp", [operand]) if operand.kind.is_word() => refused(
+            operand,
+            format!("`{name}` through 16 bits goes elsewhere on Intel's processors than on AMD's"),
+            "zero-extend first: `movzx eax, ax`, then name rax",
+        ),
+        ("bswap", [operand]) if operand.kind.is_word() => refused(
+            operand,
+            "`bswap` of 16 bits has no defined result".to_owned(),
+            "`rol ax, 8` swaps the two bytes",
+        ),
+        ("mov", [first, _]) if first.kind.register() == Some(Register::CS) => refused(
+            first,
+            "`mov` cannot load `cs`: it is an invalid opcode".to_owned(),
+            "only far transfers load it, and this assembler has none",
+        ),
+        ("mov", operands) => match operands.iter().find(|operand| is_missing(&operand.kind)) {
+            None => Ok(()),
+            Some(operand) => refused(
+                operand,
+                format!(
+                    "there is no `{}`",
+                    name_of(operand.kind.register().unwrap_or_default())
+                ),
+                "there are cr0, cr2, cr3, cr4 and cr8, and dr0 to dr7",
+            ),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// Whether it is a control or debug register that has a number and nothing else.
+fn is_missing(kind: &OperandKind<'_>) -> bool {
+    kind.register().is_some_and(|register| {
+        register.is_cr() && !matches!(register.number(), 0 | 2 | 3 | 4 | 8)
+            || register.is_dr() && register.number() > 7
+    })
+}
+
 /// No form of the mnemonic takes these operands.
 pub(super) fn no_form(inst: &Inst<'_>, name: &str, listed: &[Form]) -> Problem {
     let listed: Vec<&Form> = listed.iter().filter(|form| admits(inst, form)).collect();
