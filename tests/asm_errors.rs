@@ -192,6 +192,35 @@ fn each_mistake_is_marked_where_it_stands_and_explained() {
 }
 
 #[test]
+fn a_message_shows_the_beginning_of_a_long_name() {
+    let long = "xyzw".repeat(5_000);
+    let digits = "1".repeat(20_000);
+    for (line, message) in [
+        (long.clone(), "unknown instruction `"),
+        (format!("jmp {long}"), "undefined label `"),
+        (format!("mov rax, [{long}]"), "unknown register or symbol `"),
+        (format!("nop {{{long}}}"), "unknown decoration `"),
+        (format!("a:\nmov rax, {digits}"), "the number "),
+        (format!("mov rax, {digits}ab"), "`111"),
+        (format!("mov rax, {digits}f"), "the number of label `"),
+        (format!("mov rax, hash(\"a {long}\")"), "the hash of `a "),
+        (format!("{long}: {long}: nop"), "the label `"),
+        (format!("mov rax, {long}:[rax]"), "`xyzw"),
+    ] {
+        let found = fragment(&line).unwrap_err();
+        let shown = &found[0].message;
+        assert!(shown.starts_with(message), "{shown}");
+        assert!(shown.contains("...") && shown.len() < 100, "{shown}");
+        let help = found[0].help.as_deref().unwrap_or_default();
+        assert!(help.len() < 1_000, "{help}");
+    }
+    // A name of 40 characters is shown in full.
+    let name = "xyzw".repeat(10);
+    let found = fragment(&name).unwrap_err();
+    assert_eq!(found[0].message, format!("unknown instruction `{name}`"));
+}
+
+#[test]
 fn a_list_of_forms_is_kept_short() {
     let found = fragment("mov rax, rbx, rcx").unwrap_err();
     let help = found[0].help.clone().unwrap();

@@ -260,7 +260,7 @@ fn number(line: &str, start: usize) -> Result<(Token<'_>, usize), Problem> {
     }
     let problem = Problem::new(here(), format!("`{written}` is not a number"));
     Err(
-        if digits.chars().all(|c| c.is_ascii_hexdigit()) && base == 10 {
+        if digits.len() <= 16 && digits.chars().all(|c| c.is_ascii_hexdigit()) && base == 10 {
             problem.help(format!(
                 "hexadecimal numbers are written 0x{digits} or 0{digits}h"
             ))

@@ -74,10 +74,30 @@ impl Problem {
             width: self.span.width.max(1),
             text: line.text.clone(),
             origin: None,
-            message: self.message,
+            message: clipped(&self.message),
             help: self.help,
         }
     }
+}
+
+/// The message with the beginnings of names and numbers that are longer than anyone reads: the line
+/// beneath shows them in full.
+fn clipped(message: &str) -> String {
+    /// Characters of a name that are shown.
+    const SHOWN: usize = 40;
+    let clip = |part: &str| match part.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", &part[..end]),
+        None => part.to_owned(),
+    };
+    // Every second part is a name; a symbol's has blanks. A number may stand without backquotes.
+    let parts = message
+        .split('`')
+        .enumerate()
+        .map(|(at, part)| match at % 2 {
+            1 => clip(part),
+            _ => part.split(' ').map(clip).collect::<Vec<_>>().join(" "),
+        });
+    parts.collect::<Vec<_>>().join("`")
 }
 
 /// The name that is fewest edits away, if that is few for its length; the first one of several.
