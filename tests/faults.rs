@@ -173,6 +173,29 @@ fn what_a_row_leaves_behind_harms_no_other_row() {
     }
 }
 
+/// The one way to the worker's output that the filter leaves open: the parent notices.
+#[test]
+fn what_generated_code_writes_into_the_workers_output_is_no_message() {
+    let forged = "tests/fixtures/forged_output.asm";
+    let arguments = [
+        "run",
+        "--counters",
+        "none",
+        "direct_call",
+        forged,
+        "itab_call",
+    ];
+    let (code, document) = json(&arguments);
+    assert_eq!(code, 4);
+    let rows = rows(&document);
+    let of = |at: usize| rows[at].1["status"].as_str();
+    assert_eq!(
+        (of(0), of(1), of(2)),
+        (Some("ok"), Some("fault"), Some("ok")),
+        "{document:#}"
+    );
+}
+
 /// As many steps as the log has room for, and a few more or less.
 #[test]
 fn a_body_that_just_fills_the_step_log_is_as_good_as_any() {
