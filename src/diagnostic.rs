@@ -53,13 +53,42 @@ pub fn render(diagnostics: &[Diagnostic], style: Style) -> String {
     let mut rendered: Vec<String> = diagnostics
         .iter()
         .take(SHOWN)
-        .map(|diagnostic| renderer.render(&[group(diagnostic)]) + "\n")
+        .map(|diagnostic| renderer.render(&[group(&clipped(diagnostic))]) + "\n")
         .collect();
     if diagnostics.len() > SHOWN {
         let more = diagnostics.len() - SHOWN;
         rendered.push(format!("and {more} more; correct these first\n"));
     }
     rendered.join("\n")
+}
+
+/// Characters of a line that are shown, at most, and of them those in front of the blamed one.
+const LONGEST: usize = 400;
+const BEFORE: usize = 60;
+
+/// The diagnostic with a part of its line where that is longer than anybody reads.
+fn clipped(diagnostic: &Diagnostic) -> Diagnostic {
+    let mut clipped = diagnostic.clone();
+    if diagnostic.text.chars().nth(LONGEST).is_some() {
+        let first = (diagnostic.column.max(1) as usize - 1).saturating_sub(BEFORE);
+        clipped.text = diagnostic.text.chars().skip(first).take(LONGEST).collect();
+        clipped.column = diagnostic.column.max(1) - first as u32;
+    }
+    // Annotations of a line that is cut cannot be found in it, so then the whole of it is marked.
+    if let Some(origin) = &diagnostic.origin
+        && origin.chars().nth(LONGEST).is_some()
+    {
+        clipped.origin = Some(origin.chars().take(LONGEST).collect());
+    }
+    for text in [Some(&mut clipped.message), clipped.help.as_mut()]
+        .into_iter()
+        .flatten()
+    {
+        if text.chars().nth(LONGEST).is_some() {
+            *text = text.chars().take(LONGEST).chain("...".chars()).collect();
+        }
+    }
+    clipped
 }
 
 fn group(diagnostic: &Diagnostic) -> Group<'_> {
@@ -214,6 +243,27 @@ mod tests {
             },
         );
         assert!(drawn.contains('│') && !drawn.contains('\x1b'));
+    }
+
+    #[test]
+    fn of_a_line_without_end_the_part_around_the_column_is_shown() {
+        let text = format!("{}mvo{}", "nop ".repeat(100_000), " nop".repeat(100_000));
+        let long = diagnostic(&text, 400_001, 3, &"x".repeat(1_000_000));
+        for origin in [None, Some(text.clone())] {
+            let rendered = render(
+                &[Diagnostic {
+                    origin,
+                    ..long.clone()
+                }],
+                PLAIN,
+            );
+            assert!(rendered.len() < 4_000, "{} bytes", rendered.len());
+            assert!(
+                rendered.contains("mvo") || rendered.contains("nop"),
+                "{rendered}"
+            );
+            assert!(rendered.contains('^'), "{rendered}");
+        }
     }
 
     #[test]

@@ -333,3 +333,27 @@ fn every_column_carries_its_basis() {
         "cycles are core cycles: {cycles} {ns} {core} (TSC {tsc})"
     );
 }
+
+#[test]
+fn a_wrong_file_in_the_folder_hides_no_other_from_the_list() {
+    let folder = common::folder("list_with_errors");
+    common::template(&folder, "good", ";! title = \"fine\"\nbody:\n nop\n");
+    common::template(&folder, "wrong", ";! titel = \"typo\"\nbody:\n nop\n");
+    std::fs::write(folder.join("latin.asm"), b"; caf\xe9\nbody:\n").expect("writes");
+    let loops = folder.join("loop.asm");
+    let _ = std::fs::remove_file(&loops);
+    std::os::unix::fs::symlink(&loops, &loops).expect("links");
+    let path = folder.display().to_string();
+    let run = dispatchlab(&["list", "--templates", &path]);
+    assert_eq!(run.code, 3, "the header's error outweighs the other's");
+    assert!(
+        run.stdout.contains("good") && run.stdout.contains("itab_call"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stderr.contains("titel") && run.stderr.contains("0xe9"),
+        "{}",
+        run.stderr
+    );
+}

@@ -15,13 +15,18 @@ pub(super) fn list(common: &Common, part: Option<&str>) -> Result<i32, Stop> {
     let library = Library::new(common.templates.clone())?;
     let wanted = |name: &str| part.is_none_or(|part| name.contains(part));
     let mut templates = Vec::new();
+    let mut code = 0;
     for name in library.names() {
         if wanted(&name) {
-            templates.push(library.load(&name)?);
+            match library.load(&name) {
+                Ok(template) => templates.push(template),
+                // One file that is wrong hides none of the others.
+                Err(error) => code = code.max(super::explain(&error.into(), common.error_style())),
+            }
         }
     }
     let suites: Vec<&Suite> = SUITES.iter().filter(|suite| wanted(suite.name)).collect();
-    if templates.is_empty() && suites.is_empty() {
+    if templates.is_empty() && suites.is_empty() && code == 0 {
         let part = part.unwrap_or_default();
         return Err(Stop::Usage(format!(
             "nothing that can be named contains `{part}`; `dispatchlab list` shows all"
@@ -32,7 +37,7 @@ pub(super) fn list(common: &Common, part: Option<&str>) -> Result<i32, Stop> {
     } else {
         print(&as_text(&templates, &suites))?;
     }
-    Ok(0)
+    Ok(code)
 }
 
 /// Suites that have a scenario of this template.

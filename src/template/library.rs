@@ -197,7 +197,8 @@ impl Library {
 }
 
 fn is_template(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending == "asm") && !path.is_dir()
+    // A pipe would be waited for, and a link that leads nowhere is no template.
+    path.extension().is_some_and(|ending| ending == "asm") && path.is_file()
 }
 
 /// The path without its extension: the name of a scenario from a file.
