@@ -366,6 +366,60 @@ fn expansions_without_end_are_refused() {
 }
 
 #[test]
+fn chains_that_would_fill_the_stack_are_refused_where_they_get_too_long() {
+    let place = fresh("chains");
+    let good = template(&place, "good", "body:\n nop\n");
+    for (at, (before, link, after)) in [
+        ("{{ ", "1+", "1 }}"),
+        ("{{ ", "1-", "1 }}"),
+        ("{{ ", "1~", "1 }}"),
+        ("{{ ", "1**", "1 }}"),
+        ("{{ ", "-", "1 }}"),
+        ("{{ ", "not ", "1 }}"),
+        ("{{ ", "1 or ", "1 }}"),
+        ("{{ ", "1 and ", "1 }}"),
+        ("{{ ", "1 if 0 else ", "1 }}"),
+        ("{{ 1", " if 0", " }}"),
+        ("{{ 1", " is odd", " }}"),
+        ("{{ 1", " in x", " }}"),
+        ("{{ 1", "|abs", " }}"),
+        ("{{ x", "[0]", " }}"),
+        ("{{ x", ".x", " }}"),
+        ("{{ x", "()", " }}"),
+        ("{{ {1: 1", "+1", "} }}"),
+        ("{% filter upper", "|upper", " %}{% endfilter %}"),
+        ("{% if 0 %}", "{% elif 0 %}", "{% endif %}"),
+        ("{%- if 0 -%}", "{%- elif 0 -%}", "{%- endif -%}"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let text = |links| format!("{before}{}{after}", link.repeat(links));
+        let text = format!(";! expand = true\nbody:\n; {}\n nop\n", text(40_000));
+        let file = template(&place, &format!("chain{at}"), &text);
+        let run = dispatchlab(&["check", &file, &good]);
+        assert_eq!(run.code, 3, "{link}: {}", run.stderr);
+        assert!(
+            run.stderr.contains(&format!("chain{at}.asm:3:")),
+            "{link}: {}",
+            run.stderr
+        );
+        assert!(
+            run.stderr.contains("in one chain"),
+            "{link}: {}",
+            run.stderr
+        );
+    }
+    let note = format!(
+        ";! note = \"{{{{ {}1 }}}}\"\nbody:\n nop\n",
+        "1+".repeat(40_000)
+    );
+    let run = dispatchlab(&["check", &template(&place, "note", &note), &good]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert!(run.stderr.contains("in one chain"), "{}", run.stderr);
+}
+
+#[test]
 fn a_long_text_of_errors_shows_the_first() {
     let place = fresh("many_errors");
     let file = template(

@@ -199,3 +199,19 @@ fn twenty_thousand_types_expand() {
     let sections = expand_with(text, &[("targets", "20000")]).expect("expands");
     assert_eq!(sections.len(), 20_001);
 }
+
+#[test]
+fn the_longest_chains_are_compiled_on_the_stack_of_a_thread() {
+    // Threads of tests have two MiB, where a command has eight.
+    for (before, link, after) in [
+        ("{{ ", "1+", "1 }}"),
+        ("{{ ", "1~", "1 }}"),
+        ("{{ ", "not ", "1 }}"),
+        ("{{ ", "1 if 0 else ", "1 }}"),
+        ("{{ 1", "|abs", " }}"),
+        ("{{ ", "1 < ", "1 }}"),
+        ("{% if 0 %}", "{% elif 0 %}", "{% endif %}"),
+    ] {
+        body(&format!("; {before}{}{after}\n nop\n", link.repeat(499)));
+    }
+}

@@ -10,7 +10,7 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Jinja
 
 use super::parse::{MARK, plain_lines};
 use super::source::SourceText;
-use super::{SourceLine, SourceSection, Value, header, sections};
+use super::{SourceLine, SourceSection, Value, chains, header, sections};
 use crate::diagnostic::Diagnostic;
 use crate::go::hash::type_hash;
 use crate::scenario::Scenario;
@@ -34,6 +34,9 @@ impl Scenario {
         let source = self.template.source();
         let lines = if self.template.header.expand {
             let (marked, prefixes) = mark_lines(&source);
+            if let Some(at) = chains::too_long(&marked) {
+                return Err(vec![chain_complaint(&source, &prefixes, at, &marked)]);
+            }
             let rendered = self
                 .render(&marked)
                 .map_err(|error| vec![complaint(&source, &prefixes, &error, &marked)])?;
@@ -139,6 +142,9 @@ impl io::Write for Bounded {
 /// # Errors
 /// What is wrong, in one sentence.
 pub(super) fn check_note(note: &str) -> Result<(), String> {
+    if chains::too_long(note).is_some() {
+        return Err(chain_sentence());
+    }
     environment()
         .template_from_str(note)
         .map(drop)
@@ -249,6 +255,29 @@ fn unmark(source: &SourceText<'_>, rendered: &str) -> Vec<SourceLine> {
         }
     }
     lines
+}
+
+fn chain_complaint(
+    source: &SourceText<'_>,
+    prefixes: &[usize],
+    at: usize,
+    marked: &str,
+) -> Diagnostic {
+    let start = marked[..at].rfind('\n').map_or(0, |end| end + 1);
+    let line = marked[..at].matches('\n').count();
+    let start = (start + prefixes[line]).min(at);
+    let mut place = source.whole_line(line as u32 + 1);
+    place.column = marked[start..at].chars().count() as u32 + 1;
+    place.width = 1;
+    let help = "cut it in two with `{% set %}`, or use a loop, or separate `{% if %}`";
+    source.complain(place, chain_sentence(), Some(help.to_string()))
+}
+
+fn chain_sentence() -> String {
+    format!(
+        "more than {} operators, filters, subscripts or `elif` in one chain",
+        chains::MAX_LINKS
+    )
 }
 
 fn complaint(

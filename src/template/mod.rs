@@ -3,6 +3,7 @@
 //! Correct means: everything the header says is known, typed and checked here, so that no later
 //! stage meets an unknown key, and every line keeps its number in the file the user edits.
 
+mod chains;
 mod expand;
 mod header;
 pub mod library;
