@@ -42,6 +42,9 @@ pub struct Plan {
     pub counters: Counters,
     /// Steps that a probe or a count may take, each.
     pub step_budget: u64,
+    /// Whether all rows take turns, to be compared; else one row is timed after the other.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub together: bool,
     /// Instead of measuring: how many iterations of each row to single-step and tell of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<u64>,

@@ -467,6 +467,7 @@ pub fn default_plan(counters: Counters) -> Plan {
         placements: crate::link::PLACEMENTS.to_vec(),
         counters,
         step_budget: 60_000,
+        together: false,
         trace: None,
     }
 }

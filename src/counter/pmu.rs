@@ -321,7 +321,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::job::Counters;
+    use crate::job::{Counters, Plan};
     use crate::pipeline;
     use crate::scenario::Scenario;
     use crate::stats::{self, Chunk};
@@ -329,7 +329,7 @@ mod tests {
     use crate::sys::shared::SharedPage;
     use crate::sys::time;
     use crate::template::{Origin, Template};
-    use crate::worker::timing::{self, Scale};
+    use crate::worker::timing::{self, Proved, Scale};
 
     #[test]
     fn a_probe_answers_for_every_column() {
@@ -409,10 +409,9 @@ mod tests {
         let prepared = pipeline::prepare(&scenario).expect("links");
         let plan = pipeline::default_plan(Counters::Pmu);
         let mut window = Window::reserve().expect("reserves");
-        let mut stage = Stage::new(&prepared.row, &plan, &mut window).expect("maps");
+        let stage = Stage::new(&prepared.row, &plan, &mut window).expect("maps");
         let page = Box::leak(Box::new(SharedPage::new().expect("maps")));
         let mut ground = Ground::new(page).expect("maps");
-        stage.settle(&mut ground).expect("a gs base");
         let visits = stage.walk(512, 1).expect("maps");
         let (mut clock, mut pmu) = (Clock::new(&mut window).expect("maps"), disguised());
         let tsc_hz = time::Moment::now().ticks_per_second(1_000_000);
@@ -426,16 +425,18 @@ mod tests {
             pmu: &mut pmu,
             clock: &mut clock,
         };
-        let how = (512, 2.0);
-        let timing = timing::time_row(
-            &mut stage,
-            &mut ground,
-            &visits,
-            &mut source,
-            &mut scale,
-            how,
-        );
-        let timing = timing.expect("times");
+        let plan = Plan {
+            time_ms: 2.0,
+            ..plan
+        };
+        let row = Proved {
+            index: 0,
+            stage,
+            visits,
+            chunk: 512,
+        };
+        let timed = timing::time_rows(&mut [row], &mut ground, &mut source, &mut scale, &plan);
+        let timing = timed.into_iter().next().expect("a row").expect("times");
         let counting = timing.counting.as_ref().expect("the group was asked");
         assert_eq!((counting.refused, &counting.why), (0, &None));
         assert!(counting.overhead.get(Event::Cycles) > Some(0));

@@ -12,6 +12,7 @@ mod events;
 #[cfg(test)]
 mod fixture;
 mod modes;
+pub mod paired;
 pub mod quantile;
 pub mod random;
 mod segments;

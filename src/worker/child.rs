@@ -6,7 +6,7 @@
 //! any of its code runs.
 
 use std::io::{self, Read, Write};
-use std::panic::{self, AssertUnwindSafe};
+use std::panic;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
@@ -15,16 +15,16 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
-use super::stage::{Ground, Stage, Visits};
-use super::timing::{self, Scale};
-use super::{notes, probe, trace, verify};
+use super::stage::{Ground, Stage};
+use super::timing::{self, Proved, Scale};
+use super::{guarded, notes, probe, trace, verify};
 use crate::counter::CounterSource;
 use crate::counter::clock::Clock;
 use crate::counter::fake::{CHAIN_CYCLES, Fake, OVERHEAD_TICKS};
 use crate::counter::pmu::{Pmu, PmuSource};
 use crate::counter::step::{self, StepSource};
 use crate::job::{Counters, Failure, Job, JobRow, Message, Plan, Proof, Trace};
-use crate::stats::Calibration;
+use crate::stats::{Calibration, Timing};
 use crate::sys::mapping::Window;
 use crate::sys::shared::SharedPage;
 use crate::sys::time::Moment;
@@ -132,22 +132,6 @@ struct Worker<'a> {
     started: Moment,
 }
 
-/// A row that may be timed.
-struct Proved<'a> {
-    index: usize,
-    stage: Stage<'a>,
-    visits: Visits,
-    chunk: u64,
-}
-
-/// Does a row's work; a panic of this program ends the row, not the others.
-fn guarded<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        let what = "the worker panicked, which is a bug of this program; its words are on stderr";
-        Err(Failure::Worker(what.into()))
-    })
-}
-
 impl<'a> Worker<'a> {
     /// Emits all code of all rows: none is made once the filter is on.
     fn stage(
@@ -202,19 +186,15 @@ impl<'a> Worker<'a> {
             return Ok(());
         }
         let mut scale = self.scale(tsc_hz);
-        for mut row in proved {
-            self.page.note(notes::ROW, row.index as u64 + 1);
-            let answer = match guarded(|| self.time(&mut row, &mut scale)) {
-                Ok(timing) => Message::Timed {
-                    row: row.index,
-                    timing,
-                },
-                Err(failure) => Message::Failed {
-                    row: row.index,
-                    failure,
-                },
-            };
-            say(&answer)?;
+        let together = if self.plan.together { proved.len().max(1) } else { 1 };
+        for rows in proved.chunks_mut(together) {
+            let indices: Vec<usize> = rows.iter().map(|row| row.index).collect();
+            for (row, timed) in indices.into_iter().zip(self.time(rows, &mut scale)) {
+                say(&match timed {
+                    Ok(timing) => Message::Timed { row, timing },
+                    Err(failure) => Message::Failed { row, failure },
+                })?;
+            }
         }
         Ok(())
     }
@@ -317,11 +297,12 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// Times rows that take turns, or one alone.
     fn time(
         &mut self,
-        row: &mut Proved<'a>,
+        rows: &mut [Proved<'a>],
         scale: &mut Scale,
-    ) -> Result<crate::stats::Timing, Failure> {
+    ) -> Vec<Result<Timing, Failure>> {
         let mut fake;
         let mut counted;
         let source: &mut dyn CounterSource = match (&self.plan.counters, &mut self.counters) {
@@ -344,15 +325,6 @@ impl<'a> Worker<'a> {
                 &mut self.clock
             }
         };
-        row.stage.settle(&mut self.ground)?;
-        let plan = (row.chunk, self.plan.time_ms);
-        timing::time_row(
-            &mut row.stage,
-            &mut self.ground,
-            &row.visits,
-            source,
-            scale,
-            plan,
-        )
+        timing::time_rows(rows, &mut self.ground, source, scale, self.plan)
     }
 }

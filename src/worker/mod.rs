@@ -3,7 +3,12 @@
 //! Correct means: whatever a template does, the parent ends with a row for it, and the rows that
 //! did nothing wrong have the numbers they would have had alone.
 
+use std::panic::{self, AssertUnwindSafe};
+
+use crate::job::Failure;
+
 pub mod child;
+mod order;
 pub mod parent;
 pub mod probe;
 pub mod stage;
@@ -23,4 +28,12 @@ pub mod notes {
     pub const ENTRIES: usize = 3;
     /// The status that the worker is to end with; wiped as soon as it has been read.
     pub const STATUS: usize = 4;
+}
+
+/// Does a row's work; a panic of this program ends the row, not the others.
+fn guarded<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let what = "the worker panicked, which is a bug of this program; its words are on stderr";
+        Err(Failure::Worker(what.into()))
+    })
 }

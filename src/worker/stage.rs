@@ -48,6 +48,11 @@ impl Ground {
         })
     }
 
+    /// Notes the row whose code may run from now on: the one to blame for what happens then.
+    pub fn work_on(&self, row: usize) {
+        self.page.note(notes::ROW, row as u64 + 1);
+    }
+
     fn stack_end(&self) -> u64 {
         self.stack.address() + STACK_BYTES as u64
     }

@@ -1,13 +1,15 @@
-//! Turns of timed chunks over the images of one row: rules 2 to 6 of docs/method.md.
+//! Turns of timed chunks over the images of one row or of several: rules 2 to 6 of docs/method.md.
 //!
 //! Correct means: every timed chunk has a calibration on both sides, its sum equals what its part
 //! of the walk must add up to, and no image is entered at an address that had other code before.
 
+use super::guarded;
+use super::order::TurnOrder;
 use super::stage::{Ground, Stage, Visits};
 use super::verify::compare;
 use crate::counter::group::Refused;
 use crate::counter::{CounterSource, Reading, Request, Unavailable};
-use crate::job::Failure;
+use crate::job::{Failure, Plan};
 use crate::stats::{
     BEST_WIDTH_TOLERANCE, Chunk, Counting, Event, Events, ImageSamples, Timing, quantile,
 };
@@ -66,64 +68,154 @@ pub fn size_chunk(
     }
 }
 
-/// Times all images of a row in turns.
+/// A row that may be timed.
+#[derive(Debug)]
+pub struct Proved<'a> {
+    /// Its index in the job.
+    pub index: usize,
+    /// Its images.
+    pub stage: Stage<'a>,
+    /// Its walk.
+    pub visits: Visits,
+    /// Iterations of a chunk.
+    pub chunk: u64,
+}
+
+/// Times all images of some rows in turns: of several rows, the turns at one placement are neighbours.
 ///
-/// # Errors
-/// A wrong sum, or what entering says.
-pub fn time_row(
-    stage: &mut Stage<'_>,
+/// A row that goes wrong leaves the others their turns.
+pub fn time_rows(
+    rows: &mut [Proved<'_>],
     ground: &mut Ground,
-    visits: &Visits,
     source: &mut dyn CounterSource,
     scale: &mut Scale,
-    plan: (u64, f64),
-) -> Result<Timing, Failure> {
-    let (iterations, time_ms) = plan;
-    let (overhead, mut counting) = entry_overhead(stage, ground, visits, source)?;
-    let segments = visits.len().div_ceil(iterations).max(1) as u32;
-    let count = stage.images.len();
-    let mut images = vec![ImageSamples::default(); count];
-    let budget_ns = time_ms * 1e6 * count as f64;
-    let mut segment = vec![0u32; count];
+    plan: &Plan,
+) -> Vec<Result<Timing, Failure>> {
+    let takes_turns = rows.len() > 1;
+    let mut series: Vec<Result<Series, Failure>> = rows
+        .iter_mut()
+        .map(|row| at_work(row, ground, takes_turns, |row, ground| Series::new(row, ground, source)))
+        .collect();
+    let images = plan.placements.len() + 1;
+    let budget_ns = plan.time_ms * 1e6 * (images * rows.len()) as f64;
+    let mut order = TurnOrder::new(rows.len(), images, plan.seed);
     let started = time::nanoseconds();
     for turn in 0u32.. {
-        for step in 0..count {
-            let image = (turn as usize + step) % count;
-            let request = Request {
-                image,
-                visits,
-                element: 0,
-                iterations,
-            };
-            let mut turner = Turner {
-                stage,
-                ground,
-                source,
-                request,
-                segments,
-                segment: &mut segment[image],
-                counting: counting.as_mut(),
-            };
-            turner.run(turn, &mut images[image])?;
+        for (row, image) in order.round(turn) {
+            let Ok(one) = &mut series[row] else { continue };
+            let done = at_work(&mut rows[row], ground, takes_turns, |row, ground| {
+                one.turn(row, ground, source, (turn, image))
+            });
+            if let Err(failure) = done {
+                series[row] = Err(failure);
+            }
         }
         let spent = (time::nanoseconds() - started) as f64;
-        if spent >= budget_ns && (spent >= PATIENCE * budget_ns || is_quiet(&images[0], scale)) {
+        let mut left = series.iter().flatten().peekable();
+        let is_patient = spent < PATIENCE * budget_ns && left.peek().is_some();
+        if spent >= budget_ns && !(is_patient && left.any(|one| !one.is_quiet(scale))) {
             break;
         }
     }
-    let baseline = images.pop().unwrap_or_default();
-    Ok(Timing {
-        iterations_per_chunk: iterations * u64::from(stage.row.unroll),
-        segments,
-        entry_overhead_ticks: overhead,
-        chain_overhead_ticks: scale.overhead_ticks,
-        chain_cycles: scale.chain_cycles,
-        best_width_ticks: scale.best_width,
-        tsc_hz: scale.tsc_hz,
-        images,
-        baseline,
-        counting,
+    let finish = |(series, row): (Result<Series, Failure>, &Proved<'_>)| Ok(series?.timing(row, scale));
+    series.into_iter().zip(rows.iter()).map(finish).collect()
+}
+
+/// Does a part of a row's work. Where rows take turns, its data are in reach meanwhile and only then.
+fn at_work<T>(
+    row: &mut Proved<'_>,
+    ground: &mut Ground,
+    takes_turns: bool,
+    mut work: impl FnMut(&mut Proved<'_>, &mut Ground) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    ground.work_on(row.index);
+    guarded(|| {
+        if takes_turns {
+            row.stage.settle(ground)?;
+        }
+        let done = work(row, ground)?;
+        if takes_turns {
+            row.stage.hide(true)?;
+        }
+        Ok(done)
     })
+}
+
+/// What was timed of a row so far.
+struct Series {
+    entry_overhead_ticks: u64,
+    counting: Option<Counting>,
+    /// Segments of the walk.
+    segments: u32,
+    /// The segment that comes next, for each image.
+    next: Vec<u32>,
+    images: Vec<ImageSamples>,
+}
+
+impl Series {
+    fn new(
+        row: &mut Proved<'_>,
+        ground: &mut Ground,
+        source: &mut dyn CounterSource,
+    ) -> Result<Series, Failure> {
+        row.stage.settle(ground)?;
+        let (entry_overhead_ticks, counting) =
+            entry_overhead(&mut row.stage, ground, &row.visits, source)?;
+        let images = row.stage.images.len();
+        Ok(Series {
+            entry_overhead_ticks,
+            counting,
+            segments: row.visits.len().div_ceil(row.chunk).max(1) as u32,
+            next: vec![0; images],
+            images: vec![ImageSamples::default(); images],
+        })
+    }
+
+    fn turn(
+        &mut self,
+        row: &mut Proved<'_>,
+        ground: &mut Ground,
+        source: &mut dyn CounterSource,
+        (turn, image): (u32, usize),
+    ) -> Result<(), Failure> {
+        let request = Request {
+            image,
+            visits: &row.visits,
+            element: 0,
+            iterations: row.chunk,
+        };
+        let mut turner = Turner {
+            stage: &mut row.stage,
+            ground,
+            source,
+            request,
+            segments: self.segments,
+            segment: &mut self.next[image],
+            counting: self.counting.as_mut(),
+        };
+        turner.run(turn, &mut self.images[image])
+    }
+
+    fn is_quiet(&self, scale: &mut Scale) -> bool {
+        is_quiet(&self.images[0], scale)
+    }
+
+    fn timing(self, row: &Proved<'_>, scale: &Scale) -> Timing {
+        let mut images = self.images;
+        let baseline = images.pop().unwrap_or_default();
+        Timing {
+            iterations_per_chunk: row.chunk * u64::from(row.stage.row.unroll),
+            segments: self.segments,
+            entry_overhead_ticks: self.entry_overhead_ticks,
+            chain_overhead_ticks: scale.overhead_ticks,
+            chain_cycles: scale.chain_cycles,
+            best_width_ticks: scale.best_width,
+            tsc_hz: scale.tsc_hz,
+            images,
+            baseline,
+            counting: self.counting,
+        }
+    }
 }
 
 /// Whether enough chunks at placement 0 ran with the core's whole width: an SMT sibling that takes
