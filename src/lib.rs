@@ -27,6 +27,7 @@
 
 pub mod asm;
 pub mod cmd;
+pub mod compare;
 pub mod counter;
 pub mod diagnostic;
 pub mod go;

@@ -20,10 +20,13 @@ use crate::report::samples::Samples;
 use crate::report::steps::Steps;
 use crate::report::{Report, Row, Status};
 use crate::scenario::Scenario;
+use crate::stats::Timing;
 use crate::steps;
 use crate::template::{HeapKind, Template};
 use crate::verdict;
 use crate::worker::parent::{self, Progress, RowOutcome};
+
+pub mod compare;
 
 /// Address at which code is linked to be shown; nothing runs there.
 pub const SHOWN_CODE: u64 = 0x10_0000;
@@ -108,6 +111,21 @@ pub fn measure(
     settings: &Settings,
     progress: Progress<'_>,
 ) -> io::Result<Report> {
+    Ok(measured(tasks, settings, progress)?.report)
+}
+
+/// A report with what its values are made of.
+struct Measured {
+    report: Report,
+    /// One for each row of the report; `None` where it was not timed.
+    timings: Vec<Option<Timing>>,
+}
+
+fn measured(
+    tasks: Vec<Task>,
+    settings: &Settings,
+    progress: Progress<'_>,
+) -> io::Result<Measured> {
     let prepared = tasks.iter().flat_map(|task| &task.prepared);
     let job = Job {
         plan: settings.plan.clone(),
@@ -119,9 +137,11 @@ pub fn measure(
     let mut outcomes = outcome.rows.into_iter();
     let mut clock = verdict::CoreClock::default();
     let mut rows: Vec<Row> = Vec::new();
+    let mut timings = Vec::new();
     let mut unfinished: Vec<String> = Vec::new();
     for task in tasks {
         let scenario = &task.scenario;
+        let mut timing = None;
         let mut row = match task.prepared {
             Err(diagnostics) => verdict::unmeasured(scenario, Status::Error(diagnostics)),
             Ok(prepared) => {
@@ -130,21 +150,22 @@ pub fn measure(
                     unfinished.push(scenario.name.clone());
                     continue;
                 }
-                let timing = row_outcome.timing.clone().filter(|_| settings.samples);
-                let mut row = verdict::judge(
+                timing = row_outcome.timing.clone();
+                verdict::judge(
                     scenario,
                     &prepared,
                     row_outcome,
                     &job.plan,
                     &machine,
                     &mut clock,
-                );
-                row.samples = timing.map(|timing| Samples::of(&timing));
-                row
+                )
             }
         };
+        let sampled = timing.as_ref().filter(|_| settings.samples);
+        row.samples = sampled.map(Samples::of);
         row.warnings.extend(task.warning);
         rows.push(row);
+        timings.push(timing);
     }
     let reference = settings
         .reference
@@ -164,13 +185,16 @@ pub fn measure(
             unfinished.join(", ")
         ));
     }
-    Ok(Report {
+    let report = Report {
         provenance: machine.provenance(outcome.cpu, &clock, job.plan.seed),
         rows,
+        comparisons: Vec::new(),
+        changes: Vec::new(),
         reference,
         warnings,
         interrupted: outcome.interrupted,
-    })
+    };
+    Ok(Measured { report, timings })
 }
 
 /// A scenario that assembles and links.

@@ -24,6 +24,7 @@ use crate::worker::parent;
 
 mod asm;
 mod check;
+mod compare;
 mod doctor;
 mod list;
 mod names;
@@ -73,6 +74,7 @@ const EXAMPLES: &str = "Examples:
   dispatchlab run wrapper_call -p receiver=nil   the panic path
   dispatchlab show itab_call --heap              listing and data, nothing runs
   dispatchlab run my.asm --quick                 your own template
+  dispatchlab compare direct_call itab_call      in turns: ratio, interval, what changed
   echo 'call [rax+24]' | dispatchlab asm         the bytes of a line
   dispatchlab doctor                             what can be measured here, and why not
 
@@ -87,6 +89,23 @@ enum Command {
         names: Vec<String>,
         #[command(flatten)]
         files: run::Files,
+    },
+    /// Measure scenarios, files or saved reports in turns, each against the first
+    Compare {
+        /// Scenario, template file, or a report of --export-json: what the others are held against
+        base: String,
+        /// The others
+        #[arg(required = true)]
+        others: Vec<String>,
+        /// Confidence of the intervals, all others together
+        #[arg(long, value_name = "SHARE", default_value_t = 0.95, allow_negative_numbers = true, value_parser = confidence)]
+        conf: f64,
+        /// Exit with 1 where another takes more cycles than the base by more than this, wherever
+        /// the code is placed
+        #[arg(long, value_name = "PERCENT", allow_negative_numbers = true, value_parser = percent)]
+        fail_above: Option<f64>,
+        #[command(flatten)]
+        exports: run::Exports,
     },
     /// List scenarios and suites; a partial name lists what matches
     List {
@@ -220,6 +239,22 @@ enum Syntax {
     Go,
 }
 
+/// A share above 0.5 and below 1.
+fn confidence(text: &str) -> Result<f64, String> {
+    let share = text.parse::<f64>().ok();
+    share
+        .filter(|share| (0.5..1.0).contains(share))
+        .ok_or_else(|| "a share from 0.5 to below 1, such as 0.95".to_string())
+}
+
+/// A number of percent, with or without its sign.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.trim().trim_end_matches('%').trim_end().parse::<f64>().ok();
+    number
+        .filter(|percent| percent.is_finite() && *percent >= 0.0)
+        .ok_or_else(|| "a number of percent from 0, such as 5 or 5%".to_string())
+}
+
 /// Parses the command line, runs the command, and prints.
 pub fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
@@ -242,6 +277,16 @@ pub fn main() -> ExitCode {
             "options about files stand behind their command: `dispatchlab run NAME --export-csv FILE`".into(),
         )),
         Command::Run { names, files } => run::run(&common, &names, &files),
+        Command::Compare {
+            base,
+            others,
+            conf,
+            fail_above,
+            exports,
+        } => {
+            let names: Vec<String> = [base].into_iter().chain(others).collect();
+            compare::run(&common, &names, conf, fail_above, &exports)
+        }
         Command::List { part } => list::list(&common, part.as_deref()),
         Command::Show {
             name,

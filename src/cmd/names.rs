@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{Common, Stop};
 use crate::scenario::{BindError, Scenario, parse_name};
 use crate::template::library::{Library, LoadError};
-use crate::template::shipped;
+use crate::template::{Template, params, shipped};
 
 /// What the names stand for.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,6 +106,40 @@ pub(super) fn bind(
     Ok(Scenario::bind(Arc::new(template), &bound)?)
 }
 
+/// Binds scenarios that stand beside each other: each takes those of the parameters that it has, and
+/// a parameter that none has is refused.
+pub(super) fn bind_among(
+    library: &Library,
+    names: &[String],
+    parameters: &[(String, String)],
+) -> Result<Vec<Scenario>, Stop> {
+    let mut loaded = Vec::new();
+    for name in names {
+        let (template, bound) = match std::path::Path::new(name).is_file() {
+            true => (name.to_string(), Vec::new()),
+            false => parse_name(name)?,
+        };
+        if shipped::suite(&template).is_some() && !Library::is_path(&template) {
+            return Err(Stop::Usage(format!(
+                "`{template}` is a suite of many scenarios; name the ones you mean"
+            )));
+        }
+        loaded.push((Arc::new(library.load(&template)?), bound));
+    }
+    let has = |template: &Template, key: &str| params::all(&template.header).contains_key(key);
+    let is_known = |key: &str| loaded.iter().any(|(template, _)| has(template, key));
+    let mut scenarios = Vec::new();
+    for (template, bound) in &loaded {
+        // What no template has is refused with the first one's suggestions.
+        let fitting = parameters
+            .iter()
+            .filter(|(key, _)| has(template, key) || !is_known(key));
+        let bound: Vec<(String, String)> = bound.iter().chain(fitting).cloned().collect();
+        scenarios.push(Scenario::bind(Arc::clone(template), &bound)?);
+    }
+    Ok(scenarios)
+}
+
 /// A suite's members take those of the parameters that they have.
 fn bind_in_suite(
     library: &Library,
@@ -114,7 +148,7 @@ fn bind_in_suite(
 ) -> Result<Scenario, Stop> {
     let (template, bound) = parse_name(name)?;
     let template = Arc::new(library.load(&template)?);
-    let known = crate::template::params::all(&template.header);
+    let known = params::all(&template.header);
     let fitting = parameters
         .iter()
         .filter(|(key, _)| known.contains_key(key))

@@ -17,6 +17,19 @@ use crate::report::{Report, csv, json};
 /// What is read and written besides names and report.
 #[derive(Debug, Default, PartialEq, Eq, Args)]
 pub(super) struct Files {
+    #[command(flatten)]
+    exports: Exports,
+    /// Save what is about to run, to replay it with --job
+    #[arg(long, value_name = "FILE")]
+    save_job: Option<PathBuf>,
+    /// Replay a saved job; no template is read
+    #[arg(long, value_name = "FILE")]
+    job: Option<PathBuf>,
+}
+
+/// Where the report goes besides stdout, and how much of it.
+#[derive(Debug, Default, PartialEq, Eq, Args)]
+pub(super) struct Exports {
     /// Also write the report as JSON
     #[arg(long, value_name = "FILE")]
     export_json: Option<PathBuf>,
@@ -28,26 +41,21 @@ pub(super) struct Files {
     export_markdown: Option<PathBuf>,
     /// Put the raw samples into the JSON
     #[arg(long)]
-    samples: bool,
-    /// Save what is about to run, to replay it with --job
-    #[arg(long, value_name = "FILE")]
-    save_job: Option<PathBuf>,
-    /// Replay a saved job; no template is read
-    #[arg(long, value_name = "FILE")]
-    job: Option<PathBuf>,
+    pub(super) samples: bool,
 }
 
 /// How a report is rendered.
 type Renderer = fn(&Report) -> String;
 
 /// The files that the options name, all open.
-struct Outputs {
+pub(super) struct Outputs {
     exports: Vec<(Output, Renderer)>,
     job: Option<Output>,
 }
 
 impl Outputs {
-    fn open(files: &Files) -> Result<Outputs, Stop> {
+    /// Opens all of them, so that nothing is measured that cannot be written.
+    pub(super) fn open(files: &Exports, job: Option<&PathBuf>) -> Result<Outputs, Stop> {
         let wanted: [(&'static str, &Option<PathBuf>, Renderer); 3] = [
             ("--export-json", &files.export_json, json::render),
             ("--export-csv", &files.export_csv, csv::render),
@@ -63,7 +71,6 @@ impl Outputs {
                 exports.push((Output::open(option, path)?, renderer));
             }
         }
-        let job = files.save_job.as_ref();
         let job = job
             .map(|path| Output::open("--save-job", path))
             .transpose()?;
@@ -75,14 +82,38 @@ impl Outputs {
         Output::all_differ(&all)?;
         Ok(Outputs { exports, job })
     }
+
+    /// Prints the report and its warnings, and writes the files.
+    pub(super) fn write(self, common: &Common, report: &Report) -> Result<(), Stop> {
+        let rendered = if common.json {
+            json::render(report)
+        } else {
+            text::render(report, common.style())
+        };
+        // A full disk or a closed pipe on one side takes nothing from the others.
+        let mut said = print(&rendered);
+        for (output, render) in self.exports {
+            said = said.and(output.write(&render(report)));
+        }
+        common.warn(&text::warnings(report, common.error_style()));
+        said
+    }
+}
+
+impl Exports {
+    /// Refuses samples that would be put nowhere.
+    pub(super) fn check_samples(&self, common: &Common) -> Result<(), Stop> {
+        if self.samples && self.export_json.is_none() && !common.json {
+            let message =
+                "`--samples` puts the raw samples into the JSON; add --json or --export-json FILE";
+            return Err(Stop::Usage(message.into()));
+        }
+        Ok(())
+    }
 }
 
 pub(super) fn run(common: &Common, names: &[String], files: &Files) -> Result<i32, Stop> {
-    if files.samples && files.export_json.is_none() && !common.json {
-        let message =
-            "`--samples` puts the raw samples into the JSON; add --json or --export-json FILE";
-        return Err(Stop::Usage(message.into()));
-    }
+    files.exports.check_samples(common)?;
     let (tasks, settings) = match &files.job {
         Some(_) if !names.is_empty() => {
             let message = "`--job` replays what was saved; leave the names out";
@@ -92,28 +123,17 @@ pub(super) fn run(common: &Common, names: &[String], files: &Files) -> Result<i3
         None => from_names(common, names)?,
     };
     let settings = Settings {
-        samples: files.samples,
+        samples: files.exports.samples,
         ..settings
     };
-    let outputs = Outputs::open(files)?;
-    if let Some(output) = outputs.job {
+    let mut outputs = Outputs::open(&files.exports, files.save_job.as_ref())?;
+    if let Some(output) = outputs.job.take() {
         save(common, output, &tasks, &settings)?;
     }
     let mut progress = common.progress();
     let report = pipeline::measure(tasks, &settings, &mut progress)?;
     common.end_progress();
-    let rendered = if common.json {
-        json::render(&report)
-    } else {
-        text::render(&report, common.style())
-    };
-    // A full disk or a closed pipe on one side takes nothing from the others.
-    let mut said = print(&rendered);
-    for (output, render) in outputs.exports {
-        said = said.and(output.write(&render(&report)));
-    }
-    common.warn(&text::warnings(&report, common.error_style()));
-    said?;
+    outputs.write(common, &report)?;
     Ok(pipeline::exit_code(&report))
 }
 

@@ -6,7 +6,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Basis, FaultReport, Metric, Report, Row, Status};
+use super::{Basis, Comparison, FaultReport, Metric, Report, Row, Status};
 use crate::diagnostic::Diagnostic;
 
 /// The version of the document's layout.
@@ -21,6 +21,13 @@ pub fn render(report: &Report) -> String {
     document.insert("schema".into(), json!(SCHEMA));
     document.insert("provenance".into(), plain(&report.provenance));
     document.insert("rows".into(), report.rows.iter().map(row).collect());
+    if !report.comparisons.is_empty() {
+        let comparisons = report.comparisons.iter().map(comparison).collect();
+        document.insert("comparisons".into(), comparisons);
+    }
+    if !report.changes.is_empty() {
+        document.insert("changes".into(), plain(&report.changes));
+    }
     document.insert("reference".into(), json!(report.reference));
     document.insert("warnings".into(), json!(report.warnings));
     let document = Value::Object(document);
@@ -28,6 +35,21 @@ pub fn render(report: &Report) -> String {
         return format!("{document}\n");
     }
     format!("{document:#}\n")
+}
+
+/// A comparison; of its numbers, the digits that mean something.
+fn comparison(comparison: &Comparison) -> Value {
+    let mut value = plain(comparison);
+    for name in ["ratio", "low", "high", "p"] {
+        if let Some(number) = value.get_mut(name) {
+            *number = number.as_f64().map_or(Value::Null, rounded);
+        }
+    }
+    value["values"] = match comparison.values {
+        Some((base, other)) => json!([rounded(base), rounded(other)]),
+        None => Value::Null,
+    };
+    value
 }
 
 /// One row. What a failed row has no number for is left out.

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Diagnostic;
+use crate::stats::paired::Verdict;
 use crate::template::{Clobbers, Published, Value};
 
 pub mod csv;
@@ -17,11 +18,12 @@ mod fixture;
 pub(crate) mod golden;
 pub mod json;
 pub mod samples;
+pub mod saved;
 pub mod steps;
 pub mod text;
 
 /// How a number was obtained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Basis {
     /// Read from a clock or counter while the code ran; has noise.
@@ -50,7 +52,7 @@ impl Basis {
 }
 
 /// One number with its interval, basis and source, or the reason why there is none.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
     /// Per iteration; `None` if and only if the basis is `Unsupported`.
     pub value: Option<f64>,
@@ -78,7 +80,7 @@ pub struct Metric {
 }
 
 /// The metrics of a row, in the order of the columns.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     /// Nanoseconds per iteration.
     pub ns: Metric,
@@ -93,7 +95,7 @@ pub struct Metrics {
 }
 
 /// What the empty iteration of the same walk takes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
     /// Core cycles.
     pub cycles: Metric,
@@ -102,7 +104,7 @@ pub struct Baseline {
 }
 
 /// The range of cycles over placements.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Layout {
     /// Number of placements.
     pub placements: u32,
@@ -239,8 +241,62 @@ pub struct Row {
     pub warnings: Vec<String>,
 }
 
-/// Where the events of one column come from.
+/// One metric of one row held against the same one of the base.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// The base's scenario.
+    pub base: String,
+    /// The other one's.
+    pub other: String,
+    /// `cycles`, `ns`, `instructions`, `branches` or `branch_misses`.
+    pub metric: &'static str,
+    /// The other one's over the base's; `None` where there is no such number.
+    pub ratio: Option<f64>,
+    /// Lower end of the interval.
+    pub low: Option<f64>,
+    /// Upper end of the interval.
+    pub high: Option<f64>,
+    /// How likely turns lean as much to one side where there is no difference; `None` for exact
+    /// numbers, and where no turns are neighbours.
+    pub p: Option<f64>,
+    /// What it comes to; `faster` is fewer where counts are compared. `None` without a ratio.
+    pub verdict: Option<Verdict>,
+    /// How both numbers were obtained.
+    pub basis: Basis,
+    /// Pairs of neighbouring turns; `None` where the rows did not take turns.
+    pub pairs: Option<u32>,
+    /// The numbers themselves: the base's and the other one's.
+    pub values: Option<(f64, f64)>,
+    /// Why there is no ratio, or what it rests on where it is not made of neighbouring turns.
+    pub why: Option<String>,
+}
+
+/// What differs between the code of the base and that of another row.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CodeChange {
+    /// The base's scenario.
+    pub base: String,
+    /// The other one's.
+    pub other: String,
+    /// Bytes of the template's code: the base's and the other one's.
+    pub bytes: [u64; 2],
+    /// Instructions in them.
+    pub instructions: [u64; 2],
+    /// The listings, line by line.
+    pub lines: Vec<ChangedLine>,
+}
+
+/// A line of a listing, with where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChangedLine {
+    /// `-` in the base only, `+` in the other one only, a blank in both.
+    pub side: char,
+    /// Name of a section with a colon, or an instruction.
+    pub text: String,
+}
+
+/// Where the events of one column come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SourceLine {
     /// `ns`, `cycles`, `instructions`, `branches` or `branch_misses`.
     pub event: String,
@@ -253,7 +309,7 @@ pub struct SourceLine {
 }
 
 /// Everything about the machine and the run that a number depends on.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
     /// Name and version of this tool.
     pub tool: String,
@@ -292,6 +348,10 @@ pub struct Report {
     pub provenance: Provenance,
     /// The rows in the order asked for.
     pub rows: Vec<Row>,
+    /// What came of holding rows against the first one.
+    pub comparisons: Vec<Comparison>,
+    /// What stands in the code of the others and not in the first one's, and the other way round.
+    pub changes: Vec<CodeChange>,
     /// The reference row of the ratios, if any.
     pub reference: Option<String>,
     /// Warnings about the run as a whole.

@@ -86,12 +86,18 @@ pub fn ratio(
 pub fn verdict(ratio: &Ratio, error: f64, ranges: Option<[(f64, f64); 2]>) -> Verdict {
     let is_told_apart = ratio.p <= error && !(ratio.low <= 1.0 && 1.0 <= ratio.high);
     let differs = (ratio.ratio - 1.0).abs() > RESOLUTION;
-    let Some([base, other]) = ranges.filter(|_| is_told_apart && differs) else {
-        return Verdict::Same;
-    };
+    match ranges {
+        Some(ranges) if is_told_apart && differs => placed(ratio.ratio, ranges),
+        _ => Verdict::Same,
+    }
+}
+
+/// Whether a difference that is there holds wherever the code is placed: the slower one's least
+/// cycles over placements have to be above the faster one's most.
+pub fn placed(ratio: f64, [base, other]: [(f64, f64); 2]) -> Verdict {
     match () {
-        () if ratio.ratio < 1.0 && other.1 < base.0 => Verdict::Faster,
-        () if ratio.ratio > 1.0 && other.0 > base.1 => Verdict::Slower,
+        () if ratio < 1.0 && other.1 < base.0 => Verdict::Faster,
+        () if ratio > 1.0 && other.0 > base.1 => Verdict::Slower,
         () => Verdict::Undecided,
     }
 }

@@ -1,0 +1,126 @@
+//! Rows that take turns, each held against the first.
+//!
+//! Correct means: every other side has its comparisons or the reason why not, and a side that was
+//! measured before is compared as what it is.
+
+use std::io;
+
+use super::{Measured, Settings, Task, measured};
+use crate::compare::{self, Side};
+use crate::report::{Provenance, Report, Row};
+use crate::worker::parent::Progress;
+
+/// What is compared.
+#[derive(Debug, Clone)]
+pub enum Contestant {
+    /// Measured now, in turns with the others.
+    Task(Box<Task>),
+    /// Measured before.
+    Saved(Box<Saved>),
+}
+
+/// A row of a saved report.
+#[derive(Debug, Clone)]
+pub struct Saved {
+    /// Its file, for the reader.
+    pub file: String,
+    /// The row.
+    pub row: Row,
+    /// Where and when it was measured.
+    pub provenance: Provenance,
+}
+
+/// Measures what is not measured yet, and compares all others with the first.
+///
+/// # Errors
+/// When no worker can be started at all.
+pub fn compare(
+    contestants: Vec<Contestant>,
+    settings: &Settings,
+    confidence: f64,
+    progress: Progress<'_>,
+) -> io::Result<Report> {
+    let tasks: Vec<Task> = contestants.iter().filter_map(task).cloned().collect();
+    let mut settings = settings.clone();
+    settings.plan.together = true;
+    let Measured {
+        mut report,
+        timings,
+    } = measured(tasks, &settings, progress)?;
+    if report.interrupted {
+        return Ok(report);
+    }
+    let mut fresh = std::mem::take(&mut report.rows).into_iter().zip(&timings);
+    let mut rows = Vec::new();
+    let mut sides = Vec::new();
+    for contestant in &contestants {
+        match contestant {
+            Contestant::Saved(saved) => {
+                rows.push(saved.row.clone());
+                sides.push(None);
+                report.warnings.push(told(saved, &report.provenance));
+            }
+            Contestant::Task(_) => {
+                let (row, timing) = fresh.next().unwrap_or_else(|| unreachable!("a row a task"));
+                rows.push(row);
+                sides.push(timing.as_ref());
+            }
+        }
+    }
+    let side = |at: usize| Side {
+        row: &rows[at],
+        timing: sides[at],
+    };
+    let error = (1.0 - confidence) / (rows.len() - 1).max(1) as f64;
+    for at in 1..rows.len() {
+        let compared = compare::compare(side(0), side(at), error);
+        if compared.is_empty() {
+            let without = if rows[0].metrics.is_none() { 0 } else { at };
+            report.warnings.push(format!(
+                "{} is not compared with {}, for {} has no numbers; mend it and run again",
+                rows[at].scenario, rows[0].scenario, rows[without].scenario
+            ));
+        }
+        report.comparisons.extend(compared);
+    }
+    let prepared = |at: usize| Some((&rows[at], task(&contestants[at])?.prepared.as_ref().ok()?));
+    for at in 1..rows.len() {
+        if let (Some(base), Some(other)) = (prepared(0), prepared(at)) {
+            report.changes.push(compare::changes(base, other));
+        }
+    }
+    let is_one_placement = |row: &Row| row.layout.is_some_and(|layout| layout.placements == 1);
+    if !report.comparisons.is_empty() && rows.iter().any(is_one_placement) {
+        report.warnings.push(
+            "with one placement nobody knows what another place of the code would change; leave \
+             --placements out before you rely on a verdict"
+                .into(),
+        );
+    }
+    report.rows = rows;
+    Ok(report)
+}
+
+fn task(contestant: &Contestant) -> Option<&Task> {
+    match contestant {
+        Contestant::Task(task) => Some(task),
+        Contestant::Saved(_) => None,
+    }
+}
+
+/// What the reader must know of a row that was measured before.
+fn told(saved: &Saved, now: &Provenance) -> String {
+    let then = &saved.provenance;
+    let about = format!(
+        "{} of {} was measured at {} with {}",
+        saved.row.scenario, saved.file, then.date, then.tool
+    );
+    if (&then.cpu, &then.hypervisor) == (&now.cpu, &now.hypervisor) {
+        format!("{about}, not in turns with the others; measure both now to see a small difference")
+    } else {
+        format!(
+            "{about} on another machine ({}); only exact counts can be held against each other",
+            then.cpu
+        )
+    }
+}
