@@ -121,6 +121,9 @@ impl Pair<'_> {
                 p: Some(ratio.p),
                 verdict: Some(paired::verdict(&ratio, self.error, self.ranges(values))),
                 pairs: Some(ratio.pairs),
+                why: ratio.high.is_infinite().then(|| {
+                    "too few turns were left for an interval; a longer --time gives more".into()
+                }),
                 ..empty
             },
             None => self.apart(empty, values),
@@ -163,11 +166,12 @@ impl Pair<'_> {
 
     /// What the place of the code changes: known of times only, and counts are taken as they are.
     fn ranges(&self, values: (f64, f64)) -> Option<[(f64, f64); 2]> {
-        let of = |row: &Row| row.layout.map(|layout| (layout.cycles_min, layout.cycles_max));
+        let of = |row: &Row| {
+            row.layout
+                .map(|layout| (layout.cycles_min, layout.cycles_max))
+        };
         match self.quantity {
-            Quantity::Cycles | Quantity::Ns => {
-                Some([of(self.base.0.row)?, of(self.other.0.row)?])
-            }
+            Quantity::Cycles | Quantity::Ns => Some([of(self.base.0.row)?, of(self.other.0.row)?]),
             Quantity::Event(_) => Some([(values.0, values.0), (values.1, values.1)]),
         }
     }
@@ -190,9 +194,7 @@ fn exact(empty: Comparison, (base, other): (f64, f64), stepped: Option<u64>) -> 
         low: ratio,
         high: ratio,
         verdict: Some(verdict),
-        why: stepped
-            .map(prefix)
-            .or_else(|| ratio.is_none().then(none)),
+        why: stepped.map(prefix).or_else(|| ratio.is_none().then(none)),
         ..empty
     }
 }
@@ -242,8 +244,11 @@ fn listing(prepared: &Prepared) -> Listing {
             continue;
         };
         let addresses = piece.addresses.clone();
-        let code = (addresses.start - image.site.code) as usize..(addresses.end - image.site.code) as usize;
-        let listed = asm::disassemble(&image.code[code], addresses.start, &|address| image.name(address));
+        let code = (addresses.start - image.site.code) as usize
+            ..(addresses.end - image.site.code) as usize;
+        let listed = asm::disassemble(&image.code[code], addresses.start, &|address| {
+            image.name(address)
+        });
         let name = &prepared.row.program.sections[section].name;
         listing.lines.push(format!("{name}:"));
         listing.bytes += addresses.end - addresses.start;

@@ -121,11 +121,7 @@ struct Measured {
     timings: Vec<Option<Timing>>,
 }
 
-fn measured(
-    tasks: Vec<Task>,
-    settings: &Settings,
-    progress: Progress<'_>,
-) -> io::Result<Measured> {
+fn measured(tasks: Vec<Task>, settings: &Settings, progress: Progress<'_>) -> io::Result<Measured> {
     let prepared = tasks.iter().flat_map(|task| &task.prepared);
     let job = Job {
         plan: settings.plan.clone(),

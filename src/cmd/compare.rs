@@ -41,7 +41,11 @@ pub(super) fn run(
         Contestant::Saved(saved) => (saved.row.scenario.clone(), saved.row.clobbers),
     };
     let (base, state) = states(&contestants[0]);
-    if let Some((other, _)) = contestants.iter().map(states).find(|(_, one)| *one != state) {
+    if let Some((other, _)) = contestants
+        .iter()
+        .map(states)
+        .find(|(_, one)| *one != state)
+    {
         return Err(Stop::Usage(format!(
             "{base} and {other} keep the harness's state in different places (`clobbers`), which \
              costs differently; give both the same"
@@ -67,7 +71,10 @@ pub(super) fn run(
 
 /// The rows that are slower than the base by more than `percent`.
 fn above(report: &Report, percent: f64) -> Vec<String> {
-    let cycles = report.comparisons.iter().filter(|one| one.metric == "cycles");
+    let cycles = report
+        .comparisons
+        .iter()
+        .filter(|one| one.metric == "cycles");
     let is_slower = |ratio: &f64| *ratio > 1.0 + percent / 100.0;
     cycles
         .filter(|one| one.verdict == Some(Verdict::Slower))
@@ -87,7 +94,11 @@ fn contestants(common: &Common, names: &[String]) -> Result<Vec<Contestant>, Sto
     check_stdin(names)?;
     let library = Library::new(common.templates.clone())?;
     let is_report = |name: &&String| Path::new(name).extension().is_some_and(|end| end == "json");
-    let scenarios: Vec<String> = names.iter().filter(|name| !is_report(name)).cloned().collect();
+    let scenarios: Vec<String> = names
+        .iter()
+        .filter(|name| !is_report(name))
+        .cloned()
+        .collect();
     let mut bound = bind_among(&library, &scenarios, &common.parameters()?)?.into_iter();
     let mut named = Vec::new();
     for name in names {
@@ -121,7 +132,11 @@ fn contestants(common: &Common, names: &[String]) -> Result<Vec<Contestant>, Sto
                 contestants.push(Contestant::Task(Box::new(Task::new(scenario))));
             }
             Named::Report(file, report) => {
-                contestants.push(Contestant::Saved(Box::new(pick(file, report, only.as_deref())?)));
+                contestants.push(Contestant::Saved(Box::new(pick(
+                    file,
+                    report,
+                    only.as_deref(),
+                )?)));
             }
         }
     }
@@ -130,11 +145,17 @@ fn contestants(common: &Common, names: &[String]) -> Result<Vec<Contestant>, Sto
 
 /// The row of a saved report: the one named, or the only one.
 fn pick(file: &str, report: &SavedReport, wanted: Option<&str>) -> Result<Saved, Stop> {
-    let names: Vec<&str> = report.rows.iter().map(|row| row.scenario.as_str()).collect();
+    let names: Vec<&str> = report
+        .rows
+        .iter()
+        .map(|row| row.scenario.as_str())
+        .collect();
     let found = match (&names[..], wanted) {
         ([], _) => {
             let without = report.without_numbers.iter();
-            let without: Vec<String> = without.map(|(name, status)| format!("{name} {status}")).collect();
+            let without: Vec<String> = without
+                .map(|(name, status)| format!("{name} {status}"))
+                .collect();
             return Err(Stop::Usage(format!(
                 "`{file}` has no row with numbers ({}); measure it again",
                 without.join(", ")

@@ -249,7 +249,12 @@ fn confidence(text: &str) -> Result<f64, String> {
 
 /// A number of percent, with or without its sign.
 fn percent(text: &str) -> Result<f64, String> {
-    let number = text.trim().trim_end_matches('%').trim_end().parse::<f64>().ok();
+    let number = text
+        .trim()
+        .trim_end_matches('%')
+        .trim_end()
+        .parse::<f64>()
+        .ok();
     number
         .filter(|percent| percent.is_finite() && *percent >= 0.0)
         .ok_or_else(|| "a number of percent from 0, such as 5 or 5%".to_string())

@@ -144,15 +144,29 @@ mod tests {
         let report = fixture::report();
         let saved = read(&json::render(&report)).expect("a report");
         assert_eq!(saved.provenance, report.provenance);
-        let with: Vec<&Row> = report.rows.iter().filter(|row| row.metrics.is_some()).collect();
+        let with: Vec<&Row> = report
+            .rows
+            .iter()
+            .filter(|row| row.metrics.is_some())
+            .collect();
         assert_eq!(saved.rows.len(), with.len());
         for (saved, row) in saved.rows.iter().zip(with) {
-            assert_eq!((&saved.scenario, &saved.params), (&row.scenario, &row.params));
-            let cycles = |row: &Row| row.metrics.as_ref().and_then(|metrics| metrics.cycles.value);
+            assert_eq!(
+                (&saved.scenario, &saved.params),
+                (&row.scenario, &row.params)
+            );
+            let cycles = |row: &Row| {
+                row.metrics
+                    .as_ref()
+                    .and_then(|metrics| metrics.cycles.value)
+            };
             assert_eq!(cycles(saved), cycles(row));
             assert_eq!(saved.layout, row.layout);
         }
-        assert_eq!(saved.rows.len() + saved.without_numbers.len(), report.rows.len());
+        assert_eq!(
+            saved.rows.len() + saved.without_numbers.len(),
+            report.rows.len()
+        );
     }
 
     #[test]

@@ -186,7 +186,11 @@ impl<'a> Worker<'a> {
             return Ok(());
         }
         let mut scale = self.scale(tsc_hz);
-        let together = if self.plan.together { proved.len().max(1) } else { 1 };
+        let together = if self.plan.together {
+            proved.len().max(1)
+        } else {
+            1
+        };
         for rows in proved.chunks_mut(together) {
             let indices: Vec<usize> = rows.iter().map(|row| row.index).collect();
             for (row, timed) in indices.into_iter().zip(self.time(rows, &mut scale)) {
@@ -298,11 +302,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Times rows that take turns, or one alone.
-    fn time(
-        &mut self,
-        rows: &mut [Proved<'a>],
-        scale: &mut Scale,
-    ) -> Vec<Result<Timing, Failure>> {
+    fn time(&mut self, rows: &mut [Proved<'a>], scale: &mut Scale) -> Vec<Result<Timing, Failure>> {
         let mut fake;
         let mut counted;
         let source: &mut dyn CounterSource = match (&self.plan.counters, &mut self.counters) {

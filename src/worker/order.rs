@@ -86,7 +86,11 @@ mod tests {
         for turn in 0..20 {
             let round = order.round(turn);
             for neighbours in round.chunks(3) {
-                assert!(neighbours.iter().all(|(_, image)| *image == neighbours[0].1));
+                assert!(
+                    neighbours
+                        .iter()
+                        .all(|(_, image)| *image == neighbours[0].1)
+                );
                 let mut rows: Vec<usize> = neighbours.iter().map(|(row, _)| *row).collect();
                 rows.sort_unstable();
                 assert_eq!(rows, [0, 1, 2]);

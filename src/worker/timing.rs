@@ -22,6 +22,9 @@ const UNTIMED: u32 = 2;
 const TIMED: u32 = 8;
 /// How many times its budget a row may take while something on the machine disturbs it.
 const PATIENCE: f64 = 4.0;
+/// Rounds that rows take which are compared, whatever their budget: with fewer than 6 pairs of turns
+/// there is no interval, and some are lost.
+const FEWEST_ROUNDS: u32 = 12;
 /// The clock's facts that a row's timing needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Scale {
@@ -94,7 +97,11 @@ pub fn time_rows(
     let takes_turns = rows.len() > 1;
     let mut series: Vec<Result<Series, Failure>> = rows
         .iter_mut()
-        .map(|row| at_work(row, ground, takes_turns, |row, ground| Series::new(row, ground, source)))
+        .map(|row| {
+            at_work(row, ground, takes_turns, |row, ground| {
+                Series::new(row, ground, source)
+            })
+        })
         .collect();
     let images = plan.placements.len() + 1;
     let budget_ns = plan.time_ms * 1e6 * (images * rows.len()) as f64;
@@ -110,6 +117,9 @@ pub fn time_rows(
                 series[row] = Err(failure);
             }
         }
+        if takes_turns && turn + 1 < FEWEST_ROUNDS {
+            continue;
+        }
         let spent = (time::nanoseconds() - started) as f64;
         let mut left = series.iter().flatten().peekable();
         let is_patient = spent < PATIENCE * budget_ns && left.peek().is_some();
@@ -117,7 +127,8 @@ pub fn time_rows(
             break;
         }
     }
-    let finish = |(series, row): (Result<Series, Failure>, &Proved<'_>)| Ok(series?.timing(row, scale));
+    let finish =
+        |(series, row): (Result<Series, Failure>, &Proved<'_>)| Ok(series?.timing(row, scale));
     series.into_iter().zip(rows.iter()).map(finish).collect()
 }
 

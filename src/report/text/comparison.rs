@@ -4,9 +4,9 @@
 //! Correct means: every ratio stands beside the numbers that it is of, a difference that is not told
 //! apart from none has a `~` and not a direction, and lines that are left out are counted.
 
+use super::Style;
 use super::paint::Paint;
 use super::wrap::{columns, hanging};
-use super::Style;
 use crate::report::{Basis, CodeChange, Comparison, Report, Row};
 use crate::stats::paired::Verdict;
 
@@ -202,7 +202,12 @@ fn code(change: &CodeChange, style: Style) -> String {
     };
     let shown: Vec<usize> = (0..change.lines.len()).filter(|&at| is_near(at)).collect();
     if shown.is_empty() {
-        return hanging(&format!("{about}; no instruction differs"), "", 2, style.width);
+        return hanging(
+            &format!("{about}; no instruction differs"),
+            "",
+            2,
+            style.width,
+        );
     }
     let mut out = hanging(&about, "", 2, style.width);
     let mut next = 0;
