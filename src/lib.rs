@@ -39,6 +39,7 @@ pub mod report;
 pub mod scenario;
 pub mod stats;
 pub mod steps;
+pub mod sweep;
 pub mod sys;
 pub mod template;
 pub mod verdict;

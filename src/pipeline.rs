@@ -27,6 +27,7 @@ use crate::verdict;
 use crate::worker::parent::{self, Progress, RowOutcome};
 
 pub mod compare;
+pub mod sweep;
 
 /// Address at which code is linked to be shown; nothing runs there.
 pub const SHOWN_CODE: u64 = 0x10_0000;
@@ -186,6 +187,7 @@ fn measured(tasks: Vec<Task>, settings: &Settings, progress: Progress<'_>) -> io
         rows,
         comparisons: Vec::new(),
         changes: Vec::new(),
+        sweep: None,
         reference,
         warnings,
         interrupted: outcome.interrupted,

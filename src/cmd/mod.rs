@@ -34,6 +34,7 @@ mod run;
 mod shell;
 mod show;
 mod step;
+mod sweep;
 
 /// Why a command ends without its result.
 #[derive(Debug)]
@@ -72,6 +73,7 @@ const EXAMPLES: &str = "Examples:
   dispatchlab                                    the tour: a table of the ways to call
   dispatchlab run 'itab_call[targets=8,order=random]'
   dispatchlab run wrapper_call -p receiver=nil   the panic path
+  dispatchlab sweep itab_call -p order=random -P targets=1..64:x2
   dispatchlab show itab_call --heap              listing and data, nothing runs
   dispatchlab run my.asm --quick                 your own template
   dispatchlab compare direct_call itab_call      in turns: ratio, interval, what changed
@@ -104,6 +106,20 @@ enum Command {
         /// the code is placed
         #[arg(long, value_name = "PERCENT", allow_negative_numbers = true, value_parser = percent)]
         fail_above: Option<f64>,
+        #[command(flatten)]
+        exports: run::Exports,
+    },
+    /// Scan one parameter or two; of several scenarios, who wins from where
+    Sweep {
+        /// Scenarios or template files; at each point they take turns
+        #[arg(required = true)]
+        names: Vec<String>,
+        /// What to scan: KEY=1,2,4 or KEY=0..63 or KEY=0..64:+4 or KEY=1..1024:x2; twice for a grid
+        #[arg(short = 'P', value_name = "KEY=VALUES", required = true)]
+        axes: Vec<String>,
+        /// Confidence of the intervals of each point
+        #[arg(long, value_name = "SHARE", default_value_t = 0.95, allow_negative_numbers = true, value_parser = confidence)]
+        conf: f64,
         #[command(flatten)]
         exports: run::Exports,
     },
@@ -292,6 +308,12 @@ pub fn main() -> ExitCode {
             let names: Vec<String> = [base].into_iter().chain(others).collect();
             compare::run(&common, &names, conf, fail_above, &exports)
         }
+        Command::Sweep {
+            names,
+            axes,
+            conf,
+            exports,
+        } => sweep::run(&common, &names, &axes, conf, &exports),
         Command::List { part } => list::list(&common, part.as_deref()),
         Command::Show {
             name,

@@ -311,6 +311,7 @@ pub(super) fn report() -> Report {
         rows: measured_rows().into_iter().chain(failed_rows()).collect(),
         comparisons: Vec::new(),
         changes: Vec::new(),
+        sweep: None,
         reference: Some("direct_call".into()),
         warnings: vec![
             "the worker was not pinned to a CPU: pass --cpu N with a CPU that this process may use"

@@ -20,6 +20,7 @@ pub mod json;
 pub mod samples;
 pub mod saved;
 pub mod steps;
+pub mod sweep;
 pub mod text;
 
 /// How a number was obtained.
@@ -309,7 +310,7 @@ pub struct SourceLine {
 }
 
 /// Everything about the machine and the run that a number depends on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
     /// Name and version of this tool.
     pub tool: String,
@@ -342,7 +343,7 @@ pub struct Provenance {
 }
 
 /// Everything that can be printed.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Report {
     /// The machine and the run.
     pub provenance: Provenance,
@@ -352,6 +353,8 @@ pub struct Report {
     pub comparisons: Vec<Comparison>,
     /// What stands in the code of the others and not in the first one's, and the other way round.
     pub changes: Vec<CodeChange>,
+    /// What was scanned, where something was.
+    pub sweep: Option<sweep::Sweep>,
     /// The reference row of the ratios, if any.
     pub reference: Option<String>,
     /// Warnings about the run as a whole.

@@ -9,6 +9,7 @@ mod failure;
 mod footnotes;
 pub mod markdown;
 mod paint;
+mod sweep;
 mod table;
 mod wrap;
 
@@ -22,6 +23,13 @@ use paint::Paint;
 /// The whole report but its warnings, with a line break at the end.
 pub fn render(report: &Report, style: Style) -> String {
     let mut notes = Footnotes::new(style);
+    if let Some(scanned) = &report.sweep {
+        let parts = [
+            sweep::render(report, scanned, style),
+            provenance(report, style),
+        ];
+        return parts.join("\n");
+    }
     let parts = [
         table::render(report, style, &mut notes),
         notes.render(),

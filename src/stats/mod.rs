@@ -11,6 +11,7 @@ mod costs;
 mod events;
 #[cfg(test)]
 mod fixture;
+pub mod knee;
 mod modes;
 pub mod paired;
 pub mod quantile;

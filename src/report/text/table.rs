@@ -274,6 +274,13 @@ fn quantity_cell(
     }
 }
 
+/// Least and most cycles over placements; none where there are none.
+pub(super) fn placements(row: &Row, style: Style) -> Option<String> {
+    let cells = placement_cells(std::slice::from_ref(row), style);
+    let cell = cells.into_iter().next()?;
+    Some(cell.text).filter(|text| !text.is_empty())
+}
+
 /// Least and most, each aligned at its decimal point.
 fn placement_cells(rows: &[Row], style: Style) -> Vec<Cell> {
     let dash = if style.unicode { "–" } else { "-" };

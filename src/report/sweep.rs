@@ -1,0 +1,66 @@
+//! The part of a report that says which rows stand where on the axes of a sweep.
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+/// A scan of one or two parameters over one or more scenarios.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Sweep {
+    /// The parameters.
+    pub keys: Vec<String>,
+    /// The scenarios as they were named.
+    pub names: Vec<String>,
+    /// The points in the order measured, the last parameter fastest.
+    pub points: Vec<SweepPoint>,
+    /// Where curves bend; of one parameter only.
+    pub knees: Vec<Knee>,
+    /// Where one scenario begins to win over the first; of one parameter only.
+    pub break_evens: Vec<BreakEven>,
+}
+
+/// One point.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SweepPoint {
+    /// The parameters' values, in the order of the keys.
+    pub values: Vec<String>,
+    /// Indices of its rows in the report, one a scenario.
+    pub rows: Vec<usize>,
+    /// Its comparisons in the report.
+    #[serde(skip)]
+    pub comparisons: Range<usize>,
+}
+
+/// A point from which on a curve is another.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Knee {
+    /// The scenario's template.
+    pub scenario: String,
+    /// The parameter.
+    pub key: String,
+    /// Its value there.
+    pub at: f64,
+    /// What bends.
+    pub metric: &'static str,
+    /// The value at the point before.
+    pub before: f64,
+    /// The value there.
+    pub after: f64,
+    /// The same as a sentence without a full stop.
+    pub text: String,
+}
+
+/// Who wins where.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BreakEven {
+    /// The first scenario's template.
+    pub base: String,
+    /// The other one's.
+    pub other: String,
+    /// The parameter.
+    pub key: String,
+    /// Its value from which on the winner changes for good; `None` where there is no such one.
+    pub at: Option<String>,
+    /// The same as a sentence without a full stop.
+    pub text: String,
+}

@@ -1,0 +1,254 @@
+//! A sweep as text: a line a point with its bar, or a grid, and what the curves say.
+//!
+//! Correct means: every point stands there, with its reason where it has no number, and a bar's
+//! length is proportional to its cycles.
+
+use super::Style;
+use super::paint::Paint;
+use super::table;
+use super::wrap::{columns, hanging, lines};
+use super::{comparison, reason};
+use crate::report::sweep::Sweep;
+use crate::report::{Report, Row};
+
+/// The whole sweep, with a line break at the end.
+pub(super) fn render(report: &Report, sweep: &Sweep, style: Style) -> String {
+    let mut out = match &sweep.keys[..] {
+        [_] => list(report, sweep, style),
+        _ => grids(report, sweep, style),
+    };
+    let told = sweep.knees.iter().map(|knee| &knee.text);
+    let told = told.chain(sweep.break_evens.iter().map(|one| &one.text));
+    let told: Vec<String> = told.map(|text| hanging(text, "", 2, style.width)).collect();
+    if !told.is_empty() {
+        out += &format!("\n{}", told.concat());
+    }
+    out
+}
+
+fn cycles(row: &Row) -> Option<f64> {
+    row.metrics.as_ref()?.cycles.value
+}
+
+/// A table whose cells are right-aligned but those of the last column.
+fn aligned(heads: &[String], rows: &[Vec<String>], style: Style) -> String {
+    let width = |at: usize| {
+        let cells = rows
+            .iter()
+            .filter_map(|row| row.get(at))
+            .map(|cell| columns(cell));
+        cells.max().unwrap_or(0).max(columns(&heads[at]))
+    };
+    let widths: Vec<usize> = (0..heads.len()).map(width).collect();
+    let text = |cells: &[String]| {
+        let mut text = String::new();
+        for (cell, width) in cells.iter().zip(&widths) {
+            let blanks = " ".repeat(width.saturating_sub(columns(cell)));
+            let gap = if text.is_empty() { "" } else { "  " };
+            text += &format!("{gap}{blanks}{cell}");
+        }
+        text.trim_end().to_string()
+    };
+    let mut out = style.paint(Paint::Head, &text(heads)) + "\n";
+    for row in rows {
+        // A last cell without a head hangs behind the table.
+        let (cells, behind) = row.split_at(row.len().min(heads.len()));
+        let mut line = text(cells);
+        if let Some(behind) = behind.first().filter(|behind| !behind.is_empty()) {
+            let room = style.width.saturating_sub(columns(&line) + 2).max(10);
+            for (at, part) in lines(behind, room).into_iter().enumerate() {
+                let before = if at == 0 {
+                    String::new()
+                } else {
+                    "\n".to_string() + &" ".repeat(columns(&line))
+                };
+                if at == 0 {
+                    line += &format!("  {part}");
+                } else {
+                    line += &format!("{before}  {part}");
+                }
+            }
+        }
+        out += &(line + "\n");
+    }
+    out
+}
+
+/// A line a point: of one scenario its numbers and a bar, of several their cycles and who wins.
+fn list(report: &Report, sweep: &Sweep, style: Style) -> String {
+    let key = sweep.keys[0].clone();
+    if sweep.names.len() == 1 {
+        let heads = [&key, "cycles", "placements", "instr", "branch"].map(str::to_string);
+        let most = report.rows.iter().filter_map(cycles).fold(0.0, f64::max);
+        let row = |point: &crate::report::sweep::SweepPoint| {
+            let row = &report.rows[point.rows[0]];
+            let mut cells = vec![point.values[0].clone()];
+            cells.extend(numbers(row, style));
+            let used = 44;
+            let room = style.width.saturating_sub(used).clamp(5, 40);
+            cells.push(match cycles(row) {
+                Some(value) if most > 0.0 => bar(value / most, room, style),
+                _ => reason(&row.status),
+            });
+            cells
+        };
+        let rows: Vec<Vec<String>> = sweep.points.iter().map(row).collect();
+        let basis = measured(report);
+        return format!(
+            "{}\n{}",
+            hanging(
+                &format!(
+                    "{}, {} points; cycles: {basis}",
+                    sweep.names[0],
+                    sweep.points.len()
+                ),
+                "",
+                2,
+                style.width
+            ),
+            aligned(&heads, &rows, style)
+        );
+    }
+    let mut heads = vec![key];
+    heads.extend(sweep.names.iter().cloned());
+    for _ in 1..sweep.names.len() {
+        heads.extend(["ratio".to_string(), "verdict".to_string()]);
+    }
+    let row = |point: &crate::report::sweep::SweepPoint| {
+        let mut cells = vec![point.values[0].clone()];
+        cells.extend(point.rows.iter().map(|&at| value(&report.rows[at])));
+        let comparisons = &report.comparisons[point.comparisons.clone()];
+        for other in &point.rows[1..] {
+            let name = &report.rows[*other].scenario;
+            let is_it =
+                |one: &&crate::report::Comparison| one.metric == "cycles" && &one.other == name;
+            match comparisons.iter().find(is_it) {
+                Some(one) => {
+                    let line = comparison::line(one, style);
+                    cells.extend([line.ratio, line.verdict.to_string()]);
+                }
+                None => cells.extend([style.absent().to_string(), String::new()]),
+            }
+        }
+        cells
+    };
+    let rows: Vec<Vec<String>> = sweep.points.iter().map(row).collect();
+    let about = format!(
+        "{} in turns, {} points; cycles: {}; ratios to {}",
+        sweep.names.join(", "),
+        sweep.points.len(),
+        measured(report),
+        sweep.names[0]
+    );
+    format!(
+        "{}\n{}",
+        hanging(&about, "", 2, style.width),
+        aligned(&heads, &rows, style)
+    )
+}
+
+/// How the cycles were obtained, as the provenance says.
+fn measured(report: &Report) -> &'static str {
+    let sources = &report.provenance.sources;
+    let line = sources.iter().find(|line| line.event == "cycles");
+    line.map_or("", |line| line.basis.name())
+}
+
+fn value(row: &Row) -> String {
+    match cycles(row) {
+        Some(value) => format!("{value:.2}"),
+        None => row.status.name().to_string(),
+    }
+}
+
+/// Cycles, their range, instructions and branches.
+fn numbers(row: &Row, style: Style) -> Vec<String> {
+    let Some(metrics) = &row.metrics else {
+        let mut cells = vec![row.status.name().to_string()];
+        cells.extend([const { String::new() }; 3]);
+        return cells;
+    };
+    let count = |metric: &crate::report::Metric| match metric.value {
+        Some(value) if value.fract() == 0.0 => format!("{value:.0}"),
+        Some(value) => format!("{value:.2}"),
+        None => style.absent().to_string(),
+    };
+    vec![
+        value(row),
+        table::placements(row, style).unwrap_or_default(),
+        count(&metrics.instructions),
+        count(&metrics.branches),
+    ]
+}
+
+fn bar(share: f64, width: usize, style: Style) -> String {
+    const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+    let eighths = (share * (width * 8) as f64).round() as usize;
+    if !style.unicode {
+        return "#".repeat(eighths.div_ceil(8));
+    }
+    let mut bar = "█".repeat(eighths / 8);
+    if !eighths.is_multiple_of(8) {
+        bar.push(EIGHTHS[eighths % 8]);
+    }
+    bar
+}
+
+/// For each scenario a grid of cycles: the first parameter down, the second across.
+fn grids(report: &Report, sweep: &Sweep, style: Style) -> String {
+    let distinct = |axis: usize| {
+        let mut values: Vec<&String> = Vec::new();
+        for point in &sweep.points {
+            if !values.contains(&&point.values[axis]) {
+                values.push(&point.values[axis]);
+            }
+        }
+        values
+    };
+    let (down, across) = (distinct(0), distinct(1));
+    let mut out = String::new();
+    for (scenario, name) in sweep.names.iter().enumerate() {
+        if scenario > 0 {
+            out.push('\n');
+        }
+        let about = format!(
+            "{name}: cycles ({}), {} down, {} across",
+            measured(report),
+            sweep.keys[0],
+            sweep.keys[1]
+        );
+        out += &hanging(&about, "", 2, style.width);
+        let cell = |one: &String, other: &String| {
+            let is_it = |point: &&crate::report::sweep::SweepPoint| {
+                (&point.values[0], &point.values[1]) == (one, other)
+            };
+            let point = sweep.points.iter().find(is_it);
+            point.map_or_else(String::new, |point| {
+                value(&report.rows[point.rows[scenario]])
+            })
+        };
+        // As many columns beside each other as fit.
+        let widest = across
+            .iter()
+            .map(|value| columns(value))
+            .max()
+            .unwrap_or(0)
+            .max(7)
+            + 2;
+        let beside = (style.width.saturating_sub(10) / widest).max(1);
+        for part in across.chunks(beside) {
+            let mut heads = vec![String::new()];
+            heads.extend(part.iter().map(|value| (*value).clone()));
+            let rows: Vec<Vec<String>> = down
+                .iter()
+                .map(|one| {
+                    let mut cells = vec![(*one).clone()];
+                    cells.extend(part.iter().map(|other| cell(one, other)));
+                    cells
+                })
+                .collect();
+            out += &aligned(&heads, &rows, style);
+        }
+    }
+    out
+}
