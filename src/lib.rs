@@ -25,6 +25,7 @@
 //! Everything above and below the process boundary is pure: no clock, file, thread or address
 //! space. All `unsafe` is in [`sys`].
 
+pub mod apart;
 pub mod asm;
 pub mod cmd;
 pub mod compare;
@@ -44,3 +45,7 @@ pub mod sys;
 pub mod template;
 pub mod verdict;
 pub mod worker;
+
+/// Here and not in `main`, so that tests and benches run with it as well.
+#[global_allocator]
+static MEMORY: sys::memory::Ending = sys::memory::Ending;

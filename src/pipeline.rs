@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
+use crate::apart;
 use crate::asm::{self, Program};
 use crate::counter::pmu::EventState;
 use crate::diagnostic::Diagnostic;
@@ -286,7 +287,7 @@ fn complete(scenario: &Scenario, row: JobRow) -> Result<Prepared, Vec<Diagnostic
 
 fn assemble(scenario: &Scenario) -> Result<Program, Vec<Diagnostic>> {
     let template = &scenario.template;
-    let sections = scenario.expand()?;
+    let sections = scenario.expand_by(&apart::render)?;
     let release = scenario.release;
     let hash = move |name: &str| hash::type_hash(release, name);
     let file = template.file_name();

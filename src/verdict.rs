@@ -76,7 +76,7 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
         published: header.published.clone(),
         dropped_samples: 0,
         bistable: false,
-        note: scenario.note(),
+        note: scenario.note_by(&crate::apart::render),
         samples: None,
         warnings: Vec::new(),
     }

@@ -352,7 +352,17 @@ fn expansions_without_end_are_refused() {
             "{% for i in range(100000) %}{{ \"x\" * 100000 }}{% endfor %}",
             "more than 64 MiB of text",
         ),
-        ("doubling", &doubling, "more memory"),
+        ("doubling", &doubling, "MiB of memory"),
+        (
+            "namespace",
+            "{% set ns = namespace(s=\"x\") %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
+            "MiB of memory",
+        ),
+        (
+            "join",
+            "{% set x = range(1000000)|join(\"x\" * 9999) %}",
+            "MiB of memory",
+        ),
     ] {
         let file = template(
             &place,
@@ -362,7 +372,30 @@ fn expansions_without_end_are_refused() {
         let run = dispatchlab(&["check", &file]);
         assert_eq!(run.code, 3, "{name}: {}", run.stderr);
         assert!(run.stderr.contains(words), "{name}: {}", run.stderr);
+        assert!(
+            run.stderr.contains(&format!("{name}.asm:")),
+            "{name}: {}",
+            run.stderr
+        );
     }
+}
+
+#[test]
+fn an_expansion_whose_steps_are_long_is_a_row_beside_others() {
+    let place = fresh("long_steps");
+    // One step of minijinja for a range of numbers, and one to sort it.
+    let text = "{% for i in range(1000) %}{% set x = range(100000)|sort %}{% endfor %}";
+    let text = format!(";! expand = true\nbody:\n nop\n nop\n{text}\n nop\n");
+    let bad = template(&place, "sorting", &text);
+    let good = template(&place, "good", "body:\n nop\n");
+    let (code, document) = json(&["run", &bad, &good, "--counters", "none"]);
+    assert_eq!(code, 3, "{document:#}");
+    let rows = rows(&document);
+    let found = &rows[0].1["diagnostics"][0];
+    assert_eq!(found["line"], 5, "{document:#}");
+    let message = found["message"].as_str().expect("a text");
+    assert!(message.contains("does not come to an end"), "{message}");
+    assert_eq!(rows[1].1["status"], "ok", "{document:#}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! through [`OUT_OF_MEMORY`] instead of an abort with a core file.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Exit status of a process that got no memory.
 pub const OUT_OF_MEMORY: i32 = 3;
@@ -11,6 +12,13 @@ pub const OUT_OF_MEMORY: i32 = 3;
 const MESSAGE: &[u8] =
     b"error: this takes more memory than a process gets here (4 GiB, or what the \
 system has left); a template that grows without end? lower its parameters\n";
+
+static IS_SILENT: AtomicBool = AtomicBool::new(false);
+
+/// From now on the process leaves without the sentence: another one will say it.
+pub(super) fn end_silently() {
+    IS_SILENT.store(true, Ordering::Relaxed);
+}
 
 /// The system's allocator with that exit.
 #[derive(Debug)]
@@ -42,11 +50,12 @@ unsafe impl GlobalAlloc for Ending {
 
 fn end_if_null(pointer: *mut u8) -> *mut u8 {
     if pointer.is_null() {
-        // SAFETY: the message is a constant with its length, and _exit takes a number.
-        unsafe {
-            libc::write(libc::STDERR_FILENO, MESSAGE.as_ptr().cast(), MESSAGE.len());
-            libc::_exit(OUT_OF_MEMORY)
+        if !IS_SILENT.load(Ordering::Relaxed) {
+            // SAFETY: the message is a constant with its length.
+            unsafe { libc::write(libc::STDERR_FILENO, MESSAGE.as_ptr().cast(), MESSAGE.len()) };
         }
+        // SAFETY: _exit takes a number and does not return.
+        unsafe { libc::_exit(OUT_OF_MEMORY) }
     }
     pointer
 }

@@ -7,6 +7,7 @@
     reason = "the crate keeps all of it here, behind safe types"
 )]
 
+pub mod apart;
 pub mod filter;
 pub mod interrupt;
 pub mod mapping;

@@ -22,8 +22,29 @@ const FUEL: u64 = 12_000_000;
 /// Longest text that an expansion may give, bytes: 131,072 functions of ten lines.
 const MAX_EXPANDED: usize = 64 << 20;
 
+const ENDLESS: &str =
+    "look for a loop, macro or text that grows without an end, or lower the parameter";
+
 /// Longest range, so that a slip of a digit does not fill the memory before the fuel is out.
 const MAX_RANGE: i64 = 1 << 20;
+
+/// A text, or what is wrong with it.
+pub type Rendered = Result<String, Diagnostic>;
+
+/// Gives a text, and tells how far in the template it has got.
+pub type Rendering<'a> = &'a dyn Fn(&dyn Fn(u32)) -> Rendered;
+
+/// Carries a rendering out, as long as it does not take too much.
+pub type Renderer<'a> = &'a dyn Fn(Rendering<'_>) -> Result<Rendered, CutOff>;
+
+/// A rendering that took too much.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CutOff {
+    /// The line of the template that it had got to; 0 where that is not known.
+    pub line: u32,
+    /// What it took.
+    pub message: String,
+}
 
 impl Scenario {
     /// The scenario's text, expanded where the header asks for it, in sections.
@@ -31,16 +52,26 @@ impl Scenario {
     /// # Errors
     /// What minijinja refuses, or sections that are not sound; all at lines of the template itself.
     pub fn expand(&self) -> Result<Vec<SourceSection>, Vec<Diagnostic>> {
+        self.expand_by(&|rendering| Ok(rendering(&|_| {})))
+    }
+
+    /// The same where `render` does the rendering, which may cut it off.
+    ///
+    /// # Errors
+    /// As above, and that it was cut off.
+    pub fn expand_by(&self, render: Renderer<'_>) -> Result<Vec<SourceSection>, Vec<Diagnostic>> {
         let source = self.template.source();
         let lines = if self.template.header.expand {
             let (marked, prefixes) = mark_lines(&source);
             if let Some(at) = chains::too_long(&marked) {
                 return Err(vec![chain_complaint(&source, &prefixes, at, &marked)]);
             }
-            let rendered = self
-                .render(&marked)
-                .map_err(|error| vec![complaint(&source, &prefixes, &error, &marked)])?;
-            unmark(&source, &rendered)
+            let rendering = |note: &dyn Fn(u32)| {
+                self.render(&marked, note)
+                    .map_err(|error| complaint(&source, &prefixes, &error, &marked))
+            };
+            let rendered = render(&rendering).unwrap_or_else(|cut| Err(cut_off(&source, &cut)));
+            unmark(&source, &rendered.map_err(|diagnostic| vec![diagnostic])?)
         } else {
             plain_lines(&source)
         };
@@ -49,26 +80,42 @@ impl Scenario {
 
     /// The header's remark on this scenario; none where there is none to make.
     pub fn note(&self) -> Option<String> {
+        self.note_by(&|rendering| Ok(rendering(&|_| {})))
+    }
+
+    /// The same where `render` does the rendering.
+    pub fn note_by(&self, render: Renderer<'_>) -> Option<String> {
         let note = self.template.header.note.as_deref()?;
-        let rendered = self
-            .render(note)
-            .unwrap_or_else(|error| format!("(the note cannot be shown: {error})"));
+        let rendering = |noted: &dyn Fn(u32)| {
+            let line = self.template.header_line("note");
+            self.render(note, noted)
+                .map_err(|error| self.template.at_line(line, error.to_string(), None))
+        };
+        let rendered = match render(&rendering) {
+            Ok(Ok(text)) => text,
+            Ok(Err(diagnostic)) => format!("(the note cannot be shown: {})", diagnostic.message),
+            Err(cut) => format!("(the note cannot be shown: {})", cut.message),
+        };
         let trimmed = rendered.trim();
         (!trimmed.is_empty()).then(|| trimmed.to_string())
     }
 
-    fn render(&self, text: &str) -> Result<String, Error> {
+    /// `note` hears of each line of the template whose text comes out.
+    fn render(&self, text: &str, note: &dyn Fn(u32)) -> Result<String, Error> {
         let mut environment = environment();
         let release = self.release;
         environment.add_function("hash", move |name: &str| {
             type_hash(release, name)
                 .map_err(|reason| Error::new(ErrorKind::InvalidOperation, reason))
         });
-        let mut out = Bounded(Vec::new());
+        let mut out = Bounded {
+            text: Vec::new(),
+            note,
+        };
         let template = environment.template_from_str(text)?;
         template.render_captured_to(self.context(), &mut out)?;
         // What minijinja writes are pieces of text, whole characters each.
-        Ok(String::from_utf8_lossy(&out.0).into_owned())
+        Ok(String::from_utf8_lossy(&out.text).into_owned())
     }
 
     fn context(&self) -> BTreeMap<String, Jinja> {
@@ -121,14 +168,22 @@ impl Scenario {
 }
 
 /// A text that cannot grow without bound.
-struct Bounded(Vec<u8>);
+struct Bounded<'a> {
+    text: Vec<u8>,
+    note: &'a dyn Fn(u32),
+}
 
-impl io::Write for Bounded {
+impl io::Write for Bounded<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > MAX_EXPANDED {
+        if self.text.len() + bytes.len() > MAX_EXPANDED {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        self.0.extend_from_slice(bytes);
+        let mut marks = bytes.rsplit(|byte| *byte == MARK as u8);
+        let line = marks.nth(1).and_then(|digits| str::from_utf8(digits).ok());
+        line.and_then(|digits| digits.parse().ok())
+            .into_iter()
+            .for_each(self.note);
+        self.text.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -273,6 +328,16 @@ fn chain_complaint(
     source.complain(place, chain_sentence(), Some(help.to_string()))
 }
 
+fn cut_off(source: &SourceText<'_>, cut: &CutOff) -> Diagnostic {
+    let lines = source.lines.len().max(1) as u32;
+    let place = source.whole_line(cut.line.clamp(1, lines));
+    let message = match cut.line {
+        0 => cut.message.clone(),
+        _ => format!("{}; it had got to this line", cut.message),
+    };
+    source.complain(place, message, Some(ENDLESS.to_string()))
+}
+
 fn chain_sentence() -> String {
     format!(
         "more than {} operators, filters, subscripts or `elif` in one chain",
@@ -335,9 +400,7 @@ fn sentence(error: &Error) -> String {
 
 fn advice(error: &Error) -> Option<String> {
     let text = match error.kind() {
-        ErrorKind::OutOfFuel | ErrorKind::WriteFailure => {
-            "look for a loop or macro without an end, or lower the parameter"
-        }
+        ErrorKind::OutOfFuel | ErrorKind::WriteFailure => ENDLESS,
         ErrorKind::UndefinedError => "declare it in `params`, or define it with `{% set %}`",
         ErrorKind::SyntaxError => {
             "tags are `{% for x in range(n) %}`, `{% if %}`, `{{ value }}` and `{# comment #}`"

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::asm::SectionKind;
 use crate::go::Release;
 
+pub use expand::{CutOff, Rendered, Renderer, Rendering};
 pub use library::{Library, LoadError};
 pub use suggest::closest;
 
