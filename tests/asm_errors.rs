@@ -7,6 +7,22 @@ use dispatchlab::asm::fragment;
 /// Line; what is underlined; a part of the message; a part of the help.
 #[rustfmt::skip]
 const REFUSED: &[(&str, &str, &str, &str)] = &[
+    // What other assemblers take.
+    ("vaddps zmm1{rn-sae}, zmm2, zmm3", "{rn-sae}",   "behind the last register",      "zmm3{rn-sae}"),
+    ("vaddps zmm1, zmm2{rn-sae}, zmm3", "{rn-sae}",   "behind the last register",      "zmm3{rn-sae}"),
+    ("vmaxps zmm1{sae}, zmm2, zmm3", "{sae}",         "behind the last register",      "zmm3{rn-sae}"),
+    ("{vex} vaddps xmm1, xmm2, xmm3", "{",            "an encoding is not chosen",     "leave {vex}"),
+    ("lar eax, cx",              "cx",           "registers of one width",                 "`lar eax, ecx`"),
+    ("lsl rax, cx",              "cx",           "registers of one width",                 "`lar eax, ecx`"),
+    ("movd xmm0, rax",           "rax",          "moves 32 bits",                          "`movq`"),
+    ("movd rax, xmm0",           "rax",          "moves 32 bits",                          "`movq`"),
+    ("xacquire lock add [rax], ecx", "xacquire", "not assembled here",                     "leave it out"),
+    ("xrelease mov [rax], ecx",  "xrelease",     "not assembled here",                     "leave it out"),
+    ("iretw",                    "iretw",        "not assembled here",                     "`iretq`"),
+    ("pushfw",                   "pushfw",       "not assembled here",                     "`pushfq`"),
+    ("popfw",                    "popfw",        "not assembled here",                     "`popfq`"),
+    ("fstsw",                    "fstsw",        "needs a destination",                    "`fstsw ax`"),
+    ("mov eax, hash(\"main.T\")", "hash(\"main.T\")", "is not known here",                "write the number"),
     // Names.
     ("mvo rax, rbx",             "mvo",          "unknown instruction `mvo`",              "did you mean `mov`?"),
     ("frobnicate",               "frobnicate",   "unknown instruction",                    ""),

@@ -282,6 +282,15 @@ impl OperandKind<'_> {
             OperandKind::Target(_) => false,
         }
     }
+
+    /// Whether it is a general-purpose register or memory of 64 bits.
+    pub(super) fn is_quadword(&self) -> bool {
+        match self {
+            OperandKind::Register(register) => register.is_gpr64(),
+            OperandKind::Memory(mem) => mem.bits == Some(64),
+            _ => false,
+        }
+    }
 }
 
 /// The encoder writes any prefix before anything, so what goes together is decided here.

@@ -250,7 +250,10 @@ impl<'t, 'a> Cursor<'t, 'a> {
                 constant: i128::from(hash),
                 ..Linear::default()
             }),
-            Err(why) => Err(Problem::new(start.to(self.last_span()), why)),
+            Err(why) => Err(Problem::new(start.to(self.last_span()), why).help(
+                "name a release whose hashes are known (docs/templates.md lists them), or write the number; \
+                 outside a template there is no release",
+            )),
         }
     }
 }

@@ -65,6 +65,13 @@ pub(super) struct Decor {
     pub(super) span: Option<Span>,
 }
 
+impl Decor {
+    /// Whether it says how to round, or that nothing is reported.
+    pub(super) fn is_rounded(&self) -> bool {
+        self.rounding.is_some() || self.exact
+    }
+}
+
 /// A prefix that is written as a word before the mnemonic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Prefix {

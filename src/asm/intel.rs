@@ -4,7 +4,7 @@
 //! they read differently must be written out.
 
 use super::expression::{Cursor, register};
-use super::inst::{Datum, Decor, Inst, Prefix, Statement};
+use super::inst::{Datum, Decor, Inst, OperandKind, Prefix, Statement};
 use super::lexer::{Placed, Token, tokens};
 use super::operand::{decoration, operand};
 use super::problem::Problem;
@@ -78,6 +78,13 @@ fn statement<'a>(cursor: &mut Cursor<'_, 'a>) -> Result<Statement<'a>, Problem> 
     loop {
         let span = cursor.span();
         let Some(word) = cursor.word() else {
+            if cursor.peek() == Some(&Token::Mark('{')) {
+                let message = "an encoding is not chosen in front of the instruction";
+                return Err(Problem::new(span, message).help(
+                    "leave {vex} or {evex} out: EVEX is taken where VEX cannot encode the line; \
+                     any other encoding goes into `db`",
+                ));
+            }
             return Err(Problem::new(
                 span,
                 "expected an instruction, a directive or a label here",
@@ -94,6 +101,13 @@ fn statement<'a>(cursor: &mut Cursor<'_, 'a>) -> Result<Statement<'a>, Problem> 
             }
             prefixes.push((prefix, span));
             continue;
+        }
+        if word == "xacquire" || word == "xrelease" {
+            let byte = if word == "xacquire" { "f2" } else { "f3" };
+            let message = format!("`{word}` is not assembled here");
+            return Err(Problem::new(span, message).help(format!(
+                "leave it out, processors no longer elide locks; its byte is `db 0x{byte}` on the line before"
+            )));
         }
         if let Some(width) = data_width(&word) {
             return data(cursor, width).map(Statement::Data);
@@ -115,9 +129,11 @@ fn statement<'a>(cursor: &mut Cursor<'_, 'a>) -> Result<Statement<'a>, Problem> 
 }
 
 fn operands<'a>(cursor: &mut Cursor<'_, 'a>, inst: &mut Inst<'a>) -> Result<(), Problem> {
+    let mut rounded = None;
     while !cursor.is_done() {
         // `{sae}` and `{rn-sae}` stand where an operand would.
-        if cursor.peek() != Some(&Token::Mark('{')) {
+        let has_operand = cursor.peek() != Some(&Token::Mark('{'));
+        if has_operand {
             let operand = operand(cursor, inst)?;
             if inst.operands.len() == 5 {
                 return Err(Problem::new(
@@ -125,10 +141,23 @@ fn operands<'a>(cursor: &mut Cursor<'_, 'a>, inst: &mut Inst<'a>) -> Result<(), 
                     "no instruction takes more than five operands",
                 ));
             }
+            if let Some(span) = rounded
+                && !matches!(operand.kind, OperandKind::Immediate { .. })
+            {
+                let message = "rounding belongs behind the last register";
+                return Err(
+                    Problem::new(span, message).help("write vaddps zmm1, zmm2, zmm3{rn-sae}")
+                );
+            }
             inst.operands.push(operand);
         }
         while cursor.peek() == Some(&Token::Mark('{')) {
+            let span = cursor.span();
+            let was_rounded = inst.decor.is_rounded();
             decoration(cursor, inst)?;
+            if has_operand && inst.decor.is_rounded() && !was_rounded {
+                rounded = Some(span.to(cursor.last_span()));
+            }
         }
         if cursor.is_done() {
             return Ok(());

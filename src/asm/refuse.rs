@@ -14,6 +14,14 @@ use super::problem::{Problem, Span};
 /// How many forms a help lists.
 const LISTED: usize = 8;
 
+/// Names that other assemblers know, and what to write for them.
+#[rustfmt::skip]
+const INSTEAD: [(&str, &str); 3] = [
+    ("iretw",    "write `iretq`; the bytes of `iretw` are `db 0x66, 0xcf`"),
+    ("pushfw",   "write `pushfq`, which keeps the stack aligned; the bytes of `pushfw` are `db 0x66, 0x9c`"),
+    ("popfw",    "write `popfq`, which keeps the stack aligned; the bytes of `popfw` are `db 0x66, 0x9d`"),
+];
+
 /// No such instruction.
 pub(super) fn unknown_mnemonic(inst: &Inst<'_>) -> Problem {
     let name = &inst.mnemonic;
@@ -25,6 +33,9 @@ pub(super) fn unknown_mnemonic(inst: &Inst<'_>) -> Problem {
     }
     if expression::register(name).is_some() {
         return problem.help("a register cannot begin an instruction; is the mnemonic missing?");
+    }
+    if let Some((_, instead)) = INSTEAD.iter().find(|(known, _)| known == name) {
+        return Problem::new(inst.span, format!("`{name}` is not assembled here")).help(*instead);
     }
     // The commonest instructions first: of equally near names the first is suggested.
     let common = [
@@ -62,6 +73,31 @@ pub(super) fn faulting(inst: &Inst<'_>, name: &str) -> Result<(), Problem> {
             format!("`{name}` through 16 bits goes elsewhere on Intel's processors than on AMD's"),
             "zero-extend first: `movzx eax, ax`, then name rax",
         ),
+        ("lar" | "lsl", [first, second])
+            if second.kind.register().is_some_and(Register::is_gpr16) && !first.kind.is_word() =>
+        {
+            refused(
+                second,
+                format!("`{name}` takes registers of one width"),
+                "write `lar eax, ecx`: it reads the low 16 bits",
+            )
+        }
+        ("movd", [first, second]) if [first, second].iter().any(|one| one.kind.is_quadword()) => {
+            let wide = if first.kind.is_quadword() {
+                first
+            } else {
+                second
+            };
+            refused(
+                wide,
+                "`movd` moves 32 bits".to_owned(),
+                "write `movq`, or name a 32-bit register",
+            )
+        }
+        ("fstsw" | "fnstsw", []) => {
+            let message = format!("`{name}` needs a destination");
+            Err(Problem::new(inst.span, message).help(format!("write `{name} ax`")))
+        }
         ("bswap", [operand]) if operand.kind.is_word() => refused(
             operand,
             "`bswap` of 16 bits has no defined result".to_owned(),
