@@ -399,6 +399,17 @@ fn an_expansion_whose_steps_are_long_is_a_row_beside_others() {
 }
 
 #[test]
+fn show_names_the_labels_that_branches_go_to() {
+    let place = fresh("labels");
+    let text = "body:\n mov ecx, 3\n.next: dec ecx\n jnz .next\n call f\nfunc \"f\":\n je out\n jmp 1f\n nop\n1:\nout: ret\n";
+    let run = dispatchlab(&["show", &template(&place, "labels", text)]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    for line in [" jne .next ", " je out ", " jmp out ", " call f "] {
+        assert!(run.stdout.contains(line), "{line}: {}", run.stdout);
+    }
+}
+
+#[test]
 fn chains_that_would_fill_the_stack_are_refused_where_they_get_too_long() {
     let place = fresh("chains");
     let good = template(&place, "good", "body:\n nop\n");

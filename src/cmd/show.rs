@@ -53,7 +53,10 @@ fn list_piece(out: &mut String, prepared: &Prepared, image: &Image, piece: &Piec
     };
     let start = (first - image.site.code) as usize;
     let end = (piece.addresses.end - image.site.code) as usize;
-    let name = |address: u64| image.name(address);
+    let name = |address: u64| {
+        let label = image.label(&prepared.row.program, address);
+        label.map(str::to_owned).or_else(|| image.name(address))
+    };
     let mut last_line = None;
     for listed in asm::disassemble(&image.code[start..end], first, &name) {
         let hex: Vec<String> = listed

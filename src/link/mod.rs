@@ -562,6 +562,24 @@ impl Image {
         Some(piece.addresses.start + u64::from(start))
     }
 
+    /// The label of the template at an address: its own, where no symbol begins.
+    pub fn label<'p>(&self, program: &'p Program, address: u64) -> Option<&'p str> {
+        let piece = self.owner(address)?;
+        let Owner::Section(index) = piece.owner else {
+            return None;
+        };
+        let offset = address - piece.addresses.start;
+        let labels = &program.sections[index].labels;
+        let at = labels.partition_point(|label| u64::from(label.offset) < offset);
+        let label = labels
+            .get(at)
+            .filter(|label| u64::from(label.offset) == offset)?;
+        let is_symbol = self
+            .symbol_at(address)
+            .is_some_and(|symbol| symbol.address == address);
+        (!is_symbol).then_some(label.name.as_str())
+    }
+
     /// Name of the symbol that covers an address, with the offset behind it where there is one.
     pub fn name(&self, address: u64) -> Option<String> {
         let symbol = self
