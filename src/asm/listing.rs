@@ -7,8 +7,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use iced_x86::{
-    Decoder, DecoderOptions, Formatter, Instruction, NasmFormatter, OpKind, SymbolResolver,
-    SymbolResult,
+    Code, Decoder, DecoderOptions, Formatter, Instruction, NasmFormatter, OpKind, Register,
+    SymbolResolver, SymbolResult,
 };
 
 /// One instruction of a listing.
@@ -49,7 +49,7 @@ pub fn disassemble(
             *named.0.borrow_mut() = target(&instruction).and_then(|to| Some((to, name(to)?)));
             let mut text = String::new();
             formatter.format(&instruction, &mut text);
-            text
+            as_written(text, &instruction)
         };
         listed.push(ListedInst {
             address: here,
@@ -58,6 +58,30 @@ pub fn disassemble(
         });
     }
     listed
+}
+
+/// The text as a template would have it, where the formatter writes what the assembler does not
+/// read, what gives other bytes, or what nobody would write.
+fn as_written(text: String, instruction: &Instruction) -> String {
+    let displacement = instruction.memory_displacement64() as i64;
+    let is_absolute = instruction.op_kinds().any(|kind| kind == OpKind::Memory)
+        && instruction.memory_base() == Register::None
+        && instruction.memory_index() == Register::None;
+    if is_absolute && (-0x8000_0000..0).contains(&displacement) {
+        let unsigned = format!("{displacement:#x}]");
+        let signed = format!("-{:#x}]", displacement.unsigned_abs());
+        return text.replacen(&unsigned, &signed, 1);
+    }
+    if instruction.code() == Code::Pushq_imm32
+        && i8::try_from(instruction.immediate32to64()).is_ok()
+    {
+        return text.replacen("push ", "push dword ", 1);
+    }
+    if let Some((name, register)) = text.split_once(" to ") {
+        return format!("{name} {register}, st0");
+    }
+    // A 16-bit register says it already.
+    text.strip_prefix("o16 ").map(str::to_owned).unwrap_or(text)
 }
 
 /// The address that an instruction names.
@@ -138,6 +162,22 @@ mod tests {
             texts(&bytes, &name),
             ["call main.f+0x5", "lea rcx, [rel main.f+0x5]", "jmp 0x100c"]
         );
+    }
+
+    #[test]
+    fn a_line_is_written_as_the_assembler_reads_it() {
+        for line in [
+            "mov rax, [gs:-0x8]",
+            "mov rax, [gs:-0x80000000]",
+            "push dword 5",
+            "push 5",
+            "lldt ax",
+            "fadd st1, st0",
+            "xchg rax, rax",
+        ] {
+            let section = crate::asm::fragment(line).expect(line);
+            assert_eq!(texts(&section.bytes, &|_| None), [line]);
+        }
     }
 
     #[test]
