@@ -26,6 +26,7 @@ pub fn render(report: &Report, style: Style) -> String {
     if let Some(scanned) = &report.sweep {
         let parts = [
             sweep::render(report, scanned, style),
+            legend(report, style),
             provenance(report, style),
         ];
         return parts.join("\n");

@@ -1,8 +1,8 @@
-//! Where a curve bends.
+//! Where a curve begins to rise or to fall.
 //!
-//! Correct means: a knee is a point from which two straight lines, one before it and one from it on,
-//! fit the curve far better than one line does, and at which the curve leaves the line before it by
-//! more than what the points themselves are uncertain by. A straight line has none, noise has none.
+//! Correct means: a knee is a point to which the curve goes by a larger step than the one before, so
+//! much larger that neither the points' uncertainty nor a tenth of the value explains it. A straight
+//! line has none, noise has none, and a curve that settles after a step has that one.
 
 /// A point of a curve.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,84 +15,44 @@ pub struct Point {
     pub uncertainty: f64,
 }
 
-/// Two lines have to leave at most this share of one line's squared error.
-const LEFT: f64 = 0.25;
-/// The curve has to leave the line by more than this share of its value.
+/// The curve has to leave the line on which it came by more than this share of its value.
 const SHARE: f64 = 0.1;
+/// The first step has no other before it; it is a knee if it is so much larger than the second.
+const FIRST: f64 = 1.5;
 /// Knees beyond these are details.
 const MOST: usize = 4;
 
 /// Indices of the points from which on the curve is another, ascending.
 pub fn knees(points: &[Point]) -> Vec<usize> {
-    let mut found = Vec::new();
-    search(points, 0, &mut found);
+    let slope = |to: usize| {
+        let (from, to) = (points[to - 1], points[to]);
+        (to.y - from.y) / (to.x - from.x)
+    };
+    // How far the step to a point is larger than one as steep as `before`, relative to the value.
+    let excess = |to: usize, before: f64| {
+        let (from, point) = (points[to - 1], points[to]);
+        let off = (slope(to) - before).abs() * (point.x - from.x).abs();
+        let is_settling = slope(to).abs() <= before.abs() && slope(to) * before >= 0.0;
+        let needed = (SHARE * from.y.abs())
+            .max(point.uncertainty)
+            .max(from.uncertainty);
+        (!is_settling && off > needed).then(|| off / from.y.abs().max(f64::MIN_POSITIVE))
+    };
+    if points.len() < 3 {
+        return Vec::new();
+    }
+    let first = Some(slope(1)).filter(|step| step.abs() > FIRST * slope(2).abs());
+    let mut found: Vec<(usize, f64)> = first
+        .and_then(|_| Some((1, excess(1, 0.0)?)))
+        .into_iter()
+        .chain((2..points.len()).filter_map(|to| Some((to, excess(to, slope(to - 1))?))))
+        .collect();
     // The plainest ones first, where there are too many.
-    found.sort_by(|one: &(usize, f64), other| other.1.total_cmp(&one.1));
+    found.sort_by(|one, other| other.1.total_cmp(&one.1));
     found.truncate(MOST);
     let mut knees: Vec<usize> = found.into_iter().map(|(at, _)| at).collect();
     knees.sort_unstable();
     knees
-}
-
-/// Finds the best split and goes on in both parts; `found` gets (index, relative size).
-fn search(points: &[Point], offset: usize, found: &mut Vec<(usize, f64)>) {
-    if points.len() < 3 {
-        return;
-    }
-    let whole = Line::through(points).squared_error(points);
-    let split = |at: &usize| {
-        let (before, after) = points.split_at(*at);
-        Line::through(before).squared_error(before) + Line::through(after).squared_error(after)
-    };
-    let splits = 1..points.len();
-    let Some(at) = splits.min_by(|one, other| split(one).total_cmp(&split(other))) else {
-        return;
-    };
-    let (before, after) = points.split_at(at);
-    let expected = Line::through(before).at(after[0].x);
-    let step = (after[0].y - expected).abs();
-    let uncertainty = after[0].uncertainty.max(before[at - 1].uncertainty);
-    let size = step / before[at - 1].y.abs().max(f64::MIN_POSITIVE);
-    if split(&at) <= LEFT * whole && size > SHARE && step > uncertainty {
-        found.push((offset + at, size));
-        search(before, offset, found);
-        search(after, offset + at, found);
-    }
-}
-
-/// y = level + slope × (x − middle), the least squares' choice.
-struct Line {
-    level: f64,
-    slope: f64,
-    middle: f64,
-}
-
-impl Line {
-    fn through(points: &[Point]) -> Line {
-        let count = points.len() as f64;
-        let middle = points.iter().map(|point| point.x).sum::<f64>() / count;
-        let level = points.iter().map(|point| point.y).sum::<f64>() / count;
-        let (mut up, mut across) = (0.0, 0.0);
-        for point in points {
-            up += (point.x - middle) * (point.y - level);
-            across += (point.x - middle).powi(2);
-        }
-        let slope = if across > 0.0 { up / across } else { 0.0 };
-        Line {
-            level,
-            slope,
-            middle,
-        }
-    }
-
-    fn at(&self, x: f64) -> f64 {
-        self.level + self.slope * (x - self.middle)
-    }
-
-    fn squared_error(&self, points: &[Point]) -> f64 {
-        let errors = points.iter().map(|point| point.y - self.at(point.x));
-        errors.map(|error| error * error).sum()
-    }
 }
 
 #[cfg(test)]
@@ -111,6 +71,11 @@ mod tests {
             })
             .collect();
         knees(&points)
+    }
+
+    #[test]
+    fn a_curve_that_settles_after_its_first_step_has_that_one() {
+        assert_eq!(of(&[7.5, 23.6, 31.8, 35.7, 38.1, 39.2, 39.8]), [1]);
     }
 
     #[test]
