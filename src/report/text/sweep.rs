@@ -6,10 +6,13 @@
 use super::Style;
 use super::paint::Paint;
 use super::table;
-use super::wrap::{columns, hanging, lines};
+use super::wrap::{columns, hanging, lines as wrapped};
 use super::{comparison, reason};
-use crate::report::sweep::Sweep;
-use crate::report::{Report, Row};
+use crate::report::sweep::{Sweep, SweepPoint};
+use crate::report::{Comparison, Metric, Report, Row};
+
+/// Columns that the widest values and heads of a list take more than the line at hand.
+const KEY_ROOM: usize = 12;
 
 /// The whole sweep, with a line break at the end.
 pub(super) fn render(report: &Report, sweep: &Sweep, style: Style) -> String {
@@ -30,46 +33,38 @@ fn cycles(row: &Row) -> Option<f64> {
     row.metrics.as_ref()?.cycles.value
 }
 
-/// A table whose cells are right-aligned but those of the last column.
-fn aligned(heads: &[String], rows: &[Vec<String>], style: Style) -> String {
+/// A line of a table, and what hangs behind its cells.
+struct Line {
+    cells: Vec<String>,
+    behind: String,
+}
+
+/// A table whose cells are right-aligned.
+fn aligned(heads: &[String], lines: &[Line], style: Style) -> String {
     let width = |at: usize| {
-        let cells = rows
-            .iter()
-            .filter_map(|row| row.get(at))
-            .map(|cell| columns(cell));
+        let cells = lines.iter().filter_map(|line| line.cells.get(at));
+        let cells = cells.map(|cell| columns(cell));
         cells.max().unwrap_or(0).max(columns(&heads[at]))
     };
     let widths: Vec<usize> = (0..heads.len()).map(width).collect();
     let text = |cells: &[String]| {
-        let mut text = String::new();
-        for (cell, width) in cells.iter().zip(&widths) {
+        let padded = cells.iter().zip(&widths).map(|(cell, width)| {
             let blanks = " ".repeat(width.saturating_sub(columns(cell)));
-            let gap = if text.is_empty() { "" } else { "  " };
-            text += &format!("{gap}{blanks}{cell}");
-        }
-        text.trim_end().to_string()
+            format!("{blanks}{cell}")
+        });
+        padded.collect::<Vec<_>>().join("  ")
     };
-    let mut out = style.paint(Paint::Head, &text(heads)) + "\n";
-    for row in rows {
-        // A last cell without a head hangs behind the table.
-        let (cells, behind) = row.split_at(row.len().min(heads.len()));
-        let mut line = text(cells);
-        if let Some(behind) = behind.first().filter(|behind| !behind.is_empty()) {
-            let room = style.width.saturating_sub(columns(&line) + 2).max(10);
-            for (at, part) in lines(behind, room).into_iter().enumerate() {
-                let before = if at == 0 {
-                    String::new()
-                } else {
-                    "\n".to_string() + &" ".repeat(columns(&line))
-                };
-                if at == 0 {
-                    line += &format!("  {part}");
-                } else {
-                    line += &format!("{before}  {part}");
-                }
-            }
+    let mut out = style.paint(Paint::Head, text(heads).trim_end()) + "\n";
+    for line in lines {
+        let before = text(&line.cells);
+        let indent = " ".repeat(columns(&before) + 2);
+        let room = style.width.saturating_sub(indent.len()).max(20);
+        let mut behind = wrapped(&line.behind, room).into_iter();
+        let first = behind.next().unwrap_or_default();
+        out += &(format!("{before}  {first}").trim_end().to_string() + "\n");
+        for part in behind {
+            out += &format!("{indent}{part}\n");
         }
-        out += &(line + "\n");
     }
     out
 }
@@ -80,19 +75,25 @@ fn list(report: &Report, sweep: &Sweep, style: Style) -> String {
     if sweep.names.len() == 1 {
         let heads = [&key, "cycles", "placements", "instr", "branch"].map(str::to_string);
         let most = report.rows.iter().filter_map(cycles).fold(0.0, f64::max);
-        let row = |point: &crate::report::sweep::SweepPoint| {
+        let line = |point: &SweepPoint| {
             let row = &report.rows[point.rows[0]];
-            let mut cells = vec![point.values[0].clone()];
+            let value = point.values[0].clone();
+            let Some(cycles) = cycles(row) else {
+                return Line {
+                    cells: vec![value],
+                    behind: reason(&row.status),
+                };
+            };
+            let mut cells = vec![value];
             cells.extend(numbers(row, style));
-            let used = 44;
-            let room = style.width.saturating_sub(used).clamp(5, 40);
-            cells.push(match cycles(row) {
-                Some(value) if most > 0.0 => bar(value / most, room, style),
-                _ => reason(&row.status),
-            });
-            cells
+            let used: usize = cells.iter().map(|cell| columns(cell) + 2).sum();
+            let room = style.width.saturating_sub(used + KEY_ROOM).clamp(5, 40);
+            Line {
+                cells,
+                behind: bar(cycles / most, room, style),
+            }
         };
-        let rows: Vec<Vec<String>> = sweep.points.iter().map(row).collect();
+        let rows: Vec<Line> = sweep.points.iter().map(line).collect();
         let basis = measured(report);
         return format!(
             "{}\n{}",
@@ -114,14 +115,13 @@ fn list(report: &Report, sweep: &Sweep, style: Style) -> String {
     for _ in 1..sweep.names.len() {
         heads.extend(["ratio".to_string(), "verdict".to_string()]);
     }
-    let row = |point: &crate::report::sweep::SweepPoint| {
+    let line = |point: &SweepPoint| {
         let mut cells = vec![point.values[0].clone()];
         cells.extend(point.rows.iter().map(|&at| value(&report.rows[at])));
         let comparisons = &report.comparisons[point.comparisons.clone()];
         for other in &point.rows[1..] {
             let name = &report.rows[*other].scenario;
-            let is_it =
-                |one: &&crate::report::Comparison| one.metric == "cycles" && &one.other == name;
+            let is_it = |one: &&Comparison| one.metric == "cycles" && &one.other == name;
             match comparisons.iter().find(is_it) {
                 Some(one) => {
                     let line = comparison::line(one, style);
@@ -130,9 +130,14 @@ fn list(report: &Report, sweep: &Sweep, style: Style) -> String {
                 None => cells.extend([style.absent().to_string(), String::new()]),
             }
         }
-        cells
+        let reasons = point.rows.iter().map(|&at| reason(&report.rows[at].status));
+        let reasons: Vec<String> = reasons.filter(|reason| !reason.is_empty()).collect();
+        Line {
+            cells,
+            behind: reasons.join("; "),
+        }
     };
-    let rows: Vec<Vec<String>> = sweep.points.iter().map(row).collect();
+    let rows: Vec<Line> = sweep.points.iter().map(line).collect();
     let about = format!(
         "{} in turns, {} points; cycles: {}; ratios to {}",
         sweep.names.join(", "),
@@ -164,11 +169,9 @@ fn value(row: &Row) -> String {
 /// Cycles, their range, instructions and branches.
 fn numbers(row: &Row, style: Style) -> Vec<String> {
     let Some(metrics) = &row.metrics else {
-        let mut cells = vec![row.status.name().to_string()];
-        cells.extend([const { String::new() }; 3]);
-        return cells;
+        return Vec::new();
     };
-    let count = |metric: &crate::report::Metric| match metric.value {
+    let count = |metric: &Metric| match metric.value {
         Some(value) if value.fract() == 0.0 => format!("{value:.0}"),
         Some(value) => format!("{value:.2}"),
         None => style.absent().to_string(),
@@ -219,9 +222,7 @@ fn grids(report: &Report, sweep: &Sweep, style: Style) -> String {
         );
         out += &hanging(&about, "", 2, style.width);
         let cell = |one: &String, other: &String| {
-            let is_it = |point: &&crate::report::sweep::SweepPoint| {
-                (&point.values[0], &point.values[1]) == (one, other)
-            };
+            let is_it = |point: &&SweepPoint| (&point.values[0], &point.values[1]) == (one, other);
             let point = sweep.points.iter().find(is_it);
             point.map_or_else(String::new, |point| {
                 value(&report.rows[point.rows[scenario]])
@@ -239,14 +240,15 @@ fn grids(report: &Report, sweep: &Sweep, style: Style) -> String {
         for part in across.chunks(beside) {
             let mut heads = vec![String::new()];
             heads.extend(part.iter().map(|value| (*value).clone()));
-            let rows: Vec<Vec<String>> = down
-                .iter()
-                .map(|one| {
-                    let mut cells = vec![(*one).clone()];
-                    cells.extend(part.iter().map(|other| cell(one, other)));
-                    cells
-                })
-                .collect();
+            let line = |one: &&String| {
+                let mut cells = vec![(*one).clone()];
+                cells.extend(part.iter().map(|other| cell(one, other)));
+                Line {
+                    cells,
+                    behind: String::new(),
+                }
+            };
+            let rows: Vec<Line> = down.iter().map(line).collect();
             out += &aligned(&heads, &rows, style);
         }
     }
