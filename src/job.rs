@@ -12,7 +12,7 @@ use crate::asm::Program;
 use crate::counter::pmu::EventState;
 use crate::go::HeapSpec;
 use crate::link::Placement;
-use crate::scenario::Walk;
+use crate::scenario::{Walk, Work};
 use crate::stats::Timing;
 use crate::template::{Clobbers, ResultRegister};
 
@@ -109,6 +109,9 @@ pub struct JobRow {
     pub heap: HeapSpec,
     /// The order of visits.
     pub walk: Walk,
+    /// The sequence of types of a recorded walk; else empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recorded: Vec<u32>,
     /// Where an iteration leaves its result.
     pub result: Option<ResultRegister>,
     /// The expected result: one value for each object, or one for all; `None` where nothing is
@@ -122,6 +125,12 @@ pub struct JobRow {
     pub spacing: u32,
     /// Whether a modelled panic unwinds to the loop.
     pub recover: bool,
+    /// Instructions of the harness around the body.
+    #[serde(default, skip_serializing_if = "Work::is_none")]
+    pub work: Work,
+    /// Where the loop head stands mod 64, where the placement does not decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub align: Option<u32>,
 }
 
 /// What a worker says, one JSON document a line.

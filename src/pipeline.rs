@@ -8,7 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::apart;
-use crate::asm::{self, Program};
+use crate::asm::{self, Program, SectionKind};
 use crate::counter::pmu::EventState;
 use crate::diagnostic::Diagnostic;
 use crate::go::heap::{Heap, HeapSpec, lay_out};
@@ -20,7 +20,7 @@ use crate::machine::Machine;
 use crate::report::samples::Samples;
 use crate::report::steps::Steps;
 use crate::report::{Report, Row, Status};
-use crate::scenario::Scenario;
+use crate::scenario::{Order, Scenario};
 use crate::stats::Timing;
 use crate::steps;
 use crate::template::{HeapKind, Template};
@@ -225,7 +225,24 @@ impl Prepared {
 /// # Errors
 /// Everything that is wrong with the template under these parameters.
 pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
+    if scenario.walk.order == Order::Recorded && scenario.recording.is_none() {
+        let message = "`order=@FILE`: the recording was not read".to_string();
+        return Err(vec![scenario.template.at_line(1, message, None)]);
+    }
     let program = assemble(scenario)?;
+    let setup = program
+        .sections
+        .iter()
+        .find(|section| section.kind == SectionKind::Setup);
+    if let Some(setup) = setup.filter(|_| !scenario.work.is_none()) {
+        let message = "`setup:` may hold values in the registers that `work` needs".to_string();
+        let help = "leave `work` at 0, or move what setup does into the body".to_string();
+        return Err(vec![scenario.template.at_line(
+            setup.line,
+            message,
+            Some(help),
+        )]);
+    }
     let header = &scenario.template.header;
     let objects = if header.heap == HeapKind::None {
         1
@@ -237,6 +254,10 @@ pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
         program,
         heap: heap_spec(scenario),
         walk: scenario.walk,
+        recorded: scenario
+            .recording
+            .as_ref()
+            .map_or_else(Vec::new, |recording| recording.types().to_vec()),
         result: header.result,
         expected: (0..objects)
             .map(|object| scenario.expected(object))
@@ -245,6 +266,8 @@ pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
         unroll: header.unroll.max(1),
         spacing: scenario.spacing,
         recover: scenario.recover,
+        work: scenario.work,
+        align: scenario.align,
     };
     complete(scenario, row)
 }
@@ -487,7 +510,7 @@ pub fn default_plan(counters: Counters) -> Plan {
         seed: 1,
         time_ms: 40.0,
         chunk_ns: 20_000.0,
-        placements: crate::link::PLACEMENTS.to_vec(),
+        placements: crate::link::placements(4),
         counters,
         step_budget: 60_000,
         together: false,

@@ -4,12 +4,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::go::Release;
 use crate::go::hash::type_hash;
 use crate::template::{Expect, HeapKind, Param, Template, Value, closest, params};
+
+mod order;
+mod recording;
+mod work;
+
+pub use order::{Order, Percent, Walk};
+pub use recording::{MAX_NUMBERS, Recording};
+pub use work::{MAX_WORK, Work};
 
 /// A template with every parameter bound.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +31,8 @@ pub struct Scenario {
     pub release: Release,
     /// The order in which receivers are visited.
     pub walk: Walk,
+    /// The sequence of types that `order=@FILE` replays, once it was read: see [`Scenario::replay`].
+    pub recording: Option<Arc<Recording>>,
     /// Number of dynamic types: `targets`, or `cases` and one type that is no case, or 1.
     pub types: u32,
     /// Which of them objects have.
@@ -36,6 +45,10 @@ pub struct Scenario {
     pub nil_receiver: bool,
     /// Whether a modelled panic unwinds to the loop instead of ending the row.
     pub recover: bool,
+    /// Instructions that the harness puts around the body.
+    pub work: Work,
+    /// Where the loop head stands mod 64, where the placements do not decide.
+    pub align: Option<u32>,
 }
 
 /// Which of a scenario's types its objects have.
@@ -46,31 +59,6 @@ pub enum Visited {
     First(u32),
     /// Every object has this type.
     Only(u32),
-}
-
-/// The order in which receivers are visited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Order {
-    /// Object 0 always.
-    Same,
-    /// Element i visits object i·stride mod objects.
-    Cyclic,
-    /// Element i visits object i·objects/elements.
-    Sorted,
-    /// Uniform from the seed.
-    Random,
-    /// A new uniform object every N elements.
-    Runs(u32),
-}
-
-/// An order with its stride.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Walk {
-    /// The order.
-    pub order: Order,
-    /// Objects between two neighbours of a cyclic walk.
-    pub stride: u32,
 }
 
 /// What the user asked for that a template cannot be bound to.
@@ -92,42 +80,6 @@ impl fmt::Display for BindError {
 }
 
 impl std::error::Error for BindError {}
-
-impl fmt::Display for Order {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Order::Same => f.write_str("same"),
-            Order::Cyclic => f.write_str("cyclic"),
-            Order::Sorted => f.write_str("sorted"),
-            Order::Random => f.write_str("random"),
-            Order::Runs(length) => write!(f, "runs:{length}"),
-        }
-    }
-}
-
-impl FromStr for Order {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let order = match text {
-            "same" => Some(Order::Same),
-            "cyclic" => Some(Order::Cyclic),
-            "sorted" => Some(Order::Sorted),
-            "random" => Some(Order::Random),
-            _ => text
-                .strip_prefix("runs:")
-                .and_then(|length| length.parse().ok())
-                .map(Order::Runs),
-        };
-        // Comparing the spelling keeps `runs:07` out, which would name another scenario.
-        order
-            .filter(|order| *order != Order::Runs(0) && order.to_string() == text)
-            .ok_or_else(|| {
-                format!(
-                    "`order` is same, cyclic, random, sorted or runs:N with N from 1, not `{text}`"
-                )
-            })
-    }
-}
 
 /// Cuts `template[key=value,key=value]` apart.
 ///
@@ -154,12 +106,57 @@ pub fn parse_name(text: &str) -> Result<(String, Vec<(String, String)>), BindErr
         .split(',')
         .map(|pair| match pair.split_once('=') {
             Some((key, value)) if !key.trim().is_empty() => {
-                Ok((key.trim().to_string(), value.trim().to_string()))
+                let value = value.trim();
+                let value = match value.strip_prefix('@') {
+                    Some(path) => format!("@{}", unescape_path(path)),
+                    None => value.to_string(),
+                };
+                Ok((key.trim().to_string(), value))
             }
             _ => Err(wrong(format!("`{pair}` in `{text}` is not key=value"))),
         })
         .collect();
     Ok((template.to_string(), overrides?))
+}
+
+/// Whether a character of a path must be escaped for the path to stand in a name.
+fn is_special(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || ",=[]%".contains(c)
+}
+
+/// A path as it stands in a name: what would end the value there as `%2C`, the way URLs have it.
+fn escape_path(path: &str) -> String {
+    let mut escaped = String::new();
+    for c in path.chars() {
+        if is_special(c) {
+            let mut bytes = [0; 4];
+            let encoded = c.encode_utf8(&mut bytes).bytes();
+            escaped.extend(encoded.map(|byte| format!("%{byte:02X}")));
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
+/// The path that [`escape_path`] wrote. A `%` that begins no escape stands for itself.
+fn unescape_path(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let digit = |at: usize| after.get(at).and_then(|&c| char::from(c).to_digit(16));
+        match (byte, digit(0), digit(1)) {
+            (b'%', Some(high), Some(low)) => {
+                bytes.push((high * 16 + low) as u8);
+                rest = &after[2..];
+            }
+            _ => {
+                bytes.push(byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_string())
 }
 
 impl Scenario {
@@ -233,6 +230,15 @@ impl Scenario {
         let order = word(&params, "order")
             .and_then(|order| order.parse().ok())
             .unwrap_or(Order::Same);
+        let objects = number(&params, "objects").unwrap_or(1);
+        check_share(order, visited, objects)?;
+        let work = match params.get("work") {
+            Some(Value::Text(work)) => work.parse().unwrap_or_default(),
+            _ => Work {
+                count: number(&params, "work").unwrap_or(0),
+                is_dependent: false,
+            },
+        };
         Ok(Scenario {
             name: canonical_name(&template.name, &given, &name_defaults),
             release,
@@ -240,15 +246,78 @@ impl Scenario {
                 order,
                 stride: number(&params, "stride").unwrap_or(1),
             },
+            recording: None,
             types,
             visited,
-            objects: number(&params, "objects").unwrap_or(1),
+            objects,
             spacing: number(&params, "spacing").unwrap_or(64),
             nil_receiver: word(&params, "receiver").is_some_and(|receiver| receiver == "nil"),
             recover: params.get("recover") == Some(&Value::Bool(true)),
+            work,
+            align: number(&params, "align"),
             params,
             template: Arc::clone(&template),
         })
+    }
+
+    /// The file that `order=@FILE` names.
+    pub fn recording_path(&self) -> Option<&str> {
+        match self.params.get("order") {
+            Some(Value::Text(order)) => order.strip_prefix('@'),
+            _ => None,
+        }
+    }
+
+    /// The scenario with the sequence that its `order=@FILE` replays.
+    ///
+    /// # Errors
+    /// A number that is no type of an object here.
+    pub fn replay(self, recording: Recording) -> Result<Scenario, BindError> {
+        let known = |number: u32| match self.visited {
+            Visited::First(count) => number < count.min(self.objects),
+            Visited::Only(only) => number == only,
+        };
+        if let Some((line, number)) = recording.first_unknown(known) {
+            return Err(self.unknown_type(line, number, recording.needed()));
+        }
+        Ok(Scenario {
+            recording: Some(Arc::new(recording)),
+            ..self
+        })
+    }
+
+    fn unknown_type(&self, line: usize, number: u32, needed: u32) -> BindError {
+        let declares = |key: &str| self.params.contains_key(key);
+        let (message, help) = match self.visited {
+            Visited::Only(only) => (
+                format!("type {number}, but every object has type {only}"),
+                "visit all cases with -p hit=order".to_string(),
+            ),
+            Visited::First(count) if number < count => (
+                format!(
+                    "type {number}, of which there is no object: `objects` is {}",
+                    self.objects
+                ),
+                format!("the file needs -p objects={needed} or more"),
+            ),
+            Visited::First(count) => (
+                format!("type {number}, but types are 0 to {}", count - 1),
+                if declares("targets") {
+                    format!("the file needs -p targets={needed}")
+                } else if declares("cases") {
+                    format!("the file needs -p cases={needed} -p hit=order")
+                } else {
+                    format!(
+                        "template `{}` has one type; the file needs one with the parameter `targets`, at {needed}",
+                        self.template.name
+                    )
+                },
+            ),
+        };
+        BindError {
+            message: format!("line {line}: {message}"),
+            help: Some(help),
+        }
     }
 
     /// Name of the dynamic type `index`.
@@ -322,6 +391,25 @@ fn visited_cases(
     Ok(Visited::Only(chosen.map_or(0, |&(_, index)| index)))
 }
 
+/// Refuses a share that is not everything, where there is nothing else.
+fn check_share(order: Order, visited: Visited, objects: u32) -> Result<(), BindError> {
+    let types = match visited {
+        Visited::First(count) => count.min(objects),
+        Visited::Only(_) => 1,
+    };
+    match order {
+        Order::Hot(share) if types == 1 && share != Percent::ALL => Err(BindError {
+            message: format!(
+                "`order={order}` shares the visits among types, and all objects have one type here"
+            ),
+            help: Some(
+                "take more types, as with -p targets=4; with one, only hot:100 makes sense".into(),
+            ),
+        }),
+        _ => Ok(()),
+    }
+}
+
 fn canonical_name(
     template: &str,
     given: &BTreeMap<&str, Value>,
@@ -330,7 +418,12 @@ fn canonical_name(
     let differing: Vec<String> = given
         .iter()
         .filter(|&(key, value)| defaults.get(*key) != Some(value))
-        .map(|(key, value)| format!("{key}={value}"))
+        .map(|(key, value)| match value {
+            Value::Text(text) if text.starts_with('@') => {
+                format!("{key}=@{}", escape_path(&text[1..]))
+            }
+            _ => format!("{key}={value}"),
+        })
         .collect();
     if differing.is_empty() {
         template.to_string()
@@ -360,6 +453,9 @@ fn parse_value(key: &str, param: &Param, text: &str) -> Result<Value, BindError>
         })
     };
     let value = match &param.default {
+        _ if params::MIXED.contains(&key) => {
+            parse_integer(text).map_or_else(|| Value::Text(text.to_string()), Value::Int)
+        }
         Value::Bool(_) => match text {
             "true" => Value::Bool(true),
             "false" => Value::Bool(false),
@@ -371,6 +467,7 @@ fn parse_value(key: &str, param: &Param, text: &str) -> Result<Value, BindError>
         },
         Value::Text(_) => Value::Text(text.to_string()),
     };
+    let value = params::canonical(key, value);
     if !param.allowed.is_empty() && !param.allowed.contains(&value) {
         let allowed: Vec<String> = param.allowed.iter().map(Value::to_string).collect();
         return wrong(format!(
@@ -429,6 +526,14 @@ mod tests {
             ("t[targets=8,objects=16]", "t[objects=16,targets=8]"),
             ("t[ order = runs:7 , receiver=given]", "t[order=runs:7]"),
             ("t[targets=4,targets=2]", "t[targets=2]"),
+            ("t[targets=2,order=hot:90.50]", "t[order=hot:90.5,targets=2]"),
+            ("t[order=hot:100]", "t[order=hot:100]"),
+            ("t[work=8]", "t[work=8]"),
+            ("t[work=0x10,align=0x10]", "t[align=16,work=16]"),
+            ("t[work=8:dependent,align=0]", "t[align=0,work=8:dependent]"),
+            ("t[work=0:dependent,align=auto]", "t"),
+            ("t[order=@a/b.txt]", "t[order=@a/b.txt]"),
+            ("t[order=@100%.txt]", "t[order=@100%25.txt]"),
             ("t[recover=true,receiver=nil,spacing=128]", "t[receiver=nil,recover=true,spacing=128]"),
         ];
         for (given, expected) in names {
@@ -439,19 +544,63 @@ mod tests {
     }
 
     #[test]
+    fn the_path_of_a_recording_survives_in_a_name_whatever_it_holds() {
+        for path in ["a b,c=[d].txt", "é%2C\t%", "%", "100%zz", "ü/ß"] {
+            let template = bind("t").expect("binds").template;
+            let given = [("order".to_string(), format!("@{path}"))];
+            let scenario = Scenario::bind(template, &given).expect(path);
+            assert_eq!(scenario.recording_path(), Some(path));
+            let name = &scenario.name;
+            assert!(
+                !name.contains(char::is_whitespace) && name.matches(',').count() == 0,
+                "{name}"
+            );
+            assert_eq!(bind(name).expect(name), scenario, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_recording_goes_with_types_that_objects_have() {
+        let recording = |numbers: &[u32]| Recording::of(numbers.to_vec());
+        let replay =
+            |name: &str, numbers: &[u32]| bind(name).expect(name).replay(recording(numbers));
+        let replayed = replay("t[order=@f,targets=3]", &[0, 2, 1]).expect("three types");
+        assert_eq!(replayed.recording.expect("it was given").types(), [0, 2, 1]);
+        #[rustfmt::skip] // a table: name, numbers, refusal
+        let refusals: [(&str, &[u32], &str); 3] = [
+            ("t[order=@f,targets=3]",           &[0, 3, 9], "line 2: type 3, but types are 0 to 2; the file needs -p targets=10"),
+            ("t[order=@f]",                     &[0, 1],    "line 2: type 1, but types are 0 to 0; the file needs -p targets=2"),
+            ("t[objects=2,order=@f,targets=3]", &[2],       "line 1: type 2, of which there is no object: `objects` is 2; the file needs -p objects=3"),
+        ];
+        for (name, numbers, words) in refusals {
+            let refused = replay(name, numbers).expect_err(name).to_string();
+            assert!(refused.starts_with(words), "{refused}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_bound_says_what_can() {
         #[rustfmt::skip] // One refusal a row.
         let refusals = [
             ("t[tragets=8]", "template `t` has no parameter `tragets`; did you mean `targets`?"),
-            ("t[x=1]", "template `t` has no parameter `x`; it has deep, objects, order"),
+            ("t[x=1]", "template `t` has no parameter `x`; it has align, deep, objects, order"),
             ("t[go=1.27]", "template `t` has no parameter `go`"),
             ("t[targets=0]", "`targets` is a whole number from 1 to 131072, not `0`"),
             ("t[targets=many]", "`targets` is a whole number, not `many`"),
             ("t[slot=3]", "`slot` is one of 0, 1, 2, not `3`"),
             ("t[deep=10]", "`deep` is a whole number from 1 to 9, not `10`"),
-            ("t[order=backwards]", "`order` is same, cyclic, random, sorted or runs:N"),
-            ("t[order=runs:0]", "`order` is same, cyclic, random, sorted or runs:N"),
-            ("t[order=runs:07]", "`order` is same, cyclic, random, sorted or runs:N"),
+            ("t[order=backwards]", "`order` is same, cyclic, random, sorted, runs:N with N from 1, hot:P or @FILE"),
+            ("t[order=runs:0]", "`order` is same, cyclic, random, sorted, runs:N with N from 1, hot:P or @FILE"),
+            ("t[order=runs:07]", "`order` is same, cyclic, random, sorted, runs:N with N from 1, hot:P or @FILE"),
+            ("t[order=hot:0.9,targets=2]", "`hot:0.9` is 0.9 percent; P is in percent, 0 or 1 to 100: hot:90"),
+            ("t[order=hot:101,targets=2]", "`hot:P` has P percent, 0 to 100"),
+            ("t[order=hot:90]", "`order=hot:90` shares the visits among types, and all objects have one type"),
+            ("t[objects=1,order=hot:90,targets=2]", "`order=hot:90` shares the visits"),
+            ("t[order=@]", "`order=@FILE` names a file"),
+            ("t[work=1025]", "`work` is N or N:dependent with N from 0 to 1024"),
+            ("t[work=8:chained]", "`work` is N or N:dependent"),
+            ("t[align=64]", "`align` is auto or a whole number from 0 to 63, not `64`"),
+            ("t[align=line]", "`align` is auto or a whole number from 0 to 63, not `line`"),
             ("t[spacing=48]", "`spacing` is a power of two from 16 to 65536, not 48"),
             ("t[spacing=8]", "`spacing` is a whole number from 16 to 65536, not `8`"),
             ("t[spacing=-64]", "`spacing` is a power of two"),
@@ -470,7 +619,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_without_a_heap_has_spacing_and_nothing_else() {
+    fn a_template_without_a_heap_has_spacing_and_align_and_nothing_else() {
         let bind = |name: &str| bind_text("body:\n nop\n", name);
         assert_eq!(bind("t[spacing=16]").expect("spacing").spacing, 16);
         for key in [
@@ -480,6 +629,7 @@ mod tests {
             "recover=true",
             "stride=1",
             "targets=1",
+            "work=1",
         ] {
             bind(&format!("t[{key}]")).expect_err(key);
         }

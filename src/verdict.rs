@@ -6,7 +6,7 @@
 use crate::job::{Plan, Proof};
 use crate::machine::Machine;
 use crate::pipeline::Prepared;
-use crate::report::{Baseline, Checksum, Layout, Row, Status};
+use crate::report::{Baseline, Checksum, Row, Status};
 use crate::scenario::Scenario;
 use crate::stats::{self, Summary};
 use crate::template::Origin;
@@ -76,10 +76,18 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
         published: header.published.clone(),
         dropped_samples: 0,
         bistable: false,
-        note: scenario.note_by(&crate::apart::render),
+        note: note(scenario),
         samples: None,
         warnings: Vec::new(),
     }
+}
+
+/// The template's remark, and what a recorded walk is made of.
+fn note(scenario: &Scenario) -> Option<String> {
+    let own = scenario.note_by(&crate::apart::render);
+    let recorded = scenario.recording.as_ref().map(|one| one.describe());
+    let parts: Vec<String> = own.into_iter().chain(recorded).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 /// The row of a scenario that was given to a worker.
@@ -131,11 +139,7 @@ pub fn judge(
         row.iterations = summary.iterations;
         row.dropped_samples = summary.dropped;
         row.bistable = summary.bistable;
-        row.layout = Some(Layout {
-            placements: summary.layout.0,
-            cycles_min: summary.layout.1,
-            cycles_max: summary.layout.2,
-        });
+        row.layout = Some(summary.layout);
         row.baseline = Some(Baseline {
             cycles: measured(&summary.baseline_cycles, machine, "cycles", refused),
             instructions: exact(proof.harness_instructions, None),

@@ -355,7 +355,7 @@ fn squeeze(text: &str) -> String {
     out.replace("over # placements", "over the placements")
         .replace(
             "cycles at the one placement of loop and callees that has a value",
-            "least and most cycles over the placements of loop and callees",
+            "least, median and most cycles over the placements of loop and callees",
         )
         .trim()
         .to_string()

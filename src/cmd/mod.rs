@@ -15,7 +15,7 @@ use crate::counter::pmu::{self, EventState};
 use crate::diagnostic;
 use crate::job::check::{self as job_check, MAX_TIME_MS};
 use crate::job::{Counters, FakeScript, Plan};
-use crate::link::PLACEMENTS;
+use crate::link::{PLACEMENT_COUNTS, placements};
 use crate::pipeline;
 use crate::report::text::Style;
 use crate::stats::Event;
@@ -225,9 +225,9 @@ struct Common {
     /// Seconds that one entry into generated code may take [default: 3]
     #[arg(long, value_name = "S", global = true, allow_negative_numbers = true)]
     timeout: Option<f64>,
-    /// Placements of each row, 1 to 4 [default: 4, quick 2]
+    /// Placements of each row: 1 to 4, 8, 16, 32, 64, or all, which is 64 [default: 4, quick 2]
     #[arg(long, value_name = "N", global = true, allow_negative_numbers = true)]
-    placements: Option<usize>,
+    placements: Option<String>,
     /// Print one JSON document
     #[arg(long, global = true)]
     json: bool,
@@ -504,20 +504,30 @@ impl Common {
                 "`--time {time_ms:?}`: milliseconds from above 0 to {MAX_TIME_MS}"
             )));
         }
-        let count = self.placements.or(self.quick.then_some(2));
-        if let Some(count) = count.filter(|count| !(1..=PLACEMENTS.len()).contains(count)) {
-            return Err(Stop::Usage(format!(
-                "`--placements {count}`: 1 to {}",
-                PLACEMENTS.len()
-            )));
-        }
+        let count = self.checked_placements()?.or(self.quick.then_some(2));
         Ok(Plan {
             cpu: self.checked_cpu(base.cpu)?,
             seed: self.seed.unwrap_or(base.seed),
             time_ms,
-            placements: count.map_or(base.placements, |count| PLACEMENTS[..count].to_vec()),
+            placements: count.map_or(base.placements, placements),
             ..base
         })
+    }
+
+    fn checked_placements(&self) -> Result<Option<usize>, Stop> {
+        let Some(wanted) = &self.placements else {
+            return Ok(None);
+        };
+        let count = match wanted.as_str() {
+            "all" => PLACEMENT_COUNTS.last().copied(),
+            _ => wanted.parse().ok(),
+        };
+        match count.filter(|count| PLACEMENT_COUNTS.contains(count)) {
+            Some(count) => Ok(Some(count)),
+            None => Err(Stop::Usage(format!(
+                "`--placements {wanted}`: 1 to 4, 8, 16, 32, 64 or all"
+            ))),
+        }
     }
 
     fn checked_timeout(&self) -> Result<Option<Duration>, Stop> {

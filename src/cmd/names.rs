@@ -3,10 +3,12 @@
 //! Correct means: an existing path comes first, then a suite, then a scenario; and what cannot be
 //! bound says what could.
 
+use std::fs;
+use std::io::{self, Read as _};
 use std::sync::Arc;
 
 use super::{Common, Stop};
-use crate::scenario::{BindError, Scenario, parse_name};
+use crate::scenario::{BindError, Recording, Scenario, parse_name};
 use crate::template::library::{Library, LoadError};
 use crate::template::{Template, params, shipped};
 
@@ -103,7 +105,40 @@ pub(super) fn bind(
     };
     bound.extend_from_slice(parameters);
     let template = library.load(&template)?;
-    Ok(Scenario::bind(Arc::new(template), &bound)?)
+    with_recording(Scenario::bind(Arc::new(template), &bound)?)
+}
+
+/// Reads the recording that `order=@FILE` names.
+fn with_recording(scenario: Scenario) -> Result<Scenario, Stop> {
+    /// Longer than any recording with a word of remark on each number.
+    const MAX_BYTES: u64 = 64 << 20;
+    let Some(path) = scenario.recording_path().map(str::to_string) else {
+        return Ok(scenario);
+    };
+    let wrong = |why: String| Stop::Usage(format!("`order=@{path}`: {why}"));
+    let mut bytes = Vec::new();
+    fs::File::open(&path)
+        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                wrong("there is no such file; the path counts from the working directory".into())
+            }
+            io::ErrorKind::IsADirectory => {
+                wrong("it is a folder; name a file of type numbers".into())
+            }
+            _ => wrong(format!("cannot read it: {error}")),
+        })?;
+    if bytes.len() as u64 > MAX_BYTES {
+        let limit = MAX_BYTES >> 20;
+        return Err(wrong(format!(
+            "a recording has at most {limit} MiB; record a shorter stretch"
+        )));
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|_| wrong("it is not UTF-8; write type numbers as text, from 0".into()))?;
+    let recording = Recording::parse(&text).map_err(|error| wrong(error.to_string()))?;
+    let replayed = scenario.replay(recording);
+    replayed.map_err(|error| wrong(error.to_string()))
 }
 
 /// Binds scenarios that stand beside each other: each takes those of the parameters that it has, and
@@ -154,5 +189,5 @@ fn bind_in_suite(
         .filter(|(key, _)| known.contains_key(key))
         .cloned();
     let bound: Vec<(String, String)> = bound.into_iter().chain(fitting).collect();
-    Ok(Scenario::bind(template, &bound)?)
+    with_recording(Scenario::bind(template, &bound)?)
 }

@@ -3,14 +3,15 @@
 //! Correct means: nothing that passes here makes the linker, the Go model or the harness panic or
 //! take memory without bound, and everything that assembling a template yields passes.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::{Counters, FakeScript, Job, JobRow, Plan};
 use crate::asm::{Fixup, FixupKind, Section, SectionKind};
 use crate::go::layout;
-use crate::link::Placement;
-use crate::scenario::Order;
+use crate::link::{PLACEMENT_COUNTS, Placement};
+use crate::scenario::{MAX_NUMBERS, MAX_WORK, Order, Percent};
 use crate::stats::Event;
 use crate::template::params::{MAX_OBJECTS, MAX_TYPES, SPACING};
 use crate::template::{Clobbers, HeapKind, ResultRegister};
@@ -22,7 +23,6 @@ pub const MAX_UNROLL: u32 = 1024;
 /// Longest time that a row may be given, milliseconds.
 pub const MAX_TIME_MS: f64 = 600_000.0;
 
-const MAX_PLACEMENTS: usize = 4;
 /// What the harness itself takes on the way in and out, many times over.
 const MIN_STEPS: u64 = 1_000;
 const MAX_STEPS: u64 = 1_000_000;
@@ -105,8 +105,9 @@ fn plan(plan: &Plan) -> Result<(), Problem> {
         format!("1 to {MAX_TRACED} iterations, not {traced}")
     })?;
     let count = plan.placements.len();
-    demand((1..=MAX_PLACEMENTS).contains(&count), "placements", || {
-        format!("1 to {MAX_PLACEMENTS} of them, not {count}")
+    const MOST: usize = PLACEMENT_COUNTS[PLACEMENT_COUNTS.len() - 1];
+    demand((1..=MOST).contains(&count), "placements", || {
+        format!("1 to {MOST} of them, not {count}")
     })?;
     let is_in_line = |one: &Placement| one.loop_head < 64 && one.callee < 64;
     demand(plan.placements.iter().all(is_in_line), "placements", || {
@@ -158,6 +159,7 @@ pub fn row(row: &JobRow) -> Result<(), Problem> {
         "walk",
         || format!("a stride is at most {MAX_OBJECTS}, a run at least 1"),
     )?;
+    order(row)?;
     demand((1..=MAX_UNROLL).contains(&row.unroll), "unroll", || {
         format!("1 to {MAX_UNROLL} copies, not {}", row.unroll)
     })?;
@@ -176,7 +178,58 @@ pub fn row(row: &JobRow) -> Result<(), Problem> {
             SPACING.0, SPACING.1
         )
     })?;
+    surroundings(row)?;
     sizes(row)
+}
+
+/// Checks that an order that goes by types finds an object for each visit.
+fn order(row: &JobRow) -> Result<(), Problem> {
+    let types: BTreeSet<u32> = row.heap.objects.iter().copied().collect();
+    if let Order::Hot(share) = row.walk.order {
+        demand(
+            share <= Percent::ALL && (types.len() > 1 || share == Percent::ALL),
+            "walk.order",
+            || "a share is at most everything, and everything where there is one type".into(),
+        )?;
+    }
+    let length = row.recorded.len();
+    let allowed = match row.walk.order {
+        Order::Recorded => 1..=MAX_NUMBERS,
+        _ => 0..=0,
+    };
+    demand(allowed.contains(&length), "recorded", || {
+        format!(
+            "{} to {} type numbers, not {length}",
+            allowed.start(),
+            allowed.end()
+        )
+    })?;
+    let known = row.recorded.iter().all(|number| types.contains(number));
+    demand(known, "recorded", || "each is the type of an object".into())
+}
+
+/// Checks what the harness puts around the body, and where.
+fn surroundings(row: &JobRow) -> Result<(), Problem> {
+    demand(row.align.unwrap_or(0) < 64, "align", || {
+        "an offset in a line of 64 bytes is 0 to 63".into()
+    })?;
+    if row.work.is_none() {
+        return Ok(());
+    }
+    demand(row.work.count <= MAX_WORK, "work", || {
+        format!("at most {MAX_WORK} instructions, not {}", row.work.count)
+    })?;
+    demand(
+        row.heap.kind != HeapKind::None && row.unroll == 1,
+        "work",
+        || "only a row with a heap and one body in a turn has work around it".into(),
+    )?;
+    let mut sections = row.program.sections.iter();
+    demand(
+        !sections.any(|one| one.kind == SectionKind::Setup),
+        "work",
+        || "a setup section may hold values in the registers that the work needs".into(),
+    )
 }
 
 fn sections(row: &JobRow) -> Result<(), Problem> {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::{self, Problem};
 use super::{Job, JobRow, Plan};
-use crate::scenario::Scenario;
+use crate::scenario::{Order, Recording, Scenario};
 use crate::template::{Origin, Template, Value, params};
 
 /// The version of the file's layout.
@@ -272,13 +272,22 @@ fn scenario(
         .filter(|(key, _)| known.contains_key(*key) || *key != "go")
         .map(|(key, value)| (key.clone(), value.to_string()))
         .collect();
-    let scenario =
+    let mut scenario =
         Scenario::bind(Arc::clone(template), &given).map_err(|error| error.to_string())?;
+    if scenario.walk.order == Order::Recorded {
+        let recording = Recording::of(row.recorded.clone());
+        scenario = scenario
+            .replay(recording)
+            .map_err(|error| format!("`recorded`, {error}"))?;
+    }
     let is_its_own = scenario.params == *saved
         && scenario.name == row.name
         && scenario.template.header.clobbers == row.clobbers
         && scenario.nil_receiver == row.heap.nil_receiver
-        && scenario.recover == row.recover;
+        && scenario.recover == row.recover
+        && scenario.walk == row.walk
+        && scenario.work == row.work
+        && scenario.align == row.align;
     if is_its_own {
         Ok(scenario)
     } else {

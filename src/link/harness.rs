@@ -9,6 +9,8 @@ use std::ops::Range;
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 
+mod work;
+
 use super::frame::{self, context, state};
 use super::{Owner, Piece, Site, Variant};
 use crate::asm;
@@ -50,7 +52,8 @@ pub fn emit(row: &JobRow, site: Site) -> Harness {
     const SHORT_REACH: u64 = 128;
     let trial = emit_at(row, site, 0, false);
     let distance = (trial.loop_head - site.code) as u32;
-    let lead = (site.placement.loop_head + 64 - distance % 64) % 64;
+    let loop_head = row.align.unwrap_or(site.placement.loop_head);
+    let lead = (loop_head + 64 - distance % 64) % 64;
     let is_short = trial.loop_end - trial.loop_head <= SHORT_REACH;
     emit_at(row, site, lead, is_short)
 }
@@ -95,6 +98,7 @@ fn emit_at(row: &JobRow, site: Site, lead: u32, is_short: bool) -> Harness {
     );
     let loop_head = here(&ops, site);
     load_receiver(&mut ops, row, site);
+    work::in_front(&mut ops, row);
     let body_start = here(&ops, site);
     if site.variant == Variant::Body {
         for _ in 0..row.unroll {
@@ -103,6 +107,7 @@ fn emit_at(row: &JobRow, site: Site, lead: u32, is_short: bool) -> Harness {
     }
     let body = body_start..here(&ops, site);
     dynasm!(ops; .arch x64; =>after_body);
+    work::behind(&mut ops, row, site.variant);
     add_result(&mut ops, row, site.variant);
     count_down(&mut ops, row);
     if is_short {

@@ -3,7 +3,10 @@
 //! Correct means: the sequence follows from the walk, the number of objects and the seed alone, so
 //! that a printed seed gives the same sequence anywhere.
 
-use crate::scenario::{Order, Walk};
+use std::collections::BTreeMap;
+
+use crate::job::JobRow;
+use crate::scenario::{Order, Percent, Walk};
 use crate::stats::random::SplitMix64;
 
 /// Elements of a walk that draws at random. Shorter random sequences are memorised by the branch
@@ -11,36 +14,115 @@ use crate::stats::random::SplitMix64;
 /// measure memory, not prediction.
 pub const RANDOM_ELEMENTS: u64 = 262_144;
 
-/// Elements of a walk whose chunks take `chunk` iterations.
-pub fn elements(walk: Walk, objects: u32, chunk: u64) -> u64 {
-    match walk.order {
-        Order::Random | Order::Runs(_) => RANDOM_ELEMENTS.max(chunk),
-        _ => chunk.max(u64::from(objects).next_power_of_two()),
+/// Of a walk, the largest part that an unfinished repeat of a recording may be: one in so many.
+const BROKEN_OFF: u64 = 16;
+
+/// A walk over objects.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Course<'a> {
+    /// The order.
+    pub walk: Walk,
+    /// The type of each object; none where there is no heap, which is one object.
+    pub types: &'a [u32],
+    /// The sequence of types of a recorded walk; else empty.
+    pub recorded: &'a [u32],
+}
+
+impl<'a> Course<'a> {
+    /// The walk of a row.
+    pub fn of(row: &'a JobRow) -> Course<'a> {
+        Course {
+            walk: row.walk,
+            types: &row.heap.objects,
+            recorded: &row.recorded,
+        }
+    }
+
+    /// Elements of a walk whose chunks take `chunk` iterations.
+    pub fn elements(self, chunk: u64) -> u64 {
+        match self.walk.order {
+            Order::Random | Order::Runs(_) | Order::Hot(_) => RANDOM_ELEMENTS.max(chunk),
+            Order::Recorded => {
+                let length = self.recorded.len().max(1) as u64;
+                let fitting = (length.div_ceil(chunk)..)
+                    .map(|chunks| chunks * chunk)
+                    .find(|elements| elements % length * BROKEN_OFF <= *elements);
+                fitting.unwrap_or(chunk)
+            }
+            _ => chunk.max((self.types.len() as u64).next_power_of_two()),
+        }
+    }
+
+    /// The object each element visits.
+    pub fn visits(self, elements: u64, seed: u64) -> Vec<u32> {
+        let count = self.types.len().max(1) as u64;
+        let mut random = SplitMix64::new(seed);
+        let mut current = 0;
+        let groups = match self.walk.order {
+            Order::Hot(_) | Order::Recorded => Groups::of(self.types),
+            _ => Groups::default(),
+        };
+        let mut turns = vec![0u64; groups.0.len()];
+        (0..elements)
+            .map(|element| {
+                let object = match self.walk.order {
+                    Order::Same => 0,
+                    Order::Cyclic => element * u64::from(self.walk.stride) % count,
+                    Order::Sorted => element * count / elements,
+                    Order::Random => random.below(count),
+                    Order::Runs(length) => {
+                        if element % u64::from(length.max(1)) == 0 {
+                            current = random.below(count);
+                        }
+                        current
+                    }
+                    Order::Hot(share) => groups.draw(share, &mut random),
+                    Order::Recorded => {
+                        let at = element % self.recorded.len().max(1) as u64;
+                        let number = self.recorded.get(at as usize).copied().unwrap_or(0);
+                        groups.next(number, &mut turns)
+                    }
+                };
+                object as u32
+            })
+            .collect()
     }
 }
 
-/// The object each element visits.
-pub fn visits(walk: Walk, objects: u32, elements: u64, seed: u64) -> Vec<u32> {
-    let count = u64::from(objects.max(1));
-    let mut random = SplitMix64::new(seed);
-    let mut current = 0;
-    (0..elements)
-        .map(|element| {
-            let object = match walk.order {
-                Order::Same => 0,
-                Order::Cyclic => element * u64::from(walk.stride) % count,
-                Order::Sorted => element * count / elements,
-                Order::Random => random.below(count),
-                Order::Runs(length) => {
-                    if element % u64::from(length.max(1)) == 0 {
-                        current = random.below(count);
-                    }
-                    current
-                }
-            };
-            object as u32
-        })
-        .collect()
+/// The types that objects have, ascending, each with its objects.
+#[derive(Debug, Default)]
+struct Groups(Vec<(u32, Vec<u64>)>);
+
+impl Groups {
+    fn of(types: &[u32]) -> Groups {
+        let mut groups: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
+        for (object, &number) in (0..).zip(types) {
+            groups.entry(number).or_default().push(object);
+        }
+        Groups(groups.into_iter().collect())
+    }
+
+    /// An object of the first type with the probability `share`, else of any other.
+    fn draw(&self, share: Percent, random: &mut SplitMix64) -> u64 {
+        let is_hot = random.below(Percent::STEPS) < share.steps();
+        let group = match (is_hot, self.0.len() as u64) {
+            (false, 2..) => 1 + random.below(self.0.len() as u64 - 1),
+            _ => 0,
+        };
+        let objects = self.0.get(group as usize).map_or(&[][..], |(_, all)| all);
+        let at = random.below(objects.len() as u64);
+        objects.get(at as usize).copied().unwrap_or(0)
+    }
+
+    /// The object of a type whose turn it is.
+    fn next(&self, number: u32, turns: &mut [u64]) -> u64 {
+        let found = self.0.binary_search_by_key(&number, |(number, _)| *number);
+        let Ok(group) = found else { return 0 };
+        let objects = &self.0[group].1;
+        let turn = turns[group] % objects.len() as u64;
+        turns[group] += 1;
+        objects[turn as usize]
+    }
 }
 
 #[cfg(test)]
@@ -49,6 +131,26 @@ mod tests {
 
     fn walk(order: Order, stride: u32) -> Walk {
         Walk { order, stride }
+    }
+
+    /// The visits of a walk over so many objects of one type.
+    fn visits(walk: Walk, objects: u32, elements: u64, seed: u64) -> Vec<u32> {
+        let types = vec![0; objects as usize];
+        let course = Course {
+            walk,
+            types: &types,
+            recorded: &[],
+        };
+        course.visits(elements, seed)
+    }
+
+    /// The types of `objects` objects, as a scenario with `count` of them has it.
+    fn types(objects: u32, count: u32) -> Vec<u32> {
+        (0..objects).map(|object| object % count).collect()
+    }
+
+    fn hot(share: &str) -> Walk {
+        walk(format!("hot:{share}").parse().expect("a share"), 1)
     }
 
     #[test]
@@ -79,10 +181,126 @@ mod tests {
         }
     }
 
+    /// What `hot:P` means, said as plainly as it goes.
+    fn dumb_hot(share: f64, types: &[u32], elements: u64, seed: u64) -> Vec<u32> {
+        let mut random = SplitMix64::new(seed);
+        let kinds = types.iter().max().expect("a type") + 1;
+        let mut sequence = Vec::new();
+        for _ in 0..elements {
+            let mut kind = 0;
+            if random.below(1_000_000) as f64 >= share * 10_000.0 && kinds > 1 {
+                kind = 1 + random.below(u64::from(kinds) - 1) as u32;
+            }
+            let objects: Vec<usize> = (0..types.len()).filter(|&one| types[one] == kind).collect();
+            sequence.push(objects[random.below(objects.len() as u64) as usize] as u32);
+        }
+        sequence
+    }
+
+    #[test]
+    fn a_hot_walk_is_that_of_its_dumb_twin() {
+        for (share, objects, kinds) in [("90", 64, 4), ("99.5", 5, 3), ("0", 8, 8), ("100", 7, 1)] {
+            let types = types(objects, kinds);
+            let course = Course {
+                walk: hot(share),
+                types: &types,
+                recorded: &[],
+            };
+            let value: f64 = share.parse().expect("a number");
+            for seed in [1, 2] {
+                let twin = dumb_hot(value, &types, 4096, seed);
+                assert_eq!(course.visits(4096, seed), twin, "hot:{share}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_hot_type_gets_its_share_and_the_others_the_rest_evenly() {
+        let types = types(64, 5);
+        for share in ["0", "20", "90", "99.5", "100"] {
+            let course = Course {
+                walk: hot(share),
+                types: &types,
+                recorded: &[],
+            };
+            let elements = course.elements(4096);
+            assert_eq!(elements, RANDOM_ELEMENTS);
+            let sequence = course.visits(elements, 1);
+            let part = |kind: u32| {
+                let of_kind = sequence
+                    .iter()
+                    .filter(|&&object| types[object as usize] == kind);
+                of_kind.count() as f64 / elements as f64
+            };
+            let wanted = share.parse::<f64>().expect("a number") / 100.0;
+            assert!((part(0) - wanted).abs() < 0.005, "hot:{share}: {}", part(0));
+            for kind in 1..5 {
+                let rest = (1.0 - wanted) / 4.0;
+                assert!(
+                    (part(kind) - rest).abs() < 0.005,
+                    "hot:{share}, type {kind}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_recorded_walk_visits_its_types_in_their_order_and_their_objects_in_turn() {
+        let types = types(5, 2);
+        let course = Course {
+            walk: walk(Order::Recorded, 1),
+            types: &types,
+            recorded: &[0, 1, 0],
+        };
+        assert_eq!(course.visits(8, 1), [0, 1, 2, 4, 3, 0, 2, 1]);
+        // No seed takes part.
+        assert_eq!(course.visits(64, 1), course.visits(64, 2));
+    }
+
+    #[test]
+    fn a_recorded_walk_is_whole_chunks_and_hardly_any_of_it_a_broken_off_repeat() {
+        for length in [
+            1,
+            2,
+            3,
+            255,
+            4095,
+            4096,
+            4097,
+            5000,
+            65_537,
+            600_000,
+            1 << 20,
+        ] {
+            let recorded = vec![0; length as usize];
+            let course = Course {
+                walk: walk(Order::Recorded, 1),
+                types: &[0],
+                recorded: &recorded,
+            };
+            for chunk in [64, 4096, 262_144] {
+                let elements = course.elements(chunk);
+                assert_eq!(elements % chunk, 0, "{length} in chunks of {chunk}");
+                assert!(elements >= length.max(chunk) && elements <= 16 * length + chunk);
+                assert!(elements % length <= elements / 16, "{length} in {elements}");
+            }
+        }
+    }
+
     #[test]
     fn only_random_walks_need_the_full_length() {
-        assert_eq!(elements(walk(Order::Cyclic, 1), 100, 64), 128);
-        assert_eq!(elements(walk(Order::Same, 1), 1, 8192), 8192);
-        assert_eq!(elements(walk(Order::Random, 1), 8, 4096), RANDOM_ELEMENTS);
+        let elements = |order, objects: usize, chunk| {
+            let types = vec![0; objects];
+            let course = Course {
+                walk: walk(order, 1),
+                types: &types,
+                recorded: &[],
+            };
+            course.elements(chunk)
+        };
+        assert_eq!(elements(Order::Cyclic, 100, 64), 128);
+        assert_eq!(elements(Order::Same, 1, 8192), 8192);
+        assert_eq!(elements(Order::Same, 0, 8192), 8192);
+        assert_eq!(elements(Order::Random, 8, 4096), RANDOM_ELEMENTS);
     }
 }

@@ -63,6 +63,7 @@ pub fn render(report: &Report) -> String {
             for (name, value) in [
                 ("cycles_min", layout.cycles_min),
                 ("cycles_max", layout.cycles_max),
+                ("cycles_median", layout.cycles_median),
             ] {
                 let end = Metric {
                     value: Some(value),

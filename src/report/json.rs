@@ -102,6 +102,7 @@ fn row(row: &Row) -> Value {
                 "placements": layout.placements,
                 "cycles_min": rounded(layout.cycles_min),
                 "cycles_max": rounded(layout.cycles_max),
+                "cycles_median": rounded(layout.cycles_median),
             }),
         );
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Diagnostic;
+pub use crate::stats::Layout;
 use crate::stats::paired::Verdict;
 use crate::template::{Clobbers, Published, Value};
 
@@ -102,17 +103,6 @@ pub struct Baseline {
     pub cycles: Metric,
     /// Instructions of the harness itself.
     pub instructions: Metric,
-}
-
-/// The range of cycles over placements.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Layout {
-    /// Number of placements.
-    pub placements: u32,
-    /// Smallest value over placements.
-    pub cycles_min: f64,
-    /// Largest value over placements.
-    pub cycles_max: f64,
 }
 
 /// Expected and actual sum of the results over one walk.
@@ -226,7 +216,7 @@ pub struct Row {
     pub clobbers: Clobbers,
     /// The empty iteration.
     pub baseline: Option<Baseline>,
-    /// The range over placements.
+    /// The cycles over placements.
     pub layout: Option<Layout>,
     /// Figures others published.
     pub published: Vec<Published>,

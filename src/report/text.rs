@@ -98,10 +98,11 @@ fn legend(report: &Report, style: Style) -> String {
                 .to_string(),
         ),
         [count] => terms.push(format!(
-            "placements: least and most cycles over {count} placements of loop and callees"
+            "placements: least, median and most cycles over {count} placements of loop and callees"
         )),
         _ => terms.push(
-            "placements: least and most cycles over the placements of loop and callees".to_string(),
+            "placements: least, median and most cycles over the placements of loop and callees"
+                .to_string(),
         ),
     }
     if report.rows.iter().any(|row| row.baseline.is_some()) {

@@ -108,6 +108,19 @@ impl Estimate {
     };
 }
 
+/// Core cycles per iteration over the placements of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Layout {
+    /// Placements with a value.
+    pub placements: u32,
+    /// Smallest value over placements.
+    pub cycles_min: f64,
+    /// Median over placements.
+    pub cycles_median: f64,
+    /// Largest value over placements.
+    pub cycles_max: f64,
+}
+
 /// What the samples of a row say.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Summary {
@@ -121,8 +134,8 @@ pub struct Summary {
     pub events: [Option<Estimate>; 4],
     /// Timed iterations at placement 0 that entered the value.
     pub iterations: u64,
-    /// Placements with a value, and the smallest and the largest value among them, in core cycles.
-    pub layout: (u32, f64, f64),
+    /// The values over placements.
+    pub layout: Layout,
     /// Core cycles of the empty iteration.
     pub baseline_cycles: Estimate,
     /// Chunks of all images and the baseline that stood beside a disturbed calibration. They are
@@ -200,7 +213,7 @@ fn cycles(visits: &[Visit], timing: &Timing) -> Segments {
 
 /// The range over placements. A placement that was disturbed throughout widens it only where it is
 /// placement 0, whose value the range must contain.
-fn layout(images: &[Costs], cycles: impl Fn(&[Visit]) -> Segments) -> (u32, f64, f64) {
+fn layout(images: &[Costs], cycles: impl Fn(&[Visit]) -> Segments) -> Layout {
     let believed = images
         .iter()
         .enumerate()
@@ -208,7 +221,12 @@ fn layout(images: &[Costs], cycles: impl Fn(&[Visit]) -> Segments) -> (u32, f64,
     let values = believed.filter_map(|(_, image)| cycles(&image.visits).value());
     let values = quantile::sorted(values);
     let end = |value: Option<&f64>| value.copied().unwrap_or(f64::NAN);
-    (values.len() as u32, end(values.first()), end(values.last()))
+    Layout {
+        placements: values.len() as u32,
+        cycles_min: end(values.first()),
+        cycles_median: quantile::median(&values).unwrap_or(f64::NAN),
+        cycles_max: end(values.last()),
+    }
 }
 
 /// Median of the core frequency, in Hz, and its spread as a share, over the clean calibrations.

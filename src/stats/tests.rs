@@ -36,11 +36,14 @@ fn the_value_is_placement_zeros_and_the_layout_all_of_them() {
     timing.images.push(image(4, |_, _| 5.5));
     let summary = summarize(&timing, 1);
     assert!(near(summary.cycles.value, 6.0));
-    let (placements, least, most) = summary.layout;
-    assert!(
-        placements == 3 && near(least, 5.5) && near(most, 7.0),
-        "{summary:?}"
-    );
+    let layout = summary.layout;
+    assert_eq!(layout.placements, 3);
+    let values = [layout.cycles_min, layout.cycles_median, layout.cycles_max];
+    for (value, wanted) in values.into_iter().zip([5.5, 6.0, 7.0]) {
+        assert!(near(value, wanted), "{summary:?}");
+    }
+    timing.images.push(image(4, |_, _| 6.5));
+    assert!(near(summarize(&timing, 1).layout.cycles_median, 6.25));
 }
 
 #[test]
@@ -100,8 +103,8 @@ fn a_placement_that_was_disturbed_throughout_does_not_widen_the_layout() {
     }
     timing.images.push(disturbed);
     let summary = summarize(&timing, 1);
-    assert_eq!(summary.layout.0, 1);
-    assert!(near(summary.layout.2, 5.0));
+    assert_eq!(summary.layout.placements, 1);
+    assert!(near(summary.layout.cycles_max, 5.0));
     assert_eq!((summary.dropped, summary.contended), (32, 0.0));
 }
 
@@ -123,11 +126,17 @@ fn no_sample_gives_no_number_and_no_panic() {
     for images in [vec![], vec![ImageSamples::default()]] {
         let summary = summarize(&Timing { images, ..empty() }, 1);
         assert!(
-            summary.cycles.value.is_nan() && summary.ns.value.is_nan() && summary.layout.1.is_nan()
+            summary.cycles.value.is_nan()
+                && summary.ns.value.is_nan()
+                && summary.layout.cycles_min.is_nan()
         );
         assert!(summary.baseline_cycles.value.is_nan() && summary.core_hz.is_nan());
         assert_eq!(
-            (summary.iterations, summary.layout.0, summary.dropped),
+            (
+                summary.iterations,
+                summary.layout.placements,
+                summary.dropped
+            ),
             (0, 0, 0)
         );
     }
@@ -209,7 +218,9 @@ fn where_the_hardware_was_asked_cycles_are_its_own_and_ns_the_clocks() {
     assert_eq!(values(&summary), [6.0, 12.0, 3.0, 0.5].map(Some));
     assert_eq!(summary.cycles.value, 6.0);
     assert_eq!(summary.baseline_cycles.value, 1.5);
-    assert_eq!(summary.layout, (1, 6.0, 6.0));
+    let layout = summary.layout;
+    let cycles = (layout.cycles_min, layout.cycles_median, layout.cycles_max);
+    assert_eq!((layout.placements, cycles), (1, (6.0, 6.0, 6.0)));
     assert!(near(summary.ns.value, 5.0 / (summary.core_hz / 1e9)));
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{Header, HeapKind, Param, Value};
 use crate::go::Release;
-use crate::scenario::Order;
+use crate::scenario::{MAX_WORK, Order, Work};
 
 /// Most dynamic types of a scenario: 100,000 rounded up to a power of two.
 pub const MAX_TYPES: i64 = 131_072;
@@ -19,7 +19,10 @@ pub const SPACING: (i64, i64) = (16, 65_536);
 pub const TAKEN: [&str; 6] = ["abi", "go_minor", "hash", "methods", "range", "types"];
 
 /// Parameters that only make sense where there are receivers to visit.
-const NEED_A_HEAP: [&str; 5] = ["objects", "order", "receiver", "stride", "targets"];
+const NEED_A_HEAP: [&str; 6] = ["objects", "order", "receiver", "stride", "targets", "work"];
+
+/// Parameters whose values are whole numbers or texts.
+pub(crate) const MIXED: [&str; 2] = ["align", "work"];
 
 /// All parameters of a template: those its header declares, and those it has anyway.
 pub fn all(header: &Header) -> BTreeMap<String, Param> {
@@ -34,7 +37,10 @@ pub fn all(header: &Header) -> BTreeMap<String, Param> {
         range: None,
     };
     let text = |value: &str| Value::Text(value.to_string());
-    let mut params = BTreeMap::from([("spacing".to_string(), anything(Value::Int(64)))]);
+    let mut params = BTreeMap::from([
+        ("align".to_string(), anything(text("auto"))),
+        ("spacing".to_string(), anything(Value::Int(64))),
+    ]);
     if header.heap != HeapKind::None {
         params.extend([
             ("objects".to_string(), anything(Value::Int(1))),
@@ -48,6 +54,7 @@ pub fn all(header: &Header) -> BTreeMap<String, Param> {
                 choice(vec![Value::Bool(false), Value::Bool(true)]),
             ),
             ("stride".to_string(), anything(Value::Int(1))),
+            ("work".to_string(), anything(Value::Int(0))),
         ]);
     }
     params.extend(
@@ -100,8 +107,18 @@ pub(crate) fn check_value(name: &str, value: &Value) -> Result<(), String> {
         ("spacing", value) => whole_number(name, value, SPACING.0, SPACING.1),
         ("order", Value::Text(order)) => order.parse::<Order>().map(drop),
         ("order", _) => {
-            Err("`order` is same, cyclic, random, sorted or runs:N, in quotes".to_string())
+            Err("`order` is same, cyclic, random, sorted, runs:N or hot:P, in quotes".to_string())
         }
+        ("align", Value::Text(text)) if text == "auto" => Ok(()),
+        ("align", Value::Int(0..=63)) => Ok(()),
+        ("align", value) => Err(format!(
+            "`align` is auto or a whole number from 0 to 63, not `{value}`"
+        )),
+        ("work", Value::Text(work)) => work.parse::<Work>().map(drop),
+        ("work", Value::Int(number)) if (0..=i64::from(MAX_WORK)).contains(number) => Ok(()),
+        ("work", value) => Err(format!(
+            "`work` is N or N:dependent with N from 0 to {MAX_WORK}, not `{value}`"
+        )),
         ("receiver", value) => one_of(name, value, &["given", "nil"]),
         ("hit", value) => one_of(name, value, &["first", "last", "default", "order"]),
         ("recover", Value::Bool(_)) => Ok(()),
@@ -114,6 +131,22 @@ pub(crate) fn check_value(name: &str, value: &Value) -> Result<(), String> {
             "`{text}` cannot stand in a scenario's name: no blanks and none of `,` `=` `[` `]`"
         )),
         _ => Ok(()),
+    }
+}
+
+/// The value by which a name knows it, where there are several ways to write it.
+pub(crate) fn canonical(name: &str, value: Value) -> Value {
+    match (name, &value) {
+        ("order", Value::Text(text)) => match text.parse() {
+            Ok(Order::Recorded) | Err(_) => value,
+            Ok(order) => Value::Text(order.to_string()),
+        },
+        ("work", Value::Text(text)) => match text.parse::<Work>() {
+            Ok(work) if !work.is_dependent => Value::Int(i64::from(work.count)),
+            Ok(work) => Value::Text(work.to_string()),
+            Err(_) => value,
+        },
+        _ => value,
     }
 }
 

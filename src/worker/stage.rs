@@ -12,7 +12,8 @@ use crate::job::{Failure, JobRow, PanicAt, Place, Plan};
 use crate::link::HEAP_OFFSET;
 use crate::link::frame::{self, context};
 use crate::link::harness::element_bytes;
-use crate::link::{Image, Site, Variant, lengths, link, walk};
+use crate::link::walk::Course;
+use crate::link::{Image, Site, Variant, lengths, link};
 use crate::sys::mapping::{self, Executable, PAGE, Window, Writable};
 use crate::sys::shared::SharedPage;
 use crate::sys::signals::{self, StepLog};
@@ -264,9 +265,8 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// When the kernel gives no memory.
     pub fn walk(&self, chunk: u64, seed: u64) -> Result<Visits, Failure> {
-        let objects = self.row.heap.objects.len() as u32;
-        let elements = walk::elements(self.row.walk, objects, chunk);
-        self.visits(walk::visits(self.row.walk, objects, elements, seed))
+        let course = Course::of(self.row);
+        self.visits(course.visits(course.elements(chunk), seed))
     }
 
     /// Where an address lies in an image.

@@ -274,36 +274,32 @@ fn quantity_cell(
     }
 }
 
-/// Least and most cycles over placements; none where there are none.
+/// Least, median and most cycles over placements; none where there are none.
 pub(super) fn placements(row: &Row, style: Style) -> Option<String> {
     let cells = placement_cells(std::slice::from_ref(row), style);
     let cell = cells.into_iter().next()?;
     Some(cell.text).filter(|text| !text.is_empty())
 }
 
-/// Least and most, each aligned at its decimal point.
+/// Least, median and most; the last is aligned at its decimal point.
 fn placement_cells(rows: &[Row], style: Style) -> Vec<Cell> {
     let dash = if style.unicode { "–" } else { "-" };
     let shown = |value: f64| format!("{value:.2}");
-    let ends: Vec<Option<(String, String)>> = rows
-        .iter()
-        .map(|row| row.layout.filter(|layout| layout.cycles_min.is_finite()))
-        .map(|layout| layout.map(|layout| (shown(layout.cycles_min), shown(layout.cycles_max))))
-        .collect();
-    let most = ends
-        .iter()
-        .flatten()
-        .map(|(_, most)| most.len())
-        .max()
-        .unwrap_or(0);
-    let cell = |ends: &Option<(String, String)>| match ends {
-        Some((low, high)) => Cell {
-            text: format!("{low}{dash}{high:<most$}"),
+    let parts_of = |row: &Row| {
+        let layout = row.layout.filter(|layout| layout.cycles_min.is_finite())?;
+        Some([layout.cycles_min, layout.cycles_median, layout.cycles_max].map(shown))
+    };
+    let parts: Vec<Option<[String; 3]>> = rows.iter().map(parts_of).collect();
+    let highs = parts.iter().flatten().map(|[_, _, high]| high.len());
+    let most = highs.max().unwrap_or(0);
+    let cell = |parts: &Option<[String; 3]>| match parts {
+        Some([low, median, high]) => Cell {
+            text: format!("{low}{dash}{median}{dash}{high:<most$}"),
             mark: String::new(),
         },
         None => Cell::default(),
     };
-    ends.iter().map(cell).collect()
+    parts.iter().map(cell).collect()
 }
 
 fn ratio_cell(row: &Row, style: Style) -> Cell {

@@ -123,7 +123,10 @@ fn numbers_of_any_size_keep_the_columns_apart() {
         .find(|line| line.contains("1234567.89"))
         .expect("the row");
     let words: Vec<&str> = row.split_whitespace().collect();
-    assert_eq!(words[..2], ["1234567.89", "1234567.89–1334567.90"]);
+    assert_eq!(
+        words[..2],
+        ["1234567.89", "1234567.89–1284567.90–1334567.90"]
+    );
     assert!(
         words.contains(&"99999.00") && words.contains(&"1234.50"),
         "{row}"
@@ -133,8 +136,8 @@ fn numbers_of_any_size_keep_the_columns_apart() {
 #[test]
 fn where_columns_do_not_fit_numbers_stand_below_each_other() {
     let report = fixture::report();
-    let narrow = render(&report, Style { width: 40, ..PIPED });
-    let long = narrow.lines().filter(|line| line.chars().count() > 40);
+    let narrow = render(&report, Style { width: 46, ..PIPED });
+    let long = narrow.lines().filter(|line| line.chars().count() > 46);
     // A path or a name is one word and is not broken.
     let long: Vec<&str> = long.filter(|line| line.trim().contains(' ')).collect();
     assert_eq!(long, Vec::<&str>::new());

@@ -138,8 +138,19 @@ impl Reader<'_> {
             );
             return None;
         };
+        let names_a_file =
+            name == "order" && matches!(&value, Value::Text(text) if text.starts_with('@'));
+        if names_a_file {
+            let message = "a header cannot name a recording: the template would mean something else in each folder";
+            self.error(
+                entry.span(),
+                message,
+                "give -p order=@FILE on the command line",
+            );
+            return None;
+        }
         match params::check_value(name, &value) {
-            Ok(()) => Some(value),
+            Ok(()) => Some(params::canonical(name, value)),
             Err(message) => {
                 self.error(
                     entry.span(),
