@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::apart;
@@ -71,6 +72,18 @@ impl Task {
         }
     }
 
+    /// The task, refused where a worker has no room for its images.
+    fn within(self, placements: usize) -> Task {
+        let template = Arc::clone(&self.scenario.template);
+        let refused =
+            |problem: check::Problem| vec![template.at_line(1, problem.to_string(), None)];
+        let prepared = self.prepared.and_then(|prepared| {
+            check::room(&prepared.row, placements).map_err(refused)?;
+            Ok(prepared)
+        });
+        Task { prepared, ..self }
+    }
+
     /// A row of a saved job: its bytes run, whatever this version makes of its template.
     fn saved(scenario: &Scenario, row: &JobRow) -> Task {
         const CHANGED: &str = "the saved bytes were measured, but this version assembles the template \
@@ -124,6 +137,8 @@ struct Measured {
 }
 
 fn measured(tasks: Vec<Task>, settings: &Settings, progress: Progress<'_>) -> io::Result<Measured> {
+    let count = settings.plan.placements.len();
+    let tasks: Vec<Task> = tasks.into_iter().map(|task| task.within(count)).collect();
     let prepared = tasks.iter().flat_map(|task| &task.prepared);
     let job = Job {
         plan: settings.plan.clone(),

@@ -236,7 +236,7 @@ fn a_piped_report_has_80_columns_whatever_the_names_are() {
 #[test]
 fn odd_arguments_have_one_error_and_their_code() {
     #[rustfmt::skip] // a table: one command line a line
-    let cases: [(&[&str], &str); 30] = [
+    let cases: [(&[&str], &str); 38] = [
         (&["run", "inlin"],                           "did you mean `inline`"),
         (&["run", "tuor"],                            "did you mean `tour`"),
         (&["rum"],                                    "'run'"),
@@ -252,6 +252,14 @@ fn odd_arguments_have_one_error_and_their_code() {
         (&["run", "inline", "--cpu", "999"],          "may use"),
         (&["run", "inline", "--cpu", "-1"],           "--cpu"),
         (&["run", "inline", "--placements", "0"],     "1 to 4"),
+        (&["run", "inline", "--placements", "5"],     "1 to 4, 8, 16, 32, 64 or all"),
+        (&["run", "inline", "--placements", "most"],  "1 to 4, 8, 16, 32, 64 or all"),
+        (&["run", "inline", "-p", "order=hot:90"],    "-p targets=4"),
+        (&["run", "itab_call", "-p", "targets=2", "-p", "order=hot:0.9"], "hot:90"),
+        (&["run", "inline", "-p", "order=@nowhere"],  "`order=@nowhere`: there is no such file"),
+        (&["run", "inline", "-p", "order=@/"],        "it is a folder"),
+        (&["run", "inline", "-p", "work=4096"],       "0 to 1024"),
+        (&["run", "inline", "-p", "align=64"],        "0 to 63"),
         (&["run", "inline", "--timeout", "0"],        "--timeout"),
         (&["run", "inline", "--timeout", "inf"],      "--timeout"),
         (&["run", "inline", "--seed", "-1"],          "--seed"),
@@ -283,6 +291,42 @@ fn odd_arguments_have_one_error_and_their_code() {
             run.stdout.is_empty() && !run.stderr.contains('\x1b'),
             "{arguments:?}"
         );
+    }
+}
+
+#[test]
+fn odd_recordings_have_one_error_with_its_line() {
+    let place = fresh("odd_recordings");
+    #[rustfmt::skip] // a table: what the file holds, and words of the error
+    let cases: [(&[u8], &str); 6] = [
+        (b"",             "no type number"),
+        (b"# nothing\n",  "no type number"),
+        (b"0\n1 2\nx y\n", "line 3: `x` is no type number"),
+        (b"0\n1 5\n9\n",  "line 2: type 5, but types are 0 to 3; the file needs -p targets=10"),
+        (b"0 -1",         "line 1: `-1`"),
+        (b"\xff\xfe0\0",  "UTF-8"),
+    ];
+    for (bytes, words) in cases {
+        std::fs::write(place.join("met.txt"), bytes).expect("writes");
+        let run = run_in(
+            &place,
+            &[
+                "run",
+                "itab_call",
+                "-p",
+                "targets=4",
+                "-p",
+                "order=@met.txt",
+            ],
+        );
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{words}");
+        assert!(
+            run.stderr.starts_with("error: `order=@met.txt`: "),
+            "{}",
+            run.stderr
+        );
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+        assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
     }
 }
 

@@ -58,6 +58,91 @@ fn a_job_replays_elsewhere_although_its_template_is_gone() {
 }
 
 #[test]
+fn a_recording_is_replayed_from_the_job_although_its_file_is_gone() {
+    let place = folder("jobs_recording");
+    let file = place.join("met, by main.txt");
+    std::fs::write(&file, "# types\n0 1 1 2\n1,1\n").expect("writes");
+    let order = format!("order=@{}", file.display());
+    let (job, before) = saved(
+        "recording",
+        &[
+            "itab_call",
+            "-p",
+            "targets=3",
+            "-p",
+            &order,
+            "--counters",
+            "none",
+        ],
+    );
+    std::fs::remove_file(&file).expect("removes");
+    let (name, row) = rows(&before)[0];
+    assert!(name.contains("met%2C%20by%20main.txt,targets=3]"), "{name}");
+    assert_eq!(
+        row["note"],
+        "a recording of 6 visits to 3 types, 66.7 % of them to type 1"
+    );
+    assert_eq!(row["verified"], true);
+    let (code, after) = json(&["run", "--job", &job]);
+    assert_eq!((code, &before["rows"]), (0, &after["rows"]));
+    // Without its file, the name is an error that says which one is missing.
+    let gone = dispatchlab(&["run", name]);
+    assert_eq!(gone.code, 2);
+    assert!(gone.stderr.contains("no such file"), "{}", gone.stderr);
+
+    type Change = (&'static str, fn(&mut serde_json::Value));
+    #[rustfmt::skip] // a table: what is wrong, one change a line
+    let changes: [Change; 4] = [
+        ("line 2: type 3",  |job| job["rows"][0]["job"]["recorded"] = serde_json::json!([0, 3])),
+        ("recorded",        |job| job["rows"][0]["job"]["recorded"] = serde_json::json!([])),
+        ("recorded",        |job| job["rows"][0]["job"]["recorded"] = vec![0; (1 << 20) + 1].into()),
+        ("not the scenario", |job| job["rows"][0]["job"]["walk"]["order"] = "same".into()),
+    ];
+    for (words, change) in changes {
+        let run = replay_changed(&job, change);
+        assert_eq!((run.code, run.stdout.as_str()), (3, ""), "{words}");
+        assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn work_and_align_of_a_job_are_those_of_its_scenario() {
+    let (job, before) = saved(
+        "work",
+        &[
+            "itab_call[align=5,order=hot:90,targets=4,work=6:dependent]",
+            "--counters",
+            "none",
+        ],
+    );
+    let (_, after) = json(&["run", "--job", &job]);
+    assert_eq!(before["rows"], after["rows"]);
+    let saved = std::fs::read_to_string(&job).expect("a job");
+    let saved: serde_json::Value = serde_json::from_str(&saved).expect("JSON");
+    let row = &saved["rows"][0]["job"];
+    assert_eq!(
+        row["work"],
+        serde_json::json!({"count": 6, "is_dependent": true})
+    );
+    assert_eq!(
+        (&row["align"], &row["walk"]["order"]["hot"]),
+        (&5.into(), &900_000.into())
+    );
+    type Change = (&'static str, fn(&mut serde_json::Value));
+    #[rustfmt::skip] // a table: one change a line
+    let changes: [Change; 4] = [
+        ("work",   |job| job["rows"][0]["job"]["work"]["count"] = 2000.into()),
+        ("work",   |job| job["rows"][0]["job"]["work"]["is_dependent"] = false.into()),
+        ("align",  |job| job["rows"][0]["job"]["align"] = 64.into()),
+        ("hot",    |job| job["rows"][0]["job"]["walk"]["order"]["hot"] = 2_000_000.into()),
+    ];
+    for (name, change) in changes {
+        let run = replay_changed(&job, change);
+        assert_eq!(run.code, 3, "{name}: {}{}", run.stdout, run.stderr);
+    }
+}
+
+#[test]
 fn a_fault_of_a_replayed_job_has_its_line_and_its_text() {
     let place = folder("jobs_fault");
     let file = template(&place, "trap", "body:\n nop\n ud2 ; here\n");
@@ -174,7 +259,7 @@ fn every_field_that_could_do_harm_is_checked() {
     let (job, _) = saved("checked", &["itab_call[targets=2]", "--counters", "none"]);
     type Change = (&'static str, fn(&mut serde_json::Value), &'static str);
     #[rustfmt::skip] // a table: one change a line
-    let changes: [Change; 24] = [
+    let changes: [Change; 25] = [
         ("spacing 0",           |job| job["rows"][0]["job"]["spacing"] = 0.into(),                          "rows[0].spacing"),
         ("stride 0",            |job| job["rows"][0]["job"]["walk"]["stride"] = 0.into(),                   "rows[0].walk.stride"),
         ("unroll 0",            |job| job["rows"][0]["job"]["unroll"] = 0.into(),                           "rows[0].unroll"),
@@ -192,6 +277,7 @@ fn every_field_that_could_do_harm_is_checked() {
         ("a fixup outside",     |job| job["rows"][0]["job"]["program"]["sections"][0]["fixups"] = serde_json::json!([{"offset": 4294967295u32, "end": 4, "kind": "abs64", "symbol": "x", "addend": 0, "line": 1, "column": 1}]), "fixups[0]"),
         ("odd hex",             |job| job["rows"][0]["job"]["program"]["sections"][0]["bytes"] = "abc".into(), "hex digits"),
         ("no placement",        |job| job["plan"]["placements"] = serde_json::json!([]),                    "plan.placements"),
+        ("65 placements",       |job| job["plan"]["placements"] = vec![job["plan"]["placements"][0].clone(); 65].into(), "plan.placements"),
         ("placement 64",        |job| job["plan"]["placements"][0]["loop_head"] = 64.into(),                "plan.placements"),
         ("time 0",              |job| job["plan"]["time_ms"] = 0.into(),                                    "plan.time_ms"),
         ("no steps",            |job| job["plan"]["step_budget"] = 0.into(),                                "plan.step_budget"),

@@ -201,7 +201,7 @@ enum Command {
 /// Options of every command.
 #[derive(Debug, Args)]
 struct Common {
-    /// Bind a parameter
+    /// Bind a parameter: targets=8, order=random, order=hot:90, order=@FILE, work=16, align=0, …
     #[arg(short = 'p', value_name = "KEY=VALUE", global = true, action = ArgAction::Append)]
     parameters: Vec<String>,
     /// Take templates from this folder first [default: ./asm_templates, then the built-in ones]

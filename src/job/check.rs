@@ -71,7 +71,9 @@ fn demand(holds: bool, place: &str, message: impl FnOnce() -> String) -> Result<
 pub fn job(job: &Job) -> Result<(), Problem> {
     plan(&job.plan).map_err(|problem| problem.inside("plan"))?;
     for (at, one) in job.rows.iter().enumerate() {
-        row(one).map_err(|problem| problem.inside(format_args!("rows[{at}]")))?;
+        row(one)
+            .and_then(|()| room(one, job.plan.placements.len()))
+            .map_err(|problem| problem.inside(format_args!("rows[{at}]")))?;
     }
     Ok(())
 }
@@ -364,20 +366,7 @@ fn result(row: &JobRow) -> Result<(), Problem> {
 /// # Errors
 /// Where one image of the row would be larger than [`MAX_REGION`].
 pub fn sizes(row: &JobRow) -> Result<(), Problem> {
-    let of_kind = |kind| {
-        row.program
-            .sections
-            .iter()
-            .filter(move |one| one.kind == kind)
-    };
-    let bytes = |section: &Section| section.bytes.len() as u64;
-    let spacing = u64::from(row.spacing.max(1));
-    let bodies: u64 = of_kind(SectionKind::Body).map(bytes).sum();
-    let setups: u64 = of_kind(SectionKind::Setup).map(bytes).sum();
-    let functions: u64 = of_kind(SectionKind::Func)
-        .map(|one| bytes(one).max(1).next_multiple_of(spacing))
-        .sum();
-    let code = bodies * u64::from(row.unroll) + setups + functions;
+    let code = code_bytes(row);
     demand(code <= MAX_REGION, "", || {
         format!(
             "{code} bytes of code; at most {MAX_REGION} fit: lower `spacing`, the types or the body"
@@ -387,13 +376,44 @@ pub fn sizes(row: &JobRow) -> Result<(), Problem> {
     let (types, methods) = (row.heap.types.len() as u64, row.heap.methods.len() as u64);
     let one_type = u64::from(layout::TYPE_SIZE + layout::INTERFACE_TYPE_SIZE) + 8 * methods + ALIGN;
     let objects = row.heap.objects.len() as u64 * u64::from(layout::OBJECT_SIZE);
-    let own: u64 = of_kind(SectionKind::Data)
-        .map(|one| bytes(one).next_multiple_of(ALIGN))
-        .sum();
+    let own = bytes_of(row, SectionKind::Data, |bytes| {
+        bytes.next_multiple_of(ALIGN)
+    });
     let data = (types + 1)
         .saturating_mul(one_type)
         .saturating_add(objects + own);
     demand(data <= MAX_REGION, "", || {
         format!("up to {data} bytes of data; at most {MAX_REGION} fit: lower the types or objects")
     })
+}
+
+/// Checks what the code of all images will take.
+///
+/// # Errors
+/// Where it is more than five images of [`MAX_REGION`], which is what a worker has room for.
+pub fn room(row: &JobRow, placements: usize) -> Result<(), Problem> {
+    const ROOM: u64 = 5 * MAX_REGION;
+    let images = placements as u64 + 1;
+    let code = code_bytes(row) * images;
+    demand(code <= ROOM, "", || {
+        format!(
+            "{code} bytes of code in {images} images; at most {ROOM} fit: lower `--placements`, `spacing` or the types"
+        )
+    })
+}
+
+/// Bytes of code of one image, the harness left out.
+fn code_bytes(row: &JobRow) -> u64 {
+    let spacing = u64::from(row.spacing.max(1));
+    let bodies = bytes_of(row, SectionKind::Body, |bytes| bytes);
+    let setups = bytes_of(row, SectionKind::Setup, |bytes| bytes);
+    let functions = bytes_of(row, SectionKind::Func, |bytes| {
+        bytes.max(1).next_multiple_of(spacing)
+    });
+    bodies * u64::from(row.unroll) + setups + functions
+}
+
+fn bytes_of(row: &JobRow, kind: SectionKind, taken: impl Fn(u64) -> u64) -> u64 {
+    let sections = row.program.sections.iter().filter(|one| one.kind == kind);
+    sections.map(|one| taken(one.bytes.len() as u64)).sum()
 }
