@@ -93,7 +93,7 @@ fn a_recording_is_replayed_from_the_job_although_its_file_is_gone() {
     type Change = (&'static str, fn(&mut serde_json::Value));
     #[rustfmt::skip] // a table: what is wrong, one change a line
     let changes: [Change; 4] = [
-        ("line 2: type 3",  |job| job["rows"][0]["job"]["recorded"] = serde_json::json!([0, 3])),
+        ("recorded",        |job| job["rows"][0]["job"]["recorded"] = serde_json::json!([0, 3])),
         ("recorded",        |job| job["rows"][0]["job"]["recorded"] = serde_json::json!([])),
         ("recorded",        |job| job["rows"][0]["job"]["recorded"] = vec![0; (1 << 20) + 1].into()),
         ("not the scenario", |job| job["rows"][0]["job"]["walk"]["order"] = "same".into()),

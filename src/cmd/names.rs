@@ -109,7 +109,7 @@ pub(super) fn bind(
 }
 
 /// Reads the recording that `order=@FILE` names.
-fn with_recording(scenario: Scenario) -> Result<Scenario, Stop> {
+pub(super) fn with_recording(scenario: Scenario) -> Result<Scenario, Stop> {
     /// Longer than any recording with a word of remark on each number.
     const MAX_BYTES: u64 = 64 << 20;
     let Some(path) = scenario.recording_path().map(str::to_string) else {

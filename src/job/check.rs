@@ -47,7 +47,7 @@ impl fmt::Display for Problem {
 }
 
 impl Problem {
-    fn inside(mut self, outer: impl fmt::Display) -> Problem {
+    pub(super) fn inside(mut self, outer: impl fmt::Display) -> Problem {
         let dot = if self.place.is_empty() { "" } else { "." };
         self.place = format!("{outer}{dot}{}", self.place);
         self

@@ -238,6 +238,7 @@ fn build(document: Document) -> Result<SavedJob, Problem> {
                 format!("there are {} templates", templates.len()),
             )
         })?;
+        check::row(&saved.job).map_err(|problem| problem.inside(format_args!("rows[{at}]")))?;
         let scenario = scenario(template, &saved.params, &saved.job)
             .map_err(|message| problem(format!("rows[{at}]"), message))?;
         rows.push((scenario, saved.job));
