@@ -109,7 +109,7 @@ pub(super) fn bind(
 }
 
 /// Reads the recording that `order=@FILE` names.
-pub(super) fn with_recording(scenario: Scenario) -> Result<Scenario, Stop> {
+fn with_recording(scenario: Scenario) -> Result<Scenario, Stop> {
     /// Longer than any recording with a word of remark on each number.
     const MAX_BYTES: u64 = 64 << 20;
     let Some(path) = scenario.recording_path().map(str::to_string) else {
@@ -170,7 +170,10 @@ pub(super) fn bind_among(
             .iter()
             .filter(|(key, _)| has(template, key) || !is_known(key));
         let bound: Vec<(String, String)> = bound.iter().chain(fitting).cloned().collect();
-        scenarios.push(Scenario::bind(Arc::clone(template), &bound)?);
+        scenarios.push(with_recording(Scenario::bind(
+            Arc::clone(template),
+            &bound,
+        )?)?);
     }
     Ok(scenarios)
 }
