@@ -14,15 +14,19 @@
 
 body:                                   ; rax = *T
 {% if abi == "register" %}
+;! part copy
         mov  eax, [rax]                 ; the copy
+;! end
 site:   call "main.T.Id"
 
 func "main.T.Id":                       ; eax = T
         add  eax, 1
         ret
 {% else %}
+;! part copy
         mov  ecx, [rax]                 ; the copy
         mov  [rsp], ecx
+;! end
 site:   call "main.T.Id"
         mov  eax, [rsp + 8]
 

@@ -49,6 +49,8 @@ pub struct Scenario {
     pub work: Work,
     /// Where the loop head stands mod 64, where the placements do not decide.
     pub align: Option<u32>,
+    /// The part of the template that is left out, see [`Scenario::without`].
+    pub omitted: Option<String>,
 }
 
 /// Which of a scenario's types its objects have.
@@ -256,6 +258,7 @@ impl Scenario {
             work,
             align: number(&params, "align"),
             params,
+            omitted: None,
             template: Arc::clone(&template),
         })
     }

@@ -10,7 +10,7 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Jinja
 
 use super::parse::{MARK, plain_lines};
 use super::source::SourceText;
-use super::{SourceLine, SourceSection, Value, chains, header, sections};
+use super::{SourceLine, SourceSection, Value, chains, header, parts, sections};
 use crate::diagnostic::Diagnostic;
 use crate::go::hash::type_hash;
 use crate::scenario::Scenario;
@@ -47,10 +47,12 @@ pub struct CutOff {
 }
 
 impl Scenario {
-    /// The scenario's text, expanded where the header asks for it, in sections.
+    /// The scenario's text, expanded where the header asks for it, in sections, without the part
+    /// that is left out.
     ///
     /// # Errors
-    /// What minijinja refuses, or sections that are not sound; all at lines of the template itself.
+    /// What minijinja refuses, or sections or marks of parts that are not sound; all at lines of the
+    /// template itself.
     pub fn expand(&self) -> Result<Vec<SourceSection>, Vec<Diagnostic>> {
         self.expand_by(&|rendering| Ok(rendering(&|_| {})))
     }
@@ -60,6 +62,15 @@ impl Scenario {
     /// # Errors
     /// As above, and that it was cut off.
     pub fn expand_by(&self, render: Renderer<'_>) -> Result<Vec<SourceSection>, Vec<Diagnostic>> {
+        let sections = self.expand_whole(render)?;
+        parts::leave_out(&self.template.source(), sections, self.omitted.as_deref())
+    }
+
+    /// The same with every part in it.
+    pub(super) fn expand_whole(
+        &self,
+        render: Renderer<'_>,
+    ) -> Result<Vec<SourceSection>, Vec<Diagnostic>> {
         let source = self.template.source();
         let lines = if self.template.header.expand {
             let (marked, prefixes) = mark_lines(&source);

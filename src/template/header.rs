@@ -13,13 +13,13 @@ use toml::de::DeTable;
 
 use self::block::Block;
 use self::reader::Reader;
-use super::Header;
 use super::source::SourceText;
+use super::{Header, parts};
 use crate::diagnostic::Diagnostic;
 
-/// Whether a line belongs to the header.
+/// Whether a line belongs to the header. The marks of parts look like one and belong to the code.
 pub(super) fn is_header_line(line: &str) -> bool {
-    line.trim_start().starts_with(";!")
+    line.trim_start().starts_with(";!") && !parts::is_mark(line)
 }
 
 /// Reads the header of a template.

@@ -10,6 +10,7 @@ pub mod library;
 mod lines;
 pub mod params;
 mod parse;
+mod parts;
 mod sections;
 pub mod shipped;
 mod source;

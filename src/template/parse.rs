@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::source::{Place, SourceText};
-use super::{Origin, SourceLine, Template, header, sections};
+use super::{Origin, SourceLine, Template, header, parts, sections};
 use crate::diagnostic::Diagnostic;
 
 /// The character that carries line numbers through an expansion, so that no template may contain it.
@@ -31,7 +31,8 @@ impl Template {
             if let Some(found) = find_tag(&source) {
                 return Err(vec![found]);
             }
-            sections::split(&source, plain_lines(&source))?;
+            let sections = sections::split(&source, plain_lines(&source))?;
+            parts::leave_out(&source, sections, None)?;
         }
         let sha256 = lower_hex(&Sha256::digest(text.as_bytes()));
         Ok(Template {

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::source::{Place, SourceText};
-use super::{SourceLine, SourceSection};
+use super::{SourceLine, SourceSection, parts};
 use crate::asm::SectionKind;
 use crate::diagnostic::Diagnostic;
 
@@ -86,11 +86,16 @@ pub(super) fn split(
             None => match sections.last_mut() {
                 Some(section) => section.lines.push(line),
                 None => {
-                    let width = without_comment(&line.text).trim().chars().count();
+                    let (message, text) = if parts::is_mark(&line.text) {
+                        ("a mark of a part before the first section", &line.text[..])
+                    } else {
+                        let code = without_comment(&line.text);
+                        ("code before the first section", code)
+                    };
+                    let width = text.trim().chars().count();
                     if width > 0 && !stray_reported {
                         stray_reported = true;
                         let help = "begin with `body:`, or `setup:` for what runs once".to_string();
-                        let message = "code before the first section";
                         errors.push(source.complain_expanded(
                             place(0, width),
                             &line.text,

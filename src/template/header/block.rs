@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use crate::diagnostic::Diagnostic;
+use crate::template::parts;
 use crate::template::source::{Place, SourceText};
 
 /// The header's TOML, and where each of its lines stands in the file.
@@ -24,7 +25,17 @@ impl Block {
         let mut depth = 0;
         for (line, number) in source.lines.iter().zip(1..) {
             let trimmed = line.trim_start();
-            if let Some(content) = trimmed.strip_prefix(";!") {
+            if parts::is_mark(line) {
+                if !begun {
+                    let help = "put it around code of the body or of a function".to_string();
+                    let message = "a mark of a part in the header";
+                    return Err(vec![source.complain(
+                        source.whole_line(number),
+                        message,
+                        Some(help),
+                    )]);
+                }
+            } else if let Some(content) = trimmed.strip_prefix(";!") {
                 if begun {
                     let help = "move it above the first line of code".to_string();
                     let place = source.whole_line(number);

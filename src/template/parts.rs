@@ -1,0 +1,207 @@
+//! Parts: stretches of code between `;! part NAME` and `;! end`, which can be left out to see what
+//! they cost.
+//!
+//! Correct means: marks are read from the expanded lines, so that a loop may hold them; they change
+//! no byte; and without a part exactly its lines are gone, while all others keep their numbers.
+
+use std::ops::Range;
+
+use super::expand::Renderer;
+use super::source::{Place, SourceText};
+use super::{SourceLine, SourceSection, closest};
+use crate::asm::SectionKind;
+use crate::diagnostic::Diagnostic;
+use crate::scenario::Scenario;
+
+/// A stretch of a part, its marks included.
+struct Stretch {
+    part: String,
+    section: usize,
+    lines: Range<usize>,
+}
+
+/// What a mark says.
+enum Mark<'a> {
+    Part(&'a str),
+    End,
+}
+
+impl Scenario {
+    /// The names of the template's parts under these parameters, in the order of their first lines.
+    ///
+    /// # Errors
+    /// What is wrong with the expansion, the sections or the marks.
+    pub fn parts(&self) -> Result<Vec<String>, Vec<Diagnostic>> {
+        self.parts_by(&|rendering| Ok(rendering(&|_| {})))
+    }
+
+    /// The same where `render` does the rendering, which may cut it off.
+    ///
+    /// # Errors
+    /// As above, and that it was cut off.
+    pub fn parts_by(&self, render: Renderer<'_>) -> Result<Vec<String>, Vec<Diagnostic>> {
+        let mut names: Vec<String> = Vec::new();
+        for stretch in stretches(&self.template.source(), &self.expand_whole(render)?)? {
+            if !names.contains(&stretch.part) {
+                names.push(stretch.part);
+            }
+        }
+        Ok(names)
+    }
+
+    /// The same scenario without a part, which its name then says. Whether there is such a part
+    /// shows when it is expanded.
+    #[must_use]
+    pub fn without(&self, part: &str) -> Scenario {
+        Scenario {
+            name: format!("{} without {part}", self.name),
+            omitted: Some(part.to_string()),
+            ..self.clone()
+        }
+    }
+}
+
+/// Whether a line is a mark, though it looks like one of the header.
+pub(super) fn is_mark(line: &str) -> bool {
+    cut(line).is_some()
+}
+
+/// Checks all marks, and takes the lines of `omitted` out.
+///
+/// # Errors
+/// Marks that do not match or do not say which part, or no part of that name.
+pub(super) fn leave_out(
+    source: &SourceText<'_>,
+    mut sections: Vec<SourceSection>,
+    omitted: Option<&str>,
+) -> Result<Vec<SourceSection>, Vec<Diagnostic>> {
+    let stretches = stretches(source, &sections)?;
+    let Some(part) = omitted else {
+        return Ok(sections);
+    };
+    if !stretches.iter().any(|stretch| stretch.part == part) {
+        return Err(vec![unknown_part(source, &stretches, part)]);
+    }
+    // From the last one on, so that the places of the others stay.
+    for stretch in stretches.iter().rev().filter(|one| one.part == part) {
+        sections[stretch.section].lines.drain(stretch.lines.clone());
+    }
+    Ok(sections)
+}
+
+fn stretches(
+    source: &SourceText<'_>,
+    sections: &[SourceSection],
+) -> Result<Vec<Stretch>, Vec<Diagnostic>> {
+    let mut found = Vec::new();
+    let mut errors = Vec::new();
+    for (index, section) in sections.iter().enumerate() {
+        let mut open: Option<(usize, &str)> = None;
+        for (at, line) in section.lines.iter().enumerate() {
+            let Some(mark) = read(line) else { continue };
+            let mut complain = |message: String, help: &str| {
+                errors.push(complaint(source, line, message, help));
+            };
+            match (mark, open) {
+                _ if section.kind == SectionKind::Data => {
+                    let help = "put the marks into the body or a function";
+                    complain("a part is code, and this section holds data".into(), help);
+                }
+                (Err(message), _) => complain(message, "write `;! part nil-check` and `;! end`"),
+                (Ok(Mark::Part(name)), None) => open = Some((at, name)),
+                (Ok(Mark::Part(name)), Some((begin, outer))) => {
+                    let begin = section.lines[begin].number;
+                    complain(
+                        format!("part `{name}` begins inside part `{outer}` of line {begin}"),
+                        "parts are not nested: end the first one before it with `;! end`",
+                    );
+                    open = Some((at, name));
+                }
+                (Ok(Mark::End), Some((begin, name))) => {
+                    found.push(Stretch {
+                        part: name.to_string(),
+                        section: index,
+                        lines: begin..at + 1,
+                    });
+                    open = None;
+                }
+                (Ok(Mark::End), None) => complain(
+                    "no part is open that `;! end` could end".into(),
+                    "begin one with `;! part NAME`, or delete the line",
+                ),
+            }
+        }
+        if let Some((begin, name)) = open {
+            errors.push(complaint(
+                source,
+                &section.lines[begin],
+                format!("part `{name}` does not end in its section"),
+                "add the line `;! end` behind its code",
+            ));
+        }
+    }
+    if errors.is_empty() {
+        Ok(found)
+    } else {
+        // A mark in a loop is wrong in each of its turns.
+        errors.dedup();
+        Err(errors)
+    }
+}
+
+/// The word and the rest of a mark. `part = 1` is a key of the header.
+fn cut(line: &str) -> Option<(&str, &str)> {
+    let text = line.trim_start().strip_prefix(";!")?.trim_start();
+    let (word, rest) = text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()));
+    let is_mark = ["part", "end"].contains(&word) && !rest.trim_start().starts_with('=');
+    is_mark.then_some((word, rest.trim()))
+}
+
+fn read(line: &SourceLine) -> Option<Result<Mark<'_>, String>> {
+    let (word, rest) = cut(&line.text)?;
+    let remark = ["  ", "#", ";"].iter().filter_map(|sign| rest.find(sign));
+    let name = rest[..remark.min().unwrap_or(rest.len())].trim_end();
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    Some(match (word, name) {
+        ("end", "") => Ok(Mark::End),
+        ("end", name) => Err(format!("`;! end` stands alone, without `{name}`")),
+        (_, "") => Err("a part without a name".to_string()),
+        (_, name) if name.chars().all(is_name) => Ok(Mark::Part(name)),
+        (_, name) => Err(format!(
+            "`{name}` is no name for a part: letters, digits and `-`"
+        )),
+    })
+}
+
+fn complaint(
+    source: &SourceText<'_>,
+    line: &SourceLine,
+    message: String,
+    help: &str,
+) -> Diagnostic {
+    let indent = line.text.chars().take_while(|c| c.is_whitespace()).count();
+    let place = Place {
+        line: line.number,
+        column: indent as u32 + 1,
+        width: line.text.trim().chars().count() as u32,
+    };
+    source.complain_expanded(place, &line.text, message, Some(help.to_string()))
+}
+
+fn unknown_part(source: &SourceText<'_>, stretches: &[Stretch], part: &str) -> Diagnostic {
+    let mut names: Vec<&str> = Vec::new();
+    for stretch in stretches {
+        if !names.contains(&stretch.part.as_str()) {
+            names.push(&stretch.part);
+        }
+    }
+    let help = match closest(part, names.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if names.is_empty() => {
+            "mark one with `;! part NAME` and `;! end` around its code".to_string()
+        }
+        None => format!("it has {}", names.join(", ")),
+    };
+    let message = format!("the template has no part `{part}` under these parameters");
+    source.complain(source.whole_line(1), message, Some(help))
+}
