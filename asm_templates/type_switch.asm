@@ -1,62 +1,140 @@
-;! title    = "type switch: compare the hash, then the type, case by case"
+;! title    = "type switch: find the case by the type's hash, then compare the type"
 ;! heap     = "eface"
 ;! types    = "main.T{t}"
-;! params   = { go = ["1.27", "1.26", "1.25", "1.10"], cases = { default = 2, min = 2, max = 256 }, hit = ["first", "last", "default", "order"], order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.26", "1.25", "1.22", "1.19", "1.10"], strategy = ["linear", "go", "binary", "jump"], cases = { default = 2, min = 2, max = 1024 }, hit = ["first", "last", "default", "order"], order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id+type"
 ;! dispatch = "site"
 ;! clobbers = "all"
 ;! expand   = true
-;! note     = "{% if cases > 3 %}what-if: no Go compiler emits a chain of {{ cases }} cases; from 4 on it searches the hashes by halves, and since Go 1.22 it jumps through a table from 5 on{% endif %}"
+;! note     = "{% set table = jump_table(types[:cases] | map(attribute='hash') | list, 2) if go_minor >= 22 and cases > 4 else none %}{% if strategy == 'linear' and cases > 3 %}what-if: no Go compiler emits a chain of {{ cases }} cases; from 4 on it searches the hashes by halves, and since Go 1.22 it jumps through a table from 5 on{% elif strategy == 'binary' and table %}what-if: for these hashes Go {{ go }} jumps through a table of {{ table.slots | length }} slots{% elif strategy == 'jump' and not table %}what-if: for these hashes Go {{ go }} {{ 'searches by halves' if cases > 3 else 'compares case by case' }}{% elif strategy == 'go' and cases > 3 %}Go {{ go }} {{ 'jumps through a table of ' ~ (table.slots | length) ~ ' slots' if table else 'searches by halves' }} here{% endif %}"
 
-; The dynamic type's 32-bit hash is compared with the constant of each case; where it is equal, the
-; type's address decides, because two types may share a hash. Go orders the cases by hash, as
-; unsigned numbers, whatever their order in the source. `hit` says which case all receivers are:
-; the first or the last one in that order, none of them (`default`), or all in turn (`order`).
+; The dynamic type's 32-bit hash decides which case it can be, and then the type's address whether it
+; is, because two types may share a hash. `hit` says which case all receivers are: the first or the
+; last one in the order of hashes, none of them (`default`), or all in turn (`order`).
+;
+; `strategy` is the way to the case. `linear`: each hash is compared, in ascending order, as unsigned
+; numbers, whatever the order of the source. `binary`: the hashes are halved until fewer than four
+; are left, which are compared. `jump`: a few bits of the hash that differ between all cases number the
+; slots of a table; the hash itself is not compared any more. `go` is what the release does: up to three cases
+; linear; else a table since 1.22, from five cases on, if two bits more than number the cases are
+; enough to tell them apart; else binary.
 ;
 ; Go 1.10 goes from a hash that differs to the next case by way of a load that nothing uses, and
 ; tests a second time whether the type was the right one. Both are as its compiler emits them.
 ;
 ; The calls are gone: each case does what the method of its type would do.
 
-body:                                   ; rax = type, rbx = data
-        test rax, rax                   ; a nil interface has no type to look at
-        je   other
-        mov  ecx, [rax + 16]            ; _type.hash
-{% for case in types[:cases] | sort(attribute="hash") %}
-        cmp  ecx, {{ case.hash }}       ; hash of {{ case.name }}
-{% if loop.first %}site:{% endif %}
-{% if go_minor <= 12 %}
-        jne  differs{{ loop.index }}
+{% set sorted = types[:cases] | sort(attribute="hash") %}
+{% set hashes = types[:cases] | map(attribute="hash") | list %}
+{% set spare = 16 if strategy == "jump" else 2 if strategy == "go" and go_minor >= 22 and cases > 4 else none %}
+{% set table = none if spare is none else jump_table(hashes, spare) %}
+
+{# What a case does once the hash is known to be its own. #}
+{% macro act(case, next) %}
+{% if go_minor <= 12 and not table %}
+;! part type-compare
         lea  rdx, ["type.{{ case.name }}"]
         cmp  rdx, rax
-        jne  shared{{ loop.index }}
+        jne  shared{{ case.index }}
+;! end
         mov  edx, [rbx]
-again{{ loop.index }}:
-        jne  next{{ loop.index }}
+again{{ case.index }}:
+;! part type-compare
+        jne  {{ next }}
+;! end
         lea  eax, [rdx + {{ case.index + 1 }}]
 {% else %}
-        jne  next{{ loop.index }}
+;! part type-compare
         lea  rcx, ["type.{{ case.name }}"]
         cmp  rax, rcx
         jne  other
+;! end
         mov  eax, [rbx]
         add  eax, {{ case.index + 1 }}
 {% endif %}
         jmp  done
-next{{ loop.index }}:
+{% endmacro %}
+
+{# One case after the other. #}
+{% macro chain(cases, is_first) %}
+{% for case in cases %}
+{% set next = "other" if loop.last else "try" ~ cases[loop.index].index %}
+try{{ case.index }}:
+;! part hash-compare
+        cmp  ecx, {{ case.hash }}       ; hash of {{ case.name }}
+;! end
+{% if is_first and loop.first %}site:{% endif %}
+;! part hash-compare
+        jne  {{ "differs" ~ case.index if go_minor <= 12 else next }}
+;! end
+{{ act(case, next) }}
 {% endfor %}
+{% endmacro %}
+
+{# The detours of Go 1.10, the last one first. #}
+{% macro detours(cases) %}
+{% for case in cases | reverse %}
+shared{{ case.index }}:                 ; the hash of another type: the value of a failed assertion
+        mov  edx, 0
+        jmp  again{{ case.index }}
+differs{{ case.index }}:
+        lea  rdx, ["type.{{ case.name }}"]
+        jmp  {{ "other" if loop.first else "try" ~ cases[loop.revindex].index }}
+{% endfor %}
+{% endmacro %}
+
+{# By halves, down to chains of two and three. #}
+{% macro search(cases, is_first) %}
+{% if cases | length < 4 %}
+{{ chain(cases, is_first) }}
+{% if go_minor <= 12 %}
+{{ detours(cases) }}
+{% endif %}
+{% else %}
+{% set half = (cases | length) // 2 %}
+        cmp  ecx, {{ cases[half - 1].hash }}       ; the last hash of the lower half
+{% if is_first %}site:{% endif %}
+        ja   above{{ cases[half].index }}
+{{ search(cases[:half], false) }}
+above{{ cases[half].index }}:
+{{ search(cases[half:], false) }}
+{% endif %}
+{% endmacro %}
+
+body:                                   ; rax = type, rbx = data
+;! part nil-check
+        test rax, rax                   ; a nil interface has no type to look at
+        je   other
+;! end
+        mov  ecx, [rax + 16]            ; _type.hash
+{% if table %}
+{% if table.shift %}
+        shr  ecx, {{ table.shift }}
+{% endif %}
+        and  ecx, {{ table.mask }}
+        lea  rdx, ["main.typeSwitch.jump1"]
+site:   jmp  [rdx + rcx*8]
+{% for slot in table.slots if slot is not none %}
+case{{ slot }}:
+{{ act(types[slot], "other") }}
+{% endfor %}
+{% elif strategy != "linear" and cases > 3 %}
+{{ search(sorted, true) }}
+{% else %}
+{{ chain(sorted, true) }}
+{% endif %}
 other:  mov  eax, [rbx]                 ; the type that is no case
         add  eax, {{ cases + 1 }}
-{% if go_minor <= 12 %}
+{% if go_minor <= 12 and not table and (strategy == "linear" or cases < 4) %}
         jmp  done
-{% for case in types[:cases] | sort(attribute="hash") | reverse %}
-shared{{ loop.revindex }}:              ; the hash of another type: the value of a failed assertion
-        mov  edx, 0
-        jmp  again{{ loop.revindex }}
-differs{{ loop.revindex }}:
-        lea  rdx, ["type.{{ case.name }}"]
-        jmp  next{{ loop.revindex }}
-{% endfor %}
+{{ detours(sorted) }}
 {% endif %}
 done:
+
+{% if table %}
+data "main.typeSwitch.jump1":           ; slots without a case lead to the type that is none
+{% for slot in table.slots %}
+        dq   {{ "other" if slot is none else "case" ~ slot }}
+{% endfor %}
+{% endif %}

@@ -49,6 +49,31 @@ const HAND_COUNTS: &[(&str, f64, f64, &str)] = &[
     ("type_switch[go=1.10,hit=default]",   14.0, 6.0, "test je mov | twice cmp jne lea jmp | mov add jmp; Go tsw2/miss 18 - 5, and its stored constant as mov add"),
     ("type_switch[cases=3,go=1.10]",       12.0, 5.0, "the first case again; Go tsw3/lo 18 - 6"),
     ("type_switch[cases=3,go=1.10,hit=last]", 20.0, 9.0, "two times cmp jne lea jmp more; Go tsw3/hi 26 - 6"),
+    ("type_switch[cases=4,strategy=go]",                   13.0, 5.0, "test je mov | cmp ja | cmp jne lea cmp jne mov add jmp; Go tsw4/lo 20 - 6 - nop"),
+    ("type_switch[cases=4,hit=last,strategy=go]",          15.0, 6.0, "one more cmp jne; Go tsw4/hi 23 - 7 - nop - lea, its mov before the switch"),
+    ("type_switch[cases=4,hit=default,strategy=go]",       11.0, 4.0, "test je mov | cmp ja | twice cmp jne | mov add; Go tsw4/miss 20 - 7 - three lea - jmp + mov"),
+    ("type_switch[cases=5,strategy=go]",                   13.0, 4.0, "test je mov | shr and lea jmp | lea cmp jne mov add jmp; Go tsw5/lo 19 - 6 - lea + shr, its window begins at bit 0"),
+    ("type_switch[cases=8,strategy=go]",                   13.0, 4.0, "the same; Go tsw8/lo 19 - 6 - lea + shr"),
+    ("type_switch[cases=8,hit=last,strategy=go]",          13.0, 4.0, "the same; Go tsw8/hi 19 - 6 - lea + shr"),
+    ("type_switch[cases=8,hit=default,strategy=go]",        9.0, 2.0, "test je mov | shr and lea jmp | mov add, through an empty slot"),
+    ("type_switch[cases=16,go=1.22,hit=order,strategy=go]", 13.0, 4.0, "the same whichever case; Go tsw16/hi 20 - 6 - lea"),
+    ("type_switch[cases=32,strategy=binary]",              19.0, 8.0, "test je mov | four cmp ja | the leaf's 8; Go tsw32/lo 28 - 6 - three nop"),
+    ("type_switch[cases=32,hit=last,strategy=binary]",     21.0, 9.0, "one more cmp jne; Go tsw32/hi 28 - 6 - lea"),
+    ("type_switch[cases=40,strategy=go]",                  19.0, 8.0, "40 20 10 5 2: four cmp ja, no table"),
+    ("type_switch[cases=8,go=1.19,strategy=go]",           15.0, 6.0, "test je mov | two cmp ja | the leaf's 8; Go tsw8/lo 23 - 6 - two nop"),
+    ("type_switch[cases=8,go=1.19,hit=last,strategy=go]",  17.0, 7.0, "one more cmp jne; Go tsw8/hi 25 - 6 - nop - lea"),
+    ("type_switch[cases=8,go=1.10,strategy=go]",           16.0, 7.0, "test je mov | two cmp ja | cmp jne lea cmp jne mov jne lea jmp; Go tsw8/lo 22 - 6"),
+    ("type_switch[cases=8,go=1.10,hit=last,strategy=go]",  20.0, 9.0, "cmp jne lea jmp more; Go tsw8/hi 27 - 6 - lea"),
+    ("type_switch[cases=8,go=1.10,hit=default,strategy=go]", 17.0, 7.0, "test je mov | two cmp ja | twice cmp jne lea jmp | mov add; Go tsw8/miss 25 - 5 - lea lea jmp, its stored constant as mov add, - jmp"),
+    ("type_switch[cases=32,go=1.10,hit=last,strategy=go]", 24.0, 11.0, "four cmp ja; Go tsw32/hi 31 - 6 - lea"),
+    ("guard",                                6.0, 2.0, "lea cmp jne mov add jmp; Go 1.27 with a profile: the same six"),
+    ("guard[hit=default]",                   9.0, 3.0, "lea cmp jne | mov mov call | mov add ret; Go 1.27 with a profile: the same, and a nop"),
+    ("guard[callee=called]",                 9.0, 4.0, "lea cmp jne mov call | mov add ret | jmp"),
+    ("guard[cases=4]",                       6.0, 2.0, "the first guard, however many follow"),
+    ("guard[cases=4,hit=last]",             15.0, 5.0, "three lea cmp jne more"),
+    ("guard[cases=4,hit=order]",            10.5, 3.5, "6 9 12 15, and their mean"),
+    ("guard[cases=4,hit=default]",          18.0, 6.0, "four lea cmp jne | mov mov call | mov add ret"),
+    ("guard[cases=4,guards=1,hit=order]",    8.25, 2.75, "one case in four is guarded: 6 9 9 9"),
     ("type_switch[cases=3,go=1.10,hit=default]", 18.0, 8.0, "a third one; Go tsw3/miss 22 - 5, and its stored constant as mov add"),
 ];
 
@@ -132,6 +157,34 @@ fn the_linear_switch_takes_two_more_instructions_for_each_case() {
             assert_eq!(now, before + 2.0, "{name}");
         }
         before = Some(now);
+    }
+}
+
+#[test]
+fn every_strategy_of_the_switch_finds_every_case_in_every_release() {
+    let mut names = Vec::new();
+    for strategy in ["go", "binary", "jump"] {
+        for release in ["1.27", "1.26", "1.25", "1.22", "1.19", "1.10"] {
+            for cases in [2, 4, 5, 33] {
+                for hit in ["order", "default"] {
+                    names.push(format!(
+                        "type_switch[cases={cases},go={release},hit={hit},strategy={strategy}]"
+                    ));
+                }
+            }
+        }
+        names.push(format!(
+            "type_switch[cases=256,hit=order,strategy={strategy}]"
+        ));
+    }
+    let mut arguments = vec!["run", "--counters", "none"];
+    arguments.extend(names.iter().map(String::as_str));
+    let (code, document) = json(&arguments);
+    assert_eq!(code, 0, "{document:#}");
+    let rows = rows(&document);
+    assert_eq!(rows.len(), names.len());
+    for (name, row) in rows {
+        assert_eq!(row["verified"], true, "{name}");
     }
 }
 

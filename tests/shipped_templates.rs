@@ -167,7 +167,12 @@ fn every_interface_method_has_a_function() {
         if template.header.methods.is_empty() {
             continue;
         }
-        let sections = expand(&bind(&template, &[("targets", "5")]));
+        let types = if template.header.params.contains_key("cases") {
+            ("cases", "4")
+        } else {
+            ("targets", "5")
+        };
+        let sections = expand(&bind(&template, &[types]));
         for index in 0..5 {
             for method in &template.header.methods {
                 let function = format!("main.(*T{index}).{method}");
@@ -298,6 +303,152 @@ fn a_type_switch_above_three_cases_says_that_go_does_not_emit_it() {
             .note()
             .expect("a note")
             .contains("no Go compiler")
+    );
+}
+
+#[test]
+fn a_type_switch_says_what_the_release_does_with_these_hashes() {
+    #[rustfmt::skip] // a table: scenario, and the note
+    let notes = [
+        ("cases=3,strategy=go",             None),
+        ("cases=3,strategy=binary",         None),
+        ("cases=4,strategy=go",             Some("Go 1.27 searches by halves here")),
+        ("cases=8,strategy=go",             Some("Go 1.27 jumps through a table of 32 slots here")),
+        ("cases=8,strategy=jump",           None),
+        ("cases=8,go=1.19,strategy=go",     Some("Go 1.19 searches by halves here")),
+        ("cases=8,go=1.19,strategy=binary", None),
+        ("cases=8,go=1.19,strategy=jump",   Some("what-if: for these hashes Go 1.19 searches by halves")),
+        ("cases=8,strategy=binary",         Some("what-if: for these hashes Go 1.27 jumps through a table of 32 slots")),
+        ("cases=40,strategy=go",            Some("Go 1.27 searches by halves here")),
+        ("cases=40,strategy=jump",          Some("what-if: for these hashes Go 1.27 searches by halves")),
+        ("cases=2,strategy=jump",           Some("what-if: for these hashes Go 1.27 compares case by case")),
+    ];
+    for (parameters, expected) in notes {
+        let note = named(&format!("type_switch[{parameters}]")).note();
+        assert_eq!(note.as_deref(), expected, "{parameters}");
+    }
+}
+
+#[test]
+fn up_to_three_cases_all_strategies_but_the_table_are_one() {
+    for release in ["1.27", "1.22", "1.19", "1.10"] {
+        for cases in [2, 3] {
+            let bytes = |strategy: &str| {
+                let name = format!("type_switch[cases={cases},go={release},strategy={strategy}]");
+                bytes_of(&assemble(&named(&name)), "body")
+            };
+            assert_eq!(bytes("binary"), bytes("linear"));
+            assert_eq!(bytes("go"), bytes("linear"));
+        }
+    }
+}
+
+#[test]
+fn a_switch_through_a_table_has_the_bytes_and_the_order_of_go_1_27() {
+    let scenario = named("type_switch[cases=8,strategy=go]");
+    let bytes = bytes_of(&assemble(&scenario), "body");
+    // Up to the jump; the 32-bit distance of `je` and the address of the table aside.
+    assert_eq!(&bytes[..10], "4885c00f84");
+    assert_eq!(&bytes[18..42], "8b4810c1e90983e11f488d15");
+    assert_eq!(&bytes[50..56], "ff24ca");
+    let body = expand(&scenario).remove(0);
+    let constants: Vec<&str> = body
+        .lines
+        .iter()
+        .filter_map(|line| line.text.trim().strip_prefix("add  eax, "))
+        .collect();
+    // The last one is the default's.
+    assert_eq!(constants, ["2", "5", "8", "7", "1", "4", "6", "3", "9"]);
+}
+
+#[test]
+fn a_search_by_halves_compares_what_go_1_27_compares() {
+    #[rustfmt::skip] // Cases, and the constants that its binaries compare on the way to the lowest hash.
+    let built: [(u32, &[u32]); 6] = [
+        (4,   &[0x8ee3_39e7]),
+        (40,  &[0x91ee_8680, 0x4666_b9dc, 0x1aa4_222a]),
+        (48,  &[0x94ca_d79c, 0x4666_b9dc, 0x1e32_12ac]),
+        (64,  &[0x94ca_d79c, 0x3d08_e0a0, 0x17de_2fbd, 0x0fda_4b5e, 0x00a5_ede8]),
+        (128, &[0x869e_8635, 0x35d6_da0e, 0x142c_9028]),
+        (256, &[0x80c1_eaa7, 0x3860_0e40, 0x161a_f08b]),
+    ];
+    for (cases, expected) in built {
+        let body = expand(&named(&format!("type_switch[cases={cases},strategy=go]"))).remove(0);
+        let pivots = body
+            .lines
+            .iter()
+            .filter(|line| line.text.contains("lower half"));
+        let pivots: Vec<u32> = pivots
+            .map(|line| {
+                line.text
+                    .trim()
+                    .strip_prefix("cmp  ecx, ")
+                    .expect("a comparison")
+            })
+            .map(|rest| {
+                rest.split(' ')
+                    .next()
+                    .unwrap_or_default()
+                    .parse()
+                    .expect("a hash")
+            })
+            .take(expected.len())
+            .collect();
+        assert_eq!(pivots, expected, "{cases} cases");
+    }
+}
+
+#[test]
+fn a_table_exists_for_every_release_and_leads_every_case_to_its_code() {
+    for release in ["1.27", "1.22", "1.19", "1.10"] {
+        for cases in [2, 64, 256] {
+            let name = format!("type_switch[cases={cases},go={release},strategy=jump]");
+            let program = assemble(&named(&name));
+            let table = program
+                .sections
+                .iter()
+                .find(|section| section.name == "main.typeSwitch.jump1")
+                .unwrap_or_else(|| panic!("{name} has no table"));
+            let leading: BTreeSet<&str> = table
+                .fixups
+                .iter()
+                .map(|fixup| fixup.symbol.as_str())
+                .filter(|label| label.starts_with("case"))
+                .collect();
+            assert_eq!(leading.len(), cases, "{name}");
+            assert_eq!(table.fixups.len() * 8, table.bytes.len(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn guard_and_type_switch_visit_the_same_types() {
+    for rest in [
+        "cases=2",
+        "cases=8,hit=order,order=random",
+        "cases=64,hit=last",
+        "cases=5,hit=default",
+    ] {
+        let visited = |template: &str| {
+            let scenario = named(&format!("{template}[{rest}]"));
+            let types = (0..scenario.objects).map(|object| scenario.type_of_object(object));
+            (
+                scenario.type_names(),
+                types.collect::<Vec<u32>>(),
+                scenario.walk,
+            )
+        };
+        assert_eq!(visited("guard"), visited("type_switch"), "{rest}");
+    }
+}
+
+#[test]
+fn a_guard_has_the_bytes_of_go_1_27() {
+    // With the registers of that loop: rsi and rcx are the itab and the data word, rdi the guard.
+    let body = bytes_of(&assemble(&named("guard")), "body");
+    assert_eq!(
+        body,
+        "488d0d000000004839c875078b0383c001eb09488b48184889d8ffd1"
     );
 }
 

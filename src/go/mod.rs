@@ -8,6 +8,7 @@ pub mod hash;
 pub mod heap;
 pub mod layout;
 pub mod release;
+pub mod switch;
 pub mod symbol;
 
 pub use heap::{Heap, HeapSpec, lay_out};

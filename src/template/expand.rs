@@ -13,6 +13,7 @@ use super::source::SourceText;
 use super::{SourceLine, SourceSection, Value, chains, header, parts, sections};
 use crate::diagnostic::Diagnostic;
 use crate::go::hash::type_hash;
+use crate::go::switch::jump_table;
 use crate::scenario::Scenario;
 
 /// Steps of minijinja that an expansion may take: 131,072 types in two loops need about six
@@ -119,6 +120,7 @@ impl Scenario {
             type_hash(release, name)
                 .map_err(|reason| Error::new(ErrorKind::InvalidOperation, reason))
         });
+        environment.add_function("jump_table", table_of);
         let mut out = Bounded {
             text: Vec::new(),
             note,
@@ -241,6 +243,20 @@ fn range(first: i64, end: Option<i64>, step: Option<i64>) -> Result<Jinja, Error
         .step_by(step as usize)
         .map(Jinja::from)
         .collect())
+}
+
+/// The table by which a switch over `hashes` finds its case, or none.
+fn table_of(hashes: Vec<u32>, spare_bits: u32) -> Jinja {
+    let Some(table) = jump_table(&hashes, spare_bits) else {
+        return Jinja::from(());
+    };
+    let slots: Vec<Option<usize>> = table.slots;
+    let fields = [
+        ("shift", Jinja::from(table.shift)),
+        ("mask", Jinja::from((1u64 << table.bits) - 1)),
+        ("slots", Jinja::from(slots)),
+    ];
+    Jinja::from_pairs(fields)
 }
 
 /// The template with its header blank and a mark `MARK number MARK` before each line that begins

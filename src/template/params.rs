@@ -16,7 +16,15 @@ pub const MAX_OBJECTS: i64 = 1 << 20;
 pub const SPACING: (i64, i64) = (16, 65_536);
 
 /// Names that the expansion gives a meaning, so that no parameter can have them.
-pub const TAKEN: [&str; 6] = ["abi", "go_minor", "hash", "methods", "range", "types"];
+pub const TAKEN: [&str; 7] = [
+    "abi",
+    "go_minor",
+    "hash",
+    "jump_table",
+    "methods",
+    "range",
+    "types",
+];
 
 /// Parameters that only make sense where there are receivers to visit.
 const NEED_A_HEAP: [&str; 6] = ["objects", "order", "receiver", "stride", "targets", "work"];

@@ -31,6 +31,7 @@ pub const TEMPLATES: &[(&str, &str)] = embedded! {
     "wrapper_call"
     "itab_call"
     "itab_wrapper"
+    "guard"
     "type_switch"
 };
 
