@@ -28,6 +28,7 @@ use crate::template::{HeapKind, Template};
 use crate::verdict;
 use crate::worker::parent::{self, Progress, RowOutcome};
 
+pub mod ablate;
 pub mod compare;
 pub mod sweep;
 
@@ -60,6 +61,8 @@ pub struct Task {
     pub prepared: Result<Prepared, Vec<Diagnostic>>,
     /// What the reader must know beside what measuring it shows.
     pub warning: Option<String>,
+    /// Why its results are not compared, where they could be.
+    pub unchecked: Option<String>,
 }
 
 impl Task {
@@ -69,6 +72,7 @@ impl Task {
             scenario: scenario.clone(),
             prepared: prepare(scenario),
             warning: None,
+            unchecked: None,
         }
     }
 
@@ -93,6 +97,7 @@ impl Task {
             scenario: scenario.clone(),
             prepared: complete(scenario, row.clone()),
             warning: is_changed.then(|| CHANGED.to_string()),
+            unchecked: None,
         }
     }
 }
@@ -177,6 +182,13 @@ fn measured(tasks: Vec<Task>, settings: &Settings, progress: Progress<'_>) -> io
         let sampled = timing.as_ref().filter(|_| settings.samples);
         row.samples = sampled.map(Samples::of);
         row.warnings.extend(task.warning);
+        if !row.verified && row.metrics.is_some() {
+            row.warnings.push(task.unchecked.unwrap_or_else(|| {
+                "no result is stated, so nothing was compared; add `result` and `expect` to the \
+                 header"
+                    .into()
+            }));
+        }
         rows.push(row);
         timings.push(timing);
     }
@@ -204,6 +216,7 @@ fn measured(tasks: Vec<Task>, settings: &Settings, progress: Progress<'_>) -> io
         comparisons: Vec::new(),
         changes: Vec::new(),
         sweep: None,
+        ablation: None,
         reference,
         warnings,
         interrupted: outcome.interrupted,

@@ -22,6 +22,7 @@ use crate::stats::Event;
 use crate::template::library::{Library, LoadError};
 use crate::worker::parent;
 
+mod ablate;
 mod asm;
 mod check;
 mod compare;
@@ -74,6 +75,7 @@ const EXAMPLES: &str = "Examples:
   dispatchlab run 'itab_call[targets=8,order=random]'
   dispatchlab run wrapper_call -p receiver=nil   the panic path
   dispatchlab sweep itab_call -p order=random -P targets=1..64:x2
+  dispatchlab ablate wrapper_call                what its nil check, its copy, .. cost
   dispatchlab show itab_call --heap              listing and data, nothing runs
   dispatchlab run my.asm --quick                 your own template
   dispatchlab compare direct_call itab_call      in turns: ratio, interval, what changed
@@ -118,6 +120,16 @@ enum Command {
         #[arg(short = 'P', value_name = "KEY=VALUES", required = true)]
         axes: Vec<String>,
         /// Confidence of the intervals of each point
+        #[arg(long, value_name = "SHARE", default_value_t = 0.95, allow_negative_numbers = true, value_parser = confidence)]
+        conf: f64,
+        #[command(flatten)]
+        exports: run::Exports,
+    },
+    /// What each marked part of a template costs, by leaving it out
+    Ablate {
+        /// Scenario or template file
+        name: String,
+        /// Confidence of the intervals, all parts together
         #[arg(long, value_name = "SHARE", default_value_t = 0.95, allow_negative_numbers = true, value_parser = confidence)]
         conf: f64,
         #[command(flatten)]
@@ -314,6 +326,11 @@ pub fn main() -> ExitCode {
             conf,
             exports,
         } => sweep::run(&common, &names, &axes, conf, &exports),
+        Command::Ablate {
+            name,
+            conf,
+            exports,
+        } => ablate::run(&common, &name, conf, &exports),
         Command::List { part } => list::list(&common, part.as_deref()),
         Command::Show {
             name,

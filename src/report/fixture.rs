@@ -313,6 +313,7 @@ pub(super) fn report() -> Report {
         comparisons: Vec::new(),
         changes: Vec::new(),
         sweep: None,
+        ablation: None,
         reference: Some("direct_call".into()),
         warnings: vec![
             "the worker was not pinned to a CPU: pass --cpu N with a CPU that this process may use"

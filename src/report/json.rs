@@ -28,6 +28,9 @@ pub fn render(report: &Report) -> String {
     if !report.changes.is_empty() {
         document.insert("changes".into(), plain(&report.changes));
     }
+    if let Some(ablation) = &report.ablation {
+        document.insert("ablation".into(), plain(ablation));
+    }
     if let Some(sweep) = &report.sweep {
         document.insert("sweep".into(), plain(sweep));
     }

@@ -12,6 +12,7 @@ pub use crate::stats::Layout;
 use crate::stats::paired::Verdict;
 use crate::template::{Clobbers, Published, Value};
 
+pub mod ablation;
 pub mod csv;
 #[cfg(test)]
 mod fixture;
@@ -343,6 +344,8 @@ pub struct Report {
     pub comparisons: Vec<Comparison>,
     /// What stands in the code of the others and not in the first one's, and the other way round.
     pub changes: Vec<CodeChange>,
+    /// What parts cost, where some were left out.
+    pub ablation: Option<ablation::Ablation>,
     /// What was scanned, where something was.
     pub sweep: Option<sweep::Sweep>,
     /// The reference row of the ratios, if any.

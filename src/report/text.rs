@@ -4,6 +4,7 @@
 //! so, what is not to be had is never 0, and the lines fit the width that was asked for. Nothing is
 //! computed here: numbers are cut to the digits that mean something, and that is all.
 
+mod ablation;
 mod comparison;
 mod failure;
 mod footnotes;
@@ -34,7 +35,10 @@ pub fn render(report: &Report, style: Style) -> String {
     let parts = [
         table::render(report, style, &mut notes),
         notes.render(),
-        comparison::render(report, style),
+        match &report.ablation {
+            Some(costs) => ablation::render(report, costs, style),
+            None => comparison::render(report, style),
+        },
         legend(report, style),
         provenance(report, style),
     ];

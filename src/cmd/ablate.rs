@@ -1,0 +1,45 @@
+//! `ablate`: what each marked part of a template costs.
+
+use super::names::bind_among;
+use super::run::{Exports, Outputs};
+use super::{Common, Stop};
+use crate::apart;
+use crate::pipeline;
+use crate::pipeline::ablate::ablate;
+use crate::template::library::Library;
+
+/// Milliseconds of timing for each image, as `compare` takes.
+const TIME_MS: f64 = 30.0;
+
+pub(super) fn run(
+    common: &Common,
+    name: &str,
+    confidence: f64,
+    exports: &Exports,
+) -> Result<i32, Stop> {
+    exports.check_samples(common)?;
+    let library = Library::new(common.templates.clone())?;
+    let bound = bind_among(&library, &[name.to_string()], &common.parameters()?)?;
+    let [scenario] = &bound[..] else {
+        unreachable!("one name is one scenario");
+    };
+    let parts = scenario.parts_by(&apart::render).map_err(Stop::Templates)?;
+    if parts.is_empty() {
+        return Err(Stop::Usage(format!(
+            "{} marks no part; put `;! part NAME` and `;! end` around the lines to be left out",
+            scenario.name
+        )));
+    }
+    let mut settings = common.settings(None)?;
+    if common.time.is_none() && !common.quick {
+        settings.plan.time_ms = TIME_MS;
+    }
+    settings.samples = exports.samples;
+    let outputs = Outputs::open(exports, None)?;
+    let mut progress = common.progress();
+    let report = ablate(scenario, &parts, &settings, confidence, &mut progress)?;
+    common.end_progress();
+    let code = pipeline::exit_code(&report);
+    outputs.write(common, &report)?;
+    Ok(code)
+}
