@@ -93,7 +93,7 @@ pub(super) fn ok(scenario: &str, cycles: f64, most: f64, counts: (f64, f64)) -> 
         layout: Some(Layout {
             placements: 4,
             cycles_min: cycles,
-            cycles_median: (cycles + most) / 2.0,
+            cycles_median: ((cycles + most) * 500.0).round() / 1000.0,
             cycles_max: most,
         }),
         published: Vec::new(),
