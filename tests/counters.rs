@@ -208,6 +208,21 @@ fn an_event_that_is_not_counted_is_no_zero() {
 }
 
 #[test]
+fn without_an_event_for_cycles_they_are_the_clocks() {
+    let events = r#"{"*": [{"instructions": 16, "branches": 3}]}"#;
+    let counters = fake("no_cycles", events);
+    let (_, document) = json(&["run", "direct_call", "--counters", &counters, "--time", "1"]);
+    let sources = document["provenance"]["sources"].as_array();
+    let of_cycles = sources.and_then(|all| all.iter().find(|one| one["event"] == "cycles"));
+    let of_cycles = of_cycles.expect("a source of cycles");
+    assert_eq!(of_cycles["basis"], "measured");
+    assert_eq!(of_cycles["why"], "the script has no such event");
+    let row = rows(&document)[0].1;
+    assert_eq!(row["metrics"]["cycles"]["basis"], "measured");
+    assert!(near(value(row, "cycles"), 6.0), "{row:#}");
+}
+
+#[test]
 fn counts_that_contradict_single_stepping_are_told() {
     let events = r#"{"*": [{"cycles": 8, "instructions": 17, "branches": 3}]}"#;
     let row = row("direct_call", &fake("wrong", events));

@@ -202,12 +202,17 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
     }
 }
 
-/// The core cycles of visits, from the source that the row asked.
+/// The core cycles of visits, from the source that the row asked; where that counts other events
+/// only, from the clock. A reading that was refused is no reason to take another source.
 fn cycles(visits: &[Visit], timing: &Timing) -> Segments {
     let counted = |visit: &Visit| visit.events[Event::Cycles as usize];
-    match timing.counting {
-        Some(_) => Segments::by(Rule::LowerQuartile, visits, counted),
-        None => Segments::of(visits, |visit| visit.cycles),
+    match &timing.counting {
+        Some(counting)
+            if counting.refused > 0 || counting.overhead.get(Event::Cycles).is_some() =>
+        {
+            Segments::by(Rule::LowerQuartile, visits, counted)
+        }
+        _ => Segments::of(visits, |visit| visit.cycles),
     }
 }
 
