@@ -17,7 +17,7 @@ pub const NOTES: usize = 64;
 const FAULT: usize = NOTES;
 /// Words of a fault record: valid, signal, code, address, ip, previous ip, 16 registers, number and
 /// architecture of a system call, top of the stack, steps.
-pub(super) const FAULT_WORDS: usize = 26;
+pub(super) const FAULT_WORDS: usize = 27;
 
 /// A page shared with another process.
 #[derive(Debug)]
@@ -50,6 +50,8 @@ pub struct RawFault {
     pub top_of_stack: u64,
     /// Steps logged before it, while single-stepping; else 0.
     pub steps: u64,
+    /// The CPU's number of the exception; of a signal that no exception raised, that of an earlier one.
+    pub exception: u64,
 }
 
 impl SharedPage {
@@ -126,6 +128,7 @@ impl SharedPage {
             architecture: word(23) as u32,
             top_of_stack: word(24),
             steps: word(25),
+            exception: word(26),
         })
     }
 }

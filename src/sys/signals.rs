@@ -364,3 +364,4 @@ fn previous_ip(ip: u64) -> u64 {
         .find(|&before| before != ip)
         .unwrap_or(0)
 }
+    put(26, registers[libc::REG_TRAPNO as usize] as u64);

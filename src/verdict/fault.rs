@@ -149,7 +149,7 @@ fn signal_message(signal: i32, address: Option<u64>, rsp: u64) -> String {
             format!("{} at address {address:#x}", signal_name(signal))
         }
         (libc::SIGSEGV, None) => {
-            "SIGSEGV: a non-canonical address or a privileged instruction".into()
+            "SIGSEGV: a non-canonical address, a privileged instruction or an `int`".into()
         }
         (libc::SIGILL, _) => "SIGILL: an instruction that this CPU does not have, or ud2".into(),
         (libc::SIGFPE, _) => "SIGFPE: a division by zero, or a quotient that does not fit".into(),

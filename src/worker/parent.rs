@@ -423,14 +423,6 @@ impl Shift {
         let row = job.rows[row];
         let code = self.page.noted(notes::CODE);
         let image = self.page.noted(notes::IMAGE) as usize;
-        // A trap reports the address behind its instruction (Intel SDM vol. 3, 6.5), and so does a
-        // filter; `syscall` and `int 0x80` are two bytes each.
-        let behind = match fault.signal {
-            libc::SIGTRAP => 1,
-            libc::SIGSYS => 2,
-            _ => 0,
-        };
-        let ip = fault.ip.wrapping_sub(behind);
         let linked = || {
             let heap = lay_out(&row.heap).ok()?;
             let placements = &job.plan.placements;
@@ -448,7 +440,7 @@ impl Shift {
         };
         let code_offset = linked().and_then(|image| {
             let inside = |address: u64| image.owner(address).map(|_| address);
-            let address = inside(ip)
+            let address = inside(culprit(&image, &row.program, fault))
                 .or_else(|| inside(fault.previous_ip))
                 .or_else(|| caller(&image, &row.program, fault))?;
             Some(address - code)
@@ -459,6 +451,22 @@ impl Shift {
             placement: if baseline { 0 } else { image },
             baseline,
         }
+    }
+}
+
+/// The instruction that faulted. A trap reports the address behind it (Intel SDM vol. 3, 6.5), and
+/// so does a filter; `syscall` and `int 0x80` are two bytes each.
+fn culprit(image: &Image, program: &Program, fault: &RawFault) -> u64 {
+    const OVERFLOW: u64 = 4;
+    let before = fault.ip.wrapping_sub(1);
+    match fault.signal {
+        libc::SIGSYS => fault.ip.wrapping_sub(2),
+        // `int3` is one byte, and `int 3` and `int 4` are two.
+        libc::SIGTRAP => image.instruction_start(program, before).unwrap_or(before),
+        libc::SIGSEGV if fault.exception == OVERFLOW => {
+            image.instruction_start(program, before).unwrap_or(before)
+        }
+        _ => fault.ip,
     }
 }
 
