@@ -337,6 +337,10 @@ fn a_count_is_exact_only_where_nothing_but_the_receiver_decides() {
         ("constant", "setup:\n mov r9d, 1\nbody:\n mov eax, [rax]\n test r9d, r9d\n jz 1f\n nop\n1:\n", Some(4.0)),
         ("written",  "body:\n mov eax, [rax]\n xor ecx, ecx\n cmp eax, 3\n setl cl\n movzx edx, cl\n", Some(5.0)),
         ("no_trap",  "body:\n mov eax, [rax]\n push 0x202\n popfq\n nop\n nop\n jmp 1f\n1: nop\n",  Some(7.0)),
+        ("ss",       "body:\n mov ecx, ss\n mov eax, [rax]\n mov ss, ecx\n nop\n nop\n",     Some(5.0)),
+        ("ss_jump",  "body:\n mov ecx, ss\n mov eax, [rax]\n mov ss, ecx\n jmp 1f\n1: nop\n", Some(5.0)),
+        ("ss_twice", "body:\n mov ecx, ss\n mov eax, [rax]\n mov ss, ecx\n mov ss, ecx\n nop\n", Some(5.0)),
+        ("ss_last",  "body:\n mov ecx, ss\n mov eax, [rax]\n mov ss, ecx\n",                 Some(3.0)),
         ("looks",    "body:\n pushfq\n pop rcx\n test ecx, 0x100\n mov eax, [rax]\n jz 1f\n nop\n1:\n", None),
     ];
     for (name, text, instructions) in templates {

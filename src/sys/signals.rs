@@ -81,6 +81,7 @@ pub struct Step {
 #[derive(Debug)]
 pub struct StepLog {
     steps: Vec<Step>,
+    capacity: usize,
     used: usize,
     escaped: bool,
     escape: u64,
@@ -95,6 +96,7 @@ impl StepLog {
     pub fn new(capacity: usize) -> StepLog {
         StepLog {
             steps: vec![Step::default(); capacity.max(1)],
+            capacity: capacity.max(1),
             used: 0,
             escaped: false,
             escape: 0,
@@ -132,6 +134,29 @@ impl StepLog {
         &self.steps[..self.used]
     }
 
+    /// Adds the steps that raised no trap. `hidden` says which instruction ran between two addresses
+    /// that were logged in a row; the first of them must change nothing that a step tells, so that
+    /// the machine before the hidden one is known.
+    pub fn reveal(&mut self, mut hidden: impl FnMut(u64, u64) -> Option<u64>) {
+        let mut whole: Vec<Step> = Vec::new();
+        let mut copied = 0;
+        for (at, pair) in self.steps[..self.used].windows(2).enumerate() {
+            let mut before = pair[0];
+            while let Some(ip) = hidden(before.ip, pair[1].ip) {
+                whole.extend_from_slice(&self.steps[copied..=at]);
+                copied = at + 1;
+                before = Step { ip, ..pair[0] };
+                whole.push(before);
+            }
+        }
+        if copied > 0 {
+            whole.extend_from_slice(&self.steps[copied..self.used]);
+            self.used = whole.len();
+            whole.resize(self.capacity.max(whole.len()), Step::default());
+            self.steps = whole;
+        }
+    }
+
     /// Whether the last run was cut short: the log was full, or the stop was reached.
     pub fn is_cut_short(&self) -> bool {
         self.escaped
@@ -152,6 +177,7 @@ pub(super) fn begin_steps(log: &mut StepLog, code: Range<u64>, escape: u64) -> S
         !PAGE.load(Ordering::Acquire).is_null(),
         "install the handlers before stepping"
     );
+    log.steps.truncate(log.capacity);
     log.used = 0;
     log.escaped = false;
     log.escape = escape;
@@ -345,6 +371,7 @@ fn record(page: &SharedPage, signal: i32, facts: &libc::siginfo_t, context: &lib
     put(23, u64::from(call.architecture));
     put(24, top_of_stack(registers[libc::REG_RSP as usize] as u64));
     put(25, logged().len() as u64);
+    put(26, registers[libc::REG_TRAPNO as usize] as u64);
     put(0, 1);
 }
 
@@ -364,4 +391,3 @@ fn previous_ip(ip: u64) -> u64 {
         .find(|&before| before != ip)
         .unwrap_or(0)
 }
-    put(26, registers[libc::REG_TRAPNO as usize] as u64);

@@ -3,8 +3,12 @@
 //! Correct means: each entry starts from the same context, g and stack, and everything that the
 //! code must leave alone is compared at the exit.
 
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
 use std::io;
+use std::ops::Range;
+
+use iced_x86::{Decoder, DecoderOptions, Mnemonic, OpKind, Register};
 
 use crate::counter::Request;
 use crate::go::heap::{Heap, lay_out};
@@ -418,6 +422,8 @@ impl<'a> Stage<'a> {
         }
     }
 
+        let stamps = before..time::ticks();
+        reveal_hidden(&self.images[image], log);
     /// Compares what must be as before, and reads what the harness left.
     fn leave(
         &mut self,
@@ -522,3 +528,22 @@ fn link_all(row: &JobRow, heap: &Heap, sites: &[Site]) -> Result<Vec<Image>, Fai
     };
     sites.iter().map(one).collect()
 }
+/// Adds to a log what ran behind each load of `ss`: the CPU holds the trap back for one instruction
+/// (Intel SDM vol. 3, 6.8.3).
+fn reveal_hidden(image: &Image, log: &mut StepLog) {
+    let behind_load = |ip: u64| {
+        image.owner(ip)?;
+        let bytes = &image.code[(ip - image.site.code) as usize..];
+        let code = Decoder::with_ip(64, bytes, ip, DecoderOptions::NONE).decode();
+        let is_load = code.mnemonic() == Mnemonic::Mov
+            && code.op0_kind() == OpKind::Register
+            && code.op0_register() == Register::SS;
+        is_load.then(|| code.next_ip())
+    };
+    let mut known: HashMap<u64, Option<u64>> = HashMap::new();
+    log.reveal(|ip, next| {
+        let behind = known.entry(ip).or_insert_with(|| behind_load(ip));
+        behind.filter(|hidden| *hidden != next)
+    });
+}
+
