@@ -310,6 +310,8 @@ pub enum Failure {
         what: String,
         /// `clobber`, `stack` or `flags`.
         kind: String,
+        /// Whether it was the setup; else it was the body.
+        in_setup: bool,
         /// The instruction that changed it.
         place: Place,
     },

@@ -71,20 +71,22 @@ pub fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan:
             fault.registers = numbered.collect();
             Status::Fault(fault)
         }
-        Failure::Clobber { what, kind, place } => {
+        Failure::Clobber {
+            what,
+            kind,
+            in_setup,
+            place,
+        } => {
+            let who = if *in_setup { "setup" } else { "body" };
             let remedy = match kind.as_str() {
                 "clobber" if what.starts_with('r') => {
-                    "; use another register, or put `clobbers = \"all\"` into the header"
+                    "; use another register, or put `clobbers = \"all\"` into the header".into()
                 }
-                "stack" => "; every push wants its pop before the body ends",
-                _ => "; put it back before the body ends",
+                "stack" => format!("; every push wants its pop before the {who} ends"),
+                _ => format!("; put it back before the {who} ends"),
             };
-            Status::Fault(report(
-                kind,
-                format!("the body does not leave {what} as it was"),
-                remedy,
-                place,
-            ))
+            let message = format!("the {who} does not leave {what} as it was");
+            Status::Fault(report(kind, message, &remedy, place))
         }
         Failure::Forbidden {
             number,

@@ -1,8 +1,8 @@
 //! The first iterations of a row, single-stepped: does the body leave alone what it must?
 //!
-//! Correct means: a row passes if and only if, at the end of each stepped iteration, the reserved
-//! registers, `rsp`, the direction and alignment flags and the control bits of MXCSR are as at its
-//! start; and the instruction named is the last one that changed the culprit.
+//! Correct means: a row passes if and only if, at the end of the setup and of each stepped iteration,
+//! the reserved registers, `rsp`, the direction and alignment flags and the control bits of MXCSR are
+//! as at its start; and the instruction named is the last one that changed the culprit.
 
 use super::stage::{Ground, Stage, Visits};
 use crate::job::Failure;
@@ -15,6 +15,10 @@ pub const ITERATIONS: u64 = 8;
 /// Why a body whose last bytes are the prefix of an instruction cannot be measured.
 const NO_END: &str = "the body does not end on an instruction: the loop's next one swallows its last \
      bytes; complete the instruction that they begin";
+
+/// The same of a setup.
+const NO_END_OF_SETUP: &str = "the setup does not end on an instruction: the harness's next one swallows \
+     its last bytes; complete the instruction that they begin";
 
 /// What a body must leave alone: name, kind of fault, how to read it from a step.
 type Reserved = (&'static str, &'static str, fn(&Step) -> u64);
@@ -49,14 +53,56 @@ pub fn probe(
     visits: &Visits,
     log: &mut StepLog,
 ) -> Result<(), Failure> {
+    log.watch(ground.stack(), ground.reserved());
+    let answer = probe_setup(stage, ground, visits, log)
+        .and_then(|()| probe_body(stage, ground, visits, log));
+    log.stop_at(None);
+    log.unwatch();
+    answer
+}
+
+/// Steps the setup, which runs in each entry before the first iteration. One that takes more steps
+/// than the log has room for is checked at the exits only.
+fn probe_setup(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+    log: &mut StepLog,
+) -> Result<(), Failure> {
+    let setup = stage.images[0].setup.clone();
+    if setup.is_empty() {
+        return Ok(());
+    }
+    log.stop_at(Some(setup.end));
+    // Twice, because what it overwrites may happen to hold the same.
+    for iterations in [2, 5] {
+        let outcome = stage.enter_stepping(ground, 0, visits, (0, iterations), log);
+        if let Some(clobber) = find_setups_culprit(stage, log.steps()) {
+            return Err(clobber);
+        }
+        if outcome?.is_some() && !log.steps().iter().any(|step| step.ip == setup.end) {
+            return Err(Failure::Worker(NO_END_OF_SETUP.into()));
+        }
+    }
+    Ok(())
+}
+
+fn probe_body(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+    log: &mut StepLog,
+) -> Result<(), Failure> {
     let has_walk = stage.row.heap.kind != HeapKind::None;
     log.stop_at(Some(stage.images[0].body.end));
-    log.watch(ground.stack(), ground.reserved());
     let end = stage.images[0].body.end;
     let mut answer = Ok(());
     for iteration in 0..ITERATIONS.min(visits.len()) {
         let element = if has_walk { iteration } else { 0 };
-        let outcome = stage.enter_stepping(ground, 0, visits, (element, 1), log);
+        // Only the first iteration of the entry runs, but the harness's state says how many would: a
+        // body that overwrites it with a constant must not happen to write what is there.
+        let span = (element, 2 + iteration);
+        let outcome = stage.enter_stepping(ground, 0, visits, span, log);
         answer = match find_culprit(stage, log.steps()) {
             Some(clobber) => Err(clobber),
             // A body is left through its end, where stepping stops.
@@ -71,8 +117,6 @@ pub fn probe(
             break;
         }
     }
-    log.stop_at(None);
-    log.unwatch();
     answer
 }
 
@@ -85,7 +129,22 @@ pub(super) fn find_culprit(stage: &Stage<'_>, steps: &[Step]) -> Option<Failure>
         .iter()
         .rposition(|step| step.ip == body.end)
         .filter(|end| *end > begin)?;
-    let span = &steps[begin..=end];
+    find_change(stage, &steps[begin..=end], false)
+}
+
+/// The same of the setup.
+pub(super) fn find_setups_culprit(stage: &Stage<'_>, steps: &[Step]) -> Option<Failure> {
+    let setup = &stage.images[0].setup;
+    let begin = steps.iter().position(|step| step.ip == setup.start)?;
+    let end = begin
+        + steps[begin..]
+            .iter()
+            .position(|step| step.ip == setup.end)?;
+    find_change(stage, &steps[begin..=end], true)
+}
+
+/// The first reserved thing that differs between the ends of a span.
+fn find_change(stage: &Stage<'_>, span: &[Step], in_setup: bool) -> Option<Failure> {
     let reserved = ALWAYS
         .iter()
         .chain(if stage.row.clobbers == Clobbers::Some {
@@ -98,6 +157,7 @@ pub(super) fn find_culprit(stage: &Stage<'_>, steps: &[Step]) -> Option<Failure>
     Some(Failure::Clobber {
         what: (*what).to_string(),
         kind: (*kind).to_string(),
+        in_setup,
         place: stage.place(0, last_change(span, *read)),
     })
 }

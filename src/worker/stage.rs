@@ -481,6 +481,7 @@ impl<'a> Stage<'a> {
             panics: self.get(context::PANICS),
         })
     }
+                    in_setup: false,
 
     /// The stage with its data hidden until it is settled.
     ///

@@ -31,6 +31,13 @@ pub fn trace(
     };
     let mut steps = log.steps();
     let mut from = 0;
+    trace.failure = probe::find_setups_culprit(stage, steps);
+    if trace.failure.is_some() {
+        let end = stage.images[0].setup.end;
+        let last = steps.iter().position(|step| step.ip == end);
+        steps = &steps[..last.map_or(0, |last| last + 1)];
+        trace.is_cut_short = false;
+    }
     while let Some((start, end)) = next_iteration(&stage.images[0], steps, from) {
         let element = trace.iterations.len();
         let object = visits.objects.get(element).copied().unwrap_or(0);
