@@ -4,6 +4,7 @@
 mod common;
 
 use common::{folder, json, rows, template, value};
+use dispatchlab::sys::filter;
 
 const HEADER: &str = ";! heap = \"pointer\"\n;! params = { objects = 8, order = \"cyclic\" }\n;! result = \"eax\"\n;! expect = \"id\"\n";
 
@@ -14,11 +15,11 @@ const HOSTILE: &[(&str, &str, &str, &str, &str, u64)] = &[
     ("non_canonical",  " mov rcx, 0x8000000000000000\n mov eax, [rcx]\n",             "fault", "signal",  "non-canonical",     7),
     ("ud2",            " mov eax, [rax]\n ud2\n",                                     "fault", "signal",  "SIGILL",            7),
     ("int3",           " mov eax, [rax]\n int3\n",                                    "fault", "signal",  "SIGTRAP",           7),
-    ("hlt",            " mov eax, [rax]\n hlt\n",                                     "fault", "signal",  "privileged",        7),
     ("int_3",          " mov eax, [rax]\n int 3\n nop\n",                           "fault", "signal",  "SIGTRAP",           7),
     ("int_3_long",     " mov eax, [rax]\n db 0xcd, 3\n nop\n",                      "fault", "signal",  "SIGTRAP",           7),
     ("int_4",          " mov eax, [rax]\n int 4\n nop\n",                           "fault", "signal",  "at `int 4`",        7),
     ("int_5",          " mov eax, [rax]\n int 5\n nop\n",                           "fault", "signal",  "at `int 5`",        7),
+    ("hlt",            " mov eax, [rax]\n hlt\n",                                     "fault", "signal",  "privileged",        7),
     ("port",           " mov eax, [rax]\n out 0x80, al\n",                            "fault", "signal",  "privileged",        7),
     ("division",       " xor edx, edx\n xor ebx, ebx\n div ebx\n",                    "fault", "signal",  "division by zero",  8),
     ("overflow",       " mov edx, 2\n mov ebx, 1\n div ebx\n",                        "fault", "signal",  "does not fit",      8),
@@ -34,6 +35,7 @@ const HOSTILE: &[(&str, &str, &str, &str, &str, u64)] = &[
     ("write_to_loop",  " lea rcx, [rip]\n mov dword [rcx], 0\n",                      "fault", "signal",  "SIGSEGV",           7),
     ("clobbered_r12",  " mov r12d, 5\n mov eax, [rax]\n",                             "fault", "clobber", "r12",               6),
     ("clobbered_r13",  " mov eax, [rax]\n add r13, 1\n",                              "fault", "clobber", "r13",               7),
+    ("one_iteration",  " mov eax, [rax]\n mov r15d, 1\n",                            "fault", "clobber", "r15",               7),
     ("clobbered_r15",  " mov eax, [rax]\n mov r15d, 5\n nop\n",                       "fault", "clobber", "r15",               7),
     ("gs_base",        " mov eax, [rax]\n wrgsbase rax\n",                            "fault", "clobber", "gs base",           7),
     ("clobbered_r14",  " mov r14d, 5\n mov eax, [rax]\n",                             "fault", "clobber", "r14",               6),
@@ -214,6 +216,119 @@ fn a_body_that_just_fills_the_step_log_is_as_good_as_any() {
     }
     let (code, document) = json(&arguments);
     assert_eq!(code, 0, "{document:#}");
+}
+
+/// The harness's own stamps lie beside g, where a template can reach them: no number is made of them.
+#[test]
+fn forged_time_stamps_are_refused_or_without_effect() {
+    let folder = folder("forged_stamps");
+    let work = " imul rcx, rcx\n".repeat(100);
+    // The words at 32 and 40 are the stamps, and at 480 there is nothing.
+    let stamped = |at: u32, stamp: &str| {
+        format!(
+            "{HEADER}body:\n mov eax, [rax]\n{work}{stamp} mov [r14 - {}], rdx\n",
+            512 - at
+        )
+    };
+    let now = " mov r8d, eax\n rdtsc\n shl rdx, 32\n or rdx, rax\n mov eax, r8d\n";
+    let long_ago = " mov edx, 1\n";
+    let never = " mov rdx, -1\n";
+    let files = [
+        template(&folder, "honest", &stamped(480, now)),
+        template(&folder, "shorter", &stamped(32, now)),
+        template(&folder, "longer", &stamped(32, long_ago)),
+        template(&folder, "negative", &stamped(32, never)),
+    ];
+    let mut arguments = vec!["run", "--quick"];
+    arguments.extend(files.iter().map(String::as_str));
+    let (code, document) = json(&arguments);
+    assert_eq!(code, 4);
+    let rows = rows(&document);
+    let (honest, shorter) = (value(rows[0].1, "cycles"), value(rows[1].1, "cycles"));
+    assert!(
+        shorter > honest / 2.0,
+        "{shorter} cycles where {honest} are honest"
+    );
+    for (name, row) in &rows[2..] {
+        assert_eq!(row["fault"]["kind"], "clobber", "{name}: {row:#}");
+        let message = row["fault"]["message"].as_str().expect("a message");
+        assert!(message.contains("time stamps"), "{message}");
+    }
+}
+
+/// The setup runs in each entry, and must leave alone what the body must.
+#[test]
+fn what_a_setup_damages_is_named_at_its_line() {
+    let folder = folder("setups");
+    #[rustfmt::skip] // a table: one template a line
+    let setups = [
+        ("setup_rsp",    " xor ecx, ecx\n push rcx\n",                                "stack",   "rsp",                 7),
+        ("setup_wild",   " xor ecx, ecx\n xor esp, esp\n",                            "stack",   "rsp",                 7),
+        ("setup_r12",    " nop\n mov r12d, 5\n",                                      "clobber", "r12",                 7),
+        ("setup_r15",    " mov r15d, 1\n",                                            "clobber", "r15",                 6),
+        ("setup_std",    " nop\n std\n",                                              "flags",   "direction flag",      7),
+        ("setup_ac",     " pushfq\n or dword [rsp], 0x40000\n popfq\n",               "flags",   "alignment check",     8),
+        ("setup_mxcsr",  " push 0x9f80\n ldmxcsr [rsp]\n pop rcx\n",                  "flags",   "MXCSR",               7),
+        ("setup_canary", " mov [rsp + 1024], rax\n mov qword [rsp + 1032], 5\n",      "stack",   "above its 256 bytes", 7),
+    ];
+    let mut arguments: Vec<String> = ["run", "--quick", "--counters", "none"]
+        .map(String::from)
+        .into();
+    for (name, setup, ..) in setups {
+        let text = format!("{HEADER}setup:\n{setup}body:\n mov eax, [rax]\n");
+        arguments.push(template(&folder, name, &text));
+    }
+    let (code, document) = json(&arguments);
+    assert_eq!(code, 4);
+    for ((name, _, kind, words, line), (_, row)) in setups.iter().zip(rows(&document)) {
+        let fault = &row["fault"];
+        assert_eq!(fault["kind"], *kind, "{name}: {row:#}");
+        assert_eq!(fault["line"], *line, "{name}: {fault:#}");
+        let message = fault["message"].as_str().expect("a message");
+        assert!(
+            message.starts_with("the setup") && message.contains(words),
+            "{name}: {message}"
+        );
+    }
+}
+
+/// Where the kernel refuses a filter, as some containers' do, the run goes on and says so.
+#[test]
+fn a_kernel_that_refuses_the_filter_is_told_of_in_a_warning() {
+    let run = std::thread::spawn(|| {
+        // What is installed holds for this thread and what it starts.
+        filter::install(&refusing(libc::SYS_seccomp, libc::EINVAL))
+            .expect("this kernel has filters");
+        json(&["run", "direct_call", "--counters", "none"])
+    });
+    let (code, document) = run.join().expect("it ran");
+    assert_eq!(code, 0, "{document:#}");
+    assert_eq!(rows(&document)[0].1["status"], "ok");
+    let warnings = document["warnings"].to_string();
+    assert!(
+        warnings.contains("Invalid argument"),
+        "the kernel's reason is told: {warnings}"
+    );
+}
+
+/// A filter that answers one system call with an errno, and allows all others.
+fn refusing(call: i64, errno: i32) -> [libc::sock_filter; 4] {
+    let one = |code: u32, k: u32, jf: u8| libc::sock_filter {
+        code: code as u16,
+        jt: 0,
+        jf,
+        k,
+    };
+    [
+        one(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0),
+        one(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, call as u32, 1),
+        one(
+            libc::BPF_RET | libc::BPF_K,
+            libc::SECCOMP_RET_ERRNO | errno as u32,
+            0,
+        ),
+        one(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0),
+    ]
 }
 
 #[test]

@@ -21,6 +21,7 @@ use crate::link::{Image, Site, Variant, lengths, link};
 use crate::sys::mapping::{self, Executable, PAGE, Window, Writable};
 use crate::sys::shared::SharedPage;
 use crate::sys::signals::{self, StepLog};
+use crate::sys::time;
 use crate::template::Clobbers;
 
 use super::notes;
@@ -73,7 +74,7 @@ impl Ground {
     }
 
     /// Addresses above frame 0 that no body may write to: the harness's state and the canary.
-    pub fn reserved(&self) -> std::ops::Range<u64> {
+    pub fn reserved(&self) -> Range<u64> {
         let frame = self.frame();
         frame + frame::BODY_BYTES..frame + frame::CANARY + 8 * frame::CANARY_WORDS
     }
@@ -168,7 +169,8 @@ fn prefix_sums(row: &JobRow, objects: &[u32]) -> Vec<u64> {
 pub struct Exit {
     /// Sum of the results.
     pub sum: u64,
-    /// Ticks between the first and the last iteration.
+    /// Ticks between right before the entry and right behind the exit. They are read outside the
+    /// code, which can reach none of the registers and pages that they are kept in by its own.
     pub ticks: u64,
     /// Recovered panics.
     pub panics: u64,
@@ -370,8 +372,10 @@ impl<'a> Stage<'a> {
     ) -> Result<Exit, Failure> {
         self.prepare(ground, image, visits.address(element), iterations);
         let entry = self.images[image].entry;
+        let before = time::ticks();
         self.code.enter(entry, 0);
-        self.leave(ground, image, iterations)
+        let stamps = before..time::ticks();
+        self.leave(ground, image, iterations, &stamps)
     }
 
     /// The same, with what `read` says right before the code and right behind it.
@@ -393,9 +397,11 @@ impl<'a> Stage<'a> {
         self.prepare(ground, image, visits.address(element), iterations);
         let entry = self.images[image].entry;
         let before = read();
+        let entered = time::ticks();
         self.code.enter(entry, 0);
+        let stamps = entered..time::ticks();
         let after = read();
-        let exit = self.leave(ground, image, iterations)?;
+        let exit = self.leave(ground, image, iterations, &stamps)?;
         Ok((exit, before, after))
     }
 
@@ -414,22 +420,24 @@ impl<'a> Stage<'a> {
         let (element, iterations) = span;
         self.prepare(ground, image, visits.address(element), iterations);
         let (entry, escape) = (self.images[image].entry, self.images[image].escape);
+        let before = time::ticks();
         self.code.enter_stepping(entry, 0, log, escape);
+        let stamps = before..time::ticks();
+        reveal_hidden(&self.images[image], log);
         if log.is_cut_short() {
             Ok(None)
         } else {
-            self.leave(ground, image, iterations).map(Some)
+            self.leave(ground, image, iterations, &stamps).map(Some)
         }
     }
 
-        let stamps = before..time::ticks();
-        reveal_hidden(&self.images[image], log);
     /// Compares what must be as before, and reads what the harness left.
     fn leave(
         &mut self,
         ground: &mut Ground,
         image: usize,
         iterations: u64,
+        stamps: &Range<u64>,
     ) -> Result<Exit, Failure> {
         const MXCSR_CONTROL: u64 = 0xffc0;
         const DIRECTION: u64 = 1 << 10;
@@ -451,6 +459,9 @@ impl<'a> Stage<'a> {
             .canary()
             .chunks_exact(8)
             .all(|word| word == frame::CANARY_VALUE.to_le_bytes());
+        // The harness's own stamps lie where the template can write; no number is made of them.
+        let (first, last) = (self.get(context::START), self.get(context::END));
+        let own_stamps = [stamps.start, first, last, stamps.end];
         #[rustfmt::skip] // a table: one check a line
         let checks = [
             ("rsp",                       "stack",   self.get(context::EXIT_RSP) == frame_now),
@@ -458,6 +469,7 @@ impl<'a> Stage<'a> {
             ("the direction flag",        "flags",   flags & DIRECTION == 0),
             ("the alignment check flag",  "flags",   flags & ALIGNMENT_CHECK == 0),
             ("the control bits of MXCSR", "flags",   (mxcsr_out ^ mxcsr_in) & MXCSR_CONTROL == 0),
+            ("the harness's time stamps", "clobber", own_stamps.is_sorted()),
             ("the gs base",               "clobber", mapping::gs_base() == self.gs_base),
         ];
         for (what, kind, is_kept) in checks {
@@ -469,19 +481,17 @@ impl<'a> Stage<'a> {
                 return Err(Failure::Clobber {
                     what: what.to_string(),
                     kind: kind.to_string(),
+                    in_setup: false,
                     place,
                 });
             }
         }
         Ok(Exit {
             sum: self.get(context::SUM),
-            ticks: self
-                .get(context::END)
-                .wrapping_sub(self.get(context::START)),
+            ticks: stamps.end - stamps.start,
             panics: self.get(context::PANICS),
         })
     }
-                    in_setup: false,
 
     /// The stage with its data hidden until it is settled.
     ///
@@ -519,16 +529,6 @@ impl<'a> Stage<'a> {
     }
 }
 
-fn link_all(row: &JobRow, heap: &Heap, sites: &[Site]) -> Result<Vec<Image>, Failure> {
-    let one = |site: &Site| {
-        let mut image = link(row, heap, *site)
-            .map_err(|errors| Failure::Worker(format!("the row does not link: {errors:?}")))?;
-        // Names are the parent's business; a row may have half a million of them.
-        image.symbols = Vec::new();
-        Ok(image)
-    };
-    sites.iter().map(one).collect()
-}
 /// Adds to a log what ran behind each load of `ss`: the CPU holds the trap back for one instruction
 /// (Intel SDM vol. 3, 6.8.3).
 fn reveal_hidden(image: &Image, log: &mut StepLog) {
@@ -548,3 +548,13 @@ fn reveal_hidden(image: &Image, log: &mut StepLog) {
     });
 }
 
+fn link_all(row: &JobRow, heap: &Heap, sites: &[Site]) -> Result<Vec<Image>, Failure> {
+    let one = |site: &Site| {
+        let mut image = link(row, heap, *site)
+            .map_err(|errors| Failure::Worker(format!("the row does not link: {errors:?}")))?;
+        // Names are the parent's business; a row may have half a million of them.
+        image.symbols = Vec::new();
+        Ok(image)
+    };
+    sites.iter().map(one).collect()
+}
