@@ -9,7 +9,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::{Deserialize, Serialize};
 
-use crate::report::text::Style;
+use crate::report::text::{Style, folded};
 
 /// One thing that is wrong with a template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +53,10 @@ pub fn render(diagnostics: &[Diagnostic], style: Style) -> String {
     let mut rendered: Vec<String> = diagnostics
         .iter()
         .take(SHOWN)
-        .map(|diagnostic| renderer.render(&[group(&clipped(diagnostic))]) + "\n")
+        .map(|diagnostic| {
+            let room = style.width.saturating_sub(GUTTER).max(NARROWEST);
+            renderer.render(&[group(&clipped(diagnostic, style), room)]) + "\n"
+        })
         .collect();
     if diagnostics.len() > SHOWN {
         let more = diagnostics.len() - SHOWN;
@@ -66,8 +69,15 @@ pub fn render(diagnostics: &[Diagnostic], style: Style) -> String {
 const LONGEST: usize = 400;
 const BEFORE: usize = 60;
 
-/// The diagnostic with a part of its line where that is longer than anybody reads.
-fn clipped(diagnostic: &Diagnostic) -> Diagnostic {
+/// Columns that stand before a message or a help: `error: `, or the gutter of a line's number.
+const LEAD: usize = 7;
+const GUTTER: usize = 20;
+/// Columns of an expanded line that are shown on the narrowest of terminals.
+const NARROWEST: usize = 20;
+
+/// The diagnostic with a part of its line where that is longer than anybody reads, and its prose in
+/// lines that fit.
+fn clipped(diagnostic: &Diagnostic, style: Style) -> Diagnostic {
     let mut clipped = diagnostic.clone();
     if diagnostic.text.chars().nth(LONGEST).is_some() {
         let first = (diagnostic.column.max(1) as usize - 1).saturating_sub(BEFORE);
@@ -88,15 +98,22 @@ fn clipped(diagnostic: &Diagnostic) -> Diagnostic {
             *text = text.chars().take(LONGEST).chain("...".chars()).collect();
         }
     }
+    clipped.message = folded(&clipped.message, 0, style.width.saturating_sub(LEAD));
+    clipped.help = clipped
+        .help
+        .map(|help| folded(&help, 0, style.width.saturating_sub(GUTTER)));
     clipped
 }
 
-fn group(diagnostic: &Diagnostic) -> Group<'_> {
+fn group(diagnostic: &Diagnostic, room: usize) -> Group<'_> {
     let blamed = bytes(&diagnostic.text, diagnostic.column, diagnostic.width);
     let (line, span) = match &diagnostic.origin {
         None => (&diagnostic.text, blamed),
         Some(origin) => (origin, in_origin(origin, &diagnostic.text[blamed])),
     };
+    // The renderer cuts a line beside what is marked and never in it.
+    let marked = line[span.clone()].char_indices().nth(room);
+    let span = span.start..marked.map_or(span.end, |(at, _)| span.start + at);
     let snippet = Snippet::source(line.as_str())
         .path(diagnostic.file.as_str())
         .line_start(diagnostic.line.max(1) as usize)
@@ -105,7 +122,7 @@ fn group(diagnostic: &Diagnostic) -> Group<'_> {
         .primary_title(diagnostic.message.as_str())
         .element(snippet);
     if diagnostic.origin.is_some() {
-        group = group.element(Level::NOTE.message(expansion(diagnostic)));
+        group = group.element(Level::NOTE.message(expansion(diagnostic, room)));
     }
     match &diagnostic.help {
         Some(help) => group.element(Level::HELP.message(help.as_str())),
@@ -137,8 +154,25 @@ fn in_origin(origin: &str, blamed: &str) -> Range<usize> {
     }
 }
 
+/// The part of a line around a column that `room` columns can show, and where the column is in it.
+fn around(text: &str, column: usize, room: usize) -> (String, usize) {
+    let length = text.chars().count();
+    if length <= room {
+        return (text.to_string(), column);
+    }
+    let first = column.saturating_sub(room / 2).min(length - room);
+    let mut shown: Vec<char> = text.chars().skip(first).take(room).collect();
+    if first > 0 {
+        shown[0] = '…';
+    }
+    if first + room < length {
+        shown[room - 1] = '…';
+    }
+    (shown.into_iter().collect(), column - first)
+}
+
 /// The expanded line with its own caret.
-fn expansion(diagnostic: &Diagnostic) -> String {
+fn expansion(diagnostic: &Diagnostic, room: usize) -> String {
     let blank = |c: char| if c == '\t' { ' ' } else { c };
     let text: String = diagnostic.text.trim_end().chars().map(blank).collect();
     let indent = text.chars().take_while(|c| c.is_whitespace()).count();
@@ -146,11 +180,12 @@ fn expansion(diagnostic: &Diagnostic) -> String {
     let column = (diagnostic.column.max(1) as usize - 1).clamp(indent, length);
     let left = (length - column).max(1);
     let carets = "^".repeat((diagnostic.width.max(1) as usize).min(left));
-    format!(
-        "this line expands to\n{}\n{}{carets}",
-        text.trim_start(),
-        " ".repeat(column - indent)
-    )
+    let (shown, at) = around(text.trim_start(), column - indent, room);
+    let carets: String = carets
+        .chars()
+        .take(room.saturating_sub(at).max(1))
+        .collect();
+    format!("this line expands to\n{shown}\n{}{carets}", " ".repeat(at))
 }
 
 #[cfg(test)]

@@ -97,10 +97,10 @@ fn a_listing_has_offset_bytes_and_text_of_each_line() {
         (run.code, run.stdout.as_str()),
         (
             0,
-            "     0  48 8b 40 18                    mov rax, [rax+0x18]\n\
-             \x20    4  eb fa                          jmp f\n\
-             \x20    6  05 00 00 00 00 00 00 00        db 0x05, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00\n\
-             \x20    e  61 62                          db 0x61, 0x62\n"
+            "    0  48 8b 40 18             mov rax, [rax+0x18]\n\
+             \x20   4  eb fa                   jmp f\n\
+             \x20   6  05 00 00 00 00 00 00 00 db 0x05, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00\n\
+             \x20   e  61 62                   db 0x61, 0x62\n"
         )
     );
 }

@@ -3,13 +3,12 @@
 //! Correct means: the bytes are those that a template with these lines would have, and a field is
 //! zero only where the command line allows it.
 
-use std::fmt::Write as _;
-
 use serde_json::json;
 
 use super::{Common, Stop, Syntax, print};
 use crate::asm::{self, Fixup, Section};
 use crate::diagnostic::Diagnostic;
+use crate::report::text::listed;
 use crate::template::library::{STDIN, text_of};
 
 /// Bytes in one row of data, at most.
@@ -36,9 +35,9 @@ pub(super) fn asm(
     print(&if common.json {
         as_json(&section)
     } else if is_hex {
-        format!("{}\n", hex(&section.bytes, ""))
+        format!("{}\n", hex(&section.bytes))
     } else {
-        as_text(&section)
+        as_text(&section, common.style().width)
     })?;
     Ok(0)
 }
@@ -134,13 +133,10 @@ fn target(section: &Section, offsets: std::ops::Range<u32>, address: u64) -> Opt
     Some(label.name.clone())
 }
 
-fn hex(bytes: &[u8], between: &str) -> String {
+fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * (2 + between.len()));
-    for (at, byte) in bytes.iter().enumerate() {
-        if at > 0 {
-            text.push_str(between);
-        }
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
         for digit in [byte >> 4, byte & 15] {
             text.push(char::from(DIGITS[usize::from(digit)]));
         }
@@ -148,16 +144,11 @@ fn hex(bytes: &[u8], between: &str) -> String {
     text
 }
 
-fn as_text(section: &Section) -> String {
+fn as_text(section: &Section, width: usize) -> String {
     let mut out = String::new();
     for row in rows(section) {
-        let _ = writeln!(
-            out,
-            "{:6x}  {:<30} {}",
-            row.offset,
-            hex(&row.bytes, " "),
-            row.text
-        );
+        let offset = format!("{:5x}", row.offset);
+        out.push_str(&listed(&offset, &row.bytes, &row.text, "", width));
     }
     out
 }
@@ -166,7 +157,7 @@ fn as_json(section: &Section) -> String {
     let rows = rows(section).into_iter().map(|row| {
         json!({
             "offset": row.offset,
-            "bytes": hex(&row.bytes, ""),
+            "bytes": hex(&row.bytes),
             "text": row.text,
             "line": row.line,
         })

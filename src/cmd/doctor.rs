@@ -13,7 +13,7 @@ use crate::counter::{Unavailable, pmu};
 use crate::job::{Counters, Plan};
 use crate::machine::Machine;
 use crate::pipeline::{self, Settings};
-use crate::report::text::hanging;
+use crate::report::text::{folded, hanging};
 use crate::report::{Metric, Metrics, Report, Row};
 use crate::scenario::Scenario;
 use crate::template::{Origin, Template};
@@ -337,7 +337,8 @@ fn as_text(
         let events: Vec<_> = group.iter().map(|counter| counter.event).collect();
         let state = &group[0].state;
         let (mark, kind) = (mark(state.is_ok()), group[0].kind);
-        let _ = writeln!(out, "  {mark}{kind}: {}", events.join(", "));
+        let line = format!("  {mark}{kind}: {}\n", events.join(", "));
+        out += &folded(&line, REASONS - 2, width);
         if let Err(why) = state {
             out += &indented(&why.reason, "", REASONS, width);
             out += &indented(&why.remedy, "", REASONS, width);
@@ -387,11 +388,11 @@ fn as_text(
         .hypervisor
         .as_deref()
         .map_or_else(|| "no hypervisor".into(), |name| format!("under {name}"));
-    let _ = writeln!(
-        out,
-        "\n{}, {hypervisor}, Linux {}",
+    let machine = format!(
+        "\n{}, {hypervisor}, Linux {}\n",
         provenance.cpu, provenance.kernel
     );
+    out += &folded(&machine, 2, width);
     out
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{Common, Stop, print};
+use crate::report::text::folded;
 use crate::scenario::Scenario;
 use crate::template::library::Library;
 use crate::template::shipped::{SUITES, Suite};
@@ -35,7 +36,7 @@ pub(super) fn list(common: &Common, part: Option<&str>) -> Result<i32, Stop> {
     if common.json {
         print(&as_json(&templates)?)?;
     } else {
-        print(&as_text(&templates, &suites))?;
+        print(&as_text(&templates, &suites, common.style().width))?;
     }
     Ok(code)
 }
@@ -68,7 +69,10 @@ fn as_json(templates: &[Template]) -> Result<String, Stop> {
     Ok(format!("{document:#}\n"))
 }
 
-fn as_text(templates: &[Template], suites: &[&Suite]) -> String {
+/// Columns of the names, and the blank behind them.
+const NAME: usize = 15;
+
+fn as_text(templates: &[Template], suites: &[&Suite], width: usize) -> String {
     let mut out = String::new();
     for template in templates {
         let origin = match &template.origin {
@@ -76,17 +80,17 @@ fn as_text(templates: &[Template], suites: &[&Suite]) -> String {
             Origin::File(path) => format!("  ({})", path.display()),
             Origin::Stdin => "  (stdin)".into(),
         };
-        let _ = writeln!(
-            out,
-            "{:<14} {}{origin}",
-            template.name, template.header.title
-        );
+        let (name, title) = (&template.name, &template.header.title);
+        let line = format!("{name:<14} {title}{origin}\n");
+        out += &folded(&line, NAME, width);
         for (name, param) in &template.header.params {
-            let _ = writeln!(out, "{:14}   {}", "", describe(name, param));
+            let line = format!("{:NAME$}  {}\n", "", describe(name, param));
+            out += &folded(&line, 2, width);
         }
     }
     for suite in suites {
-        let _ = writeln!(out, "\nsuite {}: {}", suite.name, suite.title);
+        let line = format!("\nsuite {}: {}\n", suite.name, suite.title);
+        out += &folded(&line, 2, width);
         for scenario in suite.scenarios {
             let _ = writeln!(out, "  {scenario}");
         }

@@ -4,11 +4,14 @@
 //! that the table in docs/method.md gives.
 
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::counter::pmu::{self, EventState};
@@ -17,7 +20,7 @@ use crate::job::check::{self as job_check, MAX_TIME_MS};
 use crate::job::{Counters, FakeScript, Plan};
 use crate::link::{PLACEMENT_COUNTS, placements};
 use crate::pipeline;
-use crate::report::text::Style;
+use crate::report::text::{Style, folded};
 use crate::stats::Event;
 use crate::template::library::{Library, LoadError};
 use crate::worker::parent;
@@ -60,7 +63,7 @@ impl From<io::Error> for Stop {
 
 /// What does a dynamic call cost on this CPU, and what would other machine code for it cost?
 #[derive(Debug, Parser)]
-#[command(version, about, after_help = EXAMPLES, max_term_width = 100)]
+#[command(version, about, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -71,19 +74,19 @@ struct Cli {
 }
 
 const EXAMPLES: &str = "Examples:
-  dispatchlab                                    the tour: a table of the ways to call
+  dispatchlab                              the tour: a table of the ways to call
   dispatchlab run 'itab_call[targets=8,order=random]'
-  dispatchlab run wrapper_call -p receiver=nil   the panic path
+  dispatchlab run wrapper_call -p receiver=nil       the panic path
   dispatchlab sweep itab_call -p order=random -P targets=1..64:x2
-  dispatchlab ablate wrapper_call                what its nil check, its copy, .. cost
-  dispatchlab show itab_call --heap              listing and data, nothing runs
-  dispatchlab run my.asm --quick                 your own template
-  dispatchlab compare direct_call itab_call      in turns: ratio, interval, what changed
-  echo 'call [rax+24]' | dispatchlab asm         the bytes of a line
-  dispatchlab doctor                             what can be measured here, and why not
+  dispatchlab ablate wrapper_call          what its checks and its copy cost
+  dispatchlab show itab_call --heap        listing and data, nothing runs
+  dispatchlab run my.asm --quick           your own template
+  dispatchlab compare direct_call itab_call          in turns: ratio, interval
+  echo 'call [rax+24]' | dispatchlab asm   the bytes of a line
+  dispatchlab doctor                       what can be measured here and why not
 
-Exit codes: 0 ok, 1 a self-check failed, 2 usage, 3 template error, 4 a template crashed or gave a
-wrong result, 5 counters not available, 130 interrupted";
+Exit codes: 0 ok, 1 a self-check failed, 2 usage, 3 template error, 4 a template
+crashed or gave a wrong result, 5 counters not available, 130 interrupted";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -290,7 +293,7 @@ fn percent(text: &str) -> Result<f64, String> {
 
 /// Parses the command line, runs the command, and prints.
 pub fn main() -> ExitCode {
-    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
+    let cli = parse().unwrap_or_else(|error| refuse(&error));
     bound_memory();
     let style = cli.common.error_style();
     let common = cli.common;
@@ -371,6 +374,25 @@ pub fn main() -> ExitCode {
     ExitCode::from(code as u8)
 }
 
+/// Columns of a stream that is no terminal.
+const PIPED_WIDTH: usize = 80;
+
+/// Columns of a stream.
+fn width_of(stream: &impl AsFd) -> usize {
+    let shown = terminal_size::terminal_size_of(stream);
+    shown.map_or(PIPED_WIDTH, |(width, _)| usize::from(width.0))
+}
+
+/// Reads the command line.
+fn parse() -> Result<Cli, clap::Error> {
+    /// Longer lines of prose are hard to read.
+    const WIDEST_HELP: usize = 100;
+    let width = width_of(&io::stdout()).min(WIDEST_HELP);
+    let mut command = Cli::command().term_width(width);
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
 /// An expansion can double a text forty times: the process ends before the machine suffers.
 fn bound_memory() {
     const MOST: u64 = 4 << 30;
@@ -384,15 +406,20 @@ fn bound_memory() {
 
 /// Says what is wrong with the command line, or prints the help that it asks for, and ends.
 fn refuse(error: &clap::Error) -> ! {
-    let _ = error.print();
+    if error.use_stderr() {
+        let message = error.render().ansi().to_string();
+        let message = folded(&message, 2, width_of(&io::stderr()));
+        let _ = anstream::stderr().write_all(message.as_bytes());
+    } else {
+        let _ = error.print();
+    }
     let wrong = error.get(clap::error::ContextKind::InvalidSubcommand);
     if let Some(clap::error::ContextValue::String(name)) = wrong {
         let is_known = Library::embedded().load(name.split('[').next().unwrap_or(name));
         if !matches!(is_known, Err(LoadError::Unknown { .. })) {
-            let _ = writeln!(
-                io::stderr(),
-                "\n  tip: to measure it: dispatchlab run {name}"
-            );
+            let tip = format!("\n  tip: to measure it: dispatchlab run {name}\n");
+            let tip = folded(&tip, 2, width_of(&io::stderr()));
+            let _ = io::stderr().write_all(tip.as_bytes());
         }
     }
     std::process::exit(error.exit_code())
@@ -414,14 +441,15 @@ fn printable(text: &str) -> String {
 
 /// Says on stderr why there is no result, and gives the exit code.
 fn explain(stop: &Stop, style: Style) -> i32 {
+    let said = |message: &str| folded(&format!("error: {message}\n"), 2, style.width);
     let (text, code) = match stop {
-        Stop::Usage(message) => (format!("error: {}\n", printable(message)), 2),
+        Stop::Usage(message) => (said(&printable(message)), 2),
         Stop::Templates(diagnostics) => (diagnostic::render(diagnostics, style), 3),
-        Stop::Job(message) => (format!("error: {}\n", printable(message)), 3),
-        Stop::Counters(message) => (format!("error: {message}\n"), 5),
+        Stop::Job(message) => (said(&printable(message)), 3),
+        Stop::Counters(message) => (said(message), 5),
         // The reader of our output is gone, and wants no word about it.
         Stop::System(error) if error.kind() == io::ErrorKind::BrokenPipe => return 0,
-        Stop::System(error) => (format!("error: {error}\n"), 2),
+        Stop::System(error) => (said(&error.to_string()), 2),
     };
     let _ = io::stderr().write_all(text.as_bytes());
     code
@@ -451,17 +479,13 @@ impl Common {
 
     /// How to lay out text on stdout.
     fn style(&self) -> Style {
-        const PIPED_WIDTH: usize = 80;
-        let out = io::stdout();
-        let shown = terminal_size::terminal_size_of(&out).map(|(width, _)| usize::from(width.0));
-        let width = shown.unwrap_or(PIPED_WIDTH);
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
             .iter()
             .find_map(std::env::var_os);
         let unicode =
             locale.is_none_or(|locale| locale.to_string_lossy().to_uppercase().contains("UTF"));
         Style {
-            width,
+            width: width_of(&io::stdout()),
             color: self.is_coloured(&io::stdout()),
             unicode,
         }
@@ -470,6 +494,7 @@ impl Common {
     /// How to lay out text on stderr.
     fn error_style(&self) -> Style {
         Style {
+            width: width_of(&io::stderr()),
             color: self.is_coloured(&io::stderr()),
             ..self.style()
         }
@@ -478,6 +503,7 @@ impl Common {
     /// Says what is not a result.
     fn warn(&self, text: &str) {
         if !self.quiet {
+            let text = folded(text, 2, width_of(&io::stderr()));
             // Nobody can be told that stderr is gone.
             let _ = io::stderr().write_all(text.as_bytes());
         }
@@ -668,7 +694,6 @@ fn fake_script(path: &str) -> Result<FakeScript, Stop> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

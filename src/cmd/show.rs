@@ -8,8 +8,9 @@ use crate::asm;
 use crate::asm::SectionKind;
 use crate::go::dump;
 use crate::go::symbol::canonical;
-use crate::link::{HEAP_OFFSET, Image, Owner, Piece, frame};
+use crate::link::{HEAP_OFFSET, Owner, Piece, frame};
 use crate::pipeline::{Prepared, prepare};
+use crate::report::text::{folded, listed};
 use crate::template::HeapKind;
 use crate::template::library::Library;
 
@@ -18,17 +19,18 @@ pub(super) fn show(common: &Common, name: &str, heap: bool, harness: bool) -> Re
     let scenario = bind(&library, name, &common.parameters()?)?;
     let prepared = prepare(&scenario).map_err(Stop::Templates)?;
     let mut out = format!("{}  ({})\n", scenario.name, scenario.template.file_name());
-    out.push_str(&listing(&prepared, harness));
+    let width = common.style().width;
+    out.push_str(&listing(&prepared, harness, width));
     if heap {
         out.push('\n');
         out.push_str(&heap_dump(&prepared));
     }
-    print(&out)?;
+    print(&folded(&out, 2, width))?;
     Ok(0)
 }
 
 /// The disassembly: address, bytes, instruction, template line.
-pub(super) fn listing(prepared: &Prepared, harness: bool) -> String {
+fn listing(prepared: &Prepared, harness: bool, width: usize) -> String {
     let mut out = String::new();
     for piece in &prepared.image.pieces {
         let title = match &piece.owner {
@@ -39,12 +41,13 @@ pub(super) fn listing(prepared: &Prepared, harness: bool) -> String {
             Owner::Section(index) => prepared.row.program.sections[*index].name.clone(),
         };
         let _ = writeln!(out, "\n{title}:");
-        list_piece(&mut out, prepared, &prepared.image, piece);
+        list_piece(&mut out, prepared, piece, width);
     }
     out
 }
 
-fn list_piece(out: &mut String, prepared: &Prepared, image: &Image, piece: &Piece) {
+fn list_piece(out: &mut String, prepared: &Prepared, piece: &Piece, width: usize) {
+    let image = &prepared.image;
     // In front of the entry lies only the padding that puts the loop head into place.
     let first = if piece.addresses.contains(&image.entry) {
         image.entry
@@ -58,25 +61,15 @@ fn list_piece(out: &mut String, prepared: &Prepared, image: &Image, piece: &Piec
         label.map(str::to_owned).or_else(|| image.name(address))
     };
     let mut last_line = None;
-    for listed in asm::disassemble(&image.code[start..end], first, &name) {
-        let hex: Vec<String> = listed
-            .bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let line = image.line(&prepared.row.program, listed.address);
+    for inst in asm::disassemble(&image.code[start..end], first, &name) {
+        let line = image.line(&prepared.row.program, inst.address);
         let shown = match line {
             Some(line) if line != last_line.unwrap_or(0) => format!("; line {line}"),
             _ => String::new(),
         };
         last_line = line;
-        let text = format!(
-            "  {:#x}  {:<30} {:<36} {shown}",
-            listed.address,
-            hex.join(" "),
-            listed.text
-        );
-        let _ = writeln!(out, "{}", text.trim_end());
+        let address = format!("  {:#x}", inst.address);
+        out.push_str(&listed(&address, &inst.bytes, &inst.text, &shown, width));
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn step(
     print(&if common.json {
         steps::json(&told, harness)
     } else {
-        steps::text(&told, harness)
+        steps::text(&told, harness, common.style().width)
     })?;
     Ok(pipeline::status_code(&told.status))
 }

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
+use super::text::{folded, listed};
 use super::{Status, json as document};
 
 /// Instructions at either end of a very long iteration that the text lists; the JSON has all.
@@ -125,12 +126,12 @@ impl Location {
     }
 }
 
-/// The listing, with a line break at the end.
-pub fn text(steps: &Steps, harness: bool) -> String {
+/// The listing in lines of `width` columns, with a line break at the end.
+pub fn text(steps: &Steps, harness: bool, width: usize) -> String {
     let mut out = format!("{}  ({})\n", steps.scenario, steps.template);
     if is_shown(&steps.entry, harness) {
         out.push_str("\nbefore the first iteration\n");
-        list(&mut out, &steps.entry, harness);
+        list(&mut out, &steps.entry, harness, width);
     }
     for iteration in &steps.iterations {
         let _ = write!(out, "\niteration {}", iteration.number);
@@ -138,7 +139,7 @@ pub fn text(steps: &Steps, harness: bool) -> String {
             let _ = write!(out, ": object {object}, a {name}");
         }
         out.push('\n');
-        list(&mut out, &iteration.lines, harness);
+        list(&mut out, &iteration.lines, harness, width);
         let _ = writeln!(out, "{}", summary(iteration, steps.result.as_deref()));
     }
     if let Some(count) = steps.cut_short {
@@ -147,14 +148,14 @@ pub fn text(steps: &Steps, harness: bool) -> String {
     if let Some(reason) = reason(steps) {
         let _ = write!(out, "\n{reason}\n");
     }
-    out
+    folded(&out, 2, width)
 }
 
 fn is_shown(lines: &[Line], harness: bool) -> bool {
     lines.iter().any(|line| harness || !line.is_harness)
 }
 
-fn list(out: &mut String, lines: &[Line], harness: bool) {
+fn list(out: &mut String, lines: &[Line], harness: bool, width: usize) {
     let shown = || lines.iter().filter(|line| harness || !line.is_harness);
     let count = shown().count();
     let left_out = if count > 2 * LISTED_END {
@@ -178,13 +179,8 @@ fn list(out: &mut String, lines: &[Line], harness: bool) {
             .line
             .map(|line| format!("; line {line}"))
             .unwrap_or_default();
-        let text = format!(
-            "  {:#x}  {:<30} {:<36} {shown}",
-            line.address,
-            hex(&line.bytes, " "),
-            line.text
-        );
-        let _ = writeln!(out, "{}", text.trim_end());
+        let address = format!("  {:#x}", line.address);
+        out.push_str(&listed(&address, &line.bytes, &line.text, &shown, width));
         let effects = effects(line);
         if !effects.is_empty() {
             let _ = writeln!(out, "            {effects}");
@@ -268,9 +264,8 @@ fn reason(steps: &Steps) -> Option<String> {
     Some(whole)
 }
 
-fn hex(bytes: &[u8], between: &str) -> String {
-    let texts: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    texts.join(between)
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The same as one JSON document, with a line break at the end.
@@ -328,7 +323,7 @@ fn instruction(line: &Line) -> Value {
         "harness": line.is_harness,
         "executed": line.is_executed,
         "address": number(line.address),
-        "bytes": hex(&line.bytes, ""),
+        "bytes": hex(&line.bytes),
         "text": line.text,
         "line": line.line,
         "registers": registers,

@@ -15,7 +15,7 @@ mod table;
 mod wrap;
 
 pub use paint::Style;
-pub(crate) use wrap::hanging;
+pub(crate) use wrap::{folded, hanging, listed};
 
 use super::{Basis, Report, SourceLine, Status};
 use footnotes::Footnotes;

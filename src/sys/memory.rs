@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub const OUT_OF_MEMORY: i32 = 3;
 
 const MESSAGE: &[u8] =
-    b"error: this takes more memory than a process gets here (4 GiB, or what the \
+    b"error: this takes more memory than a process gets here (4 GiB, or what the\n  \
 system has left); a template that grows without end? lower its parameters\n";
 
 static IS_SILENT: AtomicBool = AtomicBool::new(false);

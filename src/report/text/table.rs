@@ -13,9 +13,6 @@ use crate::report::{Basis, Metric, Report, Row};
 /// two rows should not be compared by.
 const WIDE: f64 = 0.02;
 
-/// Columns of a terminal that nobody has made smaller; there a table with huge numbers runs over.
-const USUAL_WIDTH: usize = 80;
-
 /// The head of the names, where there is room for it.
 const NAME_HEAD: &str = "scenario";
 
@@ -54,7 +51,7 @@ pub(super) fn render(report: &Report, style: Style, notes: &mut Footnotes) -> St
         .iter()
         .map(|column| column.total() + 1)
         .sum::<usize>();
-    if least > style.width && style.width < USUAL_WIDTH {
+    if least > style.width {
         return upright(report, &names, &columns, style);
     }
     let layout = Layout::of(&names, &columns, &spans, style);

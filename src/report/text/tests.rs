@@ -114,23 +114,19 @@ fn the_narrowest_terminals_do_not_panic() {
 }
 
 #[test]
-fn numbers_of_any_size_keep_the_columns_apart() {
+fn numbers_of_any_size_fit_and_stand_apart() {
     let mut report = fixture::report();
     report.rows[0] = fixture::ok("slow", 1_234_567.891, 1_334_567.9, (99_999.0, 1_234.5));
-    let text = both(&report, PIPED);
-    let row = text
-        .lines()
-        .find(|line| line.contains("1234567.89"))
-        .expect("the row");
-    let words: Vec<&str> = row.split_whitespace().collect();
-    assert_eq!(
-        words[..2],
-        ["1234567.89", "1234567.89–1284567.90–1334567.90"]
-    );
-    assert!(
-        words.contains(&"99999.00") && words.contains(&"1234.50"),
-        "{row}"
-    );
+    for width in [80, 120] {
+        let text = render(&report, Style { width, ..PIPED });
+        let words: Vec<&str> = text.split_whitespace().collect();
+        for number in ["1234567.89", "1234567.89–1284567.90–1334567.90", "99999.00", "1234.50"] {
+            assert!(words.contains(&number), "{number}: {text}");
+        }
+        for line in text.lines() {
+            assert!(wrap::columns(line) <= width, "{width}: {line}");
+        }
+    }
 }
 
 #[test]

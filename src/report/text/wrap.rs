@@ -1,6 +1,7 @@
 //! Lines that fit a width.
 //!
-//! Correct means: no line is wider than asked for unless a single word is, and no word is lost.
+//! Correct means: no line is wider than asked for unless a single word is, and no word is lost: a
+//! name or a path is one word, so that it can be copied.
 
 use unicode_width::UnicodeWidthStr;
 
@@ -70,6 +71,74 @@ pub(crate) fn hanging(text: &str, lead: &str, indent: usize, width: usize) -> St
     paragraph
 }
 
+/// The text with its lines broken where they are wider than `width`, blanks inside them kept; what
+/// follows a break stands `hang` columns further in than its line.
+pub(crate) fn folded(text: &str, hang: usize, width: usize) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        if columns(line.trim_end_matches('\n')) <= width {
+            out.push_str(line);
+            continue;
+        }
+        let words = line.trim_start_matches(' ');
+        let indent = line.len() - words.len();
+        out.push_str(&line[..indent]);
+        let mut used = indent;
+        let mut is_begun = false;
+        for word in words.split_inclusive(' ') {
+            let needed = columns(word.trim_end());
+            if is_begun && needed > 0 && used + needed > width {
+                out.truncate(out.trim_end_matches(' ').len());
+                out.push('\n');
+                out.push_str(&" ".repeat(indent + hang));
+                used = indent + hang;
+            }
+            out.push_str(word);
+            used += columns(word.trim_end_matches('\n'));
+            is_begun = true;
+        }
+    }
+    out
+}
+
+/// A line of machine code: address, bytes, text and a note behind it, with a line break at the end.
+/// Text that does not fit beside the bytes stands under them; no byte is ever left out.
+pub(crate) fn listed(address: &str, bytes: &[u8], text: &str, note: &str, width: usize) -> String {
+    /// Eight bytes, and between them blanks; the few longer instructions push their text aside.
+    const BYTES: usize = 23;
+    /// A note such as `; line 12`, with the blank before it.
+    const NOTE: usize = 10;
+    const TEXT: std::ops::RangeInclusive<usize> = 20..=36;
+    const UNDER: usize = 16;
+    let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex.join(" ");
+    let head = format!("{address}  {hex:<BYTES$} ");
+    let room = width.saturating_sub(head.len() + NOTE);
+    let room = room.clamp(*TEXT.start(), *TEXT.end());
+    let aligned = format!("{head}{text:<room$} {note}");
+    let line = aligned.trim_end();
+    if columns(line) <= width {
+        return format!("{line}\n");
+    }
+    let behind = format!("{text} {note}");
+    let behind = behind.trim_end();
+    // Blanks are what can be done without.
+    let left = width.saturating_sub(columns(behind) + 1);
+    match [format!("{address}  {hex}"), format!("{address} {hex}")]
+        .iter()
+        .find(|head| columns(head) <= left)
+    {
+        Some(before) => {
+            let left = left.min(head.len() - 1).max(before.len());
+            format!("{before:<left$} {behind}\n")
+        }
+        None => {
+            let under = format!("{:UNDER$}{behind}", "");
+            format!("{address}  {hex}\n{}\n", folded(&under, 2, width))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +158,33 @@ mod tests {
             lines("a incomprehensible b", 5),
             ["a", "incomprehensible", "b"]
         );
+    }
+
+    #[test]
+    fn a_line_is_folded_at_its_blanks_and_keeps_the_others() {
+        assert_eq!(
+            folded("  a  b cd\nshort\n  a  bcd  ef\n", 2, 9),
+            "  a  b cd\nshort\n  a  bcd\n    ef\n"
+        );
+        assert_eq!(
+            folded("a incomprehensible b", 1, 5),
+            "a\n incomprehensible\n b"
+        );
+    }
+
+    #[test]
+    fn a_listed_line_keeps_its_bytes_whatever_its_text_is() {
+        let bytes = [0x90; 15];
+        for width in [20, 60, 80, 120] {
+            for length in [1, 26, 40, 70, 200] {
+                let text = "ab ".repeat(length / 3 + 1);
+                let lines = listed("  0x100000", &bytes, text.trim(), "; line 7", width);
+                assert_eq!(lines.matches("90").count(), 15, "{lines}");
+                assert_eq!(lines.matches("ab").count(), length / 3 + 1, "{lines}");
+                let widest = lines.lines().map(columns).max();
+                assert!(widest <= Some(width.max(56)), "{width}: {lines}");
+            }
+        }
     }
 
     #[test]
