@@ -723,6 +723,23 @@ fn a_new_template_runs_as_it_is_and_nothing_is_overwritten() {
 }
 
 #[test]
+fn what_has_no_json_form_says_so_and_does_nothing() {
+    let place = fresh("no_json");
+    for arguments in [
+        &["show", "inline", "--json"][..],
+        &["--json", "new", "mine"],
+        &["completions", "bash", "--json"],
+        &["man", "pages", "--json"],
+    ] {
+        let run = run_in(&place, arguments);
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{arguments:?}");
+        assert!(run.stderr.contains("no JSON form"), "{}", run.stderr);
+    }
+    let files = std::fs::read_dir(&place).expect("a folder").count();
+    assert_eq!(files, 0);
+}
+
+#[test]
 fn every_shell_has_completions_and_every_command_a_page() {
     for shell in ["bash", "zsh", "fish"] {
         let run = dispatchlab(&["completions", shell]);

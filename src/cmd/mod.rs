@@ -213,6 +213,19 @@ enum Command {
     },
 }
 
+impl Command {
+    /// Its name, where it has nothing to print as JSON.
+    fn without_json(&self) -> Option<&'static str> {
+        match self {
+            Command::Show { .. } => Some("show"),
+            Command::New { .. } => Some("new"),
+            Command::Completions { .. } => Some("completions"),
+            Command::Man { .. } => Some("man"),
+            _ => None,
+        }
+    }
+}
+
 /// Options of every command.
 #[derive(Debug, Args)]
 struct Common {
@@ -309,6 +322,12 @@ pub fn main() -> ExitCode {
         ),
     };
     let answer = match command {
+        _ if common.json && command.without_json().is_some() => {
+            let name = command.without_json().unwrap_or_default();
+            Err(Stop::Usage(format!(
+                "`{name} --json`: `{name}` has no JSON form; leave --json out"
+            )))
+        }
         _ if !is_tour && files != run::Files::default() => Err(Stop::Usage(
             "options about files stand behind their command: `dispatchlab run NAME --export-csv FILE`".into(),
         )),
