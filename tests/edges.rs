@@ -745,6 +745,7 @@ fn every_shell_has_completions_and_every_command_a_page() {
         let run = dispatchlab(&["completions", shell]);
         assert_eq!(run.code, 0);
         assert!(run.stdout.contains("export-csv"), "{shell}");
+        assert!(!run.stdout.contains("__worker"), "{shell}");
     }
     let place = fresh("man");
     let run = run_in(&place, &["man", "pages/man1"]);

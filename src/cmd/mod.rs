@@ -205,12 +205,6 @@ enum Command {
         /// Folder; made where it is missing
         dir: PathBuf,
     },
-    /// Runs jobs for another process of this program
-    #[command(name = "__worker", hide = true)]
-    Worker {
-        /// Descriptor of the shared page
-        descriptor: i32,
-    },
 }
 
 impl Command {
@@ -306,6 +300,12 @@ fn percent(text: &str) -> Result<f64, String> {
 
 /// Parses the command line, runs the command, and prints.
 pub fn main() -> ExitCode {
+    if let Some(descriptor) = worker_page() {
+        bound_memory();
+        let Err(error) = crate::worker::child::run(descriptor);
+        let _ = writeln!(io::stderr(), "error: {error}");
+        return ExitCode::from(2);
+    }
     let cli = parse().unwrap_or_else(|error| refuse(&error));
     bound_memory();
     let style = cli.common.error_style();
@@ -378,10 +378,6 @@ pub fn main() -> ExitCode {
         } => step::step(&common, &name, iterations, harness),
         Command::Check { files } => check::check(&common, &files),
         Command::Doctor => doctor::doctor(&common),
-        Command::Worker { descriptor } => match crate::worker::child::run(descriptor) {
-            Ok(never) => match never {},
-            Err(error) => Err(Stop::System(error)),
-        },
         Command::New { name, from } => new::new(&common, &name, from.as_deref()),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { dir } => shell::man(&dir),
@@ -391,6 +387,16 @@ pub fn main() -> ExitCode {
         Err(stop) => explain(&stop, style),
     };
     ExitCode::from(code as u8)
+}
+
+/// The descriptor of the shared page, where another process of this program starts this one to run
+/// jobs for it. The command line proper does not have this, so no help or completion offers it.
+fn worker_page() -> Option<i32> {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next()? != parent::WORKER {
+        return None;
+    }
+    arguments.next()?.to_str()?.parse().ok()
 }
 
 /// Columns of a stream that is no terminal.

@@ -202,13 +202,16 @@ impl Drop for Shift {
     }
 }
 
+/// The argument that makes a process of this program a worker; the next one is its page.
+pub const WORKER: &str = "__worker";
+
 impl Shift {
     fn start(job: &Part<'_>, timeout: Duration) -> io::Result<Shift> {
         let page = SharedPage::new()?;
         let status = secret_status();
         page.note(notes::STATUS, u64::from(status));
         let mut child = Command::new(THIS_PROGRAM)
-            .arg("__worker")
+            .arg(WORKER)
             .arg(page.descriptor().to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
