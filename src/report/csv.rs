@@ -74,6 +74,20 @@ pub fn render(report: &Report) -> String {
                 line(&mut out, &fields(report, row, number(name, "cycles", &end)));
             }
         }
+        if let Some(ratio) = row.ratio {
+            let of = report.reference.as_deref().unwrap_or("the reference");
+            let ratio = Metric {
+                value: Some(ratio),
+                low: None,
+                high: None,
+                ..metrics.cycles.clone()
+            };
+            let unit = format!("cycles of {of}");
+            line(
+                &mut out,
+                &fields(report, row, number("ratio", &unit, &ratio)),
+            );
+        }
     }
     out
 }
@@ -180,6 +194,29 @@ mod tests {
     #[test]
     fn a_report_as_csv() {
         golden::compare("report.csv", &render(&fixture::report()));
+    }
+
+    #[test]
+    fn every_ratio_of_the_table_is_a_line_that_names_its_reference() {
+        let report = fixture::report();
+        let records = records(&render(&report));
+        let found: Vec<_> = records
+            .iter()
+            .filter(|record| record[5] == "ratio")
+            .collect();
+        let rows: Vec<_> = report
+            .rows
+            .iter()
+            .filter(|row| row.ratio.is_some())
+            .collect();
+        assert!(!rows.is_empty());
+        assert_eq!(found.len(), rows.len());
+        for (record, row) in found.iter().zip(rows) {
+            assert_eq!(record[0], row.scenario);
+            assert_eq!(record[6].parse().ok(), row.ratio.map(json::significant));
+            let reference = report.reference.as_deref().expect("one");
+            assert!(record[9].ends_with(reference), "{record:?}");
+        }
     }
 
     #[test]
