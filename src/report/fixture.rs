@@ -128,7 +128,7 @@ fn failed(scenario: &str, status: Status) -> Row {
 
 fn fault(kind: &str, message: &str, line: u32, text: &str) -> FaultReport {
     FaultReport {
-        kind: kind.into(),
+        kind: (kind != "timeout").then(|| kind.into()),
         signal: None,
         call: None,
         address: None,

@@ -148,7 +148,6 @@ pub(super) fn reason(status: &Status) -> Vec<(&'static str, Value)> {
 
 fn fault(report: &FaultReport) -> Value {
     let mut fault = json!({
-        "kind": report.kind,
         "signal": report.signal,
         "address": report.address,
         "template": report.template,
@@ -160,7 +159,13 @@ fn fault(report: &FaultReport) -> Value {
     if let Some(call) = &report.call {
         fault["call"] = json!(call);
     }
-    fault
+    match (&report.kind, fault) {
+        (Some(kind), Value::Object(rest)) => {
+            let kind = ("kind".to_string(), json!(kind));
+            Value::Object([kind].into_iter().chain(rest).collect())
+        }
+        (_, fault) => fault,
+    }
 }
 
 /// A diagnostic as every command's JSON has it.
@@ -221,6 +226,26 @@ mod tests {
     #[test]
     fn the_document_of_every_status_is_as_it_was() {
         golden::compare("report_all.json", &render(&fixture::report()));
+    }
+
+    #[test]
+    fn the_kinds_of_faults_are_those_of_schema_1_and_a_timeout_has_none() {
+        let document = parsed(&fixture::report());
+        let rows = document["rows"].as_array().expect("rows");
+        let mut timeouts = 0;
+        for row in rows.iter().filter(|row| row["fault"].is_object()) {
+            let kind = row["fault"].get("kind");
+            if row["status"] == "timeout" {
+                assert_eq!(kind, None, "{row}");
+                assert!(row["fault"]["line"].is_u64() && row["fault"]["template"].is_string());
+                timeouts += 1;
+            } else {
+                let known = ["signal", "clobber", "stack", "flags", "exit"];
+                let kind = kind.and_then(Value::as_str).expect("a kind");
+                assert!(known.contains(&kind), "{kind}");
+            }
+        }
+        assert!(timeouts > 0);
     }
 
     #[test]

@@ -118,8 +118,9 @@ pub struct Checksum {
 /// A fault: the run went wrong.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FaultReport {
-    /// `signal`, `clobber`, `stack`, `flags` or `exit`.
-    pub kind: String,
+    /// `signal`, `clobber`, `stack`, `flags` or `exit`; none of a timeout, whose status says it all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// `SIGSEGV` and the like, where a signal ended it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<String>,

@@ -17,9 +17,12 @@ use crate::scenario::Scenario;
 use crate::sys::filter;
 use crate::worker::parent::signal_name;
 
+/// What ended a row that is no fault.
+const TIMEOUT: &str = "timeout";
+
 pub(super) fn no_result(scenario: &Scenario, message: String) -> Status {
     Status::Fault(FaultReport {
-        kind: "exit".into(),
+        kind: Some("exit".into()),
         signal: None,
         call: None,
         address: None,
@@ -109,7 +112,7 @@ pub fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan:
             let limit = *limit_ms as f64 / 1000.0;
             let message = format!("one entry took more than {limit} s");
             let remedy = "; an endless loop? (--timeout S gives it longer)";
-            Status::Timeout(report("timeout", message, remedy, place))
+            Status::Timeout(report(TIMEOUT, message, remedy, place))
         }
         Failure::Worker(what) => no_result(scenario, what.clone()),
     }
@@ -130,7 +133,7 @@ pub fn unended(scenario: &Scenario, prepared: &Prepared, trace: &Trace, plan: &P
         scenario,
         prepared,
         plan,
-        "timeout",
+        TIMEOUT,
         (&message, ""),
         &place,
     ))
@@ -203,13 +206,13 @@ fn located(
     });
     let message = match (&instruction, kind) {
         (Some(text), _) => format!("{message}, at {text}{remedy}"),
-        (None, "timeout" | "exit" | "signal") => format!("{message}{remedy}"),
+        (None, TIMEOUT | "exit" | "signal") => format!("{message}{remedy}"),
         (None, _) => {
             format!("{message}; it was noticed only after the body, at the exit{remedy}")
         }
     };
     FaultReport {
-        kind: kind.to_string(),
+        kind: (kind != TIMEOUT).then(|| kind.to_string()),
         signal: None,
         call: None,
         address: None,
