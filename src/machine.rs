@@ -12,6 +12,10 @@ use crate::report::{Basis, Provenance, SourceLine};
 use crate::stats::Event;
 use crate::verdict::CoreClock;
 
+pub mod cpus;
+
+use cpus::Watch;
+
 /// What was found out about this machine.
 #[derive(Debug, Clone)]
 pub struct Machine {
@@ -33,6 +37,8 @@ pub struct Machine {
     pub events: Vec<EventState>,
     counters: Counters,
     date: String,
+    watch: Watch,
+    idle_cpu: Option<u32>,
 }
 
 impl Machine {
@@ -67,7 +73,24 @@ impl Machine {
             events: events.to_vec(),
             counters: plan.counters.clone(),
             date: humantime::format_rfc3339_seconds(now).to_string(),
+            watch: Watch::begin(),
+            idle_cpu: None,
         }
+    }
+
+    /// Notes that the run is over, and where it was.
+    pub fn ran_on(&mut self, pinned_cpu: Option<u32>) {
+        self.idle_cpu = self.watch.idle_cpu(pinned_cpu);
+    }
+
+    /// A CPU on another core that was idle during the run.
+    pub fn idle_cpu(&self) -> Option<u32> {
+        self.idle_cpu
+    }
+
+    /// When it was looked at: UTC.
+    pub fn date(&self) -> &str {
+        &self.date
     }
 
     /// Whether the run's hardware counters, real or scripted, count an event.

@@ -149,8 +149,9 @@ fn measured(tasks: Vec<Task>, settings: &Settings, progress: Progress<'_>) -> io
         plan: settings.plan.clone(),
         rows: prepared.map(|prepared| prepared.row.clone()).collect(),
     };
-    let machine = Machine::inspect(&settings.plan, &settings.events);
+    let mut machine = Machine::inspect(&settings.plan, &settings.events);
     let outcome = parent::run(&job, settings.timeout, progress)?;
+    machine.ran_on(outcome.cpu);
 
     let mut outcomes = outcome.rows.into_iter();
     let mut clock = verdict::CoreClock::default();

@@ -8,10 +8,11 @@ use crate::machine::Machine;
 use crate::pipeline::Prepared;
 use crate::report::{Baseline, Checksum, Row, Status};
 use crate::scenario::Scenario;
-use crate::stats::{self, Summary};
+use crate::stats;
 use crate::template::Origin;
 use crate::worker::parent::RowOutcome;
 
+mod contamination;
 mod fault;
 mod metrics;
 
@@ -75,7 +76,8 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
         layout: None,
         published: header.published.clone(),
         dropped_samples: 0,
-        bistable: false,
+        disturbances: None,
+        modes: None,
         note: note(scenario),
         samples: None,
         warnings: Vec::new(),
@@ -138,24 +140,21 @@ pub fn judge(
     if let Some(summary) = summary {
         row.iterations = summary.iterations;
         row.dropped_samples = summary.dropped;
-        row.bistable = summary.bistable;
+        row.modes = summary.modes;
         row.layout = Some(summary.layout);
         row.baseline = Some(Baseline {
             cycles: measured(&summary.baseline_cycles, machine, "cycles", refused),
             instructions: exact(proof.harness_instructions, None),
         });
-        row.warnings.extend(warnings(&summary));
+        row.disturbances = Some(summary.disturbances);
+        row.warnings.extend(
+            outcome
+                .timing
+                .iter()
+                .flat_map(|timing| contamination::warnings(&summary, timing, machine)),
+        );
     }
     row
-}
-
-fn warnings(summary: &Summary) -> Option<String> {
-    const MUCH: f64 = 0.5;
-    (summary.contended > MUCH).then(|| {
-        "most samples ran beside a disturbed calibration: something else uses this core; run again \
-         on a quiet machine or pass --cpu N"
-            .to_string()
-    })
 }
 
 fn checksum(proof: &Proof) -> Option<Checksum> {

@@ -83,6 +83,10 @@ impl CounterSource for Fake {
         Basis::Measured
     }
 
+    fn is_timed(&self) -> bool {
+        false
+    }
+
     fn calibrate(&mut self) -> Calibration {
         let ticks = CHAIN_CYCLES as f64 / self.script.cycles_per_tick;
         Calibration {

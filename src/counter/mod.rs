@@ -67,6 +67,10 @@ pub trait CounterSource {
     fn name(&self) -> &'static str;
     /// How its numbers are obtained.
     fn basis(&self) -> Basis;
+    /// Whether its ticks are the machine's own, which others on it can disturb.
+    fn is_timed(&self) -> bool {
+        true
+    }
     /// Reads the state of the machine beside a chunk; sources that need none say zero.
     fn calibrate(&mut self) -> Calibration {
         Calibration {

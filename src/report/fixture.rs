@@ -7,6 +7,7 @@ use super::{
     SourceLine, Status,
 };
 use crate::diagnostic::Diagnostic;
+use crate::stats::{Disturbances, Mode};
 use crate::template::{Clobbers, Published, Value};
 
 const WHY: &str = "no PMU: perf_event_open says ENOENT";
@@ -98,7 +99,17 @@ pub(super) fn ok(scenario: &str, cycles: f64, most: f64, counts: (f64, f64)) -> 
         }),
         published: Vec::new(),
         dropped_samples: 3,
-        bistable: false,
+        disturbances: Some(Disturbances {
+            context_switches: Some(1),
+            switched: Some(2),
+            interrupted: Some(1),
+            shared_core: Some(0),
+            suspected: Some(4),
+            frequency_steps: Some(0),
+            steal_ms: None,
+            chunks: 1280,
+        }),
+        modes: None,
         note: None,
         samples: None,
         warnings: Vec::new(),
@@ -122,6 +133,7 @@ fn failed(scenario: &str, status: Status) -> Row {
         baseline: None,
         layout: None,
         dropped_samples: 0,
+        disturbances: None,
         ..ok(scenario, 0.0, 0.0, (0.0, 0.0))
     }
 }
@@ -174,7 +186,8 @@ fn measured_rows() -> Vec<Row> {
     rows[3].warnings = vec![
         "61 % of the samples ran beside a disturbed calibration: run again on a quiet machine or pass --cpu N".into(),
     ];
-    rows[4].bistable = true;
+    let mode = |cycles, share| Mode { cycles, share };
+    rows[4].modes = Some([mode(41.25, 0.62), mode(44.5, 0.38)]);
     rows[4].note =
         Some("no Go compiler emits this chain: above 3 cases it searches by hash".into());
     if let Some(metrics) = &mut rows[4].metrics {

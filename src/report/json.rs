@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Basis, Comparison, FaultReport, Metric, Report, Row, Status};
 use crate::diagnostic::Diagnostic;
+use crate::stats::Mode;
 
 /// The version of the document's layout.
 pub(super) const SCHEMA: u32 = 1;
@@ -112,7 +113,9 @@ fn row(row: &Row) -> Value {
     put("published", plain(&row.published));
     if row.metrics.is_some() {
         put("dropped_samples", json!(row.dropped_samples));
-        put("bistable", json!(row.bistable));
+        put("disturbances", plain(&row.disturbances));
+        put("bistable", json!(row.modes.is_some()));
+        put("modes", row.modes.iter().flatten().map(mode).collect());
         put("ratio", row.ratio.map_or(Value::Null, rounded));
     }
     put("title", json!(row.title));
@@ -122,6 +125,11 @@ fn row(row: &Row) -> Value {
         put("samples", plain(samples));
     }
     Value::Object(fields)
+}
+
+/// One of the speeds of a row that has two.
+fn mode(mode: &Mode) -> Value {
+    json!({ "cycles": rounded(mode.cycles), "share": rounded(mode.share) })
 }
 
 /// The fields that say why a row has no number, or what it ended in.

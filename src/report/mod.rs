@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::diagnostic::Diagnostic;
 pub use crate::stats::Layout;
 use crate::stats::paired::Verdict;
+use crate::stats::{Disturbances, Mode};
 use crate::template::{Clobbers, Published, Value};
 
 pub mod ablation;
@@ -222,10 +223,12 @@ pub struct Row {
     pub layout: Option<Layout>,
     /// Figures others published.
     pub published: Vec<Published>,
-    /// Chunks left out because the machine was disturbed beside them.
+    /// Chunks left out because the machine disturbed them.
     pub dropped_samples: u64,
-    /// Whether two modes were seen, so that one value does not describe the row.
-    pub bistable: bool,
+    /// What the machine did to it, by cause; `None` where it was not timed.
+    pub disturbances: Option<Disturbances>,
+    /// The two modes that were seen, where one value does not describe the row.
+    pub modes: Option<[Mode; 2]>,
     /// The template's remark for these parameters.
     pub note: Option<String>,
     /// The raw samples, where they were asked for.

@@ -105,8 +105,10 @@ fn of_image(
 fn why(fate: Fate) -> Option<&'static str> {
     match fate {
         Fate::Kept => None,
-        Fate::KeptDisturbed => Some("beside a disturbed calibration, as all of its image"),
-        Fate::Disturbed => Some("beside a disturbed calibration"),
+        Fate::KeptDisturbed => Some("disturbed, as all of its image"),
+        Fate::Switched => Some("something else ran on the CPU during its turn"),
+        Fate::Interrupted => Some("beside an interrupted calibration"),
+        Fate::Shared => Some("beside a calibration that shared its core"),
         Fate::FarOut => Some("far out in a segment with few visits"),
         Fate::Uncalibrated => Some("without a usable calibration"),
     }

@@ -9,6 +9,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::{Baseline, Layout, Metrics, Provenance, Row, Status};
+use crate::stats::{Disturbances, Mode};
 use crate::template::{Clobbers, Published, Value};
 
 /// What is read of a saved report.
@@ -73,8 +74,9 @@ struct SavedRow {
     published: Vec<Published>,
     #[serde(default)]
     dropped_samples: u64,
+    disturbances: Option<Disturbances>,
     #[serde(default)]
-    bistable: bool,
+    modes: Vec<Mode>,
     title: String,
     note: Option<String>,
 }
@@ -126,7 +128,8 @@ impl SavedRow {
             layout: self.layout,
             published: self.published,
             dropped_samples: self.dropped_samples,
-            bistable: self.bistable,
+            disturbances: self.disturbances,
+            modes: self.modes.try_into().ok(),
             note: self.note,
             samples: None,
             warnings: Vec::new(),

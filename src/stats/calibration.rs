@@ -14,6 +14,7 @@
 //! kernel uses all of them; its cost in core cycles, which no change of frequency alters, is
 //! compared with the best that the row or the worker saw.
 
+use super::costs::Fate;
 use super::quantile::{median, rank, sorted};
 use super::{Calibration, Chunk, ImageSamples, Timing};
 
@@ -38,6 +39,8 @@ pub(super) struct Scale {
     chain_cycles: f64,
     /// Core cycles that the throughput kernel takes at most when nothing shares the core.
     width_limit: f64,
+    /// Ticks by which the usual interruption lengthened a chain; infinite where none was seen.
+    pub(super) gap_ticks: f64,
 }
 
 /// One chunk's calibrations, judged.
@@ -46,8 +49,8 @@ pub(super) struct Verdict {
     /// Ticks per core cycle: the smaller of both neighbours, because a disturbance only adds ticks;
     /// not positive where there is no usable calibration.
     pub(super) ticks_per_cycle: f64,
-    /// Whether a neighbouring calibration was disturbed.
-    pub(super) disturbed: bool,
+    /// What disturbed it, where something did: its turn or a calibration beside it.
+    pub(super) disturbed: Option<Fate>,
 }
 
 impl Scale {
@@ -57,6 +60,7 @@ impl Scale {
             overhead_ticks: timing.chain_overhead_ticks as f64,
             chain_cycles: timing.chain_cycles.max(1) as f64,
             width_limit: f64::INFINITY,
+            gap_ticks: f64::INFINITY,
         };
         let images = timing.images.iter().chain([&timing.baseline]);
         let turns: Vec<Vec<Calibration>> = images
@@ -83,29 +87,38 @@ impl Scale {
             let best = (timing.best_width_ticks as f64 - scale.overhead_ticks) / speed;
             scale.width_limit = scale.width_limit.min(best * BEST_WIDTH_TOLERANCE);
         }
+        let gaps = turns.iter().flat_map(|turn| {
+            (0..turn.len()).filter_map(|at| {
+                let gap = scale.chain_ticks(turn[at]) - scale.usual_chain_ticks(turn, at);
+                scale.is_interrupted(turn, at).then_some(gap)
+            })
+        });
+        scale.gap_ticks = median(&sorted(gaps)).unwrap_or(f64::INFINITY);
         scale
     }
 
     /// The verdict on each chunk of an image, in order.
     pub(super) fn judge(&self, image: &ImageSamples) -> Vec<Verdict> {
         turns(&image.chunks)
-            .flat_map(|chunks| self.judge_turn(chunks))
+            .flat_map(|chunks| {
+                let switches = image.switches.get(chunks[0].turn as usize);
+                self.judge_turn(chunks, switches.is_some_and(|&count| count > 0))
+            })
             .collect()
     }
 
-    /// Ticks per core cycle of each clean calibration of an image.
-    pub(super) fn clean_speeds(&self, image: &ImageSamples) -> Vec<f64> {
-        let of_turn = |chunks| {
+    /// Ticks per core cycle of each clean calibration of an image, turn by turn.
+    pub(super) fn clean_speeds(&self, image: &ImageSamples) -> Vec<(u32, Vec<f64>)> {
+        let of_turn = |chunks: &[Chunk]| {
             let turn = of_turn(chunks);
-            let clean = (0..turn.len()).filter(|&at| !self.is_disturbed(&turn, at));
-            clean
-                .map(|at| self.ticks_per_cycle(turn[at]))
-                .collect::<Vec<f64>>()
+            let clean = (0..turn.len()).filter(|&at| self.disturbance(&turn, at).is_none());
+            let speeds = clean.map(|at| self.ticks_per_cycle(turn[at])).collect();
+            (chunks[0].turn, speeds)
         };
-        turns(&image.chunks).flat_map(of_turn).collect()
+        turns(&image.chunks).map(of_turn).collect()
     }
 
-    fn judge_turn(&self, chunks: &[Chunk]) -> Vec<Verdict> {
+    fn judge_turn(&self, chunks: &[Chunk], is_switched: bool) -> Vec<Verdict> {
         let turn = of_turn(chunks);
         let mut after = 0;
         let mut verdicts = Vec::with_capacity(chunks.len());
@@ -122,20 +135,30 @@ impl Scale {
             ];
             verdicts.push(Verdict {
                 ticks_per_cycle: speeds[0].min(speeds[1]),
-                disturbed: self.is_disturbed(&turn, before) || self.is_disturbed(&turn, after),
+                disturbed: if is_switched {
+                    Some(Fate::Switched)
+                } else {
+                    let disturbance = self.disturbance(&turn, before);
+                    disturbance.or_else(|| self.disturbance(&turn, after))
+                },
             });
         }
         verdicts
     }
 
-    fn is_disturbed(&self, turn: &[Calibration], at: usize) -> bool {
+    /// What disturbed a calibration.
+    fn disturbance(&self, turn: &[Calibration], at: usize) -> Option<Fate> {
+        let width = self.width_cycles_at(turn, at);
+        match () {
+            () if self.is_interrupted(turn, at) => Some(Fate::Interrupted),
+            () if width.is_some_and(|width| width > self.width_limit) => Some(Fate::Shared),
+            () => None,
+        }
+    }
+
+    fn is_interrupted(&self, turn: &[Calibration], at: usize) -> bool {
         let ticks = self.chain_ticks(turn[at]);
-        let interrupted =
-            ticks <= 0.0 || ticks > self.usual_chain_ticks(turn, at) * CHAIN_TOLERANCE;
-        let shared = self
-            .width_cycles_at(turn, at)
-            .is_some_and(|width| width > self.width_limit);
-        interrupted || shared
+        ticks <= 0.0 || ticks > self.usual_chain_ticks(turn, at) * CHAIN_TOLERANCE
     }
 
     /// The running median of the chain.
@@ -191,7 +214,10 @@ mod tests {
     fn disturbed(chains: &[u64], widths: &[u64]) -> Vec<bool> {
         let timing = fixture::turn_with_calibrations(chains, widths);
         let verdicts = Scale::of(&timing).judge(&timing.images[0]);
-        verdicts.iter().map(|verdict| verdict.disturbed).collect()
+        verdicts
+            .iter()
+            .map(|verdict| verdict.disturbed.is_some())
+            .collect()
     }
 
     const QUIET: u64 = 22_052;
@@ -243,7 +269,8 @@ mod tests {
         let mut timing = fixture::turn_with_calibrations(&[QUIET; 5], &[WIDE * 13 / 10; 5]);
         timing.best_width_ticks = WIDE;
         let verdicts = Scale::of(&timing).judge(&timing.images[0]);
-        assert!(verdicts.iter().all(|verdict| verdict.disturbed));
+        let shared = Some(Fate::Shared);
+        assert!(verdicts.iter().all(|verdict| verdict.disturbed == shared));
     }
 
     #[test]
@@ -252,7 +279,7 @@ mod tests {
             fixture::turn_with_calibrations(&[QUIET; 5], &[WIDE, WIDE + 90, WIDE, WIDE + 60, WIDE]);
         timing.best_width_ticks = WIDE * 88 / 100;
         let verdicts = Scale::of(&timing).judge(&timing.images[0]);
-        assert!(verdicts.iter().all(|verdict| !verdict.disturbed));
+        assert!(verdicts.iter().all(|verdict| verdict.disturbed.is_none()));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! there are others to judge it by.
 
 use super::calibration::Scale;
-use super::quantile::{rank, sorted};
+use super::quantile::{LOWER_QUARTILE, rank, sorted};
 use super::segments::Visit;
 use super::{Chunk, Event, ImageSamples, Timing};
 
@@ -21,10 +21,14 @@ const SLACK: f64 = 0.05;
 pub enum Fate {
     /// It enters the value.
     Kept,
-    /// It ran beside a disturbed calibration and enters the value all the same, because all did.
+    /// It was disturbed and enters the value all the same, because all were.
     KeptDisturbed,
-    /// It ran beside a disturbed calibration.
-    Disturbed,
+    /// Something else ran on the CPU during its turn.
+    Switched,
+    /// A calibration beside it was interrupted.
+    Interrupted,
+    /// Something else took issue slots of the core beside it.
+    Shared,
     /// It was interrupted, and its segment has too few visits for a quartile to absorb that.
     FarOut,
     /// Its calibrations give no cycles.
@@ -45,8 +49,12 @@ pub(super) struct Costs {
     pub(super) visits: Vec<Visit>,
     /// What became of each chunk, in their order.
     pub(super) fates: Vec<Fate>,
-    /// Chunks beside a disturbed calibration.
+    /// What disturbed each chunk, in their order.
+    pub(super) causes: Vec<Option<Fate>>,
+    /// Chunks that were disturbed.
     pub(super) dropped: u64,
+    /// Kept chunks that look interrupted.
+    pub(super) suspected: u64,
     /// Share of all chunks that the machine disturbed, beside them or in them.
     pub(super) contended: f64,
     /// Whether all chunks were disturbed, so that they had to be believed.
@@ -59,7 +67,8 @@ impl Costs {
     pub(super) fn of(image: &ImageSamples, timing: &Timing, scale: &Scale) -> Costs {
         let iterations = timing.iterations_per_chunk.max(1) as f64;
         let verdicts = scale.judge(image);
-        let dropped = verdicts.iter().filter(|verdict| verdict.disturbed).count();
+        let causes: Vec<Option<Fate>> = verdicts.iter().map(|verdict| verdict.disturbed).collect();
+        let dropped = causes.iter().flatten().count();
         let doubtful = dropped > 0 && dropped == image.chunks.len();
         let mut all = Vec::with_capacity(image.chunks.len());
         let mut fates = Vec::with_capacity(image.chunks.len());
@@ -75,11 +84,11 @@ impl Costs {
                 events: events_of(chunk, timing, iterations),
             });
             fates.push(match verdict.disturbed {
-                true if !doubtful => Fate::Disturbed,
+                Some(cause) if !doubtful => cause,
                 // A calibration that gives no cycles at all is of no use even then.
                 _ if !(cycles.is_finite() && cycles >= 0.0) => Fate::Uncalibrated,
-                true => Fate::KeptDisturbed,
-                false => Fate::Kept,
+                Some(_) => Fate::KeptDisturbed,
+                None => Fate::Kept,
             });
         }
         leave_out_interrupted(&all, &mut fates);
@@ -98,11 +107,30 @@ impl Costs {
         Costs {
             visits: kept.map(|(visit, _)| *visit).collect(),
             dropped: dropped as u64,
+            suspected: suspected(&image.chunks, &fates, scale.gap_ticks),
+            causes,
             fates,
             contended,
             doubtful,
         }
     }
+}
+
+/// Kept chunks that are longer than their segment's quartile by what an interruption takes. Code that
+/// is slow at times looks the same, so they are counted and not dropped.
+fn suspected(chunks: &[Chunk], fates: &[Fate], gap_ticks: f64) -> u64 {
+    let mut segments = std::collections::BTreeMap::<u32, Vec<f64>>::new();
+    for (chunk, _) in chunks.iter().zip(fates).filter(|(_, fate)| fate.is_kept()) {
+        let ticks = segments.entry(chunk.segment).or_default();
+        ticks.push(chunk.ticks as f64);
+    }
+    let of_segment = |ticks: Vec<f64>| {
+        let ticks = sorted(ticks);
+        let usual = rank(&ticks, LOWER_QUARTILE).filter(|_| ticks.len() >= ENOUGH_VISITS);
+        let limit = usual.map_or(f64::INFINITY, |usual| usual + gap_ticks);
+        ticks.iter().filter(|&&ticks| ticks >= limit).count() as u64
+    };
+    segments.into_values().map(of_segment).sum()
 }
 
 /// Events of one iteration: what was counted, less what an entry takes.

@@ -29,6 +29,7 @@ pub(super) fn empty() -> Timing {
         images: Vec::new(),
         baseline: ImageSamples::default(),
         counting: None,
+        steal: None,
     }
 }
 
@@ -49,6 +50,7 @@ pub(super) fn image(turns: u32, cycles: impl Fn(u32, u32) -> f64) -> ImageSample
     let chunks = (0..turns).flat_map(|turn| (0..8).map(move |segment| (turn, segment)));
     ImageSamples {
         chunks: chunks.map(|(turn, segment)| chunk(turn, segment)).collect(),
+        switches: Vec::new(),
     }
 }
 
@@ -85,6 +87,7 @@ pub(super) fn turn_with_calibrations(chains: &[u64], widths: &[u64]) -> Timing {
     Timing {
         images: vec![ImageSamples {
             chunks: chunks.collect(),
+            switches: Vec::new(),
         }],
         ..empty()
     }

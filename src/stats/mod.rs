@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 mod bootstrap;
 mod calibration;
 mod costs;
+pub mod coverage;
+mod disturbances;
 mod events;
 #[cfg(test)]
 mod fixture;
@@ -20,7 +22,9 @@ mod segments;
 
 pub use calibration::BEST_WIDTH_TOLERANCE;
 pub use costs::Fate;
+pub use disturbances::{Disturbances, Steal};
 pub use events::{Counting, Event, Events};
+pub use modes::Mode;
 
 use calibration::Scale;
 use costs::Costs;
@@ -60,6 +64,9 @@ pub struct Chunk {
 pub struct ImageSamples {
     /// In the order they ran.
     pub chunks: Vec<Chunk>,
+    /// Context switches during each turn, its untimed chunks included; empty where nobody looked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub switches: Vec<u32>,
 }
 
 /// What was timed for a row, before any statistics.
@@ -86,6 +93,9 @@ pub struct Timing {
     /// The hardware counters; `None` where they were not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counting: Option<Counting>,
+    /// What the hypervisor gave to others meanwhile; `None` where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steal: Option<Steal>,
 }
 
 /// A value with its 95 % interval.
@@ -138,12 +148,14 @@ pub struct Summary {
     pub layout: Layout,
     /// Core cycles of the empty iteration.
     pub baseline_cycles: Estimate,
-    /// Chunks of all images and the baseline that stood beside a disturbed calibration. They are
-    /// left out, except where an image had no others.
+    /// Chunks of all images and the baseline that the machine disturbed. They are left out, except
+    /// where an image had no others.
     pub dropped: u64,
-    /// Whether placement 0 ran in two modes, so that one value does not describe the row. Not told
-    /// of a placement that was disturbed throughout, for there the machine has modes and not the row.
-    pub bistable: bool,
+    /// What disturbed them.
+    pub disturbances: Disturbances,
+    /// The two modes that placement 0 ran in, where one value does not describe the row. Not told
+    /// of a placement that was mostly disturbed, for there the machine has modes and not the row.
+    pub modes: Option<[Mode; 2]>,
     /// Core frequency, in Hz: the median of the clean calibrations.
     pub core_hz: f64,
     /// (max − min) / median of the core frequency over the clean calibrations.
@@ -161,6 +173,9 @@ pub fn fates(timing: &Timing) -> Vec<Vec<Fate>> {
         .map(|image| Costs::of(image, timing, &scale).fates)
         .collect()
 }
+
+/// The share of disturbed chunks above which modes are the machine's.
+const MOSTLY: f64 = 0.5;
 
 /// The summary of a row: rules 5 and 7 of docs/method.md, and which chunks to believe.
 ///
@@ -193,9 +208,15 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
             .chain([&baseline])
             .map(|image| image.dropped)
             .sum(),
-        bistable: images
+        disturbances: disturbances::disturbances(
+            timing,
+            &scale,
+            &images.iter().chain([&baseline]).collect::<Vec<_>>(),
+        ),
+        modes: images
             .first()
-            .is_some_and(|image| !image.doubtful && modes::is_bistable(&image.visits)),
+            .filter(|image| image.contended <= MOSTLY)
+            .and_then(|image| modes::modes(&image.visits)),
         core_hz,
         core_hz_spread,
         contended: images.first().map_or(0.0, |image| image.contended),
@@ -237,7 +258,9 @@ fn layout(images: &[Costs], cycles: impl Fn(&[Visit]) -> Segments) -> Layout {
 /// Median of the core frequency, in Hz, and its spread as a share, over the clean calibrations.
 fn core_frequency(timing: &Timing, scale: &Scale) -> (f64, f64) {
     let images = timing.images.iter().chain([&timing.baseline]);
-    let speeds = images.flat_map(|image| scale.clean_speeds(image));
+    let speeds = images
+        .flat_map(|image| scale.clean_speeds(image))
+        .flat_map(|(_, speeds)| speeds);
     let frequencies =
         quantile::sorted(speeds.map(|ticks_per_cycle| timing.tsc_hz / ticks_per_cycle));
     match (

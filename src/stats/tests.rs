@@ -26,7 +26,7 @@ fn a_steady_row_has_its_value_and_no_spread() {
         (summary.iterations, summary.dropped, summary.contended),
         (6 * 8 * 4096, 0, 0.0)
     );
-    assert!(!summary.bistable);
+    assert_eq!(summary.modes, None);
 }
 
 #[test]
@@ -83,14 +83,16 @@ fn a_burst_on_the_sibling_does_not_enter_the_value() {
     assert!(near(summary.cycles.value, 5.0), "{summary:?}");
     assert_eq!((summary.dropped, summary.contended), (96, 0.75));
     assert_eq!(summary.iterations, 4 * 8 * 4096);
-    assert!(!summary.bistable);
+    assert_eq!(summary.modes, None);
 }
 
 #[test]
 fn a_row_in_two_modes_says_so() {
     let mut timing = steady(10, 3.5);
     timing.images[0] = image(10, |turn, _| if turn % 3 == 0 { 4.0 } else { 3.5 });
-    assert!(summarize(&timing, 1).bistable);
+    let [fast, slow] = summarize(&timing, 1).modes.expect("two modes");
+    assert!(near(fast.cycles, 3.5) && near(slow.cycles, 4.0));
+    assert_eq!((fast.share, slow.share), (0.6, 0.4));
 }
 
 #[test]

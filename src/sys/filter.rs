@@ -54,13 +54,18 @@ const SET_GS: u32 = 0x1001;
 /// The magic byte of perf's ioctls, `_IO('$', n)`.
 const PERF_IOCTL: u32 = 0x2400;
 
+/// `RUSAGE_THREAD` of sys/resource.h: what this thread used, and how often it left its CPU.
+const THREAD: u32 = libc::RUSAGE_THREAD as u32;
+
 /// What Rust's runtime and the reading of counters need once no more code is made: messages,
 /// memory that cannot be executed, the way back from signal handlers.
 #[rustfmt::skip] // a table: one rule a line
-const LIST: [Allowed; 16] = [
+const LIST: [Allowed; 18] = [
     Allowed::only(libc::SYS_write,    0, u32::MAX, 1),
     Allowed::only(libc::SYS_write,    0, u32::MAX, 2),
     Allowed::any(libc::SYS_read),
+    Allowed::any(libc::SYS_pread64),
+    Allowed::only(libc::SYS_getrusage, 0, u32::MAX, THREAD),
     Allowed::only(libc::SYS_ioctl,    1, 0xff00, PERF_IOCTL),
     Allowed::any(libc::SYS_rt_sigreturn),
     Allowed::only(libc::SYS_mmap,     2, EXECUTE, 0),
@@ -274,6 +279,9 @@ mod tests {
             (outside(libc::SYS_write, &[2]), true),
             (outside(libc::SYS_write, &[3]), false),
             (outside(libc::SYS_read, &[5]), true),
+            (outside(libc::SYS_pread64, &[5]), true),
+            (outside(libc::SYS_getrusage, &[1]), true),
+            (outside(libc::SYS_getrusage, &[0]), false),
             (outside(libc::SYS_ioctl, &[5, 0x2400]), true),
             (outside(libc::SYS_ioctl, &[5, 0x2403]), true),
             (outside(libc::SYS_ioctl, &[0, 0x5412]), false),

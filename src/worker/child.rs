@@ -15,6 +15,7 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
+use super::neighbours::StealMeter;
 use super::stage::{Ground, Stage};
 use super::timing::{self, Proved, Scale};
 use super::{guarded, notes, probe, trace, verify};
@@ -24,10 +25,10 @@ use crate::counter::fake::{CHAIN_CYCLES, Fake, OVERHEAD_TICKS};
 use crate::counter::pmu::{Pmu, PmuSource};
 use crate::counter::step::{self, StepSource};
 use crate::job::{Counters, Failure, Job, JobRow, Message, Plan, Proof, Trace};
-use crate::stats::{Calibration, Timing};
+use crate::stats::{Calibration, Steal, Timing};
 use crate::sys::mapping::Window;
 use crate::sys::shared::SharedPage;
-use crate::sys::time::Moment;
+use crate::sys::time::{Moment, nanoseconds};
 use crate::sys::{filter, signals};
 
 /// Iterations of the short walk that the first probe and the sizing of chunks use.
@@ -56,8 +57,10 @@ pub fn run(descriptor: i32) -> io::Result<std::convert::Infallible> {
     let mut window = Window::reserve()?;
     // Opened here, because the filter lets nothing be opened.
     let counters = (job.plan.counters == Counters::Pmu).then(Pmu::open);
+    let steal = StealMeter::open(cpu);
     let mut worker = Worker {
         page,
+        steal,
         ground: Ground::new(page)?,
         clock: Clock::new(&mut window)?,
         counters,
@@ -123,6 +126,7 @@ const SLACK: f64 = 1.17;
 
 struct Worker<'a> {
     page: &'static SharedPage,
+    steal: StealMeter,
     ground: Ground,
     clock: Clock,
     counters: Option<Pmu>,
@@ -325,6 +329,17 @@ impl<'a> Worker<'a> {
                 &mut self.clock
             }
         };
-        timing::time_rows(rows, &mut self.ground, source, scale, self.plan)
+        let is_timed = source.is_timed();
+        let (before, started) = (self.steal.ms(), nanoseconds());
+        let mut timings = timing::time_rows(rows, &mut self.ground, source, scale, self.plan);
+        let stolen = || Some(self.steal.ms()? - before?);
+        let steal = is_timed.then(stolen).flatten().map(|ms| Steal {
+            ms: ms.max(0.0),
+            of_ms: (nanoseconds() - started) as f64 / 1e6,
+        });
+        for timing in timings.iter_mut().flatten() {
+            timing.steal = steal;
+        }
+        timings
     }
 }

@@ -8,6 +8,7 @@ use std::panic::{self, AssertUnwindSafe};
 use crate::job::Failure;
 
 pub mod child;
+mod neighbours;
 mod order;
 pub mod parent;
 pub mod probe;

@@ -124,6 +124,19 @@ impl Visits {
         self.memory.address() + element * self.element
     }
 
+    /// Reads the elements from `first` on, so that whoever visits them next finds them in the cache
+    /// whoever was there last.
+    pub fn touch(&mut self, first: u64, count: u64) {
+        const LINE: usize = 64;
+        let bytes = first * self.element..(first + count) * self.element;
+        let part = self
+            .memory
+            .bytes()
+            .get(bytes.start as usize..bytes.end as usize);
+        let lines = part.unwrap_or_default().iter().step_by(LINE);
+        std::hint::black_box(lines.fold(0u8, |sum, byte| sum ^ byte));
+    }
+
     /// Elements.
     pub fn len(&self) -> u64 {
         self.objects.len() as u64

@@ -4,6 +4,7 @@
 //! of the walk must add up to, and no image is entered at an address that had other code before.
 
 use super::guarded;
+use super::neighbours;
 use super::order::TurnOrder;
 use super::stage::{Ground, Stage, Visits};
 use super::verify::compare;
@@ -189,6 +190,11 @@ impl Series {
         source: &mut dyn CounterSource,
         (turn, image): (u32, usize),
     ) -> Result<(), Failure> {
+        for part in 0..(UNTIMED + TIMED).min(self.segments) {
+            // Else the first image of a round would find the walk in a farther cache than the others.
+            let segment = u64::from((self.next[image] + part) % self.segments);
+            row.visits.touch(segment * row.chunk, row.chunk);
+        }
         let request = Request {
             image,
             visits: &row.visits,
@@ -204,7 +210,13 @@ impl Series {
             segment: &mut self.next[image],
             counting: self.counting.as_mut(),
         };
-        turner.run(turn, &mut self.images[image])
+        let before = neighbours::context_switches().filter(|_| turner.source.is_timed());
+        let samples = &mut self.images[image];
+        turner.run(turn, samples)?;
+        let switches =
+            before.and_then(|before| neighbours::context_switches()?.checked_sub(before));
+        samples.switches.extend(switches.map(|count| count as u32));
+        Ok(())
     }
 
     fn is_quiet(&self, scale: &mut Scale) -> bool {
@@ -225,6 +237,7 @@ impl Series {
             images,
             baseline,
             counting: self.counting,
+            steal: None,
         }
     }
 }

@@ -104,12 +104,16 @@ fn upright(report: &Report, names: &[String], all: &[Column], style: Style) -> S
 /// What must be said about a row as a whole.
 pub(super) fn remarks(row: &Row) -> Vec<String> {
     let mut remarks = Vec::new();
-    if row.bistable {
-        remarks.push(
-            "bistable: it ran at two speeds, so one value does not describe it; run it again with a longer --time"
-                .to_string(),
-        );
-    }
+    remarks.extend(row.modes.map(|[fast, slow]| {
+        format!(
+            "bistable: {:.2} cycles in {:.0} % of turns, {:.2} in {:.0} %, so one value does not describe it; \
+             run it again with a longer --time",
+            fast.cycles,
+            fast.share * 100.0,
+            slow.cycles,
+            slow.share * 100.0
+        )
+    }));
     remarks.extend(row.note.clone());
     let figure = |published: &crate::template::Published| {
         format!(
