@@ -151,12 +151,19 @@ struct Said {
     is_noisy: bool,
 }
 
+/// A folder for what `doctor` remembers, and an empty one for all others.
+fn state_home(arguments: &[String]) -> PathBuf {
+    let command = arguments.first().map_or("tour", String::as_str);
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("state-docs-{command}"))
+}
+
 fn run(arguments: &[String]) -> Said {
     let output = Command::new(env!("CARGO_BIN_EXE_dispatchlab"))
         .args(arguments)
         .current_dir(workplace())
         .env("LC_ALL", "C.UTF-8")
         .env("NO_COLOR", "1")
+        .env("XDG_STATE_HOME", state_home(arguments))
         .env_remove("COLUMNS")
         .stdin(Stdio::null())
         .output()
@@ -281,6 +288,7 @@ fn without_numbers(report: &str) -> String {
         }
         let is_doctor = first.starts_with("What can be")
             || first.starts_with("Where the")
+            || first.starts_with("What may")
             || first.starts_with("Self-check");
         let is_about_machine = paragraph.contains("pinned") || paragraph.contains(", Linux ");
         let mut kept: Vec<String> = match (is_doctor, is_about_machine) {
@@ -297,7 +305,8 @@ fn without_numbers(report: &str) -> String {
 
 /// What a line of `doctor` says whatever the machine answers.
 fn doctor_line(line: &str) -> Option<String> {
-    let Some(checked) = line.strip_prefix("  ok  ").or(line.strip_prefix("  no  ")) else {
+    let marks = ["  ok  ", "  no  ", "  -   "];
+    let Some(checked) = marks.iter().find_map(|mark| line.strip_prefix(mark)) else {
         // A reason under a failed check is indented further; a line of sources is not.
         let is_reason = line.starts_with("      ");
         return (!is_reason).then(|| {

@@ -18,6 +18,10 @@ fn command(directory: &Path, arguments: &[&str]) -> Command {
         .args(arguments)
         .current_dir(directory)
         .stdin(Stdio::null())
+        .env(
+            "XDG_STATE_HOME",
+            common::state_home(arguments.first().unwrap_or(&"tour")),
+        )
         .env_remove("NO_COLOR")
         .env_remove("CLICOLOR_FORCE");
     command

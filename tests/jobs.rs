@@ -43,6 +43,7 @@ fn a_job_replays_elsewhere_although_its_template_is_gone() {
     let output = Command::new(env!("CARGO_BIN_EXE_dispatchlab"))
         .args(["run", "--json", "--job", &job])
         .current_dir("/")
+        .env("XDG_STATE_HOME", common::state_home("run"))
         .stdin(Stdio::null())
         .output()
         .expect("runs");

@@ -8,15 +8,19 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::record::{self, Failed};
 use super::{Common, Stop, print};
 use crate::counter::{Unavailable, pmu};
 use crate::job::{Counters, Plan};
 use crate::machine::Machine;
+use crate::machine::cpus::{self, Fact};
 use crate::pipeline::{self, Settings};
 use crate::report::text::{folded, hanging};
 use crate::report::{Metric, Metrics, Report, Row};
 use crate::scenario::Scenario;
 use crate::template::{Origin, Template};
+
+mod proof;
 
 /// One check.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,15 +76,45 @@ pub(super) fn doctor(common: &Common) -> Result<i32, Stop> {
     }
     let mut checks = checks(&report, &doubled);
     checks.extend(by_counters.iter().flat_map(counter_checks));
+    checks.extend(proof::checks(&settings)?);
     report.provenance.sources = machine.sources();
     let counters = Counter::all(&machine, matches!(common.counters.as_str(), "auto" | "pmu"));
+    let facts = cpus::facts(report.provenance.pinned_cpu);
     let rendered = if common.json {
-        as_json(&report, &counters, &checks)
+        as_json(&report, &counters, &checks, &facts)
     } else {
-        as_text(&machine, &counters, &report, &checks, common.style().width)
+        let width = common.style().width;
+        as_text(&machine, &counters, &report, (&checks, &facts), width)
     };
+    let failed = checks.iter().filter(|check| !check.ok).map(Failed::from);
+    if let Err(why) = record::remember(&report.provenance, failed.collect()) {
+        common.warn(&format!(
+            "warning: later results will not say what failed here: {why}; set XDG_STATE_HOME to a folder \
+             that can be written\n"
+        ));
+    }
     print(&rendered)?;
     Ok(i32::from(checks.iter().any(|check| !check.ok)))
+}
+
+impl From<&Check> for Failed {
+    fn from(check: &Check) -> Failed {
+        Failed {
+            name: check.name.into(),
+            value: check.value.clone(),
+            expected: check.expected.into(),
+            why: check.why.clone(),
+        }
+    }
+}
+
+/// What to say of a fact: the reason where it is unknown, the remedy where it could be quieter.
+fn advice(fact: &Fact) -> Option<&str> {
+    match &fact.value {
+        Err(why) => Some(why),
+        Ok(value) if fact.best.split(", ").any(|best| best == value) || value == fact.best => None,
+        Ok(_) => Some(fact.remedy),
+    }
 }
 
 /// A counter of the kernel, and why it cannot be used where it cannot.
@@ -260,7 +294,7 @@ fn counter_checks(report: &Report) -> Vec<Check> {
     ]
 }
 
-fn as_json(report: &Report, counters: &[Counter], checks: &[Check]) -> String {
+fn as_json(report: &Report, counters: &[Counter], checks: &[Check], facts: &[Fact]) -> String {
     let counters: Vec<_> = counters
         .iter()
         .map(|counter| {
@@ -285,6 +319,16 @@ fn as_json(report: &Report, counters: &[Counter], checks: &[Check]) -> String {
                 "why": if check.ok { serde_json::Value::Null } else { json!(check.why) },
             })
         })
+        .chain(facts.iter().map(|fact| {
+            // Nothing that a self-check could fail by: what the machine is like.
+            json!({
+                "name": fact.name,
+                "ok": true,
+                "value": fact.value.as_ref().map_or("unknown", String::as_str),
+                "expected": fact.best,
+                "why": advice(fact),
+            })
+        }))
         .collect();
     format!(
         "{:#}\n",
@@ -327,7 +371,7 @@ fn as_text(
     machine: &Machine,
     counters: &[Counter],
     report: &Report,
-    checks: &[Check],
+    (checks, facts): (&[Check], &[Fact]),
     width: usize,
 ) -> String {
     const REASONS: usize = 8;
@@ -382,6 +426,14 @@ fn as_text(
         );
         if !check.ok {
             out += &indented(&check.why, "", REASONS, width);
+        }
+    }
+    out.push_str("\nWhat may disturb this CPU\n");
+    for fact in facts {
+        let value = fact.value.as_ref().map_or("unknown", String::as_str);
+        let _ = writeln!(out, "  -   {}: {value}", fact.name);
+        if let Some(advice) = advice(fact) {
+            out += &indented(advice, "", REASONS, width);
         }
     }
     let hypervisor = provenance

@@ -34,6 +34,7 @@ mod list;
 mod names;
 mod new;
 mod output;
+mod record;
 mod run;
 mod shell;
 mod show;

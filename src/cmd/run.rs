@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::names::resolve;
 use super::output::Output;
+use super::record;
 use super::{Common, Stop, print};
 use crate::job::file::{self, SavedJob};
 use crate::pipeline::{self, Settings, Task};
@@ -85,6 +86,8 @@ impl Outputs {
 
     /// Prints the report and its warnings, and writes the files.
     pub(super) fn write(self, common: &Common, report: &Report) -> Result<(), Stop> {
+        let warnings = text::warnings(report, common.error_style());
+        let report = &*record::precede(common, report);
         let rendered = if common.json {
             json::render(report)
         } else {
@@ -95,7 +98,7 @@ impl Outputs {
         for (output, render) in self.exports {
             said = said.and(output.write(&render(report)));
         }
-        common.warn(&text::warnings(report, common.error_style()));
+        common.warn(&warnings);
         said
     }
 }

@@ -13,11 +13,21 @@ pub(crate) struct Run {
     pub(crate) stderr: String,
 }
 
+/// Where a command of the tests keeps what it remembers: one folder for each command, so that a check
+/// that fails on a busy machine is not said above the results of other tests.
+pub(crate) fn state_home(command: &str) -> PathBuf {
+    folder(&format!("state-{command}"))
+}
+
 /// Runs `dispatchlab` with arguments, in the package's folder.
 pub(crate) fn dispatchlab<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Run {
+    let command = arguments
+        .first()
+        .map_or("tour".into(), |word| word.as_ref().to_string_lossy());
     let output = Command::new(env!("CARGO_BIN_EXE_dispatchlab"))
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("XDG_STATE_HOME", state_home(&command))
         .stdin(Stdio::null())
         .output()
         .expect("the binary starts");

@@ -1,0 +1,101 @@
+//! What `doctor` proves of the program itself: that its intervals hold what they should, and that a
+//! wrong result is noticed.
+//!
+//! Correct means: each check would fail if the part it is about were broken; none needs a quiet
+//! machine.
+
+use std::sync::Arc;
+
+use super::Check;
+use crate::cmd::Stop;
+use crate::job::{Counters, Plan};
+use crate::pipeline::{self, Settings, Task};
+use crate::scenario::Scenario;
+use crate::stats::coverage::coverage;
+use crate::template::{Origin, Template};
+
+/// Simulated rows.
+const SIMULATIONS: u32 = 200;
+/// The share of their intervals that must hold the truth. They are 95 % intervals of a percentile
+/// bootstrap, which falls a little short where there are few turns.
+const COVERED: f64 = 0.9;
+/// The widest that they may be, as a share of the value: an interval that is wide enough holds anything.
+const WIDE: f64 = 0.01;
+
+/// A loop over eight objects that returns the number of each.
+const NUMBERS: &str = ";! title = \"numbers\"\n;! heap = \"pointer\"\n;! params = { objects = 8, order = \"cyclic\" }\n;! result = \"eax\"\n;! expect = \"id\"\nbody:\n mov eax, [rax]\n";
+
+pub(super) fn checks(settings: &Settings) -> Result<Vec<Check>, Stop> {
+    Ok(vec![intervals(), wrong_results(settings)?])
+}
+
+fn intervals() -> Check {
+    let found = coverage(SIMULATIONS, 1);
+    let ok = found.covered >= COVERED && found.width <= WIDE;
+    let why = if ok {
+        String::new()
+    } else {
+        format!(
+            "{:.1} % of the simulated intervals hold the truth, their median width is {:.2} %: do not trust \
+             low and high",
+            found.covered * 100.0,
+            found.width * 100.0
+        )
+    };
+    Check {
+        name: "intervals that hold the truth",
+        ok,
+        value: format!("{:.1} %", found.covered * 100.0),
+        expected: "90 % or more",
+        why,
+    }
+}
+
+/// The right expectation, one with two neighbours swapped (their sum is the same), and one that is
+/// off by one for one object.
+fn wrong_results(settings: &Settings) -> Result<Check, Stop> {
+    let template = Template::parse("numbers", Origin::Embedded, NUMBERS.to_string());
+    let scenario = Scenario::bind(Arc::new(template.map_err(Stop::Templates)?), &[])?;
+    let changes: [fn(&mut [u64]); 3] = [
+        |_| {},
+        |expected| expected.swap(2, 3),
+        |expected| expected[5] += 1,
+    ];
+    let task = |change: fn(&mut [u64])| {
+        let mut task = Task::new(&scenario);
+        let expected = task
+            .prepared
+            .as_mut()
+            .ok()
+            .and_then(|prepared| prepared.row.expected.as_mut());
+        if let Some(expected) = expected {
+            change(expected);
+        }
+        task
+    };
+    let settings = Settings {
+        plan: Plan {
+            counters: Counters::None,
+            ..settings.plan.clone()
+        },
+        ..settings.clone()
+    };
+    let report = pipeline::measure(changes.map(task).into(), &settings, &mut |_| {})?;
+    let said: Vec<&str> = report.rows.iter().map(|row| row.status.name()).collect();
+    let ok = said == ["ok", "wrong-result", "wrong-result"];
+    Ok(Check {
+        name: "one wrong result in eight",
+        ok,
+        value: if ok {
+            "noticed".into()
+        } else {
+            said.join(", ")
+        },
+        expected: "noticed",
+        why: if ok {
+            String::new()
+        } else {
+            "a template that computes something else is not told from a right one".into()
+        },
+    })
+}

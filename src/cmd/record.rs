@@ -1,0 +1,156 @@
+//! What the last self-check of this machine found wrong, kept for every later result.
+//!
+//! Correct means: a failure is said above each result of the machine state in which it was found, and
+//! of no other; a `doctor` that finds nothing wrong ends that; and a folder that cannot be written
+//! takes nothing from anyone.
+
+use std::borrow::Cow;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::Common;
+use crate::report::text::hanging;
+use crate::report::{Provenance, Report};
+
+/// The version of the file's layout.
+const SCHEMA: u32 = 1;
+
+/// What a self-check holds for: another boot, kernel, microcode or tool may do better.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct MachineState {
+    boot: Option<String>,
+    cpu: String,
+    microcode: Option<String>,
+    kernel: String,
+    hypervisor: Option<String>,
+    tool: String,
+}
+
+impl MachineState {
+    fn of(provenance: &Provenance) -> MachineState {
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
+        MachineState {
+            boot: boot.map(|id| id.trim().to_string()),
+            cpu: provenance.cpu.clone(),
+            microcode: provenance.microcode.clone(),
+            kernel: provenance.kernel.clone(),
+            hypervisor: provenance.hypervisor.clone(),
+            tool: provenance.tool.clone(),
+        }
+    }
+}
+
+/// A check that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Failed {
+    /// Its name.
+    pub(super) name: String,
+    /// What it gave.
+    pub(super) value: String,
+    /// What it should have given.
+    pub(super) expected: String,
+    /// What that means.
+    pub(super) why: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Record {
+    schema: u32,
+    state: MachineState,
+    date: String,
+    failed: Vec<Failed>,
+}
+
+impl Record {
+    fn warnings(&self) -> Vec<String> {
+        let warning = |check: &Failed| {
+            format!(
+                "the self-check `{}` failed here on {} ({}, expected {}): {}; run `dispatchlab doctor` again",
+                check.name, self.date, check.value, check.expected, check.why
+            )
+        };
+        self.failed.iter().map(warning).collect()
+    }
+}
+
+/// Keeps what failed, or forgets what had failed before.
+///
+/// # Errors
+/// Which file cannot be written, and why.
+pub(super) fn remember(provenance: &Provenance, failed: Vec<Failed>) -> Result<(), String> {
+    let Some(path) = path() else {
+        let why = "neither XDG_STATE_HOME nor HOME names a folder";
+        return if failed.is_empty() {
+            Ok(())
+        } else {
+            Err(why.into())
+        };
+    };
+    let done = if failed.is_empty() {
+        forget(&path)
+    } else {
+        write(
+            &path,
+            &Record {
+                schema: SCHEMA,
+                state: MachineState::of(provenance),
+                date: provenance.date.clone(),
+                failed,
+            },
+        )
+    };
+    done.map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn forget(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound && path.exists() => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn write(path: &Path, record: &Record) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, serde_json::to_string_pretty(record)? + "\n")
+}
+
+/// Says above a report what the last self-check found wrong, and puts it into the report.
+pub(super) fn precede<'a>(common: &Common, report: &'a Report) -> Cow<'a, Report> {
+    let warnings = recorded(&report.provenance);
+    let mut report = Cow::Borrowed(report);
+    if warnings.is_empty() {
+        return report;
+    }
+    let width = common.error_style().width;
+    for warning in &warnings {
+        common.warn(&hanging(warning, "warning:", 2, width));
+    }
+    report.to_mut().warnings.splice(0..0, warnings);
+    report
+}
+
+/// What failed in this state of this machine; a file that makes no sense says nothing.
+fn recorded(provenance: &Provenance) -> Vec<String> {
+    let text = path().and_then(|path| fs::read_to_string(path).ok());
+    let record = text.and_then(|text| serde_json::from_str::<Record>(&text).ok());
+    let here = MachineState::of(provenance);
+    let applies = |record: &Record| record.schema == SCHEMA && record.state == here;
+    record
+        .filter(applies)
+        .map_or(Vec::new(), |record| record.warnings())
+}
+
+/// The file: where the XDG base directory specification wants it, which takes absolute paths only.
+fn path() -> Option<PathBuf> {
+    let absolute = |name: &str| {
+        let folder = PathBuf::from(std::env::var_os(name)?);
+        folder.is_absolute().then_some(folder)
+    };
+    let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
+    Some(state?.join("dispatchlab/doctor.json"))
+}

@@ -1,0 +1,139 @@
+//! What `doctor` finds wrong is remembered, and said above later results until it is well again.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use common::{Run, folder};
+use serde_json::Value;
+
+/// Scripted readings under which every check of `doctor` passes, but for what the adds cost.
+fn script(place: &Path, add: f64) -> String {
+    let text = format!(
+        r#"{{"tsc_hz": 2.0e9, "cycles_per_tick": 1.5, "cycles": {{"add": [{add}, {add}, {add}, {add}, 1.0],
+        "imul": [3.0, 3.0, 3.0, 3.0, 1.0], "load": [4.0, 4.0, 4.0, 4.0, 1.0], "*": [1.0, 1.0, 1.0, 1.0, 1.0]}}}}"#
+    );
+    let path = place.join(format!("add-{add}.json"));
+    std::fs::write(&path, text).expect("writes");
+    format!("fake:{}", path.display())
+}
+
+/// A folder with nothing in it.
+fn fresh(name: &str) -> PathBuf {
+    let place = folder("self-proof").join(name);
+    let _ = std::fs::remove_dir_all(&place);
+    std::fs::create_dir_all(&place).expect("makes");
+    place
+}
+
+fn run(home: &Path, arguments: &[&str]) -> Run {
+    let output = Command::new(env!("CARGO_BIN_EXE_dispatchlab"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("XDG_STATE_HOME", home)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary starts");
+    Run {
+        code: output.status.code().expect("it ends by itself"),
+        stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+        stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+    }
+}
+
+const RESULT: [&str; 4] = ["run", "direct_call", "--counters", "none"];
+
+#[test]
+fn a_failed_check_is_said_above_later_results_until_doctor_passes() {
+    let home = fresh("remembered");
+    let failing = run(&home, &["doctor", "--counters", &script(&home, 2.0)]);
+    assert_eq!(failing.code, 1, "{}", failing.stdout);
+    let later = run(&home, &RESULT);
+    assert_eq!(later.code, 0);
+    for part in [
+        "dependent add",
+        "2.000",
+        "1.00 cycles",
+        "dispatchlab doctor",
+    ] {
+        let words = later
+            .stderr
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        assert!(words.contains(part), "{part}: {words}");
+    }
+    let json = run(&home, &[&RESULT[..], &["--json"]].concat());
+    let report: Value = serde_json::from_str(&json.stdout).expect("JSON");
+    let first = report["warnings"][0].as_str().expect("a warning");
+    assert!(
+        first.contains("`dependent add` failed here on 20"),
+        "{first}"
+    );
+
+    let passing = run(&home, &["doctor", "--counters", &script(&home, 1.0)]);
+    assert_eq!(passing.code, 0, "{}", passing.stdout);
+    assert!(!run(&home, &RESULT).stderr.contains("self-check"));
+}
+
+#[test]
+fn what_another_machine_state_failed_is_not_said() {
+    let home = fresh("elsewhere");
+    run(&home, &["doctor", "--counters", &script(&home, 2.0)]);
+    let file = home.join("dispatchlab/doctor.json");
+    let text = std::fs::read_to_string(&file).expect("a record");
+    let mut record: Value = serde_json::from_str(&text).expect("JSON");
+    record["state"]["boot"] = "another".into();
+    std::fs::write(&file, record.to_string()).expect("writes");
+    assert!(!run(&home, &RESULT).stderr.contains("self-check"));
+    std::fs::write(&file, "{").expect("writes");
+    let later = run(&home, &RESULT);
+    assert!(later.code == 0 && !later.stderr.contains("self-check"));
+}
+
+#[test]
+fn where_nothing_can_be_kept_doctor_says_so_and_goes_on() {
+    let place = fresh("unwritable");
+    let file = place.join("file");
+    std::fs::write(&file, "").expect("writes");
+    let doctor = run(&file, &["doctor", "--counters", &script(&place, 2.0)]);
+    assert_eq!(doctor.code, 1);
+    assert!(doctor.stdout.contains("Self-check"));
+    assert!(
+        doctor.stderr.contains("XDG_STATE_HOME"),
+        "{}",
+        doctor.stderr
+    );
+}
+
+#[test]
+fn the_program_proves_its_intervals_and_its_checksums() {
+    let home = fresh("proofs");
+    let doctor = run(
+        &home,
+        &["doctor", "--json", "--counters", &script(&home, 1.0)],
+    );
+    let report: Value = serde_json::from_str(&doctor.stdout).expect("JSON");
+    let checks = report["checks"].as_array().expect("checks");
+    let named = |name: &str| {
+        checks
+            .iter()
+            .find(|check| check["name"] == name)
+            .expect(name)
+    };
+    assert_eq!(named("intervals that hold the truth")["ok"], true);
+    let wrong = named("one wrong result in eight");
+    assert_eq!(
+        (&wrong["ok"], &wrong["value"]),
+        (&true.into(), &"noticed".into())
+    );
+    for name in ["SMT sibling", "frequency governor", "turbo", "isolation"] {
+        let fact = named(name);
+        assert_eq!(fact["ok"], true);
+        assert!(
+            fact["value"] != "unknown" || fact["why"].is_string(),
+            "{fact}"
+        );
+    }
+}
