@@ -21,7 +21,7 @@ const TIME_MS: f64 = 30.0;
 /// What the names on the command line stand for.
 enum Named {
     Scenario(Box<Scenario>),
-    Report(String, SavedReport),
+    Report(String, Box<SavedReport>),
 }
 
 pub(super) fn run(
@@ -103,7 +103,7 @@ fn contestants(common: &Common, names: &[String]) -> Result<Vec<Contestant>, Sto
     let mut named = Vec::new();
     for name in names {
         named.push(match is_report(&name) {
-            true => Named::Report(name.clone(), read(name)?),
+            true => Named::Report(name.clone(), Box::new(read(name)?)),
             false => match bound.next() {
                 Some(scenario) => Named::Scenario(Box::new(scenario)),
                 None => unreachable!("each name that is no report was bound"),

@@ -158,7 +158,7 @@ impl Watch {
         let root = Path::new(ROOT);
         let busy = pinned.map_or(Vec::new(), |cpu| siblings(root, cpu).unwrap_or_default());
         let now = loads(&fs::read_to_string("/proc/stat").unwrap_or_default());
-        let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap_or(CpuSet::new());
+        let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap_or_default();
         let mut idle = self.idle(&now);
         idle.retain(|&cpu| Some(cpu) != pinned && !busy.contains(&cpu));
         idle.retain(|&cpu| allowed.is_set(cpu as usize).unwrap_or(false));

@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn what_slows_both_neighbours_drops_out() {
-        let slow = |turn: u32| if turn % 3 == 0 { 1.5 } else { 1.0 };
+        let slow = |turn: u32| if turn.is_multiple_of(3) { 1.5 } else { 1.0 };
         let row = |cycles: f64| Timing {
             images: vec![fixture::image(20, |turn, _| cycles * slow(turn))],
             ..fixture::empty()

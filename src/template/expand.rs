@@ -30,7 +30,7 @@ const ENDLESS: &str =
 const MAX_RANGE: i64 = 1 << 20;
 
 /// A text, or what is wrong with it.
-pub type Rendered = Result<String, Diagnostic>;
+pub type Rendered = Result<String, Box<Diagnostic>>;
 
 /// Gives a text, and tells how far in the template it has got.
 pub type Rendering<'a> = &'a dyn Fn(&dyn Fn(u32)) -> Rendered;
@@ -80,10 +80,11 @@ impl Scenario {
             }
             let rendering = |note: &dyn Fn(u32)| {
                 self.render(&marked, note)
-                    .map_err(|error| complaint(&source, &prefixes, &error, &marked))
+                    .map_err(|error| Box::new(complaint(&source, &prefixes, &error, &marked)))
             };
-            let rendered = render(&rendering).unwrap_or_else(|cut| Err(cut_off(&source, &cut)));
-            unmark(&source, &rendered.map_err(|diagnostic| vec![diagnostic])?)
+            let rendered =
+                render(&rendering).unwrap_or_else(|cut| Err(Box::new(cut_off(&source, &cut))));
+            unmark(&source, &rendered.map_err(|diagnostic| vec![*diagnostic])?)
         } else {
             plain_lines(&source)
         };
@@ -101,7 +102,7 @@ impl Scenario {
         let rendering = |noted: &dyn Fn(u32)| {
             let line = self.template.header_line("note");
             self.render(note, noted)
-                .map_err(|error| self.template.at_line(line, error.to_string(), None))
+                .map_err(|error| Box::new(self.template.at_line(line, error.to_string(), None)))
         };
         let rendered = match render(&rendering) {
             Ok(Ok(text)) => text,

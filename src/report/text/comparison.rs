@@ -35,6 +35,9 @@ pub(super) fn render(report: &Report, style: Style) -> String {
     out
 }
 
+/// One of a line's cells.
+type Cell = fn(&Line) -> &str;
+
 /// Metrics of one pair of rows.
 const METRICS: usize = 5;
 
@@ -101,7 +104,7 @@ fn table(group: &[Comparison], report: &Report, style: Style) -> String {
         return String::new();
     };
     let lines: Vec<Line> = group.iter().map(|one| line(one, style)).collect();
-    let width = |of: fn(&Line) -> &str, head: &str| {
+    let width = |of: Cell, head: &str| {
         lines
             .iter()
             .map(|line| columns(of(line)))
@@ -109,7 +112,7 @@ fn table(group: &[Comparison], report: &Report, style: Style) -> String {
             .unwrap_or(0)
             .max(columns(head))
     };
-    let cells: [(fn(&Line) -> &str, &str); 5] = [
+    let cells: [(Cell, &str); 5] = [
         (|line| &line.values, "base and other"),
         (|line| &line.ratio, "ratio"),
         (|line| &line.interval, "interval"),

@@ -120,7 +120,12 @@ fn numbers_of_any_size_fit_and_stand_apart() {
     for width in [80, 120] {
         let text = render(&report, Style { width, ..PIPED });
         let words: Vec<&str> = text.split_whitespace().collect();
-        for number in ["1234567.89", "1234567.89–1284567.90–1334567.90", "99999.00", "1234.50"] {
+        for number in [
+            "1234567.89",
+            "1234567.89–1284567.90–1334567.90",
+            "99999.00",
+            "1234.50",
+        ] {
             assert!(words.contains(&number), "{number}: {text}");
         }
         for line in text.lines() {
