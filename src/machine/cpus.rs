@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use nix::sched::{CpuSet, sched_getaffinity};
+use nix::sched::sched_getaffinity;
 use nix::unistd::Pid;
 
 /// Where the kernel describes its CPUs.
