@@ -116,7 +116,7 @@ impl Pair<'_> {
         match self.in_turns() {
             Some(ratio) => Comparison {
                 ratio: Some(ratio.ratio),
-                low: Some(ratio.low),
+                low: Some(ratio.low).filter(|_| ratio.high.is_finite()),
                 high: Some(ratio.high).filter(|high| high.is_finite()),
                 p: Some(ratio.p),
                 verdict: Some(paired::verdict(&ratio, self.error, self.ranges(values))),

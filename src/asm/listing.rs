@@ -78,7 +78,11 @@ fn as_written(text: String, instruction: &Instruction) -> String {
         return text.replacen("push ", "push dword ", 1);
     }
     if let Some((name, register)) = text.split_once(" to ") {
-        return format!("{name} {register}, st0");
+        // Of two encodings with the one register, the text means the usual one.
+        return match register {
+            "st0" => format!("{name} st0"),
+            _ => format!("{name} {register}, st0"),
+        };
     }
     // A 16-bit register says it already.
     text.strip_prefix("o16 ").map(str::to_owned).unwrap_or(text)

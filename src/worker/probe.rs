@@ -125,10 +125,8 @@ fn probe_body(
 pub(super) fn find_culprit(stage: &Stage<'_>, steps: &[Step]) -> Option<Failure> {
     let body = &stage.images[0].body;
     let begin = steps.iter().position(|step| step.ip == body.start)?;
-    let end = steps
-        .iter()
-        .rposition(|step| step.ip == body.end)
-        .filter(|end| *end > begin)?;
+    // The first end: behind a load of `ss` stepping runs on over the one it was to stop at.
+    let end = begin + steps[begin..].iter().position(|step| step.ip == body.end)?;
     find_change(stage, &steps[begin..=end], false)
 }
 

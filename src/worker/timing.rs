@@ -25,7 +25,7 @@ const TIMED: u32 = 8;
 const PATIENCE: f64 = 4.0;
 /// Rounds that rows take which are compared, whatever their budget: with fewer than 6 pairs of turns
 /// there is no interval, and some are lost.
-const FEWEST_ROUNDS: u32 = 12;
+const FEWEST_ROUNDS: u32 = 16;
 /// The clock's facts that a row's timing needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Scale {

@@ -64,7 +64,6 @@ pub(super) fn line(comparison: &Comparison, style: Style) -> Line {
     let interval = match (comparison.low, comparison.high) {
         _ if is_exact => "exact".to_string(),
         (Some(low), Some(high)) => format!("{low:.4}{dash}{high:.4}"),
-        (Some(low), None) => format!("{low:.4}{dash}?"),
         _ if comparison.ratio.is_none() => comparison.basis.name().to_string(),
         _ => "?".to_string(),
     };
