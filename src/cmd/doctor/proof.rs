@@ -1,17 +1,18 @@
-//! What `doctor` proves of the program itself: that its intervals hold what they should, and that a
-//! wrong result is noticed.
+//! What `doctor` proves of the program itself: that its intervals hold what they should, that a row
+//! is not told apart from itself, and that a wrong result is noticed.
 //!
-//! Correct means: each check would fail if the part it is about were broken; none needs a quiet
-//! machine.
+//! Correct means: each check would fail if the part it is about were broken.
 
 use std::sync::Arc;
 
 use super::Check;
 use crate::cmd::Stop;
 use crate::job::{Counters, Plan};
+use crate::pipeline::compare::{Contestant, compare};
 use crate::pipeline::{self, Settings, Task};
 use crate::scenario::Scenario;
 use crate::stats::coverage::coverage;
+use crate::stats::paired::Verdict;
 use crate::template::{Origin, Template};
 
 /// Simulated rows.
@@ -26,7 +27,43 @@ const WIDE: f64 = 0.01;
 const NUMBERS: &str = ";! title = \"numbers\"\n;! heap = \"pointer\"\n;! params = { objects = 8, order = \"cyclic\" }\n;! result = \"eax\"\n;! expect = \"id\"\nbody:\n mov eax, [rax]\n";
 
 pub(super) fn checks(settings: &Settings) -> Result<Vec<Check>, Stop> {
-    Ok(vec![intervals(), wrong_results(settings)?])
+    Ok(vec![
+        intervals(),
+        itself(settings)?,
+        wrong_results(settings)?,
+    ])
+}
+
+/// A row in turns with itself: the same bytes at other addresses.
+fn itself(settings: &Settings) -> Result<Check, Stop> {
+    const CONFIDENCE: f64 = 0.95;
+    const TIME_MS: f64 = 20.0;
+    let scenario = numbers()?;
+    let one = || Contestant::Task(Box::new(Task::new(&scenario)));
+    let mut settings = settings.clone();
+    settings.plan.time_ms = TIME_MS;
+    let report = compare(vec![one(), one()], &settings, CONFIDENCE, &mut |_| {})?;
+    let cycles = report.comparisons.iter().find(|one| one.metric == "cycles");
+    let ratio = cycles.and_then(|one| one.ratio);
+    let ok =
+        cycles.is_some_and(|one| matches!(one.verdict, Some(Verdict::Same | Verdict::Undecided)));
+    Ok(Check {
+        name: "a row against itself",
+        ok,
+        value: ratio.map_or("none".into(), |ratio| format!("{ratio:.4}")),
+        expected: "not told apart",
+        why: if ok {
+            String::new()
+        } else {
+            "two copies of the same code are told apart: believe no small difference".into()
+        },
+    })
+}
+
+fn numbers() -> Result<Scenario, Stop> {
+    let template = Template::parse("numbers", Origin::Embedded, NUMBERS.to_string());
+    let template = Arc::new(template.map_err(Stop::Templates)?);
+    Ok(Scenario::bind(template, &[])?)
 }
 
 fn intervals() -> Check {
@@ -54,8 +91,7 @@ fn intervals() -> Check {
 /// The right expectation, one with two neighbours swapped (their sum is the same), and one that is
 /// off by one for one object.
 fn wrong_results(settings: &Settings) -> Result<Check, Stop> {
-    let template = Template::parse("numbers", Origin::Embedded, NUMBERS.to_string());
-    let scenario = Scenario::bind(Arc::new(template.map_err(Stop::Templates)?), &[])?;
+    let scenario = numbers()?;
     let changes: [fn(&mut [u64]); 3] = [
         |_| {},
         |expected| expected.swap(2, 3),

@@ -1,0 +1,210 @@
+//! How far the numbers can be trusted on this machine, as a table: `cargo bench --bench trust`.
+//!
+//! Correct means: each run is a process of its own, as a user starts it, a difference that is to be
+//! found exists by construction, and what a table row claims is counted and not estimated.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_dispatchlab");
+/// Runs of which the variation is taken.
+const RUNS: usize = 20;
+/// Comparisons of a row with itself, and of two that differ.
+const COMPARISONS: usize = 200;
+
+fn main() {
+    // `cargo test --benches` has nothing to learn here.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return println!("trust: measures only under `cargo bench --bench trust`");
+    }
+    let folder = std::env::temp_dir().join(format!("dispatchlab-trust-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder for the templates");
+    println!("{:<58} {:>8} {:>12}", "what", "goal", "found");
+    let cpu = sched_getcpu().expect("a CPU").to_string();
+    variation("alone", &cpu);
+    let busy = Busy::on(&cpu);
+    variation("beside a busy loop on the CPU", &cpu);
+    drop(busy);
+    differences(&folder);
+    costs();
+    fs::remove_dir_all(&folder).expect("the folder can go");
+}
+
+fn row(what: &str, goal: &str, found: &str) {
+    println!("{what:<58} {goal:>8} {found:>12}");
+}
+
+/// A process that does nothing, all the time, on one CPU.
+struct Busy(Child);
+
+impl Busy {
+    fn on(cpu: &str) -> Busy {
+        let mut command = Command::new("sh");
+        command.args(["-c", "while :; do :; done"]);
+        let child = command.spawn().expect("a shell starts");
+        let mut set = CpuSet::new();
+        set.set(cpu.parse().expect("a number")).expect("a CPU");
+        let pid = Pid::from_raw(child.id() as i32);
+        sched_setaffinity(pid, &set).expect("the loop is pinned");
+        Busy(child)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        // It ends in no other way.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs the program and gives what it printed as JSON, and the seconds that it took.
+fn run(arguments: &[&str]) -> (Value, f64) {
+    let start = Instant::now();
+    let output = Command::new(PROGRAM)
+        .args(arguments)
+        .args(["--json", "-q"])
+        .stdin(Stdio::null())
+        .output()
+        .expect("it starts");
+    let seconds = start.elapsed().as_secs_f64();
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    (serde_json::from_str(&text).expect("JSON"), seconds)
+}
+
+/// The coefficient of variation of the cycles of separate runs, in percent: of all, and of those
+/// that did not warn of a neighbour on the core.
+fn variation(where_: &str, cpu: &str) {
+    for name in ["direct_call", "itab_call"] {
+        let cycles = |_| {
+            let (document, _) = run(&["run", name, "--time", "30", "--cpu", cpu]);
+            let row = &document["rows"][0];
+            let value = row["metrics"]["cycles"]["value"].as_f64();
+            (
+                value.expect("cycles"),
+                row["warnings"] == serde_json::json!([]),
+            )
+        };
+        let values: Vec<(f64, bool)> = (0..RUNS).map(cycles).collect();
+        let all: Vec<f64> = values.iter().map(|(value, _)| *value).collect();
+        let calm = values.iter().filter(|(_, is_calm)| *is_calm);
+        let calm: Vec<f64> = calm.map(|(value, _)| *value).collect();
+        let what = format!("{name}, {where_}: variation over {RUNS} runs");
+        row(&what, "0.3 %", &of(&all));
+        if calm.len() < RUNS {
+            row(
+                &format!("  over the {} that did not warn", calm.len()),
+                "0.3 %",
+                &of(&calm),
+            );
+        }
+    }
+}
+
+fn of(values: &[f64]) -> String {
+    if values.len() < 2 {
+        return "unknown".into();
+    }
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let square = |value: &f64| (value - mean).powi(2);
+    let variance = values.iter().map(square).sum::<f64>() / (count - 1.0);
+    format!("{:.3} %", 100.0 * variance.sqrt() / mean)
+}
+
+/// A chain of dependent adds of a given length.
+fn chain(folder: &Path, length: u32) -> PathBuf {
+    let path = folder.join(format!("chain{length}.asm"));
+    let mut text = String::from(";! clobbers = \"all\"\nbody:\n");
+    for _ in 0..length {
+        let _ = writeln!(text, " add rax, rax");
+    }
+    fs::write(&path, text).expect("a template");
+    path
+}
+
+/// How often a row is told apart from itself, and from one that takes one cycle in a hundred more.
+fn differences(folder: &Path) {
+    let verdicts = |base: &str, other: &str, count: usize| {
+        let mut seconds = Vec::new();
+        let mut told = 0;
+        for _ in 0..count {
+            let (document, took) = run(&["compare", base, other]);
+            let verdict = &document["comparisons"][0]["verdict"];
+            told += usize::from(verdict == "faster" || verdict == "slower");
+            seconds.push(took);
+        }
+        seconds.sort_by(f64::total_cmp);
+        (told, seconds[count / 2])
+    };
+    for name in ["direct_call", "itab_call[order=random,targets=8]"] {
+        let count = COMPARISONS / 2;
+        let (told, _) = verdicts(name, name, count);
+        let share = 100.0 * told as f64 / count as f64;
+        row(
+            &format!("{name} against itself: told apart"),
+            "5 %",
+            &format!("{share:.1} %"),
+        );
+    }
+    let [base, other] = [100, 101].map(|length| chain(folder, length).display().to_string());
+    let (told, seconds) = verdicts(&base, &other, RUNS);
+    row(
+        "1 % that exists: found",
+        "always",
+        &format!("{told} of {RUNS}"),
+    );
+    row(
+        "  seconds of one such comparison",
+        "0.5 s",
+        &format!("{seconds:.2} s"),
+    );
+}
+
+/// What more variants, points and placements take: time a piece, and memory.
+fn costs() {
+    let each = |what: &str, few: (&[&str], f64), many: (&[&str], f64)| {
+        let (_, least) = run(few.0);
+        let (_, most) = run(many.0);
+        let growth = (most / many.1) / (least / few.1);
+        row(
+            &format!("{what}: seconds each, {} of them against {}", many.1, few.1),
+            "1.2 x",
+            &format!("{growth:.2} x"),
+        );
+    };
+    let names = [
+        "inline",
+        "direct_call",
+        "ptr_method",
+        "value_method",
+        "itab_call",
+        "wrapper_call",
+        "itab_wrapper",
+        "type_switch",
+    ];
+    let all: Vec<&str> = ["compare"].into_iter().chain(names).collect();
+    each("variants in a comparison", (&all[..3], 2.0), (&all, 8.0));
+    let sweep = |values: &'static str| ["sweep", "direct_call", "-P", values];
+    each(
+        "points of a sweep",
+        (&sweep("align=0..7"), 8.0),
+        (&sweep("align=0..63"), 64.0),
+    );
+    let placed = |count: &'static str| ["run", "direct_call", "--placements", count];
+    each("placements", (&placed("8"), 8.0), (&placed("64"), 64.0));
+    let children = getrusage(UsageWho::RUSAGE_CHILDREN).expect("usage");
+    row(
+        "memory of the largest of these processes",
+        "200 MiB",
+        &format!("{} MiB", children.max_rss() / 1024),
+    );
+}
