@@ -172,7 +172,12 @@ fn bends(
     let scale = scale(numbers);
     let valued = points.iter().zip(numbers).filter_map(|(point, &number)| {
         let row = &rows[*point.rows.get(scenario)?];
-        let y = row.metrics.as_ref()?.cycles.value?;
+        let y = row
+            .metrics
+            .as_ref()?
+            .cycles
+            .value
+            .filter(|_| !row.is_disturbed())?;
         let layout = row
             .layout
             .map(|layout| layout.cycles_max - layout.cycles_min);

@@ -291,6 +291,20 @@ pub struct ChangedLine {
     pub text: String,
 }
 
+impl Row {
+    /// The share of its chunks that the machine disturbed; 0 where nobody looked.
+    pub fn disturbed_share(&self) -> f64 {
+        let chunks = self.disturbances.map_or(0, |found| found.chunks);
+        self.dropped_samples as f64 / chunks.max(1) as f64
+    }
+
+    /// Whether most of what was measured of it was disturbed, so that it should be measured again.
+    pub fn is_disturbed(&self) -> bool {
+        const MOSTLY: f64 = 0.5;
+        self.disturbed_share() > MOSTLY
+    }
+}
+
 /// Where the events of one column come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SourceLine {
