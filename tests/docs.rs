@@ -290,6 +290,25 @@ fn without_numbers(report: &str) -> String {
             || first.starts_with("Where the")
             || first.starts_with("What may")
             || first.starts_with("Self-check");
+        // Knees, break-evens and verdicts are findings; what is compared with what is not.
+        let is_finding = |line: &str| {
+            [
+                " cycles rise from ",
+                " cycles fall from ",
+                " wins from ",
+                " wins at ",
+                "neither ",
+            ]
+            .iter()
+            .any(|words| line.contains(words))
+        };
+        if is_finding(first) {
+            continue;
+        }
+        if first.starts_with("What leaving") || first.contains(" against ") {
+            paragraphs.push(compared(&lines));
+            continue;
+        }
         let is_about_machine = paragraph.contains("pinned") || paragraph.contains(", Linux ");
         let mut kept: Vec<String> = match (is_doctor, is_about_machine) {
             (true, _) => lines.iter().filter_map(|line| doctor_line(line)).collect(),
@@ -301,6 +320,17 @@ fn without_numbers(report: &str) -> String {
         paragraphs.push(squeeze(&kept.join(" ")));
     }
     paragraphs.join("\n")
+}
+
+/// Of a comparison: the first line, and the first word of each line of its table.
+fn compared(lines: &[&str]) -> String {
+    let table = lines
+        .iter()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let first_words = table.filter_map(|line| line.split_whitespace().next());
+    let is_metric = |word: &&str| !word.contains(|c: char| c.is_ascii_punctuation() && c != '-');
+    let words: Vec<&str> = first_words.filter(is_metric).take(5).collect();
+    format!("{}: {}", lines[0], words.join(" "))
 }
 
 /// What a line of `doctor` says whatever the machine answers.
@@ -351,6 +381,8 @@ fn squeeze(text: &str) -> String {
             '0'..='9' => '#',
             '.' if last == '#' => '#',
             c if c.is_whitespace() || c == '─' => ' ',
+            // The bars of a sweep.
+            '▏' | '█' | '▎' | '▍' | '▌' | '▋' | '▊' | '▉' => ' ',
             c => c,
         };
         let is_mark = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺".contains(c);
