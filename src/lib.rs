@@ -31,6 +31,7 @@ pub mod cmd;
 pub mod compare;
 pub mod counter;
 pub mod diagnostic;
+pub mod fingerprint;
 pub mod go;
 pub mod job;
 pub mod link;

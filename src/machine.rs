@@ -180,6 +180,7 @@ impl Machine {
             core_hz_spread: clock.spread(),
             seed,
             date: self.date.clone(),
+            predictor: None,
             sources: self.sources(),
         }
     }

@@ -289,6 +289,7 @@ fn without_numbers(report: &str) -> String {
         let is_doctor = first.starts_with("What can be")
             || first.starts_with("Where the")
             || first.starts_with("What may")
+            || first.starts_with("What the branch")
             || first.starts_with("Self-check");
         // Knees, break-evens and verdicts are findings; what is compared with what is not.
         let is_finding = |line: &str| {

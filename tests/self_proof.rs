@@ -137,3 +137,42 @@ fn the_program_proves_its_intervals_and_its_checksums() {
         );
     }
 }
+
+#[test]
+fn what_predictors_learn_follows_from_cycles_and_stands_in_later_reports() {
+    let home = fresh("predictors");
+    let all = |cycles: f64| format!("[{cycles}, {cycles}, {cycles}, {cycles}, 1.0]");
+    let text = format!(
+        r#"{{"tsc_hz": 2.0e9, "cycles_per_tick": 1.5, "cycles": {{"add": {one}, "imul": {three}, "load": {four},
+        "indirect calls": {five}, "indirect calls[order=random]": {thirty},
+        "indirect calls[order=cyclic,targets=2]": {five}, "indirect calls[order=cyclic]": {thirty},
+        "indirect calls[order=@random]": {fifteen}, "*": {one}}}}}"#,
+        one = all(1.0),
+        three = all(3.0),
+        four = all(4.0),
+        five = all(5.0),
+        fifteen = all(15.0),
+        thirty = all(30.0),
+    );
+    let script = home.join("script.json");
+    std::fs::write(&script, text).expect("writes");
+    let counters = format!("fake:{}", script.display());
+    let doctor = run(&home, &["doctor", "--json", "--counters", &counters]);
+    let report: Value = serde_json::from_str(&doctor.stdout).expect("JSON");
+    let predictor = &report["predictor"];
+    assert_eq!(predictor["basis"], "inferred");
+    let line = predictor["line"].as_str().expect("a line");
+    let told = "indirect calls: alternating learned, cyclic 8 missed, random 1,024 partly";
+    assert!(line.starts_with(told), "{line}");
+    // All other loops cost one cycle whatever they visit, which tells nothing.
+    assert!(line.contains("indirect jumps: all unknown"), "{line}");
+    let missed = predictor["patterns"][1]["missed"].as_f64();
+    assert!(
+        missed.is_some_and(|cycles| (cycles - 30.0).abs() < 0.01),
+        "{predictor:#}"
+    );
+
+    let later = run(&home, &[&RESULT[..], &["--json"]].concat());
+    let report: Value = serde_json::from_str(&later.stdout).expect("JSON");
+    assert_eq!(report["provenance"]["predictor"], line);
+}

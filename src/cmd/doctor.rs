@@ -11,6 +11,7 @@ use serde_json::json;
 use super::record::{self, Failed};
 use super::{Common, Stop, print};
 use crate::counter::{Unavailable, pmu};
+use crate::fingerprint::{self, Fingerprint, Unprepared};
 use crate::job::{Counters, Plan};
 use crate::machine::Machine;
 use crate::machine::cpus::{self, Fact};
@@ -77,24 +78,68 @@ pub(super) fn doctor(common: &Common) -> Result<i32, Stop> {
     let mut checks = checks(&report, &doubled);
     checks.extend(by_counters.iter().flat_map(counter_checks));
     checks.extend(proof::checks(&settings)?);
+    let fingerprint = fingerprint(&settings)?;
+    report.provenance.predictor = Some(fingerprint.line.clone());
     report.provenance.sources = machine.sources();
     let counters = Counter::all(&machine, matches!(common.counters.as_str(), "auto" | "pmu"));
     let facts = cpus::facts(report.provenance.pinned_cpu);
     let rendered = if common.json {
-        as_json(&report, &counters, &checks, &facts)
+        as_json(&report, &counters, &checks, (&facts, &fingerprint))
     } else {
         let width = common.style().width;
-        as_text(&machine, &counters, &report, (&checks, &facts), width)
+        let found = (&checks[..], &facts[..], &fingerprint);
+        as_text(&machine, &counters, &report, found, width)
     };
     let failed = checks.iter().filter(|check| !check.ok).map(Failed::from);
     if let Err(why) = record::remember(&report.provenance, failed.collect()) {
         common.warn(&format!(
-            "warning: later results will not say what failed here: {why}; set XDG_STATE_HOME to a folder \
+            "warning: later results will not say what was found here: {why}; set XDG_STATE_HOME to a folder \
              that can be written\n"
         ));
     }
     print(&rendered)?;
     Ok(i32::from(checks.iter().any(|check| !check.ok)))
+}
+
+/// Runs patterns of branches, briefly.
+fn fingerprint(settings: &Settings) -> Result<Fingerprint, Stop> {
+    const TIME_MS: f64 = 3.0;
+    let scenarios = fingerprint::scenarios(settings.plan.seed).map_err(|error| match error {
+        Unprepared::Template(diagnostics) => Stop::Templates(diagnostics),
+        Unprepared::Parameter(error) => Stop::from(error),
+    })?;
+    let mut settings = settings.clone();
+    settings.plan.time_ms = TIME_MS;
+    settings.plan.placements.truncate(1);
+    let report = pipeline::run(&scenarios, &settings, &mut |_| {})?;
+    Ok(Fingerprint::of(&report.rows))
+}
+
+/// A line for each kind of branch: the cycles of each pattern, and what they come to.
+fn learned(fingerprint: &Fingerprint) -> String {
+    let mut out = String::from("\nWhat the branch predictors learn (inferred from cycles)\n");
+    let kinds = &fingerprint.patterns;
+    let kinds = kinds.chunk_by(|one, next| one.branches == next.branches);
+    let number = |value: Option<f64>| value.map_or("?".into(), |value| format!("{value:.1}"));
+    for kind in kinds {
+        let _ = writeln!(
+            out,
+            "  -   {}: {} cycles where predicted, {} where missed",
+            kind[0].branches,
+            number(kind[0].predicted),
+            number(kind[0].missed)
+        );
+        for pattern in kind {
+            let _ = writeln!(
+                out,
+                "        {:<13} {:>6}  {}",
+                pattern.visits,
+                number(pattern.cycles),
+                pattern.found.word()
+            );
+        }
+    }
+    out
 }
 
 impl From<&Check> for Failed {
@@ -294,7 +339,12 @@ fn counter_checks(report: &Report) -> Vec<Check> {
     ]
 }
 
-fn as_json(report: &Report, counters: &[Counter], checks: &[Check], facts: &[Fact]) -> String {
+fn as_json(
+    report: &Report,
+    counters: &[Counter],
+    checks: &[Check],
+    (facts, fingerprint): (&[Fact], &Fingerprint),
+) -> String {
     let counters: Vec<_> = counters
         .iter()
         .map(|counter| {
@@ -337,6 +387,11 @@ fn as_json(report: &Report, counters: &[Counter], checks: &[Check], facts: &[Fac
             "provenance": report.provenance,
             "checks": list,
             "counters": counters,
+            "predictor": {
+                "basis": "inferred",
+                "line": fingerprint.line,
+                "patterns": fingerprint.patterns,
+            },
         })
     )
 }
@@ -371,7 +426,7 @@ fn as_text(
     machine: &Machine,
     counters: &[Counter],
     report: &Report,
-    (checks, facts): (&[Check], &[Fact]),
+    (checks, facts, fingerprint): (&[Check], &[Fact], &Fingerprint),
     width: usize,
 ) -> String {
     const REASONS: usize = 8;
@@ -428,6 +483,7 @@ fn as_text(
             out += &indented(&check.why, "", REASONS, width);
         }
     }
+    out += &learned(fingerprint);
     out.push_str("\nWhat may disturb this CPU\n");
     for fact in facts {
         let value = fact.value.as_ref().map_or("unknown", String::as_str);

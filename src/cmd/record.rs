@@ -62,6 +62,8 @@ struct Record {
     state: MachineState,
     date: String,
     failed: Vec<Failed>,
+    #[serde(default)]
+    predictor: Option<String>,
 }
 
 impl Record {
@@ -76,40 +78,22 @@ impl Record {
     }
 }
 
-/// Keeps what failed, or forgets what had failed before.
+/// Keeps what failed and what was found out, in place of what was kept before.
 ///
 /// # Errors
 /// Which file cannot be written, and why.
 pub(super) fn remember(provenance: &Provenance, failed: Vec<Failed>) -> Result<(), String> {
     let Some(path) = path() else {
-        let why = "neither XDG_STATE_HOME nor HOME names a folder";
-        return if failed.is_empty() {
-            Ok(())
-        } else {
-            Err(why.into())
-        };
+        return Err("neither XDG_STATE_HOME nor HOME names a folder".into());
     };
-    let done = if failed.is_empty() {
-        forget(&path)
-    } else {
-        write(
-            &path,
-            &Record {
-                schema: SCHEMA,
-                state: MachineState::of(provenance),
-                date: provenance.date.clone(),
-                failed,
-            },
-        )
+    let record = Record {
+        schema: SCHEMA,
+        state: MachineState::of(provenance),
+        date: provenance.date.clone(),
+        failed,
+        predictor: provenance.predictor.clone(),
     };
-    done.map_err(|error| format!("{}: {error}", path.display()))
-}
-
-fn forget(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound && path.exists() => Err(error),
-        _ => Ok(()),
-    }
+    write(&path, &record).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn write(path: &Path, record: &Record) -> io::Result<()> {
@@ -119,10 +103,21 @@ fn write(path: &Path, record: &Record) -> io::Result<()> {
     fs::write(path, serde_json::to_string_pretty(record)? + "\n")
 }
 
-/// Says above a report what the last self-check found wrong, and puts it into the report.
+/// Says above a report what the last self-check found wrong, and puts it into the report, with what
+/// it found out about the predictors.
 pub(super) fn precede<'a>(common: &Common, report: &'a Report) -> Cow<'a, Report> {
-    let warnings = recorded(&report.provenance);
     let mut report = Cow::Borrowed(report);
+    let Some(record) = recorded(&report.provenance) else {
+        return report;
+    };
+    if record.predictor.is_some() {
+        report
+            .to_mut()
+            .provenance
+            .predictor
+            .clone_from(&record.predictor);
+    }
+    let warnings = record.warnings();
     if warnings.is_empty() {
         return report;
     }
@@ -134,15 +129,13 @@ pub(super) fn precede<'a>(common: &Common, report: &'a Report) -> Cow<'a, Report
     report
 }
 
-/// What failed in this state of this machine; a file that makes no sense says nothing.
-fn recorded(provenance: &Provenance) -> Vec<String> {
+/// What is known of this state of this machine; a file that makes no sense says nothing.
+fn recorded(provenance: &Provenance) -> Option<Record> {
     let text = path().and_then(|path| fs::read_to_string(path).ok());
     let record = text.and_then(|text| serde_json::from_str::<Record>(&text).ok());
     let here = MachineState::of(provenance);
     let applies = |record: &Record| record.schema == SCHEMA && record.state == here;
-    record
-        .filter(applies)
-        .map_or(Vec::new(), |record| record.warnings())
+    record.filter(applies)
 }
 
 /// The file: where the XDG base directory specification wants it, which takes absolute paths only.

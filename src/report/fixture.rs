@@ -309,6 +309,7 @@ pub(super) fn report() -> Report {
             core_hz_spread: Some(0.0004),
             seed: 1,
             date: "2026-11-21T02:00:00Z".into(),
+            predictor: None,
             sources: vec![
                 source(
                     "ns",

@@ -324,6 +324,7 @@ mod tests {
             "seed",
             "date",
             "sources",
+            "predictor",
         ];
         assert_eq!(keys(&document["provenance"]), provenance);
     }

@@ -349,6 +349,10 @@ pub struct Provenance {
     pub date: String,
     /// One line per event.
     pub sources: Vec<SourceLine>,
+    /// What the last `doctor` inferred of the branch predictors of this machine state; `None` where
+    /// there was none.
+    #[serde(default)]
+    pub predictor: Option<String>,
 }
 
 /// Everything that can be printed.

@@ -169,9 +169,12 @@ fn provenance(report: &Report, style: Style) -> String {
     run.push(provenance.date.clone());
     run.push(provenance.tool.clone());
     let sources = sources(&provenance.sources, style);
+    let predictor = provenance.predictor.iter();
+    let predictor = predictor.map(|line| format!("predictors, as `doctor` inferred: {line}"));
     let lines = [machine.join(", "), run.join(", ")]
         .into_iter()
         .chain(sources)
+        .chain(predictor)
         .chain(templates(report));
     lines
         .map(|line| style.paint_lines(Paint::Faint, &hanging(&line, "", 2, style.width)))
