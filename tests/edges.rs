@@ -571,6 +571,35 @@ fn what_is_named_twice_is_one_row() {
 }
 
 #[test]
+fn a_suite_takes_a_parameter_that_a_member_has_and_refuses_one_that_none_has() {
+    let of = |parameter: &str| {
+        let arguments = [
+            "run",
+            "tour",
+            "-p",
+            parameter,
+            "--counters",
+            "none",
+            "--json",
+        ];
+        run_in(Path::new("/"), &arguments)
+    };
+    let run = of("tragets=4");
+    assert_eq!(run.code, 2, "{}", run.stdout);
+    assert!(run.stderr.contains("`targets`"), "{}", run.stderr);
+    let run = of("nothing_like_it=4");
+    assert_eq!(run.code, 2, "{}", run.stdout);
+    assert!(run.stderr.contains("no parameter"), "{}", run.stderr);
+    // With four targets, two of its members are one.
+    let run = of("targets=4");
+    assert_eq!(run.stderr, "");
+    let document: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let rows = rows(&document);
+    let is_it = |row: &&(&str, &serde_json::Value)| row.0 == "itab_call[targets=4]";
+    assert_eq!(rows.iter().filter(is_it).count(), 1, "{rows:?}");
+}
+
+#[test]
 fn standard_input_is_a_template() {
     let mut child = command(
         Path::new("/"),

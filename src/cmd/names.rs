@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::{Common, Stop};
 use crate::scenario::{BindError, Recording, Scenario, parse_name};
 use crate::template::library::{Library, LoadError};
-use crate::template::{Template, params, shipped};
+use crate::template::{Template, closest, params, shipped};
 
 /// What the names stand for.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,11 +48,10 @@ pub(super) fn resolve(common: &Common, names: &[String]) -> Result<Wanted, Stop>
     for name in names {
         match shipped::suite(name) {
             Some(suite) if !Library::is_path(name) => {
-                for member in suite.scenarios {
-                    wanted
-                        .scenarios
-                        .push(bind_in_suite(&library, member, &parameters)?);
-                }
+                let mut members = bind_members(&library, suite.scenarios, &parameters)?;
+                // A parameter may make members equal, which nobody has named twice.
+                drop_repeated(&mut members);
+                wanted.scenarios.append(&mut members);
                 wanted.reference = Some(suite.reference.to_string());
             }
             _ => wanted.scenarios.push(bind(&library, name, &parameters)?),
@@ -161,14 +160,45 @@ pub(super) fn bind_among(
         }
         loaded.push((Arc::new(library.load(&template)?), bound));
     }
+    bind_fitting(&loaded, parameters)
+}
+
+/// Binds a suite's members.
+fn bind_members(
+    library: &Library,
+    names: &[&str],
+    parameters: &[(String, String)],
+) -> Result<Vec<Scenario>, Stop> {
+    let mut loaded = Vec::new();
+    for name in names {
+        let (template, bound) = parse_name(name)?;
+        loaded.push((Arc::new(library.load(&template)?), bound));
+    }
+    bind_fitting(&loaded, parameters)
+}
+
+/// A template, and the parameters in the brackets of its name.
+type Named = (Arc<Template>, Vec<(String, String)>);
+
+/// Each takes those of the parameters that it has.
+fn bind_fitting(loaded: &[Named], parameters: &[(String, String)]) -> Result<Vec<Scenario>, Stop> {
     let has = |template: &Template, key: &str| params::all(&template.header).contains_key(key);
     let is_known = |key: &str| loaded.iter().any(|(template, _)| has(template, key));
+    if let Some(unknown) = parameters.iter().find(|(key, _)| !is_known(key)) {
+        // Refused by the first template that has a parameter of nearly that name, for its words
+        // suggest it.
+        let is_near = |(template, _): &&Named| {
+            let known = params::all(&template.header);
+            closest(&unknown.0, known.keys().map(String::as_str)).is_some()
+        };
+        let refusing = loaded.iter().find(is_near).or(loaded.first());
+        if let Some((template, _)) = refusing {
+            Scenario::bind(Arc::clone(template), std::slice::from_ref(unknown))?;
+        }
+    }
     let mut scenarios = Vec::new();
-    for (template, bound) in &loaded {
-        // What no template has is refused with the first one's suggestions.
-        let fitting = parameters
-            .iter()
-            .filter(|(key, _)| has(template, key) || !is_known(key));
+    for (template, bound) in loaded {
+        let fitting = parameters.iter().filter(|(key, _)| has(template, key));
         let bound: Vec<(String, String)> = bound.iter().chain(fitting).cloned().collect();
         scenarios.push(with_recording(Scenario::bind(
             Arc::clone(template),
@@ -176,21 +206,4 @@ pub(super) fn bind_among(
         )?)?);
     }
     Ok(scenarios)
-}
-
-/// A suite's members take those of the parameters that they have.
-fn bind_in_suite(
-    library: &Library,
-    name: &str,
-    parameters: &[(String, String)],
-) -> Result<Scenario, Stop> {
-    let (template, bound) = parse_name(name)?;
-    let template = Arc::new(library.load(&template)?);
-    let known = params::all(&template.header);
-    let fitting = parameters
-        .iter()
-        .filter(|(key, _)| known.contains_key(key))
-        .cloned();
-    let bound: Vec<(String, String)> = bound.into_iter().chain(fitting).collect();
-    with_recording(Scenario::bind(template, &bound)?)
 }
