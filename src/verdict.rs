@@ -19,7 +19,7 @@ mod metrics;
 pub use fault::{failed, unended};
 
 use fault::{no_result, panicked};
-use metrics::{contradiction, exact, measured, metrics};
+use metrics::{contradiction, exact, lost, measured, metrics};
 
 /// The clock as the rows of a run saw it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -143,7 +143,10 @@ pub fn judge(
         row.modes = summary.modes;
         row.layout = Some(summary.layout);
         row.baseline = Some(Baseline {
-            cycles: measured(&summary.baseline_cycles, machine, "cycles", refused),
+            cycles: match &summary.baseline_cycles {
+                Some(cycles) => measured(cycles, machine, "cycles", refused),
+                None => lost(machine),
+            },
             instructions: exact(proof.harness_instructions, None),
         });
         row.disturbances = Some(summary.disturbances);

@@ -146,8 +146,8 @@ pub struct Summary {
     pub iterations: u64,
     /// The values over placements.
     pub layout: Layout,
-    /// Core cycles of the empty iteration.
-    pub baseline_cycles: Estimate,
+    /// Core cycles of the empty iteration; `None` where they are lost in what entering takes.
+    pub baseline_cycles: Option<Estimate>,
     /// Chunks of all images and the baseline that the machine disturbed. They are left out, except
     /// where an image had no others.
     pub dropped: u64,
@@ -202,7 +202,8 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
         events: Event::ALL.map(mean),
         iterations: first.len() as u64 * timing.iterations_per_chunk,
         layout: layout(&images, cycles),
-        baseline_cycles: bootstrap::estimate(&cycles(&baseline.visits), seed),
+        baseline_cycles: (!is_lost(&timing.baseline, timing))
+            .then(|| bootstrap::estimate(&cycles(&baseline.visits), seed)),
         dropped: images
             .iter()
             .chain([&baseline])
@@ -221,6 +222,15 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
         core_hz_spread,
         contended: images.first().map_or(0.0, |image| image.contended),
     }
+}
+
+/// Whether most chunks of an image take less than entering it twice: what is left of them when the
+/// overhead is taken off is no more than its own uncertainty. The chunks are sized for the body, so
+/// that of one that takes long there may be a single empty iteration in each.
+fn is_lost(image: &ImageSamples, timing: &Timing) -> bool {
+    let ticks = quantile::sorted(image.chunks.iter().map(|chunk| chunk.ticks as f64));
+    let overhead = timing.entry_overhead_ticks as f64;
+    quantile::median(&ticks).is_some_and(|median| median < 2.0 * overhead)
 }
 
 /// The core cycles of visits, from the source that the row asked; where that counts other events

@@ -17,7 +17,7 @@ fn a_steady_row_has_its_value_and_no_spread() {
             && near(summary.cycles.low, 5.0)
             && near(summary.cycles.high, 5.0)
     );
-    assert!(near(summary.baseline_cycles.value, 1.0));
+    assert!(near(summary.baseline_cycles.expect("a value").value, 1.0));
     // 22,000 ticks of a 2.6 GHz counter for 32,000 cycles.
     assert!((summary.core_hz - 2.6e9 / 22_000.0 * 32_000.0).abs() < 1.0);
     assert!(near(summary.ns.value, 5.0 / (summary.core_hz / 1e9)));
@@ -132,7 +132,10 @@ fn no_sample_gives_no_number_and_no_panic() {
                 && summary.ns.value.is_nan()
                 && summary.layout.cycles_min.is_nan()
         );
-        assert!(summary.baseline_cycles.value.is_nan() && summary.core_hz.is_nan());
+        let baseline = summary
+            .baseline_cycles
+            .expect("not lost, for there is none");
+        assert!(baseline.value.is_nan() && summary.core_hz.is_nan());
         assert_eq!(
             (
                 summary.iterations,
@@ -219,7 +222,7 @@ fn where_the_hardware_was_asked_cycles_are_its_own_and_ns_the_clocks() {
     );
     assert_eq!(values(&summary), [6.0, 12.0, 3.0, 0.5].map(Some));
     assert_eq!(summary.cycles.value, 6.0);
-    assert_eq!(summary.baseline_cycles.value, 1.5);
+    assert_eq!(summary.baseline_cycles.expect("a value").value, 1.5);
     let layout = summary.layout;
     let cycles = (layout.cycles_min, layout.cycles_median, layout.cycles_max);
     assert_eq!((layout.placements, cycles), (1, (6.0, 6.0, 6.0)));
@@ -265,4 +268,19 @@ fn refused_readings_leave_no_number_but_the_clocks() {
 fn an_event_that_is_not_counted_has_no_number_beside_those_that_are() {
     let summary = summarize(&counted(|_| [Some(6.0), Some(12.0), None, None]), 1);
     assert_eq!(values(&summary), [Some(6.0), Some(12.0), None, None]);
+}
+
+#[test]
+fn an_empty_iteration_that_is_lost_in_the_entry_has_no_value_instead_of_zero() {
+    let mut timing = steady(6, 5.0);
+    timing.iterations_per_chunk = 1;
+    for chunk in &mut timing.baseline.chunks {
+        chunk.ticks = timing.entry_overhead_ticks - 3 + u64::from(chunk.segment);
+    }
+    assert_eq!(summarize(&timing, 1).baseline_cycles, None);
+    for chunk in &mut timing.baseline.chunks {
+        chunk.ticks = 3 * timing.entry_overhead_ticks;
+    }
+    let told = summarize(&timing, 1).baseline_cycles.expect("a value");
+    assert!(told.low > 0.0, "{told:?}");
 }

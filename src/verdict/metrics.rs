@@ -49,6 +49,16 @@ pub(super) fn measured(
     }
 }
 
+/// The cycles of an empty iteration whose chunks take no longer than entering them.
+pub(super) fn lost(machine: &Machine) -> Metric {
+    const WHY: &str = "a chunk has so few iterations of this body that the empty ones are lost in \
+                       what entering takes; a body with a shorter loop has them";
+    Metric {
+        why: Some(WHY.into()),
+        ..unsupported(machine, "cycles")
+    }
+}
+
 fn unsupported(machine: &Machine, event: &str) -> Metric {
     let why = Some(machine.source(event).why);
     Metric {
