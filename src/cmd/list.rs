@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{Common, Stop, print};
+use crate::report::printable;
 use crate::report::text::folded;
 use crate::scenario::Scenario;
 use crate::template::library::Library;
@@ -77,10 +78,11 @@ fn as_text(templates: &[Template], suites: &[&Suite], width: usize) -> String {
     for template in templates {
         let origin = match &template.origin {
             Origin::Embedded => String::new(),
-            Origin::File(path) => format!("  ({})", path.display()),
+            Origin::File(path) => format!("  ({})", printable::line(&path.display().to_string())),
             Origin::Stdin => "  (stdin)".into(),
         };
         let (name, title) = (&template.name, &template.header.title);
+        let (name, title) = (printable::line(name), printable::line(title));
         let line = format!("{name:<14} {title}{origin}\n");
         out += &folded(&line, NAME, width);
         for (name, param) in &template.header.params {

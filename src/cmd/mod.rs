@@ -20,6 +20,7 @@ use crate::job::check::{self as job_check, MAX_TIME_MS};
 use crate::job::{Counters, FakeScript, Plan};
 use crate::link::{PLACEMENT_COUNTS, placements};
 use crate::pipeline;
+use crate::report::printable;
 use crate::report::text::{Style, folded};
 use crate::stats::Event;
 use crate::template::library::{Library, LoadError};
@@ -451,27 +452,13 @@ fn refuse(error: &clap::Error) -> ! {
     std::process::exit(error.exit_code())
 }
 
-/// Text that a terminal takes for nothing but text.
-fn printable(text: &str) -> String {
-    let is_plain = |c: char| !c.is_control() || c == '\n';
-    text.chars()
-        .map(|c| {
-            if is_plain(c) {
-                c.to_string()
-            } else {
-                c.escape_default().to_string()
-            }
-        })
-        .collect()
-}
-
 /// Says on stderr why there is no result, and gives the exit code.
 fn explain(stop: &Stop, style: Style) -> i32 {
     let said = |message: &str| folded(&format!("error: {message}\n"), 2, style.width);
     let (text, code) = match stop {
-        Stop::Usage(message) => (said(&printable(message)), 2),
+        Stop::Usage(message) => (said(&printable::lines(message)), 2),
         Stop::Templates(diagnostics) => (diagnostic::render(diagnostics, style), 3),
-        Stop::Job(message) => (said(&printable(message)), 3),
+        Stop::Job(message) => (said(&printable::lines(message)), 3),
         Stop::Counters(message) => (said(message), 5),
         // The reader of our output is gone, and wants no word about it.
         Stop::System(error) if error.kind() == io::ErrorKind::BrokenPipe => return 0,

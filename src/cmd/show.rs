@@ -10,6 +10,7 @@ use crate::go::dump;
 use crate::go::symbol::canonical;
 use crate::link::{HEAP_OFFSET, Owner, Piece, frame};
 use crate::pipeline::{Prepared, prepare};
+use crate::report::printable;
 use crate::report::text::{folded, listed};
 use crate::template::HeapKind;
 use crate::template::library::Library;
@@ -18,7 +19,8 @@ pub(super) fn show(common: &Common, name: &str, heap: bool, harness: bool) -> Re
     let library = Library::new(common.templates.clone())?;
     let scenario = bind(&library, name, &common.parameters()?)?;
     let prepared = prepare(&scenario).map_err(Stop::Templates)?;
-    let mut out = format!("{}  ({})\n", scenario.name, scenario.template.file_name());
+    let title = format!("{}  ({})", scenario.name, scenario.template.file_name());
+    let mut out = format!("{}\n", printable::line(&title));
     let width = common.style().width;
     out.push_str(&listing(&prepared, harness, width));
     if heap {

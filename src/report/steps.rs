@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::text::{folded, listed};
-use super::{Status, json as document};
+use super::{Status, json as document, printable};
 
 /// Instructions at either end of a very long iteration that the text lists; the JSON has all.
 const LISTED_END: usize = 1000;
@@ -128,7 +128,8 @@ impl Location {
 
 /// The listing in lines of `width` columns, with a line break at the end.
 pub fn text(steps: &Steps, harness: bool, width: usize) -> String {
-    let mut out = format!("{}  ({})\n", steps.scenario, steps.template);
+    let title = format!("{}  ({})", steps.scenario, steps.template);
+    let mut out = format!("{}\n", printable::line(&title));
     if is_shown(&steps.entry, harness) {
         out.push_str("\nbefore the first iteration\n");
         list(&mut out, &steps.entry, harness, width);
@@ -146,7 +147,7 @@ pub fn text(steps: &Steps, harness: bool, width: usize) -> String {
         let _ = write!(out, "\nstopped after {count} steps\n");
     }
     if let Some(reason) = reason(steps) {
-        let _ = write!(out, "\n{reason}\n");
+        let _ = write!(out, "\n{}\n", printable::lines(&reason));
     }
     folded(&out, 2, width)
 }

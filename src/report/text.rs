@@ -17,12 +17,13 @@ mod wrap;
 pub use paint::Style;
 pub(crate) use wrap::{folded, hanging, listed};
 
-use super::{Basis, Report, SourceLine, Status};
+use super::{Basis, Report, SourceLine, Status, printable};
 use footnotes::Footnotes;
 use paint::Paint;
 
 /// The whole report but its warnings, with a line break at the end.
 pub fn render(report: &Report, style: Style) -> String {
+    let report = &printable::of(report);
     let mut notes = Footnotes::new(style);
     if let Some(scanned) = &report.sweep {
         let parts = [
@@ -49,6 +50,7 @@ pub fn render(report: &Report, style: Style) -> String {
 /// Warnings of the rows in their order, rows with the same one together, then those about the run:
 /// no results, so they go to another stream.
 pub fn warnings(report: &Report, style: Style) -> String {
+    let report = &printable::of(report);
     let mut of_rows: Vec<(&str, Vec<&str>)> = Vec::new();
     for row in &report.rows {
         for warning in &row.warnings {

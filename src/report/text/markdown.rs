@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use super::footnotes::Footnotes;
 use super::table::{self, Column};
 use super::{Style, legend, provenance, reason};
-use crate::report::{Basis, Report, Row};
+use crate::report::{Basis, Report, Row, printable};
 
 /// Nothing is wrapped: whoever shows Markdown does that.
 const STYLE: Style = Style {
@@ -19,6 +19,7 @@ const STYLE: Style = Style {
 
 /// The whole report but its warnings, with a line break at the end.
 pub fn render(report: &Report) -> String {
+    let report = &printable::of(report);
     let mut notes = Footnotes::new(STYLE);
     let names: Vec<String> = report
         .rows
@@ -102,7 +103,6 @@ fn escaped(text: &str) -> String {
                 out.push('\\');
                 out.push(c);
             }
-            c if c.is_control() => out.push(' '),
             c => out.push(c),
         }
     }
@@ -134,7 +134,7 @@ mod tests {
             lines.iter().all(|line| cells(line) == cells(lines[0])),
             "{text}"
         );
-        assert!(text.contains(r"a\|b \`c\`\[x=\*1\*\]"), "{text}");
+        assert!(text.contains(r"a\|b\\n\`c\`\[x=\*1\*\]"), "{text}");
     }
 
     #[test]

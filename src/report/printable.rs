@@ -1,0 +1,171 @@
+//! Text from elsewhere - names of files, titles, notes, lines of templates - as a terminal may get it.
+//!
+//! Correct means: what is printed of a name or a title neither moves the cursor nor ends a line or a
+//! cell of a table, and JSON and CSV, which escape by themselves, have it as it is.
+
+use std::borrow::Cow;
+
+use super::{FaultReport, Report, Row, Status};
+
+/// One line of text that a terminal takes for nothing but text.
+pub fn line(text: &str) -> Cow<'_, str> {
+    escaped(text, char::is_control)
+}
+
+/// The same with its line breaks.
+pub fn lines(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| c.is_control() && c != '\n')
+}
+
+fn escaped(text: &str, is_odd: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_odd) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if is_odd(c) {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// The report with every text in it that comes from a template, a file name or the command line
+/// escaped.
+pub(super) fn of(report: &Report) -> Report {
+    let mut report = report.clone();
+    report.rows.iter_mut().for_each(escape_row);
+    for one in &mut report.comparisons {
+        escape([&mut one.base, &mut one.other]);
+        escape(&mut one.why);
+    }
+    for one in &mut report.changes {
+        escape([&mut one.base, &mut one.other]);
+        escape(one.lines.iter_mut().map(|line| &mut line.text));
+    }
+    if let Some(ablation) = &mut report.ablation {
+        escape([&mut ablation.scenario]);
+        escape(ablation.parts.iter_mut().map(|part| &mut part.part));
+    }
+    if let Some(sweep) = &mut report.sweep {
+        escape(&mut sweep.names);
+        escape(sweep.points.iter_mut().flat_map(|point| &mut point.values));
+        escape(sweep.knees.iter_mut().map(|knee| &mut knee.text));
+        escape(sweep.break_evens.iter_mut().map(|one| &mut one.text));
+    }
+    escape(&mut report.reference);
+    escape(&mut report.warnings);
+    report
+}
+
+fn escape<'a>(texts: impl IntoIterator<Item = &'a mut String>) {
+    for text in texts {
+        if let Cow::Owned(plain) = line(text) {
+            *text = plain;
+        }
+    }
+}
+
+fn escape_row(row: &mut Row) {
+    escape([
+        &mut row.scenario,
+        &mut row.template,
+        &mut row.template_path,
+        &mut row.title,
+    ]);
+    escape(&mut row.note);
+    escape(&mut row.warnings);
+    escape(
+        row.published
+            .iter_mut()
+            .flat_map(|one| [&mut one.metric, &mut one.source]),
+    );
+    match &mut row.status {
+        Status::Ok | Status::WrongResult { .. } => {}
+        Status::Panic { message, .. } => escape([message]),
+        Status::Fault(report) | Status::Timeout(report) => escape_fault(report),
+        Status::Error(diagnostics) => {
+            for one in diagnostics {
+                escape([&mut one.file, &mut one.message]);
+                // Of a help the first line is shown.
+                if let Some(help) = &mut one.help
+                    && let Cow::Owned(plain) = lines(help)
+                {
+                    *help = plain;
+                }
+            }
+        }
+    }
+}
+
+fn escape_fault(report: &mut FaultReport) {
+    escape([&mut report.message, &mut report.template]);
+    escape(&mut report.text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::text::{self, Style, markdown};
+    use crate::report::{csv, fixture, json};
+
+    #[test]
+    fn plain_text_is_as_it_was_and_controls_are_escaped() {
+        assert_eq!(line("größe ×"), "größe ×");
+        assert_eq!(
+            line("a\x1b[2Jb\nc\u{9b}\x7f"),
+            r"a\u{1b}[2Jb\nc\u{9b}\u{7f}"
+        );
+        assert_eq!(lines("a\nb\rc"), "a\nb\\rc");
+    }
+
+    #[test]
+    fn no_text_of_a_report_reaches_the_terminal_as_a_control() {
+        const BAD: &str = "x\x1b[2J\r\ny\u{9b}";
+        let mut report = fixture::report();
+        for row in &mut report.rows {
+            row.scenario += BAD;
+            row.template_path = format!("/tmp/{BAD}.asm");
+            row.note = Some(BAD.into());
+            row.warnings.push(BAD.into());
+            match &mut row.status {
+                Status::Fault(fault) | Status::Timeout(fault) => {
+                    fault.message += BAD;
+                    fault.template += BAD;
+                    fault.text = Some(BAD.into());
+                }
+                Status::Panic { message, .. } => *message += BAD,
+                Status::Error(diagnostics) => diagnostics[0].message += BAD,
+                _ => {}
+            }
+        }
+        report.warnings.push(BAD.into());
+        report.reference = Some(report.rows[0].scenario.clone());
+        for width in [30, 80, 300] {
+            let style = Style {
+                width,
+                color: false,
+                unicode: true,
+            };
+            for text in [
+                text::render(&report, style),
+                text::warnings(&report, style),
+                markdown::render(&report),
+            ] {
+                let is_odd = |c: char| c.is_control() && c != '\n';
+                assert!(!text.contains(is_odd), "{text:?}");
+                assert!(
+                    text.contains("u{1b}") || text.contains(r"u\{1b\}"),
+                    "{text}"
+                );
+            }
+        }
+        // These escape by their own rules, and so keep what it was.
+        let document: serde_json::Value =
+            serde_json::from_str(&json::render(&report)).expect("JSON");
+        assert_eq!(document["rows"][0]["scenario"], report.rows[0].scenario);
+        assert!(csv::render(&report).contains(BAD));
+    }
+}
