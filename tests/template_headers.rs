@@ -348,3 +348,19 @@ fn a_template_of_the_folder_replaces_the_shipped_one_as_a_whole() {
     );
     std::fs::remove_dir_all(&folder).expect("removed");
 }
+
+#[test]
+fn what_ends_too_soon_is_blamed_behind_the_text_of_its_line() {
+    let ends = [
+        ";! result = \"\"\"\"eax\"\n;! expand = true",
+        ";! title = '''x\n;! expand = true\n",
+        ";! title = \"x",
+        ";! title =",
+    ];
+    for header in ends {
+        for one in errors(header) {
+            let last = one.text.chars().count() as u32 + 1;
+            assert!((1..=last).contains(&one.column), "{one:?}");
+        }
+    }
+}

@@ -69,7 +69,10 @@ impl Block {
                 width: 1,
             };
         };
-        let begin = span.start.min(self.toml.len());
+        // A line break belongs to its line, and what is wrong with it stands behind the line's text.
+        let rest = &self.toml[start.min(self.toml.len())..];
+        let line_end = start + rest.find('\n').unwrap_or(rest.len());
+        let begin = span.start.min(line_end);
         let end = span.end.clamp(begin, self.toml.len());
         let column = before + self.toml[start..begin].chars().count() as u32 + 1;
         let marked = self.toml[begin..end].lines().next().unwrap_or_default();
