@@ -54,6 +54,12 @@ impl CoreClock {
 pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
     let template = &scenario.template;
     let header = &template.header;
+    // Code that does not come to an end has used up the time that the reader waits; its note is no
+    // shorter where it goes the same way.
+    let note = match &status {
+        Status::Error(_) => None,
+        _ => note(scenario),
+    };
     Row {
         scenario: scenario.name.clone(),
         template: template.name.clone(),
@@ -78,7 +84,7 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
         dropped_samples: 0,
         disturbances: None,
         modes: None,
-        note: note(scenario),
+        note,
         samples: None,
         warnings: Vec::new(),
     }

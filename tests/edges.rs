@@ -439,14 +439,16 @@ fn an_expansion_whose_steps_are_long_is_a_row_beside_others() {
     let place = fresh("long_steps");
     // One step of minijinja for a range of numbers, and one to sort it.
     let text = "{% for i in range(1000) %}{% set x = range(100000)|sort %}{% endfor %}";
-    let text = format!(";! expand = true\nbody:\n nop\n nop\n{text}\n nop\n");
+    let text = format!(";! expand = true\n;! note = \"seen\"\nbody:\n nop\n nop\n{text}\n nop\n");
     let bad = template(&place, "sorting", &text);
     let good = template(&place, "good", "body:\n nop\n");
     let (code, document) = json(&["run", &bad, &good, "--counters", "none"]);
     assert_eq!(code, 3, "{document:#}");
     let rows = rows(&document);
     let found = &rows[0].1["diagnostics"][0];
-    assert_eq!(found["line"], 5, "{document:#}");
+    assert_eq!(found["line"], 6, "{document:#}");
+    // Its note, which may take as long again, is not expanded.
+    assert!(rows[0].1["note"].is_null(), "{document:#}");
     let message = found["message"].as_str().expect("a text");
     assert!(message.contains("does not come to an end"), "{message}");
     assert_eq!(rows[1].1["status"], "ok", "{document:#}");
