@@ -15,6 +15,10 @@ use crate::stats::{Event, Timing};
 /// What two runs of the same code, one after the other, may differ by.
 const UNPAIRED_RESOLUTION: f64 = 0.01;
 
+/// Why there is no interval of rows that took turns.
+const FEW_TURNS: &str =
+    "too few undisturbed turns were left for an interval; run it again, or with a longer --time";
+
 /// A row to compare, with the samples that were taken in turns with the other's.
 #[derive(Debug, Clone, Copy)]
 pub struct Side<'a> {
@@ -113,17 +117,30 @@ impl Pair<'_> {
         if base.basis == Basis::Exact {
             return exact(empty, values, base.stepped.or(other.stepped));
         }
+        if let (None, Some(_), Some(_)) = (self.in_turns(), self.base.0.timing, self.other.0.timing)
+        {
+            return Comparison {
+                verdict: Some(Verdict::Undecided),
+                why: Some(FEW_TURNS.into()),
+                ..empty
+            };
+        }
         match self.in_turns() {
+            Some(ratio) if ratio.high.is_infinite() => Comparison {
+                ratio: Some(ratio.ratio),
+                p: Some(ratio.p),
+                verdict: Some(Verdict::Undecided),
+                pairs: Some(ratio.pairs),
+                why: Some(FEW_TURNS.into()),
+                ..empty
+            },
             Some(ratio) => Comparison {
                 ratio: Some(ratio.ratio),
-                low: Some(ratio.low).filter(|_| ratio.high.is_finite()),
-                high: Some(ratio.high).filter(|high| high.is_finite()),
+                low: Some(ratio.low),
+                high: Some(ratio.high),
                 p: Some(ratio.p),
                 verdict: Some(paired::verdict(&ratio, self.error, self.ranges(values))),
                 pairs: Some(ratio.pairs),
-                why: ratio.high.is_infinite().then(|| {
-                    "too few turns were left for an interval; a longer --time gives more".into()
-                }),
                 ..empty
             },
             None => self.apart(empty, values),
@@ -151,6 +168,7 @@ impl Pair<'_> {
         let is_told_apart = low.is_some_and(|low| low > 1.0) || high.is_some_and(|high| high < 1.0);
         let differs = (ratio - 1.0).abs() > UNPAIRED_RESOLUTION;
         let verdict = match self.ranges(values) {
+            _ if low.is_none() || high.is_none() => Verdict::Undecided,
             Some(ranges) if is_told_apart && differs => paired::placed(ratio, ranges),
             _ => Verdict::Same,
         };

@@ -181,7 +181,7 @@ impl Found {
         const MISSED: f64 = 0.7;
         let share = (cycles - predicted) / (missed - predicted);
         match () {
-            () if !(missed > APART * predicted) || !share.is_finite() => Found::Unknown,
+            () if !share.is_finite() || missed <= APART * predicted => Found::Unknown,
             () if share < LEARNED => Found::Learned,
             () if share > MISSED => Found::Missed,
             () => Found::Partly,

@@ -198,7 +198,8 @@ fn measured(tasks: Vec<Task>, settings: &Settings, progress: Progress<'_>) -> io
         .clone()
         .filter(|name| rows.iter().any(|row| &row.scenario == name));
     verdict::relate(&mut rows, reference.as_deref());
-    let mut warnings = machine.warnings(outcome.cpu);
+    let has_run = !job.rows.is_empty();
+    let mut warnings = machine.warnings(outcome.cpu.or((!has_run).then_some(0)));
     warnings.extend(outcome.unfiltered.map(|reason| {
         format!(
             "system calls of templates are not stopped here ({reason}); run only templates that \

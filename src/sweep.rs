@@ -152,24 +152,22 @@ pub fn points(axes: &[Axis]) -> Result<Vec<Vec<String>>, AxisError> {
 }
 
 /// Where each scenario's cycles bend along the only axis.
-pub fn knees(axis: &Axis, points: &[SweepPoint], rows: &[Row]) -> Vec<Knee> {
+pub fn knees(axis: &Axis, names: &[String], points: &[SweepPoint], rows: &[Row]) -> Vec<Knee> {
     let Some(numbers) = axis.numbers() else {
         return Vec::new();
     };
-    let scenarios = points.first().map_or(0, |point| point.rows.len());
-    (0..scenarios)
-        .flat_map(|scenario| bends(axis, &numbers, points, rows, scenario))
-        .collect()
+    let bends =
+        |(scenario, name): (usize, &String)| bends((axis, &numbers), name, points, rows, scenario);
+    names.iter().enumerate().flat_map(bends).collect()
 }
 
 fn bends(
-    axis: &Axis,
-    numbers: &[f64],
+    (axis, numbers): (&Axis, &[f64]),
+    name: &str,
     points: &[SweepPoint],
     rows: &[Row],
     scenario: usize,
 ) -> Vec<Knee> {
-    let scale = scale(numbers);
     let valued = points.iter().zip(numbers).filter_map(|(point, &number)| {
         let row = &rows[*point.rows.get(scenario)?];
         let y = row
@@ -182,68 +180,76 @@ fn bends(
             .layout
             .map(|layout| layout.cycles_max - layout.cycles_min);
         let point = Point {
-            x: scale(number),
+            x: number,
             y,
             uncertainty: layout.filter(|range| range.is_finite()).unwrap_or(0.0),
         };
         Some((number, row, point))
     });
-    let valued: Vec<(f64, &Row, Point)> = valued.collect();
+    let mut valued: Vec<(f64, &Row, Point)> = valued.collect();
+    valued.sort_by(|one, other| one.0.total_cmp(&other.0));
     let curve: Vec<Point> = valued.iter().map(|(_, _, point)| *point).collect();
     let knee = |at: usize| {
-        let (number, row, point) = &valued[at];
+        let (number, _, point) = &valued[at];
         let (before_number, _, before) = &valued[at - 1];
         let how = if point.y > before.y { "rise" } else { "fall" };
         Knee {
-            scenario: row.template.clone(),
+            scenario: name.to_string(),
             key: axis.key.clone(),
             at: *number,
             metric: "cycles",
             before: before.y,
             after: point.y,
             text: format!(
-                "{}: cycles {how} from {} {number} on: {:.2} at {before_number}, {:.2} at {number}",
-                row.template, axis.key, before.y, point.y
+                "{name}: cycles {how} from {} {number} on: {:.2} at {before_number}, {:.2} at {number}",
+                axis.key, before.y, point.y
             ),
         }
     };
-    knee::knees(&curve).into_iter().map(knee).collect()
+    let found = on_both_axes(&curve);
+    found.into_iter().map(knee).collect()
 }
 
-/// Values that span much are scanned by factors, and lines are straight over their logarithms.
-fn scale(numbers: &[f64]) -> fn(f64) -> f64 {
-    const MUCH: f64 = 16.0;
-    let least = numbers.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let is_even = numbers
-        .windows(3)
-        .all(|three| three[2] - three[1] == three[1] - three[0]);
-    if least > 0.0 && most / least >= MUCH && !is_even {
-        f64::log2
-    } else {
-        |number| number
+/// A line over the values is a curve over their logarithms, and the other way round: a knee is one on
+/// both axes.
+fn on_both_axes(curve: &[Point]) -> Vec<usize> {
+    let found = knee::knees(curve);
+    if curve.iter().any(|point| point.x <= 0.0) {
+        return found;
     }
+    let logarithmic: Vec<Point> = curve
+        .iter()
+        .map(|point| Point {
+            x: point.x.log2(),
+            ..*point
+        })
+        .collect();
+    let confirmed = knee::knees(&logarithmic);
+    found
+        .into_iter()
+        .filter(|at| confirmed.contains(at))
+        .collect()
 }
 
 /// Where along the only axis each other scenario begins to win over the first.
 pub fn break_evens(
     axis: &Axis,
+    names: &[String],
     points: &[SweepPoint],
     rows: &[Row],
     comparisons: &[Comparison],
 ) -> Vec<BreakEven> {
-    let scenarios = points.first().map_or(0, |point| point.rows.len());
-    (1..scenarios)
-        .filter_map(|scenario| break_even(axis, points, rows, comparisons, scenario))
+    (1..names.len())
+        .filter_map(|scenario| break_even(axis, names, points, rows, (comparisons, scenario)))
         .collect()
 }
 
 fn break_even(
     axis: &Axis,
+    names: &[String],
     points: &[SweepPoint],
     rows: &[Row],
-    comparisons: &[Comparison],
-    scenario: usize,
+    (comparisons, scenario): (&[Comparison], usize),
 ) -> Option<BreakEven> {
     let verdict = |point: &SweepPoint| {
         let first = &comparisons.get(point.comparisons.clone())?;
@@ -251,21 +257,43 @@ fn break_even(
         let cycles = first
             .iter()
             .find(|one| one.metric == "cycles" && &one.other == other)?;
-        cycles.verdict
+        let is_disturbed = |at: usize| rows[point.rows[at]].is_disturbed();
+        cycles
+            .verdict
+            .filter(|_| !is_disturbed(0) && !is_disturbed(scenario))
     };
-    let told = points.iter().zip(&axis.values);
-    let told: Vec<(&str, Verdict)> = told
-        .filter_map(|(point, value)| Some((value.as_str(), verdict(point)?)))
+    let mut ordered: Vec<&SweepPoint> = points.iter().collect();
+    if let Some(numbers) = axis.numbers() {
+        let number = |point: &SweepPoint| {
+            let at = axis
+                .values
+                .iter()
+                .position(|value| *value == point.values[0]);
+            at.map_or(f64::NAN, |at| numbers[at])
+        };
+        ordered.sort_by(|one, other| number(one).total_cmp(&number(other)));
+    }
+    let order: Vec<String> = ordered
+        .iter()
+        .map(|point| point.values[0].clone())
+        .collect();
+    let told: Vec<(&str, Verdict)> = ordered
+        .iter()
+        .filter_map(|point| Some((point.values[0].as_str(), verdict(point)?)))
+        .collect();
+    let untold: Vec<&str> = ordered
+        .iter()
+        .filter(|point| verdict(point).is_none())
+        .map(|point| point.values[0].as_str())
         .collect();
     let (last_value, last) = *told.last()?;
-    let name = |scenario: usize| rows[points[0].rows[scenario]].template.clone();
-    let (base, other) = (name(0), name(scenario));
+    let (base, other) = (names[0].clone(), names[scenario].clone());
     let at = |wanted: Verdict| -> Vec<&str> {
         let these = told.iter().filter(|(_, verdict)| *verdict == wanted);
         these.map(|(value, _)| *value).collect()
     };
     let key = &axis.key;
-    let list = |values: &[&str]| runs(values, &axis.values);
+    let list = |values: &[&str]| runs(values, &order);
     let winner = match last {
         Verdict::Faster => Some((&other, Verdict::Slower)),
         Verdict::Slower => Some((&base, Verdict::Faster)),
@@ -287,9 +315,18 @@ fn break_even(
         .collect();
     let mut text = match winner {
         Some((winner, _)) if since == 0 => {
-            format!("{winner} wins from {key} {first_value} to {last_value}, at every point")
+            let loser = if winner == &base { &other } else { &base };
+            let every = if untold.is_empty() && points.len() == axis.values.len() {
+                ", at every point"
+            } else {
+                ""
+            };
+            format!("{winner} wins over {loser} from {key} {first_value} to {last_value}{every}")
         }
-        Some((winner, _)) if is_clean => format!("{winner} wins from {key} {first_value} on"),
+        Some((winner, _)) if is_clean => {
+            let loser = if winner == &base { &other } else { &base };
+            format!("{winner} wins over {loser} from {key} {first_value} on")
+        }
         _ if at(Verdict::Faster).is_empty() && at(Verdict::Slower).is_empty() => {
             format!("neither {base} nor {other} is faster for sure at any {key}")
         }
@@ -307,6 +344,9 @@ fn break_even(
     };
     if !unclear.is_empty() && unclear.len() < told.len() {
         text += &format!("; nobody for sure at {}", list(&unclear));
+    }
+    if !untold.is_empty() {
+        text += &format!("; no undisturbed number at {}", list(&untold));
     }
     Some(BreakEven {
         at: (is_clean && since > 0).then(|| first_value.to_string()),

@@ -32,7 +32,7 @@ pub struct CoreClock {
 impl CoreClock {
     fn see(&mut self, tsc_hz: f64, core_hz: f64) {
         self.tsc_hz = Some(tsc_hz);
-        self.core_hz.push(core_hz);
+        self.core_hz.extend(core_hz.is_finite().then_some(core_hz));
     }
 
     /// The median over the rows.
@@ -82,6 +82,7 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
         layout: None,
         published: header.published.clone(),
         dropped_samples: 0,
+        doubtful: false,
         disturbances: None,
         modes: None,
         note,
@@ -155,6 +156,7 @@ pub fn judge(
             },
             instructions: exact(proof.harness_instructions, None),
         });
+        row.doubtful = summary.doubtful;
         row.disturbances = Some(summary.disturbances);
         row.warnings.extend(
             outcome

@@ -161,7 +161,7 @@ fn a_saved_report_is_compared_by_its_intervals_and_said_to_be() {
         "--counters",
         &field.counters,
         "--time",
-        "1",
+        "20",
         "--export-json",
         &saved,
     ]);

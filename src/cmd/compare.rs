@@ -62,7 +62,10 @@ pub(super) fn run(
     common.end_progress();
     let code = pipeline::exit_code(&report);
     outputs.write(common, &report)?;
-    let failed = fail_above.map_or_else(Vec::new, |bound| above(&report, bound));
+    let mut failed = fail_above.map_or_else(Vec::new, |bound| above(&report, bound));
+    if fail_above.is_some() {
+        failed.extend(unshown(&report));
+    }
     for message in &failed {
         common.warn(&format!("{message}\n"));
     }
@@ -86,6 +89,25 @@ fn above(report: &Report, percent: f64) -> Vec<String> {
                 (ratio - 1.0) * 100.0,
                 one.base
             )
+        })
+        .collect()
+}
+
+/// The rows of which nothing was shown.
+fn unshown(report: &Report) -> Vec<String> {
+    let is_shown = |name: &str| {
+        let cycles = report
+            .comparisons
+            .iter()
+            .filter(|one| one.metric == "cycles");
+        let mut of_it = cycles.filter(|one| one.other == name);
+        of_it.any(|one| one.low.is_some() && one.high.is_some())
+    };
+    let others = report.rows.iter().skip(1).map(|row| &row.scenario);
+    let unshown = others.filter(|name| !is_shown(name));
+    unshown
+        .map(|name| {
+            format!("failed: nothing bounds the cycles of {name} (see why above), so --fail-above cannot pass")
         })
         .collect()
 }

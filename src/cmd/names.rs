@@ -116,6 +116,11 @@ fn with_recording(scenario: Scenario) -> Result<Scenario, Stop> {
     };
     let wrong = |why: String| Stop::Usage(format!("`order=@{path}`: {why}"));
     let mut bytes = Vec::new();
+    if fs::metadata(&path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        return Err(wrong(
+            "it is no regular file; write the numbers into one".into(),
+        ));
+    }
     fs::File::open(&path)
         .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
         .map_err(|error| match error.kind() {
@@ -135,7 +140,8 @@ fn with_recording(scenario: Scenario) -> Result<Scenario, Stop> {
     }
     let text = String::from_utf8(bytes)
         .map_err(|_| wrong("it is not UTF-8; write type numbers as text, from 0".into()))?;
-    let recording = Recording::parse(&text).map_err(|error| wrong(error.to_string()))?;
+    let recording = Recording::parse(text.trim_start_matches('\u{feff}'))
+        .map_err(|error| wrong(error.to_string()))?;
     let replayed = scenario.replay(recording);
     replayed.map_err(|error| wrong(error.to_string()))
 }

@@ -67,5 +67,17 @@ fn bind_points(common: &Common, names: &[String], axes: &[Axis]) -> Result<Vec<B
         let parameters: Vec<(String, String)> = fixed.iter().cloned().chain(scanned).collect();
         bound.push((values, bind_among(&library, names, &parameters)?));
     }
+    let scenarios = bound.first().map_or(&[][..], |(_, scenarios)| scenarios);
+    for axis in axes {
+        let lacks = scenarios
+            .iter()
+            .filter(|one| !one.params.contains_key(&axis.key));
+        for scenario in lacks {
+            common.warn(&format!(
+                "warning: {} has no `{}`; it is the same at every point\n",
+                scenario.name, axis.key
+            ));
+        }
+    }
     Ok(bound)
 }

@@ -7,7 +7,8 @@ use std::io;
 
 use super::{Measured, Settings, Task, measured};
 use crate::compare::{self, Side};
-use crate::report::{Provenance, Report, Row};
+use crate::report::{Basis, Comparison, Provenance, Report, Row};
+use crate::stats::paired::Verdict;
 use crate::worker::parent::Progress;
 
 /// What is compared.
@@ -53,17 +54,21 @@ pub fn compare(
     let mut fresh = std::mem::take(&mut report.rows).into_iter().zip(&timings);
     let mut rows = Vec::new();
     let mut sides = Vec::new();
+    let mut machines = Vec::new();
+    let machine = |one: &Provenance| (one.cpu.clone(), one.hypervisor.clone());
     for contestant in &contestants {
         match contestant {
             Contestant::Saved(saved) => {
                 rows.push(saved.row.clone());
                 sides.push(None);
+                machines.push(machine(&saved.provenance));
                 report.warnings.push(told(saved, &report.provenance));
             }
             Contestant::Task(_) => {
                 let (row, timing) = fresh.next().unwrap_or_else(|| unreachable!("a row a task"));
                 rows.push(row);
                 sides.push(timing.as_ref());
+                machines.push(machine(&report.provenance));
             }
         }
     }
@@ -73,7 +78,14 @@ pub fn compare(
     };
     let error = (1.0 - confidence) / (rows.len() - 1).max(1) as f64;
     for at in 1..rows.len() {
-        let compared = compare::compare(side(0), side(at), error);
+        let mut compared = compare::compare(side(0), side(at), error);
+        if machines[0] != machines[at] {
+            compared.iter_mut().for_each(refuse_measured);
+        }
+        let planned = settings.plan.placements.len() as u32;
+        for one in &mut compared {
+            doubt_placements(one, planned, [&rows[0], &rows[at]]);
+        }
         if compared.is_empty() {
             let without = if rows[0].metrics.is_none() { 0 } else { at };
             report.warnings.push(format!(
@@ -89,8 +101,7 @@ pub fn compare(
             report.changes.push(compare::changes(base, other));
         }
     }
-    let is_one_placement = |row: &Row| row.layout.is_some_and(|layout| layout.placements == 1);
-    if !report.comparisons.is_empty() && rows.iter().any(is_one_placement) {
+    if !report.comparisons.is_empty() && settings.plan.placements.len() == 1 {
         report.warnings.push(
             "with one placement nobody knows what another place of the code would change; leave \
              --placements out before you rely on a verdict"
@@ -99,6 +110,38 @@ pub fn compare(
     }
     report.rows = rows;
     Ok(report)
+}
+
+/// Only counts can be held against those of another machine.
+fn refuse_measured(comparison: &mut Comparison) {
+    if comparison.basis == Basis::Measured {
+        *comparison = Comparison {
+            ratio: None,
+            low: None,
+            high: None,
+            p: None,
+            verdict: None,
+            basis: Basis::Unsupported,
+            why: Some("measured on different machines".into()),
+            ..comparison.clone()
+        };
+    }
+}
+
+/// A verdict about every placement needs all of them.
+fn doubt_placements(comparison: &mut Comparison, planned: u32, rows: [&Row; 2]) {
+    let had = rows
+        .iter()
+        .filter_map(|row| row.layout)
+        .map(|layout| layout.placements);
+    let had = had.min().unwrap_or(planned);
+    let is_sure = matches!(comparison.verdict, Some(Verdict::Faster | Verdict::Slower));
+    if comparison.basis == Basis::Measured && is_sure && had < planned {
+        comparison.verdict = Some(Verdict::Undecided);
+        comparison.why = Some(format!(
+            "only {had} of {planned} placements have an undisturbed value; run it again"
+        ));
+    }
 }
 
 fn task(contestant: &Contestant) -> Option<&Task> {

@@ -66,8 +66,14 @@ pub fn sweep(
         }
     }
     if let (Some(report), [axis]) = (&report, axes) {
-        sweep.knees = knees(axis, &sweep.points, &report.rows);
-        sweep.break_evens = break_evens(axis, &sweep.points, &report.rows, &report.comparisons);
+        sweep.knees = knees(axis, names, &sweep.points, &report.rows);
+        sweep.break_evens = break_evens(
+            axis,
+            names,
+            &sweep.points,
+            &report.rows,
+            &report.comparisons,
+        );
     }
     if let Some(report) = &mut report {
         let mut seen = BTreeSet::new();

@@ -3,7 +3,7 @@
 //! Correct means: it is RFC 4180 with a head line, a row without numbers is one line with its
 //! reason, and a number that there is none of is an empty field with the reason in `why`, never 0.
 
-use super::{Basis, Metric, Report, Row, json, text};
+use super::{Basis, Comparison, Metric, Report, Row, json, text};
 
 /// The fields of a line.
 const HEAD: [&str; 18] = [
@@ -89,7 +89,34 @@ pub fn render(report: &Report) -> String {
             );
         }
     }
+    for comparison in &report.comparisons {
+        let is_other = |row: &&Row| row.scenario == comparison.other;
+        if let Some(row) = report.rows.iter().find(is_other) {
+            line(&mut out, &fields(report, row, compared(comparison)));
+        }
+    }
     out
+}
+
+/// `metric` to `why` of a comparison: the ratio as `compared_cycles` and the like, and the verdict in
+/// front of the reason.
+fn compared(comparison: &Comparison) -> [String; 9] {
+    let verdict = comparison
+        .verdict
+        .map(|verdict| format!("{verdict:?}").to_lowercase());
+    let why: Vec<String> = verdict.into_iter().chain(comparison.why.clone()).collect();
+    let ratio = Metric {
+        value: comparison.ratio,
+        low: comparison.low,
+        high: comparison.high,
+        basis: comparison.basis,
+        source: None,
+        stepped: None,
+        subtracted: None,
+        why: Some(why.join("; ")),
+    };
+    let name = format!("compared_{}", comparison.metric);
+    number(&name, &format!("of {}", comparison.base), &ratio)
 }
 
 /// A line of one number, between what is about its row and what is about the run.

@@ -98,6 +98,7 @@ pub(super) fn ok(scenario: &str, cycles: f64, most: f64, counts: (f64, f64)) -> 
             cycles_max: most,
         }),
         published: Vec::new(),
+        doubtful: false,
         dropped_samples: 3,
         disturbances: Some(Disturbances {
             context_switches: Some(1),
@@ -132,6 +133,7 @@ fn failed(scenario: &str, status: Status) -> Row {
         verified: false,
         baseline: None,
         layout: None,
+        doubtful: false,
         dropped_samples: 0,
         disturbances: None,
         ..ok(scenario, 0.0, 0.0, (0.0, 0.0))

@@ -113,6 +113,7 @@ fn row(row: &Row) -> Value {
     put("published", plain(&row.published));
     if row.metrics.is_some() {
         put("dropped_samples", json!(row.dropped_samples));
+        put("doubtful", json!(row.doubtful));
         put("disturbances", plain(&row.disturbances));
         put("bistable", json!(row.modes.is_some()));
         put("modes", row.modes.iter().flatten().map(mode).collect());

@@ -224,6 +224,8 @@ pub struct Row {
     pub layout: Option<Layout>,
     /// Figures others published.
     pub published: Vec<Published>,
+    /// Whether all its samples were disturbed, so that its value is too high by an unknown amount.
+    pub doubtful: bool,
     /// Chunks left out because the machine disturbed them.
     pub dropped_samples: u64,
     /// What the machine did to it, by cause; `None` where it was not timed.
@@ -302,7 +304,7 @@ impl Row {
     /// Whether most of what was measured of it was disturbed, so that it should be measured again.
     pub fn is_disturbed(&self) -> bool {
         const MOSTLY: f64 = 0.5;
-        self.disturbed_share() > MOSTLY
+        self.doubtful || self.disturbed_share() > MOSTLY
     }
 }
 

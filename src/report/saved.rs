@@ -73,6 +73,8 @@ struct SavedRow {
     #[serde(default)]
     published: Vec<Published>,
     #[serde(default)]
+    doubtful: bool,
+    #[serde(default)]
     dropped_samples: u64,
     disturbances: Option<Disturbances>,
     #[serde(default)]
@@ -127,6 +129,7 @@ impl SavedRow {
             baseline: self.baseline,
             layout: self.layout,
             published: self.published,
+            doubtful: self.doubtful,
             dropped_samples: self.dropped_samples,
             disturbances: self.disturbances,
             modes: self.modes.try_into().ok(),

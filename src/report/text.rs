@@ -36,15 +36,21 @@ pub fn render(report: &Report, style: Style) -> String {
     let parts = [
         table::render(report, style, &mut notes),
         notes.render(),
-        match &report.ablation {
-            Some(costs) => ablation::render(report, costs, style),
-            None => comparison::render(report, style),
-        },
+        findings(report, style),
         legend(report, style),
         provenance(report, style),
     ];
     let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     parts.join("\n")
+}
+
+/// What came of comparing, scanning or leaving out; empty where only rows were measured.
+fn findings(report: &Report, style: Style) -> String {
+    match (&report.ablation, &report.sweep) {
+        (Some(costs), _) => ablation::render(report, costs, style),
+        (_, Some(scanned)) => sweep::render(report, scanned, style),
+        _ => comparison::render(report, style),
+    }
 }
 
 /// Warnings of the rows in their order, rows with the same one together, then those about the run:

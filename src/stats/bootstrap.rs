@@ -14,13 +14,21 @@ const RESAMPLES: usize = 1000;
 /// Share outside the interval, at each end: a 95 % interval.
 const TAIL: f64 = 0.025;
 
-/// The value and its 95 % percentile interval; not a number where there is no visit.
-///
-/// One turn says nothing about how turns differ: its interval is its value alone.
+/// Fewer turns than this say too little about how turns differ.
+const FEWEST_TURNS: usize = 4;
+
+/// The value and its 95 % percentile interval; not a number where there is no visit, and without an
+/// interval where there are too few turns for one.
 pub(super) fn estimate(segments: &Segments, seed: u64) -> Estimate {
     let Some(value) = segments.value() else {
         return Estimate::NONE;
     };
+    if segments.turns < FEWEST_TURNS {
+        return Estimate {
+            value,
+            ..Estimate::NONE
+        };
+    }
     let mut random = SplitMix64::new(seed);
     let mut times = vec![0u32; segments.turns];
     let resamples = (0..RESAMPLES).filter_map(|_| {
@@ -82,9 +90,11 @@ mod tests {
     }
 
     #[test]
-    fn one_turn_has_an_interval_of_its_value_alone() {
-        let interval = estimate(&one_segment(&[7.0]), 1);
-        assert_eq!((interval.low, interval.high), (7.0, 7.0));
+    fn too_few_turns_have_a_value_and_no_interval() {
+        let few = estimate(&one_segment(&[7.0, 7.0, 7.1]), 1);
+        assert_eq!(few.value, 7.0);
+        assert!(few.low.is_nan() && few.high.is_nan());
+        assert!(estimate(&one_segment(&[7.0; 4]), 1).low.is_finite());
     }
 
     #[test]

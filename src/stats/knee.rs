@@ -36,7 +36,9 @@ pub fn knees(points: &[Point]) -> Vec<usize> {
         let needed = (SHARE * from.y.abs())
             .max(point.uncertainty)
             .max(from.uncertainty);
-        (!is_settling && off > needed).then(|| off / from.y.abs().max(f64::MIN_POSITIVE))
+        let has_moved = (point.y - from.y).abs() > needed;
+        (!is_settling && off > needed && has_moved)
+            .then(|| off / from.y.abs().max(f64::MIN_POSITIVE))
     };
     if points.len() < 3 {
         return Vec::new();
@@ -83,6 +85,12 @@ mod tests {
         assert_eq!(of(&[5.4, 21.0, 22.0, 23.5, 24.0, 25.0]), [1]);
         assert_eq!(of(&[5.0, 5.0, 5.01, 5.0, 8.0, 8.01, 8.0]), [4]);
         assert_eq!(of(&[8.0, 8.0, 8.0, 5.0, 5.0]), [3]);
+    }
+
+    #[test]
+    fn noise_behind_a_step_is_no_other_one() {
+        assert_eq!(of(&[5.0, 5.0, 5.0, 9.0, 8.999, 8.999]), [3]);
+        assert!(of(&[10.0, 7.0, 4.0, 4.0, 4.0]).is_empty());
     }
 
     #[test]

@@ -160,6 +160,8 @@ pub struct Summary {
     pub core_hz: f64,
     /// (max − min) / median of the core frequency over the clean calibrations.
     pub core_hz_spread: f64,
+    /// Whether all chunks at placement 0 were disturbed, so that its value rests on such.
+    pub doubtful: bool,
     /// Share of the chunks at placement 0 that the machine disturbed; 1 where all were, and then
     /// the value rests on disturbed chunks.
     pub contended: f64,
@@ -220,6 +222,7 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
             .and_then(|image| modes::modes(&image.visits)),
         core_hz,
         core_hz_spread,
+        doubtful: images.first().is_some_and(|image| image.doubtful),
         contended: images.first().map_or(0.0, |image| image.contended),
     }
 }

@@ -153,10 +153,7 @@ fn one_chunk_is_its_own_value() {
     timing.images[0].chunks.truncate(1);
     let summary = summarize(&timing, 1);
     assert!(near(summary.cycles.value, 5.0));
-    assert_eq!(
-        (summary.cycles.low, summary.cycles.high),
-        (summary.cycles.value, summary.cycles.value)
-    );
+    assert!(summary.cycles.low.is_nan() && summary.cycles.high.is_nan());
 }
 
 #[test]

@@ -22,6 +22,13 @@ pub(super) fn warnings(summary: &Summary, timing: &Timing, machine: &Machine) ->
     };
     let is_much = |count: Option<u64>| count.unwrap_or(0) as f64 > MUCH * found.chunks as f64;
     let mut warnings = Vec::new();
+    if summary.doubtful {
+        warnings.push(format!(
+            "all of its samples were disturbed, so its value is too high by an unknown amount: run it \
+             again, or {elsewhere}"
+        ));
+        return warnings;
+    }
     if is_much(found.switched) {
         warnings.push(format!(
             "more than a quarter of the samples were dropped because something else ran on this CPU: \

@@ -39,8 +39,8 @@ pub(super) fn measured(
     let source = machine.source(event);
     Metric {
         value: Some(estimate.value),
-        low: Some(estimate.low),
-        high: Some(estimate.high),
+        low: Some(estimate.low).filter(|low| !low.is_nan()),
+        high: Some(estimate.high).filter(|high| !high.is_nan()),
         basis: source.basis,
         source: Some(source.source),
         stepped: None,

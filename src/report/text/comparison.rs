@@ -154,7 +154,8 @@ fn remarks(group: &[Comparison], report: &Report) -> Vec<String> {
             "cycles and ns: measured, the median ratio of {pairs} pairs of neighbouring turns."
         ));
     }
-    let is_undecided = |one: &&Comparison| one.verdict == Some(Verdict::Undecided);
+    let is_undecided =
+        |one: &&Comparison| one.verdict == Some(Verdict::Undecided) && one.why.is_none();
     let range = |name: &str| {
         let named = |row: &&Row| row.scenario == name;
         report.rows.iter().find(named)?.layout

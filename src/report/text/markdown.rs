@@ -41,8 +41,18 @@ pub fn render(report: &Report) -> String {
     }
     let under = [legend(report, STYLE), provenance(report, STYLE)].concat();
     out.push('\n');
-    for text in notes.lines().chain(under.lines().map(str::to_string)) {
+    let warnings = super::warnings(report, STYLE);
+    let warnings = warnings.lines().map(str::to_string);
+    for text in notes
+        .lines()
+        .chain(warnings)
+        .chain(under.lines().map(str::to_string))
+    {
         let _ = writeln!(out, "- {}", escaped(text.trim()));
+    }
+    let findings = super::findings(report, STYLE);
+    if !findings.is_empty() {
+        let _ = write!(out, "\n```text\n{findings}```\n");
     }
     out
 }

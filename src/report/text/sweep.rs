@@ -20,6 +20,10 @@ pub(super) fn render(report: &Report, sweep: &Sweep, style: Style) -> String {
         [_] => list(report, sweep, style),
         _ => grids(report, sweep, style),
     };
+    if report.rows.iter().any(Row::is_disturbed) {
+        let mark = "!: most samples were disturbed, so the value may be too high; no sentence is told from it";
+        out += &hanging(mark, "", 2, style.width);
+    }
     let told = sweep.knees.iter().map(|knee| &knee.text);
     let told = told.chain(sweep.break_evens.iter().map(|one| &one.text));
     let told: Vec<String> = told.map(|text| hanging(text, "", 2, style.width)).collect();
@@ -161,6 +165,7 @@ fn measured(report: &Report) -> &'static str {
 
 fn value(row: &Row) -> String {
     match cycles(row) {
+        Some(value) if row.is_disturbed() => format!("{value:.2}!"),
         Some(value) => format!("{value:.2}"),
         None => row.status.name().to_string(),
     }

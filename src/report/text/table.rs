@@ -104,6 +104,10 @@ fn upright(report: &Report, names: &[String], all: &[Column], style: Style) -> S
 /// What must be said about a row as a whole.
 pub(super) fn remarks(row: &Row) -> Vec<String> {
     let mut remarks = Vec::new();
+    if row.doubtful {
+        remarks
+            .push("disturbed throughout: too high by an unknown amount; run it again".to_string());
+    }
     remarks.extend(row.modes.map(|[fast, slow]| {
         format!(
             "bistable: {:.2} cycles in {:.0} % of turns, {:.2} in {:.0} %, so one value does not describe it; \
