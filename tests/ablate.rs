@@ -134,7 +134,9 @@ fn a_shipped_templates_parts_have_costs_on_this_machine() {
     assert_eq!(code, 0, "{document:#}");
     for name in ["stack-check", "frame-pointer", "nil-check", "copy"] {
         let part = part(&document, name);
-        assert!(part["cycles"].is_number(), "{part}");
+        // Beside a busy neighbour too few turns may be left.
+        let is_told = part["cycles"].is_number() || part["verdict"] == "undecided";
+        assert!(is_told, "{part}");
         assert!(part["instructions"].as_f64() >= Some(1.0), "{part}");
     }
 }

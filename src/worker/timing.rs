@@ -118,7 +118,7 @@ pub fn time_rows(
                 series[row] = Err(failure);
             }
         }
-        if takes_turns && turn + 1 < FEWEST_ROUNDS {
+        if plan.together && turn + 1 < FEWEST_ROUNDS {
             continue;
         }
         let spent = (time::nanoseconds() - started) as f64;
