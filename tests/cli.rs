@@ -33,7 +33,7 @@ fn the_sample_template_runs_as_printed() {
 
 #[test]
 fn a_document_has_the_fields_of_the_contract() {
-    let (_, document) = json(&["run", "itab_call[order=random,targets=8]", "--quick"]);
+    let (_, document) = json(&["run", "itab_call[order=random,targets=8]"]);
     assert_eq!(document["schema"], 1);
     let provenance = &document["provenance"];
     for field in [
