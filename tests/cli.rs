@@ -27,7 +27,9 @@ fn the_sample_template_runs_as_printed() {
     assert_eq!(row["verified"], true);
     assert_eq!(value(row, "instructions"), 6.0);
     assert_eq!(row["checksum"]["expected"], row["checksum"]["actual"]);
-    assert_eq!(row["layout"]["placements"], 2);
+    // Of two; one that was disturbed throughout does not count.
+    let placements = row["layout"]["placements"].as_u64();
+    assert!(matches!(placements, Some(1 | 2)), "{placements:?}");
     assert!(row["iterations"].as_u64() > Some(1000));
 }
 
