@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::PathBuf;
 
-use common::{dispatchlab, folder, json, rows, template};
+use common::{dispatchlab, folder, json, rows, template, unfolded};
 use serde_json::Value;
 
 const TEXT: &str = ";! clobbers = \"all\"\n;! result = \"eax\"\n;! expect = 7\nbody:\n mov ecx, 3\n\
@@ -115,8 +115,12 @@ fn a_part_that_cannot_be_left_out_says_why_and_the_others_have_numbers() {
         (&"fault".into(), &17.into())
     );
     let run = dispatchlab(&field.arguments());
-    assert!(run.stdout.contains("SIGILL"), "{}", run.stdout);
-    assert!(run.stdout.contains("no number"), "{}", run.stdout);
+    assert!(unfolded(&run.stdout).contains("SIGILL"), "{}", run.stdout);
+    assert!(
+        unfolded(&run.stdout).contains("no number"),
+        "{}",
+        run.stdout
+    );
 }
 
 #[test]
@@ -125,7 +129,7 @@ fn a_template_without_parts_is_told_how_to_mark_them() {
     let bare = template(&field.folder, "bare", "body:\n nop\n");
     let run = dispatchlab(&["ablate", &bare]);
     assert_eq!(run.code, 2);
-    assert!(run.stderr.contains(";! part NAME"), "{}", run.stderr);
+    assert!(run.said().contains(";! part NAME"), "{}", run.stderr);
 }
 
 #[test]

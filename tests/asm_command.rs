@@ -148,16 +148,16 @@ fn what_is_undefined_is_refused_with_its_place() {
         "undefined.asm:2:8",
         "--allow-undefined",
     ] {
-        assert!(run.stderr.contains(part), "{}", run.stderr);
+        assert!(run.said().contains(part), "{}", run.stderr);
     }
     let run = asm(&[], "jmp nowhere\n");
     assert_eq!(run.code, 3);
-    assert!(run.stderr.contains("<stdin>:1:5"), "{}", run.stderr);
+    assert!(run.said().contains("<stdin>:1:5"), "{}", run.stderr);
     // Not even an open fragment takes a misspelt register for a symbol.
     let run = asm(&["--allow-undefined"], "mov rax, [rxa+8]\n");
     assert_eq!(run.code, 3);
     assert!(
-        run.stderr.contains("unknown register or symbol `rxa`"),
+        run.said().contains("unknown register or symbol `rxa`"),
         "{}",
         run.stderr
     );
@@ -167,11 +167,11 @@ fn what_is_undefined_is_refused_with_its_place() {
 fn what_this_build_cannot_read_is_a_usage_error() {
     let run = asm(&["--syntax", "go"], "MOVQ AX, BX\n");
     assert_eq!((run.code, run.stdout.as_str()), (2, ""));
-    assert!(run.stderr.contains("Intel syntax only"), "{}", run.stderr);
+    assert!(run.said().contains("Intel syntax only"), "{}", run.stderr);
     let run = asm(&["no/such/file.asm"], "");
     assert_eq!(run.code, 2);
     assert!(
-        run.stderr.contains("cannot read no/such/file.asm"),
+        run.said().contains("cannot read no/such/file.asm"),
         "{}",
         run.stderr
     );

@@ -86,7 +86,7 @@ fn usage_errors_exit_with_2_and_say_what_there_is() {
     ] {
         let run = dispatchlab(&arguments);
         assert_eq!(run.code, 2, "{arguments:?}: {}", run.stderr);
-        assert!(run.stderr.contains(words), "{arguments:?}: {}", run.stderr);
+        assert!(run.said().contains(words), "{arguments:?}: {}", run.stderr);
         assert_eq!(
             run.stdout, "",
             "{arguments:?}: nothing but results on stdout"
@@ -354,7 +354,7 @@ fn a_wrong_file_in_the_folder_hides_no_other_from_the_list() {
         run.stdout
     );
     assert!(
-        run.stderr.contains("titel") && run.stderr.contains("0xe9"),
+        run.said().contains("titel") && run.said().contains("0xe9"),
         "{}",
         run.stderr
     );

@@ -242,7 +242,7 @@ fn hardware_counters_asked_for_and_absent_end_it_before_anything_is_measured() {
     assert_eq!(run.code, 5, "{}", run.stderr);
     assert_eq!(run.stdout, "");
     let state = pmu::probe().swap_remove(0).1.expect_err("no PMU");
-    let said = run.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = run.said();
     assert!(said.contains(&state.reason), "{}", run.stderr);
     assert!(said.contains(&state.remedy), "{}", run.stderr);
 }

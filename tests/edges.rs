@@ -37,11 +37,6 @@ fn run_in(directory: &Path, arguments: &[&str]) -> Run {
     }
 }
 
-/// Text as it is before its lines are fitted to a width.
-fn unfolded(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 /// An empty folder.
 fn fresh(name: &str) -> std::path::PathBuf {
     let place = folder(name);
@@ -289,7 +284,7 @@ fn odd_arguments_have_one_error_and_their_code() {
     for (arguments, words) in cases {
         let run = run_in(&place, arguments);
         assert_eq!(run.code, 2, "{arguments:?}: {}", run.stderr);
-        assert!(run.stderr.contains(words), "{arguments:?}: {}", run.stderr);
+        assert!(run.said().contains(words), "{arguments:?}: {}", run.stderr);
         assert_eq!(
             run.stderr.matches("error:").count(),
             1,
@@ -297,7 +292,7 @@ fn odd_arguments_have_one_error_and_their_code() {
             run.stderr
         );
         assert!(
-            run.stdout.is_empty() && !run.stderr.contains('\x1b'),
+            run.stdout.is_empty() && !run.said().contains('\x1b'),
             "{arguments:?}"
         );
     }
@@ -334,7 +329,7 @@ fn odd_recordings_have_one_error_with_its_line() {
             "{}",
             run.stderr
         );
-        let said = run.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        let said = run.said();
         assert!(said.contains(words), "{}", run.stderr);
         assert_eq!(said.matches("error:").count(), 1, "{}", run.stderr);
     }
@@ -367,7 +362,7 @@ fn odd_files_have_one_error_with_its_place() {
             "{file}: {}",
             run.stderr
         );
-        assert!(run.stderr.contains(words), "{file}: {}", run.stderr);
+        assert!(run.said().contains(words), "{file}: {}", run.stderr);
     }
 }
 
@@ -425,9 +420,9 @@ fn expansions_without_end_are_refused() {
         );
         let run = dispatchlab(&["check", &file]);
         assert_eq!(run.code, 3, "{name}: {}", run.stderr);
-        assert!(run.stderr.contains(words), "{name}: {}", run.stderr);
+        assert!(run.said().contains(words), "{name}: {}", run.stderr);
         assert!(
-            run.stderr.contains(&format!("{name}.asm:")),
+            run.said().contains(&format!("{name}.asm:")),
             "{name}: {}",
             run.stderr
         );
@@ -500,12 +495,12 @@ fn chains_that_would_fill_the_stack_are_refused_where_they_get_too_long() {
         let run = dispatchlab(&["check", &file, &good]);
         assert_eq!(run.code, 3, "{link}: {}", run.stderr);
         assert!(
-            run.stderr.contains(&format!("chain{at}.asm:3:")),
+            run.said().contains(&format!("chain{at}.asm:3:")),
             "{link}: {}",
             run.stderr
         );
         assert!(
-            run.stderr.contains("in one chain"),
+            run.said().contains("in one chain"),
             "{link}: {}",
             run.stderr
         );
@@ -516,7 +511,7 @@ fn chains_that_would_fill_the_stack_are_refused_where_they_get_too_long() {
     );
     let run = dispatchlab(&["check", &template(&place, "note", &note), &good]);
     assert_eq!(run.code, 3, "{}", run.stderr);
-    assert!(run.stderr.contains("in one chain"), "{}", run.stderr);
+    assert!(run.said().contains("in one chain"), "{}", run.stderr);
 }
 
 #[test]
@@ -534,7 +529,7 @@ fn a_long_text_of_errors_shows_the_first() {
         "{}",
         run.stderr.lines().count()
     );
-    assert!(run.stderr.contains("wrong.asm:2:2") && run.stderr.contains(" more; "));
+    assert!(run.said().contains("wrong.asm:2:2") && run.said().contains(" more; "));
 }
 
 #[test]
@@ -569,7 +564,7 @@ fn what_is_named_twice_is_one_row() {
     let document: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
     let names: Vec<&str> = rows(&document).iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["inline", "direct_call"]);
-    assert!(run.stderr.contains("more than once"), "{}", run.stderr);
+    assert!(run.said().contains("more than once"), "{}", run.stderr);
 }
 
 #[test]
@@ -588,10 +583,10 @@ fn a_suite_takes_a_parameter_that_a_member_has_and_refuses_one_that_none_has() {
     };
     let run = of("tragets=4");
     assert_eq!(run.code, 2, "{}", run.stdout);
-    assert!(run.stderr.contains("`targets`"), "{}", run.stderr);
+    assert!(run.said().contains("`targets`"), "{}", run.stderr);
     let run = of("nothing_like_it=4");
     assert_eq!(run.code, 2, "{}", run.stdout);
-    assert!(run.stderr.contains("no parameter"), "{}", run.stderr);
+    assert!(run.said().contains("no parameter"), "{}", run.stderr);
     // With four targets, two of its members are one.
     let run = of("targets=4");
     assert_eq!(run.stderr, "");
@@ -642,7 +637,7 @@ fn exports_are_opened_before_and_written_after() {
         );
         assert_eq!(run.code, 2, "{path}: {}", run.stderr);
         assert!(
-            run.stderr.contains(words) && run.stdout.is_empty(),
+            run.said().contains(words) && run.stdout.is_empty(),
             "{path}: {}",
             run.stderr
         );
@@ -717,7 +712,7 @@ fn a_new_template_runs_as_it_is_and_nothing_is_overwritten() {
     let again = run_in(&place, &["new", "mine"]);
     assert_eq!(again.code, 2);
     assert!(
-        again.stderr.contains("nothing was written"),
+        again.said().contains("nothing was written"),
         "{}",
         again.stderr
     );
@@ -748,11 +743,7 @@ fn a_new_template_runs_as_it_is_and_nothing_is_overwritten() {
     ] {
         let run = run_in(&place, arguments);
         assert_eq!(run.code, 2, "{arguments:?}: {}", run.stderr);
-        assert!(
-            unfolded(&run.stderr).contains(words),
-            "{arguments:?}: {}",
-            run.stderr
-        );
+        assert!(run.said().contains(words), "{arguments:?}: {}", run.stderr);
     }
     let files = std::fs::read_dir(&place).expect("a folder").count();
     assert_eq!(files, 2, "mine.asm and asm_templates");
@@ -769,7 +760,7 @@ fn what_has_no_json_form_says_so_and_does_nothing() {
     ] {
         let run = run_in(&place, arguments);
         assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{arguments:?}");
-        assert!(run.stderr.contains("no JSON form"), "{}", run.stderr);
+        assert!(run.said().contains("no JSON form"), "{}", run.stderr);
     }
     let files = std::fs::read_dir(&place).expect("a folder").count();
     assert_eq!(files, 0);

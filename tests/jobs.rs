@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{dispatchlab, folder, json, rows, template, value};
+use common::{dispatchlab, folder, json, rows, template, unfolded, value};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -89,7 +89,7 @@ fn a_recording_is_replayed_from_the_job_although_its_file_is_gone() {
     // Without its file, the name is an error that says which one is missing.
     let gone = dispatchlab(&["run", name]);
     assert_eq!(gone.code, 2);
-    assert!(gone.stderr.contains("no such file"), "{}", gone.stderr);
+    assert!(gone.said().contains("no such file"), "{}", gone.stderr);
 
     type Change = (&'static str, fn(&mut serde_json::Value));
     #[rustfmt::skip] // a table: what is wrong, one change a line
@@ -102,7 +102,7 @@ fn a_recording_is_replayed_from_the_job_although_its_file_is_gone() {
     for (words, change) in changes {
         let run = replay_changed(&job, change);
         assert_eq!((run.code, run.stdout.as_str()), (3, ""), "{words}");
-        assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
+        assert!(run.said().contains(words), "{words}: {}", run.stderr);
     }
 }
 
@@ -197,7 +197,7 @@ fn rows_that_do_not_assemble_are_left_out_with_a_warning() {
     ]);
     assert_eq!(run.code, 3);
     assert!(
-        run.stderr.contains("left out of the saved job"),
+        run.said().contains("left out of the saved job"),
         "{}",
         run.stderr
     );
@@ -205,7 +205,7 @@ fn rows_that_do_not_assemble_are_left_out_with_a_warning() {
     assert_eq!((code, rows(&document).len()), (0, 1));
     std::fs::remove_file(&job).expect("removes");
     let run = dispatchlab(&["run", &bad, "--save-job", &job]);
-    assert!(run.stderr.contains("no job is saved"), "{}", run.stderr);
+    assert!(run.said().contains("no job is saved"), "{}", run.stderr);
     assert!(!Path::new(&job).exists(), "an empty file is no job");
 }
 
@@ -221,7 +221,7 @@ fn bytes_that_this_version_would_not_assemble_run_and_say_so() {
     });
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(
-        run.stderr.contains("the saved bytes were measured"),
+        run.said().contains("the saved bytes were measured"),
         "{}",
         run.stderr
     );
@@ -245,7 +245,7 @@ fn what_is_no_job_is_refused_with_one_sentence() {
     ] {
         let run = replay_text(&job, &broken);
         assert_eq!(run.code, 3, "{broken:.60}: {}", run.stderr);
-        assert!(run.stderr.contains(words), "{broken:.60}: {}", run.stderr);
+        assert!(run.said().contains(words), "{broken:.60}: {}", run.stderr);
         assert_eq!(
             (run.stderr.lines().count(), run.stdout.as_str()),
             (1, ""),
@@ -290,7 +290,7 @@ fn every_field_that_could_do_harm_is_checked() {
     for (name, change, place) in changes {
         let run = replay_changed(&job, change);
         assert_eq!(run.code, 3, "{name}: {}{}", run.stdout, run.stderr);
-        assert!(run.stderr.contains(place), "{name}: {}", run.stderr);
+        assert!(run.said().contains(place), "{name}: {}", run.stderr);
         assert_eq!(
             (run.stderr.lines().count(), run.stdout.as_str()),
             (1, ""),
@@ -310,7 +310,7 @@ fn a_symbol_that_nothing_defines_is_a_row_with_its_line() {
     });
     assert_eq!(run.code, 3, "{}", run.stderr);
     assert!(
-        run.stdout.contains("nothing defines"),
+        unfolded(&run.stdout).contains("nothing defines"),
         "{}{}",
         run.stdout,
         run.stderr
@@ -327,7 +327,7 @@ fn a_job_takes_neither_names_nor_parameters() {
     ] {
         let run = dispatchlab(&[&["run", "--job", &job], more].concat());
         assert_eq!(run.code, 2, "{more:?}");
-        assert!(run.stderr.contains("--job"), "{more:?}: {}", run.stderr);
+        assert!(run.said().contains("--job"), "{more:?}: {}", run.stderr);
     }
     for path in ["no/such/job", "tests"] {
         let run = dispatchlab(&["run", "--job", path]);

@@ -231,9 +231,9 @@ fn a_function_may_jump_back_into_the_body_unless_the_body_is_there_twice() {
     let twice = common::template(&folder, "twice", &format!(";! unroll = 2\n{text}"));
     let run = common::dispatchlab(&["check", &twice]);
     assert_eq!(run.code, 3);
-    assert!(run.stderr.contains("twice.asm:11:6"), "{}", run.stderr);
+    assert!(run.said().contains("twice.asm:11:6"), "{}", run.stderr);
     assert!(
-        run.stderr.contains("`back` has no one address"),
+        run.said().contains("`back` has no one address"),
         "{}",
         run.stderr
     );

@@ -74,7 +74,7 @@ fn a_failed_check_is_said_above_later_results_until_doctor_passes() {
 
     let passing = run(&home, &["doctor", "--counters", &script(&home, 1.0)]);
     assert_eq!(passing.code, 0, "{}", passing.stdout);
-    assert!(!run(&home, &RESULT).stderr.contains("self-check"));
+    assert!(!run(&home, &RESULT).said().contains("self-check"));
 }
 
 #[test]
@@ -86,10 +86,10 @@ fn what_another_machine_state_failed_is_not_said() {
     let mut record: Value = serde_json::from_str(&text).expect("JSON");
     record["state"]["boot"] = "another".into();
     std::fs::write(&file, record.to_string()).expect("writes");
-    assert!(!run(&home, &RESULT).stderr.contains("self-check"));
+    assert!(!run(&home, &RESULT).said().contains("self-check"));
     std::fs::write(&file, "{").expect("writes");
     let later = run(&home, &RESULT);
-    assert!(later.code == 0 && !later.stderr.contains("self-check"));
+    assert!(later.code == 0 && !later.said().contains("self-check"));
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn where_nothing_can_be_kept_doctor_says_so_and_goes_on() {
     assert_eq!(doctor.code, 1);
     assert!(doctor.stdout.contains("Self-check"));
     assert!(
-        doctor.stderr.contains("XDG_STATE_HOME"),
+        doctor.said().contains("XDG_STATE_HOME"),
         "{}",
         doctor.stderr
     );

@@ -13,6 +13,19 @@ pub(crate) struct Run {
     pub(crate) stderr: String,
 }
 
+impl Run {
+    /// What stood on stderr, on one line: where a message is broken depends on the length of the paths
+    /// in it, and so on where the tests run.
+    pub(crate) fn said(&self) -> String {
+        unfolded(&self.stderr)
+    }
+}
+
+/// Text on one line.
+pub(crate) fn unfolded(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Where a command of the tests keeps what it remembers: one folder for each command, so that a check
 /// that fails on a busy machine is not said above the results of other tests.
 pub(crate) fn state_home(command: &str) -> PathBuf {
