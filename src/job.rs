@@ -9,6 +9,7 @@ pub mod file;
 use serde::{Deserialize, Serialize};
 
 use crate::asm::Program;
+use crate::branch::BranchKind;
 use crate::counter::pmu::EventState;
 use crate::go::HeapSpec;
 use crate::link::Placement;
@@ -48,6 +49,9 @@ pub struct Plan {
     /// Instead of measuring: how many iterations of each row to single-step and tell of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<u64>,
+    /// Instead of measuring: how many iterations of each row to show to the models of predictors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<u64>,
 }
 
 /// The source of cycles.
@@ -163,6 +167,13 @@ pub enum Message {
         /// What it did.
         trace: Trace,
     },
+    /// A row's branches were shown to the models.
+    Modelled {
+        /// Index into [`Job::rows`].
+        row: usize,
+        /// What each of them would have missed.
+        prediction: Prediction,
+    },
     /// A row was timed.
     Timed {
         /// Index into [`Job::rows`].
@@ -188,6 +199,7 @@ impl Message {
             Message::Proved { row, .. }
             | Message::Timed { row, .. }
             | Message::Traced { row, .. }
+            | Message::Modelled { row, .. }
             | Message::Failed { row, .. } => Some(*row),
             Message::Ready { .. } | Message::Counters { .. } | Message::Done => None,
         }
@@ -274,6 +286,30 @@ pub struct TraceIteration {
     pub expected: Option<u64>,
     /// The result that it left.
     pub result: Option<u64>,
+}
+
+/// What models of branch predictors would have missed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// Iterations that they were shown.
+    pub iterations: u64,
+    /// Iterations in which misses were counted: those behind the warm-up.
+    pub counted: u64,
+    /// The branches of the template and of what it calls that were executed, by address.
+    pub sites: Vec<PredictedSite>,
+}
+
+/// What was missed at one branch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PredictedSite {
+    /// Where it stands, from the start of the code region.
+    pub code_offset: u64,
+    /// Its kind.
+    pub kind: BranchKind,
+    /// How often it was executed in the counted iterations.
+    pub executed: u64,
+    /// By model, how often it was wrong in them.
+    pub misses: Vec<(String, u64)>,
 }
 
 /// A modelled panic and where it came from.

@@ -27,6 +27,7 @@
 
 pub mod apart;
 pub mod asm;
+pub mod branch;
 pub mod cmd;
 pub mod compare;
 pub mod counter;
@@ -37,6 +38,7 @@ pub mod job;
 pub mod link;
 pub mod machine;
 pub mod pipeline;
+pub mod predict;
 pub mod report;
 pub mod scenario;
 pub mod stats;

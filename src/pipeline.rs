@@ -30,6 +30,7 @@ use crate::worker::parent::{self, Progress, RowOutcome};
 
 pub mod ablate;
 pub mod compare;
+pub mod predict;
 pub mod sweep;
 
 /// Address at which code is linked to be shown; nothing runs there.
@@ -545,5 +546,6 @@ pub fn default_plan(counters: Counters) -> Plan {
         step_budget: 60_000,
         together: false,
         trace: None,
+        model: None,
     }
 }

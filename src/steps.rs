@@ -50,6 +50,7 @@ pub fn tell(scenario: &Scenario, prepared: &Prepared, trace: &Trace, status: Sta
         iterations,
         cut_short: trace.is_cut_short.then_some(trace.steps.len() as u64),
         status,
+        modelled: None,
     }
 }
 

@@ -32,6 +32,7 @@ mod check;
 mod compare;
 mod doctor;
 mod list;
+mod misses;
 mod names;
 mod new;
 mod output;
@@ -145,16 +146,12 @@ enum Command {
         /// Part of a name
         part: Option<String>,
     },
-    /// Expand, assemble, link and disassemble; runs nothing
+    /// Expand, assemble, link and disassemble; runs nothing but with --misses
     Show {
         /// Scenario or template file
         name: String,
-        /// Also dump the Go data: offsets, bytes, fields, what each pointer points to
-        #[arg(long)]
-        heap: bool,
-        /// Also show the harness around the body
-        #[arg(long)]
-        harness: bool,
+        #[command(flatten)]
+        shown: show::Shown,
     },
     /// Assemble a fragment: instructions, labels and data, no header; runs nothing
     Asm {
@@ -180,6 +177,9 @@ enum Command {
         /// Also show the instructions of the harness
         #[arg(long)]
         harness: bool,
+        /// Also say what models of predictors would miss at each branch, from a longer run
+        #[arg(long)]
+        misses: bool,
     },
     /// Check template files; diagnostics only
     Check {
@@ -356,11 +356,7 @@ pub fn main() -> ExitCode {
             exports,
         } => ablate::run(&common, &name, conf, &exports),
         Command::List { part } => list::list(&common, part.as_deref()),
-        Command::Show {
-            name,
-            heap,
-            harness,
-        } => show::show(&common, &name, heap, harness),
+        Command::Show { name, shown } => show::show(&common, &name, shown),
         Command::Asm {
             file,
             syntax,
@@ -377,7 +373,8 @@ pub fn main() -> ExitCode {
             name,
             iterations,
             harness,
-        } => step::step(&common, &name, iterations, harness),
+            misses,
+        } => step::step(&common, &name, iterations, harness, misses),
         Command::Check { files } => check::check(&common, &files),
         Command::Doctor => doctor::doctor(&common),
         Command::New { name, from } => new::new(&common, &name, from.as_deref()),

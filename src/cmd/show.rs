@@ -1,38 +1,71 @@
-//! `show`: the code and data of a scenario at a fixed address; nothing runs.
+//! `show`: the code and data of a scenario at a fixed address; nothing runs, except where what models of
+//! predictors would miss is asked for.
 
 use std::fmt::Write as _;
 
 use super::names::bind;
-use super::{Common, Stop, print};
+use super::{Common, Stop, misses, print};
 use crate::asm;
 use crate::asm::SectionKind;
 use crate::go::dump;
 use crate::go::symbol::canonical;
 use crate::link::{HEAP_OFFSET, Owner, Piece, frame};
 use crate::pipeline::{Prepared, prepare};
+use crate::report::misses::{Modelled, note};
 use crate::report::printable;
 use crate::report::text::{folded, listed};
 use crate::template::HeapKind;
 use crate::template::library::Library;
 
-pub(super) fn show(common: &Common, name: &str, heap: bool, harness: bool) -> Result<i32, Stop> {
+/// What to show beside the listing.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct Shown {
+    /// Also dump the Go data: offsets, bytes, fields, what each pointer points to
+    #[arg(long)]
+    heap: bool,
+    /// Also show the harness around the body
+    #[arg(long)]
+    harness: bool,
+    /// Run it, trace its branches, and show what models of predictors would miss
+    #[arg(long)]
+    misses: bool,
+}
+
+pub(super) fn show(common: &Common, name: &str, shown: Shown) -> Result<i32, Stop> {
     let library = Library::new(common.templates.clone())?;
     let scenario = bind(&library, name, &common.parameters()?)?;
     let prepared = prepare(&scenario).map_err(Stop::Templates)?;
+    let modelled = if shown.misses {
+        Some(misses::predict(common, &scenario, &prepared)?)
+    } else {
+        None
+    };
+    let known = modelled.as_ref().and_then(|one| one.as_ref().ok());
     let title = format!("{}  ({})", scenario.name, scenario.template.file_name());
     let mut out = format!("{}\n", printable::line(&title));
     let width = common.style().width;
-    out.push_str(&listing(&prepared, harness, width));
-    if heap {
+    out.push_str(&listing(&prepared, shown.harness, width, known));
+    if let Some(modelled) = &modelled {
+        out.push('\n');
+        out.push_str(&note(modelled));
+    }
+    if shown.heap {
         out.push('\n');
         out.push_str(&heap_dump(&prepared));
     }
     print(&folded(&out, 2, width))?;
-    Ok(0)
+    Ok(modelled.map_or(0, |modelled| {
+        modelled.map_or_else(|reason| reason.code, |_| 0)
+    }))
 }
 
 /// The disassembly: address, bytes, instruction, template line.
-fn listing(prepared: &Prepared, harness: bool, width: usize) -> String {
+fn listing(
+    prepared: &Prepared,
+    harness: bool,
+    width: usize,
+    modelled: Option<&Modelled>,
+) -> String {
     let mut out = String::new();
     for piece in &prepared.image.pieces {
         let title = match &piece.owner {
@@ -43,12 +76,18 @@ fn listing(prepared: &Prepared, harness: bool, width: usize) -> String {
             Owner::Section(index) => prepared.row.program.sections[*index].name.clone(),
         };
         let _ = writeln!(out, "\n{title}:");
-        list_piece(&mut out, prepared, piece, width);
+        list_piece(&mut out, prepared, piece, width, modelled);
     }
     out
 }
 
-fn list_piece(out: &mut String, prepared: &Prepared, piece: &Piece, width: usize) {
+fn list_piece(
+    out: &mut String,
+    prepared: &Prepared,
+    piece: &Piece,
+    width: usize,
+    modelled: Option<&Modelled>,
+) {
     let image = &prepared.image;
     // In front of the entry lies only the padding that puts the loop head into place.
     let first = if piece.addresses.contains(&image.entry) {
@@ -72,6 +111,7 @@ fn list_piece(out: &mut String, prepared: &Prepared, piece: &Piece, width: usize
         last_line = line;
         let address = format!("  {:#x}", inst.address);
         out.push_str(&listed(&address, &inst.bytes, &inst.text, &shown, width));
+        out.push_str(&modelled.map_or_else(String::new, |modelled| modelled.under(inst.address)));
     }
 }
 

@@ -13,6 +13,7 @@ pub(super) fn step(
     name: &str,
     iterations: u64,
     harness: bool,
+    misses: bool,
 ) -> Result<i32, Stop> {
     if !(1..=MAX_TRACED).contains(&iterations) {
         return Err(Stop::Usage(format!(
@@ -33,7 +34,11 @@ pub(super) fn step(
     let mut progress = common.progress();
     let told = pipeline::step(&scenario, &settings, iterations, &mut progress)?;
     common.end_progress();
-    let told = told.map_err(Stop::Templates)?;
+    let mut told = told.map_err(Stop::Templates)?;
+    if misses {
+        let prepared = pipeline::prepare(&scenario).map_err(Stop::Templates)?;
+        told.modelled = Some(super::misses::predict(common, &scenario, &prepared)?);
+    }
     print(&if common.json {
         steps::json(&told, harness)
     } else {

@@ -28,6 +28,8 @@ const MIN_STEPS: u64 = 1_000;
 const MAX_STEPS: u64 = 1_000_000;
 /// Most iterations that are told step by step: more is nothing to read.
 pub const MAX_TRACED: u64 = 1024;
+/// Most iterations that the models of predictors are shown.
+pub const MAX_MODELLED: u64 = 1 << 20;
 const CHUNK_NS: RangeInclusive<f64> = 1_000.0..=10_000_000.0;
 
 /// What is wrong with a job, and where in it.
@@ -105,6 +107,10 @@ fn plan(plan: &Plan) -> Result<(), Problem> {
     let traced = plan.trace.unwrap_or(1);
     demand((1..=MAX_TRACED).contains(&traced), "trace", || {
         format!("1 to {MAX_TRACED} iterations, not {traced}")
+    })?;
+    let modelled = plan.model.unwrap_or(1);
+    demand((1..=MAX_MODELLED).contains(&modelled), "model", || {
+        format!("1 to {MAX_MODELLED} iterations, not {modelled}")
     })?;
     let count = plan.placements.len();
     const MOST: usize = PLACEMENT_COUNTS[PLACEMENT_COUNTS.len() - 1];

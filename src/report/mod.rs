@@ -20,6 +20,7 @@ mod fixture;
 #[cfg(test)]
 pub(crate) mod golden;
 pub mod json;
+pub mod misses;
 pub mod printable;
 pub mod samples;
 pub mod saved;

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
+use super::misses::{self, Modelled, NotModelled};
 use super::text::{folded, listed};
 use super::{Status, json as document, printable};
 
@@ -30,6 +31,8 @@ pub struct Steps {
     pub cut_short: Option<u64>,
     /// How it ended.
     pub status: Status,
+    /// What models of predictors would miss, where that was asked for.
+    pub modelled: Option<Result<Modelled, NotModelled>>,
 }
 
 /// One iteration.
@@ -132,7 +135,7 @@ pub fn text(steps: &Steps, harness: bool, width: usize) -> String {
     let mut out = format!("{}\n", printable::line(&title));
     if is_shown(&steps.entry, harness) {
         out.push_str("\nbefore the first iteration\n");
-        list(&mut out, &steps.entry, harness, width);
+        list(&mut out, steps, &steps.entry, harness, width);
     }
     for iteration in &steps.iterations {
         let _ = write!(out, "\niteration {}", iteration.number);
@@ -140,7 +143,7 @@ pub fn text(steps: &Steps, harness: bool, width: usize) -> String {
             let _ = write!(out, ": object {object}, a {name}");
         }
         out.push('\n');
-        list(&mut out, &iteration.lines, harness, width);
+        list(&mut out, steps, &iteration.lines, harness, width);
         let _ = writeln!(out, "{}", summary(iteration, steps.result.as_deref()));
     }
     if let Some(count) = steps.cut_short {
@@ -149,6 +152,9 @@ pub fn text(steps: &Steps, harness: bool, width: usize) -> String {
     if let Some(reason) = reason(steps) {
         let _ = write!(out, "\n{}\n", printable::lines(&reason));
     }
+    if let Some(modelled) = &steps.modelled {
+        let _ = write!(out, "\n{}", misses::note(modelled));
+    }
     folded(&out, 2, width)
 }
 
@@ -156,7 +162,8 @@ fn is_shown(lines: &[Line], harness: bool) -> bool {
     lines.iter().any(|line| harness || !line.is_harness)
 }
 
-fn list(out: &mut String, lines: &[Line], harness: bool, width: usize) {
+fn list(out: &mut String, steps: &Steps, lines: &[Line], harness: bool, width: usize) {
+    let modelled = steps.modelled.as_ref().and_then(|one| one.as_ref().ok());
     let shown = || lines.iter().filter(|line| harness || !line.is_harness);
     let count = shown().count();
     let left_out = if count > 2 * LISTED_END {
@@ -186,6 +193,7 @@ fn list(out: &mut String, lines: &[Line], harness: bool, width: usize) {
         if !effects.is_empty() {
             let _ = writeln!(out, "            {effects}");
         }
+        out.push_str(&modelled.map_or_else(String::new, |modelled| modelled.under(line.address)));
     }
 }
 
@@ -296,6 +304,9 @@ pub fn json(steps: &Steps, harness: bool) -> String {
     put("entry", lines(&steps.entry));
     put("iterations", iterations.collect());
     put("cut_short", json!(steps.cut_short));
+    if let Some(modelled) = &steps.modelled {
+        put("modelled", misses::json(modelled));
+    }
     put("status", json!(steps.status.name()));
     for (name, value) in document::reason(&steps.status) {
         put(name, value);

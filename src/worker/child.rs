@@ -18,13 +18,13 @@ use nix::unistd::Pid;
 use super::neighbours::StealMeter;
 use super::stage::{Ground, Stage};
 use super::timing::{self, Proved, Scale};
-use super::{guarded, notes, probe, trace, verify};
+use super::{guarded, model, notes, probe, trace, verify};
 use crate::counter::CounterSource;
 use crate::counter::clock::Clock;
 use crate::counter::fake::{CHAIN_CYCLES, Fake, OVERHEAD_TICKS};
 use crate::counter::pmu::{Pmu, PmuSource};
 use crate::counter::step::{self, StepSource};
-use crate::job::{Counters, Failure, Job, JobRow, Message, Plan, Proof, Trace};
+use crate::job::{Counters, Failure, Job, JobRow, Message, Plan, Prediction, Proof, Trace};
 use crate::stats::{Calibration, Steal, Timing};
 use crate::sys::mapping::Window;
 use crate::sys::shared::SharedPage;
@@ -158,6 +158,9 @@ impl<'a> Worker<'a> {
         if let Some(iterations) = self.plan.trace {
             return self.trace(stages, iterations);
         }
+        if let Some(iterations) = self.plan.model {
+            return self.model(stages, iterations);
+        }
         if let Some(pmu) = &mut self.counters {
             self.clock.spin(SPIN_NS);
             pmu.check(&mut self.clock);
@@ -226,6 +229,28 @@ impl<'a> Worker<'a> {
         let visits = stage.walk(FIRST_WALK.max(iterations), self.plan.seed)?;
         let log = self.steps.log();
         Ok(trace::trace(stage, ground, &visits, iterations, log))
+    }
+
+    /// Shows the branches of each row to the models of predictors, and does nothing else.
+    fn model(&mut self, stages: Vec<(usize, Stage<'a>)>, iterations: u64) -> io::Result<()> {
+        for (row, mut stage) in stages {
+            self.page.note(notes::ROW, row as u64 + 1);
+            let answer = match guarded(|| self.model_row(&mut stage, iterations)) {
+                Ok(prediction) => Message::Modelled { row, prediction },
+                Err(failure) => Message::Failed { row, failure },
+            };
+            say(&answer)?;
+        }
+        Ok(())
+    }
+
+    fn model_row(&mut self, stage: &mut Stage<'a>, wanted: u64) -> Result<Prediction, Failure> {
+        let ground = &mut self.ground;
+        stage.settle(ground)?;
+        let visits = stage.walk(FIRST_WALK, self.plan.seed)?;
+        probe::probe(stage, ground, &visits, self.steps.log())?;
+        verify::verify(stage, ground, &visits)?;
+        model::model(stage, ground, self.plan.seed, wanted, self.steps.log())
     }
 
     fn tsc_hz(&self) -> f64 {

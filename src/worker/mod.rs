@@ -7,7 +7,9 @@ use std::panic::{self, AssertUnwindSafe};
 
 use crate::job::Failure;
 
+pub mod branches;
 pub mod child;
+pub mod model;
 mod neighbours;
 mod order;
 pub mod parent;

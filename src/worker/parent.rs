@@ -18,7 +18,7 @@ use super::notes;
 use crate::asm::Program;
 use crate::counter::pmu::EventState;
 use crate::go::heap::lay_out;
-use crate::job::{Counters, Failure, Job, JobRow, Message, Place, Plan, Proof, Trace};
+use crate::job::{Counters, Failure, Job, JobRow, Message, Place, Plan, Prediction, Proof, Trace};
 use crate::link::{Image, Site, Variant, link};
 use crate::stats::Timing;
 use crate::sys::interrupt;
@@ -35,6 +35,8 @@ pub struct RowOutcome {
     pub timing: Option<Timing>,
     /// What it did, where the job asks for that instead.
     pub trace: Option<Trace>,
+    /// What the models would have missed, where the job asks for that instead.
+    pub prediction: Option<Prediction>,
     /// How it went wrong.
     pub failure: Option<Failure>,
     /// Steps that were logged when it ended its worker.
@@ -46,6 +48,7 @@ impl RowOutcome {
     pub fn is_open(&self, plan: &Plan) -> bool {
         let is_done = match plan.counters {
             _ if plan.trace.is_some() => self.trace.is_some(),
+            _ if plan.model.is_some() => self.prediction.is_some(),
             Counters::None => self.proof.is_some(),
             _ => self.timing.is_some(),
         };
@@ -290,6 +293,9 @@ impl Shift {
                     outcome.rows[rows[row]].timing = Some(timing);
                 }
                 Message::Traced { row, trace } => outcome.rows[rows[row]].trace = Some(trace),
+                Message::Modelled { row, prediction } => {
+                    outcome.rows[rows[row]].prediction = Some(prediction);
+                }
                 Message::Failed { row, failure } => outcome.rows[rows[row]].failure = Some(failure),
                 // It has nothing left to do but to end, and `drop` sees to that.
                 Message::Done => return Ok(End::Done),

@@ -1,0 +1,33 @@
+//! What `show --misses` and `step --misses` have in common: the run that the models are shown.
+
+use super::{Common, Stop};
+use crate::job::{Counters, Plan};
+use crate::pipeline::predict;
+use crate::pipeline::{Prepared, Settings};
+use crate::report::misses::{Modelled, NotModelled};
+use crate::scenario::Scenario;
+
+/// Iterations that the models are shown, where stepping them does not take too long.
+const ITERATIONS: u64 = 16_384;
+/// With `--quick`.
+const QUICK: u64 = 2048;
+
+pub(super) fn predict(
+    common: &Common,
+    scenario: &Scenario,
+    prepared: &Prepared,
+) -> Result<Result<Modelled, NotModelled>, Stop> {
+    let settings = common.settings(None)?;
+    let settings = Settings {
+        plan: Plan {
+            counters: Counters::None,
+            ..settings.plan
+        },
+        ..settings
+    };
+    let iterations = if common.quick { QUICK } else { ITERATIONS };
+    let mut progress = common.progress();
+    let modelled = predict::predict(scenario, prepared, &settings, iterations, &mut progress)?;
+    common.end_progress();
+    Ok(modelled)
+}

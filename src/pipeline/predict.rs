@@ -1,0 +1,85 @@
+//! From a scenario to what models of branch predictors would miss in it.
+//!
+//! Correct means: each branch is at the address that `show` has for it, and misses are per iteration.
+
+use std::io;
+
+use super::{Prepared, Settings};
+use crate::job::{Job, Plan, Prediction};
+use crate::pipeline::status_code;
+use crate::report::misses::{Miss, Modelled, NotModelled, Site};
+use crate::scenario::Scenario;
+use crate::verdict;
+use crate::worker::parent::{self, Progress};
+
+/// Runs the models over so many iterations of a scenario, fewer where stepping them takes too long.
+///
+/// # Errors
+/// When no worker can be started at all; inside, why there is nothing to tell.
+pub fn predict(
+    scenario: &Scenario,
+    prepared: &Prepared,
+    settings: &Settings,
+    iterations: u64,
+    progress: Progress<'_>,
+) -> io::Result<Result<Modelled, NotModelled>> {
+    let job = Job {
+        plan: Plan {
+            model: Some(iterations),
+            placements: settings.plan.placements[..1].to_vec(),
+            ..settings.plan.clone()
+        },
+        rows: vec![prepared.row.clone()],
+    };
+    let outcome = parent::run(&job, settings.timeout, progress)?;
+    let row = outcome.rows.into_iter().next().unwrap_or_default();
+    Ok(match (row.prediction, row.failure) {
+        (Some(prediction), None) if prediction.counted > 0 => Ok(told(prepared, &prediction)),
+        (_, Some(failure)) => {
+            let status = verdict::failed(scenario, prepared, &failure, &job.plan);
+            Err(NotModelled {
+                why: format!(
+                    "{}; `dispatchlab step {}` shows where",
+                    status.name(),
+                    scenario.name
+                ),
+                code: status_code(&status),
+            })
+        }
+        (Some(_), None) => Err(NotModelled {
+            why: "too few iterations could be traced".into(),
+            code: 0,
+        }),
+        (None, None) => Err(NotModelled {
+            why: "interrupted; run it again".into(),
+            code: 130,
+        }),
+    })
+}
+
+fn told(prepared: &Prepared, prediction: &Prediction) -> Modelled {
+    let image = &prepared.image;
+    let each = |count: u64| count as f64 / prediction.counted as f64;
+    let sites = prediction.sites.iter().map(|site| {
+        let address = image.site.code + site.code_offset;
+        Site {
+            address,
+            line: image.line(&prepared.row.program, address),
+            kind: site.kind,
+            executed: each(site.executed),
+            misses: site
+                .misses
+                .iter()
+                .map(|(model, count)| Miss {
+                    model: model.clone(),
+                    value: each(*count),
+                })
+                .collect(),
+        }
+    });
+    Modelled {
+        iterations: prediction.iterations,
+        counted: prediction.counted,
+        sites: sites.collect(),
+    }
+}

@@ -1,0 +1,110 @@
+//! Global history: the last bits of what happened, and its hashes of different lengths, kept up to date bit
+//! by bit (Michaud, 2005).
+//!
+//! Correct means: the hash of a length follows from the last bits of that length alone.
+
+/// The longest history that any model asks for.
+const BITS: usize = 1024;
+
+/// The last bits, newest first.
+#[derive(Debug)]
+pub(super) struct History {
+    bits: [bool; BITS],
+    newest: usize,
+    folds: Vec<Fold>,
+}
+
+impl History {
+    /// An empty history that keeps these hashes: of how many bits, into how many.
+    pub(super) fn new(hashes: impl IntoIterator<Item = (usize, u32)>) -> History {
+        let folds = hashes.into_iter().map(|(length, width)| Fold {
+            value: 0,
+            length,
+            width,
+            out: length as u32 % width,
+        });
+        History {
+            bits: [false; BITS],
+            newest: 0,
+            folds: folds.collect(),
+        }
+    }
+
+    /// Adds a bit.
+    pub(super) fn push(&mut self, bit: bool) {
+        for fold in &mut self.folds {
+            let oldest = self.bits[(self.newest + fold.length - 1) % BITS];
+            fold.push(bit, oldest);
+        }
+        self.newest = (self.newest + BITS - 1) % BITS;
+        self.bits[self.newest] = bit;
+    }
+
+    /// The hash with this number, in the order in which they were asked for.
+    pub(super) fn hash(&self, number: usize) -> u64 {
+        u64::from(self.folds[number].value)
+    }
+}
+
+/// Bits of the history, cut into pieces of `width` that are exclusive-ored.
+#[derive(Debug)]
+struct Fold {
+    value: u32,
+    length: usize,
+    width: u32,
+    /// Where the oldest bit stands in the value when it has to go.
+    out: u32,
+}
+
+impl Fold {
+    fn push(&mut self, newest: bool, oldest: bool) {
+        let value = self.value << 1 | u32::from(newest);
+        let value = value ^ u32::from(oldest) << self.out;
+        self.value = (value ^ value >> self.width) & ((1 << self.width) - 1);
+    }
+}
+
+/// Lengths from `first` to `last`, each longer than the one before by the same factor.
+pub(super) fn geometric<const N: usize>(first: f64, last: f64) -> [usize; N] {
+    let ratio = (last / first).powf(1.0 / (N - 1) as f64);
+    std::array::from_fn(|at| (first * ratio.powi(at as i32)).round() as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::random::SplitMix64;
+
+    /// The bits cut into pieces, exclusive-ored.
+    fn folded(bits: &[bool], width: u32) -> u64 {
+        let pieces = bits.chunks(width as usize).map(|piece| {
+            let bits = piece.iter().enumerate();
+            bits.map(|(at, &bit)| u64::from(bit) << at).sum::<u64>()
+        });
+        pieces.fold(0, |all, piece| all ^ piece)
+    }
+
+    #[test]
+    fn a_hash_that_is_kept_up_to_date_is_that_of_the_last_bits() {
+        let asked = [(4, 13), (13, 13), (64, 11), (640, 12)];
+        let mut history = History::new(asked);
+        let mut random = SplitMix64::new(7);
+        let mut all: Vec<bool> = vec![false; 640];
+        for _ in 0..3000 {
+            let bit = random.below(2) == 1;
+            history.push(bit);
+            all.push(bit);
+            let last: Vec<bool> = all.iter().rev().copied().collect();
+            for (number, (length, width)) in asked.into_iter().enumerate() {
+                assert_eq!(history.hash(number), folded(&last[..length], width));
+            }
+        }
+    }
+
+    #[test]
+    fn lengths_grow_by_one_factor_from_the_first_to_the_last() {
+        let lengths = geometric::<12>(4.0, 640.0);
+        assert_eq!((lengths[0], lengths[11]), (4, 640));
+        assert!(lengths.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+}

@@ -1,0 +1,143 @@
+//! Where the branches of a row come from: single-stepping, for now.
+//!
+//! Correct means: of whole iterations, each executed branch is told once and in order, the loop's own
+//! included; addresses count from the start of the code, so that a trace is the same wherever the code
+//! stands.
+
+use std::collections::HashMap;
+
+use iced_x86::{Decoder, DecoderOptions, FlowControl};
+
+use super::stage::{Ground, Stage, Visits};
+use crate::branch::{Branch, BranchKind};
+use crate::job::Failure;
+use crate::link::Image;
+use crate::sys::signals::{Step, StepLog};
+use crate::template::HeapKind;
+
+/// Steps that a trace may take: about two seconds where a step takes 10 µs.
+pub const MOST_STEPS: u64 = 200_000;
+
+/// Tells the branches of so many turns of the loop from the start of the walk, and over it again where it
+/// is shorter. The answer is how many turns that were: fewer where they take too many steps.
+///
+/// # Errors
+/// What entering says.
+pub fn trace(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+    turns: u64,
+    log: &mut StepLog,
+    tell: &mut dyn FnMut(Branch),
+) -> Result<u64, Failure> {
+    let image = stage.images[0].clone();
+    let mut branches = Branches {
+        image: &image,
+        known: HashMap::new(),
+    };
+    let (mut done, mut steps) = (0, 0);
+    // Twice as many as were planned for, because iterations differ.
+    while done < turns && steps < 2 * MOST_STEPS {
+        let mut span = (0, turns - done);
+        if stage.row.heap.kind != HeapKind::None {
+            span.0 = done % visits.len();
+            span.1 = span.1.min(visits.len() - span.0);
+        }
+        let exit = stage.enter_stepping(ground, 0, visits, span, log)?;
+        let logged = log.steps();
+        let starts = starts(&image, logged);
+        // An entry that was cut short ends inside a turn, which the next one begins with.
+        let whole = starts.len() - usize::from(exit.is_none() && !starts.is_empty());
+        let end = starts.get(whole).copied().unwrap_or(logged.len());
+        let Some(&start) = starts.first().filter(|_| whole > 0) else {
+            break;
+        };
+        // One step more: it says where the last branch went.
+        branches.tell(&logged[start..(end + 1).min(logged.len())], tell);
+        done += whole as u64;
+        steps += logged.len() as u64;
+    }
+    Ok(done)
+}
+
+/// Whether a branch is the one that ends a turn of the loop.
+pub fn ends_turn(image: &Image, branch: &Branch) -> bool {
+    branch.kind == BranchKind::Conditional
+        && branch.target == image.loop_head - image.site.code
+        && branch.ip >= image.body.end - image.site.code
+}
+
+/// The steps at the head of the loop that begin a turn. A body that begins there and jumps back to its
+/// own first instruction begins no other turn: that takes the end of the body first.
+fn starts(image: &Image, steps: &[Step]) -> Vec<usize> {
+    let mut is_between = true;
+    let mut starts = Vec::new();
+    for (at, step) in steps.iter().enumerate() {
+        if step.ip == image.loop_head && is_between {
+            starts.push(at);
+            is_between = false;
+        }
+        is_between |= step.ip == image.body.end;
+    }
+    starts
+}
+
+struct Branches<'a> {
+    image: &'a Image,
+    known: HashMap<u64, Option<Decoded>>,
+}
+
+/// What is known of a branch before it runs.
+#[derive(Debug, Clone, Copy)]
+struct Decoded {
+    kind: BranchKind,
+    next: u64,
+    /// Where a conditional one goes when it is taken.
+    target: u64,
+}
+
+impl Branches<'_> {
+    /// Tells the branches among some steps, up to the one that leaves the loop.
+    fn tell(&mut self, steps: &[Step], tell: &mut dyn FnMut(Branch)) {
+        let base = self.image.site.code;
+        for pair in steps.windows(2) {
+            let (ip, went) = (pair[0].ip, pair[1].ip);
+            let image = self.image;
+            let Some(decoded) = *self.known.entry(ip).or_insert_with(|| decode(image, ip)) else {
+                continue;
+            };
+            let is_conditional = decoded.kind == BranchKind::Conditional;
+            let branch = Branch {
+                ip: ip - base,
+                kind: decoded.kind,
+                taken: !is_conditional || went != decoded.next,
+                target: if is_conditional { decoded.target } else { went }.wrapping_sub(base),
+            };
+            tell(branch);
+            if ends_turn(image, &branch) && !branch.taken {
+                break;
+            }
+        }
+    }
+}
+
+fn decode(image: &Image, ip: u64) -> Option<Decoded> {
+    image.owner(ip)?;
+    let bytes = &image.code[(ip - image.site.code) as usize..];
+    let instruction = Decoder::with_ip(64, bytes, ip, DecoderOptions::NONE).decode();
+    let kind = match instruction.flow_control() {
+        FlowControl::ConditionalBranch => BranchKind::Conditional,
+        FlowControl::UnconditionalBranch => BranchKind::Jump,
+        FlowControl::IndirectBranch => BranchKind::IndirectJump,
+        FlowControl::Call => BranchKind::Call,
+        FlowControl::IndirectCall => BranchKind::IndirectCall,
+        FlowControl::Return => BranchKind::Return,
+        _ => return None,
+    };
+    Some(Decoded {
+        kind,
+        next: instruction.next_ip(),
+        target: instruction.near_branch_target(),
+    })
+}
