@@ -120,7 +120,7 @@ fn a_conditional_branch_is_counted_wherever_it_goes_and_a_copied_body_by_iterati
         let own = site(&told, "conditional");
         let each = own["executed"].as_f64().expect("a number");
         assert!((each - executed).abs() < 0.01, "{own:#}");
-        assert_eq!(own["line"], 6);
+        assert_eq!(own["line"], 7);
         let bimodal = misses(own, "bimodal");
         assert!(
             if unroll == 1 {

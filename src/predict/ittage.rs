@@ -96,8 +96,7 @@ impl Ittage {
 
     fn allocate(&mut self, slots: &[(usize, u16); TABLES], first: usize, target: u64) {
         let first = first + (self.random.below(2) as usize).min(TABLES.saturating_sub(first + 1));
-        for table in first..TABLES {
-            let (index, tag) = slots[table];
+        for (table, &(index, tag)) in slots.iter().enumerate().skip(first) {
             let entry = &mut self.tables[table][index];
             if !entry.is_useful {
                 *entry = Entry {
@@ -109,10 +108,10 @@ impl Ittage {
                 return;
             }
         }
-        for table in first..TABLES {
+        for (table, &(index, _)) in slots.iter().enumerate().skip(first) {
             // One in eight: a miss that cannot be helped must not empty the tables.
             if self.random.below(8) == 0 {
-                self.tables[table][slots[table].0].is_useful = false;
+                self.tables[table][index].is_useful = false;
             }
         }
     }

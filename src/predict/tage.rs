@@ -85,8 +85,7 @@ impl Tage {
     fn allocate(&mut self, slots: &[(usize, u16); TABLES], first: usize, taken: bool) {
         // Half of the time the shortest is passed over, so that patterns do not push each other out.
         let first = first + (self.random.below(2) as usize).min(TABLES.saturating_sub(first + 1));
-        for table in first..TABLES {
-            let (index, tag) = slots[table];
+        for (table, &(index, tag)) in slots.iter().enumerate().skip(first) {
             let entry = &mut self.tables[table][index];
             if entry.useful == 0 {
                 let counter = if taken { 0 } else { -1 };
@@ -98,8 +97,8 @@ impl Tage {
                 return;
             }
         }
-        for table in first..TABLES {
-            self.tables[table][slots[table].0].useful -= 1;
+        for (table, &(index, _)) in slots.iter().enumerate().skip(first) {
+            self.tables[table][index].useful -= 1;
         }
     }
 
