@@ -3,14 +3,16 @@
 //!
 //! Correct means: the hash of a length follows from the last bits of that length alone.
 
-/// The longest history that any model asks for.
-const BITS: usize = 1024;
+/// The bits that are kept, a power of two of words: more than the longest history that any model asks for.
+const WORDS: usize = 16;
 
-/// The last bits, newest first.
+/// The last bits.
 #[derive(Debug)]
 pub(super) struct History {
-    bits: [bool; BITS],
-    newest: usize,
+    /// A ring; of each word the highest bit is the oldest.
+    words: [u64; WORDS],
+    /// Bits so far.
+    count: usize,
     folds: Vec<Fold>,
 }
 
@@ -24,26 +26,53 @@ impl History {
             out: length as u32 % width,
         });
         History {
-            bits: [false; BITS],
-            newest: 0,
+            words: [0; WORDS],
+            count: WORDS * 64,
             folds: folds.collect(),
         }
     }
 
-    /// Adds a bit.
-    pub(super) fn push(&mut self, bit: bool) {
-        for fold in &mut self.folds {
-            let oldest = self.bits[(self.newest + fold.length - 1) % BITS];
-            fold.push(bit, oldest);
+    /// Adds bits: so many of the lowest, the highest of them first. Four at most, which no hash is
+    /// narrower than.
+    pub(super) fn push(&mut self, bits: Bits) {
+        if bits.count == 0 {
+            return;
         }
-        self.newest = (self.newest + BITS - 1) % BITS;
-        self.bits[self.newest] = bit;
+        // Hashes of one length stand together, and lose the same bits.
+        let (mut length, mut oldest) = (0, 0);
+        for fold in &mut self.folds {
+            if fold.length != length {
+                length = fold.length;
+                oldest = read(&self.words, self.count - length, bits.count);
+            }
+            fold.push(bits, oldest);
+        }
+        for at in (0..bits.count).rev() {
+            let (word, bit) = (self.count / 64 % WORDS, 63 - self.count % 64);
+            let newest = u64::from(bits.value >> at & 1);
+            self.words[word] = self.words[word] & !(1 << bit) | newest << bit;
+            self.count += 1;
+        }
     }
 
     /// The hash with this number, in the order in which they were asked for.
     pub(super) fn hash(&self, number: usize) -> u64 {
         u64::from(self.folds[number].value)
     }
+}
+
+/// A few bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bits {
+    pub(super) value: u32,
+    pub(super) count: u32,
+}
+
+/// So many bits of the ring from the one with this number on.
+fn read(words: &[u64; WORDS], from: usize, count: u32) -> u32 {
+    let (first, second) = (words[from / 64 % WORDS], words[(from / 64 + 1) % WORDS]);
+    let bits = first << (from % 64) | second >> 1 >> (63 - from % 64);
+    (bits >> (64 - count)) as u32
 }
 
 /// Bits of the history, cut into pieces of `width` that are exclusive-ored.
@@ -57,9 +86,8 @@ struct Fold {
 }
 
 impl Fold {
-    fn push(&mut self, newest: bool, oldest: bool) {
-        let value = self.value << 1 | u32::from(newest);
-        let value = value ^ u32::from(oldest) << self.out;
+    fn push(&mut self, newest: Bits, oldest: u32) {
+        let value = self.value << newest.count ^ newest.value ^ oldest << self.out;
         self.value = (value ^ value >> self.width) & ((1 << self.width) - 1);
     }
 }
@@ -91,9 +119,10 @@ mod tests {
         let mut random = SplitMix64::new(7);
         let mut all: Vec<bool> = vec![false; 640];
         for _ in 0..3000 {
-            let bit = random.below(2) == 1;
-            history.push(bit);
-            all.push(bit);
+            let count = 1 + random.below(4) as u32;
+            let value = random.below(1 << count) as u32;
+            history.push(Bits { value, count });
+            all.extend((0..count).rev().map(|at| value >> at & 1 == 1));
             let last: Vec<bool> = all.iter().rev().copied().collect();
             for (number, (length, width)) in asked.into_iter().enumerate() {
                 assert_eq!(history.hash(number), folded(&last[..length], width));

@@ -1,10 +1,10 @@
 //! Indirect branches by the longest history that was seen before: ITTAGE (Seznec, 2011).
 //!
-//! Correct means: 8 tables of 4096 entries, tagged with 12 bits, over the last 4 to 200 bits of history, in
+//! Correct means: 8 tables of 4096 entries, tagged with 11 bits, over the last 4 to 200 bits of history, in
 //! front of a table of last targets; what is predicted is the target of the longest matching entry, or of
 //! the next one where that one was wrong last.
 
-use super::history::{History, geometric};
+use super::history::{Bits, History, geometric};
 use super::indirect::LastTarget;
 use super::{Model, is_indirect, mixed};
 use crate::branch::{Branch, BranchKind};
@@ -12,7 +12,8 @@ use crate::stats::random::SplitMix64;
 
 const TABLES: usize = 8;
 const INDEX_BITS: u32 = 12;
-const TAG_BITS: u32 = 12;
+/// Not as many as the index has, whose hash would be the same.
+const TAG_BITS: u32 = 11;
 /// Bits that a taken branch leaves in the history of the textbook variant.
 const PATH_BITS: u32 = 3;
 /// Branches after which nothing is useful unless it proves so again.
@@ -29,19 +30,23 @@ pub enum Path {
 }
 
 impl Path {
-    /// The bits that a branch leaves in the history, oldest first.
-    pub(super) fn bits(self, branch: &Branch) -> impl Iterator<Item = bool> {
-        let outcome = (branch.kind == BranchKind::Conditional).then_some(branch.taken);
-        let width = match self {
-            Path::Textbook if branch.taken => PATH_BITS,
-            _ => 0,
-        };
-        // Multiplied, so that targets that differ in any bit are likely to differ in these.
-        let place =
-            (branch.target ^ branch.ip.rotate_left(32)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
-        outcome
-            .into_iter()
-            .chain((0..width).map(move |bit| place >> bit & 1 == 1))
+    /// The bits that a branch leaves in the history.
+    pub(super) fn bits(self, branch: &Branch) -> Bits {
+        let mut bits = Bits { value: 0, count: 0 };
+        if branch.kind == BranchKind::Conditional {
+            bits = Bits {
+                value: u32::from(branch.taken),
+                count: 1,
+            };
+        }
+        if self == Path::Textbook && branch.taken {
+            // Multiplied, so that targets that differ in any bit are likely to differ in these.
+            let place = branch.target ^ branch.ip.rotate_left(32);
+            let place = place.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - PATH_BITS);
+            bits.value = bits.value << PATH_BITS | place as u32;
+            bits.count += PATH_BITS;
+        }
+        bits
     }
 }
 
@@ -71,7 +76,7 @@ impl Ittage {
         let lengths = geometric::<TABLES>(4.0, 200.0);
         let hashes = lengths
             .into_iter()
-            .flat_map(|length| [INDEX_BITS, TAG_BITS, TAG_BITS - 1].map(|width| (length, width)));
+            .flat_map(|length| [INDEX_BITS, TAG_BITS].map(|width| (length, width)));
         Ittage {
             path,
             base: LastTarget::new(),
@@ -85,9 +90,8 @@ impl Ittage {
     fn slots(&self, ip: u64) -> [(usize, u16); TABLES] {
         let address = mixed(ip);
         std::array::from_fn(|table| {
-            let index = address ^ (address >> (table + 1)) ^ self.history.hash(3 * table);
-            let tag =
-                address ^ self.history.hash(3 * table + 1) ^ self.history.hash(3 * table + 2) << 1;
+            let index = address ^ (address >> (table + 1)) ^ self.history.hash(2 * table);
+            let tag = address ^ (self.history.hash(2 * table + 1) * 3);
             // 0 is the tag of an entry that was never used.
             let tag = (tag % ((1 << TAG_BITS) - 1)) as u16 + 1;
             (index as usize % (1 << INDEX_BITS), tag)
@@ -175,9 +179,7 @@ impl Model for Ittage {
 
     fn misses(&mut self, branch: &Branch) -> bool {
         let missed = self.predicts(branch.kind) && self.judge(branch);
-        for bit in self.path.bits(branch) {
-            self.history.push(bit);
-        }
+        self.history.push(self.path.bits(branch));
         missed
     }
 }

@@ -5,7 +5,7 @@
 //! says, or the next one where that one is new and new ones are rarely right.
 
 use super::Model;
-use super::history::{History, geometric};
+use super::history::{Bits, History, geometric};
 use super::mixed;
 use super::simple::Bimodal;
 use crate::branch::{Branch, BranchKind};
@@ -57,7 +57,7 @@ impl Tage {
         let lengths = geometric::<TABLES>(4.0, 640.0);
         let hashes = lengths
             .into_iter()
-            .flat_map(|length| [INDEX_BITS, TAG_BITS, TAG_BITS - 1].map(|width| (length, width)));
+            .flat_map(|length| [INDEX_BITS, TAG_BITS].map(|width| (length, width)));
         Tage {
             base: Bimodal::new(),
             tables: vec![vec![Entry::default(); 1 << INDEX_BITS]; TABLES],
@@ -72,9 +72,8 @@ impl Tage {
     fn slots(&self, ip: u64) -> [(usize, u16); TABLES] {
         let address = mixed(ip);
         std::array::from_fn(|table| {
-            let index = address ^ (address >> (table + 1)) ^ self.history.hash(3 * table);
-            let tag =
-                address ^ self.history.hash(3 * table + 1) ^ self.history.hash(3 * table + 2) << 1;
+            let index = address ^ (address >> (table + 1)) ^ self.history.hash(2 * table);
+            let tag = address ^ (self.history.hash(2 * table + 1) * 3);
             // 0 is the tag of an entry that was never used.
             let tag = (tag % ((1 << TAG_BITS) - 1)) as u16 + 1;
             (index as usize % (1 << INDEX_BITS), tag)
@@ -176,7 +175,10 @@ impl Model for Tage {
             self.allocate(&slots, first, taken);
         }
         self.age();
-        self.history.push(taken);
+        self.history.push(Bits {
+            value: u32::from(taken),
+            count: 1,
+        });
         predicted != taken
     }
 }

@@ -132,6 +132,12 @@ pub(super) fn ittage(path: Path) -> impl Model {
     longest_context(
         [0].into_iter().chain(geometric::<8>(4.0, 200.0)).collect(),
         |branch| is_indirect(branch.kind).then_some(branch.target),
-        move |branch| path.bits(branch).collect(),
+        move |branch| {
+            let bits = path.bits(branch);
+            (0..bits.count)
+                .rev()
+                .map(|at| bits.value >> at & 1 == 1)
+                .collect()
+        },
     )
 }
