@@ -18,7 +18,7 @@ pub struct Branch {
 }
 
 /// What decides where a branch goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BranchKind {
     /// Flags or a counter: to its target or on. `jcc`, `loop`, `jrcxz`.

@@ -43,6 +43,12 @@ pub struct Plan {
     pub counters: Counters,
     /// Steps that a probe or a count may take, each.
     pub step_budget: u64,
+    /// Iterations that the interpreter may run for a count.
+    #[serde(default = "interpreted")]
+    pub interpreted: u64,
+    /// Steps of the CPU that the interpreter has to agree with before it is believed.
+    #[serde(default = "verified")]
+    pub verified: u64,
     /// Whether all rows take turns, to be compared; else one row is timed after the other.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub together: bool,
@@ -52,6 +58,16 @@ pub struct Plan {
     /// Instead of measuring: how many iterations of each row to show to the models of predictors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<u64>,
+}
+
+/// Iterations interpreted by default: a whole walk that draws at random.
+pub fn interpreted() -> u64 {
+    crate::link::walk::RANDOM_ELEMENTS
+}
+
+/// Steps verified by default.
+pub fn verified() -> u64 {
+    2000
 }
 
 /// The source of cycles.
@@ -211,6 +227,9 @@ impl Message {
 pub struct Proof {
     /// Instructions and branches of one iteration; `None` where it takes more steps than a count may.
     pub counts: Option<Counts>,
+    /// Why the interpreter did not count where it was asked to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uninterpreted: Option<String>,
     /// Instructions of the harness in one iteration of the baseline.
     pub harness_instructions: f64,
     /// Instructions and branches of the harness in one iteration around the body.
@@ -239,8 +258,22 @@ pub struct Counts {
     pub instructions: f64,
     /// Branches per iteration.
     pub branches: f64,
-    /// Iterations stepped, where the count is not that of the whole walk.
+    /// Iterations counted, where the count is not that of the whole walk.
     pub stepped: Option<u64>,
+    /// Who counted.
+    #[serde(default)]
+    pub by: CountedBy,
+}
+
+/// Who counted instructions and branches.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CountedBy {
+    /// Single-stepping.
+    #[default]
+    Step,
+    /// The interpreter, which agreed with single-stepping.
+    Interpreter,
 }
 
 /// What a row did, instruction by instruction.

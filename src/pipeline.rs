@@ -544,6 +544,8 @@ pub fn default_plan(counters: Counters) -> Plan {
         placements: crate::link::placements(4),
         counters,
         step_budget: 60_000,
+        interpreted: crate::job::interpreted(),
+        verified: crate::job::verified(),
         together: false,
         trace: None,
         model: None,

@@ -400,6 +400,10 @@ fn worker_page() -> Option<i32> {
 
 /// Columns of a stream that is no terminal.
 const PIPED_WIDTH: usize = 80;
+/// Iterations interpreted for a count under `--quick`.
+const QUICK_INTERPRETED: u64 = 32_768;
+/// Steps verified under `--quick`.
+const QUICK_VERIFIED: u64 = 200;
 
 /// Columns of a stream.
 fn width_of(stream: &impl AsFd) -> usize {
@@ -563,6 +567,16 @@ impl Common {
             seed: self.seed.unwrap_or(base.seed),
             time_ms,
             placements: count.map_or(base.placements, placements),
+            interpreted: if self.quick {
+                QUICK_INTERPRETED
+            } else {
+                base.interpreted
+            },
+            verified: if self.quick {
+                QUICK_VERIFIED
+            } else {
+                base.verified
+            },
             ..base
         })
     }

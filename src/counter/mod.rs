@@ -18,6 +18,7 @@ pub mod clock;
 pub mod errno;
 pub mod fake;
 pub mod group;
+pub mod interpreter;
 pub mod pmu;
 pub mod step;
 

@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use iced_x86::{Decoder, DecoderOptions, FlowControl};
 
 use super::carry::Carry;
+use super::interpreter::{self, Depth};
 use super::{Count, CounterSource, Reading, Request};
-use crate::job::{Counts, Failure};
+use crate::job::{CountedBy, Counts, Failure, Plan};
 use crate::link::{Image, Owner};
 use crate::report::Basis;
 use crate::sys::signals::StepLog;
@@ -23,13 +24,18 @@ const MOST_STEPS: u64 = 200_000;
 #[derive(Debug)]
 pub struct StepSource {
     log: StepLog,
+    depth: Depth,
 }
 
 impl StepSource {
-    /// A source whose entries end after `budget` steps.
-    pub fn new(budget: u64) -> StepSource {
+    /// A source whose entries end after as many steps as the plan says.
+    pub fn new(plan: &Plan) -> StepSource {
         StepSource {
-            log: StepLog::new(budget as usize),
+            log: StepLog::new(plan.step_budget as usize),
+            depth: Depth {
+                iterations: plan.interpreted,
+                verified: plan.verified,
+            },
         }
     }
 
@@ -130,9 +136,10 @@ fn is_branch(image: &Image, address: u64) -> bool {
 ///
 /// Where the path depends on the receiver alone, each distinct receiver's iteration is stepped
 /// twice, in opposite orders, and weighted by how often the walk visits it: exact for the whole
-/// walk. Where the two differ, or the walk has more receivers than the budget allows, the first
-/// iterations of the walk itself are stepped, and the result says how many. `None` where the first
-/// one alone takes more steps than the log has room for.
+/// walk. Where the two differ, or the walk has more receivers than the budget allows, the walk is
+/// interpreted. Where that cannot be done either, the first iterations are stepped, the count says
+/// how many, and beside it stands why. `None` where the first one alone takes more steps than the
+/// log has room for.
 ///
 /// # Errors
 /// What entering says.
@@ -141,13 +148,16 @@ pub fn count(
     ground: &mut Ground,
     visits: &Visits,
     source: &mut StepSource,
-) -> Result<Option<Counts>, Failure> {
+) -> Result<(Option<Counts>, Option<String>), Failure> {
     if stage.row.heap.kind != HeapKind::None
         && let Some(counts) = count_receivers(stage, ground, visits, source)?
     {
-        return Ok(Some(counts));
+        return Ok((Some(counts), None));
     }
-    count_prefix(stage, ground, visits, source)
+    match interpreter::count(stage, ground, visits, source.depth)? {
+        Ok(counts) => Ok((Some(counts), None)),
+        Err(why) => Ok((count_prefix(stage, ground, visits, source)?, Some(why))),
+    }
 }
 
 fn count_receivers(
@@ -192,6 +202,7 @@ fn count_receivers(
         instructions: mean(|count| count.instructions),
         branches: mean(|count| count.branches),
         stepped: None,
+        by: CountedBy::Step,
     }))
 }
 
@@ -272,6 +283,7 @@ fn count_prefix(
         instructions: mean(|count| count.instructions),
         branches: mean(|count| count.branches),
         stepped: Some(counted.len() as u64 * u64::from(stage.row.unroll)),
+        by: CountedBy::Step,
     }))
 }
 
@@ -301,5 +313,6 @@ pub fn count_harness(
         instructions: first.harness as f64 / unroll,
         branches: first.harness_branches as f64 / unroll,
         stepped: None,
+        by: CountedBy::Step,
     })
 }

@@ -10,6 +10,7 @@ use std::ops::RangeInclusive;
 use super::{Counters, FakeScript, Job, JobRow, Plan};
 use crate::asm::{Fixup, FixupKind, Section, SectionKind};
 use crate::go::layout;
+use crate::link::walk::RANDOM_ELEMENTS;
 use crate::link::{PLACEMENT_COUNTS, Placement};
 use crate::scenario::{MAX_NUMBERS, MAX_WORK, Order, Percent};
 use crate::stats::Event;
@@ -104,6 +105,15 @@ fn plan(plan: &Plan) -> Result<(), Problem> {
         "step_budget",
         || format!("{MIN_STEPS} to {MAX_STEPS} steps, not {}", plan.step_budget),
     )?;
+    demand(plan.interpreted <= RANDOM_ELEMENTS, "interpreted", || {
+        format!(
+            "up to {RANDOM_ELEMENTS} iterations, not {}",
+            plan.interpreted
+        )
+    })?;
+    demand((1..=MAX_STEPS).contains(&plan.verified), "verified", || {
+        format!("1 to {MAX_STEPS} steps, not {}", plan.verified)
+    })?;
     let traced = plan.trace.unwrap_or(1);
     demand((1..=MAX_TRACED).contains(&traced), "trace", || {
         format!("1 to {MAX_TRACED} iterations, not {traced}")

@@ -123,6 +123,8 @@ pub struct Image {
     pub entry: u64,
     /// Address of the first instruction of an iteration.
     pub loop_head: u64,
+    /// Address behind the jump back to it.
+    pub loop_end: u64,
     /// Addresses of the setup section.
     pub setup: Range<u64>,
     /// Addresses of the body, all copies.
@@ -214,6 +216,7 @@ pub fn link(row: &JobRow, heap: &Heap, site: Site) -> Result<Image, Vec<LinkErro
         code_pointers,
         entry: harness.entry,
         loop_head: harness.loop_head,
+        loop_end: harness.loop_end,
         setup: harness.setup.clone(),
         body: harness.body.clone(),
         escape: harness.escape,

@@ -89,6 +89,11 @@ impl Writable {
         self.map
     }
 
+    /// The bytes, to be read.
+    pub fn view(&self) -> &[u8] {
+        self.map
+    }
+
     /// Addresses of all the bytes.
     pub fn addresses(&self) -> Range<u64> {
         self.address()..self.address() + self.map.len() as u64
@@ -203,6 +208,17 @@ impl Executable {
         assert!(!self.is_hidden, "hidden data are neither read nor written");
         let end = self.code.start - PAGE;
         &mut self.map[..end]
+    }
+
+    /// The writable bytes below the guard page, and the code.
+    ///
+    /// # Panics
+    /// When the bytes are hidden.
+    pub fn parts(&mut self) -> (&mut [u8], &[u8]) {
+        assert!(!self.is_hidden, "hidden data are neither read nor written");
+        let (data, code) = self.map.split_at_mut(self.code.start);
+        let end = data.len() - PAGE;
+        (&mut data[..end], &code[..self.code.len()])
     }
 
     /// Makes the writable bytes unreachable, or reachable again: what is not at work cannot be

@@ -3,19 +3,24 @@
 //! Correct means: a number stands under the basis of its own source, and where there is none, the
 //! reason does.
 
-use crate::job::{Counts, Proof};
+use crate::job::{CountedBy, Counts, Proof};
 use crate::machine::Machine;
 use crate::report::{Basis, Metric, Metrics};
 use crate::stats::{Estimate, Event, Summary};
 
-pub(super) fn exact(value: f64, stepped: Option<u64>) -> Metric {
+pub(super) fn exact(value: f64, counts: Option<&Counts>) -> Metric {
+    let by = counts.map_or(CountedBy::Step, |counts| counts.by);
+    let source = match by {
+        CountedBy::Step => "step",
+        CountedBy::Interpreter => "interpreter",
+    };
     Metric {
         value: Some(value),
         low: Some(value),
         high: Some(value),
         basis: Basis::Exact,
-        source: Some("step".into()),
-        stepped,
+        source: Some(source.into()),
+        stepped: counts.and_then(|counts| counts.stepped),
         subtracted: None,
         why: None,
     }
@@ -98,7 +103,13 @@ pub(super) fn metrics(
                 subtracted: Some(around),
                 ..measured(&less(estimate, around), machine, event.name(), None)
             },
-            None => exact(of(counts), counts.stepped),
+            None => Metric {
+                why: proof
+                    .uninterpreted
+                    .as_ref()
+                    .map(|why| format!("not interpreted: {why}")),
+                ..exact(of(counts), Some(counts))
+            },
         }
     };
     let around = &proof.around_body;

@@ -64,7 +64,7 @@ pub fn run(descriptor: i32) -> io::Result<std::convert::Infallible> {
         ground: Ground::new(page)?,
         clock: Clock::new(&mut window)?,
         counters,
-        steps: StepSource::new(job.plan.step_budget),
+        steps: StepSource::new(&job.plan),
         plan: &job.plan,
         started,
     };
@@ -281,13 +281,14 @@ impl<'a> Worker<'a> {
         };
         let visits = stage.walk(chunk, self.plan.seed)?;
         let checksum = verify::verify(&mut stage, ground, &visits)?;
-        let counts = step::count(&mut stage, ground, &visits, &mut self.steps)?;
+        let (counts, uninterpreted) = step::count(&mut stage, ground, &visits, &mut self.steps)?;
         let panic = stage.last_panic(0);
         let baseline = stage.baseline();
         let empty = step::count_harness(&mut stage, ground, baseline, &visits, &mut self.steps)?;
         let around_body = step::count_harness(&mut stage, ground, 0, &visits, &mut self.steps)?;
         let proof = Proof {
             counts,
+            uninterpreted,
             harness_instructions: empty.instructions,
             around_body,
             checksum,

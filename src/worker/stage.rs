@@ -26,6 +26,8 @@ use crate::template::Clobbers;
 
 use super::notes;
 
+mod emulation;
+
 /// Bytes of the stack that generated code runs on.
 pub const STACK_BYTES: usize = 256 * 1024;
 /// Bytes that Go keeps below `stackguard0` for functions that check late.

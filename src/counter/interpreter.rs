@@ -1,0 +1,254 @@
+//! Instructions and branches by interpreting the walk, and its branches as a stream.
+//!
+//! Correct means: before anything is told, the CPU's own first steps and the interpreter's have the
+//! same addresses, and from the head of the loop on the same registers; a count is over whole
+//! iterations, and is that of all of the walk unless it says of how much.
+
+use crate::branch::Branch;
+use crate::interpreter::{Cpu, Interpreter, Stop, Tally, Watch};
+use crate::job::{CountedBy, Counts, Failure};
+use crate::link::Image;
+use crate::link::walk::RANDOM_ELEMENTS;
+use crate::sys::signals::{Step, StepLog};
+use crate::template::HeapKind;
+use crate::worker::stage::{Ground, Stage, Visits};
+
+/// Instructions that an iteration may have on average before a count ends early: a walk of 262,144
+/// then takes 17 million, a fifth of a second at the most.
+const AVERAGE: u64 = 64;
+
+/// How far to interpret.
+#[derive(Debug, Clone, Copy)]
+pub struct Depth {
+    /// Iterations at the most.
+    pub iterations: u64,
+    /// Steps of the CPU that have to agree.
+    pub verified: u64,
+}
+
+/// What was interpreted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interpreted {
+    /// Whole iterations.
+    pub iterations: u64,
+    /// What ran in them.
+    pub tally: Tally,
+}
+
+/// Counts the walk's iterations, or says why not.
+///
+/// # Errors
+/// What entering says.
+pub fn count(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+    depth: Depth,
+) -> Result<Result<Counts, String>, Failure> {
+    let whole = match stage.row.heap.kind {
+        HeapKind::None => RANDOM_ELEMENTS,
+        _ => visits.len(),
+    };
+    let depth = Depth {
+        iterations: whole.min(depth.iterations),
+        ..depth
+    };
+    let counted = match trace(stage, ground, visits, depth, &mut |_| {})? {
+        Ok(counted) if counted.iterations > 0 => counted,
+        Ok(_) => return Ok(Err("not one iteration ended".into())),
+        Err(why) => return Ok(Err(why)),
+    };
+    let unroll = u64::from(stage.row.unroll);
+    let copies = (counted.iterations * unroll) as f64;
+    let is_whole = counted.iterations == whole;
+    Ok(Ok(Counts {
+        instructions: counted.tally.instructions as f64 / copies,
+        branches: counted.tally.branches as f64 / copies,
+        stepped: (!is_whole).then_some(counted.iterations * unroll),
+        by: CountedBy::Interpreter,
+    }))
+}
+
+/// Interprets the first iterations of a walk at placement 0 and tells each branch, those of the
+/// harness included, as it runs; nothing is told before the CPU's own first steps agree. Or says why
+/// it cannot. Data and stack are left as they were.
+///
+/// # Errors
+/// What entering says.
+pub fn trace(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+    depth: Depth,
+    sink: &mut dyn FnMut(Branch),
+) -> Result<Result<Interpreted, String>, Failure> {
+    let iterations = depth.iterations;
+    let mut log = StepLog::new(depth.verified as usize);
+    stage.undone(ground, |stage, ground| {
+        stage.enter_stepping(ground, 0, visits, (0, iterations), &mut log)
+    })?;
+    let image = stage.images[0].clone();
+    let mut compared = Compared {
+        expected: native(&image, log.steps()),
+        at: 0,
+        last: 0,
+        loop_head: image.loop_head,
+        is_inside: false,
+        problem: None,
+    };
+    let ends = stage.emulate(ground, visits, iterations, |interpreter, cpu| {
+        interpreter.run(cpu, image.entry, image.loop_end, &mut compared)
+    });
+    if let Some(why) = compared.problem(&image, ends.err()) {
+        return Ok(Err(why));
+    }
+    let mut told = Told {
+        sink,
+        iterations: 0,
+        most: iterations,
+        most_instructions: iterations.saturating_mul(AVERAGE),
+    };
+    let answer = stage.emulate(ground, visits, iterations, |interpreter, cpu| {
+        interpret(interpreter, cpu, &image, &mut told)
+    });
+    Ok(match answer {
+        Ok(tally) => Ok(Interpreted {
+            iterations: told.iterations,
+            tally,
+        }),
+        Err(stop) => Err(said(&image, &stop)),
+    })
+}
+
+fn interpret(
+    interpreter: &mut Interpreter<'_>,
+    cpu: &mut Cpu<'_>,
+    image: &Image,
+    told: &mut Told<'_>,
+) -> Result<Tally, Stop> {
+    interpreter.run(cpu, image.entry, image.loop_head, &mut Silent)?;
+    interpreter.forget();
+    match interpreter.run(cpu, image.loop_head, image.loop_end, told) {
+        Ok(()) | Err(Stop::Enough) => Ok(interpreter.tally()),
+        Err(stop) => Err(stop),
+    }
+}
+
+/// Why it stopped, without an address that means nothing to anybody.
+fn said(image: &Image, stop: &Stop) -> String {
+    let offset = |ip: u64| ip.wrapping_sub(image.site.code);
+    match stop {
+        Stop::Unknown { ip, mnemonic } => {
+            format!(
+                "the interpreter does not know `{mnemonic}` (code + {:#x})",
+                offset(*ip)
+            )
+        }
+        Stop::Halt { ip, halt } => format!("{halt} (code + {:#x})", offset(*ip)),
+        other => other.to_string(),
+    }
+}
+
+/// The CPU's steps as far as they are the loop's, each address that repeats itself once: a repeated
+/// string instruction traps in each of its rounds.
+fn native(image: &Image, steps: &[Step]) -> Vec<Step> {
+    let mut kept: Vec<Step> = Vec::new();
+    for step in steps.iter().take_while(|step| step.ip != image.loop_end) {
+        if kept.last().is_none_or(|last| last.ip != step.ip) {
+            kept.push(*step);
+        }
+    }
+    // The last instruction may have been cut short in its rounds, which shows in nothing here.
+    kept
+}
+
+struct Silent;
+
+impl Watch for Silent {
+    fn branch(&mut self, _: Branch) {}
+}
+
+/// Counts iterations and passes branches on.
+struct Told<'a> {
+    sink: &'a mut dyn FnMut(Branch),
+    iterations: u64,
+    most: u64,
+    most_instructions: u64,
+}
+
+impl Watch for Told<'_> {
+    fn branch(&mut self, branch: Branch) {
+        (self.sink)(branch);
+    }
+
+    fn turn(&mut self, instructions: u64) -> bool {
+        self.iterations += 1;
+        self.iterations < self.most && instructions < self.most_instructions
+    }
+}
+
+/// Holds each step against the CPU's.
+struct Compared {
+    expected: Vec<Step>,
+    at: usize,
+    last: u64,
+    loop_head: u64,
+    is_inside: bool,
+    problem: Option<String>,
+}
+
+impl Compared {
+    /// What differs, or why the interpreter ended before the CPU's steps did.
+    fn problem(self, image: &Image, stop: Option<Stop>) -> Option<String> {
+        match stop {
+            _ if self.problem.is_some() => self.problem,
+            Some(Stop::Enough) => None,
+            Some(stop) => Some(said(image, &stop)),
+            None if self.at < self.expected.len() => {
+                Some("the interpreter left the loop before the CPU did".into())
+            }
+            None => None,
+        }
+    }
+}
+
+impl Watch for Compared {
+    const STEPS: bool = true;
+
+    fn step(&mut self, ip: u64, cpu: &Cpu<'_>) -> bool {
+        if self.at > 0 && ip == self.last {
+            return true;
+        }
+        let Some(step) = self.expected.get(self.at) else {
+            return false;
+        };
+        self.is_inside |= ip == self.loop_head;
+        if step.ip != ip {
+            self.problem = Some(format!(
+                "step {} of the CPU and of the interpreter are at different instructions",
+                self.at
+            ));
+            return false;
+        }
+        // In front of the loop the registers hold the clock and what the caller left.
+        let registers = cpu.registers();
+        let differs = (0u8..16).find(|number| {
+            let number = usize::from(*number);
+            registers[number] != step.registers[number]
+        });
+        if let Some(number) = differs.filter(|_| self.is_inside) {
+            let register = crate::template::ResultRegister { number, bits: 64 };
+            self.problem = Some(format!(
+                "{} differs between the CPU and the interpreter after {} steps",
+                crate::link::harness::register_name(register),
+                self.at
+            ));
+            return false;
+        }
+        self.at += 1;
+        self.last = ip;
+        true
+    }
+
+    fn branch(&mut self, _: Branch) {}
+}

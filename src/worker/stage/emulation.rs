@@ -1,0 +1,70 @@
+//! A row's loop, interpreted on the memory that it runs on, which is left as it was.
+//!
+//! Correct means: the interpreter reads and writes the row's data and the stack, reads its code and
+//! the walk, and reaches nothing else; afterwards data and stack hold what they held before.
+
+use super::{Ground, Stage, Visits};
+use crate::interpreter::memory::Memory;
+use crate::interpreter::{Code, Cpu, Interpreter};
+use crate::link::{Owner, frame};
+
+/// Bytes above the lower end of the stack where the entry finds its caller.
+const CALLER: u64 = 4096;
+const RSP: u8 = 4;
+
+impl Stage<'_> {
+    /// Hands over an interpreter of placement 0 and a machine that is about to enter it for
+    /// `iterations` from the first element of the walk.
+    pub fn emulate<T>(
+        &mut self,
+        ground: &mut Ground,
+        visits: &Visits,
+        iterations: u64,
+        with: impl FnOnce(&mut Interpreter<'_>, &mut Cpu<'_>) -> T,
+    ) -> T {
+        self.undone(ground, |stage, ground| {
+            stage.prepare(ground, 0, visits.address(0), iterations);
+            let image = &stage.images[0];
+            let own: Vec<_> = image
+                .pieces
+                .iter()
+                .filter(|piece| matches!(piece.owner, Owner::Section(_) | Owner::Stub(_)))
+                .map(|piece| piece.addresses.clone())
+                .collect();
+            let code = Code {
+                address: image.site.code,
+                bytes: &image.code,
+                own: &own,
+                turn_end: image.loop_end,
+            };
+            let borders = [image.entry, image.loop_head, image.loop_end];
+            let mut interpreter = Interpreter::new(code, &borders);
+            let stack_start = ground.stack.address();
+            let (data, mapped) = stage.code.parts();
+            let memory = Memory::new()
+                .with(ground.stack.bytes())
+                .with(data)
+                .with_read_only(visits.memory.view())
+                .with_read_only(mapped);
+            let mut cpu = Cpu::new(memory);
+            cpu.set_gs_base(image.site.data + u64::from(frame::G_POINTER) + 8);
+            cpu.set_register(RSP, stack_start + CALLER);
+            with(&mut interpreter, &mut cpu)
+        })
+    }
+
+    /// What `with` does to data and stack is undone.
+    pub fn undone<T>(
+        &mut self,
+        ground: &mut Ground,
+        with: impl FnOnce(&mut Self, &mut Ground) -> T,
+    ) -> T {
+        let active = self.active;
+        let (data, stack) = (self.code.data().to_vec(), ground.stack.view().to_vec());
+        let answer = with(self, ground);
+        self.code.data().copy_from_slice(&data);
+        ground.stack.bytes().copy_from_slice(&stack);
+        self.active = active;
+        answer
+    }
+}
