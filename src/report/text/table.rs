@@ -267,6 +267,7 @@ fn quantity_cell(
             "stepped: counted over the first {stepped} iterations of the walk, not over all of it"
         ));
     }
+    remarks.extend(metric.why.clone());
     if metric.subtracted.is_some() {
         remarks.push(
             "counted over the whole loop, less the harness's own, which are known exactly"
