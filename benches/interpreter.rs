@@ -9,7 +9,10 @@ struct Folded(u64);
 
 impl Watch for Folded {
     fn branch(&mut self, branch: Branch) {
-        self.0 = self.0.wrapping_mul(31).wrapping_add(branch.target ^ u64::from(branch.taken));
+        self.0 = self
+            .0
+            .wrapping_mul(31)
+            .wrapping_add(branch.target ^ u64::from(branch.taken));
     }
 }
 
@@ -28,10 +31,19 @@ done: ret\n";
         let target = CODE + section.len() as u64;
         table[8 * number as usize..][..8].copy_from_slice(&target.to_le_bytes());
         let callee = format!("mov eax, [rax]\n add eax, {number}\n ret\n");
-        section.extend(dispatchlab::asm::fragment(&callee).expect("assembles").bytes);
+        section.extend(
+            dispatchlab::asm::fragment(&callee)
+                .expect("assembles")
+                .bytes,
+        );
     }
     let address = table.as_ptr() as u64;
-    let code = Code { address: CODE, bytes: &section, own: &[], turn_end: 0 };
+    let code = Code {
+        address: CODE,
+        bytes: &section,
+        own: &[],
+        turn_end: 0,
+    };
     let end = CODE + done as u64;
     let mut interpreter = Interpreter::new(code, &[CODE, end]);
     let mut group = bench.benchmark_group("interpreter");
@@ -44,7 +56,9 @@ done: ret\n";
             cpu.set_register(4, address + 4096);
             cpu.set_register(15, TURNS);
             let mut folded = Folded(0);
-            interpreter.run(&mut cpu, CODE, end, &mut folded).expect("runs");
+            interpreter
+                .run(&mut cpu, CODE, end, &mut folded)
+                .expect("runs");
             folded.0
         });
     });

@@ -327,37 +327,38 @@ fn a_body_that_jumps_back_to_its_first_instruction_is_one_iteration() {
 
 /// What the harness steps would miss: a path that is taken rarely, or only where nobody looks.
 #[test]
-fn a_count_is_exact_only_where_nothing_but_the_receiver_decides() {
+fn a_path_that_more_than_the_receiver_decides_is_interpreted_for_the_whole_walk() {
     let folder = common::folder("exact");
     let header = ";! heap = \"pointer\"\n;! params = { objects = 8, order = \"cyclic\" }\n;! result = \"eax\"\n;! expect = \"id\"\n";
-    #[rustfmt::skip] // a table: name, text, instructions where they are exact
+    use Counted::{Interpreted, Stepped};
+    #[rustfmt::skip] // a table: name, text, instructions by hand for the 4096 elements
     let templates = [
-        ("register", "body:\n mov eax, [rax]\n inc r9d\n test r9d, 0xff\n jnz 1f\n nop\n1:\n", None),
-        ("flags",    "body:\n mov eax, [rax]\n jc 1f\n nop\n1: add ecx, eax\n",                 None),
-        ("memory",   "body:\n mov eax, [rax]\n dec dword [\"n\"]\n jnz 1f\n mov dword [\"n\"], 1000\n1:\ndata \"n\":\n dd 1000\n", None),
-        ("count",    "body:\n mov eax, [rax]\n test r15d, 1\n jnz 1f\n nop\n1:\n",               None),
-        ("saved",    "body:\n push r9\n mov eax, [rax]\n mov r9d, eax\n pop r9\n",             Some(4.0)),
-        ("constant", "setup:\n mov r9d, 1\nbody:\n mov eax, [rax]\n test r9d, r9d\n jz 1f\n nop\n1:\n", Some(4.0)),
-        ("written",  "body:\n mov eax, [rax]\n xor ecx, ecx\n cmp eax, 3\n setl cl\n movzx edx, cl\n", Some(5.0)),
-        ("no_trap",  "body:\n mov eax, [rax]\n push 0x202\n popfq\n nop\n nop\n jmp 1f\n1: nop\n",  Some(7.0)),
-        ("ss",       "body:\n mov ecx, ss\n mov eax, [rax]\n mov ss, ecx\n nop\n nop\n",     Some(5.0)),
-        ("ss_jump",  "body:\n mov ecx, ss\n mov eax, [rax]\n mov ss, ecx\n jmp 1f\n1: nop\n", Some(5.0)),
-        ("ss_twice", "body:\n mov ecx, ss\n mov eax, [rax]\n mov ss, ecx\n mov ss, ecx\n nop\n", Some(5.0)),
-        ("ss_last",  "body:\n mov ecx, ss\n mov eax, [rax]\n mov ss, ecx\n",                 Some(3.0)),
-        ("looks",    "body:\n pushfq\n pop rcx\n test ecx, 0x100\n mov eax, [rax]\n jz 1f\n nop\n1:\n", None),
+        ("register", "body:\n mov eax, [rax]\n inc r9d\n test r9d, 0xff\n jnz 1f\n nop\n1:\n", Interpreted(4.0 + 1.0 / 256.0)),
+        ("flags",    "body:\n mov eax, [rax]\n jc 1f\n nop\n1: add ecx, eax\n",                 Interpreted(4.0)),
+        ("memory",   "body:\n mov eax, [rax]\n dec dword [\"n\"]\n jnz 1f\n mov dword [\"n\"], 1000\n1:\ndata \"n\":\n dd 1000\n", Interpreted(3.0 + 4.0 / 4096.0)),
+        ("count",    "body:\n mov eax, [rax]\n test r15d, 1\n jnz 1f\n nop\n1:\n",               Interpreted(3.5)),
+        ("saved",    "body:\n push r9\n mov eax, [rax]\n mov r9d, eax\n pop r9\n",             Stepped(4.0)),
+        ("constant", "setup:\n mov r9d, 1\nbody:\n mov eax, [rax]\n test r9d, r9d\n jz 1f\n nop\n1:\n", Stepped(4.0)),
+        ("written",  "body:\n mov eax, [rax]\n xor ecx, ecx\n cmp eax, 3\n setl cl\n movzx edx, cl\n", Stepped(5.0)),
+        ("no_trap",  "body:\n mov eax, [rax]\n push 0x202\n popfq\n nop\n nop\n jmp 1f\n1: nop\n",  Stepped(7.0)),
+        ("ss",       "body:\n mov ecx, ss\n mov eax, [rax]\n mov ss, ecx\n nop\n nop\n",     Stepped(5.0)),
+        ("ss_jump",  "body:\n mov ecx, ss\n mov eax, [rax]\n mov ss, ecx\n jmp 1f\n1: nop\n", Stepped(5.0)),
+        ("ss_twice", "body:\n mov ecx, ss\n mov eax, [rax]\n mov ss, ecx\n mov ss, ecx\n nop\n", Stepped(5.0)),
+        ("ss_last",  "body:\n mov ecx, ss\n mov eax, [rax]\n mov ss, ecx\n",                 Stepped(3.0)),
+        ("looks",    "body:\n pushfq\n pop rcx\n test ecx, 0x100\n mov eax, [rax]\n jz 1f\n nop\n1:\n", Interpreted(5.0)),
     ];
     for (name, text, instructions) in templates {
         let file = common::template(&folder, name, &format!("{header}{text}"));
         let (code, document) = json(&["run", &file, "--counters", "none"]);
         assert_eq!(code, 0, "{name}: {document:#}");
         let count = &rows(&document)[0].1["metrics"]["instructions"];
-        match instructions {
-            Some(exact) => {
-                assert_eq!(count["value"], exact, "{name}: {count}");
-                assert!(count["stepped"].is_null(), "{name}: {count}");
-            }
-            None => assert!(count["stepped"].is_u64(), "{name}: {count}"),
-        }
+        let (source, exact) = match instructions {
+            Stepped(exact) => ("step", exact),
+            Interpreted(exact) => ("interpreter", exact),
+        };
+        assert_eq!(count["value"], exact, "{name}: {count}");
+        assert_eq!(count["source"], source, "{name}: {count}");
+        assert!(count["stepped"].is_null(), "{name}: {count}");
     }
     // Who looks for the trap flag sees none, and takes the way that is timed.
     let looks = folder.join("looks.asm").display().to_string();
@@ -365,10 +366,62 @@ fn a_count_is_exact_only_where_nothing_but_the_receiver_decides() {
     assert_eq!(value(rows(&document)[0].1, "instructions"), 5.0);
 }
 
+/// Who counts a row, and what.
+#[derive(Debug, Clone, Copy)]
+enum Counted {
+    Stepped(f64),
+    Interpreted(f64),
+}
+
+#[test]
+fn the_interpreter_counts_what_stepping_counts() {
+    let folder = common::folder("both");
+    let header = ";! heap = \"iface\"\n;! methods = [\"Id\"]\n;! params = { targets = 8, order = \"random\" }\n;! types = \"main.T{t}\"\n;! result = \"eax\"\n;! expect = \"id+type\"\n;! expand = true\n;! clobbers = \"all\"\n";
+    // What is pushed is only put away; what is counted up is carried on.
+    let body = |more: &str| {
+        format!(
+            "{header}body:\n {more}\n mov rcx, [rax + 24]\n mov rax, rbx\n call rcx\n\
+             {{% for t in range(targets) %}}\nfunc \"main.(*T{{{{t}}}}).Id\":\n mov eax, [rax]\n mov ecx, eax\n\
+             1: dec ecx\n jnz 1b\n lock add dword [rsp - 16], ecx\n xchg ecx, edx\n add eax, {{{{t + 1}}}}\n ret\n{{% endfor %}}\n"
+        )
+    };
+    let mut counts = Vec::new();
+    for (name, more, source) in [
+        ("step", "push r9\n pop r9", "step"),
+        ("own", "inc r9d\n nop", "interpreter"),
+    ] {
+        let file = common::template(&folder, name, &body(more));
+        let (code, document) = json(&["run", &file, "--counters", "none"]);
+        assert_eq!(code, 0, "{document:#}");
+        let row = rows(&document)[0].1;
+        assert_eq!(row["metrics"]["branches"]["source"], source, "{document:#}");
+        assert!(row["metrics"]["branches"]["stepped"].is_null());
+        counts.push((value(row, "instructions"), value(row, "branches")));
+    }
+    assert_eq!(counts[0], counts[1]);
+}
+
+#[test]
+fn what_the_interpreter_does_not_know_is_stepped_and_said() {
+    let folder = common::folder("unknown");
+    let text = ";! result = \"ecx\"\n;! expect = 0\nbody:\n cpuid\n mov ecx, 0\n";
+    let file = common::template(&folder, "unknown", text);
+    let (code, document) = json(&["run", &file, "--counters", "none"]);
+    assert_eq!(code, 0, "{document:#}");
+    let count = &rows(&document)[0].1["metrics"]["instructions"];
+    assert_eq!(
+        (&count["value"], &count["stepped"]),
+        (&2.0.into(), &64.into())
+    );
+    assert_eq!(count["source"], "step");
+    let why = count["why"].as_str().expect("a reason");
+    assert!(why.contains("does not know `cpuid`"), "{why}");
+}
+
 #[test]
 fn a_body_with_more_steps_than_a_count_may_take_has_no_counts_and_says_why() {
     let folder = common::folder("long");
-    let text = ";! result = \"ecx\"\n;! expect = 0\nbody:\n mov ecx, 65000\n lea rdi, [\"buf\"]\n1: dec ecx\n jnz 1b\ndata \"buf\":\n dq 0\n";
+    let text = ";! result = \"ecx\"\n;! expect = 0\nbody:\n rdtsc\n mov ecx, 65000\n lea rdi, [\"buf\"]\n1: dec ecx\n jnz 1b\ndata \"buf\":\n dq 0\n";
     let file = common::template(&folder, "long", text);
     let (code, document) = json(&["run", &file, "--quick"]);
     assert_eq!(code, 0, "{document:#}");
