@@ -178,6 +178,11 @@ pub(super) fn xchg<const W: u32>(cpu: &mut Cpu<'_>, op: &Op) -> Option<()> {
 pub(super) fn xadd<const W: u32>(cpu: &mut Cpu<'_>, op: &Op) -> Option<()> {
     let (a, b) = (cpu.read::<W, ANY>(op, 0)?, cpu.read::<W, ANY>(op, 1)?);
     let sum = cpu.add::<W>(a, b, false);
+    if op.kind[0] == M {
+        // The register may be part of the address.
+        cpu.write::<W, ANY>(op, 0, sum)?;
+        return cpu.write::<W, ANY>(op, 1, a);
+    }
     cpu.write::<W, ANY>(op, 1, a)?;
     cpu.write::<W, ANY>(op, 0, sum)
 }
