@@ -382,7 +382,7 @@ fn the_interpreter_counts_what_stepping_counts() {
         format!(
             "{header}body:\n {more}\n mov rcx, [rax + 24]\n mov rax, rbx\n call rcx\n\
              {{% for t in range(targets) %}}\nfunc \"main.(*T{{{{t}}}}).Id\":\n mov eax, [rax]\n mov ecx, eax\n\
-             1: dec ecx\n jnz 1b\n lock add dword [rsp - 16], ecx\n xchg ecx, edx\n add eax, {{{{t + 1}}}}\n ret\n{{% endfor %}}\n"
+             1: dec ecx\n jnz 1b\n lock add dword [rsp - 16], ecx\n mov edx, ecx\n xchg ecx, edx\n add eax, {{{{t + 1}}}}\n ret\n{{% endfor %}}\n"
         )
     };
     let mut counts = Vec::new();
