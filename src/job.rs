@@ -12,6 +12,7 @@ use crate::asm::Program;
 use crate::branch::BranchKind;
 use crate::counter::pmu::EventState;
 use crate::go::HeapSpec;
+use crate::injection::Injection;
 use crate::link::Placement;
 use crate::scenario::{Walk, Work};
 use crate::stats::Timing;
@@ -49,6 +50,10 @@ pub struct Plan {
     /// Steps of the CPU that the interpreter has to agree with before it is believed.
     #[serde(default = "verified")]
     pub verified: u64,
+    /// Milliseconds of timing for each of the two images that branch misses are inferred from; 0
+    /// infers none.
+    #[serde(default)]
+    pub infer_ms: f64,
     /// Whether all rows take turns, to be compared; else one row is timed after the other.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub together: bool,
@@ -98,6 +103,10 @@ pub struct FakeScript {
     /// the run is one with a PMU.
     #[serde(default)]
     pub events: std::collections::BTreeMap<String, Vec<FakeReading>>,
+    /// Cycles of one iteration with less and with more latency in front of the dispatch branch, by
+    /// the same names; where there is any, branch misses are inferred.
+    #[serde(default)]
+    pub delayed: std::collections::BTreeMap<String, [f64; 2]>,
 }
 
 /// A scripted reading of hardware counters: an iteration's, the harness's own included.
@@ -151,6 +160,9 @@ pub struct JobRow {
     /// Where the loop head stands mod 64, where the placement does not decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub align: Option<u32>,
+    /// What its branch misses are inferred from.
+    #[serde(default)]
+    pub injection: Injection,
 }
 
 /// What a worker says, one JSON document a line.
@@ -240,6 +252,10 @@ pub struct Proof {
     pub elements: u64,
     /// The panic that every iteration ended in, where panics are recovered.
     pub panic: Option<PanicAt>,
+    /// Why its branch misses are not inferred after all, where a copy with latency in it did not do
+    /// what the row does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uninferred: Option<String>,
 }
 
 /// Sums over the results of one walk, modulo 2^64.
@@ -429,4 +445,33 @@ pub struct Place {
     pub placement: usize,
     /// Whether it was the baseline image.
     pub baseline: bool,
+    /// Whether it was one of the images that branch misses are inferred from.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub delayed: bool,
+}
+
+impl Place {
+    /// A place in the image of a row with that index, where the baseline has another.
+    pub fn in_image(image: usize, baseline: usize, code_offset: Option<u64>) -> Place {
+        let delayed = image > baseline;
+        Place {
+            // Lines are told by the row's own program, which is not what stands there.
+            code_offset: code_offset.filter(|_| !delayed),
+            placement: if image < baseline { image } else { 0 },
+            baseline: image == baseline,
+            delayed,
+        }
+    }
+}
+
+impl Plan {
+    /// Whether branch misses are inferred, as far as the plan is concerned: where nothing counts them.
+    pub fn infers(&self) -> bool {
+        let is_source = match &self.counters {
+            Counters::Clock => true,
+            Counters::Fake(script) => !script.delayed.is_empty(),
+            Counters::Pmu | Counters::None => false,
+        };
+        is_source && self.infer_ms > 0.0
+    }
 }

@@ -34,6 +34,7 @@ pub mod counter;
 pub mod diagnostic;
 pub mod fingerprint;
 pub mod go;
+pub mod injection;
 pub mod interpreter;
 pub mod job;
 pub mod link;

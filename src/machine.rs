@@ -36,6 +36,8 @@ pub struct Machine {
     /// The hardware events, each with the reason where it cannot be counted.
     pub events: Vec<EventState>,
     counters: Counters,
+    /// Whether branch misses are inferred where nothing counts them.
+    infers: bool,
     date: String,
     watch: Watch,
     idle_cpu: Option<u32>,
@@ -72,6 +74,7 @@ impl Machine {
                 .is_some_and(|power| power.has_invariant_tsc()),
             events: events.to_vec(),
             counters: plan.counters.clone(),
+            infers: plan.infers(),
             date: humantime::format_rfc3339_seconds(now).to_string(),
             watch: Watch::begin(),
             idle_cpu: None,
@@ -146,6 +149,9 @@ impl Machine {
                 Event::Cycles => (named("clock"), Basis::Measured, self.why_not(event)),
                 Event::Instructions | Event::Branches => {
                     ("step", Basis::Exact, self.why_not(event))
+                }
+                Event::BranchMisses if self.infers => {
+                    ("injection", Basis::Inferred, self.why_not(event))
                 }
                 Event::BranchMisses => ("none", Basis::Unsupported, self.why_not(event)),
             };

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::apart;
-use crate::asm::{self, Program, SectionKind};
+use crate::asm::{self, Program, Section, SectionKind};
 use crate::counter::pmu::EventState;
 use crate::diagnostic::Diagnostic;
 use crate::go::heap::{Heap, HeapSpec, lay_out};
 use crate::go::{hash, symbol};
+use crate::injection::{self, Injection, Refusal};
 use crate::job::file::SavedJob;
 use crate::job::{Counters, Job, JobRow, Plan, check};
 use crate::link::{Image, LinkError, Placement, Site, Variant, link};
@@ -260,7 +261,7 @@ pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
         let message = "`order=@FILE`: the recording was not read".to_string();
         return Err(vec![scenario.template.at_line(1, message, None)]);
     }
-    let program = assemble(scenario)?;
+    let (program, injection) = assemble(scenario)?;
     let setup = program
         .sections
         .iter()
@@ -299,6 +300,7 @@ pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
         recover: scenario.recover,
         work: scenario.work,
         align: scenario.align,
+        injection,
     };
     complete(scenario, row)
 }
@@ -339,7 +341,8 @@ fn complete(scenario: &Scenario, row: JobRow) -> Result<Prepared, Vec<Diagnostic
     Ok(Prepared { row, heap, image })
 }
 
-fn assemble(scenario: &Scenario) -> Result<Program, Vec<Diagnostic>> {
+/// Assembles, and once more with latency in front of the dispatch branch where that can be.
+fn assemble(scenario: &Scenario) -> Result<(Program, Injection), Vec<Diagnostic>> {
     let template = &scenario.template;
     let sections = scenario.expand_by(&apart::render)?;
     let release = scenario.release;
@@ -350,30 +353,38 @@ fn assemble(scenario: &Scenario) -> Result<Program, Vec<Diagnostic>> {
         hash: &hash,
         is_open: false,
     };
-    let assembled = asm::assemble(&sections, &context);
-    assembled
-        .map(|program| rename(program, &template.header.bind))
-        .map_err(|mut diagnostics| {
-            for diagnostic in &mut diagnostics {
-                let own = template.line(diagnostic.line);
-                diagnostic.origin = (own != diagnostic.text).then(|| own.to_string());
-            }
-            diagnostics
-        })
+    let mut planned = Err(Refusal::Impossible(String::new()));
+    let assembled = asm::assemble_and_insert(&sections, &context, |program| {
+        planned = injection::plan_for(scenario, program);
+        planned.iter().flatten().cloned().collect()
+    });
+    let (mut program, copies) = assembled.map_err(|mut diagnostics| {
+        for diagnostic in &mut diagnostics {
+            let own = template.line(diagnostic.line);
+            diagnostic.origin = (own != diagnostic.text).then(|| own.to_string());
+        }
+        diagnostics
+    })?;
+    let bind = &template.header.bind;
+    rename(&mut program.sections, bind);
+    let mut injection = injection::of(planned, copies).map_err(|problem| {
+        let help =
+            "put the label in front of the branch that the template studies, or drop `dispatch`";
+        vec![template.at_line(problem.line, problem.message, Some(help.into()))]
+    })?;
+    if let Injection::Delayed { copies, .. } = &mut injection {
+        rename(&mut copies[..], bind);
+    }
+    Ok((program, injection))
 }
 
 /// Gives symbols the names that the header's `bind` says they stand for.
-fn rename(mut program: Program, bind: &BTreeMap<String, String>) -> Program {
-    for fixup in program
-        .sections
-        .iter_mut()
-        .flat_map(|section| &mut section.fixups)
-    {
+fn rename(sections: &mut [Section], bind: &BTreeMap<String, String>) {
+    for fixup in sections.iter_mut().flat_map(|section| &mut section.fixups) {
         if let Some(name) = bind.get(&fixup.symbol) {
             fixup.symbol.clone_from(name);
         }
     }
-    program
 }
 
 fn heap_spec(scenario: &Scenario) -> HeapSpec {
@@ -546,6 +557,7 @@ pub fn default_plan(counters: Counters) -> Plan {
         step_budget: 60_000,
         interpreted: crate::job::interpreted(),
         verified: crate::job::verified(),
+        infer_ms: 20.0,
         together: false,
         trace: None,
         model: None,

@@ -3,6 +3,7 @@
 //! Correct means: every number carries the basis of the source that gave it, and every failure the
 //! template's own line.
 
+use crate::injection::Injection;
 use crate::job::{Plan, Proof};
 use crate::machine::Machine;
 use crate::pipeline::Prepared;
@@ -133,7 +134,8 @@ pub fn judge(
     let counting = outcome.timing.as_ref();
     let counting = counting.and_then(|timing| timing.counting.as_ref());
     let refused = counting.and_then(|counting| counting.why.as_deref());
-    let metrics = metrics(proof, summary.as_ref(), machine, refused);
+    let uninferred = uninferred(prepared, proof);
+    let metrics = metrics(proof, summary.as_ref(), machine, (refused, uninferred));
     row.warnings
         .extend(contradiction(&metrics, proof.counts.as_ref()));
     row.warnings.extend(counting.and_then(|counting| {
@@ -166,6 +168,14 @@ pub fn judge(
         );
     }
     row
+}
+
+/// Why branch misses are not inferred, where the row itself is the reason.
+fn uninferred<'a>(prepared: &'a Prepared, proof: &'a Proof) -> Option<&'a str> {
+    match &prepared.row.injection {
+        Injection::None(why) => Some(why),
+        Injection::Delayed { .. } => proof.uninferred.as_deref(),
+    }
 }
 
 fn checksum(proof: &Proof) -> Option<Checksum> {

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use super::emit::Coder;
 use super::encode::{self, Choice};
 use super::expression;
+use super::insert::{Insertion, insert};
 use super::inst::{Datum, Direction, Inst, Name, OperandKind, Statement, Target};
 use super::intel;
 use super::layout::{Aim, Ground, Piece, PieceKind, Places, lay_out};
@@ -37,11 +38,22 @@ pub fn assemble(
     sections: &[SourceSection],
     context: &Context<'_>,
 ) -> Result<Program, Vec<Diagnostic>> {
-    let mut found = Found {
-        file: context.file,
-        sections,
-        problems: Vec::new(),
-    };
+    let assembled = assemble_and_insert(sections, context, |_| Vec::new());
+    assembled.map(|(program, _)| program)
+}
+
+/// The same, and once more each section that something is to be put into: what `plan` says of the
+/// program. An insertion that nothing comes of, for there is no such instruction or a short branch
+/// does not reach over it, gives none.
+///
+/// # Errors
+/// As [`assemble`].
+pub fn assemble_and_insert(
+    sections: &[SourceSection],
+    context: &Context<'_>,
+    plan: impl FnOnce(&Program) -> Vec<Insertion>,
+) -> Result<(Program, Vec<Option<Section>>), Vec<Diagnostic>> {
+    let mut found = Found::new(sections, context);
     let mut bench = Bench::default();
     let mut scopes = Vec::with_capacity(sections.len());
     let mut items = Vec::with_capacity(sections.len());
@@ -59,13 +71,24 @@ pub fn assemble(
         .zip(items)
         .map(|(scope, items)| scope.assemble(items, &elsewhere, &mut found))
         .collect();
-    if found.problems.is_empty() {
-        Ok(Program {
-            sections: assembled,
-        })
-    } else {
-        Err(found.diagnostics())
+    if !found.problems.is_empty() {
+        return Err(found.diagnostics());
     }
+    let program = Program {
+        sections: assembled,
+    };
+    let again = |insertion: &Insertion| {
+        let mut found = Found::new(sections, context);
+        let mut bench = Bench::default();
+        let source = sections.get(insertion.section)?;
+        let (mut scope, mut items) =
+            parse(source, insertion.section, context, &mut bench, &mut found);
+        insert(insertion, &mut scope, &mut items, &mut bench)?;
+        let section = scope.assemble(items, &elsewhere, &mut found);
+        found.problems.is_empty().then_some(section)
+    };
+    let inserted = plan(&program).iter().map(again).collect();
+    Ok((program, inserted))
 }
 
 /// Assembles one piece of plain text as a body.
@@ -114,7 +137,15 @@ struct Found<'a> {
     problems: Vec<(usize, usize, Problem)>,
 }
 
-impl Found<'_> {
+impl<'a> Found<'a> {
+    fn new(sections: &'a [SourceSection], context: &Context<'a>) -> Found<'a> {
+        Found {
+            file: context.file,
+            sections,
+            problems: Vec::new(),
+        }
+    }
+
     fn is_full(&self) -> bool {
         self.problems.len() >= MOST_PROBLEMS
     }
@@ -131,10 +162,10 @@ impl Found<'_> {
 }
 
 /// A statement that takes up room, with the index of its line.
-type Item<'a> = (usize, ItemKind<'a>);
+pub(super) type Item<'a> = (usize, ItemKind<'a>);
 
 /// What it is.
-enum ItemKind<'a> {
+pub(super) enum ItemKind<'a> {
     /// An instruction encoded for wherever its target may be; whether it branches there.
     Inst(Choice, Option<(Target<'a>, bool)>),
     /// One that reaches only near labels, or is wrong: what was written is needed once more.
@@ -147,7 +178,7 @@ enum ItemKind<'a> {
 
 impl<'a> ItemKind<'a> {
     /// Encodes at once: an encoding takes less room than what was written.
-    fn of(inst: Inst<'a>, coder: &mut Coder) -> ItemKind<'a> {
+    pub(super) fn of(inst: Inst<'a>, coder: &mut Coder) -> ItemKind<'a> {
         let choice = encode::check_reach(&inst).and_then(|()| encode::encode(&inst, coder));
         let mut aims = aims(&inst);
         match (choice, aims.next(), aims.next()) {
@@ -177,19 +208,19 @@ fn aims<'i, 'a>(inst: &'i Inst<'a>) -> impl Iterator<Item = (&'i Target<'a>, boo
 }
 
 /// The labels of a section, and where it stands.
-struct Scope<'a> {
+pub(super) struct Scope<'a> {
     source: &'a SourceSection,
     /// Index of the section.
     number: usize,
-    places: Places<'a>,
+    pub(super) places: Places<'a>,
 }
 
 /// What one section leaves to the next: an encoder, and room.
 #[derive(Default)]
-struct Bench<'a> {
-    coder: Coder,
-    tokens: Vec<Placed<'a>>,
-    statements: Vec<Statement<'a>>,
+pub(super) struct Bench<'a> {
+    pub(super) coder: Coder,
+    pub(super) tokens: Vec<Placed<'a>>,
+    pub(super) statements: Vec<Statement<'a>>,
 }
 
 /// One section's lines as items, with all its labels.

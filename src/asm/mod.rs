@@ -19,6 +19,7 @@ mod fit;
 mod forms;
 #[cfg(test)]
 mod generate;
+mod insert;
 mod inst;
 mod intel;
 mod layout;
@@ -33,6 +34,7 @@ mod refuse;
 mod relax;
 mod table;
 
-pub use assemble::{Context, assemble, fragment, fragment_in};
+pub use assemble::{Context, assemble, assemble_and_insert, fragment, fragment_in};
+pub use insert::Insertion;
 pub use listing::{ListedInst, disassemble};
 pub use program::{Fixup, FixupKind, Label, LineMark, Program, Section, SectionKind};

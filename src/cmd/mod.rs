@@ -561,11 +561,17 @@ impl Common {
                 "`--time {time_ms:?}`: milliseconds from above 0 to {MAX_TIME_MS}"
             )));
         }
+        let infer_ms = match (self.quick, self.time) {
+            (true, _) => 0.0,
+            (false, Some(time_ms)) => time_ms / 2.0,
+            (false, None) => base.infer_ms,
+        };
         let count = self.checked_placements()?.or(self.quick.then_some(2));
         Ok(Plan {
             cpu: self.checked_cpu(base.cpu)?,
             seed: self.seed.unwrap_or(base.seed),
             time_ms,
+            infer_ms,
             placements: count.map_or(base.placements, placements),
             interpreted: if self.quick {
                 QUICK_INTERPRETED

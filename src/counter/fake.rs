@@ -37,6 +37,14 @@ impl Fake {
         values.get(image).or(values.last()).copied().unwrap_or(1.0)
     }
 
+    /// The same of an image with latency in front of its branch; the first placement's where the
+    /// script has none.
+    fn delayed(&self, row: &str, copy: usize) -> f64 {
+        let script = &self.script.delayed;
+        let values = script.get(row).or_else(|| script.get("*"));
+        values.map_or_else(|| self.cycles(row, 0), |values| values[copy])
+    }
+
     /// What the script's counters read over so many iterations; `None` where it has none.
     fn events(&self, row: &str, image: usize, iterations: f64) -> Option<Result<Events, Refused>> {
         let script = &self.script.events;
@@ -108,8 +116,11 @@ impl CounterSource for Fake {
             iterations,
         } = request;
         let exit = stage.enter(ground, image, visits, element, iterations)?;
-        let cycles =
-            self.cycles(&stage.row.name, image) * (iterations * u64::from(stage.row.unroll)) as f64;
+        let per_iteration = match image.checked_sub(stage.delayed().start) {
+            Some(copy) => self.delayed(&stage.row.name, copy),
+            None => self.cycles(&stage.row.name, image),
+        };
+        let cycles = per_iteration * (iterations * u64::from(stage.row.unroll)) as f64;
         let ticks = (cycles / self.script.cycles_per_tick).round() as u64 + OVERHEAD_TICKS;
         let iterations = (iterations * u64::from(stage.row.unroll)) as f64;
         Ok(Reading {

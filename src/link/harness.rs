@@ -64,10 +64,8 @@ fn here(ops: &Assembler, site: Site) -> u64 {
     site.code + ops.offset().0 as u64
 }
 
-fn section_bytes(row: &JobRow, kind: SectionKind) -> &[u8] {
-    row.program
-        .sections
-        .iter()
+fn section_bytes(row: &JobRow, variant: Variant, kind: SectionKind) -> &[u8] {
+    super::sections_of(row, variant)
         .find(|s| s.kind == kind)
         .map_or(&[], |s| &s.bytes)
 }
@@ -88,7 +86,7 @@ fn emit_at(row: &JobRow, site: Site, lead: u32, is_short: bool) -> Harness {
     start_clock(&mut ops);
     set_registers(&mut ops, row);
     let setup_start = here(&ops, site);
-    ops.extend(section_bytes(row, SectionKind::Setup));
+    ops.extend(section_bytes(row, site.variant, SectionKind::Setup));
     let setup = setup_start..here(&ops, site);
     dynasm!(ops
         ; .arch x64
@@ -100,9 +98,9 @@ fn emit_at(row: &JobRow, site: Site, lead: u32, is_short: bool) -> Harness {
     load_receiver(&mut ops, row, site);
     work::in_front(&mut ops, row);
     let body_start = here(&ops, site);
-    if site.variant == Variant::Body {
+    if site.variant != Variant::Baseline {
         for _ in 0..row.unroll {
-            ops.extend(section_bytes(row, SectionKind::Body));
+            ops.extend(section_bytes(row, site.variant, SectionKind::Body));
         }
     }
     let body = body_start..here(&ops, site);

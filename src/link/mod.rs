@@ -74,6 +74,22 @@ pub enum Variant {
     Body,
     /// The same harness and walk, the body left out.
     Baseline,
+    /// The scenario with latency in front of its dispatch branch: which of the two copies.
+    Delayed(usize),
+}
+
+/// A section as it stands in a variant, by index.
+fn section_of(row: &JobRow, variant: Variant, index: usize) -> &Section {
+    let copy = match variant {
+        Variant::Delayed(copy) => row.injection.copy(index, copy),
+        Variant::Body | Variant::Baseline => None,
+    };
+    copy.unwrap_or(&row.program.sections[index])
+}
+
+/// All of them.
+fn sections_of(row: &JobRow, variant: Variant) -> impl Iterator<Item = &Section> {
+    (0..row.program.sections.len()).map(move |index| section_of(row, variant, index))
 }
 
 /// What a stretch of an image's code is.
@@ -193,7 +209,7 @@ pub fn link(row: &JobRow, heap: &Heap, site: Site) -> Result<Image, Vec<LinkErro
     let harness = harness::emit(row, site);
     let layout = Layout::new(row, heap, site, &harness);
     let mut errors = layout.errors.clone();
-    let code = place_code(row, &layout, &harness, &mut errors);
+    let code = place_code(row, site.variant, &layout, &harness, &mut errors);
     let (data, code_pointers) = place_data(row, heap, &layout, site, &mut errors);
     if !errors.is_empty() {
         return Err(errors);
@@ -231,7 +247,7 @@ pub fn link(row: &JobRow, heap: &Heap, site: Site) -> Result<Image, Vec<LinkErro
 pub fn lengths(row: &JobRow, heap: &Heap, site: Site) -> (usize, usize) {
     let harness = harness::emit(row, site);
     let mut ends = Ends::new(row, heap, site, &harness);
-    for section in &row.program.sections {
+    for section in sections_of(row, site.variant) {
         ends.place(section);
     }
     let code = ends.code.max(harness.end) - harness.base;
@@ -321,7 +337,7 @@ impl<'a> Layout<'a> {
             );
         }
         layout.place_sections(row, site, harness, ends);
-        layout.name_labels(&row.program);
+        layout.name_labels(row, site.variant);
         if site.variant == Variant::Baseline {
             layout.name_missing_body(&row.program, harness);
         }
@@ -349,12 +365,12 @@ impl<'a> Layout<'a> {
 
     fn place_sections(&mut self, row: &'a JobRow, site: Site, harness: &Harness, mut ends: Ends) {
         let mut defined: HashSet<Cow<'_, str>> = HashSet::new();
-        for (index, section) in row.program.sections.iter().enumerate() {
+        for (index, section) in sections_of(row, site.variant).enumerate() {
             let size = section.bytes.len() as u64;
             let Some(address) = ends.place(section) else {
                 if section.kind == SectionKind::Setup {
                     self.code.push((index, harness.setup.start));
-                } else if site.variant == Variant::Body {
+                } else if site.variant != Variant::Baseline {
                     let copies = (0..u64::from(row.unroll))
                         .map(|copy| (index, harness.body.start + copy * size));
                     self.code.extend(copies);
@@ -381,9 +397,9 @@ impl<'a> Layout<'a> {
     }
 
     /// Labels are names of their own for jumps from one section into another.
-    fn name_labels(&mut self, program: &'a Program) {
+    fn name_labels(&mut self, row: &'a JobRow, variant: Variant) {
         for &(index, address) in self.code.iter().chain(&self.data) {
-            for label in &program.sections[index].labels {
+            for label in &section_of(row, variant, index).labels {
                 self.names
                     .entry(Cow::Borrowed(&label.name))
                     .or_insert(address + u64::from(label.offset));
@@ -425,6 +441,7 @@ fn body_labels(program: &Program) -> impl Iterator<Item = &Label> {
 
 fn place_code(
     row: &JobRow,
+    variant: Variant,
     layout: &Layout<'_>,
     harness: &Harness,
     errors: &mut Vec<LinkError>,
@@ -434,7 +451,7 @@ fn place_code(
     let mut code = vec![0xcc; (layout.code_end - base) as usize];
     code[..harness.code.len()].copy_from_slice(&harness.code);
     for &(index, address) in &layout.code {
-        let section = &row.program.sections[index];
+        let section = section_of(row, variant, index);
         let at = (address - base) as usize;
         code[at..at + section.bytes.len()].copy_from_slice(&section.bytes);
         let field = &mut code[at..at + section.bytes.len()];

@@ -246,6 +246,10 @@ fn where_from(source: &SourceLine, style: Style) -> String {
     let times = if style.unicode { "×" } else { "x" };
     let how = match (source.event.as_str(), source.source.as_str()) {
         ("cycles", "clock") => format!("TSC {times} add-chain calibration; "),
+        (_, "injection") => {
+            let within = if style.unicode { "±" } else { "+-" };
+            format!("what latency in front of the dispatch branch costs, {within}0.05; ")
+        }
         (_, "step") => "counted by single-stepping; ".to_string(),
         _ => String::new(),
     };

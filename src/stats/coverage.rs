@@ -97,6 +97,7 @@ fn row(random: &mut SplitMix64, segments: u32) -> (Timing, f64) {
             switches: Vec::new(),
         }],
         baseline: ImageSamples::default(),
+        delayed: Vec::new(),
         counting: None,
         steal: None,
     };

@@ -28,6 +28,7 @@ pub(super) fn empty() -> Timing {
         tsc_hz: 2.6e9,
         images: Vec::new(),
         baseline: ImageSamples::default(),
+        delayed: Vec::new(),
         counting: None,
         steal: None,
     }

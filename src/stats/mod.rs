@@ -19,6 +19,7 @@ pub mod paired;
 pub mod quantile;
 pub mod random;
 mod segments;
+mod slope;
 
 pub use calibration::BEST_WIDTH_TOLERANCE;
 pub use costs::Fate;
@@ -90,6 +91,10 @@ pub struct Timing {
     pub images: Vec<ImageSamples>,
     /// The empty iteration.
     pub baseline: ImageSamples,
+    /// With less and with more latency in front of the dispatch branch; empty where branch misses
+    /// are not inferred.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delayed: Vec<ImageSamples>,
     /// The hardware counters; `None` where they were not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counting: Option<Counting>,
@@ -142,6 +147,8 @@ pub struct Summary {
     /// Events per iteration of the whole loop at placement 0, in the order of [`Event::ALL`]; `None`
     /// where there is no reading.
     pub events: [Option<Estimate>; 4],
+    /// Branch misses per iteration as latency shows them; `None` where nothing was timed for them.
+    pub inferred_misses: Option<Estimate>,
     /// Timed iterations at placement 0 that entered the value.
     pub iterations: u64,
     /// The values over placements.
@@ -202,6 +209,7 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
         cycles: bootstrap::estimate(&cycles(first), seed),
         ns: bootstrap::estimate(&Segments::of(first, |visit| visit.ns), seed),
         events: Event::ALL.map(mean),
+        inferred_misses: slope::misses(timing, seed),
         iterations: first.len() as u64 * timing.iterations_per_chunk,
         layout: layout(&images, cycles),
         baseline_cycles: (!is_lost(&timing.baseline, timing))

@@ -82,7 +82,7 @@ pub(super) fn metrics(
     proof: &Proof,
     summary: Option<&Summary>,
     machine: &Machine,
-    refused: Option<&str>,
+    (refused, uninferred): (Option<&str>, Option<&str>),
 ) -> Metrics {
     let timed = |event: &str, refused, of: fn(&Summary) -> &Estimate| match summary {
         Some(summary) => measured(of(summary), machine, event, refused),
@@ -113,8 +113,16 @@ pub(super) fn metrics(
         }
     };
     let around = &proof.around_body;
-    let is_counted = machine.source("branch_misses").basis == Basis::Measured;
     let misses = counted(Event::BranchMisses).unwrap_or(Estimate::NONE);
+    let inferred = summary.and_then(|summary| summary.inferred_misses);
+    let branch_misses = match machine.source("branch_misses").basis {
+        Basis::Measured => measured(&less(misses, 0.0), machine, "branch_misses", refused),
+        Basis::Inferred => {
+            let inferred = inferred.unwrap_or(Estimate::NONE);
+            measured(&inferred, machine, "branch_misses", uninferred)
+        }
+        _ => unsupported(machine, "branch_misses"),
+    };
     Metrics {
         ns: timed("ns", None, |summary| &summary.ns),
         cycles: timed("cycles", refused, |summary| &summary.cycles),
@@ -124,11 +132,7 @@ pub(super) fn metrics(
             around.instructions,
         ),
         branches: own(Event::Branches, |counts| counts.branches, around.branches),
-        branch_misses: if is_counted {
-            measured(&less(misses, 0.0), machine, "branch_misses", refused)
-        } else {
-            unsupported(machine, "branch_misses")
-        },
+        branch_misses,
     }
 }
 

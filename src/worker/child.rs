@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 use super::neighbours::StealMeter;
 use super::stage::{Ground, Stage};
 use super::timing::{self, Proved, Scale};
-use super::{guarded, model, notes, probe, trace, verify};
+use super::{guarded, inference, model, notes, probe, trace, verify};
 use crate::counter::CounterSource;
 use crate::counter::clock::Clock;
 use crate::counter::fake::{CHAIN_CYCLES, Fake, OVERHEAD_TICKS};
@@ -281,6 +281,7 @@ impl<'a> Worker<'a> {
         };
         let visits = stage.walk(chunk, self.plan.seed)?;
         let checksum = verify::verify(&mut stage, ground, &visits)?;
+        let uninferred = inference::verify(&mut stage, ground, &visits);
         let (counts, uninterpreted) = step::count(&mut stage, ground, &visits, &mut self.steps)?;
         let panic = stage.last_panic(0);
         let baseline = stage.baseline();
@@ -294,6 +295,7 @@ impl<'a> Worker<'a> {
             checksum,
             elements: visits.len(),
             panic,
+            uninferred,
         };
         Ok((
             Proved {

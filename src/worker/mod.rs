@@ -9,6 +9,7 @@ use crate::job::Failure;
 
 pub mod branches;
 pub mod child;
+pub mod inference;
 pub mod model;
 mod neighbours;
 mod order;

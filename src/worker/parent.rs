@@ -435,9 +435,12 @@ impl Shift {
         let linked = || {
             let heap = lay_out(&row.heap).ok()?;
             let placements = &job.plan.placements;
+            let baseline = placements.len();
             let (placement, variant) = match placements.get(image) {
                 Some(placement) => (*placement, Variant::Body),
-                None => (placements[0], Variant::Baseline),
+                None if image == baseline => (placements[0], Variant::Baseline),
+                // Its lines are not those of the row's program.
+                None => return None,
             };
             let site = Site {
                 data: code.wrapping_sub(1 << 20),
@@ -454,12 +457,7 @@ impl Shift {
                 .or_else(|| caller(&image, &row.program, fault))?;
             Some(address - code)
         });
-        let baseline = image >= job.plan.placements.len();
-        Place {
-            code_offset,
-            placement: if baseline { 0 } else { image },
-            baseline,
-        }
+        Place::in_image(image, job.plan.placements.len(), code_offset)
     }
 }
 

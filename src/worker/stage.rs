@@ -196,8 +196,10 @@ pub struct Exit {
 pub struct Stage<'a> {
     /// The row.
     pub row: &'a JobRow,
-    /// One image a placement, then the baseline.
+    /// One image a placement, then the baseline, then those that branch misses are inferred from.
     pub images: Vec<Image>,
+    /// Index of the baseline image.
+    baseline: usize,
     code: Executable,
     active: Option<usize>,
     /// The `gs` base as it can be read, for comparison.
@@ -211,6 +213,7 @@ impl<'a> Stage<'a> {
     /// As a failure of the worker: the parent has linked the same row before.
     pub fn new(row: &'a JobRow, plan: &Plan, window: &mut Window) -> Result<Stage<'a>, Failure> {
         let cannot = |what: String| Failure::Worker(what);
+        let delayed = 2 * usize::from(plan.infers() && row.injection.is_delayed());
         let heap = lay_out(&row.heap).map_err(cannot)?;
         let sites = |data: u64, code: &[u64]| -> Vec<Site> {
             let body = |(at, placement): (usize, &_)| Site {
@@ -225,11 +228,18 @@ impl<'a> Stage<'a> {
                 variant: Variant::Baseline,
                 ..sites[0]
             };
-            sites.push(last);
+            let delayed = (0..delayed).map(|copy| Site {
+                code: code[sites.len() + 1 + copy],
+                variant: Variant::Delayed(copy),
+                ..sites[0]
+            });
+            let behind: Vec<Site> = std::iter::once(last).chain(delayed).collect();
+            sites.extend(behind);
             sites
         };
         // Sizes do not depend on addresses.
-        let count = plan.placements.len() + 1;
+        let baseline = plan.placements.len();
+        let count = baseline + 1 + delayed;
         let lengths: Vec<(usize, usize)> = sites(0, &vec![1 << 20; count])
             .into_iter()
             .map(|site| lengths(row, &heap, site))
@@ -261,6 +271,7 @@ impl<'a> Stage<'a> {
         Ok(Stage {
             row,
             images,
+            baseline,
             code,
             active: None,
             gs_base: 0,
@@ -269,7 +280,17 @@ impl<'a> Stage<'a> {
 
     /// Index of the baseline image.
     pub fn baseline(&self) -> usize {
-        self.images.len() - 1
+        self.baseline
+    }
+
+    /// Indices of the images that branch misses are inferred from: two, or none.
+    pub fn delayed(&self) -> Range<usize> {
+        self.baseline + 1..self.images.len()
+    }
+
+    /// Lets go of the images that branch misses would be inferred from.
+    pub fn infer_nothing(&mut self) {
+        self.images.truncate(self.baseline + 1);
     }
 
     /// Puts a walk of this row into memory.
@@ -294,12 +315,7 @@ impl<'a> Stage<'a> {
     pub fn place(&self, image: usize, address: u64) -> Place {
         let code = &self.images[image];
         let inside = code.owner(address).map(|_| address - code.site.code);
-        let baseline = image == self.baseline();
-        Place {
-            code_offset: inside,
-            placement: if baseline { 0 } else { image },
-            baseline,
-        }
+        Place::in_image(image, self.baseline(), inside)
     }
 
     /// Points the heap's code pointers into an image; they are all that differs between placements.

@@ -4,6 +4,7 @@
 //! of the walk must add up to, and no image is entered at an address that had other code before.
 
 use super::guarded;
+use super::inference;
 use super::neighbours;
 use super::order::TurnOrder;
 use super::stage::{Ground, Stage, Visits};
@@ -128,6 +129,15 @@ pub fn time_rows(
             break;
         }
     }
+    for (one, row) in series.iter_mut().zip(rows.iter_mut()) {
+        let Ok(series) = one else { continue };
+        let inferred = at_work(row, ground, takes_turns, |row, ground| {
+            inference::infer(row, ground, source, series, plan)
+        });
+        if inferred.is_err() {
+            series.drop_delayed(row.stage.baseline());
+        }
+    }
     let finish =
         |(series, row): (Result<Series, Failure>, &Proved<'_>)| Ok(series?.timing(row, scale));
     series.into_iter().zip(rows.iter()).map(finish).collect()
@@ -154,7 +164,7 @@ fn at_work<T>(
 }
 
 /// What was timed of a row so far.
-struct Series {
+pub(super) struct Series {
     entry_overhead_ticks: u64,
     counting: Option<Counting>,
     /// Segments of the walk.
@@ -183,7 +193,8 @@ impl Series {
         })
     }
 
-    fn turn(
+    /// One turn of one image.
+    pub(super) fn turn(
         &mut self,
         row: &mut Proved<'_>,
         ground: &mut Ground,
@@ -219,12 +230,18 @@ impl Series {
         Ok(())
     }
 
+    /// Forgets the images behind the baseline.
+    fn drop_delayed(&mut self, baseline: usize) {
+        self.images.truncate(baseline + 1);
+    }
+
     fn is_quiet(&self, scale: &mut Scale) -> bool {
         is_quiet(&self.images[0], scale)
     }
 
     fn timing(self, row: &Proved<'_>, scale: &Scale) -> Timing {
         let mut images = self.images;
+        let delayed = images.split_off(row.stage.baseline() + 1);
         let baseline = images.pop().unwrap_or_default();
         Timing {
             iterations_per_chunk: row.chunk * u64::from(row.stage.row.unroll),
@@ -236,6 +253,7 @@ impl Series {
             tsc_hz: scale.tsc_hz,
             images,
             baseline,
+            delayed,
             counting: self.counting,
             steal: None,
         }

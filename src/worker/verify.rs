@@ -22,40 +22,51 @@ pub fn verify(
     ground: &mut Ground,
     visits: &Visits,
 ) -> Result<Option<Checksum>, Failure> {
-    let entries = match stage.row.heap.kind {
-        HeapKind::None => ENTRIES_WITHOUT_WALK,
-        _ => visits.len(),
-    };
     let mut checksum = None;
     for image in 0..stage.baseline() {
-        let mut sums = Checksum {
-            expected: 0,
-            actual: 0,
-        };
-        let started = time::nanoseconds();
-        let has_walk = stage.row.heap.kind != HeapKind::None;
-        let goes_on =
-            |element: u64| has_walk || element == 0 || time::nanoseconds() - started < LONGEST_NS;
-        for element in (0..entries).take_while(|element| goes_on(*element)) {
-            let at = if stage.row.heap.kind == HeapKind::None {
-                0
-            } else {
-                element
-            };
-            let exit = stage.enter(ground, image, visits, at, 1)?;
-            let object = visits.objects[at as usize];
-            let Some(expected) = expected_of(stage.row, object) else {
-                continue;
-            };
-            compare(&exit, element, expected)?;
-            sums.expected = sums.expected.wrapping_add(expected);
-            sums.actual = sums.actual.wrapping_add(exit.sum);
-        }
+        let sums = verify_image(stage, ground, visits, image)?;
         if image == 0 && expected_of(stage.row, 0).is_some() {
             checksum = Some(sums);
         }
     }
     Ok(checksum)
+}
+
+/// The same for one image, whatever it is.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_image(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+    image: usize,
+) -> Result<Checksum, Failure> {
+    let has_walk = stage.row.heap.kind != HeapKind::None;
+    let entries = if has_walk {
+        visits.len()
+    } else {
+        ENTRIES_WITHOUT_WALK
+    };
+    let mut sums = Checksum {
+        expected: 0,
+        actual: 0,
+    };
+    let started = time::nanoseconds();
+    let goes_on =
+        |element: u64| has_walk || element == 0 || time::nanoseconds() - started < LONGEST_NS;
+    for element in (0..entries).take_while(|element| goes_on(*element)) {
+        let at = if has_walk { element } else { 0 };
+        let exit = stage.enter(ground, image, visits, at, 1)?;
+        let object = visits.objects[at as usize];
+        let Some(expected) = expected_of(stage.row, object) else {
+            continue;
+        };
+        compare(&exit, element, expected)?;
+        sums.expected = sums.expected.wrapping_add(expected);
+        sums.actual = sums.actual.wrapping_add(exit.sum);
+    }
+    Ok(sums)
 }
 
 /// Refuses an exit whose sum is not what the iterations from `element` must add up to.

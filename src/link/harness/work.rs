@@ -32,7 +32,7 @@ pub(super) fn in_front(ops: &mut Assembler, row: &JobRow) {
 /// on from iteration to iteration; there it goes through rax, which every iteration loads.
 pub(super) fn behind(ops: &mut Assembler, row: &JobRow, variant: Variant) {
     let through = match (variant, row.result) {
-        (Variant::Body, Some(result)) => result.number,
+        (Variant::Body | Variant::Delayed(_), Some(result)) => result.number,
         _ => 0,
     };
     emit(ops, row, row.work.behind(row.result.is_some()), through);
