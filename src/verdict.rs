@@ -20,7 +20,7 @@ mod metrics;
 pub use fault::{failed, unended};
 
 use fault::{no_result, panicked};
-use metrics::{contradiction, exact, lost, measured, metrics};
+use metrics::{contradiction, exact, lost, measured, metrics, unexpected_misses};
 
 /// The clock as the rows of a run saw it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -136,6 +136,7 @@ pub fn judge(
     let refused = counting.and_then(|counting| counting.why.as_deref());
     let uninferred = uninferred(prepared, proof);
     let metrics = metrics(proof, summary.as_ref(), machine, (refused, uninferred));
+    row.warnings.extend(unexpected_misses(scenario, &metrics));
     row.warnings
         .extend(contradiction(&metrics, proof.counts.as_ref()));
     row.warnings.extend(counting.and_then(|counting| {

@@ -11,6 +11,7 @@ use super::{Counters, FakeScript, Job, JobRow, Plan};
 use crate::asm::{Fixup, FixupKind, Section, SectionKind};
 use crate::go::layout;
 use crate::link::walk::RANDOM_ELEMENTS;
+use crate::injection::Injection;
 use crate::link::{PLACEMENT_COUNTS, Placement};
 use crate::scenario::{MAX_NUMBERS, MAX_WORK, Order, Percent};
 use crate::stats::Event;
@@ -92,6 +93,16 @@ fn plan(plan: &Plan) -> Result<(), Problem> {
             )
         },
     )?;
+    demand(
+        (0.0..=MAX_TIME_MS).contains(&plan.infer_ms),
+        "infer_ms",
+        || {
+            format!(
+                "milliseconds from 0 to {MAX_TIME_MS}, not {}",
+                plan.infer_ms
+            )
+        },
+    )?;
     demand(CHUNK_NS.contains(&plan.chunk_ns), "chunk_ns", || {
         format!(
             "nanoseconds from {} to {}, not {}",
@@ -150,7 +161,8 @@ pub fn fake(script: &FakeScript) -> Result<(), Problem> {
     };
     usual("tsc_hz", script.tsc_hz, *USUAL.start())?;
     usual("cycles_per_tick", script.cycles_per_tick, *USUAL.start())?;
-    for value in script.cycles.values().flatten() {
+    let delayed = script.delayed.values().flatten();
+    for value in script.cycles.values().flatten().chain(delayed) {
         usual("cycles", *value, 0.0)?;
     }
     for reading in script.events.values().flatten() {
@@ -260,6 +272,23 @@ fn sections(row: &JobRow) -> Result<(), Problem> {
     )?;
     for (at, one) in all.iter().enumerate() {
         section(one).map_err(|problem| problem.inside(format_args!("program.sections[{at}]")))?;
+    }
+    let Injection::Delayed {
+        section: at,
+        copies,
+    } = &row.injection
+    else {
+        return Ok(());
+    };
+    let replaced = all.get(*at);
+    for copy in &copies[..] {
+        section(copy).map_err(|problem| problem.inside("injection"))?;
+        let is_alike = |one: &Section| {
+            one.kind == copy.kind && one.name == copy.name && one.kind != SectionKind::Data
+        };
+        demand(replaced.is_some_and(is_alike), "injection", || {
+            "a copy stands for a section of code of its kind and name".into()
+        })?;
     }
     Ok(())
 }
@@ -409,13 +438,24 @@ pub fn sizes(row: &JobRow) -> Result<(), Problem> {
 /// Where it is more than five images of [`MAX_REGION`], which is what a worker has room for.
 pub fn room(row: &JobRow, placements: usize) -> Result<(), Problem> {
     const ROOM: u64 = 5 * MAX_REGION;
-    let images = placements as u64 + 1;
-    let code = code_bytes(row) * images;
+    let images = placements as u64 + 1 + 2 * u64::from(row.injection.is_delayed());
+    let code = code_bytes(row).saturating_add(delay_bytes(row)) * images;
     demand(code <= ROOM, "", || {
         format!(
             "{code} bytes of code in {images} images; at most {ROOM} fit: lower `--placements`, `spacing` or the types"
         )
     })
+}
+
+/// Bytes that latency in front of a branch adds to an image.
+fn delay_bytes(row: &JobRow) -> u64 {
+    let Injection::Delayed { section, copies } = &row.injection else {
+        return 0;
+    };
+    let own = row.program.sections.get(*section);
+    let own = own.map_or(0, |one| one.bytes.len());
+    let longest = copies.iter().map(|copy| copy.bytes.len()).max();
+    longest.unwrap_or(0).saturating_sub(own) as u64 * u64::from(row.unroll)
 }
 
 /// Bytes of code of one image, the harness left out.

@@ -18,16 +18,21 @@ use crate::injection::ADDED_CYCLES;
 
 /// Resamples of the interval.
 const RESAMPLES: usize = 1000;
+/// Fewer pairs of turns than this say too little: as with comparisons.
+const FEWEST_PAIRS: usize = 6;
 /// Share outside the interval, at each end: a 95 % interval.
 const TAIL: f64 = 0.025;
 
 /// Misses per iteration: the median over pairs of turns of the median over their pairs of visits.
-/// `None` where there is no pair.
+/// `None` where there are too few pairs.
 pub(super) fn misses(timing: &Timing, seed: u64) -> Option<Estimate> {
     let [less, more] = &timing.delayed[..] else {
         return None;
     };
     let by_turn = slopes(timing, less, more);
+    if by_turn.len() < FEWEST_PAIRS {
+        return None;
+    }
     let value = median(&sorted(by_turn.iter().copied()))?;
     let mut random = SplitMix64::new(seed);
     let resamples = (0..RESAMPLES).filter_map(|_| {
@@ -115,5 +120,11 @@ mod tests {
         let mut one_sided = timing(20, |_, _, _| 5.0);
         one_sided.delayed[1].chunks.clear();
         assert_eq!(misses(&one_sided, 1), None);
+    }
+
+    #[test]
+    fn five_pairs_of_turns_are_too_few() {
+        assert_eq!(misses(&timing(5, |_, _, _| 5.0), 1), None);
+        assert!(misses(&timing(6, |_, _, _| 5.0), 1).is_some());
     }
 }

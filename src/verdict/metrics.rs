@@ -6,7 +6,9 @@
 use crate::job::{CountedBy, Counts, Proof};
 use crate::machine::Machine;
 use crate::report::{Basis, Metric, Metrics};
+use crate::scenario::Scenario;
 use crate::stats::{Estimate, Event, Summary};
+use crate::template::HeapKind;
 
 pub(super) fn exact(value: f64, counts: Option<&Counts>) -> Metric {
     let by = counts.map_or(CountedBy::Step, |counts| counts.by);
@@ -119,7 +121,14 @@ pub(super) fn metrics(
         Basis::Measured => measured(&less(misses, 0.0), machine, "branch_misses", refused),
         Basis::Inferred => {
             let inferred = inferred.unwrap_or(Estimate::NONE);
-            measured(&inferred, machine, "branch_misses", uninferred)
+            let too_few =
+                "too few turns were left undisturbed; run it again, or with a longer --time";
+            measured(
+                &inferred,
+                machine,
+                "branch_misses",
+                uninferred.or(Some(too_few)),
+            )
         }
         _ => unsupported(machine, "branch_misses"),
     };
@@ -151,6 +160,22 @@ fn less(estimate: Estimate, known: f64) -> Estimate {
         low: left(estimate.low),
         high: left(estimate.high),
     }
+}
+
+/// Misses where there is one type, and so one target and one direction, to predict.
+pub(super) fn unexpected_misses(scenario: &Scenario, metrics: &Metrics) -> Option<String> {
+    const MANY: f64 = 0.1;
+    let mut types = (0..scenario.objects).map(|object| scenario.type_of_object(object));
+    let first = types.next();
+    let is_monomorphic =
+        scenario.template.header.heap != HeapKind::None && types.all(|other| Some(other) == first);
+    let misses = metrics.branch_misses.low.unwrap_or(0.0);
+    (is_monomorphic && misses > MANY).then(|| {
+        "branches are mispredicted although all receivers have one type: other code may take the \
+         predictor's entries by where it stands, which --placements all shows, or something else used \
+         the core; run it again"
+            .to_string()
+    })
 }
 
 /// Whether the hardware's counts are those of single-stepping, where both are of the whole walk.

@@ -10,8 +10,10 @@ use crate::counter::CounterSource;
 use crate::job::{Failure, Plan};
 use crate::sys::time;
 
-/// Rounds that every row has, whatever its budget: fewer pairs have no interval.
-const FEWEST_ROUNDS: u32 = 8;
+/// Pairs of turns without a context switch that a row should have.
+const ENOUGH_PAIRS: usize = 16;
+/// How many times its budget a row may take until it has them.
+const PATIENCE: f64 = 4.0;
 
 /// Compares the result of each element in both images. Returns why they are of no use, where they
 /// are not.
@@ -53,8 +55,10 @@ pub(super) fn infer(
     let budget_ns = plan.infer_ms * 1e6 * images.len() as f64;
     let started = time::nanoseconds();
     for turn in 0u32.. {
-        let is_over = (time::nanoseconds() - started) as f64 >= budget_ns;
-        if images.is_empty() || is_over && turn >= FEWEST_ROUNDS {
+        let spent = (time::nanoseconds() - started) as f64;
+        let is_enough =
+            series.quiet_pairs(&images) >= ENOUGH_PAIRS || spent >= PATIENCE * budget_ns;
+        if images.is_empty() || spent >= budget_ns && is_enough {
             break;
         }
         // Whoever comes first in a round finds other caches than the one behind it.

@@ -230,6 +230,17 @@ impl Series {
         Ok(())
     }
 
+    /// Turns in which nothing else ran beside any of these images; all where nobody looked.
+    pub(super) fn quiet_pairs(&self, images: &std::ops::Range<usize>) -> usize {
+        let of_images = || self.images[images.clone()].iter();
+        let turns = of_images().map(|image| image.chunks.last().map_or(0, |last| last.turn + 1));
+        let is_quiet = |turn: &usize| {
+            of_images().all(|image| image.switches.get(*turn).is_none_or(|count| *count == 0))
+        };
+        let turns = turns.min().unwrap_or(0) as usize;
+        (0..turns).filter(is_quiet).count()
+    }
+
     /// Forgets the images behind the baseline.
     fn drop_delayed(&mut self, baseline: usize) {
         self.images.truncate(baseline + 1);
