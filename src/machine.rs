@@ -153,7 +153,13 @@ impl Machine {
                 Event::BranchMisses if self.infers => {
                     ("injection", Basis::Inferred, self.why_not(event))
                 }
-                Event::BranchMisses => ("none", Basis::Unsupported, self.why_not(event)),
+                Event::BranchMisses => {
+                    let mut why = self.why_not(event);
+                    if self.counters == Counters::Clock {
+                        why += "; with --quick they are not inferred";
+                    }
+                    ("none", Basis::Unsupported, why)
+                }
             };
             lines.push(line(event.name(), source, basis, why));
         }

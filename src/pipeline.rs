@@ -83,7 +83,12 @@ impl Task {
         let template = Arc::clone(&self.scenario.template);
         let refused =
             |problem: check::Problem| vec![template.at_line(1, problem.to_string(), None)];
-        let prepared = self.prepared.and_then(|prepared| {
+        let prepared = self.prepared.and_then(|mut prepared| {
+            if check::room(&prepared.row, placements).is_err() {
+                // Two images less, before the whole row is refused.
+                let why = "there is no room for two more images of it; lower `--placements`";
+                prepared.row.injection = Injection::None(why.into());
+            }
             check::room(&prepared.row, placements).map_err(refused)?;
             Ok(prepared)
         });

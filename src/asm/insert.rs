@@ -70,3 +70,84 @@ pub(super) fn insert<'a>(
     }
     Some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::asm::{Context, Section, SectionKind, assemble_and_insert};
+    use crate::template::{SourceLine, SourceSection};
+
+    fn source(text: &str) -> SourceSection {
+        let lines = (1..).zip(text.lines()).map(|(number, text)| SourceLine {
+            number,
+            text: text.to_owned(),
+        });
+        SourceSection {
+            kind: SectionKind::Body,
+            name: "body".to_owned(),
+            line: 1,
+            lines: lines.collect(),
+        }
+    }
+
+    fn inserted(text: &str, insertion: &Insertion) -> Option<Section> {
+        let context = Context {
+            file: "test",
+            hash: &|_| Err("none".into()),
+            is_open: true,
+        };
+        let plan = |_: &_| vec![insertion.clone()];
+        let sections = [source(text)];
+        let assembled = assemble_and_insert(&sections, &context, plan);
+        assembled.expect("assembles").1.remove(0)
+    }
+
+    fn insertion(label: &str, back: usize) -> Insertion {
+        Insertion {
+            section: 0,
+            label: label.into(),
+            back,
+            before: vec!["imul rcx, rcx, 1".into(), "imul r11, rcx, 1".into()],
+            after: vec!["mov rcx, r11".into()],
+        }
+    }
+
+    #[test]
+    fn the_section_is_what_assembling_the_longer_text_gives() {
+        let text = "head: mov ecx, [rax]\n1: again:\n cmp ecx, 5\nsite:\n jne head\n mov eax, 1\n \
+             jmp 1b\n jmp short again\nend:\n lea rdx, [end]";
+        let longer = "head: mov ecx, [rax]\n1: again:\n imul rcx, rcx, 1\n imul r11, rcx, 1\n cmp ecx, 5\n mov \
+             rcx, r11\nsite:\n jne head\n mov eax, 1\n jmp 1b\n jmp short again\nend:\n lea rdx, [end]";
+        let section = inserted(text, &insertion("site", 1)).expect("a section");
+        let naive = crate::asm::fragment(longer).expect("assembles");
+        assert_eq!(section.bytes, naive.bytes);
+        assert_eq!(section.labels, naive.labels);
+        // What was put in is of the line that it was put in at.
+        let naive_lines = |line| match line {
+            0..=2 => line,
+            3..=6 => 3,
+            line => line - 3,
+        };
+        for offset in 0..section.bytes.len() as u32 {
+            let line = naive.line_at(offset).map(naive_lines);
+            assert_eq!(section.line_at(offset), line, "{offset}");
+        }
+    }
+
+    #[test]
+    fn a_short_branch_that_no_longer_reaches_gives_no_section() {
+        let far = "site: call rcx\n".to_string() + &"nop\n".repeat(116) + "jmp short site";
+        assert!(inserted(&far, &insertion("site", 0)).is_none());
+        let near = far.replace("short ", "");
+        assert!(inserted(&near, &insertion("site", 0)).is_some());
+    }
+
+    #[test]
+    fn nothing_is_put_where_no_instruction_is() {
+        let text = "nop\n db 1, 2\nsite: call rcx\nend:";
+        assert!(inserted(text, &insertion("site", 1)).is_none());
+        assert!(inserted(text, &insertion("end", 0)).is_none());
+        assert!(inserted(text, &insertion("site", 9)).is_none());
+        assert!(inserted(text, &insertion("other", 0)).is_none());
+    }
+}

@@ -10,6 +10,8 @@ use crate::counter::CounterSource;
 use crate::job::{Failure, Plan};
 use crate::sys::time;
 
+/// Rounds that every row has, whatever its budget: fewer pairs have no interval.
+const FEWEST_ROUNDS: u32 = 8;
 /// Pairs of turns without a context switch that a row should have.
 const ENOUGH_PAIRS: usize = 16;
 /// How many times its budget a row may take until it has them.
@@ -58,7 +60,8 @@ pub(super) fn infer(
         let spent = (time::nanoseconds() - started) as f64;
         let is_enough =
             series.quiet_pairs(&images) >= ENOUGH_PAIRS || spent >= PATIENCE * budget_ns;
-        if images.is_empty() || spent >= budget_ns && is_enough {
+        let is_over = turn >= FEWEST_ROUNDS && spent >= budget_ns && is_enough;
+        if images.is_empty() || is_over {
             break;
         }
         // Whoever comes first in a round finds other caches than the one behind it.
