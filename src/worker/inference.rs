@@ -4,7 +4,7 @@
 //! same segments, and what goes wrong with them costs the row nothing but this number.
 
 use super::stage::{Ground, Stage, Visits};
-use super::timing::{Proved, Series};
+use super::timing::{Proved, Scale, Series};
 use super::verify;
 use crate::counter::CounterSource;
 use crate::job::{Failure, Plan};
@@ -51,7 +51,7 @@ pub(super) fn infer(
     ground: &mut Ground,
     source: &mut dyn CounterSource,
     series: &mut Series,
-    plan: &Plan,
+    (plan, scale): (&Plan, &mut Scale),
 ) -> Result<(), Failure> {
     let images = row.stage.delayed();
     let budget_ns = plan.infer_ms * 1e6 * images.len() as f64;
@@ -59,7 +59,7 @@ pub(super) fn infer(
     for turn in 0u32.. {
         let spent = (time::nanoseconds() - started) as f64;
         let is_enough =
-            series.quiet_pairs(&images) >= ENOUGH_PAIRS || spent >= PATIENCE * budget_ns;
+            series.quiet_pairs(&images, scale) >= ENOUGH_PAIRS || spent >= PATIENCE * budget_ns;
         let is_over = turn >= FEWEST_ROUNDS && spent >= budget_ns && is_enough;
         if images.is_empty() || is_over {
             break;

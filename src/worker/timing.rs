@@ -3,6 +3,8 @@
 //! Correct means: every timed chunk has a calibration on both sides, its sum equals what its part
 //! of the walk must add up to, and no image is entered at an address that had other code before.
 
+use std::collections::BTreeSet;
+
 use super::guarded;
 use super::inference;
 use super::neighbours;
@@ -132,7 +134,7 @@ pub fn time_rows(
     for (one, row) in series.iter_mut().zip(rows.iter_mut()) {
         let Ok(series) = one else { continue };
         let inferred = at_work(row, ground, takes_turns, |row, ground| {
-            inference::infer(row, ground, source, series, plan)
+            inference::infer(row, ground, source, series, (plan, &mut *scale))
         });
         if inferred.is_err() {
             series.drop_delayed(row.stage.baseline());
@@ -230,15 +232,17 @@ impl Series {
         Ok(())
     }
 
-    /// Turns in which nothing else ran beside any of these images; all where nobody looked.
-    pub(super) fn quiet_pairs(&self, images: &std::ops::Range<usize>) -> usize {
-        let of_images = || self.images[images.clone()].iter();
-        let turns = of_images().map(|image| image.chunks.last().map_or(0, |last| last.turn + 1));
-        let is_quiet = |turn: &usize| {
-            of_images().all(|image| image.switches.get(*turn).is_none_or(|count| *count == 0))
-        };
-        let turns = turns.min().unwrap_or(0) as usize;
-        (0..turns).filter(is_quiet).count()
+    /// Turns in which nothing else ran beside any of these images, nor took much of the core.
+    pub(super) fn quiet_pairs(&self, images: &std::ops::Range<usize>, scale: &mut Scale) -> usize {
+        let mut quiet: Option<BTreeSet<u32>> = None;
+        for image in &self.images[images.clone()] {
+            let own = quiet_turns(image, scale);
+            quiet = Some(match quiet {
+                Some(others) => others.intersection(&own).copied().collect(),
+                None => own,
+            });
+        }
+        quiet.unwrap_or_default().len()
     }
 
     /// Forgets the images behind the baseline.
@@ -285,6 +289,21 @@ fn is_quiet(samples: &ImageSamples, scale: &mut Scale) -> bool {
         .filter(|chunk| widths(chunk) as f64 <= limit)
         .count();
     clean as f64 >= ENOUGH * samples.chunks.len() as f64
+}
+
+/// The turns of an image in which most chunks ran with the core's whole width, and nothing else at all
+/// as far as somebody looked.
+fn quiet_turns(samples: &ImageSamples, scale: &mut Scale) -> BTreeSet<u32> {
+    let turns = samples.chunks.chunk_by(|one, other| one.turn == other.turn);
+    let quiet = turns.filter(|chunks| {
+        let alone = samples.switches.get(chunks[0].turn as usize);
+        let turn = ImageSamples {
+            chunks: chunks.to_vec(),
+            switches: Vec::new(),
+        };
+        alone.is_none_or(|switches| *switches == 0) && is_quiet(&turn, scale)
+    });
+    quiet.map(|chunks| chunks[0].turn).collect()
 }
 
 /// Ticks and events of an entry without an iteration: the medians of many.

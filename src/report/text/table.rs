@@ -13,6 +13,9 @@ use crate::report::{Basis, Metric, Report, Row};
 /// two rows should not be compared by.
 const WIDE: f64 = 0.02;
 
+/// An inferred number whose interval is wider than this is less sure than its source is.
+const VAGUE: f64 = 0.1;
+
 /// The head of the names, where there is room for it.
 const NAME_HEAD: &str = "scenario";
 
@@ -260,6 +263,13 @@ fn quantity_cell(
     {
         remarks.push(format!(
             "95 % interval {low:.decimals$} to {high:.decimals$}; a longer --time narrows it"
+        ));
+    }
+    if let (Basis::Inferred, Some(low), Some(high)) = (metric.basis, metric.low, metric.high)
+        && high - low > VAGUE
+    {
+        remarks.push(format!(
+            "inferred, 95 % interval {low:.2} to {high:.2}; a longer --time narrows it"
         ));
     }
     if let Some(stepped) = metric.stepped {
