@@ -66,7 +66,12 @@ fn scripted_counters_are_the_rows_columns() {
     ));
     let empty = &row["baseline"]["cycles"]["value"];
     assert!(near(empty.as_f64().expect("a number"), 2.5));
-    assert_eq!(row["warnings"], serde_json::json!([]));
+    // The script has misses, and direct_call has one type.
+    let warnings = row["warnings"].as_array().expect("a list");
+    let [flag] = &warnings[..] else {
+        panic!("{warnings:?}")
+    };
+    assert!(flag.as_str().is_some_and(|flag| flag.contains("all receivers have one type")));
     for event in Event::ALL {
         let metric = &row["metrics"][event.name()];
         assert_eq!(metric["basis"], "measured", "{metric:#}");
@@ -258,7 +263,8 @@ fn without_a_pmu_each_source_says_why_it_is_no_better_one() {
         .as_array()
         .expect("a list");
     for source in sources.iter().filter(|source| source["event"] != "ns") {
-        assert_eq!(source["why"], unavailable.reason, "{source:#}");
+        let why = source["why"].as_str().expect("a reason");
+        assert!(why.starts_with(&unavailable.reason), "{source:#}");
     }
     let cycles = sources.iter().find(|source| source["event"] == "cycles");
     assert_eq!(cycles.expect("a source")["source"], "clock");
