@@ -71,7 +71,10 @@ fn scripted_counters_are_the_rows_columns() {
     let [flag] = &warnings[..] else {
         panic!("{warnings:?}")
     };
-    assert!(flag.as_str().is_some_and(|flag| flag.contains("all receivers have one type")));
+    assert!(
+        flag.as_str()
+            .is_some_and(|flag| flag.contains("all receivers have one type"))
+    );
     for event in Event::ALL {
         let metric = &row["metrics"][event.name()];
         assert_eq!(metric["basis"], "measured", "{metric:#}");
