@@ -340,7 +340,7 @@ fn an_endless_loop_is_stopped_and_its_line_named() {
         "endless",
         &format!("{HEADER}body:\n mov eax, [rax]\n1:\n jmp 1b\n"),
     );
-    let (code, document) = json(&["run", &file, "inline", "--quick", "--timeout", "0.5"]);
+    let (code, document) = json(&["run", &file, "inline", "--quick", "--timeout", "3"]);
     assert_eq!(code, 4);
     let rows = rows(&document);
     assert_eq!(rows[0].1["status"], "timeout");

@@ -83,9 +83,11 @@ pub fn trace(
     sink: &mut dyn FnMut(Branch),
 ) -> Result<Result<Interpreted, String>, Failure> {
     let iterations = depth.iterations;
+    // An iteration has more than one step, and what is left of an entry when the log is full runs on.
+    let compared_iterations = iterations.min(depth.verified);
     let mut log = StepLog::new(depth.verified as usize);
     stage.undone(ground, |stage, ground| {
-        stage.enter_stepping(ground, 0, visits, (0, iterations), &mut log)
+        stage.enter_stepping(ground, 0, visits, (0, compared_iterations), &mut log)
     })?;
     let image = stage.images[0].clone();
     let mut compared = Compared {
@@ -96,7 +98,7 @@ pub fn trace(
         is_inside: false,
         problem: None,
     };
-    let ends = stage.emulate(ground, visits, iterations, |interpreter, cpu| {
+    let ends = stage.emulate(ground, visits, compared_iterations, |interpreter, cpu| {
         interpreter.run(cpu, image.entry, image.loop_end, &mut compared)
     });
     if let Some(why) = compared.problem(&image, ends.err()) {

@@ -169,7 +169,9 @@ pub(super) fn unexpected_misses(scenario: &Scenario, metrics: &Metrics) -> Optio
     let first = types.next();
     let is_monomorphic =
         scenario.template.header.heap != HeapKind::None && types.all(|other| Some(other) == first);
-    let misses = metrics.branch_misses.low.unwrap_or(0.0);
+    // Few turns have no interval, and all the same a value.
+    let misses = &metrics.branch_misses;
+    let misses = misses.low.or(misses.value).unwrap_or(0.0);
     (is_monomorphic && misses > MANY).then(|| {
         "branches are mispredicted although all receivers have one type: other code may take the \
          predictor's entries by where it stands, which --placements all shows, or something else used \
