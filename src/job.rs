@@ -54,6 +54,9 @@ pub struct Plan {
     /// infers none.
     #[serde(default)]
     pub infer_ms: f64,
+    /// Iterations that models of predictors are shown beside what is measured; 0 shows none.
+    #[serde(default)]
+    pub modelled: u64,
     /// Whether all rows take turns, to be compared; else one row is timed after the other.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub together: bool,
@@ -242,6 +245,9 @@ pub struct Proof {
     /// Why the interpreter did not count where it was asked to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uninterpreted: Option<String>,
+    /// What models of predictors would miss, where the plan asks for it and the row can be interpreted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<Prediction>,
     /// Instructions of the harness in one iteration of the baseline.
     pub harness_instructions: f64,
     /// Instructions and branches of the harness in one iteration around the body.
@@ -292,6 +298,16 @@ pub enum CountedBy {
     Interpreter,
 }
 
+impl CountedBy {
+    /// The source of a number that it counted.
+    pub fn source(self) -> &'static str {
+        match self {
+            CountedBy::Step => "step",
+            CountedBy::Interpreter => "interpreter",
+        }
+    }
+}
+
 /// What a row did, instruction by instruction.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Trace {
@@ -340,6 +356,9 @@ pub struct TraceIteration {
 /// What models of branch predictors would have missed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
+    /// Who traced the branches that they were shown.
+    #[serde(default)]
+    pub by: CountedBy,
     /// Iterations that they were shown.
     pub iterations: u64,
     /// Iterations in which misses were counted: those behind the warm-up.

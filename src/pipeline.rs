@@ -563,6 +563,7 @@ pub fn default_plan(counters: Counters) -> Plan {
         interpreted: crate::job::interpreted(),
         verified: crate::job::verified(),
         infer_ms: 20.0,
+        modelled: 0,
         together: false,
         trace: None,
         model: None,

@@ -7,12 +7,15 @@ use crate::injection::Injection;
 use crate::job::{Plan, Proof};
 use crate::machine::Machine;
 use crate::pipeline::Prepared;
+use crate::pipeline::predict::told;
+use crate::report::misses::Models;
 use crate::report::{Baseline, Checksum, Row, Status};
 use crate::scenario::Scenario;
 use crate::stats;
 use crate::template::Origin;
 use crate::worker::parent::RowOutcome;
 
+mod agreement;
 mod contamination;
 mod fault;
 mod metrics;
@@ -86,6 +89,7 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
         doubtful: false,
         disturbances: None,
         modes: None,
+        modelled: None,
         note,
         samples: None,
         warnings: Vec::new(),
@@ -146,6 +150,15 @@ pub fn judge(
             "{count} readings of the hardware counters were refused: {why}"
         ))
     }));
+    row.modelled = proof.prediction.as_ref().map(|prediction| {
+        let modelled = told(prepared, prediction);
+        let dispatch = scenario.template.header.dispatch.as_deref();
+        let misses = &metrics.branch_misses;
+        Models {
+            disagreement: agreement::disagreement(prepared, dispatch, &modelled, misses),
+            modelled,
+        }
+    });
     row.metrics = Some(metrics);
     if let Some(summary) = summary {
         row.iterations = summary.iterations;

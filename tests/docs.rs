@@ -441,9 +441,8 @@ fn every_command_line_in_the_documents_is_one() {
                 arguments.extend(["--counters".to_string(), "none".to_string()]);
             }
             // What is timed here is of no interest, only that it is a command.
-            let is_timed = |word: &String| {
-                ["doctor", "compare", "sweep", "ablate"].contains(&word.as_str())
-            };
+            let is_timed =
+                |word: &String| ["doctor", "compare", "sweep", "ablate"].contains(&word.as_str());
             if arguments.iter().any(is_timed) {
                 let options = [["--quick"].as_slice(), &["--time", "1"]];
                 let missing = options

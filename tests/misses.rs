@@ -203,3 +203,40 @@ fn every_shipped_template_has_latency_or_a_direct_branch_or_none() {
     }
     assert_eq!((delayed, direct, none), (7, 8, 2));
 }
+
+#[test]
+fn where_inference_and_models_disagree_the_row_says_so_and_where_they_agree_it_does_not() {
+    // A script of 0.5 and of 0.875 misses, for targets of which all models miss 0.875.
+    let cases = [
+        ("half", "[8.0, 12.5]", true),
+        ("most", "[8.0, 15.875]", false),
+    ];
+    for (name, delayed, disagrees) in cases {
+        let counters = fake(name, &format!(r#"{{"*": {delayed}}}"#));
+        let arguments = [
+            "run",
+            "itab_call[order=random,targets=8]",
+            "--counters",
+            &counters,
+        ];
+        let (code, document) = json(&arguments);
+        assert_eq!(code, 0, "{document:#}");
+        let row = rows(&document)[0].1;
+        let modelled = &row["modelled"];
+        assert_eq!(modelled["trace"], "interpreter", "{modelled:#}");
+        let sites = modelled["sites"].as_array().expect("sites");
+        let call = sites.iter().find(|site| site["kind"] == "indirect-call");
+        let miss = &call.expect("the call")["branch_misses"]["ittage"];
+        assert_eq!(miss["basis"], "modelled");
+        assert!((miss["value"].as_f64().expect("a number") - 0.875).abs() < 0.03);
+        let said = modelled["disagreement"].as_str();
+        assert_eq!(said.is_some(), disagrees, "{said:?}");
+        assert!(
+            said.is_none_or(|said| said.contains("0.50 branch misses are inferred and no model"))
+        );
+        let text = common::unfolded(&dispatchlab(&arguments).stdout);
+        assert_eq!(text.contains("no model agrees"), disagrees, "{text}");
+    }
+    let (_, quick) = json(&["run", "itab_call", "--quick", "--counters", "clock"]);
+    assert!(rows(&quick)[0].1.get("modelled").is_none());
+}

@@ -7,8 +7,10 @@ use crate::pipeline::{Prepared, Settings};
 use crate::report::misses::{Modelled, NotModelled};
 use crate::scenario::Scenario;
 
-/// Iterations that the models are shown, where stepping them does not take too long.
-const ITERATIONS: u64 = 16_384;
+/// Iterations that the models are shown, where tracing them does not take too long.
+const ITERATIONS: u64 = 65_536;
+/// Iterations that they are shown beside a measurement, so that it takes no tenth of a second longer.
+pub(super) const BESIDE: u64 = 16_384;
 /// With `--quick`.
 const QUICK: u64 = 2048;
 

@@ -572,6 +572,7 @@ impl Common {
             seed: self.seed.unwrap_or(base.seed),
             time_ms,
             infer_ms,
+            modelled: if self.quick { 0 } else { base.modelled },
             placements: count.map_or(base.placements, placements),
             interpreted: if self.quick {
                 QUICK_INTERPRETED

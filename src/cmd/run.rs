@@ -9,7 +9,8 @@ use clap::Args;
 use super::names::resolve;
 use super::output::Output;
 use super::record;
-use super::{Common, Stop, print};
+use super::{Common, Stop, misses, print};
+use crate::job::Counters;
 use crate::job::file::{self, SavedJob};
 use crate::pipeline::{self, Settings, Task};
 use crate::report::text::{self, markdown};
@@ -143,7 +144,11 @@ pub(super) fn run(common: &Common, names: &[String], files: &Files) -> Result<i3
 fn from_names(common: &Common, names: &[String]) -> Result<(Vec<Task>, Settings), Stop> {
     let tour = ["tour".to_string()];
     let wanted = resolve(common, if names.is_empty() { &tour } else { names })?;
-    let settings = common.settings(wanted.reference)?;
+    let mut settings = common.settings(wanted.reference)?;
+    let is_measured = settings.plan.counters != Counters::None;
+    if is_measured && !common.quick {
+        settings.plan.modelled = misses::BESIDE;
+    }
     Ok((wanted.scenarios.iter().map(Task::new).collect(), settings))
 }
 

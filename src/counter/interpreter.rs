@@ -53,7 +53,10 @@ pub fn count(
         iterations: whole.min(depth.iterations),
         ..depth
     };
-    let counted = match trace(stage, ground, visits, depth, &mut |_| {})? {
+    if let Err(why) = verify(stage, ground, visits, depth)? {
+        return Ok(Err(why));
+    }
+    let counted = match trace(stage, ground, visits, depth.iterations, &mut |_| {}) {
         Ok(counted) if counted.iterations > 0 => counted,
         Ok(_) => return Ok(Err("not one iteration ended".into())),
         Err(why) => return Ok(Err(why)),
@@ -69,25 +72,22 @@ pub fn count(
     }))
 }
 
-/// Interprets the first iterations of a walk at placement 0 and tells each branch, those of the
-/// harness included, as it runs; nothing is told before the CPU's own first steps agree. Or says why
-/// it cannot. Data and stack are left as they were.
+/// Holds the interpreter against the CPU's own first steps. Says why it is not to be believed.
+/// Data and stack are left as they were.
 ///
 /// # Errors
 /// What entering says.
-pub fn trace(
+pub fn verify(
     stage: &mut Stage<'_>,
     ground: &mut Ground,
     visits: &Visits,
     depth: Depth,
-    sink: &mut dyn FnMut(Branch),
-) -> Result<Result<Interpreted, String>, Failure> {
-    let iterations = depth.iterations;
+) -> Result<Result<(), String>, Failure> {
     // An iteration has more than one step, and what is left of an entry when the log is full runs on.
-    let compared_iterations = iterations.min(depth.verified);
+    let iterations = depth.iterations.min(depth.verified);
     let mut log = StepLog::new(depth.verified as usize);
     stage.undone(ground, |stage, ground| {
-        stage.enter_stepping(ground, 0, visits, (0, compared_iterations), &mut log)
+        stage.enter_stepping(ground, 0, visits, (0, iterations), &mut log)
     })?;
     let image = stage.images[0].clone();
     let mut compared = Compared {
@@ -98,12 +98,23 @@ pub fn trace(
         is_inside: false,
         problem: None,
     };
-    let ends = stage.emulate(ground, visits, compared_iterations, |interpreter, cpu| {
+    let ends = stage.emulate(ground, visits, iterations, |interpreter, cpu| {
         interpreter.run(cpu, image.entry, image.loop_end, &mut compared)
     });
-    if let Some(why) = compared.problem(&image, ends.err()) {
-        return Ok(Err(why));
-    }
+    Ok(compared.problem(&image, ends.err()).map_or(Ok(()), Err))
+}
+
+/// Interprets the first iterations of a walk at placement 0 and tells each branch, those of the
+/// harness included, as it runs, or says why it cannot. Only what [`verify`] found no fault with is
+/// to be believed. Data and stack are left as they were.
+pub fn trace(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+    iterations: u64,
+    sink: &mut dyn FnMut(Branch),
+) -> Result<Interpreted, String> {
+    let image = stage.images[0].clone();
     let mut told = Told {
         sink,
         iterations: 0,
@@ -113,13 +124,13 @@ pub fn trace(
     let answer = stage.emulate(ground, visits, iterations, |interpreter, cpu| {
         interpret(interpreter, cpu, &image, &mut told)
     });
-    Ok(match answer {
+    match answer {
         Ok(tally) => Ok(Interpreted {
             iterations: told.iterations,
             tally,
         }),
         Err(stop) => Err(said(&image, &stop)),
-    })
+    }
 }
 
 fn interpret(

@@ -39,6 +39,11 @@ impl StepSource {
         }
     }
 
+    /// How far the interpreter may go.
+    pub fn depth(&self) -> Depth {
+        self.depth
+    }
+
     /// The log, for looking at single steps.
     pub fn log(&mut self) -> &mut StepLog {
         &mut self.log

@@ -10,8 +10,8 @@ use std::ops::RangeInclusive;
 use super::{Counters, FakeScript, Job, JobRow, Plan};
 use crate::asm::{Fixup, FixupKind, Section, SectionKind};
 use crate::go::layout;
-use crate::link::walk::RANDOM_ELEMENTS;
 use crate::injection::Injection;
+use crate::link::walk::RANDOM_ELEMENTS;
 use crate::link::{PLACEMENT_COUNTS, Placement};
 use crate::scenario::{MAX_NUMBERS, MAX_WORK, Order, Percent};
 use crate::stats::Event;
@@ -128,6 +128,9 @@ fn plan(plan: &Plan) -> Result<(), Problem> {
     let traced = plan.trace.unwrap_or(1);
     demand((1..=MAX_TRACED).contains(&traced), "trace", || {
         format!("1 to {MAX_TRACED} iterations, not {traced}")
+    })?;
+    demand(plan.modelled <= MAX_MODELLED, "modelled", || {
+        format!("at most {MAX_MODELLED} iterations, not {}", plan.modelled)
     })?;
     let modelled = plan.model.unwrap_or(1);
     demand((1..=MAX_MODELLED).contains(&modelled), "model", || {

@@ -57,7 +57,8 @@ pub fn predict(
     })
 }
 
-fn told(prepared: &Prepared, prediction: &Prediction) -> Modelled {
+/// What a worker found, with the addresses that `show` has.
+pub(crate) fn told(prepared: &Prepared, prediction: &Prediction) -> Modelled {
     let image = &prepared.image;
     let each = |count: u64| count as f64 / prediction.counted as f64;
     let sites = prediction.sites.iter().map(|site| {
@@ -78,6 +79,7 @@ fn told(prepared: &Prepared, prediction: &Prediction) -> Modelled {
         }
     });
     Modelled {
+        trace: prediction.by.source(),
         iterations: prediction.iterations,
         counted: prediction.counted,
         sites: sites.collect(),

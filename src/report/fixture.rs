@@ -111,6 +111,7 @@ pub(super) fn ok(scenario: &str, cycles: f64, most: f64, counts: (f64, f64)) -> 
             chunks: 1280,
         }),
         modes: None,
+        modelled: None,
         note: None,
         samples: None,
         warnings: Vec::new(),

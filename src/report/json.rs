@@ -6,7 +6,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Basis, Comparison, FaultReport, Metric, Report, Row, Status};
+use super::{Basis, Comparison, FaultReport, Metric, Report, Row, Status, misses};
 use crate::diagnostic::Diagnostic;
 use crate::stats::Mode;
 
@@ -118,6 +118,9 @@ fn row(row: &Row) -> Value {
         put("bistable", json!(row.modes.is_some()));
         put("modes", row.modes.iter().flatten().map(mode).collect());
         put("ratio", row.ratio.map_or(Value::Null, rounded));
+    }
+    if let Some(models) = &row.modelled {
+        put("modelled", misses::json_of_row(models));
     }
     put("title", json!(row.title));
     put("note", json!(row.note));

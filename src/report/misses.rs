@@ -11,12 +11,23 @@ use crate::branch::BranchKind;
 /// The branches of a scenario, and what each model would miss at them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Modelled {
+    /// `step` or `interpreter`: what told the branches.
+    pub trace: &'static str,
     /// Iterations that the models were shown.
     pub iterations: u64,
     /// Those behind the warm-up, in which misses were counted.
     pub counted: u64,
     /// The branches that were executed, by address.
     pub sites: Vec<Site>,
+}
+
+/// The models beside a row that was measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Models {
+    /// What they would miss.
+    pub modelled: Modelled,
+    /// Where that is not what was inferred.
+    pub disagreement: Option<String>,
 }
 
 /// One branch of the code.
@@ -96,23 +107,39 @@ pub fn note(modelled: &Result<Modelled, NotModelled>) -> String {
     match modelled {
         Ok(modelled) => format!(
             "modelled: what textbook predictors would miss in an iteration, the mean of the last {} of {} \
-             stepped ones. Nothing here was measured, and no model is this CPU's predictor. A branch \
+             {} ones. Nothing here was measured, and no model is this CPU's predictor. A branch \
              without such a line was not reached, or has its only target in its own bytes.\n",
-            modelled.counted, modelled.iterations
+            modelled.counted,
+            modelled.iterations,
+            match modelled.trace {
+                "step" => "stepped",
+                _ => "interpreted",
+            }
         ),
         Err(reason) => format!("modelled: nothing ({})\n", printable::line(&reason.why)),
     }
 }
 
+/// The models of a row as JSON.
+pub fn json_of_row(models: &Models) -> Value {
+    let mut value = whole(&models.modelled);
+    value["disagreement"] = json!(models.disagreement);
+    value
+}
+
+fn whole(modelled: &Modelled) -> Value {
+    json!({
+        "iterations": modelled.iterations,
+        "counted": modelled.counted,
+        "trace": modelled.trace,
+        "sites": modelled.sites.iter().map(site).collect::<Vec<_>>(),
+    })
+}
+
 /// The same as JSON.
 pub fn json(modelled: &Result<Modelled, NotModelled>) -> Value {
     match modelled {
-        Ok(modelled) => json!({
-            "iterations": modelled.iterations,
-            "counted": modelled.counted,
-            "trace": "step",
-            "sites": modelled.sites.iter().map(site).collect::<Vec<_>>(),
-        }),
+        Ok(modelled) => whole(modelled),
         Err(reason) => json!({ "basis": Basis::Unsupported.name(), "why": reason.why }),
     }
 }

@@ -233,6 +233,8 @@ pub struct Row {
     pub disturbances: Option<Disturbances>,
     /// The two modes that were seen, where one value does not describe the row.
     pub modes: Option<[Mode; 2]>,
+    /// What models of predictors would miss in it, where they were asked.
+    pub modelled: Option<misses::Models>,
     /// The template's remark for these parameters.
     pub note: Option<String>,
     /// The raw samples, where they were asked for.

@@ -133,6 +133,7 @@ impl SavedRow {
             dropped_samples: self.dropped_samples,
             disturbances: self.disturbances,
             modes: self.modes.try_into().ok(),
+            modelled: None,
             note: self.note,
             samples: None,
             warnings: Vec::new(),

@@ -12,16 +12,12 @@ use crate::template::HeapKind;
 
 pub(super) fn exact(value: f64, counts: Option<&Counts>) -> Metric {
     let by = counts.map_or(CountedBy::Step, |counts| counts.by);
-    let source = match by {
-        CountedBy::Step => "step",
-        CountedBy::Interpreter => "interpreter",
-    };
     Metric {
         value: Some(value),
         low: Some(value),
         high: Some(value),
         basis: Basis::Exact,
-        source: Some(source.into()),
+        source: Some(by.source().into()),
         stepped: counts.and_then(|counts| counts.stepped),
         subtracted: None,
         why: None,

@@ -1,4 +1,4 @@
-//! Where the branches of a row come from: single-stepping, for now.
+//! The branches of a row by single-stepping, where the interpreter cannot tell them.
 //!
 //! Correct means: of whole iterations, each executed branch is told once and in order, the loop's own
 //! included; addresses count from the start of the code, so that a trace is the same wherever the code

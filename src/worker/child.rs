@@ -250,7 +250,7 @@ impl<'a> Worker<'a> {
         let visits = stage.walk(FIRST_WALK, self.plan.seed)?;
         probe::probe(stage, ground, &visits, self.steps.log())?;
         verify::verify(stage, ground, &visits)?;
-        model::model(stage, ground, self.plan.seed, wanted, self.steps.log())
+        model::model(stage, ground, self.plan.seed, wanted, &mut self.steps)
     }
 
     fn tsc_hz(&self) -> f64 {
@@ -283,6 +283,14 @@ impl<'a> Worker<'a> {
         let checksum = verify::verify(&mut stage, ground, &visits)?;
         let uninferred = inference::verify(&mut stage, ground, &visits);
         let (counts, uninterpreted) = step::count(&mut stage, ground, &visits, &mut self.steps)?;
+        let prediction = match self.plan.modelled {
+            0 => None,
+            wanted => {
+                let depth = self.steps.depth();
+                // A row that cannot be interpreted has no models beside it; `show --misses` steps it.
+                model::interpreted(&mut stage, ground, self.plan.seed, wanted, depth)?.ok()
+            }
+        };
         let panic = stage.last_panic(0);
         let baseline = stage.baseline();
         let empty = step::count_harness(&mut stage, ground, baseline, &visits, &mut self.steps)?;
@@ -290,6 +298,7 @@ impl<'a> Worker<'a> {
         let proof = Proof {
             counts,
             uninterpreted,
+            prediction,
             harness_instructions: empty.instructions,
             around_body,
             checksum,

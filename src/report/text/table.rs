@@ -121,6 +121,11 @@ pub(super) fn remarks(row: &Row) -> Vec<String> {
             slow.share * 100.0
         )
     }));
+    remarks.extend(
+        row.modelled
+            .as_ref()
+            .and_then(|models| models.disagreement.clone()),
+    );
     remarks.extend(row.note.clone());
     let figure = |published: &crate::template::Published| {
         format!(

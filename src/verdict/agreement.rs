@@ -1,0 +1,197 @@
+//! Whether models of predictors and inferred branch misses say the same of a row's dispatch branch.
+//!
+//! Correct means: what is said names both numbers and how each was obtained, a difference within what
+//! both methods are good to is none, and nothing is said where there is only one of them.
+
+use crate::branch::BranchKind;
+use crate::link::Image;
+use crate::pipeline::Prepared;
+use crate::report::misses::Modelled;
+use crate::report::{Basis, Metric};
+
+/// Misses per iteration that an inferred and a modelled number may be apart. The one is good to 0.05, and the
+/// other is of a prefix of the walk.
+const TOLERANCE: f64 = 0.1;
+
+/// What one model says of the dispatch branch: from its misses there to those of all branches of its kind,
+/// because in a chain of comparisons all of them wait for the register that is delayed.
+#[derive(Debug, Clone, PartialEq)]
+struct Opinion {
+    model: String,
+    least: f64,
+    most: f64,
+}
+
+impl Opinion {
+    fn distance(&self, inferred: f64) -> f64 {
+        (self.least - inferred).max(inferred - self.most).max(0.0)
+    }
+}
+
+/// Where inference and models differ, in a sentence; `None` where they do not, or one of them is missing.
+pub(super) fn disagreement(
+    prepared: &Prepared,
+    dispatch: Option<&str>,
+    modelled: &Modelled,
+    misses: &Metric,
+) -> Option<String> {
+    let inferred = misses.value.filter(|_| misses.basis == Basis::Inferred)?;
+    let opinions = opinions(&prepared.image, prepared, dispatch?, modelled)?;
+    said(inferred, &opinions)
+}
+
+fn opinions(
+    image: &Image,
+    prepared: &Prepared,
+    dispatch: &str,
+    modelled: &Modelled,
+) -> Option<Vec<Opinion>> {
+    let program = &prepared.row.program;
+    let is_dispatch = |address: u64| image.label(program, address) == Some(dispatch);
+    let site = modelled
+        .sites
+        .iter()
+        .find(|site| is_dispatch(site.address) && site.executed > 0.0)?;
+    let alike = |kind: BranchKind| modelled.sites.iter().filter(move |site| site.kind == kind);
+    let opinion = |model: &str, own: f64| {
+        let everywhere = alike(site.kind).flat_map(|site| &site.misses);
+        let total: f64 = everywhere
+            .filter(|miss| miss.model == model)
+            .map(|miss| miss.value)
+            .sum();
+        Opinion {
+            model: model.to_string(),
+            least: own,
+            most: total,
+        }
+    };
+    let misses = site.misses.iter();
+    Some(
+        misses
+            .map(|miss| opinion(&miss.model, miss.value))
+            .collect(),
+    )
+}
+
+/// The last model is the one of its kind that knows most of the past, and the only one whose error alone
+/// is worth a word: that a simple one is wrong is to be expected.
+fn said(inferred: f64, opinions: &[Opinion]) -> Option<String> {
+    let differs = |opinion: &&Opinion| opinion.distance(inferred) > TOLERANCE;
+    let wrong: Vec<&Opinion> = opinions.iter().filter(differs).collect();
+    let best = opinions
+        .iter()
+        .find(|opinion| ["ittage", "tage"].contains(&opinion.model.as_str()))?;
+    if !differs(&best) {
+        return None;
+    }
+    let right: Vec<&Opinion> = opinions
+        .iter()
+        .filter(|opinion| !differs(opinion))
+        .collect();
+    let listed = |opinions: &[&Opinion]| {
+        let one = |opinion: &&Opinion| {
+            let Opinion { model, least, most } = opinion;
+            if most - least < 0.005 {
+                format!("{model} {least:.2}")
+            } else {
+                format!("{model} {least:.2} to {most:.2}")
+            }
+        };
+        opinions.iter().map(one).collect::<Vec<_>>().join(", ")
+    };
+    Some(if right.is_empty() {
+        let why = if wrong.iter().all(|opinion| inferred < opinion.least) {
+            "inferred misses read low where code or data are beyond the nearest cache"
+        } else {
+            "other branches may wait for the same register"
+        };
+        format!(
+            "{inferred:.2} branch misses are inferred and no model agrees (modelled: {}): {why}",
+            listed(&wrong)
+        )
+    } else {
+        format!(
+            "{inferred:.2} branch misses are inferred, as {} would have them and {} would not: this CPU is no \
+             textbook predictor",
+            listed(&right),
+            listed(&wrong)
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opinions(values: &[(&str, f64)]) -> Vec<Opinion> {
+        let one = |&(model, value): &(&str, f64)| Opinion {
+            model: model.into(),
+            least: value,
+            most: value,
+        };
+        values.iter().map(one).collect()
+    }
+
+    #[test]
+    fn where_all_agree_nothing_is_said() {
+        let all = opinions(&[
+            ("last-target", 0.875),
+            ("ittage", 0.87),
+            ("ittage-conditional", 0.88),
+        ]);
+        assert_eq!(said(0.86, &all), None);
+        assert_eq!(said(0.80, &all), None);
+    }
+
+    #[test]
+    fn where_none_agrees_both_numbers_are_named_and_the_likely_reason() {
+        let all = opinions(&[("last-target", 0.996), ("ittage", 0.996)]);
+        let low = said(0.65, &all).expect("a difference");
+        assert!(
+            low.contains("0.65 branch misses are inferred and no model agrees"),
+            "{low}"
+        );
+        assert!(
+            low.contains("modelled: last-target 1.00, ittage 1.00"),
+            "{low}"
+        );
+        assert!(low.contains("nearest cache"), "{low}");
+        let high = said(1.3, &all).expect("a difference");
+        assert!(high.contains("the same register"), "{high}");
+    }
+
+    #[test]
+    fn a_cycle_that_is_missed_is_said_to_be_unlike_the_textbook() {
+        let cyclic = opinions(&[
+            ("last-target", 1.0),
+            ("ittage", 0.0),
+            ("ittage-conditional", 0.5),
+        ]);
+        let told = said(0.99, &cyclic).expect("a difference");
+        assert!(
+            told.contains("as last-target 1.00 would have them"),
+            "{told}"
+        );
+        assert!(
+            told.contains("ittage 0.00, ittage-conditional 0.50 would not"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn that_a_simple_model_is_wrong_is_no_news() {
+        let learned = opinions(&[("bimodal", 0.5), ("gshare", 0.0), ("tage", 0.0)]);
+        assert_eq!(said(0.01, &learned), None);
+    }
+
+    #[test]
+    fn a_chain_of_comparisons_agrees_anywhere_between_its_first_and_all_of_them() {
+        let chain = [Opinion {
+            model: "tage".into(),
+            least: 0.3,
+            most: 1.0,
+        }];
+        assert_eq!(said(0.8, &chain), None);
+        assert!(said(0.1, &chain).is_some());
+    }
+}
