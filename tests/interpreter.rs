@@ -570,6 +570,36 @@ fn every_instruction_that_is_interpreted_does_what_the_cpu_does() {
     }
 }
 
+#[test]
+fn every_shape_of_instruction_that_go_emits_is_interpreted() {
+    let listed = include_str!("fixtures/go_instructions.txt");
+    let mut unknown = Vec::new();
+    for line in listed.lines().filter(|line| !line.starts_with('#')) {
+        let (hex, text) = line.split_once(' ').expect("bytes and text");
+        let bytes: Vec<u8> = (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal"))
+            .collect();
+        let start = 0x10_0000;
+        let end = start + bytes.len() as u64;
+        let own = [start..end];
+        let code = Code {
+            address: start,
+            bytes: &[bytes, vec![0x90]].concat(),
+            own: &own,
+            turn_end: 0,
+        };
+        // Without memory, what loads or stores halts; that too has to be known of it.
+        let mut cpu = Cpu::new(Memory::new());
+        let answer = Interpreter::new(code, &[start, end]).run(&mut cpu, start, end, &mut Silent);
+        if let Err(Stop::Unknown { .. }) = answer {
+            unknown.push(text.trim());
+        }
+    }
+    assert!(unknown.is_empty(), "{unknown:?}");
+    assert!(listed.lines().count() > 100);
+}
+
 /// iced numbers flags by itself.
 fn to_rflags(bits: u64) -> u64 {
     use iced_x86::RflagsBits as Bits;
