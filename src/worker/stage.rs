@@ -33,6 +33,18 @@ pub const STACK_BYTES: usize = 256 * 1024;
 /// Bytes that Go keeps below `stackguard0` for functions that check late.
 const STACK_GUARD: u64 = 928;
 
+/// The canary as it stands in memory.
+const CANARY_BYTES: [u8; 8 * frame::CANARY_WORDS as usize] = {
+    let word = frame::CANARY_VALUE.to_le_bytes();
+    let mut bytes = [0; 8 * frame::CANARY_WORDS as usize];
+    let mut at = 0;
+    while at < bytes.len() {
+        bytes[at] = word[at % 8];
+        at += 1;
+    }
+    bytes
+};
+
 /// The stack and the notes, which all rows of a worker share.
 #[derive(Debug)]
 pub struct Ground {
@@ -85,6 +97,10 @@ impl Ground {
         let at = (self.frame() + frame::CANARY - self.stack.address()) as usize;
         &mut self.stack.bytes()[at..at + 8 * frame::CANARY_WORDS as usize]
     }
+}
+
+fn put(data: &mut [u8], offset: u32, value: u64) {
+    data[offset as usize..offset as usize + 8].copy_from_slice(&value.to_le_bytes());
 }
 
 /// The elements that a loop visits, in memory.
@@ -333,14 +349,12 @@ impl<'a> Stage<'a> {
     }
 
     fn put(&mut self, offset: u32, value: u64) {
-        self.code.data()[offset as usize..offset as usize + 8]
-            .copy_from_slice(&value.to_le_bytes());
+        put(self.code.data(), offset, value);
     }
 
     fn get(&mut self, offset: u32) -> u64 {
-        let mut word = [0; 8];
-        word.copy_from_slice(&self.code.data()[offset as usize..offset as usize + 8]);
-        u64::from_le_bytes(word)
+        let bytes = self.code.data()[offset as usize..].first_chunk();
+        u64::from_le_bytes(*bytes.expect("the context lies in the data"))
     }
 
     /// Everything an entry reads.
@@ -352,16 +366,18 @@ impl<'a> Stage<'a> {
         let g = data + u64::from(frame::G);
         let element = element_bytes(self.row.heap.kind);
         let (ends, counts) = frame::frame_ends(iterations, cursor, element);
-        self.put(context::ITERATIONS, iterations);
-        self.put(context::CURSOR, cursor);
-        self.put(context::STACK, ground.frame());
-        self.put(context::PANIC_KIND, 0);
-        self.put(context::PANICS, 0);
-        self.put(context::COMPLETE, 0);
-        self.put(context::G, g);
+        let stack = ground.frame();
+        let data = self.code.data();
+        put(data, context::ITERATIONS, iterations);
+        put(data, context::CURSOR, cursor);
+        put(data, context::STACK, stack);
+        put(data, context::PANIC_KIND, 0);
+        put(data, context::PANICS, 0);
+        put(data, context::COMPLETE, 0);
+        put(data, context::G, g);
         for frame in 0..4 {
-            self.put(context::ENDS + 8 * frame, ends[frame as usize]);
-            self.put(context::COUNTS + 8 * frame, counts[frame as usize]);
+            put(data, context::ENDS + 8 * frame, ends[frame as usize]);
+            put(data, context::COUNTS + 8 * frame, counts[frame as usize]);
         }
     }
 
@@ -378,9 +394,7 @@ impl<'a> Stage<'a> {
         self.put(frame::G + layout::G_STACK_HI, ground.stack_end());
         self.put(frame::G + layout::G_STACKGUARD0, low + STACK_GUARD);
         self.put(frame::G_POINTER, data + u64::from(frame::G));
-        for word in ground.canary().chunks_exact_mut(8) {
-            word.copy_from_slice(&frame::CANARY_VALUE.to_le_bytes());
-        }
+        ground.canary().copy_from_slice(&CANARY_BYTES);
         mapping::set_gs_base(data + u64::from(frame::G_POINTER) + 8)
             .map_err(|error| Failure::Worker(format!("setting the gs base: {error}")))?;
         self.gs_base = mapping::gs_base();
@@ -486,10 +500,7 @@ impl<'a> Stage<'a> {
         let both = self.get(context::EXIT_MXCSR);
         let (mxcsr_out, mxcsr_in) = (both & 0xffff_ffff, both >> 32);
         let flags = self.get(context::EXIT_FLAGS);
-        let intact = ground
-            .canary()
-            .chunks_exact(8)
-            .all(|word| word == frame::CANARY_VALUE.to_le_bytes());
+        let intact = ground.canary() == CANARY_BYTES;
         // The harness's own stamps lie where the template can write; no number is made of them.
         let (first, last) = (self.get(context::START), self.get(context::END));
         let own_stamps = [stamps.start, first, last, stamps.end];
