@@ -14,7 +14,7 @@ use crate::counter::pmu::EventState;
 use crate::go::HeapSpec;
 use crate::injection::Injection;
 use crate::link::Placement;
-use crate::scenario::{Walk, Work};
+use crate::scenario::{Cold, Walk, Work};
 use crate::stats::Timing;
 use crate::template::{Clobbers, ResultRegister};
 
@@ -163,6 +163,9 @@ pub struct JobRow {
     /// Where the loop head stands mod 64, where the placement does not decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub align: Option<u32>,
+    /// What is scrubbed between calls that are timed one by one.
+    #[serde(default, skip_serializing_if = "Cold::is_none")]
+    pub cold: Cold,
     /// What its branch misses are inferred from.
     #[serde(default)]
     pub injection: Injection,

@@ -305,6 +305,7 @@ pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
         recover: scenario.recover,
         work: scenario.work,
         align: scenario.align,
+        cold: scenario.cold,
         injection,
     };
     complete(scenario, row)

@@ -10,10 +10,12 @@ use crate::go::Release;
 use crate::go::hash::type_hash;
 use crate::template::{Expect, HeapKind, Param, Template, Value, closest, params};
 
+mod cold;
 mod order;
 mod recording;
 mod work;
 
+pub use cold::Cold;
 pub use order::{Order, Percent, Walk};
 pub use recording::{MAX_NUMBERS, Recording};
 pub use work::{MAX_WORK, Work};
@@ -49,6 +51,8 @@ pub struct Scenario {
     pub work: Work,
     /// Where the loop head stands mod 64, where the placements do not decide.
     pub align: Option<u32>,
+    /// What is scrubbed between calls that are timed one by one.
+    pub cold: Cold,
     /// The part of the template that is left out, see [`Scenario::without`].
     pub omitted: Option<String>,
 }
@@ -257,6 +261,9 @@ impl Scenario {
             recover: params.get("recover") == Some(&Value::Bool(true)),
             work,
             align: number(&params, "align"),
+            cold: word(&params, "cold")
+                .and_then(|cold| cold.parse().ok())
+                .unwrap_or_default(),
             params,
             omitted: None,
             template: Arc::clone(&template),
@@ -533,6 +540,8 @@ mod tests {
             ("t[order=hot:100]", "t[order=hot:100]"),
             ("t[work=8]", "t[work=8]"),
             ("t[work=0x10,align=0x10]", "t[align=16,work=16]"),
+            ("t[cold=icache,align=0]", "t[align=0,cold=icache]"),
+            ("t[cold=none]", "t"),
             ("t[work=8:dependent,align=0]", "t[align=0,work=8:dependent]"),
             ("t[work=0:dependent,align=auto]", "t"),
             ("t[order=@a/b.txt]", "t[order=@a/b.txt]"),
@@ -586,7 +595,7 @@ mod tests {
         #[rustfmt::skip] // One refusal a row.
         let refusals = [
             ("t[tragets=8]", "template `t` has no parameter `tragets`; did you mean `targets`?"),
-            ("t[x=1]", "template `t` has no parameter `x`; it has align, deep, objects, order"),
+            ("t[x=1]", "template `t` has no parameter `x`; it has align, cold, deep, objects, order"),
             ("t[go=1.27]", "template `t` has no parameter `go`"),
             ("t[targets=0]", "`targets` is a whole number from 1 to 131072, not `0`"),
             ("t[targets=many]", "`targets` is a whole number, not `many`"),
@@ -602,6 +611,7 @@ mod tests {
             ("t[order=@]", "`order=@FILE` names a file"),
             ("t[work=1025]", "`work` is N or N:dependent with N from 0 to 1024"),
             ("t[work=8:chained]", "`work` is N or N:dependent"),
+            ("t[cold=l1i]", "`cold` is one of none, predictor, icache, dcache, not `l1i`"),
             ("t[align=64]", "`align` is auto or a whole number from 0 to 63, not `64`"),
             ("t[align=line]", "`align` is auto or a whole number from 0 to 63, not `line`"),
             ("t[spacing=48]", "`spacing` is a power of two from 16 to 65536, not 48"),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{Header, HeapKind, Param, Value};
 use crate::go::Release;
-use crate::scenario::{MAX_WORK, Order, Work};
+use crate::scenario::{Cold, MAX_WORK, Order, Work};
 
 /// Most dynamic types of a scenario: 100,000 rounded up to a power of two.
 pub const MAX_TYPES: i64 = 131_072;
@@ -47,6 +47,10 @@ pub fn all(header: &Header) -> BTreeMap<String, Param> {
     let text = |value: &str| Value::Text(value.to_string());
     let mut params = BTreeMap::from([
         ("align".to_string(), anything(text("auto"))),
+        (
+            "cold".to_string(),
+            choice(Cold::ALL.map(|one| text(one.name())).to_vec()),
+        ),
         ("spacing".to_string(), anything(Value::Int(64))),
     ]);
     if header.heap != HeapKind::None {
@@ -127,6 +131,7 @@ pub(crate) fn check_value(name: &str, value: &Value) -> Result<(), String> {
         ("work", value) => Err(format!(
             "`work` is N or N:dependent with N from 0 to {MAX_WORK}, not `{value}`"
         )),
+        ("cold", value) => one_of(name, value, &Cold::ALL.map(Cold::name)),
         ("receiver", value) => one_of(name, value, &["given", "nil"]),
         ("hit", value) => one_of(name, value, &["first", "last", "default", "order"]),
         ("recover", Value::Bool(_)) => Ok(()),
