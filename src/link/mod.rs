@@ -17,6 +17,7 @@ use crate::template::closest;
 pub mod frame;
 pub mod harness;
 pub mod kernel;
+pub mod scrub;
 pub mod walk;
 
 use harness::Harness;

@@ -6,6 +6,7 @@
 //! of 5 for code emitted at a used address).
 
 use std::arch::asm;
+use std::arch::x86_64::{_mm_clflush, _mm_mfence};
 use std::io;
 use std::ops::Range;
 
@@ -238,6 +239,32 @@ impl Executable {
         Ok(())
     }
 
+    /// Takes the lines of these addresses out of all caches, and waits until that is done.
+    ///
+    /// # Panics
+    /// When a range is neither all in the code nor all in data that can be reached.
+    pub fn flush(&self, ranges: &[Range<u64>]) {
+        const LINE: usize = 64;
+        let map = self.map.as_ptr() as u64;
+        let (code, end) = (map + self.code.start as u64, map + self.code.end as u64);
+        let data_end = code - PAGE as u64;
+        for range in ranges {
+            let is_code = code <= range.start && range.end <= end;
+            let is_data = !self.is_hidden && map <= range.start && range.end <= data_end;
+            assert!(
+                is_code || is_data,
+                "{range:x?} is neither code nor data of this mapping"
+            );
+            for line in range.clone().step_by(LINE) {
+                // SAFETY: the address lies in pages of ours that can be read, as was just asked;
+                // flushing changes no byte. Every x86-64 CPU has the instruction.
+                unsafe { _mm_clflush(line as *const u8) };
+            }
+        }
+        // SAFETY: a fence changes nothing, and every x86-64 CPU has it; flushes are ordered by it.
+        unsafe { _mm_mfence() };
+    }
+
     fn checked(&self, address: u64) -> u64 {
         let code = &self.map[self.code.clone()];
         assert!(
@@ -391,6 +418,22 @@ mod tests {
         assert_eq!(code.enter(entry, 41), 42);
         assert_eq!(code.data().len(), PAGE);
         code.data()[0] = 1;
+        // Flushing changes nothing.
+        code.flush(&[
+            entry..entry + 5,
+            entry - 2 * PAGE as u64..entry - PAGE as u64,
+        ]);
+        assert_eq!((code.enter(entry, 41), code.data()[0]), (42, 1));
+    }
+
+    #[test]
+    #[should_panic(expected = "neither code nor data")]
+    fn the_guard_between_code_and_data_is_not_flushed() {
+        let mut window = Window::reserve().expect("reserves");
+        let writable = window.take(3 * PAGE).expect("maps");
+        let guard = writable.address() + PAGE as u64;
+        let code = writable.seal(2 * PAGE..3 * PAGE).expect("seals");
+        code.flush(std::slice::from_ref(&(guard..guard + 64)));
     }
 
     #[test]
