@@ -100,6 +100,7 @@ fn row(random: &mut SplitMix64, segments: u32) -> (Timing, f64) {
         delayed: Vec::new(),
         counting: None,
         steal: None,
+        cold: None,
     };
     // The quartile of all is a quantile a little higher of those that are not interrupted.
     let clean = 1.0 - 1.0 / INTERRUPTED as f64;

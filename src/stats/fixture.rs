@@ -31,6 +31,7 @@ pub(super) fn empty() -> Timing {
         delayed: Vec::new(),
         counting: None,
         steal: None,
+        cold: None,
     }
 }
 

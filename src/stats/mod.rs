@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 mod bootstrap;
 mod calibration;
+mod cold;
 mod costs;
 pub mod coverage;
 mod disturbances;
@@ -22,6 +23,7 @@ mod segments;
 mod slope;
 
 pub use calibration::BEST_WIDTH_TOLERANCE;
+pub use cold::{ColdSamples, ColdSummary};
 pub use costs::Fate;
 pub use disturbances::{Disturbances, Steal};
 pub use events::{Counting, Event, Events};
@@ -101,6 +103,9 @@ pub struct Timing {
     /// What the hypervisor gave to others meanwhile; `None` where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steal: Option<Steal>,
+    /// Its cold calls; `None` where none were timed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cold: Option<Box<ColdSamples>>,
 }
 
 /// A value with its 95 % interval.
@@ -149,6 +154,8 @@ pub struct Summary {
     pub events: [Option<Estimate>; 4],
     /// Branch misses per iteration as latency shows them; `None` where nothing was timed for them.
     pub inferred_misses: Option<Estimate>,
+    /// What a cold call costs; `None` where none was timed.
+    pub cold: Option<ColdSummary>,
     /// Timed iterations at placement 0 that entered the value.
     pub iterations: u64,
     /// The values over placements.
@@ -210,6 +217,7 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
         ns: bootstrap::estimate(&Segments::of(first, |visit| visit.ns), seed),
         events: Event::ALL.map(mean),
         inferred_misses: slope::misses(timing, seed),
+        cold: cold::summarize(timing, &scale, seed),
         iterations: first.len() as u64 * timing.iterations_per_chunk,
         layout: layout(&images, cycles),
         baseline_cycles: (!is_lost(&timing.baseline, timing))

@@ -24,6 +24,14 @@ pub fn median(sorted: &[f64]) -> Option<f64> {
     Some((lower + upper) / 2.0)
 }
 
+/// The mean of the middle half; `None` where there is no value. It does not care for outliers, as the
+/// median, and lies between the steps of readings that come in steps.
+pub fn middle_mean(sorted: &[f64]) -> Option<f64> {
+    let quarter = sorted.len() / 4;
+    let middle = &sorted[quarter..sorted.len() - quarter];
+    (!middle.is_empty()).then(|| middle.iter().sum::<f64>() / middle.len() as f64)
+}
+
 /// The numbers in ascending order.
 pub fn sorted(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
     let mut values: Vec<f64> = values.into_iter().collect();
@@ -49,6 +57,8 @@ mod tests {
 
     #[test]
     fn one_value_is_every_quantile_and_no_value_is_none() {
+        assert_eq!((middle_mean(&[4.0]), middle_mean(&[])), (Some(4.0), None));
+        assert_eq!(middle_mean(&[0.0, 1.0, 2.0, 900.0]), Some(1.5));
         assert_eq!(rank(&[4.0], 0.25), Some(4.0));
         assert_eq!(median(&[4.0]), Some(4.0));
         assert_eq!(rank(&[], 0.25), None);

@@ -16,15 +16,17 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::neighbours::StealMeter;
+use super::scrubber::Scrubber;
 use super::stage::{Ground, Stage};
 use super::timing::{self, Proved, Scale};
-use super::{guarded, inference, model, notes, probe, trace, verify};
+use super::{cold, guarded, inference, model, notes, probe, trace, verify};
 use crate::counter::CounterSource;
 use crate::counter::clock::Clock;
 use crate::counter::fake::{CHAIN_CYCLES, Fake, OVERHEAD_TICKS};
 use crate::counter::pmu::{Pmu, PmuSource};
 use crate::counter::step::{self, StepSource};
 use crate::job::{Counters, Failure, Job, JobRow, Message, Plan, Prediction, Proof, Trace};
+use crate::scenario::Cold;
 use crate::stats::{Calibration, Steal, Timing};
 use crate::sys::mapping::Window;
 use crate::sys::shared::SharedPage;
@@ -63,6 +65,12 @@ pub fn run(descriptor: i32) -> io::Result<std::convert::Infallible> {
         steal,
         ground: Ground::new(page)?,
         clock: Clock::new(&mut window)?,
+        scrubber: job
+            .rows
+            .iter()
+            .any(|row| row.cold == Cold::Predictor)
+            .then(|| Scrubber::new(&mut window))
+            .transpose()?,
         counters,
         steps: StepSource::new(&job.plan),
         plan: &job.plan,
@@ -129,6 +137,8 @@ struct Worker<'a> {
     steal: StealMeter,
     ground: Ground,
     clock: Clock,
+    /// Where a row's predictors are to be cold.
+    scrubber: Option<Scrubber>,
     counters: Option<Pmu>,
     steps: StepSource,
     plan: &'a Plan,
@@ -377,6 +387,22 @@ impl<'a> Worker<'a> {
         for timing in timings.iter_mut().flatten() {
             timing.steal = steal;
         }
+        if is_timed {
+            self.time_cold(rows, &mut timings);
+        }
         timings
+    }
+
+    /// Times the cold calls of the rows that have any.
+    fn time_cold(&mut self, rows: &mut [Proved<'a>], timings: &mut [Result<Timing, Failure>]) {
+        for (row, timed) in rows.iter_mut().zip(timings) {
+            let Ok(timing) = timed else { continue };
+            let scrubber = self.scrubber.as_mut();
+            let (ground, clock) = (&mut self.ground, &mut self.clock);
+            match guarded(|| cold::time(row, ground, clock, scrubber, self.plan)) {
+                Ok(samples) => timing.cold = samples,
+                Err(failure) => *timed = Err(failure),
+            }
+        }
     }
 }

@@ -9,12 +9,14 @@ use crate::job::Failure;
 
 pub mod branches;
 pub mod child;
+mod cold;
 pub mod inference;
 pub mod model;
 mod neighbours;
 mod order;
 pub mod parent;
 pub mod probe;
+mod scrubber;
 pub mod stage;
 pub mod timing;
 pub mod trace;

@@ -450,6 +450,34 @@ impl<'a> Stage<'a> {
         Ok((exit, before, after))
     }
 
+    /// The same, with what `scrub` does to this row's memory right before the code. Returns also the
+    /// ticks that it took, which are not among those of the exit.
+    ///
+    /// # Errors
+    /// As [`Stage::enter`].
+    pub fn enter_scrubbed(
+        &mut self,
+        ground: &mut Ground,
+        request: Request<'_>,
+        scrub: impl FnOnce(&Executable),
+    ) -> Result<(Exit, u64), Failure> {
+        let Request {
+            image,
+            visits,
+            element,
+            iterations,
+        } = request;
+        self.prepare(ground, image, visits.address(element), iterations);
+        let entry = self.images[image].entry;
+        let began = time::ticks();
+        scrub(&self.code);
+        let before = time::ticks();
+        self.code.enter(entry, 0);
+        let stamps = before..time::ticks();
+        let exit = self.leave(ground, image, iterations, &stamps)?;
+        Ok((exit, before - began))
+    }
+
     /// The same, single-stepped. The log tells whether it was cut short; then nothing is compared.
     ///
     /// # Errors

@@ -271,6 +271,7 @@ impl Series {
             delayed,
             counting: self.counting,
             steal: None,
+            cold: None,
         }
     }
 }
