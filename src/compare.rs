@@ -66,7 +66,27 @@ pub fn compare(base: Side<'_>, other: Side<'_>, error: f64) -> Vec<Comparison> {
         };
         pair.compare(name)
     };
-    METRICS.iter().map(one).collect()
+    METRICS
+        .iter()
+        .map(one)
+        .chain(cold(base, other, error))
+        .collect()
+}
+
+/// The cold calls of both rows, where both have them. They do not take turns.
+fn cold<'a>(base: Side<'a>, other: Side<'a>, error: f64) -> Option<Comparison> {
+    let by_itself = |side: Side<'a>| Side {
+        timing: None,
+        ..side
+    };
+    let pair = Pair {
+        base: (by_itself(base), &base.row.cold.as_ref()?.cycles),
+        other: (by_itself(other), &other.row.cold.as_ref()?.cycles),
+        // What the place of the code changes is known of hot loops only.
+        quantity: Quantity::Event(Event::Cycles),
+        error,
+    };
+    Some(pair.compare("cold_cycles"))
 }
 
 /// One metric of two rows.

@@ -16,6 +16,7 @@ use crate::template::Origin;
 use crate::worker::parent::RowOutcome;
 
 mod agreement;
+mod cold;
 mod contamination;
 mod fault;
 mod metrics;
@@ -83,6 +84,7 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
         verified: false,
         clobbers: header.clobbers,
         baseline: None,
+        cold: None,
         layout: None,
         published: header.published.clone(),
         dropped_samples: 0,
@@ -160,6 +162,9 @@ pub fn judge(
         }
     });
     row.metrics = Some(metrics);
+    row.cold = cold::cold(prepared, summary.as_ref().and_then(|one| one.cold.as_ref()));
+    row.warnings
+        .extend(row.cold.as_ref().and_then(cold::warning));
     if let Some(summary) = summary {
         row.iterations = summary.iterations;
         row.dropped_samples = summary.dropped;

@@ -54,7 +54,13 @@ pub fn render(report: &Report) -> String {
             ("branches", "count", Some(&metrics.branches)),
             ("branch_misses", "count", Some(&metrics.branch_misses)),
         ];
-        for (name, unit, metric) in own.into_iter().chain(of_baseline) {
+        let cold = row.cold.as_ref();
+        let of_cold = [
+            ("cold_cycles", "cycles", cold.map(|one| &one.cycles)),
+            ("warm_cycles", "cycles", cold.map(|one| &one.warm)),
+            ("scrub_ns", "ns", cold.map(|one| &one.scrub_ns)),
+        ];
+        for (name, unit, metric) in own.into_iter().chain(of_baseline).chain(of_cold) {
             if let Some(metric) = metric {
                 line(&mut out, &fields(report, row, number(name, unit, metric)));
             }

@@ -91,6 +91,7 @@ pub(super) fn ok(scenario: &str, cycles: f64, most: f64, counts: (f64, f64)) -> 
             cycles: measured(1.703),
             instructions: exact(8.0),
         }),
+        cold: None,
         layout: Some(Layout {
             placements: 4,
             cycles_min: cycles,

@@ -118,6 +118,19 @@ fn row(row: &Row) -> Value {
         put("bistable", json!(row.modes.is_some()));
         put("modes", row.modes.iter().flatten().map(mode).collect());
         put("ratio", row.ratio.map_or(Value::Null, rounded));
+        if let Some(cold) = &row.cold {
+            put(
+                "cold",
+                json!({
+                    "scrubbed": cold.scrubbed,
+                    "cycles": metric(&cold.cycles),
+                    "warm": metric(&cold.warm),
+                    "scrub_ns": metric(&cold.scrub_ns),
+                    "entries": cold.entries,
+                    "doubtful": cold.doubtful,
+                }),
+            );
+        }
     }
     if let Some(models) = &row.modelled {
         put("modelled", misses::json_of_row(models));

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Diagnostic;
+use crate::scenario::Cold;
 pub use crate::stats::Layout;
 use crate::stats::paired::Verdict;
 use crate::stats::{Disturbances, Mode};
@@ -107,6 +108,23 @@ pub struct Baseline {
     pub cycles: Metric,
     /// Instructions of the harness itself.
     pub instructions: Metric,
+}
+
+/// What a first call costs, where some state is scrubbed in front of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ColdCall {
+    /// What is scrubbed: `predictor`, `icache` or `dcache`.
+    pub scrubbed: Cold,
+    /// Core cycles that the body adds to an entry with one iteration, behind a scrub.
+    pub cycles: Metric,
+    /// The same without a scrub.
+    pub warm: Metric,
+    /// Nanoseconds that a scrub takes; in no other number.
+    pub scrub_ns: Metric,
+    /// Timed entries behind a scrub.
+    pub entries: u64,
+    /// Whether something else took much of the core throughout.
+    pub doubtful: bool,
 }
 
 /// Expected and actual sum of the results over one walk.
@@ -221,6 +239,8 @@ pub struct Row {
     pub clobbers: Clobbers,
     /// The empty iteration.
     pub baseline: Option<Baseline>,
+    /// Its cold calls, where its parameters ask for them.
+    pub cold: Option<ColdCall>,
     /// The cycles over placements.
     pub layout: Option<Layout>,
     /// Figures others published.

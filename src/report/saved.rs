@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::{Baseline, Layout, Metrics, Provenance, Row, Status};
+use super::{Baseline, ColdCall, Layout, Metrics, Provenance, Row, Status};
 use crate::stats::{Disturbances, Mode};
 use crate::template::{Clobbers, Published, Value};
 
@@ -69,6 +69,7 @@ struct SavedRow {
     verified: bool,
     clobbers: Clobbers,
     baseline: Option<Baseline>,
+    cold: Option<ColdCall>,
     layout: Option<Layout>,
     #[serde(default)]
     published: Vec<Published>,
@@ -127,6 +128,7 @@ impl SavedRow {
             verified: self.verified,
             clobbers: self.clobbers,
             baseline: self.baseline,
+            cold: self.cold,
             layout: self.layout,
             published: self.published,
             doubtful: self.doubtful,

@@ -117,6 +117,13 @@ fn legend(report: &Report, style: Style) -> String {
                 .to_string(),
         ),
     }
+    if report.rows.iter().any(|row| row.cold.is_some()) {
+        terms.push(
+            "cold: cycles that one call by itself adds to an entry behind a scrub; all other columns \
+             are hot"
+                .to_string(),
+        );
+    }
     if report.rows.iter().any(|row| row.baseline.is_some()) {
         terms.push(
             "empty: cycles of the same loop and walk, the body left out; nothing is subtracted"

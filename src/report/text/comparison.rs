@@ -20,9 +20,9 @@ pub(super) fn render(report: &Report, style: Style) -> String {
     let mut out = String::new();
     let groups = report
         .comparisons
-        .chunk_by(|one, next| one.other == next.other && one.metric != next.metric);
-    // A row compared with itself twice would be one group; five metrics make one.
-    for group in groups.flat_map(|group| group.chunks(METRICS)) {
+        // A row may be compared with itself twice.
+        .chunk_by(|one, next| one.other == next.other && next.metric != FIRST_METRIC);
+    for group in groups {
         if !out.is_empty() {
             out.push('\n');
         }
@@ -38,8 +38,8 @@ pub(super) fn render(report: &Report, style: Style) -> String {
 /// One of a line's cells.
 type Cell = fn(&Line) -> &str;
 
-/// Metrics of one pair of rows.
-const METRICS: usize = 5;
+/// The metric that the comparisons of a pair of rows begin with.
+const FIRST_METRIC: &str = "cycles";
 
 /// The cells of one metric's line.
 pub(super) struct Line {
@@ -67,9 +67,14 @@ pub(super) fn line(comparison: &Comparison, style: Style) -> Line {
         _ if comparison.ratio.is_none() => comparison.basis.name().to_string(),
         _ => "?".to_string(),
     };
-    let of_counts = !matches!(comparison.metric, "cycles" | "ns");
+    let of_counts = !matches!(comparison.metric, "cycles" | "ns" | "cold_cycles");
     Line {
-        metric: comparison.metric.replace("branch_misses", "misses"),
+        metric: match comparison.metric {
+            "branch_misses" => "misses",
+            "cold_cycles" => "cold",
+            other => other,
+        }
+        .to_string(),
         values: match comparison.values {
             Some((base, other)) => format!("{} {arrow} {}", value(base), value(other)),
             None => String::new(),

@@ -77,7 +77,13 @@ fn aligned(heads: &[String], lines: &[Line], style: Style) -> String {
 fn list(report: &Report, sweep: &Sweep, style: Style) -> String {
     let key = sweep.keys[0].clone();
     if sweep.names.len() == 1 {
-        let heads = [&key, "cycles", "placements", "instr", "branch"].map(str::to_string);
+        let mut heads = [&key, "cycles", "placements", "instr", "branch"]
+            .map(str::to_string)
+            .to_vec();
+        let has_cold = report.rows.iter().any(|row| row.cold.is_some());
+        if has_cold {
+            heads.insert(2, "cold".to_string());
+        }
         let most = report.rows.iter().filter_map(cycles).fold(0.0, f64::max);
         let line = |point: &SweepPoint| {
             let row = &report.rows[point.rows[0]];
@@ -90,6 +96,9 @@ fn list(report: &Report, sweep: &Sweep, style: Style) -> String {
             };
             let mut cells = vec![value];
             cells.extend(numbers(row, style));
+            if has_cold {
+                cells.insert(2, cold(row, style));
+            }
             let used: usize = cells.iter().map(|cell| columns(cell) + 2).sum();
             let room = style.width.saturating_sub(used + KEY_ROOM).clamp(5, 40);
             Line {
@@ -168,6 +177,15 @@ fn value(row: &Row) -> String {
         Some(value) if row.is_disturbed() => format!("{value:.2}!"),
         Some(value) => format!("{value:.2}"),
         None => row.status.name().to_string(),
+    }
+}
+
+/// Cycles of a cold call.
+fn cold(row: &Row, style: Style) -> String {
+    match row.cold.as_ref().map(|call| call.cycles.value) {
+        None => String::new(),
+        Some(None) => style.absent().to_string(),
+        Some(Some(value)) => format!("{value:.0}"),
     }
 }
 

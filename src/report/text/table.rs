@@ -7,7 +7,7 @@ use super::failure;
 use super::footnotes::Footnotes;
 use super::paint::{Paint, Style};
 use super::wrap::{columns, lines};
-use crate::report::{Basis, Metric, Report, Row};
+use crate::report::{Basis, ColdCall, Metric, Report, Row};
 
 /// An interval wider than this share of its value is printed; a narrower one lies in the digits that
 /// two rows should not be compared by.
@@ -126,6 +126,7 @@ pub(super) fn remarks(row: &Row) -> Vec<String> {
             .as_ref()
             .and_then(|models| models.disagreement.clone()),
     );
+    remarks.extend(row.cold.as_ref().and_then(cold_call));
     remarks.extend(row.note.clone());
     let figure = |published: &crate::template::Published| {
         format!(
@@ -137,6 +138,36 @@ pub(super) fn remarks(row: &Row) -> Vec<String> {
     };
     remarks.extend(row.published.iter().map(figure));
     remarks
+}
+
+/// The cold calls of a row, with what stands beside them and what is left out; `None` where there is
+/// no number.
+fn cold_call(call: &ColdCall) -> Option<String> {
+    let cycles = call.cycles.value?;
+    // Half a cycle below 0 is none.
+    let whole = |value: f64| value.round() + 0.0;
+    let span = |metric: &Metric| match (metric.low, metric.high) {
+        (Some(low), Some(high)) => format!(" ({} to {})", whole(low), whole(high)),
+        _ => String::new(),
+    };
+    let warm = call.warm.value.map(|warm| {
+        let span = span(&call.warm);
+        format!("; warm, the same without the scrub: {}{span}", whole(warm))
+    });
+    let doubt = match call.doubtful {
+        true => "; something else used the core throughout: run it again",
+        false => "",
+    };
+    let scrub = call.scrub_ns.value;
+    let scrub = scrub.map(|ns| format!("; a scrub takes {ns:.0} ns, which are in no number"));
+    Some(format!(
+        "cold={}: one call by itself adds {} cycles{} behind a scrub{}{}",
+        call.scrubbed,
+        whole(cycles),
+        span(&call.cycles),
+        warm.unwrap_or_default(),
+        scrub.unwrap_or_default() + doubt
+    ))
 }
 
 pub(super) fn all_columns(report: &Report, style: Style, notes: &mut Footnotes) -> Vec<Column> {
@@ -165,6 +196,9 @@ pub(super) fn all_columns(report: &Report, style: Style, notes: &mut Footnotes) 
     };
     let cycles = quantity("cycles", "cycles", 2, |row| {
         row.metrics.as_ref().map(|metrics| &metrics.cycles)
+    });
+    let cold = quantity("cold", "cold", 0, |row| {
+        row.cold.as_ref().map(|call| &call.cycles)
     });
     let empty = quantity("empty", "cycles", 2, |row| {
         row.baseline.as_ref().map(|baseline| &baseline.cycles)
@@ -196,6 +230,7 @@ pub(super) fn all_columns(report: &Report, style: Style, notes: &mut Footnotes) 
     };
     let columns = [
         Some(cycles),
+        optional(cold),
         optional(placements),
         optional(empty),
         Some(ns),
@@ -221,7 +256,9 @@ fn origin(
     {
         Some(line) => (Some(line.basis), Some(line.source.clone())),
         None => {
-            let first = metrics.iter().flatten().next();
+            let mut known = metrics.iter().flatten();
+            let with_value = known.clone().find(|metric| metric.value.is_some());
+            let first = with_value.or_else(|| known.next());
             (
                 first.map(|metric| metric.basis),
                 first.and_then(|metric| metric.source.clone()),

@@ -1,0 +1,82 @@
+//! What the cold calls of a row come to.
+//!
+//! Correct means: a scrub without an effect is said to have none, and where there is no number
+//! stands why.
+
+use crate::link::scrub;
+use crate::pipeline::Prepared;
+use crate::report::{Basis, ColdCall, Metric};
+use crate::scenario::Cold;
+use crate::stats::{ColdSummary, Estimate};
+
+/// The cold calls of a row; `None` where its parameters ask for none.
+pub(super) fn cold(prepared: &Prepared, summary: Option<&ColdSummary>) -> Option<ColdCall> {
+    let scrubbed = prepared.row.cold;
+    if scrubbed.is_none() {
+        return None;
+    }
+    let refused = scrub::refusal(&prepared.row, &prepared.image);
+    let why = refused.unwrap_or(match summary {
+        Some(_) => "too few rounds were left undisturbed; run it again, or with a longer --time",
+        None => "a cold call is timed by the clock, and nothing was; take --counters auto",
+    });
+    let number = |estimate: Option<Estimate>| metric(estimate, why);
+    let scrub = summary.map(|one| one.scrub_ns).filter(|ns| ns.is_finite());
+    Some(ColdCall {
+        scrubbed,
+        cycles: number(summary.and_then(|one| one.cold)),
+        warm: number(summary.and_then(|one| one.warm)),
+        scrub_ns: metric(
+            scrub.map(|value| Estimate {
+                value,
+                ..Estimate::NONE
+            }),
+            why,
+        ),
+        entries: summary.map_or(0, |one| one.entries),
+        doubtful: summary.is_some_and(|one| one.cold.is_some() && one.doubtful),
+    })
+}
+
+/// What is wrong with them.
+pub(super) fn warning(call: &ColdCall) -> Option<String> {
+    let (cold, warm) = (call.cycles.low?, call.warm.high?);
+    let next = match call.scrubbed {
+        Cold::Predictor => {
+            "the code may have no branch to forget, or this CPU remembers more than is scrubbed"
+        }
+        _ => "the code may use nothing of it; look at `show --heap`",
+    };
+    (cold <= warm).then(|| {
+        format!(
+            "cold={} shows no effect: behind the scrub the call costs what it costs without; {next}",
+            call.scrubbed
+        )
+    })
+}
+
+fn metric(estimate: Option<Estimate>, why: &str) -> Metric {
+    let known = |value: f64| Some(value).filter(|value| value.is_finite());
+    let none = Metric {
+        value: None,
+        low: None,
+        high: None,
+        basis: Basis::Unsupported,
+        source: None,
+        stepped: None,
+        subtracted: None,
+        why: Some(why.to_string()),
+    };
+    match estimate {
+        None => none,
+        Some(estimate) => Metric {
+            value: known(estimate.value),
+            low: known(estimate.low),
+            high: known(estimate.high),
+            basis: Basis::Measured,
+            source: Some("clock".into()),
+            why: None,
+            ..none
+        },
+    }
+}
