@@ -186,7 +186,8 @@ mod tests {
         let flushed = flushed(cold, image);
         let apart = flushed.windows(2).all(|pair| pair[0].end < pair[1].start);
         assert!(apart, "{flushed:x?}");
-        let is_whole = |one: &Range<u64>| one.start.is_multiple_of(LINE) && one.end.is_multiple_of(LINE);
+        let is_whole =
+            |one: &Range<u64>| one.start.is_multiple_of(LINE) && one.end.is_multiple_of(LINE);
         assert!(flushed.iter().all(is_whole), "{flushed:x?}");
         lines_of(flushed.into_iter().flatten())
     }

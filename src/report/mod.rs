@@ -123,7 +123,7 @@ pub struct ColdCall {
     pub scrub_ns: Metric,
     /// Timed entries behind a scrub.
     pub entries: u64,
-    /// Whether something else took much of the core throughout.
+    /// Whether most of it was disturbed, so that the numbers rest on disturbed entries.
     pub doubtful: bool,
 }
 

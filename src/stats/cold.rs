@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::calibration::Scale;
-use super::costs::Fate;
 use super::quantile::{median, middle_mean, rank, sorted};
 use super::random::SplitMix64;
 use super::{Estimate, ImageSamples, Timing};
@@ -46,7 +45,7 @@ pub struct ColdSummary {
     pub scrub_ns: f64,
     /// Timed entries behind a scrub, the empty ones included.
     pub entries: u64,
-    /// Whether something else took much of the core all the time. Then such entries are used.
+    /// Whether so much was disturbed that all entries are used.
     pub doubtful: bool,
 }
 
@@ -55,15 +54,11 @@ pub(super) fn summarize(timing: &Timing, scale: &Scale, seed: u64) -> Option<Col
     let samples = timing.cold.as_ref()?;
     let ticks = samples.scrub_ticks.iter().map(|&ticks| ticks as f64);
     let scrub_ticks = median(&sorted(ticks)).unwrap_or(f64::NAN);
-    // Beside a busy hyperthread, memory is no farther away; the rest takes longer.
-    let quiet = [None].as_slice();
-    let (usable, doubtful) = match added(&samples.cold, scale, quiet, seed) {
-        Some(_) => (quiet, false),
-        None => (&[None, Some(Fate::Shared)][..], true),
-    };
+    // As with chunks: where too little was undisturbed, all of it is used, which is said.
+    let doubtful = added(&samples.cold, scale, true, seed).is_none();
     Some(ColdSummary {
-        cold: added(&samples.cold, scale, usable, seed),
-        warm: added(&samples.warm, scale, usable, seed),
+        cold: added(&samples.cold, scale, !doubtful, seed),
+        warm: added(&samples.warm, scale, !doubtful, seed),
         doubtful,
         scrub_ns: scrub_ticks / timing.tsc_hz * 1e9,
         entries: samples
@@ -75,19 +70,18 @@ pub(super) fn summarize(timing: &Timing, scale: &Scale, seed: u64) -> Option<Col
 }
 
 /// Cycles that an entry with the body takes more than one with the empty iteration: the mean of the
-/// middle half of the rounds, of which each compares the means of its two turns.
+/// middle half of the rounds, of which each compares the middle halves of its two turns.
 ///
-/// Means and no medians: a time stamp counter moves in steps of up to 37 cycles, and a median of such
-/// readings is a multiple of the step. An entry is short, so few are interrupted, and those rounds are
-/// not in the middle half.
+/// Means of middle halves and no medians: a time stamp counter moves in steps of up to 37 cycles, and
+/// a median of such readings is a multiple of the step.
 fn added(
     [body, empty]: &[ImageSamples; 2],
     scale: &Scale,
-    usable: &[Option<Fate>],
+    only_quiet: bool,
     seed: u64,
 ) -> Option<Estimate> {
-    let empty = turns(empty, scale, usable);
-    let rounds = turns(body, scale, usable).into_iter();
+    let empty = turns(empty, scale, only_quiet);
+    let rounds = turns(body, scale, only_quiet).into_iter();
     let rounds: Vec<f64> = rounds
         .filter_map(|(round, cycles)| Some(cycles - empty.get(&round)?))
         .collect();
@@ -109,11 +103,11 @@ fn added(
     })
 }
 
-/// Cycles of an entry, for each turn of which enough had one of these fates.
-fn turns(image: &ImageSamples, scale: &Scale, usable: &[Option<Fate>]) -> BTreeMap<u32, f64> {
+/// Cycles of an entry, for each turn of which enough was undisturbed, or of all of them.
+fn turns(image: &ImageSamples, scale: &Scale, only_quiet: bool) -> BTreeMap<u32, f64> {
     let mut turns = BTreeMap::<u32, Vec<f64>>::new();
     for (chunk, verdict) in image.chunks.iter().zip(scale.judge(image)) {
-        if usable.contains(&verdict.disturbed) && verdict.ticks_per_cycle > 0.0 {
+        if !(only_quiet && verdict.disturbed.is_some()) && verdict.ticks_per_cycle > 0.0 {
             let cycles = chunk.ticks as f64 / verdict.ticks_per_cycle;
             turns.entry(chunk.turn).or_default().push(cycles);
         }
@@ -122,7 +116,7 @@ fn turns(image: &ImageSamples, scale: &Scale, usable: &[Option<Fate>]) -> BTreeM
         .into_iter()
         .filter(|(_, cycles)| cycles.len() >= FEWEST_ENTRIES);
     enough
-        .map(|(turn, cycles)| (turn, cycles.iter().sum::<f64>() / cycles.len() as f64))
+        .filter_map(|(turn, cycles)| Some((turn, middle_mean(&sorted(cycles))?)))
         .collect()
 }
 
@@ -181,16 +175,19 @@ mod tests {
 
     #[test]
     fn steps_of_the_time_stamp_counter_average_out() {
-        // Readings are multiples of 37 cycles, at a phase that moves on from entry to entry.
+        // Readings are multiples of 37 cycles, at a phase that moves on from entry to entry. What is
+        // left out at both ends of a turn costs some of the precision.
         let stepped = |cycles: f64| {
             move |round: u32, entry: u32| {
                 let phase = f64::from((round * 8 + entry) * 11 % 37);
                 ((cycles + phase) / 37.0).floor() * 37.0
             }
         };
-        let states = || [image(60, stepped(116.0)), image(60, stepped(100.0))];
-        let value = summary(states(), states()).warm.expect("warm").value;
-        assert!((value - 16.0).abs() < 6.0, "{value}");
+        for added in [0.0, 20.0, 60.0, 200.0] {
+            let states = || [image(60, stepped(100.0 + added)), image(60, stepped(100.0))];
+            let value = summary(states(), states()).warm.expect("warm").value;
+            assert!((value - added).abs() < 16.0, "{added}: {value}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(super) fn cold(prepared: &Prepared, summary: Option<&ColdSummary>) -> Option
     }
     let refused = scrub::refusal(&prepared.row, &prepared.image);
     let why = refused.unwrap_or(match summary {
-        Some(_) => "too few rounds were left undisturbed; run it again, or with a longer --time",
+        Some(_) => "too few rounds were timed; take a longer --time",
         None => "a cold call is timed by the clock, and nothing was; take --counters auto",
     });
     let number = |estimate: Option<Estimate>| metric(estimate, why);
@@ -43,7 +43,7 @@ pub(super) fn warning(call: &ColdCall) -> Option<String> {
     let (cold, warm) = (call.cycles.low?, call.warm.high?);
     let next = match call.scrubbed {
         Cold::Predictor => {
-            "the code may have no branch to forget, or this CPU remembers more than is scrubbed"
+            "the code may have no branch that is hard to find again, or this CPU remembers more than is scrubbed"
         }
         _ => "the code may use nothing of it; look at `show --heap`",
     };

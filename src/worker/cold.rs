@@ -51,8 +51,8 @@ pub(super) fn time(
     let mut samples = Box::<ColdSamples>::default();
     let images = [0, row.stage.baseline()];
     let flushed = images.map(|image| scrub::flushed(cold, &row.stage.images[image]));
-    // Two images in two states.
-    let budget_ns = plan.time_ms * 1e6 * 4.0;
+    let images_and_states = 4.0;
+    let budget_ns = plan.time_ms * 1e6 * images_and_states;
     let started = time::nanoseconds();
     let mut quiet_rounds = 0;
     for round in 0..MOST_ROUNDS {

@@ -155,7 +155,7 @@ fn cold_call(call: &ColdCall) -> Option<String> {
         format!("; warm, the same without the scrub: {}{span}", whole(warm))
     });
     let doubt = match call.doubtful {
-        true => "; something else used the core throughout: run it again",
+        true => "; disturbed: run it again",
         false => "",
     };
     let scrub = call.scrub_ns.value;
