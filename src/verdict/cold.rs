@@ -43,13 +43,13 @@ pub(super) fn warning(call: &ColdCall) -> Option<String> {
     let (cold, warm) = (call.cycles.low?, call.warm.high?);
     let next = match call.scrubbed {
         Cold::Predictor => {
-            "the code may have no branch that is hard to find again, or this CPU remembers more than is scrubbed"
+            "there is no branch here that is hard to find again, or this CPU remembers more than is scrubbed"
         }
-        _ => "the code may use nothing of it; look at `show --heap`",
+        _ => "the call uses nothing that was flushed: `show --heap` has the data",
     };
     (cold <= warm).then(|| {
         format!(
-            "cold={} shows no effect: behind the scrub the call costs what it costs without; {next}",
+            "cold={} shows no effect that can be told from noise: take a longer --time, or {next}",
             call.scrubbed
         )
     })

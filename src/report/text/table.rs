@@ -8,6 +8,7 @@ use super::footnotes::Footnotes;
 use super::paint::{Paint, Style};
 use super::wrap::{columns, lines};
 use crate::report::{Basis, ColdCall, Metric, Report, Row};
+use crate::scenario::Cold;
 
 /// An interval wider than this share of its value is printed; a narrower one lies in the digits that
 /// two rows should not be compared by.
@@ -152,7 +153,11 @@ fn cold_call(call: &ColdCall) -> Option<String> {
     };
     let warm = call.warm.value.map(|warm| {
         let span = span(&call.warm);
-        format!("; warm, the same without the scrub: {}{span}", whole(warm))
+        let how = match call.scrubbed {
+            Cold::Predictor => "behind as much code without branches",
+            _ => "the same without the scrub",
+        };
+        format!("; warm, {how}: {}{span}", whole(warm))
     });
     let doubt = match call.doubtful {
         true => "; disturbed: run it again",
