@@ -3,6 +3,15 @@
 //! Correct means: for every encoding that the interpreter accepts, registers, memory, vector
 //! registers and defined flags are the CPU's own after it, on random operands.
 
+#![allow(
+    clippy::useless_conversion,
+    reason = "the macro of dynasm converts register numbers"
+)]
+#![allow(
+    clippy::single_range_in_vec_init,
+    reason = "the template's code is one range among possible others"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use dispatchlab::branch::Branch;
@@ -463,7 +472,7 @@ fn accepted(random: &mut SplitMix64) -> Vec<Instruction> {
                 .expect("was encoded before");
             let mut bytes = encoder.take_buffer();
             let end = 0x1000 + bytes.len() as u64;
-            bytes.push(0xc3);
+            bytes.extend([0xc3]);
             let code = Code {
                 address: 0x1000,
                 bytes: &bytes,

