@@ -8,6 +8,9 @@
 )]
 
 pub mod apart;
+pub mod counter_page;
+#[cfg(test)]
+pub mod fake_kernel;
 pub mod filter;
 pub mod interrupt;
 pub mod mapping;
