@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::asm::Program;
 use crate::branch::BranchKind;
+use crate::counter::further::FurtherState;
 use crate::counter::pmu::EventState;
 use crate::go::HeapSpec;
 use crate::injection::Injection;
@@ -57,6 +58,9 @@ pub struct Plan {
     /// Iterations that models of predictors are shown beside what is measured; 0 shows none.
     #[serde(default)]
     pub modelled: u64,
+    /// Events to count beside those of the columns, by their names in [`crate::counter::catalogue`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<String>,
     /// Whether all rows take turns, to be compared; else one row is timed after the other.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub together: bool,
@@ -110,6 +114,9 @@ pub struct FakeScript {
     /// the same names; where there is any, branch misses are inferred.
     #[serde(default)]
     pub delayed: std::collections::BTreeMap<String, [f64; 2]>,
+    /// Counts of further events in one iteration, by the event's name and then by the same names.
+    #[serde(default)]
+    pub further: std::collections::BTreeMap<String, std::collections::BTreeMap<String, f64>>,
 }
 
 /// A scripted reading of hardware counters: an iteration's, the harness's own included.
@@ -186,6 +193,13 @@ pub enum Message {
     Counters {
         /// In the order of the columns.
         events: Vec<EventState>,
+        /// How they are read; `None` where there are none.
+        way: Option<String>,
+    },
+    /// What each event beside those of the columns is good for, where there are any.
+    Further {
+        /// In the order in which they were asked for.
+        events: Vec<FurtherState>,
     },
     /// A row's code is what it should be.
     Proved {
@@ -235,7 +249,10 @@ impl Message {
             | Message::Traced { row, .. }
             | Message::Modelled { row, .. }
             | Message::Failed { row, .. } => Some(*row),
-            Message::Ready { .. } | Message::Counters { .. } | Message::Done => None,
+            Message::Ready { .. }
+            | Message::Counters { .. }
+            | Message::Further { .. }
+            | Message::Done => None,
         }
     }
 }

@@ -6,11 +6,14 @@ use std::fs;
 
 use raw_cpuid::{CpuId, CpuIdReaderNative};
 
+use crate::counter::catalogue::{self, CountedIn};
+use crate::counter::further::FurtherState;
 use crate::counter::pmu::{EventState, is_believed};
 use crate::job::{Counters, Plan};
 use crate::report::{Basis, Provenance, SourceLine};
 use crate::stats::Event;
 use crate::verdict::CoreClock;
+use crate::worker::parent::Outcome;
 
 pub mod cpus;
 
@@ -36,6 +39,10 @@ pub struct Machine {
     /// The hardware events, each with the reason where it cannot be counted.
     pub events: Vec<EventState>,
     counters: Counters,
+    /// How the hardware counters are read, once it is known.
+    way: Option<String>,
+    /// The events beside those of the columns, each with the reason where it cannot be counted.
+    pub further: Vec<FurtherState>,
     /// Whether branch misses are inferred where nothing counts them.
     infers: bool,
     date: String,
@@ -74,6 +81,8 @@ impl Machine {
                 .is_some_and(|power| power.has_invariant_tsc()),
             events: events.to_vec(),
             counters: plan.counters.clone(),
+            way: None,
+            further: Vec::new(),
             infers: plan.infers(),
             date: humantime::format_rfc3339_seconds(now).to_string(),
             watch: Watch::begin(),
@@ -81,9 +90,11 @@ impl Machine {
         }
     }
 
-    /// Notes that the run is over, and where it was.
-    pub fn ran_on(&mut self, pinned_cpu: Option<u32>) {
-        self.idle_cpu = self.watch.idle_cpu(pinned_cpu);
+    /// Notes that the run is over, where it was and how it counted.
+    pub fn has_run(&mut self, outcome: &Outcome) {
+        self.idle_cpu = self.watch.idle_cpu(outcome.cpu);
+        self.way.clone_from(&outcome.way);
+        self.further.clone_from(&outcome.further);
     }
 
     /// A CPU on another core that was idle during the run.
@@ -145,7 +156,11 @@ impl Machine {
             };
             let (source, basis, why) = match event {
                 Event::Cycles if self.counters == Counters::None => continue,
-                _ if self.counts(event) => (named("pmu"), Basis::Measured, counted.into()),
+                _ if self.counts(event) => {
+                    let way = self.way.iter().map(|way| format!("; {way}"));
+                    let why = std::iter::once(counted.to_string()).chain(way).collect();
+                    (named("pmu"), Basis::Measured, why)
+                }
                 Event::Cycles => (named("clock"), Basis::Measured, self.why_not(event)),
                 Event::Instructions | Event::Branches => {
                     ("step", Basis::Exact, self.why_not(event))
@@ -162,6 +177,23 @@ impl Machine {
                 }
             };
             lines.push(line(event.name(), source, basis, why));
+        }
+        for (name, state) in &self.further {
+            let by = catalogue::find(name).map(|event| event.by);
+            lines.push(match (state, by) {
+                (Err(unavailable), _) => {
+                    let why = unavailable.reason.clone();
+                    line(name, "none", Basis::Unsupported, why)
+                }
+                (Ok(()), by) => {
+                    let source = match by {
+                        Ok(CountedIn::Kernel) => "kernel",
+                        _ => "pmu",
+                    };
+                    const HOW: &str = "in turns of its own, the harness's own included";
+                    line(name, named(source), Basis::Measured, HOW.into())
+                }
+            });
         }
         lines
     }

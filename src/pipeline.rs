@@ -158,7 +158,7 @@ fn measured(tasks: Vec<Task>, settings: &Settings, progress: Progress<'_>) -> io
     };
     let mut machine = Machine::inspect(&settings.plan, &settings.events);
     let outcome = parent::run(&job, settings.timeout, progress)?;
-    machine.ran_on(outcome.cpu);
+    machine.has_run(&outcome);
 
     let mut outcomes = outcome.rows.into_iter();
     let mut clock = verdict::CoreClock::default();
@@ -565,6 +565,7 @@ pub fn default_plan(counters: Counters) -> Plan {
         verified: crate::job::verified(),
         infer_ms: 20.0,
         modelled: 0,
+        further: Vec::new(),
         together: false,
         trace: None,
         model: None,

@@ -24,7 +24,7 @@ mod metrics;
 pub use fault::{failed, unended};
 
 use fault::{no_result, panicked};
-use metrics::{contradiction, exact, lost, measured, metrics, unexpected_misses};
+use metrics::{contradiction, exact, further, lost, measured, metrics, unexpected_misses};
 
 /// The clock as the rows of a run saw it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -92,6 +92,7 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
         disturbances: None,
         modes: None,
         modelled: None,
+        further: Vec::new(),
         note,
         samples: None,
         warnings: Vec::new(),
@@ -165,6 +166,7 @@ pub fn judge(
     row.cold = cold::cold(prepared, summary.as_ref().and_then(|one| one.cold.as_ref()));
     row.warnings
         .extend(row.cold.as_ref().and_then(cold::warning));
+    row.further = further(outcome.timing.as_ref(), machine, plan.seed);
     if let Some(summary) = summary {
         row.iterations = summary.iterations;
         row.dropped_samples = summary.dropped;

@@ -334,6 +334,7 @@ fn the_document_says_of_an_errno_what_the_program_says() {
     let guest = Surroundings {
         paranoid: Some("4".into()),
         has_hypervisor: true,
+        ..Surroundings::default()
     };
     let table: Vec<Vec<&str>> = document
         .lines()

@@ -50,6 +50,7 @@ pub(super) fn doctor(common: &Common) -> Result<i32, Stop> {
         settings.plan.counters = Counters::Clock;
     }
     settings.plan.time_ms = common.time.unwrap_or(10.0);
+    settings.plan.further.clear();
     let machine = Machine::inspect(&settings.plan, &settings.events);
     let mut progress = common.progress();
     let by_counters = (settings.plan.counters == Counters::Pmu)

@@ -14,6 +14,7 @@ use clap::{
 };
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::counter::catalogue;
 use crate::counter::pmu::{self, EventState};
 use crate::diagnostic;
 use crate::job::check::{self as job_check, MAX_TIME_MS};
@@ -234,6 +235,9 @@ struct Common {
     /// Source of cycles: auto, pmu, clock or none (verify and count only)
     #[arg(long, value_name = "SOURCE", default_value = "auto", global = true)]
     counters: String,
+    /// Also count these, each in turns of its own: perf's names or codes, as page-faults or r01c4
+    #[arg(short = 'e', value_name = "EVENT,..", global = true, action = ArgAction::Append)]
+    events: Vec<String>,
     /// Milliseconds of timing per scenario and placement [default: 40, quick 4]
     #[arg(long, value_name = "MS", global = true, allow_negative_numbers = true)]
     time: Option<f64>,
@@ -566,6 +570,15 @@ impl Common {
             (false, Some(time_ms)) => time_ms / 2.0,
             (false, None) => base.infer_ms,
         };
+        let further = if self.events.is_empty() {
+            base.further
+        } else {
+            self.further()?
+        };
+        if base.counters == Counters::None && !further.is_empty() {
+            let message = "`-e` counts while code is timed, and --counters none times nothing; leave one of them out";
+            return Err(Stop::Usage(message.into()));
+        }
         let count = self.checked_placements()?.or(self.quick.then_some(2));
         Ok(Plan {
             cpu: self.checked_cpu(base.cpu)?,
@@ -573,6 +586,7 @@ impl Common {
             time_ms,
             infer_ms,
             modelled: if self.quick { 0 } else { base.modelled },
+            further,
             placements: count.map_or(base.placements, placements),
             interpreted: if self.quick {
                 QUICK_INTERPRETED
@@ -586,6 +600,13 @@ impl Common {
             },
             ..base
         })
+    }
+
+    /// The names of the events of `-e`.
+    fn further(&self) -> Result<Vec<String>, Stop> {
+        let events = catalogue::list(&self.events);
+        let events = events.map_err(|unknown| Stop::Usage(unknown.to_string()))?;
+        Ok(events.into_iter().map(|event| event.name).collect())
     }
 
     fn checked_placements(&self) -> Result<Option<usize>, Stop> {

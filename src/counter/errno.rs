@@ -9,6 +9,7 @@ use std::io;
 use raw_cpuid::{CpuId, CpuIdReaderNative};
 
 use super::Unavailable;
+use super::group::Asked;
 
 /// The errnos with a sentence of their own, by name. The first four groups are one cause each.
 #[rustfmt::skip] // a table: one errno a line
@@ -34,6 +35,8 @@ pub struct Surroundings {
     pub paranoid: Option<String>,
     /// Whether the CPU says that a hypervisor is there (CPUID leaf 1, ECX bit 31).
     pub has_hypervisor: bool,
+    /// Whether what was refused counts in the kernel too, which fewer may.
+    pub counts_kernel: bool,
 }
 
 impl Surroundings {
@@ -46,6 +49,15 @@ impl Surroundings {
             has_hypervisor: cpuid
                 .get_feature_info()
                 .is_some_and(|feature| feature.has_hypervisor()),
+            counts_kernel: false,
+        }
+    }
+
+    /// The same where this is asked.
+    pub fn asking(&self, asked: &Asked) -> Surroundings {
+        Surroundings {
+            counts_kernel: matches!(asked, Asked::WithKernel(_)),
+            ..self.clone()
         }
     }
 }
@@ -106,13 +118,17 @@ fn not_allowed(surroundings: &Surroundings) -> String {
         Some(value) => format!("kernel.perf_event_paranoid is {value}"),
         None => "kernel.perf_event_paranoid cannot be read".into(),
     };
+    // What happens in the kernel is shown to fewer than what happens in user mode.
+    let level = if surroundings.counts_kernel { 1 } else { 2 };
     format!(
-        "{now}: run `sysctl kernel.perf_event_paranoid=2` as root; where it is 2 or less, let the container's seccomp profile pass perf_event_open"
+        "{now}: run `sysctl kernel.perf_event_paranoid={level}` as root; where it is {level} or less, let the container's seccomp profile pass perf_event_open"
     )
 }
 
 #[cfg(test)]
 mod tests {
+    use perf_event::events::Software;
+
     use super::*;
 
     fn said(errno: i32, surroundings: &Surroundings) -> Unavailable {
@@ -164,6 +180,7 @@ mod tests {
         let guest = Surroundings {
             paranoid: Some("4".into()),
             has_hypervisor: true,
+            ..Surroundings::default()
         };
         let metal = Surroundings::default();
         assert!(
@@ -172,6 +189,9 @@ mod tests {
                 .contains("perf_event_paranoid is 4")
         );
         assert!(said(libc::EACCES, &metal).remedy.contains("cannot be read"));
+        let switches = guest.asking(&Asked::WithKernel(Software::CONTEXT_SWITCHES.into()));
+        let remedy = said(libc::EACCES, &switches).remedy;
+        assert!(remedy.contains("perf_event_paranoid=1"), "{remedy}");
         assert!(said(libc::ENOENT, &guest).remedy.contains("bit is set"));
         assert!(said(libc::ENOENT, &metal).remedy.contains("bit is not set"));
     }

@@ -3,7 +3,8 @@
 //! Correct means: the code runs and is verified as ever; only the ticks and the counts are the
 //! script's, and a scripted reading passes through the checks that a real one does.
 
-use super::group::{Refused, Snapshot};
+use super::further::FurtherState;
+use super::group::{Refused, Snapshot, Times};
 use super::pmu::EventState;
 use super::{CounterSource, Reading, Request, Unavailable};
 use crate::job::{Failure, FakeReading, FakeScript};
@@ -60,13 +61,35 @@ impl FakeScript {
         let readings: Vec<&FakeReading> = self.events.values().flatten().collect();
         let state = |event: Event| {
             let is_counted = readings.iter().any(|one| one.of(event).is_some());
-            let unavailable = || Unavailable {
-                reason: "the script has no such event".into(),
-                remedy: "add it".into(),
-            };
-            (event, is_counted.then_some(()).ok_or_else(unavailable))
+            (event, is_counted.then_some(()).ok_or_else(absent))
         };
         (!readings.is_empty()).then(|| Event::ALL.map(state).to_vec())
+    }
+}
+
+impl FakeScript {
+    /// What each of these further events is good for.
+    pub fn further_states(&self, names: &[String]) -> Vec<FurtherState> {
+        let state = |name: &String| match self.further.contains_key(name) {
+            true => (name.clone(), Ok(())),
+            false => (name.clone(), Err(absent())),
+        };
+        names.iter().map(state).collect()
+    }
+
+    /// A further event's count in one iteration of a row.
+    pub fn further(&self, row: &str, event: &str) -> f64 {
+        let rows = self.further.get(event);
+        let count = rows.and_then(|rows| rows.get(row).or_else(|| rows.get("*")));
+        count.copied().unwrap_or(0.0)
+    }
+}
+
+/// Why a script counts no such event.
+fn absent() -> Unavailable {
+    Unavailable {
+        reason: "the script has no such event".into(),
+        remedy: "add it".into(),
     }
 }
 
@@ -141,13 +164,17 @@ fn counted(value: &FakeReading, iterations: f64) -> Result<Events, Refused> {
         counts: counts
             .map(|count| count.round() as u64 + OVERHEAD_EVENTS)
             .to_vec(),
-        enabled_ns,
-        running_ns: value.time_running.unwrap_or(enabled_ns),
+        times: Times::Call {
+            enabled_ns,
+            running_ns: value.time_running.unwrap_or(enabled_ns),
+        },
     };
     let before = Snapshot {
         counts: vec![0; Event::ALL.len()],
-        enabled_ns: 0,
-        running_ns: 0,
+        times: Times::Call {
+            enabled_ns: 0,
+            running_ns: 0,
+        },
     };
     let counts = now.since(&before)?;
     Ok(Events::of(|event| {

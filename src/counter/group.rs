@@ -2,6 +2,8 @@
 //!
 //! Correct means: a reading is of all members over the same stretch of this thread's user code, or
 //! it is refused with the reason; whatever the kernel refuses is named, and the rest still counts.
+//! Where the kernel lets a program read the CPU's counters, that is how they are read; else, and
+//! whenever one of them is on no counter, by a system call.
 //!
 //! Of crate `perf-event` three things must be known. It counts a member that the kernel refused, and
 //! its next read panics: so after any refusal the whole group is dropped and built anew. A read
@@ -13,25 +15,89 @@ use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use perf_event::events::Event;
+use perf_event::events::{Event, Hardware, Software};
 use perf_event::{Builder, Counter, Group};
 
 use super::Unavailable;
+use crate::sys::counter_page::CounterPage;
+
+/// What the kernel is asked to count: in user mode, but for what happens in the kernel alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// An event that the kernel has a name for.
+    Event(Event),
+    /// The same, in the kernel too.
+    WithKernel(Event),
+    /// A code of the CPU's own.
+    Raw(u64),
+}
+
+impl From<Event> for Asked {
+    fn from(event: Event) -> Asked {
+        Asked::Event(event)
+    }
+}
+
+impl From<Hardware> for Asked {
+    fn from(event: Hardware) -> Asked {
+        Asked::Event(event.into())
+    }
+}
+
+impl From<Software> for Asked {
+    fn from(event: Software) -> Asked {
+        Asked::Event(event.into())
+    }
+}
 
 /// An event by a name of the caller's own.
-pub type Named<N> = (N, Event);
+pub type Named<N> = (N, Asked);
 
 /// Opens each event by itself, for this thread, user mode only, and closes it again.
 ///
 /// Opening a group would tell nothing: its leader is a software event and opens anywhere.
 pub fn probe<N: Copy>(events: &[Named<N>]) -> Vec<(N, io::Result<()>)> {
-    let open = |(name, event): &Named<N>| (*name, builder(event).build().map(drop));
+    let open = |(name, asked): &Named<N>| (*name, builder(asked).build().map(drop));
     events.iter().map(open).collect()
 }
 
 /// A builder's defaults leave kernel and hypervisor out, and ask for the times.
-fn builder<'a>(event: &Event) -> Builder<'a> {
-    Builder::new().kind(event.clone())
+fn builder<'a>(asked: &Asked) -> Builder<'a> {
+    /// `PERF_TYPE_RAW` of linux/perf_event.h.
+    const RAW: u32 = 4;
+    let mut builder = Builder::new();
+    match asked {
+        Asked::Event(event) => builder.kind(event.clone()),
+        Asked::WithKernel(event) => {
+            builder = builder.kind(event.clone());
+            builder.include_kernel();
+            builder
+        }
+        Asked::Raw(code) => {
+            let attributes = builder.attrs_mut();
+            attributes.type_ = RAW;
+            attributes.config = *code;
+            builder
+        }
+    }
+}
+
+/// How a group is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// By the program itself, from the CPU's counters.
+    Rdpmc,
+    /// By a system call, and why.
+    Call(String),
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Way::Rdpmc => f.write_str("read with rdpmc"),
+            Way::Call(why) => write!(f, "read with read(), for {why}"),
+        }
+    }
 }
 
 /// Events that count together from now on.
@@ -39,6 +105,9 @@ fn builder<'a>(event: &Event) -> Builder<'a> {
 pub struct EventGroup<N> {
     group: Group,
     members: Vec<(N, Counter)>,
+    /// One for each member, or the reason why there are none.
+    pages: Result<Vec<CounterPage>, String>,
+    way: Way,
     /// What made the crate panic; after that no reading is believed.
     fault: Option<String>,
 }
@@ -90,13 +159,47 @@ impl<N: Copy> EventGroup<N> {
             let member = builder(event).group(&mut group).build();
             members.push((*name, member.map_err(|error| (at, error))?));
         }
-        group.enable().map_err(|error| (0, error))?;
-        let fault = None;
-        Ok(EventGroup {
+        let pages: io::Result<Vec<_>> = members
+            .iter()
+            .map(|(_, member)| CounterPage::map(member))
+            .collect();
+        let mut group = EventGroup {
             group,
             members,
-            fault,
-        })
+            pages: pages.map_err(|error| format!("a counter's page cannot be mapped: {error}")),
+            way: Way::Call("it was not enabled".into()),
+            fault: None,
+        };
+        group.resume().map_err(|error| (0, error))?;
+        Ok(group)
+    }
+
+    /// Lets it count again, and finds out how it can be read.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn resume(&mut self) -> io::Result<()> {
+        self.group.enable()?;
+        let read = |page: &CounterPage| page.read().err().map(|why| why.to_string());
+        let why = match &self.pages {
+            Ok(pages) => pages.iter().find_map(read),
+            Err(why) => Some(why.clone()),
+        };
+        self.way = why.map_or(Way::Rdpmc, Way::Call);
+        Ok(())
+    }
+
+    /// Gives the CPU's counters to others until it is resumed.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn pause(&mut self) -> io::Result<()> {
+        self.group.disable()
+    }
+
+    /// How it is read.
+    pub fn way(&self) -> &Way {
+        &self.way
     }
 
     /// The members in the order of a reading's counts.
@@ -111,6 +214,9 @@ impl<N: Copy> EventGroup<N> {
     pub fn read(&mut self) -> Result<Snapshot, Refused> {
         if let Some(fault) = &self.fault {
             return Err(Refused::Fault(fault.clone()));
+        }
+        if let Some(snapshot) = self.read_pages() {
+            return Ok(snapshot);
         }
         // A group that panicked is never read again, so what it was left in does not matter.
         let read = catch_unwind(AssertUnwindSafe(|| self.group.read()));
@@ -127,9 +233,29 @@ impl<N: Copy> EventGroup<N> {
         let all: Option<Vec<u64>> = self.members.iter().map(member).collect();
         Ok(Snapshot {
             counts: all.ok_or_else(|| Refused::Fault("a member is missing".into()))?,
-            enabled_ns: counts.time_enabled(),
-            running_ns: counts.time_running(),
+            times: Times::Call {
+                enabled_ns: counts.time_enabled(),
+                running_ns: counts.time_running(),
+            },
         })
+    }
+
+    /// Reads the members one after the other, each as of its own moment: what lies between two of
+    /// them is part of what entering takes, and is taken off with it.
+    fn read_pages(&self) -> Option<Snapshot> {
+        let pages = match (&self.way, &self.pages) {
+            (Way::Rdpmc, Ok(pages)) => pages,
+            _ => return None,
+        };
+        let mut counts = Vec::with_capacity(pages.len());
+        let mut missed_ns = 0;
+        for page in pages {
+            let shown = page.read().ok()?;
+            counts.push(shown.count);
+            missed_ns = shown.missed_ns.max(missed_ns);
+        }
+        let times = Times::Page { missed_ns };
+        Some(Snapshot { counts, times })
     }
 }
 
@@ -148,10 +274,26 @@ fn words(panic: &(dyn std::any::Any + Send)) -> String {
 pub struct Snapshot {
     /// One for each member.
     pub counts: Vec<u64>,
-    /// How long the group was enabled while its thread ran, nanoseconds.
-    pub enabled_ns: u64,
-    /// How long of that it was on the CPU's counters.
-    pub running_ns: u64,
+    /// How much of the time it counted.
+    pub times: Times,
+}
+
+/// How much of the time a group counted, as it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Times {
+    /// The kernel said it at that moment.
+    Call {
+        /// How long the group was enabled while its thread ran, nanoseconds.
+        enabled_ns: u64,
+        /// How long of that it was on the CPU's counters.
+        running_ns: u64,
+    },
+    /// Its pages did, and it was on the CPU's counters: what its times have grown by since they were
+    /// written, both have.
+    Page {
+        /// How long it was enabled without being on the CPU's counters, nanoseconds.
+        missed_ns: u64,
+    },
 }
 
 impl Snapshot {
@@ -160,16 +302,32 @@ impl Snapshot {
     /// # Errors
     /// Where the counters did not run all the time: counts are never scaled up.
     pub fn since(&self, earlier: &Snapshot) -> Result<Vec<u64>, Refused> {
-        let enabled_ns = self.enabled_ns.wrapping_sub(earlier.enabled_ns);
-        let running_ns = self.running_ns.wrapping_sub(earlier.running_ns);
-        if running_ns == 0 {
-            return Err(Refused::NeverRan { enabled_ns });
-        }
-        if running_ns != enabled_ns {
-            return Err(Refused::Multiplexed {
-                running_ns,
-                enabled_ns,
-            });
+        match (self.times, earlier.times) {
+            (
+                Times::Call {
+                    enabled_ns,
+                    running_ns,
+                },
+                Times::Call {
+                    enabled_ns: then_enabled,
+                    running_ns: then_running,
+                },
+            ) => {
+                let enabled_ns = enabled_ns.wrapping_sub(then_enabled);
+                let running_ns = running_ns.wrapping_sub(then_running);
+                if running_ns == 0 {
+                    return Err(Refused::NeverRan { enabled_ns });
+                }
+                if running_ns != enabled_ns {
+                    return Err(Refused::Multiplexed {
+                        running_ns,
+                        enabled_ns,
+                    });
+                }
+            }
+            (Times::Page { missed_ns }, Times::Page { missed_ns: then }) if missed_ns == then => {}
+            // What entering takes is not the same in two ways of reading, either.
+            _ => return Err(Refused::Taken),
         }
         let counts = self.counts.iter().zip(&earlier.counts);
         Ok(counts.map(|(now, then)| now.wrapping_sub(*then)).collect())
@@ -191,6 +349,8 @@ pub enum Refused {
         /// How long it should have.
         enabled_ns: u64,
     },
+    /// It was on the CPU's counters at one end of the stretch and not all the time.
+    Taken,
     /// The kernel or the crate gave no sound answer.
     Fault(String),
 }
@@ -209,6 +369,9 @@ impl fmt::Display for Refused {
                 f,
                 "the counters ran for {running_ns} of {enabled_ns} ns, and what they missed is not made up"
             ),
+            Refused::Taken => f.write_str(
+                "the counters were taken away for a while, and what they missed is not made up",
+            ),
             Refused::Fault(what) => write!(f, "reading the counters failed: {what}"),
         }
     }
@@ -217,7 +380,7 @@ impl fmt::Display for Refused {
 impl From<Refused> for Unavailable {
     fn from(refused: Refused) -> Unavailable {
         let remedy = match refused {
-            Refused::NeverRan { .. } | Refused::Multiplexed { .. } => {
+            Refused::NeverRan { .. } | Refused::Multiplexed { .. } | Refused::Taken => {
                 "end what else counts (a profiler; `sysctl kernel.nmi_watchdog=0`), or take --counters clock"
             }
             Refused::Fault(_) => "take --counters clock",
@@ -233,7 +396,7 @@ impl From<Refused> for Unavailable {
 mod tests {
     use super::*;
     use crate::sys::mapping::{PAGE, Writable};
-    use perf_event::events::{Breakpoint, BreakpointAccess, Software};
+    use perf_event::events::{Breakpoint, BreakpointAccess};
 
     /// Software events, which the kernel counts on any machine.
     fn software() -> [Named<&'static str>; 3] {
@@ -245,13 +408,24 @@ mod tests {
     }
 
     /// An event that every kernel refuses: watchpoints are 1, 2, 4 or 8 bytes wide.
-    fn invalid() -> Event {
+    fn invalid() -> Asked {
         let access = BreakpointAccess::WRITE;
-        Event::Breakpoint(Breakpoint::Data {
+        Asked::Event(Event::Breakpoint(Breakpoint::Data {
             access,
             addr: 0x1000,
             len: 3,
-        })
+        }))
+    }
+
+    /// How long a group was enabled and how long it ran, in nanoseconds, as the kernel says.
+    fn called(snapshot: &Snapshot) -> (u64, u64) {
+        match snapshot.times {
+            Times::Call {
+                enabled_ns,
+                running_ns,
+            } => (enabled_ns, running_ns),
+            Times::Page { .. } => panic!("the kernel keeps these counters itself: {snapshot:?}"),
+        }
     }
 
     fn open(events: &[Named<&'static str>]) -> EventGroup<&'static str> {
@@ -284,10 +458,11 @@ mod tests {
         assert!(counts[0] > 0, "{counts:?}");
         // The clock is a member like the others, so it saw what the group saw; the kernel reads
         // both a few nanoseconds apart.
-        let enabled_ns = after.enabled_ns - before.enabled_ns;
+        let (enabled_ns, running_ns) = called(&after);
+        assert_eq!(enabled_ns, running_ns);
+        let enabled_ns = enabled_ns - called(&before).0;
         let ratio = counts[0] as f64 / enabled_ns as f64;
         assert!((0.9..1.1).contains(&ratio), "{counts:?} {enabled_ns}");
-        assert_eq!(after.enabled_ns, after.running_ns);
     }
 
     #[test]
@@ -325,11 +500,11 @@ mod tests {
         let words = [0u64; 5];
         let breakpoint = |word: &u64| {
             let access = BreakpointAccess::WRITE;
-            Event::Breakpoint(Breakpoint::Data {
+            Asked::Event(Event::Breakpoint(Breakpoint::Data {
                 access,
                 addr: word as *const u64 as u64,
                 len: 8,
-            })
+            }))
         };
         let mut events = software().to_vec();
         let names = ["first", "second", "third", "fourth", "fifth"];
@@ -363,6 +538,8 @@ mod tests {
         let mut group = open(&software());
         // The crate expects the answer of as many members as it opened.
         group.members.pop();
+        // A page keeps its counter in the group.
+        group.pages = Err("dropped".into());
         for _ in 0..2 {
             let read = group.read();
             assert!(matches!(read, Err(Refused::Fault(_))), "{read:?}");
@@ -373,8 +550,10 @@ mod tests {
     fn a_reading_that_did_not_run_all_the_time_is_refused() {
         let at = |count, enabled_ns, running_ns| Snapshot {
             counts: vec![count],
-            enabled_ns,
-            running_ns,
+            times: Times::Call {
+                enabled_ns,
+                running_ns,
+            },
         };
         let begin = at(10, 1000, 1000);
         assert_eq!(at(17, 3000, 3000).since(&begin), Ok(vec![7]));

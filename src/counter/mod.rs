@@ -14,9 +14,11 @@ use crate::stats::{Calibration, Events};
 use crate::worker::stage::{Exit, Ground, Stage, Visits};
 
 mod carry;
+pub mod catalogue;
 pub mod clock;
 pub mod errno;
 pub mod fake;
+pub mod further;
 pub mod group;
 pub mod interpreter;
 pub mod pmu;

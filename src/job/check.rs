@@ -9,6 +9,7 @@ use std::ops::RangeInclusive;
 
 use super::{Counters, FakeScript, Job, JobRow, Plan};
 use crate::asm::{Fixup, FixupKind, Section, SectionKind};
+use crate::counter::catalogue;
 use crate::go::layout;
 use crate::injection::Injection;
 use crate::link::walk::RANDOM_ELEMENTS;
@@ -136,6 +137,8 @@ fn plan(plan: &Plan) -> Result<(), Problem> {
     demand((1..=MAX_MODELLED).contains(&modelled), "model", || {
         format!("1 to {MAX_MODELLED} iterations, not {modelled}")
     })?;
+    let further = catalogue::list(&plan.further);
+    demand(further.is_ok(), "further", || "names of events".into())?;
     let count = plan.placements.len();
     const MOST: usize = PLACEMENT_COUNTS[PLACEMENT_COUNTS.len() - 1];
     demand((1..=MOST).contains(&count), "placements", || {
@@ -167,6 +170,9 @@ pub fn fake(script: &FakeScript) -> Result<(), Problem> {
     let delayed = script.delayed.values().flatten();
     for value in script.cycles.values().flatten().chain(delayed) {
         usual("cycles", *value, 0.0)?;
+    }
+    for count in script.further.values().flat_map(|rows| rows.values()) {
+        usual("further", *count, 0.0)?;
     }
     for reading in script.events.values().flatten() {
         for event in Event::ALL {

@@ -77,16 +77,19 @@ fn row(row: &Row) -> Value {
         if let Some(checksum) = &row.checksum {
             put("checksum", plain(checksum));
         }
-        put(
-            "metrics",
-            json!({
-                "ns": metric(&metrics.ns),
-                "cycles": metric(&metrics.cycles),
-                "instructions": metric(&metrics.instructions),
-                "branches": metric(&metrics.branches),
-                "branch_misses": metric(&metrics.branch_misses),
-            }),
-        );
+        let mut numbers = json!({
+            "ns": metric(&metrics.ns),
+            "cycles": metric(&metrics.cycles),
+            "instructions": metric(&metrics.instructions),
+            "branches": metric(&metrics.branches),
+            "branch_misses": metric(&metrics.branch_misses),
+        });
+        for further in &row.further {
+            let mut number = metric(&further.metric);
+            number["unit"] = json!(further.unit);
+            numbers[&further.name] = number;
+        }
+        put("metrics", numbers);
         put("verified", json!(row.verified));
     }
     put("clobbers", plain(&row.clobbers));

@@ -101,6 +101,17 @@ pub struct Metrics {
     pub branch_misses: Metric,
 }
 
+/// The number of an event beside those of the columns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FurtherMetric {
+    /// As perf names it.
+    pub name: String,
+    /// `count`, or `ns`.
+    pub unit: &'static str,
+    /// The number, of one iteration of the whole loop.
+    pub metric: Metric,
+}
+
 /// What the empty iteration of the same walk takes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
@@ -231,6 +242,8 @@ pub struct Row {
     pub checksum: Option<Checksum>,
     /// The numbers; present for `Ok`, and for a recovered `Panic`.
     pub metrics: Option<Metrics>,
+    /// The events beside those of the columns that were asked for.
+    pub further: Vec<FurtherMetric>,
     /// Cycles relative to the suite's reference row, where both have the same harness state.
     pub ratio: Option<f64>,
     /// Whether every result was compared with an expectation.

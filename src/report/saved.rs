@@ -124,6 +124,7 @@ impl SavedRow {
             iterations: self.iterations,
             checksum: None,
             metrics: self.metrics,
+            further: Vec::new(),
             ratio: None,
             verified: self.verified,
             clobbers: self.clobbers,

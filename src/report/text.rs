@@ -8,6 +8,7 @@ mod ablation;
 mod comparison;
 mod failure;
 mod footnotes;
+mod further;
 pub mod markdown;
 mod paint;
 mod sweep;
@@ -28,10 +29,11 @@ pub fn render(report: &Report, style: Style) -> String {
     if let Some(scanned) = &report.sweep {
         let parts = [
             sweep::render(report, scanned, style),
+            further::of_all(report, style),
             legend(report, style),
             provenance(report, style),
         ];
-        return parts.join("\n");
+        return joined(&parts);
     }
     let parts = [
         table::render(report, style, &mut notes),
@@ -40,8 +42,13 @@ pub fn render(report: &Report, style: Style) -> String {
         legend(report, style),
         provenance(report, style),
     ];
-    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    parts.join("\n")
+    joined(&parts)
+}
+
+/// The parts that are not empty, with an empty line between them.
+fn joined(parts: &[String]) -> String {
+    let parts = parts.iter().filter(|part| !part.is_empty());
+    parts.map(String::as_str).collect::<Vec<_>>().join("\n")
 }
 
 /// What came of comparing, scanning or leaving out; empty where only rows were measured.

@@ -99,6 +99,7 @@ fn row(random: &mut SplitMix64, segments: u32) -> (Timing, f64) {
         baseline: ImageSamples::default(),
         delayed: Vec::new(),
         counting: None,
+        further: Vec::new(),
         steal: None,
         cold: None,
     };

@@ -30,6 +30,7 @@ pub(super) fn empty() -> Timing {
         baseline: ImageSamples::default(),
         delayed: Vec::new(),
         counting: None,
+        further: Vec::new(),
         steal: None,
         cold: None,
     }

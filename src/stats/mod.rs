@@ -14,6 +14,7 @@ mod disturbances;
 mod events;
 #[cfg(test)]
 mod fixture;
+mod further;
 pub mod knee;
 mod modes;
 pub mod paired;
@@ -27,6 +28,7 @@ pub use cold::{ColdSamples, ColdSummary};
 pub use costs::Fate;
 pub use disturbances::{Disturbances, Steal};
 pub use events::{Counting, Event, Events};
+pub use further::{CountedChunk, Further, per_iteration};
 pub use modes::Mode;
 
 use calibration::Scale;
@@ -100,6 +102,9 @@ pub struct Timing {
     /// The hardware counters; `None` where they were not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counting: Option<Counting>,
+    /// The events beyond those of the columns that were counted, each in turns of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<Further>,
     /// What the hypervisor gave to others meanwhile; `None` where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steal: Option<Steal>,

@@ -3,11 +3,13 @@
 //! Correct means: a number stands under the basis of its own source, and where there is none, the
 //! reason does.
 
+use crate::counter::catalogue;
+use crate::counter::further::FurtherState;
 use crate::job::{CountedBy, Counts, Proof};
 use crate::machine::Machine;
-use crate::report::{Basis, Metric, Metrics};
+use crate::report::{Basis, FurtherMetric, Metric, Metrics};
 use crate::scenario::Scenario;
-use crate::stats::{Estimate, Event, Summary};
+use crate::stats::{self, Estimate, Event, Summary, Timing};
 use crate::template::HeapKind;
 
 pub(super) fn exact(value: f64, counts: Option<&Counts>) -> Metric {
@@ -139,6 +141,28 @@ pub(super) fn metrics(
         branches: own(Event::Branches, |counts| counts.branches, around.branches),
         branch_misses,
     }
+}
+
+/// The events beside those of the columns, in the order in which they were asked for.
+pub(super) fn further(timing: Option<&Timing>, machine: &Machine, seed: u64) -> Vec<FurtherMetric> {
+    let number = |name: &str| {
+        let timing = timing?;
+        let counted = timing.further.iter().find(|one| one.name == *name)?;
+        let estimate = less(stats::per_iteration(counted, timing, seed), 0.0);
+        Some(measured(&estimate, machine, name, counted.why.as_deref()))
+    };
+    let one = |(name, state): &FurtherState| FurtherMetric {
+        name: name.clone(),
+        unit: catalogue::find(name).map_or("count", |event| event.unit),
+        metric: match state {
+            Ok(()) => number(name).unwrap_or_else(|| unsupported(machine, name)),
+            Err(unavailable) => Metric {
+                why: Some(unavailable.to_string()),
+                ..unsupported(machine, name)
+            },
+        },
+    };
+    machine.further.iter().map(one).collect()
 }
 
 /// An estimate without what is known of it. A count cannot be below 0: where it seems so, by a

@@ -20,9 +20,12 @@ use super::scrubber::Scrubber;
 use super::stage::{Ground, Stage};
 use super::timing::{self, Proved, Scale};
 use super::{cold, guarded, inference, model, notes, probe, trace, verify};
+use super::{further, guarded, inference, model, notes, probe, trace, verify};
 use crate::counter::CounterSource;
 use crate::counter::clock::Clock;
 use crate::counter::fake::{CHAIN_CYCLES, Fake, OVERHEAD_TICKS};
+use crate::counter::further::Further;
+use crate::counter::group::Way;
 use crate::counter::pmu::{Pmu, PmuSource};
 use crate::counter::step::{self, StepSource};
 use crate::job::{Counters, Failure, Job, JobRow, Message, Plan, Prediction, Proof, Trace};
@@ -58,7 +61,12 @@ pub fn run(descriptor: i32) -> io::Result<std::convert::Infallible> {
     panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
     let mut window = Window::reserve()?;
     // Opened here, because the filter lets nothing be opened.
-    let counters = (job.plan.counters == Counters::Pmu).then(Pmu::open);
+    let further = Further::open(match job.plan.counters {
+        Counters::Clock | Counters::Pmu => &job.plan.further,
+        Counters::None | Counters::Fake(_) => &[],
+    });
+    let is_asked = job.plan.counters == Counters::Pmu || further.has_hardware();
+    let counters = is_asked.then(Pmu::open);
     let steal = StealMeter::open(cpu);
     let mut worker = Worker {
         page,
@@ -72,6 +80,7 @@ pub fn run(descriptor: i32) -> io::Result<std::convert::Infallible> {
             .then(|| Scrubber::new(&mut window))
             .transpose()?,
         counters,
+        further,
         steps: StepSource::new(&job.plan),
         plan: &job.plan,
         started,
@@ -139,7 +148,9 @@ struct Worker<'a> {
     clock: Clock,
     /// Where a row's predictors are to be cold.
     scrubber: Option<Scrubber>,
+    /// The hardware's, for the columns or for others to be believed.
     counters: Option<Pmu>,
+    further: Further,
     steps: StepSource,
     plan: &'a Plan,
     /// Reading the job and linking are part of the time that the time stamp counter is measured in.
@@ -174,8 +185,22 @@ impl<'a> Worker<'a> {
         if let Some(pmu) = &mut self.counters {
             self.clock.spin(SPIN_NS);
             pmu.check(&mut self.clock);
-            let events = pmu.states().to_vec();
-            say(&Message::Counters { events })?;
+            if let Some(why) = pmu.distrust() {
+                self.further.distrust_hardware(why);
+            }
+            if self.plan.counters == Counters::Pmu {
+                say(&Message::Counters {
+                    events: pmu.states().to_vec(),
+                    way: pmu.way().map(Way::to_string),
+                })?;
+            }
+        }
+        if !self.plan.further.is_empty() {
+            let events = match &self.plan.counters {
+                Counters::Fake(script) => script.further_states(&self.plan.further),
+                _ => self.further.states(),
+            };
+            say(&Message::Further { events })?;
         }
         let tsc_hz = self.tsc_hz();
         let mut proved = Vec::new();
@@ -363,7 +388,7 @@ impl<'a> Worker<'a> {
                 };
                 &mut fake
             }
-            (_, Some(pmu)) => {
+            (Counters::Pmu, Some(pmu)) => {
                 self.clock.spin(SPIN_NS);
                 counted = PmuSource {
                     pmu,
@@ -403,6 +428,38 @@ impl<'a> Worker<'a> {
                 Ok(samples) => timing.cold = samples,
                 Err(failure) => *timed = Err(failure),
             }
+        }
+        self.count_further(rows, &mut timings);
+        timings
+    }
+
+    /// Gives each row turns in which one further event is counted, and no other at all.
+    fn count_further(&mut self, rows: &mut [Proved<'a>], timings: &mut [Result<Timing, Failure>]) {
+        let takes_turns = rows.len() > 1;
+        if let Some(pmu) = &mut self.counters {
+            pmu.pause();
+        }
+        for (row, timing) in rows.iter_mut().zip(timings) {
+            let Ok(timed) = timing else { continue };
+            let counted =
+                timing::at_work(
+                    row,
+                    &mut self.ground,
+                    takes_turns,
+                    |row, ground| match &self.plan.counters {
+                        Counters::Fake(script) => {
+                            further::count_scripted(row, ground, self.plan, script)
+                        }
+                        _ => further::count_all(row, ground, self.plan, &mut self.further),
+                    },
+                );
+            match counted {
+                Ok(counts) => timed.further = counts,
+                Err(failure) => *timing = Err(failure),
+            }
+        }
+        if let Some(pmu) = &mut self.counters {
+            pmu.resume();
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::job::Failure;
 pub mod branches;
 pub mod child;
 mod cold;
+mod further;
 pub mod inference;
 pub mod model;
 mod neighbours;

@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use super::notes;
 use crate::asm::Program;
+use crate::counter::further::FurtherState;
 use crate::counter::pmu::EventState;
 use crate::go::heap::lay_out;
 use crate::job::{Counters, Failure, Job, JobRow, Message, Place, Plan, Prediction, Proof, Trace};
@@ -69,6 +70,10 @@ pub struct Outcome {
     pub interrupted: bool,
     /// What each hardware counter is good for, where they were asked.
     pub counters: Vec<EventState>,
+    /// How they were read, where there are any.
+    pub way: Option<String>,
+    /// What each further event is good for, where there are any.
+    pub further: Vec<FurtherState>,
 }
 
 /// Something to tell the user while a job runs; called only between samples.
@@ -283,7 +288,10 @@ impl Shift {
                     outcome.cpu = cpu;
                     outcome.unfiltered = unfiltered;
                 }
-                Message::Counters { events } => outcome.counters = events,
+                Message::Counters { events, way } => {
+                    (outcome.counters, outcome.way) = (events, way);
+                }
+                Message::Further { events } => outcome.further = events,
                 Message::Proved { row, proof } => {
                     progress(&format!("verified {}", job.rows[row].name));
                     outcome.rows[rows[row]].proof = Some(proof);

@@ -9,11 +9,11 @@ use super::guarded;
 use super::inference;
 use super::neighbours;
 use super::order::TurnOrder;
-use super::stage::{Ground, Stage, Visits};
+use super::stage::{Exit, Ground, Stage, Visits, expected_of};
 use super::verify::compare;
 use crate::counter::group::Refused;
 use crate::counter::{CounterSource, Reading, Request, Unavailable};
-use crate::job::{Failure, Plan};
+use crate::job::{Failure, JobRow, Plan};
 use crate::stats::{
     BEST_WIDTH_TOLERANCE, Chunk, Counting, Event, Events, ImageSamples, Timing, quantile,
 };
@@ -21,9 +21,9 @@ use crate::sys::time;
 use crate::template::HeapKind;
 
 /// Chunks of a turn that only warm up.
-const UNTIMED: u32 = 2;
+pub(super) const UNTIMED: u32 = 2;
 /// Chunks of a turn that are timed.
-const TIMED: u32 = 8;
+pub(super) const TIMED: u32 = 8;
 /// How many times its budget a row may take while something on the machine disturbs it.
 const PATIENCE: f64 = 4.0;
 /// Rounds that rows take which are compared, whatever their budget: with fewer than 6 pairs of turns
@@ -146,7 +146,7 @@ pub fn time_rows(
 }
 
 /// Does a part of a row's work. Where rows take turns, its data are in reach meanwhile and only then.
-fn at_work<T>(
+pub(super) fn at_work<T>(
     row: &mut Proved<'_>,
     ground: &mut Ground,
     takes_turns: bool,
@@ -270,6 +270,7 @@ impl Series {
             baseline,
             delayed,
             counting: self.counting,
+            further: Vec::new(),
             steal: None,
             cold: None,
         }
@@ -305,6 +306,18 @@ fn quiet_turns(samples: &ImageSamples, scale: &mut Scale) -> BTreeSet<u32> {
         alone.is_none_or(|switches| *switches == 0) && is_quiet(&turn, scale)
     });
     quiet.map(|chunks| chunks[0].turn).collect()
+}
+
+/// Compares the sum of a chunk with what its part of the walk must add up to, where that is stated.
+///
+/// # Errors
+/// A wrong result.
+pub(super) fn check_sum(row: &JobRow, request: &Request<'_>, exit: &Exit) -> Result<(), Failure> {
+    let expected = match row.heap.kind {
+        HeapKind::None => expected_of(row, 0).map(|one| one.wrapping_mul(request.iterations)),
+        _ => request.visits.expected(request.element, request.iterations),
+    };
+    expected.map_or(Ok(()), |expected| compare(exit, request.element, expected))
 }
 
 /// Ticks and events of an entry without an iteration: the medians of many.
@@ -406,14 +419,7 @@ impl Turner<'_, '_> {
         } = reading;
         let is_baseline = request.image == self.stage.baseline();
         if let (Some(exit), false) = (exit, is_baseline) {
-            let expected = match self.stage.row.heap.kind {
-                HeapKind::None => super::stage::expected_of(self.stage.row, 0)
-                    .map(|one| one.wrapping_mul(request.iterations)),
-                _ => request.visits.expected(request.element, request.iterations),
-            };
-            if let Some(expected) = expected {
-                compare(&exit, request.element, expected)?;
-            }
+            check_sum(self.stage.row, &request, &exit)?;
         }
         let counted = match (&mut self.counting, events) {
             (Some(counting), Some(events)) => accepted(counting, events),

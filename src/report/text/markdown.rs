@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use super::footnotes::Footnotes;
+use super::further;
 use super::table::{self, Column};
 use super::{Style, legend, provenance, reason};
 use crate::report::{Basis, Report, Row, printable};
@@ -43,8 +44,11 @@ pub fn render(report: &Report) -> String {
     out.push('\n');
     let warnings = super::warnings(report, STYLE);
     let warnings = warnings.lines().map(str::to_string);
+    let further = further::of_all(report, STYLE);
+    let further = further.lines().map(str::to_string);
     for text in notes
         .lines()
+        .chain(further)
         .chain(warnings)
         .chain(under.lines().map(str::to_string))
     {

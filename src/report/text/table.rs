@@ -5,6 +5,7 @@
 
 use super::failure;
 use super::footnotes::Footnotes;
+use super::further;
 use super::paint::{Paint, Style};
 use super::wrap::{columns, lines};
 use crate::report::{Basis, ColdCall, Metric, Report, Row};
@@ -56,7 +57,7 @@ pub(super) fn render(report: &Report, style: Style, notes: &mut Footnotes) -> St
         .map(|column| column.total() + 1)
         .sum::<usize>();
     if least > style.width {
-        return upright(report, &names, &columns, style);
+        return upright(report, &names, &columns, style, notes);
     }
     let layout = Layout::of(&names, &columns, &spans, style);
     let mut table = String::new();
@@ -74,13 +75,20 @@ pub(super) fn render(report: &Report, style: Style, notes: &mut Footnotes) -> St
             .then(|| layout.numbers(&columns, index));
         let reasons = failure::reasons(&row.status, style);
         table += &layout.row(&names[index], numbers, &reasons, style);
+        table += &further::under(row, style, notes);
     }
     table
 }
 
 /// Where the columns do not fit beside each other: each row's numbers below each other, each with
 /// its basis behind it.
-fn upright(report: &Report, names: &[String], all: &[Column], style: Style) -> String {
+fn upright(
+    report: &Report,
+    names: &[String],
+    all: &[Column],
+    style: Style,
+    notes: &mut Footnotes,
+) -> String {
     let head = all.iter().map(|column| columns(column.head)).max();
     let head = head.unwrap_or(0);
     let width = all.iter().map(Column::total).max().unwrap_or(0);
@@ -101,6 +109,7 @@ fn upright(report: &Report, names: &[String], all: &[Column], style: Style) -> S
         for line in reasons.iter().flat_map(|reason| lines(reason, room)) {
             text += &format!("  {line}\n");
         }
+        text += &further::under(row, style, notes);
     }
     text
 }

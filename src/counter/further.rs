@@ -1,0 +1,129 @@
+//! Events beyond those of the columns, each in a group of its own.
+//!
+//! Correct means: of all counters of this process one group's count at a time, so that none is taken
+//! away for another; an event that the CPU counts is believed only where the CPU's counters have
+//! passed their check.
+
+use std::io;
+
+use super::Unavailable;
+use super::catalogue::{self, Countable, CountedIn};
+use super::errno::{Surroundings, explain};
+use super::group::{EventGroup, Refused, Snapshot};
+
+/// An event by its name, and why it cannot be counted where it cannot.
+pub type FurtherState = (String, Result<(), Unavailable>);
+
+/// The events that were asked for.
+#[derive(Debug)]
+pub struct Further {
+    events: Vec<Opened>,
+}
+
+#[derive(Debug)]
+struct Opened {
+    event: Countable,
+    group: Result<EventGroup<()>, Unavailable>,
+}
+
+impl Further {
+    /// Opens what opens, for this thread; none of it counts yet.
+    pub fn open(names: &[String]) -> Further {
+        let surroundings = Surroundings::inspect();
+        // What names no event was refused before any worker was started.
+        let events = names.iter().flat_map(|name| catalogue::find(name));
+        let open = |event: Countable| Opened {
+            group: open(&event, &surroundings),
+            event,
+        };
+        Further {
+            events: events.map(open).collect(),
+        }
+    }
+
+    /// Whether any of the events that opened is the CPU's.
+    pub fn has_hardware(&self) -> bool {
+        let mut events = self.events.iter();
+        events.any(|one| one.event.by == CountedIn::Hardware && one.group.is_ok())
+    }
+
+    /// Takes the word of no counter of the CPU.
+    pub fn distrust_hardware(&mut self, why: &Unavailable) {
+        for one in &mut self.events {
+            if one.event.by == CountedIn::Hardware && one.group.is_ok() {
+                one.group = Err(why.clone());
+            }
+        }
+    }
+
+    /// Each event, and why it is not counted where it is not.
+    pub fn states(&self) -> Vec<FurtherState> {
+        let state = |one: &Opened| {
+            let group = one.group.as_ref();
+            (
+                one.event.name.clone(),
+                group.map(|_| ()).map_err(Clone::clone),
+            )
+        };
+        self.events.iter().map(state).collect()
+    }
+
+    /// The events that are counted, one after the other.
+    pub fn counted(&mut self) -> impl Iterator<Item = (&str, Turn<'_>)> {
+        self.events.iter_mut().filter_map(|one| {
+            let group = one.group.as_mut().ok()?;
+            Some((&one.event.name[..], Turn { group }))
+        })
+    }
+}
+
+fn open(event: &Countable, surroundings: &Surroundings) -> Result<EventGroup<()>, Unavailable> {
+    let asked = event.asked.clone().map_err(|never| Unavailable {
+        reason: never.into(),
+        remedy: "leave it out".into(),
+    })?;
+    let explained = |error: &io::Error| explain(error, &surroundings.asking(&asked));
+    let mut opened = EventGroup::open(&[((), asked.clone())]);
+    match (opened.group.take(), opened.refused.first()) {
+        (Some(mut group), _) => {
+            group.pause().map_err(|error| explained(&error))?;
+            Ok(group)
+        }
+        (None, Some((_, error))) => Err(explained(error)),
+        (None, None) => Err(Refused::Fault("it did not open".into()).into()),
+    }
+}
+
+/// One event's time to count.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    group: &'a mut EventGroup<()>,
+}
+
+impl Turn<'_> {
+    /// Lets it count.
+    ///
+    /// # Errors
+    /// Where the kernel refuses.
+    pub fn begin(&mut self) -> Result<(), Refused> {
+        let refused = |error: io::Error| Refused::Fault(format!("switching it on: {error}"));
+        self.group.resume().map_err(refused)
+    }
+
+    /// What it has counted so far.
+    ///
+    /// # Errors
+    /// Where there is no sound answer.
+    pub fn read(&mut self) -> Result<Snapshot, Refused> {
+        self.group.read()
+    }
+
+    /// Stops it.
+    ///
+    /// # Errors
+    /// Where the kernel refuses: then the next one would share the CPU's counters with it.
+    pub fn end(&mut self) -> Result<(), Refused> {
+        let refused = |error: io::Error| Refused::Fault(format!("switching it off: {error}"));
+        self.group.pause().map_err(refused)
+    }
+}

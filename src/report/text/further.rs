@@ -1,0 +1,66 @@
+//! The events beside those of the columns: a line under their row.
+//!
+//! Correct means: each number stands beside its event, and each group of them behind basis and source;
+//! what there is no number of says why in a footnote, or behind it where there are none.
+
+use super::Style;
+use super::footnotes::Footnotes;
+use super::paint::Paint;
+use super::wrap::hanging;
+use crate::report::{Basis, FurtherMetric, Report, Row};
+
+/// The lines under a row, with a line break at the end of each; empty where nothing was asked for.
+pub(super) fn under(row: &Row, style: Style, notes: &mut Footnotes) -> String {
+    let because = |why: &str| notes.mark(why);
+    lines(row, style, because)
+        .iter()
+        .map(|line| style.paint_lines(Paint::Faint, &hanging(line, "", 4, style.width)))
+        .collect()
+}
+
+/// The same of all rows, each with its name, where a report has no table to stand under.
+pub(super) fn of_all(report: &Report, style: Style) -> String {
+    let because = |why: &str| format!(" ({why})");
+    let of = |row: &Row| {
+        let line = lines(row, style, because).join("; ");
+        let line = format!("{}: {}", row.scenario, line.trim_start());
+        hanging(&line, "", 2, style.width)
+    };
+    let rows = report.rows.iter().filter(|row| !row.further.is_empty());
+    rows.map(of).collect()
+}
+
+/// One line for each basis and source, in the order of the events; `because` tells why there is no
+/// number.
+fn lines(row: &Row, style: Style, mut because: impl FnMut(&str) -> String) -> Vec<String> {
+    let mut lines: Vec<(String, Vec<String>)> = Vec::new();
+    for further in &row.further {
+        let metric = &further.metric;
+        let source = metric.source.as_ref().map(|source| format!(" [{source}]"));
+        let by = format!("{}{}", metric.basis.name(), source.unwrap_or_default());
+        let why = metric
+            .why
+            .as_deref()
+            .filter(|_| metric.basis == Basis::Unsupported);
+        let why = why.map(&mut because).unwrap_or_default();
+        let number = format!("{} {}{why}", further.name, shown(further, style));
+        match lines.iter_mut().find(|(other, _)| *other == by) {
+            Some((_, numbers)) => numbers.push(number),
+            None => lines.push((by, vec![number])),
+        }
+    }
+    let line = |(by, numbers): (String, Vec<String>)| format!("  {by}: {}", numbers.join(", "));
+    lines.into_iter().map(line).collect()
+}
+
+/// A number with its unit: events may be as rare as one in a million iterations.
+fn shown(further: &FurtherMetric, style: Style) -> String {
+    const RARE: f64 = 0.001;
+    let unit = if further.unit == "ns" { " ns" } else { "" };
+    match further.metric.value.filter(|value| value.is_finite()) {
+        None => style.absent().to_string(),
+        Some(0.0) => format!("0{unit}"),
+        Some(value) if value.abs() < RARE => format!("{value:.1e}{unit}"),
+        Some(value) => format!("{value:.3}{unit}"),
+    }
+}
