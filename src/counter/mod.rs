@@ -23,6 +23,8 @@ pub mod group;
 pub mod interpreter;
 pub mod pmu;
 pub mod step;
+#[cfg(test)]
+mod tests;
 
 /// One entry to be read.
 #[derive(Debug, Clone, Copy)]

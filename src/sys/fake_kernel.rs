@@ -46,7 +46,9 @@ impl Opening {
 pub enum Asked {
     /// To open an event; the errno where it was refused.
     Open(Opening, Option<i32>),
-    /// To let the group with this number among the groups count.
+    /// To let a member of the group with this number among the groups count.
+    EnableMember(usize),
+    /// To let the group count.
     Enable(usize),
     /// To stop it.
     Disable(usize),
@@ -158,6 +160,10 @@ impl Script {
         let is_it = |group: &Group| group.descriptor == descriptor;
         if let Some(at) = state.groups.iter().rposition(is_it) {
             state.asked.push(asked(at));
+        }
+        let has_it = |group: &Group| group.members.contains(&identity(descriptor));
+        if let Some(at) = state.groups.iter().rposition(has_it) {
+            state.asked.push(Asked::EnableMember(at));
         }
         0
     }

@@ -1,0 +1,354 @@
+//! The way from the opening of a counter to a reading, with a kernel of the tests' own behind it.
+//!
+//! Correct means: what is asked of the kernel is asked in this order and nothing else is, and whatever it
+//! answers comes out as a number or as its reason.
+
+use std::sync::Arc;
+
+use perf_event::events::{Hardware, Software};
+
+use super::clock::Clock;
+use super::further::Further;
+use super::group::{EventGroup, Named, Refused, Way};
+use super::pmu::{Pmu, PmuSource, is_believed};
+use crate::job::{Counters, Plan};
+use crate::pipeline;
+use crate::scenario::Scenario;
+use crate::stats::{self, Event};
+use crate::sys::fake_kernel::{Asked, FakeKernel, Opening};
+use crate::sys::mapping::Window;
+use crate::sys::shared::SharedPage;
+use crate::template::{Origin, Template};
+use crate::worker::stage::{Ground, Stage};
+use crate::worker::timing::{self, Proved, Scale};
+
+/// `PERF_TYPE_HARDWARE`, `PERF_TYPE_SOFTWARE` and `PERF_TYPE_RAW` of linux/perf_event.h.
+const HARDWARE: u32 = 0;
+const SOFTWARE: u32 = 1;
+const RAW: u32 = 4;
+/// `PERF_COUNT_HW_*` of the columns, in their order.
+const CODES: [u64; 4] = [0, 1, 4, 5];
+/// `PERF_COUNT_SW_DUMMY`: what leads a group.
+const DUMMY: u64 = 9;
+
+fn willing(_: &Opening) -> Option<i32> {
+    None
+}
+
+fn alone(kind: u32, code: u64) -> Opening {
+    Opening {
+        kind,
+        code,
+        is_member: false,
+        counts_kernel: false,
+    }
+}
+
+fn member(kind: u32, code: u64) -> Opening {
+    Opening {
+        is_member: true,
+        ..alone(kind, code)
+    }
+}
+
+#[test]
+fn each_event_is_opened_alone_and_then_all_in_one_group() {
+    let kernel = FakeKernel::install(willing);
+    let _pmu = Pmu::open();
+    let single = CODES.map(|code| alone(HARDWARE, code));
+    let together = CODES.map(|code| member(HARDWARE, code));
+    let leader = [alone(SOFTWARE, DUMMY)];
+    let expected: Vec<Opening> = single.into_iter().chain(leader).chain(together).collect();
+    assert_eq!(kernel.openings(), expected);
+    let switched: Vec<Asked> = kernel.asked().split_off(expected.len());
+    // A member that is switched on behind its group does not count at first.
+    assert_eq!(
+        switched,
+        [[Asked::EnableMember(0); 4].as_slice(), &[Asked::Enable(0)]].concat()
+    );
+}
+
+#[test]
+fn each_event_that_is_refused_has_its_own_errno_and_the_others_count() {
+    let refusals = [(0, libc::EACCES), (4, libc::EOPNOTSUPP), (5, libc::ENOENT)];
+    let kernel = FakeKernel::install(move |opening| {
+        let is_it = |(code, _): &&(u64, i32)| opening.kind == HARDWARE && opening.code == *code;
+        refusals.iter().find(is_it).map(|(_, errno)| *errno)
+    });
+    let pmu = Pmu::open();
+    let reason = |event: Event| {
+        let mut states = pmu.states().iter();
+        let (_, state) = states.find(|(other, _)| *other == event).expect("a state");
+        state.clone().expect_err("not believed").reason
+    };
+    assert!(reason(Event::Cycles).ends_with("EACCES"));
+    assert!(reason(Event::Branches).ends_with("EOPNOTSUPP"));
+    assert!(reason(Event::BranchMisses).ends_with("ENOENT"));
+    assert!(reason(Event::Instructions).contains("not checked"));
+    let members = kernel.openings().into_iter().filter(|one| one.is_member);
+    assert_eq!(members.collect::<Vec<_>>(), [member(HARDWARE, 1)]);
+}
+
+#[test]
+fn a_member_refused_in_the_group_ends_the_group_and_another_is_opened_without_it() {
+    let kernel = FakeKernel::install(|opening| {
+        let is_one_too_many = opening.is_member && opening.code == 4;
+        is_one_too_many.then_some(libc::ENOSPC)
+    });
+    let opened = EventGroup::open(&CODES.map(|code| (code, raw(code))));
+    let [(4, error)] = &opened.refused[..] else {
+        panic!("{:?}", opened.refused)
+    };
+    assert_eq!(error.raw_os_error(), Some(libc::ENOSPC));
+    let mut group = opened.group.expect("the others");
+    let members = |codes: &[u64]| codes.iter().map(|code| member(RAW, *code)).collect();
+    let again = [
+        members(&[0, 1, 4]),
+        vec![alone(SOFTWARE, DUMMY)],
+        members(&[0, 1, 5]),
+    ]
+    .concat();
+    assert_eq!(kernel.openings().split_off(5), again);
+    // The first group was never read, and the second has three members.
+    kernel.will_read(1, &[10, 20, 30], (100, 100));
+    assert_eq!(group.read().expect("reads").counts, [10, 20, 30]);
+}
+
+fn raw(code: u64) -> super::group::Asked {
+    super::group::Asked::Raw(code)
+}
+
+fn pair() -> [Named<&'static str>; 2] {
+    [
+        ("cycles", Hardware::CPU_CYCLES.into()),
+        ("clock", Software::TASK_CLOCK.into()),
+    ]
+}
+
+#[test]
+fn readings_that_missed_a_part_are_refused_whatever_they_count() {
+    let kernel = FakeKernel::install(willing);
+    let mut group = EventGroup::open(&pair()).group.expect("a group");
+    kernel.will_read(0, &[100, 10], (1000, 1000));
+    kernel.will_read(0, &[170, 17], (2000, 2000));
+    kernel.will_read(0, &[190, 19], (3000, 2400));
+    kernel.will_read(0, &[190, 19], (4000, 2400));
+    let mut read = || group.read().expect("reads");
+    let readings = [read(), read(), read(), read()];
+    let between = |at: usize| readings[at + 1].since(&readings[at]);
+    assert_eq!(between(0), Ok(vec![70, 7]));
+    let (running_ns, enabled_ns) = (400, 1000);
+    assert_eq!(
+        between(1),
+        Err(Refused::Multiplexed {
+            running_ns,
+            enabled_ns
+        })
+    );
+    assert_eq!(between(2), Err(Refused::NeverRan { enabled_ns }));
+    // There is nothing more to be read.
+    assert!(matches!(group.read(), Err(Refused::Fault(_))));
+}
+
+#[test]
+fn counters_that_ran_longer_than_they_were_enabled_are_a_fault_then_and_ever_after() {
+    let kernel = FakeKernel::install(willing);
+    let mut group = EventGroup::open(&pair()).group.expect("a group");
+    kernel.will_read(0, &[1, 1], (1000, 1001));
+    kernel.will_read(0, &[2, 2], (2000, 2000));
+    for _ in 0..2 {
+        assert!(matches!(group.read(), Err(Refused::Fault(_))));
+    }
+}
+
+#[test]
+fn a_group_says_why_it_is_not_read_with_rdpmc() {
+    /// Capabilities: they mean what they are called; and a program may read the counter.
+    const SOUND: u64 = 1 << 1;
+    const RDPMC: u64 = 1 << 2;
+    for (capabilities, words) in [
+        (SOUND, "lets no program read"),
+        // Its counter is on none of the CPU's.
+        (SOUND | RDPMC, "on none of the CPU"),
+    ] {
+        let kernel = FakeKernel::with_pages(capabilities, willing);
+        let mut group = EventGroup::open(&pair()).group.expect("a group");
+        let Way::Call(why) = group.way() else {
+            panic!("{:?}", group.way())
+        };
+        assert!(why.contains(words), "{why}");
+        kernel.will_read(0, &[5, 6], (10, 10));
+        assert_eq!(group.read().expect("by a call").counts, [5, 6]);
+    }
+}
+
+#[test]
+fn further_events_are_groups_of_their_own_of_which_one_counts_at_a_time() {
+    let kernel = FakeKernel::install(|opening| (opening.code == 3).then_some(libc::ENOENT));
+    let names = ["r1c4", "cache-misses", "cs", "faults"].map(String::from);
+    let mut further = Further::open(&names);
+    let switches = Opening {
+        counts_kernel: true,
+        ..alone(SOFTWARE, 3)
+    };
+    let open = |opening: Opening| Asked::Open(opening, None);
+    let refused = |opening: Opening| Asked::Open(opening, Some(libc::ENOENT));
+    let on_and_off = |at: usize| {
+        [
+            Asked::EnableMember(at),
+            Asked::Enable(at),
+            Asked::Disable(at),
+        ]
+    };
+    let group = |at: usize, kind, code| {
+        let openings = [
+            alone(kind, code),
+            alone(SOFTWARE, DUMMY),
+            member(kind, code),
+        ];
+        [openings.map(open), on_and_off(at)].concat()
+    };
+    let expected = [
+        group(0, RAW, 0x1c4),
+        // PERF_COUNT_HW_CACHE_MISSES and PERF_COUNT_SW_CONTEXT_SWITCHES are both 3.
+        vec![refused(alone(HARDWARE, 3)), refused(switches)],
+        group(1, SOFTWARE, 2),
+    ]
+    .concat();
+    assert_eq!(kernel.asked(), expected);
+    let states = further.states();
+    let names: Vec<&str> = states.iter().map(|(name, _)| &name[..]).collect();
+    assert_eq!(
+        names,
+        ["r1c4", "cache-misses", "context-switches", "page-faults"]
+    );
+    assert!(states[0].1.is_ok() && states[3].1.is_ok());
+    let reason = |at: usize| states[at].1.clone().expect_err("refused").reason;
+    assert!(reason(1).ends_with("ENOENT") && reason(2).ends_with("ENOENT"));
+    for (_, mut turn) in further.counted() {
+        turn.begin().expect("switches on");
+        turn.end().expect("switches off");
+    }
+    let switched = kernel.asked().split_off(expected.len());
+    assert_eq!(switched, [on_and_off(0), on_and_off(1)].concat());
+}
+
+#[test]
+fn no_event_of_the_cpu_is_believed_where_its_counters_are_not() {
+    let _kernel = FakeKernel::install(willing);
+    let mut further = Further::open(&["r1".to_string(), "faults".to_string()]);
+    assert!(further.has_hardware());
+    let pmu = Pmu::open();
+    further.distrust_hardware(pmu.distrust().expect("it was not checked"));
+    let counted: Vec<String> = further
+        .counted()
+        .map(|(name, _)| name.to_string())
+        .collect();
+    assert_eq!(counted, ["page-faults"], "that is the kernel's own");
+}
+
+/// What the fake PMU reads in the check: two entries of the chain and two of the coins, nine times, each
+/// with a reading in front and one behind.
+fn pass_the_check(kernel: &FakeKernel, now: &mut [u64; 4]) {
+    const FEW: u64 = 8;
+    // Cycles, instructions, branches and misses of a turn.
+    const CHAIN: [u64; 4] = [150, 52, 1, 0];
+    const COINS: [u64; 4] = [13, 6, 2, 0];
+    for _ in 0..9 {
+        for (per_turn, misses) in [(CHAIN, 0), (COINS, 1000)] {
+            for turns in [FEW, FEW + 2000] {
+                say(kernel, now, [0; 4]);
+                let mut counts = per_turn.map(|count| count * turns);
+                counts[3] += if turns > FEW { misses } else { 0 };
+                say(kernel, now, counts);
+            }
+        }
+    }
+}
+
+/// The next reading: so much more of each.
+fn say(kernel: &FakeKernel, now: &mut [u64; 4], more: [u64; 4]) {
+    for (count, more) in now.iter_mut().zip(more) {
+        *count += more;
+    }
+    let ns = 1000 + now[0];
+    kernel.will_read(0, now, (ns, ns));
+}
+
+#[test]
+fn a_row_has_what_the_fake_pmu_counted_less_what_entering_takes() {
+    const OVERHEAD: [u64; 4] = [400, 90, 20, 1];
+    /// Of an iteration: the mean of misses is a half.
+    const EVEN: [u64; 4] = [7, 15, 3, 0];
+    const ODD: [u64; 4] = [7, 15, 3, 1];
+    const ITERATIONS: u64 = 512;
+    let kernel = FakeKernel::install(willing);
+    let mut pmu = Pmu::open();
+    let mut now = [0; 4];
+    pass_the_check(&kernel, &mut now);
+    for entry in 0..4000 {
+        say(&kernel, &mut now, [0; 4]);
+        let is_empty = entry < 501;
+        let each = if entry % 2 == 0 { EVEN } else { ODD };
+        let iterations = if is_empty { 0 } else { ITERATIONS };
+        let counts = std::array::from_fn(|at| OVERHEAD[at] + iterations * each[at]);
+        say(&kernel, &mut now, counts);
+    }
+    let mut window = Window::reserve().expect("reserves");
+    let mut clock = Clock::new(&mut window).expect("maps");
+    pmu.check(&mut clock);
+    for event in Event::ALL {
+        assert!(is_believed(pmu.states(), event), "{:?}", pmu.states());
+    }
+    let text = "body:\n nop\n";
+    let template = Template::parse("nop", Origin::Embedded, text.into()).expect("parses");
+    let scenario = Scenario::bind(Arc::new(template), &[]).expect("binds");
+    let prepared = pipeline::prepare(&scenario).expect("links");
+    let plan = Plan {
+        time_ms: 0.001,
+        placements: crate::link::placements(1),
+        ..pipeline::default_plan(Counters::Pmu)
+    };
+    let stage = Stage::new(&prepared.row, &plan, &mut window).expect("maps");
+    let page = Box::leak(Box::new(SharedPage::new().expect("maps")));
+    let mut ground = Ground::new(page).expect("maps");
+    let visits = stage.walk(ITERATIONS, 1).expect("maps");
+    // As wide as can be, so that no chunk is taken for a disturbed one and waited for.
+    let mut scale = Scale {
+        tsc_hz: 2.5e9,
+        overhead_ticks: clock.overhead_ticks(),
+        chain_cycles: clock.chain_cycles(),
+        best_width: u64::MAX,
+    };
+    let mut source = PmuSource {
+        pmu: &mut pmu,
+        clock: &mut clock,
+    };
+    let row = Proved {
+        index: 0,
+        stage,
+        visits,
+        chunk: ITERATIONS,
+    };
+    let timed = timing::time_rows(&mut [row], &mut ground, &mut source, &mut scale, &plan);
+    let timing = timed.into_iter().next().expect("a row").expect("times");
+    let counting = timing.counting.as_ref().expect("the group was asked");
+    assert_eq!((counting.refused, &counting.why), (0, &None));
+    for (at, event) in Event::ALL.into_iter().enumerate() {
+        assert_eq!(
+            counting.overhead.get(event),
+            Some(OVERHEAD[at]),
+            "{event:?}"
+        );
+    }
+    let summary = stats::summarize(&timing, 1);
+    let value = |event: Event| summary.events[event as usize].expect("a number").value;
+    assert_eq!(summary.cycles.value, 7.0);
+    assert_eq!(value(Event::Instructions), 15.0);
+    assert_eq!(value(Event::Branches), 3.0);
+    let misses = value(Event::BranchMisses);
+    assert!(
+        (0.2..0.8).contains(&misses),
+        "of half of the chunks: {misses}"
+    );
+}
