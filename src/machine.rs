@@ -185,13 +185,13 @@ impl Machine {
                     let why = unavailable.reason.clone();
                     line(name, "none", Basis::Unsupported, why)
                 }
-                (Ok(()), by) => {
+                (Ok(way), by) => {
                     let source = match by {
                         Ok(CountedIn::Kernel) => "kernel",
                         _ => "pmu",
                     };
-                    const HOW: &str = "in turns of its own, the harness's own included";
-                    line(name, named(source), Basis::Measured, HOW.into())
+                    let why = format!("in turns of its own, the harness's own included; {way}");
+                    line(name, named(source), Basis::Measured, why)
                 }
             });
         }

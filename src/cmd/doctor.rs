@@ -81,7 +81,10 @@ pub(super) fn doctor(common: &Common) -> Result<i32, Stop> {
     checks.extend(proof::checks(&settings)?);
     let fingerprint = fingerprint(&settings)?;
     report.provenance.predictor = Some(fingerprint.line.clone());
-    report.provenance.sources = machine.sources();
+    report.provenance.sources = match counted {
+        Some(counted) => counted.provenance.sources.clone(),
+        None => machine.sources(),
+    };
     let counters = Counter::all(&machine, matches!(common.counters.as_str(), "auto" | "pmu"));
     let facts = cpus::facts(report.provenance.pinned_cpu);
     let rendered = if common.json {

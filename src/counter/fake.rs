@@ -71,7 +71,7 @@ impl FakeScript {
     /// What each of these further events is good for.
     pub fn further_states(&self, names: &[String]) -> Vec<FurtherState> {
         let state = |name: &String| match self.further.contains_key(name) {
-            true => (name.clone(), Ok(())),
+            true => (name.clone(), Ok("scripted".into())),
             false => (name.clone(), Err(absent())),
         };
         names.iter().map(state).collect()

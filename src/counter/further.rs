@@ -11,8 +11,8 @@ use super::catalogue::{self, Countable, CountedIn};
 use super::errno::{Surroundings, explain};
 use super::group::{EventGroup, Refused, Snapshot};
 
-/// An event by its name, and why it cannot be counted where it cannot.
-pub type FurtherState = (String, Result<(), Unavailable>);
+/// An event by its name, and how it is read or why it cannot be counted.
+pub type FurtherState = (String, Result<String, Unavailable>);
 
 /// The events that were asked for.
 #[derive(Debug)]
@@ -62,7 +62,9 @@ impl Further {
             let group = one.group.as_ref();
             (
                 one.event.name.clone(),
-                group.map(|_| ()).map_err(Clone::clone),
+                group
+                    .map(|group| group.way().to_string())
+                    .map_err(Clone::clone),
             )
         };
         self.events.iter().map(state).collect()

@@ -155,7 +155,7 @@ pub(super) fn further(timing: Option<&Timing>, machine: &Machine, seed: u64) -> 
         name: name.clone(),
         unit: catalogue::find(name).map_or("count", |event| event.unit),
         metric: match state {
-            Ok(()) => number(name).unwrap_or_else(|| unsupported(machine, name)),
+            Ok(_) => number(name).unwrap_or_else(|| unsupported(machine, name)),
             Err(unavailable) => Metric {
                 why: Some(unavailable.to_string()),
                 ..unsupported(machine, name)

@@ -5,17 +5,21 @@
 
 use super::Style;
 use super::footnotes::Footnotes;
-use super::paint::Paint;
-use super::wrap::hanging;
+use super::wrap::{hanging, lines as wrapped};
 use crate::report::{Basis, FurtherMetric, Report, Row};
 
 /// The lines under a row, with a line break at the end of each; empty where nothing was asked for.
 pub(super) fn under(row: &Row, style: Style, notes: &mut Footnotes) -> String {
     let because = |why: &str| notes.mark(why);
-    lines(row, style, because)
-        .iter()
-        .map(|line| style.paint_lines(Paint::Faint, &hanging(line, "", 4, style.width)))
-        .collect()
+    let mut text = String::new();
+    for line in lines(row, style, because) {
+        let mut indent = "  ";
+        for part in wrapped(&line, style.width.saturating_sub(4)) {
+            text += &format!("{indent}{part}\n");
+            indent = "    ";
+        }
+    }
+    text
 }
 
 /// The same of all rows, each with its name, where a report has no table to stand under.
@@ -23,7 +27,7 @@ pub(super) fn of_all(report: &Report, style: Style) -> String {
     let because = |why: &str| format!(" ({why})");
     let of = |row: &Row| {
         let line = lines(row, style, because).join("; ");
-        let line = format!("{}: {}", row.scenario, line.trim_start());
+        let line = format!("{}: {line}", row.scenario);
         hanging(&line, "", 2, style.width)
     };
     let rows = report.rows.iter().filter(|row| !row.further.is_empty());
@@ -49,7 +53,7 @@ fn lines(row: &Row, style: Style, mut because: impl FnMut(&str) -> String) -> Ve
             None => lines.push((by, vec![number])),
         }
     }
-    let line = |(by, numbers): (String, Vec<String>)| format!("  {by}: {}", numbers.join(", "));
+    let line = |(by, numbers): (String, Vec<String>)| format!("{by}: {}", numbers.join(", "));
     lines.into_iter().map(line).collect()
 }
 
