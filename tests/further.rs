@@ -210,8 +210,14 @@ fn a_word_that_is_no_event_ends_it_before_anything_is_measured() {
         assert_eq!((run.code, &run.stdout[..]), (2, ""), "{}", run.stderr);
         assert!(run.said().contains(words), "{}", run.stderr);
     }
-    let run = dispatchlab(&["run", &crash, "-e", "faults", "--counters", "none"]);
-    assert_eq!(run.code, 2, "{}", run.stderr);
-    let words = "--counters none times nothing";
-    assert!(run.said().contains(words), "{}", run.stderr);
+}
+
+#[test]
+fn where_nothing_is_timed_none_is_counted() {
+    let run = ["run", "inline", "-e", "faults", "--counters", "none"];
+    let (code, document) = json(&run);
+    assert_eq!(code, 0);
+    let faults = &rows(&document)[0].1["metrics"]["page-faults"];
+    assert!(faults["value"].is_null(), "{faults:#}");
+    assert_eq!(faults["why"], "not timed: --counters none; leave that out");
 }

@@ -575,10 +575,6 @@ impl Common {
         } else {
             self.further()?
         };
-        if base.counters == Counters::None && !further.is_empty() {
-            let message = "`-e` counts while code is timed, and --counters none times nothing; leave one of them out";
-            return Err(Stop::Usage(message.into()));
-        }
         let count = self.checked_placements()?.or(self.quick.then_some(2));
         Ok(Plan {
             cpu: self.checked_cpu(base.cpu)?,

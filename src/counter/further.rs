@@ -14,6 +14,16 @@ use super::group::{EventGroup, Refused, Snapshot};
 /// An event by its name, and how it is read or why it cannot be counted.
 pub type FurtherState = (String, Result<String, Unavailable>);
 
+/// The same where nothing is timed, and so no turn taken.
+pub fn untimed(names: &[String]) -> Vec<FurtherState> {
+    let why = Unavailable {
+        reason: "not timed: --counters none".into(),
+        remedy: "leave that out".into(),
+    };
+    let state = |name: &String| (name.clone(), Err(why.clone()));
+    names.iter().map(state).collect()
+}
+
 /// The events that were asked for.
 #[derive(Debug)]
 pub struct Further {

@@ -227,11 +227,13 @@ mod tests {
 
     use super::*;
 
+    type Acts<'a> = Box<dyn Fn(u32, &mut State) + 'a>;
+
     /// What the kernel keeps, and what it does to it before each reading of a field.
     struct Kernel<'a> {
         state: RefCell<State>,
         /// Called with the number of the reading that comes.
-        acts: Box<dyn Fn(u32, &mut State) + 'a>,
+        acts: Acts<'a>,
         readings: Cell<u32>,
     }
 

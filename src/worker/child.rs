@@ -24,7 +24,7 @@ use super::{further, guarded, inference, model, notes, probe, trace, verify};
 use crate::counter::CounterSource;
 use crate::counter::clock::Clock;
 use crate::counter::fake::{CHAIN_CYCLES, Fake, OVERHEAD_TICKS};
-use crate::counter::further::Further;
+use crate::counter::further::{Further, untimed};
 use crate::counter::group::Way;
 use crate::counter::pmu::{Pmu, PmuSource};
 use crate::counter::step::{self, StepSource};
@@ -198,7 +198,8 @@ impl<'a> Worker<'a> {
         if !self.plan.further.is_empty() {
             let events = match &self.plan.counters {
                 Counters::Fake(script) => script.further_states(&self.plan.further),
-                _ => self.further.states(),
+                Counters::None => untimed(&self.plan.further),
+                Counters::Clock | Counters::Pmu => self.further.states(),
             };
             say(&Message::Further { events })?;
         }
