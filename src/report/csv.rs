@@ -60,10 +60,14 @@ pub fn render(report: &Report) -> String {
             ("warm_cycles", "cycles", cold.map(|one| &one.warm)),
             ("scrub_ns", "ns", cold.map(|one| &one.scrub_ns)),
         ];
-        for (name, unit, metric) in own.into_iter().chain(of_baseline).chain(of_cold) {
         let further = row.further.iter();
         let further = further.map(|one| (&one.name[..], one.unit, Some(&one.metric)));
-        for (name, unit, metric) in own.into_iter().chain(further).chain(of_baseline) {
+        for (name, unit, metric) in own
+            .into_iter()
+            .chain(further)
+            .chain(of_baseline)
+            .chain(of_cold)
+        {
             if let Some(metric) = metric {
                 line(&mut out, &fields(report, row, number(name, unit, metric)));
             }

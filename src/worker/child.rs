@@ -19,8 +19,7 @@ use super::neighbours::StealMeter;
 use super::scrubber::Scrubber;
 use super::stage::{Ground, Stage};
 use super::timing::{self, Proved, Scale};
-use super::{cold, guarded, inference, model, notes, probe, trace, verify};
-use super::{further, guarded, inference, model, notes, probe, trace, verify};
+use super::{cold, further, guarded, inference, model, notes, probe, trace, verify};
 use crate::counter::CounterSource;
 use crate::counter::clock::Clock;
 use crate::counter::fake::{CHAIN_CYCLES, Fake, OVERHEAD_TICKS};
@@ -416,6 +415,7 @@ impl<'a> Worker<'a> {
         if is_timed {
             self.time_cold(rows, &mut timings);
         }
+        self.count_further(rows, &mut timings);
         timings
     }
 
@@ -430,8 +430,6 @@ impl<'a> Worker<'a> {
                 Err(failure) => *timed = Err(failure),
             }
         }
-        self.count_further(rows, &mut timings);
-        timings
     }
 
     /// Gives each row turns in which one further event is counted, and no other at all.
