@@ -365,6 +365,7 @@ fn source_line(line: &str) -> Option<String> {
     let is_source = ["measured", "exact", "inferred", "modelled", "unsupported"]
         .iter()
         .any(|word| basis.starts_with(word));
+    let is_source = is_source && columns != "branch misses";
     let is_template = line.starts_with("template ");
     (is_source || is_template).then(|| {
         if is_template {
@@ -394,6 +395,18 @@ fn squeeze(text: &str) -> String {
             last = c;
         }
     }
+    // Numbers beside each other are one, and the column of misses is none: a quick run infers nothing, and
+    // a busy machine leaves out some of them.
+    let is_number = |word: &str| word.chars().all(|c| "#–-".contains(c));
+    let mut words: Vec<&str> = Vec::new();
+    for word in out.split(' ') {
+        let word = if is_number(word) { "#" } else { word };
+        let is_again = word == "#" && words.last() == Some(&"#");
+        if !is_again && !["misses", "inferred"].contains(&word) {
+            words.push(word);
+        }
+    }
+    let out = words.join(" ").replace(", misses:", ":");
     // How many placements were measured is a number too, and noise may leave one without a value.
     out.replace("over # placements", "over the placements")
         .replace(

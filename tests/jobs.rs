@@ -97,7 +97,7 @@ fn a_recording_is_replayed_from_the_job_although_its_file_is_gone() {
         ("recorded",        |job| job["rows"][0]["job"]["recorded"] = serde_json::json!([0, 3])),
         ("recorded",        |job| job["rows"][0]["job"]["recorded"] = serde_json::json!([])),
         ("recorded",        |job| job["rows"][0]["job"]["recorded"] = vec![0; (1 << 20) + 1].into()),
-        ("not the scenario", |job| job["rows"][0]["job"]["walk"]["order"] = "same".into()),
+        ("recorded",        |job| job["rows"][0]["job"]["walk"]["order"] = "same".into()),
     ];
     for (words, change) in changes {
         let run = replay_changed(&job, change);
@@ -247,7 +247,7 @@ fn what_is_no_job_is_refused_with_one_sentence() {
         assert_eq!(run.code, 3, "{broken:.60}: {}", run.stderr);
         assert!(run.said().contains(words), "{broken:.60}: {}", run.stderr);
         assert_eq!(
-            (run.stderr.matches("error: ").count(), run.stdout.as_str()),
+            (run.stderr.matches("error:").count(), run.stdout.as_str()),
             (1, ""),
             "{}",
             run.stderr
@@ -292,7 +292,7 @@ fn every_field_that_could_do_harm_is_checked() {
         assert_eq!(run.code, 3, "{name}: {}{}", run.stdout, run.stderr);
         assert!(run.said().contains(place), "{name}: {}", run.stderr);
         assert_eq!(
-            (run.stderr.matches("error: ").count(), run.stdout.as_str()),
+            (run.stderr.matches("error:").count(), run.stdout.as_str()),
             (1, ""),
             "{name}: {}",
             run.stderr
@@ -332,7 +332,7 @@ fn a_job_takes_neither_names_nor_parameters() {
     for path in ["no/such/job", "tests"] {
         let run = dispatchlab(&["run", "--job", path]);
         assert_eq!(
-            (run.code, run.stderr.matches("error: ").count()),
+            (run.code, run.stderr.matches("error:").count()),
             (2, 1),
             "{}",
             run.stderr
