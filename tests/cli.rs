@@ -60,9 +60,11 @@ fn a_document_has_the_fields_of_the_contract() {
     assert_eq!(row["template_sha256"].as_str().map(str::len), Some(64));
     for metric in ["ns", "cycles"] {
         let metric = &row["metrics"][metric];
-        let [low, value, high] =
-            ["low", "value", "high"].map(|field| metric[field].as_f64().expect("a number"));
-        assert!(low <= value && value <= high, "{metric:#}");
+        let [low, value, high] = ["low", "value", "high"].map(|field| metric[field].as_f64());
+        let value = value.expect("a number");
+        // Where a busy machine leaves too few turns there is no interval.
+        assert!(low.is_none_or(|low| low <= value), "{metric:#}");
+        assert!(high.is_none_or(|high| value <= high), "{metric:#}");
     }
     assert!(row["baseline"]["cycles"]["value"].as_f64() > Some(0.5));
 }

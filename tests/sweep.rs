@@ -171,7 +171,11 @@ fn two_parameters_are_a_grid() {
         [["2", "1"], ["2", "2"], ["4", "1"], ["4", "2"]].map(|pair| serde_json::json!(pair));
     assert_eq!(values, expected.iter().collect::<Vec<_>>());
     let run = dispatchlab(&arguments);
-    assert!(unfolded(&run.stdout).contains("n down, m across"), "{}", run.stdout);
+    assert!(
+        unfolded(&run.stdout).contains("n down, m across"),
+        "{}",
+        run.stdout
+    );
 }
 
 #[test]
