@@ -289,7 +289,7 @@ impl<'a> Worker<'a> {
     }
 
     fn tsc_hz(&self) -> f64 {
-        const WINDOW_NS: u64 = 10_000_000;
+        const WINDOW_NS: u64 = 3_000_000;
         match &self.plan.counters {
             Counters::Fake(script) => script.tsc_hz,
             _ => self.started.ticks_per_second(WINDOW_NS),
