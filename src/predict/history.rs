@@ -3,6 +3,8 @@
 //!
 //! Correct means: the hash of a length follows from the last bits of that length alone.
 
+use super::mixed;
+
 /// The bits that are kept, a power of two of words: more than the longest history that any model asks for.
 const WORDS: usize = 16;
 
@@ -53,6 +55,36 @@ impl History {
             self.words[word] = self.words[word] & !(1 << bit) | newest << bit;
             self.count += 1;
         }
+    }
+
+    /// An empty history for tagged tables over `first` to `last` of its bits: two hashes for each, of as
+    /// many bits as its index and its tags have.
+    pub(super) fn of_tables<const TABLES: usize>(
+        (first, last): (f64, f64),
+        widths: [u32; 2],
+    ) -> History {
+        let lengths = geometric::<TABLES>(first, last);
+        History::new(
+            lengths
+                .into_iter()
+                .flat_map(|length| widths.map(|width| (length, width))),
+        )
+    }
+
+    /// Where each of those tables has a branch with the present history, and the tag it has there.
+    pub(super) fn slots<const TABLES: usize>(
+        &self,
+        ip: u64,
+        [index_bits, tag_bits]: [u32; 2],
+    ) -> [(usize, u16); TABLES] {
+        let address = mixed(ip);
+        std::array::from_fn(|table| {
+            let index = address ^ (address >> (table + 1)) ^ self.hash(2 * table);
+            let tag = address ^ (self.hash(2 * table + 1) * 3);
+            // 0 is the tag of an entry that was never used.
+            let tag = (tag % ((1 << tag_bits) - 1)) as u16 + 1;
+            (index as usize % (1 << index_bits), tag)
+        })
     }
 
     /// The hash with this number, in the order in which they were asked for.

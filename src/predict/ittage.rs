@@ -4,9 +4,9 @@
 //! front of a table of last targets; what is predicted is the target of the longest matching entry, or of
 //! the next one where that one was wrong last.
 
-use super::history::{Bits, History, geometric};
+use super::history::{Bits, History};
 use super::indirect::LastTarget;
-use super::{Model, is_indirect, mixed};
+use super::{Model, is_indirect};
 use crate::branch::{Branch, BranchKind};
 use crate::stats::random::SplitMix64;
 
@@ -14,6 +14,7 @@ const TABLES: usize = 8;
 const INDEX_BITS: u32 = 12;
 /// Not as many as the index has, whose hash would be the same.
 const TAG_BITS: u32 = 11;
+const WIDTHS: [u32; 2] = [INDEX_BITS, TAG_BITS];
 /// Bits that a taken branch leaves in the history of the textbook variant.
 const PATH_BITS: u32 = 3;
 /// Branches after which nothing is useful unless it proves so again.
@@ -73,29 +74,14 @@ struct Entry {
 impl Ittage {
     /// One that has seen nothing.
     pub fn new(path: Path) -> Ittage {
-        let lengths = geometric::<TABLES>(4.0, 200.0);
-        let hashes = lengths
-            .into_iter()
-            .flat_map(|length| [INDEX_BITS, TAG_BITS].map(|width| (length, width)));
         Ittage {
             path,
             base: LastTarget::new(),
             tables: vec![vec![Entry::default(); 1 << INDEX_BITS]; TABLES],
-            history: History::new(hashes),
+            history: History::of_tables::<TABLES>((4.0, 200.0), WIDTHS),
             branches: 0,
             random: SplitMix64::new(1),
         }
-    }
-
-    fn slots(&self, ip: u64) -> [(usize, u16); TABLES] {
-        let address = mixed(ip);
-        std::array::from_fn(|table| {
-            let index = address ^ (address >> (table + 1)) ^ self.history.hash(2 * table);
-            let tag = address ^ (self.history.hash(2 * table + 1) * 3);
-            // 0 is the tag of an entry that was never used.
-            let tag = (tag % ((1 << TAG_BITS) - 1)) as u16 + 1;
-            (index as usize % (1 << INDEX_BITS), tag)
-        })
     }
 
     fn allocate(&mut self, slots: &[(usize, u16); TABLES], first: usize, target: u64) {
@@ -121,7 +107,7 @@ impl Ittage {
     }
 
     fn judge(&mut self, branch: &Branch) -> bool {
-        let slots = self.slots(branch.ip);
+        let slots = self.history.slots(branch.ip, WIDTHS);
         let mut matching = (0..TABLES)
             .rev()
             .filter(|&table| self.tables[table][slots[table].0].tag == slots[table].1);

@@ -5,8 +5,7 @@
 //! says, or the next one where that one is new and new ones are rarely right.
 
 use super::Model;
-use super::history::{Bits, History, geometric};
-use super::mixed;
+use super::history::{Bits, History};
 use super::simple::Bimodal;
 use crate::branch::{Branch, BranchKind};
 use crate::stats::random::SplitMix64;
@@ -14,6 +13,7 @@ use crate::stats::random::SplitMix64;
 const TABLES: usize = 12;
 const INDEX_BITS: u32 = 13;
 const TAG_BITS: u32 = 12;
+const WIDTHS: [u32; 2] = [INDEX_BITS, TAG_BITS];
 /// Branches after which what was useful once is less so.
 const AGE: u64 = 1 << 18;
 
@@ -54,30 +54,14 @@ impl Entry {
 impl Tage {
     /// One that has seen nothing.
     pub fn new() -> Tage {
-        let lengths = geometric::<TABLES>(4.0, 640.0);
-        let hashes = lengths
-            .into_iter()
-            .flat_map(|length| [INDEX_BITS, TAG_BITS].map(|width| (length, width)));
         Tage {
             base: Bimodal::new(),
             tables: vec![vec![Entry::default(); 1 << INDEX_BITS]; TABLES],
-            history: History::new(hashes),
+            history: History::of_tables::<TABLES>((4.0, 640.0), WIDTHS),
             distrust: 0,
             branches: 0,
             random: SplitMix64::new(1),
         }
-    }
-
-    /// Where each table has the branch with the present history, and the tag it has there.
-    fn slots(&self, ip: u64) -> [(usize, u16); TABLES] {
-        let address = mixed(ip);
-        std::array::from_fn(|table| {
-            let index = address ^ (address >> (table + 1)) ^ self.history.hash(2 * table);
-            let tag = address ^ (self.history.hash(2 * table + 1) * 3);
-            // 0 is the tag of an entry that was never used.
-            let tag = (tag % ((1 << TAG_BITS) - 1)) as u16 + 1;
-            (index as usize % (1 << INDEX_BITS), tag)
-        })
     }
 
     /// Makes entries with longer histories than the one that was wrong: one, where there is room.
@@ -131,7 +115,7 @@ impl Model for Tage {
             return false;
         }
         let taken = branch.taken;
-        let slots = self.slots(branch.ip);
+        let slots = self.history.slots(branch.ip, WIDTHS);
         let mut matching = (0..TABLES)
             .rev()
             .filter(|&table| self.tables[table][slots[table].0].tag == slots[table].1);
