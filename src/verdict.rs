@@ -12,7 +12,7 @@ use crate::report::misses::Models;
 use crate::report::{Baseline, Checksum, Row, Status};
 use crate::scenario::Scenario;
 use crate::stats;
-use crate::template::Origin;
+use crate::template::{Origin, Published};
 use crate::worker::parent::RowOutcome;
 
 mod agreement;
@@ -86,7 +86,7 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
         baseline: None,
         cold: None,
         layout: None,
-        published: header.published.clone(),
+        published: published(scenario),
         dropped_samples: 0,
         doubtful: false,
         disturbances: None,
@@ -97,6 +97,18 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
         samples: None,
         warnings: Vec::new(),
     }
+}
+
+/// The figures of the template, and those of this row alone.
+fn published(scenario: &Scenario) -> Vec<Published> {
+    let template = &scenario.template;
+    let own = template.book_row(&scenario.name).map(|row| &row.published);
+    let all = template
+        .header
+        .published
+        .iter()
+        .chain(own.into_iter().flatten());
+    all.cloned().collect()
 }
 
 /// The template's remark, and what a recorded walk is made of.

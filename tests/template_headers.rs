@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dispatchlab::diagnostic::Diagnostic;
 use dispatchlab::scenario::Scenario;
 use dispatchlab::template::{
-    Clobbers, Expect, HeapKind, Library, LoadError, Origin, ResultRegister, Template, Value,
+    Clobbers, Expect, Figure, HeapKind, Library, LoadError, Origin, ResultRegister, Template, Value,
 };
 
 fn parse(text: &str) -> Result<Template, Vec<Diagnostic>> {
@@ -62,6 +62,11 @@ fn a_header_with_every_key_is_read() {
         ";! source = \"a book, chapter 2\"\n",
         ";! published = [{ source = \"a book\", metric = \"ns\", value = 2 },\n",
         ";!              { source = \"a book\", metric = \"cycles\", value = 7.5 }]\n",
+        ";! book = [\n",
+        ";!   { row = \"deep=3\", section = \"II Layout\", today = \"as it was\" },\n",
+        ";!   { row = \"targets=4\", section = \"I Calls\", count = [5.5, 2], compiled = 17, published = [\n",
+        ";!     { source = \"a book\", metric = \"ipc\", ratio = 1.08, to = \"u\" } ] },\n",
+        ";! ]\n",
         ";! note = \"{% if deep > 3 %}deeper than {{ deep }}{% endif %}\"\n",
         ";! bind = { \"main.f\" = \"main.g\" }\n",
         "body:\n nop\n",
@@ -84,8 +89,23 @@ fn a_header_with_every_key_is_read() {
     assert_eq!(header.params["targets"].default, Value::Int(2));
     assert_eq!(header.params["order"].allowed.len(), 2);
     assert_eq!(header.params["deep"].range, Some((1, 9)));
-    let values: Vec<f64> = header.published.iter().map(|figure| figure.value).collect();
-    assert_eq!(values, [2.0, 7.5]);
+    let figures: Vec<&Figure> = header.published.iter().map(|one| &one.figure).collect();
+    let value = |value: f64| Figure::Value { value };
+    assert_eq!(figures, [&value(2.0), &value(7.5)]);
+    let [defaults, wider] = &header.book[..] else {
+        panic!("two rows: {:?}", header.book);
+    };
+    assert_eq!(
+        (defaults.scenario.as_str(), defaults.section_title()),
+        ("t", "II Layout")
+    );
+    assert_eq!(defaults.today.as_deref(), Some("as it was"));
+    assert_eq!(
+        (wider.scenario.as_str(), wider.count, wider.compiled),
+        ("t[targets=4]", Some([5.5, 2.0]), Some(17.0))
+    );
+    let to = "u".to_string();
+    assert_eq!(wider.published[0].figure, Figure::Ratio { ratio: 1.08, to });
     assert_eq!(header.bind["main.f"], "main.g");
 }
 
@@ -139,7 +159,7 @@ fn an_unknown_key_is_pointed_at_and_the_nearest_is_named() {
     assert_eq!(message, "a header has no key `metods`");
     assert_eq!(help, "did you mean `methods`?");
     let (.., help) = complaint(";! colour = 1");
-    assert!(help.starts_with("a header has bind, clobbers"), "{help}");
+    assert!(help.starts_with("a header has bind, book"), "{help}");
 }
 
 #[test]
@@ -172,6 +192,17 @@ fn a_wrong_type_says_what_is_expected() {
         (";! unroll = 0", "`unroll` is a whole number from 1 to 1024, not the whole number 0"),
         (";! bind = [1]", "`bind` is a table from symbol to symbol, not a list"),
         (";! published = [{ source = \"x\", value = 1 }]", "a published figure has a source, a metric and a value"),
+        (";! published = [{ source = \"x\", metric = \"ns\", ratio = 1 }]", "a published figure has a source, a metric and a value"),
+        (";! published = [{ source = \"x\", metric = \"ns\", value = 1, ratio = 1, to = \"y\" }]", "a published figure has a source, a metric and a value"),
+        (";! published = [{ source = \"x\", metric = \"ns\", value = inf }]", "`value` is a number, not a number with a fraction"),
+        (";! book = { row = \"\" }", "`book` is a list of tables, not a table"),
+        (";! book = [{ row = \"\" }]", "a row of `book` has a `row` and a `section`"),
+        (";! book = [{ row = \"\", section = \"II Heaps\" }]", "`section` cannot be `II Heaps`"),
+        (";! book = [{ row = \"\", section = \"II Layout\", cuont = [1, 0] }]", "a row of `book` has no key `cuont`"),
+        (";! book = [{ row = \"\", section = \"II Layout\", count = [1] }]", "`count` is the instructions and the branches of one iteration"),
+        (";! book = [{ row = \"deep\", section = \"II Layout\" }]", "`deep` in `row[deep]` is not key=value"),
+        (";! book = [{ row = \"deep=2\", section = \"II Layout\" }]", "template `t` has no parameter `deep`"),
+        (";! params = { n = 1 }\n;! book = [{ row = \"n=1\", section = \"II Layout\" }, { row = \"\", section = \"I Calls\" }]", "`t` is a row of the book twice"),
         (";! params = { deep = 1.5 }", "`deep` is a whole number, a text, true or false, or a list of these, not a number with a fraction"),
         (";! params = { deep = [1, \"a\"] }", "the values of `deep` are of one type, each once"),
         (";! params = { deep = [] }", "`deep` has no values"),

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use super::{Common, Stop};
 use crate::scenario::{BindError, Recording, Scenario, parse_name};
 use crate::template::library::{Library, LoadError};
-use crate::template::{Template, closest, params, shipped};
+use crate::template::shipped::{self, Members, Suite};
+use crate::template::{Template, closest, params};
 
 /// What the names stand for.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,11 +49,11 @@ pub(super) fn resolve(common: &Common, names: &[String]) -> Result<Wanted, Stop>
     for name in names {
         match shipped::suite(name) {
             Some(suite) if !Library::is_path(name) => {
-                let mut members = bind_members(&library, suite.scenarios, &parameters)?;
+                let mut members = bind_fitting(&members(&library, suite)?, &parameters)?;
                 // A parameter may make members equal, which nobody has named twice.
                 drop_repeated(&mut members);
                 wanted.scenarios.append(&mut members);
-                wanted.reference = Some(suite.reference.to_string());
+                wanted.reference = suite.reference.map(str::to_string);
             }
             _ => wanted.scenarios.push(bind(&library, name, &parameters)?),
         }
@@ -169,22 +170,25 @@ pub(super) fn bind_among(
     bind_fitting(&loaded, parameters)
 }
 
-/// Binds a suite's members.
-fn bind_members(
-    library: &Library,
-    names: &[&str],
-    parameters: &[(String, String)],
-) -> Result<Vec<Scenario>, Stop> {
+/// A suite's members, not yet bound.
+pub(super) fn members(library: &Library, suite: &Suite) -> Result<Vec<Named>, Stop> {
+    let names = match suite.members {
+        Members::Listed(names) => names,
+        Members::Book => {
+            let rows = library.book()?.into_iter();
+            return Ok(rows.map(|(template, row)| (template, row.given)).collect());
+        }
+    };
     let mut loaded = Vec::new();
     for name in names {
         let (template, bound) = parse_name(name)?;
         loaded.push((Arc::new(library.load(&template)?), bound));
     }
-    bind_fitting(&loaded, parameters)
+    Ok(loaded)
 }
 
 /// A template, and the parameters in the brackets of its name.
-type Named = (Arc<Template>, Vec<(String, String)>);
+pub(super) type Named = (Arc<Template>, Vec<(String, String)>);
 
 /// Each takes those of the parameters that it has.
 fn bind_fitting(loaded: &[Named], parameters: &[(String, String)]) -> Result<Vec<Scenario>, Stop> {

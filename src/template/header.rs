@@ -4,6 +4,7 @@
 //! complaint points at the key or value in the file itself.
 
 mod block;
+mod book;
 mod declared;
 mod reader;
 mod register;
@@ -13,7 +14,7 @@ use toml::de::DeTable;
 
 use self::block::Block;
 use self::reader::Reader;
-use super::source::SourceText;
+use super::source::{Place, SourceText};
 use super::{Header, parts};
 use crate::diagnostic::Diagnostic;
 
@@ -22,11 +23,11 @@ pub(super) fn is_header_line(line: &str) -> bool {
     line.trim_start().starts_with(";!") && !parts::is_mark(line)
 }
 
-/// Reads the header of a template.
+/// Reads the header of a template, and says where the rows of its key `book` stand.
 ///
 /// # Errors
 /// All that is wrong with it, each at its place.
-pub(super) fn parse(source: &SourceText<'_>) -> Result<Header, Vec<Diagnostic>> {
+pub(super) fn parse(source: &SourceText<'_>) -> Result<(Header, Vec<Place>), Vec<Diagnostic>> {
     let block = Block::of(source)?;
     let table = DeTable::parse(&block.toml).map_err(|error| {
         let place = block.place(error.span().unwrap_or(0..0));
@@ -35,6 +36,7 @@ pub(super) fn parse(source: &SourceText<'_>) -> Result<Header, Vec<Diagnostic>> 
     })?;
     let mut reader = Reader::new(source, &block);
     let (header, places) = reader.header(table.get_ref());
+    let rows = std::mem::take(&mut reader.rows);
     let mut errors = reader.errors;
     // A value that could not be read would only break rules that the user kept.
     if errors.is_empty() {
@@ -45,7 +47,7 @@ pub(super) fn parse(source: &SourceText<'_>) -> Result<Header, Vec<Diagnostic>> 
     }
     errors.sort_by_key(|error| (error.line, error.column));
     if errors.is_empty() {
-        Ok(header)
+        Ok((header, rows))
     } else {
         Err(errors)
     }

@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::{Origin, Template, closest, shipped};
+use super::{BookRow, Origin, Template, book, closest, shipped};
 use crate::diagnostic::Diagnostic;
 
 /// The folder that overrides shipped templates where the command line names none.
@@ -70,7 +71,8 @@ impl fmt::Display for LoadError {
             LoadError::Suite(suite) => write!(
                 f,
                 "`{0}` is a suite, and one template is wanted here, such as `{1}`; `dispatchlab list {0}` names them, `dispatchlab run {0}` runs them",
-                suite.name, suite.scenarios[0]
+                suite.name,
+                suite.members.example()
             ),
             LoadError::Unreadable { path, reason } => {
                 write!(f, "cannot read {}: {reason}", path.display())
@@ -139,6 +141,17 @@ impl Library {
             }
         }
         names.into_iter().collect()
+    }
+
+    /// The rows of the suite `book` with their templates.
+    ///
+    /// # Errors
+    /// Where a template cannot be had, for its rows would be missing without a word.
+    pub fn book(&self) -> Result<Vec<(Arc<Template>, BookRow)>, LoadError> {
+        let names = self.names().into_iter();
+        let templates: Result<Vec<_>, _> =
+            names.map(|name| self.load(&name).map(Arc::new)).collect();
+        Ok(book::rows_of(templates?))
     }
 
     /// Whether a name can only be that of a file: standard input, or a path that exists.

@@ -3,6 +3,7 @@
 //! Correct means: everything the header says is known, typed and checked here, so that no later
 //! stage meets an unknown key, and every line keeps its number in the file the user edits.
 
+pub mod book;
 mod chains;
 mod expand;
 mod header;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::asm::SectionKind;
 use crate::go::Release;
 
+pub use book::{BookRow, Figure, Published};
 pub use expand::{CutOff, Rendered, Renderer, Rendering};
 pub use library::{Library, LoadError};
 pub use suggest::closest;
@@ -138,17 +140,6 @@ pub struct Param {
     pub range: Option<(i64, i64)>,
 }
 
-/// A figure that somebody published for what the template shows.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Published {
-    /// Publication and section.
-    pub source: String,
-    /// `ns`, `cycles`, `instructions`, `branches` or `branch_misses`.
-    pub metric: String,
-    /// The figure, per iteration.
-    pub value: f64,
-}
-
 /// Everything the `;!` lines say.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Header {
@@ -178,8 +169,10 @@ pub struct Header {
     pub unroll: u32,
     /// Publication and section that the template reproduces.
     pub source: Option<String>,
-    /// Published figures to stand beside ours.
+    /// Published figures to stand beside ours, whatever the parameters.
     pub published: Vec<Published>,
+    /// The scenarios that the suite `book` holds.
+    pub book: Vec<BookRow>,
     /// A remark for the row, itself a minijinja template over the parameters; printed where it is not empty.
     /// Says, for one, which parameters make the code something no Go compiler emits.
     pub note: Option<String>,

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::source::{Place, SourceText};
-use super::{Origin, SourceLine, Template, header, parts, sections};
+use super::{Origin, SourceLine, Template, book, header, parts, sections};
 use crate::diagnostic::Diagnostic;
 
 /// The character that carries line numbers through an expansion, so that no template may contain it.
@@ -26,7 +26,7 @@ impl Template {
         if let Some(found) = find_mark(&source) {
             return Err(vec![found]);
         }
-        let header = header::parse(&source)?;
+        let (header, rows) = header::parse(&source)?;
         if !header.expand {
             if let Some(found) = find_tag(&source) {
                 return Err(vec![found]);
@@ -35,13 +35,14 @@ impl Template {
             parts::leave_out(&source, sections, None)?;
         }
         let sha256 = lower_hex(&Sha256::digest(text.as_bytes()));
-        Ok(Template {
+        let template = Template {
             name: name.to_string(),
             origin,
             sha256,
             text,
             header,
-        })
+        };
+        book::bind_rows(template, &rows)
     }
 
     /// What diagnostics call the file: the path, `<stdin>`, or `embedded:NAME.asm`.

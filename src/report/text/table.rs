@@ -10,6 +10,7 @@ use super::paint::{Paint, Style};
 use super::wrap::{columns, lines};
 use crate::report::{Basis, ColdCall, Metric, Report, Row};
 use crate::scenario::Cold;
+use crate::template::{Figure, Published};
 
 /// An interval wider than this share of its value is printed; a narrower one lies in the digits that
 /// two rows should not be compared by.
@@ -138,14 +139,6 @@ pub(super) fn remarks(row: &Row) -> Vec<String> {
     );
     remarks.extend(row.cold.as_ref().and_then(cold_call));
     remarks.extend(row.note.clone());
-    let figure = |published: &crate::template::Published| {
-        format!(
-            "published: {} {} ({})",
-            published.value,
-            published.metric.replace('_', " "),
-            published.source
-        )
-    };
     remarks.extend(row.published.iter().map(figure));
     remarks
 }
@@ -182,6 +175,18 @@ fn cold_call(call: &ColdCall) -> Option<String> {
         warm.unwrap_or_default(),
         scrub.unwrap_or_default() + doubt
     ))
+}
+
+/// A figure as its publication has it.
+pub(super) fn figure(published: &Published) -> String {
+    let metric = published.metric.replace('_', " ");
+    let source = &published.source;
+    match &published.figure {
+        Figure::Value { value } => format!("published: {value} {metric} ({source})"),
+        Figure::Ratio { ratio, to } => {
+            format!("published: {ratio} of the {metric} of {to} ({source})")
+        }
+    }
 }
 
 pub(super) fn all_columns(report: &Report, style: Style, notes: &mut Footnotes) -> Vec<Column> {

@@ -14,13 +14,12 @@ use super::register::register;
 use crate::diagnostic::Diagnostic;
 use crate::go::Release;
 use crate::template::source::{Place, SourceText};
-use crate::template::{
-    Clobbers, Expect, Header, HeapKind, Published, ResultRegister, closest, expand,
-};
+use crate::template::{Clobbers, Expect, Header, HeapKind, ResultRegister, closest, expand};
 
 /// Every key a header may have.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "bind",
+    "book",
     "clobbers",
     "dispatch",
     "expand",
@@ -38,17 +37,16 @@ const KEYS: [&str; 16] = [
     "unroll",
 ];
 
-/// The metrics that somebody can have published a figure for.
-const METRICS: [&str; 5] = ["ns", "cycles", "instructions", "branches", "branch_misses"];
-
 /// Most copies of a body in one loop turn: beyond that the loop no longer fits any cache of decoded instructions.
 const MAX_UNROLL: i64 = 1024;
 
 /// Walks the TOML and gathers complaints.
 pub(super) struct Reader<'a> {
     source: &'a SourceText<'a>,
-    block: &'a Block,
+    pub(super) block: &'a Block,
     pub(super) errors: Vec<Diagnostic>,
+    /// Where the rows of the key `book` stand.
+    pub(super) rows: Vec<Place>,
 }
 
 pub(super) type Entry<'a> = Spanned<DeValue<'a>>;
@@ -59,6 +57,7 @@ impl<'a> Reader<'a> {
             source,
             block,
             errors: Vec::new(),
+            rows: Vec::new(),
         }
     }
 }
@@ -80,6 +79,7 @@ impl Reader<'_> {
             unroll: 1,
             source: None,
             published: Vec::new(),
+            book: Vec::new(),
             note: None,
             bind: BTreeMap::new(),
         };
@@ -101,6 +101,7 @@ impl Reader<'_> {
                 "unroll" => header.unroll = self.unroll(value),
                 "source" => header.source = self.text("source", value),
                 "published" => header.published = self.published(value),
+                "book" => header.book = self.book(value),
                 "note" => header.note = self.note(value),
                 "bind" => header.bind = self.bind(value),
                 unknown => self.unknown_key(unknown, key.span(), &KEYS, "a header"),
@@ -142,7 +143,7 @@ impl Reader<'_> {
         self.error(span, format!("{place} has no key `{key}`"), help);
     }
 
-    fn text(&mut self, key: &str, value: &Entry<'_>) -> Option<String> {
+    pub(super) fn text(&mut self, key: &str, value: &Entry<'_>) -> Option<String> {
         match value.get_ref().as_str() {
             Some(text) => Some(text.to_string()),
             None => {
@@ -161,7 +162,12 @@ impl Reader<'_> {
     }
 
     /// One of a few words.
-    fn word<T: Copy>(&mut self, key: &str, value: &Entry<'_>, words: &[(&str, T)]) -> Option<T> {
+    pub(super) fn word<T: Copy>(
+        &mut self,
+        key: &str,
+        value: &Entry<'_>,
+        words: &[(&str, T)],
+    ) -> Option<T> {
         let text = self.text(key, value)?;
         let found = words
             .iter()
@@ -323,58 +329,6 @@ impl Reader<'_> {
             );
         }
         aliases.unwrap_or_default()
-    }
-
-    fn published(&mut self, value: &Entry<'_>) -> Vec<Published> {
-        const EXAMPLE: &str = "[{ source = \"...\", metric = \"ns\", value = 1.96 }]";
-        let Some(array) = value.get_ref().as_array() else {
-            self.wrong_type("published", value, "a list of tables", EXAMPLE);
-            return Vec::new();
-        };
-        let mut figures = Vec::new();
-        for entry in array {
-            let Some(table) = entry.get_ref().as_table() else {
-                self.wrong_type("published", entry, "a list of tables", EXAMPLE);
-                continue;
-            };
-            if let Some(figure) = self.figure(table, entry) {
-                figures.push(figure);
-            }
-        }
-        figures
-    }
-
-    fn figure(&mut self, table: &DeTable<'_>, entry: &Entry<'_>) -> Option<Published> {
-        const FIELDS: [&str; 3] = ["source", "metric", "value"];
-        for (key, _) in table {
-            if !FIELDS.contains(&key.get_ref().as_ref()) {
-                self.unknown_key(key.get_ref(), key.span(), &FIELDS, "a published figure");
-            }
-        }
-        let [Some(source), Some(metric), Some(value)] = FIELDS.map(|field| table.get(field)) else {
-            self.error(
-                entry.span(),
-                "a published figure has a source, a metric and a value",
-                "add what is missing",
-            );
-            return None;
-        };
-        let source = self.text("source", source)?;
-        let metric = self
-            .word("metric", metric, &METRICS.map(|metric| (metric, metric)))?
-            .to_string();
-        let number = match value.get_ref() {
-            DeValue::Float(number) => number.as_str().parse().ok(),
-            other => integer(other).map(|whole| whole as f64),
-        };
-        if number.is_none() {
-            self.wrong_type("value", value, "a number", "1.96");
-        }
-        Some(Published {
-            source,
-            metric,
-            value: number?,
-        })
     }
 }
 
