@@ -164,6 +164,9 @@ pub struct JobRow {
     pub spacing: u32,
     /// Whether a modelled panic unwinds to the loop.
     pub recover: bool,
+    /// Whether its parameters say that every iteration ends in a modelled panic.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub panics: bool,
     /// Instructions of the harness around the body.
     #[serde(default, skip_serializing_if = "Work::is_none")]
     pub work: Work,
@@ -407,6 +410,10 @@ pub struct PanicAt {
     pub kind: u64,
     /// Return address into the function that panicked, from the start of the code region.
     pub code_offset: u64,
+    /// The types that a failed assertion is about, in the order of [`crate::link::frame::PANIC_DOTTYPE`]: bytes from
+    /// the start of the data region, 0 for none.
+    #[serde(default)]
+    pub types: [u64; 3],
 }
 
 /// How a row went wrong.

@@ -13,7 +13,7 @@ use crate::asm::{self, Program, Section, SectionKind};
 use crate::counter::pmu::EventState;
 use crate::diagnostic::Diagnostic;
 use crate::go::heap::{Heap, HeapSpec, lay_out};
-use crate::go::{hash, symbol};
+use crate::go::{hash, runtime, symbol};
 use crate::injection::{self, Injection, Refusal};
 use crate::job::file::SavedJob;
 use crate::job::{Counters, Job, JobRow, Plan, check};
@@ -266,7 +266,7 @@ pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
         let message = "`order=@FILE`: the recording was not read".to_string();
         return Err(vec![scenario.template.at_line(1, message, None)]);
     }
-    let (program, injection) = assemble(scenario)?;
+    let (mut program, injection) = assemble(scenario)?;
     let setup = program
         .sections
         .iter()
@@ -286,10 +286,13 @@ pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
     } else {
         scenario.objects
     };
+    let heap = heap_spec(scenario);
+    runtime::pull_in(&mut program, &heap)
+        .map_err(|message| vec![scenario.template.at_line(1, message, None)])?;
     let row = JobRow {
         name: scenario.name.clone(),
         program,
-        heap: heap_spec(scenario),
+        heap,
         walk: scenario.walk,
         recorded: scenario
             .recording
@@ -303,6 +306,7 @@ pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
         unroll: header.unroll.max(1),
         spacing: scenario.spacing,
         recover: scenario.recover,
+        panics: scenario.panics,
         work: scenario.work,
         align: scenario.align,
         cold: scenario.cold,

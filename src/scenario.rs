@@ -45,6 +45,8 @@ pub struct Scenario {
     pub spacing: u32,
     /// Whether every receiver is a nil pointer.
     pub nil_receiver: bool,
+    /// Whether the parameter `panics` says that every iteration ends in a modelled panic.
+    pub panics: bool,
     /// Whether a modelled panic unwinds to the loop instead of ending the row.
     pub recover: bool,
     /// Instructions that the harness puts around the body.
@@ -258,6 +260,7 @@ impl Scenario {
             objects,
             spacing: number(&params, "spacing").unwrap_or(64),
             nil_receiver: word(&params, "receiver").is_some_and(|receiver| receiver == "nil"),
+            panics: params.get("panics") == Some(&Value::Bool(true)),
             recover: params.get("recover") == Some(&Value::Bool(true)),
             work,
             align: number(&params, "align"),
@@ -353,7 +356,7 @@ impl Scenario {
     pub fn expected(&self, object: u32) -> Option<u64> {
         let header = &self.template.header;
         let bits = header.result?.bits;
-        if self.nil_receiver {
+        if self.nil_receiver || self.panics {
             return None;
         }
         let id = u64::from(object) + 1;

@@ -372,6 +372,7 @@ impl<'a> Scope<'a> {
                 .map(|(line, problem)| (self.number, line, problem)),
         );
         Section {
+            is_runtime: false,
             kind: self.source.kind,
             name: self.source.name.clone(),
             line: self.source.line,

@@ -35,6 +35,9 @@ pub struct Section {
     pub name: String,
     /// Template line of the section's header, counted from 1.
     pub line: u32,
+    /// Whether it is a modelled piece of Go's runtime, which no line of the template wrote.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_runtime: bool,
     /// The bytes, fixup fields zero.
     #[serde(with = "hex")]
     pub bytes: Vec<u8>,

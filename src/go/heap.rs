@@ -27,6 +27,16 @@ pub struct HeapSpec {
     pub nil_receiver: bool,
 }
 
+impl HeapSpec {
+    /// Whether the heap has a descriptor of that type.
+    pub(super) fn lays_out(&self, name: &str) -> bool {
+        let has_interface = matches!(self.kind, HeapKind::Iface | HeapKind::Eface);
+        self.kind != HeapKind::None
+            && (self.types.iter().any(|one| one == name)
+                || has_interface && interface_name(self) == name)
+    }
+}
+
 /// A named piece of the heap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataSymbol {
@@ -101,7 +111,7 @@ pub struct Heap {
 const NAMED_OBJECTS: usize = 4096;
 
 /// The interface's name: that of the package of the first type, then `I`.
-fn interface_name(spec: &HeapSpec) -> String {
+pub(super) fn interface_name(spec: &HeapSpec) -> String {
     let package = spec
         .types
         .first()

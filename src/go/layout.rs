@@ -136,6 +136,9 @@ pub const G_PANIC: u32 = 32;
 /// Offset of the machine that runs this goroutine.
 pub const G_M: u32 = 48;
 
+/// Bytes that Go keeps below `stackguard0` for functions that check late: `runtime/stack.go`.
+pub const STACK_GUARD: u32 = 928;
+
 /// Bytes between two objects. Four would do for the id; sixteen is Go's smallest block for objects
 /// that live alone.
 pub const OBJECT_SIZE: u32 = 16;

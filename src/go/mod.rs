@@ -6,8 +6,11 @@
 pub mod dump;
 pub mod hash;
 pub mod heap;
+pub mod itab_table;
 pub mod layout;
+pub mod panic_words;
 pub mod release;
+pub mod runtime;
 pub mod switch;
 pub mod symbol;
 

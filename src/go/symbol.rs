@@ -44,6 +44,11 @@ pub fn type_descriptor(type_name: &str) -> String {
     format!("type.{type_name}")
 }
 
+/// The type that a descriptor's symbol describes.
+pub fn described_type(descriptor: &str) -> &str {
+    descriptor.strip_prefix("type.").unwrap_or(descriptor)
+}
+
 /// Go's words for a value method called through a nil pointer, from the name of the wrapper that
 /// called `runtime.panicwrap` (`runtime/error.go`, the same in Go 1.10 and 1.27).
 pub fn panicwrap_message(wrapper: &str) -> Option<String> {

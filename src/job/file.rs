@@ -286,6 +286,7 @@ fn scenario(
         && scenario.template.header.clobbers == row.clobbers
         && scenario.nil_receiver == row.heap.nil_receiver
         && scenario.recover == row.recover
+        && scenario.panics == row.panics
         && scenario.walk == row.walk
         && scenario.work == row.work
         && scenario.align == row.align;

@@ -53,6 +53,13 @@ pub mod context {
     pub const COUNTS: u32 = 152;
     /// Out: 1 where the loop ran to its end.
     pub const COMPLETE: u32 = 184;
+    /// Blocks that the modelled `runtime.mallocgc` gave out; only it counts, and never back.
+    pub const ALLOCATIONS: u32 = 192;
+    /// The bytes that were asked for in them.
+    pub const ALLOCATED_BYTES: u32 = 200;
+    /// Out: the types that a failed assertion is about, three words; see
+    /// [`PANIC_DOTTYPE`](super::PANIC_DOTTYPE).
+    pub const PANIC_TYPES: u32 = 208;
 }
 
 /// Frames that take turns.
@@ -99,6 +106,13 @@ pub const RECOVERED: u64 = 0x5041_4e49;
 pub const PANIC_WRAP: u64 = 1;
 /// Panic kind of `runtime.morestack`: the modelled stack does not grow.
 pub const PANIC_STACK: u64 = 2;
+
+/// Panic kind of `runtime.panicdottypeE`, `panicdottypeI` and `panicnildottype`. With it come three
+/// types: what was there, what was asked for, and the interface; 0 where there is none.
+pub const PANIC_DOTTYPE: u64 = 3;
+/// Panic kind of an assertion to an interface of a type that lacks a method. The types are what was
+/// there and the interface asked for.
+pub const PANIC_MISSING_METHOD: u64 = 4;
 
 /// Cursor ends and counts of the four frames for `iterations` from `cursor`.
 ///

@@ -4,11 +4,13 @@
 //! r15, rsp, DF, MXCSR), an iteration is exactly the instructions that docs/method.md lists, and
 //! the body begins with the registers that docs/templates.md promises.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 
+mod stubs;
 mod work;
 
 use super::frame::{self, context, state};
@@ -119,7 +121,7 @@ fn emit_at(row: &JobRow, site: Site, lead: u32, is_short: bool) -> Harness {
     dynasm!(ops; .arch x64; =>leave);
     let escape = here(&ops, site);
     restore_caller(&mut ops, site);
-    let stubs = emit_stubs(&mut ops, site);
+    let stubs = emit_stubs(&mut ops, row, site);
     unwind(&mut ops, row, leave, after_body);
 
     let end = here(&ops, site);
@@ -172,7 +174,7 @@ fn pieces(row: &JobRow, harness: &Harness) -> Vec<Piece> {
     for (name, addresses) in &harness.stubs {
         inner.push(Piece {
             addresses: addresses.clone(),
-            owner: Owner::Stub(name),
+            owner: Owner::Stub((*name).to_string()),
         });
     }
     inner.retain(|piece| !piece.addresses.is_empty());
@@ -495,27 +497,34 @@ fn restore_caller(ops: &mut Assembler, site: Site) {
     );
 }
 
-/// The runtime functions a template may call. Each notes where it was called from and what
-/// happened, then leaves through the unwinder; Go's own code for it is longer.
-fn emit_stubs(ops: &mut Assembler, site: Site) -> Vec<(&'static str, Range<u64>)> {
-    const STUBS: [(&str, u64); 3] = [
-        ("runtime.panicwrap", frame::PANIC_WRAP),
-        ("runtime.morestack_noctxt", frame::PANIC_STACK),
-        ("runtime.morestack", frame::PANIC_STACK),
-    ];
-    let emit = |(name, kind): (&'static str, u64)| {
-        let start = here(ops, site);
-        dynasm!(ops
-            ; .arch x64
-            ; mov rdi, QWORD site.data as i64
-            ; mov rax, [rsp]
-            ; mov [rdi + context::PANIC_PC as i32], rax
-            ; mov DWORD [rdi + context::PANIC_KIND as i32], kind as i32
-            ; jmp >unwinder
-        );
-        (name, start..here(ops, site))
-    };
-    STUBS.map(emit).to_vec()
+/// The runtime functions that end an iteration. Each notes where it was called from and what
+/// happened, then leaves through the unwinder; Go's own code for it is longer. Those that only some
+/// templates call are there only for them.
+fn emit_stubs(ops: &mut Assembler, row: &JobRow, site: Site) -> Vec<(&'static str, Range<u64>)> {
+    use stubs::Stub;
+    let fixups = row.program.sections.iter().flat_map(|one| &one.fixups);
+    let named: HashSet<&str> = fixups
+        .map(|fixup| fixup.symbol.as_str())
+        .filter(|symbol| symbol.starts_with("runtime."))
+        .collect();
+    let mut emitted = Vec::new();
+    for stub in Stub::ALL {
+        let is_named = named.contains(stub.name);
+        if is_named || stub.is_always_there {
+            let start = here(ops, site);
+            stub.arguments(ops, row, site, is_named);
+            dynasm!(ops
+                ; .arch x64
+                ; mov rdi, QWORD site.data as i64
+                ; mov rax, [rsp]
+                ; mov [rdi + context::PANIC_PC as i32], rax
+                ; mov DWORD [rdi + context::PANIC_KIND as i32], stub.kind as i32
+                ; jmp >unwinder
+            );
+            emitted.push((stub.name, start..here(ops, site)));
+        }
+    }
+    emitted
 }
 
 /// Where panics go: back to the loop with a marker as the result, or out.

@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use crate::asm::{FixupKind, Label, Program, Section, SectionKind};
 use crate::go::heap::{Heap, Word};
+use crate::go::runtime;
 use crate::go::symbol::canonical;
 use crate::job::JobRow;
 use crate::template::closest;
@@ -99,7 +100,7 @@ pub enum Owner {
     /// The loop around the body; never counted.
     Harness,
     /// A modelled function of Go's runtime; counted when the template calls it.
-    Stub(&'static str),
+    Stub(String),
     /// A section of the program, by index.
     Section(usize),
 }
@@ -337,6 +338,11 @@ impl<'a> Layout<'a> {
                 addresses.end - addresses.start,
             );
         }
+        let mut sections = row.program.sections.iter();
+        if sections.any(|one| one.is_runtime && one.name == runtime::MALLOC) {
+            let counters = site.data + u64::from(frame::context::ALLOCATIONS);
+            layout.name(Cow::Borrowed(runtime::COUNTERS), counters, 16);
+        }
         layout.place_sections(row, site, harness, ends);
         layout.name_labels(row, site.variant);
         if site.variant == Variant::Baseline {
@@ -380,9 +386,14 @@ impl<'a> Layout<'a> {
             };
             if section.kind == SectionKind::Func {
                 self.code.push((index, address));
+                let owner = if section.is_runtime {
+                    Owner::Stub(section.name.clone())
+                } else {
+                    Owner::Section(index)
+                };
                 self.pieces.push(Piece {
                     addresses: address..address + size,
-                    owner: Owner::Section(index),
+                    owner,
                 });
             } else {
                 self.data.push((index, address));

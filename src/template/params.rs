@@ -134,8 +134,8 @@ pub(crate) fn check_value(name: &str, value: &Value) -> Result<(), String> {
         ("cold", value) => one_of(name, value, &Cold::ALL.map(Cold::name)),
         ("receiver", value) => one_of(name, value, &["given", "nil"]),
         ("hit", value) => one_of(name, value, &["first", "last", "default", "order"]),
-        ("recover", Value::Bool(_)) => Ok(()),
-        ("recover", value) => Err(format!("`recover` is true or false, not `{value}`")),
+        ("recover" | "panics", Value::Bool(_)) => Ok(()),
+        ("recover" | "panics", value) => Err(format!("`{name}` is true or false, not `{value}`")),
         ("go", Value::Text(release)) => release.parse::<Release>().map(drop),
         ("go", value) => Err(format!(
             "`go` is a release in quotes, such as \"1.27\", not `{value}`"

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use iced_x86::{Decoder, DecoderOptions};
 
 use crate::asm;
-use crate::go::symbol;
+use crate::go::{layout, panic_words, symbol};
 use crate::job::{Failure, PanicAt, Place, Plan, Trace};
 use crate::link::{Image, Variant, frame};
 use crate::pipeline::Prepared;
@@ -272,7 +272,18 @@ pub(super) fn panicked(
     let caller = image
         .symbol_at(image.site.code.wrapping_add(panic.code_offset))
         .map(|symbol| symbol.name.clone());
+    let types = panic.types.map(|offset| {
+        let address = image.site.data.wrapping_add(offset);
+        let symbol = image.symbol_at(address).filter(|_| offset != 0);
+        symbol.map(|symbol| symbol::described_type(&symbol.name).to_string())
+    });
+    let [have, want, interface] = types.each_ref().map(Option::as_deref);
     let message = match panic.kind {
+        frame::PANIC_DOTTYPE => panic_words::dottype(have, want, interface),
+        frame::PANIC_MISSING_METHOD => {
+            let missing = want.and_then(|want| missing_method(scenario, prepared, want));
+            panic_words::missing_method(have, want, missing)
+        }
         frame::PANIC_WRAP => caller
             .as_deref()
             .and_then(symbol::panicwrap_message)
@@ -286,8 +297,26 @@ pub(super) fn panicked(
     };
     Status::Panic {
         message,
-        asked_for: scenario.nil_receiver,
+        asked_for: scenario.nil_receiver || scenario.panics,
     }
+}
+
+/// The method of an interface that a type lacks: of the heap's interface the first that the header
+/// names, of one that the template defines the first label in its table of methods.
+fn missing_method<'p>(
+    scenario: &'p Scenario,
+    prepared: &'p Prepared,
+    interface: &str,
+) -> Option<&'p str> {
+    let descriptor = symbol::type_descriptor(interface);
+    let mut sections = prepared.row.program.sections.iter();
+    let Some(own) = sections.find(|section| symbol::canonical(&section.name) == descriptor) else {
+        let mut methods = scenario.template.header.methods.iter();
+        return methods.next().map(String::as_str);
+    };
+    let mut labels = own.labels.iter();
+    let method = labels.find(|label| label.offset >= layout::INTERFACE_TYPE_SIZE)?;
+    Some(&method.name)
 }
 
 /// A line without its comment and outer blanks.

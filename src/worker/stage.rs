@@ -30,8 +30,6 @@ mod emulation;
 
 /// Bytes of the stack that generated code runs on.
 pub const STACK_BYTES: usize = 256 * 1024;
-/// Bytes that Go keeps below `stackguard0` for functions that check late.
-const STACK_GUARD: u64 = 928;
 
 /// The canary as it stands in memory.
 const CANARY_BYTES: [u8; 8 * frame::CANARY_WORDS as usize] = {
@@ -175,7 +173,7 @@ impl Visits {
 
 /// The expected result of one iteration on `object`.
 pub fn expected_of(row: &JobRow, object: u32) -> Option<u64> {
-    if row.recover && row.heap.nil_receiver {
+    if row.recover && (row.heap.nil_receiver || row.panics) {
         return row.result.map(|_| frame::RECOVERED);
     }
     let expected = row.expected.as_ref()?;
@@ -392,7 +390,7 @@ impl<'a> Stage<'a> {
         let low = ground.stack.address();
         self.put(frame::G + layout::G_STACK_LO, low);
         self.put(frame::G + layout::G_STACK_HI, ground.stack_end());
-        self.put(frame::G + layout::G_STACKGUARD0, low + STACK_GUARD);
+        self.put(frame::G + layout::G_STACKGUARD0, low + u64::from(layout::STACK_GUARD));
         self.put(frame::G_POINTER, data + u64::from(frame::G));
         ground.canary().copy_from_slice(&CANARY_BYTES);
         mapping::set_gs_base(data + u64::from(frame::G_POINTER) + 8)
@@ -518,8 +516,7 @@ impl<'a> Stage<'a> {
         let kind = self.get(context::PANIC_KIND);
         let code = self.images[image].site.code;
         if kind != 0 && self.get(context::COMPLETE) == 0 {
-            let code_offset = self.get(context::PANIC_PC).wrapping_sub(code);
-            return Err(Failure::Panic(PanicAt { kind, code_offset }));
+            return Err(Failure::Panic(self.panic_at(kind, code)));
         }
         let frame_now = match self.row.clobbers {
             Clobbers::Some => ground.frame(),
@@ -592,10 +589,21 @@ impl<'a> Stage<'a> {
     /// The panic that the last entry recovered from.
     pub fn last_panic(&mut self, image: usize) -> Option<PanicAt> {
         let kind = self.get(context::PANIC_KIND);
-        let code_offset = self
-            .get(context::PANIC_PC)
-            .wrapping_sub(self.images[image].site.code);
-        (kind != 0).then_some(PanicAt { kind, code_offset })
+        let code = self.images[image].site.code;
+        (kind != 0).then(|| self.panic_at(kind, code))
+    }
+
+    fn panic_at(&mut self, kind: u64, code: u64) -> PanicAt {
+        let data = self.images[0].site.data;
+        let types = [0, 8, 16].map(|word| match self.get(context::PANIC_TYPES + word) {
+            0 => 0,
+            address => address.wrapping_sub(data),
+        });
+        PanicAt {
+            kind,
+            code_offset: self.get(context::PANIC_PC).wrapping_sub(code),
+            types,
+        }
     }
 }
 

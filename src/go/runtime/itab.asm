@@ -1,0 +1,229 @@
+; From interface to interface: the itab of a type for an interface, out of the runtime's hash table.
+; What the table does not have, or has with an empty first method, does not implement the interface;
+; Go would build an itab for the former.
+{% if abi == "register" %}
+func "runtime.(*itabTableType).find":   ; rax = table, rbx = interface, rcx = type
+        mov  rdx, [rax]                 ; size
+        dec  rdx
+        mov  esi, [rbx + 16]            ; hash of the interface
+        xor  esi, [rcx + 16]            ; hash of the type
+        and  rsi, rdx
+        mov  edi, 1
+        jmp  probe
+next:   add  rsi, rdi
+        inc  rdi
+        and  rsi, rdx
+probe:  lea  r8, [rax + rsi * 8]
+        lea  r8, [r8 + 16]
+        mov  r8, [r8]
+        test r8, r8
+        je   none
+        cmp  [r8], rbx                  ; itab.inter
+        jne  next
+        cmp  [r8 + 8], rcx              ; itab._type
+        jne  next
+        mov  rax, r8
+        ret
+none:   xor  eax, eax
+        ret
+
+func "runtime.getitab":                 ; rax = interface, rbx = type, cl = whether it may fail
+{{- enter(56) }}
+        mov  [rsp + 72], rax
+        mov  [rsp + 80], rbx
+        mov  [rsp + 88], cl
+        mov  rdx, ["runtime.itabTable"]
+        mov  rcx, rbx
+        mov  rbx, rax
+        mov  rax, rdx
+        call "runtime.(*itabTableType).find"
+        test rax, rax
+        je   none
+        cmp  qword [rax + 24], 0        ; itab.fun[0]
+        je   none
+{{- leave(56) }}
+none:   movzx ecx, byte [rsp + 88]
+        test cl, cl
+        je   panic
+        xor  eax, eax
+{{- leave(56) }}
+panic:  mov  rax, [rsp + 80]
+        mov  rbx, [rsp + 72]
+        call "runtime.panicmissingmethod"
+        nop
+{{- grow() }}
+
+{% if go_minor <= 21 %}
+{% for name in ["convI2I", "assertI2I"] %}
+func "runtime.{{ name }}":              ; rax = interface, rbx = itab; the itab in rax
+{{- enter(24) }}
+        test rbx, rbx
+        je   nil
+        cmp  [rbx], rax                 ; itab.inter: already this interface
+        jne  other
+        mov  rax, rbx
+{{- leave(24) }}
+other:  mov  rbx, [rbx + 8]             ; itab._type
+        xor  ecx, ecx
+        call "runtime.getitab"
+{{- leave(24) }}
+{% if name == "convI2I" %}
+nil:    xor  eax, eax
+{{- leave(24) }}
+{% else %}
+nil:    call "runtime.panicnildottype"
+        nop
+{% endif %}
+{{- grow() }}
+{% endfor %}
+
+func "runtime.assertE2I":               ; rax = interface, rbx = type; the itab in rax
+{{- enter(24) }}
+        test rbx, rbx
+        je   nil
+        xor  ecx, ecx
+        call "runtime.getitab"
+{{- leave(24) }}
+nil:    call "runtime.panicnildottype"
+        nop
+{{- grow() }}
+
+{% for name in ["assertE2I2", "assertI2I2"] %}
+func "runtime.{{ name }}":              ; rax = interface, rbx = type or itab, rcx = data; both words back
+{{- enter(32) }}
+        mov  [rsp + 56], rbx
+        mov  [rsp + 64], rcx
+        test rbx, rbx
+        je   nil
+{% if name == "assertI2I2" %}
+        mov  rbx, [rbx + 8]             ; itab._type
+{% endif %}
+        mov  ecx, 1
+        call "runtime.getitab"
+        test rax, rax
+        je   nil
+        mov  rbx, [rsp + 64]
+{{- leave(32) }}
+nil:    xor  eax, eax
+        xor  ebx, ebx
+{{- leave(32) }}
+{{- grow() }}
+{% endfor %}
+{% else %}
+func "runtime.typeAssert":              ; rax = descriptor of the call site, rbx = type; the itab in rax
+{{- enter(24) }}
+        test rbx, rbx
+        je   nil
+        movzx ecx, byte [rax + 16]      ; whether it may fail
+        mov  rax, [rax + 8]             ; the interface
+        call "runtime.getitab"          ; one call in 1024 also fills the cache of the call site in Go
+{{- leave(24) }}
+nil:    cmp  byte [rax + 16], 0
+        je   panic
+        xor  eax, eax
+{{- leave(24) }}
+panic:  mov  rax, [rax + 8]
+        call "runtime.panicnildottype"
+        nop
+{{- grow() }}
+{% endif %}
+{% else %}
+func "runtime.(*itabTableType).find":   ; [rsp + 8] = table, interface, type; the itab at 32
+        mov  rax, [rsp + 8]
+        mov  rdx, [rax]                 ; size
+        dec  rdx
+        mov  rbx, [rsp + 16]
+        mov  rcx, [rsp + 24]
+        mov  esi, [rbx + 16]            ; hash of the interface
+        xor  esi, [rcx + 16]            ; hash of the type
+        and  rsi, rdx
+        mov  edi, 1
+        jmp  probe
+next:   add  rsi, rdi
+        inc  rdi
+        and  rsi, rdx
+probe:  lea  r8, [rax + rsi * 8 + 16]
+        mov  r8, [r8]
+        test r8, r8
+        je   none
+        cmp  [r8], rbx                  ; itab.inter
+        jne  next
+        cmp  [r8 + 8], rcx              ; itab._type
+        jne  next
+none:   mov  [rsp + 32], r8
+        ret
+
+func "runtime.getitab":                 ; [rsp + 8] = interface, type, whether it may fail; the itab at 32
+{{- enter(40) }}
+        mov  rax, ["runtime.itabTable"]
+        mov  [rsp], rax
+        mov  rax, [rsp + 56]
+        mov  [rsp + 8], rax
+        mov  rax, [rsp + 64]
+        mov  [rsp + 16], rax
+        call "runtime.(*itabTableType).find"
+        mov  rax, [rsp + 24]
+        test rax, rax
+        je   none
+        cmp  qword [rax + 24], 0        ; itab.fun[0]
+        je   none
+done:   mov  [rsp + 80], rax
+{{- leave(40) }}
+none:   xor  eax, eax
+        cmp  byte [rsp + 72], 0
+        jne  done
+        mov  rax, [rsp + 64]
+        mov  [rsp], rax
+        mov  rax, [rsp + 56]
+        mov  [rsp + 8], rax
+        call "runtime.panicmissingmethod"
+        ud2
+{{- grow() }}
+
+{% for name in ["convI2I", "assertI2I", "assertE2I", "assertI2I2", "assertE2I2"] %}
+{% set may_fail = name in ["assertI2I2", "assertE2I2"] %}
+func "runtime.{{ name }}":              ; [rsp + 8] = interface, both words; both words back at 32{{ ", and whether" if may_fail else "" }}
+{{- enter(32) }}
+        mov  rax, [rsp + 56]
+        test rax, rax
+        je   nil
+{% if name not in ["assertE2I", "assertE2I2"] %}
+        mov  rcx, [rsp + 48]
+        cmp  [rax], rcx                 ; itab.inter: already this interface
+        je   found
+        mov  rax, [rax + 8]             ; itab._type
+{% endif %}
+        mov  [rsp + 8], rax
+        mov  rax, [rsp + 48]
+        mov  [rsp], rax
+        mov  byte [rsp + 16], {{ 1 if may_fail else 0 }}
+        call "runtime.getitab"
+        mov  rax, [rsp + 24]
+{% if may_fail %}
+        test rax, rax
+        je   nil
+{% endif %}
+found:  mov  [rsp + 72], rax
+        mov  rax, [rsp + 64]
+        mov  [rsp + 80], rax
+{% if may_fail %}
+        mov  byte [rsp + 88], 1
+{% endif %}
+{{- leave(32) }}
+{% if name in ["assertI2I", "assertE2I"] %}
+nil:    mov  rax, [rsp + 48]
+        mov  [rsp], rax
+        call "runtime.panicnildottype"
+        ud2
+{% else %}
+nil:    xor  eax, eax
+        mov  [rsp + 72], rax
+        mov  [rsp + 80], rax
+{% if may_fail %}
+        mov  byte [rsp + 88], 0
+{% endif %}
+{{- leave(32) }}
+{% endif %}
+{{- grow() }}
+{% endfor %}
+{% endif %}
