@@ -38,11 +38,42 @@ fn window(hashes: &[u32], shift: u32, bits: u32) -> Option<JumpTable> {
     Some(JumpTable { shift, bits, slots })
 }
 
+/// The cache of a call site that asserts to an interface, as it is once all these types have come
+/// by: for each entry the index of its type. Since Go 1.22: twice as many entries as types, a power
+/// of two; a type stands at the low bits of its hash or in the next free entry behind.
+pub fn site_cache(hashes: &[u32]) -> Vec<Option<usize>> {
+    let size = (2 * hashes.len()).next_power_of_two();
+    let mut entries = vec![None; size];
+    for (number, &hash) in hashes.iter().enumerate() {
+        let mut at = hash as usize & (size - 1);
+        while entries[at].is_some() {
+            at = (at + 1) & (size - 1);
+        }
+        entries[at] = Some(number);
+    }
+    entries
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::go::hash::type_hash;
     use std::collections::HashSet;
+
+    #[test]
+    fn a_call_sites_cache_has_each_type_where_a_probe_from_its_hash_ends() {
+        for count in [1, 2, 3, 8, 100] {
+            let hashes = hashes("1.27", count);
+            let cache = site_cache(&hashes);
+            assert!(cache.len().is_power_of_two() && cache.len() >= 2 * count);
+            for (wanted, &hash) in hashes.iter().enumerate() {
+                let from_hash = (0..cache.len()).map(|step| cache[(hash as usize + step) % cache.len()]);
+                let mut taken = from_hash.take_while(Option::is_some);
+                assert!(taken.any(|entry| entry == Some(wanted)), "{count} {wanted}");
+            }
+        }
+        assert_eq!(site_cache(&[]), [None]);
+    }
 
     fn hashes(release: &str, cases: usize) -> Vec<u32> {
         let release = release.parse().expect("a release");

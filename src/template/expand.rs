@@ -13,7 +13,7 @@ use super::source::SourceText;
 use super::{SourceLine, SourceSection, Value, chains, header, parts, sections};
 use crate::diagnostic::Diagnostic;
 use crate::go::hash::type_hash;
-use crate::go::switch::jump_table;
+use crate::go::switch::{jump_table, site_cache};
 use crate::scenario::Scenario;
 
 /// Steps of minijinja that an expansion may take: 131,072 types in two loops need about six
@@ -122,6 +122,9 @@ impl Scenario {
                 .map_err(|reason| Error::new(ErrorKind::InvalidOperation, reason))
         });
         environment.add_function("jump_table", table_of);
+        environment.add_function("site_cache", |hashes: Vec<u32>| {
+            site_cache(&hashes).into_iter().collect::<Jinja>()
+        });
         let mut out = Bounded {
             text: Vec::new(),
             note,

@@ -16,11 +16,12 @@ pub const MAX_OBJECTS: i64 = 1 << 20;
 pub const SPACING: (i64, i64) = (16, 65_536);
 
 /// Names that the expansion gives a meaning, so that no parameter can have them.
-pub const TAKEN: [&str; 7] = [
+pub const TAKEN: [&str; 8] = [
     "abi",
     "go_minor",
     "hash",
     "jump_table",
+    "site_cache",
     "methods",
     "range",
     "types",

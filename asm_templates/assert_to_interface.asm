@@ -1,0 +1,135 @@
+;! title    = "a type assertion to an interface, of an interface without methods"
+;! heap     = "eface"
+;! types    = "main.T{t}"
+;! methods  = ["Id"]
+;! params   = { go = ["1.27", "1.21", "1.19", "1.10"], targets = 1, form = ["hit", "hit-ok", "miss-ok", "nil"], panics = false, cached = true, order = "cyclic", objects = 64 }
+;! result   = "eax"
+;! expect   = "id+type"
+;! dispatch = "site"
+;! clobbers = "all"
+;! expand   = true
+;! note     = "{% if not cached and go_minor < 22 %}before Go 1.22 no call site has a cache{% elif panics and form in ['hit-ok', 'miss-ok'] %}panics only without a second result: `form` is of no effect{% endif %}"
+
+; The itab for type and interface has to be found. Up to Go 1.21 the runtime looks it up in a hash
+; table of all itabs, in nested calls. Since 1.22 each call site has a cache of its own, looked at
+; inline; Go fills it with one in 1024 of the calls that miss it, here it is full from the start
+; (cached=false: it stays empty). A type without the methods is in table and cache too, with nothing
+; for an itab; see assert_eface for `form` and `panics`. Each type descriptor has its number where Go
+; has the offset of its name: with the id it makes the result, out of what the assertion gave.
+
+{% set miss = panics or form in ["miss-ok", "nil"] %}
+{% set ok = form != "hit" and not panics %}
+body:                                   ; rax = type, rbx = data
+{% if miss %}
+        mov  [rsp + 64], rax
+        mov  [rsp + 72], rbx
+{% endif %}
+{% if form == "nil" %}
+        xor  eax, eax                   ; a nil interface
+{% endif %}
+{% if go_minor >= 22 %}
+        test rax, rax
+        je   nil
+        mov  rdx, ["main..typeAssert.0"]
+        mov  rsi, [rdx]                 ; mask of the cache
+        mov  edi, [rax + 16]            ; type.hash
+probe:  mov  r8, rdi
+        and  rdi, rsi
+        shl  rdi, 4
+        mov  r9, [rdx + rdi + 8]        ; type of the entry
+        cmp  rax, r9
+site:   jne  next
+        mov  rdx, [rdx + rdi + 16]      ; its itab
+{% elif abi == "register" %}
+{% if ok %}
+        mov  rcx, rbx
+{% else %}
+        mov  [rsp + 32], rbx
+{% endif %}
+        mov  rbx, rax
+        lea  rax, ["type.main.I"]
+site:   call "runtime.assertE2I{{ 2 if ok else "" }}"
+        mov  rdx, rax
+{% else %}
+        mov  [rsp + 8], rax
+        mov  [rsp + 16], rbx
+        lea  rcx, ["type.main.I"]
+        mov  [rsp], rcx
+site:   call "runtime.assertE2I{{ 2 if ok else "" }}"
+        mov  rdx, [rsp + 24]
+{% if not miss %}
+        mov  rbx, [rsp + 32]
+{% endif %}
+{% endif %}
+found:
+{% if miss %}
+        test rdx, rdx
+        jne  wrong
+        mov  rcx, [rsp + 64]
+        mov  rbx, [rsp + 72]
+{% else %}
+        mov  ["main.Sink"], rdx
+{% if go_minor >= 12 %}
+        cmp  dword ["runtime.writeBarrier"], 0
+{% else %}
+        mov  ecx, ["runtime.writeBarrier"]
+        test ecx, ecx
+{% endif %}
+        jne  wrong
+{% if abi == "register" and go_minor <= 21 and not ok %}
+        mov  rbx, [rsp + 32]
+{% endif %}
+        mov  ["main.Sink" + 8], rbx
+        mov  rcx, [rdx + 8]             ; itab._type
+{% endif %}
+        mov  eax, [rcx + 40]
+        add  eax, [rbx]
+
+func "main.elsewhere":
+wrong:  ud2                             ; an itab where there is none, or a barrier that is never set
+{% if go_minor >= 22 %}
+next:   lea  rdi, [r8 + 1]
+        test r9, r9
+        jne  probe
+        mov  [rsp + 32], rbx
+        mov  rbx, rax
+        lea  rax, ["main..typeAssert.0"]
+        call "runtime.typeAssert"
+        mov  rdx, rax
+        mov  rbx, [rsp + 32]
+        jmp  found
+{% if ok %}
+nil:    xor  edx, edx
+        jmp  found
+{% else %}
+nil:    lea  rax, ["type.main.I"]
+        call "runtime.panicnildottype"
+        nop
+{% endif %}
+
+data "main..typeAssert.0": dq "main.cache", "type.main.I"
+        db {{ 1 if ok else 0 }}
+data "main.cache":
+{% if cached and not panics %}
+{% set entries = site_cache(types | map(attribute="hash") | list) %}
+        dq {{ entries | length - 1 }}
+{% for entry in entries %}
+        dq {{ 0 if entry is none else '"type.main.T%d"' | format(entry) }}, {{ 0 if entry is none or miss else '"go.itab.main.T%d,main.I"' | format(entry) }}
+{% endfor %}
+{% else %}
+        dq 0, 0, 0
+{% endif %}
+{% endif %}
+
+{% for type in types %}
+data "type.{{ type.name }}": dq 4, 0
+        dd hash("{{ type.name }}"), 0
+        dq 0, 0
+        dd {{ type.index + 1 }}, 0
+data "go.itab.{{ type.name }},main.I": dq "type.main.I", "type.{{ type.name }}"
+        dd hash("{{ type.name }}"), 0
+        dq {{ 0 if miss else '"main.method"' }}
+{% endfor %}
+func "main.method":                     ; nobody calls it
+        ud2
+data "main.Sink": dq 0, 0

@@ -1,0 +1,32 @@
+;! title    = "a pointer becomes an interface value"
+;! heap     = "pointer"
+;! types    = "main.T"
+;! params   = { go = ["1.27", "1.19", "1.10"], order = "cyclic", objects = 64 }
+;! result   = "eax"
+;! expect   = "id"
+;! clobbers = "all"
+;! expand   = true
+
+; A pointer is the data word itself: two stores, and the write barrier's flag. The last load follows
+; the pointer, for the result.
+
+body:                                   ; rax = pointer
+        lea  rcx, ["type.*main.T"]
+        mov  ["main.Sink"], rcx
+{% if go_minor >= 12 %}
+        cmp  dword ["runtime.writeBarrier"], 0
+{% else %}
+        mov  esi, ["runtime.writeBarrier"]
+        test esi, esi
+{% endif %}
+        jne  barrier
+        mov  ["main.Sink" + 8], rax
+        mov  eax, [rax]
+
+func "main.barrier":                    ; nothing collects garbage here, so the flag is never set
+barrier: ud2
+
+data "type.*main.T": dq 8, 8
+        dd hash("*main.T"), 0
+        dq 0, 0, 0
+data "main.Sink": dq 0, 0

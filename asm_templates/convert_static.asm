@@ -1,0 +1,29 @@
+;! title    = "a constant becomes an interface value"
+;! params   = { go = ["1.27", "1.19", "1.10"] }
+;! result   = "eax"
+;! expect   = 42
+;! clobbers = "all"
+;! expand   = true
+
+; The compiler sees the value, and puts it into read-only data: the pointer is an address in the
+; code. The write barrier's flag is tested all the same. The last load follows the pointer, for the result.
+
+body:
+        lea  rcx, ["type.uint64"]
+        mov  ["main.Sink"], rcx
+{% if go_minor >= 12 %}
+        cmp  dword ["runtime.writeBarrier"], 0
+{% else %}
+        mov  esi, ["runtime.writeBarrier"]
+        test esi, esi
+{% endif %}
+        jne  barrier
+        lea  rdx, ["main.statictmp_0"]
+        mov  ["main.Sink" + 8], rdx
+        mov  eax, [rdx]
+
+func "main.barrier":                    ; nothing collects garbage here, so the flag is never set
+barrier: ud2
+
+data "main.statictmp_0": dq 42
+data "main.Sink": dq 0, 0

@@ -1,0 +1,71 @@
+;! title    = "a zero value becomes an interface value"
+;! params   = { go = ["1.27", "1.19", "1.10"], kind = ["scalar", "string", "struct"] }
+;! result   = "al"
+;! expect   = 1
+;! clobbers = "all"
+;! expand   = true
+
+; A zero value needs no memory of its own. A scalar's is the first entry of runtime.staticuint64s, up to
+; Go 1.14 runtime.zeroVal, which an empty string still has; a struct without fields is runtime.zerobase,
+; as the compiler knows. The result is whether the pointer is that address: three instructions more.
+
+body:
+{% if kind == "struct" %}
+        lea  rcx, ["type.struct {}"]
+        mov  ["main.Sink"], rcx
+        lea  rax, ["runtime.zerobase"]
+{% elif abi == "register" %}
+{% if kind == "scalar" %}
+        mov  eax, ["main.Zero"]
+        call "runtime.convT32"
+        lea  rcx, ["type.uint32"]
+{% else %}
+        mov  rax, ["main.Zero"]
+        mov  rbx, ["main.Zero" + 8]
+        call "runtime.convTstring"
+        lea  rcx, ["type.string"]
+{% endif %}
+        mov  ["main.Sink"], rcx
+{% else %}
+{% if kind == "scalar" %}
+        mov  eax, ["main.Zero"]
+        mov  [rsp + 48], eax
+        lea  rax, ["type.uint32"]
+{% else %}
+        mov  rax, ["main.Zero"]
+        mov  [rsp + 48], rax
+        mov  rax, ["main.Zero" + 8]
+        mov  [rsp + 56], rax
+        lea  rax, ["type.string"]
+{% endif %}
+        mov  [rsp], rax
+        lea  rcx, [rsp + 48]
+        mov  [rsp + 8], rcx
+        call "runtime.convT2E{{ "32" if kind == "scalar" else "string" }}"
+        mov  rcx, [rsp + 16]
+        mov  rax, [rsp + 24]
+        mov  ["main.Sink"], rcx
+{% endif %}
+{% if go_minor >= 12 %}
+        cmp  dword ["runtime.writeBarrier"], 0
+{% else %}
+        mov  esi, ["runtime.writeBarrier"]
+        test esi, esi
+{% endif %}
+        jne  barrier
+        mov  ["main.Sink" + 8], rax
+{% if kind == "struct" %}
+        lea  rcx, ["runtime.zerobase"]
+{% elif kind == "scalar" and go_minor >= 15 %}
+        lea  rcx, ["runtime.staticuint64s"]
+{% else %}
+        lea  rcx, ["runtime.zeroVal"]
+{% endif %}
+        cmp  rax, rcx
+        sete al
+
+func "main.barrier":                    ; nothing collects garbage here, so the flag is never set
+barrier: ud2
+
+data "main.Zero": dq 0, 0
+data "main.Sink": dq 0, 0

@@ -1,0 +1,114 @@
+;! title    = "a method called directly, through an interface made of the value, and of a pointer"
+;! params   = { go = ["1.27", "1.19", "1.10"], form = ["direct", "value", "pointer"] }
+;! result   = "eax"
+;! expect   = 42
+;! clobbers = "all"
+;! expand   = true
+
+; Addifier(adder).Add(10, 32): the call that made a value escape to the heap. Up to Go 1.15 the
+; conversion allocates a copy (form=value); a pointer in the interface saves the allocation, and the
+; compiler knows the method, but it calls the wrapper (form=pointer). By Go 1.19 it sees through
+; both: the method is called directly, and nothing escapes.
+
+body:
+{% if abi == "register" %}
+{% if form == "pointer" and go_minor <= 20 %}
+        lea  rdx, ["main.adder"]
+        test [rdx], al                  ; faults on nil
+        mov  eax, [rdx]
+{% elif form == "pointer" %}
+        mov  eax, ["main.adder"]
+{% else %}
+        mov  eax, 6754
+{% endif %}
+        mov  ebx, 10
+        mov  ecx, 32
+        call "main.Adder.Add"
+
+func "main.Adder.Add":                  ; eax = receiver, ebx and ecx = arguments
+        lea  eax, [rbx + rcx]
+        ret
+{% else %}
+{% if form == "direct" %}
+        mov  rax, 0xa00001a62           ; receiver and first argument
+        mov  [rsp], rax
+        mov  dword [rsp + 8], 32
+        call "main.Adder.Add"
+        mov  eax, [rsp + 16]
+{% elif form == "value" %}
+        mov  dword [rsp + 40], 6754
+        lea  rax, ["go.itab.main.Adder,main.Addifier"]
+        mov  [rsp], rax
+        lea  rax, [rsp + 40]
+        mov  [rsp + 8], rax
+        call "runtime.convT2I32"
+        mov  rax, [rsp + 24]            ; data
+        mov  rcx, [rsp + 16]            ; tab
+        mov  rcx, [rcx + 24]            ; itab.fun[0]
+        mov  rdx, 0x200000000a          ; both arguments
+        mov  [rsp + 8], rdx
+        mov  [rsp], rax
+        call rcx
+        mov  eax, [rsp + 16]
+{% else %}
+        lea  rax, ["main.adder"]
+        lea  rcx, ["go.itab.main.Adder,main.Addifier"]
+        test [rcx], al                  ; left over from the call that it was
+        mov  rdx, 0x200000000a          ; both arguments
+        mov  [rsp + 8], rdx
+        mov  [rsp], rax
+        call "main.(*Adder).Add"
+        mov  eax, [rsp + 16]
+{% endif %}
+
+func "main.Adder.Add":                  ; [rsp + 8] = receiver, arguments; the result at 24
+        mov  eax, [rsp + 16]
+        mov  ecx, [rsp + 12]
+        add  eax, ecx
+        mov  [rsp + 24], eax
+        ret
+
+func "main.(*Adder).Add":               ; the wrapper: see wrapper_call
+start:  mov  rcx, gs:[-8]               ; g
+        cmp  rsp, [rcx + 16]            ; g.stackguard0
+        jbe  more
+        sub  rsp, 32
+        mov  [rsp + 24], rbp
+        lea  rbp, [rsp + 24]
+        mov  rbx, [rcx + 32]            ; g._panic
+        test rbx, rbx
+        jne  fix
+check:  mov  rax, [rsp + 40]            ; the receiver
+        test rax, rax
+        je   nil
+        mov  eax, [rax]
+        mov  [rsp], eax
+        mov  eax, [rsp + 48]
+        mov  [rsp + 4], eax
+        mov  eax, [rsp + 52]
+        mov  [rsp + 8], eax
+        call "main.Adder.Add"
+        mov  eax, [rsp + 16]
+        mov  [rsp + 56], eax
+        mov  rbp, [rsp + 24]
+        add  rsp, 32
+        ret
+nil:    call "runtime.panicwrap"
+        ud2
+more:   call "runtime.morestack_noctxt"
+        jmp  start
+fix:    lea  rdi, [rsp + 40]
+        cmp  [rbx], rdi                 ; _panic.argp
+        jne  check
+        mov  [rbx], rsp
+        jmp  check
+
+data "type.main.Adder": dq 4, 0
+        dd hash("main.Adder"), 0
+        dq 0, 0, 0
+data "go.itab.main.Adder,main.Addifier": dq 0, "type.main.Adder"
+        dd hash("main.Adder"), 0
+        dq "main.(*Adder).Add"
+{% endif %}
+
+data "main.adder": dd 6754

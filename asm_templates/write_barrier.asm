@@ -1,0 +1,42 @@
+;! title    = "a pointer stored to a global variable, with the write barrier off and on"
+;! heap     = "pointer"
+;! types    = "main.T"
+;! params   = { go = ["1.27", "1.19", "1.10"], barrier = [false, true], order = "cyclic", objects = 64 }
+;! result   = "eax"
+;! expect   = "id"
+;! clobbers = "all"
+;! expand   = true
+
+; While the collector marks, every store of a pointer to the heap tells it the old and the new one.
+; The flag is tested at each such store; what it costs when it is set is the way to a buffer, which up
+; to Go 1.20 also did the store, and since then only gives room. Here the buffer is never flushed. The
+; last two instructions read the pointer back, for the result.
+
+body:                                   ; rax = pointer
+{% if go_minor >= 12 %}
+        cmp  dword ["runtime.writeBarrier"], 0
+{% else %}
+        mov  ecx, ["runtime.writeBarrier"]
+        test ecx, ecx
+{% endif %}
+        jne  slow
+store:  mov  ["main.Sink"], rax
+stored: mov  rax, ["main.Sink"]
+        mov  eax, [rax]
+
+func "main.slow":
+{% if go_minor <= 20 %}
+slow:   lea  rdi, ["main.Sink"]
+        call "runtime.gcWriteBarrier"
+        jmp  stored
+{% else %}
+slow:   mov  rcx, ["main.Sink"]
+        call "runtime.gcWriteBarrier2"  ; answers in r11
+        mov  [r11], rax
+        mov  [r11 + 8], rcx
+        jmp  store
+{% endif %}
+
+data "runtime.writeBarrier": dd {{ 1 if barrier else 0 }}, 0, 0, 0
+data "main.Sink": dq "main.first"
+data "main.first": dd 0
