@@ -35,8 +35,12 @@ probe:  mov  r8, rdi
         shl  rdi, 4
         mov  r9, [rdx + rdi + 8]        ; type of the entry
         cmp  r10, r9
-site:   jne  next
-        mov  rdx, [rdx + rdi + 16]      ; its itab
+site:   je   hit
+        lea  rdi, [r8 + 1]
+        test r9, r9
+        jne  probe
+        jmp  slow
+hit:    mov  rdx, [rdx + rdi + 16]      ; its itab
 {% elif abi == "register" %}
 {% if ok %}
         mov  rcx, rbx
@@ -86,10 +90,7 @@ found:
 func "main.elsewhere":
 wrong:  ud2                             ; an itab where there is none, or a barrier that is never set
 {% if go_minor >= 22 %}
-next:   lea  rdi, [r8 + 1]
-        test r9, r9
-        jne  probe
-        mov  [rsp + 32], rbx
+slow:   mov  [rsp + 32], rbx
         mov  rbx, r10
         lea  rax, ["main..typeAssert.0"]
         call "runtime.typeAssert"
