@@ -25,7 +25,7 @@ use crate::report::{Report, Row, Status};
 use crate::scenario::{Order, Scenario};
 use crate::stats::Timing;
 use crate::steps;
-use crate::template::{HeapKind, Template};
+use crate::template::{HeapKind, Template, closest};
 use crate::verdict;
 use crate::worker::parent::{self, Progress, RowOutcome};
 
@@ -330,9 +330,10 @@ fn complete(scenario: &Scenario, row: JobRow) -> Result<Prepared, Vec<Diagnostic
         variant: Variant::Body,
     };
     let image = link(&row, &heap, site).map_err(|errors| {
+        let offered = runtime::names(row.heap.release);
         errors
             .iter()
-            .map(|error| link_diagnostic(template, &row.program, error))
+            .map(|error| link_diagnostic(template, &row.program, error, &offered))
             .collect::<Vec<_>>()
     })?;
     if let Some(label) = &header.dispatch {
@@ -418,7 +419,13 @@ fn heap_spec(scenario: &Scenario) -> HeapSpec {
     }
 }
 
-fn link_diagnostic(template: &Template, program: &Program, error: &LinkError) -> Diagnostic {
+/// `offered` are the runtime's functions, which are there where somebody names them.
+fn link_diagnostic(
+    template: &Template,
+    program: &Program,
+    error: &LinkError,
+    offered: &[String],
+) -> Diagnostic {
     let at_fixup = |section: usize, fixup: usize, message: String, help: Option<String>| {
         let fixup = &program.sections[section].fixups[fixup];
         let mut diagnostic = template.at_line(fixup.line, message, help);
@@ -433,7 +440,10 @@ fn link_diagnostic(template: &Template, program: &Program, error: &LinkError) ->
             nearest,
         } => {
             let wanted = symbol::canonical(&program.sections[*section].fixups[*fixup].symbol);
-            let help = match nearest {
+            let is_runtime = wanted.starts_with("runtime.");
+            let offered = offered.iter().filter(|_| is_runtime).map(String::as_str);
+            let near = closest(&wanted, offered).or(nearest.as_deref());
+            let help = match near {
                 Some(near) => format!("did you mean \"{near}\"?"),
                 None => format!("define it with `func \"{wanted}\":` or `data \"{wanted}\":`"),
             };

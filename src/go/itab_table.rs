@@ -63,13 +63,21 @@ mod tests {
     #[test]
     fn every_itab_is_found_by_probing_where_a_linear_search_finds_it() {
         for (count, spread) in [(1u32, 1), (8, 1), (380, 7), (385, 512), (2000, 3)] {
-            let hashes: Vec<u32> = (0..count).map(|number| (number / spread).wrapping_mul(0x9e37_79b9)).collect();
+            let hashes: Vec<u32> = (0..count)
+                .map(|number| (number / spread).wrapping_mul(0x9e37_79b9))
+                .collect();
             let entries = entries(&hashes);
             assert!(entries.len().is_power_of_two() && 3 * entries.len() >= 4 * hashes.len());
             for wanted in 0..hashes.len() {
-                let linear = entries.iter().filter(|entry| **entry == Some(wanted)).count();
+                let linear = entries
+                    .iter()
+                    .filter(|entry| **entry == Some(wanted))
+                    .count();
                 assert_eq!(linear, 1);
-                assert!(find(&entries, &hashes, wanted).is_some(), "{count} {wanted}");
+                assert!(
+                    find(&entries, &hashes, wanted).is_some(),
+                    "{count} {wanted}"
+                );
             }
         }
     }

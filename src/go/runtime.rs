@@ -66,6 +66,12 @@ pub fn pull_in(program: &mut Program, heap: &HeapSpec) -> Result<(), String> {
     Ok(())
 }
 
+/// The names of the runtime's functions that the release has here.
+pub fn names(release: Release) -> Vec<String> {
+    let functions = functions(release).into_iter();
+    functions.map(|function| function.name).collect()
+}
+
 fn name_of(section: &Section) -> String {
     canonical(&section.name).into_owned()
 }
@@ -137,7 +143,9 @@ fn assembled(source: &SourceSection, release: Release) -> Result<Section, String
         format!("{} of Go {release} is not modelled: {why}", source.name)
     })?;
     let sections = program.sections.into_iter();
-    let section = sections.last().unwrap_or_else(|| data(&source.name, vec![]));
+    let section = sections
+        .last()
+        .unwrap_or_else(|| data(&source.name, vec![]));
     Ok(of_runtime(section))
 }
 
@@ -219,7 +227,9 @@ fn table_of_itabs(program: &Program, heap: &HeapSpec) -> Result<Section, String>
     }
     for section in &program.sections {
         let name = name_of(section);
-        if section.kind == SectionKind::Data && name.starts_with("go.itab.") && !itabs.contains(&name)
+        if section.kind == SectionKind::Data
+            && name.starts_with("go.itab.")
+            && !itabs.contains(&name)
         {
             itabs.push(name);
         }
@@ -323,7 +333,11 @@ mod tests {
                     let is_harness = fixup.symbol == COUNTERS
                         || fixup.symbol.starts_with("runtime.morestack")
                         || fixup.symbol.starts_with("runtime.panic");
-                    assert!(is_harness || has(&fixup.symbol), "{release} {}", fixup.symbol);
+                    assert!(
+                        is_harness || has(&fixup.symbol),
+                        "{release} {}",
+                        fixup.symbol
+                    );
                 }
             }
         }

@@ -67,7 +67,8 @@ mod tests {
             let cache = site_cache(&hashes);
             assert!(cache.len().is_power_of_two() && cache.len() >= 2 * count);
             for (wanted, &hash) in hashes.iter().enumerate() {
-                let from_hash = (0..cache.len()).map(|step| cache[(hash as usize + step) % cache.len()]);
+                let from_hash =
+                    (0..cache.len()).map(|step| cache[(hash as usize + step) % cache.len()]);
                 let mut taken = from_hash.take_while(Option::is_some);
                 assert!(taken.any(|entry| entry == Some(wanted)), "{count} {wanted}");
             }

@@ -390,7 +390,10 @@ impl<'a> Stage<'a> {
         let low = ground.stack.address();
         self.put(frame::G + layout::G_STACK_LO, low);
         self.put(frame::G + layout::G_STACK_HI, ground.stack_end());
-        self.put(frame::G + layout::G_STACKGUARD0, low + u64::from(layout::STACK_GUARD));
+        self.put(
+            frame::G + layout::G_STACKGUARD0,
+            low + u64::from(layout::STACK_GUARD),
+        );
         self.put(frame::G_POINTER, data + u64::from(frame::G));
         ground.canary().copy_from_slice(&CANARY_BYTES);
         mapping::set_gs_base(data + u64::from(frame::G_POINTER) + 8)
