@@ -205,6 +205,7 @@ fn measured(tasks: Vec<Task>, settings: &Settings, progress: Progress<'_>) -> io
         .clone()
         .filter(|name| rows.iter().any(|row| &row.scenario == name));
     verdict::relate(&mut rows, reference.as_deref());
+    verdict::hold(&mut rows);
     let has_run = !job.rows.is_empty();
     let mut warnings = machine.warnings(outcome.cpu.or((!has_run).then_some(0)));
     warnings.extend(outcome.unfiltered.map(|reason| {
@@ -226,6 +227,7 @@ fn measured(tasks: Vec<Task>, settings: &Settings, progress: Progress<'_>) -> io
         changes: Vec::new(),
         sweep: None,
         ablation: None,
+        by_section: false,
         reference,
         warnings,
         interrupted: outcome.interrupted,

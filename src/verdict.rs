@@ -9,7 +9,7 @@ use crate::machine::Machine;
 use crate::pipeline::Prepared;
 use crate::pipeline::predict::told;
 use crate::report::misses::Models;
-use crate::report::{Baseline, Checksum, Row, Status};
+use crate::report::{Baseline, Checksum, Held, Row, Status};
 use crate::scenario::Scenario;
 use crate::stats;
 use crate::template::{Origin, Published};
@@ -20,8 +20,10 @@ mod cold;
 mod contamination;
 mod fault;
 mod metrics;
+mod published;
 
 pub use fault::{failed, unended};
+pub use published::hold;
 
 use fault::{no_result, panicked};
 use metrics::{contradiction, exact, further, lost, measured, metrics, unexpected_misses};
@@ -65,6 +67,7 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
         Status::Error(_) => None,
         _ => note(scenario),
     };
+    let book = template.book_row(&scenario.name);
     Row {
         scenario: scenario.name.clone(),
         template: template.name.clone(),
@@ -86,7 +89,9 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
         baseline: None,
         cold: None,
         layout: None,
-        published: published(scenario),
+        published: published(scenario).map(Held::from).collect(),
+        section: book.map(|row| row.section_title().to_string()),
+        today: book.and_then(|row| row.today.clone()),
         dropped_samples: 0,
         doubtful: false,
         disturbances: None,
@@ -100,15 +105,11 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
 }
 
 /// The figures of the template, and those of this row alone.
-fn published(scenario: &Scenario) -> Vec<Published> {
+fn published(scenario: &Scenario) -> impl Iterator<Item = Published> {
     let template = &scenario.template;
-    let own = template.book_row(&scenario.name).map(|row| &row.published);
-    let all = template
-        .header
-        .published
-        .iter()
-        .chain(own.into_iter().flatten());
-    all.cloned().collect()
+    let row = template.book_row(&scenario.name);
+    let own = row.into_iter().flat_map(|row| &row.published);
+    template.header.published.iter().chain(own).cloned()
 }
 
 /// The template's remark, and what a recorded walk is made of.

@@ -20,6 +20,8 @@ pub(super) struct Wanted {
     pub(super) scenarios: Vec<Scenario>,
     /// The row that ratios refer to: a suite's own, else none.
     pub(super) reference: Option<String>,
+    /// Whether the rows stand under the sections of the book.
+    pub(super) by_section: bool,
 }
 
 impl From<LoadError> for Stop {
@@ -45,6 +47,7 @@ pub(super) fn resolve(common: &Common, names: &[String]) -> Result<Wanted, Stop>
     let mut wanted = Wanted {
         scenarios: Vec::new(),
         reference: None,
+        by_section: false,
     };
     for name in names {
         match shipped::suite(name) {
@@ -53,6 +56,7 @@ pub(super) fn resolve(common: &Common, names: &[String]) -> Result<Wanted, Stop>
                 // A parameter may make members equal, which nobody has named twice.
                 drop_repeated(&mut members);
                 wanted.scenarios.append(&mut members);
+                wanted.by_section |= suite.members == Members::Book;
                 wanted.reference = suite.reference.map(str::to_string);
             }
             _ => wanted.scenarios.push(bind(&library, name, &parameters)?),

@@ -118,12 +118,15 @@ impl Exports {
 
 pub(super) fn run(common: &Common, names: &[String], files: &Files) -> Result<i32, Stop> {
     files.exports.check_samples(common)?;
-    let (tasks, settings) = match &files.job {
+    let (tasks, settings, by_section) = match &files.job {
         Some(_) if !names.is_empty() => {
             let message = "`--job` replays what was saved; leave the names out";
             return Err(Stop::Usage(message.into()));
         }
-        Some(path) => from_job(common, path)?,
+        Some(path) => {
+            let (tasks, settings) = from_job(common, path)?;
+            (tasks, settings, false)
+        }
         None => from_names(common, names)?,
     };
     let settings = Settings {
@@ -135,13 +138,17 @@ pub(super) fn run(common: &Common, names: &[String], files: &Files) -> Result<i3
         save(common, output, &tasks, &settings)?;
     }
     let mut progress = common.progress();
-    let report = pipeline::measure(tasks, &settings, &mut progress)?;
+    let report = Report {
+        by_section,
+        ..pipeline::measure(tasks, &settings, &mut progress)?
+    };
     common.end_progress();
     outputs.write(common, &report)?;
     Ok(pipeline::exit_code(&report))
 }
 
-fn from_names(common: &Common, names: &[String]) -> Result<(Vec<Task>, Settings), Stop> {
+/// What to measure, how, and whether the rows stand under their sections.
+fn from_names(common: &Common, names: &[String]) -> Result<(Vec<Task>, Settings, bool), Stop> {
     let tour = ["tour".to_string()];
     let wanted = resolve(common, if names.is_empty() { &tour } else { names })?;
     let mut settings = common.settings(wanted.reference)?;
@@ -149,7 +156,8 @@ fn from_names(common: &Common, names: &[String]) -> Result<(Vec<Task>, Settings)
     if is_measured && !common.quick {
         settings.plan.modelled = misses::BESIDE;
     }
-    Ok((wanted.scenarios.iter().map(Task::new).collect(), settings))
+    let tasks = wanted.scenarios.iter().map(Task::new).collect();
+    Ok((tasks, settings, wanted.by_section))
 }
 
 /// A saved job with its own plan, over which the command line's options win.

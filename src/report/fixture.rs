@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Baseline, Basis, Checksum, FaultReport, Layout, Metric, Metrics, Provenance, Report, Row,
+    Baseline, Basis, Checksum, FaultReport, Held, Layout, Metric, Metrics, Provenance, Report, Row,
     SourceLine, Status,
 };
 use crate::diagnostic::Diagnostic;
 use crate::stats::{Disturbances, Mode};
-use crate::template::{Clobbers, Published, Value};
+use crate::template::{Clobbers, Figure, Published, Value};
 
 const WHY: &str = "no PMU: perf_event_open says ENOENT";
 
@@ -100,6 +100,8 @@ pub(super) fn ok(scenario: &str, cycles: f64, most: f64, counts: (f64, f64)) -> 
             cycles_max: most,
         }),
         published: Vec::new(),
+        section: None,
+        today: None,
         doubtful: false,
         dropped_samples: 3,
         disturbances: Some(Disturbances {
@@ -183,11 +185,26 @@ fn measured_rows() -> Vec<Row> {
             (23.0, 4.0),
         ),
     ];
-    rows[2].published = vec![Published {
-        source: "go-internals II, Overhead".into(),
-        metric: "ns".into(),
-        value: 1.96,
-    }];
+    let published = |metric: &str, figure| Held {
+        measured: Some(1.635),
+        basis: Some(Basis::Measured),
+        ..Held::from(Published {
+            source: "go-internals II, Overhead".into(),
+            metric: metric.into(),
+            figure,
+        })
+    };
+    let (ratio, to) = (1.08, "direct_call".to_string());
+    rows[2].published = vec![
+        published("ns", Figure::Value { value: 1.96 }),
+        Held {
+            measured: None,
+            basis: None,
+            why: Some("run it beside direct_call".into()),
+            ..published("branch_misses", Figure::Ratio { ratio, to })
+        },
+    ];
+    rows[2].today = Some("The same six cycles.".into());
     rows[3].note = Some("the order repeats after 262,144 calls".into());
     rows[3].warnings = vec![
         "61 % of the samples ran beside a disturbed calibration: run again on a quiet machine or pass --cpu N".into(),
@@ -334,6 +351,7 @@ pub(super) fn report() -> Report {
         changes: Vec::new(),
         sweep: None,
         ablation: None,
+        by_section: false,
         reference: Some("direct_call".into()),
         warnings: vec![
             "the worker was not pinned to a CPU: pass --cpu N with a CPU that this process may use"

@@ -6,7 +6,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Basis, Comparison, FaultReport, Metric, Report, Row, Status, misses};
+use super::{Basis, Comparison, FaultReport, Held, Metric, Report, Row, Status, misses};
 use crate::diagnostic::Diagnostic;
 use crate::stats::Mode;
 
@@ -113,7 +113,7 @@ fn row(row: &Row) -> Value {
             }),
         );
     }
-    put("published", plain(&row.published));
+    put("published", row.published.iter().map(held).collect());
     if row.metrics.is_some() {
         put("dropped_samples", json!(row.dropped_samples));
         put("doubtful", json!(row.doubtful));
@@ -138,6 +138,8 @@ fn row(row: &Row) -> Value {
     if let Some(models) = &row.modelled {
         put("modelled", misses::json_of_row(models));
     }
+    put("section", json!(row.section));
+    put("today", json!(row.today));
     put("title", json!(row.title));
     put("note", json!(row.note));
     put("warnings", json!(row.warnings));
@@ -145,6 +147,15 @@ fn row(row: &Row) -> Value {
         put("samples", plain(samples));
     }
     Value::Object(fields)
+}
+
+/// A published figure; of ours beside it, the digits that mean something.
+fn held(held: &Held) -> Value {
+    let mut value = plain(held);
+    if held.basis != Some(Basis::Exact) {
+        value["measured"] = held.measured.map_or(Value::Null, rounded);
+    }
+    value
 }
 
 /// One of the speeds of a row that has two.

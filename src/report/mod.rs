@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::published::Held;
 use crate::diagnostic::Diagnostic;
 use crate::scenario::Cold;
 pub use crate::stats::Layout;
 use crate::stats::paired::Verdict;
 use crate::stats::{Disturbances, Mode};
-use crate::template::{Clobbers, Published, Value};
+use crate::template::{Clobbers, Value};
 
 pub mod ablation;
 pub mod csv;
@@ -23,6 +24,7 @@ pub(crate) mod golden;
 pub mod json;
 pub mod misses;
 pub mod printable;
+pub mod published;
 pub mod samples;
 pub mod saved;
 pub mod steps;
@@ -256,8 +258,12 @@ pub struct Row {
     pub cold: Option<ColdCall>,
     /// The cycles over placements.
     pub layout: Option<Layout>,
-    /// Figures others published.
-    pub published: Vec<Published>,
+    /// Figures others published, each beside ours.
+    pub published: Vec<Held>,
+    /// The section of the suite `book` that it belongs to.
+    pub section: Option<String>,
+    /// Where compilers and processors of today disagree with what was published, and why.
+    pub today: Option<String>,
     /// Whether all its samples were disturbed, so that its value is too high by an unknown amount.
     pub doubtful: bool,
     /// Chunks left out because the machine disturbed them.
@@ -409,6 +415,8 @@ pub struct Report {
     pub ablation: Option<ablation::Ablation>,
     /// What was scanned, where something was.
     pub sweep: Option<sweep::Sweep>,
+    /// Whether the rows stand under the sections that they belong to.
+    pub by_section: bool,
     /// The reference row of the ratios, if any.
     pub reference: Option<String>,
     /// Warnings about the run as a whole.

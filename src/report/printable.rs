@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::{FaultReport, Report, Row, Status};
+use crate::template::Figure;
 
 /// One line of text that a terminal takes for nothing but text.
 pub fn line(text: &str) -> Cow<'_, str> {
@@ -77,11 +78,15 @@ fn escape_row(row: &mut Row) {
     ]);
     escape(&mut row.note);
     escape(&mut row.warnings);
-    escape(
-        row.published
-            .iter_mut()
-            .flat_map(|one| [&mut one.metric, &mut one.source]),
-    );
+    escape(&mut row.section);
+    escape(&mut row.today);
+    for one in &mut row.published {
+        escape([&mut one.published.metric, &mut one.published.source]);
+        escape(&mut one.why);
+        if let Figure::Ratio { to, .. } = &mut one.published.figure {
+            escape([to]);
+        }
+    }
     match &mut row.status {
         Status::Ok | Status::WrongResult { .. } => {}
         Status::Panic { message, .. } => escape([message]),

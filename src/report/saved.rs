@@ -8,9 +8,9 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::{Baseline, ColdCall, Layout, Metrics, Provenance, Row, Status};
+use super::{Baseline, ColdCall, Held, Layout, Metrics, Provenance, Row, Status};
 use crate::stats::{Disturbances, Mode};
-use crate::template::{Clobbers, Published, Value};
+use crate::template::{Clobbers, Value};
 
 /// What is read of a saved report.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,7 +72,9 @@ struct SavedRow {
     cold: Option<ColdCall>,
     layout: Option<Layout>,
     #[serde(default)]
-    published: Vec<Published>,
+    published: Vec<Held>,
+    section: Option<String>,
+    today: Option<String>,
     #[serde(default)]
     doubtful: bool,
     #[serde(default)]
@@ -132,6 +134,8 @@ impl SavedRow {
             cold: self.cold,
             layout: self.layout,
             published: self.published,
+            section: self.section,
+            today: self.today,
             doubtful: self.doubtful,
             dropped_samples: self.dropped_samples,
             disturbances: self.disturbances,

@@ -5,6 +5,7 @@
 //! computed here: numbers are cut to the digits that mean something, and that is all.
 
 mod ablation;
+mod book;
 mod comparison;
 mod failure;
 mod footnotes;
@@ -35,8 +36,13 @@ pub fn render(report: &Report, style: Style) -> String {
         ];
         return joined(&parts);
     }
+    let table = if report.by_section {
+        book::render(report, style, &mut notes)
+    } else {
+        table::render(report, style, &mut notes)
+    };
     let parts = [
-        table::render(report, style, &mut notes),
+        table,
         notes.render(),
         findings(report, style),
         legend(report, style),
@@ -115,6 +121,7 @@ fn legend(report: &Report, style: Style) -> String {
     placements.dedup();
     match placements[..] {
         [] => {}
+        _ if report.by_section => {}
         [1] => terms.push(
             "placements: cycles at the one placement of loop and callees that has a value"
                 .to_string(),
@@ -134,7 +141,13 @@ fn legend(report: &Report, style: Style) -> String {
                 .to_string(),
         );
     }
-    if report.rows.iter().any(|row| row.baseline.is_some()) {
+    if report.by_section {
+        terms.push(
+            "published: the figure of somebody else's machine; here: the same of this run, of the \
+             whole iteration, for instructions and branches of the template's own code"
+                .to_string(),
+        );
+    } else if report.rows.iter().any(|row| row.baseline.is_some()) {
         terms.push(
             "empty: cycles of the same loop and walk, the body left out; nothing is subtracted"
                 .to_string(),

@@ -8,9 +8,9 @@ use super::footnotes::Footnotes;
 use super::further;
 use super::paint::{Paint, Style};
 use super::wrap::{columns, lines};
-use crate::report::{Basis, ColdCall, Metric, Report, Row};
+use crate::report::{Basis, ColdCall, Held, Metric, Report, Row};
 use crate::scenario::Cold;
-use crate::template::{Figure, Published};
+use crate::template::Figure;
 
 /// An interval wider than this share of its value is printed; a narrower one lies in the digits that
 /// two rows should not be compared by.
@@ -83,7 +83,7 @@ pub(super) fn render(report: &Report, style: Style, notes: &mut Footnotes) -> St
 
 /// Where the columns do not fit beside each other: each row's numbers below each other, each with
 /// its basis behind it.
-fn upright(
+pub(super) fn upright(
     report: &Report,
     names: &[String],
     all: &[Column],
@@ -117,6 +117,12 @@ fn upright(
 
 /// What must be said about a row as a whole.
 pub(super) fn remarks(row: &Row) -> Vec<String> {
+    let figures = row.published.iter().map(figure);
+    conditions(row).into_iter().chain(figures).collect()
+}
+
+/// The same without what others published.
+pub(super) fn conditions(row: &Row) -> Vec<String> {
     let mut remarks = Vec::new();
     if row.doubtful {
         remarks
@@ -139,7 +145,6 @@ pub(super) fn remarks(row: &Row) -> Vec<String> {
     );
     remarks.extend(row.cold.as_ref().and_then(cold_call));
     remarks.extend(row.note.clone());
-    remarks.extend(row.published.iter().map(figure));
     remarks
 }
 
@@ -177,16 +182,20 @@ fn cold_call(call: &ColdCall) -> Option<String> {
     ))
 }
 
-/// A figure as its publication has it.
-pub(super) fn figure(published: &Published) -> String {
+/// A figure as its publication has it, and ours.
+fn figure(held: &Held) -> String {
+    let published = &held.published;
     let metric = published.metric.replace('_', " ");
-    let source = &published.source;
-    match &published.figure {
-        Figure::Value { value } => format!("published: {value} {metric} ({source})"),
-        Figure::Ratio { ratio, to } => {
-            format!("published: {ratio} of the {metric} of {to} ({source})")
-        }
-    }
+    let theirs = match &published.figure {
+        Figure::Value { value } => format!("{value} {metric}"),
+        Figure::Ratio { ratio, to } => format!("{ratio} of the {metric} of {to}"),
+    };
+    let ours = match (held.measured, held.basis, &held.why) {
+        (Some(ours), Some(basis), _) => format!("here {ours:.2}, {}", basis.name()),
+        (.., Some(why)) => format!("not held against ours: {why}"),
+        _ => "not held against ours".to_string(),
+    };
+    format!("published: {theirs} ({}); {ours}", published.source)
 }
 
 pub(super) fn all_columns(report: &Report, style: Style, notes: &mut Footnotes) -> Vec<Column> {
@@ -392,7 +401,7 @@ fn ratio_cell(row: &Row, style: Style) -> Cell {
 }
 
 impl Column {
-    fn new(head: &'static str, basis: Option<Basis>, cells: Vec<Cell>) -> Column {
+    pub(super) fn new(head: &'static str, basis: Option<Basis>, cells: Vec<Cell>) -> Column {
         let gutter = cells
             .iter()
             .map(|cell| columns(&cell.mark))
@@ -413,13 +422,13 @@ impl Column {
         }
     }
 
-    fn total(&self) -> usize {
+    pub(super) fn total(&self) -> usize {
         self.width + self.gutter
     }
 }
 
 /// Neighbours that share a basis, as (first, past the last); each is made wide enough for the word.
-fn spans(columns: &mut [Column]) -> Vec<(usize, usize)> {
+pub(super) fn spans(columns: &mut [Column]) -> Vec<(usize, usize)> {
     let mut spans = Vec::new();
     let mut first = 0;
     while first < columns.len() {
@@ -444,9 +453,9 @@ fn spans(columns: &mut [Column]) -> Vec<(usize, usize)> {
 }
 
 /// Where everything stands.
-struct Layout {
+pub(super) struct Layout {
     /// Columns of the names.
-    name: usize,
+    pub(super) name: usize,
     /// Blanks before each column.
     gaps: Vec<usize>,
 }
@@ -454,7 +463,12 @@ struct Layout {
 impl Layout {
     /// The widest gaps that leave room for all names; where none does, for those without settings.
     /// A name that fits in no way stands on a line of its own.
-    fn of(names: &[String], all: &[Column], spans: &[(usize, usize)], style: Style) -> Layout {
+    pub(super) fn of(
+        names: &[String],
+        all: &[Column],
+        spans: &[(usize, usize)],
+        style: Style,
+    ) -> Layout {
         let cells: usize = all.iter().map(Column::total).sum();
         let gaps = |between: usize, inside: usize| -> Vec<usize> {
             let starts_span = |at: usize| spans.iter().any(|&(first, _)| first == at);
@@ -492,7 +506,7 @@ impl Layout {
         Layout { name, gaps }
     }
 
-    fn heads(&self, all: &[Column], style: Style) -> String {
+    pub(super) fn heads(&self, all: &[Column], style: Style) -> String {
         let head = if NAME_HEAD.len() <= self.name {
             NAME_HEAD
         } else {
@@ -507,7 +521,7 @@ impl Layout {
     }
 
     /// The basis under each head, drawn through where neighbours share it.
-    fn bases(&self, all: &[Column], spans: &[(usize, usize)], style: Style) -> String {
+    pub(super) fn bases(&self, all: &[Column], spans: &[(usize, usize)], style: Style) -> String {
         let rule = if style.unicode { "─" } else { "-" };
         let mut line = " ".repeat(self.name);
         for &(first, past) in spans {
@@ -532,7 +546,7 @@ impl Layout {
         style.paint(Paint::Faint, line.trim_end()) + "\n"
     }
 
-    fn numbers(&self, all: &[Column], row: usize) -> String {
+    pub(super) fn numbers(&self, all: &[Column], row: usize) -> String {
         let mut line = String::new();
         for (column, gap) in all.iter().zip(&self.gaps) {
             let cell = &column.cells[row];
@@ -549,7 +563,13 @@ impl Layout {
         line.trim_end().to_string()
     }
 
-    fn row(&self, name: &str, numbers: Option<String>, reasons: &[String], style: Style) -> String {
+    pub(super) fn row(
+        &self,
+        name: &str,
+        numbers: Option<String>,
+        reasons: &[String],
+        style: Style,
+    ) -> String {
         let indent = self.name + 2;
         let room = style.width.saturating_sub(indent).max(20);
         let reasons = reasons.iter().flat_map(|reason| lines(reason, room));

@@ -1,0 +1,84 @@
+//! Published figures, held against the rows of a run.
+//!
+//! Correct means: a figure meets the same metric of its own row, and a ratio the same metric of both
+//! its rows; where one of them has no number, the figure says so.
+
+use crate::report::{Basis, Metric, Row};
+use crate::template::Figure;
+
+/// A number and how it was obtained, or why there is none.
+type Ours = Result<(f64, Basis), String>;
+
+/// Puts a number of this run beside each published figure.
+pub fn hold(rows: &mut [Row]) {
+    let held: Vec<Vec<Ours>> = rows
+        .iter()
+        .map(|row| {
+            let figures = row.published.iter().map(|one| &one.published);
+            figures
+                .map(|one| ours(rows, row, &one.metric, &one.figure))
+                .collect()
+        })
+        .collect();
+    for (row, held) in rows.iter_mut().zip(held) {
+        for (one, ours) in row.published.iter_mut().zip(held) {
+            match ours {
+                Ok((value, basis)) => (one.measured, one.basis) = (Some(value), Some(basis)),
+                Err(why) => one.why = Some(why),
+            }
+        }
+    }
+}
+
+fn ours(rows: &[Row], row: &Row, metric: &str, figure: &Figure) -> Ours {
+    let (value, basis) = value_of(row, metric)?;
+    let Figure::Ratio { to, .. } = figure else {
+        return Ok((value, basis));
+    };
+    let other = rows
+        .iter()
+        .find(|other| &other.scenario == to)
+        .ok_or_else(|| format!("run it beside {to}"))?;
+    let (base, other_basis) = value_of(other, metric)?;
+    let basis = match basis {
+        Basis::Exact => other_basis,
+        _ => basis,
+    };
+    let ratio = value / base;
+    if ratio.is_finite() {
+        Ok((ratio, basis))
+    } else {
+        Err(format!("{to} has {base} {metric}"))
+    }
+}
+
+fn value_of(row: &Row, metric: &str) -> Ours {
+    let Some(metrics) = &row.metrics else {
+        return Err(format!(
+            "{} has no numbers: {}",
+            row.scenario,
+            row.status.name()
+        ));
+    };
+    let number = |metric: &Metric| match metric.value.filter(|value| value.is_finite()) {
+        Some(value) => Ok((value, metric.basis)),
+        None => Err(metric.why.clone().unwrap_or_else(|| "not measured".into())),
+    };
+    match metric {
+        "ns" => number(&metrics.ns),
+        "cycles" => number(&metrics.cycles),
+        "instructions" => number(&metrics.instructions),
+        "branches" => number(&metrics.branches),
+        "branch_misses" => number(&metrics.branch_misses),
+        // Time is of the whole loop, and so are the instructions that it is held against.
+        "ipc" => {
+            let (own, _) = number(&metrics.instructions)?;
+            let (cycles, basis) = number(&metrics.cycles)?;
+            let Some(baseline) = &row.baseline else {
+                return Err("the loop around the body was not counted".into());
+            };
+            Ok(((own + number(&baseline.instructions)?.0) / cycles, basis))
+        }
+        other => Err(format!("`{other}` is not measured here")),
+    }
+}
