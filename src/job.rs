@@ -281,10 +281,22 @@ pub struct Proof {
     pub elements: u64,
     /// The panic that every iteration ended in, where panics are recovered.
     pub panic: Option<PanicAt>,
+    /// What the modelled allocator gave out in one iteration.
+    #[serde(default)]
+    pub allocations: Allocations,
     /// Why its branch misses are not inferred after all, where a copy with latency in it did not do
     /// what the row does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uninferred: Option<String>,
+}
+
+/// What the modelled allocator gave out, per iteration; it counts both itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Allocations {
+    /// Blocks.
+    pub blocks: f64,
+    /// Bytes asked for in them.
+    pub bytes: f64,
 }
 
 /// Sums over the results of one walk, modulo 2^64.

@@ -88,6 +88,7 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
         clobbers: header.clobbers,
         baseline: None,
         cold: None,
+        around: None,
         layout: None,
         published: published(scenario).map(Held::from).collect(),
         section: book.map(|row| row.section_title().to_string()),
@@ -180,6 +181,8 @@ pub fn judge(
     row.warnings
         .extend(row.cold.as_ref().and_then(cold::warning));
     row.further = further(outcome.timing.as_ref(), machine, plan.seed);
+    let around = &proof.around_body;
+    row.around = Some([around.instructions, around.branches]);
     if let Some(summary) = summary {
         row.iterations = summary.iterations;
         row.dropped_samples = summary.dropped;

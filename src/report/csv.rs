@@ -53,6 +53,8 @@ pub fn render(report: &Report) -> String {
             ("instructions", "count", Some(&metrics.instructions)),
             ("branches", "count", Some(&metrics.branches)),
             ("branch_misses", "count", Some(&metrics.branch_misses)),
+            ("allocs", "count", Some(&metrics.allocs)),
+            ("alloc_bytes", "bytes", Some(&metrics.alloc_bytes)),
         ];
         let cold = row.cold.as_ref();
         let of_cold = [

@@ -83,6 +83,8 @@ fn row(row: &Row) -> Value {
             "instructions": metric(&metrics.instructions),
             "branches": metric(&metrics.branches),
             "branch_misses": metric(&metrics.branch_misses),
+            "allocs": metric(&metrics.allocs),
+            "alloc_bytes": metric(&metrics.alloc_bytes),
         });
         for further in &row.further {
             let mut number = metric(&further.metric);
@@ -137,6 +139,10 @@ fn row(row: &Row) -> Value {
     }
     if let Some(models) = &row.modelled {
         put("modelled", misses::json_of_row(models));
+    }
+    if let Some([instructions, branches]) = row.around {
+        let around = json!({ "instructions": instructions, "branches": branches });
+        put("around", around);
     }
     put("section", json!(row.section));
     put("today", json!(row.today));
@@ -329,7 +335,7 @@ mod tests {
         let rows = document["rows"].as_array().expect("rows");
         assert_eq!(keys(&rows[0])[..first.len()], first);
         assert_eq!(
-            keys(&rows[0]["metrics"]),
+            keys(&rows[0]["metrics"])[..5],
             ["ns", "cycles", "instructions", "branches", "branch_misses"]
         );
         let fault = rows

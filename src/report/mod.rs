@@ -101,6 +101,29 @@ pub struct Metrics {
     pub branches: Metric,
     /// Branch misses per iteration of the whole loop.
     pub branch_misses: Metric,
+    /// Blocks that the modelled allocator gave out per iteration.
+    #[serde(default = "Metric::uncounted")]
+    pub allocs: Metric,
+    /// Bytes asked for in them.
+    #[serde(default = "Metric::uncounted")]
+    pub alloc_bytes: Metric,
+}
+
+impl Metric {
+    /// What a report of an earlier version does not have.
+    fn uncounted() -> Metric {
+        let why = "the version that wrote this report did not count it; measure it again";
+        Metric {
+            value: None,
+            low: None,
+            high: None,
+            basis: Basis::Unsupported,
+            source: None,
+            stepped: None,
+            subtracted: None,
+            why: Some(why.into()),
+        }
+    }
 }
 
 /// The number of an event beside those of the columns.
@@ -256,6 +279,8 @@ pub struct Row {
     pub baseline: Option<Baseline>,
     /// Its cold calls, where its parameters ask for them.
     pub cold: Option<ColdCall>,
+    /// Instructions and branches of the loop around the body, per iteration.
+    pub around: Option<[f64; 2]>,
     /// The cycles over placements.
     pub layout: Option<Layout>,
     /// Figures others published, each beside ours.

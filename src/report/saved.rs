@@ -132,6 +132,7 @@ impl SavedRow {
             clobbers: self.clobbers,
             baseline: self.baseline,
             cold: self.cold,
+            around: None,
             layout: self.layout,
             published: self.published,
             section: self.section,

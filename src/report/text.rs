@@ -144,7 +144,7 @@ fn legend(report: &Report, style: Style) -> String {
     if report.by_section {
         terms.push(
             "published: the figure of somebody else's machine; here: the same of this run, of the \
-             whole iteration, for instructions and branches of the template's own code"
+             whole iteration, the loop's own instructions and branches included"
                 .to_string(),
         );
     } else if report.rows.iter().any(|row| row.baseline.is_some()) {

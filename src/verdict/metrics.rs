@@ -140,6 +140,16 @@ pub(super) fn metrics(
         ),
         branches: own(Event::Branches, |counts| counts.branches, around.branches),
         branch_misses,
+        allocs: allocated(proof.allocations.blocks),
+        alloc_bytes: allocated(proof.allocations.bytes),
+    }
+}
+
+/// What the modelled allocator counted.
+fn allocated(value: f64) -> Metric {
+    Metric {
+        source: Some("allocator".into()),
+        ..exact(value, None)
     }
 }
 

@@ -64,21 +64,27 @@ fn value_of(row: &Row, metric: &str) -> Ours {
         Some(value) => Ok((value, metric.basis)),
         None => Err(metric.why.clone().unwrap_or_else(|| "not measured".into())),
     };
+    let Some([instructions, branches]) = row.around else {
+        return Err("the loop around the body was not counted".into());
+    };
+    // Time and misses are of the whole loop, and so is what is held against those who counted it.
+    let whole = |metric: &Metric, around: f64| {
+        let (own, basis) = number(metric)?;
+        Ok((own + metric.subtracted.unwrap_or(around), basis))
+    };
     match metric {
         "ns" => number(&metrics.ns),
         "cycles" => number(&metrics.cycles),
-        "instructions" => number(&metrics.instructions),
-        "branches" => number(&metrics.branches),
+        "instructions" => whole(&metrics.instructions, instructions),
+        "branches" => whole(&metrics.branches, branches),
         "branch_misses" => number(&metrics.branch_misses),
-        // Time is of the whole loop, and so are the instructions that it is held against.
         "ipc" => {
-            let (own, _) = number(&metrics.instructions)?;
+            let (all, _) = whole(&metrics.instructions, instructions)?;
             let (cycles, basis) = number(&metrics.cycles)?;
-            let Some(baseline) = &row.baseline else {
-                return Err("the loop around the body was not counted".into());
-            };
-            Ok(((own + number(&baseline.instructions)?.0) / cycles, basis))
+            Ok((all / cycles, basis))
         }
+        "allocs" => number(&metrics.allocs),
+        "alloc_bytes" => number(&metrics.alloc_bytes),
         other => Err(format!("`{other}` is not measured here")),
     }
 }

@@ -315,7 +315,7 @@ impl<'a> Worker<'a> {
             Counters::None | Counters::Fake(_) => FIRST_WALK,
         };
         let visits = stage.walk(chunk, self.plan.seed)?;
-        let checksum = verify::verify(&mut stage, ground, &visits)?;
+        let verified = verify::verify(&mut stage, ground, &visits)?;
         let uninferred = inference::verify(&mut stage, ground, &visits);
         let (counts, uninterpreted) = step::count(&mut stage, ground, &visits, &mut self.steps)?;
         let prediction = match self.plan.modelled {
@@ -336,7 +336,8 @@ impl<'a> Worker<'a> {
             prediction,
             harness_instructions: empty.instructions,
             around_body,
-            checksum,
+            checksum: verified.checksum,
+            allocations: verified.allocations,
             elements: visits.len(),
             panic,
             uninferred,

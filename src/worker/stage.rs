@@ -589,6 +589,11 @@ impl<'a> Stage<'a> {
         hasher.finish()
     }
 
+    /// Blocks and bytes that the modelled allocator has given out so far.
+    pub fn allocated(&mut self) -> [u64; 2] {
+        [context::ALLOCATIONS, context::ALLOCATED_BYTES].map(|counter| self.get(counter))
+    }
+
     /// The panic that the last entry recovered from.
     pub fn last_panic(&mut self, image: usize) -> Option<PanicAt> {
         let kind = self.get(context::PANIC_KIND);

@@ -3,7 +3,7 @@
 //! Correct means: two swapped cases are noticed, and so is a result that is wrong only once.
 
 use super::stage::{Exit, Ground, Stage, Visits, expected_of};
-use crate::job::{Checksum, Failure};
+use crate::job::{Allocations, Checksum, Failure};
 use crate::sys::time;
 use crate::template::HeapKind;
 
@@ -12,8 +12,16 @@ const ENTRIES_WITHOUT_WALK: u64 = 4096;
 /// Time after which a row without a walk has been entered often enough at one placement.
 const LONGEST_NS: u64 = 250_000_000;
 
-/// Compares the result of each element in each image. Returns the sums over one walk at placement 0
-/// where a result is stated.
+/// What entering every element once has shown, at placement 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Verified {
+    /// The sums over one walk, where a result is stated.
+    pub checksum: Option<Checksum>,
+    /// What the modelled allocator gave out.
+    pub allocations: Allocations,
+}
+
+/// Compares the result of each element in each image.
 ///
 /// # Errors
 /// The first wrong result, or what entering says.
@@ -21,18 +29,25 @@ pub fn verify(
     stage: &mut Stage<'_>,
     ground: &mut Ground,
     visits: &Visits,
-) -> Result<Option<Checksum>, Failure> {
-    let mut checksum = None;
+) -> Result<Verified, Failure> {
+    let mut verified = Verified::default();
     for image in 0..stage.baseline() {
-        let sums = verify_image(stage, ground, visits, image)?;
-        if image == 0 && expected_of(stage.row, 0).is_some() {
-            checksum = Some(sums);
+        let before = stage.allocated();
+        let (sums, entered) = verify_image(stage, ground, visits, image)?;
+        if image == 0 {
+            let after = stage.allocated();
+            let [blocks, bytes] =
+                [0, 1].map(|of| after[of].wrapping_sub(before[of]) as f64 / entered.max(1) as f64);
+            verified = Verified {
+                checksum: expected_of(stage.row, 0).map(|_| sums),
+                allocations: Allocations { blocks, bytes },
+            };
         }
     }
-    Ok(checksum)
+    Ok(verified)
 }
 
-/// The same for one image, whatever it is.
+/// The same for one image, whatever it is: the sums, and how often it was entered.
 ///
 /// # Errors
 /// As [`verify`].
@@ -41,7 +56,7 @@ pub fn verify_image(
     ground: &mut Ground,
     visits: &Visits,
     image: usize,
-) -> Result<Checksum, Failure> {
+) -> Result<(Checksum, u64), Failure> {
     let has_walk = stage.row.heap.kind != HeapKind::None;
     let entries = if has_walk {
         visits.len()
@@ -55,9 +70,11 @@ pub fn verify_image(
     let started = time::nanoseconds();
     let goes_on =
         |element: u64| has_walk || element == 0 || time::nanoseconds() - started < LONGEST_NS;
+    let mut entered = 0;
     for element in (0..entries).take_while(|element| goes_on(*element)) {
         let at = if has_walk { element } else { 0 };
         let exit = stage.enter(ground, image, visits, at, 1)?;
+        entered += 1;
         let object = visits.objects[at as usize];
         let Some(expected) = expected_of(stage.row, object) else {
             continue;
@@ -66,7 +83,7 @@ pub fn verify_image(
         sums.expected = sums.expected.wrapping_add(expected);
         sums.actual = sums.actual.wrapping_add(exit.sum);
     }
-    Ok(sums)
+    Ok((sums, entered))
 }
 
 /// Refuses an exit whose sum is not what the iterations from `element` must add up to.

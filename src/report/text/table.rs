@@ -145,6 +145,7 @@ pub(super) fn conditions(row: &Row) -> Vec<String> {
     );
     remarks.extend(row.cold.as_ref().and_then(cold_call));
     remarks.extend(row.note.clone());
+    remarks.extend(allocations(row));
     remarks
 }
 
@@ -179,6 +180,23 @@ fn cold_call(call: &ColdCall) -> Option<String> {
         span(&call.cycles),
         warm.unwrap_or_default(),
         scrub.unwrap_or_default() + doubt
+    ))
+}
+
+/// What a row allocates, where it does.
+fn allocations(row: &Row) -> Option<String> {
+    let metrics = row.metrics.as_ref()?;
+    let shown = |metric: &Metric| {
+        let value = metric.value.filter(|value| *value > 0.0)?;
+        let decimals = if value.fract() == 0.0 { 0 } else { 2 };
+        Some(format!("{value:.decimals$}"))
+    };
+    let blocks = shown(&metrics.allocs)?;
+    // Blocks of no bytes at all exist.
+    let bytes = shown(&metrics.alloc_bytes).unwrap_or_else(|| "0".into());
+    let basis = metrics.allocs.basis.name();
+    Some(format!(
+        "per iteration, allocations: {blocks}, of {bytes} bytes in all, {basis}"
     ))
 }
 

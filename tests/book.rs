@@ -1,0 +1,203 @@
+//! The suite `book`: rows that templates list, held against hand counts and against Go's compilers.
+//!
+//! Correct means: each row runs and is verified, takes the instructions and branches that its
+//! template's header counts by hand, and, with the loop that a Go compiler puts around it, the
+//! instructions of the compiler's own code.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use common::{dispatchlab, folder, json, rows, template, unfolded};
+use dispatchlab::go::Release;
+use dispatchlab::scenario::{Scenario, parse_name};
+use dispatchlab::template::{BookRow, Figure, Library, Template};
+use serde_json::Value;
+
+fn book() -> Vec<(Arc<Template>, BookRow)> {
+    Library::embedded().book().expect("all templates are sound")
+}
+
+/// The name of the same scenario with fewer objects: what an iteration takes depends on no number of
+/// objects, and a debug build visits a million of them slowly.
+fn small(row: &BookRow) -> String {
+    row.scenario.replace("objects=1048576", "objects=4096")
+}
+
+#[test]
+fn every_row_runs_and_takes_the_instructions_counted_by_hand() {
+    let book = book();
+    let names: Vec<String> = book.iter().map(|(_, row)| small(row)).collect();
+    let mut arguments = vec!["run", "--quick", "--counters", "none", "--placements", "1"];
+    arguments.extend(names.iter().map(String::as_str));
+    let (_, document) = json(&arguments);
+    let measured: BTreeMap<&str, &Value> = rows(&document).into_iter().collect();
+    let mut wrong = Vec::new();
+    for ((_, row), name) in book.iter().zip(&names) {
+        let found = measured[name.as_str()];
+        let status = found["status"].as_str().expect("a status");
+        let Some(count) = row.count else {
+            if status != "panic" {
+                wrong.push(format!("{name}: {status}, and no `count`"));
+            }
+            continue;
+        };
+        if !["ok", "panic"].contains(&status) || status == "ok" && found["verified"] != true {
+            wrong.push(format!("{name}: {status}, verified: {}", found["verified"]));
+        }
+        for (metric, by_hand) in ["instructions", "branches"].into_iter().zip(count) {
+            let value = found["metrics"][metric]["value"].as_f64();
+            // An average over receivers is written with two decimals.
+            let tolerance = if by_hand.fract() == 0.0 { 1e-9 } else { 0.01 };
+            if value.is_none_or(|value| (value - by_hand).abs() > tolerance) {
+                wrong.push(format!("{name}: {value:?} {metric}, by hand {by_hand}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(!names.is_empty());
+}
+
+/// Instructions of the loop that a Go compiler puts around the kernel of a template, with the stack
+/// ABI and with registers: keep and fetch the counter, count, compare, jump, store the result, and
+/// fetch anew what a call has left in no register. Since Go 1.15 there may be a NOP in front of a
+/// branch that would cross a line of 32 bytes.
+const LOOPS: [(&str, f64, f64); 0] = [];
+
+#[test]
+fn with_the_compilers_loop_a_row_has_the_instructions_of_the_compilers_code() {
+    let mut wrong = Vec::new();
+    for (template, row) in book() {
+        let (Some(compiled), Some([count, _])) = (row.compiled, row.count) else {
+            continue;
+        };
+        let release = Scenario::bind(Arc::clone(&template), &row.given)
+            .expect("binds")
+            .release;
+        let is_stack = release < "1.17".parse::<Release>().expect("a release");
+        let known = LOOPS.iter().find(|(name, ..)| *name == template.name);
+        let padding = if is_stack { 0.0 } else { 1.0 };
+        let around = compiled - count;
+        match known {
+            Some(&(_, stack, register)) => {
+                let expected = if is_stack { stack } else { register };
+                if (around - expected).abs() > padding {
+                    wrong.push(format!("{}: {around}, not {expected}", row.scenario));
+                }
+            }
+            None => wrong.push(format!("{}: {around}, and no loop is known", row.scenario)),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_ratio_is_to_a_row_of_the_suite_and_sections_come_in_order() {
+    let book = book();
+    let names: Vec<&str> = book.iter().map(|(_, row)| row.scenario.as_str()).collect();
+    let sections: Vec<usize> = book.iter().map(|(_, row)| row.section).collect();
+    assert!(sections.is_sorted());
+    for (template, row) in &book {
+        for figure in row.published.iter().chain(&template.header.published) {
+            if let Figure::Ratio { to, .. } = &figure.figure {
+                assert!(names.contains(&to.as_str()), "{}: {to}", row.scenario);
+                assert_eq!(parse_name(to).map(|_| ()), Ok(()));
+            }
+            assert!(!figure.source.is_empty(), "{}", row.scenario);
+        }
+        if !row.published.is_empty() {
+            assert!(
+                template.header.source.is_some(),
+                "{} has figures and no source",
+                template.name
+            );
+        }
+    }
+}
+
+const TWO_ROWS: &str = concat!(
+    ";! title = \"two\"\n;! source = \"a book, II\"\n;! params = { n = [1, 3] }\n",
+    ";! result = \"eax\"\n;! expect = 7\n;! clobbers = \"all\"\n;! expand = true\n",
+    ";! book = [\n",
+    ";!   { row = \"n=3\", section = \"II Overhead\", count = [4, 0], published = [\n",
+    ";!     { source = \"a book, II\", metric = \"ns\", value = 1.96 },\n",
+    ";!     { source = \"a book, II\", metric = \"instructions\", ratio = 1.5, to = \"two\" } ],\n",
+    ";!     today = \"It is all the same to a processor of today.\" },\n",
+    ";!   { row = \"\", section = \"I Calls\", count = [2, 0], published = [\n",
+    ";!     { source = \"a book, I\", metric = \"allocs\", value = 1 } ] },\n",
+    ";! ]\n",
+    "body:\n mov eax, 7\n{% for _ in range(n) %}\n nop\n{% endfor %}\n",
+);
+
+#[test]
+fn the_suite_stands_under_its_sections_with_theirs_beside_ours() {
+    let folder = folder("book_rows");
+    template(&folder, "two", TWO_ROWS);
+    let folder = folder.to_str().expect("UTF-8");
+    let names = ["two[n=3]", "two"];
+    let (code, document) = json(&["run", names[0], names[1], "--templates", folder, "--quick"]);
+    assert_eq!(code, 0);
+    let rows = rows(&document);
+    assert_eq!(rows.iter().map(|row| row.0).collect::<Vec<_>>(), names);
+    let row = rows[0].1;
+    assert_eq!(
+        (&row["section"], row["today"].is_string()),
+        (&"II Overhead".into(), true)
+    );
+    let [ns, ratio] = &row["published"].as_array().expect("figures")[..] else {
+        panic!("{row:#}");
+    };
+    assert_eq!(
+        (ns["value"].as_f64(), ns["basis"].as_str()),
+        (Some(1.96), Some("measured"))
+    );
+    assert_eq!(ns["measured"], row["metrics"]["ns"]["value"]);
+    // Of the whole loop: the same around both bodies.
+    let around = row["around"]["instructions"].as_f64().expect("a count");
+    let expected = (4.0 + around) / (2.0 + around);
+    assert_eq!(
+        (ratio["ratio"].as_f64(), ratio["to"].as_str()),
+        (Some(1.5), Some("two"))
+    );
+    assert!(
+        (ratio["measured"].as_f64().expect("a ratio") - expected).abs() < 1e-5,
+        "{ratio}"
+    );
+    let allocs = &rows[1].1["published"][0];
+    assert_eq!(
+        (&allocs["measured"], &allocs["basis"]),
+        (&0.0.into(), &"exact".into())
+    );
+
+    let list = dispatchlab(&["list", "book", "--templates", folder]).stdout;
+    assert!(
+        list.contains("I Calls\n") && list.contains("\n  two[n=3]\n"),
+        "{list}"
+    );
+    let (_, listed) = json(&["list", "two", "--templates", folder]);
+    assert_eq!(listed["scenarios"][0]["source"], "a book, II");
+    assert_eq!(listed["scenarios"][0]["suites"], Value::from(vec!["book"]));
+}
+
+#[test]
+fn an_ordinary_run_says_what_was_published_under_its_table() {
+    let folder = folder("book_ordinary");
+    template(&folder, "two", TWO_ROWS);
+    let folder = folder.to_str().expect("UTF-8");
+    let run = dispatchlab(&[
+        "run",
+        "two[n=3]",
+        "--templates",
+        folder,
+        "--counters",
+        "none",
+    ]);
+    let said = unfolded(&run.stdout);
+    assert!(
+        said.contains("published: 1.96 ns (a book, II); not held against ours: not timed"),
+        "{said}"
+    );
+    assert!(said.contains("published: 1.5 of the instructions of two (a book, II); not held against ours: run it beside two"), "{said}");
+    assert!(!run.stdout.contains("II Overhead"), "{said}");
+}
