@@ -118,8 +118,29 @@ pub fn run(
     settings: &Settings,
     progress: Progress<'_>,
 ) -> io::Result<Report> {
-    let tasks: Vec<Task> = scenarios.iter().map(Task::new).collect();
-    measure(tasks, settings, progress)
+    let mut session = Session::new(settings);
+    for batch in batches(scenarios) {
+        session.measure(batch.iter().map(Task::new).collect(), progress)?;
+    }
+    Ok(session.report().report)
+}
+
+/// Neighbours that one worker has in memory together: a suite of rows over a million objects each
+/// would not fit a small machine.
+fn batches(scenarios: &[Scenario]) -> impl Iterator<Item = &[Scenario]> {
+    const MOST_OBJECTS: u64 = 1 << 20;
+    let mut rest = scenarios;
+    std::iter::from_fn(move || {
+        let mut objects = 0;
+        let fits = |scenario: &&Scenario| {
+            objects += u64::from(scenario.objects);
+            objects <= MOST_OBJECTS
+        };
+        let count = rest.iter().take_while(fits).count().max(1).min(rest.len());
+        let (batch, others) = rest.split_at(count);
+        rest = others;
+        (!batch.is_empty()).then_some(batch)
+    })
 }
 
 /// The rows of a saved job, ready to be measured.
@@ -149,90 +170,145 @@ struct Measured {
 }
 
 fn measured(tasks: Vec<Task>, settings: &Settings, progress: Progress<'_>) -> io::Result<Measured> {
-    let count = settings.plan.placements.len();
-    let tasks: Vec<Task> = tasks.into_iter().map(|task| task.within(count)).collect();
-    let prepared = tasks.iter().flat_map(|task| &task.prepared);
-    let job = Job {
-        plan: settings.plan.clone(),
-        rows: prepared.map(|prepared| prepared.row.clone()).collect(),
-    };
-    let mut machine = Machine::inspect(&settings.plan, &settings.events);
-    let outcome = parent::run(&job, settings.timeout, progress)?;
-    machine.has_run(&outcome);
+    let mut session = Session::new(settings);
+    session.measure(tasks, progress)?;
+    Ok(session.report())
+}
 
-    let mut outcomes = outcome.rows.into_iter();
-    let mut clock = verdict::CoreClock::default();
-    let mut rows: Vec<Row> = Vec::new();
-    let mut timings = Vec::new();
-    let mut unfinished: Vec<String> = Vec::new();
-    for task in tasks {
-        let scenario = &task.scenario;
-        let mut timing = None;
-        let mut row = match task.prepared {
-            Err(diagnostics) => verdict::unmeasured(scenario, Status::Error(diagnostics)),
-            Ok(prepared) => {
-                let row_outcome = outcomes.next().unwrap_or_default();
-                if outcome.interrupted && row_outcome.is_open(&job.plan) {
-                    unfinished.push(scenario.name.clone());
-                    continue;
-                }
-                timing = row_outcome.timing.clone();
-                verdict::judge(
-                    scenario,
-                    &prepared,
-                    row_outcome,
-                    &job.plan,
-                    &machine,
-                    &mut clock,
-                )
-            }
-        };
-        let sampled = timing.as_ref().filter(|_| settings.samples);
-        row.samples = sampled.map(Samples::of);
-        row.warnings.extend(task.warning);
-        if !row.verified && row.metrics.is_some() {
-            row.warnings.push(task.unchecked.unwrap_or_else(|| {
-                "no result is stated, so nothing was compared; add `result` and `expect` to the \
-                 header"
-                    .into()
-            }));
+/// What the batches of a run have yielded so far.
+struct Session<'a> {
+    settings: &'a Settings,
+    machine: Machine,
+    clock: verdict::CoreClock,
+    rows: Vec<Row>,
+    timings: Vec<Option<Timing>>,
+    unfinished: Vec<String>,
+    /// The CPU of the first worker; the others go there too.
+    cpu: Option<u32>,
+    has_run: bool,
+    unfiltered: Option<String>,
+    interrupted: bool,
+}
+
+impl<'a> Session<'a> {
+    fn new(settings: &'a Settings) -> Session<'a> {
+        Session {
+            settings,
+            machine: Machine::inspect(&settings.plan, &settings.events),
+            clock: verdict::CoreClock::default(),
+            rows: Vec::new(),
+            timings: Vec::new(),
+            unfinished: Vec::new(),
+            cpu: None,
+            has_run: false,
+            unfiltered: None,
+            interrupted: false,
         }
-        rows.push(row);
-        timings.push(timing);
     }
-    let reference = settings
-        .reference
-        .clone()
-        .filter(|name| rows.iter().any(|row| &row.scenario == name));
-    verdict::relate(&mut rows, reference.as_deref());
-    verdict::hold(&mut rows);
-    let has_run = !job.rows.is_empty();
-    let mut warnings = machine.warnings(outcome.cpu.or((!has_run).then_some(0)));
-    warnings.extend(outcome.unfiltered.map(|reason| {
-        format!(
-            "system calls of templates are not stopped here ({reason}); run only templates that \
-             you would run as programs"
-        )
-    }));
-    if outcome.interrupted {
-        warnings.push(format!(
-            "interrupted: without a number are {}; run these again",
-            unfinished.join(", ")
-        ));
+
+    fn measure(&mut self, tasks: Vec<Task>, progress: Progress<'_>) -> io::Result<()> {
+        if self.interrupted {
+            let names = tasks.into_iter().map(|task| task.scenario.name);
+            self.unfinished.extend(names);
+            return Ok(());
+        }
+        let settings = self.settings;
+        let count = settings.plan.placements.len();
+        let tasks: Vec<Task> = tasks.into_iter().map(|task| task.within(count)).collect();
+        let prepared = tasks.iter().flat_map(|task| &task.prepared);
+        let job = Job {
+            plan: Plan {
+                cpu: settings.plan.cpu.or(self.cpu),
+                ..settings.plan.clone()
+            },
+            rows: prepared.map(|prepared| prepared.row.clone()).collect(),
+        };
+        self.has_run |= !job.rows.is_empty();
+        let outcome = parent::run(&job, settings.timeout, progress)?;
+        self.machine.has_run(&outcome);
+        self.cpu = self.cpu.or(outcome.cpu);
+        self.interrupted = outcome.interrupted;
+        self.unfiltered = self.unfiltered.take().or(outcome.unfiltered);
+
+        let mut outcomes = outcome.rows.into_iter();
+        for task in tasks {
+            let scenario = &task.scenario;
+            let mut timing = None;
+            let mut row = match task.prepared {
+                Err(diagnostics) => verdict::unmeasured(scenario, Status::Error(diagnostics)),
+                Ok(prepared) => {
+                    let row_outcome = outcomes.next().unwrap_or_default();
+                    if outcome.interrupted && row_outcome.is_open(&job.plan) {
+                        self.unfinished.push(scenario.name.clone());
+                        continue;
+                    }
+                    timing = row_outcome.timing.clone();
+                    verdict::judge(
+                        scenario,
+                        &prepared,
+                        row_outcome,
+                        &job.plan,
+                        &self.machine,
+                        &mut self.clock,
+                    )
+                }
+            };
+            let sampled = timing.as_ref().filter(|_| settings.samples);
+            row.samples = sampled.map(Samples::of);
+            row.warnings.extend(task.warning);
+            if !row.verified && row.metrics.is_some() {
+                row.warnings.push(task.unchecked.unwrap_or_else(|| {
+                    "no result is stated, so nothing was compared; add `result` and `expect` to the \
+                     header"
+                        .into()
+                }));
+            }
+            self.rows.push(row);
+            self.timings.push(timing);
+        }
+        Ok(())
     }
-    let report = Report {
-        provenance: machine.provenance(outcome.cpu, &clock, job.plan.seed),
-        rows,
-        comparisons: Vec::new(),
-        changes: Vec::new(),
-        sweep: None,
-        ablation: None,
-        by_section: false,
-        reference,
-        warnings,
-        interrupted: outcome.interrupted,
-    };
-    Ok(Measured { report, timings })
+
+    fn report(self) -> Measured {
+        let (settings, mut rows) = (self.settings, self.rows);
+        let reference = settings
+            .reference
+            .clone()
+            .filter(|name| rows.iter().any(|row| &row.scenario == name));
+        verdict::relate(&mut rows, reference.as_deref());
+        verdict::hold(&mut rows);
+        let cpu = self.cpu.or((!self.has_run).then_some(0));
+        let mut warnings = self.machine.warnings(cpu);
+        warnings.extend(self.unfiltered.map(|reason| {
+            format!(
+                "system calls of templates are not stopped here ({reason}); run only templates that \
+                 you would run as programs"
+            )
+        }));
+        if self.interrupted {
+            warnings.push(format!(
+                "interrupted: without a number are {}; run these again",
+                self.unfinished.join(", ")
+            ));
+        }
+        let seed = settings.plan.seed;
+        let report = Report {
+            provenance: self.machine.provenance(self.cpu, &self.clock, seed),
+            rows,
+            comparisons: Vec::new(),
+            changes: Vec::new(),
+            sweep: None,
+            ablation: None,
+            by_section: false,
+            reference,
+            warnings,
+            interrupted: self.interrupted,
+        };
+        Measured {
+            report,
+            timings: self.timings,
+        }
+    }
 }
 
 /// A scenario that assembles and links.

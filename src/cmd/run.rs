@@ -15,6 +15,7 @@ use crate::job::file::{self, SavedJob};
 use crate::pipeline::{self, Settings, Task};
 use crate::report::text::{self, markdown};
 use crate::report::{Report, csv, json};
+use crate::scenario::Scenario;
 
 /// What is read and written besides names and report.
 #[derive(Debug, Default, PartialEq, Eq, Args)]
@@ -118,46 +119,68 @@ impl Exports {
 
 pub(super) fn run(common: &Common, names: &[String], files: &Files) -> Result<i32, Stop> {
     files.exports.check_samples(common)?;
-    let (tasks, settings, by_section) = match &files.job {
+    let report = match &files.job {
         Some(_) if !names.is_empty() => {
             let message = "`--job` replays what was saved; leave the names out";
             return Err(Stop::Usage(message.into()));
         }
         Some(path) => {
             let (tasks, settings) = from_job(common, path)?;
-            (tasks, settings, false)
+            measure(common, files, What::Prepared(tasks), settings)?
         }
-        None => from_names(common, names)?,
+        None => {
+            let tour = ["tour".to_string()];
+            let wanted = resolve(common, if names.is_empty() { &tour } else { names })?;
+            let mut settings = common.settings(wanted.reference)?;
+            let is_measured = settings.plan.counters != Counters::None;
+            // The book is long, and its rows are not about predictors.
+            if is_measured && !common.quick && !wanted.by_section {
+                settings.plan.modelled = misses::BESIDE;
+            }
+            let what = match files.save_job {
+                Some(_) => What::Prepared(wanted.scenarios.iter().map(Task::new).collect()),
+                None => What::Named(wanted.scenarios),
+            };
+            let mut measured = measure(common, files, what, settings)?;
+            measured.0.by_section = wanted.by_section;
+            measured
+        }
     };
+    let (report, outputs) = report;
+    outputs.write(common, &report)?;
+    Ok(pipeline::exit_code(&report))
+}
+
+/// What to measure.
+enum What {
+    /// Prepared already, as it is or is to be saved.
+    Prepared(Vec<Task>),
+    /// To be prepared when their turn comes.
+    Named(Vec<Scenario>),
+}
+
+/// Measures, with the files open that are to be written.
+fn measure(
+    common: &Common,
+    files: &Files,
+    what: What,
+    settings: Settings,
+) -> Result<(Report, Outputs), Stop> {
     let settings = Settings {
         samples: files.exports.samples,
         ..settings
     };
     let mut outputs = Outputs::open(&files.exports, files.save_job.as_ref())?;
-    if let Some(output) = outputs.job.take() {
-        save(common, output, &tasks, &settings)?;
+    if let (Some(output), What::Prepared(tasks)) = (outputs.job.take(), &what) {
+        save(common, output, tasks, &settings)?;
     }
     let mut progress = common.progress();
-    let report = Report {
-        by_section,
-        ..pipeline::measure(tasks, &settings, &mut progress)?
+    let report = match what {
+        What::Prepared(tasks) => pipeline::measure(tasks, &settings, &mut progress)?,
+        What::Named(scenarios) => pipeline::run(&scenarios, &settings, &mut progress)?,
     };
     common.end_progress();
-    outputs.write(common, &report)?;
-    Ok(pipeline::exit_code(&report))
-}
-
-/// What to measure, how, and whether the rows stand under their sections.
-fn from_names(common: &Common, names: &[String]) -> Result<(Vec<Task>, Settings, bool), Stop> {
-    let tour = ["tour".to_string()];
-    let wanted = resolve(common, if names.is_empty() { &tour } else { names })?;
-    let mut settings = common.settings(wanted.reference)?;
-    let is_measured = settings.plan.counters != Counters::None;
-    if is_measured && !common.quick {
-        settings.plan.modelled = misses::BESIDE;
-    }
-    let tasks = wanted.scenarios.iter().map(Task::new).collect();
-    Ok((tasks, settings, wanted.by_section))
+    Ok((report, outputs))
 }
 
 /// A saved job with its own plan, over which the command line's options win.
