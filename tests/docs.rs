@@ -8,6 +8,10 @@
 //! - `<!-- measured: COMMAND -->`: the same, numbers and machine aside.
 //! - `<!-- excerpt: COMMAND -->`: the block's lines stand in what the command prints, in one piece.
 //!
+//! What stands between `<!-- book: SECTION -->` and `<!-- end -->` in docs/book.md is that section of
+//! the suite `book`: rows, published figures and remarks as the templates have them, beside numbers of
+//! one run, which no test compares.
+//!
 //! `BLESS=1 cargo test --test docs` rewrites outputs and measured blocks; do it on a quiet machine.
 
 use std::collections::BTreeSet;
@@ -18,9 +22,11 @@ use std::sync::OnceLock;
 
 use dispatchlab::go::hash::type_hash;
 use dispatchlab::go::{HeapSpec, lay_out};
-use dispatchlab::template::HeapKind;
+use dispatchlab::template::book::SECTIONS;
+use dispatchlab::template::{Figure, HeapKind, Library, Published};
+use serde_json::Value;
 
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 9] = [
     "README.md",
     "CHANGELOG.md",
     "docs/architecture.md",
@@ -29,6 +35,7 @@ const DOCUMENTS: [&str; 8] = [
     "docs/templates.md",
     "docs/go-runtime.md",
     "docs/limits.md",
+    "docs/book.md",
 ];
 
 fn root() -> &'static Path {
@@ -273,6 +280,116 @@ fn outputs_are_what_the_program_prints() {
         let holds = printed.contains(shown);
         holds.then_some(()).ok_or(format!("printed:\n{printed}"))
     });
+}
+
+/// The lines of a section of the suite `book`; numbers of our own only where there is a run.
+fn section_of_book(title: &str, run: Option<&Value>) -> Vec<String> {
+    let rows = Library::embedded().book().expect("all templates are sound");
+    let mut table = vec![
+        "| scenario | cycles | instr | published | here |".to_string(),
+        "|---|--:|--:|--:|--:|".to_string(),
+    ];
+    let mut remarks = Vec::new();
+    for (template, row) in rows.iter().filter(|(_, row)| row.section_title() == title) {
+        let measured = run.and_then(|run| {
+            let rows = run["rows"].as_array()?;
+            rows.iter()
+                .find(|one| one["scenario"] == row.scenario.as_str())
+        });
+        let number = |value: &Value| match value.as_f64() {
+            Some(number) => format!("{number:.2}"),
+            None => "–".to_string(),
+        };
+        let of = |metric: &str| {
+            measured.map_or("–".into(), |row| number(&row["metrics"][metric]["value"]))
+        };
+        let mut cells = [
+            format!("`{}`", row.scenario),
+            of("cycles"),
+            of("instructions"),
+        ];
+        let figures: Vec<&Published> = template
+            .header
+            .published
+            .iter()
+            .chain(&row.published)
+            .collect();
+        for (at, figure) in figures.iter().enumerate() {
+            let theirs = match &figure.figure {
+                Figure::Value { value } => format!("{value} {}", figure.metric),
+                Figure::Ratio { ratio, to } => format!("{ratio}× {} of `{to}`", figure.metric),
+            };
+            let here = measured.map_or("–".into(), |row| {
+                number(&row["published"][at]["measured"])
+            });
+            table.push(format!("| {} | {theirs} | {here} |", cells.join(" | ")));
+            cells = Default::default();
+        }
+        if figures.is_empty() {
+            table.push(format!("| {} | | |", cells.join(" | ")));
+        }
+        if let Some(today) = &row.today {
+            remarks.push(format!("- `{}`: {today}", row.scenario));
+        }
+    }
+    if !remarks.is_empty() {
+        table.push(String::new());
+    }
+    table.extend(remarks);
+    table
+}
+
+/// A line of such a section without numbers of our own.
+fn theirs(line: &str) -> String {
+    let cells: Vec<&str> = line.split(" | ").collect();
+    match cells[..] {
+        [name, _, _, published, _] => format!("{name} | {published}"),
+        _ => line.to_string(),
+    }
+}
+
+#[test]
+fn the_book_shows_each_row_of_the_suite_with_what_was_published() {
+    let document = read("docs/book.md");
+    let run = std::env::var_os("BLESS").map(|_| {
+        let arguments = ["run", "book", "--json"].map(str::to_string);
+        serde_json::from_str::<Value>(&run(&arguments).text).expect("a report")
+    });
+    let mut written = String::new();
+    let mut lines = document.lines();
+    let mut sections = Vec::new();
+    while let Some(line) = lines.next() {
+        written += &format!("{line}\n");
+        let Some(title) = line
+            .strip_prefix("<!-- book: ")
+            .and_then(|rest| rest.strip_suffix(" -->"))
+        else {
+            continue;
+        };
+        sections.push(title.to_string());
+        let shown: Vec<&str> = lines
+            .by_ref()
+            .take_while(|line| *line != "<!-- end -->")
+            .collect();
+        let shown = shown.join("\n");
+        let expected = section_of_book(title, run.as_ref()).join("\n");
+        if run.is_none() {
+            let told = |text: &str| text.trim().lines().map(theirs).collect::<Vec<_>>();
+            assert_eq!(
+                told(&shown),
+                told(&expected),
+                "{title}: BLESS=1 rewrites it"
+            );
+        }
+        written += &format!("\n{expected}\n\n<!-- end -->\n");
+    }
+    assert_eq!(
+        sections, SECTIONS,
+        "the sections of the suite, in its order"
+    );
+    if run.is_some() {
+        fs::write(root().join("docs/book.md"), written).expect("writes");
+    }
 }
 
 /// A report without what differs between two runs and between two machines: each paragraph on one
