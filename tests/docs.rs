@@ -332,6 +332,9 @@ fn section_of_book(title: &str, run: Option<&Value>) -> Vec<String> {
             remarks.push(format!("- `{}`: {today}", row.scenario));
         }
     }
+    if table.len() == 2 {
+        return Vec::new();
+    }
     if !remarks.is_empty() {
         table.push(String::new());
     }
