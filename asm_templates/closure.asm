@@ -1,0 +1,133 @@
+;! title    = "call of a function value with a captured variable: a function literal, or a method with its receiver"
+;! heap     = "func"
+;! types    = "main.T{t}"
+;! methods  = ["Call"]
+;! params   = { go = ["1.27", "1.26", "1.25", "1.19", "1.10"], targets = 1, holds = ["literal", "method_value"], order = "cyclic", objects = 64 }
+;! result   = "eax"
+;! expect   = "id+type"
+;! dispatch = "site"
+;! clobbers = "all"
+;! expand   = true
+;! bind     = { "runtime.morestack" = "runtime.morestack_noctxt" }
+;! source   = "go-internals II, Function and method calls: the table of calls, which the book leaves out"
+
+; What a function captured stands behind the address of its code, from offset 8 on. The caller leaves
+; the pointer to both in rdx, where the function finds it. `literal` is `func() int32 { return id + 1 }`
+; with the captured `id`. `method_value` is `f := t.Id` with a value receiver: the compiler writes a
+; function `T.Id-fm` with a frame of its own, which takes the copy of the receiver from the closure and
+; calls the method. Its stack check calls another runtime.morestack, one that keeps rdx.
+
+body:                                   ; rax = the function value
+{% if abi == "register" %}
+        mov  rcx, [rax]                 ; its code
+        mov  rdx, rax                   ; the context
+site:   call rcx
+{% else %}
+        mov  rdx, rax
+        mov  rax, [rdx]
+site:   call rax
+        mov  eax, [rsp]
+{% endif %}
+
+{% for type in types %}
+func "main.(*T{{ type.index }}).Call":
+{% if holds == "literal" %}
+        mov  eax, [rdx + 8]             ; the captured id
+        add  eax, {{ type.index + 1 }}
+{% if abi == "stack" %}
+        mov  [rsp + 8], eax
+{% endif %}
+        ret
+{% elif abi == "register" %}
+;! part stack-check
+start:  cmp  rsp, [r14 + 16]            ; g.stackguard0
+        jbe  more
+;! end
+{% if go_minor <= 20 %}
+        sub  rsp, 16
+;! part frame-pointer
+        mov  [rsp + 8], rbp
+        lea  rbp, [rsp + 8]
+;! end
+{% else %}
+;! part frame-pointer
+        push rbp
+        mov  rbp, rsp
+;! end
+        sub  rsp, 8
+{% endif %}
+{% if go_minor <= 25 %}
+;! part panic-check
+        mov  r12, [r14 + 32]            ; g._panic
+        test r12, r12
+        jne  fix
+;! end
+{% endif %}
+copy:   mov  eax, [rdx + 8]             ; the captured receiver
+        call "main.T{{ type.index }}.Id"
+{% if go_minor <= 20 %}
+;! part frame-pointer
+        mov  rbp, [rsp + 8]
+;! end
+        add  rsp, 16
+{% else %}
+        add  rsp, 8
+;! part frame-pointer
+        pop  rbp
+;! end
+{% endif %}
+        ret
+;! part stack-check
+more:   call "runtime.morestack"
+        jmp  start
+;! end
+{% if go_minor <= 25 %}
+;! part panic-check
+fix:    lea  r13, [rsp + 24]
+        cmp  [r12], r13                 ; _panic.argp
+        jne  copy
+        mov  [r12], rsp
+        jmp  copy
+;! end
+{% endif %}
+{% else %}
+start:  mov  rcx, gs:[-8]               ; g
+;! part stack-check
+        cmp  rsp, [rcx + 16]            ; g.stackguard0
+        jbe  more
+;! end
+        sub  rsp, 24
+;! part frame-pointer
+        mov  [rsp + 16], rbp
+        lea  rbp, [rsp + 16]
+;! end
+        mov  eax, [rdx + 8]             ; the captured receiver
+        mov  [rsp], eax
+        call "main.T{{ type.index }}.Id"
+        mov  eax, [rsp + 8]
+        mov  [rsp + 32], eax
+;! part frame-pointer
+        mov  rbp, [rsp + 16]
+;! end
+        add  rsp, 24
+        ret
+;! part stack-check
+more:   call "runtime.morestack"
+        jmp  start
+;! end
+{% endif %}
+{% endfor %}
+
+{% if holds == "method_value" %}
+{% for type in types %}
+func "main.T{{ type.index }}.Id":
+{% if abi == "register" %}
+        add  eax, {{ type.index + 1 }}
+{% else %}
+        mov  eax, [rsp + 8]
+        add  eax, {{ type.index + 1 }}
+        mov  [rsp + 16], eax
+{% endif %}
+        ret
+{% endfor %}
+{% endif %}
