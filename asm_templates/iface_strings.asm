@@ -1,0 +1,186 @@
+;! title    = "value method through an interface, its receiver with a string: the wrapper copies three words"
+;! heap     = "iface"
+;! types    = "main.Adder"
+;! methods  = ["Add", "Sub"]
+;! params   = { go = ["1.27", "1.26", "1.25", "1.19", "1.12", "1.10"], order = "cyclic", objects = 64 }
+;! result   = "eax"
+;! expect   = 42
+;! dispatch = "site"
+;! clobbers = "all"
+;! expand   = true
+;! source   = "Go interface implementation, The receiver with a string"
+
+; `type Adder struct { id int32; str string }` takes 24 bytes. The receiver is one object, Adder{6754,
+; "test"}, as in the article; the heap has the itab. Add(10, 32) does not look at it. The register ABI
+; carries the copy in three registers, which moves the arguments to the fourth and fifth; the stack ABI copies
+; all of it from memory to memory.
+
+body:                                   ; rax = itab, rbx = data
+        mov  rbx, ["main.m"]            ; data, the article's object
+{% if abi == "register" %}
+        mov  rdx, [rax + 24]            ; itab.fun[0]
+        mov  rax, rbx
+        mov  ebx, 10
+        mov  ecx, 32
+site:   call rdx
+{% else %}
+        mov  rdx, [rax + 24]            ; itab.fun[0]
+        mov  [rsp], rbx
+        mov  rcx, 0x200000000a          ; 10 and 32
+        mov  [rsp + 8], rcx
+site:   call rdx
+        mov  eax, [rsp + 16]
+{% endif %}
+
+{% for name in ["Add", "Sub"] %}
+func "main.(*Adder).{{ name }}":
+{% if abi == "register" %}
+;! part stack-check
+start:  cmp  rsp, [r14 + 16]            ; g.stackguard0
+        jbe  more
+;! end
+{% if go_minor <= 20 %}
+        sub  rsp, 48
+;! part frame-pointer
+        mov  [rsp + 40], rbp
+        lea  rbp, [rsp + 40]
+;! end
+{% else %}
+;! part frame-pointer
+        push rbp
+        mov  rbp, rsp
+;! end
+        sub  rsp, 40
+{% endif %}
+{% if go_minor <= 25 %}
+;! part panic-check
+        mov  r12, [r14 + 32]            ; g._panic
+        test r12, r12
+        jne  fix
+;! end
+{% endif %}
+check:
+;! part nil-check
+        test rax, rax
+        je   nil
+;! end
+        mov  edi, ebx                   ; the arguments make room
+        mov  esi, ecx
+;! part copy
+        mov  edx, [rax]                 ; id
+        mov  rbx, [rax + 8]             ; str: its bytes
+        mov  rcx, [rax + 16]            ; and its length
+        mov  eax, edx
+;! end
+        call "main.Adder.{{ name }}"
+{% if go_minor <= 20 %}
+;! part frame-pointer
+        mov  rbp, [rsp + 40]
+;! end
+        add  rsp, 48
+{% else %}
+        add  rsp, 40
+;! part frame-pointer
+        pop  rbp
+;! end
+{% endif %}
+        ret
+;! part nil-check
+nil:    call "runtime.panicwrap"
+        nop
+;! end
+;! part stack-check
+more:   mov  [rsp + 8], rax
+        mov  [rsp + 16], ebx
+        mov  [rsp + 20], ecx
+        call "runtime.morestack_noctxt"
+        mov  rax, [rsp + 8]
+        mov  ebx, [rsp + 16]
+        mov  ecx, [rsp + 20]
+        jmp  start
+;! end
+{% if go_minor <= 25 %}
+;! part panic-check
+fix:    lea  r13, [rsp + 56]
+        cmp  [r12], r13                 ; _panic.argp
+        jne  check
+        mov  [r12], rsp
+        jmp  check
+;! end
+{% endif %}
+{% else %}
+start:  mov  rcx, gs:[-8]               ; g
+;! part stack-check
+        cmp  rsp, [rcx + 16]            ; g.stackguard0
+        jbe  more
+;! end
+        sub  rsp, 48
+;! part frame-pointer
+        mov  [rsp + 40], rbp
+        lea  rbp, [rsp + 40]
+;! end
+;! part panic-check
+        mov  rbx, [rcx + 32]            ; g._panic
+        test rbx, rbx
+        jne  fix
+;! end
+check:  mov  rax, [rsp + 56]            ; the receiver
+;! part nil-check
+        test rax, rax
+        je   nil
+;! end
+;! part copy
+        mov  rcx, [rax + 8]             ; str: its bytes
+        mov  rdx, [rax + 16]            ; and its length
+        mov  eax, [rax]                 ; id
+        mov  [rsp], eax
+        mov  [rsp + 8], rcx
+        mov  [rsp + 16], rdx
+;! end
+        mov  eax, [rsp + 64]            ; the arguments
+        mov  [rsp + 24], eax
+        mov  eax, [rsp + 68]
+        mov  [rsp + 28], eax
+        call "main.Adder.{{ name }}"
+        mov  eax, [rsp + 32]
+        mov  [rsp + 72], eax
+;! part frame-pointer
+        mov  rbp, [rsp + 40]
+;! end
+        add  rsp, 48
+        ret
+;! part nil-check
+nil:    call "runtime.panicwrap"
+        ud2
+;! end
+;! part stack-check
+more:   call "runtime.morestack_noctxt"
+        jmp  start
+;! end
+;! part panic-check
+fix:    lea  rdi, [rsp + 56]
+        cmp  [rbx], rdi                 ; _panic.argp
+        jne  check
+        mov  [rbx], rsp
+        jmp  check
+;! end
+{% endif %}
+
+func "main.Adder.{{ name }}":
+{% if abi == "register" %}
+        lea  eax, [rdi + rsi]
+{% else %}
+        mov  eax, [rsp + 36]
+        mov  ecx, [rsp + 32]
+        add  eax, ecx
+        mov  [rsp + 40], eax
+{% endif %}
+        ret
+{% endfor %}
+
+data "main.m":
+        dq   "main.adder"
+data "main.adder":
+        dq   6754, "go.string.test", 4
+data "go.string.test":
+        db   "test"
