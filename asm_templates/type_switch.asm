@@ -1,13 +1,13 @@
 ;! title    = "type switch: find the case by the type's hash, then compare the type"
 ;! heap     = "eface"
 ;! types    = "main.T{t}"
-;! params   = { go = ["1.27", "1.26", "1.25", "1.22", "1.19", "1.10"], strategy = ["linear", "go", "binary", "jump"], cases = { default = 2, min = 2, max = 1024 }, hit = ["first", "last", "default", "order"], order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.26", "1.25", "1.22", "1.19", "1.10"], strategy = ["linear", "go", "binary", "jump", "pointer"], cases = { default = 2, min = 2, max = 1024 }, hit = ["first", "last", "default", "order"], order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id+type"
 ;! dispatch = "site"
 ;! clobbers = "all"
 ;! expand   = true
-;! note     = "{% set table = jump_table(types[:cases] | map(attribute='hash') | list, 2) if go_minor >= 22 and cases > 4 else none %}{% if strategy == 'linear' and cases > 3 %}what-if: no Go compiler emits a chain of {{ cases }} cases; from 4 on it searches the hashes by halves, and since Go 1.22 it jumps through a table from 5 on{% elif strategy == 'binary' and table %}what-if: for these hashes Go {{ go }} jumps through a table of {{ table.slots | length }} slots{% elif strategy == 'jump' and not table %}what-if: for these hashes Go {{ go }} {{ 'searches by halves' if cases > 3 else 'compares case by case' }}{% elif strategy == 'go' and cases > 3 %}Go {{ go }} {{ 'jumps through a table of ' ~ (table.slots | length) ~ ' slots' if table else 'searches by halves' }} here{% endif %}"
+;! note     = "{% set table = jump_table(types[:cases] | map(attribute='hash') | list, 2) if go_minor >= 22 and cases > 4 else none %}{% if strategy == 'pointer' %}what-if: Go compares the hash before the type{% elif strategy == 'linear' and cases > 3 %}what-if: no Go compiler emits a chain of {{ cases }} cases; from 4 on it searches the hashes by halves, and since Go 1.22 it jumps through a table from 5 on{% elif strategy == 'binary' and table %}what-if: for these hashes Go {{ go }} jumps through a table of {{ table.slots | length }} slots{% elif strategy == 'jump' and not table %}what-if: for these hashes Go {{ go }} {{ 'searches by halves' if cases > 3 else 'compares case by case' }}{% elif strategy == 'go' and cases > 3 %}Go {{ go }} {{ 'jumps through a table of ' ~ (table.slots | length) ~ ' slots' if table else 'searches by halves' }} here{% endif %}"
 
 ; The dynamic type's 32-bit hash decides which case it can be, and then the type's address whether it
 ; is, because two types may share a hash. `hit` says which case all receivers are: the first or the
@@ -18,7 +18,7 @@
 ; are left, which are compared. `jump`: a few bits of the hash that differ between all cases number the
 ; slots of a table; the hash itself is not compared any more. `go` is what the release does: up to three cases
 ; linear; else a table since 1.22, from five cases on, if two bits more than number the cases are
-; enough to tell them apart; else binary.
+; enough to tell them apart; else binary. `pointer`: no hash, each type's address is compared.
 ;
 ; Go 1.10 goes from a hash that differs to the next case by way of a load that nothing uses, and
 ; tests a second time whether the type was the right one. Both are as its compiler emits them.
@@ -84,6 +84,20 @@ differs{{ case.index }}:
 {% endfor %}
 {% endmacro %}
 
+{# Types without hashes. #}
+{% macro pointers(cases) %}
+{% for case in cases %}
+try{{ case.index }}:
+        lea  rcx, ["type.{{ case.name }}"]
+        cmp  rax, rcx
+{% if loop.first %}site:{% endif %}
+        jne  {{ "other" if loop.last else "try" ~ cases[loop.index].index }}
+        mov  eax, [rbx]
+        add  eax, {{ case.index + 1 }}
+        jmp  done
+{% endfor %}
+{% endmacro %}
+
 {# By halves, down to chains of two and three. #}
 {% macro search(cases, is_first) %}
 {% if cases | length < 4 %}
@@ -107,7 +121,11 @@ body:                                   ; rax = type, rbx = data
         test rax, rax                   ; a nil interface has no type to look at
         je   other
 ;! end
+{% if strategy == "pointer" %}
+{{ pointers(sorted) }}
+{% else %}
         mov  ecx, [rax + 16]            ; _type.hash
+{% endif %}
 {% if table %}
 {% if table.shift %}
         shr  ecx, {{ table.shift }}
@@ -119,14 +137,14 @@ site:   jmp  [rdx + rcx*8]
 case{{ slot }}:
 {{ act(types[slot], "other") }}
 {% endfor %}
-{% elif strategy != "linear" and cases > 3 %}
+{% elif strategy in ["go", "binary"] and cases > 3 %}
 {{ search(sorted, true) }}
-{% else %}
+{% elif strategy != "pointer" %}
 {{ chain(sorted, true) }}
 {% endif %}
 other:  mov  eax, [rbx]                 ; the type that is no case
         add  eax, {{ cases + 1 }}
-{% if go_minor <= 12 and not table and (strategy == "linear" or cases < 4) %}
+{% if go_minor <= 12 and not table and strategy != "pointer" and (strategy == "linear" or cases < 4) %}
         jmp  done
 {{ detours(sorted) }}
 {% endif %}
