@@ -165,7 +165,7 @@ fn the_linear_switch_takes_two_more_instructions_for_each_case() {
 #[test]
 fn every_strategy_of_the_switch_finds_every_case_in_every_release() {
     let mut names = Vec::new();
-    for strategy in ["go", "binary", "jump"] {
+    for strategy in ["go", "binary", "jump", "pointer"] {
         for release in ["1.27", "1.26", "1.25", "1.22", "1.19", "1.10"] {
             for cases in [2, 4, 5, 33] {
                 for hit in ["order", "default"] {

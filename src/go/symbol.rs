@@ -16,8 +16,9 @@ pub fn canonical(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// The package of a symbol or type name: `main` in `main.T0`.
+/// The package of a symbol or type name: `main` in `main.T0` and in `*main.T0`.
 pub fn package(name: &str) -> &str {
+    let name = name.trim_start_matches('*');
     let start = name.rfind('/').map_or(0, |at| at + 1);
     match name[start..].find('.') {
         Some(dot) => &name[..start + dot],
@@ -25,8 +26,10 @@ pub fn package(name: &str) -> &str {
     }
 }
 
-/// Name of the method `method` of `*type_name`: `main.(*T0).Id`.
+/// Name of the method `method` of `*type_name`: `main.(*T0).Id`. The methods of a pointer type are
+/// those of what it points to, under the same names.
 pub fn pointer_method(type_name: &str, method: &str) -> String {
+    let type_name = type_name.trim_start_matches('*');
     let package = package(type_name);
     let bare = type_name
         .strip_prefix(package)
@@ -92,6 +95,19 @@ mod tests {
         assert_eq!(
             pointer_method("example.com/a.b/shop.Cart", "Total"),
             "example.com/a.b/shop.(*Cart).Total"
+        );
+    }
+
+    #[test]
+    fn the_methods_of_a_pointer_type_are_those_of_what_it_points_to() {
+        assert_eq!(package("*main.Calculator"), "main");
+        assert_eq!(
+            pointer_method("*main.Calculator", "Add"),
+            pointer_method("main.Calculator", "Add")
+        );
+        assert_eq!(
+            itab("*main.Calculator", "main.I"),
+            "go.itab.*main.Calculator,main.I"
         );
     }
 }
