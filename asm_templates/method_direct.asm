@@ -8,6 +8,13 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Overhead"
+;! book     = [
+;!   { row = "go=1.10", section = "II Overhead", count = [7, 2], compiled = 15, published = [{ source = "go-internals II, Overhead", metric = "ns", value = 1.8 }, { source = "go-internals II, Overhead", metric = "cycles", value = 7.29 }, { source = "go-internals II, Overhead", metric = "instructions", value = 18.5 }, { source = "go-internals II, Overhead", metric = "branches", value = 3.27 }, { source = "go-internals II, Overhead", metric = "branch_misses", value = 0.0001 }, { source = "go-internals II, Overhead", metric = "ipc", value = 2.54 }, { source = "article on the interfaces of Go 1.9", metric = "ns", value = 1.97 }], today = "The published instructions and cycles are those of the whole benchmark, start included, per iteration: its loop has 17 in Go 1.10, 7 of them the call. A measured row's cycles are those of the whole loop too, its instructions the call's alone." },
+;!   { row = "", section = "II Overhead", count = [3, 2], compiled = 10 },
+;!   { row = "objects=1048576", section = "II Overhead", count = [3, 2], published = [{ source = "go-internals II, Overhead", metric = "ns", value = 2.32 }], today = "The book's baseline, without the call, is 0.99 ns. Half as many objects as the book, and the walk reads their addresses one after the other. The book's walk reads them from a slice, here and there, so that its baseline has misses too and more is left to wait for in the call." },
+;!   { row = "objects=1048576,stride=32", section = "II Overhead", count = [3, 2], published = [{ source = "go-internals II, Overhead", metric = "ns", value = 17.1 }], today = "The book's baseline, without the call, is 5.86 ns." },
+;!   { row = "objects=1048576,order=random", section = "II Overhead", count = [3, 2], published = [{ source = "go-internals II, Overhead", metric = "ns", value = 30.8 }], today = "The book's baseline, without the call, is 8.8 ns." },
+;! ]
 
 ; The book calls it on one receiver, and on 2097152 receivers one after the other, every 32nd of
 ; them, and at random. Here the walk holds the pointers in the order of the visits, so its load is always

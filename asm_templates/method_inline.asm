@@ -6,6 +6,13 @@
 ;! expect   = "id"
 ;! clobbers = "all"
 ;! source   = "go-internals II, Overhead"
+;! book     = [
+;!   { row = "go=1.10", section = "II Overhead", count = [1, 0], compiled = 5, published = [{ source = "go-internals II, Overhead", metric = "ns", value = 0.34 }, { source = "go-internals II, Overhead", metric = "ipc", value = 4.61 }], today = "One load; the rest is the loop. This loop spills its counters as the others do, the compiler's inlined one does not, so that it is faster." },
+;!   { row = "", section = "II Overhead", count = [1, 0], compiled = 5 },
+;!   { row = "objects=1048576", section = "II Overhead", count = [1, 0], published = [{ source = "go-internals II, Overhead", metric = "ns", value = 0.97 }], today = "The book has no baseline for it." },
+;!   { row = "objects=1048576,stride=32", section = "II Overhead", count = [1, 0], published = [{ source = "go-internals II, Overhead", metric = "ns", value = 11.9 }], today = "The book's baseline, without the call, is 5.96 ns." },
+;!   { row = "objects=1048576,order=random", section = "II Overhead", count = [1, 0], published = [{ source = "go-internals II, Overhead", metric = "ns", value = 16.9 }], today = "The book's baseline, without the call, is 9.2 ns." },
+;! ]
 
 ; What is left of method_direct where the compiler inlines the method. No release does it differently.
 

@@ -10,6 +10,9 @@
 ;! expand   = true
 ;! source   = "beyond go-internals: wrappers"
 ;! note     = "what-if: Go's wrapper of a value method makes a frame and calls, as in itab_wrapper"
+;! book     = [
+;!   { row = "", section = "Beyond the book", count = [9, 4] },
+;! ]
 
 ; What itab_wrapper would be if the wrapper did not stay: it checks the receiver, loads the copy and
 ; jumps, and the method returns to the caller. The register ABI allows it, since the copy goes where the
