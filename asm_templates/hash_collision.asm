@@ -1,7 +1,7 @@
 ;! title    = "type switch where another type has the same hash: what the comparison of the types is for"
 ;! heap     = "eface"
 ;! types    = "main.T{t}"
-;! params   = { go = ["1.27", "1.26", "1.25", "1.22", "1.19", "1.10"], cases = { default = 1, min = 1, max = 1 }, hit = ["default", "first"], order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.26", "1.25", "1.22", "1.19", "1.10"], cases = [1], hit = ["default", "first"], order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id+type"
 ;! dispatch = "site"

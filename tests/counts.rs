@@ -238,17 +238,26 @@ fn every_shipped_template_runs_in_each_release_with_each_value_of_its_parameters
     assert_eq!(code, 4, "a nil receiver faults where no wrapper checks it");
     let rows = rows(&document);
     assert_eq!(rows.len(), names.len());
+    // Beside those that say it in their names, wrappers are in the way of these; and these methods do
+    // not look at the receiver, or look at another one.
+    let wrapped = ["iface_add", "iface_unoptimised"];
+    let careless = ["composition", "iface_strings"];
     for (asked, (name, row)) in names.iter().zip(rows) {
-        let is_wrapped = name.contains("wrapper");
+        let template = name.split('[').next().unwrap_or_default();
+        let is_wrapped = name.contains("wrapper") || wrapped.contains(&template);
         let expected = match (asked.contains("receiver=nil"), is_wrapped) {
             (false, _) if asked.contains("panics=true") => "panic",
             (false, _) => "ok",
+            (true, _) if careless.contains(&template) => "ok",
             (true, true) => "panic",
             (true, false) => "fault",
         };
         assert_eq!(row["status"], expected, "{asked}: {row:#}");
         match expected {
-            "ok" => assert_eq!(row["verified"], true, "{asked}"),
+            "ok" if !asked.contains("receiver=nil") => assert_eq!(row["verified"], true, "{asked}"),
+            "fault" if template == "promoted" => {
+                assert_eq!(row["fault"]["address"], "0x8", "{asked}: the embedded pointer");
+            }
             "fault" => assert_eq!(row["fault"]["address"], "0x0", "{asked}"),
             _ => {}
         }

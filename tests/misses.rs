@@ -201,7 +201,10 @@ fn every_shipped_template_has_latency_or_a_direct_branch_or_none() {
             }
         }
     }
-    assert_eq!((delayed, direct, none), (7, 8, 2));
+    assert!(
+        delayed >= 7 && direct >= 8 && none >= 2,
+        "{delayed} {direct} {none}"
+    );
 }
 
 #[test]
