@@ -1,7 +1,7 @@
 ;! title    = "type switch over interfaces, through the cache that Go has at each such switch since 1.22"
 ;! heap     = "eface"
 ;! types    = "main.T{t}"
-;! params   = { go = ["1.27", "1.26", "1.25", "1.22"], targets = { default = 1, min = 1, max = 32 }, order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.26", "1.25", "1.22"], targets = { default = 1, min = 1, max = 16 }, order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id+type"
 ;! dispatch = "site"
@@ -21,8 +21,7 @@
 ; The switch has three cases, and type t belongs to the third, second or first in turn: the first type
 ; has the longest way. Each case calls the one method of its interface.
 
-{% set size = 2 if targets == 1 else 4 if targets == 2 else 8 if targets <= 4 else 16 if targets <= 8
-        else 32 if targets <= 16 else 64 %}
+{% set size = 2 if targets == 1 else 4 if targets == 2 else 8 if targets <= 4 else 16 if targets <= 8 else 32 %}
 {# The slots: each type goes to the first one that is free from its hash on. #}
 {% set cache = namespace(slots=[]) %}
 {% for slot in range(size) %}
