@@ -2,7 +2,7 @@
 ;! heap     = "iface"
 ;! types    = "main.T{t}"
 ;! methods  = ["First", "Second", "Third"]
-;! params   = { go = ["1.27", "1.26", "1.25", "1.10"], targets = 1, slot = [0, 1, 2], order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.26", "1.25", "1.19", "1.10"], targets = 1, slot = [0, 1, 2], order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id+type"
 ;! dispatch = "site"

@@ -2,7 +2,7 @@
 ;! heap     = "iface"
 ;! types    = "main.T{t}"
 ;! methods  = ["Id"]
-;! params   = { go = ["1.27", "1.26", "1.25", "1.10"], targets = 1, order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.26", "1.25", "1.19", "1.10"], targets = 1, order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id+type"
 ;! dispatch = "site"
@@ -39,11 +39,19 @@ func "main.(*T{{ type.index }}).Id":
 start:  cmp  rsp, [r14 + 16]            ; g.stackguard0
         jbe  more
 ;! end
+{% if go_minor <= 20 %}
+        sub  rsp, 16
+;! part frame-pointer
+        mov  [rsp + 8], rbp
+        lea  rbp, [rsp + 8]
+;! end
+{% else %}
 ;! part frame-pointer
         push rbp
         mov  rbp, rsp
 ;! end
         sub  rsp, 8
+{% endif %}
 {% if go_minor <= 25 %}
 ;! part panic-check
         mov  r12, [r14 + 32]            ; g._panic
@@ -63,10 +71,17 @@ check:
         xchg ax, ax                     ; as emitted: no call may cross a 32-byte boundary
 {% endif %}
         call "main.T{{ type.index }}.Id"
+{% if go_minor <= 20 %}
+;! part frame-pointer
+        mov  rbp, [rsp + 8]
+;! end
+        add  rsp, 16
+{% else %}
         add  rsp, 8
 ;! part frame-pointer
         pop  rbp
 ;! end
+{% endif %}
 {% if go_minor > 25 %}
         nop                             ; as emitted: no ret may end on a 32-byte boundary
 {% endif %}

@@ -1,7 +1,7 @@
 ;! title    = "call of a value method through a pointer, its type known to the compiler"
 ;! heap     = "pointer"
 ;! types    = "main.T"
-;! params   = { go = ["1.27", "1.26", "1.25", "1.10"], order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.26", "1.25", "1.19", "1.10"], order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id+type"
 ;! dispatch = "site"

@@ -1,7 +1,7 @@
 ;! title    = "call of the wrapper that makes a value method callable through a pointer"
 ;! heap     = "pointer"
 ;! types    = "main.Adder"
-;! params   = { go = ["1.27", "1.26", "1.25", "1.10"], receiver = ["given", "nil"], recover = [false, true], order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.26", "1.25", "1.19", "1.10"], receiver = ["given", "nil"], recover = [false, true], order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id+type"
 ;! dispatch = "site"
@@ -25,11 +25,19 @@ func "main.(*Adder).Add":
 start:  cmp  rsp, [r14 + 16]            ; g.stackguard0
         jbe  more
 ;! end
+{% if go_minor <= 20 %}
+        sub  rsp, 16
+;! part frame-pointer
+        mov  [rsp + 8], rbp
+        lea  rbp, [rsp + 8]
+;! end
+{% else %}
 ;! part frame-pointer
         push rbp
         mov  rbp, rsp
 ;! end
         sub  rsp, 8
+{% endif %}
 {% if go_minor <= 25 %}
 ;! part panic-check
         mov  r12, [r14 + 32]            ; g._panic
@@ -49,10 +57,17 @@ check:
         xchg ax, ax                     ; as emitted: no call may cross a 32-byte boundary
 {% endif %}
         call "main.Adder.Add"
+{% if go_minor <= 20 %}
+;! part frame-pointer
+        mov  rbp, [rsp + 8]
+;! end
+        add  rsp, 16
+{% else %}
         add  rsp, 8
 ;! part frame-pointer
         pop  rbp
 ;! end
+{% endif %}
 {% if go_minor > 25 %}
         nop                             ; as emitted: no ret may end on a 32-byte boundary
 {% endif %}
