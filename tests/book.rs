@@ -26,8 +26,18 @@ fn small(row: &BookRow) -> String {
 }
 
 #[test]
-fn every_row_runs_and_takes_the_instructions_counted_by_hand() {
-    let book = book();
+fn every_second_row_runs_and_takes_the_instructions_counted_by_hand() {
+    every_row_takes_what_was_counted_by_hand(0);
+}
+
+#[test]
+fn and_so_do_the_others() {
+    every_row_takes_what_was_counted_by_hand(1);
+}
+
+/// Half of the rows, so that both halves run beside each other.
+fn every_row_takes_what_was_counted_by_hand(half: usize) {
+    let book: Vec<_> = book().into_iter().skip(half).step_by(2).collect();
     let names: Vec<String> = book.iter().map(|(_, row)| small(row)).collect();
     let mut arguments = vec!["run", "--quick", "--counters", "none", "--placements", "1"];
     arguments.extend(names.iter().map(String::as_str));
@@ -38,7 +48,8 @@ fn every_row_runs_and_takes_the_instructions_counted_by_hand() {
         let found = measured[name.as_str()];
         let status = found["status"].as_str().expect("a status");
         let Some(count) = row.count else {
-            if status != "panic" {
+            // What a random walk takes depends on the seed.
+            if status != "panic" && !name.contains("order=random") {
                 wrong.push(format!("{name}: {status}, and no `count`"));
             }
             continue;
