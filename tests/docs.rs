@@ -347,6 +347,7 @@ fn theirs(line: &str) -> String {
     let cells: Vec<&str> = line.split(" | ").collect();
     match cells[..] {
         [name, _, _, published, _] => format!("{name} | {published}"),
+        [name, _, _, "| |"] => name.to_string(),
         _ => line.to_string(),
     }
 }
