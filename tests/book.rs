@@ -19,10 +19,13 @@ fn book() -> Vec<(Arc<Template>, BookRow)> {
     Library::embedded().book().expect("all templates are sound")
 }
 
-/// The name of the same scenario with fewer objects: what an iteration takes depends on no number of
-/// objects, and a debug build visits a million of them slowly.
+/// The name of the same scenario with fewer objects and targets: what an iteration takes depends on
+/// neither number, and a debug build lays out and visits many of them slowly.
 fn small(row: &BookRow) -> String {
-    row.scenario.replace("objects=1048576", "objects=4096")
+    row.scenario
+        .replace("objects=1048576", "objects=4096")
+        .replace("targets=4096", "targets=64")
+        .replace("targets=1024", "targets=64")
 }
 
 #[test]
