@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod file;
+pub mod runs;
 
 use serde::{Deserialize, Serialize};
 
@@ -149,12 +150,13 @@ pub struct JobRow {
     /// The order of visits.
     pub walk: Walk,
     /// The sequence of types of a recorded walk; else empty.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "runs")]
     pub recorded: Vec<u32>,
     /// Where an iteration leaves its result.
     pub result: Option<ResultRegister>,
     /// The expected result: one value for each object, or one for all; `None` where nothing is
     /// stated.
+    #[serde(with = "runs::optional")]
     pub expected: Option<Vec<u64>>,
     /// The harness state.
     pub clobbers: Clobbers,
@@ -523,6 +525,17 @@ impl Place {
 }
 
 impl Plan {
+    /// Rows that each have their whole time.
+    pub const UNSHARED: usize = 60;
+
+    /// Lets more rows share the time that so many would have: a long suite then takes a minute and not
+    /// three, and each of its rows still has dozens of turns.
+    pub fn share_time(&mut self, rows: usize) {
+        let share = (Plan::UNSHARED as f64 / rows.max(1) as f64).clamp(0.25, 1.0);
+        self.time_ms *= share;
+        self.infer_ms *= share;
+    }
+
     /// Whether branch misses are inferred, as far as the plan is concerned: where nothing counts them.
     pub fn infers(&self) -> bool {
         let is_source = match &self.counters {

@@ -16,7 +16,7 @@ use crate::go::heap::{Heap, HeapSpec, lay_out};
 use crate::go::{hash, runtime, symbol};
 use crate::injection::{self, Injection, Refusal};
 use crate::job::file::SavedJob;
-use crate::job::{Counters, Job, JobRow, Plan, check};
+use crate::job::{Counters, JobRow, Plan, check};
 use crate::link::{Image, LinkError, Placement, Site, Variant, link};
 use crate::machine::Machine;
 use crate::report::samples::Samples;
@@ -216,15 +216,13 @@ impl<'a> Session<'a> {
         let count = settings.plan.placements.len();
         let tasks: Vec<Task> = tasks.into_iter().map(|task| task.within(count)).collect();
         let prepared = tasks.iter().flat_map(|task| &task.prepared);
-        let job = Job {
-            plan: Plan {
-                cpu: settings.plan.cpu.or(self.cpu),
-                ..settings.plan.clone()
-            },
-            rows: prepared.map(|prepared| prepared.row.clone()).collect(),
+        let plan = Plan {
+            cpu: settings.plan.cpu.or(self.cpu),
+            ..settings.plan.clone()
         };
-        self.has_run |= !job.rows.is_empty();
-        let outcome = parent::run(&job, settings.timeout, progress)?;
+        let rows: Vec<&JobRow> = prepared.map(|prepared| &prepared.row).collect();
+        self.has_run |= !rows.is_empty();
+        let outcome = parent::run(&plan, &rows, settings.timeout, progress)?;
         self.machine.has_run(&outcome);
         self.cpu = self.cpu.or(outcome.cpu);
         self.interrupted = outcome.interrupted;
@@ -238,7 +236,7 @@ impl<'a> Session<'a> {
                 Err(diagnostics) => verdict::unmeasured(scenario, Status::Error(diagnostics)),
                 Ok(prepared) => {
                     let row_outcome = outcomes.next().unwrap_or_default();
-                    if outcome.interrupted && row_outcome.is_open(&job.plan) {
+                    if outcome.interrupted && row_outcome.is_open(&plan) {
                         self.unfinished.push(scenario.name.clone());
                         continue;
                     }
@@ -247,7 +245,7 @@ impl<'a> Session<'a> {
                         scenario,
                         &prepared,
                         row_outcome,
-                        &job.plan,
+                        &plan,
                         &self.machine,
                         &mut self.clock,
                     )
@@ -612,31 +610,29 @@ pub fn step(
         Ok(prepared) => prepared,
         Err(diagnostics) => return Ok(Err(diagnostics)),
     };
-    let mut job = Job {
-        plan: Plan {
-            trace: Some(iterations),
-            ..settings.plan.clone()
-        },
-        rows: vec![prepared.row.clone()],
+    let mut plan = Plan {
+        trace: Some(iterations),
+        ..settings.plan.clone()
     };
-    let mut once = |job: &Job| -> io::Result<RowOutcome> {
-        let outcome = parent::run(job, settings.timeout, &mut *progress)?;
+    let mut once = |plan: &Plan| -> io::Result<RowOutcome> {
+        let rows = [&prepared.row];
+        let outcome = parent::run(plan, &rows, settings.timeout, &mut *progress)?;
         Ok(outcome.rows.into_iter().next().unwrap_or_default())
     };
-    let first = once(&job)?;
+    let first = once(&plan)?;
     let mut trace = first.trace.unwrap_or_default();
     if first.failure.is_some() && first.steps > 0 {
-        job.plan.step_budget = first.steps;
-        trace = once(&job)?.trace.unwrap_or_default();
+        plan.step_budget = first.steps;
+        trace = once(&plan)?.trace.unwrap_or_default();
         trace.is_cut_short = false;
     }
     // What was seen in time says more than what it led to.
     let failure = trace.failure.take().or(first.failure);
     let has_ended = trace.iterations.iter().any(|one| one.end.is_some());
     let status = match failure {
-        Some(failure) => verdict::failed(scenario, &prepared, &failure, &job.plan),
+        Some(failure) => verdict::failed(scenario, &prepared, &failure, &plan),
         None if trace.is_cut_short && !has_ended => {
-            verdict::unended(scenario, &prepared, &trace, &job.plan)
+            verdict::unended(scenario, &prepared, &trace, &plan)
         }
         None => Status::Ok,
     };

@@ -17,8 +17,10 @@ use crate::sys::signals::StepLog;
 use crate::template::HeapKind;
 use crate::worker::stage::{Ground, Stage, Visits};
 
-/// Steps that an exact count may take, each way: about a second where a step takes 5 µs.
-const MOST_STEPS: u64 = 200_000;
+/// Steps that a count of each receiver may take, each way, for each step that the interpreter is verified
+/// by: 20,000, or 0.1 s where a step takes 5 µs, and 2,000 where a run is to be quick. Verified, the
+/// interpreter does the same in less.
+const STEPS_PER_VERIFIED: u64 = 10;
 
 /// The single-stepping source, with room for so many steps an entry.
 #[derive(Debug)]
@@ -141,8 +143,7 @@ fn is_branch(image: &Image, address: u64) -> bool {
 ///
 /// Where the path depends on the receiver alone, each distinct receiver's iteration is stepped
 /// twice, in opposite orders, and weighted by how often the walk visits it: exact for the whole
-/// walk. Where the two differ, or the walk has more receivers than the budget allows, the walk is
-/// interpreted. Where that cannot be done either, the first iterations are stepped, the count says
+/// walk. Where the two differ, or that would take too many steps, the walk is interpreted. Where that cannot be done either, the first iterations are stepped, the count says
 /// how many, and beside it stands why. `None` where the first one alone takes more steps than the
 /// log has room for.
 ///
@@ -178,16 +179,18 @@ fn count_receivers(
     let distinct: Vec<u32> = (0..histogram.len() as u32)
         .filter(|&object| histogram[object as usize] > 0)
         .collect();
-    // No iteration has fewer steps than the harness's own.
-    if distinct.len() as u64 * 8 > MOST_STEPS {
+    let most = source.depth.verified * STEPS_PER_VERIFIED;
+    let first = first_of_two(stage, ground, distinct[0], (0, source))?;
+    let steps = first.instructions + first.harness;
+    if steps == 0 || steps * distinct.len() as u64 > most {
         return Ok(None);
     }
     let back: Vec<u32> = distinct.iter().rev().copied().collect();
-    let Some(there) = count_each(stage, ground, &distinct, source)? else {
+    let Some(there) = count_each(stage, ground, &distinct, (most, source))? else {
         return Ok(None);
     };
     let between = stage.digest();
-    let Some(again) = count_each(stage, ground, &back, source)? else {
+    let Some(again) = count_each(stage, ground, &back, (most, source))? else {
         return Ok(None);
     };
     // What an iteration leaves behind may lead a later one elsewhere, however rarely.
@@ -217,7 +220,7 @@ fn count_each(
     stage: &mut Stage<'_>,
     ground: &mut Ground,
     objects: &[u32],
-    source: &mut StepSource,
+    (most, source): (u64, &mut StepSource),
 ) -> Result<Option<(Vec<Count>, bool)>, Failure> {
     let visits = stage.visits(objects.to_vec())?;
     let image = stage.images[0].clone();
@@ -240,7 +243,7 @@ fn count_each(
         }
         steps += source.log.steps().len() as u64;
         carry.follow(source.log.steps().iter().map(|step| step.ip));
-        if counted.is_empty() || steps > MOST_STEPS {
+        if counted.is_empty() || steps > 2 * most {
             return Ok(None);
         }
         // The harness's own steps differ in the last iteration of an entry, which runs on.
@@ -303,16 +306,7 @@ pub fn count_harness(
     visits: &Visits,
     source: &mut StepSource,
 ) -> Result<Counts, Failure> {
-    // The last iteration runs on into the exit; any other is only itself. All are alike.
-    let twice = stage.visits(vec![visits.objects[0]; 2])?;
-    let request = Request {
-        image,
-        visits: &twice,
-        element: 0,
-        iterations: 2,
-    };
-    let reading = source.read(stage, ground, request)?;
-    let first = reading.iterations.first().copied().unwrap_or_default();
+    let first = first_of_two(stage, ground, visits.objects[0], (image, source))?;
     let unroll = f64::from(stage.row.unroll);
     Ok(Counts {
         instructions: first.harness as f64 / unroll,
@@ -320,4 +314,22 @@ pub fn count_harness(
         stepped: None,
         by: CountedBy::Step,
     })
+}
+
+/// Steps one iteration of an object: the first of two, because the last one runs on into the exit.
+fn first_of_two(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    object: u32,
+    (image, source): (usize, &mut StepSource),
+) -> Result<Count, Failure> {
+    let twice = stage.visits(vec![object; 2])?;
+    let request = Request {
+        image,
+        visits: &twice,
+        element: 0,
+        iterations: 2,
+    };
+    let reading = source.read(stage, ground, request)?;
+    Ok(reading.iterations.first().copied().unwrap_or_default())
 }

@@ -20,6 +20,7 @@ pub struct HeapSpec {
     /// The interface's methods, in `fun` order.
     pub methods: Vec<String>,
     /// The type of each object, an index into `types`.
+    #[serde(with = "crate::job::runs")]
     pub objects: Vec<u32>,
     /// Whose layouts and hashes apply.
     pub release: Release,
@@ -73,12 +74,12 @@ pub struct Field {
 }
 
 /// One word of a receiver.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Word {
     /// A nil pointer.
     Nil,
     /// The address of a symbol of this heap, by index; the template may have replaced it.
-    Symbol(usize),
+    Symbol(u32),
     /// An address inside the heap, bytes from its start.
     Heap(u32),
 }
@@ -109,6 +110,9 @@ pub struct Heap {
 
 /// Objects beyond this many are one array without a name for each.
 const NAMED_OBJECTS: usize = 4096;
+
+/// Objects of such an array whose fields are noted.
+const NOTED_OBJECTS: usize = 16;
 
 /// The interface's name: that of the package of the first type, then `I`.
 pub(super) fn interface_name(spec: &HeapSpec) -> String {
@@ -314,6 +318,7 @@ impl Heap {
             self.begin("objects".into(), all, layout::OBJECT_SIZE);
             self.bytes.truncate(self.bytes.len() - all as usize);
         }
+        let mut noted = self.fields.len();
         for (number, &type_index) in spec.objects.iter().enumerate() {
             let at = (self.bytes.len() as u32).next_multiple_of(layout::OBJECT_SIZE);
             if is_named {
@@ -326,6 +331,10 @@ impl Heap {
                 self.bytes.resize((at + layout::OBJECT_SIZE) as usize, 0);
             }
             self.put_object(at, number, &spec.types[type_index as usize], spec);
+            if !is_named && number >= NOTED_OBJECTS {
+                self.fields.truncate(noted);
+            }
+            noted = self.fields.len();
             let pointer = if spec.nil_receiver {
                 Word::Nil
             } else {
@@ -333,7 +342,7 @@ impl Heap {
             };
             self.receivers.push(match first_word {
                 Some(first) => Receiver {
-                    first: Word::Symbol(first + type_index as usize),
+                    first: Word::Symbol(first as u32 + type_index),
                     second: Some(pointer),
                 },
                 None => Receiver {
@@ -418,7 +427,7 @@ mod tests {
         let Word::Symbol(tab) = heap.receivers[1].first else {
             panic!("an interface's first word is its itab")
         };
-        assert_eq!(heap.symbols[tab].name, "go.itab.main.T1,main.I");
+        assert_eq!(heap.symbols[tab as usize].name, "go.itab.main.T1,main.I");
     }
 
     #[test]

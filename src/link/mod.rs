@@ -132,8 +132,10 @@ pub struct Image {
     pub site: Site,
     /// The code region's bytes.
     pub code: Vec<u8>,
-    /// The data region's bytes: context, g, heap, the template's data.
+    /// The data region's bytes: context, g, heap, the template's data. Empty once they are in place.
     pub data: Vec<u8>,
+    /// Addresses of the data region.
+    pub data_addresses: Range<u64>,
     /// Fields of the data region that hold code addresses: offset and value. The only difference
     /// between the data of two placements of one row.
     pub code_pointers: Vec<(u32, u64)>,
@@ -219,7 +221,7 @@ pub fn link(row: &JobRow, heap: &Heap, site: Site) -> Result<Image, Vec<LinkErro
     let receivers = heap.receivers.iter().map(|receiver| {
         let word = |word: &Word| match word {
             Word::Nil => 0,
-            Word::Symbol(index) => layout.names[heap.symbols[*index].name.as_str()],
+            Word::Symbol(index) => layout.names[heap.symbols[*index as usize].name.as_str()],
             Word::Heap(offset) => site.data + u64::from(HEAP_OFFSET + offset),
         };
         [
@@ -230,6 +232,7 @@ pub fn link(row: &JobRow, heap: &Heap, site: Site) -> Result<Image, Vec<LinkErro
     Ok(Image {
         site,
         code,
+        data_addresses: site.data..site.data + data.len() as u64,
         data,
         code_pointers,
         entry: harness.entry,

@@ -57,7 +57,7 @@ pub fn flushed(cold: Cold, image: &Image) -> Vec<Range<u64>> {
         Cold::Dcache => {
             let data = image.site.data;
             let start = data + u64::from(HEAP_OFFSET);
-            lines(std::iter::once(start..data + image.data.len() as u64))
+            lines(std::iter::once(start..image.data_addresses.end))
         }
     }
 }

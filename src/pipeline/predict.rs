@@ -5,7 +5,7 @@
 use std::io;
 
 use super::{Prepared, Settings};
-use crate::job::{Job, Plan, Prediction};
+use crate::job::{Plan, Prediction};
 use crate::pipeline::status_code;
 use crate::report::misses::{Miss, Modelled, NotModelled, Site};
 use crate::scenario::Scenario;
@@ -23,20 +23,17 @@ pub fn predict(
     iterations: u64,
     progress: Progress<'_>,
 ) -> io::Result<Result<Modelled, NotModelled>> {
-    let job = Job {
-        plan: Plan {
-            model: Some(iterations),
-            placements: settings.plan.placements[..1].to_vec(),
-            ..settings.plan.clone()
-        },
-        rows: vec![prepared.row.clone()],
+    let plan = Plan {
+        model: Some(iterations),
+        placements: settings.plan.placements[..1].to_vec(),
+        ..settings.plan.clone()
     };
-    let outcome = parent::run(&job, settings.timeout, progress)?;
+    let outcome = parent::run(&plan, &[&prepared.row], settings.timeout, progress)?;
     let row = outcome.rows.into_iter().next().unwrap_or_default();
     Ok(match (row.prediction, row.failure) {
         (Some(prediction), None) if prediction.counted > 0 => Ok(told(prepared, &prediction)),
         (_, Some(failure)) => {
-            let status = verdict::failed(scenario, prepared, &failure, &job.plan);
+            let status = verdict::failed(scenario, prepared, &failure, &plan);
             Err(NotModelled {
                 why: format!(
                     "{}; `dispatchlab step {}` shows where",

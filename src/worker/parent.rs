@@ -19,7 +19,7 @@ use crate::asm::Program;
 use crate::counter::further::FurtherState;
 use crate::counter::pmu::EventState;
 use crate::go::heap::lay_out;
-use crate::job::{Counters, Failure, Job, JobRow, Message, Place, Plan, Prediction, Proof, Trace};
+use crate::job::{Counters, Failure, JobRow, Message, Place, Plan, Prediction, Proof, Trace};
 use crate::link::{Image, Site, Variant, link};
 use crate::stats::Timing;
 use crate::sys::interrupt;
@@ -79,7 +79,7 @@ pub struct Outcome {
 /// Something to tell the user while a job runs; called only between samples.
 pub type Progress<'a> = &'a mut dyn FnMut(&str);
 
-/// The rows of a job that one worker gets, written as a [`Job`]: rows can be large, so none is
+/// The rows of a job that one worker gets, written as a [`crate::job::Job`]: rows can be large, so none is
 /// copied.
 #[derive(Serialize)]
 struct Part<'a> {
@@ -87,21 +87,26 @@ struct Part<'a> {
     rows: Vec<&'a JobRow>,
 }
 
-/// Runs a job in as many workers as it takes.
+/// Runs rows in as many workers as it takes.
 ///
 /// `timeout` is how long a worker may make no entry.
 ///
 /// # Errors
 /// When no worker can be started at all.
-pub fn run(job: &Job, timeout: Duration, progress: Progress<'_>) -> io::Result<Outcome> {
+pub fn run(
+    plan: &Plan,
+    rows: &[&JobRow],
+    timeout: Duration,
+    progress: Progress<'_>,
+) -> io::Result<Outcome> {
     let mut outcome = Outcome {
-        rows: vec![RowOutcome::default(); job.rows.len()],
+        rows: vec![RowOutcome::default(); rows.len()],
         ..Outcome::default()
     };
     interrupt::watch();
     loop {
-        let is_open = |row: &RowOutcome| row.is_open(&job.plan);
-        let open: Vec<usize> = (0..job.rows.len())
+        let is_open = |row: &RowOutcome| row.is_open(plan);
+        let open: Vec<usize> = (0..rows.len())
             .filter(|&at| is_open(&outcome.rows[at]))
             .collect();
         outcome.interrupted = interrupt::is_seen() && !open.is_empty();
@@ -109,8 +114,8 @@ pub fn run(job: &Job, timeout: Duration, progress: Progress<'_>) -> io::Result<O
             return Ok(outcome);
         }
         let part = Part {
-            plan: &job.plan,
-            rows: open.iter().map(|&at| &job.rows[at]).collect(),
+            plan,
+            rows: open.iter().map(|&at| rows[at]).collect(),
         };
         let mut shift = Shift::start(&part, timeout)?;
         let end = shift.watch(&part, &open, &mut outcome, progress)?;

@@ -212,6 +212,8 @@ pub struct Stage<'a> {
     pub row: &'a JobRow,
     /// One image a placement, then the baseline, then those that branch misses are inferred from.
     pub images: Vec<Image>,
+    /// The words of each object's receiver.
+    receivers: Vec<[u64; 2]>,
     /// Index of the baseline image.
     baseline: usize,
     code: Executable,
@@ -271,9 +273,12 @@ impl<'a> Stage<'a> {
             .map_err(|error| cannot(format!("mapping {end} bytes: {error}")))?;
         let base = memory.address();
         let code: Vec<u64> = offsets.iter().map(|offset| base + *offset as u64).collect();
-        let images = link_all(row, &heap, &sites(base, &code))?;
+        let mut images = link_all(row, &heap, &sites(base, &code))?;
+        let receivers = std::mem::take(&mut images[0].receivers);
+        let data = std::mem::take(&mut images[0].data);
         let bytes = memory.bytes();
-        bytes[..images[0].data.len()].copy_from_slice(&images[0].data);
+        bytes[..data.len()].copy_from_slice(&data);
+        drop(data);
         for (image, offset) in images.iter().zip(&offsets) {
             bytes[*offset..*offset + image.code.len()].copy_from_slice(&image.code);
         }
@@ -285,6 +290,7 @@ impl<'a> Stage<'a> {
         Ok(Stage {
             row,
             images,
+            receivers,
             baseline,
             code,
             active: None,
@@ -312,7 +318,7 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// When the kernel gives no memory.
     pub fn visits(&self, objects: Vec<u32>) -> Result<Visits, Failure> {
-        Visits::new(self.row, &self.images[0].receivers, objects)
+        Visits::new(self.row, &self.receivers, objects)
             .map_err(|error| Failure::Worker(format!("mapping the walk: {error}")))
     }
 
@@ -642,5 +648,15 @@ fn link_all(row: &JobRow, heap: &Heap, sites: &[Site]) -> Result<Vec<Image>, Fai
         image.symbols = Vec::new();
         Ok(image)
     };
-    sites.iter().map(one).collect()
+    let mut images: Vec<Image> = Vec::with_capacity(sites.len());
+    for site in sites {
+        let mut image = one(site)?;
+        if !images.is_empty() {
+            // All share the data of the first but for its code pointers, and a row may have a million objects.
+            image.data = Vec::new();
+            image.receivers = Vec::new();
+        }
+        images.push(image);
+    }
+    Ok(images)
 }
