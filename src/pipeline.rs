@@ -90,6 +90,9 @@ impl Task {
                 prepared.row.injection = Injection::None(why.into());
             }
             check::room(&prepared.row, placements).map_err(refused)?;
+            // The worker has its own, and a suite has rows over millions of objects.
+            prepared.image.data = Vec::new();
+            prepared.heap.bytes = Vec::new();
             Ok(prepared)
         });
         Task { prepared, ..self }
@@ -492,6 +495,7 @@ fn heap_spec(scenario: &Scenario) -> HeapSpec {
             .collect(),
         release: scenario.release,
         nil_receiver: scenario.nil_receiver,
+        indexed: scenario.indexed,
     }
 }
 

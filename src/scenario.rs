@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::go::Release;
 use crate::go::hash::type_hash;
-use crate::template::{Expect, HeapKind, Param, Template, Value, closest, params};
+use crate::template::{Clobbers, Expect, HeapKind, Param, Template, Value, closest, params};
 
 mod cold;
 mod order;
@@ -45,6 +45,8 @@ pub struct Scenario {
     pub spacing: u32,
     /// Whether every receiver is a nil pointer.
     pub nil_receiver: bool,
+    /// Whether the receivers stand in an array, and the walk has their numbers.
+    pub indexed: bool,
     /// Whether the parameter `panics` says that every iteration ends in a modelled panic.
     pub panics: bool,
     /// Whether a modelled panic unwinds to the loop instead of ending the row.
@@ -240,6 +242,14 @@ impl Scenario {
             .unwrap_or(Order::Same);
         let objects = number(&params, "objects").unwrap_or(1);
         check_share(order, visited, objects)?;
+        let indexed = params.get("indexed") == Some(&Value::Bool(true));
+        if indexed && header.clobbers != Clobbers::All {
+            return Err(BindError {
+                message: "`indexed=true`: the loop keeps no register for the array's address"
+                    .into(),
+                help: Some("set `clobbers = \"all\"` in the template's header".into()),
+            });
+        }
         let work = match params.get("work") {
             Some(Value::Text(work)) => work.parse().unwrap_or_default(),
             _ => Work {
@@ -255,6 +265,7 @@ impl Scenario {
                 stride: number(&params, "stride").unwrap_or(1),
             },
             recording: None,
+            indexed,
             types,
             visited,
             objects,
@@ -598,7 +609,7 @@ mod tests {
         #[rustfmt::skip] // One refusal a row.
         let refusals = [
             ("t[tragets=8]", "template `t` has no parameter `tragets`; did you mean `targets`?"),
-            ("t[x=1]", "template `t` has no parameter `x`; it has align, cold, deep, objects, order"),
+            ("t[x=1]", "template `t` has no parameter `x`; it has align, cold, deep, indexed, objects, order"),
             ("t[go=1.27]", "template `t` has no parameter `go`"),
             ("t[targets=0]", "`targets` is a whole number from 1 to 131072, not `0`"),
             ("t[targets=many]", "`targets` is a whole number, not `many`"),

@@ -755,6 +755,7 @@ fn fields(symbol: &str, release: &str) -> Vec<(String, String, String, bool)> {
         objects: vec![0],
         release: release.parse().expect("a release"),
         nil_receiver: false,
+        indexed: false,
     })
     .expect("the hash is known");
     let own = heap.symbols.iter().find(|own| own.name == symbol);

@@ -118,7 +118,7 @@ fn list_piece(
 fn heap_dump(prepared: &Prepared) -> String {
     let image = &prepared.image;
     let start = HEAP_OFFSET as usize;
-    let bytes = &image.data[start..start + prepared.heap.bytes.len()];
+    let bytes = &image.data[start..start + prepared.heap.size as usize];
     let words: &[&str] = match prepared.row.heap.kind {
         HeapKind::None => return "no heap: the template says heap = \"none\"\n".into(),
         HeapKind::Pointer => &["pointer"],
@@ -147,6 +147,10 @@ fn heap_dump(prepared: &Prepared) -> String {
     let mut out = dump::render_g(image.site.data + u64::from(frame::G));
     out.push_str(&dump::render(&prepared.heap, base, bytes, &address));
     out.extend(own_data);
-    out.push_str(&dump::render_receivers(&image.receivers, words, &name));
+    out.push_str(&dump::render_receivers(
+        image.receivers.all(&prepared.row),
+        words,
+        &name,
+    ));
     out
 }

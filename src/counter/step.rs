@@ -3,7 +3,7 @@
 //! Correct means: every executed instruction of the template and of the runtime stubs it calls is
 //! counted once, none of the harness is, and a repeated string instruction is one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl};
 
@@ -172,14 +172,16 @@ fn count_receivers(
     visits: &Visits,
     source: &mut StepSource,
 ) -> Result<Option<Counts>, Failure> {
-    let mut histogram = vec![0u64; stage.row.heap.objects.len()];
-    for &object in &visits.objects {
-        histogram[object as usize] += 1;
-    }
-    let distinct: Vec<u32> = (0..histogram.len() as u32)
-        .filter(|&object| histogram[object as usize] > 0)
-        .collect();
     let most = source.depth.verified * STEPS_PER_VERIFIED;
+    let mut histogram: BTreeMap<u32, u64> = BTreeMap::new();
+    for &object in &visits.objects {
+        *histogram.entry(object).or_default() += 1;
+        // No iteration has fewer steps than the harness's own.
+        if histogram.len() as u64 * 8 > most {
+            return Ok(None);
+        }
+    }
+    let distinct: Vec<u32> = histogram.keys().copied().collect();
     let first = first_of_two(stage, ground, distinct[0], (0, source))?;
     let steps = first.instructions + first.harness;
     if steps == 0 || steps * distinct.len() as u64 > most {
@@ -200,10 +202,8 @@ fn count_receivers(
     }
     let there = there.0;
     let mean = |of: fn(&Count) -> u64| {
-        let weighted = distinct
-            .iter()
-            .zip(&there)
-            .map(|(&object, count)| histogram[object as usize] * of(count));
+        let times = histogram.values();
+        let weighted = times.zip(&there).map(|(times, count)| times * of(count));
         weighted.sum::<u64>() as f64 / visits.len() as f64
     };
     Ok(Some(Counts {

@@ -35,13 +35,14 @@ pub fn render_g(address: u64) -> String {
 
 /// Renders what the harness loads for each object: the words of a pointer, Iface or Eface value.
 pub fn render_receivers(
-    receivers: &[[u64; 2]],
+    receivers: impl Iterator<Item = [u64; 2]>,
     fields: &[&str],
     name: &dyn Fn(u64) -> Option<String>,
 ) -> String {
     let mut out = String::new();
-    for (number, words) in receivers.iter().take(SHOWN_RECEIVERS).enumerate() {
-        let named = fields.iter().zip(words).map(|(field, &word)| {
+    let mut receivers = receivers.enumerate();
+    for (number, words) in receivers.by_ref().take(SHOWN_RECEIVERS) {
+        let named = fields.iter().zip(words).map(|(field, word)| {
             let target = match word {
                 0 => "nil".to_string(),
                 _ => name(word).unwrap_or_else(|| format!("{word:#x}")),
@@ -51,8 +52,9 @@ pub fn render_receivers(
         let named: Vec<String> = named.collect();
         let _ = writeln!(out, "receiver[{number}] {{{}}}", named.join(", "));
     }
-    if receivers.len() > SHOWN_RECEIVERS {
-        let _ = writeln!(out, "... {} more", receivers.len() - SHOWN_RECEIVERS);
+    let more = receivers.count();
+    if more > 0 {
+        let _ = writeln!(out, "... {more} more");
     }
     out
 }

@@ -26,6 +26,10 @@ pub struct HeapSpec {
     pub release: Release,
     /// Whether every receiver's pointer is nil.
     pub nil_receiver: bool,
+    /// Whether the receivers stand in an array of their own, in the order of the objects, and the walk has
+    /// only their numbers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub indexed: bool,
 }
 
 impl HeapSpec {
@@ -73,26 +77,6 @@ pub struct Field {
     pub is_modelled: bool,
 }
 
-/// One word of a receiver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Word {
-    /// A nil pointer.
-    Nil,
-    /// The address of a symbol of this heap, by index; the template may have replaced it.
-    Symbol(u32),
-    /// An address inside the heap, bytes from its start.
-    Heap(u32),
-}
-
-/// What the harness loads for one iteration: `rax`, and `rbx` where the kind has two words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receiver {
-    /// Goes to `rax`.
-    pub first: Word,
-    /// Goes to `rbx`.
-    pub second: Option<Word>,
-}
-
 /// The laid-out data of a scenario.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Heap {
@@ -104,8 +88,14 @@ pub struct Heap {
     pub pointers: Vec<Pointer>,
     /// What each byte means, ascending by offset.
     pub fields: Vec<Field>,
-    /// One receiver an object.
-    pub receivers: Vec<Receiver>,
+    /// Bytes of all, the array of the receivers included, which `bytes` does not have.
+    pub size: u32,
+    /// Where the first object stands.
+    pub objects: u32,
+    /// By type the symbol that is the first word of a receiver, where that has two words.
+    pub first_words: Vec<String>,
+    /// Where the array of the receivers begins, if they are in one.
+    pub array: Option<u32>,
 }
 
 /// Objects beyond this many are one array without a name for each.
@@ -156,7 +146,20 @@ pub fn lay_out(spec: &HeapSpec) -> Result<Heap, String> {
         HeapKind::Eface => Some(first_type),
         HeapKind::None | HeapKind::Pointer | HeapKind::Func => None,
     };
-    heap.add_objects(first_word, spec);
+    let symbols = first_word.map(|first| &heap.symbols[first..first + spec.types.len()]);
+    let names = symbols.into_iter().flatten();
+    heap.first_words = names.map(|symbol| symbol.name.clone()).collect();
+    heap.add_objects(spec);
+    heap.size = heap.bytes.len() as u32;
+    if spec.indexed {
+        let count = spec.objects.len() as u32;
+        let size = count * layout::receiver_bytes(spec.kind) as u32;
+        let offset = heap.size.next_multiple_of(64);
+        let name = "receivers".into();
+        heap.symbols.push(DataSymbol { name, offset, size });
+        heap.array = Some(offset);
+        heap.size = offset + size;
+    }
     Ok(heap)
 }
 
@@ -309,10 +312,10 @@ impl Heap {
         }
     }
 
-    /// All objects and what the harness loads for each: few by name, many as one array. The first
-    /// words are symbols in the order of the types, from `first_word` on.
-    fn add_objects(&mut self, first_word: Option<usize>, spec: &HeapSpec) {
+    /// All objects, one behind the other: few by name, many as one array.
+    fn add_objects(&mut self, spec: &HeapSpec) {
         let is_named = spec.objects.len() <= NAMED_OBJECTS;
+        self.objects = (self.bytes.len() as u32).next_multiple_of(layout::OBJECT_SIZE);
         let all = spec.objects.len() as u32 * layout::OBJECT_SIZE;
         if !is_named {
             self.begin("objects".into(), all, layout::OBJECT_SIZE);
@@ -335,21 +338,6 @@ impl Heap {
                 self.fields.truncate(noted);
             }
             noted = self.fields.len();
-            let pointer = if spec.nil_receiver {
-                Word::Nil
-            } else {
-                Word::Heap(at)
-            };
-            self.receivers.push(match first_word {
-                Some(first) => Receiver {
-                    first: Word::Symbol(first as u32 + type_index),
-                    second: Some(pointer),
-                },
-                None => Receiver {
-                    first: pointer,
-                    second: None,
-                },
-            });
         }
     }
 
@@ -378,6 +366,7 @@ mod tests {
             objects: vec![0, 1, 0],
             release: release.parse().expect("a release"),
             nil_receiver: false,
+            indexed: false,
         }
     }
 
@@ -424,10 +413,8 @@ mod tests {
             let at = symbol(&heap, &format!("object[{number}]")).offset as usize;
             assert_eq!(heap.bytes[at..at + 4], (number + 1).to_le_bytes());
         }
-        let Word::Symbol(tab) = heap.receivers[1].first else {
-            panic!("an interface's first word is its itab")
-        };
-        assert_eq!(heap.symbols[tab as usize].name, "go.itab.main.T1,main.I");
+        assert_eq!(symbol(&heap, "object[0]").offset, heap.objects);
+        assert_eq!(heap.first_words[1], "go.itab.main.T1,main.I");
     }
 
     #[test]

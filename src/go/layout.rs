@@ -5,6 +5,7 @@
 //! that a field had are those sources' too.
 
 use super::Release;
+use crate::template::HeapKind;
 
 /// A field of one of Go's structures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +143,15 @@ pub const STACK_GUARD: u32 = 928;
 /// Bytes between two objects. Four would do for the id; sixteen is Go's smallest block for objects
 /// that live alone.
 pub const OBJECT_SIZE: u32 = 16;
+
+/// Bytes of what a loop calls a method through: a pointer, or an interface's two words.
+pub fn receiver_bytes(kind: HeapKind) -> u64 {
+    match kind {
+        HeapKind::None => 0,
+        HeapKind::Pointer | HeapKind::Func => 8,
+        HeapKind::Iface | HeapKind::Eface => 16,
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -305,6 +305,7 @@ mod tests {
             objects: Vec::new(),
             release: release.parse().expect("a release"),
             nil_receiver: false,
+            indexed: false,
         }
     }
 

@@ -375,6 +375,11 @@ fn heap(row: &JobRow) -> Result<(), Problem> {
     demand(wanted.contains(&objects), "heap.objects", || {
         format!("{} to {}, not {objects}", wanted.start(), wanted.end())
     })?;
+    demand(
+        !heap.indexed || (heap.kind != HeapKind::None && row.clobbers == Clobbers::All),
+        "heap.indexed",
+        || "there is a heap, and `clobbers` is all".into(),
+    )?;
     let is_known = |&index: &u32| (index as usize) < types;
     demand(heap.objects.iter().all(is_known), "heap.objects", || {
         format!("each is the index of one of {types} types")
@@ -429,7 +434,12 @@ pub fn sizes(row: &JobRow) -> Result<(), Problem> {
     const ALIGN: u64 = 64;
     let (types, methods) = (row.heap.types.len() as u64, row.heap.methods.len() as u64);
     let one_type = u64::from(layout::TYPE_SIZE + layout::INTERFACE_TYPE_SIZE) + 8 * methods + ALIGN;
-    let objects = row.heap.objects.len() as u64 * u64::from(layout::OBJECT_SIZE);
+    let array = if row.heap.indexed {
+        layout::receiver_bytes(row.heap.kind)
+    } else {
+        0
+    };
+    let objects = row.heap.objects.len() as u64 * (u64::from(layout::OBJECT_SIZE) + array);
     let own = bytes_of(row, SectionKind::Data, |bytes| {
         bytes.next_multiple_of(ALIGN)
     });

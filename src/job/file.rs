@@ -285,6 +285,7 @@ fn scenario(
         && scenario.name == row.name
         && scenario.template.header.clobbers == row.clobbers
         && scenario.nil_receiver == row.heap.nil_receiver
+        && scenario.indexed == row.heap.indexed
         && scenario.recover == row.recover
         && scenario.panics == row.panics
         && scenario.walk == row.walk

@@ -60,6 +60,8 @@ pub mod context {
     /// Out: the types that a failed assertion is about, three words; see
     /// [`PANIC_DOTTYPE`](super::PANIC_DOTTYPE).
     pub const PANIC_TYPES: u32 = 208;
+    /// Address of the array of the receivers, where the walk has only their numbers.
+    pub const ARRAY: u32 = 232;
 }
 
 /// Frames that take turns.
@@ -87,6 +89,8 @@ pub mod state {
     pub const COUNT: i32 = 544;
     /// A register's value while the harness needs the register.
     pub const SPILL: i32 = 552;
+    /// Address of the array of the receivers.
+    pub const ARRAY: i32 = 560;
 }
 
 /// Iterations of the entry, a copy that needs no register to test; bytes from frame 0.

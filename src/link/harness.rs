@@ -17,6 +17,7 @@ use super::frame::{self, context, state};
 use super::{Owner, Piece, Site, Variant};
 use crate::asm;
 use crate::asm::SectionKind;
+use crate::go::layout;
 use crate::job::JobRow;
 use crate::template::{Clobbers, HeapKind, ResultRegister};
 
@@ -231,7 +232,7 @@ fn fill_frames(ops: &mut Assembler, row: &JobRow) {
         dynasm!(ops
             ; .arch x64
             ; mov [rsp + at + state::CURSOR], rcx
-            ; add rcx, element_bytes(row.heap.kind) as i32
+            ; add rcx, element_bytes(row) as i32
             ; mov rax, [rdi + context::ENDS as i32 + 8 * number]
             ; mov [rsp + at + state::END], rax
             ; mov rax, [rdi + context::COUNTS as i32 + 8 * number]
@@ -239,6 +240,13 @@ fn fill_frames(ops: &mut Assembler, row: &JobRow) {
             ; mov [rsp + at + state::G], rdx
             ; mov [rsp + at + state::SUM], rbx
         );
+        if row.heap.indexed {
+            dynasm!(ops
+                ; .arch x64
+                ; mov rax, [rdi + context::ARRAY as i32]
+                ; mov [rsp + at + state::ARRAY], rax
+            );
+        }
     }
 }
 
@@ -283,21 +291,21 @@ fn set_registers(ops: &mut Assembler, row: &JobRow) {
     );
 }
 
-/// Bytes of a walk element: the words the harness loads.
-pub fn element_bytes(kind: HeapKind) -> u64 {
-    match kind {
-        HeapKind::None => 0,
-        HeapKind::Pointer | HeapKind::Func => 8,
-        HeapKind::Iface | HeapKind::Eface => 16,
+/// Bytes of a walk element: the words the harness loads, or the number of the receiver that has them.
+pub fn element_bytes(row: &JobRow) -> u64 {
+    if row.heap.indexed {
+        8
+    } else {
+        layout::receiver_bytes(row.heap.kind)
     }
 }
 
 fn load_receiver(ops: &mut Assembler, row: &JobRow, site: Site) {
-    let element = element_bytes(row.heap.kind) as i32;
+    let element = element_bytes(row) as i32;
     if element == 0 {
         return;
     }
-    let two_words = element == 16;
+    let two_words = layout::receiver_bytes(row.heap.kind) == 16;
     if row.recover {
         dynasm!(ops
             ; .arch x64
@@ -315,7 +323,14 @@ fn load_receiver(ops: &mut Assembler, row: &JobRow, site: Site) {
         }
         Clobbers::All => {
             dynasm!(ops; .arch x64; mov rdx, [rsp + state::CURSOR]);
-            if two_words {
+            if row.heap.indexed {
+                dynasm!(ops; .arch x64; mov rcx, [rdx]; mov rax, [rsp + state::ARRAY]);
+                if two_words {
+                    dynasm!(ops; .arch x64; shl rcx, 4; mov rbx, [rax + rcx + 8]; mov rax, [rax + rcx]);
+                } else {
+                    dynasm!(ops; .arch x64; mov rax, [rax + rcx * 8]);
+                }
+            } else if two_words {
                 dynasm!(ops; .arch x64; mov rax, [rdx]; mov rbx, [rdx + 8]);
             } else {
                 // The form with a displacement is a byte longer and makes the part in front of the

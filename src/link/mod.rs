@@ -9,9 +9,9 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use crate::asm::{FixupKind, Label, Program, Section, SectionKind};
-use crate::go::heap::{Heap, Word};
-use crate::go::runtime;
+use crate::go::heap::Heap;
 use crate::go::symbol::canonical;
+use crate::go::{layout, runtime};
 use crate::job::JobRow;
 use crate::template::closest;
 
@@ -155,8 +155,36 @@ pub struct Image {
     pub pieces: Vec<Piece>,
     /// All names, ascending by address.
     pub symbols: Vec<Symbol>,
-    /// First and second word of each object's receiver.
-    pub receivers: Vec<[u64; 2]>,
+    /// What each object's receiver is.
+    pub receivers: Receivers,
+}
+
+/// What the harness loads for each object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Receivers {
+    /// The first word of an interface's two, by type; nothing where a receiver is a pointer.
+    first_words: Vec<u64>,
+    /// The address of the first object.
+    objects: u64,
+    is_nil: bool,
+}
+
+impl Receivers {
+    /// The words of an object of that type; the second is 0 where there is only one.
+    pub fn words(&self, object: u32, type_index: u32) -> [u64; 2] {
+        let own = self.objects + u64::from(object) * u64::from(layout::OBJECT_SIZE);
+        let pointer = if self.is_nil { 0 } else { own };
+        match self.first_words.get(type_index as usize) {
+            Some(&first) => [first, pointer],
+            None => [pointer, 0],
+        }
+    }
+
+    /// Those of all objects of a row, in order.
+    pub fn all<'a>(&'a self, row: &'a JobRow) -> impl Iterator<Item = [u64; 2]> + 'a {
+        let objects = (0..).zip(&row.heap.objects);
+        objects.map(|(object, &type_index)| self.words(object, type_index))
+    }
 }
 
 /// What cannot be linked.
@@ -210,25 +238,49 @@ pub const HEAP_OFFSET: u32 = 1024;
 /// # Errors
 /// All that is undefined, missing or out of reach, not only the first.
 pub fn link(row: &JobRow, heap: &Heap, site: Site) -> Result<Image, Vec<LinkError>> {
+    link_parts(row, heap, site, true)
+}
+
+/// The same with neither the heap's bytes nor the receivers: for an image that shares those of another.
+///
+/// # Errors
+/// As [`link`].
+pub fn link_code(row: &JobRow, heap: &Heap, site: Site) -> Result<Image, Vec<LinkError>> {
+    let image = link_parts(row, heap, site, false)?;
+    Ok(Image {
+        data: Vec::new(),
+        ..image
+    })
+}
+
+fn link_parts(
+    row: &JobRow,
+    heap: &Heap,
+    site: Site,
+    is_whole: bool,
+) -> Result<Image, Vec<LinkError>> {
     let harness = harness::emit(row, site);
     let layout = Layout::new(row, heap, site, &harness);
     let mut errors = layout.errors.clone();
     let code = place_code(row, site.variant, &layout, &harness, &mut errors);
-    let (data, code_pointers) = place_data(row, heap, &layout, site, &mut errors);
+    let bytes = if is_whole { &heap.bytes[..] } else { &[] };
+    let (mut data, code_pointers) = place_data(row, (heap, bytes), &layout, site, &mut errors);
     if !errors.is_empty() {
         return Err(errors);
     }
-    let receivers = heap.receivers.iter().map(|receiver| {
-        let word = |word: &Word| match word {
-            Word::Nil => 0,
-            Word::Symbol(index) => layout.names[heap.symbols[*index as usize].name.as_str()],
-            Word::Heap(offset) => site.data + u64::from(HEAP_OFFSET + offset),
-        };
-        [
-            word(&receiver.first),
-            receiver.second.as_ref().map_or(0, word),
-        ]
-    });
+    let names = heap
+        .first_words
+        .iter()
+        .map(|name| layout.names[name.as_str()]);
+    let receivers = Receivers {
+        first_words: names.collect(),
+        objects: site.data + u64::from(HEAP_OFFSET + heap.objects),
+        is_nil: row.heap.nil_receiver,
+    };
+    if let Some(array) = heap.array.filter(|_| is_whole) {
+        let address = site.data + u64::from(HEAP_OFFSET + array);
+        place_array(row, &receivers, address, (&mut data, site));
+    }
     Ok(Image {
         site,
         code,
@@ -241,7 +293,7 @@ pub fn link(row: &JobRow, heap: &Heap, site: Site) -> Result<Image, Vec<LinkErro
         setup: harness.setup.clone(),
         body: harness.body.clone(),
         escape: harness.escape,
-        receivers: receivers.collect(),
+        receivers,
         symbols: layout.symbols,
         pieces: layout.pieces,
     })
@@ -270,7 +322,7 @@ struct Ends {
 impl Ends {
     fn new(row: &JobRow, heap: &Heap, site: Site, harness: &Harness) -> Ends {
         Ends {
-            data: site.data + u64::from(HEAP_OFFSET) + heap.bytes.len() as u64,
+            data: site.data + u64::from(HEAP_OFFSET) + u64::from(heap.size),
             code: harness.end.next_multiple_of(64) + u64::from(site.placement.callee),
             spacing: u64::from(row.spacing),
         }
@@ -477,15 +529,14 @@ fn place_code(
 
 fn place_data(
     row: &JobRow,
-    heap: &Heap,
+    (heap, bytes): (&Heap, &[u8]),
     layout: &Layout<'_>,
     site: Site,
     errors: &mut Vec<LinkError>,
 ) -> (Vec<u8>, Vec<(u32, u64)>) {
     let mut data = vec![0; (layout.data_end - site.data) as usize];
     let mut code_pointers = Vec::new();
-    data[HEAP_OFFSET as usize..HEAP_OFFSET as usize + heap.bytes.len()]
-        .copy_from_slice(&heap.bytes);
+    data[HEAP_OFFSET as usize..HEAP_OFFSET as usize + bytes.len()].copy_from_slice(bytes);
     for pointer in &heap.pointers {
         let Some(address) = layout.names.get(pointer.symbol.as_str()) else {
             let after = heap
@@ -523,6 +574,19 @@ fn place_data(
         }
     }
     (data, code_pointers)
+}
+
+/// Puts the receivers into their array at `address`, and the address where the harness finds it.
+fn place_array(row: &JobRow, receivers: &Receivers, address: u64, (data, site): (&mut [u8], Site)) {
+    let bytes = layout::receiver_bytes(row.heap.kind) as usize;
+    let array = &mut data[(address - site.data) as usize..];
+    for (element, words) in array.chunks_exact_mut(bytes).zip(receivers.all(row)) {
+        for (field, word) in element.chunks_exact_mut(8).zip(words) {
+            field.copy_from_slice(&word.to_le_bytes());
+        }
+    }
+    let at = frame::context::ARRAY as usize;
+    data[at..at + 8].copy_from_slice(&address.to_le_bytes());
 }
 
 /// Fills the fixup fields of one section at its address.

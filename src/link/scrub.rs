@@ -227,7 +227,7 @@ mod tests {
         }
         // Three types, three itabs and the data section at least.
         assert!(count >= 7, "{count}");
-        for receiver in image.receivers.iter().flatten() {
+        for receiver in image.receivers.all(&prepared.row).flatten() {
             assert!(lines.contains(&(receiver / LINE)));
         }
         let own = [context::ITERATIONS, context::CURSOR, context::SUM, frame::G];

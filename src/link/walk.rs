@@ -26,6 +26,8 @@ pub struct Course<'a> {
     pub types: &'a [u32],
     /// The sequence of types of a recorded walk; else empty.
     pub recorded: &'a [u32],
+    /// Whether the walk has the numbers of receivers that stand in an array: then it is as long as that.
+    pub indexed: bool,
 }
 
 impl<'a> Course<'a> {
@@ -35,13 +37,18 @@ impl<'a> Course<'a> {
             walk: row.walk,
             types: &row.heap.objects,
             recorded: &row.recorded,
+            indexed: row.heap.indexed,
         }
     }
 
     /// Elements of a walk whose chunks take `chunk` iterations.
     pub fn elements(self, chunk: u64) -> u64 {
+        let objects = (self.types.len() as u64).next_power_of_two();
         match self.walk.order {
-            Order::Random | Order::Runs(_) | Order::Hot(_) => RANDOM_ELEMENTS.max(chunk),
+            Order::Random | Order::Runs(_) | Order::Hot(_) => {
+                let array = if self.indexed { objects } else { 0 };
+                RANDOM_ELEMENTS.max(chunk).max(array)
+            }
             Order::Recorded => {
                 let length = self.recorded.len().max(1) as u64;
                 let fitting = (length.div_ceil(chunk)..)
@@ -49,7 +56,13 @@ impl<'a> Course<'a> {
                     .find(|elements| elements % length * BROKEN_OFF <= *elements);
                 fitting.unwrap_or(chunk)
             }
-            _ => chunk.max((self.types.len() as u64).next_power_of_two()),
+            // A longer stride comes back to where it began sooner.
+            Order::Cyclic => {
+                let count = self.types.len().max(1) as u64;
+                let visited = count / greatest_common_divisor(count, u64::from(self.walk.stride));
+                chunk.max(visited.next_power_of_two())
+            }
+            _ => chunk.max(objects),
         }
     }
 
@@ -86,6 +99,13 @@ impl<'a> Course<'a> {
                 object as u32
             })
             .collect()
+    }
+}
+
+fn greatest_common_divisor(one: u64, other: u64) -> u64 {
+    match other {
+        0 => one,
+        _ => greatest_common_divisor(other, one % other),
     }
 }
 
@@ -127,6 +147,8 @@ impl Groups {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     fn walk(order: Order, stride: u32) -> Walk {
@@ -140,6 +162,7 @@ mod tests {
             walk,
             types: &types,
             recorded: &[],
+            indexed: false,
         };
         course.visits(elements, seed)
     }
@@ -205,6 +228,7 @@ mod tests {
                 walk: hot(share),
                 types: &types,
                 recorded: &[],
+                indexed: false,
             };
             let value: f64 = share.parse().expect("a number");
             for seed in [1, 2] {
@@ -222,6 +246,7 @@ mod tests {
                 walk: hot(share),
                 types: &types,
                 recorded: &[],
+                indexed: false,
             };
             let elements = course.elements(4096);
             assert_eq!(elements, RANDOM_ELEMENTS);
@@ -251,6 +276,7 @@ mod tests {
             walk: walk(Order::Recorded, 1),
             types: &types,
             recorded: &[0, 1, 0],
+            indexed: false,
         };
         assert_eq!(course.visits(8, 1), [0, 1, 2, 4, 3, 0, 2, 1]);
         // No seed takes part.
@@ -277,6 +303,7 @@ mod tests {
                 walk: walk(Order::Recorded, 1),
                 types: &[0],
                 recorded: &recorded,
+                indexed: false,
             };
             for chunk in [64, 4096, 262_144] {
                 let elements = course.elements(chunk);
@@ -295,11 +322,29 @@ mod tests {
                 walk: walk(order, 1),
                 types: &types,
                 recorded: &[],
+                indexed: false,
             };
             course.elements(chunk)
         };
         assert_eq!(elements(Order::Cyclic, 100, 64), 128);
         assert_eq!(elements(Order::Same, 1, 8192), 8192);
+        // Every object that a stride comes by, before it begins again.
+        for (objects, stride) in [(100, 32), (96, 32), (64, 3), (1 << 12, 32), (7, 7), (5, 10)] {
+            let types = vec![0; objects];
+            let course = Course {
+                walk: walk(Order::Cyclic, stride),
+                types: &types,
+                recorded: &[],
+                indexed: false,
+            };
+            let all: HashSet<u32> = course.visits(10_000, 1).into_iter().collect();
+            let once: HashSet<u32> = course.visits(course.elements(1), 1).into_iter().collect();
+            assert_eq!(once, all, "{objects} by {stride}");
+            assert!(
+                course.elements(1) < 2 * all.len() as u64,
+                "{objects} by {stride}"
+            );
+        }
         assert_eq!(elements(Order::Same, 0, 8192), 8192);
         assert_eq!(elements(Order::Random, 8, 4096), RANDOM_ELEMENTS);
     }

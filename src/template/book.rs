@@ -26,8 +26,10 @@ pub const SECTIONS: [&str; 9] = [
 ];
 
 /// The metrics that somebody can have published a figure for.
-pub const METRICS: [&str; 8] = [
+pub const METRICS: [&str; 10] = [
     "ns",
+    "baseline_ns",
+    "net_ns",
     "cycles",
     "instructions",
     "branches",

@@ -10,8 +10,8 @@ use crate::scenario::{Cold, MAX_WORK, Order, Work};
 
 /// Most dynamic types of a scenario: 100,000 rounded up to a power of two.
 pub const MAX_TYPES: i64 = 131_072;
-/// Most objects of a scenario: 64 MiB of objects on a cache line each.
-pub const MAX_OBJECTS: i64 = 1 << 20;
+/// Most objects of a scenario: those of the book's benchmarks over many, 32 MiB of them.
+pub const MAX_OBJECTS: i64 = 1 << 21;
 /// Largest and smallest distance between function starts: a page of 64 KiB, and the alignment Go 1.10 used.
 pub const SPACING: (i64, i64) = (16, 65_536);
 
@@ -28,7 +28,9 @@ pub const TAKEN: [&str; 8] = [
 ];
 
 /// Parameters that only make sense where there are receivers to visit.
-const NEED_A_HEAP: [&str; 6] = ["objects", "order", "receiver", "stride", "targets", "work"];
+const NEED_A_HEAP: [&str; 7] = [
+    "indexed", "objects", "order", "receiver", "stride", "targets", "work",
+];
 
 /// Parameters whose values are whole numbers or texts.
 pub(crate) const MIXED: [&str; 2] = ["align", "work"];
@@ -56,6 +58,10 @@ pub fn all(header: &Header) -> BTreeMap<String, Param> {
     ]);
     if header.heap != HeapKind::None {
         params.extend([
+            (
+                "indexed".to_string(),
+                choice(vec![Value::Bool(false), Value::Bool(true)]),
+            ),
             ("objects".to_string(), anything(Value::Int(1))),
             ("order".to_string(), anything(text("same"))),
             (
@@ -135,8 +141,10 @@ pub(crate) fn check_value(name: &str, value: &Value) -> Result<(), String> {
         ("cold", value) => one_of(name, value, &Cold::ALL.map(Cold::name)),
         ("receiver", value) => one_of(name, value, &["given", "nil"]),
         ("hit", value) => one_of(name, value, &["first", "last", "default", "order"]),
-        ("recover" | "panics", Value::Bool(_)) => Ok(()),
-        ("recover" | "panics", value) => Err(format!("`{name}` is true or false, not `{value}`")),
+        ("indexed" | "recover" | "panics", Value::Bool(_)) => Ok(()),
+        ("indexed" | "recover" | "panics", value) => {
+            Err(format!("`{name}` is true or false, not `{value}`"))
+        }
         ("go", Value::Text(release)) => release.parse::<Release>().map(drop),
         ("go", value) => Err(format!(
             "`go` is a release in quotes, such as \"1.27\", not `{value}`"

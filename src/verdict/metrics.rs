@@ -118,9 +118,16 @@ pub(super) fn metrics(
     let branch_misses = match machine.source("branch_misses").basis {
         Basis::Measured => measured(&less(misses, 0.0), machine, "branch_misses", refused),
         Basis::Inferred => {
-            let inferred = inferred.unwrap_or(Estimate::NONE);
-            let too_few =
-                "too few turns were left undisturbed; run it again, or with a longer --time";
+            // What spreads over more than a miss cannot tell one from none.
+            const WIDEST: f64 = 1.0;
+            let is_narrow = |one: &Estimate| one.high - one.low <= WIDEST;
+            let too_few = match inferred {
+                Some(wide) if wide.value.is_finite() && !is_narrow(&wide) => {
+                    "turns differ by more than a miss takes: the row waits for memory, or the machine is busy"
+                }
+                _ => "too few turns were left undisturbed; run it again, or with a longer --time",
+            };
+            let inferred = inferred.filter(is_narrow).unwrap_or(Estimate::NONE);
             measured(
                 &inferred,
                 machine,

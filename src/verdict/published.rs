@@ -72,8 +72,17 @@ fn value_of(row: &Row, metric: &str) -> Ours {
         let (own, basis) = number(metric)?;
         Ok((own + metric.subtracted.unwrap_or(around), basis))
     };
+    // The baseline has cycles; one row's cycles and nanoseconds differ by one factor.
+    let empty_ns = || {
+        let baseline = row.baseline.as_ref().ok_or("the baseline was not timed")?;
+        let (ns, basis) = number(&metrics.ns)?;
+        let (empty, cycles) = (number(&baseline.cycles)?.0, number(&metrics.cycles)?.0);
+        Ok::<_, String>((ns, empty * ns / cycles, basis))
+    };
     match metric {
         "ns" => number(&metrics.ns),
+        "baseline_ns" => empty_ns().map(|(_, empty, basis)| (empty, basis)),
+        "net_ns" => empty_ns().map(|(ns, empty, basis)| (ns - empty, basis)),
         "cycles" => number(&metrics.cycles),
         "instructions" => whole(&metrics.instructions, instructions),
         "branches" => whole(&metrics.branches, branches),

@@ -12,12 +12,13 @@ use iced_x86::{Decoder, DecoderOptions, Mnemonic, OpKind, Register};
 
 use crate::counter::Request;
 use crate::go::heap::{Heap, lay_out};
+use crate::go::layout;
 use crate::job::{Failure, JobRow, PanicAt, Place, Plan};
 use crate::link::HEAP_OFFSET;
 use crate::link::frame::{self, context};
 use crate::link::harness::element_bytes;
 use crate::link::walk::Course;
-use crate::link::{Image, Site, Variant, lengths, link};
+use crate::link::{Image, Receivers, Site, Variant, lengths, link, link_code};
 use crate::sys::mapping::{self, Executable, PAGE, Window, Writable};
 use crate::sys::shared::SharedPage;
 use crate::sys::signals::{self, StepLog};
@@ -114,12 +115,17 @@ pub struct Visits {
 }
 
 impl Visits {
-    fn new(row: &JobRow, receivers: &[[u64; 2]], objects: Vec<u32>) -> io::Result<Visits> {
-        let element = element_bytes(row.heap.kind);
+    fn new(row: &JobRow, receivers: &Receivers, objects: Vec<u32>) -> io::Result<Visits> {
+        let element = element_bytes(row);
         let mut memory = Writable::new(objects.len() * element as usize)?;
         for (at, &object) in objects.iter().enumerate() {
-            let Some(words) = receivers.get(object as usize) else {
+            let Some(&type_index) = row.heap.objects.get(object as usize) else {
                 break;
+            };
+            let words = if row.heap.indexed {
+                [u64::from(object), 0]
+            } else {
+                receivers.words(object, type_index)
             };
             let at = at * element as usize;
             for (number, word) in words[..element as usize / 8].iter().enumerate() {
@@ -212,8 +218,8 @@ pub struct Stage<'a> {
     pub row: &'a JobRow,
     /// One image a placement, then the baseline, then those that branch misses are inferred from.
     pub images: Vec<Image>,
-    /// The words of each object's receiver.
-    receivers: Vec<[u64; 2]>,
+    /// Address of the array of the receivers, and bytes of one of them, where they are in one.
+    array: Option<(u64, u64)>,
     /// Index of the baseline image.
     baseline: usize,
     code: Executable,
@@ -274,7 +280,6 @@ impl<'a> Stage<'a> {
         let base = memory.address();
         let code: Vec<u64> = offsets.iter().map(|offset| base + *offset as u64).collect();
         let mut images = link_all(row, &heap, &sites(base, &code))?;
-        let receivers = std::mem::take(&mut images[0].receivers);
         let data = std::mem::take(&mut images[0].data);
         let bytes = memory.bytes();
         bytes[..data.len()].copy_from_slice(&data);
@@ -289,8 +294,11 @@ impl<'a> Stage<'a> {
         })?;
         Ok(Stage {
             row,
+            array: heap.array.map(|array| {
+                let bytes = layout::receiver_bytes(row.heap.kind);
+                (base + u64::from(HEAP_OFFSET + array), bytes)
+            }),
             images,
-            receivers,
             baseline,
             code,
             active: None,
@@ -318,7 +326,7 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// When the kernel gives no memory.
     pub fn visits(&self, objects: Vec<u32>) -> Result<Visits, Failure> {
-        Visits::new(self.row, &self.receivers, objects)
+        Visits::new(self.row, &self.images[0].receivers, objects)
             .map_err(|error| Failure::Worker(format!("mapping the walk: {error}")))
     }
 
@@ -329,6 +337,20 @@ impl<'a> Stage<'a> {
     pub fn walk(&self, chunk: u64, seed: u64) -> Result<Visits, Failure> {
         let course = Course::of(self.row);
         self.visits(course.visits(course.elements(chunk), seed))
+    }
+
+    /// Asks for the cache lines that an entry for this element will wait for, where there is one: of a
+    /// million receivers in any order each entry waits for two.
+    pub fn approach(&self, visits: &Visits, element: u64) {
+        let Some(&object) = visits.objects.get(element as usize) else {
+            return;
+        };
+        // Of an interface the second word, else the first is where the object stands; no type is asked for.
+        let own = self.images[0].receivers.words(object, u32::MAX)[0];
+        self.code.prefetch(own);
+        if let Some((array, bytes)) = self.array {
+            self.code.prefetch(array + u64::from(object) * bytes);
+        }
     }
 
     /// Where an address lies in an image.
@@ -368,7 +390,7 @@ impl<'a> Stage<'a> {
         ground.page.note(notes::ENTRIES, ground.entries);
         let data = self.images[image].site.data;
         let g = data + u64::from(frame::G);
-        let element = element_bytes(self.row.heap.kind);
+        let element = element_bytes(self.row);
         let (ends, counts) = frame::frame_ends(iterations, cursor, element);
         let stack = ground.frame();
         let data = self.code.data();
@@ -390,7 +412,6 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// When the kernel refuses to set the `gs` base.
     pub fn settle(&mut self, ground: &mut Ground) -> Result<(), Failure> {
-        use crate::go::layout;
         self.hide(false)?;
         let data = self.images[0].site.data;
         let low = ground.stack.address();
@@ -640,23 +661,15 @@ fn reveal_hidden(image: &Image, log: &mut StepLog) {
     });
 }
 
+/// Links all images. All share the data of the first but for its code pointers.
 fn link_all(row: &JobRow, heap: &Heap, sites: &[Site]) -> Result<Vec<Image>, Failure> {
-    let one = |site: &Site| {
+    let one = |(number, site): (usize, &Site)| {
+        let link = if number == 0 { link } else { link_code };
         let mut image = link(row, heap, *site)
             .map_err(|errors| Failure::Worker(format!("the row does not link: {errors:?}")))?;
         // Names are the parent's business; a row may have half a million of them.
         image.symbols = Vec::new();
         Ok(image)
     };
-    let mut images: Vec<Image> = Vec::with_capacity(sites.len());
-    for site in sites {
-        let mut image = one(site)?;
-        if !images.is_empty() {
-            // All share the data of the first but for its code pointers, and a row may have a million objects.
-            image.data = Vec::new();
-            image.receivers = Vec::new();
-        }
-        images.push(image);
-    }
-    Ok(images)
+    sites.iter().enumerate().map(one).collect()
 }

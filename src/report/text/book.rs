@@ -166,6 +166,8 @@ fn unit(metric: &str) -> &str {
         "branch_misses" => "misses",
         "alloc_bytes" => "B",
         "ipc" => "IPC",
+        "baseline_ns" => "ns empty",
+        "net_ns" => "ns net",
         other => other,
     }
 }
