@@ -23,7 +23,7 @@ fn book() -> Vec<(Arc<Template>, BookRow)> {
 /// neither number, and a debug build lays out and visits many of them slowly.
 fn small(row: &BookRow) -> String {
     row.scenario
-        .replace("objects=1048576", "objects=4096")
+        .replace("objects=2097152", "objects=4096")
         .replace("targets=4096", "targets=64")
         .replace("targets=1024", "targets=64")
 }
