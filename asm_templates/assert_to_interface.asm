@@ -2,13 +2,13 @@
 ;! heap     = "eface"
 ;! types    = "main.T{t}"
 ;! methods  = ["Id"]
-;! params   = { go = ["1.27", "1.21", "1.19", "1.10"], targets = 1, form = ["hit", "hit-ok", "miss-ok", "nil"], panics = false, cached = true, order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.21", "1.19", "1.10"], targets = 1, form = ["hit", "hit-ok", "miss-ok", "nil"], panics = false, cached = true, fills = false, order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id+type"
 ;! dispatch = "site"
 ;! clobbers = "all"
 ;! expand   = true
-;! note     = "{% if not cached and go_minor < 22 %}before Go 1.22 no call site has a cache{% elif panics and form in ['hit-ok', 'miss-ok'] %}panics only without a second result: `form` is of no effect{% endif %}"
+;! note     = "{% if (fills or not cached) and go_minor < 22 %}before Go 1.22 no call site has a cache{% elif fills and targets > 32 %}the cache is filled while it is measured: of more than 32 types none is in it at first{% elif panics and form in ['hit-ok', 'miss-ok'] %}panics only without a second result: `form` is of no effect{% endif %}"
 ;! source   = "go-internals II, Type assertions"
 ;! book     = [
 ;!   { row = "go=1.10", section = "II Assertions", count = [78, 16] },
@@ -18,20 +18,57 @@
 ;!   { row = "", section = "II Assertions", count = [19, 3],
 ;!     today = "A cache at each call site has taken the place of the table of all itabs in Go 1.22; the table is only asked where the cache does not know the type." },
 ;!   { row = "form=miss-ok", section = "II Assertions", count = [20, 3] },
-;!   { row = "cached=false", section = "II Assertions", count = [80, 21] },
+;!   { row = "cached=false", section = "II Assertions", count = [95, 24] },
+;!   { row = "fills=true", section = "II Assertions", count = [19, 3], today = "The cache as the runtime has filled it, after a thousand calls the long way: the same code, the same count." },
 ;!   { row = "panics=true", section = "II Assertions" },
 ;!   { row = "form=nil,panics=true", section = "II Assertions" },
 ;! ]
 
 ; The itab for type and interface has to be found. Up to Go 1.21 the runtime looks it up in a hash
 ; table of all itabs, in nested calls. Since 1.22 each call site has a cache of its own, looked at
-; inline; Go fills it with one in 1024 of the calls that miss it, here it is full from the start
-; (cached=false: it stays empty). A type without the methods is in table and cache too, with nothing
+; inline. The runtime fills it with one in 1024 of the calls that miss it; here it is full from the start.
+; `cached=false`: it stays empty. `fills=true`: the runtime has filled it, in calls before the first
+; iteration, for up to 32 types. A type without the methods is in table and cache too, with nothing
 ; for an itab; see assert_eface for `form` and `panics`. Each type descriptor has its number where Go
 ; has the offset of its name: with the id it makes the result, out of what the assertion gave.
 
 {% set miss = panics or form in ["miss-ok", "nil"] %}
 {% set ok = form != "hit" and not panics %}
+{% if fills and go_minor >= 22 and not panics and targets <= 32 %}
+setup:  cmp  byte ["main.filled"], 0
+        jne  filled
+        mov  qword [rsp + 64], 0
+fill:   mov  rcx, [rsp + 64]
+        lea  rdx, ["main.types"]
+        mov  rbx, [rdx + rcx*8]
+look:   mov  rdx, ["main..typeAssert.0"]
+        mov  edi, [rbx + 16]            ; type.hash
+seek:   and  rdi, [rdx]
+        mov  r8, rdi
+        shl  r8, 4
+        mov  r9, [rdx + r8 + 8]
+        cmp  rbx, r9
+        je   known
+        inc  rdi
+        test r9, r9
+        jne  seek
+        mov  [rsp + 72], rbx
+        lea  rax, ["main..typeAssert.0"]
+        call "runtime.typeAssert"
+        mov  rbx, [rsp + 72]
+        jmp  look
+known:  inc  qword [rsp + 64]
+        cmp  qword [rsp + 64], {{ targets }}
+        jb   fill
+        mov  byte ["main.filled"], 1
+filled:
+
+data "main.filled": db 0
+data "main.types":
+{% for type in types %}
+        dq "type.{{ type.name }}"
+{% endfor %}
+{% endif %}
 body:                                   ; rax = type, rbx = data
 {% if miss %}
         mov  [rsp + 64], rax
@@ -124,7 +161,7 @@ nil:    lea  rax, ["type.main.I"]
 data "main..typeAssert.0": dq "main.cache", "type.main.I"
         db {{ 1 if ok else 0 }}
 data "main.cache":
-{% if cached and not panics %}
+{% if cached and not panics and not fills %}
 {% set entries = site_cache(types | map(attribute="hash") | list) %}
         dq {{ entries | length - 1 }}
 {% for entry in entries %}
@@ -132,6 +169,17 @@ data "main.cache":
 {% endfor %}
 {% else %}
         dq 0, 0, 0
+{% endif %}
+{% if not cached %}
+func "runtime.cheaprand":               ; as long as the runtime's, but never the one in 1024 that fills the cache
+        mov  rax, 0xa0761d6478bd642f
+        add  rax, ["runtime.cheaprandState"]
+        mov  ["runtime.cheaprandState"], rax
+        mov  rdx, 0xe7037ed1a0b428db
+        xor  rdx, rax
+        mul  rdx
+        mov  eax, 1
+        ret
 {% endif %}
 {% endif %}
 

@@ -1,46 +1,71 @@
-;! title    = "type switch over interfaces, through the cache that Go has at each such switch since 1.22"
+;! title    = "type switch over interfaces: a call of the runtime for each, or since Go 1.22 a cache at each such switch"
 ;! heap     = "eface"
 ;! types    = "main.T{t}"
-;! params   = { go = ["1.27", "1.26", "1.25", "1.22"], targets = { default = 1, min = 1, max = 16 }, order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.26", "1.25", "1.22", "1.21", "1.19"], targets = 1, cache = ["full", "filled", "empty"], order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id+type"
 ;! dispatch = "site"
 ;! clobbers = "all"
 ;! expand   = true
+;! note     = "{% if cache != 'full' and go_minor < 22 %}before Go 1.22 no switch has a cache{% elif cache == 'filled' and targets > 32 %}the cache is filled while it is measured: of more than 32 types none is in it at first{% endif %}"
 ;! source   = "beyond go-internals: switches over interfaces"
 ;! book     = [
 ;!   { row = "", section = "II Type switches", count = [27, 9], today = "Cases that are interfaces: before Go 1.22 each was a call of the runtime, 242 to 289 instructions for the third." },
+;!   { row = "cache=filled", section = "II Type switches", count = [27, 9], today = "The cache as the runtime has filled it, with one in 1024 of the calls that missed it." },
+;!   { row = "cache=empty", section = "II Type switches", count = [217, 59], today = "The long way, which looks for an itab for each case in turn." },
+;!   { row = "go=1.19", section = "II Type switches", count = [207, 57], today = "What the cache took the place of." },
 ;! ]
 
 ; Whether a type has an interface's methods cannot be read off its hash, so that before Go 1.22 each case
 ; was a call of the runtime. Since then a run of such cases shares a cache: a table of a power of two of
 ; slots, each with a type, the case that it belongs to and the itab to call through, found by the type's hash and
-; from there one after the other. The runtime fills it as types are met; here it is full, so a way to the
-; runtime is not modelled.
+; from there one after the other. The runtime fills it with one in 1024 of the calls that miss it;
+; here it is full from the start (cache=full), the runtime has filled it before the first iteration, with
+; up to 32 types (cache=filled), or it stays empty (cache=empty).
 ;
 ; The switch has three cases, and type t belongs to the third, second or first in turn: the first type
 ; has the longest way. Each case calls the one method of its interface.
 
-{% set size = 2 if targets == 1 else 4 if targets == 2 else 8 if targets <= 4 else 16 if targets <= 8 else 32 %}
-{# The slots: each type goes to the first one that is free from its hash on. #}
-{% set cache = namespace(slots=[]) %}
-{% for slot in range(size) %}
-{% set cache.slots = cache.slots + [none] %}
-{% endfor %}
-{% for type in types %}
-{% set place = namespace(at=none) %}
-{% for step in range(size) if place.at is none %}
-{% set slot = (type.hash + step) % size %}
-{% if place.at is none and cache.slots[slot] is none %}
-{% set place.at = slot %}
-{% endif %}
-{% endfor %}
-{% set cache.slots = cache.slots[:place.at] + [type.index] + cache.slots[place.at + 1:] %}
-{% endfor %}
+{% set entries = site_cache(types | map(attribute="hash") | list) %}
+{% set has_cache = go_minor >= 22 %}
+{% if has_cache and cache == "filled" and targets <= 32 %}
+setup:  cmp  byte ["main.filled"], 0
+        jne  filled
+        mov  qword [rsp + 64], 0
+fill:   mov  rcx, [rsp + 64]
+        lea  rdx, ["main.types"]
+        mov  rbx, [rdx + rcx*8]
+look:   mov  rdx, ["main..interfaceSwitch.0"]
+        mov  edi, [rbx + 16]            ; type.hash
+seek:   and  rdi, [rdx]
+        lea  r8, [rdi + rdi*2]
+        mov  r9, [rdx + r8*8 + 8]
+        cmp  rbx, r9
+        je   known
+        inc  rdi
+        test r9, r9
+        jne  seek
+        mov  [rsp + 72], rbx
+        lea  rax, ["main..interfaceSwitch.0"]
+        call "runtime.interfaceSwitch"
+        mov  rbx, [rsp + 72]
+        jmp  look
+known:  inc  qword [rsp + 64]
+        cmp  qword [rsp + 64], {{ targets }}
+        jb   fill
+        mov  byte ["main.filled"], 1
+filled:
 
+data "main.filled": db 0
+data "main.types":
+{% for type in types %}
+        dq   "type.{{ type.name }}"
+{% endfor %}
+{% endif %}
 body:                                   ; rax = type, rbx = data
         test rax, rax
         je   default
+{% if has_cache %}
         mov  esi, [rax + 16]            ; _type.hash
         mov  rdi, ["main..interfaceSwitch.0"]
         mov  r8, [rdi]                  ; the mask
@@ -54,15 +79,47 @@ probe:  mov  r9, rsi
         je   found
         test r10, r10
         jne  next
-        ud2                             ; runtime.interfaceSwitch
+        mov  [rsp + 32], rbx
+        mov  rbx, rax
+        lea  rax, ["main..interfaceSwitch.0"]
+        call "runtime.interfaceSwitch"
+        mov  r8, rax                    ; case
+        mov  rdx, rbx                   ; and itab
+        mov  rbx, [rsp + 32]
+        jmp  decide
 found:  mov  r8, [rdi + rsi*8 + 16]     ; its case
         mov  rdx, [rdi + rsi*8 + 24]    ; its itab
-        test r8, r8
+decide: test r8, r8
         je   case0
         cmp  r8, 1
         je   case1
         cmp  r8, 2
         jne  default
+{% else %}
+        mov  [rsp + 56], rbx            ; data
+        mov  [rsp + 40], rax            ; type
+        mov  rcx, rbx
+        mov  rbx, rax
+        lea  rax, ["type.main.I0"]
+        call "runtime.assertE2I2"       ; itab and data, or zero
+        mov  rdx, rax
+        test rax, rax
+        jne  case0
+        lea  rax, ["type.main.I1"]
+        mov  rbx, [rsp + 40]
+        mov  rcx, [rsp + 56]
+        call "runtime.assertE2I2"
+        mov  rdx, rax
+        test rax, rax
+        jne  case1
+        lea  rax, ["type.main.I2"]
+        mov  rbx, [rsp + 40]
+        mov  rcx, [rsp + 56]
+        call "runtime.assertE2I2"
+        mov  rdx, rax
+        test rax, rax
+        je   default
+{% endif %}
         mov  rcx, [rdx + 24]            ; case I2
         mov  rax, rbx
 site:   call rcx
@@ -86,18 +143,45 @@ func "main.(*T{{ type.index }}).Id":
         ret
 {% endfor %}
 
+{% if has_cache %}
 data "main..interfaceSwitch.0":
-        dq   "main.cache"
+        dq   "main.cache", 3, "type.main.I0", "type.main.I1", "type.main.I2"
 data "main.cache":
-        dq   {{ size - 1 }}
-{% for slot in cache.slots %}
-{% if slot is none %}
+{% if cache == "full" %}
+        dq   {{ entries | length - 1 }}
+{% for entry in entries %}
+{% if entry is none %}
         dq   0, 0, 0
 {% else %}
-        dq   "type.main.T{{ slot }}", {{ 2 - slot % 3 }}, "go.itab.main.T{{ slot }},main.I{{ 2 - slot % 3 }}"
+        dq   "type.main.T{{ entry }}", {{ 2 - entry % 3 }}, "go.itab.main.T{{ entry }},main.I{{ 2 - entry % 3 }}"
 {% endif %}
 {% endfor %}
+{% else %}
+        dq   0, 0, 0, 0
+{% endif %}
+{% if cache == "empty" %}
+func "runtime.cheaprand":               ; as long as the runtime's, but never the one in 1024 that fills the cache
+        mov  rax, 0xa0761d6478bd642f
+        add  rax, ["runtime.cheaprandState"]
+        mov  ["runtime.cheaprandState"], rax
+        mov  rdx, 0xe7037ed1a0b428db
+        xor  rdx, rax
+        mul  rdx
+        mov  eax, 1
+        ret
+{% endif %}
+{% endif %}
+{% for case in range(3) %}
+data "type.main.I{{ case }}":
+        dq   16, 16
+        dd   hash("main.I{{ case }}"), 0
+        dq   0, 0, 0
+        dq   0, 0, 1, 1                 ; package, methods
+        dq   0
+{% endfor %}
 {% for type in types %}
-data "go.itab.main.T{{ type.index }},main.I{{ 2 - type.index % 3 }}":
-        dq   0, "type.main.T{{ type.index }}", {{ type.hash }}, "main.(*T{{ type.index }}).Id"
+{% for case in range(3) %}
+data "go.itab.main.T{{ type.index }},main.I{{ case }}":
+        dq   "type.main.I{{ case }}", "type.main.T{{ type.index }}", {{ type.hash }}, {{ '"main.(*T%d).Id"' | format(type.index) if case == 2 - type.index % 3 else 0 }}
+{% endfor %}
 {% endfor %}

@@ -44,6 +44,7 @@ const COMPILED: &[(&str, f64, f64, f64, &str)] = &[
     ("assert_iface[go=1.19]",              0.0,  7.0, 11.0, "as assert_eface"),
     ("assert_iface",                       0.0,  6.0, 10.0, "as assert_eface"),
     ("assert_to_interface",                3.0,  7.0, 23.0, "the result's mov mov add | two loads of the interface, two nop, dec test jle"),
+    ("interface_switch",                   2.0, 10.0, 35.0, "the method's add, a jmp | dec test jle, two loads of the interface, two mov, the store, jmp, nop"),
     ("assert_between_interfaces",          3.0, 10.0, 27.0, "the result's mov mov add | three mov, two jmp, two nop, dec test jle"),
 ];
 
@@ -129,6 +130,50 @@ fn every_type_is_found_in_a_table_that_has_grown() {
     arguments.extend(names);
     let (code, document) = json(&arguments);
     assert_eq!(code, 0, "{document:#}");
+}
+
+/// With linear probing the entries that all types together look at are as many in whatever order the types came.
+#[test]
+fn a_cache_that_the_runtime_has_filled_is_as_quick_as_one_that_is_full_from_the_start() {
+    let pairs = [
+        (
+            "assert_to_interface[targets=8]",
+            "assert_to_interface[fills=true,targets=8]",
+        ),
+        (
+            "interface_switch[targets=16]",
+            "interface_switch[cache=filled,targets=16]",
+        ),
+        (
+            "interface_switch[go=1.22,targets=5]",
+            "interface_switch[cache=filled,go=1.22,targets=5]",
+        ),
+    ];
+    let mut arguments = vec!["run", "--quick", "--counters", "none", "--placements", "1"];
+    arguments.extend(pairs.iter().flat_map(|(full, filled)| [*full, *filled]));
+    let (code, document) = json(&arguments);
+    assert_eq!(code, 0, "{document:#}");
+    let rows = rows(&document);
+    for (pair, names) in rows.chunks(2).zip(pairs) {
+        let [full, filled] = [pair[0], pair[1]].map(|(_, row)| value(row, "instructions"));
+        assert!((full - filled).abs() < 1e-6, "{names:?}: {full} {filled}");
+    }
+}
+
+#[test]
+fn a_cache_that_stays_empty_costs_the_same_in_each_call() {
+    let names = [
+        "assert_to_interface[cached=false]",
+        "interface_switch[cache=empty]",
+    ];
+    let mut arguments = vec!["run", "--counters", "none", "--placements", "1"];
+    arguments.extend(names);
+    let (code, document) = json(&arguments);
+    assert_eq!(code, 0, "{document:#}");
+    for (name, row) in rows(&document) {
+        let count = value(row, "instructions");
+        assert!(count.fract() == 0.0 && count > 90.0, "{name}: {count}");
+    }
 }
 
 /// The hash of bytes that the template below computes over what memmove left.

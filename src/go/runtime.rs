@@ -32,6 +32,8 @@ pub const LARGEST_BLOCK: u32 = 4 << 10;
 const ARENA_START: u32 = 64;
 /// Bytes of the write barrier's buffer: 512 words, as in Go.
 const BARRIER_BYTES: u32 = 4 << 10;
+/// Bytes for the caches of call sites, old ones included: enough for some fifty types at one site.
+pub const SITE_CACHES_BYTES: u32 = 64 << 10;
 /// Bytes of the zero value that all types share: `maxZero` in `runtime/runtime.go`.
 const ZERO_BYTES: usize = 1024;
 
@@ -95,6 +97,7 @@ fn functions(release: Release) -> Vec<SourceSection> {
         arena_start => ARENA_START,
         arena_bytes => ARENA_BYTES,
         barrier_bytes => BARRIER_BYTES,
+        site_caches_bytes => SITE_CACHES_BYTES,
     };
     let text = match environment.render_str(&SOURCES.concat(), values) {
         Ok(text) => text,
@@ -200,6 +203,7 @@ fn datum(name: &str, program: &Program, heap: &HeapSpec) -> Result<Option<Sectio
         "runtime.writeBarrier" => vec![0; 16],
         "runtime.arena" => vec![0; (ARENA_START + ARENA_BYTES + LARGEST_BLOCK) as usize],
         "runtime.wbBuf" => vec![0; 8 + BARRIER_BYTES as usize],
+        "runtime.siteCaches" => vec![0; 8 + SITE_CACHES_BYTES as usize],
         "runtime.itabTable" => return table_of_itabs(program, heap).map(Some),
         _ => {
             let Some(predeclared) = name.strip_prefix("type.") else {

@@ -111,21 +111,153 @@ nil:    xor  eax, eax
 {% endfor %}
 {% else %}
 func "runtime.typeAssert":              ; rax = descriptor of the call site, rbx = type; the itab in rax
-{{- enter(24) }}
+{{- enter(40) }}
         test rbx, rbx
         je   nil
+        mov  [rsp + 56], rax
+        mov  [rsp + 64], rbx
         movzx ecx, byte [rax + 16]      ; whether it may fail
         mov  rax, [rax + 8]             ; the interface
-        call "runtime.getitab"          ; one call in 1024 also fills the cache of the call site in Go
-{{- leave(24) }}
+        call "runtime.getitab"
+        mov  [rsp + 24], rax
+        call "runtime.cheaprand"        ; one call in 1024 goes on
+        test eax, 1023
+        jne  done
+        call "runtime.cheaprand"        ; and of those one in as many as the cache has entries
+        mov  rdx, [rsp + 56]
+        mov  rdx, [rdx]
+        test [rdx], eax
+        jne  done
+        mov  rax, rdx
+        mov  rbx, [rsp + 64]
+        mov  rcx, [rsp + 24]
+        call "runtime.buildTypeAssertCache"
+        mov  rdx, [rsp + 56]
+        mov  [rdx], rax
+done:   mov  rax, [rsp + 24]
+{{- leave(40) }}
 nil:    cmp  byte [rax + 16], 0
         je   panic
         xor  eax, eax
-{{- leave(24) }}
+{{- leave(40) }}
 panic:  mov  rax, [rax + 8]
         call "runtime.panicnildottype"
         nop
 {{- grow() }}
+
+func "runtime.interfaceSwitch":         ; rax = descriptor of the switch, rbx = type; case and itab in rax, rbx
+{{- enter(56) }}
+        mov  [rsp + 72], rax
+        mov  [rsp + 80], rbx
+        xor  edx, edx
+        jmp  first
+next:   mov  rax, [rcx + rdx*8 + 16]    ; the interface of the case
+        mov  rbx, [rsp + 80]
+        mov  ecx, 1
+        call "runtime.getitab"
+        test rax, rax
+        jne  found
+        mov  rdx, [rsp + 24]
+        inc  rdx
+first:  mov  [rsp + 24], rdx            ; the case
+        mov  rcx, [rsp + 72]
+        cmp  rdx, [rcx + 8]             ; how many there are
+        jl   next
+        xor  eax, eax
+found:  mov  [rsp + 32], rax
+        call "runtime.cheaprand"        ; as in typeAssert
+        test eax, 1023
+        jne  done
+        call "runtime.cheaprand"
+        mov  rdx, [rsp + 72]
+        mov  rdx, [rdx]
+        test [rdx], eax
+        jne  done
+        mov  rax, rdx
+        mov  rbx, [rsp + 80]
+        mov  rcx, [rsp + 24]
+        mov  rdi, [rsp + 32]
+        call "runtime.buildInterfaceSwitchCache"
+        mov  rdx, [rsp + 72]
+        mov  [rdx], rax
+done:   mov  rax, [rsp + 24]
+        mov  rbx, [rsp + 32]
+{{- leave(56) }}
+{{- grow() }}
+
+; A new cache with one type more: twice as many entries as types, a power of two. It takes its place in
+; memory that is never given back; where that is used up, the old cache stays.
+{% for name, words in [("TypeAssert", 2), ("InterfaceSwitch", 3)] %}
+{% set bytes = 8 * words %}
+func "runtime.build{{ name }}Cache":    ; rax = cache, rbx = type, rcx = {{ "itab" if words == 2 else "case, rdi = itab" }}; the new one in rax
+        mov  [rsp + 8], rbx             ; the new entry, in the caller's spill area
+        mov  [rsp + 16], rcx
+{% if words == 3 %}
+        mov  [rsp + 24], rdi
+{% endif %}
+        mov  rsi, [rax]                 ; mask
+        imul rsi, rsi, {{ bytes }}
+        lea  rsi, [rax + rsi + {{ 8 + bytes }}]    ; end of the entries
+        lea  rdx, [rax + 8]
+        mov  r8d, 2                     ; twice the types
+count:  cmp  qword [rdx], 0
+        je   vacant
+        add  r8, 2
+vacant: add  rdx, {{ bytes }}
+        cmp  rdx, rsi
+        jb   count
+        mov  r9d, 1
+double: add  r9, r9
+        cmp  r9, r8
+        jb   double
+        imul r8, r9, {{ bytes }}
+        mov  rdx, ["runtime.siteCaches"] ; where the last cache ended
+        lea  r8, [r8 + rdx + 8]
+        cmp  r8, {{ site_caches_bytes }}
+        ja   full
+        mov  ["runtime.siteCaches"], r8
+        lea  r10, ["runtime.siteCaches" + 8]
+        add  r10, rdx
+        dec  r9
+        mov  [r10], r9                  ; mask
+        lea  rdx, [rax + 8]
+entry:  mov  r11, [rdx]                 ; type
+        test r11, r11
+        je   placed
+        mov  r8d, [r11 + 16]            ; type.hash
+probe:  and  r8, r9
+        imul rax, r8, {{ bytes }}
+        add  rax, r10
+        inc  r8
+        cmp  qword [rax + 8], 0
+        jne  probe
+        mov  [rax + 8], r11
+{% for word in range(1, words) %}
+        mov  r11, [rdx + {{ 8 * word }}]
+        mov  [rax + {{ 8 + 8 * word }}], r11
+{% endfor %}
+placed: add  rdx, {{ bytes }}
+        cmp  rdx, rsi
+        jne  entry
+        lea  rdx, [rsp + 8]             ; behind the old entries the new one
+        lea  r8, [rsp + {{ 8 + bytes }}]
+        cmp  rsi, r8
+        mov  rsi, r8
+        jne  entry
+        mov  rax, r10
+full:   ret
+{% endfor %}
+
+func "runtime.cheaprand":               ; a random number in eax: wyrand
+        mov  rax, 0xa0761d6478bd642f
+        add  rax, ["runtime.cheaprandState"]
+        mov  ["runtime.cheaprandState"], rax
+        mov  rdx, 0xe7037ed1a0b428db
+        xor  rdx, rax
+        mul  rdx
+        xor  eax, edx
+        ret
+data "runtime.cheaprandState": dq 1     ; a field of m in Go, and different in each run
 {% endif %}
 {% else %}
 func "runtime.(*itabTableType).find":   ; [rsp + 8] = table, interface, type; the itab at 32
