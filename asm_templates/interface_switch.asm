@@ -11,7 +11,7 @@
 ;! source   = "beyond go-internals: switches over interfaces"
 ;! book     = [
 ;!   { row = "", section = "II Type switches", count = [27, 9], today = "Cases that are interfaces: before Go 1.22 each was a call of the runtime, 242 to 289 instructions for the third." },
-;!   { row = "cache=filled", section = "II Type switches", count = [27, 9], today = "The cache as the runtime has filled it, with one in 1024 of the calls that missed it." },
+;!   { row = "cache=filled", section = "II Type switches", count = [27, 9], today = "The cache as the runtime fills it, in Go with one in 1024 of the calls that miss it." },
 ;!   { row = "cache=empty", section = "II Type switches", count = [217, 59], today = "The long way, which looks for an itab for each case in turn." },
 ;!   { row = "go=1.19", section = "II Type switches", count = [207, 57], today = "What the cache took the place of." },
 ;! ]
@@ -21,7 +21,7 @@
 ; slots, each with a type, the case that it belongs to and the itab to call through, found by the type's hash and
 ; from there one after the other. The runtime fills it with one in 1024 of the calls that miss it;
 ; here it is full from the start (cache=full), the runtime has filled it before the first iteration, with
-; up to 32 types (cache=filled), or it stays empty (cache=empty).
+; up to 32 types, and by luck in the first call of each (cache=filled), or it stays empty (cache=empty).
 ;
 ; The switch has three cases, and type t belongs to the third, second or first in turn: the first type
 ; has the longest way. Each case calls the one method of its interface.
@@ -159,7 +159,11 @@ data "main.cache":
 {% else %}
         dq   0, 0, 0, 0
 {% endif %}
-{% if cache == "empty" %}
+{% if cache == "filled" %}
+func "runtime.cheaprand":               ; zero: each call fills the cache, not one in 1024
+        xor  eax, eax
+        ret
+{% elif cache == "empty" %}
 func "runtime.cheaprand":               ; as long as the runtime's, but never the one in 1024 that fills the cache
         mov  rax, 0xa0761d6478bd642f
         add  rax, ["runtime.cheaprandState"]

@@ -160,6 +160,30 @@ fn a_cache_that_the_runtime_has_filled_is_as_quick_as_one_that_is_full_from_the_
     }
 }
 
+/// A number of the runtime's sequence, and the state that it leaves.
+fn cheaprand(state: u64) -> (u32, u64) {
+    let state = state.wrapping_add(0xa076_1d64_78bd_642f);
+    let product = u128::from(state) * u128::from(state ^ 0xe703_7ed1_a0b4_28db);
+    ((product >> 64) as u32 ^ product as u32, state)
+}
+
+#[test]
+fn the_runtimes_random_numbers_are_wyrands() {
+    const NUMBERS: u32 = 50;
+    let (mut sum, mut state) = (0u32, 7);
+    for _ in 0..NUMBERS {
+        let (number, next) = cheaprand(state);
+        (sum, state) = (sum.wrapping_mul(31).wrapping_add(number), next);
+    }
+    let text = format!(
+        ";! clobbers = \"all\"\n;! result = \"ebx\"\n;! expect = {sum}\nbody:\n mov qword [\"runtime.cheaprandState\"], 7\n\
+         xor ebx, ebx\n mov ecx, {NUMBERS}\nnext: call \"runtime.cheaprand\"\n imul ebx, ebx, 31\n add ebx, eax\n dec ecx\n jne next\n"
+    );
+    let file = template(&folder("cheaprand"), "cheaprand", &text);
+    let (code, document) = json(&["run", &file, "--quick", "--counters", "none"]);
+    assert_eq!(code, 0, "{document:#}");
+}
+
 #[test]
 fn a_cache_that_stays_empty_costs_the_same_in_each_call() {
     let names = [
