@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dispatchlab::asm::{self, Context, Program};
 use dispatchlab::go::hash::type_hash;
 use dispatchlab::go::symbol;
-use dispatchlab::scenario::{Scenario, parse_name};
+use dispatchlab::scenario::{Order, Scenario, parse_name};
 use dispatchlab::template::shipped::Members;
 use dispatchlab::template::{
     Clobbers, HeapKind, Library, Origin, SourceSection, Template, Value, shipped,
@@ -182,6 +182,33 @@ fn the_receivers_of_a_tour_give_different_results() {
             "{name}: different receivers give the same result"
         );
     }
+}
+
+/// Templates without receivers, and why: the book's program calls with one or with none at all.
+const WITHOUT_RECEIVERS: [(&str, &str); 4] = [
+    ("add_call", "a function, or the methods of one Adder"),
+    ("convert_static", "a constant"),
+    ("convert_zero", "a zero value"),
+    ("escape", "the methods of one Adder"),
+];
+
+/// A shortcut that takes the first receiver's result for all is noticed by the second.
+#[test]
+fn in_each_row_of_the_book_two_receivers_have_different_ids() {
+    let mut without = BTreeSet::new();
+    for (template, row) in Library::embedded().book().expect("sound") {
+        let name = &row.scenario;
+        if template.header.heap == HeapKind::None {
+            without.insert(template.name.clone());
+            continue;
+        }
+        let scenario = Scenario::bind(template, &row.given).expect("it binds");
+        let stands_still = scenario.walk.order == Order::Same
+            || scenario.walk.stride.is_multiple_of(scenario.objects);
+        assert!(!stands_still, "{name}: visits one object");
+    }
+    let known: BTreeSet<String> = WITHOUT_RECEIVERS.iter().map(|one| one.0.into()).collect();
+    assert_eq!(without, known, "{WITHOUT_RECEIVERS:?}");
 }
 
 #[test]
