@@ -5,6 +5,10 @@
 
 mod common;
 
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
 use common::{folder, json, rows, template, value};
 
 /// Scenario; instructions in it that Go does not have, nearly always the load that follows the pointer for
@@ -65,17 +69,72 @@ fn shapes_outside_the_runtime_have_the_instructions_that_go_compilers_emit() {
     }
 }
 
+/// Template, what it says of another type, and what of a nil interface.
+#[rustfmt::skip] // a table: one template a line
+const ASSERTIONS: [(&str, &str, &str); 4] = [
+    ("assert_eface",  "interface {} is main.T, not main.Other", "interface {} is nil, not main.Other"),
+    ("assert_iface",  "main.I is main.T, not main.Other",       "main.I is nil, not main.Other"),
+    ("assert_to_interface",       "main.T0 is not main.I: missing method Id",   "interface is nil, not main.I"),
+    ("assert_between_interfaces", "main.T0 is not main.J: missing method Name", "interface is nil, not main.J"),
+];
+
+/// What a value method says whose wrapper was called with a nil pointer, by a template that has one.
+const WRAPPER: (&str, &str) = (
+    "itab_pointer",
+    "value method main.T.Id called using nil *T pointer",
+);
+
+#[test]
+fn a_go_program_panics_in_the_words_that_are_modelled() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("panics");
+    fs::create_dir_all(&folder).expect("a folder");
+    fs::write(folder.join("main.go"), include_str!("fixtures/panics.go")).expect("writes");
+    let output = Command::new("go")
+        .args(["run", "main.go"])
+        .current_dir(&folder)
+        .env("GOTOOLCHAIN", "local")
+        .env("GO111MODULE", "off")
+        // Shared with tests/go_binary.rs, so that the runtime is compiled once.
+        .env("GOCACHE", folder.with_file_name("go_binary").join("cache"))
+        .output();
+    let output = match output {
+        Ok(output) => output,
+        Err(error) => {
+            eprintln!("not compared with a Go program: `go` does not start: {error}");
+            return;
+        }
+    };
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let mut modelled: Vec<String> = ASSERTIONS
+        .iter()
+        .flat_map(|(name, other, nil)| {
+            [
+                format!("{name}: interface conversion: {other}"),
+                format!("{name}[form=nil]: interface conversion: {nil}"),
+            ]
+        })
+        .chain([format!("{}: {}", WRAPPER.0, WRAPPER.1)])
+        .collect();
+    let mut raised: Vec<&str> = said.lines().collect();
+    modelled.sort();
+    raised.sort_unstable();
+    assert_eq!(raised, modelled);
+}
+
+#[test]
+fn a_wrapper_of_a_nil_pointer_panics_in_gos_own_words() {
+    for release in ["1.10", "1.27"] {
+        let name = format!("{}[go={release},receiver=nil]", WRAPPER.0);
+        let (_, document) = json(&["run", &name, "--counters", "none", "--placements", "1"]);
+        assert_eq!(rows(&document)[0].1["panic"], WRAPPER.1, "{name}");
+    }
+}
+
 #[test]
 fn assertions_that_fail_panic_in_gos_own_words() {
-    #[rustfmt::skip] // a table: one template a line
-    let templates = [
-        ("assert_eface",  "interface {} is main.T, not main.Other", "interface {} is nil, not main.Other"),
-        ("assert_iface",  "main.I is main.T, not main.Other",       "main.I is nil, not main.Other"),
-        ("assert_to_interface",       "main.T0 is not main.I: missing method Id",   "interface is nil, not main.I"),
-        ("assert_between_interfaces", "main.T0 is not main.J: missing method Name", "interface is nil, not main.J"),
-    ];
     for release in ["1.10", "1.19", "1.27"] {
-        for (name, other, nil) in templates {
+        for (name, other, nil) in ASSERTIONS {
             let scenarios = [
                 (format!("{name}[go={release},panics=true]"), other),
                 (
