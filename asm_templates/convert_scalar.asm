@@ -1,7 +1,7 @@
 ;! title    = "a scalar becomes an interface value"
 ;! heap     = "pointer"
 ;! types    = "main.T"
-;! params   = { go = ["1.27", "1.19", "1.10"], bits = [32, 8, 16, 64], value = ["small", "large"], to = ["eface", "iface"], order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.19", "1.15", "1.12", "1.10"], bits = [32, 8, 16, 64], value = ["small", "large"], to = ["eface", "iface"], order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id"
 ;! clobbers = "all"
@@ -23,6 +23,8 @@
 ;!   { row = "go=1.10,to=iface", section = "II Escape and conversion", count = [53, 8] },
 ;!   { row = "bits=16,go=1.10,to=iface", section = "II Escape and conversion", count = [53, 8] },
 ;!   { row = "bits=64,go=1.10,to=iface", section = "II Escape and conversion", count = [53, 8] },
+;!   { row = "go=1.12", section = "II Escape and conversion", count = [44, 8], today = "Go 1.12 passes the value itself and gets the pointer; for all but zero it still allocates." },
+;!   { row = "go=1.15", section = "II Escape and conversion", count = [25, 5] },
 ;!   { row = "", section = "II Escape and conversion", count = [22, 6],
 ;!     today = "Since Go 1.15 values under 256 come out of a table, whatever their width: no allocation where Go 1.10 makes one." },
 ;!   { row = "go=1.19", section = "II Escape and conversion", count = [23, 6] },
@@ -37,7 +39,7 @@
 
 ; An interface holds a pointer, so a scalar needs a place in memory. A byte has one already, in a
 ; table of the runtime. Since Go 1.15 so has every value under 256 (`value=small`), which
-; runtime.convT32 and its like look at; Go 1.10 allocates for all that is not zero. The value is
+; runtime.convT32 and its like look at; up to Go 1.14 they allocate for all that is not zero. The value is
 ; the object's id, or 1000 more; the interface goes to a global variable, and the pointer in it is
 ; followed for the result, which is one load more than the conversion has.
 ;
@@ -73,7 +75,15 @@ body:                                   ; rax = pointer to the value
         lea  rcx, ["{{ word }}"]        ; type or itab
         mov  ["main.Sink"], rcx
 {% else %}
-        mov  [rsp + 48], {{ "ax" if bits == 16 else "eax" if bits == 32 else "rax" }}
+{% set value_register = "ax" if bits == 16 else "eax" if bits == 32 else "rax" %}
+{% if go_minor >= 12 %}
+        mov  [rsp], {{ value_register }}
+        call "runtime.convT{{ bits }}"
+        mov  rax, [rsp + 8]
+        lea  rcx, ["{{ word }}"]        ; type or itab
+        mov  ["main.Sink"], rcx
+{% else %}
+        mov  [rsp + 48], {{ value_register }}
         lea  rax, ["{{ word }}"]        ; type or itab
         mov  [rsp], rax
         lea  rax, [rsp + 48]
@@ -82,6 +92,7 @@ body:                                   ; rax = pointer to the value
         mov  rcx, [rsp + 16]
         mov  rax, [rsp + 24]
         mov  ["main.Sink"], rcx
+{% endif %}
 {% endif %}
 {% if go_minor >= 12 %}
         cmp  dword ["runtime.writeBarrier"], 0

@@ -1,7 +1,7 @@
 ;! title    = "a value of several words becomes an interface value"
 ;! heap     = "pointer"
 ;! types    = "main.T"
-;! params   = { go = ["1.27", "1.19", "1.10"], kind = ["string", "slice", "struct", "plain"], to = ["eface", "iface"], order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.19", "1.12", "1.10"], kind = ["string", "slice", "struct", "plain"], to = ["eface", "iface"], order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id"
 ;! clobbers = "all"
@@ -16,6 +16,8 @@
 ;!   { row = "go=1.10,kind=slice,to=iface", section = "II Escape and conversion", count = [61, 9] },
 ;!   { row = "go=1.10,kind=struct,to=iface", section = "II Escape and conversion", count = [92, 17] },
 ;!   { row = "go=1.10,kind=plain,to=iface", section = "II Escape and conversion", count = [76, 14] },
+;!   { row = "go=1.12", section = "II Escape and conversion", count = [49, 9], today = "Go 1.12 to 1.15 pass strings and slices themselves; structs go the way of Go 1.10." },
+;!   { row = "go=1.12,kind=slice", section = "II Escape and conversion", count = [52, 9] },
 ;!   { row = "", section = "II Escape and conversion", count = [42, 9] },
 ;!   { row = "kind=slice", section = "II Escape and conversion", count = [46, 9] },
 ;!   { row = "kind=struct", section = "II Escape and conversion", count = [76, 17] },
@@ -60,6 +62,16 @@ body:                                   ; rax = pointer
         lea  rbx, [rsp + 64]
         call "runtime.convT{{ "noptr" if kind == "plain" else "" }}"
 {% endif %}
+        lea  rcx, ["{{ word }}"]
+        mov  ["main.Sink"], rcx
+{% elif go_minor >= 12 and kind in ["string", "slice"] %}
+        mov  [rsp], rax
+        mov  qword [rsp + 8], 16        ; its length
+{% if kind == "slice" %}
+        mov  qword [rsp + 16], 16       ; and capacity
+{% endif %}
+        call "runtime.convT{{ kind }}"
+        mov  rax, [rsp + {{ 24 if kind == "slice" else 16 }}]
         lea  rcx, ["{{ word }}"]
         mov  ["main.Sink"], rcx
 {% else %}

@@ -1,5 +1,5 @@
 ;! title    = "a zero value becomes an interface value"
-;! params   = { go = ["1.27", "1.19", "1.10"], kind = ["scalar", "string", "struct"] }
+;! params   = { go = ["1.27", "1.19", "1.15", "1.12", "1.10"], kind = ["scalar", "string", "struct"] }
 ;! result   = "al"
 ;! expect   = 1
 ;! clobbers = "all"
@@ -12,6 +12,8 @@
 ;!   ] },
 ;!   { row = "go=1.10,kind=string", section = "II Escape and conversion", count = [36, 6] },
 ;!   { row = "go=1.10,kind=struct", section = "II Escape and conversion", count = [10, 1] },
+;!   { row = "go=1.12", section = "II Escape and conversion", count = [27, 6] },
+;!   { row = "go=1.15", section = "II Escape and conversion", count = [27, 5] },
 ;!   { row = "", section = "II Escape and conversion", count = [24, 6],
 ;!     today = "The zero of a scalar is an entry of the table of small values now; only empty strings and nil slices still share the zero value of all types." },
 ;!   { row = "kind=string", section = "II Escape and conversion", count = [24, 5] },
@@ -42,21 +44,38 @@ body:
 {% else %}
 {% if kind == "scalar" %}
         mov  eax, ["main.Zero"]
+{% if go_minor >= 12 %}
+        mov  [rsp], eax
+        call "runtime.convT32"
+        mov  rax, [rsp + 8]
+        lea  rcx, ["type.uint32"]
+{% else %}
         mov  [rsp + 48], eax
         lea  rax, ["type.uint32"]
+{% endif %}
 {% else %}
         mov  rax, ["main.Zero"]
+        mov  rcx, ["main.Zero" + 8]
+{% if go_minor >= 12 %}
+        mov  [rsp], rax
+        mov  [rsp + 8], rcx
+        call "runtime.convTstring"
+        mov  rax, [rsp + 16]
+        lea  rcx, ["type.string"]
+{% else %}
         mov  [rsp + 48], rax
-        mov  rax, ["main.Zero" + 8]
-        mov  [rsp + 56], rax
+        mov  [rsp + 56], rcx
         lea  rax, ["type.string"]
 {% endif %}
+{% endif %}
+{% if go_minor <= 10 %}
         mov  [rsp], rax
         lea  rcx, [rsp + 48]
         mov  [rsp + 8], rcx
         call "runtime.convT2E{{ "32" if kind == "scalar" else "string" }}"
         mov  rcx, [rsp + 16]
         mov  rax, [rsp + 24]
+{% endif %}
         mov  ["main.Sink"], rcx
 {% endif %}
 {% if go_minor >= 12 %}

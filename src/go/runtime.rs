@@ -325,7 +325,7 @@ mod tests {
 
     #[test]
     fn every_function_of_every_known_release_assembles_with_all_that_it_names() {
-        for release in ["1.10", "1.15", "1.19", "1.21", "1.22", "1.27"] {
+        for release in ["1.10", "1.12", "1.15", "1.19", "1.21", "1.22", "1.27"] {
             let functions = functions(release.parse().expect("a release"));
             assert!(functions.len() > 8, "{release}");
             for function in functions {
@@ -362,6 +362,8 @@ mod tests {
         assert_eq!(names("type:uint32", "1.27"), ["type.uint32"]);
         assert!(names("runtime.convT2E32", "1.27").is_empty());
         assert!(names("runtime.convT32", "1.10").is_empty());
+        assert!(names("runtime.convT32", "1.11").is_empty());
+        assert!(names("runtime.convT2E32", "1.12").is_empty());
         assert!(names("runtime.staticbytes", "1.27").is_empty());
     }
 

@@ -1,5 +1,10 @@
 ; Conversions to interfaces: a pointer to a copy of the value, which is in a table, is the zero value
 ; that all types share, or is allocated.
+{% for bits in [16, 32, 64] %}
+data "runtime.uint{{ bits }}Type": dq "type.uint{{ bits }}"
+{% endfor %}
+data "runtime.stringType": dq "type.string"
+data "runtime.sliceType": dq "type.[]uint8"
 {% if abi == "register" %}
 {% for bits, name, argument, index in [(16, "ax", "movzx ecx, ax", "rcx"), (32, "eax", "mov  ecx, eax", "rcx"), (64, "rax", "", "rax")] %}
 func "runtime.convT{{ bits }}":         ; {{ name }} = value
@@ -38,11 +43,7 @@ done:
 {% endif %}
 {{- leave(24) }}
 {{- grow() }}
-
-data "runtime.uint{{ bits }}Type": dq "type.uint{{ bits }}"
 {% endfor %}
-data "runtime.stringType": dq "type.string"
-data "runtime.sliceType": dq "type.[]uint8"
 
 {% for name, type, words in [("string", "string", 2), ("slice", "slice", 3)] %}
 func "runtime.convT{{ name }}":         ; rax = pointer, rbx = length, rcx = capacity of a slice
@@ -124,10 +125,84 @@ func "runtime.convTnoptr":              ; rax = type without pointers, rbx = poi
         mov  rax, [rsp + 24]
 {{- leave(32) }}
 {{- grow() }}
-{% elif go_minor <= 10 %}
-; Up to Go 1.10 the caller passes type or itab and a pointer, and gets the whole interface value. For
-; both kinds the frame is 40 bytes, so that the arguments stand from 56 and the results from 72.
-{% for kind in ["E", "I"] %}
+{% else %}
+; Up to Go 1.10 the caller passes type or itab and a pointer, and gets the whole interface value; since
+; 1.12 scalars, strings and slices are passed themselves, and only the pointer comes back. What Go 1.11
+; does is not known here.
+{% if go_minor >= 12 %}
+{% for bits, name, load in [(16, "ax", "movzx eax, word"), (32, "eax", "mov  eax,"), (64, "rax", "mov  rax,")] %}
+func "runtime.convT{{ bits }}":         ; [rsp + 8] = value; the pointer at 16
+{{- enter(32) }}
+        {{ load }} [rsp + 48]
+{% if go_minor >= 15 %}
+        cmp  {{ "eax" if bits == 16 else name }}, 256
+        jae  big
+        lea  rcx, ["runtime.staticuint64s"]
+        lea  rax, [rcx + rax * 8]
+done:   mov  [rsp + 56], rax
+{{- leave(32) }}
+big:
+{% else %}
+        test {{ name }}, {{ name }}
+        je   zero
+{% endif %}
+        mov  qword [rsp], {{ bits // 8 }}
+        mov  rax, ["runtime.uint{{ bits }}Type"]
+        mov  [rsp + 8], rax
+        mov  byte [rsp + 16], 0
+        call "runtime.mallocgc"
+        mov  rax, [rsp + 24]
+        mov  {{ "rcx" if bits == 64 else "ecx" }}, [rsp + 48]
+        mov  [rax], {{ {16: "cx", 32: "ecx", 64: "rcx"}[bits] }}
+{% if go_minor >= 15 %}
+        jmp  done
+{% else %}
+done:   mov  [rsp + 56], rax
+{{- leave(32) }}
+zero:   lea  rax, ["runtime.zeroVal"]
+        jmp  done
+{% endif %}
+{{- grow() }}
+{% endfor %}
+
+{% for name, words in [("string", 2), ("slice", 3)] %}
+func "runtime.convT{{ name }}":         ; [rsp + 8] = pointer, length{{ ", capacity" if words == 3 }}; the pointer behind them
+{{- enter(32) }}
+        mov  rax, [rsp + {{ 48 if words == 3 else 56 }}]
+        test rax, rax                   ; {{ "a nil slice" if words == 3 else "an empty string" }}
+        je   zero
+        mov  qword [rsp], {{ 8 * words }}
+        mov  rax, ["runtime.{{ name }}Type"]
+        mov  [rsp + 8], rax
+        mov  byte [rsp + 16], 1
+        call "runtime.mallocgc"
+        mov  rax, [rsp + 24]
+{% for word in range(1, words) %}
+        mov  rcx, [rsp + {{ 48 + 8 * word }}]
+        mov  [rax + {{ 8 * word }}], rcx
+{% endfor %}
+        mov  rcx, [rsp + 48]
+        cmp  dword ["runtime.writeBarrier"], 0
+        jne  barrier
+        mov  [rax], rcx
+done:   mov  [rsp + {{ 48 + 8 * words }}], rax
+{{- leave(32) }}
+zero:   lea  rax, ["runtime.zeroVal"]
+        jmp  done
+barrier: mov rdi, rax
+        mov  rdx, rax
+        mov  rax, rcx
+        call "runtime.gcWriteBarrier"
+        mov  rax, rdx
+        jmp  done
+{{- grow() }}
+{% endfor %}
+{% endif %}
+
+; For type or itab and a pointer the frame is 40 bytes, so that the arguments stand from 56 and the
+; results from 72.
+{% for kind in ["E", "I"] if go_minor != 11 %}
+{% if go_minor <= 10 %}
 {% for name, size, test in [
     ("16", 2, "cmp  word [rax], 0"), ("32", 4, "cmp  dword [rax], 0"), ("64", 8, "cmp  qword [rax], 0"),
     ("string", 16, "cmp  qword [rax + 8], 0"), ("slice", 24, "cmp  qword [rax], 0")] %}
@@ -181,6 +256,7 @@ barrier: mov  rdi, rax
 {% endif %}
 {{- grow() }}
 {% endfor %}
+{% endif %}
 
 {% for noptr in ["", "noptr"] %}
 func "runtime.convT2{{ kind }}{{ noptr }}": ; [rsp + 8] = {{ "type" if kind == "E" else "itab" }}, pointer; the value at 24
