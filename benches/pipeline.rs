@@ -1,4 +1,4 @@
-//! What our own work costs, and what the four shapes of a call cost.
+//! What our own work costs, and what calls, type switches and conversions to interfaces cost.
 //!
 //! Correct means: a bench does the whole of what its name says, its input is made before the clock
 //! runs, and a cycle is a core cycle: the calibration chain runs beside each measurement, so that
@@ -237,13 +237,56 @@ impl Bench {
     }
 }
 
+/// Groups of scenarios that are timed in core cycles.
+const SHAPES: [(&str, &[&str]); 3] = [
+    (
+        "dispatch",
+        &["direct_call", "itab_call", "itab_wrapper", "type_switch"],
+    ),
+    (
+        "switch",
+        &[
+            "type_switch[cases=8,hit=order]",
+            "type_switch[cases=8,hit=order,strategy=binary]",
+            "type_switch[cases=8,hit=order,strategy=jump]",
+            "type_switch[cases=8,hit=order,strategy=pointer]",
+            "type_switch[cases=8,hit=order,order=random,strategy=binary]",
+            "type_switch[cases=8,hit=order,order=random,strategy=jump]",
+            "type_switch[cases=64,hit=order]",
+            "type_switch[cases=64,hit=order,strategy=binary]",
+            "type_switch[cases=64,hit=order,strategy=jump]",
+            "interface_switch[targets=8]",
+        ],
+    ),
+    (
+        "convert",
+        &[
+            "store_scalar",
+            "convert_pointer",
+            "convert_static",
+            "convert_scalar[bits=8]",
+            "convert_scalar",
+            "convert_scalar[value=large]",
+            "convert_scalar[go=1.10]",
+            "convert_zero",
+            "convert_value",
+            "convert_value[kind=slice]",
+            "convert_value[kind=struct]",
+            "convert_value[kind=plain]",
+            "iface_to_eface",
+        ],
+    ),
+];
+
 fn dispatching(criterion: &mut Criterion<Cycles>) {
     let mut bench = Bench::new();
-    let mut group = criterion.benchmark_group("dispatch");
-    for name in ["direct_call", "itab_call", "itab_wrapper", "type_switch"] {
-        bench.shape(&mut group, name);
+    for (group, names) in SHAPES {
+        let mut group = criterion.benchmark_group(group);
+        for name in names {
+            bench.shape(&mut group, name);
+        }
+        group.finish();
     }
-    group.finish();
 }
 
 fn in_cycles() -> Criterion<Cycles> {
