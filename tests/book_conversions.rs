@@ -44,17 +44,21 @@ const COMPILED: &[(&str, f64, f64, f64, &str)] = &[
     ("assert_eface[go=1.19]",              0.0,  7.0, 11.0, "the same and a nop"),
     ("assert_eface",                       0.0,  6.0, 10.0, "two loads of the interface, the store, dec test jle"),
     ("assert_eface[form=hit-ok,go=1.10]",  0.0,  8.0, 12.0, "the two loads, the store, a second jne, inc cmp jge jmp"),
+    ("assert_eface[form=hit-ok]",          0.0,  6.0, 10.0, "a load, one more as part of the compare, the store, dec test jle jmp"),
+    ("assert_iface[form=hit-ok,go=1.10]",  0.0,  8.0, 12.0, "as assert_eface"),
+    ("assert_iface[form=hit-ok]",          0.0,  6.0, 10.0, "as assert_eface"),
     ("assert_iface[go=1.10]",              0.0,  6.0, 10.0, "as assert_eface"),
     ("assert_iface[go=1.19]",              0.0,  7.0, 11.0, "as assert_eface"),
     ("assert_iface",                       0.0,  6.0, 10.0, "as assert_eface"),
     ("assert_to_interface",                3.0,  7.0, 23.0, "the result's mov mov add | two loads of the interface, two nop, dec test jle"),
     ("interface_switch",                   2.0, 10.0, 35.0, "the method's add, a jmp | dec test jle, two loads of the interface, two mov, the store, jmp, nop"),
+    ("assert_to_interface[form=miss-ok]",  7.0,  8.0, 21.0, "two stores, jne, two loads, the result's mov add | setne, a load, two jmp, nop, dec test jle"),
     ("assert_between_interfaces",          3.0, 10.0, 27.0, "the result's mov mov add | three mov, two jmp, two nop, dec test jle"),
 ];
 
 #[test]
 fn shapes_outside_the_runtime_have_the_instructions_that_go_compilers_emit() {
-    let mut arguments = vec!["run", "--counters", "none", "--placements", "1"];
+    let mut arguments = vec!["run", "--quick", "--counters", "none", "--placements", "1"];
     arguments.extend(COMPILED.iter().map(|(name, ..)| *name));
     let (code, document) = json(&arguments);
     assert_eq!(code, 0, "{document:#}");
@@ -143,7 +147,7 @@ fn assertions_that_fail_panic_in_gos_own_words() {
                 ),
                 (format!("{name}[form=nil,go={release},panics=true]"), nil),
             ];
-            let mut arguments = vec!["run", "--counters", "none", "--placements", "1"];
+            let mut arguments = vec!["run", "--quick", "--counters", "none", "--placements", "1"];
             arguments.extend(scenarios.iter().map(|(name, _)| name.as_str()));
             let (code, document) = json(&arguments);
             assert_eq!(code, 0, "the parameters ask for the panics: {document:#}");
@@ -185,7 +189,7 @@ fn every_type_is_found_in_a_table_that_has_grown() {
         "assert_to_interface[objects=500,targets=500]",
         "assert_between_interfaces[form=miss-ok,objects=500,targets=500]",
     ];
-    let mut arguments = vec!["run", "--counters", "none", "--placements", "1"];
+    let mut arguments = vec!["run", "--quick", "--counters", "none", "--placements", "1"];
     arguments.extend(names);
     let (code, document) = json(&arguments);
     assert_eq!(code, 0, "{document:#}");
@@ -249,7 +253,7 @@ fn a_cache_that_stays_empty_costs_the_same_in_each_call() {
         "assert_to_interface[cached=false]",
         "interface_switch[cache=empty]",
     ];
-    let mut arguments = vec!["run", "--counters", "none", "--placements", "1"];
+    let mut arguments = vec!["run", "--quick", "--counters", "none", "--placements", "1"];
     arguments.extend(names);
     let (code, document) = json(&arguments);
     assert_eq!(code, 0, "{document:#}");
@@ -296,7 +300,7 @@ fn memmove_copies_as_many_bytes_as_it_is_told_and_no_other() {
     let files: Vec<String> = counts
         .flat_map(|count| ["1.10", "1.27"].map(|release| file(release, count)))
         .collect();
-    let mut arguments = vec!["run", "--counters", "none", "--placements", "1"];
+    let mut arguments = vec!["run", "--quick", "--counters", "none", "--placements", "1"];
     arguments.extend(files.iter().map(String::as_str));
     let (code, document) = json(&arguments);
     assert_eq!(code, 0, "{document:#}");
@@ -325,7 +329,7 @@ fn values_from_256_on_are_allocated_and_smaller_ones_are_not() {
         "convert_scalar[bits=16,objects=512]",
         "convert_scalar[bits=64,go=1.19,objects=512]",
     ];
-    let mut arguments = vec!["run", "--counters", "none", "--placements", "1"];
+    let mut arguments = vec!["run", "--quick", "--counters", "none", "--placements", "1"];
     arguments.extend(names);
     arguments.extend(["convert_scalar", "convert_scalar[value=large]"]);
     let (code, document) = json(&arguments);
