@@ -250,7 +250,7 @@ fn list_names_every_template_and_the_tour() {
         .iter()
         .map(|one| &one["name"])
         .collect();
-    assert_eq!(names, ["itab_call", "itab_wrapper"]);
+    assert_eq!(names, ["itab_call", "itab_pointer", "itab_wrapper"]);
 }
 
 #[test]
