@@ -77,8 +77,9 @@ fn every_row_takes_what_was_counted_by_hand(half: usize) {
 /// ABI and with registers: keep and fetch the counter, count, compare, jump, store the result, and
 /// fetch anew what a call has left in no register. Since Go 1.15 there may be a NOP in front of a
 /// branch that would cross a line of 32 bytes.
-const LOOPS: [(&str, f64, f64); 10] = [
+const LOOPS: [(&str, f64, f64); 11] = [
     ("add_call", 7.0, 7.0),
+    ("closure", 7.0, 7.0),
     ("func_value", 8.0, 7.0),
     ("iface_add", 9.0, 9.0),
     ("itab_pointer", 9.0, 8.0),
