@@ -1,0 +1,211 @@
+//! A row: what was counted and timed on both sides, and whether they agree.
+//!
+//! Correct means: times agree if the medians over the layouts differ by no more than 5 %, or if
+//! the ranges over the layouts touch; instructions, if ours are all in Go's, in order, and Go has none besides but
+//! those of its loop.
+
+use super::causes;
+use super::go::{Chunk, Program, Toolchain};
+use super::ours::Ours;
+use super::sequence::{self, Comparison};
+use super::stepped;
+
+/// How far two medians may lie apart.
+const CLOSE: f64 = 0.05;
+
+/// A scenario in a release.
+pub(crate) struct Row {
+    pub(crate) scenario: String,
+    pub(crate) release: String,
+    pub(crate) version: String,
+    /// Why it is not compared.
+    pub(crate) skipped: Option<String>,
+    pub(crate) comparison: Option<Comparison>,
+    /// By layout: the cycles of each round.
+    go: Vec<Vec<f64>>,
+    /// Least, median and most over placements, of each round.
+    ours: Vec<[f64; 3]>,
+    disturbed: Vec<[f64; 3]>,
+    /// What went wrong on the way.
+    pub(crate) failed: Option<String>,
+}
+
+/// Least, median and most over layouts, in cycles.
+#[derive(Clone, Copy)]
+pub(crate) struct Spread {
+    pub(crate) least: f64,
+    pub(crate) median: f64,
+    pub(crate) most: f64,
+}
+
+/// How the times compare.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Times {
+    /// Within 5 %.
+    Close,
+    /// Within what the layout of the code makes.
+    InLayout,
+    /// Neither.
+    Apart,
+}
+
+impl Row {
+    pub(crate) fn new(scenario: &str, toolchain: &Toolchain) -> Row {
+        let needs_profile = scenario == "guard" && !toolchain.has_profiles();
+        Row {
+            scenario: scenario.to_string(),
+            release: toolchain.release.clone(),
+            version: toolchain.version.clone(),
+            skipped: needs_profile.then(|| "it takes no profile as text".to_string()),
+            comparison: None,
+            go: Vec::new(),
+            ours: Vec::new(),
+            disturbed: Vec::new(),
+            failed: None,
+        }
+    }
+
+    /// Single-steps both sides. Walks that draw at random differ from each other, so there the
+    /// numbers of instructions may, too.
+    pub(crate) fn count(&mut self, ours: &Ours, program: &Program) {
+        if self.scenario.contains("order=random") {
+            return;
+        }
+        let both = stepped::trace(program, &self.scenario)
+            .and_then(|go| Ok((ours.iterations(sequence::NEEDED)?, go)));
+        match both {
+            Ok((ours, go)) => self.comparison = Some(Comparison::of(&go, &ours)),
+            Err(why) => self.failed = Some(why),
+        }
+    }
+
+    /// A round: each layout of Go, then ours.
+    pub(crate) fn time(&mut self, ours: &Ours, programs: &[Program], round: usize) {
+        self.go.resize(programs.len(), Vec::new());
+        // Each round begins with another layout, so that none is always the first one.
+        for turn in 0..programs.len() {
+            let layout = (turn + round) % programs.len();
+            let chunks = if self.scenario.contains("order=random") {
+                64
+            } else {
+                12
+            };
+            match programs[layout].time(&self.scenario, chunks) {
+                Ok(chunks) => self.go[layout].push(value_of(&chunks)),
+                Err(why) => self.failed = Some(why),
+            }
+        }
+        match ours.time() {
+            Ok(timed) if timed.is_disturbed => self.disturbed.push(timed.placements),
+            Ok(timed) => self.ours.push(timed.placements),
+            Err(why) => self.failed = Some(why),
+        }
+    }
+
+    /// Go's cycles.
+    pub(crate) fn go(&self) -> Option<Spread> {
+        let mut layouts: Vec<f64> = self
+            .go
+            .iter()
+            .filter_map(|all| lower(all.clone()))
+            .collect();
+        layouts.sort_by(f64::total_cmp);
+        Some(Spread {
+            least: *layouts.first()?,
+            median: (layouts[(layouts.len() - 1) / 2] + layouts[layouts.len() / 2]) / 2.0,
+            most: *layouts.last()?,
+        })
+    }
+
+    /// Ours, of the rounds that saw no neighbour, if there are any.
+    pub(crate) fn ours(&self) -> Option<Spread> {
+        let rounds = if self.is_disturbed() {
+            &self.disturbed
+        } else {
+            &self.ours
+        };
+        let column = |number: usize| lower(rounds.iter().map(|round| round[number]).collect());
+        Some(Spread {
+            least: column(0)?,
+            median: column(1)?,
+            most: column(2)?,
+        })
+    }
+
+    /// Whether every round of ours saw a neighbour on the core.
+    pub(crate) fn is_disturbed(&self) -> bool {
+        self.ours.is_empty() && !self.disturbed.is_empty()
+    }
+
+    pub(crate) fn times(&self) -> Option<Times> {
+        let (go, ours) = (self.go()?, self.ours()?);
+        let ratio = ours.median / go.median;
+        Some(if (ratio - 1.0).abs() <= CLOSE {
+            Times::Close
+        } else if go.least <= ours.most && ours.least <= go.most {
+            Times::InLayout
+        } else {
+            Times::Apart
+        })
+    }
+
+    /// Whether the instructions are Go's.
+    pub(crate) fn has_gos_instructions(&self) -> bool {
+        self.comparison.as_ref().is_some_and(|one| {
+            one.only_go.is_empty() && one.only_ours.is_empty() && one.loop_jumps <= 1.01
+        })
+    }
+
+    /// Whether the instructions are others, and nobody knows why.
+    pub(crate) fn is_unlike(&self) -> bool {
+        self.comparison.is_some()
+            && !self.has_gos_instructions()
+            && causes::of_instructions(self).is_none()
+    }
+
+    /// One line on it, to follow the run by.
+    pub(crate) fn line(&self) -> String {
+        let mut line = self.scenario.clone();
+        if let Some(why) = &self.skipped {
+            return format!("{line}: skipped, {why}");
+        }
+        if let Some(c) = &self.comparison {
+            line += &format!(
+                ": instructions {:.2} = {:.2} and {:.2} around, {:.2} moves less, {:.2} padding, {:.2} jumps; only Go {:?}; only ours {:?}",
+                c.go, c.ours, c.around, c.moves, c.padding, c.loop_jumps, c.only_go, c.only_ours
+            );
+        }
+        if let (Some(go), Some(ours)) = (self.go(), self.ours()) {
+            line += &format!(
+                "; cycles {:.2} ({:.2} to {:.2}) against {:.2} ({:.2} to {:.2})",
+                go.median, go.least, go.most, ours.median, ours.least, ours.most
+            );
+        }
+        if let Some(why) = &self.failed {
+            line += &format!("; {why}");
+        }
+        line
+    }
+}
+
+/// The lower quartile of the visits of each segment, and the mean of those.
+fn value_of(chunks: &[Chunk]) -> f64 {
+    let segments = chunks
+        .iter()
+        .map(|chunk| chunk.segment + 1)
+        .max()
+        .unwrap_or(1);
+    let quartiles: Vec<f64> = (0..segments)
+        .filter_map(|segment| {
+            let visits = chunks.iter().filter(|chunk| chunk.segment == segment);
+            lower(visits.map(|chunk| chunk.cycles).collect())
+        })
+        .collect();
+    quartiles.iter().sum::<f64>() / quartiles.len().max(1) as f64
+}
+
+/// The lower quartile.
+fn lower(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len().saturating_sub(1) / 4).copied()
+}

@@ -1,0 +1,202 @@
+//! Two sequences of executed instructions, held against each other.
+//!
+//! Correct means: an instruction is like another if it does the same to operands of the same kinds, in
+//! the caller or in what it calls; which registers it uses, at which addresses, and which way a
+//! condition is put, do not matter. What is not alike is told, and from which side.
+
+use iced_x86::{Instruction, Mnemonic, OpKind};
+
+use super::stepped::Trace;
+
+/// Iterations that are compared: all types of any walk, equally often.
+const ITERATIONS: usize = 64;
+/// Iterations of ours that are needed for it.
+pub(crate) const NEEDED: usize = ITERATIONS + 1;
+
+/// An executed instruction.
+#[derive(Clone)]
+pub(crate) struct Executed {
+    pub(crate) instruction: Instruction,
+    /// Of the kernel or the body itself, not of what it calls.
+    pub(crate) is_own: bool,
+}
+
+/// What an instruction is taken for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Likeness {
+    mnemonic: Mnemonic,
+    operands: [Kind; 2],
+    is_own: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    None,
+    Register,
+    Memory,
+    Number,
+}
+
+impl Executed {
+    fn likeness(&self) -> Likeness {
+        let one = &self.instruction;
+        let operand = |number: u32| match () {
+            () if number >= one.op_count() => Kind::None,
+            () => match one.op_kind(number) {
+                OpKind::Register => Kind::Register,
+                OpKind::Memory => Kind::Memory,
+                _ => Kind::Number,
+            },
+        };
+        let mut operands = [operand(0), operand(1)];
+        let mnemonic = match one.mnemonic() {
+            _ if one.is_jcc_short_or_near() => Mnemonic::Jne,
+            Mnemonic::Inc | Mnemonic::Dec => {
+                operands[1] = Kind::Number;
+                Mnemonic::Add
+            }
+            // The compiler subtracts by adding, and the other way round.
+            Mnemonic::Sub if operands[1] == Kind::Number => Mnemonic::Add,
+            other => other,
+        };
+        Likeness {
+            mnemonic,
+            operands,
+            is_own: self.is_own,
+        }
+    }
+
+    fn is_padding(&self) -> bool {
+        self.instruction.mnemonic() == Mnemonic::Nop
+    }
+
+    fn is_move(&self) -> bool {
+        let like = self.likeness();
+        like.mnemonic == Mnemonic::Mov && like.operands == [Kind::Register, Kind::Register]
+    }
+}
+
+/// Instructions per iteration, and what is left over on either side once like is put beside like.
+#[derive(Clone, Default)]
+pub(crate) struct Comparison {
+    /// Go's, padding apart.
+    pub(crate) go: f64,
+    /// Go's padding.
+    pub(crate) padding: f64,
+    /// Ours, padding apart.
+    pub(crate) ours: f64,
+    /// Of Go's: those of the loop, which are all in the kernel itself.
+    pub(crate) around: f64,
+    /// Of those: conditional jumps. The loop has one.
+    pub(crate) loop_jumps: f64,
+    /// Of ours: moves between registers that Go's compiler had no need of.
+    pub(crate) moves: f64,
+    /// Of Go's: in what it calls, and nothing like it in ours.
+    pub(crate) only_go: Vec<String>,
+    /// Of ours: not in Go's.
+    pub(crate) only_ours: Vec<String>,
+}
+
+impl Comparison {
+    /// Iteration by iteration, the trace cut where it fits best: a loop may begin anywhere, and the
+    /// compiler's does so in the middle.
+    pub(crate) fn of(go: &Trace, ours: &[Vec<Executed>]) -> Comparison {
+        let candidates = go.cuts().into_iter().flat_map(|cut| {
+            let iterations = go.cut(cut);
+            // What is in front of the cut belongs to the element before.
+            [0, 1].map(|first| {
+                let pairs = iterations.iter().copied().zip(&ours[first..]);
+                Comparison::pairwise(pairs.take(ITERATIONS))
+            })
+        });
+        candidates
+            .min_by_key(|one| one.only_go.len() + one.only_ours.len())
+            .unwrap_or_default()
+    }
+
+    fn pairwise<'a>(
+        pairs: impl Iterator<Item = (&'a [Executed], &'a Vec<Executed>)>,
+    ) -> Comparison {
+        let mut all = Comparison::default();
+        let mut count = 0.0_f64;
+        for (go, ours) in pairs {
+            all.add(go, ours);
+            count += 1.0;
+        }
+        for sum in [
+            &mut all.go,
+            &mut all.padding,
+            &mut all.ours,
+            &mut all.around,
+            &mut all.loop_jumps,
+            &mut all.moves,
+        ] {
+            *sum /= count.max(1.0);
+        }
+        all
+    }
+
+    fn add(&mut self, go: &[Executed], ours: &[Executed]) {
+        let all = go.len();
+        let go: Vec<&Executed> = go.iter().filter(|one| !one.is_padding()).collect();
+        let ours: Vec<&Executed> = ours.iter().filter(|one| !one.is_padding()).collect();
+        self.padding += (all - go.len()) as f64;
+        self.go += go.len() as f64;
+        self.ours += ours.len() as f64;
+        let [only_go, only_ours] = left_over(&go, &ours);
+        for one in only_go {
+            if one.is_own {
+                self.around += 1.0;
+                self.loop_jumps += f64::from(u8::from(one.instruction.is_jcc_short_or_near()));
+            } else {
+                note(&mut self.only_go, one);
+            }
+        }
+        for one in only_ours {
+            if one.is_move() {
+                self.moves += 1.0;
+            } else {
+                note(&mut self.only_ours, one);
+            }
+        }
+    }
+}
+
+fn note(noted: &mut Vec<String>, one: &Executed) {
+    let text = one.instruction.to_string();
+    if !noted.contains(&text) {
+        noted.push(text);
+    }
+}
+
+/// What a longest common subsequence leaves of either side.
+fn left_over<'a>(go: &[&'a Executed], ours: &[&'a Executed]) -> [Vec<&'a Executed>; 2] {
+    let like = |sequence: &[&Executed]| -> Vec<Likeness> {
+        sequence.iter().map(|one| one.likeness()).collect()
+    };
+    let (left, right) = (like(go), like(ours));
+    let mut longest = vec![vec![0_u32; right.len() + 1]; left.len() + 1];
+    for i in (0..left.len()).rev() {
+        for j in (0..right.len()).rev() {
+            longest[i][j] = if left[i] == right[j] {
+                longest[i + 1][j + 1] + 1
+            } else {
+                longest[i + 1][j].max(longest[i][j + 1])
+            };
+        }
+    }
+    let (mut i, mut j) = (0, 0);
+    let mut rest = [Vec::new(), Vec::new()];
+    while i < left.len() || j < right.len() {
+        if i < left.len() && j < right.len() && left[i] == right[j] {
+            (i, j) = (i + 1, j + 1);
+        } else if j == right.len() || i < left.len() && longest[i + 1][j] >= longest[i][j + 1] {
+            rest[0].push(go[i]);
+            i += 1;
+        } else {
+            rest[1].push(ours[j]);
+            j += 1;
+        }
+    }
+    rest
+}

@@ -1,0 +1,162 @@
+package main
+
+// Calls: of functions, of methods whose receiver's type is known, through interfaces, and of function
+// values. Nothing that is called is inlined, but what the row says.
+
+// T has an identity and pointer methods.
+type T struct{ id uint32 }
+
+//go:noinline
+func (t *T) Id() uint32 { return t.id + 1 }
+
+//go:noinline
+func (t *T) Plain() uint32 { return t.id }
+
+// V has value methods.
+type V struct{ id uint32 }
+
+//go:noinline
+func (v V) Id() uint32 { return v.id + 1 }
+
+//go:noinline
+func (v V) Plain() uint32 { return v.id }
+
+//go:noinline
+func idOf(t *T) uint32 { return t.id + 1 }
+
+//go:noinline
+func plainOf(t *T) uint32 { return t.id }
+
+var (
+	heldFunction = plainOf
+	heldPointer  = (*T).Plain
+	heldValue    = V.Plain
+)
+
+//go:noinline
+func inline(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		sum += uint64(walkT[i%short].id + 1)
+	}
+	return sum
+}
+
+//go:noinline
+func directCall(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		sum += uint64(idOf(walkT[i%short]))
+	}
+	return sum
+}
+
+//go:noinline
+func ptrMethod(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		sum += uint64(walkT[i%short].Id())
+	}
+	return sum
+}
+
+//go:noinline
+func valueMethod(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		sum += uint64(walkV[i%short].Id())
+	}
+	return sum
+}
+
+//go:noinline
+func methodDirect(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		sum += uint64(walkT[i%short].Plain())
+	}
+	return sum
+}
+
+// All calls through an Ider: what the interface holds makes the difference.
+//
+//go:noinline
+func itabCall(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		sum += uint64(walkI[i%long].Id())
+	}
+	return sum
+}
+
+// G has a method that can be inlined, where a profile names it.
+type G struct{ id uint32 }
+
+func (g *G) Id() uint32 { return g.id + 1 }
+
+// The bench's profile names the call: three lines below `func`.
+//
+//go:noinline
+func guard(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		sum += uint64(walkI[i%long].Id())
+	}
+	return sum
+}
+
+//go:noinline
+func funcValue(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		sum += uint64(heldFunction(walkT[i%short]))
+	}
+	return sum
+}
+
+//go:noinline
+func funcValuePointer(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		sum += uint64(heldPointer(walkT[i%short]))
+	}
+	return sum
+}
+
+//go:noinline
+func funcValueValue(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		sum += uint64(heldValue(*walkV[i%short]))
+	}
+	return sum
+}
+
+//go:noinline
+func closure(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		sum += uint64(walkF[i%short]())
+	}
+	return sum
+}
+
+//go:noinline
+func literal(id uint32) func() uint32 { return func() uint32 { return id + 1 } }
+
+//go:noinline
+func methodValue(id uint32) func() uint32 { return V{id}.Id }
+
+// The generic function is compiled once for all pointers, and finds the method in its dictionary.
+//
+//go:noinline
+func generic[P interface{ Plain() uint32 }](p P) uint32 { return p.Plain() }
+
+//go:noinline
+func dictionaryCall(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		sum += uint64(generic(walkT[i%short]))
+	}
+	return sum
+}

@@ -1,0 +1,3 @@
+module dispatchlab.example/fidelity
+
+go 1.19

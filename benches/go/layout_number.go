@@ -1,0 +1,4 @@
+package main
+
+// The bench writes this file anew for each build.
+const layout = 0
