@@ -16,7 +16,6 @@ const CLOSE: f64 = 0.05;
 /// A scenario in a release.
 pub(crate) struct Row {
     pub(crate) scenario: String,
-    pub(crate) release: String,
     pub(crate) version: String,
     /// Why it is not compared.
     pub(crate) skipped: Option<String>,
@@ -26,6 +25,8 @@ pub(crate) struct Row {
     /// Least, median and most over placements, of each round.
     ours: Vec<[f64; 3]>,
     disturbed: Vec<[f64; 3]>,
+    /// Instructions of our loop, the body apart.
+    pub(crate) around: Option<f64>,
     /// What went wrong on the way.
     pub(crate) failed: Option<String>,
 }
@@ -54,25 +55,23 @@ impl Row {
         let needs_profile = scenario == "guard" && !toolchain.has_profiles();
         Row {
             scenario: scenario.to_string(),
-            release: toolchain.release.clone(),
             version: toolchain.version.clone(),
             skipped: needs_profile.then(|| "it takes no profile as text".to_string()),
             comparison: None,
             go: Vec::new(),
             ours: Vec::new(),
             disturbed: Vec::new(),
+            around: None,
             failed: None,
         }
     }
 
-    /// Single-steps both sides. Walks that draw at random differ from each other, so there the
-    /// numbers of instructions may, too.
+    /// Single-steps both sides. A walk that draws at random has another order on either side, so
+    /// that its orderly twin, which is the same code, is stepped in its place.
     pub(crate) fn count(&mut self, ours: &Ours, program: &Program) {
-        if self.scenario.contains("order=random") {
-            return;
-        }
-        let both = stepped::trace(program, &self.scenario)
-            .and_then(|go| Ok((ours.iterations(sequence::NEEDED)?, go)));
+        let twin = self.scenario.replace("order=random,", "");
+        let both = stepped::trace(program, &twin)
+            .and_then(|go| Ok((ours.twin(&twin).iterations(sequence::NEEDED)?, go)));
         match both {
             Ok((ours, go)) => self.comparison = Some(Comparison::of(&go, &ours)),
             Err(why) => self.failed = Some(why),
@@ -96,8 +95,14 @@ impl Row {
             }
         }
         match ours.time() {
-            Ok(timed) if timed.is_disturbed => self.disturbed.push(timed.placements),
-            Ok(timed) => self.ours.push(timed.placements),
+            Ok(timed) => {
+                self.around = timed.around;
+                if timed.is_disturbed {
+                    self.disturbed.push(timed.placements);
+                } else {
+                    self.ours.push(timed.placements);
+                }
+            }
             Err(why) => self.failed = Some(why),
         }
     }
@@ -152,7 +157,9 @@ impl Row {
     /// Whether the instructions are Go's.
     pub(crate) fn has_gos_instructions(&self) -> bool {
         self.comparison.as_ref().is_some_and(|one| {
-            one.only_go.is_empty() && one.only_ours.is_empty() && one.loop_jumps <= 1.01
+            one.only_go.is_empty()
+                && one.only_ours.is_empty()
+                && (one.loop_jumps - 1.0).abs() < 0.01
         })
     }
 
@@ -171,8 +178,17 @@ impl Row {
         }
         if let Some(c) = &self.comparison {
             line += &format!(
-                ": instructions {:.2} = {:.2} and {:.2} around, {:.2} moves less, {:.2} padding, {:.2} jumps; only Go {:?}; only ours {:?}",
-                c.go, c.ours, c.around, c.moves, c.padding, c.loop_jumps, c.only_go, c.only_ours
+                ": instructions {:.2} = {:.2} and {:.2} around, {:.2} moves less, {:.2} padding, {:.2} jumps, taken {:.2} and {:.2}; only Go {:?}; only ours {:?}",
+                c.go,
+                c.ours,
+                c.around,
+                c.moves,
+                c.padding,
+                c.loop_jumps,
+                c.go_taken,
+                c.ours_taken,
+                c.only_go,
+                c.only_ours
             );
         }
         if let (Some(go), Some(ours)) = (self.go(), self.ours()) {

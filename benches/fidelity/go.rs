@@ -128,7 +128,7 @@ impl Toolchain {
 
 /// A profile as the compiler reads it: caller, callee, the line of the call counted from `func`, and
 /// how often.
-const PROFILE: &str = "GO PREPROFILE V1\nmain.guard\nmain.(*G).Id\n3 1000000\n";
+const PROFILE: &str = "GO PREPROFILE V1\nmain.guard\nmain.(*G).Id\n7 1000000\n";
 
 /// A build.
 pub(crate) struct Program {

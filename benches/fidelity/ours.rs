@@ -16,6 +16,7 @@ use super::sequence::Executed;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_dispatchlab");
 
 /// A scenario in a release of Go.
+#[derive(Clone)]
 pub(crate) struct Ours {
     name: String,
     go: String,
@@ -28,6 +29,8 @@ pub(crate) struct Timed {
     pub(crate) placements: [f64; 3],
     /// Whether the run saw a neighbour on the core.
     pub(crate) is_disturbed: bool,
+    /// Instructions of its loop around the body.
+    pub(crate) around: Option<f64>,
 }
 
 impl Ours {
@@ -44,6 +47,14 @@ impl Ours {
             go: format!("go={release}"),
             cpu: cpu.to_string(),
         })
+    }
+
+    /// The same under another name.
+    pub(crate) fn twin(&self, name: &str) -> Ours {
+        Ours {
+            name: name.to_string(),
+            ..self.clone()
+        }
     }
 
     fn say(&self, command: &str, more: &[&str]) -> Result<Value, String> {
@@ -68,7 +79,7 @@ impl Ours {
 
     /// Times the row once.
     pub(crate) fn time(&self) -> Result<Timed, String> {
-        let said = self.say("run", &["--time", "10"])?;
+        let said = self.say("run", &["--time", "4", "--placements", "16"])?;
         let row = &said["rows"][0];
         if row["status"] != "ok" || row["verified"] != true {
             return Err(format!("our row is {}", row["status"]));
@@ -82,6 +93,7 @@ impl Ours {
             is_disturbed: row["warnings"]
                 .as_array()
                 .is_some_and(|all| !all.is_empty()),
+            around: row["around"]["instructions"].as_f64(),
         })
     }
 }
@@ -97,6 +109,7 @@ fn executed(iteration: &Value) -> Result<Vec<Executed>, String> {
         Ok(Executed {
             instruction: Decoder::new(64, &bytes, DecoderOptions::NONE).decode(),
             is_own: step["section"] == "body",
+            is_taken: step["branch"]["taken"] == true,
         })
     })
     .collect()

@@ -19,6 +19,8 @@ pub(crate) struct Executed {
     pub(crate) instruction: Instruction,
     /// Of the kernel or the body itself, not of what it calls.
     pub(crate) is_own: bool,
+    /// A branch that went elsewhere than on.
+    pub(crate) is_taken: bool,
 }
 
 /// What an instruction is taken for.
@@ -89,6 +91,11 @@ pub(crate) struct Comparison {
     pub(crate) around: f64,
     /// Of those: conditional jumps. The loop has one.
     pub(crate) loop_jumps: f64,
+    /// Go's branches that are taken, the loop's included.
+    pub(crate) go_taken: f64,
+    /// Ours, the loop's included, which is one.
+    pub(crate) ours_taken: f64,
+
     /// Of ours: moves between registers that Go's compiler had no need of.
     pub(crate) moves: f64,
     /// Of Go's: in what it calls, and nothing like it in ours.
@@ -127,6 +134,8 @@ impl Comparison {
             &mut all.go,
             &mut all.padding,
             &mut all.ours,
+            &mut all.go_taken,
+            &mut all.ours_taken,
             &mut all.around,
             &mut all.loop_jumps,
             &mut all.moves,
@@ -137,6 +146,9 @@ impl Comparison {
     }
 
     fn add(&mut self, go: &[Executed], ours: &[Executed]) {
+        let taken = |all: &[Executed]| all.iter().filter(|one| one.is_taken).count() as f64;
+        self.go_taken += taken(go);
+        self.ours_taken += taken(ours) + 1.0;
         let all = go.len();
         let go: Vec<&Executed> = go.iter().filter(|one| !one.is_padding()).collect();
         let ours: Vec<&Executed> = ours.iter().filter(|one| !one.is_padding()).collect();

@@ -123,9 +123,13 @@ fn attempt(program: &Program, kernel: &str) -> Result<Trace, String> {
             frame = frame.min(registers.rsp);
             has_called = is_call(&instruction);
         }
+        if let Some(last) = trace.last_mut() {
+            last.is_taken = registers.rip != last.instruction.next_ip();
+        }
         trace.push(Executed {
             instruction,
             is_own: registers.rsp >= frame,
+            is_taken: false,
         });
     }
     Err(format!("it did not end within {MOST} steps"))

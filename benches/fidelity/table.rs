@@ -1,9 +1,210 @@
-//! The tables.
-use super::agreement::Row;
+//! The tables: for a terminal, and for docs/book.md.
+//!
+//! Correct means: nothing is computed here but ratios, and what was not measured is a dash.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
 use std::path::Path;
-pub(crate) fn text(_rows: &[Row]) -> String {
-    String::new()
+
+use super::agreement::{Row, Spread, Times};
+use super::causes::{self, Cause};
+
+/// Columns of a row behind its name.
+struct Cells {
+    go: String,
+    ours: String,
+    ratio: String,
+    instructions: String,
+    verdict: String,
 }
-pub(crate) fn write_into(_path: &Path, _rows: &[Row]) -> std::io::Result<()> {
-    Ok(())
+
+const DASH: &str = "–";
+
+impl Cells {
+    fn of(row: &Row) -> Cells {
+        let cycles = |spread: Option<Spread>| {
+            spread.map_or(DASH.to_string(), |spread| {
+                let Spread {
+                    least,
+                    median,
+                    most,
+                } = spread;
+                format!("{median:.2} ({least:.1}–{most:.1})")
+            })
+        };
+        let ratio = match (row.go(), row.ours()) {
+            (Some(go), Some(ours)) => format!("{:.2}", ours.median / go.median),
+            _ => DASH.to_string(),
+        };
+        Cells {
+            go: cycles(row.go()),
+            ours: cycles(row.ours()),
+            ratio,
+            instructions: instructions(row),
+            verdict: verdict(row),
+        }
+    }
+}
+
+/// Go's = ours + the loop's, less the moves that its compiler saved.
+fn instructions(row: &Row) -> String {
+    let Some(counted) = &row.comparison else {
+        return DASH.to_string();
+    };
+    if causes::of_instructions(row) == Some(Cause::Runtime) {
+        return format!("{}, ours {}", number(counted.go), number(counted.ours));
+    }
+    let mut text = format!(
+        "{} = {} + {}",
+        number(counted.go),
+        number(counted.ours),
+        number(counted.around)
+    );
+    if counted.moves > 0.0 {
+        let _ = write!(text, " − {}", number(counted.moves));
+    }
+    text
+}
+
+fn number(value: f64) -> String {
+    if (value - value.round()).abs() < 0.005 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.1}")
+    }
+}
+
+fn verdict(row: &Row) -> String {
+    if let Some(why) = &row.failed {
+        return format!("failed: {why}");
+    }
+    let unlike = row.comparison.is_some() && !row.has_gos_instructions();
+    let instructions = match (unlike, causes::of_instructions(row)) {
+        (false, _) => None,
+        (true, Some(cause)) => Some(cause.word()),
+        (true, None) => Some("unexplained"),
+    };
+    let times = match row.times() {
+        None => "",
+        Some(Times::Close) => "within 5 %",
+        Some(Times::InLayout) => "within layout",
+        Some(Times::Apart) => match causes::of_times(row) {
+            Some(cause) => return format!("apart: {}", cause.word()),
+            None => "apart: unexplained",
+        },
+    };
+    match (times, instructions) {
+        ("", None) => "same code".to_string(),
+        ("", Some(word)) => word.to_string(),
+        (times, None) => times.to_string(),
+        (times, Some(word)) => format!("{times}; {word}"),
+    }
+}
+
+/// For a terminal: a row takes two lines, its name and its numbers.
+pub(crate) fn text(rows: &[Row]) -> String {
+    let mut out = String::new();
+    for version in versions(rows) {
+        let _ = writeln!(
+            out,
+            "\nGo {version}\n  {:<20} {:<20} {:>5}  {:<14} verdict",
+            "Go's cycles (layouts)", "ours", "ratio", "instructions"
+        );
+        for row in rows.iter().filter(|row| row.version == version) {
+            match &row.skipped {
+                Some(why) => {
+                    let _ = writeln!(out, "{}: skipped, {why}", row.scenario);
+                }
+                None => {
+                    let cells = Cells::of(row);
+                    let _ = writeln!(
+                        out,
+                        "{}\n  {:<20} {:<20} {:>5}  {:<14} {}",
+                        row.scenario,
+                        cells.go,
+                        cells.ours,
+                        cells.ratio,
+                        cells.instructions,
+                        cells.verdict
+                    );
+                }
+            }
+        }
+    }
+    if rows.iter().any(Row::is_disturbed) {
+        out += "\nSomething else was at work on the core all the time: run it again when it is quiet.\n";
+    }
+    out
+}
+
+fn versions(rows: &[Row]) -> Vec<String> {
+    let mut versions: Vec<String> = rows.iter().map(|row| row.version.clone()).collect();
+    versions.dedup();
+    versions
+}
+
+fn markdown(rows: &[Row]) -> String {
+    let mut out = String::new();
+    for version in versions(rows) {
+        let _ = write!(
+            out,
+            "\n### Go {version}\n\n| scenario | Go, cycles | ours | ours / Go | instructions: Go = ours + loop | verdict |\n\
+             |---|--:|--:|--:|---|---|\n"
+        );
+        let of_it = || rows.iter().filter(|row| row.version == version);
+        for row in of_it().filter(|row| row.skipped.is_none()) {
+            let cells = Cells::of(row);
+            let _ = writeln!(
+                out,
+                "| `{}` | {} | {} | {} | {} | {} |",
+                row.scenario, cells.go, cells.ours, cells.ratio, cells.instructions, cells.verdict
+            );
+        }
+        for row in of_it() {
+            if let Some(why) = &row.skipped {
+                let _ = write!(out, "\n`{}` is skipped: {why}.\n", row.scenario);
+            }
+        }
+    }
+    out += "\n";
+    for cause in Cause::ALL {
+        let _ = writeln!(out, "- *{}*: {}.", cause.word(), cause.text());
+    }
+    let times = rows.iter().filter_map(Row::times);
+    let count = |wanted: Times| times.clone().filter(|one| *one == wanted).count();
+    let _ = write!(
+        out,
+        "\nOf {} rows {} are within 5 %, {} within the layout, {} apart. {}.\n",
+        times.clone().count(),
+        count(Times::Close),
+        count(Times::InLayout),
+        count(Times::Apart),
+        machine()
+    );
+    out
+}
+
+fn machine() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = text
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .map_or("unknown CPU", |name| {
+            name.trim_start_matches([' ', '\t', ':'])
+        });
+    format!("The CPU was {name}")
+}
+
+/// Puts the tables into a document, between its marks.
+pub(crate) fn write_into(path: &Path, rows: &[Row]) -> io::Result<()> {
+    const START: &str = "<!-- fidelity -->\n";
+    let document = fs::read_to_string(path)?;
+    let missing = || io::Error::other(format!("{} has no mark `{START}`", path.display()));
+    let (before, rest) = document.split_once(START).ok_or_else(missing)?;
+    let (_, after) = rest.split_once("<!-- end -->").ok_or_else(missing)?;
+    fs::write(
+        path,
+        format!("{before}{START}{}\n<!-- end -->{after}", markdown(rows)),
+    )
 }

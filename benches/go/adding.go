@@ -13,6 +13,11 @@ func Add(a, b int32) int32 { return a + b }
 //go:noinline
 func add(a, b int32) (int32, bool) { return a + b, true }
 
+// Nobody calls it; that it is called keeps the compiler from choosing without a branch.
+//
+//go:noinline
+func refuse() int32 { return -1 }
+
 //go:noinline
 func (x *Adder) AddPtr(a, b int32) int32 { return a + b }
 
@@ -34,7 +39,7 @@ func addTwoResults(from, n uint) (sum uint64) {
 	for i := from; i < from+n; i++ {
 		r, ok := add(10, 32)
 		if !ok {
-			r = -1
+			r = refuse()
 		}
 		sum += uint64(uint32(r))
 	}

@@ -34,12 +34,16 @@ var (
 )
 
 //go:noinline
-func inline(from, n uint) (sum uint64) {
+func inline(from, n uint) uint64 {
 	shift()
-	for i := from; i < from+n; i++ {
-		sum += uint64(walkT[i%short].id + 1)
+	spread(from, n, 8)
+	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
+		s := frameAt(f)
+		i := s.at
+		s.at = i + 4*8
+		s.sum += uint64(objectAt(i).id + 1)
 	}
-	return sum
+	return gathered()
 }
 
 //go:noinline
@@ -94,15 +98,19 @@ type G struct{ id uint32 }
 
 func (g *G) Id() uint32 { return g.id + 1 }
 
-// The bench's profile names the call: three lines below `func`.
+// The bench's profile names the call: seven lines below `func`.
 //
 //go:noinline
-func guard(from, n uint) (sum uint64) {
+func guard(from, n uint) uint64 {
 	shift()
-	for i := from; i < from+n; i++ {
-		sum += uint64(walkI[i%long].Id())
+	spread(from, n, 16)
+	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
+		s := frameAt(f)
+		i := s.at
+		s.at = i + 4*16
+		s.sum += uint64(iderAt(i).Id())
 	}
-	return sum
+	return gathered()
 }
 
 //go:noinline

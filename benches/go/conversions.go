@@ -13,24 +13,31 @@ var (
 )
 
 //go:noinline
-func storeScalar(from, n uint) (sum uint64) {
+func storeScalar(from, n uint) uint64 {
 	shift()
-	for i := from; i < from+n; i++ {
-		v := *walkScalar[i%short]
+	spread(from, n, 8)
+	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
+		s := frameAt(f)
+		i := s.at
+		s.at = i + 4*8
+		v := *scalarAt(i)
 		sink = v
-		sum += uint64(v)
+		s.sum += uint64(v)
 	}
-	return sum
+	return gathered()
 }
 
 //go:noinline
-func convertStatic(from, n uint) (sum uint64) {
+func convertStatic(from, n uint) uint64 {
 	shift()
-	for i := from; i < from+n; i++ {
+	spread(from, n, 1)
+	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
+		s := frameAt(f)
+		s.at += 4
 		sinkE = uint64(42)
-		sum += 42
+		s.sum += 42
 	}
-	return sum
+	return gathered()
 }
 
 //go:noinline
@@ -45,14 +52,18 @@ func convertScalar(from, n uint) (sum uint64) {
 }
 
 //go:noinline
-func convertByte(from, n uint) (sum uint64) {
+func convertByte(from, n uint) uint64 {
 	shift()
-	for i := from; i < from+n; i++ {
-		v := uint8(*walkScalar[i%short])
+	spread(from, n, 8)
+	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
+		s := frameAt(f)
+		i := s.at
+		s.at = i + 4*8
+		v := uint8(*scalarAt(i))
 		sinkE = v
-		sum += uint64(v)
+		s.sum += uint64(v)
 	}
-	return sum
+	return gathered()
 }
 
 //go:noinline
@@ -67,14 +78,18 @@ func convertLarge(from, n uint) (sum uint64) {
 }
 
 //go:noinline
-func convertPointer(from, n uint) (sum uint64) {
+func convertPointer(from, n uint) uint64 {
 	shift()
-	for i := from; i < from+n; i++ {
-		p := walkT[i%short]
+	spread(from, n, 8)
+	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
+		s := frameAt(f)
+		i := s.at
+		s.at = i + 4*8
+		p := objectAt(i)
 		sinkE = p
-		sum += uint64(p.id)
+		s.sum += uint64(p.id)
 	}
-	return sum
+	return gathered()
 }
 
 //go:noinline
@@ -98,13 +113,17 @@ func convertString(from, n uint) (sum uint64) {
 }
 
 //go:noinline
-func ifaceToEface(from, n uint) (sum uint64) {
+func ifaceToEface(from, n uint) uint64 {
 	shift()
-	for i := from; i < from+n; i++ {
-		sinkE = walkI[i%long]
-		sum++
+	spread(from, n, 16)
+	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
+		s := frameAt(f)
+		i := s.at
+		s.at = i + 4*16
+		sinkE = iderAt(i)
+		s.sum++
 	}
-	return sum
+	return gathered()
 }
 
 //go:noinline
@@ -139,51 +158,71 @@ func escapePointer(from, n uint) (sum uint64) {
 var byValue = ByValue{6754}
 
 //go:noinline
-func assertEface(from, n uint) (sum uint64) {
+func assertEface(from, n uint) uint64 {
 	shift()
-	for i := from; i < from+n; i++ {
-		sum += uint64(walkE[i%long].(T0).id)
+	spread(from, n, 16)
+	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
+		s := frameAt(f)
+		i := s.at
+		s.at = i + 4*16
+		s.sum += uint64(valueAt(i).(T0).id)
 	}
-	return sum
+	return gathered()
 }
 
 //go:noinline
-func assertEfaceOk(from, n uint) (sum uint64) {
+func assertEfaceOk(from, n uint) uint64 {
 	shift()
-	for i := from; i < from+n; i++ {
-		v, _ := walkE[i%long].(T0)
-		sum += uint64(v.id)
+	spread(from, n, 16)
+	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
+		s := frameAt(f)
+		i := s.at
+		s.at = i + 4*16
+		v, _ := valueAt(i).(T0)
+		s.sum += uint64(v.id)
 	}
-	return sum
+	return gathered()
 }
 
 //go:noinline
-func assertIface(from, n uint) (sum uint64) {
+func assertIface(from, n uint) uint64 {
 	shift()
-	for i := from; i < from+n; i++ {
-		sum += uint64(walkI[i%long].(V).id)
+	spread(from, n, 16)
+	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
+		s := frameAt(f)
+		i := s.at
+		s.at = i + 4*16
+		s.sum += uint64(iderAt(i).(V).id)
 	}
-	return sum
+	return gathered()
 }
 
 //go:noinline
-func assertToInterface(from, n uint) (sum uint64) {
+func assertToInterface(from, n uint) uint64 {
 	shift()
-	for i := from; i < from+n; i++ {
-		sinkI = walkE[i%long].(Ider)
-		sum++
+	spread(from, n, 16)
+	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
+		s := frameAt(f)
+		i := s.at
+		s.at = i + 4*16
+		sinkI = valueAt(i).(Ider)
+		s.sum++
 	}
-	return sum
+	return gathered()
 }
 
 //go:noinline
-func assertBetween(from, n uint) (sum uint64) {
+func assertBetween(from, n uint) uint64 {
 	shift()
-	for i := from; i < from+n; i++ {
-		sinkI = walkMather[i%short].(Ider)
-		sum++
+	spread(from, n, 16)
+	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
+		s := frameAt(f)
+		i := s.at
+		s.at = i + 4*16
+		sinkI = matherAt(i).(Ider)
+		s.sum++
 	}
-	return sum
+	return gathered()
 }
 
 // Both is a Mather that is an Ider, too.

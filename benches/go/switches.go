@@ -3,11 +3,15 @@ package main
 // Type switches of 2, 4, 8 and 16 cases, and the book's own over scalar types.
 
 //go:noinline
-func switch2(from, n uint) (sum uint64) {
+func switch2(from, n uint) uint64 {
 	shift()
-	for i := from; i < from+n; i++ {
+	spread(from, n, 16)
+	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
+		s := frameAt(f)
+		i := s.at
+		s.at = i + 4*16
 		var r uint32
-		switch v := walkE[i%long].(type) {
+		switch v := valueAt(i).(type) {
 		case T0:
 			r = v.id + 1
 		case T1:
@@ -15,17 +19,21 @@ func switch2(from, n uint) (sum uint64) {
 		default:
 			r = afterTheHit
 		}
-		sum += uint64(r)
+		s.sum += uint64(r)
 	}
-	return sum
+	return gathered()
 }
 
 //go:noinline
-func switch4(from, n uint) (sum uint64) {
+func switch4(from, n uint) uint64 {
 	shift()
-	for i := from; i < from+n; i++ {
+	spread(from, n, 16)
+	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
+		s := frameAt(f)
+		i := s.at
+		s.at = i + 4*16
 		var r uint32
-		switch v := walkE[i%long].(type) {
+		switch v := valueAt(i).(type) {
 		case T0:
 			r = v.id + 1
 		case T1:
@@ -37,17 +45,21 @@ func switch4(from, n uint) (sum uint64) {
 		default:
 			r = afterTheHit
 		}
-		sum += uint64(r)
+		s.sum += uint64(r)
 	}
-	return sum
+	return gathered()
 }
 
 //go:noinline
-func switch8(from, n uint) (sum uint64) {
+func switch8(from, n uint) uint64 {
 	shift()
-	for i := from; i < from+n; i++ {
+	spread(from, n, 16)
+	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
+		s := frameAt(f)
+		i := s.at
+		s.at = i + 4*16
 		var r uint32
-		switch v := walkE[i%long].(type) {
+		switch v := valueAt(i).(type) {
 		case T0:
 			r = v.id + 1
 		case T1:
@@ -67,17 +79,21 @@ func switch8(from, n uint) (sum uint64) {
 		default:
 			r = afterTheHit
 		}
-		sum += uint64(r)
+		s.sum += uint64(r)
 	}
-	return sum
+	return gathered()
 }
 
 //go:noinline
-func switch16(from, n uint) (sum uint64) {
+func switch16(from, n uint) uint64 {
 	shift()
-	for i := from; i < from+n; i++ {
+	spread(from, n, 16)
+	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
+		s := frameAt(f)
+		i := s.at
+		s.at = i + 4*16
 		var r uint32
-		switch v := walkE[i%long].(type) {
+		switch v := valueAt(i).(type) {
 		case T0:
 			r = v.id + 1
 		case T1:
@@ -113,17 +129,21 @@ func switch16(from, n uint) (sum uint64) {
 		default:
 			r = afterTheHit
 		}
-		sum += uint64(r)
+		s.sum += uint64(r)
 	}
-	return sum
+	return gathered()
 }
 
 //go:noinline
-func scalarSmall(from, n uint) (sum uint64) {
+func scalarSmall(from, n uint) uint64 {
 	shift()
-	for i := from; i < from+n; i++ {
+	spread(from, n, 16)
+	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
+		s := frameAt(f)
+		i := s.at
+		s.at = i + 4*16
 		var r uint32
-		switch v := walkE[i%long].(type) {
+		switch v := valueAt(i).(type) {
 		case int8:
 			r = uint32(v)
 		case int16:
@@ -131,65 +151,21 @@ func scalarSmall(from, n uint) (sum uint64) {
 		default:
 			r = v.(uint32)
 		}
-		sum += uint64(r)
+		s.sum += uint64(r)
 	}
-	return sum
+	return gathered()
 }
 
 //go:noinline
-func scalarBig(from, n uint) (sum uint64) {
+func scalarBig(from, n uint) uint64 {
 	shift()
-	for i := from; i < from+n; i++ {
+	spread(from, n, 16)
+	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
+		s := frameAt(f)
+		i := s.at
+		s.at = i + 4*16
 		var r uint32
-		switch v := walkE[i%long].(type) {
-		case int8:
-			r = uint32(v)
-		case int16:
-			r = uint32(v)
-		case int32:
-			r = uint32(v)
-		case int64:
-			r = uint32(v)
-		case uint8:
-			r = uint32(v)
-		case uint16:
-			r = uint32(v)
-		case uint64:
-			r = uint32(v)
-		default:
-			r = v.(uint32)
-		}
-		sum += uint64(r)
-	}
-	return sum
-}
-
-//go:noinline
-func scalarSmallCase(from, n uint) (sum uint64) {
-	shift()
-	for i := from; i < from+n; i++ {
-		var r uint32
-		switch v := walkE[i%long].(type) {
-		case int8:
-			r = uint32(v)
-		case int16:
-			r = uint32(v)
-		case uint32:
-			r = uint32(v)
-		default:
-			r = v.(uint32)
-		}
-		sum += uint64(r)
-	}
-	return sum
-}
-
-//go:noinline
-func scalarBigCase(from, n uint) (sum uint64) {
-	shift()
-	for i := from; i < from+n; i++ {
-		var r uint32
-		switch v := walkE[i%long].(type) {
+		switch v := valueAt(i).(type) {
 		case int8:
 			r = uint32(v)
 		case int16:
@@ -204,12 +180,68 @@ func scalarBigCase(from, n uint) (sum uint64) {
 			r = uint32(v)
 		case uint64:
 			r = uint32(v)
+		default:
+			r = v.(uint32)
+		}
+		s.sum += uint64(r)
+	}
+	return gathered()
+}
+
+//go:noinline
+func scalarSmallCase(from, n uint) uint64 {
+	shift()
+	spread(from, n, 16)
+	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
+		s := frameAt(f)
+		i := s.at
+		s.at = i + 4*16
+		var r uint32
+		switch v := valueAt(i).(type) {
+		case int8:
+			r = uint32(v)
+		case int16:
+			r = uint32(v)
 		case uint32:
 			r = uint32(v)
 		default:
 			r = v.(uint32)
 		}
-		sum += uint64(r)
+		s.sum += uint64(r)
 	}
-	return sum
+	return gathered()
+}
+
+//go:noinline
+func scalarBigCase(from, n uint) uint64 {
+	shift()
+	spread(from, n, 16)
+	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
+		s := frameAt(f)
+		i := s.at
+		s.at = i + 4*16
+		var r uint32
+		switch v := valueAt(i).(type) {
+		case int8:
+			r = uint32(v)
+		case int16:
+			r = uint32(v)
+		case int32:
+			r = uint32(v)
+		case int64:
+			r = uint32(v)
+		case uint8:
+			r = uint32(v)
+		case uint16:
+			r = uint32(v)
+		case uint64:
+			r = uint32(v)
+		case uint32:
+			r = uint32(v)
+		default:
+			r = v.(uint32)
+		}
+		s.sum += uint64(r)
+	}
+	return gathered()
 }

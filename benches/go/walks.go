@@ -201,3 +201,42 @@ func fillUint32() {
 	}
 	visit(short, true, objects, func(e, o uint64) { walkE[e] = all[o] })
 }
+
+// A frame is the state of a loop that calls nothing. The compiler would keep it in registers, which a
+// loop that calls cannot and dispatchlab's own does not: so it is in memory, four times, as there, and the
+// loop takes one after the other. Elements are numbered by bytes, as addresses are.
+type frame struct {
+	at, end uintptr
+	sum     uint64
+	_       uint64
+}
+
+var frames [4]frame
+
+func frameAt(f uintptr) *frame { return (*frame)(unsafe.Add(unsafe.Pointer(&frames), f)) }
+
+// after is the frame behind one.
+func after(f uintptr) uintptr { return (f + 32) & 96 }
+
+func objectAt(at uintptr) *T      { return *(**T)(unsafe.Add(unsafe.Pointer(&walkT), at)) }
+func valueAt(at uintptr) any      { return *(*any)(unsafe.Add(unsafe.Pointer(&walkE), at)) }
+func iderAt(at uintptr) Ider      { return *(*Ider)(unsafe.Add(unsafe.Pointer(&walkI), at)) }
+func matherAt(at uintptr) Mather  { return *(*Mather)(unsafe.Add(unsafe.Pointer(&walkMather), at)) }
+func scalarAt(at uintptr) *uint32 { return *(**uint32)(unsafe.Add(unsafe.Pointer(&walkScalar), at)) }
+
+// spread has frame k visit every fourth element from from+k on; elements have so many bytes.
+//
+//go:noinline
+func spread(from, n, bytes uint) {
+	for k := uint(0); k < 4; k++ {
+		visits := (n + 3 - k) / 4
+		frames[k] = frame{at: uintptr((from + k) * bytes), end: uintptr((from + k + 4*visits) * bytes)}
+	}
+}
+
+// gathered is the sum over all frames.
+//
+//go:noinline
+func gathered() uint64 {
+	return frames[0].sum + frames[1].sum + frames[2].sum + frames[3].sum
+}
