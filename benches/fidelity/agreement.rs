@@ -1,6 +1,6 @@
 //! A row: what was counted and timed on both sides, and whether they agree.
 //!
-//! Correct means: times agree if the medians over the layouts differ by no more than 5 %, or if
+//! Correct means: times agree if the medians over the layouts differ by no more than 5 % of the larger, or if
 //! the ranges over the layouts touch; instructions, if ours are all in Go's, in order, and Go has none besides but
 //! those of its loop.
 
@@ -20,8 +20,9 @@ pub(crate) struct Row {
     /// Why it is not compared.
     pub(crate) skipped: Option<String>,
     pub(crate) comparison: Option<Comparison>,
-    /// By layout: the cycles of each round.
+    /// By layout: the cycles of each round that was quiet, and of the others.
     go: Vec<Vec<f64>>,
+    noisy: Vec<Vec<f64>>,
     /// Least, median and most over placements, of each round.
     ours: Vec<[f64; 3]>,
     disturbed: Vec<[f64; 3]>,
@@ -59,6 +60,7 @@ impl Row {
             skipped: needs_profile.then(|| "it takes no profile as text".to_string()),
             comparison: None,
             go: Vec::new(),
+            noisy: Vec::new(),
             ours: Vec::new(),
             disturbed: Vec::new(),
             around: None,
@@ -78,21 +80,38 @@ impl Row {
         }
     }
 
-    /// A round: each layout of Go, then ours.
-    pub(crate) fn time(&mut self, ours: &Ours, programs: &[Program], round: usize) {
+    /// A round: each layout of Go, then ours; what has had so many quiet rounds already is left out.
+    pub(crate) fn time(
+        &mut self,
+        ours: &Ours,
+        programs: &[Program],
+        round: usize,
+        rounds: usize,
+        quiet: &mut Quiet,
+    ) {
         self.go.resize(programs.len(), Vec::new());
+        self.noisy.resize(programs.len(), Vec::new());
         // Each round begins with another layout, so that none is always the first one.
         for turn in 0..programs.len() {
             let layout = (turn + round) % programs.len();
+            if self.go[layout].len() >= rounds {
+                continue;
+            }
             let chunks = if self.scenario.contains("order=random") {
                 64
             } else {
                 12
             };
             match programs[layout].time(&self.scenario, chunks) {
-                Ok(chunks) => self.go[layout].push(value_of(&chunks)),
+                Ok(chunks) => match quiet.value(&chunks) {
+                    Ok(value) => self.go[layout].push(value),
+                    Err(value) => self.noisy[layout].push(value),
+                },
                 Err(why) => self.failed = Some(why),
             }
+        }
+        if self.ours.len() >= rounds {
+            return;
         }
         match ours.time() {
             Ok(timed) => {
@@ -107,12 +126,18 @@ impl Row {
         }
     }
 
-    /// Go's cycles.
+    /// Whether there were so many quiet rounds, on either side.
+    pub(crate) fn has_quiet(&self, rounds: usize) -> bool {
+        self.ours.len() >= rounds && self.go.iter().all(|layout| layout.len() >= rounds)
+    }
+
+    /// Go's cycles, of the rounds that saw no neighbour, if there are any.
     pub(crate) fn go(&self) -> Option<Spread> {
         let mut layouts: Vec<f64> = self
             .go
             .iter()
-            .filter_map(|all| lower(all.clone()))
+            .zip(&self.noisy)
+            .filter_map(|(quiet, noisy)| lower(quiet.clone()).or_else(|| lower(noisy.clone())))
             .collect();
         layouts.sort_by(f64::total_cmp);
         Some(Spread {
@@ -122,9 +147,9 @@ impl Row {
         })
     }
 
-    /// Ours, of the rounds that saw no neighbour, if there are any.
+    /// Ours, likewise.
     pub(crate) fn ours(&self) -> Option<Spread> {
-        let rounds = if self.is_disturbed() {
+        let rounds = if self.ours.is_empty() {
             &self.disturbed
         } else {
             &self.ours
@@ -137,15 +162,15 @@ impl Row {
         })
     }
 
-    /// Whether every round of ours saw a neighbour on the core.
+    /// Whether one side or a layout had no quiet round at all.
     pub(crate) fn is_disturbed(&self) -> bool {
-        self.ours.is_empty() && !self.disturbed.is_empty()
+        self.ours().is_some() && !self.has_quiet(1)
     }
 
     pub(crate) fn times(&self) -> Option<Times> {
         let (go, ours) = (self.go()?, self.ours()?);
-        let ratio = ours.median / go.median;
-        Some(if (ratio - 1.0).abs() <= CLOSE {
+        let larger = ours.median.max(go.median);
+        Some(if (ours.median - go.median).abs() <= CLOSE * larger {
             Times::Close
         } else if go.least <= ours.most && ours.least <= go.most {
             Times::InLayout
@@ -204,20 +229,44 @@ impl Row {
     }
 }
 
-/// The lower quartile of the visits of each segment, and the mean of those.
-fn value_of(chunks: &[Chunk]) -> f64 {
-    let segments = chunks
-        .iter()
-        .map(|chunk| chunk.segment + 1)
-        .max()
-        .unwrap_or(1);
-    let quartiles: Vec<f64> = (0..segments)
-        .filter_map(|segment| {
-            let visits = chunks.iter().filter(|chunk| chunk.segment == segment);
-            lower(visits.map(|chunk| chunk.cycles).collect())
-        })
-        .collect();
-    quartiles.iter().sum::<f64>() / quartiles.len().max(1) as f64
+/// What four independent additions take where nothing else is at work on the core.
+pub(crate) struct Quiet(f64);
+
+impl Quiet {
+    /// Nothing is known yet.
+    pub(crate) fn unknown() -> Quiet {
+        Quiet(f64::INFINITY)
+    }
+
+    /// The cycles of a run, from the chunks that saw no neighbour; as an error from all, where these
+    /// are not enough.
+    fn value(&mut self, chunks: &[Chunk]) -> Result<f64, f64> {
+        const NEIGHBOUR: f64 = 1.15;
+        const ENOUGH: usize = 2;
+        let widths = chunks.iter().map(|chunk| chunk.width);
+        self.0 = widths.fold(self.0, f64::min);
+        let is_quiet = |chunk: &Chunk| chunk.width < NEIGHBOUR * self.0;
+        quartiles(chunks, is_quiet, ENOUGH)
+            .ok_or_else(|| quartiles(chunks, |_| true, 1).unwrap_or(f64::NAN))
+    }
+}
+
+/// The lower quartile of the visits of each segment, and the mean of those; none where a segment has
+/// too few visits.
+fn quartiles(chunks: &[Chunk], wanted: impl Fn(&Chunk) -> bool, enough: usize) -> Option<f64> {
+    let segments = chunks.iter().map(|chunk| chunk.segment + 1).max()?;
+    let mut sum = 0.0;
+    for segment in 0..segments {
+        let visits = chunks
+            .iter()
+            .filter(|chunk| chunk.segment == segment && wanted(chunk));
+        let cycles: Vec<f64> = visits.map(|chunk| chunk.cycles).collect();
+        if cycles.len() < enough {
+            return None;
+        }
+        sum += lower(cycles)?;
+    }
+    Some(sum / segments as f64)
 }
 
 /// The lower quartile.

@@ -140,6 +140,8 @@ pub(crate) struct Chunk {
     pub(crate) cycles: f64,
     /// Which part of the walk it went through.
     pub(crate) segment: usize,
+    /// Cycles of four independent additions beside it, which a neighbour on the core raises.
+    pub(crate) width: f64,
 }
 
 impl Program {
@@ -175,10 +177,11 @@ impl Program {
         }
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let chunk = |line: &str| -> Option<Chunk> {
-            let (cycles, segment) = line.split_once(' ')?;
+            let mut words = line.split(' ');
             Some(Chunk {
-                cycles: cycles.parse().ok()?,
-                segment: segment.parse().ok()?,
+                cycles: words.next()?.parse().ok()?,
+                segment: words.next()?.parse().ok()?,
+                width: words.next()?.parse().ok()?,
             })
         };
         said.lines()

@@ -23,9 +23,13 @@ use std::path::PathBuf;
 use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
 use nix::unistd::Pid;
 
-use agreement::Row;
+use agreement::{Quiet, Row};
+
 use go::{Program, Toolchain};
 use ours::Ours;
+
+/// How many times as many rounds there are at most on a core that is not quiet.
+const PATIENCE: usize = 5;
 
 fn main() {
     let options = Options::from(std::env::args().skip(1));
@@ -35,6 +39,7 @@ fn main() {
     };
     stay_on(options.cpu);
     let mut rows = Vec::new();
+    let mut quiet = Quiet::unknown();
     let folder = std::env::temp_dir().join(format!("dispatchlab-fidelity-{}", std::process::id()));
     for toolchain in &toolchains {
         let programs = match toolchain.build(&folder, options.layouts) {
@@ -44,7 +49,7 @@ fn main() {
                 continue;
             }
         };
-        rows.extend(rows_of(toolchain, &programs, &options));
+        rows.extend(rows_of(toolchain, &programs, &options, &mut quiet));
     }
     // What is left behind in the folder for temporary files is nobody's loss.
     let _ = std::fs::remove_dir_all(&folder);
@@ -64,7 +69,12 @@ fn main() {
 }
 
 /// Every kernel of a build, counted, and timed in rounds, Go and ours in turns.
-fn rows_of(toolchain: &Toolchain, programs: &[Program], options: &Options) -> Vec<Row> {
+fn rows_of(
+    toolchain: &Toolchain,
+    programs: &[Program],
+    options: &Options,
+    quiet: &mut Quiet,
+) -> Vec<Row> {
     let mut rows = Vec::new();
     for kernel in programs[0].kernels() {
         if !options.wants(&kernel) {
@@ -74,8 +84,12 @@ fn rows_of(toolchain: &Toolchain, programs: &[Program], options: &Options) -> Ve
         match Ours::of(&kernel, &toolchain.release, options.cpu) {
             Ok(ours) => {
                 row.count(&ours, &programs[0]);
-                for round in 0..options.rounds {
-                    row.time(&ours, programs, round);
+                // Where a neighbour was at work there are more rounds.
+                for round in 0..options.rounds * PATIENCE {
+                    if row.has_quiet(options.rounds) {
+                        break;
+                    }
+                    row.time(&ours, programs, round, options.rounds, quiet);
                 }
             }
             Err(why) => row.skipped = Some(why),
@@ -101,7 +115,7 @@ impl Options {
     /// pass without times.
     fn from(arguments: impl Iterator<Item = String>) -> Options {
         let mut options = Options {
-            rounds: 5,
+            rounds: 3,
             layouts: 4,
             cpu: sched_getcpu().expect("a CPU"),
             is_markdown: false,

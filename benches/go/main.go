@@ -1,6 +1,7 @@
 // Fidelity runs loops that a Go compiler made, for `cargo bench --bench fidelity`.
 //
-//	fidelity time KERNEL CHUNKS   prints a line for each chunk: its cycles per iteration
+//	fidelity time KERNEL CHUNKS   prints a line for each chunk: its cycles per iteration, its part of
+//	                              the walk, and the cycles of four additions at a time beside it
 //	fidelity step KERNEL          stops itself before it enters the kernel, to be single-stepped
 //	fidelity list                 prints the names of the kernels
 //
@@ -29,6 +30,7 @@ type kernel struct {
 
 func ticks() uint64
 func chain(turns uint64)
+func width(turns uint64)
 
 // The kernel runs on the thread that the process began with, whose number is the process's.
 func init() { runtime.LockOSThread() }
@@ -85,11 +87,17 @@ func expected(k kernel, from, n uint) (sum uint64) {
 	return sum
 }
 
-const chainTurns = 200
+const (
+	chainTurns = 200
+	widthTurns = 100
+)
 
-// calibrate gives the ticks of the chain, those of reading the clock taken off.
-func calibrate() uint64 {
-	least := ^uint64(0)
+// calibrate gives the ticks of the chain, those of reading the clock taken off, and of the width.
+func calibrate() (least, wide uint64) {
+	least = ^uint64(0)
+	a := ticks()
+	width(widthTurns)
+	wide = ticks() - a
 	for i := 0; i < 2; i++ {
 		a := ticks()
 		chain(0)
@@ -100,7 +108,7 @@ func calibrate() uint64 {
 			least = took
 		}
 	}
-	return least
+	return least, wide
 }
 
 func measure(k kernel, chunks int) {
@@ -111,11 +119,12 @@ func measure(k kernel, chunks int) {
 	}
 	took := make([]uint64, chunks)
 	chains := make([]uint64, chunks+1)
+	widths := make([]uint64, chunks+1)
 	// Call-site caches are filled with one in 1024 of the calls that miss them; and predictors learn.
 	for i := uint(0); i < 12; i++ {
 		k.run(i%count*chunkLength, chunkLength)
 	}
-	chains[0] = calibrate()
+	chains[0], widths[0] = calibrate()
 	for c := range took {
 		from := uint(c) % count * chunkLength
 		a := ticks()
@@ -125,17 +134,24 @@ func measure(k kernel, chunks int) {
 			fail("wrong sum")
 		}
 		took[c] = b - a
-		chains[c+1] = calibrate()
+		chains[c+1], widths[c+1] = calibrate()
 	}
 	for c, t := range took {
-		beside := chains[c]
+		beside, wide := chains[c], widths[c]
 		if chains[c+1] < beside {
 			beside = chains[c+1]
 		}
-		cycles := float64(t) / (float64(beside) / (50 * chainTurns)) / chunkLength
-		os.Stdout.WriteString(strconv.FormatFloat(cycles, 'f', 4, 64) + " " + strconv.FormatUint(uint64(uint(c)%count), 10) + "\n")
+		if widths[c+1] > wide {
+			wide = widths[c+1]
+		}
+		cycle := float64(beside) / (50 * chainTurns)
+		os.Stdout.WriteString(decimal(float64(t)/cycle/chunkLength) + " " +
+			strconv.Itoa(c%int(count)) + " " +
+			decimal(float64(wide)/cycle/(25*widthTurns)) + "\n")
 	}
 }
+
+func decimal(x float64) string { return strconv.FormatFloat(x, 'f', 4, 64) }
 
 // Iterations to be single-stepped: all types of a walk come up equally often, and some more.
 const stepped = 70
