@@ -227,3 +227,57 @@ fn an_ordinary_run_says_what_was_published_under_its_table() {
     assert!(said.contains("published: 1.5 of the instructions of two (a book, II); not held against ours: run it beside two"), "{said}");
     assert!(!run.stdout.contains("II Overhead"), "{said}");
 }
+
+/// A scenario by its name, in a release.
+fn in_release(name: &str, release: &str) -> Option<Scenario> {
+    let (template, mut given) = parse_name(name).expect("a name");
+    let template = Library::embedded().load(&template).expect("is shipped");
+    given.push(("go".to_string(), release.to_string()));
+    Scenario::bind(Arc::new(template), &given).ok()
+}
+
+#[test]
+fn every_kernel_in_go_is_a_scenario() {
+    let source = include_str!("../benches/go/kernels.go");
+    let names: Vec<&str> = source
+        .lines()
+        .filter_map(|line| line.strip_prefix("\t{\"")?.split('"').next())
+        .collect();
+    assert!(names.len() > 50, "{names:?}");
+    for name in names {
+        let scenario = in_release(name, "1.27").unwrap_or_else(|| panic!("{name}: in no release"));
+        let plain = scenario.name.as_str();
+        assert!(plain == name, "{name} is called {plain}");
+    }
+}
+
+#[test]
+fn the_tables_of_fidelity_leave_nothing_unexplained() {
+    let document = include_str!("../docs/book.md");
+    let (_, tables) = document.split_once("<!-- fidelity -->").expect("a mark");
+    let (tables, _) = tables.split_once("<!-- end -->").expect("its end");
+    let mut release = String::new();
+    let mut rows: BTreeMap<String, usize> = BTreeMap::new();
+    for line in tables.lines() {
+        if let Some(version) = line.strip_prefix("### Go ") {
+            release = version.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
+        }
+        let Some((name, cells)) = line
+            .strip_prefix("| `")
+            .and_then(|row| row.split_once("` |"))
+        else {
+            continue;
+        };
+        assert!(in_release(name, &release).is_some(), "{name}, Go {release}");
+        for word in ["unexplained", "failed", " – |"] {
+            assert!(!cells.contains(word), "{name}, Go {release}: {cells}");
+        }
+        *rows.entry(release.clone()).or_default() += 1;
+    }
+    for release in ["1.19", "1.27"] {
+        assert!(
+            rows.get(release).is_some_and(|&count| count > 50),
+            "{rows:?}"
+        );
+    }
+}

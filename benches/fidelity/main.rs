@@ -24,7 +24,6 @@ use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
 use nix::unistd::Pid;
 
 use agreement::{Quiet, Row};
-
 use go::{Program, Toolchain};
 use ours::Ours;
 
@@ -81,7 +80,11 @@ fn rows_of(
             continue;
         }
         let mut row = Row::new(&kernel, toolchain);
-        match Ours::of(&kernel, &toolchain.release, options.cpu) {
+        let ours = match row.skipped.take() {
+            Some(why) => Err(why),
+            None => Ours::of(&kernel, &toolchain.release, options.cpu),
+        };
+        match ours {
             Ok(ours) => {
                 row.count(&ours, &programs[0]);
                 // Where a neighbour was at work there are more rounds.
