@@ -608,6 +608,7 @@ pub fn step(
     scenario: &Scenario,
     settings: &Settings,
     iterations: u64,
+    drawn: Option<steps::Drawn>,
     progress: Progress<'_>,
 ) -> io::Result<Result<Steps, Vec<Diagnostic>>> {
     let prepared = match prepare(scenario) {
@@ -640,7 +641,7 @@ pub fn step(
         }
         None => Status::Ok,
     };
-    Ok(Ok(steps::tell(scenario, &prepared, &trace, status)))
+    Ok(Ok(steps::tell(scenario, &prepared, &trace, status, drawn)))
 }
 
 /// A plan with everything at its default.

@@ -17,24 +17,40 @@ use crate::report::steps::{Branch, Change, Flag, Iteration, Line, Location, Step
 use crate::scenario::Scenario;
 use crate::template::{HeapKind, ResultRegister};
 
+mod stack;
+
+pub use stack::Drawn;
+
 /// Flags that are told, with their bits.
 #[rustfmt::skip] // a table: one flag an item
 const FLAGS: [(&str, u64); 7] = [
     ("CF", 1 << 0), ("PF", 1 << 2), ("ZF", 1 << 6), ("SF", 1 << 7), ("DF", 1 << 10), ("OF", 1 << 11), ("AC", 1 << 18),
 ];
 
-/// What a trace says, in the addresses of `show`.
-pub fn tell(scenario: &Scenario, prepared: &Prepared, trace: &Trace, status: Status) -> Steps {
+/// What a trace says, in the addresses of `show`, with the stack where it is to be drawn.
+pub fn tell(
+    scenario: &Scenario,
+    prepared: &Prepared,
+    trace: &Trace,
+    status: Status,
+    drawn: Option<Drawn>,
+) -> Steps {
     let teller = Teller {
         image: &prepared.image,
         program: &prepared.row.program,
+        has_register_abi: prepared.row.heap.release.has_register_abi(),
         trace,
     };
-    let mut lines = teller.lines();
+    let states = states(&trace.steps);
+    let mut lines = teller.lines(&states);
     let mut iterations = Vec::new();
     for (number, told) in trace.iterations.iter().enumerate().rev() {
         let own = lines.split_off(lines.partition_point(|(at, _)| *at < told.start));
-        let own: Vec<Line> = own.into_iter().map(|(_, line)| line).collect();
+        let (steps, mut own): (Vec<usize>, Vec<Line>) = own.into_iter().unzip();
+        if let Some(drawn) = drawn {
+            let rsp = states[told.start].registers[4];
+            stack::draw(&teller, (&states, &steps), &mut own, rsp, drawn);
+        }
         let number = number as u64 + 1;
         iterations.push(iteration(scenario, prepared, number, told, own));
     }
@@ -115,14 +131,14 @@ struct Teller<'a> {
     /// The image of `show`, which has the layout of the worker's.
     image: &'a Image,
     program: &'a asm::Program,
+    has_register_abi: bool,
     trace: &'a Trace,
 }
 
 impl Teller<'_> {
     /// A line for each instruction, with the index of its step. The last step is an instruction that
     /// never ran; it is told where it is the template's, for then it is what went wrong.
-    fn lines(&self) -> Vec<(usize, Line)> {
-        let states = states(&self.trace.steps);
+    fn lines(&self, states: &[State]) -> Vec<(usize, Line)> {
         let mut known: HashMap<u64, Option<Site>> = HashMap::new();
         let mut lines = Vec::new();
         let mut starts = self
@@ -184,6 +200,7 @@ impl Teller<'_> {
             flags: Vec::new(),
             memory: None,
             branch: None,
+            stack: None,
         };
         Some(Site { instruction, line })
     }

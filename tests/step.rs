@@ -192,7 +192,14 @@ fn what_cannot_be_stepped_is_a_usage_or_template_error() {
         dispatchlab(&["step", "inline", "--iterations", "0"]).code,
         2
     );
-    assert_eq!(dispatchlab(&["step", "inline", "--stack"]).code, 2);
+    assert_eq!(dispatchlab(&["step", "inline", "--at", "9"]).code, 2);
+    let run = dispatchlab(&["step", "inline", "--stack", "--at", "1"]);
+    assert_eq!(run.code, 2);
+    assert!(
+        run.said().contains("no instruction of that line ran"),
+        "{}",
+        run.said()
+    );
     let file = template(
         &folder("step"),
         "typo",

@@ -172,15 +172,8 @@ enum Command {
     Step {
         /// Scenario or template file
         name: String,
-        /// Iterations to run
-        #[arg(long, value_name = "N", default_value_t = 1)]
-        iterations: u64,
-        /// Also show the instructions of the harness
-        #[arg(long)]
-        harness: bool,
-        /// Also say what models of predictors would miss at each branch, from a longer run
-        #[arg(long)]
-        misses: bool,
+        #[command(flatten)]
+        stepped: step::Stepped,
     },
     /// Check template files; diagnostics only
     Check {
@@ -373,12 +366,7 @@ pub fn main() -> ExitCode {
             hex,
             allow_undefined,
         ),
-        Command::Step {
-            name,
-            iterations,
-            harness,
-            misses,
-        } => step::step(&common, &name, iterations, harness, misses),
+        Command::Step { name, stepped } => step::step(&common, &name, stepped),
         Command::Check { files } => check::check(&common, &files),
         Command::Doctor => doctor::doctor(&common),
         Command::New { name, from } => new::new(&common, &name, from.as_deref()),

@@ -5,16 +5,38 @@ use super::{Common, Stop, print};
 use crate::job::check::MAX_TRACED;
 use crate::job::{Counters, Plan};
 use crate::pipeline::{self, Settings};
-use crate::report::steps;
+use crate::report::steps::{self, Steps};
+use crate::steps::Drawn;
 use crate::template::library::Library;
 
-pub(super) fn step(
-    common: &Common,
-    name: &str,
+/// What to run, and what to show of it.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct Stepped {
+    /// Iterations to run
+    #[arg(long, value_name = "N", default_value_t = 1)]
     iterations: u64,
+    /// Also show the instructions of the harness
+    #[arg(long)]
     harness: bool,
+    /// Also say what models of predictors would miss at each branch, from a longer run
+    #[arg(long)]
     misses: bool,
-) -> Result<i32, Stop> {
+    /// Also draw the stack below each instruction that changes it
+    #[arg(long)]
+    stack: bool,
+    /// Draw it above the instructions of this line of the template instead
+    #[arg(long, value_name = "LINE", requires = "stack")]
+    at: Option<u32>,
+}
+
+pub(super) fn step(common: &Common, name: &str, stepped: Stepped) -> Result<i32, Stop> {
+    let Stepped {
+        iterations,
+        harness,
+        misses,
+        stack,
+        at,
+    } = stepped;
     if !(1..=MAX_TRACED).contains(&iterations) {
         return Err(Stop::Usage(format!(
             "`--iterations {iterations}`: 1 to {MAX_TRACED}"
@@ -31,10 +53,19 @@ pub(super) fn step(
         },
         ..settings
     };
+    let drawn = match at {
+        Some(line) => Some(Drawn::Before(line)),
+        None => stack.then_some(Drawn::Changes),
+    };
     let mut progress = common.progress();
-    let told = pipeline::step(&scenario, &settings, iterations, &mut progress)?;
+    let told = pipeline::step(&scenario, &settings, iterations, drawn, &mut progress)?;
     common.end_progress();
     let mut told = told.map_err(Stop::Templates)?;
+    if let Some(line) = at.filter(|line| !reaches(&told, *line)) {
+        return Err(Stop::Usage(format!(
+            "`--at {line}`: no instruction of that line ran; `dispatchlab step {name}` shows which do"
+        )));
+    }
     if misses {
         let prepared = pipeline::prepare(&scenario).map_err(Stop::Templates)?;
         told.modelled = Some(super::misses::predict(common, &scenario, &prepared)?);
@@ -45,4 +76,10 @@ pub(super) fn step(
         steps::text(&told, harness, common.style().width)
     })?;
     Ok(pipeline::status_code(&told.status))
+}
+
+/// Whether an iteration comes to an instruction of a line.
+fn reaches(told: &Steps, line: u32) -> bool {
+    let mut lines = told.iterations.iter().flat_map(|one| &one.lines);
+    lines.any(|one| one.line == Some(line))
 }

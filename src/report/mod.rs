@@ -27,6 +27,7 @@ pub mod printable;
 pub mod published;
 pub mod samples;
 pub mod saved;
+pub mod stack;
 pub mod steps;
 pub mod sweep;
 pub mod text;

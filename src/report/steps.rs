@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::misses::{self, Modelled, NotModelled};
+use super::stack::{self, Drawing};
 use super::text::{folded, listed};
 use super::{Status, json as document, printable};
 
@@ -81,6 +82,8 @@ pub struct Line {
     pub memory: Option<Location>,
     /// Where it went, where it is a branch.
     pub branch: Option<Branch>,
+    /// The stack there, where it was to be drawn.
+    pub stack: Option<Drawing>,
 }
 
 /// A register's new value.
@@ -187,6 +190,8 @@ fn list(out: &mut String, steps: &Steps, lines: &[Line], harness: bool, width: u
             .line
             .map(|line| format!("; line {line}"))
             .unwrap_or_default();
+        let drawing = line.stack.as_ref();
+        out.extend(drawing.filter(|one| one.is_before).map(stack::text));
         let address = format!("  {:#x}", line.address);
         out.push_str(&listed(&address, &line.bytes, &line.text, &shown, width));
         let effects = effects(line);
@@ -194,6 +199,7 @@ fn list(out: &mut String, steps: &Steps, lines: &[Line], harness: bool, width: u
             let _ = writeln!(out, "            {effects}");
         }
         out.push_str(&modelled.map_or_else(String::new, |modelled| modelled.under(line.address)));
+        out.extend(drawing.filter(|one| !one.is_before).map(stack::text));
     }
 }
 
@@ -330,7 +336,7 @@ fn instruction(line: &Line) -> Value {
         .iter()
         .map(|flag| (flag.name.to_string(), json!(flag.is_set)))
         .collect();
-    json!({
+    let mut step = json!({
         "section": line.section,
         "harness": line.is_harness,
         "executed": line.is_executed,
@@ -345,7 +351,11 @@ fn instruction(line: &Line) -> Value {
             "taken": branch.is_taken,
             "to": location(&branch.to),
         })),
-    })
+    });
+    if let Some(drawing) = &line.stack {
+        step["stack"] = stack::json(drawing, location);
+    }
+    step
 }
 
 fn location(location: &Location) -> Value {
