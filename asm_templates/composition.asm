@@ -1,7 +1,7 @@
 ;! title    = "call through an interface that is composed of two"
 ;! heap     = "iface"
 ;! types    = "*main.Calculator"
-;! methods  = ["Add", "Sub"]
+;! methods  = ["Add(int32, int32) int32", "Sub(int64, int64) int64"]
 ;! params   = { go = ["1.27", "1.26", "1.25", "1.19", "1.10"], method = ["Sub", "Add"], order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = 42

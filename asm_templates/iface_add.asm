@@ -1,7 +1,7 @@
 ;! title    = "Add and Sub through the book's interface, which holds a pointer or a value"
 ;! heap     = "iface"
 ;! types    = "main.Adder"
-;! methods  = ["Add", "Sub"]
+;! methods  = ["Add(int32, int32) int32", "Sub(int64, int64) int64"]
 ;! params   = { go = ["1.27", "1.26", "1.25", "1.19", "1.10"], method = ["Add", "Sub", "Test"], receiver_is = ["value", "pointer"], order = "cyclic", objects = 64 }
 ;! result   = "rax"
 ;! expect   = 42

@@ -1,7 +1,7 @@
 ;! title    = "value method through an interface, its receiver with a string: the wrapper copies three words"
 ;! heap     = "iface"
 ;! types    = "main.Adder"
-;! methods  = ["Add", "Sub"]
+;! methods  = ["Add(int32, int32) int32", "Sub(int64, int64) int64"]
 ;! params   = { go = ["1.27", "1.26", "1.25", "1.19", "1.12", "1.10"], order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = 42

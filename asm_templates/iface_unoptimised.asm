@@ -1,7 +1,7 @@
 ;! title    = "interface call as Go 1.9 compiles it without optimisation"
 ;! heap     = "iface"
 ;! types    = "main.Adder"
-;! methods  = ["Add", "Sub"]
+;! methods  = ["Add(int64, int64) int64", "Sub(int64, int64) int64"]
 ;! params   = { go = ["1.9", "1.10"], order = "cyclic", objects = 64 }
 ;! result   = "rax"
 ;! expect   = 42

@@ -1,7 +1,7 @@
 ;! title    = "a function that takes an interface and calls its method: one body for all types"
 ;! heap     = "iface"
 ;! types    = "main.Adder{t}"
-;! methods  = ["Add", "Sub"]
+;! methods  = ["Add(int32, int32) int32", "Sub(int64, int64) int64"]
 ;! params   = { go = ["1.27", "1.26", "1.25", "1.19", "1.12", "1.10"], targets = 2, order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id+type"

@@ -490,6 +490,7 @@ fn heap_spec(scenario: &Scenario) -> HeapSpec {
             .map(|number| scenario.type_name(number))
             .collect(),
         methods: header.methods.clone(),
+        signatures: header.signatures.clone(),
         objects: (0..objects)
             .map(|object| scenario.type_of_object(object))
             .collect(),

@@ -752,6 +752,7 @@ fn fields(symbol: &str, release: &str) -> Vec<(String, String, String, bool)> {
         kind: HeapKind::Iface,
         types: vec!["main.T0".into()],
         methods: vec!["Add".into(), "Sub".into()],
+        signatures: vec!["() uint32".into(), "() uint32".into()],
         objects: vec![0],
         release: release.parse().expect("a release"),
         nil_receiver: false,

@@ -47,7 +47,7 @@ fn run(folder: &Path) -> HashMap<String, Vec<u64>> {
     assert!(output.status.success(), "{text}");
     let mut values: HashMap<String, Vec<u64>> = HashMap::new();
     for line in text.lines() {
-        let (name, value) = line.split_once(' ').expect("a name and a number");
+        let (name, value) = line.rsplit_once(' ').expect("a name and a number");
         let value = value.parse().unwrap_or_else(|_| panic!("{text}"));
         values.entry(name.to_string()).or_default().push(value);
     }
@@ -69,6 +69,7 @@ fn the_model_is_what_the_installed_compiler_builds() {
         kind: HeapKind::Iface,
         types: vec!["main.T0".into()],
         methods: vec!["Add".into(), "Sub".into()],
+        signatures: vec!["() uint32".into(), "() uint32".into()],
         objects: vec![0],
         release,
         nil_receiver: false,
@@ -82,7 +83,12 @@ fn the_model_is_what_the_installed_compiler_builds() {
             continue;
         };
         assert_ne!(*address, 0);
-        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        if symbol.name == "type.main.I" {
+            // The methods do not follow the table at once: an uncommon type stands between.
+            let methods = found["methods"][1..].iter();
+            bytes.extend(methods.flat_map(|word| word.to_le_bytes()));
+        }
         let range = symbol.offset..symbol.offset + symbol.size;
         for field in heap.fields.iter().filter(|f| range.contains(&f.offset)) {
             let at = (field.offset - symbol.offset) as usize;
@@ -97,12 +103,28 @@ fn the_model_is_what_the_installed_compiler_builds() {
                 if let Some(all) = found.get(&pointer.symbol).filter(|_| pointer.addend == 0) {
                     assert_eq!(target, all[0], "{what}");
                 }
+            } else if let Some(offset) = heap.offsets.iter().find(|o| o.offset == field.offset) {
+                let actual = u32::from_le_bytes(actual.try_into().expect("4 bytes"));
+                let target = heap.symbols.iter().find(|s| s.offset == offset.target);
+                let target = &target.expect("it leads to a symbol").name;
+                if let Some(all) = found.get(target) {
+                    assert_eq!(
+                        found["types"][0] + u64::from(actual),
+                        all[0],
+                        "{what}: {target}"
+                    );
+                }
             } else if field.is_modelled {
-                let modelled = &heap.bytes[field.offset as usize..][..field.size as usize];
+                let mut modelled =
+                    heap.bytes[field.offset as usize..][..field.size as usize].to_vec();
+                // The uncommon type, whose flag is bit 0, is left out.
+                if field.name.eq_ignore_ascii_case("tflag") {
+                    modelled[0] |= actual[0] & 1;
+                }
                 assert_eq!(modelled, actual, "{what}");
             }
             compared += usize::from(field.is_modelled);
         }
     }
-    assert!(compared >= 17, "only {compared} fields were compared");
+    assert!(compared >= 60, "only {compared} fields were compared");
 }

@@ -87,10 +87,18 @@ pub fn render(
             let pointer = heap
                 .pointers
                 .binary_search_by_key(&field.offset, |pointer| pointer.offset);
-            let meaning = match pointer {
-                Ok(index) => target(&heap.pointers[index]),
-                Err(_) if !field.is_modelled => "not modelled".to_string(),
-                Err(_) => number(raw),
+            let led_to = heap
+                .offsets
+                .binary_search_by_key(&field.offset, |offset| offset.offset);
+            let meaning = match (pointer, led_to) {
+                (Ok(index), _) => target(&heap.pointers[index]),
+                (_, Ok(index)) => format!("-> {}", name_at(heap, heap.offsets[index].target)),
+                _ if !field.is_modelled => "not modelled".to_string(),
+                _ if field.name == layout::NAME_TEXT => {
+                    format!("{:?}", String::from_utf8_lossy(raw))
+                }
+                _ if field.name.eq_ignore_ascii_case("ptrToThis") => "none".to_string(),
+                _ => number(raw),
             };
             let offset = field.offset - symbol.offset;
             line(&mut out, offset, raw, &field.name, &meaning);
@@ -125,7 +133,7 @@ pub fn render_words(
 fn line(out: &mut String, offset: u32, raw: &[u8], field: &str, meaning: &str) {
     let hex: Vec<String> = raw.iter().map(|byte| format!("{byte:02x}")).collect();
     let text = format!(
-        "  +{offset:<3} {:<23}  {field:<12} {meaning}",
+        "  +{offset:<3} {:<23}  {field:<15} {meaning}",
         hex.join(" ")
     );
     let _ = writeln!(out, "{}", text.trim_end());
@@ -137,6 +145,12 @@ fn target(pointer: &Pointer) -> String {
         0 => format!("-> {}", pointer.symbol),
         addend => format!("-> {}+{addend:#x}", pointer.symbol),
     }
+}
+
+/// The symbol of the heap at an offset.
+fn name_at(heap: &Heap, target: u32) -> &str {
+    let after = heap.symbols.partition_point(|own| own.offset <= target);
+    after.checked_sub(1).map_or("", |at| &heap.symbols[at].name)
 }
 
 fn number(raw: &[u8]) -> String {

@@ -43,6 +43,7 @@ mod tests {
         #[rustfmt::skip] // One release a row.
         let known = [
             ("1.10", "uint32", 0xd04a_e83d), ("1.10", "uint16", 0xeff2_0ea0),
+            ("1.10", "main.Adder", 0x615f_3d8a), ("1.10", "*main.Calculator", 0xc8ca_335e),
             ("1.19", "uint32", 0xe927_f9e3), ("1.19", "uint16", 0xd963_2893),
             ("1.27", "uint32", 0x16d8_06e3), ("1.27", "uint16", 0x269c_d793),
         ];

@@ -7,7 +7,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Release, hash, layout, symbol};
+use super::types::{self, Shape, Signature};
+use super::{Release, hash, layout, symbol, type_data};
 use crate::template::HeapKind;
 
 /// What to lay out.
@@ -19,6 +20,10 @@ pub struct HeapSpec {
     pub types: Vec<String>,
     /// The interface's methods, in `fun` order.
     pub methods: Vec<String>,
+    /// Their types, `(int32) int32`, in the same order; empty where the header does not tell, which
+    /// is taken as `()`.
+    #[serde(default)]
+    pub signatures: Vec<String>,
     /// The type of each object, an index into `types`.
     #[serde(with = "crate::job::runs")]
     pub objects: Vec<u32>,
@@ -38,7 +43,25 @@ impl HeapSpec {
         let has_interface = matches!(self.kind, HeapKind::Iface | HeapKind::Eface);
         self.kind != HeapKind::None
             && (self.types.iter().any(|one| one == name)
-                || has_interface && interface_name(self) == name)
+                || has_interface
+                    && (interface_name(self) == name || self.names_in_a_signature(name)))
+    }
+
+    fn names_in_a_signature(&self, name: &str) -> bool {
+        let signatures = (0..self.methods.len()).filter_map(|method| self.signature(method).ok());
+        let mut types = signatures.flat_map(|one| one.types().cloned().collect::<Vec<_>>());
+        types.any(|one| one == name)
+    }
+
+    /// The type of a method.
+    ///
+    /// # Errors
+    /// Where its signature cannot be read.
+    pub(super) fn signature(&self, method: usize) -> Result<Signature, String> {
+        match self.signatures.get(method) {
+            Some(text) if !text.is_empty() => Signature::parse(text),
+            _ => Ok(Signature::default()),
+        }
     }
 }
 
@@ -64,6 +87,15 @@ pub struct Pointer {
     pub addend: u32,
 }
 
+/// A 32-bit field that holds the offset of something, as Go's `nameOff` and `typeOff` do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offset {
+    /// Bytes from the start of the heap.
+    pub offset: u32,
+    /// What it leads to, counted the same way.
+    pub target: u32,
+}
+
 /// A named field, for the dump.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
@@ -86,6 +118,8 @@ pub struct Heap {
     pub symbols: Vec<DataSymbol>,
     /// The pointer fields.
     pub pointers: Vec<Pointer>,
+    /// The offset fields, ascending; their values are in the bytes.
+    pub offsets: Vec<Offset>,
     /// What each byte means, ascending by offset.
     pub fields: Vec<Field>,
     /// Bytes of all, the array of the receivers included, which `bytes` does not have.
@@ -100,6 +134,9 @@ pub struct Heap {
 
 /// Objects beyond this many are one array without a name for each.
 const NAMED_OBJECTS: usize = 4096;
+/// Types beyond this many have no names and no pointer types: they would double the time that it takes
+/// to link a heap, and nothing reads them.
+const NAMED_TYPES: usize = 4096;
 
 /// Objects of such an array whose fields are noted.
 const NOTED_OBJECTS: usize = 16;
@@ -113,10 +150,10 @@ pub(super) fn interface_name(spec: &HeapSpec) -> String {
     format!("{package}.I")
 }
 
-/// Lays out types, interface type, itabs and objects, in that order.
+/// Lays out types, interface type, itabs, objects and what the types refer to by offset, in that order.
 ///
 /// # Errors
-/// Where the release's type hash is not known.
+/// Where the release's type hash is not known, or a signature is none.
 pub fn lay_out(spec: &HeapSpec) -> Result<Heap, String> {
     let mut heap = Heap::default();
     if spec.kind == HeapKind::None {
@@ -132,9 +169,10 @@ pub fn lay_out(spec: &HeapSpec) -> Result<Heap, String> {
     for (name, &hash) in spec.types.iter().zip(&hashes) {
         heap.add_type(name, hash, spec);
     }
-    if matches!(spec.kind, HeapKind::Iface | HeapKind::Eface) {
-        heap.add_interface_type(&interface, spec)?;
-    }
+    let interface_at = match spec.kind {
+        HeapKind::Iface | HeapKind::Eface => Some(heap.add_interface_type(&interface, spec)?),
+        _ => None,
+    };
     let first_itab = heap.symbols.len();
     if spec.kind == HeapKind::Iface {
         for (name, &hash) in spec.types.iter().zip(&hashes) {
@@ -150,6 +188,15 @@ pub fn lay_out(spec: &HeapSpec) -> Result<Heap, String> {
     let names = symbols.into_iter().flatten();
     heap.first_words = names.map(|symbol| symbol.name.clone()).collect();
     heap.add_objects(spec);
+    let laid_out = heap.symbols[first_type..].iter().zip(&spec.types);
+    let types: Vec<(&str, u32)> = match spec.types.len() {
+        ..=NAMED_TYPES => laid_out
+            .map(|(own, name)| (name.as_str(), own.offset))
+            .collect(),
+        _ => Vec::new(),
+    };
+    let interface = interface_at.map(|at| (interface.as_str(), at));
+    type_data::add(&mut heap, spec, interface, &types)?;
     heap.size = heap.bytes.len() as u32;
     if spec.indexed {
         let count = spec.objects.len() as u32;
@@ -163,33 +210,8 @@ pub fn lay_out(spec: &HeapSpec) -> Result<Heap, String> {
     Ok(heap)
 }
 
-/// What a type descriptor says of its type's values.
-struct Shape {
-    size: u64,
-    /// Leading bytes that can hold pointers.
-    pointer_bytes: u64,
-    align: u8,
-    kind: u8,
-}
-
-/// A struct of one 32-bit field, the id.
-const DYNAMIC_TYPE: Shape = Shape {
-    size: 4,
-    pointer_bytes: 0,
-    align: 4,
-    kind: layout::KIND_STRUCT,
-};
-
-/// Two words that both point.
-const INTERFACE_TYPE: Shape = Shape {
-    size: 16,
-    pointer_bytes: 16,
-    align: 8,
-    kind: layout::KIND_INTERFACE,
-};
-
 impl Heap {
-    fn begin(&mut self, name: String, size: u32, align: u32) -> u32 {
+    pub(super) fn begin(&mut self, name: String, size: u32, align: u32) -> u32 {
         let offset = (self.bytes.len() as u32).next_multiple_of(align);
         self.bytes.resize((offset + size) as usize, 0);
         self.symbols.push(DataSymbol { name, offset, size });
@@ -205,13 +227,13 @@ impl Heap {
         });
     }
 
-    fn put(&mut self, offset: u32, name: impl Into<Cow<'static, str>>, bytes: &[u8]) {
+    pub(super) fn put(&mut self, offset: u32, name: impl Into<Cow<'static, str>>, bytes: &[u8]) {
         let at = offset as usize;
         self.bytes[at..at + bytes.len()].copy_from_slice(bytes);
         self.note(offset, bytes.len() as u32, name.into(), true);
     }
 
-    fn point(
+    pub(super) fn point(
         &mut self,
         offset: u32,
         name: impl Into<Cow<'static, str>>,
@@ -232,45 +254,67 @@ impl Heap {
         self.note(at + field.offset, field.size, name, false);
     }
 
-    /// The fields every type begins with.
-    fn put_type(&mut self, at: u32, shape: &Shape, hash: u32, release: Release) {
+    /// The fields every type begins with. The offsets among them are filled in later.
+    pub(super) fn put_type(
+        &mut self,
+        at: u32,
+        shape: Shape,
+        name: &str,
+        hash: u32,
+        spec: &HeapSpec,
+    ) {
+        let release = spec.release;
         let mut put = |field: layout::Field, bytes: &[u8]| {
             self.put(at + field.offset, field.name(release), bytes);
         };
         put(layout::TYPE_SIZE_FIELD, &shape.size.to_le_bytes());
         put(layout::TYPE_PTRDATA, &shape.pointer_bytes.to_le_bytes());
         put(layout::TYPE_HASH, &hash.to_le_bytes());
-        self.leave(at, layout::TYPE_TFLAG, release);
-        let mut put = |field: layout::Field, byte: u8| {
-            self.put(at + field.offset, field.name(release), &[byte]);
-        };
-        put(layout::TYPE_ALIGN, shape.align);
-        put(layout::TYPE_FIELD_ALIGN, shape.align);
-        put(layout::TYPE_KIND, shape.kind);
-        for field in [
-            layout::TYPE_EQUAL,
-            layout::TYPE_GCDATA,
-            layout::TYPE_STR,
-            layout::TYPE_PTR_TO_THIS,
-        ] {
-            self.leave(at, field, release);
+        put(layout::TYPE_TFLAG, &[shape.tflag(name, release)]);
+        put(layout::TYPE_ALIGN, &[shape.align]);
+        put(layout::TYPE_FIELD_ALIGN, &[shape.align]);
+        put(layout::TYPE_KIND, &[shape.kind_byte(release)]);
+        self.leave(at, layout::TYPE_EQUAL, release);
+        self.leave(at, layout::TYPE_GCDATA, release);
+        for field in [layout::TYPE_STR, layout::TYPE_PTR_TO_THIS] {
+            if shape.kind == layout::KIND_INTERFACE || spec.types.len() <= NAMED_TYPES {
+                self.put(at + field.offset, field.name(release), &[0; 4]);
+            } else {
+                self.leave(at, field, release);
+            }
         }
     }
 
     fn add_type(&mut self, name: &str, hash: u32, spec: &HeapSpec) {
-        let at = self.begin(symbol::type_descriptor(name), layout::TYPE_SIZE, 32);
-        self.put_type(at, &DYNAMIC_TYPE, hash, spec.release);
+        let size = match name.starts_with('*') {
+            true => layout::POINTER_TYPE_SIZE,
+            false => layout::TYPE_SIZE,
+        };
+        let at = self.begin(symbol::type_descriptor(name), size, 32);
+        self.put_type(at, Shape::of(name), name, hash, spec);
+        if let Some(element) = name.strip_prefix('*') {
+            let field = layout::POINTER_ELEMENT;
+            if spec.types.len() <= NAMED_TYPES {
+                let element = symbol::type_descriptor(element);
+                self.point(at + field.offset, field.name(spec.release), element, 0);
+            } else {
+                self.leave(at, field, spec.release);
+            }
+        }
     }
 
-    fn add_interface_type(&mut self, interface: &str, spec: &HeapSpec) -> Result<(), String> {
-        let hash = hash::type_hash(spec.release, interface)?;
+    fn add_interface_type(&mut self, interface: &str, spec: &HeapSpec) -> Result<u32, String> {
+        let release = spec.release;
+        let hash = hash::type_hash(release, interface)?;
         let count = spec.methods.len() as u32;
         let name = symbol::type_descriptor(interface);
         let size = layout::INTERFACE_TYPE_SIZE + count * layout::IMETHOD_SIZE;
         let at = self.begin(name.clone(), size, 32);
-        self.put_type(at, &INTERFACE_TYPE, hash, spec.release);
-        self.leave(at, layout::INTERFACE_PKGPATH, spec.release);
-        let slice = layout::INTERFACE_METHODS.name(spec.release);
+        self.put_type(at, types::INTERFACE, interface, hash, spec);
+        let path = symbol::import_path(symbol::package(interface));
+        let field = layout::INTERFACE_PKGPATH;
+        self.point(at + field.offset, field.name(release), path, 0);
+        let slice = layout::INTERFACE_METHODS.name(release);
         let methods = at + layout::INTERFACE_METHODS.offset;
         let length = u64::from(count).to_le_bytes();
         let first = layout::INTERFACE_TYPE_SIZE;
@@ -279,10 +323,12 @@ impl Heap {
         self.put(methods + 16, format!("{slice}.cap"), &length);
         for number in 0..count {
             let method = at + first + number * layout::IMETHOD_SIZE;
-            let name = format!("{slice}[{number}]").into();
-            self.note(method, layout::IMETHOD_SIZE, name, false);
+            for field in [layout::IMETHOD_NAME, layout::IMETHOD_TYPE] {
+                let name = format!("{slice}[{number}].{}", field.name(release));
+                self.put(method + field.offset, name, &[0; 4]);
+            }
         }
-        Ok(())
+        Ok(at)
     }
 
     fn add_itab(&mut self, name: &str, interface: &str, type_hash: u32, spec: &HeapSpec) {
@@ -302,6 +348,11 @@ impl Heap {
             hash.name(release),
             &type_hash.to_le_bytes(),
         );
+        if layout::has_itab_link(release) {
+            let bad = layout::ITAB_BAD;
+            self.put(at + bad.offset, bad.name(release), &[0]);
+            self.leave(at, layout::ITAB_IN_HASH, release);
+        }
         for (slot, method) in spec.methods.iter().enumerate() {
             self.point(
                 at + fun.offset + fun.size * slot as u32,
@@ -363,6 +414,7 @@ mod tests {
             kind: HeapKind::Iface,
             types: vec!["main.T0".into(), "main.T1".into()],
             methods: vec!["Add".into(), "Sub".into()],
+            signatures: vec!["(int32, int32) int32".into()],
             objects: vec![0, 1, 0],
             release: release.parse().expect("a release"),
             nil_receiver: false,
@@ -424,8 +476,7 @@ mod tests {
         let heap = lay_out(&many).expect("lays out");
         let array = symbol(&heap, "objects");
         assert_eq!(array.size, (NAMED_OBJECTS as u32 + 1) * layout::OBJECT_SIZE);
-        assert_eq!(heap.bytes.len() as u32, array.offset + array.size);
-        let last = heap.bytes.len() - layout::OBJECT_SIZE as usize;
+        let last = (array.offset + array.size - layout::OBJECT_SIZE) as usize;
         assert_eq!(
             heap.bytes[last..last + 4],
             (NAMED_OBJECTS as u32 + 1).to_le_bytes()
@@ -447,6 +498,161 @@ mod tests {
                 assert_eq!(at, range.end, "{name}");
             }
         }
+    }
+
+    /// A second way from a name's bytes to its text.
+    fn text_of_name(heap: &Heap, at: u32, release: &str) -> String {
+        let bytes = &heap.bytes[at as usize..];
+        let (length, start) = match release {
+            "1.27" => (usize::from(bytes[1]), 2),
+            _ => (usize::from(bytes[1]) * 256 + usize::from(bytes[2]), 3),
+        };
+        String::from_utf8(bytes[start..start + length].to_vec()).expect("text")
+    }
+
+    fn word(heap: &Heap, at: u32) -> u32 {
+        let at = at as usize;
+        u32::from_le_bytes(heap.bytes[at..at + 4].try_into().expect("4 bytes"))
+    }
+
+    #[test]
+    fn every_offset_leads_to_a_name_or_a_type() {
+        for release in ["1.9", "1.10", "1.27"] {
+            let heap = lay_out(&spec(release)).expect("lays out");
+            for offset in &heap.offsets {
+                assert_eq!(word(&heap, offset.offset), offset.target);
+                let target = heap.symbols.iter().find(|own| own.offset == offset.target);
+                let target = &target.expect("a symbol begins there").name;
+                if let Some(name) = target.strip_prefix("type..namedata.") {
+                    let text = text_of_name(&heap, offset.target, release);
+                    assert_eq!(format!("{text}."), name.replace('-', "."), "{release}");
+                }
+            }
+            for own in heap
+                .symbols
+                .iter()
+                .filter(|own| own.name.starts_with("type."))
+            {
+                let is_type = !own.name.starts_with("type..");
+                let has_name = heap.offsets.iter().any(|one| one.offset == own.offset + 40);
+                assert_eq!(is_type, has_name, "{release}: {}", own.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_methods_of_an_interface_have_names_and_types() {
+        for release in ["1.10", "1.27"] {
+            let heap = lay_out(&spec(release)).expect("lays out");
+            let methods = symbol(&heap, "type.main.I").offset + 80;
+            let type_at = |at: u32| {
+                let target = word(&heap, at);
+                let own = heap.symbols.iter().find(|own| own.offset == target);
+                own.expect("a symbol").name.clone()
+            };
+            let name_at = |at: u32| text_of_name(&heap, word(&heap, at), release);
+            assert_eq!(name_at(methods), "Add");
+            assert_eq!(type_at(methods + 4), "type.func(int32, int32) int32");
+            assert_eq!(name_at(methods + 8), "Sub");
+            assert_eq!(
+                type_at(methods + 12),
+                "type.func()",
+                "the header does not tell"
+            );
+            let adds = symbol(&heap, "type.func(int32, int32) int32");
+            let count = word(&heap, adds.offset + 48);
+            assert_eq!(count, 2 | 1 << 16, "two arguments, one result");
+            let ends = |name: &str| {
+                let all = heap.pointers.iter().filter(|one| one.symbol == name);
+                all.filter(|one| (adds.offset + 56..adds.offset + 80).contains(&one.offset))
+                    .count()
+            };
+            assert_eq!(ends("type.int32"), 3);
+        }
+    }
+
+    #[test]
+    fn what_is_noted_and_what_points_ascends() {
+        let mut pointers = spec("1.27");
+        pointers.types = vec!["*main.T0".into(), "*main.T1".into()];
+        for spec in [spec("1.9"), spec("1.27"), pointers] {
+            let heap = lay_out(&spec).expect("lays out");
+            assert!(heap.fields.is_sorted_by_key(|field| field.offset));
+            assert!(heap.pointers.is_sorted_by_key(|pointer| pointer.offset));
+            assert!(heap.offsets.is_sorted_by_key(|offset| offset.offset));
+        }
+    }
+
+    /// Bytes of a listing of an object file.
+    fn listed(text: &str) -> Vec<u8> {
+        let bytes = text.split_whitespace();
+        bytes
+            .map(|byte| u8::from_str_radix(byte, 16).expect("hex"))
+            .collect()
+    }
+
+    #[test]
+    fn the_itabs_of_the_book_are_those_of_its_object_files() {
+        // go-internals, chapter II: all zero but the hash, and four relocations.
+        for (name, hash, methods) in [
+            ("main.Adder", "8a 3d 5f 61", "main.(*Adder)"),
+            ("*main.Calculator", "5e 33 ca c8", "main.(*Calculator)"),
+        ] {
+            let mut spec = spec("1.10");
+            spec.types = vec![name.into()];
+            spec.objects = vec![0];
+            let heap = lay_out(&spec).expect("lays out");
+            let itab = symbol(&heap, &format!("go.itab.{name},main.I"));
+            assert_eq!(itab.size, 40);
+            let zeros = "00 ".repeat(16);
+            let expected = listed(&format!("{zeros}{hash} {zeros}00 00 00 00"));
+            let at = itab.offset as usize;
+            assert_eq!(heap.bytes[at..at + 40], expected, "{name}");
+            let range = itab.offset..itab.offset + 40;
+            let relocations = heap
+                .pointers
+                .iter()
+                .filter(|one| range.contains(&one.offset));
+            let relocations: Vec<(u32, &str)> = relocations
+                .map(|one| (one.offset - itab.offset, one.symbol.as_str()))
+                .collect();
+            let expected = [
+                (0, "type.main.I".to_string()),
+                (8, format!("type.{name}")),
+                (24, format!("{methods}.Add")),
+                (32, format!("{methods}.Sub")),
+            ];
+            let expected: Vec<(u32, &str)> = expected
+                .iter()
+                .map(|(at, name)| (*at, name.as_str()))
+                .collect();
+            assert_eq!(relocations, expected);
+        }
+    }
+
+    #[test]
+    fn up_to_go_1_9_an_itab_has_a_link_in_front_of_the_hash_and_two_flags_behind_it() {
+        let heap = lay_out(&spec("1.9")).expect("lays out");
+        let itab = symbol(&heap, "go.itab.main.T0,main.I");
+        let range = itab.offset..itab.offset + itab.size;
+        let fields = heap
+            .fields
+            .iter()
+            .filter(|field| range.contains(&field.offset));
+        let fields: Vec<(u32, &str)> = fields
+            .map(|field| (field.offset - itab.offset, &*field.name))
+            .collect();
+        let expected = [
+            (0, "inter"),
+            (8, "_type"),
+            (16, "link"),
+            (24, "hash"),
+            (28, "bad"),
+            (29, "inhash"),
+            (32, "fun[0]"),
+            (40, "fun[1]"),
+        ];
+        assert_eq!(fields, expected);
     }
 
     #[test]

@@ -79,6 +79,10 @@ pub const TYPE_PTR_TO_THIS: Field =
 pub const KIND_STRUCT: u8 = 25;
 /// Kind of an interface type.
 pub const KIND_INTERFACE: u8 = 20;
+/// Kind of a pointer type.
+pub const KIND_POINTER: u8 = 22;
+/// Kind of a function's type.
+pub const KIND_FUNC: u8 = 19;
 
 /// An itab's interface type.
 pub const ITAB_INTER: Field = Field::new(0, 8, &[(0, "inter"), (ITABS_TO_ABI, "Inter")]);
@@ -86,6 +90,10 @@ pub const ITAB_INTER: Field = Field::new(0, 8, &[(0, "inter"), (ITABS_TO_ABI, "I
 pub const ITAB_TYPE: Field = Field::new(8, 8, &[(0, "_type"), (ITABS_TO_ABI, "Type")]);
 /// Up to Go 1.9, the next itab in the runtime's table.
 pub const ITAB_LINK: Field = Field::new(16, 8, &[(0, "link")]);
+/// Up to Go 1.9, whether the type does not implement the interface.
+pub const ITAB_BAD: Field = Field::new(28, 1, &[(0, "bad")]);
+/// Up to Go 1.9, whether the runtime's table has the itab.
+pub const ITAB_IN_HASH: Field = Field::new(29, 1, &[(0, "inhash")]);
 /// An itab's copy of the type hash.
 pub const ITAB_HASH: Field = Field::new(16, 4, &[(0, "hash"), (ITABS_TO_ABI, "Hash")]);
 /// An itab's first method.
@@ -123,6 +131,24 @@ pub const INTERFACE_PKGPATH: Field =
 pub const INTERFACE_METHODS: Field = Field::new(56, 24, &[(0, "mhdr"), (TYPES_TO_ABI, "Methods")]);
 /// Bytes of one method of an interface type: offsets of its name and of its type.
 pub const IMETHOD_SIZE: u32 = 8;
+
+/// Offset of a method's name.
+pub const IMETHOD_NAME: Field = Field::new(0, 4, &[(0, "name"), (TYPES_TO_ABI, "Name")]);
+/// Offset of a method's type, without the receiver.
+pub const IMETHOD_TYPE: Field = Field::new(4, 4, &[(0, "ityp"), (TYPES_TO_ABI, "Typ")]);
+
+/// Bytes of a pointer type.
+pub const POINTER_TYPE_SIZE: u32 = 56;
+/// What a pointer type points to.
+pub const POINTER_ELEMENT: Field = Field::new(48, 8, &[(0, "elem"), (TYPES_TO_ABI, "Elem")]);
+/// Bytes of a function's type without the pointers to the types of its arguments and results.
+pub const FUNC_TYPE_SIZE: u32 = 56;
+/// How many arguments a function has.
+pub const FUNC_IN_COUNT: Field = Field::new(48, 2, &[(0, "inCount"), (TYPES_TO_ABI, "InCount")]);
+/// How many results a function has.
+pub const FUNC_OUT_COUNT: Field = Field::new(50, 2, &[(0, "outCount"), (TYPES_TO_ABI, "OutCount")]);
+/// The field of a name that holds its text; Go has no name for it.
+pub const NAME_TEXT: &str = "text";
 
 /// Bytes that dispatchlab gives to `g`; the runtime's is larger.
 pub const G_SIZE: u32 = 64;

@@ -13,6 +13,8 @@ pub mod release;
 pub mod runtime;
 pub mod switch;
 pub mod symbol;
+mod type_data;
+pub mod types;
 
 pub use heap::{Heap, HeapSpec, lay_out};
 pub use release::Release;

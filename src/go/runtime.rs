@@ -13,6 +13,7 @@ use std::collections::{BTreeSet, HashSet};
 use minijinja::{Environment, UndefinedBehavior, context};
 
 use super::symbol::canonical;
+use super::types::Shape;
 use super::{HeapSpec, Release, hash, heap, itab_table, layout, symbol};
 use crate::asm::{self, Fixup, FixupKind, Program, Section, SectionKind};
 use crate::template::{HeapKind, SourceLine, SourceSection};
@@ -257,43 +258,23 @@ fn table_of_itabs(program: &Program, heap: &HeapSpec) -> Result<Section, String>
     Ok(section)
 }
 
-/// A type that the language declares: its size, the bytes that can hold pointers, its alignment and
-/// kind (`reflect.Kind`).
+/// The descriptor of a type that the language declares, without its name.
 fn predeclared_type(name: &str, release: Release) -> Result<Option<Section>, String> {
-    #[rustfmt::skip] // a table: one type a line
-    let (size, pointers, align, kind) = match name {
-        "bool"         => (1,  0,  1, 1),
-        "int"          => (8,  0,  8, 2),
-        "int8"         => (1,  0,  1, 3),
-        "int16"        => (2,  0,  2, 4),
-        "int32"        => (4,  0,  4, 5),
-        "int64"        => (8,  0,  8, 6),
-        "uint"         => (8,  0,  8, 7),
-        "uint8"        => (1,  0,  1, 8),
-        "uint16"       => (2,  0,  2, 9),
-        "uint32"       => (4,  0,  4, 10),
-        "uint64"       => (8,  0,  8, 11),
-        "uintptr"      => (8,  0,  8, 12),
-        "float32"      => (4,  0,  4, 13),
-        "float64"      => (8,  0,  8, 14),
-        "interface {}" => (16, 16, 8, 20),
-        "error"        => (16, 16, 8, 20),
-        "[]uint8"      => (24, 8,  8, 23),
-        "string"       => (16, 8,  8, 24),
-        "struct {}"    => (0,  0,  1, 25),
-        _ => return Ok(None),
+    let Some(shape) = Shape::predeclared(name) else {
+        return Ok(None);
     };
     let mut bytes = vec![0; layout::TYPE_SIZE as usize];
     let mut put = |field: layout::Field, value: u64| {
         let (at, size) = (field.offset as usize, field.size as usize);
         bytes[at..at + size].copy_from_slice(&value.to_le_bytes()[..size]);
     };
-    put(layout::TYPE_SIZE_FIELD, size);
-    put(layout::TYPE_PTRDATA, pointers);
+    put(layout::TYPE_SIZE_FIELD, shape.size);
+    put(layout::TYPE_PTRDATA, shape.pointer_bytes);
     put(layout::TYPE_HASH, hash::type_hash(release, name)?.into());
-    put(layout::TYPE_ALIGN, align);
-    put(layout::TYPE_FIELD_ALIGN, align);
-    put(layout::TYPE_KIND, kind);
+    put(layout::TYPE_TFLAG, shape.tflag(name, release).into());
+    put(layout::TYPE_ALIGN, shape.align.into());
+    put(layout::TYPE_FIELD_ALIGN, shape.align.into());
+    put(layout::TYPE_KIND, shape.kind_byte(release).into());
     Ok(Some(data(&symbol::type_descriptor(name), bytes)))
 }
 
@@ -306,6 +287,7 @@ mod tests {
             kind: HeapKind::None,
             types: Vec::new(),
             methods: Vec::new(),
+            signatures: Vec::new(),
             objects: Vec::new(),
             release: release.parse().expect("a release"),
             nil_receiver: false,

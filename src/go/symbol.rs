@@ -47,6 +47,11 @@ pub fn type_descriptor(type_name: &str) -> String {
     format!("type.{type_name}")
 }
 
+/// Name of the data that hold a package's path.
+pub fn import_path(package: &str) -> String {
+    format!("type..importpath.{package}.")
+}
+
 /// The type that a descriptor's symbol describes.
 pub fn described_type(descriptor: &str) -> &str {
     descriptor.strip_prefix("type.").unwrap_or(descriptor)

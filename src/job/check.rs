@@ -434,6 +434,13 @@ pub fn sizes(row: &JobRow) -> Result<(), Problem> {
     const ALIGN: u64 = 64;
     let (types, methods) = (row.heap.types.len() as u64, row.heap.methods.len() as u64);
     let one_type = u64::from(layout::TYPE_SIZE + layout::INTERFACE_TYPE_SIZE) + 8 * methods + ALIGN;
+    // What a type refers to: its pointer type and its name, which has its package's path at most.
+    let names = row.heap.types.iter().chain(&row.heap.methods);
+    let names = names.map(|name| name.len() as u64 + 2 * ALIGN).sum::<u64>();
+    let signatures = row.heap.signatures.iter();
+    let signatures = signatures
+        .map(|one| 10 * one.len() as u64 + 2 * ALIGN)
+        .sum::<u64>();
     let array = if row.heap.indexed {
         layout::receiver_bytes(row.heap.kind)
     } else {
@@ -445,7 +452,7 @@ pub fn sizes(row: &JobRow) -> Result<(), Problem> {
     });
     let data = (types + 1)
         .saturating_mul(one_type)
-        .saturating_add(objects + own);
+        .saturating_add(objects + own + names + signatures);
     demand(data <= MAX_REGION, "", || {
         format!("up to {data} bytes of data; at most {MAX_REGION} fit: lower the types or objects")
     })

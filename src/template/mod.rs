@@ -151,6 +151,8 @@ pub struct Header {
     pub types: String,
     /// The interface's methods in `fun` order.
     pub methods: Vec<String>,
+    /// The methods' types, `(int32) int32`; empty where the header does not tell.
+    pub signatures: Vec<String>,
     /// Parameters by name.
     pub params: BTreeMap<String, Param>,
     /// Where an iteration leaves its result.

@@ -13,6 +13,7 @@ use super::block::Block;
 use super::register::register;
 use crate::diagnostic::Diagnostic;
 use crate::go::Release;
+use crate::go::types::Signature;
 use crate::template::source::{Place, SourceText};
 use crate::template::{Clobbers, Expect, Header, HeapKind, ResultRegister, closest, expand};
 
@@ -69,6 +70,7 @@ impl Reader<'_> {
             heap: HeapKind::None,
             types: "main.T".to_string(),
             methods: Vec::new(),
+            signatures: Vec::new(),
             params: BTreeMap::new(),
             result: None,
             expect: None,
@@ -90,7 +92,7 @@ impl Reader<'_> {
                 "title" => header.title = self.text("title", value).unwrap_or_default(),
                 "heap" => header.heap = self.heap(value).unwrap_or(HeapKind::None),
                 "types" => header.types = self.text("types", value).unwrap_or_default(),
-                "methods" => header.methods = self.methods(value),
+                "methods" => (header.methods, header.signatures) = self.methods(value),
                 "params" => {} // Read below: which names it may have depends on the heap.
                 "result" => header.result = self.result(value),
                 "expect" => header.expect = self.expect(value),
@@ -214,17 +216,30 @@ impl Reader<'_> {
         }
     }
 
-    fn methods(&mut self, value: &Entry<'_>) -> Vec<String> {
-        let names: Option<Vec<String>> = value.get_ref().as_array().and_then(|array| {
-            array
-                .iter()
-                .map(|name| name.get_ref().as_str().map(str::to_string))
+    /// Names and signatures.
+    fn methods(&mut self, value: &Entry<'_>) -> (Vec<String>, Vec<String>) {
+        let methods: Option<Vec<(&str, &str)>> = value.get_ref().as_array().and_then(|array| {
+            let texts = array.iter().map(|method| method.get_ref().as_str());
+            texts
+                .map(|text| text.map(|text| text.split_at(text.find('(').unwrap_or(text.len()))))
                 .collect()
         });
-        let Some(names) = names else {
+        let Some(methods) = methods else {
             self.wrong_type("methods", value, "a list of texts", "[\"Id\"]");
-            return Vec::new();
+            return Default::default();
         };
+        for (name, signature) in &methods {
+            if !signature.is_empty()
+                && let Err(message) = Signature::parse(signature)
+            {
+                let help = "write `methods = [\"Add(int32, int32) int32\"]`, or the name alone";
+                self.error(value.span(), format!("method `{name}`: {message}"), help);
+            }
+        }
+        let (names, signatures): (Vec<String>, Vec<String>) = methods
+            .into_iter()
+            .map(|(name, signature)| (name.trim().to_string(), signature.to_string()))
+            .unzip();
         if let Some(twice) = names
             .iter()
             .enumerate()
@@ -237,7 +252,7 @@ impl Reader<'_> {
                 "Go lists an interface's methods by name, each once",
             );
         }
-        names
+        (names, signatures)
     }
 
     fn result(&mut self, value: &Entry<'_>) -> Option<ResultRegister> {
