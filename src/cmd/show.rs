@@ -8,6 +8,7 @@ use super::{Common, Stop, misses, print};
 use crate::asm;
 use crate::asm::SectionKind;
 use crate::go::dump;
+use crate::go::picture::picture;
 use crate::go::symbol::canonical;
 use crate::link::{HEAP_OFFSET, Owner, Piece, frame};
 use crate::pipeline::{Prepared, prepare};
@@ -20,7 +21,7 @@ use crate::template::library::Library;
 /// What to show beside the listing.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(super) struct Shown {
-    /// Also dump the Go data: offsets, bytes, fields, what each pointer points to
+    /// Also draw and dump the Go data: offsets, bytes, fields, what each pointer points to
     #[arg(long)]
     heap: bool,
     /// Also show the harness around the body
@@ -144,7 +145,13 @@ fn heap_dump(prepared: &Prepared) -> String {
         let bytes = &image.data[offset..offset + section.bytes.len()];
         Some(dump::render_words(&section.name, at, bytes, &name))
     });
-    let mut out = dump::render_g(image.site.data + u64::from(frame::G));
+    let is_own = |name: &str| {
+        let own = prepared.heap.symbols.iter().find(|own| own.name == name);
+        own.map(|own| base + u64::from(own.offset)) == address(name)
+    };
+    let mut out = picture(&prepared.heap, &prepared.row.heap, &is_own);
+    out.push('\n');
+    out.push_str(&dump::render_g(image.site.data + u64::from(frame::G)));
     out.push_str(&dump::render(&prepared.heap, base, bytes, &address));
     out.extend(own_data);
     out.push_str(&dump::render_receivers(

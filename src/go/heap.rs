@@ -292,14 +292,14 @@ impl Heap {
         };
         let at = self.begin(symbol::type_descriptor(name), size, 32);
         self.put_type(at, Shape::of(name), name, hash, spec);
-        if let Some(element) = name.strip_prefix('*') {
-            let field = layout::POINTER_ELEMENT;
-            if spec.types.len() <= NAMED_TYPES {
+        let field = layout::POINTER_ELEMENT;
+        match types::element(name).filter(|_| spec.types.len() <= NAMED_TYPES) {
+            Some(element) => {
                 let element = symbol::type_descriptor(element);
                 self.point(at + field.offset, field.name(spec.release), element, 0);
-            } else {
-                self.leave(at, field, spec.release);
             }
+            None if name.starts_with('*') => self.leave(at, field, spec.release),
+            None => {}
         }
     }
 
@@ -575,7 +575,10 @@ mod tests {
     fn what_is_noted_and_what_points_ascends() {
         let mut pointers = spec("1.27");
         pointers.types = vec!["*main.T0".into(), "*main.T1".into()];
-        for spec in [spec("1.9"), spec("1.27"), pointers] {
+        let mut deep = spec("1.27");
+        deep.types = vec!["*".repeat(100_000) + "main.T"];
+        deep.objects = vec![0];
+        for spec in [spec("1.9"), spec("1.27"), pointers, deep] {
             let heap = lay_out(&spec).expect("lays out");
             assert!(heap.fields.is_sorted_by_key(|field| field.offset));
             assert!(heap.pointers.is_sorted_by_key(|pointer| pointer.offset));

@@ -9,6 +9,7 @@ pub mod heap;
 pub mod itab_table;
 pub mod layout;
 pub mod panic_words;
+pub mod picture;
 pub mod release;
 pub mod runtime;
 pub mod switch;

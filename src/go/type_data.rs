@@ -33,7 +33,7 @@ pub(super) fn add(
     }
     for &(name, at) in types {
         added.complete(at, name)?;
-        if let Some(element) = name.strip_prefix('*') {
+        if let Some(element) = types::element(name) {
             added.descriptor(element)?;
         }
     }
@@ -101,7 +101,7 @@ impl Added<'_> {
             return Ok(at);
         }
         let hash = hash::type_hash(self.spec.release, name)?;
-        let pointed = name.strip_prefix('*');
+        let pointed = types::element(name);
         let function = name.strip_prefix("func");
         let function = function.map(Signature::parse).transpose()?;
         let referred: Vec<&String> = function.iter().flat_map(Signature::types).collect();

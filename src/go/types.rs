@@ -101,6 +101,13 @@ pub(super) fn is_named(name: &str) -> bool {
     !composed.iter().any(|start| name.starts_with(start))
 }
 
+/// What a pointer type points to. Pointers to pointers have no methods, so that none of them is the
+/// dynamic type of an interface that has some, and none is followed.
+pub(super) fn element(name: &str) -> Option<&str> {
+    name.strip_prefix('*')
+        .filter(|element| !element.starts_with('*'))
+}
+
 /// A method's type, without the receiver: the types of its arguments and results.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Signature {
