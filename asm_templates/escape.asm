@@ -1,5 +1,5 @@
 ;! title    = "a method called directly, through an interface made of the value, and of a pointer"
-;! params   = { go = ["1.27", "1.19", "1.10"], form = ["direct", "value", "pointer"] }
+;! params   = { go = ["1.27", "1.19", "1.10", "1.9"], form = ["direct", "value", "pointer"] }
 ;! result   = "eax"
 ;! expect   = 42
 ;! clobbers = "all"
@@ -8,18 +8,26 @@
 ;! book     = [
 ;!   { row = "go=1.10", section = "II Escape and conversion", count = [10, 2], published = [
 ;!     { source = "go-internals II, Overview of the datastructures", metric = "ns", value = 1.6 },
-;!     { source = "article on escaping receivers in Go 1.9", metric = "ns", value = 3.45 },
 ;!   ] },
 ;!   { row = "form=value,go=1.10", section = "II Escape and conversion", count = [81, 14], published = [
 ;!     { source = "go-internals II, Overview of the datastructures", metric = "ns", value = 15.0 },
-;!     { source = "article on escaping receivers in Go 1.9", metric = "ns", value = 34.2 },
 ;!     { source = "go-internals II, Overview of the datastructures", metric = "allocs", value = 1 },
 ;!     { source = "go-internals II, Overview of the datastructures", metric = "alloc_bytes", value = 4 },
 ;!   ],
 ;!     today = "Go's allocator executes some eighty instructions more than the modelled one, which has no size classes and no collector. Go 1.19 no longer converts here, and nothing is allocated." },
-;!   { row = "form=pointer,go=1.10", section = "II Escape and conversion", count = [37, 7], published = [
+;!   { row = "form=pointer,go=1.10", section = "II Escape and conversion", count = [37, 7] },
+;!   { row = "go=1.9", section = "II Escape and conversion", count = [10, 2], published = [
+;!     { source = "article on escaping receivers in Go 1.9", metric = "ns", value = 3.45 },
+;!   ] },
+;!   { row = "form=value,go=1.9", section = "II Escape and conversion", count = [81, 14], published = [
+;!     { source = "article on escaping receivers in Go 1.9", metric = "ns", value = 34.2 },
+;!     { source = "article on escaping receivers in Go 1.9", metric = "allocs", value = 1 },
+;!     { source = "article on escaping receivers in Go 1.9", metric = "alloc_bytes", value = 8 },
+;!   ],
+;!     today = "The itab of Go 1.9, whose first method stands at 32. The article's receiver is an int, which takes 8 bytes and a store for each argument." },
+;!   { row = "form=pointer,go=1.9", section = "II Escape and conversion", count = [35, 7], published = [
 ;!     { source = "article on escaping receivers in Go 1.9", metric = "ns", value = 7.27 },
-;!     { source = "article on escaping receivers in Go 1.9", metric = "ns", ratio = 2.11, to = "escape[go=1.10]" },
+;!     { source = "article on escaping receivers in Go 1.9", metric = "ns", ratio = 2.11, to = "escape[go=1.9]" },
 ;!   ],
 ;!     today = "What doubles the time is the wrapper, which is called by name: no call here is indirect. Go 1.19 calls the method itself." },
 ;!   { row = "", section = "II Escape and conversion", count = [6, 2] },
@@ -32,6 +40,10 @@
 ; conversion allocates a copy (form=value); a pointer in the interface saves the allocation, and the
 ; compiler knows the method, but it calls the wrapper (form=pointer). By Go 1.19 it sees through
 ; both: the method is called directly, and nothing escapes.
+;
+; With go=1.9 this is the article's program, whose receiver and arguments are of type int, and its itab,
+; which has a link in front of the hash: the first method stands at 32. The article has no listing of
+; wrapper and method; these are those of Go 1.10, for words of 8 bytes.
 
 body:
 {% if abi == "register" %}
@@ -51,6 +63,83 @@ body:
 func "main.Adder.Add":                  ; eax = receiver, ebx and ecx = arguments
         lea  eax, [rbx + rcx]
         ret
+{% elif go_minor <= 9 %}
+{% if form == "direct" %}
+        mov  qword [rsp], 6754          ; the receiver
+        mov  qword [rsp + 8], 10
+        mov  qword [rsp + 16], 32
+        call "main.Adder.Add"
+{% elif form == "value" %}
+        mov  qword [rsp + 40], 6754
+        lea  rax, ["go.itab.main.Adder,main.Addifier"]
+        mov  [rsp], rax
+        lea  rcx, [rsp + 40]
+        mov  [rsp + 8], rcx
+        call "runtime.convT2I64"
+        mov  rax, [rsp + 24]            ; data
+        mov  rcx, [rsp + 16]            ; tab
+        mov  rcx, [rcx + 32]            ; itab.fun[0]
+        mov  qword [rsp + 8], 10
+        mov  qword [rsp + 16], 32
+        mov  [rsp], rax
+        call rcx
+{% else %}
+        lea  rax, ["main.adder"]
+        mov  qword [rsp + 8], 10
+        mov  qword [rsp + 16], 32
+        mov  [rsp], rax
+        call "main.(*Adder).Add"
+{% endif %}
+        mov  rax, [rsp + 24]
+
+func "main.Adder.Add":                  ; [rsp + 8] = receiver, arguments; the result at 32
+        mov  rax, [rsp + 16]
+        mov  rcx, [rsp + 24]
+        add  rax, rcx
+        mov  [rsp + 32], rax
+        ret
+
+func "main.(*Adder).Add":               ; the wrapper: see wrapper_call
+start:  mov  rcx, gs:[-8]               ; g
+        cmp  rsp, [rcx + 16]            ; g.stackguard0
+        jbe  more
+        sub  rsp, 40
+        mov  [rsp + 32], rbp
+        lea  rbp, [rsp + 32]
+        mov  rbx, [rcx + 32]            ; g._panic
+        test rbx, rbx
+        jne  fix
+check:  mov  rax, [rsp + 48]            ; the receiver
+        test rax, rax
+        je   nil
+        mov  rax, [rax]
+        mov  [rsp], rax
+        mov  rax, [rsp + 56]
+        mov  [rsp + 8], rax
+        mov  rax, [rsp + 64]
+        mov  [rsp + 16], rax
+        call "main.Adder.Add"
+        mov  rax, [rsp + 24]
+        mov  [rsp + 72], rax
+        mov  rbp, [rsp + 32]
+        add  rsp, 40
+        ret
+nil:    call "runtime.panicwrap"
+        ud2
+more:   call "runtime.morestack_noctxt"
+        jmp  start
+fix:    lea  rdi, [rsp + 48]
+        cmp  [rbx], rdi                 ; _panic.argp
+        jne  check
+        mov  [rbx], rsp
+        jmp  check
+
+data "type.main.Adder": dq 8, 0
+        dd hash("main.Adder"), 0
+        dq 0, 0, 0
+data "go.itab.main.Adder,main.Addifier": dq 0, "type.main.Adder", 0
+        dd hash("main.Adder"), 0
+        dq "main.(*Adder).Add"
 {% else %}
 {% if form == "direct" %}
         mov  rax, 0xa00001a62           ; receiver and first argument
@@ -134,4 +223,4 @@ data "go.itab.main.Adder,main.Addifier": dq 0, "type.main.Adder"
         dq "main.(*Adder).Add"
 {% endif %}
 
-data "main.adder": dd 6754
+data "main.adder": dq 6754

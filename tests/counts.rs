@@ -221,7 +221,7 @@ fn and_so_do_the_other_templates() {
 /// Half of the templates, so that both halves run beside each other.
 fn templates_run_in_each_release(half: usize) {
     // Their methods do not look at the receiver, or look at another one.
-    let careless = ["composition", "iface_strings"];
+    let careless = ["composition", "iface_strings", "itab_hash"];
     let mut names = Vec::new();
     for (template, _) in shipped::TEMPLATES.iter().skip(half).step_by(2) {
         let template = Library::embedded().load(template).expect("shipped");
