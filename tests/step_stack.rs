@@ -117,6 +117,26 @@ fn an_argument_that_came_in_a_register_is_spilled_above_the_return_address() {
 }
 
 #[test]
+fn a_receiver_that_a_tail_call_replaces_is_still_an_argument() {
+    let line = line_of("promoted", "mov  dword [rsp + 24], 0");
+    let drawn = words(&drawings(&["promoted[go=1.10]", "--at", &line])[0]);
+    assert_eq!(drawn[1], "body 8: object[0] argument");
+}
+
+#[test]
+fn what_an_earlier_call_left_is_its_result_and_no_argument_of_the_next() {
+    let file = template(
+        &folder("step_stack"),
+        "twice",
+        ";! go = \"1.10\"\n;! heap = \"pointer\"\nbody:\n mov qword [rsp], 7\n call \"main.f\"\n call \"main.f\"\nfunc \"main.f\":\n mov rax, [rsp+8]\n mov [rsp+16], rax\n ret\n",
+    );
+    let drawn = drawings(&[&file]);
+    let all: Vec<Vec<String>> = drawn.iter().map(words).collect();
+    assert_eq!(all[2][2], "body 16: 7 result", "{all:#?}");
+    assert_eq!(all[2][1], "body 8: 7 argument", "{all:#?}");
+}
+
+#[test]
 fn a_panic_leaves_the_frames_that_led_to_it() {
     for release in ["1.27", "1.10"] {
         let drawn = drawings(&["wrapper_call[receiver=nil]", "-p", &format!("go={release}")]);

@@ -105,6 +105,8 @@ struct Store {
     slot: Option<Slot>,
     /// Whether it lies above the return address of the function that made it.
     is_callers: bool,
+    /// Whether it lies where the caller put an argument.
+    is_over_argument: bool,
     /// Whether a function that was called takes it as an argument.
     is_argument: bool,
     /// The depth of the first instruction that read it.
@@ -123,6 +125,7 @@ impl Store {
             _ if self.is_argument => Slot::Argument,
             _ if is_read_outside => Slot::Result,
             true if has_spill_area => Slot::Spill,
+            true if self.is_over_argument => Slot::Argument,
             true if self.reader.is_some() => Slot::Argument,
             true => Slot::Result,
             false if self.reader.is_some() => Slot::Local,
@@ -137,7 +140,7 @@ struct Activation {
     function: String,
     /// Where its return address lies; none for the body.
     return_slot: Option<u64>,
-    /// Stores above its return address when it was called, by address.
+    /// Its caller's stores above its return address when it was called, by address.
     passed: Vec<(u64, usize)>,
     /// The end of what it uses of its caller's frame.
     reach: u64,
@@ -203,7 +206,12 @@ impl Replay {
         if is_call {
             let top = after.registers[4];
             let above = self.bytes.range(top + 8..self.stack + BODY_BYTES);
-            let passed = above.map(|(at, (store, _))| (*at, *store)).collect();
+            let above = above.map(|(at, (store, _))| (*at, *store));
+            // What an earlier call left there as its result is nobody's argument.
+            let depth = self.activations.len();
+            let of_caller = |store: &Store| store.depth == depth && !store.is_callers;
+            let passed = above.filter(|(_, store)| of_caller(&self.stores[*store]));
+            let passed = passed.collect();
             self.activations.push(Activation {
                 function: String::new(),
                 return_slot: Some(top),
@@ -267,7 +275,12 @@ impl Replay {
             }
         }
         if writes {
-            let own = self.activations.last().and_then(|own| own.return_slot);
+            let own = self.activations.last();
+            let is_over_argument = own.is_some_and(|own| {
+                let mut passed = own.passed.iter();
+                passed.any(|(at, _)| range.contains(at))
+            });
+            let own = own.and_then(|own| own.return_slot);
             let bytes = stored(one, (range.end - range.start) as usize);
             for (number, at) in range.clone().enumerate() {
                 let value = bytes.get(number).copied();
@@ -278,6 +291,7 @@ impl Replay {
                 line: line.line,
                 slot: slot_of(one),
                 is_callers: own.is_some_and(|slot| range.start > slot),
+                is_over_argument,
                 is_argument: false,
                 reader: None,
                 cuts: Vec::new(),
