@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::heap::{DataSymbol, Field, Heap, HeapSpec, Word};
+use super::heap::{DataSymbol, Field, Heap, HeapSpec};
 use super::layout;
 use crate::template::HeapKind;
 
@@ -91,39 +91,30 @@ impl Drawer<'_> {
             _ => "",
         };
         let mut root = Node::new(format!("receiver[{number}]{kind}"));
-        let receiver = &self.heap.receivers[number];
-        let values = [Some(&receiver.first), receiver.second.as_ref()];
-        for (word, value) in words.iter().zip(values.into_iter().flatten()) {
-            root.below.push(self.word(word, value));
+        let of = self.spec.objects[number] as usize;
+        let first = self.heap.first_words.get(of);
+        let first = first.and_then(|name| self.heap.symbols.iter().find(|own| own.name == *name));
+        for (at, word) in words.iter().enumerate() {
+            root.below.push(match first {
+                Some(symbol) if at == 0 => {
+                    self.pointed(format!("{word} -> {}", symbol.name), symbol)
+                }
+                _ => self.object(word, number),
+            });
         }
         root
     }
 
-    /// A word of the receiver and what it points to.
-    fn word(&self, word: &str, value: &Word) -> Node {
-        let at = match value {
-            Word::Nil => return Node::new(format!("{word} -> nil")),
-            Word::Symbol(index) => self.heap.symbols[*index].offset,
-            Word::Heap(at) => *at,
-        };
-        let Some(symbol) = self.covering(at) else {
-            return Node::new(format!("{word} -> +{at:#x}"));
-        };
-        let inside = match at - symbol.offset {
-            0 => String::new(),
-            inside => format!("+{inside:#x}"),
-        };
-        let text = format!("{word} -> {}{inside}", symbol.name);
-        match value {
-            Word::Symbol(_) => self.pointed(text, symbol),
-            _ => {
-                let fields = self.fields(at, layout::OBJECT_SIZE);
-                let below = fields.map(|field| self.field(field, at));
-                Node {
-                    text,
-                    below: below.collect(),
-                }
-            }
+    /// The word that points to an object.
+    fn object(&self, word: &str, number: usize) -> Node {
+        if self.spec.nil_receiver {
+            return Node::new(format!("{word} -> nil"));
+        }
+        let at = self.heap.objects + number as u32 * layout::OBJECT_SIZE;
+        let below = self.fields(at, layout::OBJECT_SIZE);
+        Node {
+            text: format!("{word} -> object[{number}]"),
+            below: below.map(|field| self.field(field, at)).collect(),
         }
     }
 
@@ -251,6 +242,7 @@ mod tests {
             objects: (0..2 * types).map(|number| number % types).collect(),
             release: "1.10".parse().expect("a release"),
             nil_receiver: false,
+            indexed: false,
         }
     }
 
