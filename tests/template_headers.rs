@@ -395,3 +395,15 @@ fn what_ends_too_soon_is_blamed_behind_the_text_of_its_line() {
         }
     }
 }
+
+#[test]
+fn methods_may_have_signatures_and_a_wrong_one_is_shown() {
+    let methods = ";! methods = [\"Add(int32, int32) int32\", \"Id\"]\nbody:\n nop\n";
+    let header = parse(methods).expect("sound").header;
+    assert_eq!(header.methods, ["Add", "Id"]);
+    assert_eq!(header.signatures, ["(int32, int32) int32", ""]);
+    let (place, message, help) = complaint(";! methods = [\"Add(int31) int32\"]");
+    assert_eq!(place.0, 1);
+    assert!(message.starts_with("method `Add`: `int31`"), "{message}");
+    assert!(help.contains("or the name alone"), "{help}");
+}

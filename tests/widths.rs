@@ -71,6 +71,7 @@ fn listings_and_steps_of_every_template_fit() {
     for name in &names {
         assert_fits(&["show", name, "--heap", "--harness"]);
         assert_fits(&["step", name, "--iterations", "2", "--harness"]);
+        assert_fits(&["step", name, "--stack"]);
     }
 }
 

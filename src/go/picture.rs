@@ -3,6 +3,7 @@
 //! Correct means: each arrow is a pointer of the heap, drawn at the offset where the bytes have it, and
 //! one receiver of each type stands for all that are like it.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 
 use super::heap::{DataSymbol, Field, Heap, HeapSpec};
@@ -32,7 +33,12 @@ impl Node {
 /// Draws one receiver of each type. `is_own` tells whether a symbol is the heap's own, and not one that
 /// the template put in its place.
 pub fn picture(heap: &Heap, spec: &HeapSpec, is_own: &dyn Fn(&str) -> bool) -> String {
-    let drawer = Drawer { heap, spec, is_own };
+    let drawer = Drawer {
+        heap,
+        spec,
+        is_own,
+        has_interface: Cell::new(false),
+    };
     let mut out = String::new();
     let mut seen = vec![false; spec.types.len()];
     let mut drawn = 0;
@@ -74,6 +80,8 @@ struct Drawer<'a> {
     heap: &'a Heap,
     spec: &'a HeapSpec,
     is_own: &'a dyn Fn(&str) -> bool,
+    /// Whether the interface, the same of all receivers, is drawn already.
+    has_interface: Cell<bool>,
 }
 
 impl Drawer<'_> {
@@ -151,6 +159,9 @@ impl Drawer<'_> {
             layout::KIND_INTERFACE => "an interface",
             _ => "a type",
         };
+        if kind == "an interface" && self.has_interface.replace(true) {
+            return Node::new(format!("{text}, as above"));
+        }
         let size = word(layout::TYPE_SIZE_FIELD);
         let hash = word(layout::TYPE_HASH);
         let mut node = Node::new(format!("{text}: {kind} of {size} bytes, hash {hash:#010x}"));
@@ -276,6 +287,8 @@ mod tests {
     fn of_many_types_the_first_few_are_drawn() {
         let text = drawn(&spec(HeapKind::Iface, 9));
         assert_eq!(text.matches("receiver[").count(), DRAWN_TYPES);
+        let again = text.matches("-> type.main.I, as above\n").count();
+        assert_eq!(again, DRAWN_TYPES - 1, "{text}");
         assert!(text.ends_with("... 6 types more like it\n"), "{text}");
     }
 
