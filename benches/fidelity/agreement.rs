@@ -12,6 +12,8 @@ use super::stepped;
 
 /// How far two medians may lie apart.
 const CLOSE: f64 = 0.05;
+/// Ranges that are this near to each other touch.
+const TOUCH: f64 = 1.01;
 
 /// A scenario in a release.
 pub(crate) struct Row {
@@ -172,7 +174,7 @@ impl Row {
         let larger = ours.median.max(go.median);
         Some(if (ours.median - go.median).abs() <= CLOSE * larger {
             Times::Close
-        } else if go.least <= ours.most && ours.least <= go.most {
+        } else if go.least <= TOUCH * ours.most && ours.least <= TOUCH * go.most {
             Times::InLayout
         } else {
             Times::Apart
@@ -230,12 +232,21 @@ impl Row {
 }
 
 /// What four independent additions take where nothing else is at work on the core.
+#[derive(Default)]
 pub(crate) struct Quiet(f64);
 
 impl Quiet {
-    /// Nothing is known yet.
-    pub(crate) fn unknown() -> Quiet {
-        Quiet(f64::INFINITY)
+    /// Looks for a while, because a neighbour may come and go.
+    pub(crate) fn look(program: &Program) -> Quiet {
+        const LOOKS: u32 = 40;
+        let mut quiet = Quiet(f64::INFINITY);
+        for _ in 0..LOOKS {
+            let chunks = program.time("inline", 12).unwrap_or_default();
+            let widths = chunks.iter().map(|chunk| chunk.width);
+            quiet.0 = widths.fold(quiet.0, f64::min);
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        quiet
     }
 
     /// The cycles of a run, from the chunks that saw no neighbour; as an error from all, where these

@@ -38,7 +38,7 @@ fn main() {
     };
     stay_on(options.cpu);
     let mut rows = Vec::new();
-    let mut quiet = Quiet::unknown();
+    let mut quiet = None;
     let folder = std::env::temp_dir().join(format!("dispatchlab-fidelity-{}", std::process::id()));
     for toolchain in &toolchains {
         let programs = match toolchain.build(&folder, options.layouts) {
@@ -48,7 +48,11 @@ fn main() {
                 continue;
             }
         };
-        rows.extend(rows_of(toolchain, &programs, &options, &mut quiet));
+        let quiet = quiet.get_or_insert_with(|| match options.rounds {
+            0 => Quiet::default(),
+            _ => Quiet::look(&programs[0]),
+        });
+        rows.extend(rows_of(toolchain, &programs, &options, quiet));
     }
     // What is left behind in the folder for temporary files is nobody's loss.
     let _ = std::fs::remove_dir_all(&folder);

@@ -76,6 +76,15 @@ fn number(value: f64) -> String {
 }
 
 fn verdict(row: &Row) -> String {
+    let noise = if row.is_disturbed() {
+        "; disturbed"
+    } else {
+        ""
+    };
+    agreement(row) + noise
+}
+
+fn agreement(row: &Row) -> String {
     if let Some(why) = &row.failed {
         return format!("failed: {why}");
     }
