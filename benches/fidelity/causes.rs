@@ -17,8 +17,13 @@ pub(crate) enum Cause {
 
 impl Cause {
     /// All, in the order in which they are explained.
-    pub(crate) const ALL: [Cause; 5] =
-        [Cause::Runtime, Cause::Result, Cause::Jump, Cause::Register];
+    pub(crate) const ALL: [Cause; 5] = [
+        Cause::Runtime,
+        Cause::Result,
+        Cause::Jump,
+        Cause::Register,
+        Cause::Loop,
+    ];
 
     /// The word for it in a table.
     pub(crate) fn word(self) -> &'static str {

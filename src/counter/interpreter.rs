@@ -16,6 +16,8 @@ use crate::worker::stage::{Ground, Stage, Visits};
 /// Instructions that an iteration may have on average before a count ends early: a walk of 262,144
 /// then takes 17 million, a fifth of a second at the most.
 const AVERAGE: u64 = 64;
+/// Instructions that any count may take: some thousand iterations of a long chain of comparisons.
+const LEAST: u64 = 1 << 20;
 
 /// How far to interpret.
 #[derive(Debug, Clone, Copy)]
@@ -119,7 +121,7 @@ pub fn trace(
         sink,
         iterations: 0,
         most: iterations,
-        most_instructions: iterations.saturating_mul(AVERAGE),
+        most_instructions: iterations.saturating_mul(AVERAGE).max(LEAST),
     };
     let answer = stage.emulate(ground, visits, iterations, |interpreter, cpu| {
         interpret(interpreter, cpu, &image, &mut told)
