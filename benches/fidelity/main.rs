@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
 use nix::unistd::Pid;
 
-use agreement::{Quiet, Row};
+use agreement::{Quiet, Row, Times};
 use go::{Program, Toolchain};
 use ours::Ours;
 
@@ -91,12 +91,15 @@ fn rows_of(
         match ours {
             Ok(ours) => {
                 row.count(&ours, &programs[0]);
-                // Where a neighbour was at work there are more rounds.
+                // Where a neighbour was at work there are more rounds, and where the two sides lie
+                // apart: noise can do that, too.
                 for round in 0..options.rounds * PATIENCE {
-                    if row.has_quiet(options.rounds) {
+                    let is_apart = row.times() == Some(Times::Apart);
+                    let needed = options.rounds * if is_apart { 2 } else { 1 };
+                    if row.has_quiet(needed) {
                         break;
                     }
-                    row.time(&ours, programs, round, options.rounds, quiet);
+                    row.time(&ours, programs, round, needed, quiet);
                 }
             }
             Err(why) => row.skipped = Some(why),
