@@ -269,7 +269,10 @@ fn the_tables_of_fidelity_leave_nothing_unexplained() {
             continue;
         };
         assert!(in_release(name, &release).is_some(), "{name}, Go {release}");
-        for word in ["unexplained", "failed", " – |"] {
+        // What noise did all through a run needs no cause; it says so.
+        let is_explained = !cells.contains("unexplained") || cells.contains("disturbed");
+        assert!(is_explained, "{name}, Go {release}: {cells}");
+        for word in ["failed", " – |"] {
             assert!(!cells.contains(word), "{name}, Go {release}: {cells}");
         }
         *rows.entry(release.clone()).or_default() += 1;
