@@ -526,12 +526,12 @@ impl Place {
 
 impl Plan {
     /// Rows that each have their whole time.
-    pub const UNSHARED: usize = 60;
+    pub const UNSHARED: usize = 40;
 
     /// Lets more rows share the time that so many would have: a long suite then takes a minute and not
-    /// three, and each of its rows still has dozens of turns.
+    /// three, and each of its rows still has a dozen turns.
     pub fn share_time(&mut self, rows: usize) {
-        let share = (Plan::UNSHARED as f64 / rows.max(1) as f64).clamp(0.25, 1.0);
+        let share = (Plan::UNSHARED as f64 / rows.max(1) as f64).clamp(0.1, 1.0);
         self.time_ms *= share;
         self.infer_ms *= share;
     }

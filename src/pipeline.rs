@@ -129,9 +129,10 @@ pub fn run(
 }
 
 /// Neighbours that one worker has in memory together: a suite of rows over a million objects each
-/// would not fit a small machine.
+/// would not fit a small machine, and behind a row that faults another worker links the rest anew.
 fn batches(scenarios: &[Scenario]) -> impl Iterator<Item = &[Scenario]> {
     const MOST_OBJECTS: u64 = 1 << 20;
+    const MOST_ROWS: usize = 64;
     let mut rest = scenarios;
     std::iter::from_fn(move || {
         let mut objects = 0;
@@ -139,7 +140,8 @@ fn batches(scenarios: &[Scenario]) -> impl Iterator<Item = &[Scenario]> {
             objects += u64::from(scenario.objects);
             objects <= MOST_OBJECTS
         };
-        let count = rest.iter().take_while(fits).count().max(1).min(rest.len());
+        let few = rest.iter().take(MOST_ROWS);
+        let count = few.take_while(fits).count().max(1).min(rest.len());
         let (batch, others) = rest.split_at(count);
         rest = others;
         (!batch.is_empty()).then_some(batch)

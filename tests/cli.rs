@@ -250,7 +250,10 @@ fn list_names_every_template_and_the_tour() {
         .iter()
         .map(|one| &one["name"])
         .collect();
-    assert_eq!(names, ["itab_call", "itab_pointer", "itab_wrapper"]);
+    assert_eq!(
+        names,
+        ["itab_call", "itab_hash", "itab_pointer", "itab_wrapper"]
+    );
 }
 
 #[test]

@@ -180,7 +180,7 @@ fn every_strategy_of_the_switch_finds_every_case_in_every_release() {
         ));
     }
     // Which case is found does not depend on where the code lies.
-    let mut arguments = vec!["run", "--counters", "none", "--placements", "1"];
+    let mut arguments = vec!["run", "--quick", "--counters", "none", "--placements", "1"];
     arguments.extend(names.iter().map(String::as_str));
     let (code, document) = json(&arguments);
     assert_eq!(code, 0, "{document:#}");

@@ -585,6 +585,10 @@ fn every_command_line_in_the_documents_is_one() {
             if arguments.starts_with(&["run", "book"].map(str::to_string)) {
                 continue;
             }
+            // A debug build takes long for a thousand cases.
+            for word in &mut arguments {
+                *word = word.replace("2..1024:x2", "2..16:x2");
+            }
             // What is timed here is of no interest, only that it is a command.
             let is_timed = |word: &String| {
                 ["doctor", "compare", "sweep", "ablate", "run"].contains(&word.as_str())

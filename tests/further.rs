@@ -27,7 +27,7 @@ fn scripted_events_are_metrics_of_their_own() {
     assert_eq!(code, 0);
     let rows = rows(&document);
     let metrics = |at: usize| rows[at].1["metrics"].as_object().expect("an object");
-    let names: Vec<&String> = metrics(0).keys().skip(5).collect();
+    let names: Vec<&String> = metrics(0).keys().skip(7).collect();
     assert_eq!(
         names,
         ["cache-misses", "page-faults", "r01c4", "task-clock"]

@@ -9,6 +9,7 @@ use std::arch::asm;
 use std::arch::x86_64::{_MM_HINT_T0, _mm_clflush, _mm_mfence, _mm_prefetch};
 use std::io;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use memmap2::{MmapMut, MmapOptions};
 
@@ -371,8 +372,16 @@ pub fn reset_x87() {
 fn has_segment_bases() -> bool {
     /// Bit 1 of AT_HWCAP2: the kernel has enabled FSGSBASE (Documentation/arch/x86/x86_64/fsgs.rst).
     const FSGSBASE: u64 = 1 << 1;
+    /// What was read, and 1 beside it; each entry asks, and signal handlers do.
+    static READ: AtomicU64 = AtomicU64::new(0);
+    let known = READ.load(Ordering::Relaxed);
+    if known != 0 {
+        return known & FSGSBASE != 0;
+    }
     // SAFETY: getauxval reads a table that the kernel made before the program started.
-    unsafe { libc::getauxval(libc::AT_HWCAP2) & FSGSBASE != 0 }
+    let read = unsafe { libc::getauxval(libc::AT_HWCAP2) };
+    READ.store(read | 1, Ordering::Relaxed);
+    read & FSGSBASE != 0
 }
 
 /// The `fs` base of this thread, where Rust keeps its thread-local storage; 0 where programs may

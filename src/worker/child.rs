@@ -306,7 +306,7 @@ impl<'a> Worker<'a> {
     ) -> Result<(Proved<'a>, Proof), Failure> {
         let ground = &mut self.ground;
         stage.settle(ground)?;
-        let first = stage.walk(FIRST_WALK, self.plan.seed)?;
+        let first = stage.first_elements(FIRST_WALK, self.plan.seed)?;
         probe::probe(&mut stage, ground, &first, self.steps.log())?;
         let chunk = match self.plan.counters {
             Counters::Clock | Counters::Pmu => {

@@ -47,6 +47,8 @@ const CANARY_BYTES: [u8; 8 * frame::CANARY_WORDS as usize] = {
 /// The stack and the notes, which all rows of a worker share.
 #[derive(Debug)]
 pub struct Ground {
+    /// Room for what is put back behind what is tried: new pages for each time take longer than the copy.
+    spare: Vec<u8>,
     stack: Writable,
     page: &'static SharedPage,
     entries: u64,
@@ -61,6 +63,7 @@ impl Ground {
         let stack = Writable::new(STACK_BYTES)?;
         signals::set_stack(&stack);
         Ok(Ground {
+            spare: Vec::new(),
             stack,
             page,
             entries: 0,
@@ -351,6 +354,14 @@ impl<'a> Stage<'a> {
         if let Some((array, bytes)) = self.array {
             self.code.prefetch(array + u64::from(object) * bytes);
         }
+    }
+
+    /// The first elements of a walk, for what looks at no more: the whole of one that draws at random is long.
+    ///
+    /// # Errors
+    /// When the kernel gives no memory.
+    pub fn first_elements(&self, count: u64, seed: u64) -> Result<Visits, Failure> {
+        self.visits(Course::of(self.row).visits(count, seed))
     }
 
     /// Where an address lies in an image.

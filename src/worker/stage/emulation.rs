@@ -60,10 +60,15 @@ impl Stage<'_> {
         with: impl FnOnce(&mut Self, &mut Ground) -> T,
     ) -> T {
         let active = self.active;
-        let (data, stack) = (self.code.data().to_vec(), ground.stack.view().to_vec());
+        let mut before = std::mem::take(&mut ground.spare);
+        before.clear();
+        before.extend_from_slice(self.code.data());
+        before.extend_from_slice(ground.stack.view());
         let answer = with(self, ground);
-        self.code.data().copy_from_slice(&data);
-        ground.stack.bytes().copy_from_slice(&stack);
+        let (data, stack) = before.split_at(self.code.data().len());
+        self.code.data().copy_from_slice(data);
+        ground.stack.bytes().copy_from_slice(stack);
+        ground.spare = before;
         self.active = active;
         answer
     }
