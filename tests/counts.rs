@@ -244,7 +244,11 @@ fn templates_run_in_each_release(half: usize) {
                     scenario(&format!(",{key}={value}"));
                 }
             }
-            if params.contains_key("receiver") && !careless.contains(&template.name.as_str()) {
+            let is_end = is_first || is_last;
+            if is_end
+                && params.contains_key("receiver")
+                && !careless.contains(&template.name.as_str())
+            {
                 scenario(",receiver=nil,recover=true");
             }
             if params.contains_key("targets") {
