@@ -46,6 +46,15 @@ fn main() {
     fs::remove_dir_all(&folder).expect("the folder can go");
 }
 
+/// A large size, or with `--small` a hundredth of it, for a build that is not to be measured.
+fn large(size: usize) -> usize {
+    if std::env::args().any(|argument| argument == "--small") {
+        size / 100
+    } else {
+        size
+    }
+}
+
 /// Set in a process that assembles so many lines once and says how many nanoseconds it took.
 const FIRST: &str = "DISPATCHLAB_SPEED_FIRST";
 
@@ -136,7 +145,7 @@ fn lines_of(count: usize) -> String {
 }
 
 fn in_process() {
-    for (instructions, times) in [(10_000, 30), (1_000_000, 3)] {
+    for (instructions, times) in [(10_000, 30), (large(1_000_000), 3)] {
         let text = lines_of(instructions);
         let times = times_of(times, || {
             black_box(asm::fragment(black_box(&text)).expect("it assembles"));
@@ -148,16 +157,21 @@ fn in_process() {
             &times,
         );
     }
-    let chain = chain(100_000);
+    let links = large(100_000);
+    let chain = chain(links);
     let times = times_of(3, || {
         black_box(asm::fragment(black_box(&chain)).expect("it assembles"));
     });
     row(
-        "assemble 100000 branches, each grows the next",
+        &format!("assemble {links} branches, each grows the next"),
         "linear",
         &times,
     );
-    for (targets, goal, times) in [(1, "", 20), (1024, "50 ms", 20), (100_000, "5 s, 1 GiB", 2)] {
+    for (targets, goal, times) in [
+        (1, "", 20),
+        (1024, "50 ms", 20),
+        (large(100_000), "5 s, 1 GiB", 2),
+    ] {
         let name = format!("itab_call[targets={targets}]");
         let scenario = scenario(&name);
         let times = times_of(times, || {
@@ -216,17 +230,18 @@ fn whole_runs(folder: &Path) {
         "400 ms",
         &time_of(PROGRAM, &words(&["run", "itab_call"]), 9),
     );
+    let targets = large(100_000);
     let many = words(&[
         "run",
         "itab_call",
         "-p",
-        "targets=100000",
+        &format!("targets={targets}"),
         "--quick",
         "--counters",
         "none",
     ]);
     row(
-        "run of 100000 targets, not timed",
+        &format!("run of {targets} targets, not timed"),
         "1 GiB each",
         &time_of(PROGRAM, &many, 1),
     );

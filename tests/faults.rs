@@ -208,9 +208,8 @@ fn what_generated_code_writes_into_the_workers_output_is_no_message() {
 fn a_body_that_just_fills_the_step_log_is_as_good_as_any() {
     let folder = folder("budget");
     // The whole walk is not what this is about, and takes a debug build long.
-    let mut arguments: Vec<String> = ["run", "--counters", "none", "--quick"]
-        .map(String::from)
-        .into();
+    let short = ["run", "--counters", "none", "--quick", "--placements", "1"];
+    let mut arguments: Vec<String> = short.map(String::from).into();
     for turns in 14_975..14_990 {
         let body = format!(" mov eax, [rax]\n mov ecx, {turns}\n1: dec ecx\n jnz 1b\n");
         let text = format!(
