@@ -546,3 +546,29 @@ impl Plan {
         is_source && self.infer_ms > 0.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_rows_share_the_time_of_forty_down_to_a_tenth() {
+        let shared = |rows| {
+            let mut plan = crate::pipeline::default_plan(Counters::Clock);
+            let whole = (plan.time_ms, plan.infer_ms);
+            plan.share_time(rows);
+            assert!((plan.time_ms / whole.0 - plan.infer_ms / whole.1).abs() < 1e-9);
+            plan.time_ms / whole.0
+        };
+        for (rows, share) in [
+            (0, 1.0),
+            (1, 1.0),
+            (40, 1.0),
+            (80, 0.5),
+            (400, 0.1),
+            (9999, 0.1),
+        ] {
+            assert!((shared(rows) - share).abs() < 1e-9, "{rows} rows");
+        }
+    }
+}

@@ -610,6 +610,8 @@ mod tests {
         let refusals = [
             ("t[tragets=8]", "template `t` has no parameter `tragets`; did you mean `targets`?"),
             ("t[x=1]", "template `t` has no parameter `x`; it has align, cold, deep, indexed, objects, order"),
+            ("t[indexed=true]", "`indexed=true`: the loop keeps no register for the array's address"),
+            ("t[indexed=1]", "`indexed` is true or false, not `1`"),
             ("t[go=1.27]", "template `t` has no parameter `go`"),
             ("t[targets=0]", "`targets` is a whole number from 1 to 131072, not `0`"),
             ("t[targets=many]", "`targets` is a whole number, not `many`"),

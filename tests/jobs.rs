@@ -260,7 +260,7 @@ fn every_field_that_could_do_harm_is_checked() {
     let (job, _) = saved("checked", &["itab_call[targets=2]", "--counters", "none"]);
     type Change = (&'static str, fn(&mut serde_json::Value), &'static str);
     #[rustfmt::skip] // a table: one change a line
-    let changes: [Change; 25] = [
+    let changes: [Change; 26] = [
         ("spacing 0",           |job| job["rows"][0]["job"]["spacing"] = 0.into(),                          "rows[0].spacing"),
         ("stride 0",            |job| job["rows"][0]["job"]["walk"]["stride"] = 0.into(),                   "rows[0].walk.stride"),
         ("unroll 0",            |job| job["rows"][0]["job"]["unroll"] = 0.into(),                           "rows[0].unroll"),
@@ -271,6 +271,7 @@ fn every_field_that_could_do_harm_is_checked() {
         ("a type too many",     |job| job["rows"][0]["job"]["heap"]["objects"][0] = 2.into(),               "heap.objects"),
         ("no objects",          |job| job["rows"][0]["job"]["heap"]["objects"] = serde_json::json!([]),     "heap.objects"),
         ("three expected",      |job| job["rows"][0]["job"]["expected"] = serde_json::json!([1, 2, 3]),     "rows[0].expected"),
+        ("numbers in registers",|job| { job["rows"][0]["job"]["clobbers"] = "some".into(); job["rows"][0]["job"]["heap"]["indexed"] = true.into() }, "heap.indexed"),
         ("two bodies",          |job| job["rows"][0]["job"]["program"]["sections"][1]["kind"] = "body".into(), "sections"),
         ("no body",             |job| job["rows"][0]["job"]["program"]["sections"][0]["kind"] = "func".into(), "sections"),
         ("a line 0",            |job| job["rows"][0]["job"]["program"]["sections"][0]["lines"][0]["line"] = 0.into(), "sections[0].lines"),

@@ -143,9 +143,9 @@ fn is_branch(image: &Image, address: u64) -> bool {
 ///
 /// Where the path depends on the receiver alone, each distinct receiver's iteration is stepped
 /// twice, in opposite orders, and weighted by how often the walk visits it: exact for the whole
-/// walk. Where the two differ, or that would take too many steps, the walk is interpreted. Where that cannot be done either, the first iterations are stepped, the count says
-/// how many, and beside it stands why. `None` where the first one alone takes more steps than the
-/// log has room for.
+/// walk. Where the two differ, or that would take too many steps, the walk is interpreted. Where that
+/// cannot be done either, the first iterations are stepped, the count says how many, and beside it
+/// stands why. `None` where the first one alone takes more steps than the log has room for.
 ///
 /// # Errors
 /// What entering says.

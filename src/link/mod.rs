@@ -170,10 +170,14 @@ pub struct Receivers {
 }
 
 impl Receivers {
+    /// The address of an object.
+    pub fn object(&self, object: u32) -> u64 {
+        self.objects + u64::from(object) * u64::from(layout::OBJECT_SIZE)
+    }
+
     /// The words of an object of that type; the second is 0 where there is only one.
     pub fn words(&self, object: u32, type_index: u32) -> [u64; 2] {
-        let own = self.objects + u64::from(object) * u64::from(layout::OBJECT_SIZE);
-        let pointer = if self.is_nil { 0 } else { own };
+        let pointer = if self.is_nil { 0 } else { self.object(object) };
         match self.first_words.get(type_index as usize) {
             Some(&first) => [first, pointer],
             None => [pointer, 0],

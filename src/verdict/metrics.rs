@@ -118,21 +118,12 @@ pub(super) fn metrics(
     let branch_misses = match machine.source("branch_misses").basis {
         Basis::Measured => measured(&less(misses, 0.0), machine, "branch_misses", refused),
         Basis::Inferred => {
-            // What spreads over more than a miss cannot tell one from none.
-            const WIDEST: f64 = 1.0;
-            let is_narrow = |one: &Estimate| one.high - one.low <= WIDEST;
-            let too_few = match inferred {
-                Some(wide) if wide.value.is_finite() && !is_narrow(&wide) => {
-                    "turns differ by more than a miss takes: the row waits for memory, or the machine is busy"
-                }
-                _ => "too few turns were left undisturbed; run it again, or with a longer --time",
-            };
-            let inferred = inferred.filter(is_narrow).unwrap_or(Estimate::NONE);
+            let (inferred, why) = narrow(inferred);
             measured(
                 &inferred,
                 machine,
                 "branch_misses",
-                uninferred.or(Some(too_few)),
+                uninferred.or(Some(why)),
             )
         }
         _ => unsupported(machine, "branch_misses"),
@@ -149,6 +140,23 @@ pub(super) fn metrics(
         branch_misses,
         allocs: allocated(proof.allocations.blocks),
         alloc_bytes: allocated(proof.allocations.bytes),
+    }
+}
+
+/// An inferred number of misses, and why there is none where there is none.
+fn narrow(inferred: Option<Estimate>) -> (Estimate, &'static str) {
+    // What spreads over more than a miss cannot tell one from none.
+    const WIDEST: f64 = 1.0;
+    match inferred {
+        Some(wide) if wide.high - wide.low > WIDEST => (
+            Estimate::NONE,
+            "turns differ by more than a miss takes, as where a row waits for memory or others use the machine; run \
+             it again, or with a longer --time",
+        ),
+        _ => (
+            inferred.unwrap_or(Estimate::NONE),
+            "too few turns were left undisturbed; run it again, or with a longer --time",
+        ),
     }
 }
 
@@ -237,4 +245,20 @@ pub(super) fn contradiction(metrics: &Metrics, counts: Option<&Counts>) -> Optio
         "the hardware counted {counted:.2} {what} where single-stepping counts {exact:.2}; believe \
          the latter, and run again with --counters clock"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn misses_whose_interval_is_wider_than_one_are_no_number() {
+        let estimate = |value, low, high| Some(Estimate { value, low, high });
+        let (wide, why) = narrow(estimate(4.9, -5.8, 6.3));
+        assert!(wide.value.is_nan() && why.contains("more than a miss"));
+        assert_eq!(narrow(estimate(0.9, 0.5, 1.4)).0.value, 0.9);
+        // An interval that is not known is not wide.
+        assert_eq!(narrow(estimate(0.9, f64::NAN, f64::NAN)).0.value, 0.9);
+        assert!(narrow(None).1.starts_with("too few"));
+    }
 }

@@ -348,9 +348,7 @@ impl<'a> Stage<'a> {
         let Some(&object) = visits.objects.get(element as usize) else {
             return;
         };
-        // Of an interface the second word, else the first is where the object stands; no type is asked for.
-        let own = self.images[0].receivers.words(object, u32::MAX)[0];
-        self.code.prefetch(own);
+        self.code.prefetch(self.images[0].receivers.object(object));
         if let Some((array, bytes)) = self.array {
             self.code.prefetch(array + u64::from(object) * bytes);
         }
