@@ -12,8 +12,8 @@ use criterion::measurement::{Measurement, ValueFormatter};
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 
 use dispatchlab::asm;
-use dispatchlab::counter::CounterSource;
-use dispatchlab::counter::clock::Clock;
+use dispatchlab::counter::{CounterSource, Request};
+use dispatchlab::counter::{Request, clock::Clock};
 use dispatchlab::job::Counters;
 use dispatchlab::pipeline;
 use dispatchlab::scenario::{Scenario, parse_name};
@@ -218,15 +218,21 @@ impl Bench {
                 let mut element = 0;
                 let mut before = self.ticks_per_cycle(overhead);
                 for _ in 0..chunks {
-                    let exit = stage
-                        .enter(&mut self.ground, 0, &visits, element, CHUNK)
+                    let request = Request {
+                        image: 0,
+                        visits: &visits,
+                        element,
+                        iterations: CHUNK,
+                    };
+                    let entry = stage
+                        .enter_between(&mut self.ground, request, || ())
                         .expect("the shapes leave alone what they must");
                     if let Some(expected) = visits.expected(element, CHUNK) {
-                        assert_eq!(exit.sum, expected, "{name} computes something else");
+                        assert_eq!(entry.exit.sum, expected, "{name} computes something else");
                     }
                     let after = self.ticks_per_cycle(overhead);
                     // A disturbance only lengthens a chain: the shorter neighbour is the better one.
-                    cycles += exit.ticks as f64 / before.min(after);
+                    cycles += entry.ticks as f64 / before.min(after);
                     before = after;
                     element = (element + CHUNK) % visits.len();
                 }

@@ -17,7 +17,7 @@ use crate::go::{hash, runtime, symbol};
 use crate::injection::{self, Injection, Refusal};
 use crate::job::file::SavedJob;
 use crate::job::{Counters, JobRow, Plan, check};
-use crate::link::{Image, LinkError, Placement, Site, Variant, link};
+use crate::link::{Image, LinkError, Placement, Site, Variant, link, link_with_data};
 use crate::machine::Machine;
 use crate::report::samples::Samples;
 use crate::report::steps::Steps;
@@ -90,9 +90,6 @@ impl Task {
                 prepared.row.injection = Injection::None(why.into());
             }
             check::room(&prepared.row, placements).map_err(refused)?;
-            // The worker has its own, and a suite has rows over millions of objects.
-            prepared.image.data = Vec::new();
-            prepared.heap.bytes = Vec::new();
             Ok(prepared)
         });
         Task { prepared, ..self }
@@ -335,6 +332,15 @@ impl Prepared {
             variant,
         };
         link(&self.row, &self.heap, site).unwrap_or_else(|_| self.image.clone())
+    }
+
+    /// The data of an image of [`Prepared::image_at`].
+    pub fn data_of(&self, image: &Image) -> Vec<u8> {
+        let addresses = &image.data_addresses;
+        let mut data = vec![0; (addresses.end - addresses.start) as usize];
+        // It has linked before.
+        let _ = link_with_data(&self.row, &self.heap, image.site, &mut data);
+        data
     }
 }
 

@@ -271,11 +271,16 @@ impl Teller<'_> {
         })
     }
 
+    fn data_bytes(&self) -> u64 {
+        let addresses = &self.image.data_addresses;
+        addresses.end - addresses.start
+    }
+
     /// An address of `show` in the worker.
     fn real(&self, shown: u64) -> u64 {
         let site = &self.image.site;
         match shown.checked_sub(site.data) {
-            Some(offset) if offset < self.image.data.len() as u64 => self.trace.data + offset,
+            Some(offset) if offset < self.data_bytes() => self.trace.data + offset,
             _ => shown.wrapping_sub(site.code).wrapping_add(self.trace.code),
         }
     }
@@ -285,13 +290,13 @@ impl Teller<'_> {
     fn location(&self, value: u64, stack: u64) -> Location {
         const STACK_REACH: u64 = 256 * 1024;
         let site = &self.image.site;
-        let inside = |start: u64, bytes: &[u8]| {
-            value
-                .checked_sub(start)
-                .filter(|offset| *offset < bytes.len() as u64)
+        let inside = |start: u64, length: u64| {
+            let offset = value.checked_sub(start);
+            offset.filter(|offset| *offset < length)
         };
-        let code = inside(self.trace.code, &self.image.code).map(|offset| site.code + offset);
-        let data = inside(self.trace.data, &self.image.data);
+        let code = inside(self.trace.code, self.image.code.len() as u64);
+        let code = code.map(|offset| site.code + offset);
+        let data = inside(self.trace.data, self.data_bytes());
         let g = u64::from(frame::G)..u64::from(HEAP_OFFSET);
         let name = match (code, data) {
             (_, Some(offset)) if g.contains(&offset) => Some(apart("g", offset - g.start, "+")),

@@ -119,7 +119,8 @@ fn list_piece(
 fn heap_dump(prepared: &Prepared) -> String {
     let image = &prepared.image;
     let start = HEAP_OFFSET as usize;
-    let bytes = &image.data[start..start + prepared.heap.size as usize];
+    let data = prepared.data_of(image);
+    let bytes = &data[start..start + prepared.heap.size as usize];
     let words: &[&str] = match prepared.row.heap.kind {
         HeapKind::None => return "no heap: the template says heap = \"none\"\n".into(),
         HeapKind::Pointer => &["pointer"],
@@ -142,7 +143,7 @@ fn heap_dump(prepared: &Prepared) -> String {
     let own_data = own_data.filter_map(|section| {
         let at = address(&canonical(&section.name))?;
         let offset = (at - image.site.data) as usize;
-        let bytes = &image.data[offset..offset + section.bytes.len()];
+        let bytes = &data[offset..offset + section.bytes.len()];
         Some(dump::render_words(&section.name, at, bytes, &name))
     });
     let is_own = |name: &str| {

@@ -112,16 +112,10 @@ impl CounterSource for Clock {
         ground: &mut Ground,
         request: Request<'_>,
     ) -> Result<Reading, Failure> {
-        let Request {
-            image,
-            visits,
-            element,
-            iterations,
-        } = request;
-        let exit = stage.enter(ground, image, visits, element, iterations)?;
+        let entry = stage.enter_between(ground, request, || ())?;
         Ok(Reading {
-            exit: Some(exit),
-            ticks: Some(exit.ticks),
+            exit: Some(entry.exit),
+            ticks: Some(entry.ticks),
             ..Reading::default()
         })
     }

@@ -245,7 +245,7 @@ impl Watch for Compared {
             ));
             return false;
         }
-        // In front of the loop the registers hold the clock and what the caller left.
+        // In front of the loop the registers hold what the caller left.
         let registers = cpu.registers();
         let differs = (0u8..16).find(|number| {
             let number = usize::from(*number);

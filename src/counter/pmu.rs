@@ -318,11 +318,11 @@ impl CounterSource for PmuSource<'_> {
         request: Request<'_>,
     ) -> Result<Reading, Failure> {
         let pmu = &mut *self.pmu;
-        let (exit, before, after) = stage.enter_between(ground, request, || pmu.read())?;
-        let events = difference(before, after).map(|counts| pmu.believed(&counts));
+        let entry = stage.enter_between(ground, request, || pmu.read())?;
+        let events = difference(entry.before, entry.after).map(|counts| pmu.believed(&counts));
         Ok(Reading {
-            exit: Some(exit),
-            ticks: Some(exit.ticks),
+            exit: Some(entry.exit),
+            ticks: Some(entry.ticks),
             events: Some(events),
             ..Reading::default()
         })

@@ -112,7 +112,7 @@ pub struct Field {
 /// The laid-out data of a scenario.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Heap {
-    /// The bytes, pointer fields zero.
+    /// The bytes, pointer fields zero, without the arrays behind them.
     pub bytes: Vec<u8>,
     /// What has a name, ascending by offset.
     pub symbols: Vec<DataSymbol>,
@@ -122,10 +122,12 @@ pub struct Heap {
     pub offsets: Vec<Offset>,
     /// What each byte means, ascending by offset.
     pub fields: Vec<Field>,
-    /// Bytes of all, the array of the receivers included, which `bytes` does not have.
+    /// Bytes of all, with the arrays behind `bytes`: those are large, and written where they are needed.
     pub size: u32,
     /// Where the first object stands.
     pub objects: u32,
+    /// How many objects are in an array behind `bytes`: all, or none.
+    pub apart: u32,
     /// By type the symbol that is the first word of a receiver, where that has two words.
     pub first_words: Vec<String>,
     /// Where the array of the receivers begins, if they are in one.
@@ -140,6 +142,13 @@ const NAMED_TYPES: usize = 4096;
 
 /// Objects of such an array whose fields are noted.
 const NOTED_OBJECTS: usize = 16;
+/// Bytes of the id that an object holds.
+const OBJECT_ID_BYTES: u32 = 4;
+
+/// The id of an object as it stands in memory: they count from one.
+fn object_id(number: u32) -> [u8; OBJECT_ID_BYTES as usize] {
+    (number + 1).to_le_bytes()
+}
 
 /// The interface's name: that of the package of the first type, then `I`.
 pub(super) fn interface_name(spec: &HeapSpec) -> String {
@@ -187,7 +196,10 @@ pub fn lay_out(spec: &HeapSpec) -> Result<Heap, String> {
     let symbols = first_word.map(|first| &heap.symbols[first..first + spec.types.len()]);
     let names = symbols.into_iter().flatten();
     heap.first_words = names.map(|symbol| symbol.name.clone()).collect();
-    heap.add_objects(spec);
+    let is_apart = spec.objects.len() > NAMED_OBJECTS && spec.kind != HeapKind::Func;
+    if !is_apart {
+        heap.add_objects(spec);
+    }
     let laid_out = heap.symbols[first_type..].iter().zip(&spec.types);
     let types: Vec<(&str, u32)> = match spec.types.len() {
         ..=NAMED_TYPES => laid_out
@@ -198,14 +210,18 @@ pub fn lay_out(spec: &HeapSpec) -> Result<Heap, String> {
     let interface = interface_at.map(|at| (interface.as_str(), at));
     type_data::add(&mut heap, spec, interface, &types)?;
     heap.size = heap.bytes.len() as u32;
+    if is_apart {
+        heap.apart = spec.objects.len() as u32;
+        heap.objects = heap.add_array("objects", heap.apart * layout::OBJECT_SIZE);
+        for number in 0..NOTED_OBJECTS as u32 {
+            let at = heap.objects + number * layout::OBJECT_SIZE;
+            heap.note(at, OBJECT_ID_BYTES, "id".into(), true);
+        }
+    }
     if spec.indexed {
         let count = spec.objects.len() as u32;
         let size = count * layout::receiver_bytes(spec.kind) as u32;
-        let offset = heap.size.next_multiple_of(64);
-        let name = "receivers".into();
-        heap.symbols.push(DataSymbol { name, offset, size });
-        heap.array = Some(offset);
-        heap.size = offset + size;
+        heap.array = Some(heap.add_array("receivers", size));
     }
     Ok(heap)
 }
@@ -216,6 +232,23 @@ impl Heap {
         self.bytes.resize((offset + size) as usize, 0);
         self.symbols.push(DataSymbol { name, offset, size });
         offset
+    }
+
+    /// An array behind everything else, of which only the place is known.
+    fn add_array(&mut self, name: &str, size: u32) -> u32 {
+        let offset = self.size.next_multiple_of(64);
+        let name = name.to_string();
+        self.symbols.push(DataSymbol { name, offset, size });
+        self.size = offset + size;
+        offset
+    }
+
+    /// Writes the objects that are in an array, which `array` begins with.
+    pub fn write_objects(&self, array: &mut [u8]) {
+        let objects = array.chunks_exact_mut(layout::OBJECT_SIZE as usize);
+        for (object, number) in objects.zip(0..self.apart) {
+            object[..OBJECT_ID_BYTES as usize].copy_from_slice(&object_id(number));
+        }
     }
 
     fn note(&mut self, offset: u32, size: u32, name: Cow<'static, str>, is_modelled: bool) {
@@ -363,7 +396,7 @@ impl Heap {
         }
     }
 
-    /// All objects, one behind the other: few by name, many as one array.
+    /// All objects, one behind the other: few by name, many func values as one array.
     fn add_objects(&mut self, spec: &HeapSpec) {
         let is_named = spec.objects.len() <= NAMED_OBJECTS;
         self.objects = (self.bytes.len() as u32).next_multiple_of(layout::OBJECT_SIZE);
@@ -394,7 +427,7 @@ impl Heap {
 
     /// An object: its id at offset 0. A func value: the code pointer at 0 and the id behind it.
     fn put_object(&mut self, at: u32, number: usize, type_name: &str, spec: &HeapSpec) {
-        let id = (number as u32 + 1).to_le_bytes();
+        let id = object_id(number as u32);
         if spec.kind == HeapKind::Func {
             let method = spec.methods.first().map_or("Call", String::as_str);
             self.point(at, "fn", symbol::pointer_method(type_name, method), 0);

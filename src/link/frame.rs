@@ -1,7 +1,7 @@
 //! The memory that harness and worker share: the context block, g, and the stack frames.
 //!
 //! Correct means: every offset is used by exactly one field, and what the worker writes before an
-//! entry is all that the harness reads.
+//! entry is all that the harness reads: it makes no state of its own, so an entry is short.
 //!
 //! With `clobbers = "all"` the harness keeps its state in its frame. One frame would make that
 //! state a chain through memory: each iteration loads what the last one stored, and on a CPU that
@@ -15,18 +15,10 @@ pub const G_POINTER: u32 = 448;
 
 /// Context fields, bytes from the start of the data region.
 pub mod context {
-    /// Iterations to run.
-    pub const ITERATIONS: u32 = 0;
-    /// Address of the first walk element.
-    pub const CURSOR: u32 = 8;
     /// Address of frame 0.
     pub const STACK: u32 = 16;
-    /// Out: sum of the results.
+    /// Out: sum of the results, where a register holds it; else each frame has its part.
     pub const SUM: u32 = 24;
-    /// Out: time stamp before the first iteration.
-    pub const START: u32 = 32;
-    /// Out: time stamp after the last iteration.
-    pub const END: u32 = 40;
     /// The worker's own stack pointer during a run.
     pub const SAVED_RSP: u32 = 48;
     /// Out: what panicked, 0 if nothing.
@@ -45,12 +37,6 @@ pub mod context {
     pub const EXIT_MXCSR: u32 = 104;
     /// MXCSR at the entry, 32 bits.
     pub const ENTRY_MXCSR: u32 = 108;
-    /// Address of g.
-    pub const G: u32 = 112;
-    /// Where each frame's cursor ends, four words.
-    pub const ENDS: u32 = 120;
-    /// How many iterations each frame has, four words.
-    pub const COUNTS: u32 = 152;
     /// Out: 1 where the loop ran to its end.
     pub const COMPLETE: u32 = 184;
     /// Blocks that the modelled `runtime.mallocgc` gave out; only it counts, and never back.
@@ -60,8 +46,6 @@ pub mod context {
     /// Out: the types that a failed assertion is about, three words; see
     /// [`PANIC_DOTTYPE`](super::PANIC_DOTTYPE).
     pub const PANIC_TYPES: u32 = 208;
-    /// Address of the array of the receivers, where the walk has only their numbers.
-    pub const ARRAY: u32 = 232;
 }
 
 /// Frames that take turns.
@@ -75,7 +59,8 @@ pub const FRAME_ALIGN: u64 = 512;
 /// Bytes above `rsp` that belong to the body.
 pub const BODY_BYTES: u64 = 256;
 
-/// State of a frame, bytes from its `rsp`.
+/// State of a frame, bytes from its `rsp`; the worker writes it before each entry. Where registers hold
+/// the state, they are filled from frame 0.
 pub mod state {
     /// Address of the frame's next walk element.
     pub const CURSOR: i32 = 512;
@@ -93,8 +78,8 @@ pub mod state {
     pub const ARRAY: i32 = 560;
 }
 
-/// Iterations of the entry, a copy that needs no register to test; bytes from frame 0.
-pub const ITERATIONS_COPY: i32 = 768;
+/// Iterations of the entry; bytes from frame 0.
+pub const ITERATIONS: i32 = 768;
 /// Canary above the frames; bytes from frame 0.
 pub const CANARY: u64 = 1024;
 /// What the canary holds.

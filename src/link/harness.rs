@@ -83,17 +83,14 @@ fn emit_at(row: &JobRow, site: Site, lead: u32, is_short: bool) -> Harness {
     ops.extend(std::iter::repeat_n(&0xcc_u8, lead as usize));
     let entry = here(&ops, site);
     save_caller(&mut ops, site);
-    if row.clobbers == Clobbers::All {
-        fill_frames(&mut ops, row);
-    }
-    start_clock(&mut ops);
+    fence(&mut ops);
     set_registers(&mut ops, row);
     let setup_start = here(&ops, site);
     ops.extend(section_bytes(row, site.variant, SectionKind::Setup));
     let setup = setup_start..here(&ops, site);
     dynasm!(ops
         ; .arch x64
-        ; cmp QWORD [rsp + frame::ITERATIONS_COPY], 0
+        ; cmp QWORD [rsp + frame::ITERATIONS], 0
         ; je =>done
         ; =>loop_label
     );
@@ -118,7 +115,7 @@ fn emit_at(row: &JobRow, site: Site, lead: u32, is_short: bool) -> Harness {
     }
     let loop_end = here(&ops, site);
     dynasm!(ops; .arch x64; =>done);
-    stop_clock(&mut ops, row, site);
+    note_end(&mut ops, row, site);
     dynasm!(ops; .arch x64; =>leave);
     let escape = here(&ops, site);
     restore_caller(&mut ops, site);
@@ -214,62 +211,22 @@ fn save_caller(ops: &mut Assembler, site: Site) {
         ; mov [rdi + context::SAVED_RSP as i32], rsp
         ; stmxcsr [rdi + context::ENTRY_MXCSR as i32]
         ; mov rsp, [rdi + context::STACK as i32]
-        ; mov rax, [rdi + context::ITERATIONS as i32]
-        ; mov [rsp + frame::ITERATIONS_COPY], rax
     );
 }
 
-/// Writes the state of the four frames.
-fn fill_frames(ops: &mut Assembler, row: &JobRow) {
-    dynasm!(ops
-        ; .arch x64
-        ; mov rcx, [rdi + context::CURSOR as i32]
-        ; mov rdx, [rdi + context::G as i32]
-        ; xor ebx, ebx
-    );
-    for number in 0..frame::FRAMES as i32 {
-        let at = number * frame::FRAME_STEP;
-        dynasm!(ops
-            ; .arch x64
-            ; mov [rsp + at + state::CURSOR], rcx
-            ; add rcx, element_bytes(row) as i32
-            ; mov rax, [rdi + context::ENDS as i32 + 8 * number]
-            ; mov [rsp + at + state::END], rax
-            ; mov rax, [rdi + context::COUNTS as i32 + 8 * number]
-            ; mov [rsp + at + state::COUNT], rax
-            ; mov [rsp + at + state::G], rdx
-            ; mov [rsp + at + state::SUM], rbx
-        );
-        if row.heap.indexed {
-            dynasm!(ops
-                ; .arch x64
-                ; mov rax, [rdi + context::ARRAY as i32]
-                ; mov [rsp + at + state::ARRAY], rax
-            );
-        }
-    }
-}
-
-fn start_clock(ops: &mut Assembler) {
-    dynasm!(ops
-        ; .arch x64
-        ; lfence
-        ; rdtsc
-        ; lfence
-        ; shl rdx, 32
-        ; or rax, rdx
-        ; mov [rdi + context::START as i32], rax
-    );
+/// Lets nothing of the loop begin before all in front of it has ended: a cold call is one iteration.
+fn fence(ops: &mut Assembler) {
+    dynasm!(ops; .arch x64; lfence);
 }
 
 /// Gives setup and body known registers: g in r14, all that nothing else is said of zero.
 fn set_registers(ops: &mut Assembler, row: &JobRow) {
-    dynasm!(ops; .arch x64; mov r14, [rdi + context::G as i32]);
+    dynasm!(ops; .arch x64; mov r14, [rsp + state::G]);
     if row.clobbers == Clobbers::Some {
         dynasm!(ops
             ; .arch x64
-            ; mov r12, [rdi + context::CURSOR as i32]
-            ; mov r15, [rdi + context::ITERATIONS as i32]
+            ; mov r12, [rsp + state::CURSOR]
+            ; mov r15, [rsp + frame::ITERATIONS]
             ; xor r13d, r13d
         );
     } else {
@@ -458,31 +415,16 @@ fn next_frame(ops: &mut Assembler) {
     );
 }
 
-fn stop_clock(ops: &mut Assembler, row: &JobRow, site: Site) {
+/// Says that the loop ran to its end, and where its registers stand.
+fn note_end(ops: &mut Assembler, row: &JobRow, site: Site) {
     dynasm!(ops
         ; .arch x64
-        ; rdtscp
-        ; lfence
-        ; shl rdx, 32
-        ; or rax, rdx
         ; mov rdi, QWORD site.data as i64
-        ; mov [rdi + context::END as i32], rax
         ; mov QWORD [rdi + context::COMPLETE as i32], 1
         ; mov [rdi + context::EXIT_RSP as i32], rsp
     );
-    match row.clobbers {
-        Clobbers::Some => dynasm!(ops; .arch x64; mov [rdi + context::SUM as i32], r13),
-        Clobbers::All => {
-            dynasm!(ops
-                ; .arch x64
-                ; mov rsp, [rdi + context::STACK as i32]
-                ; mov rax, [rsp + state::SUM]
-            );
-            for number in 1..frame::FRAMES as i32 {
-                dynasm!(ops; .arch x64; add rax, [rsp + number * frame::FRAME_STEP + state::SUM]);
-            }
-            dynasm!(ops; .arch x64; mov [rdi + context::SUM as i32], rax);
-        }
+    if row.clobbers == Clobbers::Some {
+        dynasm!(ops; .arch x64; mov [rdi + context::SUM as i32], r13);
     }
 }
 

@@ -132,9 +132,7 @@ pub struct Image {
     pub site: Site,
     /// The code region's bytes.
     pub code: Vec<u8>,
-    /// The data region's bytes: context, g, heap, the template's data. Empty once they are in place.
-    pub data: Vec<u8>,
-    /// Addresses of the data region.
+    /// Addresses of the data region: context, g, heap, the template's data.
     pub data_addresses: Range<u64>,
     /// Fields of the data region that hold code addresses: offset and value. The only difference
     /// between the data of two placements of one row.
@@ -242,33 +240,39 @@ pub const HEAP_OFFSET: u32 = 1024;
 /// # Errors
 /// All that is undefined, missing or out of reach, not only the first.
 pub fn link(row: &JobRow, heap: &Heap, site: Site) -> Result<Image, Vec<LinkError>> {
-    link_parts(row, heap, site, true)
+    link_parts(row, heap, site, None)
 }
 
-/// The same with neither the heap's bytes nor the receivers: for an image that shares those of another.
+/// The same, with the data, which are written into zeroed memory of [`lengths`].
 ///
 /// # Errors
 /// As [`link`].
-pub fn link_code(row: &JobRow, heap: &Heap, site: Site) -> Result<Image, Vec<LinkError>> {
-    let image = link_parts(row, heap, site, false)?;
-    Ok(Image {
-        data: Vec::new(),
-        ..image
-    })
+pub fn link_with_data(
+    row: &JobRow,
+    heap: &Heap,
+    site: Site,
+    data: &mut [u8],
+) -> Result<Image, Vec<LinkError>> {
+    link_parts(row, heap, site, Some(data))
 }
 
 fn link_parts(
     row: &JobRow,
     heap: &Heap,
     site: Site,
-    is_whole: bool,
+    mut data: Option<&mut [u8]>,
 ) -> Result<Image, Vec<LinkError>> {
     let harness = harness::emit(row, site);
     let layout = Layout::new(row, heap, site, &harness);
     let mut errors = layout.errors.clone();
     let code = place_code(row, site.variant, &layout, &harness, &mut errors);
-    let bytes = if is_whole { &heap.bytes[..] } else { &[] };
-    let (mut data, code_pointers) = place_data(row, (heap, bytes), &layout, site, &mut errors);
+    let mut written = Written {
+        data: data.as_deref_mut(),
+        code: site.code,
+        code_pointers: Vec::new(),
+    };
+    place_data(row, heap, &layout, site, (&mut written, &mut errors));
+    let code_pointers = written.code_pointers;
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -281,15 +285,16 @@ fn link_parts(
         objects: site.data + u64::from(HEAP_OFFSET + heap.objects),
         is_nil: row.heap.nil_receiver,
     };
-    if let Some(array) = heap.array.filter(|_| is_whole) {
-        let address = site.data + u64::from(HEAP_OFFSET + array);
-        place_array(row, &receivers, address, (&mut data, site));
+    if let Some(data) = data {
+        heap.write_objects(&mut data[(HEAP_OFFSET + heap.objects) as usize..]);
+        if let Some(array) = heap.array {
+            write_receivers(row, &receivers, &mut data[(HEAP_OFFSET + array) as usize..]);
+        }
     }
     Ok(Image {
         site,
         code,
-        data_addresses: site.data..site.data + data.len() as u64,
-        data,
+        data_addresses: site.data..layout.data_end,
         code_pointers,
         entry: harness.entry,
         loop_head: harness.loop_head,
@@ -531,16 +536,37 @@ fn place_code(
     code
 }
 
+/// The data region while it is written, or while only its code pointers are found.
+struct Written<'a> {
+    data: Option<&'a mut [u8]>,
+    /// Where code begins.
+    code: u64,
+    code_pointers: Vec<(u32, u64)>,
+}
+
+impl Written<'_> {
+    fn put(&mut self, at: u32, bytes: &[u8]) {
+        if let Some(data) = &mut self.data {
+            data[at as usize..at as usize + bytes.len()].copy_from_slice(bytes);
+        }
+    }
+
+    /// Notes a field that holds an address, where that is one of code.
+    fn note(&mut self, at: u32, address: u64) {
+        if address >= self.code {
+            self.code_pointers.push((at, address));
+        }
+    }
+}
+
 fn place_data(
     row: &JobRow,
-    (heap, bytes): (&Heap, &[u8]),
+    heap: &Heap,
     layout: &Layout<'_>,
     site: Site,
-    errors: &mut Vec<LinkError>,
-) -> (Vec<u8>, Vec<(u32, u64)>) {
-    let mut data = vec![0; (layout.data_end - site.data) as usize];
-    let mut code_pointers = Vec::new();
-    data[HEAP_OFFSET as usize..HEAP_OFFSET as usize + bytes.len()].copy_from_slice(bytes);
+    (written, errors): (&mut Written<'_>, &mut Vec<LinkError>),
+) {
+    written.put(HEAP_OFFSET, &heap.bytes);
     for pointer in &heap.pointers {
         let Some(address) = layout.names.get(pointer.symbol.as_str()) else {
             let after = heap
@@ -555,42 +581,32 @@ fn place_data(
         };
         let address = address + u64::from(pointer.addend);
         let at = HEAP_OFFSET + pointer.offset;
-        data[at as usize..at as usize + 8].copy_from_slice(&address.to_le_bytes());
-        if address >= site.code {
-            code_pointers.push((at, address));
-        }
+        written.put(at, &address.to_le_bytes());
+        written.note(at, address);
     }
     for &(index, address) in &layout.data {
         let section = &row.program.sections[index];
-        let at = (address - site.data) as usize;
-        let end = at + section.bytes.len();
-        data[at..end].copy_from_slice(&section.bytes);
-        fill(index, section, address, &mut data[at..end], layout, errors);
+        let at = (address - site.data) as u32;
+        let mut bytes = section.bytes.clone();
+        fill(index, section, address, &mut bytes, layout, errors);
         for fixup in &section.fixups {
-            let field = at + fixup.offset as usize;
-            if fixup.kind == FixupKind::Abs64 && field + 8 <= end {
-                let value =
-                    u64::from_le_bytes(data[field..field + 8].try_into().unwrap_or_default());
-                if value >= site.code {
-                    code_pointers.push((field as u32, value));
-                }
+            let field = bytes.get(fixup.offset as usize..).unwrap_or_default();
+            if let (FixupKind::Abs64, Some(value)) = (fixup.kind, field.first_chunk()) {
+                written.note(at + fixup.offset, u64::from_le_bytes(*value));
             }
         }
+        written.put(at, &bytes);
     }
-    (data, code_pointers)
 }
 
-/// Puts the receivers into their array at `address`, and the address where the harness finds it.
-fn place_array(row: &JobRow, receivers: &Receivers, address: u64, (data, site): (&mut [u8], Site)) {
+/// Writes the receivers into the array that `array` begins with.
+fn write_receivers(row: &JobRow, receivers: &Receivers, array: &mut [u8]) {
     let bytes = layout::receiver_bytes(row.heap.kind) as usize;
-    let array = &mut data[(address - site.data) as usize..];
     for (element, words) in array.chunks_exact_mut(bytes).zip(receivers.all(row)) {
         for (field, word) in element.chunks_exact_mut(8).zip(words) {
             field.copy_from_slice(&word.to_le_bytes());
         }
     }
-    let at = frame::context::ARRAY as usize;
-    data[at..at + 8].copy_from_slice(&address.to_le_bytes());
 }
 
 /// Fills the fixup fields of one section at its address.

@@ -230,7 +230,7 @@ mod tests {
         for receiver in image.receivers.all(&prepared.row).flatten() {
             assert!(lines.contains(&(receiver / LINE)));
         }
-        let own = [context::ITERATIONS, context::CURSOR, context::SUM, frame::G];
+        let own = [context::STACK, context::COMPLETE, context::SUM, frame::G];
         for offset in own {
             let line = (image.site.data + u64::from(offset)) / LINE;
             assert!(!lines.contains(&line), "{offset}");

@@ -161,23 +161,23 @@ impl Turn<'_, '_> {
             element,
             iterations: 1,
         };
-        let (exit, scrub_ticks) =
-            self.row
-                .stage
-                .enter_scrubbed(self.ground, request, |code| match (cold, scrubber) {
-                    (Cold::Predictor, Some(scrubber)) => scrubber.run(is_cold),
-                    _ if is_cold => code.flush(flushed),
-                    _ => {}
-                })?;
+        let entry = self
+            .row
+            .stage
+            .enter_scrubbed(self.ground, request, |code| match (cold, scrubber) {
+                (Cold::Predictor, Some(scrubber)) => scrubber.run(is_cold),
+                _ if is_cold => code.flush(flushed),
+                _ => {}
+            })?;
         if self.image != self.row.stage.baseline() {
             let expected = match has_walk {
                 true => self.row.visits.expected(element, 1),
                 false => expected_of(self.row.stage.row, 0),
             };
             if let Some(expected) = expected {
-                compare(&exit, element, expected)?;
+                compare(&entry.exit, element, expected)?;
             }
         }
-        Ok((exit.ticks, scrub_ticks))
+        Ok((entry.ticks, entry.scrub_ticks))
     }
 }

@@ -45,9 +45,9 @@ impl Meter for Turn<'_> {
         ground: &mut Ground,
         request: Request<'_>,
     ) -> Result<Counted, Failure> {
-        let (exit, before, after) = stage.enter_between(ground, request, || self.read())?;
-        let counted = before.and_then(|before| after?.since(&before));
-        Ok((exit, counted.map(|counts| counts[0])))
+        let entry = stage.enter_between(ground, request, || self.read())?;
+        let counted = entry.before.and_then(|before| entry.after?.since(&before));
+        Ok((entry.exit, counted.map(|counts| counts[0])))
     }
 }
 

@@ -15,10 +15,10 @@ use crate::go::heap::{Heap, lay_out};
 use crate::go::layout;
 use crate::job::{Failure, JobRow, PanicAt, Place, Plan};
 use crate::link::HEAP_OFFSET;
-use crate::link::frame::{self, context};
+use crate::link::frame::{self, context, state};
 use crate::link::harness::element_bytes;
 use crate::link::walk::Course;
-use crate::link::{Image, Receivers, Site, Variant, lengths, link, link_code};
+use crate::link::{Image, LinkError, Receivers, Site, Variant, lengths, link, link_with_data};
 use crate::sys::mapping::{self, Executable, PAGE, Window, Writable};
 use crate::sys::shared::SharedPage;
 use crate::sys::signals::{self, StepLog};
@@ -95,14 +95,25 @@ impl Ground {
         frame + frame::BODY_BYTES..frame + frame::CANARY + 8 * frame::CANARY_WORDS
     }
 
+    /// The stack from frame 0 on.
+    fn frames(&mut self) -> &mut [u8] {
+        let at = (self.frame() - self.stack.address()) as usize;
+        &mut self.stack.bytes()[at..]
+    }
+
     fn canary(&mut self) -> &mut [u8] {
-        let at = (self.frame() + frame::CANARY - self.stack.address()) as usize;
-        &mut self.stack.bytes()[at..at + 8 * frame::CANARY_WORDS as usize]
+        let at = frame::CANARY as usize;
+        &mut self.frames()[at..at + 8 * frame::CANARY_WORDS as usize]
     }
 }
 
 fn put(data: &mut [u8], offset: u32, value: u64) {
     data[offset as usize..offset as usize + 8].copy_from_slice(&value.to_le_bytes());
+}
+
+fn get(data: &[u8], offset: u32) -> u64 {
+    let bytes = data[offset as usize..].first_chunk();
+    u64::from_le_bytes(*bytes.expect("the offset lies in the memory that it is of"))
 }
 
 /// The elements that a loop visits, in memory.
@@ -207,11 +218,32 @@ fn prefix_sums(row: &JobRow, objects: &[u32]) -> Vec<u64> {
 pub struct Exit {
     /// Sum of the results.
     pub sum: u64,
-    /// Ticks between right before the entry and right behind the exit. They are read outside the
-    /// code, which can reach none of the registers and pages that they are kept in by its own.
-    pub ticks: u64,
     /// Recovered panics.
     pub panics: u64,
+}
+
+/// An entry that was timed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Between<T> {
+    /// What it left behind.
+    pub exit: Exit,
+    /// Ticks between right before the code and right behind it.
+    pub ticks: u64,
+    /// What was read before it.
+    pub before: T,
+    /// What was read behind it.
+    pub after: T,
+}
+
+/// A timed entry with a scrub in front of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scrubbed {
+    /// What it left behind.
+    pub exit: Exit,
+    /// Ticks between right before the code and right behind it.
+    pub ticks: u64,
+    /// Ticks of the scrub, which are not among those.
+    pub scrub_ticks: u64,
 }
 
 /// One row's images, sealed and ready.
@@ -282,11 +314,8 @@ impl<'a> Stage<'a> {
             .map_err(|error| cannot(format!("mapping {end} bytes: {error}")))?;
         let base = memory.address();
         let code: Vec<u64> = offsets.iter().map(|offset| base + *offset as u64).collect();
-        let mut images = link_all(row, &heap, &sites(base, &code))?;
-        let data = std::mem::take(&mut images[0].data);
         let bytes = memory.bytes();
-        bytes[..data.len()].copy_from_slice(&data);
-        drop(data);
+        let images = link_all(row, &heap, &sites(base, &code), &mut bytes[..data_bytes])?;
         for (image, offset) in images.iter().zip(&offsets) {
             bytes[*offset..*offset + image.code.len()].copy_from_slice(&image.code);
         }
@@ -388,8 +417,7 @@ impl<'a> Stage<'a> {
     }
 
     fn get(&mut self, offset: u32) -> u64 {
-        let bytes = self.code.data()[offset as usize..].first_chunk();
-        u64::from_le_bytes(*bytes.expect("the context lies in the data"))
+        get(self.code.data(), offset)
     }
 
     /// Everything an entry reads.
@@ -397,22 +425,39 @@ impl<'a> Stage<'a> {
         self.activate(ground, image);
         ground.entries += 1;
         ground.page.note(notes::ENTRIES, ground.entries);
-        let data = self.images[image].site.data;
-        let g = data + u64::from(frame::G);
-        let element = element_bytes(self.row);
-        let (ends, counts) = frame::frame_ends(iterations, cursor, element);
-        let stack = ground.frame();
+        let frame = ground.frame();
         let data = self.code.data();
-        put(data, context::ITERATIONS, iterations);
-        put(data, context::CURSOR, cursor);
-        put(data, context::STACK, stack);
+        put(data, context::STACK, frame);
         put(data, context::PANIC_KIND, 0);
         put(data, context::PANICS, 0);
         put(data, context::COMPLETE, 0);
-        put(data, context::G, g);
-        for frame in 0..4 {
-            put(data, context::ENDS + 8 * frame, ends[frame as usize]);
-            put(data, context::COUNTS + 8 * frame, counts[frame as usize]);
+        let g = self.images[image].site.data + u64::from(frame::G);
+        let element = element_bytes(self.row);
+        let (ends, counts) = frame::frame_ends(iterations, cursor, element);
+        let array = self.array.map_or(0, |(address, _)| address);
+        let stack = ground.frames();
+        put(stack, frame::ITERATIONS as u32, iterations);
+        for number in 0..frame::FRAMES {
+            let own = &mut stack[frame::FRAME_STEP as usize * number as usize..];
+            let mut put = |offset: i32, value| put(own, offset as u32, value);
+            put(state::CURSOR, cursor + number * element);
+            put(state::END, ends[number as usize]);
+            put(state::COUNT, counts[number as usize]);
+            put(state::SUM, 0);
+            put(state::G, g);
+            put(state::ARRAY, array);
+        }
+    }
+
+    /// Sum of the results of the last entry.
+    fn sum(&mut self, ground: &mut Ground) -> u64 {
+        match self.row.clobbers {
+            Clobbers::Some => self.get(context::SUM),
+            Clobbers::All => {
+                let stack = ground.frames();
+                let of = |number| get(stack, (number * frame::FRAME_STEP + state::SUM) as u32);
+                (0..frame::FRAMES as i32).map(of).fold(0, u64::wrapping_add)
+            }
         }
     }
 
@@ -454,13 +499,13 @@ impl<'a> Stage<'a> {
     ) -> Result<Exit, Failure> {
         self.prepare(ground, image, visits.address(element), iterations);
         let entry = self.images[image].entry;
-        let before = time::ticks();
         self.code.enter(entry, 0);
-        let stamps = before..time::ticks();
-        self.leave(ground, image, iterations, &stamps)
+        self.leave(ground, image, iterations)
     }
 
-    /// The same, with what `read` says right before the code and right behind it.
+    /// The same, with what `read` says right before the code and right behind it, and the ticks in
+    /// between. Both are read outside the code, which can reach none of the registers and pages that
+    /// they are kept in by its own.
     ///
     /// # Errors
     /// As [`Stage::enter`].
@@ -469,7 +514,7 @@ impl<'a> Stage<'a> {
         ground: &mut Ground,
         request: Request<'_>,
         mut read: impl FnMut() -> T,
-    ) -> Result<(Exit, T, T), Failure> {
+    ) -> Result<Between<T>, Failure> {
         let Request {
             image,
             visits,
@@ -481,14 +526,18 @@ impl<'a> Stage<'a> {
         let before = read();
         let entered = time::ticks();
         self.code.enter(entry, 0);
-        let stamps = entered..time::ticks();
+        let ticks = time::ticks() - entered;
         let after = read();
-        let exit = self.leave(ground, image, iterations, &stamps)?;
-        Ok((exit, before, after))
+        let exit = self.leave(ground, image, iterations)?;
+        Ok(Between {
+            exit,
+            ticks,
+            before,
+            after,
+        })
     }
 
-    /// The same, with what `scrub` does to this row's memory right before the code. Returns also the
-    /// ticks that it took, which are not among those of the exit.
+    /// The same, with what `scrub` does to this row's memory right before the code.
     ///
     /// # Errors
     /// As [`Stage::enter`].
@@ -497,7 +546,7 @@ impl<'a> Stage<'a> {
         ground: &mut Ground,
         request: Request<'_>,
         scrub: impl FnOnce(&Executable),
-    ) -> Result<(Exit, u64), Failure> {
+    ) -> Result<Scrubbed, Failure> {
         let Request {
             image,
             visits,
@@ -510,9 +559,12 @@ impl<'a> Stage<'a> {
         scrub(&self.code);
         let before = time::ticks();
         self.code.enter(entry, 0);
-        let stamps = before..time::ticks();
-        let exit = self.leave(ground, image, iterations, &stamps)?;
-        Ok((exit, before - began))
+        let ticks = time::ticks() - before;
+        Ok(Scrubbed {
+            exit: self.leave(ground, image, iterations)?,
+            ticks,
+            scrub_ticks: before - began,
+        })
     }
 
     /// The same, single-stepped. The log tells whether it was cut short; then nothing is compared.
@@ -530,14 +582,12 @@ impl<'a> Stage<'a> {
         let (element, iterations) = span;
         self.prepare(ground, image, visits.address(element), iterations);
         let (entry, escape) = (self.images[image].entry, self.images[image].escape);
-        let before = time::ticks();
         self.code.enter_stepping(entry, 0, log, escape);
-        let stamps = before..time::ticks();
         reveal_hidden(&self.images[image], log);
         if log.is_cut_short() {
             Ok(None)
         } else {
-            self.leave(ground, image, iterations, &stamps).map(Some)
+            self.leave(ground, image, iterations).map(Some)
         }
     }
 
@@ -547,7 +597,6 @@ impl<'a> Stage<'a> {
         ground: &mut Ground,
         image: usize,
         iterations: u64,
-        stamps: &Range<u64>,
     ) -> Result<Exit, Failure> {
         const MXCSR_CONTROL: u64 = 0xffc0;
         const DIRECTION: u64 = 1 << 10;
@@ -565,9 +614,6 @@ impl<'a> Stage<'a> {
         let (mxcsr_out, mxcsr_in) = (both & 0xffff_ffff, both >> 32);
         let flags = self.get(context::EXIT_FLAGS);
         let intact = ground.canary() == CANARY_BYTES;
-        // The harness's own stamps lie where the template can write; no number is made of them.
-        let (first, last) = (self.get(context::START), self.get(context::END));
-        let own_stamps = [stamps.start, first, last, stamps.end];
         #[rustfmt::skip] // a table: one check a line
         let checks = [
             ("rsp",                       "stack",   self.get(context::EXIT_RSP) == frame_now),
@@ -575,7 +621,6 @@ impl<'a> Stage<'a> {
             ("the direction flag",        "flags",   flags & DIRECTION == 0),
             ("the alignment check flag",  "flags",   flags & ALIGNMENT_CHECK == 0),
             ("the control bits of MXCSR", "flags",   (mxcsr_out ^ mxcsr_in) & MXCSR_CONTROL == 0),
-            ("the harness's time stamps", "clobber", own_stamps.is_sorted()),
             ("the gs base",               "clobber", mapping::gs_base() == self.gs_base),
         ];
         for (what, kind, is_kept) in checks {
@@ -593,8 +638,7 @@ impl<'a> Stage<'a> {
             }
         }
         Ok(Exit {
-            sum: self.get(context::SUM),
-            ticks: stamps.end - stamps.start,
+            sum: self.sum(ground),
             panics: self.get(context::PANICS),
         })
     }
@@ -671,14 +715,21 @@ fn reveal_hidden(image: &Image, log: &mut StepLog) {
 }
 
 /// Links all images. All share the data of the first but for its code pointers.
-fn link_all(row: &JobRow, heap: &Heap, sites: &[Site]) -> Result<Vec<Image>, Failure> {
-    let one = |(number, site): (usize, &Site)| {
-        let link = if number == 0 { link } else { link_code };
-        let mut image = link(row, heap, *site)
-            .map_err(|errors| Failure::Worker(format!("the row does not link: {errors:?}")))?;
-        // Names are the parent's business; a row may have half a million of them.
+fn link_all(
+    row: &JobRow,
+    heap: &Heap,
+    sites: &[Site],
+    data: &mut [u8],
+) -> Result<Vec<Image>, Failure> {
+    let failed =
+        |errors: Vec<LinkError>| Failure::Worker(format!("the row does not link: {errors:?}"));
+    let mut images = vec![link_with_data(row, heap, sites[0], data).map_err(failed)?];
+    for site in &sites[1..] {
+        images.push(link(row, heap, *site).map_err(failed)?);
+    }
+    // Names are the parent's business; a row may have half a million of them.
+    for image in &mut images {
         image.symbols = Vec::new();
-        Ok(image)
-    };
-    sites.iter().enumerate().map(one).collect()
+    }
+    Ok(images)
 }

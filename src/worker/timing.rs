@@ -57,9 +57,15 @@ pub fn size_chunk(
     let has_walk = stage.row.heap.kind != HeapKind::None;
     let mut iterations = 1u64;
     loop {
+        let request = Request {
+            image: 0,
+            visits,
+            element: 0,
+            iterations,
+        };
         let mut best = u64::MAX;
         for _ in 0..3 {
-            best = best.min(stage.enter(ground, 0, visits, 0, iterations)?.ticks);
+            best = best.min(stage.enter_between(ground, request, || ())?.ticks);
         }
         let nanoseconds = best as f64 / tsc_hz * 1e9;
         if nanoseconds >= chunk_ns || iterations >= LARGEST {

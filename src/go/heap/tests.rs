@@ -69,9 +69,17 @@ fn many_objects_are_one_array_laid_out_as_the_named_ones() {
     let heap = lay_out(&many).expect("lays out");
     let array = symbol(&heap, "objects");
     assert_eq!(array.size, (NAMED_OBJECTS as u32 + 1) * layout::OBJECT_SIZE);
-    let last = (array.offset + array.size - layout::OBJECT_SIZE) as usize;
+    assert!(array.offset as usize >= heap.bytes.len() && array.offset == heap.objects);
+    assert_eq!(array.offset + array.size, heap.size);
+    let mut written = vec![0; array.size as usize];
+    heap.write_objects(&mut written);
+    many.objects.pop();
+    let named = lay_out(&many).expect("lays out");
+    let first = named.objects as usize;
+    let length = NAMED_OBJECTS * layout::OBJECT_SIZE as usize;
+    assert_eq!(written[..length], named.bytes[first..first + length]);
     assert_eq!(
-        heap.bytes[last..last + 4],
+        written[length..length + 4],
         (NAMED_OBJECTS as u32 + 1).to_le_bytes()
     );
 }
