@@ -132,7 +132,7 @@ pub(super) fn run(common: &Common, names: &[String], files: &Files) -> Result<i3
             let tour = ["tour".to_string()];
             let wanted = resolve(common, if names.is_empty() { &tour } else { names })?;
             let mut settings = common.settings(wanted.reference)?;
-            if common.time.is_none() && !common.quick {
+            if common.time.is_none() {
                 settings.plan.share_time(wanted.scenarios.len());
             }
             let is_measured = settings.plan.counters != Counters::None;
