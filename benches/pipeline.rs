@@ -12,8 +12,8 @@ use criterion::measurement::{Measurement, ValueFormatter};
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 
 use dispatchlab::asm;
+use dispatchlab::counter::clock::Clock;
 use dispatchlab::counter::{CounterSource, Request};
-use dispatchlab::counter::{Request, clock::Clock};
 use dispatchlab::job::Counters;
 use dispatchlab::pipeline;
 use dispatchlab::scenario::{Scenario, parse_name};
