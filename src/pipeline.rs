@@ -27,7 +27,7 @@ use crate::stats::Timing;
 use crate::steps;
 use crate::template::{HeapKind, Template, closest};
 use crate::verdict;
-use crate::worker::parent::{self, Progress, RowOutcome};
+use crate::worker::parent::{self, Meanwhile, Progress, RowOutcome};
 
 pub mod ablate;
 pub mod compare;
@@ -119,8 +119,20 @@ pub fn run(
     progress: Progress<'_>,
 ) -> io::Result<Report> {
     let mut session = Session::new(settings);
-    for batch in batches(scenarios) {
-        session.measure(batch.iter().map(Task::new).collect(), progress)?;
+    let mut batches = batches(scenarios).peekable();
+    let mut ready = Vec::new();
+    while let Some(batch) = batches.next() {
+        let mut tasks = std::mem::take(&mut ready);
+        let unready = &batch[tasks.len()..];
+        tasks.extend(unready.iter().map(Task::new));
+        let next = batches.peek().copied().unwrap_or_default();
+        // The next ones get ready while these are proved.
+        let mut meanwhile = || {
+            let scenario = next.get(ready.len());
+            ready.extend(scenario.map(Task::new));
+            scenario.is_some()
+        };
+        session.measure(tasks, progress, &mut meanwhile)?;
     }
     Ok(session.report().report)
 }
@@ -173,7 +185,7 @@ struct Measured {
 
 fn measured(tasks: Vec<Task>, settings: &Settings, progress: Progress<'_>) -> io::Result<Measured> {
     let mut session = Session::new(settings);
-    session.measure(tasks, progress)?;
+    session.measure(tasks, progress, &mut || false)?;
     Ok(session.report())
 }
 
@@ -208,7 +220,12 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn measure(&mut self, tasks: Vec<Task>, progress: Progress<'_>) -> io::Result<()> {
+    fn measure(
+        &mut self,
+        tasks: Vec<Task>,
+        progress: Progress<'_>,
+        meanwhile: Meanwhile<'_>,
+    ) -> io::Result<()> {
         if self.interrupted {
             let names = tasks.into_iter().map(|task| task.scenario.name);
             self.unfinished.extend(names);
@@ -224,7 +241,7 @@ impl<'a> Session<'a> {
         };
         let rows: Vec<&JobRow> = prepared.map(|prepared| &prepared.row).collect();
         self.has_run |= !rows.is_empty();
-        let outcome = parent::run(&plan, &rows, settings.timeout, progress)?;
+        let outcome = parent::run_beside(&plan, &rows, settings.timeout, progress, meanwhile)?;
         self.machine.has_run(&outcome);
         self.cpu = self.cpu.or(outcome.cpu);
         self.interrupted = outcome.interrupted;

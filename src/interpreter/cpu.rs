@@ -131,6 +131,11 @@ impl<'a> Cpu<'a> {
         self.registers[usize::from(GS)] = base;
     }
 
+    /// Puts back what stood in memory before the first store.
+    pub fn undo_stores(&mut self) {
+        self.memory.undo();
+    }
+
     /// RFLAGS.
     pub fn flags(&self) -> u64 {
         let bit = |is_set: bool, flag: u64| if is_set { flag } else { 0 };

@@ -1,13 +1,26 @@
 //! The memory that interpreted code may touch: slices at their own addresses, and nothing else.
 //!
 //! Correct means: a load or store lies as a whole in one of the slices, a store in one that may be
-//! written, or it does not happen.
+//! written, or it does not happen; and what was stored can be undone.
+
+/// Bytes that are kept together before the first of them is overwritten.
+const PAGE: usize = 4096;
 
 /// Parts of this process's memory.
 #[derive(Debug, Default)]
 pub struct Memory<'a> {
-    writable: Vec<&'a mut [u8]>,
+    writable: Vec<Part<'a>>,
     readable: Vec<&'a [u8]>,
+}
+
+/// A part that may be written, with what stood there before.
+#[derive(Debug)]
+struct Part<'a> {
+    bytes: &'a mut [u8],
+    /// By page whether it was kept.
+    is_kept: Vec<bool>,
+    /// Where kept pages begin, and their bytes.
+    kept: Vec<(usize, Box<[u8]>)>,
 }
 
 impl<'a> Memory<'a> {
@@ -19,7 +32,11 @@ impl<'a> Memory<'a> {
     /// With a part that can be read and written. What is touched most comes first.
     #[must_use]
     pub fn with(mut self, part: &'a mut [u8]) -> Memory<'a> {
-        self.writable.push(part);
+        self.writable.push(Part {
+            is_kept: vec![false; part.len().div_ceil(PAGE)],
+            bytes: part,
+            kept: Vec::new(),
+        });
         self
     }
 
@@ -33,7 +50,7 @@ impl<'a> Memory<'a> {
     #[inline(always)]
     pub(super) fn load<const N: usize>(&self, address: u64) -> Option<[u8; N]> {
         for part in &self.writable {
-            if let Some(bytes) = at(part, address) {
+            if let Some(bytes) = at(part.bytes, address) {
                 return Some(bytes);
             }
         }
@@ -43,16 +60,46 @@ impl<'a> Memory<'a> {
     #[inline(always)]
     pub(super) fn store<const N: usize>(&mut self, address: u64, bytes: [u8; N]) -> Option<()> {
         for part in &mut self.writable {
-            let offset = address.wrapping_sub(part.as_ptr() as u64) as usize;
+            let offset = address.wrapping_sub(part.bytes.as_ptr() as u64) as usize;
             let place = part
+                .bytes
                 .get_mut(offset..)
                 .and_then(|rest| rest.first_chunk_mut::<N>());
             if let Some(place) = place {
-                *place = bytes;
+                let pages = [offset / PAGE, (offset + N - 1) / PAGE];
+                if pages.iter().all(|&page| part.is_kept[page]) {
+                    *place = bytes;
+                } else {
+                    part.keep(pages);
+                    part.bytes[offset..offset + N].copy_from_slice(&bytes);
+                }
                 return Some(());
             }
         }
         None
+    }
+
+    /// Puts back what stood there before the first store.
+    pub fn undo(&mut self) {
+        for part in &mut self.writable {
+            for (start, bytes) in part.kept.drain(..) {
+                part.bytes[start..start + bytes.len()].copy_from_slice(&bytes);
+            }
+            part.is_kept.fill(false);
+        }
+    }
+}
+
+impl Part<'_> {
+    #[cold]
+    fn keep(&mut self, pages: [usize; 2]) {
+        for page in pages {
+            if !std::mem::replace(&mut self.is_kept[page], true) {
+                let start = page * PAGE;
+                let end = self.bytes.len().min(start + PAGE);
+                self.kept.push((start, self.bytes[start..end].into()));
+            }
+        }
     }
 }
 
@@ -65,6 +112,24 @@ fn at<const N: usize>(part: &[u8], address: u64) -> Option<[u8; N]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_stored_is_undone_page_by_page() {
+        let mut own: Vec<u8> = (0..3 * PAGE + 5).map(|at| at as u8).collect();
+        let before = own.clone();
+        let start = own.as_ptr() as u64;
+        let mut memory = Memory::new().with(&mut own);
+        let places = [0, PAGE - 4, 2 * PAGE + 8, 3 * PAGE - 3, 0];
+        for (value, place) in (1u64..).zip(places) {
+            let stored = memory.store(start + place as u64, value.to_le_bytes());
+            assert_eq!(stored, Some(()));
+            let loaded = memory.load(start + place as u64).map(u64::from_le_bytes);
+            assert_eq!(loaded, Some(value));
+        }
+        memory.undo();
+        drop(memory);
+        assert_eq!(own, before);
+    }
 
     #[test]
     fn what_does_not_lie_inside_as_a_whole_is_refused() {

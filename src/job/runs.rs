@@ -30,13 +30,13 @@ enum Item {
 }
 
 /// The run that a list begins with.
-fn first_run(numbers: &[u64]) -> Item {
-    let first = numbers[0];
+fn first_run<N: Copy + Into<u64>>(numbers: &[N]) -> Item {
+    let first: u64 = numbers[0].into();
     let Some(&second) = numbers.get(1) else {
         return Item::One(first);
     };
-    let distance = second.wrapping_sub(first);
-    let goes_on = |pair: &&[u64]| pair[1].wrapping_sub(pair[0]) == distance;
+    let distance = second.into().wrapping_sub(first);
+    let goes_on = |pair: &&[N]| pair[1].into().wrapping_sub(pair[0].into()) == distance;
     let count = 1 + numbers.windows(2).take_while(goes_on).count();
     if count < SHORTEST {
         return Item::One(first);
@@ -52,9 +52,8 @@ pub fn serialize<S: Serializer, N: Copy + Into<u64>>(
     numbers: &[N],
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    let numbers: Vec<u64> = numbers.iter().map(|&number| number.into()).collect();
     let mut items = serializer.serialize_seq(None)?;
-    let mut rest = &numbers[..];
+    let mut rest = numbers;
     while !rest.is_empty() {
         let item = first_run(rest);
         items.serialize_element(&item)?;
@@ -83,6 +82,7 @@ pub fn deserialize<'de, D: Deserializer<'de>, N: TryFrom<u64>>(
         if count > MOST - numbers.len() {
             return Err(D::Error::custom(format!("more than {MOST} numbers")));
         }
+        numbers.reserve(count);
         for at in 0..count as u64 {
             let number = first.wrapping_add(distance.wrapping_mul(at));
             let number = N::try_from(number)

@@ -79,6 +79,9 @@ pub struct Outcome {
 /// Something to tell the user while a job runs; called only between samples.
 pub type Progress<'a> = &'a mut dyn FnMut(&str);
 
+/// A piece of other work to be done while nothing is timed yet, and whether there was one.
+pub type Meanwhile<'a> = &'a mut dyn FnMut() -> bool;
+
 /// The rows of a job that one worker gets, written as a [`crate::job::Job`]: rows can be large, so none is
 /// copied.
 #[derive(Serialize)]
@@ -99,6 +102,21 @@ pub fn run(
     timeout: Duration,
     progress: Progress<'_>,
 ) -> io::Result<Outcome> {
+    run_beside(plan, rows, timeout, progress, &mut || false)
+}
+
+/// The same, with something to do for this process until all rows are proved. From then on it sleeps: its
+/// CPU may be the other half of the worker's core.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_beside(
+    plan: &Plan,
+    rows: &[&JobRow],
+    timeout: Duration,
+    progress: Progress<'_>,
+    meanwhile: Meanwhile<'_>,
+) -> io::Result<Outcome> {
     let mut outcome = Outcome {
         rows: vec![RowOutcome::default(); rows.len()],
         ..Outcome::default()
@@ -118,7 +136,12 @@ pub fn run(
             rows: open.iter().map(|&at| rows[at]).collect(),
         };
         let mut shift = Shift::start(&part, timeout)?;
-        let end = shift.watch(&part, &open, &mut outcome, progress)?;
+        let end = shift.watch(
+            &part,
+            &open,
+            &mut outcome,
+            (&mut *progress, &mut *meanwhile),
+        )?;
         match end {
             End::Blamed(row, failure) => {
                 let row = &mut outcome.rows[open[row]];
@@ -158,7 +181,8 @@ pub fn verify_counters(plan: &Plan) -> io::Result<Vec<EventState>> {
         rows: Vec::new(),
     };
     let mut outcome = Outcome::default();
-    Shift::start(&job, LIMIT)?.watch(&job, &[], &mut outcome, &mut |_| {})?;
+    let alone = (&mut |_: &str| {}, &mut || false);
+    Shift::start(&job, LIMIT)?.watch(&job, &[], &mut outcome, (alone.0, alone.1))?;
     if outcome.counters.is_empty() {
         let message = "the worker that checks the hardware counters ended without an answer";
         return Err(io::Error::other(message));
@@ -259,10 +283,12 @@ impl Shift {
         job: &Part<'_>,
         rows: &[usize],
         outcome: &mut Outcome,
-        progress: Progress<'_>,
+        (progress, meanwhile): (Progress<'_>, Meanwhile<'_>),
     ) -> io::Result<End> {
         let mut said = Vec::new();
+        let mut unproved = rows.len();
         loop {
+            while unproved > 0 && !self.has_line()? && meanwhile() {}
             match self.wait_for_line()? {
                 Waited::Line => {}
                 Waited::TooLong => {
@@ -287,6 +313,9 @@ impl Shift {
             let Some(message) = message else {
                 return Ok(self.distrust(job));
             };
+            if matches!(message, Message::Proved { .. } | Message::Failed { .. }) {
+                unproved = unproved.saturating_sub(1);
+            }
             match message {
                 Message::Ready { cpu, unfiltered } => {
                     self.is_ready = true;
@@ -333,6 +362,14 @@ impl Shift {
         let row = self.row_at_work(job).unwrap_or(0);
         let what = "its code wrote into the output of its process";
         End::Blamed(row, Failure::Worker(what.into()))
+    }
+
+    /// Whether there is something to read, or nothing will ever be.
+    fn has_line(&self) -> io::Result<bool> {
+        let now = self
+            .watched
+            .wait(self.out.get_ref().as_fd(), Duration::ZERO)?;
+        Ok(!self.out.buffer().is_empty() || now != Event::TimedOut || interrupt::is_seen())
     }
 
     /// Waits until there is something to read, or the worker made no entry for too long.

@@ -101,9 +101,9 @@ impl Ground {
         &mut self.stack.bytes()[at..]
     }
 
-    fn canary(&mut self) -> &mut [u8] {
-        let at = frame::CANARY as usize;
-        &mut self.frames()[at..at + 8 * frame::CANARY_WORDS as usize]
+    fn canary(&mut self) -> &mut [u8; CANARY_BYTES.len()] {
+        let canary = self.frames()[frame::CANARY as usize..].first_chunk_mut();
+        canary.expect("there is room for the canary above the frames")
     }
 }
 
@@ -212,6 +212,17 @@ fn prefix_sums(row: &JobRow, objects: &[u32]) -> Vec<u64> {
     }
     sums
 }
+
+/// What is compared at each exit, in order: its name, and the kind of fault that it is to change it.
+#[rustfmt::skip] // a table: one item a line
+const LEFT_ALONE: [(&str, &str); 6] = [
+    ("rsp",                        "stack"),
+    ("the memory above its frame", "stack"),
+    ("the direction flag",         "flags"),
+    ("the alignment check flag",   "flags"),
+    ("the control bits of MXCSR",  "flags"),
+    ("the gs base",                "clobber"),
+];
 
 /// What an entry leaves behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -476,7 +487,7 @@ impl<'a> Stage<'a> {
             low + u64::from(layout::STACK_GUARD),
         );
         self.put(frame::G_POINTER, data + u64::from(frame::G));
-        ground.canary().copy_from_slice(&CANARY_BYTES);
+        *ground.canary() = CANARY_BYTES;
         mapping::set_gs_base(data + u64::from(frame::G_POINTER) + 8)
             .map_err(|error| Failure::Worker(format!("setting the gs base: {error}")))?;
         self.gs_base = mapping::gs_base();
@@ -613,29 +624,26 @@ impl<'a> Stage<'a> {
         let both = self.get(context::EXIT_MXCSR);
         let (mxcsr_out, mxcsr_in) = (both & 0xffff_ffff, both >> 32);
         let flags = self.get(context::EXIT_FLAGS);
-        let intact = ground.canary() == CANARY_BYTES;
-        #[rustfmt::skip] // a table: one check a line
-        let checks = [
-            ("rsp",                       "stack",   self.get(context::EXIT_RSP) == frame_now),
-            ("the memory above its frame", "stack",  intact),
-            ("the direction flag",        "flags",   flags & DIRECTION == 0),
-            ("the alignment check flag",  "flags",   flags & ALIGNMENT_CHECK == 0),
-            ("the control bits of MXCSR", "flags",   (mxcsr_out ^ mxcsr_in) & MXCSR_CONTROL == 0),
-            ("the gs base",               "clobber", mapping::gs_base() == self.gs_base),
+        let intact = *ground.canary() == CANARY_BYTES;
+        let is_kept = [
+            self.get(context::EXIT_RSP) == frame_now,
+            intact,
+            flags & DIRECTION == 0,
+            flags & ALIGNMENT_CHECK == 0,
+            (mxcsr_out ^ mxcsr_in) & MXCSR_CONTROL == 0,
+            mapping::gs_base() == self.gs_base,
         ];
-        for (what, kind, is_kept) in checks {
-            if !is_kept {
-                let place = Place {
+        if let Some(changed) = is_kept.iter().position(|is_kept| !is_kept) {
+            let (what, kind) = LEFT_ALONE[changed];
+            return Err(Failure::Clobber {
+                what: what.to_string(),
+                kind: kind.to_string(),
+                in_setup: false,
+                place: Place {
                     code_offset: None,
                     ..self.place(image, 0)
-                };
-                return Err(Failure::Clobber {
-                    what: what.to_string(),
-                    kind: kind.to_string(),
-                    in_setup: false,
-                    place,
-                });
-            }
+                },
+            });
         }
         Ok(Exit {
             sum: self.sum(ground),

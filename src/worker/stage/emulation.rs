@@ -1,7 +1,8 @@
 //! A row's loop, interpreted on the memory that it runs on, which is left as it was.
 //!
 //! Correct means: the interpreter reads and writes the row's data and the stack, reads its code and
-//! the walk, and reaches nothing else; afterwards data and stack hold what they held before.
+//! the walk, and reaches nothing else; afterwards data and stack hold what they held before, but for
+//! what each entry writes anew.
 
 use super::{Ground, Stage, Visits};
 use crate::interpreter::memory::Memory;
@@ -22,35 +23,35 @@ impl Stage<'_> {
         iterations: u64,
         with: impl FnOnce(&mut Interpreter<'_>, &mut Cpu<'_>) -> T,
     ) -> T {
-        self.undone(ground, |stage, ground| {
-            stage.prepare(ground, 0, visits.address(0), iterations);
-            let image = &stage.images[0];
-            let own: Vec<_> = image
-                .pieces
-                .iter()
-                .filter(|piece| matches!(piece.owner, Owner::Section(_) | Owner::Stub(_)))
-                .map(|piece| piece.addresses.clone())
-                .collect();
-            let code = Code {
-                address: image.site.code,
-                bytes: &image.code,
-                own: &own,
-                turn_end: image.loop_end,
-            };
-            let borders = [image.entry, image.loop_head, image.loop_end];
-            let mut interpreter = Interpreter::new(code, &borders);
-            let stack_start = ground.stack.address();
-            let (data, mapped) = stage.code.parts();
-            let memory = Memory::new()
-                .with(ground.stack.bytes())
-                .with(data)
-                .with_read_only(visits.memory.view())
-                .with_read_only(mapped);
-            let mut cpu = Cpu::new(memory);
-            cpu.set_gs_base(image.site.data + u64::from(frame::G_POINTER) + 8);
-            cpu.set_register(RSP, stack_start + CALLER);
-            with(&mut interpreter, &mut cpu)
-        })
+        self.prepare(ground, 0, visits.address(0), iterations);
+        let image = &self.images[0];
+        let own: Vec<_> = image
+            .pieces
+            .iter()
+            .filter(|piece| matches!(piece.owner, Owner::Section(_) | Owner::Stub(_)))
+            .map(|piece| piece.addresses.clone())
+            .collect();
+        let code = Code {
+            address: image.site.code,
+            bytes: &image.code,
+            own: &own,
+            turn_end: image.loop_end,
+        };
+        let borders = [image.entry, image.loop_head, image.loop_end];
+        let mut interpreter = Interpreter::new(code, &borders);
+        let stack_start = ground.stack.address();
+        let (data, mapped) = self.code.parts();
+        let memory = Memory::new()
+            .with(ground.stack.bytes())
+            .with(data)
+            .with_read_only(visits.memory.view())
+            .with_read_only(mapped);
+        let mut cpu = Cpu::new(memory);
+        cpu.set_gs_base(image.site.data + u64::from(frame::G_POINTER) + 8);
+        cpu.set_register(RSP, stack_start + CALLER);
+        let answer = with(&mut interpreter, &mut cpu);
+        cpu.undo_stores();
+        answer
     }
 
     /// What `with` does to data and stack is undone.
