@@ -38,6 +38,9 @@ pub struct Plan {
     pub seed: u64,
     /// Milliseconds of timing for each image.
     pub time_ms: f64,
+    /// How many times as long a row may take while something on the machine disturbs it.
+    #[serde(default = "patience")]
+    pub patience: f64,
     /// Shortest time of a chunk, nanoseconds; the longest is twice as long.
     pub chunk_ns: f64,
     /// Placements of each row, the first one's value is reported.
@@ -76,6 +79,11 @@ pub struct Plan {
 /// Iterations interpreted by default: a whole walk that draws at random.
 pub fn interpreted() -> u64 {
     crate::link::walk::RANDOM_ELEMENTS
+}
+
+/// The patience by default.
+pub fn patience() -> f64 {
+    4.0
 }
 
 /// Steps verified by default.
@@ -530,6 +538,8 @@ impl Plan {
 
     /// Milliseconds for each image that sharing leaves a row: four turns of the shortest chunks.
     pub const LEAST_SHARE_MS: f64 = 2.0;
+    /// The patience of rows that share their time: a burst of another process takes in many of them.
+    pub const SHARED_PATIENCE: f64 = 2.0;
 
     /// Lets more rows share the time that so many would have: a long suite then takes a minute and not
     /// three, and each of its rows still has a dozen turns, or four where the run is to be quick.
@@ -539,6 +549,9 @@ impl Plan {
         let share = share.max(least).min(1.0);
         self.time_ms *= share;
         self.infer_ms *= share;
+        if rows > Plan::UNSHARED {
+            self.patience = self.patience.min(Plan::SHARED_PATIENCE);
+        }
     }
 
     /// Whether branch misses are inferred, as far as the plan is concerned: where nothing counts them.
@@ -563,6 +576,11 @@ mod tests {
             let whole = (plan.time_ms, plan.infer_ms);
             plan.share_time(rows);
             assert!((plan.time_ms / whole.0 - plan.infer_ms / whole.1).abs() < 1e-9);
+            assert_eq!(
+                plan.patience,
+                if rows > 40 { 2.0 } else { 4.0 },
+                "{rows} rows"
+            );
             plan.time_ms / whole.0
         };
         for (rows, share) in [

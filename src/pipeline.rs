@@ -676,6 +676,7 @@ pub fn default_plan(counters: Counters) -> Plan {
         cpu: None,
         seed: 1,
         time_ms: 40.0,
+        patience: crate::job::patience(),
         chunk_ns: 20_000.0,
         placements: crate::link::placements(4),
         counters,

@@ -74,8 +74,8 @@ pub fn count(
     }))
 }
 
-/// Holds the interpreter against the CPU's own first steps. Says why it is not to be believed.
-/// Data and stack are left as they were.
+/// Holds the interpreter against the CPU's own first steps. Says why it is not to be believed. The
+/// interpreter goes first, for what it stores is undone; what the CPU stores is not.
 ///
 /// # Errors
 /// What entering says.
@@ -87,23 +87,25 @@ pub fn verify(
 ) -> Result<Result<(), String>, Failure> {
     // An iteration has more than one step, and what is left of an entry when the log is full runs on.
     let iterations = depth.iterations.min(depth.verified);
-    let mut log = StepLog::new(depth.verified as usize);
-    stage.undone(ground, |stage, ground| {
-        stage.enter_stepping(ground, 0, visits, (0, iterations), &mut log)
-    })?;
     let image = stage.images[0].clone();
-    let mut compared = Compared {
-        expected: native(&image, log.steps()),
-        at: 0,
-        last: 0,
-        loop_head: image.loop_head,
-        is_inside: false,
-        problem: None,
+    let mut recorded = Recorded {
+        states: Vec::new(),
+        most: depth.verified as usize,
     };
-    let ends = stage.emulate(ground, visits, iterations, |interpreter, cpu| {
-        interpreter.run(cpu, image.entry, image.loop_end, &mut compared)
+    let end = stage.emulate(ground, visits, iterations, |interpreter, cpu| {
+        interpreter.run(cpu, image.entry, image.loop_end, &mut recorded)
     });
-    Ok(compared.problem(&image, ends.err()).map_or(Ok(()), Err))
+    let mut log = StepLog::new(depth.verified as usize);
+    stage.enter_stepping(ground, 0, visits, (0, iterations), &mut log)?;
+    let difference = difference(&image, &native(&image, log.steps()), &recorded.states);
+    Ok(match (difference, end) {
+        (Ok(()), _) => Ok(()),
+        (Err(Difference::At(what)), _) => Err(what),
+        (Err(Difference::Short), Err(stop)) => Err(said(&image, &stop)),
+        (Err(Difference::Short), Ok(())) => {
+            Err("the interpreter left the loop before the CPU did".into())
+        }
+    })
 }
 
 /// Interprets the first iterations of a walk at placement 0 and tells each branch, those of the
@@ -202,68 +204,65 @@ impl Watch for Told<'_> {
     }
 }
 
-/// Holds each step against the CPU's.
-struct Compared {
-    expected: Vec<Step>,
-    at: usize,
-    last: u64,
-    loop_head: u64,
-    is_inside: bool,
-    problem: Option<String>,
+/// Where the interpreter was before each instruction, and what its registers held; a repetition of an
+/// instruction is none.
+struct Recorded {
+    states: Vec<(u64, [u64; 16])>,
+    most: usize,
 }
 
-impl Compared {
-    /// What differs, or why the interpreter ended before the CPU's steps did.
-    fn problem(self, image: &Image, stop: Option<Stop>) -> Option<String> {
-        match stop {
-            _ if self.problem.is_some() => self.problem,
-            Some(Stop::Enough) => None,
-            Some(stop) => Some(said(image, &stop)),
-            None if self.at < self.expected.len() => {
-                Some("the interpreter left the loop before the CPU did".into())
-            }
-            None => None,
-        }
-    }
-}
-
-impl Watch for Compared {
+impl Watch for Recorded {
     const STEPS: bool = true;
 
     fn step(&mut self, ip: u64, cpu: &Cpu<'_>) -> bool {
-        if self.at > 0 && ip == self.last {
+        if self.states.last().is_some_and(|(last, _)| *last == ip) {
             return true;
         }
-        let Some(step) = self.expected.get(self.at) else {
-            return false;
-        };
-        self.is_inside |= ip == self.loop_head;
-        if step.ip != ip {
-            self.problem = Some(format!(
-                "step {} of the CPU and of the interpreter are at different instructions",
-                self.at
-            ));
+        if self.states.len() == self.most {
             return false;
         }
-        // In front of the loop the registers hold what the caller left.
-        let registers = cpu.registers();
-        let differs = (0u8..16).find(|number| {
-            let number = usize::from(*number);
-            registers[number] != step.registers[number]
-        });
-        if let Some(number) = differs.filter(|_| self.is_inside) {
-            let register = crate::template::ResultRegister { number, bits: 64 };
-            self.problem = Some(format!(
-                "{} differs between the CPU and the interpreter after {} steps",
-                crate::link::harness::register_name(register),
-                self.at
-            ));
-            return false;
-        }
-        self.at += 1;
-        self.last = ip;
+        self.states.push((ip, cpu.registers()));
         true
     }
 
     fn branch(&mut self, _: Branch) {}
+}
+
+/// How the interpreter's steps differ from the CPU's.
+enum Difference {
+    /// In a step, and what it is.
+    At(String),
+    /// They end before the CPU's do.
+    Short,
+}
+
+/// Holds each step against the CPU's.
+fn difference(
+    image: &Image,
+    expected: &[Step],
+    states: &[(u64, [u64; 16])],
+) -> Result<(), Difference> {
+    let mut is_inside = false;
+    for (at, (step, (ip, registers))) in expected.iter().zip(states).enumerate() {
+        is_inside |= *ip == image.loop_head;
+        if step.ip != *ip {
+            return Err(Difference::At(format!(
+                "step {at} of the CPU and of the interpreter are at different instructions"
+            )));
+        }
+        // In front of the loop the registers hold what the caller left.
+        let differs = (0..16).find(|&number| registers[number] != step.registers[number]);
+        if let Some(number) = differs.filter(|_| is_inside) {
+            let number = number as u8;
+            let register = crate::template::ResultRegister { number, bits: 64 };
+            return Err(Difference::At(format!(
+                "{} differs between the CPU and the interpreter after {at} steps",
+                crate::link::harness::register_name(register)
+            )));
+        }
+    }
+    if states.len() < expected.len() {
+        return Err(Difference::Short);
+    }
+    Ok(())
 }

@@ -34,6 +34,7 @@ pub const MAX_TRACED: u64 = 1024;
 /// Most iterations that the models of predictors are shown.
 pub const MAX_MODELLED: u64 = 1 << 20;
 const CHUNK_NS: RangeInclusive<f64> = 1_000.0..=10_000_000.0;
+const PATIENCE: RangeInclusive<f64> = 1.0..=100.0;
 
 /// What is wrong with a job, and where in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +105,14 @@ fn plan(plan: &Plan) -> Result<(), Problem> {
             )
         },
     )?;
+    demand(PATIENCE.contains(&plan.patience), "patience", || {
+        format!(
+            "{} to {} times the time, not {}",
+            PATIENCE.start(),
+            PATIENCE.end(),
+            plan.patience
+        )
+    })?;
     demand(CHUNK_NS.contains(&plan.chunk_ns), "chunk_ns", || {
         format!(
             "nanoseconds from {} to {}, not {}",

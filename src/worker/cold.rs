@@ -26,8 +26,6 @@ const UNTIMED: u32 = 2;
 const TIMED: u32 = 6;
 /// Rounds without a context switch that every row should have.
 const FEWEST_ROUNDS: u32 = 8;
-/// How many times its budget a row may take until it has them.
-const PATIENCE: f64 = 4.0;
 /// Rounds after which more of them say nothing new.
 const MOST_ROUNDS: u32 = 1000;
 
@@ -57,7 +55,7 @@ pub(super) fn time(
     let mut quiet_rounds = 0;
     for round in 0..MOST_ROUNDS {
         let spent = (time::nanoseconds() - started) as f64;
-        let is_enough = quiet_rounds >= FEWEST_ROUNDS || spent >= PATIENCE * budget_ns;
+        let is_enough = quiet_rounds >= FEWEST_ROUNDS || spent >= plan.patience * budget_ns;
         if round >= FEWEST_ROUNDS && spent >= budget_ns && is_enough {
             break;
         }

@@ -14,8 +14,6 @@ use crate::sys::time;
 const FEWEST_ROUNDS: u32 = 8;
 /// Pairs of turns without a context switch that a row should have.
 const ENOUGH_PAIRS: usize = 16;
-/// How many times its budget a row may take until it has them.
-const PATIENCE: f64 = 4.0;
 
 /// Compares the result of each element in both images. Returns why they are of no use, where they
 /// are not.
@@ -58,8 +56,8 @@ pub(super) fn infer(
     let started = time::nanoseconds();
     for turn in 0u32.. {
         let spent = (time::nanoseconds() - started) as f64;
-        let is_enough =
-            series.quiet_pairs(&images, scale) >= ENOUGH_PAIRS || spent >= PATIENCE * budget_ns;
+        let is_enough = series.quiet_pairs(&images, scale) >= ENOUGH_PAIRS
+            || spent >= plan.patience * budget_ns;
         let is_over = turn >= FEWEST_ROUNDS && spent >= budget_ns && is_enough;
         if images.is_empty() || is_over {
             break;

@@ -47,8 +47,6 @@ const CANARY_BYTES: [u8; 8 * frame::CANARY_WORDS as usize] = {
 /// The stack and the notes, which all rows of a worker share.
 #[derive(Debug)]
 pub struct Ground {
-    /// Room for what is put back behind what is tried: new pages for each time take longer than the copy.
-    spare: Vec<u8>,
     stack: Writable,
     page: &'static SharedPage,
     entries: u64,
@@ -63,7 +61,6 @@ impl Ground {
         let stack = Writable::new(STACK_BYTES)?;
         signals::set_stack(&stack);
         Ok(Ground {
-            spare: Vec::new(),
             stack,
             page,
             entries: 0,

@@ -24,8 +24,6 @@ use crate::template::HeapKind;
 pub(super) const UNTIMED: u32 = 2;
 /// Chunks of a turn that are timed.
 pub(super) const TIMED: u32 = 8;
-/// How many times its budget a row may take while something on the machine disturbs it.
-const PATIENCE: f64 = 4.0;
 /// Rounds that rows take which are compared, whatever their budget: with fewer than 6 pairs of turns
 /// there is no interval, and some are lost.
 const FEWEST_ROUNDS: u32 = 16;
@@ -132,7 +130,7 @@ pub fn time_rows(
         }
         let spent = (time::nanoseconds() - started) as f64;
         let mut left = series.iter().flatten().peekable();
-        let is_patient = spent < PATIENCE * budget_ns && left.peek().is_some();
+        let is_patient = spent < plan.patience * budget_ns && left.peek().is_some();
         if spent >= budget_ns && !(is_patient && left.any(|one| !one.is_quiet(scale))) {
             break;
         }

@@ -53,24 +53,4 @@ impl Stage<'_> {
         cpu.undo_stores();
         answer
     }
-
-    /// What `with` does to data and stack is undone.
-    pub fn undone<T>(
-        &mut self,
-        ground: &mut Ground,
-        with: impl FnOnce(&mut Self, &mut Ground) -> T,
-    ) -> T {
-        let active = self.active;
-        let mut before = std::mem::take(&mut ground.spare);
-        before.clear();
-        before.extend_from_slice(self.code.data());
-        before.extend_from_slice(ground.stack.view());
-        let answer = with(self, ground);
-        let (data, stack) = before.split_at(self.code.data().len());
-        self.code.data().copy_from_slice(data);
-        ground.stack.bytes().copy_from_slice(stack);
-        ground.spare = before;
-        self.active = active;
-        answer
-    }
 }
