@@ -82,8 +82,10 @@ pub fn interpreted() -> u64 {
 }
 
 /// The patience by default.
-pub fn patience() -> f64 {
-    4.0
+pub const PATIENCE: f64 = 4.0;
+
+pub(crate) fn patience() -> f64 {
+    PATIENCE
 }
 
 /// Steps verified by default.

@@ -393,7 +393,7 @@ fn worker_page() -> Option<i32> {
 /// Columns of a stream that is no terminal.
 const PIPED_WIDTH: usize = 80;
 /// Iterations interpreted for a count under `--quick`.
-const QUICK_INTERPRETED: u64 = 32_768;
+const QUICK_INTERPRETED: u64 = 16_384;
 /// Steps verified under `--quick`.
 const QUICK_VERIFIED: u64 = 200;
 

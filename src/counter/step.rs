@@ -18,7 +18,7 @@ use crate::template::HeapKind;
 use crate::worker::stage::{Ground, Stage, Visits};
 
 /// Steps that a count of each receiver may take, each way, for each step that the interpreter is verified
-/// by: 20,000, or 0.1 s where a step takes 5 µs, and 2,000 where a run is to be quick. Verified, the
+/// by: 6000, or 30 ms where a step takes 5 µs, and 600 where a run is to be quick. Verified, the
 /// interpreter does the same in less.
 const STEPS_PER_VERIFIED: u64 = 3;
 

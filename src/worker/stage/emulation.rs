@@ -1,13 +1,12 @@
 //! A row's loop, interpreted on the memory that it runs on, which is left as it was.
 //!
 //! Correct means: the interpreter reads and writes the row's data and the stack, reads its code and
-//! the walk, and reaches nothing else; afterwards data and stack hold what they held before, but for
-//! what each entry writes anew.
+//! the walk, and reaches nothing else; afterwards the data hold what they held before.
 
 use super::{Ground, Stage, Visits};
 use crate::interpreter::memory::Memory;
 use crate::interpreter::{Code, Cpu, Interpreter};
-use crate::link::{Owner, frame};
+use crate::link::{HEAP_OFFSET, Owner, frame};
 
 /// Bytes above the lower end of the stack where the entry finds its caller.
 const CALLER: u64 = 4096;
@@ -23,6 +22,7 @@ impl Stage<'_> {
         iterations: u64,
         with: impl FnOnce(&mut Interpreter<'_>, &mut Cpu<'_>) -> T,
     ) -> T {
+        let context = self.code.data()[..HEAP_OFFSET as usize].to_vec();
         self.prepare(ground, 0, visits.address(0), iterations);
         let image = &self.images[0];
         let own: Vec<_> = image
@@ -51,6 +51,8 @@ impl Stage<'_> {
         cpu.set_register(RSP, stack_start + CALLER);
         let answer = with(&mut interpreter, &mut cpu);
         cpu.undo_stores();
+        // What the last entry left, for one a panic, stays to be asked for.
+        self.code.data()[..context.len()].copy_from_slice(&context);
         answer
     }
 }
