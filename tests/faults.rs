@@ -203,22 +203,31 @@ fn what_generated_code_writes_into_the_workers_output_is_no_message() {
     );
 }
 
-/// As many steps as the log has room for, and a few more or less.
+/// As many steps as the log has room for, and a few more or less: two iterations and the harness around
+/// them are 1000 steps at some number of turns near 235.
 #[test]
 fn a_body_that_just_fills_the_step_log_is_as_good_as_any() {
     let folder = folder("budget");
+    let saved = folder.join("saved.json").display().to_string();
     // The whole walk is not what this is about, and takes a debug build long.
     let short = ["run", "--counters", "none", "--quick", "--placements", "1"];
     let mut arguments: Vec<String> = short.map(String::from).into();
-    for turns in 14_975..14_990 {
+    for turns in 220..250 {
         let body = format!(" mov eax, [rax]\n mov ecx, {turns}\n1: dec ecx\n jnz 1b\n");
         let text = format!(
             ";! heap = \"pointer\"\n;! result = \"eax\"\n;! expect = \"id\"\nbody:\n{body}"
         );
         arguments.push(template(&folder, &format!("turns_{turns}"), &text));
     }
-    let (code, document) = json(&arguments);
+    arguments.extend(["--save-job".to_string(), saved.clone()]);
+    assert_eq!(json(&arguments).0, 0);
+    let text = std::fs::read_to_string(&saved).expect("the job is saved");
+    let mut job: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    job["plan"]["step_budget"] = 1000.into();
+    std::fs::write(&saved, job.to_string()).expect("writes");
+    let (code, document) = json(&["run", "--job", &saved]);
     assert_eq!(code, 0, "{document:#}");
+    assert_eq!(rows(&document).len(), 30);
 }
 
 /// The stamps that numbers are made of are in the worker's own frames; what a template can reach by the
