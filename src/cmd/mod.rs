@@ -3,33 +3,24 @@
 //! Correct means: results go to stdout, everything else to stderr, and the exit code is the one
 //! that the table in docs/method.md gives.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use clap::{
-    ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
-};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::counter::catalogue;
-use crate::counter::pmu::{self, EventState};
 use crate::diagnostic;
-use crate::job::check::{self as job_check, MAX_TIME_MS};
-use crate::job::{Counters, FakeScript, Plan};
-use crate::link::{PLACEMENT_COUNTS, placements};
-use crate::pipeline;
 use crate::report::printable;
 use crate::report::text::{Style, folded};
-use crate::stats::Event;
 use crate::template::library::{Library, LoadError};
 use crate::worker::parent;
 
 mod ablate;
 mod asm;
 mod check;
+mod common;
 mod compare;
 mod doctor;
 mod list;
@@ -43,6 +34,8 @@ mod shell;
 mod show;
 mod step;
 mod sweep;
+
+use common::Common;
 
 /// Why a command ends without its result.
 #[derive(Debug)]
@@ -216,50 +209,6 @@ impl Command {
     }
 }
 
-/// Options of every command.
-#[derive(Debug, Args)]
-struct Common {
-    /// Bind a parameter: targets=8, order=random, order=hot:90, order=@FILE, work=16, align=0, …
-    #[arg(short = 'p', value_name = "KEY=VALUE", global = true, action = ArgAction::Append)]
-    parameters: Vec<String>,
-    /// Take templates from this folder first [default: ./asm_templates, then the built-in ones]
-    #[arg(long, value_name = "DIR", global = true)]
-    templates: Option<PathBuf>,
-    /// Source of cycles: auto, pmu, clock or none (verify and count only)
-    #[arg(long, value_name = "SOURCE", default_value = "auto", global = true)]
-    counters: String,
-    /// Also count these, each in turns of its own: perf's names or codes, as page-faults or r01c4
-    #[arg(short = 'e', value_name = "EVENT,..", global = true, action = ArgAction::Append)]
-    events: Vec<String>,
-    /// Milliseconds of timing per scenario and placement [default: 40, quick 4, less for each of more than 40 rows of `run`]
-    #[arg(long, value_name = "MS", global = true, allow_negative_numbers = true)]
-    time: Option<f64>,
-    /// Fewer placements and less time
-    #[arg(long, global = true)]
-    quick: bool,
-    /// Pin the worker to this CPU
-    #[arg(long, value_name = "N", global = true, allow_negative_numbers = true)]
-    cpu: Option<u32>,
-    /// Seed of random walks and of intervals [default: 1]
-    #[arg(long, value_name = "N", global = true, allow_negative_numbers = true)]
-    seed: Option<u64>,
-    /// Seconds that one entry into generated code may take [default: 3]
-    #[arg(long, value_name = "S", global = true, allow_negative_numbers = true)]
-    timeout: Option<f64>,
-    /// Placements of each row: 1 to 4, 8, 16, 32, 64, or all, which is 64 [default: 4, quick 2]
-    #[arg(long, value_name = "N", global = true, allow_negative_numbers = true)]
-    placements: Option<String>,
-    /// Print one JSON document
-    #[arg(long, global = true)]
-    json: bool,
-    /// When to colour
-    #[arg(long, value_enum, default_value_t = When::Auto, global = true)]
-    color: When,
-    /// No progress, no warnings
-    #[arg(short, long, global = true)]
-    quiet: bool,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum When {
     Auto,
@@ -392,11 +341,6 @@ fn worker_page() -> Option<i32> {
 
 /// Columns of a stream that is no terminal.
 const PIPED_WIDTH: usize = 80;
-/// Iterations interpreted for a count under `--quick`.
-const QUICK_INTERPRETED: u64 = 16_384;
-/// Steps verified under `--quick`.
-const QUICK_VERIFIED: u64 = 200;
-
 /// Columns of a stream.
 fn width_of(stream: &impl AsFd) -> usize {
     let shown = terminal_size::terminal_size_of(stream);
@@ -467,264 +411,6 @@ fn print(text: &str) -> Result<(), Stop> {
     out.write_all(text.as_bytes())?;
     out.flush()?;
     Ok(())
-}
-
-impl Common {
-    fn is_coloured(&self, stream: &impl IsTerminal) -> bool {
-        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let is_forced =
-            is_set("CLICOLOR_FORCE") && std::env::var_os("CLICOLOR_FORCE") != Some("0".into());
-        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        match self.color {
-            When::Always => true,
-            When::Never => false,
-            When::Auto if is_set("NO_COLOR") => false,
-            When::Auto => is_forced || stream.is_terminal() && !is_dumb,
-        }
-    }
-
-    /// How to lay out text on stdout.
-    fn style(&self) -> Style {
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
-            .iter()
-            .find_map(std::env::var_os);
-        let unicode =
-            locale.is_none_or(|locale| locale.to_string_lossy().to_uppercase().contains("UTF"));
-        Style {
-            width: width_of(&io::stdout()),
-            color: self.is_coloured(&io::stdout()),
-            unicode,
-        }
-    }
-
-    /// How to lay out text on stderr.
-    fn error_style(&self) -> Style {
-        Style {
-            width: width_of(&io::stderr()),
-            color: self.is_coloured(&io::stderr()),
-            ..self.style()
-        }
-    }
-
-    /// Says what is not a result.
-    fn warn(&self, text: &str) {
-        if !self.quiet {
-            let text = folded(text, 2, width_of(&io::stderr()));
-            // Nobody can be told that stderr is gone.
-            let _ = io::stderr().write_all(text.as_bytes());
-        }
-    }
-
-    /// The parameters of `-p`.
-    fn parameters(&self) -> Result<Vec<(String, String)>, Stop> {
-        let split = |text: &String| {
-            let (key, value) = text.split_once('=').ok_or_else(|| {
-                Stop::Usage(format!(
-                    "`-p {text}`: a parameter is KEY=VALUE, for example -p targets=8"
-                ))
-            })?;
-            Ok((key.trim().to_string(), value.trim().to_string()))
-        };
-        self.parameters.iter().map(split).collect()
-    }
-
-    /// How to measure.
-    fn settings(&self, reference: Option<String>) -> Result<pipeline::Settings, Stop> {
-        let (counters, events) = self.counters(None)?;
-        let plan = self.plan_over(pipeline::default_plan(counters))?;
-        const SECONDS: f64 = 3.0;
-        Ok(pipeline::Settings {
-            plan,
-            timeout: self
-                .checked_timeout()?
-                .unwrap_or(Duration::from_secs_f64(SECONDS)),
-            reference,
-            samples: false,
-            events,
-        })
-    }
-
-    /// A plan, and what the command line says of it.
-    fn plan_over(&self, base: Plan) -> Result<Plan, Stop> {
-        let quick_ms = self.quick.then_some(4.0);
-        let time_ms = self.time.or(quick_ms).unwrap_or(base.time_ms);
-        if !(time_ms > 0.0 && time_ms <= MAX_TIME_MS) {
-            return Err(Stop::Usage(format!(
-                "`--time {time_ms:?}`: milliseconds from above 0 to {MAX_TIME_MS}"
-            )));
-        }
-        let infer_ms = match (self.quick, self.time) {
-            (true, _) => 0.0,
-            (false, Some(time_ms)) => time_ms / 2.0,
-            (false, None) => base.infer_ms,
-        };
-        let further = if self.events.is_empty() {
-            base.further
-        } else {
-            self.further()?
-        };
-        let count = self.checked_placements()?.or(self.quick.then_some(2));
-        Ok(Plan {
-            cpu: self.checked_cpu(base.cpu)?,
-            seed: self.seed.unwrap_or(base.seed),
-            time_ms,
-            infer_ms,
-            modelled: if self.quick { 0 } else { base.modelled },
-            further,
-            placements: count.map_or(base.placements, placements),
-            interpreted: if self.quick {
-                QUICK_INTERPRETED
-            } else {
-                base.interpreted
-            },
-            verified: if self.quick {
-                QUICK_VERIFIED
-            } else {
-                base.verified
-            },
-            ..base
-        })
-    }
-
-    /// The names of the events of `-e`.
-    fn further(&self) -> Result<Vec<String>, Stop> {
-        let events = catalogue::list(&self.events);
-        let events = events.map_err(|unknown| Stop::Usage(unknown.to_string()))?;
-        Ok(events.into_iter().map(|event| event.name).collect())
-    }
-
-    fn checked_placements(&self) -> Result<Option<usize>, Stop> {
-        let Some(wanted) = &self.placements else {
-            return Ok(None);
-        };
-        let count = match wanted.as_str() {
-            "all" => PLACEMENT_COUNTS.last().copied(),
-            _ => wanted.parse().ok(),
-        };
-        match count.filter(|count| PLACEMENT_COUNTS.contains(count)) {
-            Some(count) => Ok(Some(count)),
-            None => Err(Stop::Usage(format!(
-                "`--placements {wanted}`: 1 to 4, 8, 16, 32, 64 or all"
-            ))),
-        }
-    }
-
-    fn checked_timeout(&self) -> Result<Option<Duration>, Stop> {
-        const LONGEST: f64 = 86_400.0;
-        let Some(seconds) = self.timeout else {
-            return Ok(None);
-        };
-        if !(0.001..=LONGEST).contains(&seconds) {
-            let message = format!("`--timeout {seconds:?}`: seconds from 0.001 to {LONGEST}");
-            return Err(Stop::Usage(message));
-        }
-        Ok(Some(Duration::from_secs_f64(seconds)))
-    }
-
-    fn checked_cpu(&self, planned: Option<u32>) -> Result<Option<u32>, Stop> {
-        let Some(cpu) = self.cpu.or(planned) else {
-            return Ok(None);
-        };
-        let allowed = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0))
-            .map_err(io::Error::from)?;
-        if allowed.is_set(cpu as usize).unwrap_or(false) {
-            return Ok(Some(cpu));
-        }
-        let usable =
-            (0..nix::sched::CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap_or(false));
-        let usable: Vec<String> = usable.map(|cpu| cpu.to_string()).collect();
-        Err(Stop::Usage(format!(
-            "`--cpu {cpu}`: this process may use {}",
-            usable.join(", ")
-        )))
-    }
-
-    /// The source of cycles, and what the hardware counters are good for. A saved job's source
-    /// stands where the command line names none.
-    fn counters(&self, saved: Option<Counters>) -> Result<(Counters, Vec<EventState>), Stop> {
-        let wanted = match (self.counters.as_str(), saved) {
-            ("auto", Some(saved)) => saved,
-            ("auto", None) => {
-                let events = self.verified(pmu::probe())?;
-                let is_usable = pmu::is_believed(&events, Event::Cycles);
-                let best = if is_usable {
-                    Counters::Pmu
-                } else {
-                    Counters::Clock
-                };
-                return Ok((best, events));
-            }
-            ("pmu", _) => Counters::Pmu,
-            ("clock", _) => Counters::Clock,
-            ("none", _) => Counters::None,
-            (other, _) => match other.strip_prefix("fake:") {
-                Some(path) => Counters::Fake(fake_script(path)?),
-                None => {
-                    return Err(Stop::Usage(format!(
-                        "`--counters {other}`: auto, pmu, clock or none"
-                    )));
-                }
-            },
-        };
-        let events = match &wanted {
-            Counters::Pmu => self.demanded()?,
-            Counters::Fake(script) => script.states().unwrap_or_else(pmu::probe),
-            Counters::Clock | Counters::None => pmu::probe(),
-        };
-        Ok((wanted, events))
-    }
-
-    /// The hardware counters, where nothing else will do.
-    fn demanded(&self) -> Result<Vec<EventState>, Stop> {
-        let events = self.verified(pmu::probe())?;
-        let mut cycles = events.iter().filter(|(event, _)| *event == Event::Cycles);
-        match cycles.find_map(|(_, state)| state.as_ref().err()) {
-            None => Ok(events),
-            Some(unavailable) => Err(Stop::Counters(format!(
-                "no hardware counters: {}\nhelp: {}; `dispatchlab doctor` tells more, and \
-                 --counters clock measures without them",
-                unavailable.reason, unavailable.remedy
-            ))),
-        }
-    }
-
-    /// The counters that open, held against known loops by a worker on the CPU of the run.
-    fn verified(&self, opened: Vec<EventState>) -> Result<Vec<EventState>, Stop> {
-        if !pmu::is_believed(&opened, Event::Cycles) {
-            return Ok(opened);
-        }
-        let plan = Plan {
-            cpu: self.checked_cpu(None)?,
-            ..pipeline::default_plan(Counters::Pmu)
-        };
-        Ok(parent::verify_counters(&plan)?)
-    }
-
-    /// One line that replaces itself, only where somebody watches.
-    fn progress(&self) -> impl FnMut(&str) {
-        let shown = !self.quiet && io::stderr().is_terminal();
-        move |text: &str| {
-            if shown {
-                let _ = write!(io::stderr(), "\r\x1b[K{text}");
-            }
-        }
-    }
-
-    /// Removes the progress line.
-    fn end_progress(&self) {
-        if !self.quiet && io::stderr().is_terminal() {
-            let _ = write!(io::stderr(), "\r\x1b[K");
-        }
-    }
-}
-
-fn fake_script(path: &str) -> Result<FakeScript, Stop> {
-    let wrong =
-        |why: &dyn std::fmt::Display| Stop::Usage(format!("`--counters fake:{path}`: {why}"));
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(&error))?;
-    let script = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
-    job_check::fake(&script).map_err(|problem| wrong(&problem))?;
-    Ok(script)
 }
 
 #[cfg(test)]

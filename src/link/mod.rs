@@ -4,24 +4,26 @@
 //! other byte differs from what the assembler, the Go model and the harness emitted, and the loop
 //! head and the first callee stand where the placement says.
 
-use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use crate::asm::{FixupKind, Label, Program, Section, SectionKind};
+use crate::asm::{FixupKind, Program, Section};
 use crate::go::heap::Heap;
 use crate::go::symbol::canonical;
-use crate::go::{layout, runtime};
 use crate::job::JobRow;
-use crate::template::closest;
 
+mod data;
 pub mod frame;
 pub mod harness;
 pub mod kernel;
+mod layout;
 pub mod scrub;
 pub mod walk;
 
+pub use data::Receivers;
+
+use data::{Written, place_data, write_receivers};
 use harness::Harness;
+use layout::{Ends, Layout};
 
 /// Where a scenario's data and code go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,38 +159,6 @@ pub struct Image {
     pub receivers: Receivers,
 }
 
-/// What the harness loads for each object.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Receivers {
-    /// The first word of an interface's two, by type; nothing where a receiver is a pointer.
-    first_words: Vec<u64>,
-    /// The address of the first object.
-    objects: u64,
-    is_nil: bool,
-}
-
-impl Receivers {
-    /// The address of an object.
-    pub fn object(&self, object: u32) -> u64 {
-        self.objects + u64::from(object) * u64::from(layout::OBJECT_SIZE)
-    }
-
-    /// The words of an object of that type; the second is 0 where there is only one.
-    pub fn words(&self, object: u32, type_index: u32) -> [u64; 2] {
-        let pointer = if self.is_nil { 0 } else { self.object(object) };
-        match self.first_words.get(type_index as usize) {
-            Some(&first) => [first, pointer],
-            None => [pointer, 0],
-        }
-    }
-
-    /// Those of all objects of a row, in order.
-    pub fn all<'a>(&'a self, row: &'a JobRow) -> impl Iterator<Item = [u64; 2]> + 'a {
-        let objects = (0..).zip(&row.heap.objects);
-        objects.map(|(object, &type_index)| self.words(object, type_index))
-    }
-}
-
 /// What cannot be linked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkError {
@@ -320,201 +290,6 @@ pub fn lengths(row: &JobRow, heap: &Heap, site: Site) -> (usize, usize) {
     ((ends.data - site.data) as usize, code as usize)
 }
 
-/// Where the next section goes.
-struct Ends {
-    data: u64,
-    code: u64,
-    /// Bytes between functions.
-    spacing: u64,
-}
-
-impl Ends {
-    fn new(row: &JobRow, heap: &Heap, site: Site, harness: &Harness) -> Ends {
-        Ends {
-            data: site.data + u64::from(HEAP_OFFSET) + u64::from(heap.size),
-            code: harness.end.next_multiple_of(64) + u64::from(site.placement.callee),
-            spacing: u64::from(row.spacing),
-        }
-    }
-
-    /// The address of a function or datum; the harness places the rest.
-    fn place(&mut self, section: &Section) -> Option<u64> {
-        let size = section.bytes.len() as u64;
-        match section.kind {
-            SectionKind::Setup | SectionKind::Body => None,
-            SectionKind::Func => {
-                let address = self.code;
-                self.code += size.max(1).next_multiple_of(self.spacing);
-                Some(address)
-            }
-            SectionKind::Data => {
-                let address = self.data.next_multiple_of(64);
-                self.data = address + size;
-                Some(address)
-            }
-        }
-    }
-}
-
-/// Every address of one image, before a byte is placed.
-struct Layout<'a> {
-    /// Code sections with their addresses; the body once a copy.
-    code: Vec<(usize, u64)>,
-    /// Data sections with their addresses.
-    data: Vec<(usize, u64)>,
-    data_end: u64,
-    code_end: u64,
-    names: HashMap<Cow<'a, str>, u64>,
-    /// Labels of a body that stands there several times.
-    copied: HashSet<&'a str>,
-    symbols: Vec<Symbol>,
-    /// Whether a symbol was named twice.
-    has_replaced: bool,
-    pieces: Vec<Piece>,
-    errors: Vec<LinkError>,
-}
-
-impl<'a> Layout<'a> {
-    fn new(row: &'a JobRow, heap: &'a Heap, site: Site, harness: &Harness) -> Layout<'a> {
-        let ends = Ends::new(row, heap, site, harness);
-        let count = heap.symbols.len() + harness.stubs.len() + row.program.sections.len();
-        let mut layout = Layout {
-            code: Vec::new(),
-            data: Vec::new(),
-            data_end: 0,
-            code_end: 0,
-            names: HashMap::with_capacity(count),
-            copied: HashSet::new(),
-            symbols: Vec::with_capacity(count),
-            has_replaced: false,
-            pieces: harness.pieces.clone(),
-            errors: Vec::new(),
-        };
-        for symbol in &heap.symbols {
-            let address = site.data + u64::from(HEAP_OFFSET + symbol.offset);
-            let name = Cow::Borrowed(symbol.name.as_str());
-            layout.name(name, address, u64::from(symbol.size));
-        }
-        for (name, addresses) in &harness.stubs {
-            layout.name(
-                Cow::Borrowed(*name),
-                addresses.start,
-                addresses.end - addresses.start,
-            );
-        }
-        let mut sections = row.program.sections.iter();
-        if sections.any(|one| one.is_runtime && one.name == runtime::MALLOC) {
-            let counters = site.data + u64::from(frame::context::ALLOCATIONS);
-            layout.name(Cow::Borrowed(runtime::COUNTERS), counters, 16);
-        }
-        layout.place_sections(row, site, harness, ends);
-        layout.name_labels(row, site.variant);
-        if site.variant == Variant::Baseline {
-            layout.name_missing_body(&row.program, harness);
-        }
-        if row.unroll > 1 {
-            let labels = body_labels(&row.program);
-            layout.copied = labels.map(|label| label.name.as_str()).collect();
-        }
-        layout.pieces.sort_by_key(|piece| piece.addresses.start);
-        if layout.has_replaced {
-            keep_last(&mut layout.symbols);
-        }
-        layout.symbols.sort_by_key(|symbol| symbol.address);
-        layout
-    }
-
-    /// A later definition replaces an earlier one: the template's data replace the model's.
-    fn name(&mut self, name: Cow<'a, str>, address: u64, size: u64) {
-        self.symbols.push(Symbol {
-            name: name.to_string(),
-            address,
-            size,
-        });
-        self.has_replaced |= self.names.insert(name, address).is_some();
-    }
-
-    fn place_sections(&mut self, row: &'a JobRow, site: Site, harness: &Harness, mut ends: Ends) {
-        let mut defined: HashSet<Cow<'_, str>> = HashSet::new();
-        for (index, section) in sections_of(row, site.variant).enumerate() {
-            let size = section.bytes.len() as u64;
-            let Some(address) = ends.place(section) else {
-                if section.kind == SectionKind::Setup {
-                    self.code.push((index, harness.setup.start));
-                } else if site.variant != Variant::Baseline {
-                    let copies = (0..u64::from(row.unroll))
-                        .map(|copy| (index, harness.body.start + copy * size));
-                    self.code.extend(copies);
-                }
-                continue;
-            };
-            if section.kind == SectionKind::Func {
-                self.code.push((index, address));
-                let owner = if section.is_runtime {
-                    Owner::Stub(section.name.clone())
-                } else {
-                    Owner::Section(index)
-                };
-                self.pieces.push(Piece {
-                    addresses: address..address + size,
-                    owner,
-                });
-            } else {
-                self.data.push((index, address));
-            }
-            let name = canonical(&section.name);
-            if !defined.insert(name.clone()) {
-                self.errors.push(LinkError::Duplicate { section: index });
-            }
-            self.name(name, address, size);
-        }
-        self.data_end = ends.data;
-        self.code_end = ends.code.max(harness.end);
-    }
-
-    /// Labels are names of their own for jumps from one section into another.
-    fn name_labels(&mut self, row: &'a JobRow, variant: Variant) {
-        for &(index, address) in self.code.iter().chain(&self.data) {
-            for label in &section_of(row, variant, index).labels {
-                self.names
-                    .entry(Cow::Borrowed(&label.name))
-                    .or_insert(address + u64::from(label.offset));
-            }
-        }
-    }
-
-    /// The baseline has no body, but functions that jump back into it are linked all the same; no
-    /// one calls them there.
-    fn name_missing_body(&mut self, program: &'a Program, harness: &Harness) {
-        for label in body_labels(program) {
-            self.names
-                .entry(Cow::Borrowed(&label.name))
-                .or_insert(harness.body.end);
-        }
-    }
-
-    fn nearest(&self, wanted: &str) -> Option<String> {
-        let names = self.symbols.iter().map(|symbol| symbol.name.as_str());
-        closest(wanted, names).map(str::to_string)
-    }
-}
-
-/// Of symbols with one name, the last.
-fn keep_last(symbols: &mut Vec<Symbol>) {
-    let mut last: HashMap<String, usize> = HashMap::new();
-    for (at, symbol) in symbols.iter().enumerate() {
-        last.insert(symbol.name.clone(), at);
-    }
-    let mut at = 0..;
-    symbols.retain(|symbol| at.next() == last.get(&symbol.name).copied());
-}
-
-fn body_labels(program: &Program) -> impl Iterator<Item = &Label> {
-    let is_body = |section: &&Section| section.kind == SectionKind::Body;
-    let bodies = program.sections.iter().filter(is_body);
-    bodies.flat_map(|body| &body.labels)
-}
-
 fn place_code(
     row: &JobRow,
     variant: Variant,
@@ -534,79 +309,6 @@ fn place_code(
         fill(index, section, address, field, layout, errors);
     }
     code
-}
-
-/// The data region while it is written, or while only its code pointers are found.
-struct Written<'a> {
-    data: Option<&'a mut [u8]>,
-    /// Where code begins.
-    code: u64,
-    code_pointers: Vec<(u32, u64)>,
-}
-
-impl Written<'_> {
-    fn put(&mut self, at: u32, bytes: &[u8]) {
-        if let Some(data) = &mut self.data {
-            data[at as usize..at as usize + bytes.len()].copy_from_slice(bytes);
-        }
-    }
-
-    /// Notes a field that holds an address, where that is one of code.
-    fn note(&mut self, at: u32, address: u64) {
-        if address >= self.code {
-            self.code_pointers.push((at, address));
-        }
-    }
-}
-
-fn place_data(
-    row: &JobRow,
-    heap: &Heap,
-    layout: &Layout<'_>,
-    site: Site,
-    (written, errors): (&mut Written<'_>, &mut Vec<LinkError>),
-) {
-    written.put(HEAP_OFFSET, &heap.bytes);
-    for pointer in &heap.pointers {
-        let Some(address) = layout.names.get(pointer.symbol.as_str()) else {
-            let after = heap
-                .symbols
-                .partition_point(|symbol| symbol.offset <= pointer.offset);
-            let owner = after.checked_sub(1).map(|at| &heap.symbols[at]);
-            errors.push(LinkError::MissingFunction {
-                function: pointer.symbol.clone(),
-                wanted_by: owner.map(|symbol| symbol.name.clone()).unwrap_or_default(),
-            });
-            continue;
-        };
-        let address = address + u64::from(pointer.addend);
-        let at = HEAP_OFFSET + pointer.offset;
-        written.put(at, &address.to_le_bytes());
-        written.note(at, address);
-    }
-    for &(index, address) in &layout.data {
-        let section = &row.program.sections[index];
-        let at = (address - site.data) as u32;
-        let mut bytes = section.bytes.clone();
-        fill(index, section, address, &mut bytes, layout, errors);
-        for fixup in &section.fixups {
-            let field = bytes.get(fixup.offset as usize..).unwrap_or_default();
-            if let (FixupKind::Abs64, Some(value)) = (fixup.kind, field.first_chunk()) {
-                written.note(at + fixup.offset, u64::from_le_bytes(*value));
-            }
-        }
-        written.put(at, &bytes);
-    }
-}
-
-/// Writes the receivers into the array that `array` begins with.
-fn write_receivers(row: &JobRow, receivers: &Receivers, array: &mut [u8]) {
-    let bytes = layout::receiver_bytes(row.heap.kind) as usize;
-    for (element, words) in array.chunks_exact_mut(bytes).zip(receivers.all(row)) {
-        for (field, word) in element.chunks_exact_mut(8).zip(words) {
-            field.copy_from_slice(&word.to_le_bytes());
-        }
-    }
 }
 
 /// Fills the fixup fields of one section at its address.

@@ -5,104 +5,34 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
-use std::io;
 use std::ops::Range;
 
 use iced_x86::{Decoder, DecoderOptions, Mnemonic, OpKind, Register};
 
 use crate::counter::Request;
-use crate::go::heap::{Heap, lay_out};
 use crate::go::layout;
-use crate::job::{Failure, JobRow, PanicAt, Place, Plan};
+use crate::job::{Failure, JobRow, PanicAt, Place};
 use crate::link::HEAP_OFFSET;
+use crate::link::Image;
 use crate::link::frame::{self, context, state};
 use crate::link::harness::element_bytes;
 use crate::link::walk::Course;
-use crate::link::{Image, LinkError, Receivers, Site, Variant, lengths, link, link_with_data};
-use crate::sys::mapping::{self, Executable, PAGE, Window, Writable};
-use crate::sys::shared::SharedPage;
-use crate::sys::signals::{self, StepLog};
+use crate::sys::mapping::{self, Executable};
+use crate::sys::signals::StepLog;
 use crate::sys::time;
 use crate::template::Clobbers;
 
 use super::notes;
 
+mod build;
 mod emulation;
+mod ground;
+mod visits;
 
-/// Bytes of the stack that generated code runs on.
-pub const STACK_BYTES: usize = 256 * 1024;
+pub use ground::{Ground, STACK_BYTES};
+pub use visits::{Visits, expected_of};
 
-/// The canary as it stands in memory.
-const CANARY_BYTES: [u8; 8 * frame::CANARY_WORDS as usize] = {
-    let word = frame::CANARY_VALUE.to_le_bytes();
-    let mut bytes = [0; 8 * frame::CANARY_WORDS as usize];
-    let mut at = 0;
-    while at < bytes.len() {
-        bytes[at] = word[at % 8];
-        at += 1;
-    }
-    bytes
-};
-
-/// The stack and the notes, which all rows of a worker share.
-#[derive(Debug)]
-pub struct Ground {
-    stack: Writable,
-    page: &'static SharedPage,
-    entries: u64,
-}
-
-impl Ground {
-    /// Maps the stack.
-    ///
-    /// # Errors
-    /// When the kernel gives no memory.
-    pub fn new(page: &'static SharedPage) -> io::Result<Ground> {
-        let stack = Writable::new(STACK_BYTES)?;
-        signals::set_stack(&stack);
-        Ok(Ground {
-            stack,
-            page,
-            entries: 0,
-        })
-    }
-
-    /// Notes the row whose code may run from now on: the one to blame for what happens then.
-    pub fn work_on(&self, row: usize) {
-        self.page.note(notes::ROW, row as u64 + 1);
-    }
-
-    fn stack_end(&self) -> u64 {
-        self.stack.address() + STACK_BYTES as u64
-    }
-
-    /// Address of frame 0.
-    pub fn frame(&self) -> u64 {
-        (self.stack_end() - frame::FRAME_ROOM) / frame::FRAME_ALIGN * frame::FRAME_ALIGN
-    }
-
-    /// The stack.
-    pub fn stack(&self) -> &Writable {
-        &self.stack
-    }
-
-    /// Addresses above frame 0 that no body may write to: the harness's state and the canary.
-    pub fn reserved(&self) -> Range<u64> {
-        let frame = self.frame();
-        frame + frame::BODY_BYTES..frame + frame::CANARY + 8 * frame::CANARY_WORDS
-    }
-
-    /// The stack from frame 0 on.
-    fn frames(&mut self) -> &mut [u8] {
-        let at = (self.frame() - self.stack.address()) as usize;
-        &mut self.stack.bytes()[at..]
-    }
-
-    fn canary(&mut self) -> &mut [u8; CANARY_BYTES.len()] {
-        let canary = self.frames()[frame::CANARY as usize..].first_chunk_mut();
-        canary.expect("there is room for the canary above the frames")
-    }
-}
+use ground::CANARY_BYTES;
 
 fn put(data: &mut [u8], offset: u32, value: u64) {
     data[offset as usize..offset as usize + 8].copy_from_slice(&value.to_le_bytes());
@@ -111,103 +41,6 @@ fn put(data: &mut [u8], offset: u32, value: u64) {
 fn get(data: &[u8], offset: u32) -> u64 {
     let bytes = data[offset as usize..].first_chunk();
     u64::from_le_bytes(*bytes.expect("the offset lies in the memory that it is of"))
-}
-
-/// The elements that a loop visits, in memory.
-#[derive(Debug)]
-pub struct Visits {
-    memory: Writable,
-    element: u64,
-    /// The object of each element.
-    pub objects: Vec<u32>,
-    /// Sum of the expected results before each element, and over all behind the last; empty where
-    /// no result is stated.
-    pub prefix: Vec<u64>,
-}
-
-impl Visits {
-    fn new(row: &JobRow, receivers: &Receivers, objects: Vec<u32>) -> io::Result<Visits> {
-        let element = element_bytes(row);
-        let mut memory = Writable::new(objects.len() * element as usize)?;
-        for (at, &object) in objects.iter().enumerate() {
-            let Some(&type_index) = row.heap.objects.get(object as usize) else {
-                break;
-            };
-            let words = if row.heap.indexed {
-                [u64::from(object), 0]
-            } else {
-                receivers.words(object, type_index)
-            };
-            let at = at * element as usize;
-            for (number, word) in words[..element as usize / 8].iter().enumerate() {
-                memory.bytes()[at + 8 * number..at + 8 * number + 8]
-                    .copy_from_slice(&word.to_le_bytes());
-            }
-        }
-        let prefix = prefix_sums(row, &objects);
-        Ok(Visits {
-            memory,
-            element,
-            objects,
-            prefix,
-        })
-    }
-
-    fn address(&self, element: u64) -> u64 {
-        self.memory.address() + element * self.element
-    }
-
-    /// Reads the elements from `first` on, so that whoever visits them next finds them in the cache
-    /// whoever was there last.
-    pub fn touch(&mut self, first: u64, count: u64) {
-        const LINE: usize = 64;
-        let bytes = first * self.element..(first + count) * self.element;
-        let part = self
-            .memory
-            .bytes()
-            .get(bytes.start as usize..bytes.end as usize);
-        let lines = part.unwrap_or_default().iter().step_by(LINE);
-        std::hint::black_box(lines.fold(0u8, |sum, byte| sum ^ byte));
-    }
-
-    /// Elements.
-    pub fn len(&self) -> u64 {
-        self.objects.len() as u64
-    }
-
-    /// Whether there is nothing to visit; never so in a built walk.
-    pub fn is_empty(&self) -> bool {
-        self.objects.is_empty()
-    }
-
-    /// The expected sum of the results of `iterations` from `element`, where one is stated. The
-    /// walk is not left: the caller's segments divide it.
-    pub fn expected(&self, element: u64, iterations: u64) -> Option<u64> {
-        let end = self.prefix.get((element + iterations) as usize)?;
-        Some(end.wrapping_sub(self.prefix[element as usize]))
-    }
-}
-
-/// The expected result of one iteration on `object`.
-pub fn expected_of(row: &JobRow, object: u32) -> Option<u64> {
-    if row.recover && (row.heap.nil_receiver || row.panics) {
-        return row.result.map(|_| frame::RECOVERED);
-    }
-    let expected = row.expected.as_ref()?;
-    expected.get(object as usize).or(expected.first()).copied()
-}
-
-fn prefix_sums(row: &JobRow, objects: &[u32]) -> Vec<u64> {
-    let mut sum = 0u64;
-    let mut sums = vec![0];
-    for &object in objects {
-        let Some(expected) = expected_of(row, object) else {
-            return Vec::new();
-        };
-        sum = sum.wrapping_add(expected);
-        sums.push(sum);
-    }
-    sums
 }
 
 /// What is compared at each exit, in order: its name, and the kind of fault that it is to change it.
@@ -272,80 +105,6 @@ pub struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    /// Links and maps all images of a row at addresses that this process never used.
-    ///
-    /// # Errors
-    /// As a failure of the worker: the parent has linked the same row before.
-    pub fn new(row: &'a JobRow, plan: &Plan, window: &mut Window) -> Result<Stage<'a>, Failure> {
-        let cannot = |what: String| Failure::Worker(what);
-        let delayed = 2 * usize::from(plan.infers() && row.injection.is_delayed());
-        let heap = lay_out(&row.heap).map_err(cannot)?;
-        let sites = |data: u64, code: &[u64]| -> Vec<Site> {
-            let body = |(at, placement): (usize, &_)| Site {
-                data,
-                code: code[at],
-                placement: *placement,
-                variant: Variant::Body,
-            };
-            let mut sites: Vec<Site> = plan.placements.iter().enumerate().map(body).collect();
-            let last = Site {
-                code: code[sites.len()],
-                variant: Variant::Baseline,
-                ..sites[0]
-            };
-            let delayed = (0..delayed).map(|copy| Site {
-                code: code[sites.len() + 1 + copy],
-                variant: Variant::Delayed(copy),
-                ..sites[0]
-            });
-            let behind: Vec<Site> = std::iter::once(last).chain(delayed).collect();
-            sites.extend(behind);
-            sites
-        };
-        // Sizes do not depend on addresses.
-        let baseline = plan.placements.len();
-        let count = baseline + 1 + delayed;
-        let lengths: Vec<(usize, usize)> = sites(0, &vec![1 << 20; count])
-            .into_iter()
-            .map(|site| lengths(row, &heap, site))
-            .collect();
-        let data_bytes = lengths.iter().map(|(data, _)| *data).max().unwrap_or(0);
-        let data_bytes = data_bytes.next_multiple_of(PAGE);
-        let mut end = data_bytes + PAGE;
-        let mut offsets = Vec::with_capacity(count);
-        for (_, code) in &lengths {
-            offsets.push(end);
-            end += code.next_multiple_of(PAGE);
-        }
-        let mut memory = window
-            .take(end)
-            .map_err(|error| cannot(format!("mapping {end} bytes: {error}")))?;
-        let base = memory.address();
-        let code: Vec<u64> = offsets.iter().map(|offset| base + *offset as u64).collect();
-        let bytes = memory.bytes();
-        let images = link_all(row, &heap, &sites(base, &code), &mut bytes[..data_bytes])?;
-        for (image, offset) in images.iter().zip(&offsets) {
-            bytes[*offset..*offset + image.code.len()].copy_from_slice(&image.code);
-        }
-        let code = memory.seal(data_bytes + PAGE..end).map_err(|error| {
-            cannot(format!(
-                "making code executable: {error}; is executable anonymous memory forbidden here?"
-            ))
-        })?;
-        Ok(Stage {
-            row,
-            array: heap.array.map(|array| {
-                let bytes = layout::receiver_bytes(row.heap.kind);
-                (base + u64::from(HEAP_OFFSET + array), bytes)
-            }),
-            images,
-            baseline,
-            code,
-            active: None,
-            gs_base: 0,
-        })
-    }
-
     /// Index of the baseline image.
     pub fn baseline(&self) -> usize {
         self.baseline
@@ -717,24 +476,4 @@ fn reveal_hidden(image: &Image, log: &mut StepLog) {
         let behind = known.entry(ip).or_insert_with(|| behind_load(ip));
         behind.filter(|hidden| *hidden != next)
     });
-}
-
-/// Links all images. All share the data of the first but for its code pointers.
-fn link_all(
-    row: &JobRow,
-    heap: &Heap,
-    sites: &[Site],
-    data: &mut [u8],
-) -> Result<Vec<Image>, Failure> {
-    let failed =
-        |errors: Vec<LinkError>| Failure::Worker(format!("the row does not link: {errors:?}"));
-    let mut images = vec![link_with_data(row, heap, sites[0], data).map_err(failed)?];
-    for site in &sites[1..] {
-        images.push(link(row, heap, *site).map_err(failed)?);
-    }
-    // Names are the parent's business; a row may have half a million of them.
-    for image in &mut images {
-        image.symbols = Vec::new();
-    }
-    Ok(images)
 }
