@@ -65,13 +65,17 @@ impl Cause {
 }
 
 /// What a row's instructions may differ in, and by how many kinds of instructions of ours at most.
-const INSTRUCTIONS: [(&str, Cause, usize); 8] = [
+const INSTRUCTIONS: [(&str, Cause, usize); 12] = [
     ("convert_scalar[value=large]", Cause::Runtime, usize::MAX),
     ("convert_scalar", Cause::Result, 1),
+    ("convert_value", Cause::Runtime, usize::MAX),
     ("convert_static", Cause::Result, 1),
     ("convert_pointer", Cause::Result, 1),
     ("convert_zero", Cause::Result, 3),
     ("iface_to_eface", Cause::Register, 3),
+    ("assert_eface[form=miss-ok]", Cause::Result, 4),
+    ("assert_iface[form=miss-ok]", Cause::Result, 4),
+    ("interface_switch", Cause::Runtime, 1),
     ("assert_to_interface", Cause::Result, 3),
     ("assert_between_interfaces", Cause::Result, 3),
 ];

@@ -27,6 +27,27 @@ func idOf(t *T) uint32 { return t.id + 1 }
 //go:noinline
 func plainOf(t *T) uint32 { return t.id }
 
+// W has the value of its method in the register that it comes in.
+type W struct{ id uint32 }
+
+//go:noinline
+func (w W) Id() uint32 { return w.id }
+
+// A Pair has two methods, of which one could be inlined if it were known.
+type Pair interface {
+	IdInline() uint32
+	IdNoInline() uint32
+}
+
+// P is a Pair.
+type P struct{ id uint32 }
+
+// IdInline is inlined where the receiver's type is known.
+func (p *P) IdInline() uint32 { return p.id }
+
+//go:noinline
+func (p *P) IdNoInline() uint32 { return p.id }
+
 var (
 	heldFunction = plainOf
 	heldPointer  = (*T).Plain
@@ -78,6 +99,103 @@ func methodDirect(from, n uint) (sum uint64) {
 	shift()
 	for i := from; i < from+n; i++ {
 		sum += uint64(walkT[i%short].Plain())
+	}
+	return sum
+}
+
+//go:noinline
+func methodInline(from, n uint) uint64 {
+	shift()
+	spread(from, n, 8)
+	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
+		s := frameAt(f)
+		i := s.at
+		s.at = i + 4*8
+		s.sum += uint64(objectAt(i).id)
+	}
+	return gathered()
+}
+
+//go:noinline
+func methodIface(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		sum += uint64(walkPair[i%short].IdNoInline())
+	}
+	return sum
+}
+
+//go:noinline
+func methodIfaceInline(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		sum += uint64(walkPair[i%short].IdInline())
+	}
+	return sum
+}
+
+//go:noinline
+func receive(m Receiver) uint32 { return m.Add(1, 2) }
+
+//go:noinline
+func passIface(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		sum += uint64(receive(walkReceiver[i%short]))
+	}
+	return sum
+}
+
+// A Receiver is what an interface value is passed on for.
+type Receiver interface {
+	Add(a, b uint32) uint32
+	Sub(a, b uint32) uint32
+}
+
+type (
+	// R0 is one of two.
+	R0 struct{ id uint32 }
+	// R1 is the other.
+	R1 struct{ id uint32 }
+)
+
+//go:noinline
+func (r *R0) Add(a, b uint32) uint32 { return r.id + 1 }
+
+//go:noinline
+func (r *R1) Add(a, b uint32) uint32 { return r.id + 2 }
+
+//go:noinline
+func (r *R0) Sub(a, b uint32) uint32 { return 0 }
+
+//go:noinline
+func (r *R1) Sub(a, b uint32) uint32 { return 0 }
+
+//go:noinline
+func caller(t *T) uint32 { return leaf(t) }
+
+//go:nosplit
+//go:noinline
+func unchecked(t *T) uint32 { return leaf(t) }
+
+//go:nosplit
+//go:noinline
+func leaf(t *T) uint32 { return t.id }
+
+//go:noinline
+func prologue(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		sum += uint64(caller(walkT[i%short]))
+	}
+	return sum
+}
+
+//go:noinline
+func prologueUnchecked(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		sum += uint64(unchecked(walkT[i%short]))
 	}
 	return sum
 }

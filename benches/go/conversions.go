@@ -1,15 +1,16 @@
 package main
 
-// Conversions to interfaces, and assertions of what they hold. What is made goes to a global, where
-// everybody could see it.
+// Conversions to interfaces. What is made goes to a global, where everybody could see it, and where a
+// row reads it back, so does the kernel.
+
+import "unsafe"
 
 var (
 	sinkE any
 	sinkI Ider
+	sinkT *T
 	sink  uint32
 	zero  uint32
-	// Strings and wide values that are not zero.
-	aString = "sixteen letters."
 )
 
 //go:noinline
@@ -103,16 +104,6 @@ func convertZero(from, n uint) (sum uint64) {
 }
 
 //go:noinline
-func convertString(from, n uint) (sum uint64) {
-	shift()
-	for i := from; i < from+n; i++ {
-		sinkE = aString
-		sum++
-	}
-	return sum
-}
-
-//go:noinline
 func ifaceToEface(from, n uint) uint64 {
 	shift()
 	spread(from, n, 16)
@@ -158,83 +149,133 @@ func escapePointer(from, n uint) (sum uint64) {
 var byValue = ByValue{6754}
 
 //go:noinline
-func assertEface(from, n uint) uint64 {
+func convertHalf(from, n uint) (sum uint64) {
 	shift()
-	spread(from, n, 16)
+	for i := from; i < from+n; i++ {
+		v := uint16(*walkScalar[i%short])
+		sinkE = v
+		sum += uint64(v)
+	}
+	return sum
+}
+
+//go:noinline
+func convertWide(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		v := uint64(*walkScalar[i%short])
+		sinkE = v
+		sum += v
+	}
+	return sum
+}
+
+//go:noinline
+func ifaceCreate(from, n uint) uint64 {
+	shift()
+	spread(from, n, 8)
 	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
 		s := frameAt(f)
 		i := s.at
-		s.at = i + 4*16
-		s.sum += uint64(valueAt(i).(T0).id)
+		s.at = i + 4*8
+		sinkI = objectAt(i)
+		s.sum += uint64((*T)(held(unsafe.Pointer(&sinkI))).id)
 	}
 	return gathered()
 }
 
+// held is the data word of an interface.
+func held(i unsafe.Pointer) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Add(i, 8)) }
+
 //go:noinline
-func assertEfaceOk(from, n uint) uint64 {
+func storePointer(from, n uint) uint64 {
 	shift()
-	spread(from, n, 16)
+	spread(from, n, 8)
 	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
 		s := frameAt(f)
 		i := s.at
-		s.at = i + 4*16
-		v, _ := valueAt(i).(T0)
-		s.sum += uint64(v.id)
+		s.at = i + 4*8
+		sinkT = objectAt(i)
+		s.sum += uint64(sinkT.id)
 	}
 	return gathered()
 }
 
-//go:noinline
-func assertIface(from, n uint) uint64 {
-	shift()
-	spread(from, n, 16)
-	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
-		s := frameAt(f)
-		i := s.at
-		s.at = i + 4*16
-		s.sum += uint64(iderAt(i).(V).id)
+// A value of one word, of which a walk has the address, and what of three words is made from it.
+type (
+	// Word is the first of them.
+	Word struct{ id uint64 }
+	// Mixed is a number and a string.
+	Mixed struct {
+		id   uint64
+		text string
 	}
-	return gathered()
+	// Plain is three numbers.
+	Plain struct{ id, address, size uint64 }
+)
+
+var (
+	walkString [short]string
+	walkSlice  [short][]byte
+	walkMixed  [short]*Mixed
+	walkPlain  [short]*Plain
+)
+
+func fillValues() {
+	var words [objects]Word
+	var mixed [objects]Mixed
+	var plain [objects]Plain
+	for o := range words {
+		words[o].id = uint64(o) + 1
+	}
+	visit(short, true, objects, func(e, o uint64) {
+		bytes := (*[8]byte)(unsafe.Pointer(&words[o]))[:]
+		walkSlice[e] = bytes
+		walkString[e] = *(*string)(unsafe.Pointer(&bytes))
+		mixed[o] = Mixed{o + 1, walkString[e]}
+		plain[o] = Plain{o + 1, 0, 8}
+		walkMixed[e], walkPlain[e] = &mixed[o], &plain[o]
+	})
+}
+
+// All of these hold a pointer to what begins with a number, or with the address of one.
+//
+//go:noinline
+func convertString(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		sinkE = walkString[i%short]
+		sum += uint64(**(**uint32)(held(unsafe.Pointer(&sinkE))))
+	}
+	return sum
 }
 
 //go:noinline
-func assertToInterface(from, n uint) uint64 {
+func convertSlice(from, n uint) (sum uint64) {
 	shift()
-	spread(from, n, 16)
-	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
-		s := frameAt(f)
-		i := s.at
-		s.at = i + 4*16
-		sinkI = valueAt(i).(Ider)
-		s.sum++
+	for i := from; i < from+n; i++ {
+		sinkE = walkSlice[i%short]
+		sum += uint64(**(**uint32)(held(unsafe.Pointer(&sinkE))))
 	}
-	return gathered()
+	return sum
 }
 
 //go:noinline
-func assertBetween(from, n uint) uint64 {
+func convertStruct(from, n uint) (sum uint64) {
 	shift()
-	spread(from, n, 16)
-	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
-		s := frameAt(f)
-		i := s.at
-		s.at = i + 4*16
-		sinkI = matherAt(i).(Ider)
-		s.sum++
+	for i := from; i < from+n; i++ {
+		sinkE = *walkMixed[i%short]
+		sum += uint64(*(*uint32)(held(unsafe.Pointer(&sinkE))))
 	}
-	return gathered()
+	return sum
 }
 
-// Both is a Mather that is an Ider, too.
-type Both struct{ ByValue }
-
 //go:noinline
-func (b Both) Id() uint32 { return b.id }
-
-func fillBoxedV() {
-	var all [objects]any
-	for o := range all {
-		all[o] = V{uint32(o) + 1}
+func convertPlain(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		sinkE = *walkPlain[i%short]
+		sum += uint64(*(*uint32)(held(unsafe.Pointer(&sinkE))))
 	}
-	visit(short, true, objects, func(e, o uint64) { walkE[e] = all[o] })
+	return sum
 }

@@ -5,6 +5,7 @@ func byItsValue(id uint32) Mather { return ByValue{id} }
 func both(id uint32) Mather       { return Both{ByValue{id}} }
 func values(id uint32) Ider       { return V{id} }
 func guarded(id uint32) Ider      { return &G{id} }
+func pointers(id uint32) Ider     { return &W{id} }
 
 func embedsPointer(id uint32) Adding {
 	return &EmbedsPointer{uint64(id), &Calculator{id}}
@@ -26,6 +27,12 @@ var kernels = []kernel{
 	{"ptr_method", fillT, ptrMethod, idAndOne},
 	{"value_method", fillV, valueMethod, idAndOne},
 	{"method_direct", fillT, methodDirect, id},
+	{"method_inline", fillT, methodInline, id},
+	{"method_iface", fillPair, methodIface, id},
+	{"method_iface[method=idInline]", fillPair, methodIfaceInline, id},
+	{"pass_iface", fillReceiver, passIface, idAndKind},
+	{"prologue", fillT, prologue, id},
+	{"prologue[check=false]", fillT, prologueUnchecked, id},
 	{"itab_call", fillI(1, true), itabCall, idAndKind},
 	{"itab_call[targets=2]", fillI(2, true), itabCall, idAndKind},
 	{"itab_call[targets=4]", fillI(4, true), itabCall, idAndKind},
@@ -34,6 +41,7 @@ var kernels = []kernel{
 	{"itab_call[order=random,targets=4]", fillI(4, false), itabCall, idAndKind},
 	{"itab_call[order=random,targets=16]", fillI(16, false), itabCall, idAndKind},
 	{"itab_wrapper", fillWith(values), itabCall, idAndOne},
+	{"itab_pointer", fillWith(pointers), itabCall, id},
 	{"guard", fillWith(guarded), guard, idAndOne},
 	{"func_value", fillT, funcValue, id},
 	{"func_value[holds=pointer_method]", fillT, funcValuePointer, id},
@@ -69,20 +77,32 @@ var kernels = []kernel{
 	{"switch_scalar[has_case=true]", fillUint32, scalarSmallCase, id},
 	{"switch_scalar[has_case=true,size=big]", fillUint32, scalarBigCase, id},
 
+	{"interface_switch", fillThird, interfaceSwitch, idAndOne},
+
 	{"store_scalar", fillScalar, storeScalar, id},
 	{"convert_static", nil, convertStatic, fortyTwo},
 	{"convert_scalar", fillScalar, convertScalar, id},
 	{"convert_scalar[bits=8]", fillScalar, convertByte, id},
 	{"convert_scalar[value=large]", fillScalar, convertLarge, id},
+	{"convert_scalar[bits=16]", fillScalar, convertHalf, id},
+	{"convert_scalar[bits=64]", fillScalar, convertWide, id},
+	{"convert_value", fillValues, convertString, id},
+	{"convert_value[kind=slice]", fillValues, convertSlice, id},
+	{"convert_value[kind=struct]", fillValues, convertStruct, id},
+	{"convert_value[kind=plain]", fillValues, convertPlain, id},
 	{"convert_pointer", fillT, convertPointer, id},
 	{"convert_zero", nil, convertZero, one},
+	{"iface_create", fillT, ifaceCreate, id},
+	{"write_barrier", fillT, storePointer, id},
 	{"iface_to_eface", fillI(1, true), ifaceToEface, one},
 	{"escape", nil, escapeDirect, fortyTwo},
 	{"escape[form=value]", nil, escapeValue, fortyTwo},
 	{"escape[form=pointer]", nil, escapePointer, fortyTwo},
 	{"assert_eface", fillE(1, true), assertEface, id},
 	{"assert_eface[form=hit-ok]", fillE(1, true), assertEfaceOk, id},
+	{"assert_eface[form=miss-ok]", fillE(1, true), assertEfaceMiss, nothing},
 	{"assert_iface", fillWith(values), assertIface, id},
+	{"assert_iface[form=miss-ok]", fillWith(values), assertIfaceMiss, nothing},
 	{"assert_to_interface", fillBoxedV, assertToInterface, one},
 	{"assert_between_interfaces", fillMather(both), assertBetween, one},
 }

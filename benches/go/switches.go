@@ -1,6 +1,6 @@
 package main
 
-// Type switches of 2, 4, 8 and 16 cases, and the book's own over scalar types.
+// Type switches of 2, 4, 8 and 16 cases, the book's own over scalar types, and one over interfaces.
 
 //go:noinline
 func switch2(from, n uint) uint64 {
@@ -244,4 +244,39 @@ func scalarBigCase(from, n uint) uint64 {
 		s.sum += uint64(r)
 	}
 	return gathered()
+}
+
+// Three interfaces of one method each, and a type that has the third's.
+type (
+	// I0 is the first case.
+	I0 interface{ Id0() uint32 }
+	// I1 is the second.
+	I1 interface{ Id1() uint32 }
+	// I2 is the third.
+	I2 interface{ Id2() uint32 }
+	// Third is an I2.
+	Third struct{ id uint32 }
+)
+
+//go:noinline
+func (t *Third) Id2() uint32 { return t.id + 1 }
+
+//go:noinline
+func interfaceSwitch(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		var r uint32
+		switch v := walkE[i%long].(type) {
+		case I0:
+			r = v.Id0()
+		case I1:
+			r = v.Id1()
+		case I2:
+			r = v.Id2()
+		default:
+			r = ^uint32(0)
+		}
+		sum += uint64(r)
+	}
+	return sum
 }

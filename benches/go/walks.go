@@ -13,21 +13,23 @@ const (
 const objects = 64
 
 var (
-	walkT       [short]*T
-	walkV       [short]*V
-	walkI       [long]Ider
-	walkE       [long]any
-	walkMather  [short]Mather
-	walkAdd     [short]Adding
-	walkCombo   [short]Composed
-	walkF       [short]func() uint32
-	walkScalar  [short]*uint32
-	walkCases   [short]any
-	kinds, ids  [long]uint32
-	isRandom    bool
-	firstOfAll  []any
-	lastCases   int
-	afterTheHit = uint32(1)
+	walkT        [short]*T
+	walkV        [short]*V
+	walkI        [long]Ider
+	walkE        [long]any
+	walkMather   [short]Mather
+	walkAdd      [short]Adding
+	walkCombo    [short]Composed
+	walkF        [short]func() uint32
+	walkPair     [short]Pair
+	walkReceiver [short]Receiver
+	walkScalar   [short]*uint32
+	walkCases    [short]any
+	kinds, ids   [long]uint32
+	isRandom     bool
+	firstOfAll   []any
+	lastCases    int
+	afterTheHit  = uint32(1)
 )
 
 // random is splitmix64.
@@ -174,6 +176,38 @@ func fillCombo() {
 		all[o] = &Calculator{uint32(o) + 1}
 	}
 	visit(short, true, objects, func(e, o uint64) { walkCombo[e] = all[o] })
+}
+
+func fillPair() {
+	var all [objects]Pair
+	for o := range all {
+		all[o] = &P{uint32(o) + 1}
+	}
+	visit(short, true, objects, func(e, o uint64) { walkPair[e] = all[o] })
+}
+
+func fillReceiver() {
+	var all [objects]Receiver
+	for o := range all {
+		if o%2 == 0 {
+			all[o] = &R0{uint32(o) + 1}
+		} else {
+			all[o] = &R1{uint32(o) + 1}
+		}
+	}
+	visit(short, true, objects, func(e, o uint64) {
+		walkReceiver[e] = all[o]
+		ids[e], kinds[e] = uint32(o)+1, uint32(o%2)
+	})
+}
+
+// fillThird has the walk visit values of a type that is the third case of a switch over interfaces.
+func fillThird() {
+	var all [objects]any
+	for o := range all {
+		all[o] = &Third{uint32(o) + 1}
+	}
+	visit(short, true, objects, func(e, o uint64) { walkE[e] = all[o] })
 }
 
 func fillF(of func(id uint32) func() uint32) func() {
