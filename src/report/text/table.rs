@@ -373,7 +373,7 @@ fn quantity_cell(
         );
     }
     Cell {
-        text: format!("{value:.decimals$}"),
+        text: printed(value, decimals),
         mark: notes.marks(&remarks),
     }
 }
@@ -386,6 +386,16 @@ pub(super) fn placements(row: &Row, style: Style) -> Option<String> {
 }
 
 /// Least, median and most; the last is aligned at its decimal point.
+/// A number with so many decimals. What rounds to zero has no sign.
+pub(super) fn printed(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    let is_zero = !text.contains(|digit| ('1'..='9').contains(&digit));
+    match text.strip_prefix('-').filter(|_| is_zero) {
+        Some(unsigned) => unsigned.to_string(),
+        None => text,
+    }
+}
+
 fn placement_cells(rows: &[Row], style: Style) -> Vec<Cell> {
     let dash = if style.unicode { "–" } else { "-" };
     let shown = |value: f64| format!("{value:.2}");

@@ -114,6 +114,13 @@ fn the_narrowest_terminals_do_not_panic() {
 }
 
 #[test]
+fn what_rounds_to_zero_is_printed_without_a_sign() {
+    let printed = [(-0.0004, 3), (-0.4, 0), (-0.0006, 3), (0.0, 2), (-12.0, 0)];
+    let printed = printed.map(|(value, decimals)| table::printed(value, decimals));
+    assert_eq!(printed, ["0.000", "0", "-0.001", "0.00", "-12"]);
+}
+
+#[test]
 fn numbers_of_any_size_fit_and_stand_apart() {
     let mut report = fixture::report();
     report.rows[0] = fixture::ok("slow", 1_234_567.891, 1_334_567.9, (99_999.0, 1_234.5));
