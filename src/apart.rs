@@ -13,17 +13,38 @@ use crate::template::{CutOff, Rendered, Rendering};
 const LIMITS: Limits = Limits {
     memory: 512 << 20,
     processor: Duration::from_secs(if cfg!(debug_assertions) { 8 } else { 2 }),
-    clock: Duration::from_secs(120),
+    clock: CLOCKS[0],
 };
+
+/// What each try may take on the clock. One that only waits is made again: a lock that another thread
+/// held when its process was made is held in it for good, where this one has other threads.
+const CLOCKS: [Duration; 3] = [
+    Duration::from_secs(20),
+    Duration::from_secs(30),
+    Duration::from_secs(120),
+];
 
 /// What the rendering gives, or why it gave nothing.
 ///
 /// # Errors
 /// When it takes more than there is.
 pub fn render(rendering: Rendering<'_>) -> Result<Rendered, CutOff> {
-    let answer = run(&LIMITS, |note| {
-        pack(rendering(&|line| note(u64::from(line))))
-    });
+    render_within(&CLOCKS, rendering)
+}
+
+fn render_within(clocks: &[Duration; 3], rendering: Rendering<'_>) -> Result<Rendered, CutOff> {
+    let once = |clock: Duration| {
+        let limits = Limits { clock, ..LIMITS };
+        run(&limits, |note| {
+            pack(rendering(&|line| note(u64::from(line))))
+        })
+    };
+    let mut answer = once(clocks[0]);
+    for clock in &clocks[1..] {
+        if matches!(&answer, Ok(Err(stopped)) if stopped.cut == Cut::Clock) {
+            answer = once(*clock);
+        }
+    }
     let cut = match answer {
         Ok(Ok(bytes)) => return unpack(bytes),
         Ok(Err(stopped)) => (stopped.noted as u32, sentence(stopped.cut)),
@@ -45,6 +66,7 @@ fn sentence(cut: Cut) -> String {
             "the expansion does not come to an end: it took more than {} s",
             LIMITS.processor.as_secs()
         ),
+        Cut::Clock => "the expansion does not come to an end: it stood still".into(),
         Cut::Crash => "the expansion crashed".into(),
     }
 }
@@ -74,5 +96,34 @@ fn unpack(mut bytes: Vec<u8>) -> Result<Rendered, CutOff> {
         _ => serde_json::from_slice(&bytes)
             .map(Err)
             .map_err(|error| damaged(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expansion_that_only_waits_is_tried_again() {
+        let seen = std::env::temp_dir().join(format!("dispatchlab-apart-{}", std::process::id()));
+        let _ = std::fs::remove_file(&seen);
+        let clocks = [200, 60_000, 60_000].map(Duration::from_millis);
+        let waits_once = |_: &dyn Fn(u32)| -> Rendered {
+            if std::fs::File::create_new(&seen).is_ok() {
+                std::thread::sleep(Duration::from_secs(600));
+            }
+            Ok("body:".into())
+        };
+        let rendered = render_within(&clocks, &waits_once);
+        std::fs::remove_file(&seen).expect("the first try made it");
+        let text = rendered.ok().and_then(Result::ok);
+        assert_eq!(text.as_deref(), Some("body:"));
+        let clocks = [20, 20, 20].map(Duration::from_millis);
+        let never = render_within(&clocks, &|_| {
+            std::thread::sleep(Duration::from_secs(600));
+            Ok(String::new())
+        });
+        let cut = never.expect_err("it never ends");
+        assert!(cut.message.contains("stood still"), "{}", cut.message);
     }
 }

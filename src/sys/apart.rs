@@ -33,8 +33,10 @@ pub struct Limits {
 pub enum Cut {
     /// It wanted more memory.
     Memory,
-    /// It wanted more time.
+    /// It wanted more processor time.
     Time,
+    /// It waited for something, or got no processor.
+    Clock,
     /// It panicked or crashed.
     Crash,
 }
@@ -93,7 +95,7 @@ pub fn run(
             Ok(match (cut, read?) {
                 (None, Some(bytes)) => Ok(bytes),
                 (Some(cut), Some(_)) => Err(stopped(cut)),
-                (_, None) => Err(stopped(Cut::Time)),
+                (_, None) => Err(stopped(Cut::Clock)),
             })
         }
     }
@@ -215,7 +217,7 @@ mod tests {
         });
         assert_eq!(
             waiting.expect("starts").expect_err("is cut off").cut,
-            Cut::Time
+            Cut::Clock
         );
     }
 }
