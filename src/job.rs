@@ -15,7 +15,7 @@ use crate::counter::further::FurtherState;
 use crate::counter::pmu::EventState;
 use crate::go::HeapSpec;
 use crate::injection::Injection;
-use crate::link::Placement;
+use crate::link::{Carried, Placement};
 use crate::scenario::{Cold, Walk, Work};
 use crate::stats::Timing;
 use crate::template::{Clobbers, ResultRegister};
@@ -191,6 +191,9 @@ pub struct JobRow {
     /// What its branch misses are inferred from.
     #[serde(default)]
     pub injection: Injection,
+    /// Registers beside the general ones that its code names, which go from one entry to the next.
+    #[serde(default, skip_serializing_if = "Carried::is_none")]
+    pub carried: Carried,
 }
 
 /// What a worker says, one JSON document a line.

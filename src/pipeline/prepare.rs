@@ -12,7 +12,7 @@ use crate::go::heap::{Heap, HeapSpec, lay_out};
 use crate::go::{hash, runtime, symbol};
 use crate::injection::{self, Injection, Refusal};
 use crate::job::{JobRow, check};
-use crate::link::{Image, LinkError, Placement, Site, Variant, link, link_with_data};
+use crate::link::{Carried, Image, LinkError, Placement, Site, Variant, link, link_with_data};
 use crate::scenario::{Order, Scenario};
 use crate::template::{HeapKind, Template, closest};
 
@@ -83,6 +83,7 @@ pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
         .map_err(|message| vec![scenario.template.at_line(1, message, None)])?;
     let row = JobRow {
         name: scenario.name.clone(),
+        carried: Carried::of(&program),
         program,
         heap,
         walk: scenario.walk,

@@ -85,6 +85,8 @@ pub fn run(descriptor: i32) -> io::Result<std::convert::Infallible> {
         started,
     };
     let stages = worker.stage(&job.rows, &mut window)?;
+    let most_data = stages.iter().map(|(_, stage)| stage.data_bytes()).max();
+    worker.ground.make_room(most_data.unwrap_or(0))?;
     let unfiltered = filter::install(&filter::program(window.high(), status)).err();
     let unfiltered = unfiltered.map(|error| error.to_string());
     say(&Message::Ready { cpu, unfiltered })?;
@@ -208,7 +210,7 @@ impl<'a> Worker<'a> {
             self.page.note(notes::ROW, index as u64 + 1);
             match guarded(|| self.prove(index, stage, tsc_hz)) {
                 Ok((mut row, proof)) => {
-                    if let Err(failure) = row.stage.hide(true) {
+                    if let Err(failure) = row.stage.hide(&mut self.ground) {
                         say(&Message::Failed {
                             row: index,
                             failure,
@@ -283,6 +285,7 @@ impl<'a> Worker<'a> {
         let ground = &mut self.ground;
         stage.settle(ground)?;
         let visits = stage.walk(FIRST_WALK, self.plan.seed)?;
+        probe::set_up(stage, ground, &visits, self.steps.log())?;
         probe::probe(stage, ground, &visits, self.steps.log())?;
         verify::verify(stage, ground, &visits)?;
         model::model(stage, ground, self.plan.seed, wanted, &mut self.steps)
@@ -307,6 +310,7 @@ impl<'a> Worker<'a> {
         let ground = &mut self.ground;
         stage.settle(ground)?;
         let first = stage.first_elements(FIRST_WALK, self.plan.seed)?;
+        probe::set_up(&mut stage, ground, &first, self.steps.log())?;
         probe::probe(&mut stage, ground, &first, self.steps.log())?;
         let chunk = match self.plan.counters {
             Counters::Clock | Counters::Pmu => {
@@ -326,7 +330,6 @@ impl<'a> Worker<'a> {
                 model::interpreted(&mut stage, ground, self.plan.seed, wanted, depth)?.ok()
             }
         };
-        let panic = stage.last_panic(0);
         let baseline = stage.baseline();
         let empty = step::count_harness(&mut stage, ground, baseline, &visits, &mut self.steps)?;
         let around_body = step::count_harness(&mut stage, ground, 0, &visits, &mut self.steps)?;
@@ -339,7 +342,7 @@ impl<'a> Worker<'a> {
             checksum: verified.checksum,
             allocations: verified.allocations,
             elements: visits.len(),
-            panic,
+            panic: verified.panic,
             uninferred,
         };
         Ok((

@@ -20,7 +20,10 @@ const ENOUGH_PAIRS: usize = 16;
 pub fn verify(stage: &mut Stage<'_>, ground: &mut Ground, visits: &Visits) -> Option<String> {
     let failure = stage
         .delayed()
-        .find_map(|image| verify::verify_image(stage, ground, visits, image).err());
+        .find_map(|image| {
+            stage.rewind(ground, image);
+            verify::verify_image(stage, ground, visits, image).err()
+        });
     let why = failure.map(|failure| why(&failure));
     if why.is_some() {
         stage.infer_nothing();

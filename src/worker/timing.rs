@@ -63,6 +63,7 @@ pub fn size_chunk(
         };
         let mut best = u64::MAX;
         for _ in 0..3 {
+            stage.rewind(ground, 0);
             best = best.min(stage.enter_between(ground, request, || ())?.ticks);
         }
         let nanoseconds = best as f64 / tsc_hz * 1e9;
@@ -163,7 +164,7 @@ pub(super) fn at_work<T>(
         }
         let done = work(row, ground)?;
         if takes_turns {
-            row.stage.hide(true)?;
+            row.stage.hide(ground)?;
         }
         Ok(done)
     })
@@ -187,6 +188,7 @@ impl Series {
         source: &mut dyn CounterSource,
     ) -> Result<Series, Failure> {
         row.stage.settle(ground)?;
+        row.stage.rewind_all(ground);
         let (entry_overhead_ticks, counting) =
             entry_overhead(&mut row.stage, ground, &row.visits, source)?;
         let images = row.stage.images.len();
