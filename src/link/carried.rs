@@ -41,11 +41,18 @@ impl Carried {
         let features = instruction.cpuid_features();
         let is_old = |feature: &CpuidFeature| matches!(feature, FPU | FPU287 | FPU387 | MMX | D3NOW);
         self.x87 |= features.iter().any(is_old);
+        // What is written to a part of a vector register is told as written to all of it, so its width is
+        // that of the operands.
+        let operands = (0..instruction.op_count()).map(|at| instruction.op_register(at));
+        for register in operands.chain([instruction.memory_index()]) {
+            if register.is_vector_register() {
+                self.width = self.width.max(register.size() as u8);
+            }
+        }
         for used in factory.info(instruction).used_registers() {
             let register = used.register();
             if register.is_vector_register() {
                 self.vectors |= 1 << register.number();
-                self.width = self.width.max(register.size() as u8);
             } else if register.is_k() {
                 self.masks |= 1 << register.number();
             } else if register.is_mm() || register.is_st() {

@@ -4,10 +4,10 @@
 //! Correct means: from [`FirstWrites::watch`] on each part that changes is noted before it does, its copy
 //! holds what stood there then, and code cannot tell but by the time that its first write takes.
 //!
-//! Two memories are watched at a time, the data of the row at work and the stack, each by one of these.
+//! [`signals::install`](super::signals::install) has put the handler in its place before.
 
 use std::io;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use super::mapping::{PAGE, Writable};
 
@@ -25,6 +25,7 @@ struct Watched {
     marks: [AtomicU8; MOST_PARTS],
     noted: [AtomicU32; MOST_PARTS],
     count: AtomicUsize,
+    is_taken: AtomicBool,
 }
 
 impl Watched {
@@ -37,20 +38,15 @@ impl Watched {
             marks: [const { AtomicU8::new(0) }; MOST_PARTS],
             noted: [const { AtomicU32::new(0) }; MOST_PARTS],
             count: AtomicUsize::new(0),
+            is_taken: AtomicBool::new(false),
         }
     }
 }
 
-static WATCHED: [Watched; 2] = [Watched::new(), Watched::new()];
+/// Memories that can be watched at a time; a worker watches two, its row's data and the stack.
+const MOST_WATCHED: usize = 8;
 
-/// Which of the two memories that can be watched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
-    /// The data of the row at work.
-    Data,
-    /// The stack.
-    Stack,
-}
+static WATCHED: [Watched; MOST_WATCHED] = [const { Watched::new() }; MOST_WATCHED];
 
 /// Bytes of a part of a memory of so many bytes: a page, or more where that would be too many parts.
 pub fn part_bytes(bytes: usize) -> usize {
@@ -70,14 +66,22 @@ impl FirstWrites {
     /// One that can watch memories of up to `most_bytes`.
     ///
     /// # Errors
-    /// When the kernel has no address space for the copies.
-    pub fn new(which: Which, most_bytes: usize) -> io::Result<FirstWrites> {
+    /// When the kernel has no address space for the copies, or too many watch something.
+    pub fn new(most_bytes: usize) -> io::Result<FirstWrites> {
         let room = most_bytes.next_multiple_of(part_bytes(most_bytes));
+        let copies = Writable::new(room)?;
+        let take = |one: &&Watched| !one.is_taken.swap(true, Ordering::AcqRel);
+        let watched = WATCHED.iter().find(take);
         Ok(FirstWrites {
-            watched: &WATCHED[which as usize],
-            copies: Writable::new(room)?,
+            watched: watched.ok_or_else(|| io::Error::other("too many memories are watched"))?,
+            copies,
             part_bytes: PAGE,
         })
+    }
+
+    /// Bytes of the largest memory that can be watched.
+    pub fn room(&self) -> usize {
+        self.copies.view().len()
     }
 
     /// Makes `memory` read-only but for the parts in `open`, ascending, and forgets what was noted.
@@ -184,6 +188,13 @@ impl FirstWrites {
         // SAFETY: the copies are private anonymous memory of this process; what is lost are the bytes,
         // which read as zero afterwards, and nobody refers to them meanwhile.
         unsafe { libc::madvise(copies.as_mut_ptr().cast(), copies.len(), libc::MADV_DONTNEED) };
+    }
+}
+
+impl Drop for FirstWrites {
+    fn drop(&mut self) {
+        self.watched.end.store(0, Ordering::Release);
+        self.watched.is_taken.store(false, Ordering::Release);
     }
 }
 

@@ -85,8 +85,6 @@ pub fn run(descriptor: i32) -> io::Result<std::convert::Infallible> {
         started,
     };
     let stages = worker.stage(&job.rows, &mut window)?;
-    let most_data = stages.iter().map(|(_, stage)| stage.data_bytes()).max();
-    worker.ground.make_room(most_data.unwrap_or(0))?;
     let unfiltered = filter::install(&filter::program(window.high(), status)).err();
     let unfiltered = unfiltered.map(|error| error.to_string());
     say(&Message::Ready { cpu, unfiltered })?;

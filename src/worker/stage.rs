@@ -16,7 +16,7 @@ use crate::link::Image;
 use crate::link::frame::{self, carried, context, state};
 use crate::link::harness::element_bytes;
 use crate::link::walk::Course;
-use crate::sys::mapping::{self, Executable, PAGE};
+use crate::sys::mapping::{self, Executable};
 use crate::sys::signals::StepLog;
 use crate::sys::time;
 use crate::template::Clobbers;
@@ -154,12 +154,6 @@ impl<'a> Stage<'a> {
     /// The number of the frame that an image's next iteration runs in.
     pub fn frame(&self, image: usize) -> u64 {
         self.frames[image]
-    }
-
-    /// Bytes of the data.
-    pub fn data_bytes(&self) -> usize {
-        let addresses = &self.images[0].data_addresses;
-        ((addresses.end - addresses.start) as usize).next_multiple_of(PAGE)
     }
 
     /// Index of the baseline image.
@@ -471,6 +465,7 @@ impl<'a> Stage<'a> {
         let protecting = |error| Failure::Worker(format!("protecting data: {error}"));
         self.code.hide(false).map_err(protecting)?;
         ground.clear().map_err(protecting)?;
+        ground.make_room(self.code.data().len()).map_err(protecting)?;
         let data = self.images[0].site.data;
         if self.frames.is_empty() {
             let low = ground.stack.address();

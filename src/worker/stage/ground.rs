@@ -8,7 +8,7 @@ use std::io;
 use std::ops::Range;
 
 use crate::link::frame::{self, carried};
-use crate::sys::first_writes::{FirstWrites, Which};
+use crate::sys::first_writes::FirstWrites;
 use crate::sys::mapping::{self, PAGE, Writable};
 use crate::sys::shared::SharedPage;
 use crate::sys::signals;
@@ -55,18 +55,20 @@ impl Ground {
             stack,
             page,
             entries: 0,
-            data_writes: FirstWrites::new(Which::Data, PAGE)?,
-            stack_writes: FirstWrites::new(Which::Stack, STACK_BYTES)?,
+            data_writes: FirstWrites::new(PAGE)?,
+            stack_writes: FirstWrites::new(STACK_BYTES)?,
             used: BTreeSet::new(),
         })
     }
 
-    /// Gets ready for rows with up to so many bytes of data.
+    /// Gets ready for a row with so many bytes of data.
     ///
     /// # Errors
     /// When the kernel gives no address space.
-    pub fn make_room(&mut self, data_bytes: usize) -> io::Result<()> {
-        self.data_writes = FirstWrites::new(Which::Data, data_bytes)?;
+    pub(super) fn make_room(&mut self, data_bytes: usize) -> io::Result<()> {
+        if self.data_writes.room() < data_bytes {
+            self.data_writes = FirstWrites::new(data_bytes)?;
+        }
         Ok(())
     }
 
