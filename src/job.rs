@@ -43,6 +43,9 @@ pub struct Plan {
     pub patience: f64,
     /// Shortest time of a chunk, nanoseconds; the longest is twice as long.
     pub chunk_ns: f64,
+    /// Milliseconds of the run that nothing interrupts, which chunks are held against; 0 for none.
+    #[serde(default)]
+    pub run_ms: f64,
     /// Placements of each row, the first one's value is reported.
     pub placements: Vec<Placement>,
     /// Where cycles come from.

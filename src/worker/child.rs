@@ -331,6 +331,8 @@ impl<'a> Worker<'a> {
         let baseline = stage.baseline();
         let empty = step::count_harness(&mut stage, ground, baseline, &visits, &mut self.steps)?;
         let around_body = step::count_harness(&mut stage, ground, 0, &visits, &mut self.steps)?;
+        let branches = counts.as_ref().map_or(0.0, |counts| counts.branches);
+        let is_direct = branches > 0.0 && stage.has_direct_branches_only();
         let proof = Proof {
             counts,
             uninterpreted,
@@ -349,6 +351,7 @@ impl<'a> Worker<'a> {
                 stage,
                 visits,
                 chunk,
+                direct_branches: if is_direct { branches } else { 0.0 },
             },
             proof,
         ))

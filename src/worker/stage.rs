@@ -7,12 +7,12 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 
-use iced_x86::{Decoder, DecoderOptions, Mnemonic, OpKind, Register};
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Mnemonic, OpKind, Register};
 
 use crate::counter::Request;
 use crate::go::layout;
 use crate::job::{Failure, JobRow, PanicAt, Place};
-use crate::link::Image;
+use crate::link::{Image, Owner};
 use crate::link::frame::{self, carried, context, state};
 use crate::link::harness::element_bytes;
 use crate::link::walk::Course;
@@ -151,6 +151,35 @@ impl Span {
 }
 
 impl<'a> Stage<'a> {
+    /// Iterations that visit all data of a row, a cache line each, where those are more than a core's second
+    /// cache has room for at the least; else 0. Smaller data stay in that cache whoever visits them.
+    pub fn pass(&self) -> u64 {
+        const LINE: u64 = 64;
+        // Cores since Skylake and Zen have as much, or more.
+        const LARGE_BYTES: u64 = 256 * 1024;
+        let addresses = &self.images[0].data_addresses;
+        let bytes = addresses.end - addresses.start;
+        let is_large = bytes >= LARGE_BYTES;
+        u64::from(is_large) * (bytes / LINE).div_ceil(u64::from(self.row.unroll))
+    }
+
+    /// Whether every branch of the template and of what it calls goes where it always goes: direct jumps and
+    /// calls, and the returns from those.
+    pub fn has_direct_branches_only(&self) -> bool {
+        let image = &self.images[0];
+        let is_own = |owner: &Owner| !matches!(owner, Owner::Harness);
+        let mut own = image.pieces.iter().filter(|piece| is_own(&piece.owner));
+        own.all(|piece| {
+            let at = (piece.addresses.start - image.site.code) as usize;
+            let end = (piece.addresses.end - image.site.code) as usize;
+            let mut code = Decoder::new(64, &image.code[at..end], DecoderOptions::NONE);
+            code.iter().all(|one| {
+                use FlowControl::{Call, Next, Return, UnconditionalBranch};
+                matches!(one.flow_control(), Next | Call | Return | UnconditionalBranch)
+            })
+        })
+    }
+
     /// The number of the frame that an image's next iteration runs in.
     pub fn frame(&self, image: usize) -> u64 {
         self.frames[image]
@@ -501,6 +530,30 @@ impl<'a> Stage<'a> {
         iterations: u64,
     ) -> Result<Exit, Failure> {
         self.prepare(ground, image, Span::once(visits, element, iterations));
+        let entry = self.images[image].entry;
+        self.code.enter(entry, 0);
+        self.leave(ground, image, Left::Loop { iterations })
+    }
+
+    /// The same for so many passes over the same elements, in one entry: a run that nothing interrupts. With
+    /// more than one pass the iterations are a multiple of the frames.
+    ///
+    /// # Errors
+    /// As [`Stage::enter`].
+    pub fn enter_passes(
+        &mut self,
+        ground: &mut Ground,
+        request: Request<'_>,
+        passes: u64,
+    ) -> Result<Exit, Failure> {
+        let Request {
+            image,
+            visits,
+            element,
+            iterations,
+        } = request;
+        let once = Span::once(visits, element, iterations);
+        self.prepare(ground, image, Span { passes, ..once });
         let entry = self.images[image].entry;
         self.code.enter(entry, 0);
         self.leave(ground, image, Left::Loop { iterations })
