@@ -546,6 +546,8 @@ impl Plan {
 
     /// Milliseconds for each image that sharing leaves a row: four turns of the shortest chunks.
     pub const LEAST_SHARE_MS: f64 = 2.0;
+    /// Milliseconds of the run that nothing interrupts, at the least.
+    pub const LEAST_RUN_MS: f64 = 1.0;
     /// The patience of rows that share their time: a burst of another process takes in many of them.
     pub const SHARED_PATIENCE: f64 = 2.0;
 
@@ -557,6 +559,7 @@ impl Plan {
         let share = share.max(least).min(1.0);
         self.time_ms *= share;
         self.infer_ms *= share;
+        self.run_ms = (self.run_ms * share).max(self.run_ms.min(Plan::LEAST_RUN_MS));
         if rows > Plan::UNSHARED {
             self.patience = self.patience.min(Plan::SHARED_PATIENCE);
         }

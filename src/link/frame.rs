@@ -40,11 +40,6 @@ pub mod context {
     pub const ENTRY_MXCSR: u32 = 108;
     /// Address of frame 0, from which what is carried counts.
     pub const FRAMES: u32 = 112;
-    /// Passes over the same part of the walk that are left in this entry, this one included.
-    pub const PASSES: u32 = 120;
-    /// What takes the loop's state back to where the entry began, subtracted between two passes: bytes of
-    /// the walk, or the negative of a frame's iterations where there is none.
-    pub const BACK: u32 = 128;
     /// Out: 1 where the loop ran to its end.
     pub const COMPLETE: u32 = 184;
     /// Blocks that the modelled `runtime.mallocgc` gave out; only it counts, and never back.
@@ -84,8 +79,7 @@ pub mod state {
     pub const SPILL: i32 = 552;
     /// Address of the array of the receivers.
     pub const ARRAY: i32 = 560;
-    /// In the entry's first frame: where it goes once registers are loaded. Between two passes it keeps
-    /// a register.
+    /// In the entry's first frame: where it goes once registers are loaded.
     pub const TARGET: i32 = 568;
 }
 

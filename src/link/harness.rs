@@ -119,10 +119,9 @@ fn emit_at(row: &JobRow, site: Site, lead: u32, is_short: bool) -> Harness {
         dynasm!(ops; .arch x64; jne =>loop_label);
     }
     let loop_end = here(&ops, site);
-    let rewind = ops.new_dynamic_label();
     dynasm!(ops; .arch x64; =>done);
     let done = here(&ops, site);
-    note_end(&mut ops, row, site, rewind);
+    note_end(&mut ops, row, site);
     registers::save(&mut ops, row, site.variant);
     dynasm!(ops; .arch x64; =>leave);
     let escape = here(&ops, site);
@@ -130,7 +129,6 @@ fn emit_at(row: &JobRow, site: Site, lead: u32, is_short: bool) -> Harness {
     let entry = here(&ops, site);
     save_caller(&mut ops, site);
     registers::load(&mut ops, row, site.variant);
-    go_back(&mut ops, row, rewind, loop_label);
     let stubs = emit_stubs(&mut ops, row, site);
     unwind(&mut ops, row, leave, after_body);
 
@@ -395,61 +393,19 @@ fn next_frame(ops: &mut Assembler) {
     );
 }
 
-/// Says that the loop ran to its end, and where its stack pointer stands, unless the entry has passes
-/// left. Leaves `rdi` in the frame's spill slot and the context's address in its place.
-fn note_end(ops: &mut Assembler, row: &JobRow, site: Site, rewind: dynasmrt::DynamicLabel) {
+/// Says that the loop ran to its end, and where its stack pointer stands. Leaves `rdi` in the frame's spill
+/// slot and the context's address in its place.
+fn note_end(ops: &mut Assembler, row: &JobRow, site: Site) {
     dynasm!(ops
         ; .arch x64
         ; mov [rsp + state::SPILL], rdi
         ; mov rdi, QWORD site.data as i64
-        ; dec QWORD [rdi + context::PASSES as i32]
-        ; jne =>rewind
         ; mov QWORD [rdi + context::COMPLETE as i32], 1
         ; mov [rdi + context::EXIT_RSP as i32], rsp
     );
     if row.clobbers == Clobbers::Some {
         dynasm!(ops; .arch x64; mov [rdi + context::SUM as i32], r13);
     }
-}
-
-/// Takes the loop's state back to where the entry began and goes on with its next pass: a run that nothing
-/// interrupts. The entry has a multiple of four iterations, so that its frames stand as they did.
-fn go_back(
-    ops: &mut Assembler,
-    row: &JobRow,
-    rewind: dynasmrt::DynamicLabel,
-    loop_label: dynasmrt::DynamicLabel,
-) {
-    dynasm!(ops
-        ; .arch x64
-        ; =>rewind
-        ; mov [rsp + state::TARGET], rax
-        ; mov rax, [rdi + context::BACK as i32]
-        ; mov rdi, [rdi + context::FRAMES as i32]
-    );
-    let field = match row.heap.kind {
-        HeapKind::None => state::COUNT,
-        _ => state::CURSOR,
-    };
-    match (row.clobbers, row.heap.kind) {
-        (Clobbers::Some, HeapKind::None) => {}
-        (Clobbers::Some, _) => dynasm!(ops; .arch x64; sub r12, rax),
-        (Clobbers::All, _) => {
-            for number in 0..frame::FRAMES as i32 {
-                let at = number * frame::FRAME_STEP + field;
-                dynasm!(ops; .arch x64; sub [rdi + at], rax);
-            }
-        }
-    }
-    if row.clobbers == Clobbers::Some {
-        dynasm!(ops; .arch x64; mov r15, [rdi + frame::ITERATIONS]);
-    }
-    dynasm!(ops
-        ; .arch x64
-        ; mov rax, [rsp + state::TARGET]
-        ; mov rdi, [rsp + state::SPILL]
-        ; jmp =>loop_label
-    );
 }
 
 /// Returns to the worker with its registers, flags and MXCSR. The trap flag survives, because

@@ -99,7 +99,7 @@ fn row(random: &mut SplitMix64, segments: u32) -> (Timing, f64) {
         }],
         baseline: ImageSamples::default(),
         by_mean: false,
-        long_run: None,
+        long_runs: Vec::new(),
         direct_branches: 0.0,
         delayed: Vec::new(),
         counting: None,

@@ -30,7 +30,7 @@ pub(super) fn empty() -> Timing {
         images: Vec::new(),
         baseline: ImageSamples::default(),
         by_mean: false,
-        long_run: None,
+        long_runs: Vec::new(),
         direct_branches: 0.0,
         delayed: Vec::new(),
         counting: None,

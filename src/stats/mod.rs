@@ -119,9 +119,10 @@ pub struct Timing {
     /// Whether chunks do different things by themselves: then their mean is the row's cost, and no quantile.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_mean: bool,
-    /// The run that nothing interrupted; `None` where there was none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub long_run: Option<LongRun>,
+    /// The two shortest runs that nothing interrupted; one where that agreed with the chunks, none where none
+    /// was made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub long_runs: Vec<LongRun>,
     /// Branches of an iteration whose target never differs, where those are all there are; else 0.
     #[serde(default)]
     pub direct_branches: f64,

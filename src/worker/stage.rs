@@ -134,18 +134,15 @@ pub struct Stage<'a> {
 struct Span {
     /// Address of the walk's element.
     cursor: u64,
-    /// Iterations of a pass.
+    /// Iterations.
     iterations: u64,
-    /// Passes over the same elements.
-    passes: u64,
 }
 
 impl Span {
-    fn once(visits: &Visits, element: u64, iterations: u64) -> Span {
+    fn of(visits: &Visits, element: u64, iterations: u64) -> Span {
         Span {
             cursor: visits.address(element),
             iterations,
-            passes: 1,
         }
     }
 }
@@ -368,23 +365,13 @@ impl<'a> Stage<'a> {
     fn prepare_frames(&mut self, ground: &mut Ground, image: usize, span: Span) {
         ground.entries += 1;
         ground.page.note(notes::ENTRIES, ground.entries);
-        let Span {
-            cursor,
-            iterations,
-            passes,
-        } = span;
+        let Span { cursor, iterations } = span;
         let element = element_bytes(self.row);
-        let back = match element {
-            0 => (iterations / frame::FRAMES).wrapping_neg(),
-            _ => iterations * element,
-        };
         let first = self.frames.get(image).copied().unwrap_or(0);
         let (frame, step) = (ground.frame(), frame::FRAME_STEP as u64);
         let data = self.code.data();
         put(data, context::STACK, frame + first * step);
         put(data, context::FRAMES, frame);
-        put(data, context::PASSES, passes);
-        put(data, context::BACK, back);
         put(data, context::PANIC_KIND, 0);
         put(data, context::PANICS, 0);
         put(data, context::COMPLETE, 0);
@@ -421,7 +408,7 @@ impl<'a> Stage<'a> {
     /// that overwrites them is noticed.
     fn prepare_setup(&mut self, ground: &mut Ground, image: usize, visits: &Visits) {
         const UNLIKELY: u64 = 0x1d2_c3b5;
-        let span = Span::once(visits, 0, UNLIKELY);
+        let span = Span::of(visits, 0, UNLIKELY);
         self.prepare_frames(ground, image, span);
         self.aim(ground, 0, self.images[image].setup.start);
         ground.page.note(notes::IMAGE, image as u64);
@@ -529,31 +516,7 @@ impl<'a> Stage<'a> {
         element: u64,
         iterations: u64,
     ) -> Result<Exit, Failure> {
-        self.prepare(ground, image, Span::once(visits, element, iterations));
-        let entry = self.images[image].entry;
-        self.code.enter(entry, 0);
-        self.leave(ground, image, Left::Loop { iterations })
-    }
-
-    /// The same for so many passes over the same elements, in one entry: a run that nothing interrupts. With
-    /// more than one pass the iterations are a multiple of the frames.
-    ///
-    /// # Errors
-    /// As [`Stage::enter`].
-    pub fn enter_passes(
-        &mut self,
-        ground: &mut Ground,
-        request: Request<'_>,
-        passes: u64,
-    ) -> Result<Exit, Failure> {
-        let Request {
-            image,
-            visits,
-            element,
-            iterations,
-        } = request;
-        let once = Span::once(visits, element, iterations);
-        self.prepare(ground, image, Span { passes, ..once });
+        self.prepare(ground, image, Span::of(visits, element, iterations));
         let entry = self.images[image].entry;
         self.code.enter(entry, 0);
         self.leave(ground, image, Left::Loop { iterations })
@@ -577,7 +540,7 @@ impl<'a> Stage<'a> {
             element,
             iterations,
         } = request;
-        self.prepare(ground, image, Span::once(visits, element, iterations));
+        self.prepare(ground, image, Span::of(visits, element, iterations));
         let entry = self.images[image].entry;
         let before = read();
         let entered = time::ticks();
@@ -609,7 +572,7 @@ impl<'a> Stage<'a> {
             element,
             iterations,
         } = request;
-        self.prepare(ground, image, Span::once(visits, element, iterations));
+        self.prepare(ground, image, Span::of(visits, element, iterations));
         let entry = self.images[image].entry;
         let began = time::ticks();
         scrub(&self.code);
@@ -637,7 +600,7 @@ impl<'a> Stage<'a> {
         log: &mut StepLog,
     ) -> Result<Option<Exit>, Failure> {
         let (element, iterations) = span;
-        self.prepare(ground, image, Span::once(visits, element, iterations));
+        self.prepare(ground, image, Span::of(visits, element, iterations));
         let (entry, escape) = (self.images[image].entry, self.images[image].escape);
         self.code.enter_stepping(entry, 0, log, escape);
         reveal_hidden(&self.images[image], log);

@@ -198,7 +198,7 @@ impl Series {
         row.stage.rewind_all(ground);
         let (entry_overhead_ticks, counting) =
             entry_overhead(&mut row.stage, ground, &row.visits, source)?;
-        let pace = pace::find(row, ground, source, scale, plan)?;
+        let pace = pace::find(row, ground, source, scale, (plan, entry_overhead_ticks))?;
         row.stage.rewind_all(ground);
         let images = row.stage.images.len();
         let segments = row.visits.len().div_ceil(row.chunk).max(1) as u32;
@@ -285,7 +285,7 @@ impl Series {
             best_width_ticks: scale.best_width,
             tsc_hz: scale.tsc_hz,
             by_mean: self.pace.by_mean,
-            long_run: self.pace.long_run,
+            long_runs: self.pace.long_runs,
             direct_branches: row.direct_branches,
             images,
             baseline,
@@ -370,24 +370,10 @@ fn quiet_turns(samples: &ImageSamples, scale: &mut Scale) -> BTreeSet<u32> {
 /// # Errors
 /// A wrong result.
 pub(super) fn check_sum(row: &JobRow, request: &Request<'_>, exit: &Exit) -> Result<(), Failure> {
-    check_passes(row, request, 1, exit)
-}
-
-/// The same of so many passes.
-///
-/// # Errors
-/// A wrong result.
-pub(super) fn check_passes(
-    row: &JobRow,
-    request: &Request<'_>,
-    passes: u64,
-    exit: &Exit,
-) -> Result<(), Failure> {
-    let once = match row.heap.kind {
+    let expected = match row.heap.kind {
         HeapKind::None => expected_of(row, 0).map(|one| one.wrapping_mul(request.iterations)),
         _ => request.visits.expected(request.element, request.iterations),
     };
-    let expected = once.map(|once| once.wrapping_mul(passes));
     expected.map_or(Ok(()), |expected| compare(exit, request.element, expected))
 }
 

@@ -23,7 +23,7 @@ impl Stage<'_> {
         with: impl FnOnce(&mut Interpreter<'_>, &mut Cpu<'_>) -> T,
     ) -> T {
         self.rewind(ground, 0);
-        self.prepare(ground, 0, Span::once(visits, 0, iterations));
+        self.prepare(ground, 0, Span::of(visits, 0, iterations));
         let image = &self.images[0];
         let own: Vec<_> = image
             .pieces
