@@ -21,7 +21,7 @@ use dispatchlab::sys::mapping::Window;
 use dispatchlab::sys::shared::SharedPage;
 use dispatchlab::sys::signals;
 use dispatchlab::template::Library;
-use dispatchlab::worker::stage::{Ground, Stage};
+use dispatchlab::worker::stage::{Ground, Run, Stage};
 
 /// Instructions of one case of a type switch.
 const CASE: u64 = 8;
@@ -210,6 +210,9 @@ impl Bench {
             Stage::new(&prepared.row, &plan, &mut self.window).expect("it can be mapped");
         stage.settle(&mut self.ground).expect("a gs base");
         let visits = stage.walk(CHUNK, SEED).expect("memory for the walk");
+        let whole = |_: &mut Stage<'_>, _: &mut Ground| Ok(Run::Whole);
+        let set_up = stage.set_up(&mut self.ground, &visits, whole);
+        set_up.expect("the shapes have no setup");
         let overhead = self.clock.overhead_ticks();
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|calls| {

@@ -15,7 +15,7 @@ use crate::counter::further::FurtherState;
 use crate::counter::pmu::EventState;
 use crate::go::HeapSpec;
 use crate::injection::Injection;
-use crate::link::Placement;
+use crate::link::{Carried, Placement};
 use crate::scenario::{Cold, Walk, Work};
 use crate::stats::Timing;
 use crate::template::{Clobbers, ResultRegister};
@@ -43,6 +43,9 @@ pub struct Plan {
     pub patience: f64,
     /// Shortest time of a chunk, nanoseconds; the longest is twice as long.
     pub chunk_ns: f64,
+    /// Milliseconds of the run that nothing interrupts, which chunks are held against; 0 for none.
+    #[serde(default)]
+    pub run_ms: f64,
     /// Placements of each row, the first one's value is reported.
     pub placements: Vec<Placement>,
     /// Where cycles come from.
@@ -191,6 +194,9 @@ pub struct JobRow {
     /// What its branch misses are inferred from.
     #[serde(default)]
     pub injection: Injection,
+    /// Registers beside the general ones that its code names, which go from one entry to the next.
+    #[serde(default, skip_serializing_if = "Carried::is_none")]
+    pub carried: Carried,
 }
 
 /// What a worker says, one JSON document a line.

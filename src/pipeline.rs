@@ -250,6 +250,7 @@ pub fn default_plan(counters: Counters) -> Plan {
         time_ms: 40.0,
         patience: crate::job::patience(),
         chunk_ns: 20_000.0,
+        run_ms: 10.0,
         placements: crate::link::placements(4),
         counters,
         step_budget: 60_000,

@@ -21,6 +21,7 @@ mod contamination;
 mod fault;
 mod metrics;
 mod published;
+mod settled;
 
 pub use fault::{failed, unended};
 pub use published::hold;
@@ -96,6 +97,7 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
         dropped_samples: 0,
         doubtful: false,
         disturbances: None,
+        settled: None,
         modes: None,
         modelled: None,
         further: Vec::new(),
@@ -156,7 +158,11 @@ pub fn judge(
     let counting = counting.and_then(|timing| timing.counting.as_ref());
     let refused = counting.and_then(|counting| counting.why.as_deref());
     let uninferred = uninferred(prepared, proof);
-    let metrics = metrics(proof, summary.as_ref(), machine, (refused, uninferred));
+    let mut metrics = metrics(proof, summary.as_ref(), machine, (refused, uninferred));
+    if let Some(summary) = &summary {
+        row.warnings.extend(settled::doubt(&metrics, summary));
+        settled::withhold(&mut metrics, summary);
+    }
     row.warnings.extend(unexpected_misses(scenario, &metrics));
     row.warnings
         .extend(contradiction(&metrics, proof.counts.as_ref()));
@@ -186,6 +192,7 @@ pub fn judge(
     if let Some(summary) = summary {
         row.iterations = summary.iterations;
         row.dropped_samples = summary.dropped;
+        row.settled = summary.settled;
         row.modes = summary.modes;
         row.layout = Some(summary.layout);
         row.baseline = Some(Baseline {

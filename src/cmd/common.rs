@@ -66,6 +66,8 @@ pub(super) struct Common {
 
 /// Iterations interpreted for a count under `--quick`.
 const QUICK_INTERPRETED: u64 = 16_384;
+/// Milliseconds of the uninterrupted run under `--quick`.
+const QUICK_RUN_MS: f64 = 2.0;
 /// Steps verified under `--quick`.
 const QUICK_VERIFIED: u64 = 200;
 
@@ -169,6 +171,11 @@ impl Common {
             seed: self.seed.unwrap_or(base.seed),
             time_ms,
             infer_ms,
+            run_ms: if self.quick {
+                QUICK_RUN_MS
+            } else {
+                base.run_ms
+            },
             modelled: if self.quick { 0 } else { base.modelled },
             further,
             placements: count.map_or(base.placements, placements),

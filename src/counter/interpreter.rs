@@ -1,7 +1,7 @@
 //! Instructions and branches by interpreting the walk, and its branches as a stream.
 //!
 //! Correct means: before anything is told, the CPU's own first steps and the interpreter's have the
-//! same addresses, and from the head of the loop on the same registers; a count is over whole
+//! same addresses and the same registers from the head of the loop on; a count is over whole
 //! iterations, and is that of all of the walk unless it says of how much.
 
 use crate::branch::Branch;
@@ -74,8 +74,7 @@ pub fn count(
     }))
 }
 
-/// Holds the interpreter against the CPU's own first steps. Says why it is not to be believed. The
-/// interpreter goes first, for what it stores is undone; what the CPU stores is not.
+/// Holds the interpreter against the CPU's own first steps. Says why it is not to be believed.
 ///
 /// # Errors
 /// What entering says.
@@ -93,11 +92,12 @@ pub fn verify(
         most: depth.verified as usize,
     };
     let end = stage.emulate(ground, visits, iterations, |interpreter, cpu| {
-        interpreter.run(cpu, image.entry, image.loop_end, &mut recorded)
+        interpreter.run(cpu, image.loop_head, image.loop_end, &mut recorded)
     });
     let mut log = StepLog::new(depth.verified as usize);
     stage.enter_stepping(ground, 0, visits, (0, iterations), &mut log)?;
-    let difference = difference(&image, &native(&image, log.steps()), &recorded.states);
+    stage.rewind(ground, 0);
+    let difference = difference(&native(&image, log.steps()), &recorded.states);
     Ok(match (difference, end) {
         (Ok(()), _) => Ok(()),
         (Err(Difference::At(what)), _) => Err(what),
@@ -143,8 +143,6 @@ fn interpret(
     image: &Image,
     told: &mut Told<'_>,
 ) -> Result<Tally, Stop> {
-    interpreter.run(cpu, image.entry, image.loop_head, &mut Silent)?;
-    interpreter.forget();
     match interpreter.run(cpu, image.loop_head, image.loop_end, told) {
         Ok(()) | Err(Stop::Enough) => Ok(interpreter.tally()),
         Err(stop) => Err(stop),
@@ -170,19 +168,14 @@ fn said(image: &Image, stop: &Stop) -> String {
 /// string instruction traps in each of its rounds.
 fn native(image: &Image, steps: &[Step]) -> Vec<Step> {
     let mut kept: Vec<Step> = Vec::new();
-    for step in steps.iter().take_while(|step| step.ip != image.loop_end) {
+    let inside = steps.iter().skip_while(|step| step.ip != image.loop_head);
+    for step in inside.take_while(|step| step.ip != image.loop_end) {
         if kept.last().is_none_or(|last| last.ip != step.ip) {
             kept.push(*step);
         }
     }
     // The last instruction may have been cut short in its rounds, which shows in nothing here.
     kept
-}
-
-struct Silent;
-
-impl Watch for Silent {
-    fn branch(&mut self, _: Branch) {}
 }
 
 /// Counts iterations and passes branches on.
@@ -237,22 +230,15 @@ enum Difference {
 }
 
 /// Holds each step against the CPU's.
-fn difference(
-    image: &Image,
-    expected: &[Step],
-    states: &[(u64, [u64; 16])],
-) -> Result<(), Difference> {
-    let mut is_inside = false;
+fn difference(expected: &[Step], states: &[(u64, [u64; 16])]) -> Result<(), Difference> {
     for (at, (step, (ip, registers))) in expected.iter().zip(states).enumerate() {
-        is_inside |= *ip == image.loop_head;
         if step.ip != *ip {
             return Err(Difference::At(format!(
                 "step {at} of the CPU and of the interpreter are at different instructions"
             )));
         }
-        // In front of the loop the registers hold what the caller left.
         let differs = (0..16).find(|&number| registers[number] != step.registers[number]);
-        if let Some(number) = differs.filter(|_| is_inside) {
+        if let Some(number) = differs {
             let number = number as u8;
             let register = crate::template::ResultRegister { number, bits: 64 };
             return Err(Difference::At(format!(

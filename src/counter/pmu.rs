@@ -350,8 +350,10 @@ mod tests {
     use crate::stats::{self, Chunk};
     use crate::sys::mapping::Window;
     use crate::sys::shared::SharedPage;
+    use crate::sys::signals;
     use crate::sys::time;
     use crate::template::{Origin, Template};
+    use crate::worker::stage::Run;
     use crate::worker::timing::{self, Proved, Scale};
 
     #[test]
@@ -438,10 +440,13 @@ mod tests {
         let prepared = pipeline::prepare(&scenario).expect("links");
         let plan = pipeline::default_plan(Counters::Pmu);
         let mut window = Window::reserve().expect("reserves");
-        let stage = Stage::new(&prepared.row, &plan, &mut window).expect("maps");
-        let page = Box::leak(Box::new(SharedPage::new().expect("maps")));
+        let mut stage = Stage::new(&prepared.row, &plan, &mut window).expect("maps");
+        let page = signals::install(SharedPage::new().expect("maps"), 1).expect("installs");
         let mut ground = Ground::new(page).expect("maps");
         let visits = stage.walk(512, 1).expect("maps");
+        stage.settle(&mut ground).expect("settles");
+        let whole = |_: &mut Stage<'_>, _: &mut Ground| Ok(Run::Whole);
+        stage.set_up(&mut ground, &visits, whole).expect("sets up");
         let (mut clock, mut pmu) = (Clock::new(&mut window).expect("maps"), disguised());
         let tsc_hz = time::Moment::now().ticks_per_second(1_000_000);
         let mut scale = Scale {
@@ -463,6 +468,7 @@ mod tests {
             stage,
             visits,
             chunk: 512,
+            direct_branches: 0.0,
         };
         let timed = timing::time_rows(&mut [row], &mut ground, &mut source, &mut scale, &plan);
         let timing = timed.into_iter().next().expect("a row").expect("times");

@@ -188,19 +188,22 @@ fn count_receivers(
         return Ok(None);
     }
     let back: Vec<u32> = distinct.iter().rev().copied().collect();
-    let Some(there) = count_each(stage, ground, &distinct, (most, source))? else {
+    stage.rewind(ground, 0);
+    let (distinct, back) = (stage.visits(distinct)?, stage.visits(back)?);
+    let Some(there) = count_each(stage, ground, (None, &distinct), (most, source))? else {
         return Ok(None);
     };
-    let between = stage.digest();
-    let Some(again) = count_each(stage, ground, &back, (most, source))? else {
+    let between = stage.digest(ground);
+    let Some(again) = count_each(stage, ground, (Some(&distinct), &back), (most, source))? else {
         return Ok(None);
     };
     // What an iteration leaves behind may lead a later one elsewhere, however rarely.
-    let leaves_traces = stage.digest() != between;
+    let leaves_traces = stage.digest(ground) != between;
     if leaves_traces || there.1 || again.1 || !there.0.iter().eq(again.0.iter().rev()) {
         return Ok(None);
     }
     let there = there.0;
+    stage.rewind(ground, 0);
     let mean = |of: fn(&Count) -> u64| {
         let times = histogram.values();
         let weighted = times.zip(&there).map(|(times, count)| times * of(count));
@@ -214,15 +217,15 @@ fn count_receivers(
     }))
 }
 
-/// Steps one iteration of each object, in order, in as many entries as the log asks for, and tells
+/// Steps one iteration of each visit, in order, in as many entries as the log asks for, and tells
 /// whether one took anything over from another. `None` where that takes more steps than a count may.
+/// `before` is what has run since the setup.
 fn count_each(
     stage: &mut Stage<'_>,
     ground: &mut Ground,
-    objects: &[u32],
+    (before, visits): (Option<&Visits>, &Visits),
     (most, source): (u64, &mut StepSource),
 ) -> Result<Option<(Vec<Count>, bool)>, Failure> {
-    let visits = stage.visits(objects.to_vec())?;
     let image = stage.images[0].clone();
     let mut carry = Carry::new(&image, stage.row.heap.kind);
     let mut counts: Vec<Count> = Vec::new();
@@ -231,15 +234,20 @@ fn count_each(
         let element = counts.len() as u64;
         let request = Request {
             image: 0,
-            visits: &visits,
+            visits,
             element,
             iterations: visits.len() - element,
         };
         let reading = source.read(stage, ground, request)?;
         let mut counted = reading.iterations;
         if reading.exit.is_none() {
-            // The log filled up inside the last of them.
+            // The log filled up inside the last of them. What was whole runs again, from the setup on.
             counted.pop();
+            if let Some(before) = before {
+                stage.enter(ground, 0, before, 0, before.len())?;
+            }
+            let whole = element + counted.len() as u64;
+            stage.enter(ground, 0, visits, 0, whole)?;
         }
         steps += source.log.steps().len() as u64;
         carry.follow(source.log.steps().iter().map(|step| step.ip));
@@ -274,7 +282,9 @@ fn count_prefix(
         element: 0,
         iterations,
     };
+    stage.rewind(ground, 0);
     let reading = source.read(stage, ground, request)?;
+    stage.rewind(ground, 0);
     let mut counted = reading.iterations;
     if reading.exit.is_none() {
         // The log filled up inside the last iteration.
@@ -330,6 +340,8 @@ fn first_of_two(
         element: 0,
         iterations: 2,
     };
+    stage.rewind(ground, image);
     let reading = source.read(stage, ground, request)?;
+    stage.rewind(ground, image);
     Ok(reading.iterations.first().copied().unwrap_or_default())
 }

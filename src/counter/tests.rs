@@ -18,8 +18,9 @@ use crate::stats::{self, Event};
 use crate::sys::fake_kernel::{Asked, FakeKernel, Opening};
 use crate::sys::mapping::Window;
 use crate::sys::shared::SharedPage;
+use crate::sys::signals;
 use crate::template::{Origin, Template};
-use crate::worker::stage::{Ground, Stage};
+use crate::worker::stage::{Ground, Run, Stage};
 use crate::worker::timing::{self, Proved, Scale};
 
 /// `PERF_TYPE_HARDWARE`, `PERF_TYPE_SOFTWARE` and `PERF_TYPE_RAW` of linux/perf_event.h.
@@ -309,10 +310,13 @@ fn a_row_has_what_the_fake_pmu_counted_less_what_entering_takes() {
         placements: crate::link::placements(1),
         ..pipeline::default_plan(Counters::Pmu)
     };
-    let stage = Stage::new(&prepared.row, &plan, &mut window).expect("maps");
-    let page = Box::leak(Box::new(SharedPage::new().expect("maps")));
+    let mut stage = Stage::new(&prepared.row, &plan, &mut window).expect("maps");
+    let page = signals::install(SharedPage::new().expect("maps"), 1).expect("installs");
     let mut ground = Ground::new(page).expect("maps");
     let visits = stage.walk(ITERATIONS, 1).expect("maps");
+    stage.settle(&mut ground).expect("settles");
+    let whole = |_: &mut Stage<'_>, _: &mut Ground| Ok(Run::Whole);
+    stage.set_up(&mut ground, &visits, whole).expect("sets up");
     // As wide as can be, so that no chunk is taken for a disturbed one and waited for.
     let mut scale = Scale {
         tsc_hz: 2.5e9,
@@ -329,6 +333,7 @@ fn a_row_has_what_the_fake_pmu_counted_less_what_entering_takes() {
         stage,
         visits,
         chunk: ITERATIONS,
+        direct_branches: 0.0,
     };
     let timed = timing::time_rows(&mut [row], &mut ground, &mut source, &mut scale, &plan);
     let timing = timed.into_iter().next().expect("a row").expect("times");

@@ -1,7 +1,8 @@
 //! The memory that harness and worker share: the context block, g, and the stack frames.
 //!
 //! Correct means: every offset is used by exactly one field, and what the worker writes before an
-//! entry is all that the harness reads: it makes no state of its own, so an entry is short.
+//! entry is all that the harness reads: it makes no state of its own, so an entry is short. What the body
+//! leaves in registers stands above the frames, and the next entry begins with it.
 //!
 //! With `clobbers = "all"` the harness keeps its state in its frame. One frame would make that
 //! state a chain through memory: each iteration loads what the last one stored, and on a CPU that
@@ -15,7 +16,7 @@ pub const G_POINTER: u32 = 448;
 
 /// Context fields, bytes from the start of the data region.
 pub mod context {
-    /// Address of frame 0.
+    /// Address of the frame that the entry's first iteration runs in.
     pub const STACK: u32 = 16;
     /// Out: sum of the results, where a register holds it; else each frame has its part.
     pub const SUM: u32 = 24;
@@ -37,6 +38,13 @@ pub mod context {
     pub const EXIT_MXCSR: u32 = 104;
     /// MXCSR at the entry, 32 bits.
     pub const ENTRY_MXCSR: u32 = 108;
+    /// Address of frame 0, from which what is carried counts.
+    pub const FRAMES: u32 = 112;
+    /// Passes over the same part of the walk that are left in this entry, this one included.
+    pub const PASSES: u32 = 120;
+    /// What takes the loop's state back to where the entry began, subtracted between two passes: bytes of
+    /// the walk, or the negative of a frame's iterations where there is none.
+    pub const BACK: u32 = 128;
     /// Out: 1 where the loop ran to its end.
     pub const COMPLETE: u32 = 184;
     /// Blocks that the modelled `runtime.mallocgc` gave out; only it counts, and never back.
@@ -76,6 +84,9 @@ pub mod state {
     pub const SPILL: i32 = 552;
     /// Address of the array of the receivers.
     pub const ARRAY: i32 = 560;
+    /// In the entry's first frame: where it goes once registers are loaded. Between two passes it keeps
+    /// a register.
+    pub const TARGET: i32 = 568;
 }
 
 /// Iterations of the entry; bytes from frame 0.
@@ -88,6 +99,22 @@ pub const CANARY_VALUE: u64 = 0xc0de_cafe_5afe_57ac;
 pub const CANARY_WORDS: u64 = 8;
 /// Room above frame 0.
 pub const FRAME_ROOM: u64 = 4096;
+
+/// What the body leaves in registers from one entry to the next; bytes from frame 0, above the canary.
+pub mod carried {
+    /// General registers by hardware number.
+    pub const REGISTERS: i32 = 1152;
+    /// Bytes of the widest vector registers that this CPU has: 16, 32, or 64 with mask registers.
+    pub const WIDEST: i32 = 1280;
+    /// Mask registers.
+    pub const MASKS: i32 = 1288;
+    /// The x87 and MMX state, as `fnsave` stores it.
+    pub const X87: i32 = 1352;
+    /// Vector registers, 64 bytes each.
+    pub const VECTORS: i32 = 1472;
+    /// Behind the last of them.
+    pub const END: i32 = VECTORS + 32 * 64;
+}
 
 /// What a modelled panic leaves as the iteration's result when it is recovered.
 pub const RECOVERED: u64 = 0x5041_4e49;

@@ -10,6 +10,7 @@ use std::ops::Range;
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 
+mod registers;
 mod stubs;
 mod work;
 
@@ -30,6 +31,8 @@ pub struct Harness {
     pub code: Vec<u8>,
     /// Address to enter.
     pub entry: u64,
+    /// Address that saves what the body left, behind the loop.
+    pub done: u64,
     /// Addresses of the setup section.
     pub setup: Range<u64>,
     /// Address of the first instruction of an iteration.
@@ -61,6 +64,9 @@ pub fn emit(row: &JobRow, site: Site) -> Harness {
     emit_at(row, site, lead, is_short)
 }
 
+/// Bytes of the jump from the end of the setup to behind the loop.
+const JUMP_BYTES: usize = 5;
+
 type Assembler = VecAssembler<X64Relocation>;
 
 fn here(ops: &Assembler, site: Site) -> u64 {
@@ -73,6 +79,12 @@ fn section_bytes(row: &JobRow, variant: Variant, kind: SectionKind) -> &[u8] {
         .map_or(&[], |s| &s.bytes)
 }
 
+/// Bytes in front of a loop whose state is in memory, and of one that has it in registers: as many as its
+/// entry took when it stood there. The entry stands behind the loop, where its length moves nothing; where
+/// the loop stands in its *page* matters too (up to 8 % on Zen 4, `place in the page` in docs/method.md), so
+/// it stays where it was.
+const FRONT_BYTES: [usize; 2] = [105, 115];
+
 fn emit_at(row: &JobRow, site: Site, lead: u32, is_short: bool) -> Harness {
     let mut ops = Assembler::new(site.code as usize);
     let loop_label = ops.new_dynamic_label();
@@ -80,20 +92,13 @@ fn emit_at(row: &JobRow, site: Site, lead: u32, is_short: bool) -> Harness {
     let leave = ops.new_dynamic_label();
     let after_body = ops.new_dynamic_label();
 
-    ops.extend(std::iter::repeat_n(&0xcc_u8, lead as usize));
-    let entry = here(&ops, site);
-    save_caller(&mut ops, site);
-    fence(&mut ops);
-    set_registers(&mut ops, row);
+    let front = FRONT_BYTES[usize::from(row.clobbers == Clobbers::Some)];
+    let before_setup = front - JUMP_BYTES;
+    ops.extend(std::iter::repeat_n(&0xcc_u8, lead as usize + before_setup));
     let setup_start = here(&ops, site);
     ops.extend(section_bytes(row, site.variant, SectionKind::Setup));
     let setup = setup_start..here(&ops, site);
-    dynasm!(ops
-        ; .arch x64
-        ; cmp QWORD [rsp + frame::ITERATIONS], 0
-        ; je =>done
-        ; =>loop_label
-    );
+    dynasm!(ops; .arch x64; jmp =>done; =>loop_label);
     let loop_head = here(&ops, site);
     load_receiver(&mut ops, row, site);
     work::in_front(&mut ops, row);
@@ -114,11 +119,18 @@ fn emit_at(row: &JobRow, site: Site, lead: u32, is_short: bool) -> Harness {
         dynasm!(ops; .arch x64; jne =>loop_label);
     }
     let loop_end = here(&ops, site);
+    let rewind = ops.new_dynamic_label();
     dynasm!(ops; .arch x64; =>done);
-    note_end(&mut ops, row, site);
+    let done = here(&ops, site);
+    note_end(&mut ops, row, site, rewind);
+    registers::save(&mut ops, row, site.variant);
     dynasm!(ops; .arch x64; =>leave);
     let escape = here(&ops, site);
     restore_caller(&mut ops, site);
+    let entry = here(&ops, site);
+    save_caller(&mut ops, site);
+    registers::load(&mut ops, row, site.variant);
+    go_back(&mut ops, row, rewind, loop_label);
     let stubs = emit_stubs(&mut ops, row, site);
     unwind(&mut ops, row, leave, after_body);
 
@@ -131,6 +143,7 @@ fn emit_at(row: &JobRow, site: Site, lead: u32, is_short: bool) -> Harness {
         base: site.code,
         code,
         entry,
+        done,
         setup,
         loop_head,
         loop_end,
@@ -211,40 +224,7 @@ fn save_caller(ops: &mut Assembler, site: Site) {
         ; mov [rdi + context::SAVED_RSP as i32], rsp
         ; stmxcsr [rdi + context::ENTRY_MXCSR as i32]
         ; mov rsp, [rdi + context::STACK as i32]
-    );
-}
-
-/// Lets nothing of the loop begin before all in front of it has ended: a cold call is one iteration.
-fn fence(ops: &mut Assembler) {
-    dynasm!(ops; .arch x64; lfence);
-}
-
-/// Gives setup and body known registers: g in r14, all that nothing else is said of zero.
-fn set_registers(ops: &mut Assembler, row: &JobRow) {
-    dynasm!(ops; .arch x64; mov r14, [rsp + state::G]);
-    if row.clobbers == Clobbers::Some {
-        dynasm!(ops
-            ; .arch x64
-            ; mov r12, [rsp + state::CURSOR]
-            ; mov r15, [rsp + frame::ITERATIONS]
-            ; xor r13d, r13d
-        );
-    } else {
-        dynasm!(ops; .arch x64; xor r12d, r12d; xor r13d, r13d; xor r15d, r15d);
-    }
-    dynasm!(ops
-        ; .arch x64
-        ; xor eax, eax
-        ; xor ebx, ebx
-        ; xor ecx, ecx
-        ; xor edx, edx
-        ; xor esi, esi
-        ; xor edi, edi
-        ; xor ebp, ebp
-        ; xor r8d, r8d
-        ; xor r9d, r9d
-        ; xor r10d, r10d
-        ; xor r11d, r11d
+        ; mov rdi, [rdi + context::FRAMES as i32]
     );
 }
 
@@ -415,17 +395,61 @@ fn next_frame(ops: &mut Assembler) {
     );
 }
 
-/// Says that the loop ran to its end, and where its registers stand.
-fn note_end(ops: &mut Assembler, row: &JobRow, site: Site) {
+/// Says that the loop ran to its end, and where its stack pointer stands, unless the entry has passes
+/// left. Leaves `rdi` in the frame's spill slot and the context's address in its place.
+fn note_end(ops: &mut Assembler, row: &JobRow, site: Site, rewind: dynasmrt::DynamicLabel) {
     dynasm!(ops
         ; .arch x64
+        ; mov [rsp + state::SPILL], rdi
         ; mov rdi, QWORD site.data as i64
+        ; dec QWORD [rdi + context::PASSES as i32]
+        ; jne =>rewind
         ; mov QWORD [rdi + context::COMPLETE as i32], 1
         ; mov [rdi + context::EXIT_RSP as i32], rsp
     );
     if row.clobbers == Clobbers::Some {
         dynasm!(ops; .arch x64; mov [rdi + context::SUM as i32], r13);
     }
+}
+
+/// Takes the loop's state back to where the entry began and goes on with its next pass: a run that nothing
+/// interrupts. The entry has a multiple of four iterations, so that its frames stand as they did.
+fn go_back(
+    ops: &mut Assembler,
+    row: &JobRow,
+    rewind: dynasmrt::DynamicLabel,
+    loop_label: dynasmrt::DynamicLabel,
+) {
+    dynasm!(ops
+        ; .arch x64
+        ; =>rewind
+        ; mov [rsp + state::TARGET], rax
+        ; mov rax, [rdi + context::BACK as i32]
+        ; mov rdi, [rdi + context::FRAMES as i32]
+    );
+    let field = match row.heap.kind {
+        HeapKind::None => state::COUNT,
+        _ => state::CURSOR,
+    };
+    match (row.clobbers, row.heap.kind) {
+        (Clobbers::Some, HeapKind::None) => {}
+        (Clobbers::Some, _) => dynasm!(ops; .arch x64; sub r12, rax),
+        (Clobbers::All, _) => {
+            for number in 0..frame::FRAMES as i32 {
+                let at = number * frame::FRAME_STEP + field;
+                dynasm!(ops; .arch x64; sub [rdi + at], rax);
+            }
+        }
+    }
+    if row.clobbers == Clobbers::Some {
+        dynasm!(ops; .arch x64; mov r15, [rdi + frame::ITERATIONS]);
+    }
+    dynasm!(ops
+        ; .arch x64
+        ; mov rax, [rsp + state::TARGET]
+        ; mov rdi, [rsp + state::SPILL]
+        ; jmp =>loop_label
+    );
 }
 
 /// Returns to the worker with its registers, flags and MXCSR. The trap flag survives, because

@@ -11,6 +11,7 @@ use crate::go::heap::Heap;
 use crate::go::symbol::canonical;
 use crate::job::JobRow;
 
+mod carried;
 mod data;
 pub mod frame;
 pub mod harness;
@@ -19,6 +20,7 @@ mod layout;
 pub mod scrub;
 pub mod walk;
 
+pub use carried::Carried;
 pub use data::Receivers;
 
 use data::{Written, place_data, write_receivers};
@@ -141,6 +143,8 @@ pub struct Image {
     pub code_pointers: Vec<(u32, u64)>,
     /// Address to enter.
     pub entry: u64,
+    /// Address that saves what the body left, behind the loop.
+    pub done: u64,
     /// Address of the first instruction of an iteration.
     pub loop_head: u64,
     /// Address behind the jump back to it.
@@ -283,6 +287,7 @@ fn link_parts(
         data_addresses: site.data..layout.data_end,
         code_pointers,
         entry: harness.entry,
+        done: harness.done,
         loop_head: harness.loop_head,
         loop_end: harness.loop_end,
         setup: harness.setup.clone(),

@@ -13,7 +13,8 @@ use crate::go::{hash, runtime, symbol};
 use crate::injection::{self, Injection, Refusal};
 use crate::job::{JobRow, check};
 use crate::link::{
-    Image, LinkError, Placement, Site, Variant, link, link_with_data, link_with_written_data,
+    Carried, Image, LinkError, Placement, Site, Variant, link, link_with_data,
+    link_with_written_data,
 };
 use crate::scenario::{Order, Scenario};
 use crate::template::{HeapKind, Template, closest};
@@ -98,6 +99,7 @@ pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
         .map_err(|message| vec![scenario.template.at_line(1, message, None)])?;
     let row = JobRow {
         name: scenario.name.clone(),
+        carried: Carried::of(&program),
         program,
         heap,
         walk: scenario.walk,

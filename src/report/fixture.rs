@@ -117,6 +117,7 @@ pub(super) fn ok(scenario: &str, cycles: f64, most: f64, counts: (f64, f64)) -> 
             steal_ms: None,
             chunks: 1280,
         }),
+        settled: None,
         modes: None,
         modelled: None,
         note: None,

@@ -120,6 +120,13 @@ fn row(row: &Row) -> Value {
         put("dropped_samples", json!(row.dropped_samples));
         put("doubtful", json!(row.doubtful));
         put("disturbances", plain(&row.disturbances));
+        let settled = row.settled;
+        put("settled", json!(settled.map(|one| one.is_settled)));
+        let long_run = settled.and_then(|one| one.long_run);
+        put(
+            "long_run",
+            long_run.map_or(Value::Null, |cycles| json!({ "cycles": rounded(cycles) })),
+        );
         put("bistable", json!(row.modes.is_some()));
         put("modes", row.modes.iter().flatten().map(mode).collect());
         put("ratio", row.ratio.map_or(Value::Null, rounded));

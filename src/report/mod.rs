@@ -12,7 +12,7 @@ use crate::diagnostic::Diagnostic;
 use crate::scenario::Cold;
 pub use crate::stats::Layout;
 use crate::stats::paired::Verdict;
-use crate::stats::{Disturbances, Mode};
+use crate::stats::{Disturbances, Mode, Settled};
 use crate::template::{Clobbers, Value};
 
 pub mod ablation;
@@ -296,6 +296,9 @@ pub struct Row {
     pub dropped_samples: u64,
     /// What the machine did to it, by cause; `None` where it was not timed.
     pub disturbances: Option<Disturbances>,
+    /// Whether it agrees with a run that nothing interrupts, and its placements with each other; `None` where
+    /// that is not known.
+    pub settled: Option<Settled>,
     /// The two modes that were seen, where one value does not describe the row.
     pub modes: Option<[Mode; 2]>,
     /// What models of predictors would miss in it, where they were asked.

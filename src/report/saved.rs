@@ -140,6 +140,7 @@ impl SavedRow {
             doubtful: self.doubtful,
             dropped_samples: self.dropped_samples,
             disturbances: self.disturbances,
+            settled: None,
             modes: self.modes.try_into().ok(),
             modelled: None,
             note: self.note,

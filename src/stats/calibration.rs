@@ -182,7 +182,7 @@ impl Scale {
         calibration.chain_ticks as f64 - self.overhead_ticks
     }
 
-    fn ticks_per_cycle(&self, calibration: Calibration) -> f64 {
+    pub(super) fn ticks_per_cycle(&self, calibration: Calibration) -> f64 {
         self.chain_ticks(calibration) / self.chain_cycles
     }
 }

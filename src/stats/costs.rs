@@ -92,6 +92,9 @@ impl Costs {
             });
         }
         leave_out_interrupted(&all, &mut fates);
+        if timing.by_mean {
+            leave_out_whole_turns(&image.chunks, &mut fates);
+        }
         let of_fate = |wanted: Fate| fates.iter().filter(|fate| **fate == wanted).count();
         let lost = if doubtful {
             image.chunks.len()
@@ -171,6 +174,32 @@ fn leave_out_interrupted(visits: &[Visit], fates: &mut [Fate]) {
     }
 }
 
+/// Leaves out the turns of which a chunk was left out, where others are whole: what takes long is disturbed
+/// more often than what takes no time, so that the mean of the chunks that are left would be too low.
+fn leave_out_whole_turns(chunks: &[Chunk], fates: &mut [Fate]) {
+    let spans: Vec<std::ops::Range<usize>> = {
+        let mut at = 0;
+        let turns = chunks.chunk_by(|one, other| one.turn == other.turn);
+        let span = |turn: &[Chunk]| {
+            at += turn.len();
+            at - turn.len()..at
+        };
+        turns.map(span).collect()
+    };
+    let lost = |fates: &[Fate]| fates.iter().copied().find(|fate| !fate.is_kept());
+    if spans
+        .iter()
+        .all(|span| lost(&fates[span.clone()]).is_some())
+    {
+        return;
+    }
+    for span in spans {
+        if let Some(cause) = lost(&fates[span.clone()]) {
+            fates[span].fill(cause);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,6 +244,25 @@ mod tests {
         assert_eq!(costs.visits.len(), 31);
         assert_eq!(costs.dropped, 0);
         assert_eq!(costs.contended, 1.0 / 32.0);
+    }
+
+    #[test]
+    fn of_phases_a_turn_counts_whole_or_not_at_all() {
+        let mut timing = fixture::steady(4, 5.0);
+        timing.by_mean = true;
+        timing.images[0].chunks[3].after.chain_ticks *= 3;
+        let kept = |timing: &Timing| {
+            costs(timing)
+                .visits
+                .iter()
+                .map(|visit| visit.turn)
+                .collect::<Vec<_>>()
+        };
+        let turns = kept(&timing);
+        assert_eq!(turns.len(), 24);
+        assert!(!turns.contains(&0));
+        timing.by_mean = false;
+        assert!(kept(&timing).contains(&0));
     }
 
     #[test]

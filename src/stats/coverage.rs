@@ -86,6 +86,7 @@ fn row(random: &mut SplitMix64, segments: u32) -> (Timing, f64) {
     };
     let timing = Timing {
         iterations_per_chunk: ITERATIONS,
+        unroll: 1,
         segments,
         entry_overhead_ticks: 0,
         chain_overhead_ticks: 0,
@@ -97,6 +98,9 @@ fn row(random: &mut SplitMix64, segments: u32) -> (Timing, f64) {
             switches: Vec::new(),
         }],
         baseline: ImageSamples::default(),
+        by_mean: false,
+        long_run: None,
+        direct_branches: 0.0,
         delayed: Vec::new(),
         counting: None,
         further: Vec::new(),

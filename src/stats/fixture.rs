@@ -20,6 +20,7 @@ pub(super) fn ticks(cycles: f64) -> u64 {
 pub(super) fn empty() -> Timing {
     Timing {
         iterations_per_chunk: ITERATIONS,
+        unroll: 1,
         segments: 8,
         entry_overhead_ticks: OVERHEAD,
         chain_overhead_ticks: 52,
@@ -28,6 +29,9 @@ pub(super) fn empty() -> Timing {
         tsc_hz: 2.6e9,
         images: Vec::new(),
         baseline: ImageSamples::default(),
+        by_mean: false,
+        long_run: None,
+        direct_branches: 0.0,
         delayed: Vec::new(),
         counting: None,
         further: Vec::new(),

@@ -21,6 +21,7 @@ pub mod paired;
 pub mod quantile;
 pub mod random;
 mod segments;
+mod settled;
 mod slope;
 
 pub use calibration::BEST_WIDTH_TOLERANCE;
@@ -30,9 +31,11 @@ pub use disturbances::{Disturbances, Steal};
 pub use events::{Counting, Event, Events};
 pub use further::{CountedChunk, Further, per_iteration};
 pub use modes::Mode;
+pub use settled::{Settled, WithoutValue};
 
 use calibration::Scale;
 use costs::Costs;
+use quantile::sorted;
 use segments::{Rule, Segments, Visit};
 
 /// A calibration beside a chunk: how many ticks a chain of known length took.
@@ -74,11 +77,33 @@ pub struct ImageSamples {
     pub switches: Vec<u32>,
 }
 
+/// One entry over many milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LongRun {
+    /// Ticks.
+    pub ticks: u64,
+    /// Iterations of the loop.
+    pub iterations: u64,
+    /// The calibration before it.
+    pub before: Calibration,
+    /// The calibration after it.
+    pub after: Calibration,
+    /// Times that something else had the CPU meanwhile.
+    pub switches: u32,
+}
+
+/// A run and the chunks of a row agree where they differ by no more than this: timer interrupts make runs
+/// .7 % longer than the median chunk.
+pub const AGREES: f64 = 0.02;
+
 /// What was timed for a row, before any statistics.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Timing {
     /// Iterations per chunk, a power of two.
     pub iterations_per_chunk: u64,
+    /// Copies of the body in an iteration of the loop; those are counted.
+    #[serde(default = "one")]
+    pub unroll: u32,
     /// Segments of the walk.
     pub segments: u32,
     /// Ticks that entering and leaving take with no iteration.
@@ -91,6 +116,15 @@ pub struct Timing {
     pub chain_cycles: u64,
     /// TSC frequency.
     pub tsc_hz: f64,
+    /// Whether chunks do different things by themselves: then their mean is the row's cost, and no quantile.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_mean: bool,
+    /// The run that nothing interrupted; `None` where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub long_run: Option<LongRun>,
+    /// Branches of an iteration whose target never differs, where those are all there are; else 0.
+    #[serde(default)]
+    pub direct_branches: f64,
     /// One per placement, placement 0 first.
     pub images: Vec<ImageSamples>,
     /// The empty iteration.
@@ -111,6 +145,10 @@ pub struct Timing {
     /// Its cold calls; `None` where none were timed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cold: Option<Box<ColdSamples>>,
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// A value with its 95 % interval.
@@ -172,8 +210,12 @@ pub struct Summary {
     pub dropped: u64,
     /// What disturbed them.
     pub disturbances: Disturbances,
-    /// The two modes that placement 0 ran in, where one value does not describe the row. Not told
-    /// of a placement that was mostly disturbed, for there the machine has modes and not the row.
+    /// Whether it agrees with a run that nothing interrupted, and its placements with each other; `None`
+    /// where that is not known.
+    pub settled: Option<Settled>,
+    /// The two modes that placement 0 ran in, or all placements where they lie apart, where one value does
+    /// not describe the row. Not told of a placement that was mostly disturbed, for there the machine has
+    /// modes and not the row.
     pub modes: Option<[Mode; 2]>,
     /// Core frequency, in Hz: the median of the clean calibrations.
     pub core_hz: f64,
@@ -211,22 +253,35 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
     let baseline = Costs::of(&timing.baseline, timing, &scale);
     let first: &[Visit] = images.first().map_or(&[], |image| &image.visits);
     let (core_hz, core_hz_spread) = core_frequency(timing, &scale);
-    let cycles = |visits: &[Visit]| cycles(visits, timing);
+    let rule = timing.rule();
+    let cycles = |rule, visits: &[Visit]| cycles(rule, visits, timing);
+    let values = values(&images, |visits| cycles(rule, visits));
+    let settled = settled::settled(timing, &scale, &images);
+    let modes = match settled {
+        Some(Settled {
+            without_value: Some(_),
+            ..
+        }) => settled::states(&images),
+        _ => images
+            .first()
+            .filter(|image| image.contended <= MOSTLY && !timing.by_mean)
+            .and_then(|image| modes::modes(&image.visits)),
+    };
     let mean = |event: Event| {
         let of = |visit: &Visit| visit.events[event as usize];
         let estimate = bootstrap::estimate(&Segments::by(Rule::Mean, first, of), seed);
         (!estimate.value.is_nan()).then_some(estimate)
     };
     Summary {
-        cycles: bootstrap::estimate(&cycles(first), seed),
-        ns: bootstrap::estimate(&Segments::of(first, |visit| visit.ns), seed),
+        cycles: bootstrap::estimate(&cycles(rule, first), seed),
+        ns: bootstrap::estimate(&Segments::by(rule, first, |visit| Some(visit.ns)), seed),
         events: Event::ALL.map(mean),
         inferred_misses: slope::misses(timing, seed),
         cold: cold::summarize(timing, &scale, seed),
         iterations: first.len() as u64 * timing.iterations_per_chunk,
-        layout: layout(&images, cycles),
+        layout: layout(&values),
         baseline_cycles: (!is_lost(&timing.baseline, timing))
-            .then(|| bootstrap::estimate(&cycles(&baseline.visits), seed)),
+            .then(|| bootstrap::estimate(&cycles(Rule::LowerQuartile, &baseline.visits), seed)),
         dropped: images
             .iter()
             .chain([&baseline])
@@ -237,14 +292,23 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
             &scale,
             &images.iter().chain([&baseline]).collect::<Vec<_>>(),
         ),
-        modes: images
-            .first()
-            .filter(|image| image.contended <= MOSTLY)
-            .and_then(|image| modes::modes(&image.visits)),
+        settled,
+        modes,
         core_hz,
         core_hz_spread,
         doubtful: images.first().is_some_and(|image| image.doubtful),
         contended: images.first().map_or(0.0, |image| image.contended),
+    }
+}
+
+impl Timing {
+    /// What the visits of a segment come down to.
+    fn rule(&self) -> Rule {
+        if self.by_mean {
+            Rule::Mean
+        } else {
+            Rule::LowerQuartile
+        }
     }
 }
 
@@ -259,32 +323,35 @@ fn is_lost(image: &ImageSamples, timing: &Timing) -> bool {
 
 /// The core cycles of visits, from the source that the row asked; where that counts other events
 /// only, from the clock. A reading that was refused is no reason to take another source.
-fn cycles(visits: &[Visit], timing: &Timing) -> Segments {
+fn cycles(rule: Rule, visits: &[Visit], timing: &Timing) -> Segments {
     let counted = |visit: &Visit| visit.events[Event::Cycles as usize];
     match &timing.counting {
         Some(counting)
             if counting.refused > 0 || counting.overhead.get(Event::Cycles).is_some() =>
         {
-            Segments::by(Rule::LowerQuartile, visits, counted)
+            Segments::by(rule, visits, counted)
         }
-        _ => Segments::of(visits, |visit| visit.cycles),
+        _ => Segments::by(rule, visits, |visit| Some(visit.cycles)),
     }
 }
 
-/// The range over placements. A placement that was disturbed throughout widens it only where it is
+/// The values of the placements, ascending. One that was disturbed throughout counts only where it is
 /// placement 0, whose value the range must contain.
-fn layout(images: &[Costs], cycles: impl Fn(&[Visit]) -> Segments) -> Layout {
+fn values(images: &[Costs], cycles: impl Fn(&[Visit]) -> Segments) -> Vec<f64> {
     let believed = images
         .iter()
         .enumerate()
         .filter(|(at, image)| *at == 0 || !image.doubtful);
-    let values = believed.filter_map(|(_, image)| cycles(&image.visits).value());
-    let values = quantile::sorted(values);
+    sorted(believed.filter_map(|(_, image)| cycles(&image.visits).value()))
+}
+
+/// The range over placements.
+fn layout(values: &[f64]) -> Layout {
     let end = |value: Option<&f64>| value.copied().unwrap_or(f64::NAN);
     Layout {
         placements: values.len() as u32,
         cycles_min: end(values.first()),
-        cycles_median: quantile::median(&values).unwrap_or(f64::NAN),
+        cycles_median: quantile::median(values).unwrap_or(f64::NAN),
         cycles_max: end(values.last()),
     }
 }

@@ -223,6 +223,11 @@ impl Executable {
         (&mut data[..end], &code[..self.code.len()])
     }
 
+    /// Whether the writable bytes are unreachable.
+    pub fn is_hidden(&self) -> bool {
+        self.is_hidden
+    }
+
     /// Makes the writable bytes unreachable, or reachable again: what is not at work cannot be
     /// written to by accident.
     ///
@@ -359,6 +364,18 @@ pub fn set_gs_base(address: u64) -> io::Result<()> {
         Ok(())
     } else {
         Err(io::Error::last_os_error())
+    }
+}
+
+/// Bytes of the widest vector registers that this CPU and kernel have: 64 where masks of 64 bits are there
+/// too.
+pub fn widest_vector() -> usize {
+    if is_x86_feature_detected!("avx512bw") {
+        64
+    } else if is_x86_feature_detected!("avx") {
+        32
+    } else {
+        16
     }
 }
 

@@ -12,6 +12,7 @@ pub mod counter_page;
 #[cfg(test)]
 pub mod fake_kernel;
 pub mod filter;
+pub mod first_writes;
 pub mod interrupt;
 pub mod mapping;
 pub mod memory;

@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
 
+use super::first_writes;
 use super::mapping::{Writable, fs_base, gs_base};
 use super::shared::SharedPage;
 
@@ -88,6 +89,8 @@ pub struct StepLog {
     /// The code that is stepped; what called it is logged, and otherwise left alone.
     code: Range<u64>,
     stop: Option<u64>,
+    /// Whether code goes on without steps where the log is full; else it is led out.
+    goes_on: bool,
     watched: Range<u64>,
 }
 
@@ -102,6 +105,7 @@ impl StepLog {
             escape: 0,
             code: 0..0,
             stop: None,
+            goes_on: false,
             watched: 0..0,
         }
     }
@@ -109,6 +113,11 @@ impl StepLog {
     /// Cuts the runs from now on short where `address` is next; `None` lets them run on.
     pub fn stop_at(&mut self, address: Option<u64>) {
         self.stop = address;
+    }
+
+    /// Has runs from now on go on where the log is full, without further steps, or no more so.
+    pub fn go_on_when_full(&mut self, goes_on: bool) {
+        self.goes_on = goes_on;
     }
 
     /// Has each step from now on digest `range` of `memory`, whole words of it.
@@ -155,6 +164,11 @@ impl StepLog {
             whole.resize(self.capacity.max(whole.len()), Step::default());
             self.steps = whole;
         }
+    }
+
+    /// Whether the last run had as many steps as there is room for, or more.
+    pub fn is_full(&self) -> bool {
+        self.used >= self.capacity
     }
 
     /// Whether the last run was cut short: the log was full, or the stop was reached.
@@ -214,11 +228,11 @@ pub fn install(page: SharedPage, status: i32) -> io::Result<&'static SharedPage>
         return Err(io::Error::last_os_error());
     }
     for (signal, _) in RECORDED {
-        // SAFETY: a zeroed sigaction is a valid one (all fields are integers), `handle` has the
+        // SAFETY: a zeroed sigaction is a valid one (all fields are integers), `entered` has the
         // signature that SA_SIGINFO asks for, and it is async-signal-safe.
         let answer = unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
-            action.sa_sigaction = handle as *const () as usize;
+            action.sa_sigaction = entered as *const () as usize;
             action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
             libc::sigfillset(&mut action.sa_mask);
             libc::sigaction(signal, &action, ptr::null_mut())
@@ -260,6 +274,25 @@ fn digest(range: &Range<u64>) -> u64 {
     })
 }
 
+/// Where the kernel enters: puts right the flags that compiled code relies on, and goes on to
+/// [`handle`]. The kernel clears DF and TF for a handler, but leaves AC as the interrupted code had it
+/// (arch/x86/kernel/signal.c, `handle_signal`): the first unaligned access would raise SIGBUS inside
+/// this handler. NT would make a 32-bit `iret` fault, and is cleared with it. They come back with
+/// the interrupted code's own flags.
+#[unsafe(naked)]
+extern "C" fn entered(signal: i32, facts: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    // AC, NT and DF.
+    const DISTURBING: i32 = (1 << 18) | (1 << 14) | (1 << 10);
+    std::arch::naked_asm!(
+        "pushfq",
+        "and dword ptr [rsp], {kept}",
+        "popfq",
+        "jmp {handle}",
+        kept = const !DISTURBING,
+        handle = sym handle,
+    )
+}
+
 extern "C" fn handle(signal: i32, facts: *mut libc::siginfo_t, context: *mut libc::c_void) {
     const TRAP_TRACE: i32 = 2;
     // SAFETY: the kernel passes a valid siginfo and ucontext to an SA_SIGINFO handler, and nothing
@@ -273,11 +306,27 @@ extern "C" fn handle(signal: i32, facts: *mut libc::siginfo_t, context: *mut lib
         step(unsafe { &mut *log }, context);
         return;
     }
+    if signal == libc::SIGSEGV && is_write_refused(facts, context) {
+        // SAFETY: the kernel has filled in the address of a fault of this kind.
+        let address = unsafe { facts.si_addr() } as u64;
+        if first_writes::note(address) {
+            return;
+        }
+    }
     // SAFETY: PAGE is set before the handlers are installed and never freed.
     let page = unsafe { &*PAGE.load(Ordering::Acquire) };
     record(page, signal, facts, context);
     // SAFETY: _exit is async-signal-safe and does not return.
     unsafe { libc::_exit(STATUS.load(Ordering::Acquire)) }
+}
+
+/// Whether the fault is a write to a page that may be read only.
+fn is_write_refused(facts: &libc::siginfo_t, context: &libc::ucontext_t) -> bool {
+    const ACCESS_REFUSED: i32 = 2;
+    /// Bit 1 of a page fault's error code (Intel SDM vol. 3, 4.7).
+    const IS_WRITE: i64 = 1 << 1;
+    let error = context.uc_mcontext.gregs[libc::REG_ERR as usize];
+    facts.si_code == ACCESS_REFUSED && error & IS_WRITE != 0
 }
 
 fn step(log: &mut StepLog, context: &mut libc::ucontext_t) {
@@ -302,7 +351,9 @@ fn step(log: &mut StepLog, context: &mut libc::ucontext_t) {
     // It has returned, onto the stack it was called from: there is nothing left to cut short.
     let is_home = !is_inside && !is_in_stack(rsp);
     let flags = &mut registers[libc::REG_EFL as usize];
-    if !is_home && (is_full || log.stop == Some(ip)) {
+    if is_full && log.goes_on && log.stop != Some(ip) {
+        *flags &= !TRAP_FLAG;
+    } else if !is_home && (is_full || log.stop == Some(ip)) {
         log.escaped = true;
         *flags &= !TRAP_FLAG;
         registers[libc::REG_RIP as usize] = log.escape as i64;

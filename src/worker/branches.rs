@@ -37,6 +37,7 @@ pub fn trace(
         known: HashMap::new(),
     };
     let (mut done, mut steps) = (0, 0);
+    stage.rewind(ground, 0);
     // Twice as many as were planned for, because iterations differ.
     while done < turns && steps < 2 * MOST_STEPS {
         let mut span = (0, turns - done);
@@ -57,8 +58,32 @@ pub fn trace(
         branches.tell(&logged[start..(end + 1).min(logged.len())], tell);
         done += whole as u64;
         steps += logged.len() as u64;
+        if exit.is_none() {
+            // It was undone, and its whole turns run again without steps.
+            advance(stage, ground, visits, done)?;
+        }
     }
+    stage.rewind(ground, 0);
     Ok(done)
+}
+
+/// Runs so many turns from where an image is, from the walk's start and over it again.
+fn advance(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+    mut turns: u64,
+) -> Result<(), Failure> {
+    let most = match stage.row.heap.kind {
+        HeapKind::None => turns,
+        _ => visits.len(),
+    };
+    while turns > 0 {
+        let part = turns.min(most);
+        stage.enter(ground, 0, visits, 0, part)?;
+        turns -= part;
+    }
+    Ok(())
 }
 
 /// Whether a branch is the one that ends a turn of the loop.

@@ -208,7 +208,7 @@ impl<'a> Worker<'a> {
             self.page.note(notes::ROW, index as u64 + 1);
             match guarded(|| self.prove(index, stage, tsc_hz)) {
                 Ok((mut row, proof)) => {
-                    if let Err(failure) = row.stage.hide(true) {
+                    if let Err(failure) = row.stage.hide(&mut self.ground) {
                         say(&Message::Failed {
                             row: index,
                             failure,
@@ -283,6 +283,7 @@ impl<'a> Worker<'a> {
         let ground = &mut self.ground;
         stage.settle(ground)?;
         let visits = stage.walk(FIRST_WALK, self.plan.seed)?;
+        probe::set_up(stage, ground, &visits, self.steps.log())?;
         probe::probe(stage, ground, &visits, self.steps.log())?;
         verify::verify(stage, ground, &visits)?;
         model::model(stage, ground, self.plan.seed, wanted, &mut self.steps)
@@ -307,6 +308,7 @@ impl<'a> Worker<'a> {
         let ground = &mut self.ground;
         stage.settle(ground)?;
         let first = stage.first_elements(FIRST_WALK, self.plan.seed)?;
+        probe::set_up(&mut stage, ground, &first, self.steps.log())?;
         probe::probe(&mut stage, ground, &first, self.steps.log())?;
         let chunk = match self.plan.counters {
             Counters::Clock | Counters::Pmu => {
@@ -326,10 +328,11 @@ impl<'a> Worker<'a> {
                 model::interpreted(&mut stage, ground, self.plan.seed, wanted, depth)?.ok()
             }
         };
-        let panic = stage.last_panic(0);
         let baseline = stage.baseline();
         let empty = step::count_harness(&mut stage, ground, baseline, &visits, &mut self.steps)?;
         let around_body = step::count_harness(&mut stage, ground, 0, &visits, &mut self.steps)?;
+        let branches = counts.as_ref().map_or(0.0, |counts| counts.branches);
+        let is_direct = branches > 0.0 && stage.has_direct_branches_only();
         let proof = Proof {
             counts,
             uninterpreted,
@@ -339,7 +342,7 @@ impl<'a> Worker<'a> {
             checksum: verified.checksum,
             allocations: verified.allocations,
             elements: visits.len(),
-            panic,
+            panic: verified.panic,
             uninferred,
         };
         Ok((
@@ -348,6 +351,7 @@ impl<'a> Worker<'a> {
                 stage,
                 visits,
                 chunk,
+                direct_branches: if is_direct { branches } else { 0.0 },
             },
             proof,
         ))

@@ -46,6 +46,7 @@ pub(super) fn time(
     }
     ground.work_on(row.index);
     row.stage.settle(ground)?;
+    row.stage.rewind_all(ground);
     let mut samples = Box::<ColdSamples>::default();
     let images = [0, row.stage.baseline()];
     let flushed = images.map(|image| scrub::flushed(cold, &row.stage.images[image]));
@@ -82,7 +83,7 @@ pub(super) fn time(
         }
         quiet_rounds += u32::from(is_quiet);
     }
-    row.stage.hide(true)?;
+    row.stage.hide(ground)?;
     Ok(Some(samples))
 }
 

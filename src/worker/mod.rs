@@ -15,6 +15,7 @@ pub mod inference;
 pub mod model;
 mod neighbours;
 mod order;
+mod pace;
 pub mod parent;
 pub mod probe;
 mod scrubber;

@@ -4,7 +4,7 @@
 //! the reserved registers, `rsp`, the direction and alignment flags and the control bits of MXCSR are
 //! as at its start; and the instruction named is the last one that changed the culprit.
 
-use super::stage::{Ground, Stage, Visits};
+use super::stage::{Ground, Run, Stage, Visits};
 use crate::job::Failure;
 use crate::sys::signals::{Step, StepLog};
 use crate::template::{Clobbers, HeapKind};
@@ -53,38 +53,57 @@ pub fn probe(
     visits: &Visits,
     log: &mut StepLog,
 ) -> Result<(), Failure> {
-    log.watch(ground.stack(), ground.reserved());
-    let answer = probe_setup(stage, ground, visits, log)
-        .and_then(|()| probe_body(stage, ground, visits, log));
+    let answer = probe_body(stage, ground, visits, log);
     log.stop_at(None);
     log.unwatch();
     answer
 }
 
-/// Steps the setup, which runs in each entry before the first iteration. One that takes more steps
-/// than the log has room for is checked at the exits only.
-fn probe_setup(
+/// Runs the setup of each image, the first one's step by step. One that takes more steps than the log has
+/// room for goes on without, and is checked at its exit only.
+///
+/// # Errors
+/// The first thing that a setup did not leave alone, or what entering says.
+pub fn set_up(
     stage: &mut Stage<'_>,
     ground: &mut Ground,
     visits: &Visits,
     log: &mut StepLog,
 ) -> Result<(), Failure> {
+    log.watch(ground.stack(), ground.reserved(0));
+    log.go_on_when_full(true);
+    let answer = stage.set_up(ground, visits, |stage, ground| {
+        step_setup(stage, ground, visits, log)
+    });
+    log.go_on_when_full(false);
+    log.unwatch();
+    answer
+}
+
+/// Steps the first image's setup, as far as the log has room.
+///
+/// # Errors
+/// As [`set_up`].
+pub(super) fn step_setup(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+    log: &mut StepLog,
+) -> Result<Run, Failure> {
     let setup = stage.images[0].setup.clone();
     if setup.is_empty() {
-        return Ok(());
+        return Ok(Run::Whole);
     }
-    log.stop_at(Some(setup.end));
-    // Twice, because what it overwrites may happen to hold the same.
-    for iterations in [2, 5] {
-        let outcome = stage.enter_stepping(ground, 0, visits, (0, iterations), log);
-        if let Some(clobber) = find_setups_culprit(stage, log.steps()) {
-            return Err(clobber);
-        }
-        if outcome?.is_some() && !log.steps().iter().any(|step| step.ip == setup.end) {
-            return Err(Failure::Worker(NO_END_OF_SETUP.into()));
-        }
+    let ran = stage.step_setup(ground, visits, log);
+    if let Some(clobber) = find_setups_culprit(stage, log.steps()) {
+        return Err(clobber);
     }
-    Ok(())
+    let ran = ran?;
+    let is_short = ran == Run::Whole && !log.is_full();
+    if is_short && !log.steps().iter().any(|step| step.ip == setup.end) {
+        return Err(Failure::Worker(NO_END_OF_SETUP.into()));
+    }
+    Ok(ran)
 }
 
 fn probe_body(
@@ -99,6 +118,12 @@ fn probe_body(
     let mut answer = Ok(());
     for iteration in 0..ITERATIONS.min(visits.len()) {
         let element = if has_walk { iteration } else { 0 };
+        // An entry that is cut short is undone, so those in front of it run again, unstepped.
+        stage.rewind(ground, 0);
+        if iteration > 0 {
+            stage.enter(ground, 0, visits, 0, iteration)?;
+        }
+        log.watch(ground.stack(), ground.reserved(stage.frame(0)));
         // Only the first iteration of the entry runs, but the harness's state says how many would: a
         // body that overwrites it with a constant must not happen to write what is there.
         let span = (element, 2 + iteration);

@@ -7,16 +7,15 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 
-use iced_x86::{Decoder, DecoderOptions, Mnemonic, OpKind, Register};
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Mnemonic, OpKind, Register};
 
 use crate::counter::Request;
 use crate::go::layout;
 use crate::job::{Failure, JobRow, PanicAt, Place};
-use crate::link::HEAP_OFFSET;
-use crate::link::Image;
-use crate::link::frame::{self, context, state};
+use crate::link::frame::{self, carried, context, state};
 use crate::link::harness::element_bytes;
 use crate::link::walk::Course;
+use crate::link::{Image, Owner};
 use crate::sys::mapping::{self, Executable};
 use crate::sys::signals::StepLog;
 use crate::sys::time;
@@ -27,12 +26,14 @@ use super::notes;
 mod build;
 mod emulation;
 mod ground;
+mod memory;
 mod visits;
 
 pub use ground::{Ground, STACK_BYTES};
 pub use visits::{Visits, expected_of};
 
 use ground::CANARY_BYTES;
+use memory::{Changed, Own};
 
 fn put(data: &mut [u8], offset: u32, value: u64) {
     data[offset as usize..offset as usize + 8].copy_from_slice(&value.to_le_bytes());
@@ -76,6 +77,24 @@ pub struct Between<T> {
     pub after: T,
 }
 
+/// Whether something ran to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Run {
+    /// It did.
+    Whole,
+    /// It was led out, and what it left is of no use.
+    CutShort,
+}
+
+/// What an entry has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// The setup.
+    Setup,
+    /// The loop, after so many iterations.
+    Loop { iterations: u64 },
+}
+
 /// A timed entry with a scrub in front of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scrubbed {
@@ -102,9 +121,73 @@ pub struct Stage<'a> {
     active: Option<usize>,
     /// The `gs` base as it can be read, for comparison.
     gs_base: u64,
+    /// The data of each image.
+    data: Own,
+    /// The stack of each image.
+    stack: Own,
+    /// By image, the frame that its next iteration runs in.
+    frames: Vec<u64>,
+}
+
+/// What an entry runs.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    /// Address of the walk's element.
+    cursor: u64,
+    /// Iterations of a pass.
+    iterations: u64,
+    /// Passes over the same elements.
+    passes: u64,
+}
+
+impl Span {
+    fn once(visits: &Visits, element: u64, iterations: u64) -> Span {
+        Span {
+            cursor: visits.address(element),
+            iterations,
+            passes: 1,
+        }
+    }
 }
 
 impl<'a> Stage<'a> {
+    /// Iterations that visit all data of a row, a cache line each, where those are more than a core's second
+    /// cache has room for at the least; else 0. Smaller data stay in that cache whoever visits them.
+    pub fn pass(&self) -> u64 {
+        const LINE: u64 = 64;
+        // Cores since Skylake and Zen have as much, or more.
+        const LARGE_BYTES: u64 = 256 * 1024;
+        let addresses = &self.images[0].data_addresses;
+        let bytes = addresses.end - addresses.start;
+        let is_large = bytes >= LARGE_BYTES;
+        u64::from(is_large) * (bytes / LINE).div_ceil(u64::from(self.row.unroll))
+    }
+
+    /// Whether every branch of the template and of what it calls goes where it always goes: direct jumps and
+    /// calls, and the returns from those.
+    pub fn has_direct_branches_only(&self) -> bool {
+        let image = &self.images[0];
+        let is_own = |owner: &Owner| !matches!(owner, Owner::Harness);
+        let mut own = image.pieces.iter().filter(|piece| is_own(&piece.owner));
+        own.all(|piece| {
+            let at = (piece.addresses.start - image.site.code) as usize;
+            let end = (piece.addresses.end - image.site.code) as usize;
+            let mut code = Decoder::new(64, &image.code[at..end], DecoderOptions::NONE);
+            code.iter().all(|one| {
+                use FlowControl::{Call, Next, Return, UnconditionalBranch};
+                matches!(
+                    one.flow_control(),
+                    Next | Call | Return | UnconditionalBranch
+                )
+            })
+        })
+    }
+
+    /// The number of the frame that an image's next iteration runs in.
+    pub fn frame(&self, image: usize) -> u64 {
+        self.frames[image]
+    }
+
     /// Index of the baseline image.
     pub fn baseline(&self) -> usize {
         self.baseline
@@ -118,6 +201,8 @@ impl<'a> Stage<'a> {
     /// Lets go of the images that branch misses would be inferred from.
     pub fn infer_nothing(&mut self) {
         self.images.truncate(self.baseline + 1);
+        self.data.keep(self.baseline + 1);
+        self.stack.keep(self.baseline + 1);
     }
 
     /// Puts a walk of this row into memory.
@@ -165,18 +250,114 @@ impl<'a> Stage<'a> {
         Place::in_image(image, self.baseline(), inside)
     }
 
-    /// Points the heap's code pointers into an image; they are all that differs between placements.
+    /// Brings what an image left, and notes that it is at work. The baseline has no body that could leave
+    /// anything, and takes what is there.
     fn activate(&mut self, ground: &mut Ground, image: usize) {
-        if self.active == Some(image) {
+        let whose = match image == self.baseline {
+            true => self.data.live().unwrap_or(0),
+            false => image,
+        };
+        self.data
+            .bring(whose, self.code.data(), &mut ground.data_writes);
+        self.stack
+            .bring(whose, ground.stack.bytes(), &mut ground.stack_writes);
+        if self.active != Some(image) {
+            self.active = Some(image);
+            ground.page.note(notes::IMAGE, image as u64);
+            ground.page.note(notes::CODE, self.images[image].site.code);
+        }
+    }
+
+    /// Puts an image back to where it was behind its setup: registers, memory, and the frame it runs in.
+    pub fn rewind(&mut self, ground: &mut Ground, image: usize) {
+        if image == self.baseline {
             return;
         }
-        self.active = Some(image);
+        self.data
+            .put_back(image, self.code.data(), &mut ground.data_writes);
+        self.stack
+            .put_back(image, ground.stack.bytes(), &mut ground.stack_writes);
+        self.frames[image] = 0;
+    }
+
+    /// The same with all images.
+    pub fn rewind_all(&mut self, ground: &mut Ground) {
+        for image in 0..self.images.len() {
+            self.rewind(ground, image);
+        }
+    }
+
+    /// Runs the setup of each image, once, and gives each its own memory from then on. `step` may run the
+    /// first one's, to look at it; where that was cut short, it is undone and runs again.
+    ///
+    /// # Errors
+    /// What a setup does wrong, or when the kernel refuses.
+    pub fn set_up(
+        &mut self,
+        ground: &mut Ground,
+        visits: &Visits,
+        mut step: impl FnMut(&mut Stage<'a>, &mut Ground) -> Result<Run, Failure>,
+    ) -> Result<(), Failure> {
+        let failed = |error| Failure::Worker(format!("protecting data: {error}"));
+        self.watch(ground).map_err(failed)?;
+        let mut data = Changed::default();
+        let mut stack = Changed::default();
+        let mut behind: [Vec<memory::Bytes>; 2] = [Vec::new(), Vec::new()];
+        for image in 0..self.images.len() {
+            if image == self.baseline {
+                let first = |all: &mut Vec<memory::Bytes>| all.push(all[0].clone());
+                behind.iter_mut().for_each(first);
+                continue;
+            }
+            let mut put_back = |stage: &mut Stage<'a>, ground: &mut Ground| {
+                data.take_up(&mut ground.data_writes);
+                stack.take_up(&mut ground.stack_writes);
+                data.put_back(stage.code.data(), &ground.data_writes);
+                stack.put_back(ground.stack.bytes(), &ground.stack_writes);
+                stage.point_into(image);
+            };
+            put_back(self, ground);
+            if image > 0 || step(self, ground)? == Run::CutShort {
+                put_back(self, ground);
+                self.enter_setup(ground, image, visits)?;
+            }
+            data.take_up(&mut ground.data_writes);
+            stack.take_up(&mut ground.stack_writes);
+            let [in_data, on_stack] = &mut behind;
+            let now = data.now(self.code.data(), &ground.data_writes, in_data.first());
+            in_data.push(now);
+            let now = stack.now(ground.stack.bytes(), &ground.stack_writes, on_stack.first());
+            on_stack.push(now);
+        }
+        let [mut in_data, mut on_stack] = behind;
+        data.complete(&mut in_data, self.code.data(), &ground.data_writes);
+        stack.complete(&mut on_stack, ground.stack.bytes(), &ground.stack_writes);
+        self.data = Own::new(in_data);
+        self.stack = Own::new(on_stack);
+        self.frames = vec![0; self.images.len()];
+        self.watch(ground).map_err(failed)?;
+        ground.data_writes.forget_copies();
+        Ok(())
+    }
+
+    /// Points the heap's code pointers into an image; the data were linked with those of the first.
+    fn point_into(&mut self, image: usize) {
+        if image == 0 {
+            return;
+        }
         let data = self.code.data();
         for (offset, value) in &self.images[image].code_pointers {
             data[*offset as usize..*offset as usize + 8].copy_from_slice(&value.to_le_bytes());
         }
-        ground.page.note(notes::IMAGE, image as u64);
-        ground.page.note(notes::CODE, self.images[image].site.code);
+    }
+
+    /// Watches what will be written of what is not the images' own yet.
+    fn watch(&mut self, ground: &mut Ground) -> std::io::Result<()> {
+        let stack = ground.stack.bytes();
+        ground.stack_writes.watch(stack, self.stack.parts())?;
+        ground
+            .data_writes
+            .watch(self.code.data(), self.data.parts())
     }
 
     fn put(&mut self, offset: u32, value: u64) {
@@ -187,33 +368,114 @@ impl<'a> Stage<'a> {
         get(self.code.data(), offset)
     }
 
-    /// Everything an entry reads.
-    fn prepare(&mut self, ground: &mut Ground, image: usize, cursor: u64, iterations: u64) {
+    /// Everything an entry reads, but where it goes.
+    fn prepare(&mut self, ground: &mut Ground, image: usize, span: Span) {
         self.activate(ground, image);
+        self.prepare_frames(ground, image, span);
+    }
+
+    fn prepare_frames(&mut self, ground: &mut Ground, image: usize, span: Span) {
         ground.entries += 1;
         ground.page.note(notes::ENTRIES, ground.entries);
-        let frame = ground.frame();
+        let Span {
+            cursor,
+            iterations,
+            passes,
+        } = span;
+        let element = element_bytes(self.row);
+        let back = match element {
+            0 => (iterations / frame::FRAMES).wrapping_neg(),
+            _ => iterations * element,
+        };
+        let first = self.frames.get(image).copied().unwrap_or(0);
+        let (frame, step) = (ground.frame(), frame::FRAME_STEP as u64);
         let data = self.code.data();
-        put(data, context::STACK, frame);
+        put(data, context::STACK, frame + first * step);
+        put(data, context::FRAMES, frame);
+        put(data, context::PASSES, passes);
+        put(data, context::BACK, back);
         put(data, context::PANIC_KIND, 0);
         put(data, context::PANICS, 0);
         put(data, context::COMPLETE, 0);
         let g = self.images[image].site.data + u64::from(frame::G);
-        let element = element_bytes(self.row);
         let (ends, counts) = frame::frame_ends(iterations, cursor, element);
         let array = self.array.map_or(0, |(address, _)| address);
         let stack = ground.frames();
         put(stack, frame::ITERATIONS as u32, iterations);
-        for number in 0..frame::FRAMES {
-            let own = &mut stack[frame::FRAME_STEP as usize * number as usize..];
+        for turn in 0..frame::FRAMES {
+            let number = (first + turn) % frame::FRAMES;
+            let own = &mut stack[(step * number) as usize..];
             let mut put = |offset: i32, value| put(own, offset as u32, value);
-            put(state::CURSOR, cursor + number * element);
-            put(state::END, ends[number as usize]);
-            put(state::COUNT, counts[number as usize]);
+            put(state::CURSOR, cursor + turn * element);
+            put(state::END, ends[turn as usize]);
+            put(state::COUNT, counts[turn as usize]);
             put(state::SUM, 0);
             put(state::G, g);
             put(state::ARRAY, array);
         }
+        let target = match iterations {
+            0 => self.images[image].done,
+            _ => self.images[image].loop_head,
+        };
+        self.aim(ground, first, target);
+    }
+
+    /// Says where the next entry goes once its registers are loaded.
+    fn aim(&self, ground: &mut Ground, first: u64, target: u64) {
+        let at = first as i32 * frame::FRAME_STEP + state::TARGET;
+        put(ground.frames(), at as u32, target);
+    }
+
+    /// Gets ready for the setup of an image. The loop's state has values that no setup happens to write: one
+    /// that overwrites them is noticed.
+    fn prepare_setup(&mut self, ground: &mut Ground, image: usize, visits: &Visits) {
+        const UNLIKELY: u64 = 0x1d2_c3b5;
+        let span = Span::once(visits, 0, UNLIKELY);
+        self.prepare_frames(ground, image, span);
+        self.aim(ground, 0, self.images[image].setup.start);
+        ground.page.note(notes::IMAGE, image as u64);
+        ground.page.note(notes::CODE, self.images[image].site.code);
+        self.active = Some(image);
+    }
+
+    /// Runs an image's setup, where it has one.
+    ///
+    /// # Errors
+    /// As [`Stage::enter`].
+    pub fn enter_setup(
+        &mut self,
+        ground: &mut Ground,
+        image: usize,
+        visits: &Visits,
+    ) -> Result<(), Failure> {
+        if self.images[image].setup.is_empty() {
+            return Ok(());
+        }
+        self.prepare_setup(ground, image, visits);
+        self.code.enter(self.images[image].entry, 0);
+        self.leave(ground, image, Left::Setup).map(|_| ())
+    }
+
+    /// The same with the first image, single-stepped up to the setup's end.
+    ///
+    /// # Errors
+    /// As [`Stage::enter`].
+    pub fn step_setup(
+        &mut self,
+        ground: &mut Ground,
+        visits: &Visits,
+        log: &mut StepLog,
+    ) -> Result<Run, Failure> {
+        self.prepare_setup(ground, 0, visits);
+        let image = &self.images[0];
+        log.stop_at(Some(image.setup.end));
+        self.code.enter_stepping(image.entry, 0, log, image.escape);
+        log.stop_at(None);
+        reveal_hidden(&self.images[0], log);
+        if log.is_cut_short() {
+            return Ok(Run::CutShort);
+        }
+        self.leave(ground, 0, Left::Setup).map(|_| Run::Whole)
     }
 
     /// Sum of the results of the last entry.
@@ -228,22 +490,36 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Brings the row's data back, and sets what lasts for the row: g, the word that `gs:[-8]` reads, and the canary.
+    /// Brings the row's data back, and sets what lasts for the row: g, the word that `gs:[-8]` reads, and the
+    /// stack.
     ///
     /// # Errors
-    /// When the kernel refuses to set the `gs` base.
+    /// When the kernel refuses.
     pub fn settle(&mut self, ground: &mut Ground) -> Result<(), Failure> {
-        self.hide(false)?;
+        let is_at_work = !self.code.is_hidden() && !self.frames.is_empty();
+        if is_at_work {
+            return Ok(());
+        }
+        let protecting = |error| Failure::Worker(format!("protecting data: {error}"));
+        self.code.hide(false).map_err(protecting)?;
+        ground.clear().map_err(protecting)?;
+        ground
+            .make_room(self.code.data().len())
+            .map_err(protecting)?;
         let data = self.images[0].site.data;
-        let low = ground.stack.address();
-        self.put(frame::G + layout::G_STACK_LO, low);
-        self.put(frame::G + layout::G_STACK_HI, ground.stack_end());
-        self.put(
-            frame::G + layout::G_STACKGUARD0,
-            low + u64::from(layout::STACK_GUARD),
-        );
-        self.put(frame::G_POINTER, data + u64::from(frame::G));
-        *ground.canary() = CANARY_BYTES;
+        if self.frames.is_empty() {
+            let low = ground.stack.address();
+            self.put(frame::G + layout::G_STACK_LO, low);
+            self.put(frame::G + layout::G_STACK_HI, ground.stack_end());
+            self.put(
+                frame::G + layout::G_STACKGUARD0,
+                low + u64::from(layout::STACK_GUARD),
+            );
+            self.put(frame::G_POINTER, data + u64::from(frame::G));
+        }
+        const R14: i32 = carried::REGISTERS + 8 * 14;
+        put(ground.frames(), R14 as u32, data + u64::from(frame::G));
+        self.watch(ground).map_err(protecting)?;
         mapping::set_gs_base(data + u64::from(frame::G_POINTER) + 8)
             .map_err(|error| Failure::Worker(format!("setting the gs base: {error}")))?;
         self.gs_base = mapping::gs_base();
@@ -264,10 +540,34 @@ impl<'a> Stage<'a> {
         element: u64,
         iterations: u64,
     ) -> Result<Exit, Failure> {
-        self.prepare(ground, image, visits.address(element), iterations);
+        self.prepare(ground, image, Span::once(visits, element, iterations));
         let entry = self.images[image].entry;
         self.code.enter(entry, 0);
-        self.leave(ground, image, iterations)
+        self.leave(ground, image, Left::Loop { iterations })
+    }
+
+    /// The same for so many passes over the same elements, in one entry: a run that nothing interrupts. With
+    /// more than one pass the iterations are a multiple of the frames.
+    ///
+    /// # Errors
+    /// As [`Stage::enter`].
+    pub fn enter_passes(
+        &mut self,
+        ground: &mut Ground,
+        request: Request<'_>,
+        passes: u64,
+    ) -> Result<Exit, Failure> {
+        let Request {
+            image,
+            visits,
+            element,
+            iterations,
+        } = request;
+        let once = Span::once(visits, element, iterations);
+        self.prepare(ground, image, Span { passes, ..once });
+        let entry = self.images[image].entry;
+        self.code.enter(entry, 0);
+        self.leave(ground, image, Left::Loop { iterations })
     }
 
     /// The same, with what `read` says right before the code and right behind it, and the ticks in
@@ -288,14 +588,14 @@ impl<'a> Stage<'a> {
             element,
             iterations,
         } = request;
-        self.prepare(ground, image, visits.address(element), iterations);
+        self.prepare(ground, image, Span::once(visits, element, iterations));
         let entry = self.images[image].entry;
         let before = read();
         let entered = time::ticks();
         self.code.enter(entry, 0);
         let ticks = time::ticks() - entered;
         let after = read();
-        let exit = self.leave(ground, image, iterations)?;
+        let exit = self.leave(ground, image, Left::Loop { iterations })?;
         Ok(Between {
             exit,
             ticks,
@@ -320,7 +620,7 @@ impl<'a> Stage<'a> {
             element,
             iterations,
         } = request;
-        self.prepare(ground, image, visits.address(element), iterations);
+        self.prepare(ground, image, Span::once(visits, element, iterations));
         let entry = self.images[image].entry;
         let began = time::ticks();
         scrub(&self.code);
@@ -328,13 +628,14 @@ impl<'a> Stage<'a> {
         self.code.enter(entry, 0);
         let ticks = time::ticks() - before;
         Ok(Scrubbed {
-            exit: self.leave(ground, image, iterations)?,
+            exit: self.leave(ground, image, Left::Loop { iterations })?,
             ticks,
             scrub_ticks: before - began,
         })
     }
 
-    /// The same, single-stepped. The log tells whether it was cut short; then nothing is compared.
+    /// The same, single-stepped. The log tells whether it was cut short: then nothing is compared, and the
+    /// image begins again behind its setup, because what it holds in registers is lost.
     ///
     /// # Errors
     /// As [`Stage::enter`].
@@ -347,24 +648,21 @@ impl<'a> Stage<'a> {
         log: &mut StepLog,
     ) -> Result<Option<Exit>, Failure> {
         let (element, iterations) = span;
-        self.prepare(ground, image, visits.address(element), iterations);
+        self.prepare(ground, image, Span::once(visits, element, iterations));
         let (entry, escape) = (self.images[image].entry, self.images[image].escape);
         self.code.enter_stepping(entry, 0, log, escape);
         reveal_hidden(&self.images[image], log);
         if log.is_cut_short() {
+            self.rewind(ground, image);
             Ok(None)
         } else {
-            self.leave(ground, image, iterations).map(Some)
+            self.leave(ground, image, Left::Loop { iterations })
+                .map(Some)
         }
     }
 
     /// Compares what must be as before, and reads what the harness left.
-    fn leave(
-        &mut self,
-        ground: &mut Ground,
-        image: usize,
-        iterations: u64,
-    ) -> Result<Exit, Failure> {
+    fn leave(&mut self, ground: &mut Ground, image: usize, left: Left) -> Result<Exit, Failure> {
         const MXCSR_CONTROL: u64 = 0xffc0;
         const DIRECTION: u64 = 1 << 10;
         const ALIGNMENT_CHECK: u64 = 1 << 18;
@@ -373,10 +671,13 @@ impl<'a> Stage<'a> {
         if kind != 0 && self.get(context::COMPLETE) == 0 {
             return Err(Failure::Panic(self.panic_at(kind, code)));
         }
-        let frame_now = match self.row.clobbers {
-            Clobbers::Some => ground.frame(),
-            Clobbers::All => ground.frame() + iterations % frame::FRAMES * frame::FRAME_STEP as u64,
+        let next_frame = match (self.row.clobbers, left) {
+            (Clobbers::All, Left::Loop { iterations }) => {
+                (self.frames[image] + iterations) % frame::FRAMES
+            }
+            _ => 0,
         };
+        let frame_now = ground.frame() + next_frame * frame::FRAME_STEP as u64;
         let both = self.get(context::EXIT_MXCSR);
         let (mxcsr_out, mxcsr_in) = (both & 0xffff_ffff, both >> 32);
         let flags = self.get(context::EXIT_FLAGS);
@@ -394,12 +695,15 @@ impl<'a> Stage<'a> {
             return Err(Failure::Clobber {
                 what: what.to_string(),
                 kind: kind.to_string(),
-                in_setup: false,
+                in_setup: left == Left::Setup,
                 place: Place {
                     code_offset: None,
                     ..self.place(image, 0)
                 },
             });
+        }
+        if let Left::Loop { .. } = left {
+            self.frames[image] = next_frame;
         }
         Ok(Exit {
             sum: self.sum(ground),
@@ -412,29 +716,44 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// When the kernel refuses.
     pub fn hidden(mut self) -> Result<Stage<'a>, Failure> {
-        self.hide(true)?;
+        let hidden = self.code.hide(true);
+        hidden.map_err(|error| Failure::Worker(format!("protecting data: {error}")))?;
         Ok(self)
     }
 
-    /// Takes the row's data out of reach of the rows that are at work, or gives them back.
+    /// Takes the row's data out of reach of the rows that are at work, and keeps its stack.
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn hide(&mut self, is_hidden: bool) -> Result<(), Failure> {
-        let hidden = self.code.hide(is_hidden);
+    pub fn hide(&mut self, ground: &mut Ground) -> Result<(), Failure> {
+        self.data
+            .put_away(self.code.data(), &mut ground.data_writes);
+        self.stack
+            .put_away(ground.stack.bytes(), &mut ground.stack_writes);
+        let hidden = ground
+            .data_writes
+            .end(self.code.data())
+            .and_then(|()| self.code.hide(true));
         hidden.map_err(|error| Failure::Worker(format!("protecting data: {error}")))
     }
 
-    /// Digest of the data that the template's code can reach by name: the heap and its own sections.
-    pub fn digest(&mut self) -> u64 {
-        let data = &self.code.data()[HEAP_OFFSET as usize..];
+    /// Digest of the data that the template's code has written so far: g, the heap and its own sections.
+    pub fn digest(&mut self, ground: &mut Ground) -> u64 {
+        self.data.take_up(&mut ground.data_writes);
+        let data = self.code.data();
         let mut hasher = DefaultHasher::new();
-        hasher.write(data);
+        for part in self.data.parts() {
+            let mut range = ground.data_writes.range(part);
+            range.start = range.start.max(frame::G as usize);
+            hasher.write_u32(part);
+            hasher.write(&data[range]);
+        }
         hasher.finish()
     }
 
-    /// Blocks and bytes that the modelled allocator has given out so far.
-    pub fn allocated(&mut self) -> [u64; 2] {
+    /// Blocks and bytes that the modelled allocator has given an image so far.
+    pub fn allocated(&mut self, ground: &mut Ground, image: usize) -> [u64; 2] {
+        self.activate(ground, image);
         [context::ALLOCATIONS, context::ALLOCATED_BYTES].map(|counter| self.get(counter))
     }
 

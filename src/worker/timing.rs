@@ -9,13 +9,14 @@ use super::guarded;
 use super::inference;
 use super::neighbours;
 use super::order::TurnOrder;
+use super::pace::{self, Pace};
 use super::stage::{Exit, Ground, Stage, Visits, expected_of};
 use super::verify::compare;
 use crate::counter::group::Refused;
 use crate::counter::{CounterSource, Reading, Request, Unavailable};
 use crate::job::{Failure, JobRow, Plan};
 use crate::stats::{
-    BEST_WIDTH_TOLERANCE, Chunk, Counting, Event, Events, ImageSamples, Timing, quantile,
+    AGREES, BEST_WIDTH_TOLERANCE, Chunk, Counting, Event, Events, ImageSamples, Timing, quantile,
 };
 use crate::sys::time;
 use crate::template::HeapKind;
@@ -63,6 +64,7 @@ pub fn size_chunk(
         };
         let mut best = u64::MAX;
         for _ in 0..3 {
+            stage.rewind(ground, 0);
             best = best.min(stage.enter_between(ground, request, || ())?.ticks);
         }
         let nanoseconds = best as f64 / tsc_hz * 1e9;
@@ -90,6 +92,8 @@ pub struct Proved<'a> {
     pub visits: Visits,
     /// Iterations of a chunk.
     pub chunk: u64,
+    /// Branches of an iteration whose target never differs, where those are all there are; else 0.
+    pub direct_branches: f64,
 }
 
 /// Times all images of some rows in turns: of several rows, the turns at one placement are neighbours.
@@ -107,7 +111,7 @@ pub fn time_rows(
         .iter_mut()
         .map(|row| {
             at_work(row, ground, takes_turns, |row, ground| {
-                Series::new(row, ground, source)
+                Series::new(row, ground, source, scale, plan)
             })
         })
         .collect();
@@ -125,7 +129,12 @@ pub fn time_rows(
                 series[row] = Err(failure);
             }
         }
-        if plan.together && turn + 1 < FEWEST_ROUNDS {
+        let fewest = series
+            .iter()
+            .flatten()
+            .map(|one| one.pace.fewest_rounds())
+            .max();
+        if plan.together && turn + 1 < FEWEST_ROUNDS || Some(turn + 1) < fewest {
             continue;
         }
         let spent = (time::nanoseconds() - started) as f64;
@@ -163,7 +172,7 @@ pub(super) fn at_work<T>(
         }
         let done = work(row, ground)?;
         if takes_turns {
-            row.stage.hide(true)?;
+            row.stage.hide(ground)?;
         }
         Ok(done)
     })
@@ -178,6 +187,7 @@ pub(super) struct Series {
     /// The segment that comes next, for each image.
     next: Vec<u32>,
     images: Vec<ImageSamples>,
+    pace: Pace,
 }
 
 impl Series {
@@ -185,17 +195,24 @@ impl Series {
         row: &mut Proved<'_>,
         ground: &mut Ground,
         source: &mut dyn CounterSource,
+        scale: &Scale,
+        plan: &Plan,
     ) -> Result<Series, Failure> {
         row.stage.settle(ground)?;
+        row.stage.rewind_all(ground);
         let (entry_overhead_ticks, counting) =
             entry_overhead(&mut row.stage, ground, &row.visits, source)?;
+        let pace = pace::find(row, ground, source, scale, plan)?;
+        row.stage.rewind_all(ground);
         let images = row.stage.images.len();
+        let segments = row.visits.len().div_ceil(row.chunk).max(1) as u32;
         Ok(Series {
             entry_overhead_ticks,
             counting,
-            segments: row.visits.len().div_ceil(row.chunk).max(1) as u32,
-            next: vec![0; images],
+            segments,
+            next: stagger(row, ground, segments)?,
             images: vec![ImageSamples::default(); images],
+            pace,
         })
     }
 
@@ -255,7 +272,7 @@ impl Series {
     }
 
     fn is_quiet(&self, scale: &mut Scale) -> bool {
-        is_quiet(&self.images[0], scale)
+        is_quiet(&self.images[0], scale) && (!self.pace.by_mean || halves_agree(&self.images[0]))
     }
 
     fn timing(self, row: &Proved<'_>, scale: &Scale) -> Timing {
@@ -264,12 +281,16 @@ impl Series {
         let baseline = images.pop().unwrap_or_default();
         Timing {
             iterations_per_chunk: row.chunk * u64::from(row.stage.row.unroll),
+            unroll: row.stage.row.unroll,
             segments: self.segments,
             entry_overhead_ticks: self.entry_overhead_ticks,
             chain_overhead_ticks: scale.overhead_ticks,
             chain_cycles: scale.chain_cycles,
             best_width_ticks: scale.best_width,
             tsc_hz: scale.tsc_hz,
+            by_mean: self.pace.by_mean,
+            long_run: self.pace.long_run,
+            direct_branches: row.direct_branches,
             images,
             baseline,
             delayed,
@@ -279,6 +300,32 @@ impl Series {
             cold: None,
         }
     }
+}
+
+/// Where each image begins. Images that visited the same data in the same order would walk in each other's
+/// footsteps: the one behind would find in the caches what the one in front has fetched. Spread evenly
+/// over the walk, each finds a line as long after its last visit as it would if it ran alone.
+fn stagger(row: &mut Proved<'_>, ground: &mut Ground, segments: u32) -> Result<Vec<u32>, Failure> {
+    let spread = row.stage.baseline() as u32 + 1;
+    let images = 0..row.stage.images.len() as u32;
+    let pass = row.stage.pass();
+    if pass == 0 {
+        return Ok(images.map(|_| 0).collect());
+    }
+    if row.stage.row.heap.kind != HeapKind::None {
+        return Ok(images
+            .map(|image| image % spread * segments / spread)
+            .collect());
+    }
+    for image in 1..row.stage.baseline() {
+        let mut left = pass * image as u64 / u64::from(spread);
+        while left > 0 {
+            let part = left.min(row.chunk);
+            row.stage.enter(ground, image, &row.visits, 0, part)?;
+            left -= part;
+        }
+    }
+    Ok(images.map(|_| 0).collect())
 }
 
 /// Whether enough chunks at placement 0 ran with the core's whole width: an SMT sibling that takes
@@ -295,6 +342,14 @@ fn is_quiet(samples: &ImageSamples, scale: &mut Scale) -> bool {
         .filter(|chunk| widths(chunk) as f64 <= limit)
         .count();
     clean as f64 >= ENOUGH * samples.chunks.len() as f64
+}
+
+/// Whether the first half of an image's chunks took as long as the second: the mean of phases is known then.
+fn halves_agree(samples: &ImageSamples) -> bool {
+    let ticks = |chunks: &[Chunk]| chunks.iter().map(|chunk| chunk.ticks).sum::<u64>() as f64;
+    let half = samples.chunks.len() / 2;
+    let (first, second) = samples.chunks[..2 * half].split_at(half);
+    (ticks(first) / ticks(second).max(1.0) - 1.0).abs() <= AGREES
 }
 
 /// The turns of an image in which most chunks ran with the core's whole width, and nothing else at all
@@ -317,10 +372,24 @@ fn quiet_turns(samples: &ImageSamples, scale: &mut Scale) -> BTreeSet<u32> {
 /// # Errors
 /// A wrong result.
 pub(super) fn check_sum(row: &JobRow, request: &Request<'_>, exit: &Exit) -> Result<(), Failure> {
-    let expected = match row.heap.kind {
+    check_passes(row, request, 1, exit)
+}
+
+/// The same of so many passes.
+///
+/// # Errors
+/// A wrong result.
+pub(super) fn check_passes(
+    row: &JobRow,
+    request: &Request<'_>,
+    passes: u64,
+    exit: &Exit,
+) -> Result<(), Failure> {
+    let once = match row.heap.kind {
         HeapKind::None => expected_of(row, 0).map(|one| one.wrapping_mul(request.iterations)),
         _ => request.visits.expected(request.element, request.iterations),
     };
+    let expected = once.map(|once| once.wrapping_mul(passes));
     expected.map_or(Ok(()), |expected| compare(exit, request.element, expected))
 }
 

@@ -21,23 +21,38 @@ pub fn trace(
     iterations: u64,
     log: &mut StepLog,
 ) -> Trace {
-    let outcome = stage.enter_stepping(ground, 0, visits, (0, iterations), log);
+    let setup = stage.images[0].setup.clone();
+    let mut told = Vec::new();
+    let mut is_cut_short = false;
+    let outcome = stage.set_up(ground, visits, |stage, ground| {
+        let ran = probe::step_setup(stage, ground, visits, log);
+        let end = log.steps().iter().position(|step| step.ip == setup.end);
+        // What may not be stepped to its end does not run at all.
+        is_cut_short = !setup.is_empty() && end.is_none() && log.is_full();
+        let last = end.map_or(log.steps().len(), |end| end + 1);
+        told.extend_from_slice(&log.steps()[..if setup.is_empty() { 0 } else { last }]);
+        match is_cut_short {
+            true => Err(Failure::Worker("the setup was cut short".into())),
+            false => ran,
+        }
+    });
     let mut trace = Trace {
         data: stage.images[0].site.data,
         code: stage.images[0].site.code,
         frame: ground.frame(),
-        is_cut_short: log.is_cut_short(),
         ..Trace::default()
     };
-    let mut steps = log.steps();
-    let mut from = 0;
-    trace.failure = probe::find_setups_culprit(stage, steps);
-    if trace.failure.is_some() {
-        let end = stage.images[0].setup.end;
-        let last = steps.iter().position(|step| step.ip == end);
-        steps = &steps[..last.map_or(0, |last| last + 1)];
-        trace.is_cut_short = false;
+    if let Err(failure) = outcome {
+        trace.is_cut_short = is_cut_short;
+        trace.failure = Some(failure).filter(|_| !is_cut_short);
+        trace.steps = differences(&told);
+        return trace;
     }
+    let outcome = stage.enter_stepping(ground, 0, visits, (0, iterations), log);
+    trace.is_cut_short = log.is_cut_short();
+    told.extend_from_slice(log.steps());
+    let mut steps = &told[..];
+    let mut from = 0;
     while let Some((start, end)) = next_iteration(&stage.images[0], steps, from) {
         let element = trace.iterations.len();
         let object = visits.objects.get(element).copied().unwrap_or(0);

@@ -3,7 +3,7 @@
 //! Correct means: two swapped cases are noticed, and so is a result that is wrong only once.
 
 use super::stage::{Exit, Ground, Stage, Visits, expected_of};
-use crate::job::{Allocations, Checksum, Failure};
+use crate::job::{Allocations, Checksum, Failure, PanicAt};
 use crate::sys::time;
 use crate::template::HeapKind;
 
@@ -22,6 +22,8 @@ pub struct Verified {
     pub checksum: Option<Checksum>,
     /// What the modelled allocator gave out.
     pub allocations: Allocations,
+    /// The panic that the last entry recovered from.
+    pub panic: Option<PanicAt>,
 }
 
 /// Compares the result of each element in each image.
@@ -35,22 +37,25 @@ pub fn verify(
 ) -> Result<Verified, Failure> {
     let mut verified = Verified::default();
     for image in 0..stage.baseline() {
-        let before = stage.allocated();
+        stage.rewind(ground, image);
+        let before = stage.allocated(ground, image);
         let (sums, entered) = verify_image(stage, ground, visits, image)?;
         if image == 0 {
-            let after = stage.allocated();
+            let after = stage.allocated(ground, image);
             let [blocks, bytes] =
                 [0, 1].map(|of| after[of].wrapping_sub(before[of]) as f64 / entered.max(1) as f64);
             verified = Verified {
                 checksum: expected_of(stage.row, 0).map(|_| sums),
                 allocations: Allocations { blocks, bytes },
+                panic: stage.last_panic(0),
             };
         }
+        stage.rewind(ground, image);
     }
     Ok(verified)
 }
 
-/// The same for one image, whatever it is: the sums, and how often it was entered.
+/// The same for one image, whatever it is, from where it is: the sums, and how often it was entered.
 ///
 /// # Errors
 /// As [`verify`].

@@ -4,6 +4,7 @@
 //! what is entered was never at its address before.
 
 use super::Stage;
+use super::memory::Own;
 use crate::go::heap::{Heap, lay_out};
 use crate::go::layout;
 use crate::job::{Failure, JobRow, Plan};
@@ -82,6 +83,9 @@ impl<'a> Stage<'a> {
             code,
             active: None,
             gs_base: 0,
+            data: Own::default(),
+            stack: Own::default(),
+            frames: Vec::new(),
         })
     }
 }

@@ -3,18 +3,18 @@
 //! Correct means: the interpreter reads and writes the row's data and the stack, reads its code and
 //! the walk, and reaches nothing else; afterwards the data hold what they held before.
 
-use super::{Ground, Stage, Visits};
+use super::{Ground, Span, Stage, Visits, get};
 use crate::interpreter::memory::Memory;
 use crate::interpreter::{Code, Cpu, Interpreter};
-use crate::link::{HEAP_OFFSET, Owner, frame};
+use crate::link::Owner;
+use crate::link::frame::{self, carried};
+use crate::template::Clobbers;
 
-/// Bytes above the lower end of the stack where the entry finds its caller.
-const CALLER: u64 = 4096;
 const RSP: u8 = 4;
 
 impl Stage<'_> {
-    /// Hands over an interpreter of placement 0 and a machine that is about to enter it for
-    /// `iterations` from the first element of the walk.
+    /// Hands over an interpreter of placement 0 and a machine at the head of its loop, right behind the setup,
+    /// for `iterations` from the first element of the walk. The image is put back there afterwards.
     pub fn emulate<T>(
         &mut self,
         ground: &mut Ground,
@@ -22,8 +22,8 @@ impl Stage<'_> {
         iterations: u64,
         with: impl FnOnce(&mut Interpreter<'_>, &mut Cpu<'_>) -> T,
     ) -> T {
-        let context = self.code.data()[..HEAP_OFFSET as usize].to_vec();
-        self.prepare(ground, 0, visits.address(0), iterations);
+        self.rewind(ground, 0);
+        self.prepare(ground, 0, Span::once(visits, 0, iterations));
         let image = &self.images[0];
         let own: Vec<_> = image
             .pieces
@@ -37,9 +37,14 @@ impl Stage<'_> {
             own: &own,
             turn_end: image.loop_end,
         };
-        let borders = [image.entry, image.loop_head, image.loop_end];
+        let borders = [image.loop_head, image.loop_end];
         let mut interpreter = Interpreter::new(code, &borders);
-        let stack_start = ground.stack.address();
+        let frame = ground.frame();
+        let g = image.site.data + u64::from(frame::G);
+        let saved = |number: i32| get(ground.frames(), (carried::REGISTERS + 8 * number) as u32);
+        let registers: [u64; 16] =
+            [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15].map(saved);
+        let vectors = saved_vectors(ground.frames());
         let (data, mapped) = self.code.parts();
         let memory = Memory::new()
             .with(ground.stack.bytes())
@@ -48,11 +53,31 @@ impl Stage<'_> {
             .with_read_only(mapped);
         let mut cpu = Cpu::new(memory);
         cpu.set_gs_base(image.site.data + u64::from(frame::G_POINTER) + 8);
-        cpu.set_register(RSP, stack_start + CALLER);
+        for (number, value) in (0..).zip(registers) {
+            cpu.set_register(number, value);
+        }
+        cpu.set_register(RSP, frame);
+        if self.row.clobbers == Clobbers::Some {
+            let state = [(12, visits.address(0)), (13, 0), (14, g), (15, iterations)];
+            for (number, value) in state {
+                cpu.set_register(number, value);
+            }
+        }
+        // Those of `xor eax, eax`, with interrupts enabled.
+        cpu.set_flags(0x246);
+        *cpu.vectors() = vectors;
         let answer = with(&mut interpreter, &mut cpu);
         cpu.undo_stores();
-        // What the last entry left, for one a panic, stays to be asked for.
-        self.code.data()[..context.len()].copy_from_slice(&context);
+        self.rewind(ground, 0);
         answer
     }
+}
+
+/// The lower halves of the vector registers that an entry begins with.
+fn saved_vectors(frames: &[u8]) -> [u128; 16] {
+    std::array::from_fn(|number| {
+        let at = carried::VECTORS as usize + 64 * number;
+        let bytes = frames[at..].first_chunk();
+        u128::from_le_bytes(*bytes.expect("there is room for the registers above the frames"))
+    })
 }

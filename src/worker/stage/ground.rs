@@ -3,11 +3,13 @@
 //! Correct means: frame 0 stands where the harness can wrap four frames with one bit, and above the
 //! frames a canary tells of writes that reach too far.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::ops::Range;
 
-use crate::link::frame;
-use crate::sys::mapping::Writable;
+use crate::link::frame::{self, carried};
+use crate::sys::first_writes::FirstWrites;
+use crate::sys::mapping::{self, PAGE, Writable};
 use crate::sys::shared::SharedPage;
 use crate::sys::signals;
 use crate::worker::notes;
@@ -33,6 +35,12 @@ pub struct Ground {
     pub(super) stack: Writable,
     pub(super) page: &'static SharedPage,
     pub(super) entries: u64,
+    /// Who notes which parts of a row's data are written.
+    pub(super) data_writes: FirstWrites,
+    /// The same of the stack.
+    pub(super) stack_writes: FirstWrites,
+    /// Parts of the stack that rows have written.
+    pub(super) used: BTreeSet<u32>,
 }
 
 impl Ground {
@@ -47,7 +55,43 @@ impl Ground {
             stack,
             page,
             entries: 0,
+            data_writes: FirstWrites::new(PAGE)?,
+            stack_writes: FirstWrites::new(STACK_BYTES)?,
+            used: BTreeSet::new(),
         })
+    }
+
+    /// Gets ready for a row with so many bytes of data.
+    ///
+    /// # Errors
+    /// When the kernel gives no address space.
+    pub(super) fn make_room(&mut self, data_bytes: usize) -> io::Result<()> {
+        if self.data_writes.room() < data_bytes {
+            self.data_writes = FirstWrites::new(data_bytes)?;
+        }
+        Ok(())
+    }
+
+    /// The stack as it is before a row has run: zero, with the canary, and registers that hold nothing.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub(super) fn clear(&mut self) -> io::Result<()> {
+        self.used.extend(self.stack_writes.writable());
+        self.stack_writes.end(self.stack.bytes())?;
+        let part = PAGE;
+        for used in &self.used {
+            self.stack.bytes()[*used as usize * part..][..part].fill(0);
+        }
+        *self.canary() = CANARY_BYTES;
+        let registers = self.frames();
+        let widest = mapping::widest_vector() as u64;
+        registers[carried::WIDEST as usize..][..8].copy_from_slice(&widest.to_le_bytes());
+        // All exceptions masked, and all registers empty, as at the start of a process (Intel SDM vol. 1, 8.1).
+        let x87 = &mut registers[carried::X87 as usize..];
+        x87[..4].copy_from_slice(&0xffff_037f_u32.to_le_bytes());
+        x87[8..12].copy_from_slice(&0xffff_ffff_u32.to_le_bytes());
+        Ok(())
     }
 
     /// Notes the row whose code may run from now on: the one to blame for what happens then.
@@ -69,10 +113,12 @@ impl Ground {
         &self.stack
     }
 
-    /// Addresses above frame 0 that no body may write to: the harness's state and the canary.
-    pub fn reserved(&self) -> Range<u64> {
+    /// Addresses above the body's that it may not write to where it runs in frame `number`: those of later
+    /// frames, the harness's state and the canary.
+    pub fn reserved(&self, number: u64) -> Range<u64> {
         let frame = self.frame();
-        frame + frame::BODY_BYTES..frame + frame::CANARY + 8 * frame::CANARY_WORDS
+        let own = frame + number * frame::FRAME_STEP as u64;
+        own + frame::BODY_BYTES..frame + frame::CANARY + 8 * frame::CANARY_WORDS
     }
 
     /// The stack from frame 0 on.

@@ -1,0 +1,238 @@
+//! Whether a row has one value: whether its chunks agree with a run that nothing interrupted, and its
+//! placements with each other.
+//!
+//! Correct means: a row whose cost depends on how often it was left, or on what the predictors happened to
+//! keep, is told from one that is merely noisy, and nothing is said of a row that the machine disturbed.
+//!
+//! The run alone does not find all of them. A hundred jumps, each to the next line, never train in one
+//! entry of a second and do at the third entry of 20 ms, at one placement and not at another: the run
+//! agrees with the untrained chunks, and the placements lie far apart.
+
+use super::calibration::Scale;
+use super::costs::Costs;
+use super::modes::{self, Mode};
+use super::quantile::{median, rank, sorted};
+use super::segments::Visit;
+use super::{AGREES, LongRun, MOSTLY, Timing};
+
+/// Placements whose values differ by more than this factor are states of the code, not of its place: where
+/// code stands costs up to a half more on the CPUs that were tried.
+const APART: f64 = 2.5;
+/// A run and chunks that differ by more than this have no one value; a smaller difference is told beside it.
+const FAR: f64 = 0.1;
+
+/// Direct branches of an iteration that are many: they share lines, and a predictor has room for few of a line.
+const MANY: f64 = 16.0;
+/// Core cycles that a direct branch takes at the least while no predictor knows it; one that is known takes
+/// one or two.
+const UNTRAINED_CYCLES: f64 = 3.0;
+
+/// What a row settled at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settled {
+    /// Core cycles an iteration of the run that nothing interrupted.
+    pub long_run: Option<f64>,
+    /// Whether all of them agree.
+    pub is_settled: bool,
+    /// Why no one number describes the row, where none does.
+    pub without_value: Option<WithoutValue>,
+}
+
+/// Why a row has no one value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WithoutValue {
+    /// The run costs something else than turns.
+    Run,
+    /// Placements do, one and another.
+    Placements,
+    /// Its branches cost what they do before they are learnt, all of them, and at other times may not.
+    Untrained,
+}
+
+/// What became of a row; `None` where it was not held against a run, or something disturbed that.
+pub(super) fn settled(timing: &Timing, scale: &Scale, images: &[Costs]) -> Option<Settled> {
+    let long_run = timing.long_run.map(|run| cost(&run, timing, scale));
+    let long_run = long_run.filter(|cost| cost.is_finite());
+    let without = |why| Settled {
+        long_run,
+        is_settled: false,
+        without_value: Some(why),
+    };
+    let values = values(images, timing);
+    if spread(&values) > APART {
+        return Some(without(WithoutValue::Placements));
+    }
+    let branches = timing.direct_branches;
+    if branches >= MANY && values.first()? >= &(UNTRAINED_CYCLES * branches) {
+        return Some(without(WithoutValue::Untrained));
+    }
+    let first = images.first()?;
+    let off = distance(long_run?, first);
+    // What else ran meanwhile, or beside it, makes a run long and not short.
+    let is_disturbed = first.contended > MOSTLY || timing.long_run?.switches > 0;
+    if off > AGREES && is_disturbed || first.visits.is_empty() {
+        return None;
+    }
+    Some(match off > FAR {
+        true => without(WithoutValue::Run),
+        false => Settled {
+            long_run,
+            is_settled: off <= AGREES,
+            without_value: None,
+        },
+    })
+}
+
+/// The values of the placements, be they disturbed or not: a busy neighbour costs a factor of two at the
+/// most.
+fn values(images: &[Costs], timing: &Timing) -> Vec<f64> {
+    let value = |image: &Costs| super::cycles(timing.rule(), &image.visits, timing).value();
+    images.iter().filter_map(value).collect()
+}
+
+/// The greatest over the least.
+fn spread(values: &[f64]) -> f64 {
+    let values = sorted(values.iter().copied().filter(|value| *value > 0.0));
+    match (values.first(), values.last()) {
+        (Some(least), Some(most)) => most / least,
+        _ => 1.0,
+    }
+}
+
+fn cost(run: &LongRun, timing: &Timing, scale: &Scale) -> f64 {
+    let speeds = [run.before, run.after].map(|one| scale.ticks_per_cycle(one));
+    let iterations = run.iterations as f64 * f64::from(timing.unroll);
+    run.ticks as f64 / iterations / speeds[0].min(speeds[1])
+}
+
+/// By what share a run lies outside what chunks cost: the middle half of them.
+fn distance(run: f64, image: &Costs) -> f64 {
+    let costs = sorted(image.visits.iter().map(|visit| visit.cycles));
+    let at = |share| rank(&costs, share).unwrap_or(f64::NAN);
+    let mean = costs.iter().sum::<f64>() / costs.len() as f64;
+    let middle = median(&costs).unwrap_or(mean);
+    // Few chunks have no quartiles to speak of.
+    let (low, high) = (at(0.25).min(middle), at(0.75).max(middle).max(mean));
+    if run < low {
+        1.0 - run / low
+    } else if run > high {
+        run / high - 1.0
+    } else {
+        0.0
+    }
+}
+
+/// The states that turns at all placements were in, where there are two.
+pub(super) fn states(images: &[Costs]) -> Option<[Mode; 2]> {
+    // Turns of different placements are different turns.
+    const MOST_TURNS: u32 = 1 << 20;
+    let of_image = |(at, image): (u32, &Costs)| -> Vec<Visit> {
+        let apart = |visit: &Visit| Visit {
+            turn: at * MOST_TURNS + visit.turn,
+            ..*visit
+        };
+        image.visits.iter().map(apart).collect()
+    };
+    let all: Vec<Visit> = (0..).zip(images).flat_map(of_image).collect();
+    modes::modes(&all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::{Calibration, fixture, summarize};
+
+    /// A row of 5 cycles whose run takes so many.
+    fn with_run(cycles: f64) -> Timing {
+        let calibration = Calibration {
+            chain_ticks: fixture::CHAIN_TICKS,
+            width_ticks: fixture::WIDTH_TICKS,
+        };
+        Timing {
+            long_run: Some(LongRun {
+                ticks: fixture::ticks(cycles) - fixture::OVERHEAD,
+                iterations: fixture::ITERATIONS,
+                before: calibration,
+                after: calibration,
+                switches: 0,
+            }),
+            ..fixture::steady(6, 5.0)
+        }
+    }
+
+    #[test]
+    fn a_run_within_2_percent_agrees_and_one_beyond_10_leaves_no_value() {
+        let told = |cycles: f64| {
+            let settled = summarize(&with_run(cycles), 1).settled.expect("a run");
+            (settled.is_settled, settled.without_value.is_some())
+        };
+        assert_eq!(told(5.0), (true, false));
+        assert_eq!(told(5.09), (true, false));
+        assert_eq!(told(5.11), (false, false));
+        assert_eq!(told(4.91), (true, false));
+        assert_eq!(told(4.89), (false, false));
+        assert_eq!(told(5.49), (false, false));
+        assert_eq!(told(5.51), (false, true));
+        assert_eq!(told(4.49), (false, true));
+    }
+
+    #[test]
+    fn placements_that_lie_apart_are_states_with_their_shares() {
+        let with_second = |cycles| {
+            let mut timing = with_run(5.0);
+            timing.images.push(fixture::image(6, |_, _| cycles));
+            summarize(&timing, 1)
+        };
+        let near = with_second(12.4);
+        assert!(near.settled.expect("a run").is_settled);
+        assert_eq!(near.modes, None);
+        let far = with_second(12.6);
+        let settled = far.settled.expect("a run");
+        assert_eq!(settled.without_value, Some(WithoutValue::Placements));
+        assert!(!settled.is_settled);
+        let [fast, slow] = far.modes.expect("two states");
+        assert!((fast.cycles - 5.0).abs() < 0.01 && (slow.cycles - 12.6).abs() < 0.01);
+        assert_eq!((fast.share, slow.share), (0.5, 0.5));
+    }
+
+    #[test]
+    fn many_direct_branches_that_cost_what_unknown_ones_do_have_no_value() {
+        let told = |branches, cycles| {
+            let mut timing = with_run(cycles);
+            timing.images = vec![fixture::image(6, |_, _| cycles)];
+            timing.direct_branches = branches;
+            summarize(&timing, 1).settled.expect("a run").without_value
+        };
+        assert_eq!(told(16.0, 48.1), Some(WithoutValue::Untrained));
+        assert_eq!(told(16.0, 47.9), None);
+        assert_eq!(told(15.0, 48.1), None);
+        assert_eq!(told(0.0, 48.1), None);
+    }
+
+    #[test]
+    fn a_run_that_was_interrupted_or_a_row_that_was_disturbed_says_nothing() {
+        let mut timing = with_run(9.0);
+        timing.long_run.as_mut().expect("a run").switches = 1;
+        assert_eq!(summarize(&timing, 1).settled, None);
+        timing = with_run(5.0);
+        timing.long_run.as_mut().expect("a run").switches = 1;
+        assert!(summarize(&timing, 1).settled.expect("it agrees").is_settled);
+        timing = with_run(9.0);
+        timing.images[0].switches = vec![1; 6];
+        assert_eq!(summarize(&timing, 1).settled, None);
+        assert_eq!(summarize(&fixture::steady(6, 5.0), 1).settled, None);
+    }
+
+    #[test]
+    fn where_chunks_differ_by_themselves_their_mean_is_the_value() {
+        let mut timing = fixture::steady(8, 5.0);
+        timing.segments = 1;
+        timing.images[0] = fixture::image(8, |_, chunk| if chunk % 2 == 0 { 3.0 } else { 60.0 });
+        for chunk in &mut timing.images[0].chunks {
+            chunk.segment = 0;
+        }
+        assert!((summarize(&timing, 1).cycles.value - 3.0).abs() < 0.01);
+        timing.by_mean = true;
+        assert!((summarize(&timing, 1).cycles.value - 31.5).abs() < 0.01);
+    }
+}

@@ -1,0 +1,258 @@
+//! How long a row's chunks are, and the run that nothing interrupts, which they are held against.
+//!
+//! Correct means: a row whose chunks agree with an uninterrupted run keeps the shortest ones; else they
+//! grow until they agree, and where they never do, that is told and not hidden.
+//!
+//! Code is left and entered again every 20 to 40 µs, while images take turns. Most code does not notice.
+//! What learns for longer than that, or does now this and now that for longer, does.
+
+use super::neighbours;
+use super::stage::Ground;
+use super::timing::{Proved, Scale, check_passes};
+use crate::counter::{CounterSource, Request};
+use crate::job::{Failure, Plan};
+use crate::stats::quantile::{median, rank, sorted};
+use crate::stats::{AGREES, Calibration, LongRun};
+use crate::sys::time;
+use crate::template::HeapKind;
+
+/// Chunks of a trial that are timed, and as many in front of them that are not.
+const CHUNKS: u32 = 8;
+/// The next chunks to try are so many times as long.
+const GROWTH: u64 = 4;
+/// The longest chunks that are tried.
+const LONGEST_NS: f64 = 2e6;
+/// Runs, of which the shortest counts where the first does not agree with the chunks.
+const TRIES: u32 = 3;
+
+/// What was found out about a row before its turns.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pace {
+    /// The run that nothing interrupted; none where the plan asks for none.
+    pub(super) long_run: Option<LongRun>,
+    /// Whether chunks do different things by themselves, so that only their mean is the row's.
+    pub(super) by_mean: bool,
+    /// Whether chunks are longer than the plan has them.
+    is_long: bool,
+}
+
+impl Pace {
+    /// Rounds of turns that a row has, whatever its budget: of long chunks it holds few, and fewer than these
+    /// have no interval.
+    pub(super) fn fewest_rounds(&self) -> u32 {
+        const FEWEST: u32 = 4;
+        if self.is_long { FEWEST } else { 1 }
+    }
+}
+
+/// Some chunks of one length.
+struct Trial {
+    /// Ticks of an iteration in units of the calibration's cycle, ascending.
+    costs: Vec<f64>,
+}
+
+impl Trial {
+    fn mean(&self) -> f64 {
+        self.costs.iter().sum::<f64>() / self.costs.len().max(1) as f64
+    }
+
+    fn at(&self, share: f64) -> f64 {
+        rank(&self.costs, share).unwrap_or(f64::NAN)
+    }
+
+    /// Whether the chunks differ by more than the same work does.
+    fn differs(&self) -> bool {
+        self.at(0.75) > self.at(0.25) * (1.0 + AGREES)
+    }
+
+    /// Whether a run costs what the chunks do: as the middle half of them, or a little beside it.
+    fn agrees(&self, run: f64) -> bool {
+        let median = median(&self.costs).unwrap_or(f64::NAN);
+        let low = self.at(0.25).min(median) * (1.0 - AGREES);
+        let high = self.at(0.75).max(median) * (1.0 + AGREES);
+        (low..=high).contains(&run)
+    }
+}
+
+/// Finds the length of a row's chunks and sets it, and runs the row without interruption.
+///
+/// # Errors
+/// What entering or comparing says.
+pub(super) fn find(
+    row: &mut Proved<'_>,
+    ground: &mut Ground,
+    source: &mut dyn CounterSource,
+    scale: &Scale,
+    plan: &Plan,
+) -> Result<Pace, Failure> {
+    if !source.is_timed() || plan.run_ms == 0.0 {
+        return Ok(Pace::default());
+    }
+    let has_walk = row.stage.row.heap.kind != HeapKind::None;
+    let shortest = row.chunk;
+    let mut pace = Pace::default();
+    loop {
+        let mut judge = Judge {
+            row,
+            ground,
+            source,
+            scale,
+        };
+        let trial = judge.trial()?;
+        let (run, cost) = judge.run(plan.run_ms, &trial)?;
+        pace.long_run = Some(run);
+        // The parts of a walk may differ, and are told apart; without one nothing tells the phases.
+        pace.by_mean = !has_walk && trial.differs();
+        let is_alike = !pace.by_mean && trial.agrees(cost);
+        let chunk = row.chunk * GROWTH;
+        let ns = trial.mean() * chunk as f64 * scale.ns_per_cycle(run.before);
+        let is_possible = match has_walk {
+            true => row.visits.len().is_multiple_of(chunk),
+            false => true,
+        };
+        if is_alike || ns > LONGEST_NS || !is_possible {
+            if !is_alike && !pace.by_mean {
+                row.chunk = shortest;
+            }
+            pace.is_long = row.chunk > shortest;
+            return Ok(pace);
+        }
+        row.chunk = chunk;
+    }
+}
+
+struct Judge<'a, 'row> {
+    row: &'a mut Proved<'row>,
+    ground: &'a mut Ground,
+    source: &'a mut dyn CounterSource,
+    scale: &'a Scale,
+}
+
+impl Judge<'_, '_> {
+    /// Chunks at the first placement, one after the other.
+    fn trial(&mut self) -> Result<Trial, Failure> {
+        let segments = self.row.visits.len().div_ceil(self.row.chunk).max(1);
+        let has_walk = self.row.stage.row.heap.kind != HeapKind::None;
+        let mut costs = Vec::new();
+        let mut before = self.source.calibrate();
+        for part in 0..2 * CHUNKS {
+            let segment = if has_walk {
+                u64::from(part) % segments
+            } else {
+                0
+            };
+            let request = Request {
+                image: 0,
+                visits: &self.row.visits,
+                element: segment * self.row.chunk,
+                iterations: self.row.chunk,
+            };
+            let entry = self.row.stage.enter_between(self.ground, request, || ())?;
+            check_passes(self.row.stage.row, &request, 1, &entry.exit)?;
+            if part >= CHUNKS {
+                let after = self.source.calibrate();
+                costs.push(self.scale.cost(entry.ticks, self.row.chunk, before, after));
+                before = after;
+            } else {
+                before = self.source.calibrate();
+            }
+        }
+        Ok(Trial {
+            costs: sorted(costs),
+        })
+    }
+
+    /// One entry that goes over the walk again and again, for so long at the least, and what an iteration
+    /// costs in it. Others of the machine make it longer, so where it does not agree with the chunks the
+    /// shortest of some counts.
+    fn run(&mut self, least_ms: f64, trial: &Trial) -> Result<(LongRun, f64), Failure> {
+        let mut best: Option<(LongRun, f64)> = None;
+        for _ in 0..TRIES {
+            let run = self.run_once(least_ms)?;
+            let cost = self
+                .scale
+                .cost(run.ticks, run.iterations, run.before, run.after);
+            if best.is_none_or(|(_, least)| cost < least) {
+                best = Some((run, cost));
+            }
+            if best.is_some_and(|(_, cost)| trial.agrees(cost)) {
+                break;
+            }
+        }
+        best.ok_or_else(|| Failure::Worker("no uninterrupted run was made".into()))
+    }
+
+    fn run_once(&mut self, least_ms: f64) -> Result<LongRun, Failure> {
+        let row = self.row.stage.row;
+        let has_walk = row.heap.kind != HeapKind::None;
+        let visits = &self.row.visits;
+        let chunk = Request {
+            image: 0,
+            visits,
+            element: 0,
+            iterations: if has_walk {
+                visits.len()
+            } else {
+                self.row.chunk
+            },
+        };
+        // Frames take turns, and a pass has to end in the one that it began in.
+        let can_repeat = has_walk && chunk.iterations % crate::link::frame::FRAMES == 0;
+        // The first pass over data that no cache holds is another one than those behind it.
+        let pass = if has_walk {
+            1
+        } else {
+            self.row.stage.pass().div_ceil(chunk.iterations)
+        };
+        let mut ticks = 0;
+        for _ in 0..pass.max(1) {
+            let sizing = self.row.stage.enter_between(self.ground, chunk, || ())?;
+            check_passes(row, &chunk, 1, &sizing.exit)?;
+            ticks = sizing.ticks;
+        }
+        let needed_ticks = least_ms / 1e3 * self.scale.tsc_hz;
+        let times = (needed_ticks / ticks.max(1) as f64).ceil().max(1.0) as u64;
+        let times = times.max(pass);
+        let (iterations, passes) = match (has_walk, can_repeat) {
+            (true, true) => (chunk.iterations, times),
+            (true, false) => (chunk.iterations, 1),
+            (false, _) => (chunk.iterations * times, 1),
+        };
+        let request = Request {
+            iterations,
+            ..chunk
+        };
+        let switches = neighbours::context_switches();
+        let before = self.source.calibrate();
+        let entered = time::ticks();
+        let exit = self.row.stage.enter_passes(self.ground, request, passes)?;
+        let ticks = time::ticks() - entered;
+        let after = self.source.calibrate();
+        check_passes(row, &request, passes, &exit)?;
+        let switched = neighbours::context_switches().zip(switches);
+        Ok(LongRun {
+            ticks,
+            iterations: iterations * passes,
+            before,
+            after,
+            switches: switched.map_or(0, |(after, before)| (after - before) as u32),
+        })
+    }
+}
+
+impl Scale {
+    /// Core cycles of an iteration, from the shorter of two neighbouring calibrations.
+    fn cost(&self, ticks: u64, iterations: u64, before: Calibration, after: Calibration) -> f64 {
+        let chain = before.chain_ticks.min(after.chain_ticks);
+        let ticks_per_cycle = self.ticks_per_cycle(chain);
+        ticks as f64 / iterations.max(1) as f64 / ticks_per_cycle
+    }
+
+    fn ticks_per_cycle(&self, chain_ticks: u64) -> f64 {
+        chain_ticks.saturating_sub(self.overhead_ticks).max(1) as f64 / self.chain_cycles as f64
+    }
+
+    fn ns_per_cycle(&self, calibration: Calibration) -> f64 {
+        self.ticks_per_cycle(calibration.chain_ticks) / self.tsc_hz * 1e9
+    }
+}
