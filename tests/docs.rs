@@ -90,7 +90,7 @@ fn blocks(document: &str) -> Vec<Block<'_>> {
     blocks
 }
 
-/// A folder like a clone of the project, with the files that README.md has the reader write.
+/// A folder like a clone of the project, with the files that the documents have the reader write.
 fn workplace() -> &'static Path {
     static PLACE: OnceLock<PathBuf> = OnceLock::new();
     PLACE.get_or_init(|| {
@@ -102,8 +102,8 @@ fn workplace() -> &'static Path {
             let _ = fs::remove_file(&link);
             std::os::unix::fs::symlink(root().join(folder), link).expect("a link");
         }
-        let readme = read("README.md");
-        for block in blocks(&readme) {
+        let documents = ["README.md", "docs/templates.md"].map(read);
+        for block in documents.iter().flat_map(|document| blocks(document)) {
             for mark in block
                 .marks
                 .iter()

@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{Run, dispatchlab, folder, json, rows, template};
+use dispatchlab::sys::interrupt;
 
 fn command(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dispatchlab"));
@@ -44,7 +45,7 @@ fn fresh(name: &str) -> std::path::PathBuf {
     folder(name)
 }
 
-fn interrupt(child: &Child) {
+fn send_interrupt(child: &Child) {
     let number = child.id().to_string();
     let status = Command::new("kill").args(["-INT", &number]).status();
     assert!(status.expect("kill runs").success());
@@ -78,7 +79,8 @@ fn start_long_run(name: &str) -> (Child, u32) {
         &place,
         &["run", "inline", "busy.asm", "--json", "--time", "4000"],
     );
-    let child = command
+    // Whoever started the tests may ignore interrupts.
+    let child = interrupt::allow_in(&mut command)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -96,7 +98,7 @@ fn an_interrupt_prints_what_is_done_and_names_the_rest() {
     let (child, worker) = start_long_run("interrupt");
     // The handler is there once the worker has said something; a moment later it still measures.
     std::thread::sleep(Duration::from_millis(500));
-    interrupt(&child);
+    send_interrupt(&child);
     let output = child.wait_with_output().expect("ends");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{stderr}");
@@ -127,7 +129,7 @@ fn an_interrupted_run_keeps_the_rows_that_are_done() {
         "--placements",
         "1",
     ];
-    let child = command(&place, &names)
+    let child = interrupt::allow_in(&mut command(&place, &names))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -135,7 +137,7 @@ fn an_interrupted_run_keeps_the_rows_that_are_done() {
     // Two images of 1.5 s, or four times that where the machine is busy, and then the next row.
     let output = {
         std::thread::sleep(Duration::from_millis(4500));
-        interrupt(&child);
+        send_interrupt(&child);
         child.wait_with_output().expect("ends")
     };
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -155,7 +157,7 @@ fn a_second_interrupt_ends_at_once_and_leaves_no_worker() {
     use std::os::unix::process::ExitStatusExt;
     let (mut child, worker) = start_long_run("interrupt_twice");
     std::thread::sleep(Duration::from_millis(300));
-    interrupt(&child);
+    send_interrupt(&child);
     // It may have ended in between; then there is nothing to interrupt.
     let _ = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
@@ -168,6 +170,32 @@ fn a_second_interrupt_ends_at_once_and_leaves_no_worker() {
     wait_until("the worker is gone", || {
         !Path::new(&format!("/proc/{worker}")).exists()
     });
+}
+
+/// As of a background job of a script.
+#[test]
+fn an_interrupt_that_is_ignored_around_a_run_is_ignored_by_it() {
+    let mut shell = Command::new("sh");
+    let ignoring = "trap '' INT; exec \"$0\" run inline --placements 1 --time 300";
+    let child = shell
+        .args(["-c", ignoring, env!("CARGO_BIN_EXE_dispatchlab")])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let program = format!("/proc/{}/exe", child.id());
+    let is_running =
+        || std::fs::read_link(&program).is_ok_and(|path| path.ends_with("dispatchlab"));
+    wait_until("the shell is replaced", is_running);
+    send_interrupt(&child);
+    let output = child.wait_with_output().expect("ends");
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 #[test]

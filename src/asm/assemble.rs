@@ -10,12 +10,12 @@ use super::emit::Coder;
 use super::encode::{self, Choice};
 use super::expression;
 use super::insert::{Insertion, insert};
-use super::inst::{Datum, Direction, Inst, Name, OperandKind, Statement, Target};
+use super::inst::{Datum, Direction, Inst, Name, OperandKind, Repeated, Statement, Target, Times};
 use super::intel;
 use super::layout::{Aim, Ground, Piece, PieceKind, Places, lay_out};
 use super::lexer::Placed;
-use super::problem::Problem;
-use super::program::{Program, Section, SectionKind};
+use super::problem::{Problem, Span};
+use super::program::{MAX_DATA, Program, Section, SectionKind};
 use crate::diagnostic::Diagnostic;
 use crate::template::{SourceLine, SourceSection};
 
@@ -66,10 +66,11 @@ pub fn assemble_and_insert(
         return Err(found.diagnostics());
     }
     let elsewhere = Elsewhere::new(&scopes, context.is_open);
+    let mut room = MAX_DATA;
     let assembled = scopes
         .iter()
         .zip(items)
-        .map(|(scope, items)| scope.assemble(items, &elsewhere, &mut found))
+        .map(|(scope, items)| scope.assemble(items, &elsewhere, &mut room, &mut found))
         .collect();
     if !found.problems.is_empty() {
         return Err(found.diagnostics());
@@ -84,7 +85,8 @@ pub fn assemble_and_insert(
         let (mut scope, mut items) =
             parse(source, insertion.section, context, &mut bench, &mut found);
         insert(insertion, &mut scope, &mut items, &mut bench)?;
-        let section = scope.assemble(items, &elsewhere, &mut found);
+        let mut room = u64::MAX;
+        let section = scope.assemble(items, &elsewhere, &mut room, &mut found);
         found.problems.is_empty().then_some(section)
     };
     let inserted = plan(&program).iter().map(again).collect();
@@ -130,6 +132,10 @@ pub fn fragment_in(text: &str, file: &str, is_open: bool) -> Result<Section, Vec
 /// Problems after which the rest of a text is not looked at: nobody reads more.
 const MOST_PROBLEMS: usize = 1000;
 
+/// Most instructions, addresses and bytes that `times` may write out in one text, where what it repeats
+/// has to stand there each time.
+const MOST_COPIES: u64 = 1 << 18;
+
 /// The problems so far, with the section and line they belong to, by index.
 struct Found<'a> {
     file: &'a str,
@@ -143,6 +149,15 @@ impl<'a> Found<'a> {
             file: context.file,
             sections,
             problems: Vec::new(),
+        }
+    }
+
+    /// Of the copies of one line the first tells what is wrong with all.
+    fn add(&mut self, section: usize, line: usize, problem: Problem) {
+        let place = (section, line, problem.span);
+        let last = self.problems.last();
+        if last.is_none_or(|(section, line, last)| (*section, *line, last.span) != place) {
+            self.problems.push((section, line, problem));
         }
     }
 
@@ -165,6 +180,7 @@ impl<'a> Found<'a> {
 pub(super) type Item<'a> = (usize, ItemKind<'a>);
 
 /// What it is.
+#[derive(Clone)]
 pub(super) enum ItemKind<'a> {
     /// An instruction encoded for wherever its target may be; whether it branches there.
     Inst(Choice, Option<(Target<'a>, bool)>),
@@ -172,6 +188,8 @@ pub(super) enum ItemKind<'a> {
     Odd(Box<(Inst<'a>, Result<Choice, Problem>)>),
     /// A value of a data directive.
     Datum(Datum<'a>),
+    /// Bytes over and over, and how many times.
+    Repeat(Vec<u8>, u64),
     /// `align N`.
     Align(u32),
 }
@@ -221,6 +239,8 @@ pub(super) struct Bench<'a> {
     pub(super) coder: Coder,
     pub(super) tokens: Vec<Placed<'a>>,
     pub(super) statements: Vec<Statement<'a>>,
+    /// What `times` has written out so far, of [`MOST_COPIES`].
+    copies: u64,
 }
 
 /// One section's lines as items, with all its labels.
@@ -237,7 +257,9 @@ fn parse<'a>(
         coder,
         tokens,
         statements,
+        copies,
     } = bench;
+    let is_data = source.kind == SectionKind::Data;
     let mut refused = 0;
     for (at, line) in source.lines.iter().enumerate() {
         if found.is_full() || refused >= MOST_PROBLEMS {
@@ -269,6 +291,19 @@ fn parse<'a>(
                     items.push((at, item));
                 }
                 Statement::Align(to) => items.push((at, ItemKind::Align(to))),
+                Statement::Reserve(bytes, _) if is_data => {
+                    items.push((at, repeat(vec![0], bytes)));
+                }
+                Statement::Reserve(_, span) => {
+                    found.problems.push((number, at, not_in_code(span)));
+                }
+                Statement::Times(times) => match written_out(*times, is_data, coder, copies) {
+                    Ok(all) => {
+                        refused += usize::from(all.iter().any(ItemKind::is_refused));
+                        items.extend(all.into_iter().map(|item| (at, item)));
+                    }
+                    Err(problem) => found.problems.push((number, at, problem)),
+                },
                 Statement::Data(data) => {
                     items.extend(data.into_iter().map(|datum| (at, ItemKind::Datum(datum))));
                 }
@@ -281,6 +316,75 @@ fn parse<'a>(
         places,
     };
     (scope, items)
+}
+
+fn repeat<'a>(unit: Vec<u8>, count: u64) -> ItemKind<'a> {
+    /// Far more than there is room for, and so little that sums of it do not overflow.
+    const MOST_BYTES: u64 = 1 << 38;
+    let most = MOST_BYTES / unit.len().max(1) as u64;
+    ItemKind::Repeat(unit, count.min(most))
+}
+
+fn not_in_code(span: Span) -> Problem {
+    let message = "memory is reserved in data, and this is code";
+    Problem::new(span, message).help(
+        "put it into a section of its own, `data \"main.buffer\":`, and take its address by \
+         `lea rcx, [\"main.buffer\"]`; room in code is `times 8 nop`",
+    )
+}
+
+/// What `times` repeats, as often as it says; bytes of data once, with their number.
+fn written_out<'a>(
+    times: Times<'a>,
+    is_data: bool,
+    coder: &mut Coder,
+    copies: &mut u64,
+) -> Result<Vec<ItemKind<'a>>, Problem> {
+    let Times { count, span, what } = times;
+    let mut take = |each: usize| {
+        let wanted = count.saturating_mul(each as u64);
+        *copies = copies.saturating_add(wanted);
+        if *copies <= MOST_COPIES {
+            return Ok(count as usize);
+        }
+        let message = format!(
+            "`times` has to write {wanted} copies out here, and all of a text are at most {MOST_COPIES}"
+        );
+        let help =
+            "write a loop; data may be `resb`, or `times` of numbers, and `setup` can fill them";
+        Err(Problem::new(span, message).help(help))
+    };
+    let data = match what {
+        Repeated::Inst(inst) => {
+            let count = take(1)?;
+            let item = ItemKind::of(inst, coder);
+            // What is wrong is said once, even where it is not to be written at all.
+            let count = if item.is_refused() { 1 } else { count };
+            return Ok(vec![item; count]);
+        }
+        Repeated::Data(data) => data,
+    };
+    let mut unit = Vec::new();
+    for datum in &data {
+        match datum {
+            Datum::Bytes(bytes) => unit.extend_from_slice(bytes),
+            Datum::Address(..) => {
+                let weight = |datum: &Datum<'_>| match datum {
+                    Datum::Bytes(bytes) => bytes.len().max(1),
+                    Datum::Address(..) => 1,
+                };
+                let count = take(data.iter().map(weight).sum())?;
+                let once: Vec<ItemKind<'a>> = data.into_iter().map(ItemKind::Datum).collect();
+                let all = std::iter::repeat_n(once, count);
+                return Ok(all.flatten().collect());
+            }
+        }
+    }
+    if is_data {
+        return Ok(vec![repeat(unit, count)]);
+    }
+    let count = take(unit.len())?;
+    Ok(vec![ItemKind::Datum(Datum::Bytes(unit.repeat(count)))])
 }
 
 /// What a section can see of the others.
@@ -335,8 +439,10 @@ impl<'a> Scope<'a> {
         &self,
         items: Vec<Item<'_>>,
         elsewhere: &Elsewhere<'_>,
+        room: &mut u64,
         found: &mut Found<'_>,
     ) -> Section {
+        let is_code = self.source.kind != SectionKind::Data;
         // Collected this way, pieces take the memory of the items.
         let pieces: Vec<Piece<'_>> = items
             .into_iter()
@@ -351,7 +457,7 @@ impl<'a> Scope<'a> {
                     };
                 }
                 let kind = self.piece(item, at, elsewhere).unwrap_or_else(|problem| {
-                    found.problems.push((self.number, line, problem));
+                    found.add(self.number, line, problem);
                     empty()
                 });
                 Piece { line, kind }
@@ -364,23 +470,48 @@ impl<'a> Scope<'a> {
             lines: &lines,
             symbol: self.symbol(),
             is_unique: &|name| elsewhere.scopes.len() == 1 || elsewhere.count(name) == 1,
-            is_code: self.source.kind != SectionKind::Data,
+            is_code,
+            room: if is_code { u64::MAX } else { *room },
         });
-        found.problems.extend(
-            laid.problems
-                .into_iter()
-                .map(|(line, problem)| (self.number, line, problem)),
-        );
-        Section {
+        for (line, problem) in laid.problems {
+            found.add(self.number, line, problem);
+        }
+        if let Some((at, end)) = laid.overrun {
+            let line = pieces[at].line;
+            let taken = (MAX_DATA - *room).saturating_add(end as u64);
+            found.add(self.number, line, self.too_much(line, taken));
+            // That is said once.
+            *room = u64::MAX;
+        }
+        let section = Section {
             is_runtime: false,
             kind: self.source.kind,
             name: self.source.name.clone(),
             line: self.source.line,
             bytes: laid.bytes,
+            repeats: laid.repeats,
             labels: laid.labels,
             fixups: laid.fixups,
             lines: laid.lines,
+        };
+        if !is_code {
+            *room = room.saturating_sub(section.size());
         }
+        section
+    }
+
+    /// The line with which the data become more than fit.
+    fn too_much(&self, line: usize, taken: u64) -> Problem {
+        let text = &self.source.lines[line].text;
+        let code = text.trim_start();
+        let span = Span {
+            column: (text.chars().count() - code.chars().count()) as u32 + 1,
+            width: code.trim_end().chars().count() as u32,
+        };
+        let message = format!(
+            "with this line the data take {taken} bytes, and those of a template may take {MAX_DATA} (1 GiB)"
+        );
+        Problem::new(span, message).help("reserve less, or let two uses share one buffer")
     }
 
     fn piece<'t>(
@@ -396,6 +527,7 @@ impl<'a> Scope<'a> {
         Ok(match item {
             ItemKind::Align(to) => PieceKind::Align(to),
             ItemKind::Datum(Datum::Bytes(bytes)) => PieceKind::Bytes(bytes),
+            ItemKind::Repeat(unit, count) => PieceKind::Repeat(unit, count),
             ItemKind::Datum(Datum::Address(target, width)) => {
                 PieceKind::Address(find(target, false)?, width)
             }

@@ -22,6 +22,30 @@ pub(super) enum Statement<'a> {
     Data(Vec<Datum<'a>>),
     /// `align N`.
     Align(u32),
+    /// `resb`, `resw`, `resd` or `resq`: so many zero bytes.
+    Reserve(u64, Span),
+    /// `times N` in front of an instruction or data.
+    Times(Box<Times<'a>>),
+}
+
+/// A statement that is repeated.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Times<'a> {
+    /// How often.
+    pub(super) count: u64,
+    /// From `times` to the end.
+    pub(super) span: Span,
+    /// What.
+    pub(super) what: Repeated<'a>,
+}
+
+/// What can be repeated.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Repeated<'a> {
+    /// An instruction.
+    Inst(Inst<'a>),
+    /// Values of a data directive.
+    Data(Vec<Datum<'a>>),
 }
 
 /// One value of a data directive.

@@ -4,10 +4,11 @@
 //! they read differently must be written out.
 
 use super::expression::{Cursor, register};
-use super::inst::{Datum, Decor, Inst, OperandKind, Prefix, Statement};
+use super::inst::{Datum, Decor, Inst, OperandKind, Prefix, Repeated, Statement, Times};
 use super::lexer::{Placed, Token, tokens};
 use super::operand::{decoration, operand};
-use super::problem::Problem;
+use super::problem::{Problem, Span};
+use super::program::MAX_DATA;
 
 /// The widest alignment that a section can ask for: a page.
 const WIDEST_ALIGNMENT: i128 = 4096;
@@ -115,6 +116,13 @@ fn statement<'a>(cursor: &mut Cursor<'_, 'a>) -> Result<Statement<'a>, Problem> 
         if word == "align" || word == ".align" {
             return align(cursor).map(Statement::Align);
         }
+        if let Some(width) = reserved_width(&word) {
+            let bytes = width * count(cursor, &word)?;
+            return Ok(Statement::Reserve(bytes, span.to(cursor.last_span())));
+        }
+        if word == "times" && prefixes.is_empty() {
+            return times(cursor, span);
+        }
         let mut inst = Inst {
             mnemonic: word,
             span,
@@ -184,6 +192,76 @@ fn data_width(word: &str) -> Option<u32> {
         "dq" => 8,
         _ => return None,
     })
+}
+
+fn reserved_width(word: &str) -> Option<u64> {
+    Some(match word {
+        "resb" => 1,
+        "resw" => 2,
+        "resd" => 4,
+        "resq" => 8,
+        _ => return None,
+    })
+}
+
+/// How many times, or how many units: a constant.
+fn count(cursor: &mut Cursor<'_, '_>, word: &str) -> Result<u64, Problem> {
+    let start = cursor.span();
+    let wanted = |here: Span, what: &str| {
+        Problem::new(here, format!("`{word}` wants a constant number{what}")).help(
+            "write one, such as `64 * 1024`; a parameter `n` of an expanded template is `{{ n }}`",
+        )
+    };
+    if cursor.is_done() {
+        return Err(wanted(start, " behind it"));
+    }
+    let sum = cursor.sum()?;
+    let here = start.to(cursor.last_span());
+    let value = sum
+        .as_constant()
+        .ok_or_else(|| wanted(here, ", and this is none"))?;
+    match u64::try_from(value) {
+        Ok(value) if value <= MAX_DATA => Ok(value),
+        Ok(value) => Err(Problem::new(
+            here,
+            format!("`{word}` goes up to {MAX_DATA}, and this is {value}"),
+        )
+        .help("all data of a template may take 1 GiB; reserve less")),
+        Err(_) => Err(
+            Problem::new(here, format!("`{word}` counts from 0, and this is {value}"))
+                .help("leave the line out, or write `0`"),
+        ),
+    }
+}
+
+/// What follows `times`, which stands at `start`.
+fn times<'a>(cursor: &mut Cursor<'_, 'a>, start: Span) -> Result<Statement<'a>, Problem> {
+    let count = count(cursor, "times")?;
+    let here = cursor.span();
+    let twice = |word: &str, help: &str| {
+        Err(Problem::new(here, format!("`times` does not repeat `{word}`")).help(help))
+    };
+    let word = cursor.word();
+    if word.as_deref() == Some("times") {
+        return twice("times", "multiply the numbers, as in `times 2 * 3 nop`");
+    }
+    let what = match statement(cursor)? {
+        Statement::Inst(inst) => Repeated::Inst(inst),
+        Statement::Data(data) => Repeated::Data(data),
+        Statement::Reserve(bytes, _) => {
+            let all = bytes.saturating_mul(count);
+            return Ok(Statement::Reserve(all, start.to(cursor.last_span())));
+        }
+        _ => {
+            let help = "put it on a line of its own, without `times`";
+            return twice(word.as_deref().unwrap_or("this"), help);
+        }
+    };
+    Ok(Statement::Times(Box::new(Times {
+        count,
+        span: start.to(cursor.last_span()),
+        what,
+    })))
 }
 
 fn data<'a>(cursor: &mut Cursor<'_, 'a>, width: u32) -> Result<Vec<Datum<'a>>, Problem> {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use super::emit::{Encoded, Field, Width};
 use super::inst::{Direction, Name, Target};
 use super::problem::Problem;
-use super::program::{Fixup, FixupKind, Label, LineMark};
+use super::program::{Fixup, FixupKind, Label, LineMark, Repeat};
 use super::relax::relax;
 
 /// Something that takes up room in a section, from one source line.
@@ -38,6 +38,8 @@ pub(super) enum PieceKind<'a> {
     },
     /// Data.
     Bytes(Vec<u8>),
+    /// Data over and over: the unit, and how many times.
+    Repeat(Vec<u8>, u64),
     /// An absolute address in data, 4 or 8 bytes wide.
     Address(Aim<'a>, u32),
     /// Padding up to a multiple.
@@ -89,6 +91,12 @@ impl Places<'_> {
 #[derive(Debug, Default)]
 pub(super) struct Laid {
     pub(super) bytes: Vec<u8>,
+    pub(super) repeats: Vec<Repeat>,
+    /// Bytes that the repeats take.
+    repeated: usize,
+    /// The piece with which the section takes more room than there is, and where that one ends; then
+    /// nothing is laid out.
+    pub(super) overrun: Option<(usize, usize)>,
     pub(super) labels: Vec<Label>,
     pub(super) fixups: Vec<Fixup>,
     pub(super) lines: Vec<LineMark>,
@@ -110,6 +118,7 @@ pub(super) fn offsets(pieces: &[Piece<'_>], long: &[bool]) -> Vec<usize> {
             } if *long => encoded.bytes().len(),
             PieceKind::Branch { short, .. } => short.bytes().len(),
             PieceKind::Bytes(bytes) => bytes.len(),
+            PieceKind::Repeat(unit, count) => unit.len() * *count as usize,
             PieceKind::Address(_, width) => *width as usize,
             PieceKind::Align(to) => at.next_multiple_of(*to as usize) - at,
         };
@@ -136,19 +145,59 @@ pub(super) struct Ground<'a> {
     pub(super) is_unique: &'a dyn Fn(&str) -> bool,
     /// Whether padding is code.
     pub(super) is_code: bool,
+    /// Bytes that the section may take.
+    pub(super) room: u64,
+}
+
+impl Laid {
+    /// Where the next byte stands.
+    fn end(&self) -> usize {
+        self.bytes.len() + self.repeated
+    }
+
+    /// Data over and over, written out where that is short.
+    fn repeat(&mut self, unit: &[u8], count: usize) {
+        /// More than this is no longer read byte by byte.
+        const SHORT: usize = 256;
+        let size = unit.len() * count;
+        if size <= SHORT {
+            return self.bytes.extend_from_slice(&unit.repeat(count));
+        }
+        let is_zero = unit.iter().all(|&byte| byte == 0);
+        let (unit, count) = if is_zero {
+            (&[0][..], size)
+        } else {
+            (unit, count)
+        };
+        self.repeats.push(Repeat {
+            offset: narrow(self.end()),
+            unit: unit.to_vec(),
+            count: narrow(count),
+        });
+        self.repeated += size;
+    }
 }
 
 /// The bytes of a section.
 pub(super) fn lay_out(ground: &Ground<'_>) -> Laid {
     let long = relax(ground.pieces).long;
     let starts = offsets(ground.pieces, &long);
+    let is_over = |end: &usize| *end as u64 > ground.room;
+    if let Some(at) = starts.iter().position(is_over) {
+        return Laid {
+            overrun: Some((at - 1, starts[at])),
+            ..Laid::default()
+        };
+    }
     let mut laid = Laid {
-        bytes: Vec::with_capacity(starts[ground.pieces.len()]),
         lines: Vec::with_capacity(ground.pieces.len()),
         ..Laid::default()
     };
+    if ground.is_code {
+        laid.bytes.reserve(starts[ground.pieces.len()]);
+    }
     for (at, piece) in ground.pieces.iter().enumerate() {
-        if laid.bytes.len() < starts[at + 1] {
+        if laid.end() < starts[at + 1] {
             mark_line(&mut laid, ground.lines[piece.line]);
         }
         match &piece.kind {
@@ -173,18 +222,20 @@ pub(super) fn lay_out(ground: &Ground<'_>) -> Laid {
                 );
             }
             PieceKind::Bytes(bytes) => laid.bytes.extend_from_slice(bytes),
+            PieceKind::Repeat(unit, count) => laid.repeat(unit, *count as usize),
             PieceKind::Address(aim, width) => {
                 let kind = if *width == 4 {
                     FixupKind::Abs32
                 } else {
                     FixupKind::Abs64
                 };
-                let offset = laid.bytes.len();
-                laid.bytes.resize(offset + *width as usize, 0);
+                let offset = laid.end();
+                laid.bytes.extend_from_slice(&[0; 8][..*width as usize]);
                 let aim = (&aim.target, aim.label);
                 refer(&mut laid, ground, &starts, at, aim, kind, offset);
             }
-            PieceKind::Align(_) => pad(&mut laid.bytes, starts[at + 1], ground.is_code),
+            PieceKind::Align(_) if ground.is_code => pad(&mut laid.bytes, starts[at + 1]),
+            PieceKind::Align(_) => laid.repeat(&[0], starts[at + 1] - laid.end()),
         }
     }
     for (name, piece) in &ground.places.order {
@@ -198,13 +249,13 @@ pub(super) fn lay_out(ground: &Ground<'_>) -> Laid {
     laid
 }
 
-/// Sections hold a few pages; nothing here comes near 4 GiB.
+/// What the room of a section lets through is far below 4 GiB.
 fn narrow(offset: usize) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
 }
 
 fn mark_line(laid: &mut Laid, line: u32) {
-    let offset = narrow(laid.bytes.len());
+    let offset = narrow(laid.end());
     if laid
         .lines
         .last()
@@ -227,7 +278,8 @@ fn emit(
     let (Some(Field { offset, width }), Some(aim)) = (encoded.field, aim) else {
         return;
     };
-    let offset = start + usize::from(offset);
+    let own = start + usize::from(offset);
+    let offset = own + laid.repeated;
     if width == Width::Abs64 {
         return refer(laid, ground, starts, at, aim, FixupKind::Abs64, offset);
     }
@@ -241,7 +293,7 @@ fn emit(
         i32::try_from(value).is_ok()
     };
     if fits {
-        let field = &mut laid.bytes[offset..offset + width.bytes()];
+        let field = &mut laid.bytes[own..own + width.bytes()];
         field.copy_from_slice(&value.to_le_bytes()[..width.bytes()]);
     } else {
         let problem = Problem::new(
@@ -300,7 +352,7 @@ fn refer(
     }
     laid.fixups.push(Fixup {
         offset: narrow(offset),
-        end: narrow(laid.bytes.len()),
+        end: narrow(laid.end()),
         kind,
         symbol,
         addend,
@@ -323,10 +375,7 @@ const NOPS: [&[u8]; 9] = [
     &[0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
 ];
 
-fn pad(bytes: &mut Vec<u8>, end: usize, is_code: bool) {
-    if !is_code {
-        return bytes.resize(end, 0);
-    }
+fn pad(bytes: &mut Vec<u8>, end: usize) {
     while bytes.len() < end {
         let length = (end - bytes.len()).min(NOPS.len());
         bytes.extend_from_slice(NOPS[length - 1]);

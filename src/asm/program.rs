@@ -1,7 +1,8 @@
 //! What assembling yields: position-independent bytes, and everything needed to place them.
 //!
 //! Correct means: bytes outside the fixup fields never change again; every field a fixup names is
-//! zero until the linker fills it.
+//! zero until the linker fills it; and offsets are those of the whole section, however little of it
+//! is written out.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,15 +39,45 @@ pub struct Section {
     /// Whether it is a modelled piece of Go's runtime, which no line of the template wrote.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_runtime: bool,
-    /// The bytes, fixup fields zero.
+    /// The bytes, fixup fields zero; all of them but those that are repeated.
     #[serde(with = "hex")]
     pub bytes: Vec<u8>,
+    /// Stretches of data that are not written out, ascending by offset.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repeats: Vec<Repeat>,
     /// Labels bound in this section.
     pub labels: Vec<Label>,
     /// Fields that hold an address of something outside this section.
     pub fixups: Vec<Fixup>,
     /// Where each source line begins, ascending by offset.
     pub lines: Vec<LineMark>,
+}
+
+/// Most bytes that all data sections of a program may take.
+pub const MAX_DATA: u64 = 1 << 30;
+
+/// A stretch of data that is the same bytes over and over.
+///
+/// A buffer may take a gigabyte. It is kept in a few bytes, and crosses to a worker in a few, until its
+/// memory is filled there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeat {
+    /// Bytes from the start of the section.
+    pub offset: u32,
+    /// What is repeated, at least one byte; of zeros, one.
+    #[serde(with = "hex")]
+    pub unit: Vec<u8>,
+    /// How many times.
+    pub count: u32,
+}
+
+/// A part of a section: bytes that are written out, or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stretch<'a> {
+    /// As they stand.
+    Written(&'a [u8]),
+    /// Over and over.
+    Repeated(&'a Repeat),
 }
 
 /// A named offset inside a section.
@@ -105,7 +136,75 @@ impl Program {
     }
 }
 
+impl Repeat {
+    /// Bytes that it takes.
+    pub fn size(&self) -> u64 {
+        (self.unit.len() as u64).saturating_mul(u64::from(self.count))
+    }
+
+    /// Fills zeroed memory of its size. Of a run of zeros nothing is written, so that no page of it is
+    /// ever given memory.
+    fn write_to(&self, memory: &mut [u8]) {
+        if self.unit.iter().all(|&byte| byte == 0) {
+            return;
+        }
+        let mut filled = self.unit.len().min(memory.len());
+        memory[..filled].copy_from_slice(&self.unit[..filled]);
+        while filled < memory.len() {
+            let more = filled.min(memory.len() - filled);
+            memory.copy_within(..more, filled);
+            filled += more;
+        }
+    }
+}
+
 impl Section {
+    /// Bytes that it takes.
+    pub fn size(&self) -> u64 {
+        let written = self.bytes.len() as u64;
+        let repeats = self.repeats.iter().map(Repeat::size);
+        repeats.fold(written, u64::saturating_add)
+    }
+
+    /// All of it in order, each stretch with its offset.
+    pub fn stretches(&self) -> impl Iterator<Item = (u64, Stretch<'_>)> {
+        let mut at = 0;
+        let mut rest = &self.bytes[..];
+        let ends = self.repeats.iter().map(Some).chain([None]);
+        ends.flat_map(move |repeat| {
+            let bytes = match repeat {
+                Some(repeat) => u64::from(repeat.offset).saturating_sub(at) as usize,
+                None => rest.len(),
+            };
+            let (written, others) = rest.split_at(bytes.min(rest.len()));
+            rest = others;
+            let start = at;
+            at = at.saturating_add(written.len() as u64);
+            let written = (!written.is_empty()).then_some((start, Stretch::Written(written)));
+            let repeated = repeat.map(|repeat| (at, Stretch::Repeated(repeat)));
+            at = at.saturating_add(repeat.map_or(0, Repeat::size));
+            written.into_iter().chain(repeated)
+        })
+    }
+
+    /// Writes what is not zero into zeroed memory of its size; with `repeats` also what is not written
+    /// out here.
+    ///
+    /// # Panics
+    /// When the memory is smaller than the section.
+    pub fn write_to(&self, memory: &mut [u8], repeats: bool) {
+        for (offset, stretch) in self.stretches() {
+            let memory = &mut memory[offset as usize..];
+            match stretch {
+                Stretch::Written(bytes) => memory[..bytes.len()].copy_from_slice(bytes),
+                Stretch::Repeated(repeat) if repeats => {
+                    repeat.write_to(&mut memory[..repeat.size() as usize]);
+                }
+                Stretch::Repeated(_) => {}
+            }
+        }
+    }
+
     /// Template line of the instruction that covers `offset`.
     pub fn line_at(&self, offset: u32) -> Option<u32> {
         self.mark_at(offset).map(|mark| mark.line)

@@ -364,6 +364,7 @@ mod tests {
                 symbol: None,
                 is_unique: &|_| true,
                 is_code: true,
+                room: u64::MAX,
             };
             let laid = lay_out(&ground);
             assert_eq!(laid.problems, []);

@@ -84,14 +84,19 @@ fn rows(section: &Section) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut marks = section.lines.iter().peekable();
     while let Some(mark) = marks.next() {
-        // The values of one data directive have a mark each.
-        while marks.next_if(|next| next.line == mark.line).is_some() {}
+        // The values of one data directive have a mark each, and what `times` repeats has.
+        let mut starts = vec![mark.offset];
+        while let Some(next) = marks.next_if(|next| next.line == mark.line) {
+            starts.push(next.offset);
+        }
         let until = marks.peek().map_or(end, |next| next.offset);
         let bytes = &section.bytes[mark.offset as usize..until as usize];
         let name = |address: u64| target(section, mark.offset..until, address);
         let listed = asm::disassemble(bytes, u64::from(mark.offset), &name);
         let is_padding = listed.iter().all(|one| one.text.starts_with("nop"));
-        if listed.len() == 1 || is_padding {
+        let decoded = listed.iter().map(|one| one.address);
+        let is_as_marked = decoded.eq(starts.into_iter().map(u64::from));
+        if is_as_marked || is_padding {
             rows.extend(listed.into_iter().map(|one| Row {
                 offset: one.address as u32,
                 bytes: one.bytes,

@@ -171,7 +171,11 @@ impl Common {
             seed: self.seed.unwrap_or(base.seed),
             time_ms,
             infer_ms,
-            run_ms: if self.quick { QUICK_RUN_MS } else { base.run_ms },
+            run_ms: if self.quick {
+                QUICK_RUN_MS
+            } else {
+                base.run_ms
+            },
             modelled: if self.quick { 0 } else { base.modelled },
             further,
             placements: count.map_or(base.placements, placements),

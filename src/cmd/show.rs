@@ -119,10 +119,10 @@ fn list_piece(
 fn heap_dump(prepared: &Prepared) -> String {
     let image = &prepared.image;
     let start = HEAP_OFFSET as usize;
-    let data = prepared.data_of(image);
+    let data = prepared.written_data_of(image);
     let bytes = &data[start..start + prepared.heap.size as usize];
     let words: &[&str] = match prepared.row.heap.kind {
-        HeapKind::None => return "no heap: the template says heap = \"none\"\n".into(),
+        HeapKind::None => &[],
         HeapKind::Pointer => &["pointer"],
         HeapKind::Func => &["func"],
         HeapKind::Iface => &["tab", "data"],
@@ -143,9 +143,13 @@ fn heap_dump(prepared: &Prepared) -> String {
     let own_data = own_data.filter_map(|section| {
         let at = address(&canonical(&section.name))?;
         let offset = (at - image.site.data) as usize;
-        let bytes = &data[offset..offset + section.bytes.len()];
-        Some(dump::render_words(&section.name, at, bytes, &name))
+        Some(dump::render_section(section, at, &data[offset..], &name))
     });
+    if prepared.row.heap.kind == HeapKind::None {
+        let mut out = "no heap: the template says heap = \"none\"\n".to_string();
+        out.extend(own_data);
+        return out;
+    }
     let is_own = |name: &str| {
         let own = prepared.heap.symbols.iter().find(|own| own.name == name);
         own.map(|own| base + u64::from(own.offset)) == address(name)

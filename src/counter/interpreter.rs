@@ -230,10 +230,7 @@ enum Difference {
 }
 
 /// Holds each step against the CPU's.
-fn difference(
-    expected: &[Step],
-    states: &[(u64, [u64; 16])],
-) -> Result<(), Difference> {
+fn difference(expected: &[Step], states: &[(u64, [u64; 16])]) -> Result<(), Difference> {
     for (at, (step, (ip, registers))) in expected.iter().zip(states).enumerate() {
         if step.ip != *ip {
             return Err(Difference::At(format!(

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use super::heap::{Heap, Pointer};
 use super::layout;
+use crate::asm::{Repeat, Section, Stretch};
 
 /// The fields of g that generated code reads, with their offsets.
 #[rustfmt::skip] // a table: one field a line
@@ -107,27 +108,47 @@ pub fn render(
     out
 }
 
-/// Renders data that the template defines itself: words, and what those that are addresses name.
-pub fn render_words(
-    title: &str,
+/// Renders data that the template defines itself: words, and what those that are addresses name; of
+/// what is repeated, how much it is.
+///
+/// `linked` are the section's bytes at that address; nothing is read of its repeats.
+pub fn render_section(
+    section: &Section,
     address: u64,
-    bytes: &[u8],
+    linked: &[u8],
     name: &dyn Fn(u64) -> Option<String>,
 ) -> String {
-    let mut out = format!("{address:#x} {title}  ({} bytes)\n", bytes.len());
-    for (number, raw) in bytes.chunks(8).enumerate() {
-        let mut wide = [0u8; 8];
-        wide[..raw.len()].copy_from_slice(raw);
-        let target = name(u64::from_le_bytes(wide)).map(|name| format!("-> {name}"));
-        line(
-            &mut out,
-            8 * number as u32,
-            raw,
-            "",
-            &target.unwrap_or_default(),
-        );
+    let mut out = format!(
+        "{address:#x} {}  ({} bytes)\n",
+        section.name,
+        section.size()
+    );
+    for (offset, stretch) in section.stretches() {
+        let bytes = match stretch {
+            Stretch::Written(bytes) => &linked[offset as usize..][..bytes.len()],
+            Stretch::Repeated(repeat) => {
+                let _ = writeln!(out, "  +{offset:<3} {}", repeated(repeat));
+                continue;
+            }
+        };
+        for (at, raw) in (offset as u32..).step_by(8).zip(bytes.chunks(8)) {
+            let mut wide = [0u8; 8];
+            wide[..raw.len()].copy_from_slice(raw);
+            let target = name(u64::from_le_bytes(wide)).map(|name| format!("-> {name}"));
+            line(&mut out, at, raw, "", &target.unwrap_or_default());
+        }
     }
     out
+}
+
+/// `... 4096 bytes of 00`.
+fn repeated(repeat: &Repeat) -> String {
+    /// Bytes of a unit that are shown.
+    const SHOWN: usize = 16;
+    let shown = &repeat.unit[..repeat.unit.len().min(SHOWN)];
+    let hex: Vec<String> = shown.iter().map(|byte| format!("{byte:02x}")).collect();
+    let more = if repeat.unit.len() > SHOWN { " .." } else { "" };
+    format!("... {} bytes of {}{more}", repeat.size(), hex.join(" "))
 }
 
 fn line(out: &mut String, offset: u32, raw: &[u8], field: &str, meaning: &str) {

@@ -167,6 +167,7 @@ fn of_runtime(mut section: Section) -> Section {
 
 fn data(name: &str, bytes: Vec<u8>) -> Section {
     Section {
+        repeats: Vec::new(),
         kind: SectionKind::Data,
         name: name.to_string(),
         line: 1,

@@ -8,7 +8,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::{Counters, FakeScript, Job, JobRow, Plan};
-use crate::asm::{Fixup, FixupKind, Section, SectionKind};
+use crate::asm::{Fixup, FixupKind, MAX_DATA, Section, SectionKind, Stretch};
 use crate::counter::catalogue;
 use crate::go::layout;
 use crate::injection::Injection;
@@ -19,7 +19,7 @@ use crate::stats::Event;
 use crate::template::params::{MAX_OBJECTS, MAX_TYPES, SPACING};
 use crate::template::{Clobbers, HeapKind, ResultRegister};
 
-/// Most bytes of code, and of data, of one image: five of each fit a worker's address space.
+/// Most bytes of code, and of a heap, of one image. Data sections have [`MAX_DATA`] beside it.
 pub const MAX_REGION: u64 = 256 << 20;
 /// Most copies of a body.
 pub const MAX_UNROLL: u32 = 1024;
@@ -311,8 +311,39 @@ fn sections(row: &JobRow) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Checks that a section's repeats are stretches of it, and that it is no larger than data can be.
+fn repeats(section: &Section) -> Result<(), Problem> {
+    let is_data = section.kind == SectionKind::Data;
+    demand(is_data || section.repeats.is_empty(), "repeats", || {
+        "only data are repeated".into()
+    })?;
+    let (mut end, mut repeated) = (0u64, 0u64);
+    for (at, one) in section.repeats.iter().enumerate() {
+        let place = format!("repeats[{at}]");
+        demand(!one.unit.is_empty() && one.count >= 1, &place, || {
+            "at least one byte, at least once".into()
+        })?;
+        let offset = u64::from(one.offset);
+        // In front of it stands what is repeated earlier, and some of what is written out.
+        let is_inside = offset >= end && offset - repeated <= section.bytes.len() as u64;
+        demand(is_inside, &place, || {
+            format!("the offset {offset} is not where one can begin")
+        })?;
+        end = offset.saturating_add(one.size());
+        repeated = repeated.saturating_add(one.size());
+        demand(end <= MAX_DATA, &place, || {
+            format!("it ends behind the {MAX_DATA} bytes that data may take")
+        })?;
+    }
+    let size = section.size();
+    demand(!is_data || size <= MAX_DATA, "bytes", || {
+        format!("{size} bytes of data; at most {MAX_DATA} fit")
+    })
+}
+
 fn section(section: &Section) -> Result<(), Problem> {
-    let size = section.bytes.len() as u64;
+    repeats(section)?;
+    let size = section.size();
     let is_inside = |offset: u32| u64::from(offset) <= size;
     let lines_count_from_1 = || "lines count from 1".to_string();
     demand(section.line >= 1, "line", lines_count_from_1)?;
@@ -335,24 +366,36 @@ fn section(section: &Section) -> Result<(), Problem> {
         "lines",
         lines_count_from_1,
     )?;
+    let written: Vec<(u64, &[u8])> = section
+        .stretches()
+        .filter_map(|(at, stretch)| match stretch {
+            Stretch::Written(bytes) => Some((at, bytes)),
+            Stretch::Repeated(_) => None,
+        })
+        .collect();
     for (at, one) in section.fixups.iter().enumerate() {
-        fixup(one, &section.bytes)
+        fixup(one, &written, size)
             .map_err(|problem| problem.inside(format_args!("fixups[{at}]")))?;
     }
     Ok(())
 }
 
-fn fixup(fixup: &Fixup, bytes: &[u8]) -> Result<(), Problem> {
+/// `written` are the stretches that are written out, with their offsets.
+fn fixup(fixup: &Fixup, written: &[(u64, &[u8])], size: u64) -> Result<(), Problem> {
     let width = match fixup.kind {
         FixupKind::Rel32 | FixupKind::Abs32 => 4,
         FixupKind::Abs64 => 8,
     };
-    let start = fixup.offset as usize;
-    let field = bytes.get(start..start.saturating_add(width));
+    let start = u64::from(fixup.offset);
+    let after = written.partition_point(|(at, _)| *at <= start);
+    let stretch = after.checked_sub(1).map(|at| written[at]);
+    let field = stretch.and_then(|(at, bytes)| {
+        let start = (start - at) as usize;
+        bytes.get(start..start.saturating_add(width))
+    });
     demand(field.is_some(), "offset", || {
         format!(
-            "a field of {width} bytes at {start} does not fit the section's {}",
-            bytes.len()
+            "a field of {width} bytes at {start} does not fit what is written out of the section's {size}"
         )
     })?;
     demand(
@@ -362,7 +405,7 @@ fn fixup(fixup: &Fixup, bytes: &[u8]) -> Result<(), Problem> {
     )?;
     demand(
         fixup.kind != FixupKind::Rel32
-            || (start + width..=bytes.len()).contains(&(fixup.end as usize)),
+            || (start + width as u64..=size).contains(&u64::from(fixup.end)),
         "end",
         || "the instruction ends inside its field or behind the section".into(),
     )?;
@@ -432,7 +475,8 @@ fn result(row: &JobRow) -> Result<(), Problem> {
 /// Checks what code and data will take.
 ///
 /// # Errors
-/// Where one image of the row would be larger than [`MAX_REGION`].
+/// Where code or heap of one image would be larger than [`MAX_REGION`], or the data sections than
+/// [`MAX_DATA`].
 pub fn sizes(row: &JobRow) -> Result<(), Problem> {
     let code = code_bytes(row);
     demand(code <= MAX_REGION, "", || {
@@ -440,7 +484,26 @@ pub fn sizes(row: &JobRow) -> Result<(), Problem> {
             "{code} bytes of code; at most {MAX_REGION} fit: lower `spacing`, the types or the body"
         )
     })?;
-    const ALIGN: u64 = 64;
+    let own = data_bytes(row);
+    demand(own <= MAX_DATA, "", || {
+        format!("{own} bytes in data sections; at most {MAX_DATA} (1 GiB) fit: reserve less")
+    })?;
+    let data = heap_bytes(row);
+    demand(data <= MAX_REGION, "", || {
+        format!("up to {data} bytes of data; at most {MAX_REGION} fit: lower the types or objects")
+    })
+}
+
+/// Alignment of data sections, and the most that one of the model's has.
+const ALIGN: u64 = 64;
+
+/// Bytes of the data sections.
+pub fn data_bytes(row: &JobRow) -> u64 {
+    bytes_of(row, SectionKind::Data, |bytes| bytes)
+}
+
+/// Bytes of data that are no section's, at most, and what aligns the sections.
+fn heap_bytes(row: &JobRow) -> u64 {
     let (types, methods) = (row.heap.types.len() as u64, row.heap.methods.len() as u64);
     let one_type = u64::from(layout::TYPE_SIZE + layout::INTERFACE_TYPE_SIZE) + 8 * methods + ALIGN;
     // What a type refers to: its pointer type and its name, which has its package's path at most.
@@ -456,28 +519,32 @@ pub fn sizes(row: &JobRow) -> Result<(), Problem> {
         0
     };
     let objects = row.heap.objects.len() as u64 * (u64::from(layout::OBJECT_SIZE) + array);
-    let own = bytes_of(row, SectionKind::Data, |bytes| {
-        bytes.next_multiple_of(ALIGN)
-    });
-    let data = (types + 1)
+    let aligned = bytes_of(row, SectionKind::Data, |_| ALIGN);
+    (types + 1)
         .saturating_mul(one_type)
-        .saturating_add(objects + own + names + signatures);
-    demand(data <= MAX_REGION, "", || {
-        format!("up to {data} bytes of data; at most {MAX_REGION} fit: lower the types or objects")
-    })
+        .saturating_add(objects + aligned + names + signatures)
 }
 
-/// Checks what the code of all images will take.
+/// Checks what the code of all images will take, and with it their data.
 ///
 /// # Errors
-/// Where it is more than five images of [`MAX_REGION`], which is what a worker has room for.
+/// Where the code is more than five images of [`MAX_REGION`], which is what a worker has room for, or
+/// where an instruction could not reach the data from all of it.
 pub fn room(row: &JobRow, placements: usize) -> Result<(), Problem> {
     const ROOM: u64 = 5 * MAX_REGION;
+    /// A distance has 31 bits; the rest is for the harness's own code and for whole pages.
+    const REACH: u64 = (1 << 31) - (64 << 20);
     let images = placements as u64 + 1 + 2 * u64::from(row.injection.is_delayed());
     let code = code_bytes(row).saturating_add(delay_bytes(row)) * images;
     demand(code <= ROOM, "", || {
         format!(
             "{code} bytes of code in {images} images; at most {ROOM} fit: lower `--placements`, `spacing` or the types"
+        )
+    })?;
+    let data = data_bytes(row).saturating_add(heap_bytes(row));
+    demand(data.saturating_add(code) <= REACH, "", || {
+        format!(
+            "{code} bytes of code in {images} images beside {data} bytes of data; at most {REACH} fit together: lower `--placements` or reserve less"
         )
     })
 }
@@ -506,5 +573,6 @@ fn code_bytes(row: &JobRow) -> u64 {
 
 fn bytes_of(row: &JobRow, kind: SectionKind, taken: impl Fn(u64) -> u64) -> u64 {
     let sections = row.program.sections.iter().filter(|one| one.kind == kind);
-    sections.map(|one| taken(one.bytes.len() as u64)).sum()
+    let taken = sections.map(|one| taken(one.size()));
+    taken.fold(0, u64::saturating_add)
 }

@@ -39,7 +39,8 @@ impl Carried {
     fn see(&mut self, instruction: &Instruction, factory: &mut InstructionInfoFactory) {
         use CpuidFeature::{D3NOW, FPU, FPU287, FPU387, MMX};
         let features = instruction.cpuid_features();
-        let is_old = |feature: &CpuidFeature| matches!(feature, FPU | FPU287 | FPU387 | MMX | D3NOW);
+        let is_old =
+            |feature: &CpuidFeature| matches!(feature, FPU | FPU287 | FPU387 | MMX | D3NOW);
         self.x87 |= features.iter().any(is_old);
         // What is written to a part of a vector register is told as written to all of it, so its width is
         // that of the operands.
@@ -89,16 +90,31 @@ mod tests {
 
     #[test]
     fn general_code_carries_nothing_else() {
-        assert_eq!(named("mov rax, [rbx]\nimul rax, rcx\ncrc32 eax, ecx\nlfence"), Carried::default());
+        assert_eq!(
+            named("mov rax, [rbx]\nimul rax, rcx\ncrc32 eax, ecx\nlfence"),
+            Carried::default()
+        );
     }
 
     #[test]
     fn what_is_named_is_carried_at_its_greatest_width() {
         let some = named("movaps xmm3, xmm1\nvpaddq ymm3, ymm9, [rax]");
-        assert_eq!((some.vectors, some.width, some.masks, some.x87), (0x20a, 32, 0, false));
+        assert_eq!(
+            (some.vectors, some.width, some.masks, some.x87),
+            (0x20a, 32, 0, false)
+        );
         let wide = named("vpaddq zmm17{k2}, zmm0, zmm0\nkmovw eax, k5");
-        assert_eq!((wide.vectors, wide.width, wide.masks), (1 << 17 | 1, 64, 1 << 2 | 1 << 5));
-        for old in ["fldz", "fadd st0, st1", "emms", "paddb mm0, mm1", "cvtpi2ps xmm0, mm3"] {
+        assert_eq!(
+            (wide.vectors, wide.width, wide.masks),
+            (1 << 17 | 1, 64, 1 << 2 | 1 << 5)
+        );
+        for old in [
+            "fldz",
+            "fadd st0, st1",
+            "emms",
+            "paddb mm0, mm1",
+            "cvtpi2ps xmm0, mm3",
+        ] {
             assert!(named(old).x87, "{old}");
         }
     }

@@ -5,7 +5,7 @@
 
 use super::layout::Layout;
 use super::{HEAP_OFFSET, LinkError, Site, fill};
-use crate::asm::FixupKind;
+use crate::asm::Section;
 use crate::go::heap::Heap;
 use crate::go::layout;
 use crate::job::JobRow;
@@ -45,6 +45,8 @@ impl Receivers {
 /// The data region while it is written, or while only its code pointers are found.
 pub(super) struct Written<'a> {
     pub(super) data: Option<&'a mut [u8]>,
+    /// Whether the repeats of data sections are written too.
+    pub(super) repeats: bool,
     /// Where code begins.
     pub(super) code: u64,
     pub(super) code_pointers: Vec<(u32, u64)>,
@@ -54,6 +56,13 @@ impl Written<'_> {
     fn put(&mut self, at: u32, bytes: &[u8]) {
         if let Some(data) = &mut self.data {
             data[at as usize..at as usize + bytes.len()].copy_from_slice(bytes);
+        }
+    }
+
+    fn put_section(&mut self, at: u32, section: &Section) {
+        if let Some(data) = &mut self.data {
+            let end = at as usize + section.size() as usize;
+            section.write_to(&mut data[at as usize..end], self.repeats);
         }
     }
 
@@ -94,15 +103,14 @@ pub(super) fn place_data(
     for &(index, address) in &layout.data {
         let section = &row.program.sections[index];
         let at = (address - site.data) as u32;
-        let mut bytes = section.bytes.clone();
-        fill(index, section, address, &mut bytes, layout, errors);
-        for fixup in &section.fixups {
-            let field = bytes.get(fixup.offset as usize..).unwrap_or_default();
-            if let (FixupKind::Abs64, Some(value)) = (fixup.kind, field.first_chunk()) {
-                written.note(at + fixup.offset, u64::from_le_bytes(*value));
+        written.put_section(at, section);
+        let mut put = |offset: u32, field: &[u8]| {
+            written.put(at + offset, field);
+            if let Ok(value) = field.try_into() {
+                written.note(at + offset, u64::from_le_bytes(value));
             }
-        }
-        written.put(at, &bytes);
+        };
+        fill(index, section, address, &mut put, layout, errors);
     }
 }
 

@@ -36,7 +36,7 @@ impl Ends {
 
     /// The address of a function or datum; the harness places the rest.
     pub(super) fn place(&mut self, section: &Section) -> Option<u64> {
-        let size = section.bytes.len() as u64;
+        let size = section.size();
         match section.kind {
             SectionKind::Setup | SectionKind::Body => None,
             SectionKind::Func => {
@@ -139,7 +139,7 @@ impl<'a> Layout<'a> {
     fn place_sections(&mut self, row: &'a JobRow, site: Site, harness: &Harness, mut ends: Ends) {
         let mut defined: HashSet<Cow<'_, str>> = HashSet::new();
         for (index, section) in sections_of(row, site.variant).enumerate() {
-            let size = section.bytes.len() as u64;
+            let size = section.size();
             let Some(address) = ends.place(section) else {
                 if section.kind == SectionKind::Setup {
                     self.code.push((index, harness.setup.start));

@@ -217,7 +217,8 @@ pub fn link(row: &JobRow, heap: &Heap, site: Site) -> Result<Image, Vec<LinkErro
     link_parts(row, heap, site, None)
 }
 
-/// The same, with the data, which are written into zeroed memory of [`lengths`].
+/// The same, with the data, which are written into zeroed memory of [`lengths`]: no zero page of a
+/// buffer is touched.
 ///
 /// # Errors
 /// As [`link`].
@@ -227,21 +228,36 @@ pub fn link_with_data(
     site: Site,
     data: &mut [u8],
 ) -> Result<Image, Vec<LinkError>> {
-    link_parts(row, heap, site, Some(data))
+    link_parts(row, heap, site, Some((data, true)))
+}
+
+/// The same, with all data but the repeats of data sections: what somebody reads.
+///
+/// # Errors
+/// As [`link`].
+pub fn link_with_written_data(
+    row: &JobRow,
+    heap: &Heap,
+    site: Site,
+    data: &mut [u8],
+) -> Result<Image, Vec<LinkError>> {
+    link_parts(row, heap, site, Some((data, false)))
 }
 
 fn link_parts(
     row: &JobRow,
     heap: &Heap,
     site: Site,
-    mut data: Option<&mut [u8]>,
+    data: Option<(&mut [u8], bool)>,
 ) -> Result<Image, Vec<LinkError>> {
     let harness = harness::emit(row, site);
     let layout = Layout::new(row, heap, site, &harness);
     let mut errors = layout.errors.clone();
     let code = place_code(row, site.variant, &layout, &harness, &mut errors);
+    let (mut data, repeats) = data.map_or((None, false), |(data, repeats)| (Some(data), repeats));
     let mut written = Written {
         data: data.as_deref_mut(),
+        repeats,
         code: site.code,
         code_pointers: Vec::new(),
     };
@@ -310,18 +326,21 @@ fn place_code(
         let section = section_of(row, variant, index);
         let at = (address - base) as usize;
         code[at..at + section.bytes.len()].copy_from_slice(&section.bytes);
-        let field = &mut code[at..at + section.bytes.len()];
-        fill(index, section, address, field, layout, errors);
+        let mut put = |offset: u32, field: &[u8]| {
+            let at = at + offset as usize;
+            code[at..at + field.len()].copy_from_slice(field);
+        };
+        fill(index, section, address, &mut put, layout, errors);
     }
     code
 }
 
-/// Fills the fixup fields of one section at its address.
+/// Puts into the fixup fields of one section what they hold at its address.
 fn fill(
     index: usize,
     section: &Section,
     address: u64,
-    bytes: &mut [u8],
+    put: &mut dyn FnMut(u32, &[u8]),
     layout: &Layout<'_>,
     errors: &mut Vec<LinkError>,
 ) {
@@ -349,14 +368,13 @@ fn fill(
             continue;
         }
         let target = symbol.wrapping_add_signed(fixup.addend);
-        let at = fixup.offset as usize;
         match fixup.kind {
             FixupKind::Rel32 => {
-                // Code and data of an image lie in one reservation far smaller than 2 GiB.
+                // All images of a row and their data lie in one reservation smaller than 2 GiB.
                 let distance = target.wrapping_sub(address + u64::from(fixup.end)) as i32;
-                bytes[at..at + 4].copy_from_slice(&distance.to_le_bytes());
+                put(fixup.offset, &distance.to_le_bytes());
             }
-            FixupKind::Abs64 => bytes[at..at + 8].copy_from_slice(&target.to_le_bytes()),
+            FixupKind::Abs64 => put(fixup.offset, &target.to_le_bytes()),
             FixupKind::Abs32 => errors.push(LinkError::Narrow {
                 section: index,
                 fixup: number,

@@ -33,8 +33,18 @@ pub fn refusal(row: &JobRow, image: &Image) -> Option<&'static str> {
         Cold::Dcache if flushed(row.cold, image).is_empty() => {
             Some("there are no data to flush: the template has neither a heap nor a `data` section")
         }
+        Cold::Dcache if bytes(&flushed(row.cold, image)) > MOST_FLUSHED => Some(
+            "there are more than 256 MiB of data to flush before each call, which takes seconds; reserve less",
+        ),
         Cold::Predictor | Cold::Icache | Cold::Dcache => None,
     }
+}
+
+/// Most bytes that are flushed before each call.
+const MOST_FLUSHED: u64 = 256 << 20;
+
+fn bytes(ranges: &[Range<u64>]) -> u64 {
+    ranges.iter().map(|range| range.end - range.start).sum()
 }
 
 /// The lines that are flushed, as ascending ranges that do not touch; none where nothing is.

@@ -12,7 +12,10 @@ use crate::go::heap::{Heap, HeapSpec, lay_out};
 use crate::go::{hash, runtime, symbol};
 use crate::injection::{self, Injection, Refusal};
 use crate::job::{JobRow, check};
-use crate::link::{Carried, Image, LinkError, Placement, Site, Variant, link, link_with_data};
+use crate::link::{
+    Carried, Image, LinkError, Placement, Site, Variant, link, link_with_data,
+    link_with_written_data,
+};
 use crate::scenario::{Order, Scenario};
 use crate::template::{HeapKind, Template, closest};
 
@@ -41,12 +44,25 @@ impl Prepared {
 
     /// The data of an image of [`Prepared::image_at`].
     pub fn data_of(&self, image: &Image) -> Vec<u8> {
-        let addresses = &image.data_addresses;
-        let mut data = vec![0; (addresses.end - addresses.start) as usize];
+        let mut data = zeroed(image);
         // It has linked before.
         let _ = link_with_data(&self.row, &self.heap, image.site, &mut data);
         data
     }
+
+    /// The same with zeros for what data sections repeat, so that a large buffer takes addresses here
+    /// and no memory.
+    pub fn written_data_of(&self, image: &Image) -> Vec<u8> {
+        let mut data = zeroed(image);
+        let _ = link_with_written_data(&self.row, &self.heap, image.site, &mut data);
+        data
+    }
+}
+
+/// Memory for its data, which the kernel gives page by page to who writes there.
+fn zeroed(image: &Image) -> Vec<u8> {
+    let addresses = &image.data_addresses;
+    vec![0; (addresses.end - addresses.start) as usize]
 }
 
 /// Expands, assembles, lays out and links.
@@ -124,10 +140,14 @@ pub(super) fn complete(scenario: &Scenario, row: JobRow) -> Result<Prepared, Vec
     };
     let image = link(&row, &heap, site).map_err(|errors| {
         let offered = runtime::names(row.heap.release);
-        errors
-            .iter()
-            .map(|error| link_diagnostic(template, &row.program, error, &offered))
-            .collect::<Vec<_>>()
+        let told = errors.iter();
+        let told = told.map(|error| link_diagnostic(template, &row.program, error, &offered));
+        let mut told: Vec<Diagnostic> = told.collect();
+        // What `times` wrote out is wrong in one place, however often.
+        told.dedup_by(|next, one| {
+            (next.line, next.column, &next.message) == (one.line, one.column, &one.message)
+        });
+        told
     })?;
     if let Some(label) = &header.dispatch {
         let is_bound = row

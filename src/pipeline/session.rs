@@ -5,13 +5,31 @@
 use std::io;
 
 use super::{Settings, Task};
-use crate::job::{JobRow, Plan};
+use crate::asm::MAX_DATA;
+use crate::job::{JobRow, Plan, check};
 use crate::machine::Machine;
 use crate::report::samples::Samples;
 use crate::report::{Report, Row, Status};
 use crate::stats::Timing;
 use crate::verdict;
 use crate::worker::parent::{self, Meanwhile, Progress};
+
+/// How many of the first tasks one worker gets, by the bytes of their data sections: it has all of them
+/// in memory together, in one window of addresses.
+fn fitting(bytes: impl Iterator<Item = u64>) -> usize {
+    let mut all = 0u64;
+    let fits = |bytes: &u64| {
+        all = all.saturating_add(*bytes);
+        all <= MAX_DATA
+    };
+    bytes.take_while(fits).count()
+}
+
+/// Bytes of its data sections.
+fn own_data(task: &Task) -> u64 {
+    let prepared = task.prepared.as_ref();
+    prepared.map_or(0, |prepared| check::data_bytes(&prepared.row))
+}
 
 /// A report with what its values are made of.
 pub(super) struct Measured {
@@ -62,7 +80,29 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Measures tasks, as many in one worker as have room there; those that take turns all in one.
     pub(super) fn measure(
+        &mut self,
+        tasks: Vec<Task>,
+        progress: Progress<'_>,
+        meanwhile: Meanwhile<'_>,
+    ) -> io::Result<()> {
+        let mut rest = tasks;
+        loop {
+            let count = match self.settings.plan.together {
+                true => rest.len(),
+                false => fitting(rest.iter().map(own_data)).max(1).min(rest.len()),
+            };
+            let behind = rest.split_off(count);
+            self.measure_batch(rest, progress, meanwhile)?;
+            rest = behind;
+            if rest.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn measure_batch(
         &mut self,
         tasks: Vec<Task>,
         progress: Progress<'_>,
@@ -167,5 +207,20 @@ impl<'a> Session<'a> {
             report,
             timings: self.timings,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_worker_gets_rows_up_to_a_gibibyte_of_data() {
+        const MIB: u64 = 1 << 20;
+        let fitting = |mib: &[u64]| super::fitting(mib.iter().map(|mib| mib * MIB));
+        assert_eq!(fitting(&[]), 0);
+        assert_eq!(fitting(&[0; 100]), 100);
+        assert_eq!(fitting(&[512, 512, 0, 1]), 3);
+        assert_eq!(fitting(&[1, 1024]), 1);
+        assert_eq!(fitting(&[1024, 1024]), 1);
+        assert_eq!(super::fitting([u64::MAX; 2].into_iter()), 0);
     }
 }

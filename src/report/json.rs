@@ -123,7 +123,10 @@ fn row(row: &Row) -> Value {
         let settled = row.settled;
         put("settled", json!(settled.map(|one| one.is_settled)));
         let long_run = settled.and_then(|one| one.long_run);
-        put("long_run", long_run.map_or(Value::Null, |cycles| json!({ "cycles": rounded(cycles) })));
+        put(
+            "long_run",
+            long_run.map_or(Value::Null, |cycles| json!({ "cycles": rounded(cycles) })),
+        );
         put("bistable", json!(row.modes.is_some()));
         put("modes", row.modes.iter().flatten().map(mode).collect());
         put("ratio", row.ratio.map_or(Value::Null, rounded));

@@ -187,7 +187,10 @@ fn leave_out_whole_turns(chunks: &[Chunk], fates: &mut [Fate]) {
         turns.map(span).collect()
     };
     let lost = |fates: &[Fate]| fates.iter().copied().find(|fate| !fate.is_kept());
-    if spans.iter().all(|span| lost(&fates[span.clone()]).is_some()) {
+    if spans
+        .iter()
+        .all(|span| lost(&fates[span.clone()]).is_some())
+    {
         return;
     }
     for span in spans {
@@ -248,7 +251,13 @@ mod tests {
         let mut timing = fixture::steady(4, 5.0);
         timing.by_mean = true;
         timing.images[0].chunks[3].after.chain_ticks *= 3;
-        let kept = |timing: &Timing| costs(timing).visits.iter().map(|visit| visit.turn).collect::<Vec<_>>();
+        let kept = |timing: &Timing| {
+            costs(timing)
+                .visits
+                .iter()
+                .map(|visit| visit.turn)
+                .collect::<Vec<_>>()
+        };
         let turns = kept(&timing);
         assert_eq!(turns.len(), 24);
         assert!(!turns.contains(&0));

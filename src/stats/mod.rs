@@ -260,7 +260,8 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
     let settled = settled::settled(timing, &scale, &images);
     let modes = match settled {
         Some(Settled {
-            without_value: Some(_), ..
+            without_value: Some(_),
+            ..
         }) => settled::states(&images),
         _ => images
             .first()

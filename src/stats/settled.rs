@@ -71,7 +71,9 @@ pub(super) fn settled(timing: &Timing, scale: &Scale, images: &[Costs]) -> Optio
     let off = distance(long_run?, first);
     let is_off = off.abs() > AGREES;
     // What others of the machine do to a run they do once, and not twice alike.
-    let is_sure = runs.get(1).is_some_and(|second| spread(&[runs[0], *second]) <= 1.0 + AGREES);
+    let is_sure = runs
+        .get(1)
+        .is_some_and(|second| spread(&[runs[0], *second]) <= 1.0 + AGREES);
     if first.visits.is_empty() || is_off && !(is_sure && is_quiet(timing, scale, first)) {
         return None;
     }
@@ -102,7 +104,10 @@ fn is_quiet(timing: &Timing, scale: &Scale, chunks: &Costs) -> bool {
             }],
             switches: vec![run.switches],
         };
-        scale.judge(&samples).iter().all(|verdict| verdict.disturbed.is_none())
+        scale
+            .judge(&samples)
+            .iter()
+            .all(|verdict| verdict.disturbed.is_none())
     };
     timing.long_runs.iter().all(undisturbed) && chunks.contended <= SOMETIMES
 }
@@ -173,13 +178,16 @@ mod tests {
             width_ticks: fixture::WIDTH_TICKS,
         };
         Timing {
-            long_runs: vec![LongRun {
-                ticks: fixture::ticks(cycles) - fixture::OVERHEAD,
-                iterations: fixture::ITERATIONS,
-                before: calibration,
-                after: calibration,
-                switches: 0,
-            }; 2],
+            long_runs: vec![
+                LongRun {
+                    ticks: fixture::ticks(cycles) - fixture::OVERHEAD,
+                    iterations: fixture::ITERATIONS,
+                    before: calibration,
+                    after: calibration,
+                    switches: 0,
+                };
+                2
+            ],
             ..fixture::steady(6, 5.0)
         }
     }

@@ -91,11 +91,7 @@ impl FirstWrites {
     ///
     /// # Panics
     /// When the memory does not begin at a page, or is larger than was said.
-    pub fn watch(
-        &mut self,
-        memory: &mut [u8],
-        open: impl Iterator<Item = u32>,
-    ) -> io::Result<()> {
+    pub fn watch(&mut self, memory: &mut [u8], open: impl Iterator<Item = u32>) -> io::Result<()> {
         let start = memory.as_ptr() as u64;
         self.part_bytes = part_bytes(memory.len());
         let room = memory.len().next_multiple_of(self.part_bytes);
@@ -111,9 +107,15 @@ impl FirstWrites {
             mark.store(0, Ordering::Relaxed);
         }
         watched.start.store(start, Ordering::Relaxed);
-        watched.part_bytes.store(self.part_bytes as u64, Ordering::Relaxed);
-        watched.copies.store(self.copies.address(), Ordering::Relaxed);
-        watched.end.store(start + memory.len() as u64, Ordering::Release);
+        watched
+            .part_bytes
+            .store(self.part_bytes as u64, Ordering::Relaxed);
+        watched
+            .copies
+            .store(self.copies.address(), Ordering::Relaxed);
+        watched
+            .end
+            .store(start + memory.len() as u64, Ordering::Release);
         protect(memory, libc::PROT_READ)?;
         let mut run: Option<(usize, usize)> = None;
         for part in open {
@@ -153,7 +155,10 @@ impl FirstWrites {
     pub fn noted(&mut self) -> Vec<u32> {
         let count = self.watched.count.swap(0, Ordering::AcqRel);
         let noted = &self.watched.noted[..count];
-        noted.iter().map(|part| part.load(Ordering::Relaxed)).collect()
+        noted
+            .iter()
+            .map(|part| part.load(Ordering::Relaxed))
+            .collect()
     }
 
     /// The parts of what is watched that can be written: those that were, and those that were open.
@@ -187,7 +192,13 @@ impl FirstWrites {
         let copies = self.copies.bytes();
         // SAFETY: the copies are private anonymous memory of this process; what is lost are the bytes,
         // which read as zero afterwards, and nobody refers to them meanwhile.
-        unsafe { libc::madvise(copies.as_mut_ptr().cast(), copies.len(), libc::MADV_DONTNEED) };
+        unsafe {
+            libc::madvise(
+                copies.as_mut_ptr().cast(),
+                copies.len(),
+                libc::MADV_DONTNEED,
+            )
+        };
     }
 }
 

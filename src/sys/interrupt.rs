@@ -4,6 +4,8 @@
 //! default effect; and where interrupts were ignored they stay ignored.
 
 use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::ptr;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +24,33 @@ pub fn watch() {
 /// Whether there was an interrupt since [`watch`].
 pub fn is_seen() -> bool {
     SEEN.load(Ordering::Acquire)
+}
+
+/// Lets what a command starts be interrupted, also where interrupts are ignored or held back around this
+/// process, as in a background job of a script: a program inherits both.
+pub fn allow_in(command: &mut Command) -> &mut Command {
+    let allow = || {
+        // SAFETY: zeroed sets and actions are valid ones (all fields are integers); both calls change
+        // nothing but this process, and both are async-signal-safe.
+        let answers = unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = libc::SIG_DFL;
+            let mut set: libc::sigset_t = std::mem::zeroed();
+            libc::sigaddset(&mut set, libc::SIGINT);
+            [
+                libc::sigaction(libc::SIGINT, &action, ptr::null_mut()),
+                libc::sigprocmask(libc::SIG_UNBLOCK, &set, ptr::null_mut()),
+            ]
+        };
+        if answers == [0, 0] {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    };
+    // SAFETY: between fork and exec the closure makes two system calls, takes no lock and allocates
+    // nothing.
+    unsafe { command.pre_exec(allow) }
 }
 
 fn install() -> io::Result<()> {

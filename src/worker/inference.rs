@@ -18,12 +18,10 @@ const ENOUGH_PAIRS: usize = 16;
 /// Compares the result of each element in both images. Returns why they are of no use, where they
 /// are not.
 pub fn verify(stage: &mut Stage<'_>, ground: &mut Ground, visits: &Visits) -> Option<String> {
-    let failure = stage
-        .delayed()
-        .find_map(|image| {
-            stage.rewind(ground, image);
-            verify::verify_image(stage, ground, visits, image).err()
-        });
+    let failure = stage.delayed().find_map(|image| {
+        stage.rewind(ground, image);
+        verify::verify_image(stage, ground, visits, image).err()
+    });
     let why = failure.map(|failure| why(&failure));
     if why.is_some() {
         stage.infer_nothing();

@@ -145,7 +145,11 @@ impl Judge<'_, '_> {
         let mut costs = Vec::new();
         let mut before = self.source.calibrate();
         for part in 0..2 * CHUNKS {
-            let segment = if has_walk { u64::from(part) % segments } else { 0 };
+            let segment = if has_walk {
+                u64::from(part) % segments
+            } else {
+                0
+            };
             let request = Request {
                 image: 0,
                 visits: &self.row.visits,
@@ -175,7 +179,9 @@ impl Judge<'_, '_> {
         let mut runs: Vec<(f64, LongRun)> = Vec::new();
         for _ in 0..TRIES {
             let run = self.run_once(least_ms)?;
-            let cost = self.scale.cost(run.ticks, run.iterations, run.before, run.after);
+            let cost = self
+                .scale
+                .cost(run.ticks, run.iterations, run.before, run.after);
             runs.push((cost, run));
             if trial.agrees(cost) {
                 return Ok((vec![run], cost));
@@ -183,7 +189,10 @@ impl Judge<'_, '_> {
         }
         runs.sort_by(|one, other| one.0.total_cmp(&other.0));
         let least = runs[0].0;
-        Ok((runs.into_iter().map(|(_, run)| run).take(2).collect(), least))
+        Ok((
+            runs.into_iter().map(|(_, run)| run).take(2).collect(),
+            least,
+        ))
     }
 
     /// One entry for all of the time; where there is a walk one for each pass over it, with nothing in
@@ -195,10 +204,18 @@ impl Judge<'_, '_> {
             image: 0,
             visits: &self.row.visits,
             element: 0,
-            iterations: if has_walk { self.row.visits.len() } else { self.row.chunk },
+            iterations: if has_walk {
+                self.row.visits.len()
+            } else {
+                self.row.chunk
+            },
         };
         // The first pass over data that no cache holds is another one than those behind it.
-        let pass = if has_walk { 1 } else { self.row.stage.pass().div_ceil(request.iterations) };
+        let pass = if has_walk {
+            1
+        } else {
+            self.row.stage.pass().div_ceil(request.iterations)
+        };
         let mut ticks = 1;
         for _ in 0..pass.max(1) {
             let entry = self.row.stage.enter_between(self.ground, request, || ())?;

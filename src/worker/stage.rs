@@ -12,10 +12,10 @@ use iced_x86::{Decoder, DecoderOptions, FlowControl, Mnemonic, OpKind, Register}
 use crate::counter::Request;
 use crate::go::layout;
 use crate::job::{Failure, JobRow, PanicAt, Place};
-use crate::link::{Image, Owner};
 use crate::link::frame::{self, carried, context, state};
 use crate::link::harness::element_bytes;
 use crate::link::walk::Course;
+use crate::link::{Image, Owner};
 use crate::sys::mapping::{self, Executable};
 use crate::sys::signals::StepLog;
 use crate::sys::time;
@@ -172,7 +172,10 @@ impl<'a> Stage<'a> {
             let mut code = Decoder::new(64, &image.code[at..end], DecoderOptions::NONE);
             code.iter().all(|one| {
                 use FlowControl::{Call, Next, Return, UnconditionalBranch};
-                matches!(one.flow_control(), Next | Call | Return | UnconditionalBranch)
+                matches!(
+                    one.flow_control(),
+                    Next | Call | Return | UnconditionalBranch
+                )
             })
         })
     }
@@ -251,8 +254,10 @@ impl<'a> Stage<'a> {
             true => self.data.live().unwrap_or(0),
             false => image,
         };
-        self.data.bring(whose, self.code.data(), &mut ground.data_writes);
-        self.stack.bring(whose, ground.stack.bytes(), &mut ground.stack_writes);
+        self.data
+            .bring(whose, self.code.data(), &mut ground.data_writes);
+        self.stack
+            .bring(whose, ground.stack.bytes(), &mut ground.stack_writes);
         if self.active != Some(image) {
             self.active = Some(image);
             ground.page.note(notes::IMAGE, image as u64);
@@ -265,8 +270,10 @@ impl<'a> Stage<'a> {
         if image == self.baseline {
             return;
         }
-        self.data.put_back(image, self.code.data(), &mut ground.data_writes);
-        self.stack.put_back(image, ground.stack.bytes(), &mut ground.stack_writes);
+        self.data
+            .put_back(image, self.code.data(), &mut ground.data_writes);
+        self.stack
+            .put_back(image, ground.stack.bytes(), &mut ground.stack_writes);
         self.frames[image] = 0;
     }
 
@@ -345,7 +352,9 @@ impl<'a> Stage<'a> {
     fn watch(&mut self, ground: &mut Ground) -> std::io::Result<()> {
         let stack = ground.stack.bytes();
         ground.stack_writes.watch(stack, self.stack.parts())?;
-        ground.data_writes.watch(self.code.data(), self.data.parts())
+        ground
+            .data_writes
+            .watch(self.code.data(), self.data.parts())
     }
 
     fn put(&mut self, offset: u32, value: u64) {
@@ -481,7 +490,9 @@ impl<'a> Stage<'a> {
         let protecting = |error| Failure::Worker(format!("protecting data: {error}"));
         self.code.hide(false).map_err(protecting)?;
         ground.clear().map_err(protecting)?;
-        ground.make_room(self.code.data().len()).map_err(protecting)?;
+        ground
+            .make_room(self.code.data().len())
+            .map_err(protecting)?;
         let data = self.images[0].site.data;
         if self.frames.is_empty() {
             let low = ground.stack.address();
@@ -608,17 +619,13 @@ impl<'a> Stage<'a> {
             self.rewind(ground, image);
             Ok(None)
         } else {
-            self.leave(ground, image, Left::Loop { iterations }).map(Some)
+            self.leave(ground, image, Left::Loop { iterations })
+                .map(Some)
         }
     }
 
     /// Compares what must be as before, and reads what the harness left.
-    fn leave(
-        &mut self,
-        ground: &mut Ground,
-        image: usize,
-        left: Left,
-    ) -> Result<Exit, Failure> {
+    fn leave(&mut self, ground: &mut Ground, image: usize, left: Left) -> Result<Exit, Failure> {
         const MXCSR_CONTROL: u64 = 0xffc0;
         const DIRECTION: u64 = 1 << 10;
         const ALIGNMENT_CHECK: u64 = 1 << 18;
@@ -682,8 +689,10 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// When the kernel refuses.
     pub fn hide(&mut self, ground: &mut Ground) -> Result<(), Failure> {
-        self.data.put_away(self.code.data(), &mut ground.data_writes);
-        self.stack.put_away(ground.stack.bytes(), &mut ground.stack_writes);
+        self.data
+            .put_away(self.code.data(), &mut ground.data_writes);
+        self.stack
+            .put_away(ground.stack.bytes(), &mut ground.stack_writes);
         let hidden = ground
             .data_writes
             .end(self.code.data())

@@ -129,7 +129,11 @@ pub fn time_rows(
                 series[row] = Err(failure);
             }
         }
-        let fewest = series.iter().flatten().map(|one| one.pace.fewest_rounds()).max();
+        let fewest = series
+            .iter()
+            .flatten()
+            .map(|one| one.pace.fewest_rounds())
+            .max();
         if plan.together && turn + 1 < FEWEST_ROUNDS || Some(turn + 1) < fewest {
             continue;
         }
@@ -301,11 +305,7 @@ impl Series {
 /// Where each image begins. Images that visited the same data in the same order would walk in each other's
 /// footsteps: the one behind would find in the caches what the one in front has fetched. Spread evenly
 /// over the walk, each finds a line as long after its last visit as it would if it ran alone.
-fn stagger(
-    row: &mut Proved<'_>,
-    ground: &mut Ground,
-    segments: u32,
-) -> Result<Vec<u32>, Failure> {
+fn stagger(row: &mut Proved<'_>, ground: &mut Ground, segments: u32) -> Result<Vec<u32>, Failure> {
     let spread = row.stage.baseline() as u32 + 1;
     let images = 0..row.stage.images.len() as u32;
     let pass = row.stage.pass();
@@ -313,7 +313,9 @@ fn stagger(
         return Ok(images.map(|_| 0).collect());
     }
     if row.stage.row.heap.kind != HeapKind::None {
-        return Ok(images.map(|image| image % spread * segments / spread).collect());
+        return Ok(images
+            .map(|image| image % spread * segments / spread)
+            .collect());
     }
     for image in 1..row.stage.baseline() {
         let mut left = pass * image as u64 / u64::from(spread);

@@ -105,7 +105,9 @@ fn beyond_general(ops: &mut Assembler, row: &Carried, is_save: bool) {
     if is_widest || row.width > 16 {
         let (needed, register) = if is_widest { (64, "zmm") } else { (32, "ymm") };
         dynasm!(ops; .arch x64; cmp QWORD [rdi + carried::WIDEST], needed; jb >narrow);
-        ops.extend(&bytes_of(&(vectors("vmovups", register, row.vectors) + &masks())));
+        ops.extend(&bytes_of(
+            &(vectors("vmovups", register, row.vectors) + &masks()),
+        ));
         if is_save {
             // What runs next has the old encodings, which are slow while upper halves are in use.
             ops.extend(&bytes_of("vzeroupper"));

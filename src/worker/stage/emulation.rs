@@ -42,7 +42,8 @@ impl Stage<'_> {
         let frame = ground.frame();
         let g = image.site.data + u64::from(frame::G);
         let saved = |number: i32| get(ground.frames(), (carried::REGISTERS + 8 * number) as u32);
-        let registers: [u64; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15].map(saved);
+        let registers: [u64; 16] =
+            [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15].map(saved);
         let vectors = saved_vectors(ground.frames());
         let (data, mapped) = self.code.parts();
         let memory = Memory::new()

@@ -51,7 +51,10 @@ impl Own {
 
     /// Parts that are the images' own, ascending.
     pub(super) fn parts(&self) -> impl Iterator<Item = u32> + '_ {
-        self.behind_setup.iter().take(1).flat_map(|parts| parts.keys().copied())
+        self.behind_setup
+            .iter()
+            .take(1)
+            .flat_map(|parts| parts.keys().copied())
     }
 
     /// The image whose bytes are in the memory.
@@ -77,7 +80,9 @@ impl Own {
         }
         self.put_away(memory, writes);
         for (part, behind_setup) in &self.behind_setup[image] {
-            let bytes = self.left[image].get(part).map_or(&**behind_setup, |left| &**left);
+            let bytes = self.left[image]
+                .get(part)
+                .map_or(&**behind_setup, |left| &**left);
             memory[writes.range(*part)].copy_from_slice(bytes);
         }
         self.live = Some(image);
@@ -86,7 +91,9 @@ impl Own {
     /// Keeps what the image at work has left, so that others may use the memory.
     pub(super) fn put_away(&mut self, memory: &mut [u8], writes: &mut FirstWrites) {
         self.take_up(writes);
-        let Some(image) = self.live.take() else { return };
+        let Some(image) = self.live.take() else {
+            return;
+        };
         for part in self.behind_setup[image].keys() {
             let bytes = &memory[writes.range(*part)];
             match self.left[image].entry(*part) {
@@ -138,15 +145,12 @@ impl Changed {
     }
 
     /// What the written parts hold now; those that hold what they do in `like` share its bytes.
-    pub(super) fn now(
-        &self,
-        memory: &[u8],
-        writes: &FirstWrites,
-        like: Option<&Bytes>,
-    ) -> Bytes {
+    pub(super) fn now(&self, memory: &[u8], writes: &FirstWrites, like: Option<&Bytes>) -> Bytes {
         let now = |part: &u32| {
             let bytes = &memory[writes.range(*part)];
-            let same = like.and_then(|like| like.get(part)).filter(|like| ***like == *bytes);
+            let same = like
+                .and_then(|like| like.get(part))
+                .filter(|like| ***like == *bytes);
             (*part, same.cloned().unwrap_or_else(|| bytes.into()))
         };
         self.0.keys().map(now).collect()
