@@ -133,7 +133,7 @@ fn placements_of_a_row_differ_in_nothing_but_addresses() {
             data, expected,
             "{name}: the code pointers are all that differs in the data"
         );
-        let length = |image: &Image| image.loop_head - image.entry;
+        let length = |image: &Image| image.entry - image.loop_head;
         assert_eq!(length(&first), length(&second), "{name}");
     }
 }

@@ -90,12 +90,7 @@ fn list_piece(
     modelled: Option<&Modelled>,
 ) {
     let image = &prepared.image;
-    // In front of the entry lies only the padding that puts the loop head into place.
-    let first = if piece.addresses.contains(&image.entry) {
-        image.entry
-    } else {
-        piece.addresses.start
-    };
+    let first = piece.addresses.start;
     let start = (first - image.site.code) as usize;
     let end = (piece.addresses.end - image.site.code) as usize;
     let name = |address: u64| {

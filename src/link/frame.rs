@@ -39,7 +39,7 @@ pub mod context {
     /// MXCSR at the entry, 32 bits.
     pub const ENTRY_MXCSR: u32 = 108;
     /// Address of frame 0, from which what is carried counts.
-    pub const FRAMES: u32 = 112;
+    pub const FRAME_0: u32 = 112;
     /// Out: 1 where the loop ran to its end.
     pub const COMPLETE: u32 = 184;
     /// Blocks that the modelled `runtime.mallocgc` gave out; only it counts, and never back.

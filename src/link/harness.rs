@@ -189,7 +189,8 @@ fn pieces(row: &JobRow, harness: &Harness) -> Vec<Piece> {
     inner.retain(|piece| !piece.addresses.is_empty());
     inner.sort_by_key(|piece| piece.addresses.start);
     let mut pieces = Vec::new();
-    let mut at = harness.base;
+    // In front of the setup lies only the padding that puts the loop head into place.
+    let mut at = harness.setup.start;
     for piece in inner {
         if at < piece.addresses.start {
             pieces.push(Piece {
@@ -222,7 +223,7 @@ fn save_caller(ops: &mut Assembler, site: Site) {
         ; mov [rdi + context::SAVED_RSP as i32], rsp
         ; stmxcsr [rdi + context::ENTRY_MXCSR as i32]
         ; mov rsp, [rdi + context::STACK as i32]
-        ; mov rdi, [rdi + context::FRAMES as i32]
+        ; mov rdi, [rdi + context::FRAME_0 as i32]
     );
 }
 

@@ -380,7 +380,7 @@ impl<'a> Stage<'a> {
         let (frame, step) = (ground.frame(), frame::FRAME_STEP as u64);
         let data = self.code.data();
         put(data, context::STACK, frame + first * step);
-        put(data, context::FRAMES, frame);
+        put(data, context::FRAME_0, frame);
         put(data, context::PANIC_KIND, 0);
         put(data, context::PANICS, 0);
         put(data, context::COMPLETE, 0);

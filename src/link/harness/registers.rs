@@ -68,7 +68,7 @@ pub(super) fn save(ops: &mut Assembler, row: &JobRow, variant: Variant) {
     if variant == Variant::Baseline {
         return;
     }
-    dynasm!(ops; .arch x64; mov rdi, [rdi + frame::context::FRAMES as i32]);
+    dynasm!(ops; .arch x64; mov rdi, [rdi + frame::context::FRAME_0 as i32]);
     for number in carrying(row) {
         let name = GENERAL[number];
         ops.extend(&bytes_of(&format!("mov [rdi + {}], {name}", at(number))));
