@@ -17,7 +17,7 @@ pub struct Program {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SectionKind {
-    /// Runs once per entry, before the first iteration; never counted or timed.
+    /// Runs once for each image, before its first iteration; never counted or timed.
     Setup,
     /// One iteration.
     Body,

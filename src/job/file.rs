@@ -17,7 +17,7 @@ use crate::scenario::{Order, Recording, Scenario};
 use crate::template::{Origin, Template, Value, params};
 
 /// The version of the file's layout.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 /// Longest text that is read.
 pub const MAX_BYTES: u64 = 256 << 20;
 /// What tells such a file from other JSON.

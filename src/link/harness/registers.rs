@@ -37,7 +37,7 @@ pub(super) fn load(ops: &mut Assembler, row: &JobRow, variant: Variant) {
         beyond_general(ops, &row.carried, false);
     }
     // The flags that the first iteration finds are the same in each entry, whoever enters.
-    dynasm!(ops; .arch x64; xor eax, eax);
+    dynasm!(ops; .arch x64; mov eax, 1; test eax, eax);
     for number in carrying(row) {
         let name = GENERAL[number];
         ops.extend(&bytes_of(&match is_baseline {
@@ -48,7 +48,7 @@ pub(super) fn load(ops: &mut Assembler, row: &JobRow, variant: Variant) {
     if row.clobbers == Clobbers::Some {
         dynasm!(ops
             ; .arch x64
-            ; xor r13d, r13d
+            ; mov r13d, 0
             ; mov r12, [rsp + state::CURSOR]
             ; mov r14, [rsp + state::G]
             ; mov r15, [rdi + frame::ITERATIONS]

@@ -63,8 +63,8 @@ impl Stage<'_> {
                 cpu.set_register(number, value);
             }
         }
-        // Those of `xor eax, eax`, with interrupts enabled.
-        cpu.set_flags(0x246);
+        // Those of a test of 1, with interrupts enabled.
+        cpu.set_flags(0x202);
         *cpu.vectors() = vectors;
         let answer = with(&mut interpreter, &mut cpu);
         cpu.undo_stores();

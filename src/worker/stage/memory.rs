@@ -122,6 +122,7 @@ impl Own {
     pub(super) fn keep(&mut self, count: usize) {
         self.behind_setup.truncate(count);
         self.left.truncate(count);
+        self.live = self.live.filter(|live| *live < count);
     }
 }
 
@@ -167,5 +168,107 @@ impl Changed {
         for (part, bytes) in images.first().into_iter().flatten() {
             memory[writes.range(*part)].copy_from_slice(bytes);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::random::SplitMix64;
+    use crate::sys::mapping::{PAGE, Writable};
+    use crate::sys::shared::SharedPage;
+    use crate::sys::signals;
+
+    const PAGES: usize = 7;
+    const IMAGES: usize = 3;
+
+    /// A few words at random places.
+    fn scribble(random: &mut SplitMix64, count: u64) -> Vec<(usize, u8)> {
+        let place = |random: &mut SplitMix64| random.below((PAGES * PAGE) as u64) as usize;
+        (0..count)
+            .map(|_| (place(random), random.below(256) as u8))
+            .collect()
+    }
+
+    fn write(memory: &mut [u8], scribbles: &[(usize, u8)]) {
+        for (at, byte) in scribbles {
+            memory[*at] = *byte;
+        }
+    }
+
+    /// The twin has a copy of the whole memory for each image.
+    #[test]
+    fn each_image_finds_what_it_left_or_what_stood_behind_its_setup() {
+        let page = SharedPage::new().expect("maps");
+        signals::install(page, 1).expect("installs");
+        let mut random = SplitMix64::new(11);
+        for round in 0..40 {
+            let mut memory = Writable::new(PAGES * PAGE).expect("maps");
+            let mut writes = FirstWrites::new(PAGES * PAGE).expect("maps");
+            let linked = scribble(&mut random, 50);
+            write(memory.bytes(), &linked);
+            let at_first = memory.view().to_vec();
+            let nothing = std::iter::empty();
+            writes.watch(memory.bytes(), nothing).expect("watches");
+            let mut changed = Changed::default();
+            let mut behind: Vec<Bytes> = Vec::new();
+            let mut twins = Vec::new();
+            // Every second round all setups do the same.
+            let common = scribble(&mut random, 3);
+            for _ in 0..IMAGES {
+                changed.take_up(&mut writes);
+                changed.put_back(memory.bytes(), &writes);
+                assert_eq!(memory.view(), at_first);
+                let own = scribble(&mut random, 3);
+                write(memory.bytes(), if round % 2 == 0 { &common } else { &own });
+                changed.take_up(&mut writes);
+                behind.push(changed.now(memory.view(), &writes, behind.first()));
+                twins.push(memory.view().to_vec());
+            }
+            changed.complete(&mut behind, memory.bytes(), &writes);
+            let mut own = Own::new(behind);
+            assert!(round % 2 == 1 || own.parts().count() == 0);
+            let parts: Vec<u32> = own.parts().collect();
+            writes
+                .watch(memory.bytes(), parts.into_iter())
+                .expect("watches");
+            let (after_setup, mut left) = (twins.clone(), twins);
+            for _ in 0..60 {
+                let image = random.below(IMAGES as u64) as usize;
+                match random.below(8) {
+                    0 => {
+                        own.put_back(image, memory.bytes(), &mut writes);
+                        left[image].clone_from(&after_setup[image]);
+                    }
+                    1 => own.put_away(memory.bytes(), &mut writes),
+                    _ => {
+                        own.bring(image, memory.bytes(), &mut writes);
+                        assert_eq!(memory.view(), left[image]);
+                        let scribbles = scribble(&mut random, 2);
+                        write(memory.bytes(), &scribbles);
+                        write(&mut left[image], &scribbles);
+                    }
+                }
+            }
+            writes.end(memory.bytes()).expect("ends");
+        }
+    }
+
+    #[test]
+    fn what_no_image_writes_is_copied_for_none() {
+        let page = SharedPage::new().expect("maps");
+        signals::install(page, 1).expect("installs");
+        let mut memory = Writable::new(PAGES * PAGE).expect("maps");
+        let mut writes = FirstWrites::new(PAGES * PAGE).expect("maps");
+        let nothing = std::iter::empty();
+        writes.watch(memory.bytes(), nothing).expect("watches");
+        let mut own = Own::new(vec![Bytes::new(); IMAGES]);
+        memory.bytes()[3 * PAGE + 5] = 7;
+        own.bring(1, memory.bytes(), &mut writes);
+        assert_eq!(memory.view()[3 * PAGE + 5], 0);
+        assert_eq!(own.parts().collect::<Vec<_>>(), [3]);
+        own.bring(0, memory.bytes(), &mut writes);
+        assert_eq!(memory.view()[3 * PAGE + 5], 7);
+        writes.end(memory.bytes()).expect("ends");
     }
 }
