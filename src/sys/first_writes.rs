@@ -15,6 +15,15 @@ use super::mapping::{PAGE, Writable};
 /// which a process has 65,530 (`vm.max_map_count`).
 const MOST_PARTS: usize = 4096;
 
+/// A part that was not written yet: the first write to it faults.
+const WAITS: u8 = 0;
+/// One that can be written, and of which nobody asks what stood there.
+const IS_OPEN: u8 = 1;
+/// One that was written, and copied before.
+const IS_COPIED: u8 = 2;
+/// One that was written, and held zeros before.
+const WAS_ZERO: u8 = 3;
+
 /// What the handler needs to know of a watched memory.
 #[derive(Debug)]
 struct Watched {
@@ -59,6 +68,8 @@ pub fn part_bytes(bytes: usize) -> usize {
 pub struct FirstWrites {
     watched: &'static Watched,
     copies: Writable,
+    /// As many as a part has, never written.
+    zeros: Writable,
     part_bytes: usize,
 }
 
@@ -70,11 +81,13 @@ impl FirstWrites {
     pub fn new(most_bytes: usize) -> io::Result<FirstWrites> {
         let room = most_bytes.next_multiple_of(part_bytes(most_bytes));
         let copies = Writable::new(room)?;
+        let zeros = Writable::new(part_bytes(most_bytes))?;
         let take = |one: &&Watched| !one.is_taken.swap(true, Ordering::AcqRel);
         let watched = WATCHED.iter().find(take);
         Ok(FirstWrites {
             watched: watched.ok_or_else(|| io::Error::other("too many memories are watched"))?,
             copies,
+            zeros,
             part_bytes: PAGE,
         })
     }
@@ -104,7 +117,7 @@ impl FirstWrites {
         watched.end.store(0, Ordering::Release);
         watched.count.store(0, Ordering::Relaxed);
         for mark in &watched.marks {
-            mark.store(0, Ordering::Relaxed);
+            mark.store(WAITS, Ordering::Relaxed);
         }
         watched.start.store(start, Ordering::Relaxed);
         watched
@@ -120,7 +133,7 @@ impl FirstWrites {
         let mut run: Option<(usize, usize)> = None;
         for part in open {
             let part = part as usize;
-            watched.marks[part].store(1, Ordering::Relaxed);
+            watched.marks[part].store(IS_OPEN, Ordering::Relaxed);
             run = match run {
                 Some((first, end)) if end == part => Some((first, part + 1)),
                 _ => {
@@ -164,14 +177,17 @@ impl FirstWrites {
     /// The parts of what is watched that can be written: those that were, and those that were open.
     pub fn writable(&self) -> impl Iterator<Item = u32> + '_ {
         let marks = (0u32..).zip(&self.watched.marks);
-        let is_writable = |(_, mark): &(u32, &AtomicU8)| mark.load(Ordering::Relaxed) != 0;
+        let is_writable = |(_, mark): &(u32, &AtomicU8)| mark.load(Ordering::Relaxed) != WAITS;
         marks.filter(is_writable).map(|(part, _)| part)
     }
 
     /// What stood in a part that was noted, before it was written.
     pub fn before(&self, part: u32) -> &[u8] {
         let range = self.range(part);
-        &self.copies.view()[range]
+        match self.watched.marks[part as usize].load(Ordering::Relaxed) {
+            WAS_ZERO => &self.zeros.view()[..range.len()],
+            _ => &self.copies.view()[range],
+        }
     }
 
     /// Offsets of a part in the memory that is watched.
@@ -234,17 +250,27 @@ fn note_in(watched: &Watched, address: u64) -> bool {
     }
     let part_bytes = watched.part_bytes.load(Ordering::Relaxed);
     let part = (address - start) / part_bytes;
-    if watched.marks[part as usize].swap(1, Ordering::Relaxed) != 0 {
+    let mark = &watched.marks[part as usize];
+    if mark.load(Ordering::Relaxed) != WAITS {
         return false;
     }
     let from = start + part * part_bytes;
     let bytes = part_bytes.min(end - from);
     let copy = watched.copies.load(Ordering::Relaxed) + part * part_bytes;
     // SAFETY: the part lies in the memory that is watched, which its owner keeps mapped and readable
-    // meanwhile, and its copy in a `Writable` as large; the two do not overlap, and who writes the part
-    // stands still. The pages are a whole part of that memory.
+    // meanwhile, in whole words, and its copy in a `Writable` as large; the two do not overlap, and who
+    // writes the part stands still. The pages are a whole part of that memory.
     let answer = unsafe {
-        std::ptr::copy_nonoverlapping(from as *const u8, copy as *mut u8, bytes as usize);
+        let words = std::slice::from_raw_parts(from as *const u64, bytes as usize / 8);
+        // Of a large buffer that nobody has written a copy would take as much memory again.
+        let is_zero = words.iter().all(|word| *word == 0);
+        if !is_zero {
+            std::ptr::copy_nonoverlapping(from as *const u8, copy as *mut u8, bytes as usize);
+        }
+        mark.store(
+            if is_zero { WAS_ZERO } else { IS_COPIED },
+            Ordering::Relaxed,
+        );
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         libc::mprotect(from as *mut libc::c_void, bytes as usize, protection)
     };

@@ -312,6 +312,7 @@ impl<'a> Stage<'a> {
                 data.put_back(stage.code.data(), &ground.data_writes);
                 stack.put_back(ground.stack.bytes(), &ground.stack_writes);
                 stage.point_into(image);
+                ground.note_progress();
             };
             put_back(self, ground);
             if image > 0 || step(self, ground)? == Run::CutShort {
@@ -320,11 +321,13 @@ impl<'a> Stage<'a> {
             }
             data.take_up(&mut ground.data_writes);
             stack.take_up(&mut ground.stack_writes);
+            ground.note_progress();
             let [in_data, on_stack] = &mut behind;
             let now = data.now(self.code.data(), &ground.data_writes, in_data.first());
             in_data.push(now);
             let now = stack.now(ground.stack.bytes(), &ground.stack_writes, on_stack.first());
             on_stack.push(now);
+            ground.note_progress();
         }
         let [mut in_data, mut on_stack] = behind;
         data.complete(&mut in_data, self.code.data(), &ground.data_writes);
@@ -372,8 +375,7 @@ impl<'a> Stage<'a> {
     }
 
     fn prepare_frames(&mut self, ground: &mut Ground, image: usize, span: Span) {
-        ground.entries += 1;
-        ground.page.note(notes::ENTRIES, ground.entries);
+        ground.note_progress();
         let Span { cursor, iterations } = span;
         let element = element_bytes(self.row);
         let first = self.frames.get(image).copied().unwrap_or(0);

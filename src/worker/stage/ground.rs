@@ -99,6 +99,12 @@ impl Ground {
         self.page.note(notes::ROW, row as u64 + 1);
     }
 
+    /// Notes that the worker is at work: who watches it counts these.
+    pub(super) fn note_progress(&mut self) {
+        self.entries += 1;
+        self.page.note(notes::ENTRIES, self.entries);
+    }
+
     pub(super) fn stack_end(&self) -> u64 {
         self.stack.address() + STACK_BYTES as u64
     }

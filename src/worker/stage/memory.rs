@@ -128,19 +128,29 @@ impl Own {
 
 /// What a memory held in the parts that were written since it is watched, and how to have it so again.
 #[derive(Debug, Default)]
-pub(super) struct Changed(Bytes);
+pub(super) struct Changed {
+    before: Bytes,
+    /// A part of zeros, which many have held.
+    zeros: Option<Rc<[u8]>>,
+}
 
 impl Changed {
     /// Takes up what was written for the first time since this was last asked.
     pub(super) fn take_up(&mut self, writes: &mut FirstWrites) {
         for part in writes.noted() {
-            self.0.insert(part, writes.before(part).into());
+            let before = writes.before(part);
+            let known = self.zeros.as_ref().filter(|zeros| ***zeros == *before);
+            let bytes = known.cloned().unwrap_or_else(|| before.into());
+            if self.zeros.is_none() && bytes.iter().all(|byte| *byte == 0) {
+                self.zeros = Some(bytes.clone());
+            }
+            self.before.insert(part, bytes);
         }
     }
 
     /// Puts back what stood there.
     pub(super) fn put_back(&self, memory: &mut [u8], writes: &FirstWrites) {
-        for (part, bytes) in &self.0 {
+        for (part, bytes) in &self.before {
             memory[writes.range(*part)].copy_from_slice(bytes);
         }
     }
@@ -154,13 +164,13 @@ impl Changed {
                 .filter(|like| ***like == *bytes);
             (*part, same.cloned().unwrap_or_else(|| bytes.into()))
         };
-        self.0.keys().map(now).collect()
+        self.before.keys().map(now).collect()
     }
 
     /// Adds to what each image left the parts that a later one was the first to write, and has the memory
     /// hold what the first image left.
     pub(super) fn complete(&self, images: &mut [Bytes], memory: &mut [u8], writes: &FirstWrites) {
-        for (part, bytes) in &self.0 {
+        for (part, bytes) in &self.before {
             for image in &mut *images {
                 image.entry(*part).or_insert_with(|| bytes.clone());
             }
