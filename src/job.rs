@@ -122,9 +122,10 @@ pub struct FakeScript {
     #[serde(default)]
     pub events: std::collections::BTreeMap<String, Vec<FakeReading>>,
     /// Cycles of one iteration with less and with more latency in front of the dispatch branch, by
-    /// the same names; where there is any, branch misses are inferred.
+    /// the same names, two for each site, the last two for all others; where there is any, branch misses
+    /// are inferred.
     #[serde(default)]
-    pub delayed: std::collections::BTreeMap<String, [f64; 2]>,
+    pub delayed: std::collections::BTreeMap<String, Vec<f64>>,
     /// Counts of further events in one iteration, by the event's name and then by the same names.
     #[serde(default)]
     pub further: std::collections::BTreeMap<String, std::collections::BTreeMap<String, f64>>,
@@ -188,8 +189,8 @@ pub struct JobRow {
     /// What is scrubbed between calls that are timed one by one.
     #[serde(default, skip_serializing_if = "Cold::is_none")]
     pub cold: Cold,
-    /// What its branch misses are inferred from.
-    #[serde(default)]
+    /// What its branch misses are inferred from. Earlier versions saved other copies under another name.
+    #[serde(default, rename = "studied")]
     pub injection: Injection,
 }
 
@@ -296,10 +297,34 @@ pub struct Proof {
     /// What the modelled allocator gave out in one iteration.
     #[serde(default)]
     pub allocations: Allocations,
-    /// Why its branch misses are not inferred after all, where a copy with latency in it did not do
-    /// what the row does.
+    /// Why the misses of some sites are not inferred after all: a copy with latency in it did not do what
+    /// the row does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uninferred: Vec<Uninferred>,
+    /// Of each branch that the row studies, how often an iteration runs it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sites: Vec<SiteCount>,
+}
+
+/// How often an iteration runs a branch that is studied.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SiteCount {
+    /// The mean over the walk.
+    pub executions: f64,
+    /// Iterations that it is the mean of, where they are not the whole walk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uninferred: Option<String>,
+    pub traced: Option<u64>,
+    /// Whether it was seen to go one way only.
+    pub goes_one_way: bool,
+}
+
+/// A branch whose misses are not inferred.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uninferred {
+    /// Which of the branches that the row studies.
+    pub site: usize,
+    /// Why.
+    pub why: String,
 }
 
 /// What the modelled allocator gave out, per iteration; it counts both itself.

@@ -64,6 +64,8 @@ pub(super) struct Common {
     pub(super) quiet: bool,
 }
 
+/// Milliseconds for each image that misses are inferred from, under `--quick`.
+const QUICK_INFER_MS: f64 = 4.0;
 /// Iterations interpreted for a count under `--quick`.
 const QUICK_INTERPRETED: u64 = 16_384;
 /// Steps verified under `--quick`.
@@ -154,7 +156,7 @@ impl Common {
             )));
         }
         let infer_ms = match (self.quick, self.time) {
-            (true, _) => 0.0,
+            (true, _) => QUICK_INFER_MS,
             (false, Some(time_ms)) => time_ms / 2.0,
             (false, None) => base.infer_ms,
         };

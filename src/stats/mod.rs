@@ -30,6 +30,7 @@ pub use disturbances::{Disturbances, Steal};
 pub use events::{Counting, Event, Events};
 pub use further::{CountedChunk, Further, per_iteration};
 pub use modes::Mode;
+pub use slope::misses;
 
 use calibration::Scale;
 use costs::Costs;
@@ -74,6 +75,22 @@ pub struct ImageSamples {
     pub switches: Vec<u32>,
 }
 
+/// What the misses of one branch are inferred from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SiteSamples {
+    /// Which of the branches that the row studies.
+    pub site: usize,
+    /// Iterations per chunk, which are these images' own: their iterations do not overlap.
+    pub iterations_per_chunk: u64,
+    /// Segments of the walk, likewise.
+    pub segments: u32,
+    /// With less and with more latency in front of the branch.
+    pub images: [ImageSamples; 2],
+    /// Why there is nothing to infer from, where something went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
 /// What was timed for a row, before any statistics.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Timing {
@@ -95,10 +112,9 @@ pub struct Timing {
     pub images: Vec<ImageSamples>,
     /// The empty iteration.
     pub baseline: ImageSamples,
-    /// With less and with more latency in front of the dispatch branch; empty where branch misses
-    /// are not inferred.
+    /// What branch misses are inferred from, site by site; empty where they are not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub delayed: Vec<ImageSamples>,
+    pub delayed: Vec<SiteSamples>,
     /// The hardware counters; `None` where they were not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counting: Option<Counting>,
@@ -157,8 +173,6 @@ pub struct Summary {
     /// Events per iteration of the whole loop at placement 0, in the order of [`Event::ALL`]; `None`
     /// where there is no reading.
     pub events: [Option<Estimate>; 4],
-    /// Branch misses per iteration as latency shows them; `None` where nothing was timed for them.
-    pub inferred_misses: Option<Estimate>,
     /// What a cold call costs; `None` where none was timed.
     pub cold: Option<ColdSummary>,
     /// Timed iterations at placement 0 that entered the value.
@@ -221,7 +235,6 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
         cycles: bootstrap::estimate(&cycles(first), seed),
         ns: bootstrap::estimate(&Segments::of(first, |visit| visit.ns), seed),
         events: Event::ALL.map(mean),
-        inferred_misses: slope::misses(timing, seed),
         cold: cold::summarize(timing, &scale, seed),
         iterations: first.len() as u64 * timing.iterations_per_chunk,
         layout: layout(&images, cycles),

@@ -7,7 +7,7 @@ use crate::branch::BranchKind;
 use crate::link::Image;
 use crate::pipeline::Prepared;
 use crate::report::misses::Modelled;
-use crate::report::{Basis, Metric};
+use crate::report::SiteMisses;
 
 /// Misses per iteration that an inferred and a modelled number may be apart. The one is good to 0.05, and the
 /// other is of a prefix of the walk.
@@ -31,13 +31,18 @@ impl Opinion {
 /// Where inference and models differ, in a sentence; `None` where they do not, or one of them is missing.
 pub(super) fn disagreement(
     prepared: &Prepared,
-    dispatch: Option<&str>,
+    sites: &[SiteMisses],
     modelled: &Modelled,
-    misses: &Metric,
 ) -> Option<String> {
-    let inferred = misses.value.filter(|_| misses.basis == Basis::Inferred)?;
-    let opinions = opinions(&prepared.image, prepared, dispatch?, modelled)?;
-    said(inferred, &opinions)
+    let differs = |site: &SiteMisses| {
+        let opinions = opinions(&prepared.image, prepared, &site.label, modelled)?;
+        said(site.value?, &opinions)
+    };
+    let first = sites.iter().find_map(|site| Some((site, differs(site)?)));
+    first.map(|(site, said)| match sites.len() {
+        1 => said,
+        _ => format!("`{}`: {said}", site.label),
+    })
 }
 
 fn opinions(

@@ -19,7 +19,7 @@ use super::neighbours::StealMeter;
 use super::scrubber::Scrubber;
 use super::stage::{Ground, Stage};
 use super::timing::{self, Proved, Scale};
-use super::{cold, further, guarded, inference, model, notes, probe, trace, verify};
+use super::{cold, further, guarded, inference, model, notes, probe, sites, trace, verify};
 use crate::counter::CounterSource;
 use crate::counter::clock::Clock;
 use crate::counter::fake::{CHAIN_CYCLES, Fake, OVERHEAD_TICKS};
@@ -327,6 +327,9 @@ impl<'a> Worker<'a> {
             }
         };
         let panic = stage.last_panic(0);
+        let is_verified = prediction.is_some();
+        let steps = (&mut self.steps, is_verified);
+        let sites = sites::count(&mut stage, ground, &visits, steps)?;
         let baseline = stage.baseline();
         let empty = step::count_harness(&mut stage, ground, baseline, &visits, &mut self.steps)?;
         let around_body = step::count_harness(&mut stage, ground, 0, &visits, &mut self.steps)?;
@@ -340,7 +343,8 @@ impl<'a> Worker<'a> {
             allocations: verified.allocations,
             elements: visits.len(),
             panic,
-            uninferred,
+            uninferred: uninferred.clone(),
+            sites,
         };
         Ok((
             Proved {
@@ -348,6 +352,7 @@ impl<'a> Worker<'a> {
                 stage,
                 visits,
                 chunk,
+                uninferred,
             },
             proof,
         ))

@@ -18,6 +18,7 @@ mod order;
 pub mod parent;
 pub mod probe;
 mod scrubber;
+pub mod sites;
 pub mod stage;
 pub mod timing;
 pub mod trace;

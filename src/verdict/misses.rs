@@ -1,0 +1,163 @@
+//! The inferred misses of a row: of each branch that it studies, and their sum.
+//!
+//! Correct means: no number lies where none can, below nothing or above the executions of its branch; a branch
+//! without a number has the reason, and then so has the sum.
+
+use crate::injection::{Injection, Latency};
+use crate::job::{JobRow, Proof};
+use crate::report::SiteMisses;
+use crate::stats::{self, Estimate, Timing};
+
+/// Noise lets a branch that is predicted read below none, but not by much: what is lower is no number of
+/// misses.
+const LEAST: f64 = -0.02;
+
+/// Each branch that the row studies.
+pub(super) fn sites(row: &JobRow, proof: &Proof, timing: Option<&Timing>, seed: u64) -> Vec<SiteMisses> {
+    let sites = row.injection.sites().iter().enumerate();
+    let one = |(at, site): (usize, &crate::injection::Site)| {
+        let count = proof.sites.get(at);
+        let executions = count.map(|count| count.executions);
+        let refused = || {
+            let refused = proof.uninferred.iter().find(|one| one.site == at);
+            refused.map(|one| one.why.clone())
+        };
+        let comparisons = match &site.latency {
+            Latency::Delayed { comparisons, .. } => *comparisons,
+            Latency::None(_) => 1,
+        };
+        let number = match &site.latency {
+            Latency::None(why) => Err(why.clone()),
+            Latency::Delayed { .. } => refused().map_or_else(|| number(at, timing, seed), Err),
+        };
+        // A mean over a part of the walk bounds nothing.
+        let most = count.filter(|count| count.traced.is_none());
+        let most = most.map(|count| count.executions * f64::from(comparisons));
+        let number = number.map(|number| bounded(number, most));
+        SiteMisses {
+            label: site.label.clone(),
+            line: site.line,
+            executions,
+            traced: count.and_then(|count| count.traced),
+            value: number.as_ref().ok().map(|number| number.value),
+            low: number.as_ref().ok().map(|number| number.low),
+            high: number.as_ref().ok().map(|number| number.high),
+            comparisons,
+            why: number.err(),
+        }
+    };
+    sites.map(one).collect()
+}
+
+fn number(site: usize, timing: Option<&Timing>, seed: u64) -> Result<Estimate, String> {
+    // What spreads over more than a miss cannot tell one from none.
+    const WIDEST: f64 = 1.0;
+    const FEW: &str = "too few turns were left undisturbed; run it again, or with a longer --time";
+    let timing = timing.ok_or_else(|| FEW.to_string())?;
+    let samples = timing.delayed.iter().find(|one| one.site == site);
+    let samples = samples.ok_or_else(|| FEW.to_string())?;
+    if let Some(why) = &samples.why {
+        return Err(why.clone());
+    }
+    match stats::misses(samples, timing, seed) {
+        Some(wide) if wide.high - wide.low > WIDEST => Err(
+            "turns differ by more than a miss takes, as where a row waits for memory or others use the machine; run \
+             it again, or with a longer --time"
+                .into(),
+        ),
+        Some(number) => Ok(number),
+        None => Err(FEW.into()),
+    }
+}
+
+/// A number of misses of a branch that runs so often at the most.
+fn bounded(number: Estimate, most: Option<f64>) -> Estimate {
+    let most = most.unwrap_or(f64::INFINITY).max(0.0);
+    let within = |value: f64| value.max(LEAST).min(most);
+    Estimate {
+        value: within(number.value),
+        low: within(number.low),
+        high: within(number.high),
+    }
+}
+
+/// The sum over all branches, or why there is none.
+pub(super) fn total(injection: &Injection, sites: &[SiteMisses]) -> Result<Estimate, String> {
+    if let Injection::None(why) = injection {
+        return Err(why.clone());
+    }
+    if let Some((site, why)) = sites.iter().find_map(|site| Some((site, site.why.as_ref()?))) {
+        return Err(match sites.len() {
+            1 => why.clone(),
+            _ => format!("`{}`: {why}", site.label),
+        });
+    }
+    let value: f64 = sites.iter().filter_map(|site| site.value).sum();
+    // Each has images and turns of its own, so that errors are independent.
+    let off = |end: fn(&SiteMisses) -> Option<f64>| {
+        let squares = sites.iter().filter_map(|site| Some((end(site)? - site.value?).powi(2)));
+        squares.sum::<f64>().sqrt()
+    };
+    Ok(Estimate {
+        value,
+        low: value - off(|site| site.low),
+        high: value + off(|site| site.high),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn estimate(value: f64, low: f64, high: f64) -> Estimate {
+        Estimate { value, low, high }
+    }
+
+    fn site(label: &str, value: f64, half: f64) -> SiteMisses {
+        SiteMisses {
+            label: label.into(),
+            line: 1,
+            executions: Some(1.0),
+            traced: None,
+            value: Some(value),
+            low: Some(value - half),
+            high: Some(value + half),
+            comparisons: 1,
+            why: None,
+        }
+    }
+
+    #[test]
+    fn no_number_lies_above_the_executions_of_its_branch_nor_below_none() {
+        let above = bounded(estimate(1.04, 0.98, 1.1), Some(1.0));
+        assert_eq!(above, estimate(1.0, 0.98, 1.0));
+        let inside = estimate(0.99, 0.98, 1.0);
+        assert_eq!(bounded(inside, Some(1.0)), inside);
+        let below = bounded(estimate(-0.06, -0.08, -0.04), Some(1.0));
+        assert_eq!(below, estimate(LEAST, LEAST, LEAST));
+        let noise = estimate(-0.019, -0.019, 0.01);
+        assert_eq!(bounded(noise, Some(1.0)), noise);
+        // Where the executions are not known exactly they bound nothing.
+        assert_eq!(bounded(estimate(1.4, 1.3, 1.5), None).value, 1.4);
+        assert_eq!(bounded(estimate(0.3, 0.2, 0.4), Some(0.25)).high, 0.25);
+    }
+
+    #[test]
+    fn the_sum_is_that_of_all_branches_or_there_is_none() {
+        let injection = Injection::Sites(Vec::new());
+        let mut sites = [site("a", 0.5, 0.03), site("b", 0.25, 0.04)];
+        let sum = total(&injection, &sites).expect("a sum");
+        assert!((sum.value - 0.75).abs() < 1e-12 && (sum.high - 0.8).abs() < 1e-12, "{sum:?}");
+        assert!((sum.low - 0.7).abs() < 1e-12, "{sum:?}");
+        sites[1].why = Some("no free register".into());
+        assert_eq!(total(&injection, &sites), Err("`b`: no free register".into()));
+        assert_eq!(total(&injection, &sites[1..]), Err("no free register".into()));
+        let none = Injection::None("no `dispatch`".into());
+        assert_eq!(total(&none, &[]), Err("no `dispatch`".into()));
+    }
+
+    #[test]
+    fn of_what_was_not_timed_there_is_no_number() {
+        assert!(number(0, None, 1).is_err_and(|why| why.contains("too few")));
+    }
+}
