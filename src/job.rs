@@ -14,7 +14,7 @@ use crate::branch::BranchKind;
 use crate::counter::further::FurtherState;
 use crate::counter::pmu::EventState;
 use crate::go::HeapSpec;
-use crate::injection::Injection;
+use crate::injection::{IMAGES_PER_SITE, Injection};
 use crate::link::Placement;
 use crate::scenario::{Cold, Walk, Work};
 use crate::stats::Timing;
@@ -314,7 +314,7 @@ pub struct SiteCount {
     /// Iterations that it is the mean of, where they are not the whole walk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traced: Option<u64>,
-    /// Whether it was seen to go one way only.
+    /// Whether it was seen to go one way only; never of a return, which is not predicted by its past.
     pub goes_one_way: bool,
 }
 
@@ -540,21 +540,36 @@ pub struct Place {
     pub placement: usize,
     /// Whether it was the baseline image.
     pub baseline: bool,
-    /// Whether it was one of the images that branch misses are inferred from.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub delayed: bool,
+    /// Where it was one of the images that branch misses are inferred from: which of the sites that have
+    /// any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delayed: Option<usize>,
 }
 
 impl Place {
     /// A place in the image of a row with that index, where the baseline has another.
     pub fn in_image(image: usize, baseline: usize, code_offset: Option<u64>) -> Place {
-        let delayed = image > baseline;
+        let delayed = image.checked_sub(baseline + 1);
         Place {
             // Lines are told by the row's own program, which is not what stands there.
-            code_offset: code_offset.filter(|_| !delayed),
+            code_offset: code_offset.filter(|_| delayed.is_none()),
             placement: if image < baseline { image } else { 0 },
             baseline: image == baseline,
-            delayed,
+            delayed: delayed.map(|image| image / IMAGES_PER_SITE),
+        }
+    }
+}
+
+impl Failure {
+    /// Where it was in an image that branch misses are inferred from: which of the sites that have any.
+    pub fn delayed(&self) -> Option<usize> {
+        match self {
+            Failure::Signal { place, .. }
+            | Failure::Clobber { place, .. }
+            | Failure::Forbidden { place, .. }
+            | Failure::Exit { place, .. }
+            | Failure::Timeout { place, .. } => place.delayed,
+            Failure::Panic(_) | Failure::WrongResult { .. } | Failure::Worker(_) => None,
         }
     }
 }

@@ -157,7 +157,12 @@ pub fn judge(
     let counting = counting.and_then(|timing| timing.counting.as_ref());
     let refused = counting.and_then(|counting| counting.why.as_deref());
     if machine.source("branch_misses").basis == Basis::Inferred {
-        row.sites = misses::sites(&prepared.row, proof, outcome.timing.as_ref(), plan.seed);
+        let known = (proof, &outcome.uninferred[..]);
+        row.sites = misses::sites(&prepared.row, known, outcome.timing.as_ref(), plan.seed);
+        let timed = outcome.timing.as_ref().zip(summary.as_ref());
+        row.warnings.extend(timed.and_then(|(timing, summary)| {
+            misses::doubt(&row.sites, timing, summary.cycles.value, plan.seed)
+        }));
     }
     let inferred = misses::total(&prepared.row.injection, &row.sites);
     let metrics = metrics(proof, summary.as_ref(), machine, (refused, &inferred));

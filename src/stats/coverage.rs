@@ -98,6 +98,7 @@ fn row(random: &mut SplitMix64, segments: u32) -> (Timing, f64) {
         }],
         baseline: ImageSamples::default(),
         delayed: Vec::new(),
+        references: None,
         counting: None,
         further: Vec::new(),
         steal: None,

@@ -29,6 +29,7 @@ pub(super) fn empty() -> Timing {
         images: Vec::new(),
         baseline: ImageSamples::default(),
         delayed: Vec::new(),
+        references: None,
         counting: None,
         further: Vec::new(),
         steal: None,

@@ -30,7 +30,7 @@ pub use disturbances::{Disturbances, Steal};
 pub use events::{Counting, Event, Events};
 pub use further::{CountedChunk, Further, per_iteration};
 pub use modes::Mode;
-pub use slope::misses;
+pub use slope::{bound, misses};
 
 use calibration::Scale;
 use costs::Costs;
@@ -91,6 +91,19 @@ pub struct SiteSamples {
     pub why: Option<String>,
 }
 
+/// The row's code on two other walks: what it costs where its branch is predicted, and where it is not.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct References {
+    /// Segments of these walks, of as many iterations as the row's.
+    pub segments: u32,
+    /// At placement 0, each segment with one object only.
+    pub one: ImageSamples,
+    /// At placement 0, in random order.
+    pub random: ImageSamples,
+    /// The branch's misses in random order.
+    pub missed: SiteSamples,
+}
+
 /// What was timed for a row, before any statistics.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Timing {
@@ -115,6 +128,9 @@ pub struct Timing {
     /// What branch misses are inferred from, site by site; empty where they are not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub delayed: Vec<SiteSamples>,
+    /// What the row's own cycles are held against as a bound of its misses; `None` where they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub references: Option<Box<References>>,
     /// The hardware counters; `None` where they were not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counting: Option<Counting>,

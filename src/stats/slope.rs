@@ -13,6 +13,7 @@ use super::calibration::Scale;
 use super::costs::Costs;
 use super::quantile::{median, rank, sorted};
 use super::random::SplitMix64;
+use super::segments::{Segments, Visit};
 use super::{Estimate, ImageSamples, SiteSamples, Timing};
 use crate::injection::ADDED_CYCLES;
 
@@ -30,15 +31,15 @@ const SLACK: f64 = 0.1;
 /// Misses of one branch per iteration: the mean over segments of what their visits have as median.
 /// `None` where there are too few pairs of turns.
 pub fn misses(site: &SiteSamples, timing: &Timing, seed: u64) -> Option<Estimate> {
-    let pairs = pairs(site, timing);
-    let mut by_turn = BTreeMap::<u32, Vec<Pair>>::new();
-    for pair in pairs {
-        by_turn.entry(pair.turn).or_default().push(pair);
-    }
-    if by_turn.len() < FEWEST_PAIRS {
+    let undisturbed = turns(site, timing, |costs| costs.visits);
+    // What disturbs both images alike drops out of their difference, and what does not widens the interval.
+    let turns = match undisturbed.len() < FEWEST_PAIRS {
+        true => turns(site, timing, |costs| costs.all),
+        false => undisturbed,
+    };
+    if turns.len() < FEWEST_PAIRS {
         return None;
     }
-    let turns: Vec<Vec<Pair>> = by_turn.into_values().collect();
     let value = mean_of_medians(turns.iter().flatten())?;
     let mut random = SplitMix64::new(seed);
     let resamples = (0..RESAMPLES).filter_map(|_| {
@@ -62,24 +63,22 @@ struct Pair {
     misses: f64,
 }
 
-/// All pairs that both images have undisturbed, but for those that are far from all others: an
+/// The pairs of each turn.
+fn turns(site: &SiteSamples, timing: &Timing, visits: fn(Costs) -> Vec<Visit>) -> Vec<Vec<Pair>> {
+    let mut by_turn = BTreeMap::<u32, Vec<Pair>>::new();
+    for pair in pairs(site, timing, visits) {
+        by_turn.entry(pair.turn).or_default().push(pair);
+    }
+    by_turn.into_values().collect()
+}
+
+/// All pairs of these visits, but for those that are far from all others: an
 /// interruption inside a chunk does not show beside it.
-fn pairs(site: &SiteSamples, timing: &Timing) -> Vec<Pair> {
+fn pairs(site: &SiteSamples, timing: &Timing, visits: fn(Costs) -> Vec<Visit>) -> Vec<Pair> {
     let [less, more] = &site.images;
-    let own = Timing {
-        iterations_per_chunk: site.iterations_per_chunk,
-        segments: site.segments,
-        images: Vec::new(),
-        baseline: ImageSamples::default(),
-        delayed: Vec::new(),
-        counting: None,
-        further: Vec::new(),
-        steal: None,
-        cold: None,
-        ..*timing
-    };
+    let own = chunked(timing, site.iterations_per_chunk, site.segments);
     let scale = Scale::of(timing);
-    let costs = |image| Costs::of(image, &own, &scale).visits;
+    let costs = |image| visits(Costs::of(image, &own, &scale));
     let partners: BTreeMap<(u32, u32), f64> = costs(less)
         .into_iter()
         .map(|visit| ((visit.turn, visit.segment), visit.cycles))
@@ -103,6 +102,42 @@ fn pairs(site: &SiteSamples, timing: &Timing) -> Vec<Pair> {
     pairs
 }
 
+/// What a row's timing says of the machine, for images whose chunks are their own.
+fn chunked(timing: &Timing, iterations_per_chunk: u64, segments: u32) -> Timing {
+    Timing {
+        iterations_per_chunk,
+        segments,
+        images: Vec::new(),
+        baseline: ImageSamples::default(),
+        delayed: Vec::new(),
+        references: None,
+        counting: None,
+        further: Vec::new(),
+        steal: None,
+        cold: None,
+        ..*timing
+    }
+}
+
+/// What the row's own cycles come to in misses: between those of a walk that stays with one object, whose branch
+/// is predicted, and of one in random order, whose misses are inferred. `None` where these two do not differ
+/// enough to tell.
+pub fn bound(timing: &Timing, cycles: f64, seed: u64) -> Option<f64> {
+    const LEAST_CYCLES: f64 = 3.0;
+    const LEAST_MISSES: f64 = 0.2;
+    let references = timing.references.as_ref()?;
+    let own = chunked(timing, timing.iterations_per_chunk, references.segments);
+    let scale = Scale::of(timing);
+    let cost = |image| {
+        let visits = Costs::of(image, &own, &scale).visits;
+        Segments::of(&visits, |visit| visit.cycles).value()
+    };
+    let (predicted, missed) = (cost(&references.one)?, cost(&references.random)?);
+    let misses = misses(&references.missed, timing, seed)?.value;
+    let is_told = missed - predicted >= LEAST_CYCLES && misses >= LEAST_MISSES;
+    is_told.then(|| misses * (cycles - predicted) / (missed - predicted))
+}
+
 fn mean_of_medians<'a>(pairs: impl Iterator<Item = &'a Pair>) -> Option<f64> {
     let mut by_segment = BTreeMap::<u32, Vec<f64>>::new();
     for pair in pairs {
@@ -119,7 +154,7 @@ fn mean_of_medians<'a>(pairs: impl Iterator<Item = &'a Pair>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::fixture;
+    use crate::stats::{References, fixture};
 
     fn site(turns: u32, cycles: impl Fn(usize, u32, u32) -> f64) -> SiteSamples {
         let image = |copy| fixture::image(turns, |turn, segment| cycles(copy, turn, segment));
@@ -182,6 +217,38 @@ mod tests {
         let faster = site(20, |copy, _, _| 5.0 - 0.3 * copy as f64);
         let misses = misses_of(&faster).expect("pairs");
         assert!((misses.value + 0.01).abs() < 1e-3, "{misses:?}");
+    }
+
+    #[test]
+    fn where_nearly_all_is_disturbed_the_pairs_are_believed_all_the_same() {
+        let mut site = site(20, |copy, _, _| 12.0 + 0.5 * ADDED_CYCLES * copy as f64);
+        for image in &mut site.images {
+            image.switches = vec![1; 20];
+            image.switches[3] = 0;
+        }
+        let misses = misses_of(&site).expect("pairs");
+        assert!((misses.value - 0.5).abs() < 1e-3, "{misses:?}");
+    }
+
+    #[test]
+    fn the_bound_lies_where_the_rows_cycles_lie_between_predicted_and_missed() {
+        let image = |cycles: f64| fixture::image(20, |_, _| cycles);
+        let timing = |one: f64, random: f64, misses: f64| Timing {
+            references: Some(Box::new(References {
+                segments: 8,
+                one: image(one),
+                random: image(random),
+                missed: site(20, |copy, _, _| 70.0 + misses * ADDED_CYCLES * copy as f64),
+            })),
+            ..fixture::empty()
+        };
+        let told = bound(&timing(8.0, 32.0, 0.8), 14.0, 1).expect("a bound");
+        assert!((told - 0.2).abs() < 1e-3, "{told}");
+        assert_eq!(bound(&timing(8.0, 10.9, 0.8), 9.0, 1), None);
+        assert!(bound(&timing(8.0, 11.1, 0.8), 9.0, 1).is_some());
+        assert_eq!(bound(&timing(8.0, 32.0, 0.19), 14.0, 1), None);
+        assert!(bound(&timing(8.0, 32.0, 0.21), 14.0, 1).is_some());
+        assert_eq!(bound(&fixture::empty(), 14.0, 1), None);
     }
 
     #[test]

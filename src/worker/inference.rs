@@ -15,7 +15,9 @@ use super::verify;
 use crate::counter::{CounterSource, Request};
 use crate::injection::IMAGES_PER_SITE;
 use crate::job::{Failure, Plan, Uninferred};
-use crate::stats::{ImageSamples, SiteSamples};
+use crate::scenario::Order;
+use crate::stats::random::SplitMix64;
+use crate::stats::{ImageSamples, References, SiteSamples};
 use crate::sys::time;
 use crate::template::HeapKind;
 
@@ -45,20 +47,44 @@ fn pairs(stage: &Stage<'_>) -> Vec<(usize, Range<usize>)> {
         .collect()
 }
 
-/// Compares the result of each element in all of these images. Returns the sites that they are of no use
-/// for, and why.
+/// Compares the results of all of these images. Returns the sites that they are of no use for, and why.
 pub fn verify(stage: &mut Stage<'_>, ground: &mut Ground, visits: &Visits) -> Vec<Uninferred> {
     let mut uninferred = Vec::new();
     for (site, mut images) in pairs(stage) {
-        let failure = images.find_map(|image| {
-            guarded(|| verify::verify_image(stage, ground, visits, image)).err()
-        });
+        let failure =
+            images.find_map(|image| guarded(|| verify_image(stage, ground, visits, image)).err());
         uninferred.extend(failure.map(|failure| Uninferred {
             site,
             why: why(&failure),
         }));
     }
     uninferred
+}
+
+/// The first elements one by one, so that two results that are swapped are noticed, and the rest of the walk a
+/// few at a time: of a quarter of a million elements one by one an image takes as long as its turns do.
+fn verify_image(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+    image: usize,
+) -> Result<(), Failure> {
+    const ONE_BY_ONE: u64 = 4096;
+    const FEW: u64 = 64;
+    if stage.row.heap.kind == HeapKind::None {
+        return verify::verify_image(stage, ground, visits, image).map(|_| ());
+    }
+    let mut element = 0;
+    while element < visits.len() {
+        let step = if element < ONE_BY_ONE { 1 } else { FEW };
+        let count = step.min(visits.len() - element);
+        let exit = stage.enter(ground, image, visits, element, count)?;
+        if let Some(expected) = visits.expected(element, count) {
+            verify::compare(&exit, element, expected)?;
+        }
+        element += count;
+    }
+    Ok(())
 }
 
 /// Why images that ended so are of no use.
@@ -77,30 +103,88 @@ pub fn why(failure: &Failure) -> String {
     )
 }
 
-/// Gives the images of each site their turns, one after the other.
+/// Gives the images of each site their turns, one after the other; and beside them what bounds the misses of a
+/// row that studies one.
 pub(super) fn infer(
     row: &mut Proved<'_>,
     ground: &mut Ground,
     source: &mut dyn CounterSource,
     (plan, scale): (&Plan, &mut Scale),
-) -> Vec<SiteSamples> {
+) -> (Vec<SiteSamples>, Option<Box<References>>) {
     let mut sites = Vec::new();
-    for (site, images) in pairs(&row.stage) {
-        if row.uninferred.iter().any(|one| one.site == site) {
+    let pairs = pairs(&row.stage);
+    let mut references = None;
+    for (site, images) in &pairs {
+        if row.uninferred.iter().any(|one| one.site == *site) {
             continue;
         }
         let inferred = guarded(|| {
-            let sized = size(row, ground, source, images.end - 1, scale)?;
-            let mut study = match sized {
-                Ok(chunk) => Study::new(site, &row.visits, chunk),
-                Err(why) => return Ok(without(site, why)),
+            let chunk = match size(row, ground, source, images.end - 1, scale)? {
+                Ok(chunk) => chunk,
+                Err(why) => return Ok(without(*site, why)),
             };
-            study.infer(row, ground, source, &images, (plan, scale))?;
-            Ok(study.samples)
+            let mut study = Study::new(*site, &row.visits, chunk);
+            let budget = (plan.infer_ms * 1e6, plan.patience);
+            study.infer(&mut row.stage, &mut row.visits, (&mut *ground, &mut *source), images, (budget, scale))?;
+            Ok(study.finished(row.stage.row.unroll))
         });
-        sites.push(inferred.unwrap_or_else(|failure| without(site, why(&failure))));
+        sites.push(inferred.unwrap_or_else(|failure| without(*site, why(&failure))));
     }
-    sites
+    if let ([(_, images)], [one]) = (&pairs[..], &sites[..])
+        && one.why.is_none()
+        && source.is_timed()
+    {
+        let chunk = one.iterations_per_chunk;
+        let held = guarded(|| refer(row, ground, source, (images, chunk), scale));
+        references = held.ok().flatten();
+    }
+    (sites, references)
+}
+
+/// Times the row's code where its branch is predicted and where it is not, where neither is what its walk does
+/// and its objects lie in the nearest caches.
+fn refer(
+    row: &mut Proved<'_>,
+    ground: &mut Ground,
+    source: &mut dyn CounterSource,
+    (images, delayed_chunk): (&Range<usize>, u64),
+    scale: &mut Scale,
+) -> Result<Option<Box<References>>, Failure> {
+    const SEGMENTS: u64 = 32;
+    let objects = row.stage.row.heap.objects.len() as u64;
+    let order = row.stage.row.walk.order;
+    let is_one_of_them = matches!(order, Order::Same | Order::Random);
+    if row.stage.row.heap.kind == HeapKind::None
+        || is_one_of_them
+        || objects < 2
+        || objects > NEAR_OBJECTS
+    {
+        return Ok(None);
+    }
+    let elements = SEGMENTS * row.chunk;
+    let mut random = SplitMix64::new(0);
+    let one = (0..elements).map(|at| (at / row.chunk % objects) as u32).collect();
+    let drawn = (0..elements).map(|_| random.below(objects) as u32).collect();
+    let (mut one, mut drawn) = (row.stage.visits(one)?, row.stage.visits(drawn)?);
+    let mut unfenced = [Study::new(0, &one, row.chunk), Study::new(0, &drawn, row.chunk)];
+    for turn in 0..FEWEST_ROUNDS {
+        for (study, visits) in unfenced.iter_mut().zip([&mut one, &mut drawn]) {
+            study.turn(&mut row.stage, visits, (&mut *ground, &mut *source), (turn, 0, 0))?;
+        }
+    }
+    let mut missed = Study::new(0, &drawn, delayed_chunk.min(elements));
+    let budget = (0.0, 0.0);
+    missed.infer(&mut row.stage, &mut drawn, (&mut *ground, &mut *source), images, (budget, scale))?;
+    let [one, random] = unfenced.map(|study| {
+        let [samples, _] = study.samples.images;
+        samples
+    });
+    Ok(Some(Box::new(References {
+        segments: SEGMENTS as u32,
+        one,
+        random,
+        missed: missed.finished(row.stage.row.unroll),
+    })))
 }
 
 fn without(site: usize, why: String) -> SiteSamples {
@@ -181,54 +265,59 @@ impl Study {
         }
     }
 
+    /// The samples, where each turn of the loop has so many copies of the body.
+    fn finished(mut self, unroll: u32) -> SiteSamples {
+        self.samples.iterations_per_chunk *= u64::from(unroll);
+        self.samples
+    }
+
+    /// Gives both images turns, for so many nanoseconds each or a few times as many.
     fn infer(
         &mut self,
-        row: &mut Proved<'_>,
-        ground: &mut Ground,
-        source: &mut dyn CounterSource,
+        stage: &mut Stage<'_>,
+        visits: &mut Visits,
+        (ground, source): (&mut Ground, &mut dyn CounterSource),
         images: &Range<usize>,
-        (plan, scale): (&Plan, &mut Scale),
+        ((each_ns, patience), scale): ((f64, f64), &mut Scale),
     ) -> Result<(), Failure> {
-        let chunk = self.samples.iterations_per_chunk;
-        let budget_ns = plan.infer_ms * 1e6 * IMAGES_PER_SITE as f64;
+        let budget_ns = each_ns * IMAGES_PER_SITE as f64;
         let started = time::nanoseconds();
         for turn in 0u32.. {
             let spent = (time::nanoseconds() - started) as f64;
-            let is_enough =
-                self.quiet_pairs(scale) >= ENOUGH_PAIRS || spent >= plan.patience * budget_ns;
+            let is_enough = spent >= patience * budget_ns || self.quiet_pairs(scale) >= ENOUGH_PAIRS;
             if turn >= FEWEST_ROUNDS && spent >= budget_ns && is_enough {
                 break;
             }
             // Whoever comes first in a round finds other caches than the one behind it.
             let order = if turn % 2 == 1 { [1, 0] } else { [0, 1] };
             for copy in order {
-                self.turn(row, ground, source, (turn, copy, images.start + copy))?;
+                let image = images.start + copy;
+                self.turn(stage, visits, (&mut *ground, &mut *source), (turn, copy, image))?;
             }
         }
-        self.samples.iterations_per_chunk = chunk * u64::from(row.stage.row.unroll);
         Ok(())
     }
 
     fn turn(
         &mut self,
-        row: &mut Proved<'_>,
-        ground: &mut Ground,
-        source: &mut dyn CounterSource,
+        stage: &mut Stage<'_>,
+        visits: &mut Visits,
+        (ground, source): (&mut Ground, &mut dyn CounterSource),
         (turn, copy, image): (u32, usize, usize),
     ) -> Result<(), Failure> {
         let (chunk, segments) = (self.samples.iterations_per_chunk, self.samples.segments);
         for part in 0..(UNTIMED + TIMED).min(segments) {
             // Else the first image of a round would find the walk in a farther cache than the other.
             let segment = u64::from((self.next[copy] + part) % segments);
-            row.visits.touch(segment * chunk, chunk);
+            visits.touch(segment * chunk, chunk);
         }
         let mut turner = Turner {
-            stage: &mut row.stage,
+            stage,
             ground,
             source,
             request: Request {
                 image,
-                visits: &row.visits,
+                visits,
                 element: 0,
                 iterations: chunk,
             },

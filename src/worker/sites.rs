@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::branches::{self, ends_turn};
 use super::stage::{Ground, Stage, Visits};
-use crate::branch::Branch;
+use crate::branch::{Branch, BranchKind};
 use crate::counter::interpreter;
 use crate::counter::step::StepSource;
 use crate::injection::Site;
@@ -85,6 +85,8 @@ struct Told<'a> {
     totals: Vec<u64>,
     /// Where each site went.
     ways: Vec<BTreeSet<u64>>,
+    /// Whether it is a return, which is predicted by the calls before it and not by where it went.
+    returns: Vec<bool>,
     /// How often a turn of an object ran each site; none where two of its turns differ.
     by_object: BTreeMap<u32, Option<Vec<u64>>>,
 }
@@ -99,6 +101,7 @@ impl<'a> Told<'a> {
             open: vec![0; places.len()],
             totals: vec![0; places.len()],
             ways: vec![BTreeSet::new(); places.len()],
+            returns: vec![false; places.len()],
             by_object: BTreeMap::new(),
         }
     }
@@ -119,6 +122,7 @@ impl<'a> Told<'a> {
                 if ways.len() < MOST_WAYS {
                     ways.insert(way);
                 }
+                self.returns[site] |= branch.kind == BranchKind::Return;
             }
         }
         if ends_turn(self.image, branch) {
@@ -161,7 +165,7 @@ impl<'a> Told<'a> {
             SiteCount {
                 executions: weighted.unwrap_or(traced) / unroll as f64,
                 traced: (!is_exact).then_some(self.turns * unroll),
-                goes_one_way: self.ways[site].len() < 2,
+                goes_one_way: self.ways[site].len() < 2 && !self.returns[site],
             }
         };
         (0..self.places.len()).map(one).collect()

@@ -143,7 +143,7 @@ pub fn time_rows(
         let inferred = at_work(row, ground, takes_turns, |row, ground| {
             Ok(inference::infer(row, ground, source, (plan, &mut *scale)))
         });
-        timing.delayed = inferred.unwrap_or_default();
+        (timing.delayed, timing.references) = inferred.unwrap_or_default();
         Ok(timing)
     };
     series.into_iter().zip(rows.iter_mut()).map(finish).collect()
@@ -254,6 +254,7 @@ impl Series {
             images,
             baseline,
             delayed: Vec::new(),
+            references: None,
             counting: self.counting,
             further: Vec::new(),
             steal: None,
