@@ -59,6 +59,9 @@ pub struct Plan {
     /// infers none.
     #[serde(default)]
     pub infer_ms: f64,
+    /// Why branch misses are not inferred, where `doctor` found that they read wrong on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uninferred: Option<String>,
     /// Iterations that models of predictors are shown beside what is measured; 0 shows none.
     #[serde(default)]
     pub modelled: u64,
@@ -603,7 +606,7 @@ impl Plan {
             Counters::Fake(script) => !script.delayed.is_empty(),
             Counters::Pmu | Counters::None => false,
         };
-        is_source && self.infer_ms > 0.0
+        is_source && self.infer_ms > 0.0 && self.uninferred.is_none()
     }
 }
 

@@ -256,6 +256,7 @@ pub fn default_plan(counters: Counters) -> Plan {
         interpreted: crate::job::interpreted(),
         verified: crate::job::verified(),
         infer_ms: 20.0,
+        uninferred: None,
         modelled: 0,
         further: Vec::new(),
         together: false,

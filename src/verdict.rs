@@ -165,7 +165,12 @@ pub fn judge(
         }));
     }
     let inferred = misses::total(&prepared.row.injection, &row.sites);
-    let metrics = metrics(proof, summary.as_ref(), machine, (refused, &inferred));
+    let metrics = metrics(
+        proof,
+        summary.as_ref(),
+        machine,
+        (refused, &inferred, misses::remark(&row.sites)),
+    );
     row.warnings
         .extend(unexpected_misses(scenario, &metrics, &proof.sites));
     row.warnings

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args};
 
-use super::{Stop, When, width_of};
+use super::{Stop, When, record, width_of};
 use crate::counter::catalogue;
 use crate::counter::pmu::{self, EventState};
 use crate::job::check::{self as job_check, MAX_TIME_MS};
@@ -133,7 +133,8 @@ impl Common {
     /// How to measure.
     pub(super) fn settings(&self, reference: Option<String>) -> Result<pipeline::Settings, Stop> {
         let (counters, events) = self.counters(None)?;
-        let plan = self.plan_over(pipeline::default_plan(counters))?;
+        let mut plan = self.plan_over(pipeline::default_plan(counters))?;
+        plan.uninferred = record::distrust(&plan, &events);
         const SECONDS: f64 = 3.0;
         Ok(pipeline::Settings {
             plan,
@@ -171,6 +172,7 @@ impl Common {
             seed: self.seed.unwrap_or(base.seed),
             time_ms,
             infer_ms,
+            uninferred: base.uninferred,
             modelled: if self.quick { 0 } else { base.modelled },
             further,
             placements: count.map_or(base.placements, placements),

@@ -463,6 +463,7 @@ mod tests {
             stage,
             visits,
             chunk: 512,
+            uninferred: Vec::new(),
         };
         let timed = timing::time_rows(&mut [row], &mut ground, &mut source, &mut scale, &plan);
         let timing = timed.into_iter().next().expect("a row").expect("times");

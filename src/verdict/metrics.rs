@@ -82,7 +82,7 @@ pub(super) fn metrics(
     proof: &Proof,
     summary: Option<&Summary>,
     machine: &Machine,
-    (refused, inferred): (Option<&str>, &Result<Estimate, String>),
+    (refused, inferred, remark): (Option<&str>, &Result<Estimate, String>, Option<String>),
 ) -> Metrics {
     let timed = |event: &str, refused, of: fn(&Summary) -> &Estimate| match summary {
         Some(summary) => measured(of(summary), machine, event, refused),
@@ -117,7 +117,10 @@ pub(super) fn metrics(
     let branch_misses = match machine.source("branch_misses").basis {
         Basis::Measured => measured(&less(misses, 0.0), machine, "branch_misses", refused),
         Basis::Inferred => match inferred {
-            Ok(inferred) => measured(inferred, machine, "branch_misses", None),
+            Ok(inferred) => Metric {
+                why: remark,
+                ..measured(inferred, machine, "branch_misses", None)
+            },
             Err(why) => Metric {
                 why: Some(why.clone()),
                 ..unsupported(machine, "branch_misses")

@@ -92,6 +92,25 @@ fn bounded(number: Estimate, most: Option<f64>) -> Estimate {
     }
 }
 
+/// What a number of misses is of, where that does not go without saying.
+pub(super) fn remark(sites: &[SiteMisses]) -> Option<String> {
+    const MANY: f64 = 0.05;
+    if let [site] = sites {
+        let is_missed = site.value.is_some_and(|value| value > MANY);
+        return (site.comparisons > 1 && is_missed).then(|| {
+            format!(
+                "iterations with at least one miss: {} comparisons wait for the same value, and behind the first \
+                 miss of an iteration no other shows",
+                site.comparisons
+            )
+        });
+    }
+    let one = |site: &SiteMisses| Some(format!("`{}` {:.2}", site.label, site.value?));
+    let all: Option<Vec<String>> = sites.iter().map(one).collect();
+    all.filter(|all| !all.is_empty())
+        .map(|all| format!("inferred of each branch by itself: {}", all.join(", ")))
+}
+
 /// What the reader must know where the row's own cycles allow more misses than are inferred.
 pub(super) fn doubt(sites: &[SiteMisses], timing: &Timing, cycles: f64, seed: u64) -> Option<String> {
     let [site] = sites else { return None };
@@ -185,6 +204,21 @@ mod tests {
         assert_eq!(total(&injection, &sites[1..]), Err("no free register".into()));
         let none = Injection::None("no `dispatch`".into());
         assert_eq!(total(&none, &[]), Err("no `dispatch`".into()));
+    }
+
+    #[test]
+    fn a_chain_and_several_branches_say_what_their_number_is_of() {
+        assert_eq!(remark(&[site("a", 0.5, 0.01)]), None);
+        assert_eq!(remark(&[]), None);
+        let chain = |value| SiteMisses {
+            comparisons: 8,
+            ..site("a", value, 0.01)
+        };
+        assert_eq!(remark(&[chain(0.049)]), None);
+        let said = remark(&[chain(0.051)]).expect("a remark");
+        assert!(said.contains("at least one miss: 8 comparisons"), "{said}");
+        let two = remark(&[site("a", 0.5, 0.01), site("b", 1.0, 0.01)]).expect("a remark");
+        assert!(two.ends_with("`a` 0.50, `b` 1.00"), "{two}");
     }
 
     #[test]
