@@ -236,7 +236,9 @@ pub fn of(
         };
         let place = place(program, &label).unwrap_or((0, 0));
         let section = program.sections.get(place.0);
-        let line = section.map_or(1, |section| section.line_at(place.1).unwrap_or(section.line));
+        let line = section.map_or(1, |section| {
+            section.line_at(place.1).unwrap_or(section.line)
+        });
         sites.push(Site {
             label,
             place,
@@ -265,7 +267,8 @@ fn latency(copies: Option<Vec<Section>>, comparisons: u32) -> Latency {
 /// Where a label stands: the section's index, and the offset in it.
 fn place(program: &Program, label: &str) -> Option<(usize, u32)> {
     let sections = program.sections.iter().enumerate();
-    let mut bound = sections.flat_map(|(at, section)| section.labels.iter().map(move |one| (at, one)));
+    let mut bound =
+        sections.flat_map(|(at, section)| section.labels.iter().map(move |one| (at, one)));
     let found = bound.find(|(_, bound)| bound.name == label);
     found.map(|(at, bound)| (at, bound.offset))
 }
@@ -433,7 +436,9 @@ impl Operand {
     /// What copies it; a word in memory is loaded by the exchange itself.
     fn taken(self, copy: Register) -> Vec<String> {
         match self {
-            Operand::Register(register) => vec![format!("mov {copy:?}, {register:?}").to_lowercase()],
+            Operand::Register(register) => {
+                vec![format!("mov {copy:?}, {register:?}").to_lowercase()]
+            }
             Operand::Memory(_) => Vec::new(),
         }
     }
@@ -510,12 +515,7 @@ fn setter(section: &Section, code: &Code, at: usize, label: &str) -> Result<usiz
 /// What the instruction waits for longest, as far as its text tells: the register of an address before
 /// one that is compared, an index before a base. Where an iteration computes none of these, it is the word in
 /// memory, and else a register that holds the same always.
-fn operand(
-    code: &Code,
-    at: usize,
-    usage: &Usage,
-    waits: &Instruction,
-) -> Result<Operand, Refusal> {
+fn operand(code: &Code, at: usize, usage: &Usage, waits: &Instruction) -> Result<Operand, Refusal> {
     let has_memory = (0..waits.op_count()).any(|op| waits.op_kind(op) == OpKind::Memory);
     let read = registers::read_operands(waits);
     if read.iter().any(|register| HIGH_BYTES.contains(register)) {

@@ -317,6 +317,9 @@ pub struct SiteCount {
     /// Iterations that it is the mean of, where they are not the whole walk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traced: Option<u64>,
+    /// No more than this on average: the mean where it is of the whole walk, else the most that any iteration
+    /// was seen to run it.
+    pub most: f64,
     /// Whether it was seen to go one way only; never of a return, which is not predicted by its past.
     pub goes_one_way: bool,
 }

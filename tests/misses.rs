@@ -146,7 +146,10 @@ fn where_objects_of_one_type_lead_a_branch_both_ways_nothing_is_warned_of() {
     std::fs::write(&one, unchecked).expect("writes");
     let (_, document) = json(&["run", &one, "--counters", &counters, "--time", "2"]);
     let warnings = rows(&document)[0].1["warnings"].to_string();
-    assert!(warnings.contains("all receivers have one type"), "{warnings}");
+    assert!(
+        warnings.contains("all receivers have one type"),
+        "{warnings}"
+    );
 }
 
 #[test]
@@ -155,7 +158,10 @@ fn a_quick_run_infers_too() {
     let (_, document) = json(&["run", "itab_call", "--quick", "--counters", &counters]);
     let metric = metric(&document, 0);
     assert_eq!(metric["basis"], "inferred");
-    assert!((metric["value"].as_f64().expect("a value") - 0.5).abs() < 1e-3, "{metric:#}");
+    assert!(
+        (metric["value"].as_f64().expect("a value") - 0.5).abs() < 1e-3,
+        "{metric:#}"
+    );
 }
 
 /// Two calls through registers and a return, each studied.
@@ -165,10 +171,7 @@ const SITES: &str = ";! result = \"eax\"\n;! expect = 7\n;! dispatch = [\"first\
 
 #[test]
 fn each_site_has_its_number_and_the_column_is_their_sum() {
-    let counters = fake(
-        "sites",
-        r#"{"*": [80.0, 95.0, 80.0, 110.0, 80.0, 92.0]}"#,
-    );
+    let counters = fake("sites", r#"{"*": [80.0, 95.0, 80.0, 110.0, 80.0, 92.0]}"#);
     let path = template(&folder("misses"), "sites", SITES);
     let (code, document) = json(&["run", &path, "--counters", &counters, "--time", "2"]);
     assert_eq!(code, 0, "{document:#}");
@@ -189,7 +192,10 @@ fn each_site_has_its_number_and_the_column_is_their_sum() {
         assert!(site["low"].as_f64().is_some_and(|low| low <= value));
         assert!(site["high"].as_f64().is_some_and(|high| high >= value));
     }
-    assert!((metric["value"].as_f64().expect("a value") - 1.9).abs() < 2e-3, "{metric:#}");
+    assert!(
+        (metric["value"].as_f64().expect("a value") - 1.9).abs() < 2e-3,
+        "{metric:#}"
+    );
 }
 
 #[test]
@@ -214,7 +220,10 @@ fn no_number_lies_above_the_executions_of_its_site_or_below_none() {
 
 #[test]
 fn a_site_without_a_number_leaves_the_others_theirs_and_the_column_its_reason() {
-    let text = SITES.replace("[\"first\", \"second\", \"third\"]", "[\"first\", \"direct\"]");
+    let text = SITES.replace(
+        "[\"first\", \"second\", \"third\"]",
+        "[\"first\", \"direct\"]",
+    );
     let text = text.replace(" add eax, 1\n", "direct: jmp over\nover: add eax, 1\n");
     let counters = fake("one_of_two", r#"{"*": [80.0, 95.0]}"#);
     let path = template(&folder("misses"), "one_of_two", &text);
@@ -223,12 +232,17 @@ fn a_site_without_a_number_leaves_the_others_theirs_and_the_column_its_reason() 
     let metric = metric(&document, 0);
     assert_eq!(metric["basis"], "unsupported");
     assert!(
-        metric["why"].as_str().is_some_and(|why| why.starts_with("`direct`: ") && why.contains("direct: a `jmp`")),
+        metric["why"]
+            .as_str()
+            .is_some_and(|why| why.starts_with("`direct`: ") && why.contains("direct: a `jmp`")),
         "{metric:#}"
     );
     let sites = &metric["sites"];
     assert!((sites[0]["value"].as_f64().expect("a value") - 0.5).abs() < 1e-3);
-    assert!(sites[1]["value"].is_null() && sites[1]["why"].is_string(), "{metric:#}");
+    assert!(
+        sites[1]["value"].is_null() && sites[1]["why"].is_string(),
+        "{metric:#}"
+    );
 }
 
 #[test]
@@ -247,7 +261,10 @@ fn a_fault_in_an_image_of_one_site_costs_that_sites_number_alone() {
     assert!((value(row, "cycles") - 6.0).abs() < 1e-3);
     let metric = metric(&document, 0);
     let why = metric["why"].as_str().expect("a reason");
-    assert!(why.contains("`second`: ") && why.contains("faults"), "{why}");
+    assert!(
+        why.contains("`second`: ") && why.contains("faults"),
+        "{why}"
+    );
     assert!((metric["sites"][0]["value"].as_f64().expect("a value") - 0.5).abs() < 1e-3);
 }
 
@@ -257,14 +274,20 @@ fn a_dispatch_list_is_checked_in_the_header() {
         ("[]", "a label or a list of labels"),
         ("[1]", "a label or a list of labels"),
         ("[\"first\", \"first\"]", "names `first` twice"),
-        ("[\"first\", \"nowhere\"]", "`nowhere`, which no section has"),
+        (
+            "[\"first\", \"nowhere\"]",
+            "`nowhere`, which no section has",
+        ),
     ] {
         let text = SITES.replace("[\"first\", \"second\", \"third\"]", list);
         let path = template(&folder("misses"), "list", &text);
         let run = dispatchlab(&["check", &path]);
         assert_eq!(run.code, 3, "{list}");
         let said = run.stdout + &run.stderr;
-        assert!(said.contains(words) && said.contains("list.asm:3"), "{list}: {said}");
+        assert!(
+            said.contains(words) && said.contains("list.asm:3"),
+            "{list}: {said}"
+        );
     }
 }
 

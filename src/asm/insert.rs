@@ -92,7 +92,11 @@ pub(super) fn insert<'a>(
             }
         };
         let mut put = Put { line, bench };
-        let mut before: Vec<Item<'a>> = exchanged.load.map(|load| put.item(load)).into_iter().collect();
+        let mut before: Vec<Item<'a>> = exchanged
+            .load
+            .map(|load| put.item(load))
+            .into_iter()
+            .collect();
         before.extend(put.parsed(&edit.before)?);
         let mut after = put.parsed(&edit.after)?;
         let changed = exchanged.changed.map(|changed| put.item(changed));
@@ -134,7 +138,9 @@ impl<'a> Put<'_, 'a> {
         let mut parsed = Vec::new();
         for text in texts {
             let no_hash = |name: &str| Err(format!("no hash of {name}"));
-            let Bench { tokens, statements, .. } = &mut *self.bench;
+            let Bench {
+                tokens, statements, ..
+            } = &mut *self.bench;
             intel::parse(text, &no_hash, tokens, statements).ok()?;
             let statements: Vec<Statement<'a>> = statements.drain(..).collect();
             for statement in statements {
@@ -155,12 +161,16 @@ fn written<'a>(
     context: &Context<'_>,
     bench: &mut Bench<'a>,
 ) -> Option<Inst<'a>> {
-    let Bench { tokens, statements, .. } = bench;
+    let Bench {
+        tokens, statements, ..
+    } = bench;
     intel::parse(text, context.hash, tokens, statements).ok()?;
-    let insts = statements.drain(..).filter_map(|statement| match statement {
-        Statement::Inst(inst) => Some(inst),
-        _ => None,
-    });
+    let insts = statements
+        .drain(..)
+        .filter_map(|statement| match statement {
+            Statement::Inst(inst) => Some(inst),
+            _ => None,
+        });
     insts.collect::<Vec<_>>().into_iter().nth(nth)
 }
 
@@ -193,7 +203,10 @@ fn exchanged(mut inst: Inst<'_>, exchange: Exchange) -> Option<Exchanged<'_>> {
             (Exchange::Memory { by, bits }, kind @ OperandKind::Memory(_)) => {
                 let register = OperandKind::Register(of_bits(by, bits)?);
                 let memory = std::mem::replace(kind, register.clone());
-                let operand = |kind| Operand { kind, span: operand.span };
+                let operand = |kind| Operand {
+                    kind,
+                    span: operand.span,
+                };
                 load = Some(Inst {
                     mnemonic: Cow::Borrowed("mov"),
                     span: inst.span,
@@ -215,7 +228,10 @@ fn exchanged(mut inst: Inst<'_>, exchange: Exchange) -> Option<Exchanged<'_>> {
 
 /// A register at the width of another; none at that of a high byte.
 fn at_width(by: Register, like: Register) -> Option<Register> {
-    let is_high = matches!(like, Register::AH | Register::BH | Register::CH | Register::DH);
+    let is_high = matches!(
+        like,
+        Register::AH | Register::BH | Register::CH | Register::DH
+    );
     of_bits(by, like.size() as u32 * 8).filter(|_| !is_high)
 }
 

@@ -15,9 +15,9 @@ use super::Common;
 use crate::counter::pmu::EventState;
 use crate::job::{Counters, Plan};
 use crate::machine::Machine;
-use crate::verdict::CoreClock;
 use crate::report::text::hanging;
 use crate::report::{Provenance, Report};
+use crate::verdict::CoreClock;
 
 /// The version of the file's layout.
 const SCHEMA: u32 = 1;
@@ -119,7 +119,10 @@ pub(super) fn distrust(plan: &Plan, events: &[EventState]) -> Option<String> {
     let machine = Machine::inspect(plan, events);
     let provenance = machine.provenance(None, &CoreClock::default(), plan.seed);
     let record = recorded(&provenance)?;
-    let failed = record.failed.iter().find(|check| check.name == INFERRED_MISSES)?;
+    let failed = record
+        .failed
+        .iter()
+        .find(|check| check.name == INFERRED_MISSES)?;
     Some(format!(
         "`doctor` found {} on {} where {} is known",
         failed.value, record.date, failed.expected

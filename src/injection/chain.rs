@@ -28,7 +28,9 @@ pub(super) fn behind(
     let mut writes = |code: &Instruction| {
         let info = factory.info(code);
         let mut used = info.used_registers().iter();
-        used.any(|used| used.register().full_register() == register && registers::writes(used.access()))
+        used.any(|used| {
+            used.register().full_register() == register && registers::writes(used.access())
+        })
     };
     // What an instruction passes on: whether the copy holds behind it, where it did in front.
     let keeps: Vec<bool> = instructions
@@ -77,7 +79,10 @@ pub(super) fn behind(
         let is_high = reads.iter().any(|one| super::HIGH_BYTES.contains(one));
         let address = [code.memory_base(), code.memory_index()];
         matches!(code.mnemonic(), Mnemonic::Cmp | Mnemonic::Test)
-            && reads.iter().chain(&address).any(|one| one.full_register() == register)
+            && reads
+                .iter()
+                .chain(&address)
+                .any(|one| one.full_register() == register)
             && !is_high
     };
     let is_others = |at: &usize| {
@@ -90,7 +95,12 @@ pub(super) fn behind(
         .iter()
         .enumerate()
         .skip(studied)
-        .find(|(_, code)| matches!(code.mnemonic(), Mnemonic::Nop | Mnemonic::INVALID | Mnemonic::Int3))
+        .find(|(_, code)| {
+            matches!(
+                code.mnemonic(),
+                Mnemonic::Nop | Mnemonic::INVALID | Mnemonic::Int3
+            )
+        })
         .map_or(instructions.len(), |(at, _)| at);
     (studied + 1..first_gap)
         .filter(|at| holds[*at] && is_reached[*at])

@@ -86,7 +86,10 @@ fn both_copies_have_the_same_instructions_and_wait_for_different_numbers_of_them
     let [less, more] = way.insertions.map(|one| one.edits[0].before.clone());
     let copied = "mov r11, rcx".to_string();
     let on = "imul r11, r11, 1".to_string();
-    let off = ["imul r10, r11, 1".to_string(), "imul r10, r10, 1".to_string()];
+    let off = [
+        "imul r10, r11, 1".to_string(),
+        "imul r10, r10, 1".to_string(),
+    ];
     let mut expected = vec![copied.clone()];
     expected.extend(vec![on.clone(); 4]);
     expected.push(off[0].clone());
@@ -102,14 +105,27 @@ fn a_return_waits_for_its_stack_pointer_and_no_flag_changes() {
     let way = way("site: ret", &IFACE);
     for insertion in &way.insertions {
         let before = &insertion.edits[0].before;
-        let words: Vec<&str> = before.iter().filter_map(|line| line.split(' ').next()).collect();
+        let words: Vec<&str> = before
+            .iter()
+            .filter_map(|line| line.split(' ').next())
+            .collect();
         assert_eq!(words.iter().filter(|word| **word == "crc32").count(), 14);
-        assert!(words.iter().all(|word| ["mov", "crc32", "lea"].contains(word)), "{before:?}");
-        assert_eq!(before.last().map(String::as_str), Some("lea rsp, [rsp + r11]"));
+        assert!(
+            words
+                .iter()
+                .all(|word| ["mov", "crc32", "lea"].contains(word)),
+            "{before:?}"
+        );
+        assert_eq!(
+            before.last().map(String::as_str),
+            Some("lea rsp, [rsp + r11]")
+        );
     }
     let of = |copy: usize, register: &str| {
         let before = &way.insertions[copy].edits[0].before;
-        let own = before.iter().filter(|line| **line == format!("crc32 {register}, {register}"));
+        let own = before
+            .iter()
+            .filter(|line| **line == format!("crc32 {register}, {register}"));
         own.count()
     };
     assert_eq!([of(0, "r11"), of(0, "r10")], [4, 10]);
@@ -174,7 +190,11 @@ fn the_comparisons_of_a_chain_all_wait() {
     let found = way(chain, &IFACE);
     // `cmp rcx, rax` compares another address, which was loaded meanwhile.
     assert_eq!(found.comparisons, 3);
-    let at: Vec<i32> = found.insertions[1].edits.iter().map(|edit| edit.at).collect();
+    let at: Vec<i32> = found.insertions[1]
+        .edits
+        .iter()
+        .map(|edit| edit.at)
+        .collect();
     assert_eq!(at, [-1, 3, 8]);
     // Another one that is studied waits for its own copy, and so does what follows it nowhere else.
     let two = chain.replace("b: cmp ecx, 2\n", "b: cmp ecx, 2\n second:");
@@ -243,8 +263,16 @@ fn free_registers_are_those_that_no_instruction_names() {
     let way = way(text, &IFACE);
     let named = ["rcx", "rax", "r9", "rbp", "r11", "rsi", "r8", "rdx", "rsp"];
     let before = &way.insertions[0].edits[0].before;
-    let scratch: Vec<&str> = before.iter().filter_map(|line| line[5..].split(',').next()).collect();
-    assert!(scratch[1..].iter().all(|register| !named.contains(register)), "{scratch:?}");
+    let scratch: Vec<&str> = before
+        .iter()
+        .filter_map(|line| line[5..].split(',').next())
+        .collect();
+    assert!(
+        scratch[1..]
+            .iter()
+            .all(|register| !named.contains(register)),
+        "{scratch:?}"
+    );
     assert_eq!(scratch[1], "r10");
     assert_eq!(scratch[14], "rdi");
 }
@@ -274,9 +302,22 @@ fn images_are_numbered_over_the_sites_that_have_any() {
     let line = |injection: &Injection, section, image| {
         injection.copy(section, image).map(|copy| copy.line)
     };
-    assert_eq!([line(&injection, 0, 0), line(&injection, 0, 1)], [Some(10), Some(11)]);
-    assert_eq!([line(&injection, 1, 2), line(&injection, 1, 3)], [Some(20), Some(21)]);
-    assert_eq!([line(&injection, 1, 0), line(&injection, 0, 2), line(&injection, 0, 4)], [None; 3]);
+    assert_eq!(
+        [line(&injection, 0, 0), line(&injection, 0, 1)],
+        [Some(10), Some(11)]
+    );
+    assert_eq!(
+        [line(&injection, 1, 2), line(&injection, 1, 3)],
+        [Some(20), Some(21)]
+    );
+    assert_eq!(
+        [
+            line(&injection, 1, 0),
+            line(&injection, 0, 2),
+            line(&injection, 0, 4)
+        ],
+        [None; 3]
+    );
     injection.give_up(0, "it faults".into());
     assert_eq!(injection.images(), 2);
     assert_eq!(line(&injection, 1, 1), Some(21));

@@ -129,7 +129,11 @@ pub(super) fn complete(scenario: &Scenario, row: JobRow) -> Result<Prepared, Vec
             .collect::<Vec<_>>()
     })?;
     let is_bound = |label: &&String| {
-        let mut labels = row.program.sections.iter().flat_map(|section| &section.labels);
+        let mut labels = row
+            .program
+            .sections
+            .iter()
+            .flat_map(|section| &section.labels);
         labels.any(|bound| bound.name == **label)
     };
     if let Some(label) = header.dispatch.iter().find(|label| !is_bound(label)) {

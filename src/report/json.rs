@@ -6,7 +6,9 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Basis, Comparison, FaultReport, Held, Metric, Report, Row, SiteMisses, Status, misses};
+use super::{
+    Basis, Comparison, FaultReport, Held, Metric, Report, Row, SiteMisses, Status, misses,
+};
 use crate::diagnostic::Diagnostic;
 use crate::stats::Mode;
 

@@ -114,7 +114,10 @@ impl Costs {
             fates,
             contended,
             doubtful,
-            all: all.into_iter().filter(|visit| visit.cycles.is_finite()).collect(),
+            all: all
+                .into_iter()
+                .filter(|visit| visit.cycles.is_finite())
+                .collect(),
         }
     }
 }

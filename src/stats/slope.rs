@@ -141,7 +141,10 @@ pub fn bound(timing: &Timing, cycles: f64, seed: u64) -> Option<f64> {
 fn mean_of_medians<'a>(pairs: impl Iterator<Item = &'a Pair>) -> Option<f64> {
     let mut by_segment = BTreeMap::<u32, Vec<f64>>::new();
     for pair in pairs {
-        by_segment.entry(pair.segment).or_default().push(pair.misses);
+        by_segment
+            .entry(pair.segment)
+            .or_default()
+            .push(pair.misses);
     }
     let medians: Vec<f64> = by_segment
         .into_values()

@@ -37,9 +37,7 @@ pub(super) fn sites(
             Latency::None(why) => Err(why.clone()),
             Latency::Delayed { .. } => refused().map_or_else(|| number(at, timing, seed), Err),
         };
-        // A mean over a part of the walk bounds nothing.
-        let most = count.filter(|count| count.traced.is_none());
-        let most = most.map(|count| count.executions);
+        let most = count.map(|count| count.most);
         let number = number.map(|number| bounded(number, most));
         SiteMisses {
             label: site.label.clone(),
@@ -112,7 +110,12 @@ pub(super) fn remark(sites: &[SiteMisses]) -> Option<String> {
 }
 
 /// What the reader must know where the row's own cycles allow more misses than are inferred.
-pub(super) fn doubt(sites: &[SiteMisses], timing: &Timing, cycles: f64, seed: u64) -> Option<String> {
+pub(super) fn doubt(
+    sites: &[SiteMisses],
+    timing: &Timing,
+    cycles: f64,
+    seed: u64,
+) -> Option<String> {
     let [site] = sites else { return None };
     let inferred = site.value?;
     let bound = stats::bound(timing, cycles, seed)?.min(site.executions.unwrap_or(f64::INFINITY));
@@ -135,7 +138,10 @@ pub(super) fn total(injection: &Injection, sites: &[SiteMisses]) -> Result<Estim
     if let Injection::None(why) = injection {
         return Err(why.clone());
     }
-    if let Some((site, why)) = sites.iter().find_map(|site| Some((site, site.why.as_ref()?))) {
+    if let Some((site, why)) = sites
+        .iter()
+        .find_map(|site| Some((site, site.why.as_ref()?)))
+    {
         return Err(match sites.len() {
             1 => why.clone(),
             _ => format!("`{}`: {why}", site.label),
@@ -144,7 +150,9 @@ pub(super) fn total(injection: &Injection, sites: &[SiteMisses]) -> Result<Estim
     let value: f64 = sites.iter().filter_map(|site| site.value).sum();
     // Each has images and turns of its own, so that errors are independent.
     let off = |end: fn(&SiteMisses) -> Option<f64>| {
-        let squares = sites.iter().filter_map(|site| Some((end(site)? - site.value?).powi(2)));
+        let squares = sites
+            .iter()
+            .filter_map(|site| Some((end(site)? - site.value?).powi(2)));
         squares.sum::<f64>().sqrt()
     };
     Ok(Estimate {
@@ -197,11 +205,20 @@ mod tests {
         let injection = Injection::Sites(Vec::new());
         let mut sites = [site("a", 0.5, 0.03), site("b", 0.25, 0.04)];
         let sum = total(&injection, &sites).expect("a sum");
-        assert!((sum.value - 0.75).abs() < 1e-12 && (sum.high - 0.8).abs() < 1e-12, "{sum:?}");
+        assert!(
+            (sum.value - 0.75).abs() < 1e-12 && (sum.high - 0.8).abs() < 1e-12,
+            "{sum:?}"
+        );
         assert!((sum.low - 0.7).abs() < 1e-12, "{sum:?}");
         sites[1].why = Some("no free register".into());
-        assert_eq!(total(&injection, &sites), Err("`b`: no free register".into()));
-        assert_eq!(total(&injection, &sites[1..]), Err("no free register".into()));
+        assert_eq!(
+            total(&injection, &sites),
+            Err("`b`: no free register".into())
+        );
+        assert_eq!(
+            total(&injection, &sites[1..]),
+            Err("no free register".into())
+        );
         let none = Injection::None("no `dispatch`".into());
         assert_eq!(total(&none, &[]), Err("no `dispatch`".into()));
     }
@@ -226,7 +243,10 @@ mod tests {
         assert_eq!(said_of_bound(0.20, 0.249), None);
         assert_eq!(said_of_bound(0.40, 0.1), None);
         let said = said_of_bound(0.18, 0.331).expect("a word");
-        assert!(said.contains("0.18 branch misses") && said.contains("come to 0.33"), "{said}");
+        assert!(
+            said.contains("0.18 branch misses") && said.contains("come to 0.33"),
+            "{said}"
+        );
         assert!(said_of_bound(0.20, 0.251).is_some());
     }
 

@@ -125,7 +125,13 @@ pub(super) fn infer(
             };
             let mut study = Study::new(*site, &row.visits, chunk);
             let budget = (plan.infer_ms * 1e6, plan.patience);
-            study.infer(&mut row.stage, &mut row.visits, (&mut *ground, &mut *source), images, (budget, scale))?;
+            study.infer(
+                &mut row.stage,
+                &mut row.visits,
+                (&mut *ground, &mut *source),
+                images,
+                (budget, scale),
+            )?;
             Ok(study.finished(row.stage.row.unroll))
         });
         sites.push(inferred.unwrap_or_else(|failure| without(*site, why(&failure))));
@@ -163,18 +169,53 @@ fn refer(
     }
     let elements = SEGMENTS * row.chunk;
     let mut random = SplitMix64::new(0);
-    let one = (0..elements).map(|at| (at / row.chunk % objects) as u32).collect();
-    let drawn = (0..elements).map(|_| random.below(objects) as u32).collect();
-    let (mut one, mut drawn) = (row.stage.visits(one)?, row.stage.visits(drawn)?);
-    let mut unfenced = [Study::new(0, &one, row.chunk), Study::new(0, &drawn, row.chunk)];
+    let one = (0..elements)
+        .map(|at| (at / row.chunk % objects) as u32)
+        .collect();
+    let mut one = row.stage.visits(one)?;
+    // Most rows are predicted, and cost what one object does: there is nothing to bound.
+    let mut least = [u64::MAX; 2];
+    for _ in 0..3 {
+        for (least, visits) in least.iter_mut().zip([&row.visits, &one]) {
+            let request = Request {
+                image: 0,
+                visits,
+                element: 0,
+                iterations: row.chunk,
+            };
+            *least = (*least).min(row.stage.enter_between(ground, request, || ())?.ticks);
+        }
+    }
+    if least[0] < least[1] + row.chunk {
+        return Ok(None);
+    }
+    let drawn = (0..elements)
+        .map(|_| random.below(objects) as u32)
+        .collect();
+    let mut drawn = row.stage.visits(drawn)?;
+    let mut unfenced = [
+        Study::new(0, &one, row.chunk),
+        Study::new(0, &drawn, row.chunk),
+    ];
     for turn in 0..FEWEST_ROUNDS {
         for (study, visits) in unfenced.iter_mut().zip([&mut one, &mut drawn]) {
-            study.turn(&mut row.stage, visits, (&mut *ground, &mut *source), (turn, 0, 0))?;
+            study.turn(
+                &mut row.stage,
+                visits,
+                (&mut *ground, &mut *source),
+                (turn, 0, 0),
+            )?;
         }
     }
     let mut missed = Study::new(0, &drawn, delayed_chunk.min(elements));
     let budget = (0.0, 0.0);
-    missed.infer(&mut row.stage, &mut drawn, (&mut *ground, &mut *source), images, (budget, scale))?;
+    missed.infer(
+        &mut row.stage,
+        &mut drawn,
+        (&mut *ground, &mut *source),
+        images,
+        (budget, scale),
+    )?;
     let [one, random] = unfenced.map(|study| {
         let [samples, _] = study.samples.images;
         samples
@@ -284,7 +325,8 @@ impl Study {
         let started = time::nanoseconds();
         for turn in 0u32.. {
             let spent = (time::nanoseconds() - started) as f64;
-            let is_enough = spent >= patience * budget_ns || self.quiet_pairs(scale) >= ENOUGH_PAIRS;
+            let is_enough =
+                spent >= patience * budget_ns || self.quiet_pairs(scale) >= ENOUGH_PAIRS;
             if turn >= FEWEST_ROUNDS && spent >= budget_ns && is_enough {
                 break;
             }
@@ -292,7 +334,12 @@ impl Study {
             let order = if turn % 2 == 1 { [1, 0] } else { [0, 1] };
             for copy in order {
                 let image = images.start + copy;
-                self.turn(stage, visits, (&mut *ground, &mut *source), (turn, copy, image))?;
+                self.turn(
+                    stage,
+                    visits,
+                    (&mut *ground, &mut *source),
+                    (turn, copy, image),
+                )?;
             }
         }
         Ok(())

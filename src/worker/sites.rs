@@ -12,8 +12,8 @@ use crate::counter::interpreter;
 use crate::counter::step::StepSource;
 use crate::injection::Site;
 use crate::job::{Failure, SiteCount};
-use crate::link::{Image, Owner};
 use crate::link::walk::RANDOM_ELEMENTS;
+use crate::link::{Image, Owner};
 use crate::template::HeapKind;
 
 /// Iterations that are interpreted at the most: a hundredth of a second.
@@ -38,7 +38,11 @@ pub fn count(
     let image = stage.images[0].clone();
     let places: Vec<Vec<u64>> = sites.iter().map(|site| places(&image, site)).collect();
     let has_walk = stage.row.heap.kind != HeapKind::None;
-    let whole = if has_walk { visits.len() } else { RANDOM_ELEMENTS };
+    let whole = if has_walk {
+        visits.len()
+    } else {
+        RANDOM_ELEMENTS
+    };
     let wanted = whole.min(MOST).min(steps.depth().iterations);
     let mut told = Told::new(&image, &places, has_walk.then_some(visits));
     let is_believed =
@@ -83,6 +87,8 @@ struct Told<'a> {
     open: Vec<u64>,
     /// Of all turns.
     totals: Vec<u64>,
+    /// Of the turn with the most.
+    most: Vec<u64>,
     /// Where each site went.
     ways: Vec<BTreeSet<u64>>,
     /// Whether it is a return, which is predicted by the calls before it and not by where it went.
@@ -100,6 +106,7 @@ impl<'a> Told<'a> {
             turns: 0,
             open: vec![0; places.len()],
             totals: vec![0; places.len()],
+            most: vec![0; places.len()],
             ways: vec![BTreeSet::new(); places.len()],
             returns: vec![false; places.len()],
             by_object: BTreeMap::new(),
@@ -130,12 +137,18 @@ impl<'a> Told<'a> {
             for (total, own) in self.totals.iter_mut().zip(&open) {
                 *total += own;
             }
+            for (most, own) in self.most.iter_mut().zip(&open) {
+                *most = (*most).max(*own);
+            }
             let object = self.visits.map_or(0, |visits| {
                 let at = self.turns % visits.len().max(1);
                 visits.objects.get(at as usize).copied().unwrap_or(0)
             });
             self.turns += 1;
-            let known = self.by_object.entry(object).or_insert_with(|| Some(open.clone()));
+            let known = self
+                .by_object
+                .entry(object)
+                .or_insert_with(|| Some(open.clone()));
             if known.as_ref().is_some_and(|known| *known != open) {
                 *known = None;
             }
@@ -162,8 +175,15 @@ impl<'a> Told<'a> {
             let weighted = (!is_whole).then(|| weighted(site)).flatten();
             let traced = self.totals[site] as f64 / self.turns.max(1) as f64;
             let is_exact = is_whole || weighted.is_some();
+            let mean = weighted.unwrap_or(traced);
+            let most = if is_exact {
+                mean
+            } else {
+                self.most[site] as f64
+            };
             SiteCount {
-                executions: weighted.unwrap_or(traced) / unroll as f64,
+                executions: mean / unroll as f64,
+                most: most / unroll as f64,
                 traced: (!is_exact).then_some(self.turns * unroll),
                 goes_one_way: self.ways[site].len() < 2 && !self.returns[site],
             }

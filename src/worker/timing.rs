@@ -146,7 +146,11 @@ pub fn time_rows(
         (timing.delayed, timing.references) = inferred.unwrap_or_default();
         Ok(timing)
     };
-    series.into_iter().zip(rows.iter_mut()).map(finish).collect()
+    series
+        .into_iter()
+        .zip(rows.iter_mut())
+        .map(finish)
+        .collect()
 }
 
 /// Does a part of a row's work. Where rows take turns, its data are in reach meanwhile and only then.

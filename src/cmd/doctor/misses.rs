@@ -93,7 +93,10 @@ mod tests {
     #[test]
     fn a_number_that_is_off_fails_and_one_that_is_missing_does_not() {
         let off = |by: f64| judged([Some(0.0), Some(0.875 + by), Some(0.5)]);
-        assert_eq!((off(0.0), off(0.059), off(-0.059)), (Some(true), Some(true), Some(true)));
+        assert_eq!(
+            (off(0.0), off(0.059), off(-0.059)),
+            (Some(true), Some(true), Some(true))
+        );
         assert_eq!((off(0.061), off(-0.061)), (Some(false), Some(false)));
         assert_eq!(judged([Some(0.0), None, Some(0.5)]), None);
         assert_eq!(judged([Some(0.3), None, Some(0.5)]), Some(false));
