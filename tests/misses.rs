@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use common::{dispatchlab, folder, json, rows, template, value};
 use dispatchlab::injection::{Injection, Latency};
+use dispatchlab::link::{PLACEMENTS, Variant};
 use dispatchlab::pipeline;
 use dispatchlab::scenario::Scenario;
 use dispatchlab::template::Library;
+use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, Register};
 use serde_json::Value;
 
 /// One random target in k is the one before, and nothing else can be predicted.
@@ -266,6 +268,72 @@ fn a_fault_in_an_image_of_one_site_costs_that_sites_number_alone() {
         "{why}"
     );
     assert!((metric["sites"][0]["value"].as_f64().expect("a value") - 0.5).abs() < 1e-3);
+}
+
+#[test]
+fn only_the_images_of_this_number_are_covered_and_fenced_and_both_are_alike() {
+    let library = Library::embedded();
+    for name in ["itab_call", "guard", "retpoline"] {
+        let template = Arc::new(library.load(name).expect("loads"));
+        let scenario = Scenario::bind(template, &[]).expect("binds");
+        let prepared = pipeline::prepare(&scenario).expect("assembles");
+        let decoded = |variant| -> Vec<Instruction> {
+            let image = prepared.image_at(PLACEMENTS[0], variant);
+            let offset = |address: u64| (address - image.site.code) as usize;
+            let code = &image.code[offset(image.loop_head)..offset(image.loop_end)];
+            Decoder::with_ip(64, code, image.loop_head, DecoderOptions::NONE)
+                .into_iter()
+                .collect()
+        };
+        let count = |code: &[Instruction], mnemonic| {
+            code.iter()
+                .filter(|code| code.mnemonic() == mnemonic)
+                .count()
+        };
+        let body = decoded(Variant::Body);
+        assert_eq!(count(&body, Mnemonic::Lfence), 0, "{name}");
+        assert_eq!(
+            count(&decoded(Variant::Baseline), Mnemonic::Lfence),
+            0,
+            "{name}"
+        );
+        let delayed = [Variant::Delayed(0), Variant::Delayed(1)].map(decoded);
+        for code in &delayed {
+            assert_eq!(count(code, Mnemonic::Lfence), 1, "{name}");
+            let fence = code
+                .iter()
+                .position(|code| code.mnemonic() == Mnemonic::Lfence);
+            let cover = &code[fence.expect("a fence") - 35..fence.expect("a fence")];
+            // Kept, set, 32 links each of which waits for the one before, brought back.
+            assert_eq!(cover[0].op1_register(), Register::R11, "{name}");
+            assert_eq!(cover[1].op0_register(), Register::R11D, "{name}");
+            for link in &cover[2..34] {
+                assert_eq!(link.mnemonic(), Mnemonic::Crc32, "{name}");
+                let both = [link.op0_register(), link.op1_register()];
+                assert_eq!(both, [Register::R11; 2], "{name}");
+            }
+            assert_eq!(cover[34].op0_register(), Register::R11, "{name}");
+            assert_eq!(
+                cover[34].memory_displacement64(),
+                cover[0].memory_displacement64()
+            );
+            // Behind the fence the loop counts and jumps, as ever.
+            let tail = |code: &[Instruction]| -> Vec<Mnemonic> {
+                code[code.len() - 4..]
+                    .iter()
+                    .map(Instruction::mnemonic)
+                    .collect()
+            };
+            assert_eq!(tail(code), tail(&body), "{name}");
+        }
+        let [less, more] = delayed;
+        let shape = |code: &[Instruction]| -> Vec<(Mnemonic, usize)> {
+            code.iter()
+                .map(|code| (code.mnemonic(), code.len()))
+                .collect()
+        };
+        assert_eq!(shape(&less), shape(&more), "{name}");
+    }
 }
 
 #[test]

@@ -44,21 +44,28 @@ pub(super) fn check(settings: &Settings) -> Result<Option<Check>, Stop> {
             break;
         }
     }
-    let said = |value: Option<f64>| value.map_or("none".into(), |value| format!("{value:.2}"));
-    let value = found.map(said).join(", ");
+    let value = found.map(said).join(" ");
     // Of a machine too busy for a number nothing is known.
     let ok = judged(found) != Some(false);
     Ok(Some(Check {
         name: record::INFERRED_MISSES,
         ok,
         value,
-        expected: "0.00, 0.88, 0.50",
+        expected: "0.00 0.88 0.50",
         why: if ok {
             String::new()
         } else {
             "a fenced loop does not tell misses here, so none are inferred".into()
         },
     }))
+}
+
+/// A number as it is printed; what rounds to zero has no sign.
+fn said(value: Option<f64>) -> String {
+    value.map_or("none".into(), |value| {
+        let hundredths = (value * 100.0).round() + 0.0;
+        format!("{:.2}", hundredths / 100.0)
+    })
 }
 
 /// Whether the numbers are those that are known; `None` where one is missing and none is wrong.
@@ -89,6 +96,12 @@ fn scenarios() -> Result<Vec<Scenario>, Stop> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_rounds_to_zero_has_no_sign() {
+        let all = [Some(-0.004), Some(0.876), Some(-0.006), None].map(said);
+        assert_eq!(all, ["0.00", "0.88", "-0.01", "none"]);
+    }
 
     #[test]
     fn a_number_that_is_off_fails_and_one_that_is_missing_does_not() {
