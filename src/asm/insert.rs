@@ -142,7 +142,7 @@ impl<'a> Put<'_, 'a> {
                 tokens, statements, ..
             } = &mut *self.bench;
             intel::parse(text, &no_hash, tokens, statements).ok()?;
-            let statements: Vec<Statement<'a>> = statements.drain(..).collect();
+            let statements = std::mem::take(statements);
             for statement in statements {
                 let Statement::Inst(inst) = statement else {
                     return None;
@@ -186,11 +186,11 @@ fn exchanged(mut inst: Inst<'_>, exchange: Exchange) -> Option<Exchanged<'_>> {
     let mut is_found = false;
     for operand in &mut inst.operands {
         match (exchange, &mut operand.kind) {
-            (Exchange::Register { of, by }, OperandKind::Register(register)) => {
-                if register.full_register() == of {
-                    *register = at_width(by, *register)?;
-                    is_found = true;
-                }
+            (Exchange::Register { of, by }, OperandKind::Register(register))
+                if register.full_register() == of =>
+            {
+                *register = at_width(by, *register)?;
+                is_found = true;
             }
             (Exchange::Register { of, by }, OperandKind::Memory(mem)) => {
                 for register in mem.base.iter_mut().chain(&mut mem.index) {

@@ -162,8 +162,7 @@ fn refer(
     let is_one_of_them = matches!(order, Order::Same | Order::Random);
     if row.stage.row.heap.kind == HeapKind::None
         || is_one_of_them
-        || objects < 2
-        || objects > NEAR_OBJECTS
+        || !(2..=NEAR_OBJECTS).contains(&objects)
     {
         return Ok(None);
     }

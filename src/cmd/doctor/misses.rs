@@ -15,9 +15,11 @@ const MARGIN: f64 = 0.06;
 /// Times that the rows are measured until they are right.
 const ATTEMPTS: usize = 3;
 
-/// Rows with the misses of their branch: template, parameters, and the number.
+/// A row with the misses of its branch: template, parameters, and the number.
+type Known = (&'static str, &'static [(&'static str, &'static str)], f64);
+
 #[rustfmt::skip] // a table: one row a line
-const KNOWN: [(&str, &[(&str, &str)], f64); 3] = [
+const KNOWN: [Known; 3] = [
     ("itab_call", &[],                                                                    0.0),
     ("itab_call", &[("order", "random"), ("targets", "8")],                               0.875),
     ("guard",     &[("cases", "2"), ("guards", "1"), ("hit", "order"), ("order", "random")], 0.5),
@@ -71,7 +73,7 @@ fn said(value: Option<f64>) -> String {
 /// Whether the numbers are those that are known; `None` where one is missing and none is wrong.
 fn judged(found: [Option<f64>; 3]) -> Option<bool> {
     let pairs = found.iter().zip(KNOWN);
-    let is_off = |(found, (_, _, known)): (&Option<f64>, (_, _, f64))| {
+    let is_off = |(found, (_, _, known)): (&Option<f64>, Known)| {
         found.is_some_and(|found| (found - known).abs() > MARGIN)
     };
     if pairs.clone().any(is_off) {
@@ -82,7 +84,7 @@ fn judged(found: [Option<f64>; 3]) -> Option<bool> {
 
 fn scenarios() -> Result<Vec<Scenario>, Stop> {
     let library = Library::embedded();
-    let one = |(name, parameters, _): (&str, &[(&str, &str)], f64)| {
+    let one = |(name, parameters, _): Known| {
         let template = library.load(name)?;
         let parameters: Vec<(String, String)> = parameters
             .iter()
