@@ -64,6 +64,26 @@ const TWO_SITES: &str = ";! heap = \"pointer\"\n;! params = { order = \"random\"
                          nop\nb6: nop\nb7: nop\ndata \"one\": dq a0, a1, a2, a3, a4, a5, a6, a7\ndata \"two\": dq b0, \
                          b1, b2, b3, b4, b5, b6, b7\n";
 
+/// A jump that runs three times an iteration, each time to one of four places.
+const LOOP: &str = ";! heap = \"pointer\"\n;! params = { order = \"random\", objects = 64 }\n;! clobbers = \"all\"\n;! \
+                    dispatch = \"site\"\nbody: mov eax, [rax]\n dec eax\n mov esi, 3\n lea rdx, [\"one\"]\nagain: mov \
+                    ecx, eax\n and ecx, 3\n shr eax, 2\nsite: jmp [rdx + rcx*8]\na0: nop\na1: nop\na2: nop\na3: dec \
+                    esi\n jnz again\ndata \"one\": dq a0, a1, a2, a3\n";
+
+/// So many nested calls, of which the outermost return is studied.
+fn nested(calls: u32) -> String {
+    let mut text = ";! clobbers = \"all\"\n;! dispatch = \"site\"\nbody: call \"f1\"\n".to_string();
+    for at in 1..=calls {
+        let _ = writeln!(text, "func \"f{at}\":");
+        if at < calls {
+            let _ = writeln!(text, " call \"f{}\"", at + 1);
+        }
+        let label = if at == 1 { "site: " } else { " " };
+        let _ = writeln!(text, "{label}ret");
+    }
+    text
+}
+
 /// Rows whose misses are known, or between which numbers they lie, beside what is inferred of them.
 fn misses(folder: &Path, cpu: &str) {
     let file = |name: &str, text: &str| {
@@ -125,6 +145,10 @@ fn misses(folder: &Path, cpu: &str) {
     rows.push(("retpoline".into(), 1.0, 1.0));
     rows.push((file("coin", COIN), 0.5, 0.5));
     rows.push((file("two_sites", TWO_SITES), 1.75, 1.75));
+    rows.push((file("loop", LOOP), 2.25, 2.25));
+    rows.push((file("nested_16", &nested(16)), 0.0, 0.0));
+    // More than any core is known to remember returns.
+    rows.push((file("nested_72", &nested(72)), 1.0, 1.0));
     println!(
         "| row | known | inferred: median of {MISSES_RUNS} runs | least to most | `--quick` |"
     );
