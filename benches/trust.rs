@@ -27,8 +27,14 @@ fn main() {
     }
     let folder = std::env::temp_dir().join(format!("dispatchlab-trust-{}", std::process::id()));
     fs::create_dir_all(&folder).expect("a folder for the templates");
-    println!("{:<58} {:>8} {:>12}", "what", "goal", "found");
     let cpu = sched_getcpu().expect("a CPU").to_string();
+    // `cargo bench --bench trust -- misses` makes the table of docs/method.md alone.
+    let is_misses_alone = std::env::args().any(|argument| argument == "misses");
+    misses(&folder, &cpu);
+    if is_misses_alone {
+        return fs::remove_dir_all(&folder).expect("the folder can go");
+    }
+    println!("{:<58} {:>8} {:>12}", "what", "goal", "found");
     variation("alone", &cpu);
     let busy = Busy::on(&cpu);
     variation("beside a busy loop on the CPU", &cpu);
@@ -40,6 +46,138 @@ fn main() {
 
 fn row(what: &str, goal: &str, found: &str) {
     println!("{what:<58} {goal:>8} {found:>12}");
+}
+
+/// Runs of each row whose misses are known.
+const MISSES_RUNS: usize = 6;
+
+/// A template on a branch that depends on the object's number, and one on a jump through a table.
+const COIN: &str = ";! heap = \"pointer\"\n;! params = { order = \"random\", objects = 2 }\n;! result = \"eax\"\n;! expect = \
+                    \"id\"\n;! dispatch = \"site\"\nbody: mov ecx, [rax]\n mov eax, 1\n cmp ecx, 2\nsite: jne first\n mov \
+                    eax, 2\nfirst: nop\n";
+/// Two calls of one target each iteration, chosen by different bits of a number: each is as if it stood alone.
+const TWO_SITES: &str = ";! heap = \"pointer\"\n;! params = { order = \"random\", objects = 64 }\n;! clobbers = \
+                         \"all\"\n;! dispatch = [\"first\", \"second\"]\nbody: mov eax, [rax]\n dec eax\n mov ecx, eax\n \
+                         and ecx, 7\n shr eax, 3\n lea rdx, [\"one\"]\n lea rsi, [\"two\"]\n mov rdi, [rsi + \
+                         rax*8]\nfirst: jmp [rdx + rcx*8]\na0: nop\na1: nop\na2: nop\na3: nop\na4: nop\na5: nop\na6: \
+                         nop\na7: jmp go\ngo:\nsecond: jmp rdi\nb0: nop\nb1: nop\nb2: nop\nb3: nop\nb4: nop\nb5: \
+                         nop\nb6: nop\nb7: nop\ndata \"one\": dq a0, a1, a2, a3, a4, a5, a6, a7\ndata \"two\": dq b0, \
+                         b1, b2, b3, b4, b5, b6, b7\n";
+
+/// A jump that runs three times an iteration, each time to one of four places.
+const LOOP: &str = ";! heap = \"pointer\"\n;! params = { order = \"random\", objects = 64 }\n;! clobbers = \"all\"\n;! \
+                    dispatch = \"site\"\nbody: mov eax, [rax]\n dec eax\n mov esi, 3\n lea rdx, [\"one\"]\nagain: mov \
+                    ecx, eax\n and ecx, 3\n shr eax, 2\nsite: jmp [rdx + rcx*8]\na0: nop\na1: nop\na2: nop\na3: dec \
+                    esi\n jnz again\ndata \"one\": dq a0, a1, a2, a3\n";
+
+/// So many nested calls, of which the outermost return is studied.
+fn nested(calls: u32) -> String {
+    let mut text = ";! clobbers = \"all\"\n;! dispatch = \"site\"\nbody: call \"f1\"\n".to_string();
+    for at in 1..=calls {
+        let _ = writeln!(text, "func \"f{at}\":");
+        if at < calls {
+            let _ = writeln!(text, " call \"f{}\"", at + 1);
+        }
+        let label = if at == 1 { "site: " } else { " " };
+        let _ = writeln!(text, "{label}ret");
+    }
+    text
+}
+
+/// Rows whose misses are known, or between which numbers they lie, beside what is inferred of them.
+fn misses(folder: &Path, cpu: &str) {
+    let file = |name: &str, text: &str| {
+        let path = folder.join(format!("{name}.asm"));
+        fs::write(&path, text).expect("a template");
+        path.display().to_string()
+    };
+    let mut rows: Vec<(String, f64, f64)> = Vec::new();
+    let of_random = |k: u32| (f64::from(k) - 1.0) / f64::from(k);
+    for k in [1, 2, 4, 8, 64, 256, 1024, 4096] {
+        let name = format!("itab_call[order=random,targets={k}]");
+        rows.push((name, of_random(k), of_random(k)));
+    }
+    // Visits are independent: no predictor is below 1 - P, and one that repeats the last target misses where
+    // two visits differ.
+    for (percent, k) in [(90, 2), (80, 2), (90, 8), (99, 2)] {
+        let p = f64::from(percent) / 100.0;
+        let others = (1.0 - p) / f64::from(k - 1);
+        let again = p * p + f64::from(k - 1) * others * others;
+        rows.push((
+            format!("itab_call[order=hot:{percent},targets={k}]"),
+            1.0 - p,
+            1.0 - again,
+        ));
+    }
+    // A run begins with another target k - 1 times in k; a predictor that is slow to follow may miss each.
+    for (length, k) in [(4, 4), (8, 8), (16, 4)] {
+        let least = of_random(k) / f64::from(length);
+        rows.push((
+            format!("itab_call[order=runs:{length},targets={k}]"),
+            least,
+            2.0 * least,
+        ));
+    }
+    for name in [
+        "guard[cases=5,hit=last]",
+        "type_switch[cases=8,hit=last]",
+        "itab_call[order=same,targets=8]",
+        "guard",
+    ] {
+        rows.push((name.into(), 0.0, 0.0));
+    }
+    for k in [2, 4, 8, 16] {
+        // Each comparison can be guessed one way, and at most one of an iteration is told of.
+        let name = format!("type_switch[cases={k},hit=order,order=random,strategy=linear]");
+        rows.push((name, 0.5, 1.0));
+    }
+    rows.push((
+        "guard[cases=2,guards=1,hit=order,order=random]".into(),
+        0.5,
+        0.5,
+    ));
+    rows.push((
+        "type_switch[cases=8,hit=order,order=random,strategy=jump]".into(),
+        0.875,
+        0.875,
+    ));
+    rows.push(("vtable_call[order=random,targets=8]".into(), 0.875, 0.875));
+    rows.push(("retpoline".into(), 1.0, 1.0));
+    rows.push((file("coin", COIN), 0.5, 0.5));
+    rows.push((file("two_sites", TWO_SITES), 1.75, 1.75));
+    rows.push((file("loop", LOOP), 2.25, 2.25));
+    rows.push((file("nested_16", &nested(16)), 0.0, 0.0));
+    // More than any core is known to remember returns.
+    rows.push((file("nested_72", &nested(72)), 1.0, 1.0));
+    println!(
+        "| row | known | inferred: median of {MISSES_RUNS} runs | least to most | `--quick` |"
+    );
+    println!("|---|---|---|---|---|");
+    for (name, least, most) in rows {
+        let inferred = |arguments: &[&str]| {
+            let all = [&["run", &name, "--cpu", cpu], arguments].concat();
+            run(&all).0["rows"][0]["metrics"]["branch_misses"]["value"].as_f64()
+        };
+        let mut found: Vec<f64> = (0..MISSES_RUNS).filter_map(|_| inferred(&[])).collect();
+        found.sort_by(f64::total_cmp);
+        let number =
+            |value: Option<f64>| value.map_or("none".into(), |value| format!("{value:.3}"));
+        let known = if (most - least).abs() < 1e-9 {
+            format!("{least:.3}")
+        } else {
+            format!("{least:.3} to {most:.3}")
+        };
+        let shown = Path::new(&name)
+            .file_name()
+            .map_or(name.clone(), |file| file.to_string_lossy().into());
+        println!(
+            "| `{shown}` | {known} | {} | {} to {} | {} |",
+            number(found.get(found.len() / 2).copied()),
+            number(found.first().copied()),
+            number(found.last().copied()),
+            number(inferred(&["--quick"]))
+        );
+    }
 }
 
 /// A process that does nothing, all the time, on one CPU.

@@ -5,45 +5,78 @@
 //! the latency in front of that operand differ, in cycles, by how often the branch is mispredicted.
 //!
 //! Correct means: both copies do what the section does, have the same length and the same
-//! instructions but for registers, and in one of them the branch waits for more multiplications than
-//! in the other; a branch that this cannot be done to has a reason instead.
+//! instructions but for registers; the branch waits for more of them in one than in the other, and
+//! nothing else of the section does; a branch that this cannot be done to has a reason instead.
 //!
-//! The delay is a chain of `imul REG, REG, 1`. Both copies have all of the multiplications, because
-//! their number takes issue slots: a loop of 2 cycles with four in it takes 4, which looks like
-//! misses. In the first copy all but one go through a register that nothing waits for.
+//! What waits is a copy of the operand: where results are computed from the operand itself, their
+//! delay would look like misses. The delay is a chain of `imul REG, REG, 1`. Both copies have all of
+//! the multiplications, because their number takes issue slots: a loop of 2 cycles with four in it
+//! takes 4. In both the branch waits for the first few, so that a wrong path lives nearly as long in
+//! the one as in the other and trains the predictors alike. In the first copy the others go
+//! through a register that nothing waits for, from the end of the first few on: beside them they would
+//! compete for the one port that multiplies.
 
 use iced_x86::{FlowControl, Instruction, Mnemonic, OpAccess, OpKind, Register};
 use serde::{Deserialize, Serialize};
 
-use crate::asm::{Insertion, Program, Section, SectionKind};
+use crate::asm::{Edit, Exchange, Insertion, Program, Section, SectionKind};
 use crate::scenario::{Scenario, Work};
 use crate::template::{Clobbers, HeapKind, ResultRegister};
 
+mod chain;
 mod registers;
 
 use registers::{Code, Usage};
 
-/// Multiplications in each copy.
-const MULTIPLICATIONS: usize = 4;
-/// How many of them the branch waits for.
-const AWAITED: [usize; 2] = [1, MULTIPLICATIONS];
-/// Cycles of one of them on every core since Nehalem and Zen 2; `doctor` measures it.
+/// Multiplications that the branch waits for in both copies. With none, one of ten settings that were
+/// tried was off by 0.15; with four, none by more than 0.03.
+const BASE: usize = 4;
+/// Multiplications that it waits for in the second copy only. With four a constant of about a cycle
+/// reads as 0.08 misses; with thirty the scheduler fills up in front of the branch.
+const ADDED: usize = 10;
+/// Cycles of one of them on every core since Nehalem and Zen 2, and of a `crc32`; `doctor` measures it.
 const LATENCY: f64 = 3.0;
 /// Cycles of latency that the second copy has more than the first.
-pub const ADDED_CYCLES: f64 = (AWAITED[1] - AWAITED[0]) as f64 * LATENCY;
+pub const ADDED_CYCLES: f64 = ADDED as f64 * LATENCY;
+/// Images that a site takes.
+pub const IMAGES_PER_SITE: usize = 2;
 
 /// How the branch misses of a row are inferred.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Injection {
-    /// From two copies of a section, the second with [`ADDED_CYCLES`] more.
-    Delayed {
-        /// The section, by index.
-        section: usize,
-        /// What stands in its place.
-        copies: Box<[Section; 2]>,
-    },
+    /// From two images for each site, in the order of the header.
+    Sites(Vec<Site>),
     /// Not at all, and why.
+    None(String),
+}
+
+/// A branch that a template studies.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Site {
+    /// Its label.
+    pub label: String,
+    /// The section that the label stands in, by index, and the offset there.
+    pub place: (usize, u32),
+    /// Its line in the template.
+    pub line: u32,
+    /// What its misses are inferred from.
+    pub latency: Latency,
+}
+
+/// What the misses of one site are inferred from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Latency {
+    /// Two copies of its section, the second with [`ADDED_CYCLES`] more.
+    Delayed {
+        /// What stands in the section's place.
+        copies: Box<[Section; IMAGES_PER_SITE]>,
+        /// Comparisons that wait for the delayed copy: in a chain of them a second miss of an iteration
+        /// has no delay left to pay for.
+        comparisons: u32,
+    },
+    /// Nothing, and why.
     None(String),
 }
 
@@ -54,17 +87,43 @@ impl Default for Injection {
 }
 
 impl Injection {
-    /// The section with latency in it, where there is one at this index.
-    pub fn copy(&self, of: usize, copy: usize) -> Option<&Section> {
+    /// The sites, whether or not anything can be inferred of them.
+    pub fn sites(&self) -> &[Site] {
         match self {
-            Injection::Delayed { section, copies } if *section == of => copies.get(copy),
+            Injection::Sites(sites) => sites,
+            Injection::None(_) => &[],
+        }
+    }
+
+    /// Those that have copies, each with its index. Their images are numbered in this order.
+    pub fn delayed(&self) -> impl Iterator<Item = (usize, &Site)> {
+        let sites = self.sites().iter().enumerate();
+        sites.filter(|(_, site)| matches!(site.latency, Latency::Delayed { .. }))
+    }
+
+    /// Images with latency in them.
+    pub fn images(&self) -> usize {
+        IMAGES_PER_SITE * self.delayed().count()
+    }
+
+    /// The section with latency in it, where there is one at this index in such an image.
+    pub fn copy(&self, of: usize, image: usize) -> Option<&Section> {
+        let (_, site) = self.delayed().nth(image / IMAGES_PER_SITE)?;
+        match &site.latency {
+            Latency::Delayed { copies, .. } if site.place.0 == of => {
+                copies.get(image % IMAGES_PER_SITE)
+            }
             _ => None,
         }
     }
 
-    /// Whether there are copies.
-    pub fn is_delayed(&self) -> bool {
-        matches!(self, Injection::Delayed { .. })
+    /// Gives up a site, by index.
+    pub fn give_up(&mut self, site: usize, why: String) {
+        if let Injection::Sites(sites) = self
+            && let Some(site) = sites.get_mut(site)
+        {
+            site.latency = Latency::None(why);
+        }
     }
 }
 
@@ -99,30 +158,55 @@ pub struct NoBranch {
     pub message: String,
 }
 
-/// Where latency goes in the program of a scenario.
-///
-/// # Errors
-/// Why it goes nowhere.
-pub fn plan_for(scenario: &Scenario, program: &Program) -> Result<[Insertion; 2], Refusal> {
+/// Where latency goes for one site, or why nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// The site's label.
+    label: String,
+    /// One insertion for each copy.
+    way: Result<Way, Refusal>,
+}
+
+/// The insertions of one site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    /// One for each copy.
+    pub insertions: [Insertion; IMAGES_PER_SITE],
+    /// Comparisons that wait.
+    pub comparisons: u32,
+}
+
+impl Planned {
+    /// What is to be put in for it.
+    pub fn insertions(&self) -> impl Iterator<Item = &Insertion> {
+        self.way.iter().flat_map(|way| &way.insertions)
+    }
+}
+
+/// Where latency goes in the program of a scenario, site by site.
+pub fn plan_for(scenario: &Scenario, program: &Program) -> Vec<Planned> {
     let header = &scenario.template.header;
-    let Some(label) = &header.dispatch else {
-        return Err(impossible(
-            "the template has no `dispatch`, which would name the branch that it studies",
-        ));
-    };
     let around = Surroundings {
         heap: header.heap,
         clobbers: header.clobbers,
         result: header.result,
         work: scenario.work,
     };
-    plan(program, label, &around).map_err(|refusal| match refusal {
-        // The branch can stand in the part, and the label outside of it.
-        Refusal::NoBranch(_) if scenario.omitted.is_some() => {
-            impossible("its dispatch branch is left out")
+    let one = |label: &String| {
+        let others: Vec<&str> = header.dispatch.iter().map(String::as_str).collect();
+        let way = plan(program, label, &others, &around).map_err(|refusal| match refusal {
+            // The branch can stand in the part, and the label outside of it.
+            Refusal::NoBranch(_) if scenario.omitted.is_some() => {
+                impossible("its dispatch branch is left out")
+            }
+            refusal => refusal,
+        });
+        Planned {
+            label: label.clone(),
+            way,
         }
-        refusal => refusal,
-    })
+    };
+    header.dispatch.iter().map(one).collect()
 }
 
 /// What became of a plan.
@@ -130,40 +214,77 @@ pub fn plan_for(scenario: &Scenario, program: &Program) -> Result<[Insertion; 2]
 /// # Errors
 /// Where the plan says that the template is wrong.
 pub fn of(
-    planned: Result<[Insertion; 2], Refusal>,
+    planned: Vec<Planned>,
+    program: &Program,
     copies: Vec<Option<Section>>,
 ) -> Result<Injection, NoBranch> {
-    let section = match planned {
-        Ok([insertion, _]) => insertion.section,
-        Err(Refusal::Impossible(why)) => return Ok(Injection::None(why)),
-        Err(Refusal::NoBranch(wrong)) => return Err(wrong),
-    };
-    let copies: Option<Vec<Section>> = copies.into_iter().collect();
-    let copies = copies.and_then(|copies| <[Section; 2]>::try_from(copies).ok());
-    Ok(match copies {
-        Some(copies) if copies[0].bytes.len() == copies[1].bytes.len() => Injection::Delayed {
-            section,
+    if planned.is_empty() {
+        return Ok(Injection::None(
+            "the template has no `dispatch`, which would name the branch that it studies".into(),
+        ));
+    }
+    let mut copies = copies.into_iter();
+    let mut sites = Vec::with_capacity(planned.len());
+    for Planned { label, way } in planned {
+        let latency = match way {
+            Ok(way) => {
+                let own: Option<Vec<Section>> = copies.by_ref().take(IMAGES_PER_SITE).collect();
+                latency(own, way.comparisons)
+            }
+            Err(Refusal::Impossible(why)) => Latency::None(why),
+            Err(Refusal::NoBranch(wrong)) => return Err(wrong),
+        };
+        let place = place(program, &label).unwrap_or((0, 0));
+        let section = program.sections.get(place.0);
+        let line = section.map_or(1, |section| {
+            section.line_at(place.1).unwrap_or(section.line)
+        });
+        sites.push(Site {
+            label,
+            place,
+            line,
+            latency,
+        });
+    }
+    Ok(Injection::Sites(sites))
+}
+
+fn latency(copies: Option<Vec<Section>>, comparisons: u32) -> Latency {
+    let copies = copies.and_then(|copies| <[Section; IMAGES_PER_SITE]>::try_from(copies).ok());
+    match copies {
+        Some(copies) if copies[0].bytes.len() == copies[1].bytes.len() => Latency::Delayed {
             copies: Box::new(copies),
+            comparisons,
         },
-        _ => Injection::None(
+        _ => Latency::None(
             "there is no room for latency in front of its dispatch branch: leave out `short`, and data \
              between it and its comparison"
                 .into(),
         ),
-    })
+    }
 }
 
-/// Where latency goes in front of the branch at a label, one insertion for each copy.
+/// Where a label stands: the section's index, and the offset in it.
+fn place(program: &Program, label: &str) -> Option<(usize, u32)> {
+    let sections = program.sections.iter().enumerate();
+    let mut bound =
+        sections.flat_map(|(at, section)| section.labels.iter().map(move |one| (at, one)));
+    let found = bound.find(|(_, bound)| bound.name == label);
+    found.map(|(at, bound)| (at, bound.offset))
+}
+
+/// Where latency goes in front of the branch at a label, one insertion for each copy. `all` are the
+/// labels of all branches that are studied: a chain of comparisons ends in front of the next of them.
 ///
 /// # Errors
 /// Why it goes nowhere.
 pub fn plan(
     program: &Program,
     label: &str,
+    all: &[&str],
     around: &Surroundings,
-) -> Result<[Insertion; 2], Refusal> {
-    let has_label = |section: &Section| section.labels.iter().any(|bound| bound.name == label);
-    let Some(index) = program.sections.iter().position(has_label) else {
+) -> Result<Way, Refusal> {
+    let Some((index, _)) = place(program, label) else {
         return Err(impossible("`dispatch` names a label that no section has"));
     };
     let section = &program.sections[index];
@@ -171,7 +292,7 @@ pub fn plan(
     let at = branch_at(section, &code, label)?;
     let branch = code.instructions[at];
     let waiting = match branch.flow_control() {
-        FlowControl::IndirectCall | FlowControl::IndirectBranch => at,
+        FlowControl::IndirectCall | FlowControl::IndirectBranch | FlowControl::Return => at,
         FlowControl::ConditionalBranch if branch.is_jcc_short_or_near() => {
             setter(section, &code, at, label)?
         }
@@ -182,11 +303,6 @@ pub fn plan(
                  `test` and `jne` instead"
             )));
         }
-        FlowControl::Return => {
-            return Err(impossible(
-                "its dispatch instruction is a `ret`, whose target is on the stack",
-            ));
-        }
         _ => {
             let what = name(&branch);
             return Err(impossible(format!(
@@ -195,42 +311,144 @@ pub fn plan(
         }
     };
     let usage = Usage::of(program, around);
+    let free: Vec<Register> = usage.free().take(2).collect();
+    let &[copy, idle] = &free[..] else {
+        return Err(impossible(
+            "no free register: the delay needs 2 that neither the template nor the harness uses, beside \
+             the result; use fewer",
+        ));
+    };
+    let delay = Delay { copy, idle };
+    let insertion = |edits| Insertion {
+        section: index,
+        label: label.to_string(),
+        edits,
+    };
+    if branch.flow_control() == FlowControl::Return {
+        let edit = |awaited| Edit {
+            before: delay.of_stack_pointer(awaited),
+            ..Edit::default()
+        };
+        return Ok(Way {
+            insertions: AWAITED.map(|awaited| insertion(vec![edit(awaited)])),
+            comparisons: 1,
+        });
+    }
     let waits = &code.instructions[waiting];
-    let register = delayed_register(&code, waiting, &usage, waits)?;
-    let is_carried = usage.is_carried(register);
-    let reads_only = reads_only(waits, register);
-    if is_carried && !(reads_only && waiting < at) {
-        return Err(impossible(format!(
-            "{register:?} goes from one iteration into the next, and so would the delay; let the \
-             branch use a copy of it (`mov`)"
-        )
-        .to_lowercase()));
-    }
-    let mut free = usage.free();
-    let wanted = 1 + usize::from(is_carried);
-    let scratch: Vec<Register> = free.by_ref().take(wanted).collect();
-    if scratch.len() < wanted {
-        return Err(impossible(format!(
-            "no free register: the delay needs {wanted} that neither the template nor the harness \
-             uses, beside the result; use fewer"
-        )));
-    }
-    let insertion = |awaited: usize| {
-        let mut before = chain(register, scratch[0], awaited);
-        let mut after = Vec::new();
-        if let Some(kept) = scratch.get(1) {
-            before.insert(0, format!("mov {kept:?}, {register:?}").to_lowercase());
-            after.push(format!("mov {register:?}, {kept:?}").to_lowercase());
+    let operand = operand(&code, waiting, &usage, waits)?;
+    let exchange = operand.exchange(copy);
+    let is_doubled = changes_something(waits) && waiting < at;
+    let first = |awaited: usize| {
+        let (mut before, mut after) = (operand.taken(copy), delay.of_copy(awaited));
+        if !is_doubled {
+            before.append(&mut after);
         }
-        Insertion {
-            section: index,
-            label: label.to_string(),
-            back: at - waiting,
+        Edit {
+            at: waiting as i32 - at as i32,
             before,
+            exchange: Some(exchange),
+            is_doubled,
             after,
         }
     };
-    Ok(AWAITED.map(insertion))
+    // What follows in a chain compares the copy too: it is the chain that is studied.
+    let further = match operand {
+        Operand::Register(register) if waiting < at && !is_doubled => {
+            let others: Vec<u32> = all
+                .iter()
+                .filter(|other| **other != label)
+                .filter_map(|other| place(program, other))
+                .filter(|place| place.0 == index)
+                .map(|place| place.1)
+                .collect();
+            chain::behind(program, (index, &code), waiting, register, &others)
+        }
+        _ => Vec::new(),
+    };
+    let edits = |awaited| {
+        let further = further.iter().map(|other| Edit {
+            at: *other as i32 - at as i32,
+            exchange: Some(exchange),
+            ..Edit::default()
+        });
+        std::iter::once(first(awaited)).chain(further).collect()
+    };
+    Ok(Way {
+        insertions: AWAITED.map(|awaited| insertion(edits(awaited))),
+        comparisons: 1 + further.len() as u32,
+    })
+}
+
+/// How many of the multiplications the branch waits for, in each copy.
+const AWAITED: [usize; IMAGES_PER_SITE] = [BASE, BASE + ADDED];
+
+/// The two registers of a delay: what the branch waits for, and what nobody does.
+#[derive(Debug, Clone, Copy)]
+struct Delay {
+    copy: Register,
+    idle: Register,
+}
+
+impl Delay {
+    /// All the multiplications: `awaited` of them through the copy, the others through the idle register, from
+    /// the end of the first few on.
+    fn of_copy(self, awaited: usize) -> Vec<String> {
+        let Delay { copy, idle } = self;
+        let one = |at: usize| match at {
+            at if at < awaited => format!("imul {copy:?}, {copy:?}, 1"),
+            at if at == awaited => format!("imul {idle:?}, {copy:?}, 1"),
+            _ => format!("imul {idle:?}, {idle:?}, 1"),
+        };
+        let all = 0..BASE + ADDED;
+        all.map(|at| one(at).to_lowercase()).collect()
+    }
+
+    /// The same for what a return reads, the word that `rsp` points to: zeros that take as long are added to
+    /// `rsp`. A `crc32` takes as long as a multiplication and leaves the flags to the caller.
+    fn of_stack_pointer(self, awaited: usize) -> Vec<String> {
+        let Delay { copy, idle } = self;
+        let mut lines = vec![format!("mov {copy:?}, 0"), format!("mov {idle:?}, 0")];
+        for at in 0..BASE + ADDED {
+            if at == awaited {
+                lines.push(format!("mov {idle:?}, {copy:?}"));
+            }
+            let register = if at < awaited { copy } else { idle };
+            lines.push(format!("crc32 {register:?}, {register:?}"));
+        }
+        if awaited == BASE + ADDED {
+            lines.push(format!("mov {idle:?}, {copy:?}"));
+        }
+        lines.push(format!("lea rsp, [rsp + {copy:?}]"));
+        lines.into_iter().map(|line| line.to_lowercase()).collect()
+    }
+}
+
+/// What a branch or its comparison waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operand {
+    /// A register, by its 64-bit name.
+    Register(Register),
+    /// What stands in memory at an address that is the same always; of so many bits.
+    Memory(u32),
+}
+
+impl Operand {
+    /// What copies it; a word in memory is loaded by the exchange itself.
+    fn taken(self, copy: Register) -> Vec<String> {
+        match self {
+            Operand::Register(register) => {
+                vec![format!("mov {copy:?}, {register:?}").to_lowercase()]
+            }
+            Operand::Memory(_) => Vec::new(),
+        }
+    }
+
+    fn exchange(self, copy: Register) -> Exchange {
+        match self {
+            Operand::Register(of) => Exchange::Register { of, by: copy },
+            Operand::Memory(bits) => Exchange::Memory { by: copy, bits },
+        }
+    }
 }
 
 fn impossible(why: impl Into<String>) -> Refusal {
@@ -239,19 +457,6 @@ fn impossible(why: impl Into<String>) -> Refusal {
 
 fn name(code: &Instruction) -> String {
     format!("{:?}", code.mnemonic()).to_lowercase()
-}
-
-/// The multiplications: `awaited` of them through the register, the others through one that nothing
-/// waits for.
-fn chain(register: Register, scratch: Register, awaited: usize) -> Vec<String> {
-    let one = |at: usize| match at {
-        at if at < awaited => format!("imul {register:?}, {register:?}, 1"),
-        at if at == awaited => format!("imul {scratch:?}, {register:?}, 1"),
-        _ => format!("imul {scratch:?}, {scratch:?}, 1"),
-    };
-    (0..MULTIPLICATIONS)
-        .map(|at| one(at).to_lowercase())
-        .collect()
 }
 
 /// Index of the branch at the label.
@@ -307,39 +512,80 @@ fn setter(section: &Section, code: &Code, at: usize, label: &str) -> Result<usiz
     Ok(waiting)
 }
 
-/// The register that the instruction waits for longest, as far as its text tells: that of an address
-/// before one that is compared, an index before a base, and none that always holds the same.
-fn delayed_register(
-    code: &Code,
-    at: usize,
-    usage: &Usage,
-    waits: &Instruction,
-) -> Result<Register, Refusal> {
+/// What the instruction waits for longest, as far as its text tells: the register of an address before
+/// one that is compared, an index before a base. Where an iteration computes none of these, it is the word in
+/// memory, and else a register that holds the same always.
+fn operand(code: &Code, at: usize, usage: &Usage, waits: &Instruction) -> Result<Operand, Refusal> {
     let has_memory = (0..waits.op_count()).any(|op| waits.op_kind(op) == OpKind::Memory);
+    let read = registers::read_operands(waits);
+    if read.iter().any(|register| HIGH_BYTES.contains(register)) {
+        return Err(impossible(format!(
+            "its `{}` reads the second byte of a register, which no other register can stand for; shift it \
+             down first",
+            name(waits)
+        )));
+    }
+    if waits.flow_control() == FlowControl::Next && changes_something(waits) {
+        return changed_operand(waits);
+    }
     let address = [waits.memory_index(), waits.memory_base()];
     let address = address.into_iter().filter(|_| has_memory);
-    let read = registers::read_operands(waits);
-    let candidates = address
+    let candidates: Vec<Register> = address
         .chain(read)
         .filter(|register| register.is_gpr())
-        .map(|register| register.full_register());
-    let mut candidates = candidates
-        .filter(|register| *register != Register::RSP && !usage.is_constant(code, at, *register));
-    candidates.next().ok_or_else(|| {
-        impossible(format!(
-            "its `{}` waits for no register that an iteration computes, so nothing can be delayed; load \
-             what it waits for into one first",
-            name(waits)
-        ))
-    })
+        .map(|register| register.full_register())
+        .filter(|register| *register != Register::RSP)
+        .collect();
+    let mut computed = candidates
+        .iter()
+        .filter(|register| !usage.is_constant(code, at, **register));
+    if let Some(register) = computed.next() {
+        return Ok(Operand::Register(*register));
+    }
+    let bits = waits.memory_size().size() as u32 * 8;
+    if has_memory && [8, 16, 32, 64].contains(&bits) && !waits.memory_size().is_broadcast() {
+        return Ok(Operand::Memory(bits));
+    }
+    let constant = candidates.first().copied().map(Operand::Register);
+    constant.ok_or_else(|| no_register(waits))
 }
 
-/// Whether an instruction leaves a register as it is.
-fn reads_only(code: &Instruction, register: Register) -> bool {
+/// What an instruction waits for that changes its first operand and sets the flags by the result: that
+/// operand, because only with it changed twice is the result once.
+fn changed_operand(waits: &Instruction) -> Result<Operand, Refusal> {
+    let mut factory = iced_x86::InstructionInfoFactory::new();
+    let info = factory.info(waits);
+    let others_are_read = (1..waits.op_count()).all(|op| info.op_access(op) == OpAccess::Read);
+    let is_changed = info.op_access(0) == OpAccess::ReadWrite;
+    let bits = waits.memory_size().size() as u32 * 8;
+    match waits.op0_kind() {
+        OpKind::Register if is_changed && others_are_read && waits.op0_register().is_gpr() => {
+            Ok(Operand::Register(waits.op0_register().full_register()))
+        }
+        OpKind::Memory if is_changed && others_are_read && [8, 16, 32, 64].contains(&bits) => {
+            Ok(Operand::Memory(bits))
+        }
+        _ => Err(no_register(waits)),
+    }
+}
+
+fn no_register(waits: &Instruction) -> Refusal {
+    impossible(format!(
+        "its `{}` waits for no register that could be delayed; load what it waits for into one first, \
+         and compare it with `cmp` or `test`",
+        name(waits)
+    ))
+}
+
+const HIGH_BYTES: [Register; 4] = [Register::AH, Register::BH, Register::CH, Register::DH];
+
+/// Whether a comparison writes a register or memory.
+fn changes_something(code: &Instruction) -> bool {
     let mut factory = iced_x86::InstructionInfoFactory::new();
     let info = factory.info(code);
-    let mut used = info.used_registers().iter();
-    !used.any(|used| used.register().full_register() == register && used.access() != OpAccess::Read)
+    let registers = info.used_registers().iter().map(|used| used.access());
+    let memory = info.used_memory().iter().map(|used| used.access());
+    registers.chain(memory).any(registers::writes)
 }
 
 #[cfg(test)]

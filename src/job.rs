@@ -14,7 +14,7 @@ use crate::branch::BranchKind;
 use crate::counter::further::FurtherState;
 use crate::counter::pmu::EventState;
 use crate::go::HeapSpec;
-use crate::injection::Injection;
+use crate::injection::{IMAGES_PER_SITE, Injection};
 use crate::link::{Carried, Placement};
 use crate::scenario::{Cold, Walk, Work};
 use crate::stats::Timing;
@@ -62,6 +62,9 @@ pub struct Plan {
     /// infers none.
     #[serde(default)]
     pub infer_ms: f64,
+    /// Why branch misses are not inferred, where `doctor` found that they read wrong on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uninferred: Option<String>,
     /// Iterations that models of predictors are shown beside what is measured; 0 shows none.
     #[serde(default)]
     pub modelled: u64,
@@ -125,9 +128,10 @@ pub struct FakeScript {
     #[serde(default)]
     pub events: std::collections::BTreeMap<String, Vec<FakeReading>>,
     /// Cycles of one iteration with less and with more latency in front of the dispatch branch, by
-    /// the same names; where there is any, branch misses are inferred.
+    /// the same names, two for each site, the last two for all others; where there is any, branch misses
+    /// are inferred.
     #[serde(default)]
-    pub delayed: std::collections::BTreeMap<String, [f64; 2]>,
+    pub delayed: std::collections::BTreeMap<String, Vec<f64>>,
     /// Counts of further events in one iteration, by the event's name and then by the same names.
     #[serde(default)]
     pub further: std::collections::BTreeMap<String, std::collections::BTreeMap<String, f64>>,
@@ -191,8 +195,8 @@ pub struct JobRow {
     /// What is scrubbed between calls that are timed one by one.
     #[serde(default, skip_serializing_if = "Cold::is_none")]
     pub cold: Cold,
-    /// What its branch misses are inferred from.
-    #[serde(default)]
+    /// What its branch misses are inferred from. Earlier versions saved other copies under another name.
+    #[serde(default, rename = "studied")]
     pub injection: Injection,
     /// Registers beside the general ones that its code names, which go from one entry to the next.
     #[serde(default, skip_serializing_if = "Carried::is_none")]
@@ -302,10 +306,37 @@ pub struct Proof {
     /// What the modelled allocator gave out in one iteration.
     #[serde(default)]
     pub allocations: Allocations,
-    /// Why its branch misses are not inferred after all, where a copy with latency in it did not do
-    /// what the row does.
+    /// Why the misses of some sites are not inferred after all: a copy with latency in it did not do what
+    /// the row does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uninferred: Vec<Uninferred>,
+    /// Of each branch that the row studies, how often an iteration runs it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sites: Vec<SiteCount>,
+}
+
+/// How often an iteration runs a branch that is studied.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SiteCount {
+    /// The mean over the walk.
+    pub executions: f64,
+    /// Iterations that it is the mean of, where they are not the whole walk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uninferred: Option<String>,
+    pub traced: Option<u64>,
+    /// No more than this on average: the mean where it is of the whole walk, else the most that any iteration
+    /// was seen to run it.
+    pub most: f64,
+    /// Whether it was seen to go one way only; never of a return, which is not predicted by its past.
+    pub goes_one_way: bool,
+}
+
+/// A branch whose misses are not inferred.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uninferred {
+    /// Which of the branches that the row studies.
+    pub site: usize,
+    /// Why.
+    pub why: String,
 }
 
 /// What the modelled allocator gave out, per iteration; it counts both itself.
@@ -521,21 +552,36 @@ pub struct Place {
     pub placement: usize,
     /// Whether it was the baseline image.
     pub baseline: bool,
-    /// Whether it was one of the images that branch misses are inferred from.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub delayed: bool,
+    /// Where it was one of the images that branch misses are inferred from: which of the sites that have
+    /// any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delayed: Option<usize>,
 }
 
 impl Place {
     /// A place in the image of a row with that index, where the baseline has another.
     pub fn in_image(image: usize, baseline: usize, code_offset: Option<u64>) -> Place {
-        let delayed = image > baseline;
+        let delayed = image.checked_sub(baseline + 1);
         Place {
             // Lines are told by the row's own program, which is not what stands there.
-            code_offset: code_offset.filter(|_| !delayed),
+            code_offset: code_offset.filter(|_| delayed.is_none()),
             placement: if image < baseline { image } else { 0 },
             baseline: image == baseline,
-            delayed,
+            delayed: delayed.map(|image| image / IMAGES_PER_SITE),
+        }
+    }
+}
+
+impl Failure {
+    /// Where it was in an image that branch misses are inferred from: which of the sites that have any.
+    pub fn delayed(&self) -> Option<usize> {
+        match self {
+            Failure::Signal { place, .. }
+            | Failure::Clobber { place, .. }
+            | Failure::Forbidden { place, .. }
+            | Failure::Exit { place, .. }
+            | Failure::Timeout { place, .. } => place.delayed,
+            Failure::Panic(_) | Failure::WrongResult { .. } | Failure::Worker(_) => None,
         }
     }
 }
@@ -572,7 +618,7 @@ impl Plan {
             Counters::Fake(script) => !script.delayed.is_empty(),
             Counters::Pmu | Counters::None => false,
         };
-        is_source && self.infer_ms > 0.0
+        is_source && self.infer_ms > 0.0 && self.uninferred.is_none()
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Machine {
     pub further: Vec<FurtherState>,
     /// Whether branch misses are inferred where nothing counts them.
     infers: bool,
+    /// Why not, where `doctor` found something.
+    uninferred: Option<String>,
     date: String,
     watch: Watch,
     idle_cpu: Option<u32>,
@@ -84,6 +86,7 @@ impl Machine {
             way: None,
             further: Vec::new(),
             infers: plan.infers(),
+            uninferred: plan.uninferred.clone(),
             date: humantime::format_rfc3339_seconds(now).to_string(),
             watch: Watch::begin(),
             idle_cpu: None,
@@ -170,8 +173,9 @@ impl Machine {
                 }
                 Event::BranchMisses => {
                     let mut why = self.why_not(event);
-                    if self.counters == Counters::Clock {
-                        why += "; with --quick they are not inferred";
+                    if let Some(uninferred) = &self.uninferred {
+                        why += "; they are not inferred: ";
+                        why += uninferred;
                     }
                     ("none", Basis::Unsupported, why)
                 }

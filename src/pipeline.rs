@@ -82,8 +82,8 @@ impl Task {
             |problem: check::Problem| vec![template.at_line(1, problem.to_string(), None)];
         let prepared = self.prepared.and_then(|mut prepared| {
             if check::room(&prepared.row, placements).is_err() {
-                // Two images less, before the whole row is refused.
-                let why = "there is no room for two more images of it; lower `--placements`";
+                // Fewer images, before the whole row is refused.
+                let why = "there is no room for two more images of it for each branch; lower `--placements`";
                 prepared.row.injection = Injection::None(why.into());
             }
             check::room(&prepared.row, placements).map_err(refused)?;
@@ -257,6 +257,7 @@ pub fn default_plan(counters: Counters) -> Plan {
         interpreted: crate::job::interpreted(),
         verified: crate::job::verified(),
         infer_ms: 20.0,
+        uninferred: None,
         modelled: 0,
         further: Vec::new(),
         together: false,

@@ -3,13 +3,12 @@
 //! Correct means: every number carries the basis of the source that gave it, and every failure the
 //! template's own line.
 
-use crate::injection::Injection;
 use crate::job::{Plan, Proof};
 use crate::machine::Machine;
 use crate::pipeline::Prepared;
 use crate::pipeline::predict::told;
 use crate::report::misses::Models;
-use crate::report::{Baseline, Checksum, Held, Row, Status};
+use crate::report::{Baseline, Basis, Checksum, Held, Row, Status};
 use crate::scenario::Scenario;
 use crate::stats;
 use crate::template::{Origin, Published};
@@ -20,6 +19,7 @@ mod cold;
 mod contamination;
 mod fault;
 mod metrics;
+mod misses;
 mod published;
 mod settled;
 
@@ -100,6 +100,7 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
         settled: None,
         modes: None,
         modelled: None,
+        sites: Vec::new(),
         further: Vec::new(),
         note,
         samples: None,
@@ -157,13 +158,27 @@ pub fn judge(
     let counting = outcome.timing.as_ref();
     let counting = counting.and_then(|timing| timing.counting.as_ref());
     let refused = counting.and_then(|counting| counting.why.as_deref());
-    let uninferred = uninferred(prepared, proof);
-    let mut metrics = metrics(proof, summary.as_ref(), machine, (refused, uninferred));
+    if machine.source("branch_misses").basis == Basis::Inferred {
+        let known = (proof, &outcome.uninferred[..]);
+        row.sites = misses::sites(&prepared.row, known, outcome.timing.as_ref(), plan.seed);
+        let timed = outcome.timing.as_ref().zip(summary.as_ref());
+        row.warnings.extend(timed.and_then(|(timing, summary)| {
+            misses::doubt(&row.sites, timing, summary.cycles.value, plan.seed)
+        }));
+    }
+    let inferred = misses::total(&prepared.row.injection, &row.sites);
+    let mut metrics = metrics(
+        proof,
+        summary.as_ref(),
+        machine,
+        (refused, &inferred, misses::remark(&row.sites)),
+    );
     if let Some(summary) = &summary {
         row.warnings.extend(settled::doubt(&metrics, summary));
         settled::withhold(&mut metrics, summary);
     }
-    row.warnings.extend(unexpected_misses(scenario, &metrics));
+    row.warnings
+        .extend(unexpected_misses(scenario, &metrics, &proof.sites));
     row.warnings
         .extend(contradiction(&metrics, proof.counts.as_ref()));
     row.warnings.extend(counting.and_then(|counting| {
@@ -175,10 +190,8 @@ pub fn judge(
     }));
     row.modelled = proof.prediction.as_ref().map(|prediction| {
         let modelled = told(prepared, prediction);
-        let dispatch = scenario.template.header.dispatch.as_deref();
-        let misses = &metrics.branch_misses;
         Models {
-            disagreement: agreement::disagreement(prepared, dispatch, &modelled, misses),
+            disagreement: agreement::disagreement(prepared, &row.sites, &modelled),
             modelled,
         }
     });
@@ -212,14 +225,6 @@ pub fn judge(
         );
     }
     row
-}
-
-/// Why branch misses are not inferred, where the row itself is the reason.
-fn uninferred<'a>(prepared: &'a Prepared, proof: &'a Proof) -> Option<&'a str> {
-    match &prepared.row.injection {
-        Injection::None(why) => Some(why),
-        Injection::Delayed { .. } => proof.uninferred.as_deref(),
-    }
 }
 
 fn checksum(proof: &Proof) -> Option<Checksum> {

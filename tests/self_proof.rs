@@ -93,6 +93,42 @@ fn what_another_machine_state_failed_is_not_said() {
 }
 
 #[test]
+fn a_machine_on_which_inferred_misses_read_wrong_has_none() {
+    let home = fresh("distrusted");
+    run(&home, &["doctor", "--counters", &script(&home, 1.0)]);
+    let file = home.join("dispatchlab/doctor.json");
+    let text = std::fs::read_to_string(&file).expect("a record");
+    let mut record: Value = serde_json::from_str(&text).expect("JSON");
+    let misses = || {
+        let run = run(
+            &home,
+            &[
+                "run",
+                "itab_call",
+                "--counters",
+                "clock",
+                "--quick",
+                "--json",
+            ],
+        );
+        let document: Value = serde_json::from_str(&run.stdout).expect("JSON");
+        document["rows"][0]["metrics"]["branch_misses"].clone()
+    };
+    assert!(!misses()["why"].to_string().contains("`doctor` found"));
+    record["failed"] = serde_json::json!([{
+        "name": "inferred branch misses",
+        "value": "0.00 0.44 0.50",
+        "expected": "0.00 0.88 0.50",
+        "why": "a fenced loop does not tell misses here, so none are inferred",
+    }]);
+    std::fs::write(&file, record.to_string()).expect("writes");
+    let metric = misses();
+    assert_eq!(metric["basis"], "unsupported", "{metric:#}");
+    let why = metric["why"].as_str().expect("a reason");
+    assert!(why.contains("`doctor` found 0.00 0.44 0.50"), "{why}");
+}
+
+#[test]
 fn where_nothing_can_be_kept_doctor_says_so_and_goes_on() {
     let place = fresh("unwritable");
     let file = place.join("file");

@@ -84,7 +84,13 @@ pub fn assemble_and_insert(
         let source = sections.get(insertion.section)?;
         let (mut scope, mut items) =
             parse(source, insertion.section, context, &mut bench, &mut found);
-        insert(insertion, &mut scope, &mut items, &mut bench)?;
+        insert(
+            insertion,
+            (source, context),
+            &mut scope,
+            &mut items,
+            &mut bench,
+        )?;
         let mut room = u64::MAX;
         let section = scope.assemble(items, &elsewhere, &mut room, &mut found);
         found.problems.is_empty().then_some(section)

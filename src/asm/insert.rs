@@ -1,74 +1,253 @@
-//! A section once more, with instructions put in around one of its own.
+//! A section once more, with instructions put in around some of its own, and operands of those exchanged.
 //!
 //! Correct means: the section is what assembling its text with these lines in it gives; the labels
-//! of the instruction stand in front of what was put there; and the lines of the template are those
+//! of an instruction stand in front of what was put there; and the lines of the template are those
 //! that they were.
 
-use super::assemble::{Bench, Item, ItemKind, Scope};
-use super::inst::Statement;
-use super::intel;
+use std::borrow::Cow;
 
-/// Instructions to be put in around another, in Intel syntax, one a text, without labels.
+use iced_x86::Register;
+
+use super::assemble::{Bench, Context, Item, ItemKind, Scope};
+use super::inst::{Decor, Inst, Operand, OperandKind, Statement};
+use super::intel;
+use crate::template::SourceSection;
+
+/// What becomes of a section.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Insertion {
     /// The section, by index.
     pub section: usize,
     /// A label of that section.
     pub label: String,
-    /// Which instruction: that behind the label is 0, the one in front of it 1.
-    pub back: usize,
+    /// What is done to some of its instructions, each at most once.
+    pub edits: Vec<Edit>,
+}
+
+/// What is done to one instruction. Texts are in Intel syntax, one instruction a text, without labels.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Edit {
+    /// Which instruction: that behind the label is 0, the one in front of it -1, the next one 1.
+    pub at: i32,
     /// In front of it, behind its labels.
     pub before: Vec<String>,
+    /// What it reads instead of one of its operands.
+    pub exchange: Option<Exchange>,
+    /// Whether it stays as it is, and the one with the exchanged operand stands behind `after`.
+    pub is_doubled: bool,
     /// Behind it, in front of the labels of the next one.
     pub after: Vec<String>,
 }
 
-/// Puts it into parsed lines. None where no instruction stands there.
+/// What an instruction reads in place of what was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exchange {
+    /// Another register in each of its operands, at the width that was written.
+    Register {
+        /// The 64-bit register that was written.
+        of: Register,
+        /// The one that takes its place.
+        by: Register,
+    },
+    /// A register in place of its memory operand, which is loaded into it first, in front of `before`.
+    Memory {
+        /// The 64-bit register.
+        by: Register,
+        /// The operand's width in bits.
+        bits: u32,
+    },
+}
+
+/// Puts it into parsed lines. None where no instruction stands at one of these places.
 pub(super) fn insert<'a>(
     insertion: &'a Insertion,
+    (source, context): (&'a SourceSection, &Context<'_>),
     scope: &mut Scope<'a>,
     items: &mut Vec<Item<'a>>,
     bench: &mut Bench<'a>,
 ) -> Option<()> {
     let (behind_label, _) = *scope.places.named.get(insertion.label.as_str())?;
-    let at = behind_label.checked_sub(insertion.back)?;
     let is_code = |(_, item): &Item<'_>| matches!(item, ItemKind::Inst(..) | ItemKind::Odd(_));
-    // What lies between was counted in instructions.
-    if !items.get(at..=behind_label)?.iter().all(is_code) {
-        return None;
+    let mut places: Vec<(usize, &'a Edit)> = Vec::new();
+    for edit in &insertion.edits {
+        let at = behind_label.checked_add_signed(edit.at as isize)?;
+        // What lies between was counted in instructions.
+        let between = at.min(behind_label)..=at.max(behind_label);
+        if !items.get(between)?.iter().all(is_code) {
+            return None;
+        }
+        places.push((at, edit));
     }
-    let line = items[at].0;
-    let mut parsed = |texts: &'a [String]| -> Option<Vec<Item<'a>>> {
+    // From the last one on, so that those in front stand where they stood.
+    places.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    for (at, edit) in places {
+        let line = items[at].0;
+        let exchanged = match edit.exchange {
+            None => Exchanged::default(),
+            Some(exchange) => {
+                let before = items[..at].iter().rev();
+                let nth = before.take_while(|(other, _)| *other == line).count();
+                let written = written(&source.lines[line].text, nth, context, bench)?;
+                exchanged(written, exchange)?
+            }
+        };
+        let mut put = Put { line, bench };
+        let mut before: Vec<Item<'a>> = exchanged
+            .load
+            .map(|load| put.item(load))
+            .into_iter()
+            .collect();
+        before.extend(put.parsed(&edit.before)?);
+        let mut after = put.parsed(&edit.after)?;
+        let changed = exchanged.changed.map(|changed| put.item(changed));
+        if edit.is_doubled {
+            after.extend(changed);
+        } else if let Some(changed) = changed {
+            items[at] = changed;
+        }
+        let count = before.len() + after.len();
+        items.splice(at + 1..at + 1, after);
+        items.splice(at..at, before);
+        let places = &mut scope.places;
+        let named = places.named.values_mut().map(|(piece, _)| piece);
+        let order = places.order.iter_mut().map(|(_, piece)| piece);
+        let numeric = places.numeric.iter_mut().map(|(_, piece)| piece);
+        for piece in named
+            .chain(order)
+            .chain(numeric)
+            .filter(|piece| **piece > at)
+        {
+            *piece += count;
+        }
+    }
+    Some(())
+}
+
+/// Makes items of one line.
+struct Put<'b, 'a> {
+    line: usize,
+    bench: &'b mut Bench<'a>,
+}
+
+impl<'a> Put<'_, 'a> {
+    fn item(&mut self, inst: Inst<'a>) -> Item<'a> {
+        (self.line, ItemKind::of(inst, &mut self.bench.coder))
+    }
+
+    fn parsed(&mut self, texts: &'a [String]) -> Option<Vec<Item<'a>>> {
         let mut parsed = Vec::new();
         for text in texts {
             let no_hash = |name: &str| Err(format!("no hash of {name}"));
-            intel::parse(text, &no_hash, &mut bench.tokens, &mut bench.statements).ok()?;
-            for statement in bench.statements.drain(..) {
+            let Bench {
+                tokens, statements, ..
+            } = &mut *self.bench;
+            intel::parse(text, &no_hash, tokens, statements).ok()?;
+            let statements = std::mem::take(statements);
+            for statement in statements {
                 let Statement::Inst(inst) = statement else {
                     return None;
                 };
-                parsed.push((line, ItemKind::of(inst, &mut bench.coder)));
+                parsed.push(self.item(inst));
             }
         }
         Some(parsed)
-    };
-    let after = parsed(&insertion.after)?;
-    let before = parsed(&insertion.before)?;
-    let count = before.len() + after.len();
-    items.splice(at + 1..at + 1, after);
-    items.splice(at..at, before);
-    let places = &mut scope.places;
-    let named = places.named.values_mut().map(|(piece, _)| piece);
-    let order = places.order.iter_mut().map(|(_, piece)| piece);
-    let numeric = places.numeric.iter_mut().map(|(_, piece)| piece);
-    for piece in named
-        .chain(order)
-        .chain(numeric)
-        .filter(|piece| **piece > at)
-    {
-        *piece += count;
     }
-    Some(())
+}
+
+/// The n-th instruction of a line as it was written.
+fn written<'a>(
+    text: &'a str,
+    nth: usize,
+    context: &Context<'_>,
+    bench: &mut Bench<'a>,
+) -> Option<Inst<'a>> {
+    let Bench {
+        tokens, statements, ..
+    } = bench;
+    intel::parse(text, context.hash, tokens, statements).ok()?;
+    let insts = statements
+        .drain(..)
+        .filter_map(|statement| match statement {
+            Statement::Inst(inst) => Some(inst),
+            _ => None,
+        });
+    insts.collect::<Vec<_>>().into_iter().nth(nth)
+}
+
+/// An instruction with another operand, and what loads that.
+#[derive(Default)]
+struct Exchanged<'a> {
+    load: Option<Inst<'a>>,
+    changed: Option<Inst<'a>>,
+}
+
+fn exchanged(mut inst: Inst<'_>, exchange: Exchange) -> Option<Exchanged<'_>> {
+    let mut load = None;
+    let mut is_found = false;
+    for operand in &mut inst.operands {
+        match (exchange, &mut operand.kind) {
+            (Exchange::Register { of, by }, OperandKind::Register(register))
+                if register.full_register() == of =>
+            {
+                *register = at_width(by, *register)?;
+                is_found = true;
+            }
+            (Exchange::Register { of, by }, OperandKind::Memory(mem)) => {
+                for register in mem.base.iter_mut().chain(&mut mem.index) {
+                    if register.full_register() == of {
+                        *register = at_width(by, *register)?;
+                        is_found = true;
+                    }
+                }
+            }
+            (Exchange::Memory { by, bits }, kind @ OperandKind::Memory(_)) => {
+                let register = OperandKind::Register(of_bits(by, bits)?);
+                let memory = std::mem::replace(kind, register.clone());
+                let operand = |kind| Operand {
+                    kind,
+                    span: operand.span,
+                };
+                load = Some(Inst {
+                    mnemonic: Cow::Borrowed("mov"),
+                    span: inst.span,
+                    prefixes: Vec::new(),
+                    operands: vec![operand(register), operand(memory)],
+                    reach: None,
+                    decor: Decor::default(),
+                });
+                is_found = true;
+            }
+            _ => {}
+        }
+    }
+    is_found.then_some(Exchanged {
+        load,
+        changed: Some(inst),
+    })
+}
+
+/// A register at the width of another; none at that of a high byte.
+fn at_width(by: Register, like: Register) -> Option<Register> {
+    let is_high = matches!(
+        like,
+        Register::AH | Register::BH | Register::CH | Register::DH
+    );
+    of_bits(by, like.size() as u32 * 8).filter(|_| !is_high)
+}
+
+/// A 64-bit register at a width.
+fn of_bits(register: Register, bits: u32) -> Option<Register> {
+    let number = register.number() as u32;
+    let first = match bits {
+        64 => Register::RAX,
+        32 => Register::EAX,
+        16 => Register::AX,
+        // The high bytes stand between the four low ones of old and the others.
+        8 if number < 4 => Register::AL,
+        8 => return Some(Register::SPL + (number - 4)),
+        _ => return None,
+    };
+    Some(first + number)
 }
 
 #[cfg(test)]
@@ -106,9 +285,12 @@ mod tests {
         Insertion {
             section: 0,
             label: label.into(),
-            back,
-            before: vec!["imul rcx, rcx, 1".into(), "imul r11, rcx, 1".into()],
-            after: vec!["mov rcx, r11".into()],
+            edits: vec![Edit {
+                at: -(back as i32),
+                before: vec!["imul rcx, rcx, 1".into(), "imul r11, rcx, 1".into()],
+                after: vec!["mov rcx, r11".into()],
+                ..Edit::default()
+            }],
         }
     }
 
@@ -132,6 +314,59 @@ mod tests {
             let line = naive.line_at(offset).map(naive_lines);
             assert_eq!(section.line_at(offset), line, "{offset}");
         }
+    }
+
+    #[test]
+    fn an_operand_is_exchanged_as_if_it_had_been_written_so() {
+        let by = Register::R11;
+        let register = |of| Exchange::Register { of, by };
+        let memory = |bits| Exchange::Memory { by, bits };
+        #[rustfmt::skip] // a table: what stands there, what is exchanged, what assembling should have got
+        let shapes = [
+            ("site: call rcx",                    register(Register::RCX), "call r11"),
+            ("nop\nsite: call [rax + 24]",        register(Register::RAX), "nop\n call [r11 + 24]"),
+            ("site: jmp [rdx + rcx*8]",           register(Register::RCX), "jmp [rdx + r11*8]"),
+            ("site: cmp ecx, 0xd04ae83d",         register(Register::RCX), "cmp r11d, 0xd04ae83d"),
+            ("site: test bl, 1",                  register(Register::RBX), "test r11b, 1"),
+            ("site: test si, si",                 register(Register::RSI), "test r11w, r11w"),
+            ("site: cmp dword [rbx + 4], 9",      register(Register::RBX), "cmp dword [r11 + 4], 9"),
+            ("site: cmp byte [rsp + 4], 9",       memory(8),               "mov r11b, [rsp + 4]\n cmp r11b, 9"),
+            ("site: call [rsp + 8]",              memory(64),              "mov r11, [rsp + 8]\n call r11"),
+            ("top: nop\nsite: cmp [top], edx",    memory(32),              "top: nop\n mov r11d, [top]\n cmp r11d, edx"),
+        ];
+        for (text, exchange, longer) in shapes {
+            let mut insertion = insertion("site", 0);
+            insertion.edits[0] = Edit {
+                exchange: Some(exchange),
+                ..Edit::default()
+            };
+            let section = inserted(text, &insertion).expect(text);
+            let naive = crate::asm::fragment(longer).expect("assembles");
+            assert_eq!(section.bytes, naive.bytes, "{text}");
+        }
+        let mut insertion = insertion("site", 0);
+        insertion.edits[0].exchange = Some(register(Register::RAX));
+        assert!(inserted("site: test ah, 1", &insertion).is_none());
+        assert!(inserted("site: test cl, 1", &insertion).is_none());
+    }
+
+    #[test]
+    fn what_changes_its_operand_stays_and_is_done_once_more_on_the_copy() {
+        let mut insertion = insertion("site", 1);
+        insertion.edits[0] = Edit {
+            at: -1,
+            before: vec!["mov r11, rcx".into()],
+            exchange: Some(Exchange::Register {
+                of: Register::RCX,
+                by: Register::R11,
+            }),
+            is_doubled: true,
+            after: vec!["imul r11, r11, 1".into()],
+        };
+        let section = inserted("sub ecx, 3\nsite: js 1f\n1:", &insertion).expect("a section");
+        let longer = "mov r11, rcx\n sub ecx, 3\n imul r11, r11, 1\n sub r11d, 3\nsite: js 1f\n1:";
+        let naive = crate::asm::fragment(longer).expect("assembles");
+        assert_eq!(section.bytes, naive.bytes);
     }
 
     #[test]

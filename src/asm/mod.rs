@@ -35,7 +35,7 @@ mod relax;
 mod table;
 
 pub use assemble::{Context, assemble, assemble_and_insert, fragment, fragment_in};
-pub use insert::Insertion;
+pub use insert::{Edit, Exchange, Insertion};
 pub use listing::{ListedInst, disassemble};
 pub use program::{
     Fixup, FixupKind, Label, LineMark, MAX_DATA, Program, Repeat, Section, SectionKind, Stretch,

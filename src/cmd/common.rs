@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args};
 
-use super::{Stop, When, width_of};
+use super::{Stop, When, record, width_of};
 use crate::counter::catalogue;
 use crate::counter::pmu::{self, EventState};
 use crate::job::check::{self as job_check, MAX_TIME_MS};
@@ -64,6 +64,8 @@ pub(super) struct Common {
     pub(super) quiet: bool,
 }
 
+/// Milliseconds for each image that misses are inferred from, under `--quick`.
+const QUICK_INFER_MS: f64 = 4.0;
 /// Iterations interpreted for a count under `--quick`.
 const QUICK_INTERPRETED: u64 = 16_384;
 /// Milliseconds of the uninterrupted run under `--quick`.
@@ -133,7 +135,8 @@ impl Common {
     /// How to measure.
     pub(super) fn settings(&self, reference: Option<String>) -> Result<pipeline::Settings, Stop> {
         let (counters, events) = self.counters(None)?;
-        let plan = self.plan_over(pipeline::default_plan(counters))?;
+        let mut plan = self.plan_over(pipeline::default_plan(counters))?;
+        plan.uninferred = record::distrust(&plan, &events);
         const SECONDS: f64 = 3.0;
         Ok(pipeline::Settings {
             plan,
@@ -156,7 +159,7 @@ impl Common {
             )));
         }
         let infer_ms = match (self.quick, self.time) {
-            (true, _) => 0.0,
+            (true, _) => QUICK_INFER_MS,
             (false, Some(time_ms)) => time_ms / 2.0,
             (false, None) => base.infer_ms,
         };
@@ -176,6 +179,7 @@ impl Common {
             } else {
                 base.run_ms
             },
+            uninferred: base.uninferred,
             modelled: if self.quick { 0 } else { base.modelled },
             further,
             placements: count.map_or(base.placements, placements),

@@ -21,6 +21,7 @@ use crate::report::{Metric, Metrics, Report, Row};
 use crate::scenario::Scenario;
 use crate::template::{Origin, Template};
 
+mod misses;
 mod proof;
 
 /// One check.
@@ -79,6 +80,7 @@ pub(super) fn doctor(common: &Common) -> Result<i32, Stop> {
     let mut checks = checks(&report, &doubled);
     checks.extend(by_counters.iter().flat_map(counter_checks));
     checks.extend(proof::checks(&settings)?);
+    checks.extend(misses::check(&settings)?);
     let fingerprint = fingerprint(&settings)?;
     report.provenance.predictor = Some(fingerprint.line.clone());
     report.provenance.sources = match counted {

@@ -12,8 +12,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Common;
+use crate::counter::pmu::EventState;
+use crate::job::{Counters, Plan};
+use crate::machine::Machine;
 use crate::report::text::hanging;
 use crate::report::{Provenance, Report};
+use crate::verdict::CoreClock;
 
 /// The version of the file's layout.
 const SCHEMA: u32 = 1;
@@ -101,6 +105,28 @@ fn write(path: &Path, record: &Record) -> io::Result<()> {
         fs::create_dir_all(folder)?;
     }
     fs::write(path, serde_json::to_string_pretty(record)? + "\n")
+}
+
+/// The check whose failure takes inferred misses away.
+pub(super) const INFERRED_MISSES: &str = "inferred branch misses";
+
+/// Why branch misses are not to be inferred on this machine, where the last self-check found them wrong.
+pub(super) fn distrust(plan: &Plan, events: &[EventState]) -> Option<String> {
+    // Only where they would be.
+    if !matches!(plan.counters, Counters::Clock) {
+        return None;
+    }
+    let machine = Machine::inspect(plan, events);
+    let provenance = machine.provenance(None, &CoreClock::default(), plan.seed);
+    let record = recorded(&provenance)?;
+    let failed = record
+        .failed
+        .iter()
+        .find(|check| check.name == INFERRED_MISSES)?;
+    Some(format!(
+        "`doctor` found {} on {} where {} is known",
+        failed.value, record.date, failed.expected
+    ))
 }
 
 /// Says above a report what the last self-check found wrong, and puts it into the report, with what

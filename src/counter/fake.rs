@@ -40,10 +40,14 @@ impl Fake {
 
     /// The same of an image with latency in front of its branch; the first placement's where the
     /// script has none.
-    fn delayed(&self, row: &str, copy: usize) -> f64 {
+    fn delayed(&self, row: &str, image: usize) -> f64 {
         let script = &self.script.delayed;
         let values = script.get(row).or_else(|| script.get("*"));
-        values.map_or_else(|| self.cycles(row, 0), |values| values[copy])
+        let own = values.and_then(|values| {
+            let last = values.len().checked_sub(2)? + image % 2;
+            values.get(image).or(values.get(last)).copied()
+        });
+        own.unwrap_or_else(|| self.cycles(row, 0))
     }
 
     /// What the script's counters read over so many iterations; `None` where it has none.

@@ -469,6 +469,7 @@ mod tests {
             visits,
             chunk: 512,
             direct_branches: 0.0,
+            uninferred: Vec::new(),
         };
         let timed = timing::time_rows(&mut [row], &mut ground, &mut source, &mut scale, &plan);
         let timing = timed.into_iter().next().expect("a row").expect("times");

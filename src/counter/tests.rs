@@ -334,6 +334,7 @@ fn a_row_has_what_the_fake_pmu_counted_less_what_entering_takes() {
         visits,
         chunk: ITERATIONS,
         direct_branches: 0.0,
+        uninferred: Vec::new(),
     };
     let timed = timing::time_rows(&mut [row], &mut ground, &mut source, &mut scale, &plan);
     let timing = timed.into_iter().next().expect("a row").expect("times");

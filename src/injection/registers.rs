@@ -57,8 +57,6 @@ pub(super) struct Usage {
     used: u16,
     /// Those that something of an iteration writes.
     written: u16,
-    /// Those that it writes without reading them.
-    renewed: u16,
 }
 
 fn bit(register: Register) -> u16 {
@@ -72,7 +70,6 @@ impl Usage {
         let mut usage = Usage {
             used: harness | received,
             written: received,
-            renewed: received,
         };
         let mut factory = InstructionInfoFactory::new();
         let code = |section: &&Section| section.kind != SectionKind::Data;
@@ -85,7 +82,7 @@ impl Usage {
     }
 
     fn see(&mut self, code: &Instruction, factory: &mut InstructionInfoFactory, is_setup: bool) {
-        let (mut read, mut written, mut renewed) = (0, 0, 0);
+        let (mut read, mut written) = (0, 0);
         for used in factory.info(code).used_registers() {
             let register = used.register();
             if !register.is_gpr() {
@@ -98,15 +95,10 @@ impl Usage {
             if writes(access) {
                 written |= bit(register);
             }
-            let is_whole = register.is_gpr32() || register.is_gpr64();
-            if access == OpAccess::Write && is_whole {
-                renewed |= bit(register);
-            }
         }
         self.used |= read | written;
         if !is_setup {
             self.written |= written;
-            self.renewed |= renewed & !read;
         }
     }
 
@@ -116,11 +108,6 @@ impl Usage {
         SCRATCH
             .into_iter()
             .filter(move |register| used & bit(*register) == 0)
-    }
-
-    /// Whether what a register holds may come from the iteration before.
-    pub(super) fn is_carried(&self, register: Register) -> bool {
-        self.renewed & bit(register) == 0
     }
 
     /// Whether a register holds the same in each iteration when it comes to an instruction.
@@ -206,7 +193,7 @@ fn reads(access: OpAccess) -> bool {
     )
 }
 
-fn writes(access: OpAccess) -> bool {
+pub(super) fn writes(access: OpAccess) -> bool {
     matches!(
         access,
         OpAccess::Write | OpAccess::CondWrite | OpAccess::ReadWrite | OpAccess::ReadCondWrite

@@ -11,12 +11,12 @@ use super::{Counters, FakeScript, Job, JobRow, Plan};
 use crate::asm::{Fixup, FixupKind, MAX_DATA, Section, SectionKind, Stretch};
 use crate::counter::catalogue;
 use crate::go::layout;
-use crate::injection::Injection;
+use crate::injection::Latency;
 use crate::link::walk::RANDOM_ELEMENTS;
 use crate::link::{PLACEMENT_COUNTS, Placement};
 use crate::scenario::{MAX_NUMBERS, MAX_WORK, Order, Percent};
 use crate::stats::Event;
-use crate::template::params::{MAX_OBJECTS, MAX_TYPES, SPACING};
+use crate::template::params::{MAX_OBJECTS, MAX_SITES, MAX_TYPES, SPACING};
 use crate::template::{Clobbers, HeapKind, ResultRegister};
 
 /// Most bytes of code, and of a heap, of one image. Data sections have [`MAX_DATA`] beside it.
@@ -291,22 +291,30 @@ fn sections(row: &JobRow) -> Result<(), Problem> {
     for (at, one) in all.iter().enumerate() {
         section(one).map_err(|problem| problem.inside(format_args!("program.sections[{at}]")))?;
     }
-    let Injection::Delayed {
-        section: at,
-        copies,
-    } = &row.injection
-    else {
-        return Ok(());
-    };
-    let replaced = all.get(*at);
-    for copy in &copies[..] {
-        section(copy).map_err(|problem| problem.inside("injection"))?;
-        let is_alike = |one: &Section| {
-            one.kind == copy.kind && one.name == copy.name && one.kind != SectionKind::Data
+    let sites = row.injection.sites();
+    demand(sites.len() <= MAX_SITES, "sites", || {
+        format!("at most {MAX_SITES} branches are studied")
+    })?;
+    for site in sites {
+        let (at, offset) = site.place;
+        let replaced = all.get(at);
+        demand(
+            replaced.is_some_and(|section| offset as usize <= section.bytes.len()),
+            "sites",
+            || "a label stands in a section that is there".into(),
+        )?;
+        let Latency::Delayed { copies, .. } = &site.latency else {
+            continue;
         };
-        demand(replaced.is_some_and(is_alike), "injection", || {
-            "a copy stands for a section of code of its kind and name".into()
-        })?;
+        for copy in &copies[..] {
+            section(copy).map_err(|problem| problem.inside("sites"))?;
+            let is_alike = |one: &Section| {
+                one.kind == copy.kind && one.name == copy.name && one.kind != SectionKind::Data
+            };
+            demand(replaced.is_some_and(is_alike), "sites", || {
+                "a copy stands for a section of code of its kind and name".into()
+            })?;
+        }
     }
     Ok(())
 }
@@ -534,7 +542,7 @@ pub fn room(row: &JobRow, placements: usize) -> Result<(), Problem> {
     const ROOM: u64 = 5 * MAX_REGION;
     /// A distance has 31 bits; the rest is for the harness's own code and for whole pages.
     const REACH: u64 = (1 << 31) - (64 << 20);
-    let images = placements as u64 + 1 + 2 * u64::from(row.injection.is_delayed());
+    let images = placements as u64 + 1 + row.injection.images() as u64;
     let code = code_bytes(row).saturating_add(delay_bytes(row)) * images;
     demand(code <= ROOM, "", || {
         format!(
@@ -549,15 +557,18 @@ pub fn room(row: &JobRow, placements: usize) -> Result<(), Problem> {
     })
 }
 
-/// Bytes that latency in front of a branch adds to an image.
+/// The most bytes that latency in front of a branch adds to an image.
 fn delay_bytes(row: &JobRow) -> u64 {
-    let Injection::Delayed { section, copies } = &row.injection else {
-        return 0;
+    let added = |image: usize| {
+        let sections = row.program.sections.iter().enumerate();
+        let longer = sections.filter_map(|(at, own)| {
+            let copy = row.injection.copy(at, image)?;
+            Some(copy.bytes.len().saturating_sub(own.bytes.len()))
+        });
+        longer.max().unwrap_or(0)
     };
-    let own = row.program.sections.get(*section);
-    let own = own.map_or(0, |one| one.bytes.len());
-    let longest = copies.iter().map(|copy| copy.bytes.len()).max();
-    longest.unwrap_or(0).saturating_sub(own) as u64 * u64::from(row.unroll)
+    let most = (0..row.injection.images()).map(added).max();
+    most.unwrap_or(0) as u64 * u64::from(row.unroll)
 }
 
 /// Bytes of code of one image, the harness left out.

@@ -112,6 +112,10 @@ fn emit_at(row: &JobRow, site: Site, lead: u32, is_short: bool) -> Harness {
     dynasm!(ops; .arch x64; =>after_body);
     work::behind(&mut ops, row, site.variant);
     add_result(&mut ops, row, site.variant);
+    if matches!(site.variant, Variant::Delayed(_)) {
+        cover(&mut ops);
+        fence(&mut ops);
+    }
     count_down(&mut ops, row);
     if is_short {
         dynasm!(ops; .arch x64; jne BYTE =>loop_label);
@@ -225,6 +229,24 @@ fn save_caller(ops: &mut Assembler, site: Site) {
         ; mov rsp, [rdi + context::STACK as i32]
         ; mov rdi, [rdi + context::FRAME_0 as i32]
     );
+}
+
+/// Lets nothing behind it begin before all in front of it has ended: at the end of an iteration whose delay
+/// must not be hidden by the next one.
+fn fence(ops: &mut Assembler) {
+    dynasm!(ops; .arch x64; lfence);
+}
+
+/// Work behind the body that waits for nothing, and takes longer than a dispatch branch that waits for its
+/// delay. A predicted branch lets the core reach it at once, so that the delay is hidden; behind a
+/// mispredicted one it begins only when the delay is over. No register is free here.
+fn cover(ops: &mut Assembler) {
+    const LINKS: usize = 32;
+    let spill = state::SPILL;
+    let link = "crc32 r11, r11\n".repeat(LINKS);
+    ops.extend(&bytes_of(&format!(
+        "mov [rsp + {spill}], r11\nmov r11d, 1\n{link}mov r11, [rsp + {spill}]"
+    )));
 }
 
 /// Bytes of a walk element: the words the harness loads, or the number of the receiver that has them.

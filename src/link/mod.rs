@@ -80,14 +80,15 @@ pub enum Variant {
     Body,
     /// The same harness and walk, the body left out.
     Baseline,
-    /// The scenario with latency in front of its dispatch branch: which of the two copies.
+    /// The scenario with latency in front of a dispatch branch, and iterations that do not overlap: which of
+    /// its images, two for each site.
     Delayed(usize),
 }
 
 /// A section as it stands in a variant, by index.
 fn section_of(row: &JobRow, variant: Variant, index: usize) -> &Section {
     let copy = match variant {
-        Variant::Delayed(copy) => row.injection.copy(index, copy),
+        Variant::Delayed(image) => row.injection.copy(index, image),
         Variant::Body | Variant::Baseline => None,
     };
     copy.unwrap_or(&row.program.sections[index])

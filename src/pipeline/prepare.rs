@@ -10,7 +10,7 @@ use crate::asm::{self, Program, Section, SectionKind};
 use crate::diagnostic::Diagnostic;
 use crate::go::heap::{Heap, HeapSpec, lay_out};
 use crate::go::{hash, runtime, symbol};
-use crate::injection::{self, Injection, Refusal};
+use crate::injection::{self, Injection, Latency};
 use crate::job::{JobRow, check};
 use crate::link::{
     Carried, Image, LinkError, Placement, Site, Variant, link, link_with_data,
@@ -149,18 +149,20 @@ pub(super) fn complete(scenario: &Scenario, row: JobRow) -> Result<Prepared, Vec
         });
         told
     })?;
-    if let Some(label) = &header.dispatch {
-        let is_bound = row
+    let is_bound = |label: &&String| {
+        let mut labels = row
             .program
             .sections
             .iter()
-            .any(|s| s.labels.iter().any(|bound| &bound.name == label));
-        if !is_bound {
-            let help = "put the label in front of the branch that the template studies, or drop `dispatch`";
-            let message = format!("`dispatch` names the label `{label}`, which no section has");
-            let line = template.header_line("dispatch");
-            return Err(vec![template.at_line(line, message, Some(help.into()))]);
-        }
+            .flat_map(|section| &section.labels);
+        labels.any(|bound| bound.name == **label)
+    };
+    if let Some(label) = header.dispatch.iter().find(|label| !is_bound(label)) {
+        let help =
+            "put the label in front of the branch that the template studies, or drop `dispatch`";
+        let message = format!("`dispatch` names the label `{label}`, which no section has");
+        let line = template.header_line("dispatch");
+        return Err(vec![template.at_line(line, message, Some(help.into()))]);
     }
     Ok(Prepared { row, heap, image })
 }
@@ -177,10 +179,11 @@ fn assemble(scenario: &Scenario) -> Result<(Program, Injection), Vec<Diagnostic>
         hash: &hash,
         is_open: false,
     };
-    let mut planned = Err(Refusal::Impossible(String::new()));
+    let mut planned = Vec::new();
     let assembled = asm::assemble_and_insert(&sections, &context, |program| {
         planned = injection::plan_for(scenario, program);
-        planned.iter().flatten().cloned().collect()
+        let insertions = planned.iter().flat_map(injection::Planned::insertions);
+        insertions.cloned().collect()
     });
     let (mut program, copies) = assembled.map_err(|mut diagnostics| {
         for diagnostic in &mut diagnostics {
@@ -191,13 +194,17 @@ fn assemble(scenario: &Scenario) -> Result<(Program, Injection), Vec<Diagnostic>
     })?;
     let bind = &template.header.bind;
     rename(&mut program.sections, bind);
-    let mut injection = injection::of(planned, copies).map_err(|problem| {
+    let mut injection = injection::of(planned, &program, copies).map_err(|problem| {
         let help =
             "put the label in front of the branch that the template studies, or drop `dispatch`";
         vec![template.at_line(problem.line, problem.message, Some(help.into()))]
     })?;
-    if let Injection::Delayed { copies, .. } = &mut injection {
-        rename(&mut copies[..], bind);
+    if let Injection::Sites(sites) = &mut injection {
+        for site in sites {
+            if let Latency::Delayed { copies, .. } = &mut site.latency {
+                rename(&mut copies[..], bind);
+            }
+        }
     }
     Ok((program, injection))
 }

@@ -6,7 +6,9 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Basis, Comparison, FaultReport, Held, Metric, Report, Row, Status, misses};
+use super::{
+    Basis, Comparison, FaultReport, Held, Metric, Report, Row, SiteMisses, Status, misses,
+};
 use crate::diagnostic::Diagnostic;
 use crate::stats::Mode;
 
@@ -86,6 +88,9 @@ fn row(row: &Row) -> Value {
             "allocs": metric(&metrics.allocs),
             "alloc_bytes": metric(&metrics.alloc_bytes),
         });
+        if !row.sites.is_empty() {
+            numbers["branch_misses"]["sites"] = row.sites.iter().map(site).collect();
+        }
         for further in &row.further {
             let mut number = metric(&further.metric);
             number["unit"] = json!(further.unit);
@@ -160,6 +165,17 @@ fn row(row: &Row) -> Value {
         put("samples", plain(samples));
     }
     Value::Object(fields)
+}
+
+/// One branch of those that misses are inferred of.
+fn site(site: &SiteMisses) -> Value {
+    let mut value = plain(site);
+    for name in ["value", "low", "high"] {
+        if let Some(number) = value.get_mut(name) {
+            *number = number.as_f64().map_or(Value::Null, rounded);
+        }
+    }
+    value
 }
 
 /// A published figure; of ours beside it, the digits that mean something.

@@ -138,6 +138,31 @@ pub struct FurtherMetric {
     pub metric: Metric,
 }
 
+/// The misses of one branch that a template studies.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SiteMisses {
+    /// Its label.
+    pub label: String,
+    /// Its line in the template.
+    pub line: u32,
+    /// How often an iteration runs it; `None` where that is not known.
+    pub executions: Option<f64>,
+    /// Iterations that this is the mean of, where they are not the whole walk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traced: Option<u64>,
+    /// Misses per iteration; `None` where there is no number.
+    pub value: Option<f64>,
+    /// Lower end of the 95 % interval.
+    pub low: Option<f64>,
+    /// Upper end of the 95 % interval.
+    pub high: Option<f64>,
+    /// Comparisons that it stands for: with several, the number is of iterations with at least one miss.
+    pub comparisons: u32,
+    /// Why there is no number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
 /// What the empty iteration of the same walk takes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
@@ -268,6 +293,8 @@ pub struct Row {
     pub checksum: Option<Checksum>,
     /// The numbers; present for `Ok`, and for a recovered `Panic`.
     pub metrics: Option<Metrics>,
+    /// The branches that its misses are inferred from, each by itself; empty where they are not inferred.
+    pub sites: Vec<SiteMisses>,
     /// The events beside those of the columns that were asked for.
     pub further: Vec<FurtherMetric>,
     /// Cycles relative to the suite's reference row, where both have the same harness state.

@@ -126,6 +126,7 @@ impl SavedRow {
             iterations: self.iterations,
             checksum: None,
             metrics: self.metrics,
+            sites: Vec::new(),
             further: Vec::new(),
             ratio: None,
             verified: self.verified,

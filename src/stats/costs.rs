@@ -47,6 +47,8 @@ impl Fate {
 pub(super) struct Costs {
     /// Those that enter the value.
     pub(super) visits: Vec<Visit>,
+    /// All that have cycles, disturbed or not.
+    pub(super) all: Vec<Visit>,
     /// What became of each chunk, in their order.
     pub(super) fates: Vec<Fate>,
     /// What disturbed each chunk, in their order.
@@ -115,6 +117,10 @@ impl Costs {
             fates,
             contended,
             doubtful,
+            all: all
+                .into_iter()
+                .filter(|visit| visit.cycles.is_finite())
+                .collect(),
         }
     }
 }

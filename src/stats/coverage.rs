@@ -102,6 +102,7 @@ fn row(random: &mut SplitMix64, segments: u32) -> (Timing, f64) {
         long_runs: Vec::new(),
         direct_branches: 0.0,
         delayed: Vec::new(),
+        references: None,
         counting: None,
         further: Vec::new(),
         steal: None,

@@ -33,6 +33,7 @@ pub(super) fn empty() -> Timing {
         long_runs: Vec::new(),
         direct_branches: 0.0,
         delayed: Vec::new(),
+        references: None,
         counting: None,
         further: Vec::new(),
         steal: None,

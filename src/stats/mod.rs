@@ -32,6 +32,7 @@ pub use events::{Counting, Event, Events};
 pub use further::{CountedChunk, Further, per_iteration};
 pub use modes::Mode;
 pub use settled::{Settled, WithoutValue};
+pub use slope::{bound, misses};
 
 use calibration::Scale;
 use costs::Costs;
@@ -95,6 +96,34 @@ pub struct LongRun {
 /// A run and the chunks of a row agree where they differ by no more than this: timer interrupts make runs
 /// .7 % longer than the median chunk.
 pub const AGREES: f64 = 0.02;
+/// What the misses of one branch are inferred from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SiteSamples {
+    /// Which of the branches that the row studies.
+    pub site: usize,
+    /// Iterations per chunk, which are these images' own: their iterations do not overlap.
+    pub iterations_per_chunk: u64,
+    /// Segments of the walk, likewise.
+    pub segments: u32,
+    /// With less and with more latency in front of the branch.
+    pub images: [ImageSamples; 2],
+    /// Why there is nothing to infer from, where something went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// The row's code on two other walks: what it costs where its branch is predicted, and where it is not.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct References {
+    /// Segments of these walks, of as many iterations as the row's.
+    pub segments: u32,
+    /// At placement 0, each segment with one object only.
+    pub one: ImageSamples,
+    /// At placement 0, in random order.
+    pub random: ImageSamples,
+    /// The branch's misses in random order.
+    pub missed: SiteSamples,
+}
 
 /// What was timed for a row, before any statistics.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -130,10 +159,12 @@ pub struct Timing {
     pub images: Vec<ImageSamples>,
     /// The empty iteration.
     pub baseline: ImageSamples,
-    /// With less and with more latency in front of the dispatch branch; empty where branch misses
-    /// are not inferred.
+    /// What branch misses are inferred from, site by site; empty where they are not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub delayed: Vec<ImageSamples>,
+    pub delayed: Vec<SiteSamples>,
+    /// What the row's own cycles are held against as a bound of its misses; `None` where they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub references: Option<Box<References>>,
     /// The hardware counters; `None` where they were not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counting: Option<Counting>,
@@ -196,8 +227,6 @@ pub struct Summary {
     /// Events per iteration of the whole loop at placement 0, in the order of [`Event::ALL`]; `None`
     /// where there is no reading.
     pub events: [Option<Estimate>; 4],
-    /// Branch misses per iteration as latency shows them; `None` where nothing was timed for them.
-    pub inferred_misses: Option<Estimate>,
     /// What a cold call costs; `None` where none was timed.
     pub cold: Option<ColdSummary>,
     /// Timed iterations at placement 0 that entered the value.
@@ -277,7 +306,6 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
         cycles: bootstrap::estimate(&cycles(rule, first), seed),
         ns: bootstrap::estimate(&Segments::by(rule, first, |visit| Some(visit.ns)), seed),
         events: Event::ALL.map(mean),
-        inferred_misses: slope::misses(timing, seed),
         cold: cold::summarize(timing, &scale, seed),
         iterations: first.len() as u64 * timing.iterations_per_chunk,
         layout: layout(&values),

@@ -50,7 +50,6 @@ pub(super) struct Segments {
 
 impl Segments {
     /// Sorts visits into segments by the time that `cost` picks.
-    #[cfg(test)]
     pub(super) fn of(visits: &[Visit], cost: impl Fn(&Visit) -> f64) -> Segments {
         Segments::by(Rule::LowerQuartile, visits, |visit| Some(cost(visit)))
     }

@@ -1,8 +1,8 @@
 //! Branch misses from what latency in front of the branch costs.
 //!
 //! Correct means: two images whose iterations differ by m times the latency that the second has more
-//! give m, whatever both have in common, and noise in single turns moves the value as little as it
-//! moves a median.
+//! give m, whatever both have in common; parts of the walk with more misses count by their share of it;
+//! and noise in single turns moves the value as little as it moves a median.
 //!
 //! Both images visit the same segments in the same turns, so a visit of the one has a partner of the
 //! other, and what differs between segments and between hours drops out of their difference.
@@ -13,75 +13,171 @@ use super::calibration::Scale;
 use super::costs::Costs;
 use super::quantile::{median, rank, sorted};
 use super::random::SplitMix64;
-use super::{Estimate, ImageSamples, Timing};
+use super::segments::{Segments, Visit};
+use super::{Estimate, ImageSamples, SiteSamples, Timing};
 use crate::injection::ADDED_CYCLES;
 
+/// How many times as far as rounds of one run do, separate runs differ: each has the code at other addresses.
+const APART: f64 = 1.6;
+/// Misses that separate runs of the steadiest rows differ by.
+const REPEATS: f64 = 0.01;
 /// Resamples of the interval.
 const RESAMPLES: usize = 1000;
 /// Fewer pairs of turns than this say too little: as with comparisons.
 const FEWEST_PAIRS: usize = 6;
 /// Share outside the interval, at each end: a 95 % interval.
 const TAIL: f64 = 0.025;
+/// Tukey's far-out fence: this many interquartile ranges beyond the quartiles.
+const FAR_OUT: f64 = 3.0;
+/// What the fence adds, in misses, where the quartiles are next to each other.
+const SLACK: f64 = 0.1;
 
-/// Misses per iteration: the median over pairs of turns of the median over their pairs of visits.
-/// `None` where there are too few pairs.
-pub(super) fn misses(timing: &Timing, seed: u64) -> Option<Estimate> {
-    let [less, more] = &timing.delayed[..] else {
-        return None;
+/// Misses of one branch per iteration: the mean over segments of what their visits have as median.
+/// `None` where there are too few pairs of turns.
+pub fn misses(site: &SiteSamples, timing: &Timing, seed: u64) -> Option<Estimate> {
+    let undisturbed = turns(site, timing, |costs| costs.visits);
+    // What disturbs both images alike drops out of their difference, and what does not widens the interval.
+    let turns = match undisturbed.len() < FEWEST_PAIRS {
+        true => turns(site, timing, |costs| costs.all),
+        false => undisturbed,
     };
-    let by_turn = slopes(timing, less, more);
-    if by_turn.len() < FEWEST_PAIRS {
+    if turns.len() < FEWEST_PAIRS {
         return None;
     }
-    let value = median(&sorted(by_turn.iter().copied()))?;
+    let value = mean_of_medians(turns.iter().flatten())?;
     let mut random = SplitMix64::new(seed);
     let resamples = (0..RESAMPLES).filter_map(|_| {
-        let drawn =
-            (0..by_turn.len()).map(|_| by_turn[random.below(by_turn.len() as u64) as usize]);
-        median(&sorted(drawn))
+        let drawn = (0..turns.len()).map(|_| &turns[random.below(turns.len() as u64) as usize]);
+        mean_of_medians(drawn.flatten())
     });
     let resamples = sorted(resamples);
     let at = |q| rank(&resamples, q).unwrap_or(value);
+    let widened = |off: f64| (APART * off.max(0.0)).hypot(REPEATS);
     Some(Estimate {
         value,
-        low: at(TAIL).min(value),
-        high: at(1.0 - TAIL).max(value),
+        low: value - widened(value - at(TAIL)),
+        high: value + widened(at(1.0 - TAIL) - value),
     })
 }
 
-/// One value for each turn that both images have a visit of.
-fn slopes(timing: &Timing, less: &ImageSamples, more: &ImageSamples) -> Vec<f64> {
+/// A visit of the second image, and how much more it took than that of the first.
+#[derive(Debug, Clone, Copy)]
+struct Pair {
+    turn: u32,
+    segment: u32,
+    misses: f64,
+}
+
+/// The pairs of each turn.
+fn turns(site: &SiteSamples, timing: &Timing, visits: fn(Costs) -> Vec<Visit>) -> Vec<Vec<Pair>> {
+    let mut by_turn = BTreeMap::<u32, Vec<Pair>>::new();
+    for pair in pairs(site, timing, visits) {
+        by_turn.entry(pair.turn).or_default().push(pair);
+    }
+    by_turn.into_values().collect()
+}
+
+/// All pairs of these visits, but for those that are far from all others: an
+/// interruption inside a chunk does not show beside it.
+fn pairs(site: &SiteSamples, timing: &Timing, visits: fn(Costs) -> Vec<Visit>) -> Vec<Pair> {
+    let [less, more] = &site.images;
+    let own = chunked(timing, site.iterations_per_chunk, site.segments);
     let scale = Scale::of(timing);
-    let costs = |image| Costs::of(image, timing, &scale).visits;
+    let costs = |image| visits(Costs::of(image, &own, &scale));
     let partners: BTreeMap<(u32, u32), f64> = costs(less)
         .into_iter()
         .map(|visit| ((visit.turn, visit.segment), visit.cycles))
         .collect();
-    let mut by_turn = BTreeMap::<u32, Vec<f64>>::new();
-    for visit in costs(more) {
-        if let Some(less) = partners.get(&(visit.turn, visit.segment)) {
-            let added = visit.cycles - less;
-            by_turn
-                .entry(visit.turn)
-                .or_default()
-                .push(added / ADDED_CYCLES);
-        }
+    let more = costs(more).into_iter();
+    let mut pairs: Vec<Pair> = more
+        .filter_map(|visit| {
+            let less = partners.get(&(visit.turn, visit.segment))?;
+            Some(Pair {
+                turn: visit.turn,
+                segment: visit.segment,
+                misses: (visit.cycles - less) / ADDED_CYCLES,
+            })
+        })
+        .collect();
+    let all = sorted(pairs.iter().map(|pair| pair.misses));
+    if let (Some(lower), Some(upper)) = (rank(&all, 0.25), rank(&all, 0.75)) {
+        let reach = FAR_OUT * (upper - lower) + SLACK;
+        pairs.retain(|pair| (lower - reach..=upper + reach).contains(&pair.misses));
     }
-    let turns = by_turn.into_values();
-    turns.filter_map(|turn| median(&sorted(turn))).collect()
+    pairs
+}
+
+/// What a row's timing says of the machine, for images whose chunks are their own.
+fn chunked(timing: &Timing, iterations_per_chunk: u64, segments: u32) -> Timing {
+    Timing {
+        iterations_per_chunk,
+        segments,
+        images: Vec::new(),
+        baseline: ImageSamples::default(),
+        delayed: Vec::new(),
+        references: None,
+        counting: None,
+        further: Vec::new(),
+        steal: None,
+        cold: None,
+        long_runs: Vec::new(),
+        by_mean: false,
+        ..*timing
+    }
+}
+
+/// What the row's own cycles come to in misses: between those of a walk that stays with one object, whose branch
+/// is predicted, and of one in random order, whose misses are inferred. `None` where these two do not differ
+/// enough to tell.
+pub fn bound(timing: &Timing, cycles: f64, seed: u64) -> Option<f64> {
+    const LEAST_CYCLES: f64 = 3.0;
+    const LEAST_MISSES: f64 = 0.2;
+    let references = timing.references.as_ref()?;
+    let own = chunked(timing, timing.iterations_per_chunk, references.segments);
+    let scale = Scale::of(timing);
+    let cost = |image| {
+        let visits = Costs::of(image, &own, &scale).visits;
+        Segments::of(&visits, |visit| visit.cycles).value()
+    };
+    let (predicted, missed) = (cost(&references.one)?, cost(&references.random)?);
+    let misses = misses(&references.missed, timing, seed)?.value;
+    let is_told = missed - predicted >= LEAST_CYCLES && misses >= LEAST_MISSES;
+    is_told.then(|| misses * (cycles - predicted) / (missed - predicted))
+}
+
+fn mean_of_medians<'a>(pairs: impl Iterator<Item = &'a Pair>) -> Option<f64> {
+    let mut by_segment = BTreeMap::<u32, Vec<f64>>::new();
+    for pair in pairs {
+        by_segment
+            .entry(pair.segment)
+            .or_default()
+            .push(pair.misses);
+    }
+    let medians: Vec<f64> = by_segment
+        .into_values()
+        .filter_map(|misses| median(&sorted(misses)))
+        .collect();
+    let count = medians.len() as f64;
+    (count > 0.0).then(|| medians.iter().sum::<f64>() / count)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::fixture;
+    use crate::stats::{References, fixture};
 
-    fn timing(turns: u32, cycles: impl Fn(usize, u32, u32) -> f64) -> Timing {
+    fn site(turns: u32, cycles: impl Fn(usize, u32, u32) -> f64) -> SiteSamples {
         let image = |copy| fixture::image(turns, |turn, segment| cycles(copy, turn, segment));
-        Timing {
-            delayed: vec![image(0), image(1)],
-            ..fixture::empty()
+        SiteSamples {
+            iterations_per_chunk: fixture::ITERATIONS,
+            segments: 8,
+            images: [image(0), image(1)],
+            ..SiteSamples::default()
         }
+    }
+
+    fn misses_of(site: &SiteSamples) -> Option<Estimate> {
+        misses(site, &fixture::empty(), 1)
     }
 
     #[test]
@@ -89,10 +185,14 @@ mod tests {
         let cost = |copy: usize, _, segment: u32| {
             10.0 + f64::from(segment) + 0.75 * ADDED_CYCLES * copy as f64
         };
-        let misses = misses(&timing(20, cost), 1).expect("pairs");
+        let misses = misses_of(&site(20, cost)).expect("pairs");
         assert!((misses.value - 0.75).abs() < 1e-3, "{misses:?}");
         assert!(misses.low <= misses.value && misses.value <= misses.high);
-        assert!(misses.high - misses.low < 1e-3, "{misses:?}");
+        // Separate runs differ even where rounds do not.
+        assert!(
+            (misses.high - misses.low - 2.0 * REPEATS).abs() < 1e-3,
+            "{misses:?}"
+        );
     }
 
     #[test]
@@ -103,28 +203,78 @@ mod tests {
                 + spike * f64::from(turn % 2)
                 + 0.5 * ADDED_CYCLES * copy as f64
         };
-        let misses = misses(&timing(60, cost), 1).expect("pairs");
+        let misses = misses_of(&site(60, cost)).expect("pairs");
         assert!((misses.value - 0.5).abs() < 1e-3, "{misses:?}");
     }
 
     #[test]
+    fn a_walk_whose_half_is_predicted_has_half_of_the_misses_of_the_other() {
+        // A median over all would be of the one half or of the other.
+        let cost = |copy: usize, _, segment: u32| {
+            let misses = if segment < 3 { 0.9 } else { 0.0 };
+            12.0 + misses * ADDED_CYCLES * copy as f64
+        };
+        let misses = misses_of(&site(20, cost)).expect("pairs");
+        assert!((misses.value - 0.9 * 3.0 / 8.0).abs() < 1e-3, "{misses:?}");
+    }
+
+    #[test]
+    fn the_chunks_of_these_images_are_their_own() {
+        let mut site = site(20, |copy, _, _| 12.0 + 0.5 * ADDED_CYCLES * copy as f64);
+        site.iterations_per_chunk /= 2;
+        let misses = misses_of(&site).expect("pairs");
+        assert!((misses.value - 1.0).abs() < 1e-3, "{misses:?}");
+    }
+
+    #[test]
     fn a_branch_that_is_predicted_has_about_none_and_may_read_below() {
-        let faster = timing(20, |copy, _, _| 5.0 - 0.09 * copy as f64);
-        let misses = misses(&faster, 1).expect("pairs");
+        let faster = site(20, |copy, _, _| 5.0 - 0.3 * copy as f64);
+        let misses = misses_of(&faster).expect("pairs");
         assert!((misses.value + 0.01).abs() < 1e-3, "{misses:?}");
     }
 
     #[test]
+    fn where_nearly_all_is_disturbed_the_pairs_are_believed_all_the_same() {
+        let mut site = site(20, |copy, _, _| 12.0 + 0.5 * ADDED_CYCLES * copy as f64);
+        for image in &mut site.images {
+            image.switches = vec![1; 20];
+            image.switches[3] = 0;
+        }
+        let misses = misses_of(&site).expect("pairs");
+        assert!((misses.value - 0.5).abs() < 1e-3, "{misses:?}");
+    }
+
+    #[test]
+    fn the_bound_lies_where_the_rows_cycles_lie_between_predicted_and_missed() {
+        let image = |cycles: f64| fixture::image(20, |_, _| cycles);
+        let timing = |one: f64, random: f64, misses: f64| Timing {
+            references: Some(Box::new(References {
+                segments: 8,
+                one: image(one),
+                random: image(random),
+                missed: site(20, |copy, _, _| 70.0 + misses * ADDED_CYCLES * copy as f64),
+            })),
+            ..fixture::empty()
+        };
+        let told = bound(&timing(8.0, 32.0, 0.8), 14.0, 1).expect("a bound");
+        assert!((told - 0.2).abs() < 1e-3, "{told}");
+        assert_eq!(bound(&timing(8.0, 10.9, 0.8), 9.0, 1), None);
+        assert!(bound(&timing(8.0, 11.1, 0.8), 9.0, 1).is_some());
+        assert_eq!(bound(&timing(8.0, 32.0, 0.19), 14.0, 1), None);
+        assert!(bound(&timing(8.0, 32.0, 0.21), 14.0, 1).is_some());
+        assert_eq!(bound(&fixture::empty(), 14.0, 1), None);
+    }
+
+    #[test]
     fn without_both_images_there_is_no_number() {
-        assert_eq!(misses(&fixture::steady(20, 5.0), 1), None);
-        let mut one_sided = timing(20, |_, _, _| 5.0);
-        one_sided.delayed[1].chunks.clear();
-        assert_eq!(misses(&one_sided, 1), None);
+        let mut one_sided = site(20, |_, _, _| 5.0);
+        one_sided.images[1].chunks.clear();
+        assert_eq!(misses_of(&one_sided), None);
     }
 
     #[test]
     fn five_pairs_of_turns_are_too_few() {
-        assert_eq!(misses(&timing(5, |_, _, _| 5.0), 1), None);
-        assert!(misses(&timing(6, |_, _, _| 5.0), 1).is_some());
+        assert_eq!(misses_of(&site(5, |_, _, _| 5.0)), None);
+        assert!(misses_of(&site(6, |_, _, _| 5.0)).is_some());
     }
 }

@@ -159,8 +159,8 @@ pub struct Header {
     pub result: Option<ResultRegister>,
     /// What the result must be.
     pub expect: Option<Expect>,
-    /// Label of the instruction that is studied.
-    pub dispatch: Option<String>,
+    /// Labels of the branches that are studied.
+    pub dispatch: Vec<String>,
     /// Whether minijinja runs over the text.
     pub expand: bool,
     /// The Go release whose layouts, hashes and stubs apply where no parameter `go` is bound.

@@ -6,8 +6,8 @@
 use crate::branch::BranchKind;
 use crate::link::Image;
 use crate::pipeline::Prepared;
+use crate::report::SiteMisses;
 use crate::report::misses::Modelled;
-use crate::report::{Basis, Metric};
 
 /// Misses per iteration that an inferred and a modelled number may be apart. The one is good to 0.05, and the
 /// other is of a prefix of the walk.
@@ -31,13 +31,18 @@ impl Opinion {
 /// Where inference and models differ, in a sentence; `None` where they do not, or one of them is missing.
 pub(super) fn disagreement(
     prepared: &Prepared,
-    dispatch: Option<&str>,
+    sites: &[SiteMisses],
     modelled: &Modelled,
-    misses: &Metric,
 ) -> Option<String> {
-    let inferred = misses.value.filter(|_| misses.basis == Basis::Inferred)?;
-    let opinions = opinions(&prepared.image, prepared, dispatch?, modelled)?;
-    said(inferred, &opinions)
+    let differs = |site: &SiteMisses| {
+        let opinions = opinions(&prepared.image, prepared, &site.label, modelled)?;
+        said(site.value?, &opinions)
+    };
+    let first = sites.iter().find_map(|site| Some((site, differs(site)?)));
+    first.map(|(site, said)| match sites.len() {
+        1 => said,
+        _ => format!("`{}`: {said}", site.label),
+    })
 }
 
 fn opinions(
@@ -101,9 +106,9 @@ fn said(inferred: f64, opinions: &[Opinion]) -> Option<String> {
     };
     Some(if right.is_empty() {
         let why = if wrong.iter().all(|opinion| inferred < opinion.least) {
-            "inferred misses read low where code or data are beyond the nearest cache"
+            "this CPU learns what they do not, or not as its own loop would"
         } else {
-            "other branches may wait for the same register"
+            "this CPU misses what they learn"
         };
         format!(
             "{inferred:.2} branch misses are inferred and no model agrees (modelled: {}): {why}",
@@ -155,9 +160,9 @@ mod tests {
             low.contains("modelled: last-target 1.00, ittage 1.00"),
             "{low}"
         );
-        assert!(low.contains("nearest cache"), "{low}");
+        assert!(low.contains("learns what they do not"), "{low}");
         let high = said(1.3, &all).expect("a difference");
-        assert!(high.contains("the same register"), "{high}");
+        assert!(high.contains("misses what they learn"), "{high}");
     }
 
     #[test]

@@ -204,14 +204,6 @@ fn located(
             (None, Some(_)) => format!("`{text}`"),
         }
     });
-    let message = if place.delayed {
-        format!(
-            "{message}, in a copy of the code with latency in front of its dispatch branch; drop \
-             `dispatch` from the header if that cannot be"
-        )
-    } else {
-        message.to_string()
-    };
     let message = match (&instruction, kind) {
         (Some(text), _) => format!("{message}, at {text}{remedy}"),
         (None, TIMEOUT | "exit" | "signal") => format!("{message}{remedy}"),

@@ -5,7 +5,7 @@
 
 use crate::counter::catalogue;
 use crate::counter::further::FurtherState;
-use crate::job::{CountedBy, Counts, Proof};
+use crate::job::{CountedBy, Counts, Proof, SiteCount};
 use crate::machine::Machine;
 use crate::report::{Basis, FurtherMetric, Metric, Metrics};
 use crate::scenario::Scenario;
@@ -82,7 +82,7 @@ pub(super) fn metrics(
     proof: &Proof,
     summary: Option<&Summary>,
     machine: &Machine,
-    (refused, uninferred): (Option<&str>, Option<&str>),
+    (refused, inferred, remark): (Option<&str>, &Result<Estimate, String>, Option<String>),
 ) -> Metrics {
     let timed = |event: &str, refused, of: fn(&Summary) -> &Estimate| match summary {
         Some(summary) => measured(of(summary), machine, event, refused),
@@ -114,18 +114,18 @@ pub(super) fn metrics(
     };
     let around = &proof.around_body;
     let misses = counted(Event::BranchMisses).unwrap_or(Estimate::NONE);
-    let inferred = summary.and_then(|summary| summary.inferred_misses);
     let branch_misses = match machine.source("branch_misses").basis {
         Basis::Measured => measured(&less(misses, 0.0), machine, "branch_misses", refused),
-        Basis::Inferred => {
-            let (inferred, why) = narrow(inferred);
-            measured(
-                &inferred,
-                machine,
-                "branch_misses",
-                uninferred.or(Some(why)),
-            )
-        }
+        Basis::Inferred => match inferred {
+            Ok(inferred) => Metric {
+                why: remark,
+                ..measured(inferred, machine, "branch_misses", None)
+            },
+            Err(why) => Metric {
+                why: Some(why.clone()),
+                ..unsupported(machine, "branch_misses")
+            },
+        },
         _ => unsupported(machine, "branch_misses"),
     };
     Metrics {
@@ -140,23 +140,6 @@ pub(super) fn metrics(
         branch_misses,
         allocs: allocated(proof.allocations.blocks),
         alloc_bytes: allocated(proof.allocations.bytes),
-    }
-}
-
-/// An inferred number of misses, and why there is none where there is none.
-fn narrow(inferred: Option<Estimate>) -> (Estimate, &'static str) {
-    // What spreads over more than a miss cannot tell one from none.
-    const WIDEST: f64 = 1.0;
-    match inferred {
-        Some(wide) if wide.high - wide.low > WIDEST => (
-            Estimate::NONE,
-            "turns differ by more than a miss takes, as where a row waits for memory or others use the machine; run \
-             it again, or with a longer --time",
-        ),
-        _ => (
-            inferred.unwrap_or(Estimate::NONE),
-            "too few turns were left undisturbed; run it again, or with a longer --time",
-        ),
     }
 }
 
@@ -207,17 +190,24 @@ fn less(estimate: Estimate, known: f64) -> Estimate {
     }
 }
 
-/// Misses where there is one type, and so one target and one direction, to predict.
-pub(super) fn unexpected_misses(scenario: &Scenario, metrics: &Metrics) -> Option<String> {
+/// Misses where there is one type, and the branches were seen to go one way only: one target and one
+/// direction to predict.
+pub(super) fn unexpected_misses(
+    scenario: &Scenario,
+    metrics: &Metrics,
+    sites: &[SiteCount],
+) -> Option<String> {
     const MANY: f64 = 0.1;
     let mut types = (0..scenario.objects).map(|object| scenario.type_of_object(object));
     let first = types.next();
     let is_monomorphic =
         scenario.template.header.heap != HeapKind::None && types.all(|other| Some(other) == first);
+    // The objects of one type differ in what else they hold, and a branch can depend on that.
+    let go_one_way = sites.iter().all(|site| site.goes_one_way);
     // Few turns have no interval, and all the same a value.
     let misses = &metrics.branch_misses;
     let misses = misses.low.or(misses.value).unwrap_or(0.0);
-    (is_monomorphic && misses > MANY).then(|| {
+    (is_monomorphic && go_one_way && misses > MANY).then(|| {
         "branches are mispredicted although all receivers have one type: other code may take the \
          predictor's entries by where it stands, which --placements all shows, or something else used \
          the core; run it again"
@@ -245,20 +235,4 @@ pub(super) fn contradiction(metrics: &Metrics, counts: Option<&Counts>) -> Optio
         "the hardware counted {counted:.2} {what} where single-stepping counts {exact:.2}; believe \
          the latter, and run again with --counters clock"
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn misses_whose_interval_is_wider_than_one_are_no_number() {
-        let estimate = |value, low, high| Some(Estimate { value, low, high });
-        let (wide, why) = narrow(estimate(4.9, -5.8, 6.3));
-        assert!(wide.value.is_nan() && why.contains("more than a miss"));
-        assert_eq!(narrow(estimate(0.9, 0.5, 1.4)).0.value, 0.9);
-        // An interval that is not known is not wide.
-        assert_eq!(narrow(estimate(0.9, f64::NAN, f64::NAN)).0.value, 0.9);
-        assert!(narrow(None).1.starts_with("too few"));
-    }
 }

@@ -19,7 +19,7 @@ use super::neighbours::StealMeter;
 use super::scrubber::Scrubber;
 use super::stage::{Ground, Stage};
 use super::timing::{self, Proved, Scale};
-use super::{cold, further, guarded, inference, model, notes, probe, trace, verify};
+use super::{cold, further, guarded, inference, model, notes, probe, sites, trace, verify};
 use crate::counter::CounterSource;
 use crate::counter::clock::Clock;
 use crate::counter::fake::{CHAIN_CYCLES, Fake, OVERHEAD_TICKS};
@@ -328,6 +328,9 @@ impl<'a> Worker<'a> {
                 model::interpreted(&mut stage, ground, self.plan.seed, wanted, depth)?.ok()
             }
         };
+        let is_verified = prediction.is_some();
+        let steps = (&mut self.steps, is_verified);
+        let sites = sites::count(&mut stage, ground, &visits, steps)?;
         let baseline = stage.baseline();
         let empty = step::count_harness(&mut stage, ground, baseline, &visits, &mut self.steps)?;
         let around_body = step::count_harness(&mut stage, ground, 0, &visits, &mut self.steps)?;
@@ -343,7 +346,8 @@ impl<'a> Worker<'a> {
             allocations: verified.allocations,
             elements: visits.len(),
             panic: verified.panic,
-            uninferred,
+            uninferred: uninferred.clone(),
+            sites,
         };
         Ok((
             Proved {
@@ -352,6 +356,7 @@ impl<'a> Worker<'a> {
                 visits,
                 chunk,
                 direct_branches: if is_direct { branches } else { 0.0 },
+                uninferred,
             },
             proof,
         ))

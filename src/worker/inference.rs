@@ -1,39 +1,105 @@
-//! The turns of the two images that a row's branch misses are inferred from.
+//! The turns of the images that a row's branch misses are inferred from: two for each site.
 //!
-//! Correct means: both images are verified as those of the row are, they take as many turns over the
-//! same segments, and what goes wrong with them costs the row nothing but this number.
+//! Correct means: both images of a site are verified as those of the row are, they take as many turns
+//! over the same segments, and what goes wrong with them costs the row nothing but this site's number,
+//! which has the reason instead.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::guarded;
+use super::neighbours;
 use super::stage::{Ground, Stage, Visits};
-use super::timing::{Proved, Scale, Series};
+use super::timing::{Proved, Scale, TIMED, Turner, UNTIMED, quiet_turns};
 use super::verify;
-use crate::counter::CounterSource;
-use crate::job::{Failure, Plan};
+use crate::counter::{CounterSource, Request};
+use crate::injection::IMAGES_PER_SITE;
+use crate::job::{Failure, Plan, Uninferred};
+use crate::scenario::Order;
+use crate::stats::random::SplitMix64;
+use crate::stats::{ImageSamples, References, SiteSamples};
 use crate::sys::time;
+use crate::template::HeapKind;
 
-/// Rounds that every row has, whatever its budget: fewer pairs have no interval.
+/// Rounds that every site has, whatever its budget: fewer pairs have no interval.
 const FEWEST_ROUNDS: u32 = 8;
-/// Pairs of turns without a context switch that a row should have.
+/// Pairs of turns without a context switch that a site should have.
 const ENOUGH_PAIRS: usize = 16;
+/// The least time of a chunk, nanoseconds; the longest is twice as long. What interrupts a chunk then costs
+/// few of them.
+const CHUNK_NS: f64 = 20_000.0;
+/// The same where the objects are more than the nearest caches hold: both images visit the same ones in
+/// neighbouring turns, and in a short chunk the second finds what the first has fetched.
+const FAR_CHUNK_NS: f64 = 100_000.0;
+/// Objects that the nearest caches hold.
+const NEAR_OBJECTS: u64 = 1 << 13;
+/// The longest iteration, nanoseconds, in which the delay of a single branch shows.
+const LONGEST_ITERATION_NS: f64 = 10_000.0;
 
-/// Compares the result of each element in both images. Returns why they are of no use, where they
-/// are not.
-pub fn verify(stage: &mut Stage<'_>, ground: &mut Ground, visits: &Visits) -> Option<String> {
-    let failure = stage.delayed().find_map(|image| {
-        stage.rewind(ground, image);
-        verify::verify_image(stage, ground, visits, image).err()
-    });
-    let why = failure.map(|failure| why(&failure));
-    if why.is_some() {
-        stage.infer_nothing();
-    }
-    why
+/// The images of each site that has any, with the site's index.
+fn pairs(stage: &Stage<'_>) -> Vec<(usize, Range<usize>)> {
+    let all = stage.delayed();
+    let starts = all.clone().step_by(IMAGES_PER_SITE);
+    let sites = stage.row.injection.delayed().map(|(site, _)| site);
+    let pairs = sites.zip(starts);
+    pairs
+        .map(|(site, start)| (site, start..start + IMAGES_PER_SITE))
+        .collect()
 }
 
-fn why(failure: &Failure) -> String {
+/// Compares the results of all of these images. Returns the sites that they are of no use for, and why.
+pub fn verify(stage: &mut Stage<'_>, ground: &mut Ground, visits: &Visits) -> Vec<Uninferred> {
+    let mut uninferred = Vec::new();
+    for (site, mut images) in pairs(stage) {
+        let failure = images.find_map(|image| {
+            stage.rewind(ground, image);
+            let verified = guarded(|| verify_image(stage, ground, visits, image));
+            stage.rewind(ground, image);
+            verified.err()
+        });
+        uninferred.extend(failure.map(|failure| Uninferred {
+            site,
+            why: why(&failure),
+        }));
+    }
+    uninferred
+}
+
+/// The first elements one by one, so that two results that are swapped are noticed, and the rest of the walk a
+/// few at a time: of a quarter of a million elements one by one an image takes as long as its turns do.
+fn verify_image(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+    image: usize,
+) -> Result<(), Failure> {
+    const ONE_BY_ONE: u64 = 4096;
+    const FEW: u64 = 64;
+    if stage.row.heap.kind == HeapKind::None {
+        return verify::verify_image(stage, ground, visits, image).map(|_| ());
+    }
+    let mut element = 0;
+    while element < visits.len() {
+        let step = if element < ONE_BY_ONE { 1 } else { FEW };
+        let count = step.min(visits.len() - element);
+        let exit = stage.enter(ground, image, visits, element, count)?;
+        if let Some(expected) = visits.expected(element, count) {
+            verify::compare(&exit, element, expected)?;
+        }
+        element += count;
+    }
+    Ok(())
+}
+
+/// Why images that ended so are of no use.
+pub fn why(failure: &Failure) -> String {
     let what = match failure {
         Failure::WrongResult { .. } => "gives another result",
         Failure::Panic(_) => "panics",
-        _ => "does not leave alone what it must",
+        Failure::Signal { .. } | Failure::Exit { .. } => "faults",
+        Failure::Forbidden { .. } => "makes a system call",
+        Failure::Timeout { .. } => "does not end in time",
+        Failure::Clobber { .. } | Failure::Worker(_) => "does not leave alone what it must",
     };
     format!(
         "with latency in front of its dispatch branch the code {what}: does it read the flags behind \
@@ -41,38 +107,293 @@ fn why(failure: &Failure) -> String {
     )
 }
 
-/// Gives both images their turns, one after the other.
-///
-/// # Errors
-/// What entering or comparing says.
+/// Gives the images of each site their turns, one after the other; and beside them what bounds the misses of a
+/// row that studies one.
 pub(super) fn infer(
     row: &mut Proved<'_>,
     ground: &mut Ground,
     source: &mut dyn CounterSource,
-    series: &mut Series,
     (plan, scale): (&Plan, &mut Scale),
-) -> Result<(), Failure> {
-    let images = row.stage.delayed();
-    let budget_ns = plan.infer_ms * 1e6 * images.len() as f64;
-    let started = time::nanoseconds();
-    for turn in 0u32.. {
-        let spent = (time::nanoseconds() - started) as f64;
-        let is_enough = series.quiet_pairs(&images, scale) >= ENOUGH_PAIRS
-            || spent >= plan.patience * budget_ns;
-        let is_over = turn >= FEWEST_ROUNDS && spent >= budget_ns && is_enough;
-        if images.is_empty() || is_over {
-            break;
+) -> (Vec<SiteSamples>, Option<Box<References>>) {
+    let mut sites = Vec::new();
+    let pairs = pairs(&row.stage);
+    let mut references = None;
+    for (site, images) in &pairs {
+        if row.uninferred.iter().any(|one| one.site == *site) {
+            continue;
         }
-        // Whoever comes first in a round finds other caches than the one behind it.
-        let is_swapped = turn % 2 == 1;
-        for step in 0..images.len() {
-            let step = if is_swapped {
-                images.len() - 1 - step
-            } else {
-                step
+        let inferred = guarded(|| {
+            let chunk = match size(row, ground, source, images.end - 1, scale)? {
+                Ok(chunk) => chunk,
+                Err(why) => return Ok(without(*site, why)),
             };
-            series.turn(row, ground, source, (turn, images.start + step))?;
+            // Both begin in one state, at one place of the walk.
+            for image in images.clone() {
+                row.stage.rewind(ground, image);
+            }
+            let mut study = Study::new(*site, &row.visits, chunk);
+            let budget = (plan.infer_ms * 1e6, plan.patience);
+            study.infer(
+                &mut row.stage,
+                &mut row.visits,
+                (&mut *ground, &mut *source),
+                images,
+                (budget, scale),
+            )?;
+            Ok(study.finished(row.stage.row.unroll))
+        });
+        sites.push(inferred.unwrap_or_else(|failure| without(*site, why(&failure))));
+    }
+    if let ([(_, images)], [one]) = (&pairs[..], &sites[..])
+        && one.why.is_none()
+        && source.is_timed()
+    {
+        let chunk = one.iterations_per_chunk;
+        let held = guarded(|| refer(row, ground, source, (images, chunk), scale));
+        references = held.ok().flatten();
+    }
+    (sites, references)
+}
+
+/// Times the row's code where its branch is predicted and where it is not, where neither is what its walk does
+/// and its objects lie in the nearest caches.
+fn refer(
+    row: &mut Proved<'_>,
+    ground: &mut Ground,
+    source: &mut dyn CounterSource,
+    (images, delayed_chunk): (&Range<usize>, u64),
+    scale: &mut Scale,
+) -> Result<Option<Box<References>>, Failure> {
+    const SEGMENTS: u64 = 32;
+    let objects = row.stage.row.heap.objects.len() as u64;
+    let order = row.stage.row.walk.order;
+    let is_one_of_them = matches!(order, Order::Same | Order::Random);
+    if row.stage.row.heap.kind == HeapKind::None
+        || is_one_of_them
+        || !(2..=NEAR_OBJECTS).contains(&objects)
+    {
+        return Ok(None);
+    }
+    let elements = SEGMENTS * row.chunk;
+    let mut random = SplitMix64::new(0);
+    let one = (0..elements)
+        .map(|at| (at / row.chunk % objects) as u32)
+        .collect();
+    let mut one = row.stage.visits(one)?;
+    // Most rows are predicted, and cost what one object does: there is nothing to bound.
+    let mut least = [u64::MAX; 2];
+    for _ in 0..3 {
+        for (least, visits) in least.iter_mut().zip([&row.visits, &one]) {
+            let request = Request {
+                image: 0,
+                visits,
+                element: 0,
+                iterations: row.chunk,
+            };
+            *least = (*least).min(row.stage.enter_between(ground, request, || ())?.ticks);
         }
     }
-    Ok(())
+    if least[0] < least[1] + row.chunk {
+        return Ok(None);
+    }
+    let drawn = (0..elements)
+        .map(|_| random.below(objects) as u32)
+        .collect();
+    let mut drawn = row.stage.visits(drawn)?;
+    let mut unfenced = [
+        Study::new(0, &one, row.chunk),
+        Study::new(0, &drawn, row.chunk),
+    ];
+    for turn in 0..FEWEST_ROUNDS {
+        for (study, visits) in unfenced.iter_mut().zip([&mut one, &mut drawn]) {
+            study.turn(
+                &mut row.stage,
+                visits,
+                (&mut *ground, &mut *source),
+                (turn, 0, 0),
+            )?;
+        }
+    }
+    let mut missed = Study::new(0, &drawn, delayed_chunk.min(elements));
+    let budget = (0.0, 0.0);
+    missed.infer(
+        &mut row.stage,
+        &mut drawn,
+        (&mut *ground, &mut *source),
+        images,
+        (budget, scale),
+    )?;
+    let [one, random] = unfenced.map(|study| {
+        let [samples, _] = study.samples.images;
+        samples
+    });
+    Ok(Some(Box::new(References {
+        segments: SEGMENTS as u32,
+        one,
+        random,
+        missed: missed.finished(row.stage.row.unroll),
+    })))
+}
+
+fn without(site: usize, why: String) -> SiteSamples {
+    SiteSamples {
+        site,
+        why: Some(why),
+        ..SiteSamples::default()
+    }
+}
+
+/// Iterations of a chunk of these images, or why there can be none. Of a source that is scripted they are the
+/// row's.
+fn size(
+    row: &mut Proved<'_>,
+    ground: &mut Ground,
+    source: &dyn CounterSource,
+    image: usize,
+    scale: &Scale,
+) -> Result<Result<u64, String>, Failure> {
+    const LARGEST: u64 = 1 << 18;
+    const FEW: u64 = 16;
+    if !source.is_timed() {
+        return Ok(Ok(row.chunk));
+    }
+    let heap = &row.stage.row.heap;
+    let longest = match heap.kind {
+        HeapKind::None => LARGEST,
+        _ => row.visits.len().min(LARGEST),
+    };
+    let least_ns = match heap.objects.len() as u64 > NEAR_OBJECTS {
+        true => FAR_CHUNK_NS,
+        false => CHUNK_NS,
+    };
+    let mut chunk = FEW.min(longest);
+    loop {
+        let request = Request {
+            image,
+            visits: &row.visits,
+            element: 0,
+            iterations: chunk,
+        };
+        let mut best = u64::MAX;
+        for _ in 0..3 {
+            row.stage.rewind(ground, image);
+            best = best.min(row.stage.enter_between(ground, request, || ())?.ticks);
+        }
+        let nanoseconds = best as f64 / scale.tsc_hz * 1e9;
+        let each = nanoseconds / chunk as f64;
+        if each > LONGEST_ITERATION_NS {
+            return Ok(Err(format!(
+                "an iteration takes {:.0} µs, in which the delay of one branch does not show",
+                each / 1000.0
+            )));
+        }
+        if nanoseconds >= least_ns || chunk * 2 > longest {
+            return Ok(Ok(chunk));
+        }
+        chunk *= 2;
+    }
+}
+
+/// The turns of one site's images.
+struct Study {
+    samples: SiteSamples,
+    /// The segment that comes next, for each image.
+    next: [u32; IMAGES_PER_SITE],
+}
+
+impl Study {
+    fn new(site: usize, visits: &Visits, chunk: u64) -> Study {
+        Study {
+            samples: SiteSamples {
+                site,
+                iterations_per_chunk: chunk,
+                segments: visits.len().div_ceil(chunk).max(1) as u32,
+                ..SiteSamples::default()
+            },
+            next: [0; IMAGES_PER_SITE],
+        }
+    }
+
+    /// The samples, where each turn of the loop has so many copies of the body.
+    fn finished(mut self, unroll: u32) -> SiteSamples {
+        self.samples.iterations_per_chunk *= u64::from(unroll);
+        self.samples
+    }
+
+    /// Gives both images turns, for so many nanoseconds each or a few times as many.
+    fn infer(
+        &mut self,
+        stage: &mut Stage<'_>,
+        visits: &mut Visits,
+        (ground, source): (&mut Ground, &mut dyn CounterSource),
+        images: &Range<usize>,
+        ((each_ns, patience), scale): ((f64, f64), &mut Scale),
+    ) -> Result<(), Failure> {
+        let budget_ns = each_ns * IMAGES_PER_SITE as f64;
+        let started = time::nanoseconds();
+        for turn in 0u32.. {
+            let spent = (time::nanoseconds() - started) as f64;
+            let is_enough =
+                spent >= patience * budget_ns || self.quiet_pairs(scale) >= ENOUGH_PAIRS;
+            if turn >= FEWEST_ROUNDS && spent >= budget_ns && is_enough {
+                break;
+            }
+            // Whoever comes first in a round finds other caches than the one behind it.
+            let order = if turn % 2 == 1 { [1, 0] } else { [0, 1] };
+            for copy in order {
+                let image = images.start + copy;
+                self.turn(
+                    stage,
+                    visits,
+                    (&mut *ground, &mut *source),
+                    (turn, copy, image),
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    fn turn(
+        &mut self,
+        stage: &mut Stage<'_>,
+        visits: &mut Visits,
+        (ground, source): (&mut Ground, &mut dyn CounterSource),
+        (turn, copy, image): (u32, usize, usize),
+    ) -> Result<(), Failure> {
+        let (chunk, segments) = (self.samples.iterations_per_chunk, self.samples.segments);
+        for part in 0..(UNTIMED + TIMED).min(segments) {
+            // Else the first image of a round would find the walk in a farther cache than the other.
+            let segment = u64::from((self.next[copy] + part) % segments);
+            visits.touch(segment * chunk, chunk);
+        }
+        let mut turner = Turner {
+            stage,
+            ground,
+            source,
+            request: Request {
+                image,
+                visits,
+                element: 0,
+                iterations: chunk,
+            },
+            segments,
+            segment: &mut self.next[copy],
+            counting: None,
+        };
+        let before = neighbours::context_switches().filter(|_| turner.source.is_timed());
+        let samples = &mut self.samples.images[copy];
+        turner.run(turn, samples)?;
+        let switches =
+            before.and_then(|before| neighbours::context_switches()?.checked_sub(before));
+        samples.switches.extend(switches.map(|count| count as u32));
+        Ok(())
+    }
+
+    /// Turns in which nothing else ran beside either image, nor took much of the core.
+    fn quiet_pairs(&self, scale: &mut Scale) -> usize {
+        let mut quiet = |image: &ImageSamples| -> BTreeSet<u32> { quiet_turns(image, scale) };
+        let [less, more] = &self.samples.images;
+        let (less, more) = (quiet(less), quiet(more));
+        less.intersection(&more).count()
+    }
 }

@@ -19,6 +19,7 @@ mod pace;
 pub mod parent;
 pub mod probe;
 mod scrubber;
+pub mod sites;
 pub mod stage;
 pub mod timing;
 pub mod trace;

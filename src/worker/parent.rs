@@ -3,6 +3,7 @@
 //! Correct means: every row ends with exactly one of timing, proof without timing, or failure;
 //! a row is blamed only if the shared page named it when its worker died or stood still.
 
+use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
@@ -14,12 +15,14 @@ use std::time::{Duration, Instant};
 use iced_x86::{Decoder, DecoderOptions, FlowControl, OpKind};
 use serde::Serialize;
 
-use super::notes;
+use super::{inference, notes};
 use crate::asm::Program;
 use crate::counter::further::FurtherState;
 use crate::counter::pmu::EventState;
 use crate::go::heap::lay_out;
-use crate::job::{Counters, Failure, JobRow, Message, Place, Plan, Prediction, Proof, Trace};
+use crate::job::{
+    Counters, Failure, JobRow, Message, Place, Plan, Prediction, Proof, Trace, Uninferred,
+};
 use crate::link::{Image, Site, Variant, link};
 use crate::stats::Timing;
 use crate::sys::interrupt;
@@ -42,6 +45,8 @@ pub struct RowOutcome {
     pub failure: Option<Failure>,
     /// Steps that were logged when it ended its worker.
     pub steps: u64,
+    /// The sites whose images ended a worker, which cost the row nothing but their numbers.
+    pub uninferred: Vec<Uninferred>,
 }
 
 impl RowOutcome {
@@ -122,6 +127,8 @@ pub fn run_beside(
         ..Outcome::default()
     };
     interrupt::watch();
+    // Rows whose misses ended a worker, without the images for these.
+    let mut without: BTreeMap<usize, JobRow> = BTreeMap::new();
     loop {
         let is_open = |row: &RowOutcome| row.is_open(plan);
         let open: Vec<usize> = (0..rows.len())
@@ -133,7 +140,10 @@ pub fn run_beside(
         }
         let part = Part {
             plan,
-            rows: open.iter().map(|&at| rows[at]).collect(),
+            rows: open
+                .iter()
+                .map(|&at| without.get(&at).unwrap_or(rows[at]))
+                .collect(),
         };
         let mut shift = Shift::start(&part, timeout)?;
         let end = shift.watch(
@@ -143,6 +153,13 @@ pub fn run_beside(
             (&mut *progress, &mut *meanwhile),
         )?;
         match end {
+            End::Blamed(row, failure) if give_up(part.rows[row], &failure).is_some() => {
+                let at = open[row];
+                if let Some((changed, uninferred)) = give_up(part.rows[row], &failure) {
+                    without.insert(at, changed);
+                    outcome.rows[at].uninferred.push(uninferred);
+                }
+            }
             End::Blamed(row, failure) => {
                 let row = &mut outcome.rows[open[row]];
                 row.failure = Some(failure);
@@ -157,6 +174,15 @@ pub fn run_beside(
             }
         }
     }
+}
+
+/// A row without the images of the site that ended a worker, where one of those did.
+fn give_up(row: &JobRow, failure: &Failure) -> Option<(JobRow, Uninferred)> {
+    let (site, _) = row.injection.delayed().nth(failure.delayed()?)?;
+    let why = inference::why(failure);
+    let mut row = row.clone();
+    row.injection.give_up(site, why.clone());
+    Some((row, Uninferred { site, why }))
 }
 
 /// A status that generated code cannot guess, and that is no success.

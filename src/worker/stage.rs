@@ -190,16 +190,9 @@ impl<'a> Stage<'a> {
         self.baseline
     }
 
-    /// Indices of the images that branch misses are inferred from: two, or none.
+    /// Indices of the images that branch misses are inferred from: two for each site that has any.
     pub fn delayed(&self) -> Range<usize> {
         self.baseline + 1..self.images.len()
-    }
-
-    /// Lets go of the images that branch misses would be inferred from.
-    pub fn infer_nothing(&mut self) {
-        self.images.truncate(self.baseline + 1);
-        self.data.keep(self.baseline + 1);
-        self.stack.keep(self.baseline + 1);
     }
 
     /// Puts a walk of this row into memory.

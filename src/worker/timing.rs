@@ -14,7 +14,7 @@ use super::stage::{Exit, Ground, Stage, Visits, expected_of};
 use super::verify::compare;
 use crate::counter::group::Refused;
 use crate::counter::{CounterSource, Reading, Request, Unavailable};
-use crate::job::{Failure, JobRow, Plan};
+use crate::job::{Failure, JobRow, Plan, Uninferred};
 use crate::stats::{
     AGREES, BEST_WIDTH_TOLERANCE, Chunk, Counting, Event, Events, ImageSamples, Timing, quantile,
 };
@@ -94,6 +94,8 @@ pub struct Proved<'a> {
     pub chunk: u64,
     /// Branches of an iteration whose target never differs, where those are all there are; else 0.
     pub direct_branches: f64,
+    /// Why the misses of some of its sites are not inferred.
+    pub uninferred: Vec<Uninferred>,
 }
 
 /// Times all images of some rows in turns: of several rows, the turns at one placement are neighbours.
@@ -144,18 +146,20 @@ pub fn time_rows(
             break;
         }
     }
-    for (one, row) in series.iter_mut().zip(rows.iter_mut()) {
-        let Ok(series) = one else { continue };
+    let finish = |(series, row): (Result<Series, Failure>, &mut Proved<'_>)| {
+        let mut timing = series?.timing(row, scale);
+        // What goes wrong there costs no other number.
         let inferred = at_work(row, ground, takes_turns, |row, ground| {
-            inference::infer(row, ground, source, series, (plan, &mut *scale))
+            Ok(inference::infer(row, ground, source, (plan, &mut *scale)))
         });
-        if inferred.is_err() {
-            series.drop_delayed(row.stage.baseline());
-        }
-    }
-    let finish =
-        |(series, row): (Result<Series, Failure>, &Proved<'_>)| Ok(series?.timing(row, scale));
-    series.into_iter().zip(rows.iter()).map(finish).collect()
+        (timing.delayed, timing.references) = inferred.unwrap_or_default();
+        Ok(timing)
+    };
+    series
+        .into_iter()
+        .zip(rows.iter_mut())
+        .map(finish)
+        .collect()
 }
 
 /// Does a part of a row's work. Where rows take turns, its data are in reach meanwhile and only then.
@@ -204,7 +208,7 @@ impl Series {
             entry_overhead(&mut row.stage, ground, &row.visits, source)?;
         let pace = pace::find(row, ground, source, scale, (plan, entry_overhead_ticks))?;
         row.stage.rewind_all(ground);
-        let images = row.stage.images.len();
+        let images = row.stage.baseline() + 1;
         let segments = row.visits.len().div_ceil(row.chunk).max(1) as u32;
         Ok(Series {
             entry_overhead_ticks,
@@ -217,7 +221,7 @@ impl Series {
     }
 
     /// One turn of one image.
-    pub(super) fn turn(
+    fn turn(
         &mut self,
         row: &mut Proved<'_>,
         ground: &mut Ground,
@@ -253,31 +257,12 @@ impl Series {
         Ok(())
     }
 
-    /// Turns in which nothing else ran beside any of these images, nor took much of the core.
-    pub(super) fn quiet_pairs(&self, images: &std::ops::Range<usize>, scale: &mut Scale) -> usize {
-        let mut quiet: Option<BTreeSet<u32>> = None;
-        for image in &self.images[images.clone()] {
-            let own = quiet_turns(image, scale);
-            quiet = Some(match quiet {
-                Some(others) => others.intersection(&own).copied().collect(),
-                None => own,
-            });
-        }
-        quiet.unwrap_or_default().len()
-    }
-
-    /// Forgets the images behind the baseline.
-    fn drop_delayed(&mut self, baseline: usize) {
-        self.images.truncate(baseline + 1);
-    }
-
     fn is_quiet(&self, scale: &mut Scale) -> bool {
         is_quiet(&self.images[0], scale) && (!self.pace.by_mean || halves_agree(&self.images[0]))
     }
 
     fn timing(self, row: &Proved<'_>, scale: &Scale) -> Timing {
         let mut images = self.images;
-        let delayed = images.split_off(row.stage.baseline() + 1);
         let baseline = images.pop().unwrap_or_default();
         Timing {
             iterations_per_chunk: row.chunk * u64::from(row.stage.row.unroll),
@@ -293,7 +278,8 @@ impl Series {
             direct_branches: row.direct_branches,
             images,
             baseline,
-            delayed,
+            delayed: Vec::new(),
+            references: None,
             counting: self.counting,
             further: Vec::new(),
             steal: None,
@@ -354,7 +340,7 @@ fn halves_agree(samples: &ImageSamples) -> bool {
 
 /// The turns of an image in which most chunks ran with the core's whole width, and nothing else at all
 /// as far as somebody looked.
-fn quiet_turns(samples: &ImageSamples, scale: &mut Scale) -> BTreeSet<u32> {
+pub(super) fn quiet_turns(samples: &ImageSamples, scale: &mut Scale) -> BTreeSet<u32> {
     let turns = samples.chunks.chunk_by(|one, other| one.turn == other.turn);
     let quiet = turns.filter(|chunks| {
         let alone = samples.switches.get(chunks[0].turn as usize);
@@ -431,18 +417,18 @@ fn medians(counted: &[Events]) -> Events {
 }
 
 /// One image's turn.
-struct Turner<'a, 'row> {
-    stage: &'a mut Stage<'row>,
-    ground: &'a mut Ground,
-    source: &'a mut dyn CounterSource,
-    request: Request<'a>,
-    segments: u32,
-    segment: &'a mut u32,
-    counting: Option<&'a mut Counting>,
+pub(super) struct Turner<'a, 'row> {
+    pub(super) stage: &'a mut Stage<'row>,
+    pub(super) ground: &'a mut Ground,
+    pub(super) source: &'a mut dyn CounterSource,
+    pub(super) request: Request<'a>,
+    pub(super) segments: u32,
+    pub(super) segment: &'a mut u32,
+    pub(super) counting: Option<&'a mut Counting>,
 }
 
 impl Turner<'_, '_> {
-    fn run(&mut self, turn: u32, samples: &mut ImageSamples) -> Result<(), Failure> {
+    pub(super) fn run(&mut self, turn: u32, samples: &mut ImageSamples) -> Result<(), Failure> {
         for _ in 0..UNTIMED {
             self.chunk()?;
         }

@@ -14,6 +14,7 @@ use super::register::register;
 use crate::diagnostic::Diagnostic;
 use crate::go::Release;
 use crate::go::types::Signature;
+use crate::template::params::MAX_SITES;
 use crate::template::source::{Place, SourceText};
 use crate::template::{Clobbers, Expect, Header, HeapKind, ResultRegister, closest, expand};
 
@@ -74,7 +75,7 @@ impl Reader<'_> {
             params: BTreeMap::new(),
             result: None,
             expect: None,
-            dispatch: None,
+            dispatch: Vec::new(),
             expand: false,
             go: Release::NEWEST,
             clobbers: Clobbers::Some,
@@ -96,7 +97,7 @@ impl Reader<'_> {
                 "params" => {} // Read below: which names it may have depends on the heap.
                 "result" => header.result = self.result(value),
                 "expect" => header.expect = self.expect(value),
-                "dispatch" => header.dispatch = self.text("dispatch", value),
+                "dispatch" => header.dispatch = self.dispatch(value),
                 "expand" => header.expand = self.boolean("expand", value).unwrap_or(false),
                 "go" => header.go = self.go(value).unwrap_or(Release::NEWEST),
                 "clobbers" => header.clobbers = self.clobbers(value),
@@ -153,6 +154,32 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// One label, or a list of them.
+    fn dispatch(&mut self, value: &Entry<'_>) -> Vec<String> {
+        let array = value.get_ref().as_array();
+        let Some(array) = array else {
+            return self.text("dispatch", value).into_iter().collect();
+        };
+        let labels = array.iter().map(|label| label.get_ref().as_str());
+        let labels: Option<Vec<String>> = labels.map(|label| label.map(String::from)).collect();
+        let Some(labels) = labels.filter(|labels| !labels.is_empty()) else {
+            let wanted = "a label or a list of labels";
+            self.wrong_type("dispatch", value, wanted, "[\"first\", \"second\"]");
+            return Vec::new();
+        };
+        let mut twice = labels.iter().enumerate();
+        if let Some((_, twice)) = twice.find(|(at, label)| labels[..*at].contains(label)) {
+            let message = format!("`dispatch` names `{twice}` twice");
+            self.error(value.span(), message, "each branch has one number");
+        }
+        if labels.len() > MAX_SITES {
+            let message = format!("`dispatch` names {} branches", labels.len());
+            let help = format!("at most {MAX_SITES}: each has two images of its own");
+            self.error(value.span(), message, help);
+        }
+        labels
     }
 
     fn boolean(&mut self, key: &str, value: &Entry<'_>) -> Option<bool> {

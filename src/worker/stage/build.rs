@@ -18,7 +18,11 @@ impl<'a> Stage<'a> {
     /// As a failure of the worker: the parent has linked the same row before.
     pub fn new(row: &'a JobRow, plan: &Plan, window: &mut Window) -> Result<Stage<'a>, Failure> {
         let cannot = |what: String| Failure::Worker(what);
-        let delayed = 2 * usize::from(plan.infers() && row.injection.is_delayed());
+        let delayed = if plan.infers() {
+            row.injection.images()
+        } else {
+            0
+        };
         let heap = lay_out(&row.heap).map_err(cannot)?;
         let sites = |data: u64, code: &[u64]| -> Vec<Site> {
             let body = |(at, placement): (usize, &_)| Site {

@@ -117,13 +117,6 @@ impl Own {
             }
         }
     }
-
-    /// Lets go of images from `count` on.
-    pub(super) fn keep(&mut self, count: usize) {
-        self.behind_setup.truncate(count);
-        self.left.truncate(count);
-        self.live = self.live.filter(|live| *live < count);
-    }
 }
 
 /// What a memory held in the parts that were written since it is watched, and how to have it so again.

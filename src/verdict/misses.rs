@@ -1,0 +1,257 @@
+//! The inferred misses of a row: of each branch that it studies, and their sum.
+//!
+//! Correct means: no number lies where none can, below nothing or above the executions of its branch; a branch
+//! without a number has the reason, and then so has the sum.
+
+use crate::injection::{Injection, Latency};
+use crate::job::{JobRow, Proof, Uninferred};
+use crate::report::SiteMisses;
+use crate::stats::{self, Estimate, Timing};
+
+/// Noise lets a branch that is predicted read below none, but not by much: what is lower is no number of
+/// misses.
+const LEAST: f64 = -0.02;
+
+/// Each branch that the row studies.
+/// `given_up` are those whose images ended a worker.
+pub(super) fn sites(
+    row: &JobRow,
+    (proof, given_up): (&Proof, &[Uninferred]),
+    timing: Option<&Timing>,
+    seed: u64,
+) -> Vec<SiteMisses> {
+    let sites = row.injection.sites().iter().enumerate();
+    let one = |(at, site): (usize, &crate::injection::Site)| {
+        let count = proof.sites.get(at);
+        let executions = count.map(|count| count.executions);
+        let refused = || {
+            let mut refused = given_up.iter().chain(&proof.uninferred);
+            let refused = refused.find(|one| one.site == at);
+            refused.map(|one| one.why.clone())
+        };
+        let comparisons = match &site.latency {
+            Latency::Delayed { comparisons, .. } => *comparisons,
+            Latency::None(_) => 1,
+        };
+        let number = match &site.latency {
+            Latency::None(why) => Err(why.clone()),
+            Latency::Delayed { .. } => refused().map_or_else(|| number(at, timing, seed), Err),
+        };
+        let most = count.map(|count| count.most);
+        let number = number.map(|number| bounded(number, most));
+        SiteMisses {
+            label: site.label.clone(),
+            line: site.line,
+            executions,
+            traced: count.and_then(|count| count.traced),
+            value: number.as_ref().ok().map(|number| number.value),
+            low: number.as_ref().ok().map(|number| number.low),
+            high: number.as_ref().ok().map(|number| number.high),
+            comparisons,
+            why: number.err(),
+        }
+    };
+    sites.map(one).collect()
+}
+
+fn number(site: usize, timing: Option<&Timing>, seed: u64) -> Result<Estimate, String> {
+    // What spreads over more than a miss cannot tell one from none.
+    const WIDEST: f64 = 1.0;
+    const FEW: &str = "too few turns were left undisturbed; run it again, or with a longer --time";
+    let timing = timing.ok_or_else(|| FEW.to_string())?;
+    let samples = timing.delayed.iter().find(|one| one.site == site);
+    let samples = samples.ok_or_else(|| FEW.to_string())?;
+    if let Some(why) = &samples.why {
+        return Err(why.clone());
+    }
+    match stats::misses(samples, timing, seed) {
+        Some(wide) if wide.high - wide.low > WIDEST => Err(
+            "turns differ by more than a miss takes, as where a row waits for memory or others use the machine; run \
+             it again, or with a longer --time"
+                .into(),
+        ),
+        Some(number) => Ok(number),
+        None => Err(FEW.into()),
+    }
+}
+
+/// A number of misses of a branch that runs so often at the most. What lay beyond is an error of the method,
+/// and widens the interval to the other side.
+fn bounded(number: Estimate, most: Option<f64>) -> Estimate {
+    let most = most.unwrap_or(f64::INFINITY).max(0.0);
+    let within = |value: f64| value.max(LEAST).min(most);
+    let above = (number.value - most).max(0.0);
+    let below = (-number.value).max(0.0);
+    let value = within(number.value);
+    Estimate {
+        value,
+        low: within(number.low.min(value - above)),
+        high: within(number.high.max(value + below)),
+    }
+}
+
+/// What a number of misses is of, where that does not go without saying.
+pub(super) fn remark(sites: &[SiteMisses]) -> Option<String> {
+    const MANY: f64 = 0.05;
+    if let [site] = sites {
+        let is_missed = site.value.is_some_and(|value| value > MANY);
+        return (site.comparisons > 1 && is_missed).then(|| {
+            format!(
+                "iterations with at least one miss: {} comparisons wait for the same value, and behind the first \
+                 miss of an iteration no other shows",
+                site.comparisons
+            )
+        });
+    }
+    let one = |site: &SiteMisses| Some(format!("`{}` {:.2}", site.label, site.value?));
+    let all: Option<Vec<String>> = sites.iter().map(one).collect();
+    all.filter(|all| !all.is_empty())
+        .map(|all| format!("inferred of each branch by itself: {}", all.join(", ")))
+}
+
+/// What the reader must know where the row's own cycles allow more misses than are inferred.
+pub(super) fn doubt(
+    sites: &[SiteMisses],
+    timing: &Timing,
+    cycles: f64,
+    seed: u64,
+) -> Option<String> {
+    let [site] = sites else { return None };
+    let inferred = site.value?;
+    let bound = stats::bound(timing, cycles, seed)?.min(site.executions.unwrap_or(f64::INFINITY));
+    said_of_bound(inferred, bound)
+}
+
+fn said_of_bound(inferred: f64, bound: f64) -> Option<String> {
+    const APART: f64 = 0.05;
+    (bound - inferred > APART).then(|| {
+        format!(
+            "{inferred:.2} branch misses are inferred, from iterations that do not overlap, and the row's own \
+             cycles come to {bound:.2}: where targets come in runs, a loop whose iterations overlap may miss more; \
+             the truth lies between"
+        )
+    })
+}
+
+/// The sum over all branches, or why there is none.
+pub(super) fn total(injection: &Injection, sites: &[SiteMisses]) -> Result<Estimate, String> {
+    if let Injection::None(why) = injection {
+        return Err(why.clone());
+    }
+    if let Some((site, why)) = sites
+        .iter()
+        .find_map(|site| Some((site, site.why.as_ref()?)))
+    {
+        return Err(match sites.len() {
+            1 => why.clone(),
+            _ => format!("`{}`: {why}", site.label),
+        });
+    }
+    let value: f64 = sites.iter().filter_map(|site| site.value).sum();
+    // Each has images and turns of its own, so that errors are independent.
+    let off = |end: fn(&SiteMisses) -> Option<f64>| {
+        let squares = sites
+            .iter()
+            .filter_map(|site| Some((end(site)? - site.value?).powi(2)));
+        squares.sum::<f64>().sqrt()
+    };
+    Ok(Estimate {
+        value,
+        low: value - off(|site| site.low),
+        high: value + off(|site| site.high),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn estimate(value: f64, low: f64, high: f64) -> Estimate {
+        Estimate { value, low, high }
+    }
+
+    fn site(label: &str, value: f64, half: f64) -> SiteMisses {
+        SiteMisses {
+            label: label.into(),
+            line: 1,
+            executions: Some(1.0),
+            traced: None,
+            value: Some(value),
+            low: Some(value - half),
+            high: Some(value + half),
+            comparisons: 1,
+            why: None,
+        }
+    }
+
+    #[test]
+    fn no_number_lies_above_the_executions_of_its_branch_nor_below_none() {
+        let above = bounded(estimate(1.04, 0.98, 1.1), Some(1.0));
+        assert_eq!(above, estimate(1.0, 0.96, 1.0));
+        let inside = estimate(0.99, 0.98, 1.0);
+        assert_eq!(bounded(inside, Some(1.0)), inside);
+        let below = bounded(estimate(-0.06, -0.08, -0.04), Some(1.0));
+        assert_eq!((below.value, below.low), (LEAST, LEAST));
+        assert!((below.high - 0.04).abs() < 1e-12, "{below:?}");
+        let noise = bounded(estimate(-0.019, -0.019, 0.01), Some(1.0));
+        assert_eq!(noise, estimate(-0.019, -0.019, 0.01));
+        // Where the executions are not known exactly they bound nothing.
+        assert_eq!(bounded(estimate(1.4, 1.3, 1.5), None).value, 1.4);
+        assert_eq!(bounded(estimate(0.3, 0.2, 0.4), Some(0.25)).high, 0.25);
+    }
+
+    #[test]
+    fn the_sum_is_that_of_all_branches_or_there_is_none() {
+        let injection = Injection::Sites(Vec::new());
+        let mut sites = [site("a", 0.5, 0.03), site("b", 0.25, 0.04)];
+        let sum = total(&injection, &sites).expect("a sum");
+        assert!(
+            (sum.value - 0.75).abs() < 1e-12 && (sum.high - 0.8).abs() < 1e-12,
+            "{sum:?}"
+        );
+        assert!((sum.low - 0.7).abs() < 1e-12, "{sum:?}");
+        sites[1].why = Some("no free register".into());
+        assert_eq!(
+            total(&injection, &sites),
+            Err("`b`: no free register".into())
+        );
+        assert_eq!(
+            total(&injection, &sites[1..]),
+            Err("no free register".into())
+        );
+        let none = Injection::None("no `dispatch`".into());
+        assert_eq!(total(&none, &[]), Err("no `dispatch`".into()));
+    }
+
+    #[test]
+    fn a_chain_and_several_branches_say_what_their_number_is_of() {
+        assert_eq!(remark(&[site("a", 0.5, 0.01)]), None);
+        assert_eq!(remark(&[]), None);
+        let chain = |value| SiteMisses {
+            comparisons: 8,
+            ..site("a", value, 0.01)
+        };
+        assert_eq!(remark(&[chain(0.049)]), None);
+        let said = remark(&[chain(0.051)]).expect("a remark");
+        assert!(said.contains("at least one miss: 8 comparisons"), "{said}");
+        let two = remark(&[site("a", 0.5, 0.01), site("b", 1.0, 0.01)]).expect("a remark");
+        assert!(two.ends_with("`a` 0.50, `b` 1.00"), "{two}");
+    }
+
+    #[test]
+    fn a_bound_is_told_of_where_it_lies_more_than_a_twentieth_above() {
+        assert_eq!(said_of_bound(0.20, 0.249), None);
+        assert_eq!(said_of_bound(0.40, 0.1), None);
+        let said = said_of_bound(0.18, 0.331).expect("a word");
+        assert!(
+            said.contains("0.18 branch misses") && said.contains("come to 0.33"),
+            "{said}"
+        );
+        assert!(said_of_bound(0.20, 0.251).is_some());
+    }
+
+    #[test]
+    fn of_what_was_not_timed_there_is_no_number() {
+        assert!(number(0, None, 1).is_err_and(|why| why.contains("too few")));
+    }
+}
