@@ -18,6 +18,8 @@ const FAULT: usize = NOTES;
 /// Words of a fault record: valid, signal, code, address, ip, previous ip, 16 registers, number and
 /// architecture of a system call, top of the stack, steps.
 pub(super) const FAULT_WORDS: usize = 27;
+/// The word among them that holds the steps.
+const STEPS: usize = 25;
 
 /// A page shared with another process.
 #[derive(Debug)]
@@ -114,6 +116,17 @@ impl SharedPage {
         &self.words()[FAULT..FAULT + FAULT_WORDS]
     }
 
+    /// Says how many steps have been logged of the run that is single-stepped.
+    pub(super) fn note_steps(&self, steps: u64) {
+        self.fault_words()[STEPS].store(steps, Ordering::Release);
+    }
+
+    /// Steps that were logged of the run that is, or was last, single-stepped. There are only so many, and
+    /// each is the tool's own work: who waits for the code does not count the time that they take.
+    pub fn steps(&self) -> u64 {
+        self.fault_words()[STEPS].load(Ordering::Acquire)
+    }
+
     /// The fault that a handler recorded, if any.
     pub fn fault(&self) -> Option<RawFault> {
         let word = |index: usize| self.fault_words()[index].load(Ordering::Acquire);
@@ -127,7 +140,7 @@ impl SharedPage {
             call: word(22) as u32,
             architecture: word(23) as u32,
             top_of_stack: word(24),
-            steps: word(25),
+            steps: word(STEPS),
             exception: word(26),
         })
     }

@@ -298,12 +298,14 @@ extern "C" fn handle(signal: i32, facts: *mut libc::siginfo_t, context: *mut lib
     // SAFETY: the kernel passes a valid siginfo and ucontext to an SA_SIGINFO handler, and nothing
     // else refers to them while it runs.
     let (facts, context) = unsafe { (&*facts, &mut *context.cast::<libc::ucontext_t>()) };
+    // SAFETY: PAGE is set before the handlers are installed and never freed.
+    let page = unsafe { &*PAGE.load(Ordering::Acquire) };
     let log = LOG.load(Ordering::Acquire);
     if signal == libc::SIGTRAP && facts.si_code == TRAP_TRACE && !log.is_null() {
         // SAFETY: the log outlives its `Stepping` guard, which is alive as long as LOG is not null,
         // and the interrupted code is generated code or the asm block around it, neither of which
         // holds a reference to it. All signals are masked here, so no second handler runs.
-        step(unsafe { &mut *log }, context);
+        step(page, unsafe { &mut *log }, context);
         return;
     }
     if signal == libc::SIGSEGV && is_write_refused(facts, context) {
@@ -313,8 +315,6 @@ extern "C" fn handle(signal: i32, facts: *mut libc::siginfo_t, context: *mut lib
             return;
         }
     }
-    // SAFETY: PAGE is set before the handlers are installed and never freed.
-    let page = unsafe { &*PAGE.load(Ordering::Acquire) };
     record(page, signal, facts, context);
     // SAFETY: _exit is async-signal-safe and does not return.
     unsafe { libc::_exit(STATUS.load(Ordering::Acquire)) }
@@ -329,7 +329,7 @@ fn is_write_refused(facts: &libc::siginfo_t, context: &libc::ucontext_t) -> bool
     facts.si_code == ACCESS_REFUSED && error & IS_WRITE != 0
 }
 
-fn step(log: &mut StepLog, context: &mut libc::ucontext_t) {
+fn step(page: &SharedPage, log: &mut StepLog, context: &mut libc::ucontext_t) {
     const TRAP_FLAG: i64 = 0x100;
     let registers = &mut context.uc_mcontext.gregs;
     // SAFETY: on x86-64 Linux fpregs points at the saved FXSAVE area whenever a handler runs.
@@ -344,6 +344,7 @@ fn step(log: &mut StepLog, context: &mut libc::ucontext_t) {
         registers: REGISTER_ORDER.map(|number| registers[number as usize] as u64),
     };
     log.used += 1;
+    page.note_steps(log.used as u64);
     let ip = log.steps[log.used - 1].ip;
     let is_full = log.used == log.steps.len();
     let is_inside = log.code.contains(&ip);
@@ -421,7 +422,7 @@ fn record(page: &SharedPage, signal: i32, facts: &libc::siginfo_t, context: &lib
     put(22, u64::from(call.number));
     put(23, u64::from(call.architecture));
     put(24, top_of_stack(registers[libc::REG_RSP as usize] as u64));
-    put(25, logged().len() as u64);
+    page.note_steps(logged().len() as u64);
     put(26, registers[libc::REG_TRAPNO as usize] as u64);
     put(0, 1);
 }

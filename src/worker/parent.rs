@@ -406,7 +406,10 @@ impl Shift {
         } else {
             self.timeout.max(Duration::from_secs(LINKING_S))
         };
-        let progress_now = |page: &SharedPage| (page.noted(notes::ROW), page.noted(notes::ENTRIES));
+        let progress_now = |page: &SharedPage| {
+            let noted = [notes::ROW, notes::ENTRIES].map(|note| page.noted(note));
+            (noted, page.steps())
+        };
         let mut seen = progress_now(&self.page);
         let mut since = Instant::now();
         loop {

@@ -684,6 +684,8 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// When the kernel refuses.
     pub fn hide(&mut self, ground: &mut Ground) -> Result<(), Failure> {
+        // The notes will be another row's.
+        self.active = None;
         self.data
             .put_away(self.code.data(), &mut ground.data_writes);
         self.stack
