@@ -173,7 +173,8 @@ pub fn judge(
         machine,
         (refused, &inferred, misses::remark(&row.sites)),
     );
-    if let Some(summary) = &summary {
+    if let (Some(summary), Some(timing)) = (&summary, &outcome.timing) {
+        settled::explain(&mut metrics, timing);
         row.warnings.extend(settled::doubt(&metrics, summary));
         settled::withhold(&mut metrics, summary);
     }

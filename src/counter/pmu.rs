@@ -461,6 +461,8 @@ mod tests {
         };
         let plan = Plan {
             time_ms: 2.0,
+            // Chunks stay as long as they are.
+            run_ms: 0.0,
             ..plan
         };
         let row = Proved {

@@ -307,6 +307,8 @@ fn a_row_has_what_the_fake_pmu_counted_less_what_entering_takes() {
     let prepared = pipeline::prepare(&scenario).expect("links");
     let plan = Plan {
         time_ms: 0.001,
+        // Chunks stay as long as the script has them.
+        run_ms: 0.0,
         placements: crate::link::placements(1),
         ..pipeline::default_plan(Counters::Pmu)
     };

@@ -18,7 +18,7 @@ use crate::template::{Clobbers, Value};
 pub mod ablation;
 pub mod csv;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 pub(crate) mod golden;
 pub mod json;

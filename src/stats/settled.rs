@@ -54,6 +54,7 @@ pub(super) fn settled(timing: &Timing, scale: &Scale, images: &[Costs]) -> Optio
     let runs = timing.long_runs.iter().map(|run| cost(run, timing, scale));
     let runs = sorted(runs.filter(|cost| cost.is_finite()));
     let long_run = runs.first().copied();
+    long_run?;
     let without = |why| Settled {
         long_run,
         is_settled: false,

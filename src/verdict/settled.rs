@@ -4,7 +4,24 @@
 //! stays, what contradicts it stands beside it.
 
 use crate::report::{Basis, Metric, Metrics};
-use crate::stats::{Mode, Settled, Summary, WithoutValue};
+use crate::stats::{AGREES, Mode, Settled, Summary, Timing, WithoutValue};
+
+/// Says of a value that is the mean of phases that it is.
+pub(super) fn explain(metrics: &mut Metrics, timing: &Timing) {
+    if !timing.by_mean {
+        return;
+    }
+    let why = format!(
+        "the mean of phases: chunks of {} iterations differ by more than {:.0} % by what the code does in them",
+        timing.iterations_per_chunk,
+        AGREES * 100.0
+    );
+    for metric in [&mut metrics.cycles, &mut metrics.ns] {
+        if metric.value.is_some() {
+            metric.why = Some(why.clone());
+        }
+    }
+}
 
 /// Takes the times of a row back that has no one value.
 pub(super) fn withhold(metrics: &mut Metrics, summary: &Summary) {
@@ -18,6 +35,10 @@ pub(super) fn withhold(metrics: &mut Metrics, summary: &Summary) {
         "not settled: {}",
         said(why, summary.modes, &settled, metrics.cycles.value)
     );
+    take_back(metrics, &why);
+}
+
+fn take_back(metrics: &mut Metrics, why: &str) {
     for metric in [&mut metrics.cycles, &mut metrics.ns] {
         if metric.value.is_some() {
             *metric = Metric {
@@ -28,7 +49,7 @@ pub(super) fn withhold(metrics: &mut Metrics, summary: &Summary) {
                 source: None,
                 stepped: None,
                 subtracted: None,
-                why: Some(why.clone()),
+                why: Some(why.to_string()),
             };
         }
     }
@@ -70,7 +91,10 @@ fn said(
 
 /// What contradicts a value that stays.
 pub(super) fn doubt(metrics: &Metrics, summary: &Summary) -> Option<String> {
-    let settled = summary.settled?;
+    doubt_of(metrics, summary.settled?)
+}
+
+fn doubt_of(metrics: &Metrics, settled: Settled) -> Option<String> {
     if settled.is_settled || settled.without_value.is_some() {
         return None;
     }
@@ -79,4 +103,74 @@ pub(super) fn doubt(metrics: &Metrics, summary: &Summary) -> Option<String> {
         "not settled: {cycles:.2} cycles in turns, {long_run:.2} in a run that nothing interrupts; run it again \
          on a quiet machine"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    fn metrics() -> Metrics {
+        let rows = fixture::report().rows;
+        let with = rows.into_iter().find_map(|row| row.metrics);
+        with.expect("a row with numbers")
+    }
+
+    fn settled(why: Option<WithoutValue>, is_settled: bool) -> Settled {
+        Settled {
+            long_run: Some(700.0),
+            is_settled,
+            without_value: why,
+        }
+    }
+
+    #[test]
+    fn where_there_is_no_one_value_the_states_stand_in_its_place() {
+        let mode = |cycles, share| Mode { cycles, share };
+        let modes = Some([mode(110.0, 0.25), mode(680.0, 0.75)]);
+        for why in [
+            WithoutValue::Run,
+            WithoutValue::Placements,
+            WithoutValue::Untrained,
+        ] {
+            let text = said(why, modes, &settled(Some(why), false), Some(680.0));
+            assert!(
+                text.starts_with("110.00 cycles in 25 % of turns, 680.00 in 75 %"),
+                "{text}"
+            );
+            assert!(text.contains("700.00 in a run"), "{text}");
+            let text = said(why, None, &settled(Some(why), false), Some(680.0));
+            assert!(text.starts_with("680.00 cycles in turns"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_stays_although_a_run_differs_has_both_numbers_in_a_warning() {
+        let metrics = metrics();
+        let cycles = metrics.cycles.value.expect("a value");
+        let told = doubt_of(&metrics, settled(None, false)).expect("a warning");
+        assert!(
+            told.contains(&format!("{cycles:.2} cycles in turns")),
+            "{told}"
+        );
+        assert!(told.contains("700.00 in a run"), "{told}");
+        assert_eq!(doubt_of(&metrics, settled(None, true)), None);
+        assert_eq!(
+            doubt_of(&metrics, settled(Some(WithoutValue::Run), false)),
+            None
+        );
+    }
+
+    #[test]
+    fn cycles_and_nanoseconds_are_withheld_together_and_nothing_else() {
+        let before = metrics();
+        let mut after = before.clone();
+        take_back(&mut after, "not settled");
+        for metric in [&after.cycles, &after.ns] {
+            assert_eq!((metric.value, metric.basis), (None, Basis::Unsupported));
+            assert_eq!(metric.why.as_deref(), Some("not settled"));
+        }
+        assert_eq!(after.instructions, before.instructions);
+        assert_eq!(after.branch_misses, before.branch_misses);
+    }
 }
