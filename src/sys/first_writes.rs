@@ -205,16 +205,7 @@ impl FirstWrites {
 
     /// Gives the memory of the copies back to the system.
     pub fn forget_copies(&mut self) {
-        let copies = self.copies.bytes();
-        // SAFETY: the copies are private anonymous memory of this process; what is lost are the bytes,
-        // which read as zero afterwards, and nobody refers to them meanwhile.
-        unsafe {
-            libc::madvise(
-                copies.as_mut_ptr().cast(),
-                copies.len(),
-                libc::MADV_DONTNEED,
-            )
-        };
+        self.copies.forget();
     }
 }
 

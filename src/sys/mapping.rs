@@ -96,6 +96,20 @@ impl Writable {
         self.map
     }
 
+    /// Gives the memory back to the system: the bytes read as zero, and take memory again when they are
+    /// written. The addresses stay.
+    pub fn forget(&mut self) {
+        // SAFETY: the bytes are private anonymous memory of this process, and `&mut self` keeps every
+        // reference into them away; what is lost is what they held.
+        unsafe {
+            libc::madvise(
+                self.map.as_mut_ptr().cast(),
+                self.map.len(),
+                libc::MADV_DONTNEED,
+            )
+        };
+    }
+
     /// Addresses of all the bytes.
     pub fn addresses(&self) -> Range<u64> {
         self.address()..self.address() + self.map.len() as u64

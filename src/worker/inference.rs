@@ -65,8 +65,9 @@ pub fn verify(stage: &mut Stage<'_>, ground: &mut Ground, visits: &Visits) -> Ve
     uninferred
 }
 
-/// The first elements one by one, so that two results that are swapped are noticed, and the rest of the walk a
-/// few at a time: of a quarter of a million elements one by one an image takes as long as its turns do.
+/// The first elements one by one, so that two results that are swapped are noticed, and of the rest of the walk
+/// the next ones a few at a time: of a quarter of a million elements one by one an image takes as long as its
+/// turns do. What lies beyond is compared by the sum of each timed chunk.
 fn verify_image(
     stage: &mut Stage<'_>,
     ground: &mut Ground,
@@ -75,13 +76,15 @@ fn verify_image(
 ) -> Result<(), Failure> {
     const ONE_BY_ONE: u64 = 4096;
     const FEW: u64 = 64;
+    const MOST: u64 = 1 << 17;
     if stage.row.heap.kind == HeapKind::None {
         return verify::verify_image(stage, ground, visits, image).map(|_| ());
     }
     let mut element = 0;
-    while element < visits.len() {
+    let end = visits.len().min(MOST);
+    while element < end {
         let step = if element < ONE_BY_ONE { 1 } else { FEW };
-        let count = step.min(visits.len() - element);
+        let count = step.min(end - element);
         let exit = stage.enter(ground, image, visits, element, count)?;
         if let Some(expected) = visits.expected(element, count) {
             verify::compare(&exit, element, expected)?;
@@ -164,7 +167,9 @@ fn refer(
     (images, delayed_chunk): (&Range<usize>, u64),
     scale: &mut Scale,
 ) -> Result<Option<Box<References>>, Failure> {
-    const SEGMENTS: u64 = 32;
+    const MOST_SEGMENTS: u64 = 32;
+    const MOST_ELEMENTS: u64 = 1 << 17;
+    let segments = (MOST_ELEMENTS / row.chunk).clamp(1, MOST_SEGMENTS);
     let objects = row.stage.row.heap.objects.len() as u64;
     let order = row.stage.row.walk.order;
     let is_one_of_them = matches!(order, Order::Same | Order::Random);
@@ -174,7 +179,7 @@ fn refer(
     {
         return Ok(None);
     }
-    let elements = SEGMENTS * row.chunk;
+    let elements = segments * row.chunk;
     let mut random = SplitMix64::new(0);
     let one = (0..elements)
         .map(|at| (at / row.chunk % objects) as u32)
@@ -228,7 +233,7 @@ fn refer(
         samples
     });
     Ok(Some(Box::new(References {
-        segments: SEGMENTS as u32,
+        segments: segments as u32,
         one,
         random,
         missed: missed.finished(row.stage.row.unroll),

@@ -17,6 +17,7 @@ use crate::counter::{CounterSource, Request};
 use crate::job::{Failure, Plan};
 use crate::stats::quantile::{median, rank, sorted};
 use crate::stats::{AGREES, Calibration, LongRun};
+use crate::sys::time;
 use crate::template::HeapKind;
 
 /// Chunks of a trial that are timed, and as many in front of them that are not.
@@ -96,35 +97,36 @@ pub(super) fn find(
     }
     let has_walk = row.stage.row.heap.kind != HeapKind::None;
     let shortest = row.chunk;
-    let mut pace = Pace::default();
+    let mut judge = Judge {
+        row,
+        ground,
+        source,
+        scale,
+        entry_ticks,
+        last_ticks: 0,
+    };
+    let mut trial = judge.trial()?;
+    let (runs, cost) = judge.runs(plan.run_ms, &trial)?;
+    let mut pace = Pace {
+        long_runs: runs,
+        ..Pace::default()
+    };
     loop {
-        let mut judge = Judge {
-            row,
-            ground,
-            source,
-            scale,
-            entry_ticks,
-        };
-        let trial = judge.trial()?;
-        let (runs, cost) = judge.runs(plan.run_ms, &trial)?;
-        pace.long_runs = runs;
         // The parts of a walk may differ, and are told apart; without one nothing tells the phases.
         pace.by_mean = !has_walk && trial.differs();
         let is_alike = !pace.by_mean && trial.agrees(cost);
-        let chunk = row.chunk * GROWTH;
+        let chunk = judge.row.chunk * GROWTH;
         let ns = trial.mean() * chunk as f64 * scale.ns_per_cycle(trial.calibration);
-        let is_possible = match has_walk {
-            true => row.visits.len().is_multiple_of(chunk),
-            false => true,
-        };
+        let is_possible = !has_walk || judge.row.visits.len().is_multiple_of(chunk);
         if is_alike || ns > LONGEST_NS || !is_possible {
             if !is_alike && !pace.by_mean {
-                row.chunk = shortest;
+                judge.row.chunk = shortest;
             }
-            pace.is_long = row.chunk > shortest;
+            pace.is_long = judge.row.chunk > shortest;
             return Ok(pace);
         }
-        row.chunk = chunk;
+        judge.row.chunk = chunk;
+        trial = judge.trial()?;
     }
 }
 
@@ -135,6 +137,8 @@ struct Judge<'a, 'row> {
     scale: &'a Scale,
     /// Ticks of entering and leaving.
     entry_ticks: u64,
+    /// Ticks of the last entry in front of the first run; 0 before it.
+    last_ticks: u64,
 }
 
 impl Judge<'_, '_> {
@@ -177,7 +181,13 @@ impl Judge<'_, '_> {
     /// a run longer, so where one does not agree with the chunks some are made.
     fn runs(&mut self, least_ms: f64, trial: &Trial) -> Result<(Vec<LongRun>, f64), Failure> {
         let mut runs: Vec<(f64, LongRun)> = Vec::new();
-        for _ in 0..TRIES {
+        let started = time::nanoseconds();
+        while (runs.len() as u32) < TRIES {
+            // Where one pass takes longer than a run has to, two runs are what the time allows.
+            let spent_ms = (time::nanoseconds() - started) as f64 / 1e6;
+            if runs.len() >= 2 && spent_ms > f64::from(2 * TRIES) * least_ms {
+                break;
+            }
             let run = self.run_once(least_ms)?;
             let cost = self
                 .scale
@@ -210,20 +220,20 @@ impl Judge<'_, '_> {
                 self.row.chunk
             },
         };
-        // The first pass over data that no cache holds is another one than those behind it.
         let pass = if has_walk {
             1
         } else {
             self.row.stage.pass().div_ceil(request.iterations)
         };
-        let mut ticks = 1;
-        for _ in 0..pass.max(1) {
+        // The first pass over data that no cache holds is another one than those behind it.
+        let is_first = self.last_ticks == 0;
+        for _ in 0..if is_first { pass.max(1) } else { 0 } {
             let entry = self.row.stage.enter_between(self.ground, request, || ())?;
             check_sum(row, &request, &entry.exit)?;
-            ticks = entry.ticks.max(1);
+            self.last_ticks = entry.ticks.max(1);
         }
         let needed_ticks = least_ms / 1e3 * self.scale.tsc_hz;
-        let times = (needed_ticks / ticks as f64).ceil().max(1.0) as u64;
+        let times = (needed_ticks / self.last_ticks as f64).ceil().max(1.0) as u64;
         let times = times.max(pass);
         let entries = if has_walk { times } else { 1 };
         if !has_walk {

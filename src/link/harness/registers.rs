@@ -25,7 +25,7 @@ const RDI: usize = 7;
 /// The registers that carry the body's values: with the loop's state in registers those are the harness's.
 fn carrying(row: &JobRow) -> impl Iterator<Item = usize> {
     let is_state = row.clobbers == Clobbers::Some;
-    let is_harness = move |number| is_state && matches!(number, 12 | 13 | 14 | 15);
+    let is_harness = move |number| is_state && matches!(number, 12..=15);
     (0..16).filter(move |&number| number != RSP && number != RDI && !is_harness(number))
 }
 

@@ -22,6 +22,12 @@ pub struct Visits {
     pub prefix: Vec<u64>,
 }
 
+impl Drop for Visits {
+    fn drop(&mut self) {
+        self.memory.forget();
+    }
+}
+
 impl Visits {
     pub(super) fn new(
         row: &JobRow,
