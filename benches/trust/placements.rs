@@ -7,13 +7,13 @@ use super::{row, run};
 
 /// Numbers of placements.
 const COUNTS: [&str; 3] = ["1", "4", "16"];
-/// Times that each takes its turn.
+/// Times that each takes its turn; large rows take some minutes.
 const ROUNDS: usize = 3;
 /// What they may differ by.
 const AGREES: f64 = 0.05;
 
-/// Rows whose data no core's second cache holds, and others.
-const ROWS: [&str; 27] = [
+/// Rows whose data no core's second cache holds.
+const LARGE: [&str; 15] = [
     "method_inline[objects=2097152]",
     "method_inline[indexed=true,objects=2097152,stride=32]",
     "method_inline[indexed=true,objects=2097152,order=random]",
@@ -29,6 +29,10 @@ const ROWS: [&str; 27] = [
     "method_iface[objects=2097152,stride=32]",
     "method_iface[indexed=true,objects=131072,order=random]",
     "itab_call[objects=65536,order=random]",
+];
+
+/// Others.
+const SMALL: [&str; 12] = [
     "inline",
     "direct_call",
     "wrapper_call",
@@ -45,7 +49,7 @@ const ROWS: [&str; 27] = [
 
 /// Prints a line for each row.
 pub(super) fn report(cpu: &str) {
-    for name in ROWS {
+    for name in LARGE.into_iter().chain(SMALL) {
         let mut cycles: [Vec<f64>; COUNTS.len()] = Default::default();
         let mut long_runs = Vec::new();
         let mut withheld = 0;
@@ -86,15 +90,13 @@ fn tell(name: &str, cycles: [Option<f64>; COUNTS.len()], long_run: Option<f64>, 
         &format!("{:.0} %", AGREES * 100.0),
         &format!("{:.1} %", apart * 100.0),
     );
-    if apart > AGREES || withheld > 0 {
-        row(
-            &format!("  {}, run {}", with.join(", "), shown(&long_run)),
-            "",
-            &if withheld > 0 {
-                format!("{withheld} without")
-            } else {
-                String::new()
-            },
-        );
-    }
+    row(
+        &format!("  {}, run {}", with.join(", "), shown(&long_run)),
+        "",
+        &match (withheld, apart > AGREES) {
+            (0, true) => "apart".into(),
+            (0, false) => String::new(),
+            _ => format!("{withheld} without"),
+        },
+    );
 }

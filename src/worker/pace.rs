@@ -34,7 +34,8 @@ pub(super) struct Pace {
     /// The two shortest runs that nothing interrupted; one where that agrees with the chunks, none where the
     /// plan asks for none.
     pub(super) long_runs: Vec<LongRun>,
-    /// Whether chunks do different things by themselves, so that only their mean is the row's.
+    /// Whether chunks do different things by themselves, or find data now nearer and now farther, so that only
+    /// their mean is the row's.
     pub(super) by_mean: bool,
     /// Whether chunks are longer than the plan has them.
     is_long: bool,
@@ -109,8 +110,12 @@ pub(super) fn find(
         let (runs, cost) = judge.runs(plan.run_ms, &trial)?;
         pace.long_runs = runs;
         // The parts of a walk may differ, and are told apart; without one nothing tells the phases.
-        pace.by_mean = !has_walk && trial.differs();
-        let is_alike = !pace.by_mean && trial.agrees(cost);
+        let has_phases = !has_walk && trial.differs();
+        // What a line costs that no near cache keeps depends on how long ago it was last visited, by this image
+        // or by another one: on average as long ago as in a run, and no quartile of its visits says that.
+        let is_far = has_walk && row.stage.pass() > 0;
+        pace.by_mean = has_phases || is_far;
+        let is_alike = !has_phases && trial.agrees(cost);
         let chunk = row.chunk * GROWTH;
         let ns = trial.mean() * chunk as f64 * scale.ns_per_cycle(trial.calibration);
         let is_possible = match has_walk {
@@ -118,7 +123,7 @@ pub(super) fn find(
             false => true,
         };
         if is_alike || ns > LONGEST_NS || !is_possible {
-            if !is_alike && !pace.by_mean {
+            if !is_alike && !has_phases {
                 row.chunk = shortest;
             }
             pace.is_long = row.chunk > shortest;
