@@ -1,4 +1,5 @@
-//! How far the numbers can be trusted on this machine, as a table: `cargo bench --bench trust`.
+//! How far the numbers can be trusted on this machine, as a table: `cargo bench --bench trust`, or a part of
+//! it, as in `cargo bench --bench trust -- chase` or `placements`.
 //!
 //! Correct means: each run is a process of its own, as a user starts it, a difference that is to be
 //! found exists by construction, and what a table row claims is counted and not estimated.
@@ -14,6 +15,11 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::unistd::Pid;
 use serde_json::Value;
 
+#[path = "trust/chase.rs"]
+mod chase;
+#[path = "trust/placements.rs"]
+mod placements;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_dispatchlab");
 /// Runs of which the variation is taken.
 const RUNS: usize = 20;
@@ -28,19 +34,33 @@ fn main() {
     let folder = std::env::temp_dir().join(format!("dispatchlab-trust-{}", std::process::id()));
     fs::create_dir_all(&folder).expect("a folder for the templates");
     let cpu = sched_getcpu().expect("a CPU").to_string();
-    // `cargo bench --bench trust -- misses` makes the table of docs/method.md alone.
-    let is_misses_alone = std::env::args().any(|argument| argument == "misses");
+    // `cargo bench --bench trust -- misses`, `-- chase` and `-- placements` make one table alone.
+    let wanted = std::env::args().nth(1);
+    let head = || println!("{:<58} {:>8} {:>12}", "what", "goal", "found");
+    match wanted.as_deref() {
+        Some("chase") => {
+            head();
+            return chase::report();
+        }
+        Some("placements") => {
+            head();
+            return placements::report(&cpu);
+        }
+        _ => {}
+    }
     misses(&folder, &cpu);
-    if is_misses_alone {
+    if wanted.as_deref() == Some("misses") {
         return fs::remove_dir_all(&folder).expect("the folder can go");
     }
-    println!("{:<58} {:>8} {:>12}", "what", "goal", "found");
+    head();
     variation("alone", &cpu);
     let busy = Busy::on(&cpu);
     variation("beside a busy loop on the CPU", &cpu);
     drop(busy);
     differences(&folder);
     costs();
+    chase::report();
+    placements::report(&cpu);
     fs::remove_dir_all(&folder).expect("the folder can go");
 }
 

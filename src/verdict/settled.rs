@@ -6,16 +6,19 @@
 use crate::report::{Basis, Metric, Metrics};
 use crate::stats::{AGREES, Mode, Settled, Summary, Timing, WithoutValue};
 
-/// Says of a value that is the mean of phases that it is.
+/// Says of a value that is a mean, and no quartile, that it is.
 pub(super) fn explain(metrics: &mut Metrics, timing: &Timing) {
     if !timing.by_mean {
         return;
     }
-    let why = format!(
-        "the mean of phases: chunks of {} iterations differ by more than {:.0} % by what the code does in them",
-        timing.iterations_per_chunk,
-        AGREES * 100.0
-    );
+    let why = match timing.segments {
+        0 | 1 => format!(
+            "the mean of phases: chunks of {} iterations differ by more than {:.0} % by what the code does in them",
+            timing.iterations_per_chunk,
+            AGREES * 100.0
+        ),
+        _ => "the mean of visits, and not their quartile: the data are more than the near caches keep".into(),
+    };
     for metric in [&mut metrics.cycles, &mut metrics.ns] {
         if metric.value.is_some() {
             metric.why = Some(why.clone());

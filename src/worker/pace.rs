@@ -35,7 +35,8 @@ pub(super) struct Pace {
     /// The two shortest runs that nothing interrupted; one where that agrees with the chunks, none where the
     /// plan asks for none.
     pub(super) long_runs: Vec<LongRun>,
-    /// Whether chunks do different things by themselves, so that only their mean is the row's.
+    /// Whether chunks do different things by themselves, or find data now nearer and now farther, so that only
+    /// their mean is the row's.
     pub(super) by_mean: bool,
     /// Whether chunks are longer than the plan has them.
     is_long: bool,
@@ -113,13 +114,17 @@ pub(super) fn find(
     };
     loop {
         // The parts of a walk may differ, and are told apart; without one nothing tells the phases.
-        pace.by_mean = !has_walk && trial.differs();
-        let is_alike = !pace.by_mean && trial.agrees(cost);
+        let has_phases = !has_walk && trial.differs();
+        // What a line costs that no near cache keeps depends on how long ago it was last visited, by this image
+        // or by another one: on average as long ago as in a run, and no quartile of its visits says that.
+        let is_far = has_walk && judge.row.stage.pass() > 0;
+        pace.by_mean = has_phases || is_far;
+        let is_alike = !has_phases && trial.agrees(cost);
         let chunk = judge.row.chunk * GROWTH;
         let ns = trial.mean() * chunk as f64 * scale.ns_per_cycle(trial.calibration);
         let is_possible = !has_walk || judge.row.visits.len().is_multiple_of(chunk);
         if is_alike || ns > LONGEST_NS || !is_possible {
-            if !is_alike && !pace.by_mean {
+            if !is_alike && !has_phases {
                 judge.row.chunk = shortest;
             }
             pace.is_long = judge.row.chunk > shortest;
@@ -210,7 +215,7 @@ impl Judge<'_, '_> {
     fn run_once(&mut self, least_ms: f64) -> Result<LongRun, Failure> {
         let row = self.row.stage.row;
         let has_walk = row.heap.kind != HeapKind::None;
-        let mut request = Request {
+        let request = Request {
             image: 0,
             visits: &self.row.visits,
             element: 0,
@@ -234,11 +239,32 @@ impl Judge<'_, '_> {
         }
         let needed_ticks = least_ms / 1e3 * self.scale.tsc_hz;
         let times = (needed_ticks / self.last_ticks as f64).ceil().max(1.0) as u64;
-        let times = times.max(pass);
-        let entries = if has_walk { times } else { 1 };
-        if !has_walk {
-            request.iterations *= times;
+        let mut times = times.max(pass);
+        let one = request.iterations;
+        loop {
+            let (entries, iterations) = if has_walk {
+                (times, one)
+            } else {
+                (1, one * times)
+            };
+            let run = self.timed(entries, iterations)?;
+            // What their number was found by may have been interrupted, or of a dear phase.
+            if run.ticks as f64 >= needed_ticks / 2.0 {
+                return Ok(run);
+            }
+            times *= 2;
         }
+    }
+
+    /// Some entries of so many iterations, one after the other, with nothing in between.
+    fn timed(&mut self, entries: u64, iterations: u64) -> Result<LongRun, Failure> {
+        let row = self.row.stage.row;
+        let request = Request {
+            image: 0,
+            visits: &self.row.visits,
+            element: 0,
+            iterations,
+        };
         let switches = neighbours::context_switches();
         let before = self.source.calibrate();
         let mut ticks = 0;
