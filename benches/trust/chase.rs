@@ -155,6 +155,7 @@ impl Bench {
             visits,
             chunk,
             direct_branches: 0.0,
+            uninferred: Vec::new(),
         }];
         let (mut loops, mut turns) = (Vec::new(), Vec::new());
         let mut withheld = 0;
