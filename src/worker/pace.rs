@@ -26,6 +26,8 @@ const CHUNKS: u32 = 8;
 const GROWTH: u64 = 4;
 /// The longest chunks that are tried.
 const LONGEST_NS: f64 = 2e6;
+/// A pass that takes so many times as long as a run has to is not made: little time was asked for.
+const LONGEST_PASS: f64 = 20.0;
 /// Runs that are made where none agrees with the chunks.
 const TRIES: u32 = 4;
 
@@ -107,6 +109,15 @@ pub(super) fn find(
         last_ticks: 0,
     };
     let mut trial = judge.trial()?;
+    let is_far = has_walk && judge.row.stage.pass() > 0;
+    let pass_ms =
+        trial.mean() * judge.row.visits.len() as f64 * scale.ns_per_cycle(trial.calibration) / 1e6;
+    if is_far && pass_ms > LONGEST_PASS * plan.run_ms {
+        return Ok(Pace {
+            by_mean: true,
+            ..Pace::default()
+        });
+    }
     let (runs, cost) = judge.runs(plan.run_ms, &trial)?;
     let mut pace = Pace {
         long_runs: runs,
@@ -117,7 +128,6 @@ pub(super) fn find(
         let has_phases = !has_walk && trial.differs();
         // What a line costs that no near cache keeps depends on how long ago it was last visited, by this image
         // or by another one: on average as long ago as in a run, and no quartile of its visits says that.
-        let is_far = has_walk && judge.row.stage.pass() > 0;
         pace.by_mean = has_phases || is_far;
         let is_alike = !has_phases && trial.agrees(cost);
         let chunk = judge.row.chunk * GROWTH;
