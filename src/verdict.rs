@@ -174,7 +174,7 @@ pub fn judge(
         (refused, &inferred, misses::remark(&row.sites)),
     );
     if let (Some(summary), Some(timing)) = (&summary, &outcome.timing) {
-        settled::explain(&mut metrics, timing);
+        settled::explain(&mut metrics, summary, timing);
         row.warnings.extend(settled::doubt(&metrics, summary));
         settled::withhold(&mut metrics, summary);
     }

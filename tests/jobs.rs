@@ -260,7 +260,7 @@ fn every_field_that_could_do_harm_is_checked() {
     let (job, _) = saved("checked", &["itab_call[targets=2]", "--counters", "none"]);
     type Change = (&'static str, fn(&mut serde_json::Value), &'static str);
     #[rustfmt::skip] // a table: one change a line
-    let changes: [Change; 27] = [
+    let changes: [Change; 28] = [
         ("spacing 0",           |job| job["rows"][0]["job"]["spacing"] = 0.into(),                          "rows[0].spacing"),
         ("stride 0",            |job| job["rows"][0]["job"]["walk"]["stride"] = 0.into(),                   "rows[0].walk.stride"),
         ("unroll 0",            |job| job["rows"][0]["job"]["unroll"] = 0.into(),                           "rows[0].unroll"),
@@ -283,6 +283,7 @@ fn every_field_that_could_do_harm_is_checked() {
         ("placement 64",        |job| job["plan"]["placements"][0]["loop_head"] = 64.into(),                "plan.placements"),
         ("time 0",              |job| job["plan"]["time_ms"] = 0.into(),                                    "plan.time_ms"),
         ("no patience",         |job| job["plan"]["patience"] = 0.into(),                                   "plan.patience"),
+        ("a run of a year",     |job| job["plan"]["run_ms"] = 3.2e10.into(),                                "plan.run_ms"),
         ("no steps",            |job| job["plan"]["step_budget"] = 0.into(),                                "plan.step_budget"),
         ("another scenario",    |job| job["rows"][0]["params"]["targets"] = 4.into(),                       "rows[0]"),
         ("another release",     |job| job["rows"][0]["job"]["heap"]["release"] = "2.1".into(),              "Go release"),

@@ -95,6 +95,9 @@ fn plan(plan: &Plan) -> Result<(), Problem> {
             )
         },
     )?;
+    demand((0.0..=MAX_TIME_MS).contains(&plan.run_ms), "run_ms", || {
+        format!("0 to {MAX_TIME_MS} milliseconds, not {}", plan.run_ms)
+    })?;
     demand(
         (0.0..=MAX_TIME_MS).contains(&plan.infer_ms),
         "infer_ms",

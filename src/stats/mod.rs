@@ -240,6 +240,8 @@ pub struct Summary {
     pub dropped: u64,
     /// What disturbed them.
     pub disturbances: Disturbances,
+    /// Whether the value is the mean over its chunks, and no quartile.
+    pub is_mean: bool,
     /// Whether it agrees with a run that nothing interrupted, and its placements with each other; `None`
     /// where that is not known.
     pub settled: Option<Settled>,
@@ -283,10 +285,10 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
     let baseline = Costs::of(&timing.baseline, timing, &scale);
     let first: &[Visit] = images.first().map_or(&[], |image| &image.visits);
     let (core_hz, core_hz_spread) = core_frequency(timing, &scale);
-    let rule = timing.rule();
+    let rule = rule(timing, first);
     let cycles = |rule, visits: &[Visit]| cycles(rule, visits, timing);
     let values = values(&images, |visits| cycles(rule, visits));
-    let settled = settled::settled(timing, &scale, &images);
+    let settled = settled::settled(timing, &scale, &images, rule);
     let modes = match settled {
         Some(Settled {
             without_value: Some(_),
@@ -294,7 +296,7 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
         }) => settled::states(&images),
         _ => images
             .first()
-            .filter(|image| image.contended <= MOSTLY && !timing.by_mean)
+            .filter(|image| image.contended <= MOSTLY && rule != Rule::Mean)
             .and_then(|image| modes::modes(&image.visits)),
     };
     let mean = |event: Event| {
@@ -322,6 +324,7 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
             &images.iter().chain([&baseline]).collect::<Vec<_>>(),
         ),
         settled,
+        is_mean: rule == Rule::Mean,
         modes,
         core_hz,
         core_hz_spread,
@@ -330,14 +333,16 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
     }
 }
 
-impl Timing {
-    /// What the visits of a segment come down to.
-    fn rule(&self) -> Rule {
-        if self.by_mean {
-            Rule::Mean
-        } else {
-            Rule::LowerQuartile
-        }
+/// What the visits of a segment come down to. Chunks of one kind of work that were thought to differ, and do
+/// not where nothing disturbed them, have a quartile like all others.
+fn rule(timing: &Timing, visits: &[Visit]) -> Rule {
+    let costs = sorted(visits.iter().map(|visit| visit.cycles));
+    let at = |share| quantile::rank(&costs, share).unwrap_or(f64::NAN);
+    let differ = at(0.75) > at(0.25) * (1.0 + AGREES);
+    if timing.by_mean && (timing.segments > 1 || differ) {
+        Rule::Mean
+    } else {
+        Rule::LowerQuartile
     }
 }
 

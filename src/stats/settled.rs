@@ -12,7 +12,7 @@ use super::calibration::Scale;
 use super::costs::Costs;
 use super::modes::{self, Mode};
 use super::quantile::{median, rank, sorted};
-use super::segments::Visit;
+use super::segments::{Rule, Visit};
 use super::{AGREES, Chunk, ImageSamples, LongRun, Timing};
 
 /// Placements whose values differ by more than this factor are states of the code, not of its place: where
@@ -50,7 +50,12 @@ pub enum WithoutValue {
 }
 
 /// What became of a row; `None` where it was not held against a run, or something disturbed that.
-pub(super) fn settled(timing: &Timing, scale: &Scale, images: &[Costs]) -> Option<Settled> {
+pub(super) fn settled(
+    timing: &Timing,
+    scale: &Scale,
+    images: &[Costs],
+    rule: Rule,
+) -> Option<Settled> {
     let runs = timing.long_runs.iter().map(|run| cost(run, timing, scale));
     let runs = sorted(runs.filter(|cost| cost.is_finite()));
     let long_run = runs.first().copied();
@@ -60,7 +65,7 @@ pub(super) fn settled(timing: &Timing, scale: &Scale, images: &[Costs]) -> Optio
         is_settled: false,
         without_value: Some(why),
     };
-    let values = values(images, timing);
+    let values = values(images, timing, rule);
     if spread(&values) > APART {
         return Some(without(WithoutValue::Placements));
     }
@@ -115,8 +120,8 @@ fn is_quiet(timing: &Timing, scale: &Scale, chunks: &Costs) -> bool {
 
 /// The values of the placements, be they disturbed or not: a busy neighbour costs a factor of two at the
 /// most.
-fn values(images: &[Costs], timing: &Timing) -> Vec<f64> {
-    let value = |image: &Costs| super::cycles(timing.rule(), &image.visits, timing).value();
+fn values(images: &[Costs], timing: &Timing, rule: Rule) -> Vec<f64> {
+    let value = |image: &Costs| super::cycles(rule, &image.visits, timing).value();
     images.iter().filter_map(value).collect()
 }
 

@@ -7,13 +7,13 @@ use crate::report::{Basis, Metric, Metrics};
 use crate::stats::{AGREES, Mode, Settled, Summary, Timing, WithoutValue};
 
 /// Says of a value that is a mean, and no quartile, that it is.
-pub(super) fn explain(metrics: &mut Metrics, timing: &Timing) {
-    if !timing.by_mean {
+pub(super) fn explain(metrics: &mut Metrics, summary: &Summary, timing: &Timing) {
+    if !summary.is_mean {
         return;
     }
     let why = match timing.segments {
         0 | 1 => format!(
-            "the mean of phases: chunks of {} iterations differ by more than {:.0} % by what the code does in them",
+            "the mean, and no quartile: chunks of {} iterations differ by more than {:.0} %",
             timing.iterations_per_chunk,
             AGREES * 100.0
         ),
