@@ -23,11 +23,9 @@ use crate::template::HeapKind;
 
 /// Rounds that every site has, whatever its budget: fewer pairs have no interval.
 const FEWEST_ROUNDS: u32 = 8;
-/// The same where so little time is planned that fewer have to do.
-const FEWEST_QUICK_ROUNDS: u32 = 5;
 /// The least time for an image, milliseconds, that leaves any for the walks which bound the misses.
 const LEAST_REFERRED_MS: f64 = 3.0;
-/// Pairs of turns without a context switch that a site should have.
+/// Pairs of turns without a context switch that a site should have, where there is time for them.
 const ENOUGH_PAIRS: usize = 16;
 /// The least time of a chunk, nanoseconds; the longest is twice as long. What interrupts a chunk then costs
 /// few of them.
@@ -140,9 +138,9 @@ pub(super) fn infer(
             }
             let mut study = Study::new(*site, &row.visits, chunk);
             let budget = (plan.infer_ms * 1e6, plan.patience);
-            study.fewest_rounds = match plan.infer_ms >= LEAST_REFERRED_MS {
-                true => FEWEST_ROUNDS,
-                false => FEWEST_QUICK_ROUNDS,
+            study.enough_pairs = match plan.infer_ms >= LEAST_REFERRED_MS {
+                true => ENOUGH_PAIRS,
+                false => FEWEST_ROUNDS as usize,
             };
             study.infer(
                 &mut row.stage,
@@ -313,7 +311,8 @@ struct Study {
     samples: SiteSamples,
     /// The segment that comes next, for each image.
     next: [u32; IMAGES_PER_SITE],
-    fewest_rounds: u32,
+    /// Pairs of undisturbed turns that are enough.
+    enough_pairs: usize,
 }
 
 impl Study {
@@ -326,7 +325,7 @@ impl Study {
                 ..SiteSamples::default()
             },
             next: [0; IMAGES_PER_SITE],
-            fewest_rounds: FEWEST_ROUNDS,
+            enough_pairs: ENOUGH_PAIRS,
         }
     }
 
@@ -350,8 +349,8 @@ impl Study {
         for turn in 0u32.. {
             let spent = (time::nanoseconds() - started) as f64;
             let is_enough =
-                spent >= patience * budget_ns || self.quiet_pairs(scale) >= self.enough_pairs();
-            if turn >= self.fewest_rounds && spent >= budget_ns && is_enough {
+                spent >= patience * budget_ns || self.quiet_pairs(scale) >= self.enough_pairs;
+            if turn >= FEWEST_ROUNDS && spent >= budget_ns && is_enough {
                 break;
             }
             // Whoever comes first in a round finds other caches than the one behind it.
@@ -403,14 +402,6 @@ impl Study {
             before.and_then(|before| neighbours::context_switches()?.checked_sub(before));
         samples.switches.extend(switches.map(|count| count as u32));
         Ok(())
-    }
-
-    /// Pairs of undisturbed turns that are enough: where little time is planned, as many as there have to be.
-    fn enough_pairs(&self) -> usize {
-        match self.fewest_rounds {
-            FEWEST_ROUNDS => ENOUGH_PAIRS,
-            few => few as usize,
-        }
     }
 
     /// Turns in which nothing else ran beside either image, nor took much of the core.
