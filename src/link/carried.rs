@@ -37,8 +37,21 @@ impl Carried {
     }
 
     fn see(&mut self, instruction: &Instruction, factory: &mut InstructionInfoFactory) {
-        use CpuidFeature::{D3NOW, FPU, FPU287, FPU387, MMX};
+        use CpuidFeature::{
+            D3NOW, FPU, FPU287, FPU387, FXSR, MMX, XSAVE, XSAVEC, XSAVEOPT, XSAVES,
+        };
         let features = instruction.cpuid_features();
+        let is_whole =
+            |feature: &CpuidFeature| matches!(feature, FXSR | XSAVE | XSAVEC | XSAVEOPT | XSAVES);
+        if features.iter().any(is_whole) {
+            // What these load and store is named in memory, and may be all there is.
+            *self = Carried {
+                vectors: u32::MAX,
+                width: 64,
+                masks: u8::MAX,
+                x87: true,
+            };
+        }
         let is_old =
             |feature: &CpuidFeature| matches!(feature, FPU | FPU287 | FPU387 | MMX | D3NOW);
         self.x87 |= features.iter().any(is_old);
@@ -108,6 +121,12 @@ mod tests {
             (wide.vectors, wide.width, wide.masks),
             (1 << 17 | 1, 64, 1 << 2 | 1 << 5)
         );
+        let whole = named("fxrstor [rsi]");
+        assert_eq!(
+            (whole.vectors, whole.width, whole.x87),
+            (u32::MAX, 64, true)
+        );
+        assert_eq!(named("xsave [rsi]"), whole);
         for old in [
             "fldz",
             "fadd st0, st1",

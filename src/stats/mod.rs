@@ -285,7 +285,7 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
     let baseline = Costs::of(&timing.baseline, timing, &scale);
     let first: &[Visit] = images.first().map_or(&[], |image| &image.visits);
     let (core_hz, core_hz_spread) = core_frequency(timing, &scale);
-    let rule = rule(timing, first);
+    let rule = rule(timing, first, &baseline.visits);
     let cycles = |rule, visits: &[Visit]| cycles(rule, visits, timing);
     let values = values(&images, |visits| cycles(rule, visits));
     let settled = settled::settled(timing, &scale, &images, rule);
@@ -335,11 +335,15 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
 
 /// What the visits of a segment come down to. Chunks of one kind of work that were thought to differ, and do
 /// not where nothing disturbed them, have a quartile like all others.
-fn rule(timing: &Timing, visits: &[Visit]) -> Rule {
-    let costs = sorted(visits.iter().map(|visit| visit.cycles));
-    let at = |share| quantile::rank(&costs, share).unwrap_or(f64::NAN);
-    let differ = at(0.75) > at(0.25) * (1.0 + AGREES);
-    if timing.by_mean && (timing.segments > 1 || differ) {
+/// Nor have those whose empty iterations differ as well: then it is the machine that differs.
+fn rule(timing: &Timing, visits: &[Visit], empty: &[Visit]) -> Rule {
+    let differ = |visits: &[Visit]| {
+        let costs = sorted(visits.iter().map(|visit| visit.cycles));
+        let at = |share| quantile::rank(&costs, share).unwrap_or(f64::NAN);
+        at(0.75) > at(0.25) * (1.0 + AGREES)
+    };
+    let has_phases = differ(visits) && !differ(empty);
+    if timing.by_mean && (timing.segments > 1 || has_phases) {
         Rule::Mean
     } else {
         Rule::LowerQuartile

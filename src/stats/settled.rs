@@ -21,8 +21,10 @@ const APART: f64 = 2.5;
 /// A run and chunks that differ by more than this have no one value; a smaller difference is told beside it.
 const FAR: f64 = 0.1;
 
+/// The same of code that has many branches and no other than direct ones: those either are known or are not.
+const APART_DIRECT: f64 = 1.25;
 /// Direct branches of an iteration that are many: they share lines, and a predictor has room for few of a line.
-const MANY: f64 = 16.0;
+const MANY: f64 = 8.0;
 /// Core cycles that a direct branch takes at the least while no predictor knows it; one that is known takes
 /// one or two.
 const UNTRAINED_CYCLES: f64 = 3.0;
@@ -66,21 +68,32 @@ pub(super) fn settled(
         without_value: Some(why),
     };
     let values = values(images, timing, rule);
-    if spread(&values) > APART {
+    let branches = timing.direct_branches;
+    let apart = if branches >= MANY {
+        APART_DIRECT
+    } else {
+        APART
+    };
+    if spread(&values) > apart {
         return Some(without(WithoutValue::Placements));
     }
-    let branches = timing.direct_branches;
     if branches >= MANY && values.first()? >= &(UNTRAINED_CYCLES * branches) {
         return Some(without(WithoutValue::Untrained));
     }
     let first = images.first()?;
-    let off = distance(long_run?, first);
+    // Of phases a run and turns have to have the same mean: any cost lies between the dear ones and the cheap.
+    let has_phases = rule == Rule::Mean && timing.segments <= 1;
+    let off = match has_phases {
+        true => long_run? / mean(first) - 1.0,
+        false => distance(long_run?, first),
+    };
     let is_off = off.abs() > AGREES;
     // What others of the machine do to a run they do once, and not twice alike.
     let is_sure = runs
         .get(1)
         .is_some_and(|second| spread(&[runs[0], *second]) <= 1.0 + AGREES);
-    if first.visits.is_empty() || is_off && !(is_sure && is_quiet(timing, scale, first)) {
+    let is_believed = (is_sure || has_phases) && is_quiet(timing, scale, first);
+    if first.visits.is_empty() || is_off && !is_believed {
         return None;
     }
     let off = off.abs();
@@ -140,11 +153,15 @@ fn cost(run: &LongRun, timing: &Timing, scale: &Scale) -> f64 {
     run.ticks as f64 / iterations / speeds[0].min(speeds[1])
 }
 
+fn mean(image: &Costs) -> f64 {
+    image.visits.iter().map(|visit| visit.cycles).sum::<f64>() / image.visits.len() as f64
+}
+
 /// By what share a run lies outside what chunks cost, the middle half of them: above 0 where it is longer.
 fn distance(run: f64, image: &Costs) -> f64 {
     let costs = sorted(image.visits.iter().map(|visit| visit.cycles));
     let at = |share| rank(&costs, share).unwrap_or(f64::NAN);
-    let mean = costs.iter().sum::<f64>() / costs.len() as f64;
+    let mean = mean(image);
     let middle = median(&costs).unwrap_or(mean);
     // Few chunks have no quartiles to speak of.
     let (low, high) = (at(0.25).min(middle), at(0.75).max(middle).max(mean));
@@ -241,10 +258,42 @@ mod tests {
             timing.direct_branches = branches;
             summarize(&timing, 1).settled.expect("a run").without_value
         };
-        assert_eq!(told(16.0, 48.1), Some(WithoutValue::Untrained));
-        assert_eq!(told(16.0, 47.9), None);
-        assert_eq!(told(15.0, 48.1), None);
+        assert_eq!(told(8.0, 24.1), Some(WithoutValue::Untrained));
+        assert_eq!(told(8.0, 23.9), None);
+        assert_eq!(told(7.0, 24.1), None);
         assert_eq!(told(0.0, 48.1), None);
+    }
+
+    #[test]
+    fn of_many_direct_branches_placements_need_not_lie_far_apart() {
+        let told = |branches, cycles| {
+            let mut timing = with_run(5.0);
+            timing.images.push(fixture::image(6, |_, _| cycles));
+            timing.direct_branches = branches;
+            summarize(&timing, 1).settled.expect("a run").without_value
+        };
+        assert_eq!(told(8.0, 6.2), None);
+        assert_eq!(told(8.0, 6.3), Some(WithoutValue::Placements));
+        assert_eq!(told(7.0, 6.3), None);
+    }
+
+    #[test]
+    fn a_run_of_phases_is_held_against_their_mean() {
+        let told = |cycles: f64| {
+            let mut timing = with_run(cycles);
+            timing.segments = 1;
+            timing.by_mean = true;
+            let phase = |_, chunk: u32| if chunk % 2 == 0 { 3.0 } else { 60.0 };
+            timing.images = vec![fixture::image(6, phase)];
+            for chunk in &mut timing.images[0].chunks {
+                chunk.segment = 0;
+            }
+            let settled = summarize(&timing, 1).settled.expect("a run");
+            (settled.is_settled, settled.without_value.is_some())
+        };
+        assert_eq!(told(31.5), (true, false));
+        assert_eq!(told(32.2), (false, false));
+        assert_eq!(told(40.0), (false, true));
     }
 
     #[test]

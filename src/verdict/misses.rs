@@ -38,7 +38,7 @@ pub(super) fn sites(
             Latency::Delayed { .. } => refused().map_or_else(|| number(at, timing, seed), Err),
         };
         let most = count.map(|count| count.most);
-        let number = number.map(|number| bounded(number, most));
+        let number = number.and_then(|number| possible(number, most));
         SiteMisses {
             label: site.label.clone(),
             line: site.line,
@@ -73,6 +73,21 @@ fn number(site: usize, timing: Option<&Timing>, seed: u64) -> Result<Estimate, S
         Some(number) => Ok(number),
         None => Err(FEW.into()),
     }
+}
+
+/// A number of misses of a branch that runs so often at the most; none where it lies so far beyond what is
+/// possible that nothing of it can be believed.
+fn possible(number: Estimate, most: Option<f64>) -> Result<Estimate, String> {
+    const FAR: f64 = 0.25;
+    let above = number.value - most.unwrap_or(f64::INFINITY);
+    if number.value < -FAR || above > FAR {
+        return Err(format!(
+            "{:.2} misses came out, which cannot be: turns differ by what else the iteration does; run it again, or \
+             with a longer --time",
+            number.value
+        ));
+    }
+    Ok(bounded(number, most))
 }
 
 /// A number of misses of a branch that runs so often at the most. What lay beyond is an error of the method,
@@ -253,5 +268,19 @@ mod tests {
     #[test]
     fn of_what_was_not_timed_there_is_no_number() {
         assert!(number(0, None, 1).is_err_and(|why| why.contains("too few")));
+    }
+
+    #[test]
+    fn a_number_far_beyond_what_is_possible_is_none() {
+        let number = |value| Estimate {
+            value,
+            low: value - 0.01,
+            high: value + 0.01,
+        };
+        assert!(possible(number(-0.24), Some(1.0)).is_ok());
+        assert!(possible(number(-0.26), Some(1.0)).is_err());
+        assert!(possible(number(1.24), Some(1.0)).is_ok());
+        assert!(possible(number(1.26), Some(1.0)).is_err());
+        assert!(possible(number(7.0), None).is_ok());
     }
 }

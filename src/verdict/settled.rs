@@ -82,8 +82,8 @@ fn said(
              cost, and no one number says that"
         ),
         WithoutValue::Placements => format!(
-            "{seen}, by placement, {run} in a run that nothing interrupts; it costs what the predictors kept from \
-             earlier entries make it cost, and no one number says that"
+            "{seen}, and placements lie apart; {run} in a run that nothing interrupts: it depends on what the predictors \
+             kept from earlier entries, or on what the code was at, and no one number says that"
         ),
         WithoutValue::Untrained => format!(
             "{seen}, {run} in a run that nothing interrupts: what so many jumps cost that no predictor knows; where \

@@ -240,6 +240,30 @@ impl<'a> Stage<'a> {
         Place::in_image(image, self.baseline(), inside)
     }
 
+    /// Whether there is room for what an image's turn puts away.
+    ///
+    /// # Errors
+    /// Where what the images write takes more memory than is to be had for their copies.
+    fn demand_room(&mut self, ground: &mut Ground, image: usize) -> Result<(), Failure> {
+        const MOST_COPIED: usize = 3 << 30;
+        if image == self.baseline || self.data.live() == Some(image) {
+            return Ok(());
+        }
+        ground.note_progress();
+        self.data.take_up(&mut ground.data_writes);
+        let copied = self.data.copied_bytes(&ground.data_writes);
+        if copied <= MOST_COPIED {
+            return Ok(());
+        }
+        Err(Failure::Worker(format!(
+            "each of {} images writes memory of its own, and their copies take {} MiB, of which {} are to be had: \
+             lower --placements, or write to less of the data",
+            self.images.len() - 1,
+            copied >> 20,
+            MOST_COPIED >> 20
+        )))
+    }
+
     /// Brings what an image left, and notes that it is at work. The baseline has no body that could leave
     /// anything, and takes what is there.
     fn activate(&mut self, ground: &mut Ground, image: usize) {
@@ -522,6 +546,7 @@ impl<'a> Stage<'a> {
         element: u64,
         iterations: u64,
     ) -> Result<Exit, Failure> {
+        self.demand_room(ground, image)?;
         self.prepare(ground, image, Span::of(visits, element, iterations));
         let entry = self.images[image].entry;
         self.code.enter(entry, 0);
@@ -546,6 +571,7 @@ impl<'a> Stage<'a> {
             element,
             iterations,
         } = request;
+        self.demand_room(ground, image)?;
         self.prepare(ground, image, Span::of(visits, element, iterations));
         let entry = self.images[image].entry;
         let before = read();
@@ -578,6 +604,7 @@ impl<'a> Stage<'a> {
             element,
             iterations,
         } = request;
+        self.demand_room(ground, image)?;
         self.prepare(ground, image, Span::of(visits, element, iterations));
         let entry = self.images[image].entry;
         let began = time::ticks();
@@ -606,6 +633,7 @@ impl<'a> Stage<'a> {
         log: &mut StepLog,
     ) -> Result<Option<Exit>, Failure> {
         let (element, iterations) = span;
+        self.demand_room(ground, image)?;
         self.prepare(ground, image, Span::of(visits, element, iterations));
         let (entry, escape) = (self.images[image].entry, self.images[image].escape);
         self.code.enter_stepping(entry, 0, log, escape);

@@ -102,12 +102,17 @@ fn beyond_general(ops: &mut Assembler, row: &Carried, is_save: bool) {
             .collect()
     };
     let is_widest = row.width > 32 || row.vectors > FIRST_16 || row.masks != 0;
-    if is_widest || row.width > 16 {
-        let (needed, register) = if is_widest { (64, "zmm") } else { (32, "ymm") };
+    let widths = [
+        (64, "zmm", is_widest),
+        (32, "ymm", is_widest || row.width > 16),
+    ];
+    for (needed, register, _) in widths.into_iter().filter(|(.., is_named)| *is_named) {
         dynasm!(ops; .arch x64; cmp QWORD [rdi + carried::WIDEST], needed; jb >narrow);
-        ops.extend(&bytes_of(
-            &(vectors("vmovups", register, row.vectors) + &masks()),
-        ));
+        let lines = match needed {
+            64 => vectors("vmovups", register, row.vectors) + &masks(),
+            _ => vectors("vmovups", register, row.vectors & FIRST_16),
+        };
+        ops.extend(&bytes_of(&lines));
         if is_save {
             // What runs next has the old encodings, which are slow while upper halves are in use.
             ops.extend(&bytes_of("vzeroupper"));

@@ -62,6 +62,11 @@ impl Own {
         self.live
     }
 
+    /// Bytes that the copies of all images take, where each has left its parts.
+    pub(super) fn copied_bytes(&self, writes: &FirstWrites) -> usize {
+        self.parts().count() * writes.part_bytes() * (self.left.len() + 1)
+    }
+
     /// Takes up the parts that were written for the first time since this was last asked: up to then they
     /// were everybody's.
     pub(super) fn take_up(&mut self, writes: &mut FirstWrites) {
