@@ -249,7 +249,10 @@ impl Judge<'_, '_> {
         }
         let needed_ticks = least_ms / 1e3 * self.scale.tsc_hz;
         let times = (needed_ticks / self.last_ticks as f64).ceil().max(1.0) as u64;
-        let mut times = times.max(pass);
+        // One entry must not take so long that it looks like one without an end.
+        const LONGEST_MS: f64 = 300.0;
+        let most = (needed_ticks / least_ms * LONGEST_MS / self.last_ticks as f64).max(1.0) as u64;
+        let mut times = times.max(pass.min(most));
         let one = request.iterations;
         loop {
             let (entries, iterations) = if has_walk {
