@@ -294,7 +294,8 @@ fn jumps_that_no_predictor_has_learnt_have_no_value_or_that_of_learnt_ones() {
             }
             None => {
                 let why = row["metrics"]["cycles"]["why"].as_str().expect("a reason");
-                let names_states = why.contains(" % of turns, ");
+                let names_states =
+                    why.contains(" % of turns, ") || why.contains(" cycles by placement");
                 let names_untrained = why.contains("jumps cost that no predictor knows");
                 assert!(names_states || names_untrained, "{}: {why}", name(&row));
             }

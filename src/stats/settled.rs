@@ -283,7 +283,7 @@ mod tests {
             let mut timing = with_run(cycles);
             timing.segments = 1;
             timing.by_mean = true;
-            let phase = |_, chunk: u32| if chunk % 2 == 0 { 3.0 } else { 60.0 };
+            let phase = |_, chunk: u32| if chunk.is_multiple_of(2) { 3.0 } else { 60.0 };
             timing.images = vec![fixture::image(6, phase)];
             for chunk in &mut timing.images[0].chunks {
                 chunk.segment = 0;
@@ -326,7 +326,10 @@ mod tests {
     fn where_chunks_differ_by_themselves_their_mean_is_the_value() {
         let mut timing = fixture::steady(8, 5.0);
         timing.segments = 1;
-        timing.images[0] = fixture::image(8, |_, chunk| if chunk % 2 == 0 { 3.0 } else { 60.0 });
+        timing.images[0] = fixture::image(
+            8,
+            |_, chunk| if chunk.is_multiple_of(2) { 3.0 } else { 60.0 },
+        );
         for chunk in &mut timing.images[0].chunks {
             chunk.segment = 0;
         }

@@ -36,7 +36,7 @@ pub(super) fn withhold(metrics: &mut Metrics, summary: &Summary) {
     };
     let why = format!(
         "not settled: {}",
-        said(why, summary.modes, &settled, metrics.cycles.value)
+        said(why, summary, &settled, metrics.cycles.value)
     );
     take_back(metrics, &why);
 }
@@ -58,9 +58,14 @@ fn take_back(metrics: &mut Metrics, why: &str) {
     }
 }
 
-fn said(
+fn said(why: WithoutValue, summary: &Summary, settled: &Settled, cycles: Option<f64>) -> String {
+    let layout = (summary.layout.cycles_min, summary.layout.cycles_max);
+    said_of(why, (summary.modes, layout), settled, cycles)
+}
+
+fn said_of(
     why: WithoutValue,
-    modes: Option<[Mode; 2]>,
+    (modes, (least, most)): (Option<[Mode; 2]>, (f64, f64)),
     settled: &Settled,
     cycles: Option<f64>,
 ) -> String {
@@ -73,6 +78,9 @@ fn said(
             slow.cycles,
             slow.share * 100.0
         ),
+        None if why == WithoutValue::Placements => {
+            format!("{least:.2} to {most:.2} cycles by placement")
+        }
         None => format!("{} cycles in turns", known(cycles)),
     };
     let run = known(settled.long_run);
@@ -82,7 +90,7 @@ fn said(
              cost, and no one number says that"
         ),
         WithoutValue::Placements => format!(
-            "{seen}, and placements lie apart; {run} in a run that nothing interrupts: it depends on what the predictors \
+            "{seen}, {run} in a run that nothing interrupts: it depends on what the predictors \
              kept from earlier entries, or on what the code was at, and no one number says that"
         ),
         WithoutValue::Untrained => format!(
@@ -136,14 +144,19 @@ mod tests {
             WithoutValue::Placements,
             WithoutValue::Untrained,
         ] {
-            let text = said(why, modes, &settled(Some(why), false), Some(680.0));
+            let place = (110.0, 690.0);
+            let text = said_of(why, (modes, place), &settled(Some(why), false), Some(680.0));
             assert!(
                 text.starts_with("110.00 cycles in 25 % of turns, 680.00 in 75 %"),
                 "{text}"
             );
             assert!(text.contains("700.00 in a run"), "{text}");
-            let text = said(why, None, &settled(Some(why), false), Some(680.0));
-            assert!(text.starts_with("680.00 cycles in turns"), "{text}");
+            let text = said_of(why, (None, place), &settled(Some(why), false), Some(680.0));
+            let seen = match why {
+                WithoutValue::Placements => "110.00 to 690.00 cycles by placement",
+                _ => "680.00 cycles in turns",
+            };
+            assert!(text.starts_with(seen), "{text}");
         }
     }
 
