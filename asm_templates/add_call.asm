@@ -6,7 +6,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals I, Decomposing a simple program, and II, Function and method calls"
-;! note     = "{% if call == 'wrapper' %}what-if: no Go compiler from 1.10 on calls the wrapper here, all load the copy in the caller, as `call=deref` does{% endif %}"
 ;! book     = [
 ;!   { row = "call=two_results,go=1.10", section = "I Calls", count = [12, 3], today = "The book's first listing. It drops both results; here the caller tests the second one and keeps the first." },
 ;!   { row = "call=two_results", section = "I Calls", count = [8, 3], today = "Since Go 1.17 arguments and results are in registers: the packed store of 10 and 32 is gone." },
@@ -252,4 +251,8 @@ data "main.adder":
         dd   6754
 data "main.p":                          ; var p = &adder
         dq   "main.adder"
+{% endif %}
+
+{% if call == "wrapper" %}
+;! note what-if: no Go compiler from 1.10 on calls the wrapper here, all load the copy in the caller, as `call=deref` does
 {% endif %}

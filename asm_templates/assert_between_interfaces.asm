@@ -8,7 +8,6 @@
 ;! dispatch = "site"
 ;! clobbers = "all"
 ;! expand   = true
-;! note     = "{% if not cached and go_minor < 22 %}before Go 1.22 no call site has a cache{% elif panics and form in ['hit-ok', 'miss-ok'] %}panics only without a second result: `form` is of no effect{% endif %}"
 ;! source   = "go-internals II, Type assertions"
 ;! book     = [
 ;!   { row = "go=1.10", section = "II Assertions", count = [82, 17] },
@@ -163,3 +162,9 @@ Name:   dq 0
 func "main.method":                     ; nobody calls it
         ud2
 data "main.Sink": dq 0, 0
+
+{% if not cached and go_minor < 22 %}
+;! note before Go 1.22 no call site has a cache
+{% elif panics and form in ["hit-ok", "miss-ok"] %}
+;! note panics only without a second result: `form` is of no effect
+{% endif %}

@@ -7,7 +7,6 @@
 ;! dispatch = "site"
 ;! clobbers = "all"
 ;! expand   = true
-;! note     = "{% if panics and form in ['hit-ok', 'miss-ok'] %}panics only without a second result: `form` is of no effect{% endif %}"
 ;! source   = "go-internals II, Type assertions"
 ;! book     = [
 ;!   { row = "go=1.10", section = "II Assertions", count = [4, 1] },
@@ -68,3 +67,7 @@ zero:   xor  eax, eax                   ; the zero value
 data "type.main.Other": dq 4, 0
         dd hash("main.Other"), 0
         dq 0, 0, 0
+
+{% if panics and form in ["hit-ok", "miss-ok"] %}
+;! note panics only without a second result: `form` is of no effect
+{% endif %}

@@ -8,7 +8,6 @@
 ;! dispatch = "site"
 ;! clobbers = "all"
 ;! expand   = true
-;! note     = "{% if panics and form in ['hit-ok', 'miss-ok'] %}panics only without a second result: `form` is of no effect{% endif %}"
 ;! source   = "go-internals II, Type assertions"
 ;! book     = [
 ;!   { row = "go=1.10", section = "II Assertions", count = [4, 1] },
@@ -67,3 +66,7 @@ data "type.main.Other": dq 4, 0
 data "go.itab.main.Other,main.I": dq "type.main.I", "type.main.Other"
         dd hash("main.Other"), 0
         dq "main.(*T).Id"
+
+{% if panics and form in ["hit-ok", "miss-ok"] %}
+;! note panics only without a second result: `form` is of no effect
+{% endif %}

@@ -8,7 +8,6 @@
 ;! dispatch = "site"
 ;! clobbers = "all"
 ;! expand   = true
-;! note     = "{% if (fills or not cached) and go_minor < 22 %}before Go 1.22 no call site has a cache{% elif fills and targets > 32 %}the cache is filled while it is measured: of more than 32 types none is in it at first{% elif panics and form in ['hit-ok', 'miss-ok'] %}panics only without a second result: `form` is of no effect{% endif %}"
 ;! source   = "go-internals II, Type assertions"
 ;! book     = [
 ;!   { row = "go=1.10", section = "II Assertions", count = [78, 16] },
@@ -199,3 +198,11 @@ data "go.itab.{{ type.name }},main.I": dq "type.main.I", "type.{{ type.name }}"
 func "main.method":                     ; nobody calls it
         ud2
 data "main.Sink": dq 0, 0
+
+{% if (fills or not cached) and go_minor < 22 %}
+;! note before Go 1.22 no call site has a cache
+{% elif fills and targets > 32 %}
+;! note the cache is filled while it is measured: of more than 32 types none is in it at first
+{% elif panics and form in ["hit-ok", "miss-ok"] %}
+;! note panics only without a second result: `form` is of no effect
+{% endif %}

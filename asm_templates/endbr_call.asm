@@ -9,7 +9,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "beyond go-internals: mitigations"
-;! note     = "no Go compiler writes endbr64"
 ;! book     = [
 ;!   { row = "", section = "Beyond the book", count = [7, 2] },
 ;! ]
@@ -30,3 +29,5 @@ func "main.(*T{{ type.index }}).Id":
         add  eax, {{ type.index + 1 }}
         ret
 {% endfor %}
+
+;! note no Go compiler writes endbr64

@@ -9,7 +9,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "Go 1.27 with -pgo, the compiler's own output for one hot method"
-;! note     = "{% set chain = [cases, guards] | min %}{% if chain > 1 %}what-if: Go guards a call against one type, not {{ chain }}{% endif %}{% if callee == 'called' %}{{ '; ' if chain > 1 else 'what-if: ' }}Go guards only where it inlines the method{% endif %}"
 ;! book     = [
 ;!   { row = "", section = "Beyond the book", count = [6, 2], today = "That dynamic dispatch makes inlining impossible is no longer so: with a profile Go since 1.21 guards the method that is met most and inlines it." },
 ;!   { row = "hit=default", section = "Beyond the book", count = [9, 3] },
@@ -53,3 +52,12 @@ func "main.(*T{{ type.index }}).Id":
         add  eax, {{ type.index + 1 }}
         ret
 {% endfor %}
+
+{% set chain = [cases, guards] | min %}
+{% if chain > 1 and callee == "called" %}
+;! note what-if: Go guards a call against one type, not {{ chain }}; Go guards only where it inlines the method
+{% elif chain > 1 %}
+;! note what-if: Go guards a call against one type, not {{ chain }}
+{% elif callee == "called" %}
+;! note what-if: Go guards only where it inlines the method
+{% endif %}

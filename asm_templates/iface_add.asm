@@ -9,7 +9,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Indirect method call on interface"
-;! note     = "{% if method == 'Test' %}the interface does not have Test, so its itab has no slot for it: the call names it{% endif %}"
 ;! book     = [
 ;!   { row = "go=1.10", section = "II Interfaces", count = [35, 7], compiled = 44, today = "Through the wrapper. An interface that holds *Adder with value methods has the same wrapper in its slot, so this is two rows of the table of calls." },
 ;!   { row = "go=1.19", section = "II Interfaces", count = [23, 7], compiled = 32 },
@@ -248,3 +247,7 @@ func "main.Adder.{{ name }}":
         ret
 {% endif %}
 {% endfor %}
+
+{% if method == "Test" %}
+;! note the interface does not have Test, so its itab has no slot for it: the call names it
+{% endif %}

@@ -9,7 +9,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "beyond go-internals: inline caches"
-;! note     = "no Go compiler makes an inline cache{% if targets > entries %}; {{ targets - entries }} of {{ targets }} types are not in it{% endif %}"
 ;! book     = [
 ;!   { row = "", section = "Beyond the book", count = [8, 4] },
 ;!   { row = "entries=4,targets=4", section = "Beyond the book", count = [11, 5.5] },
@@ -47,3 +46,5 @@ data "main.cells":
 {% for entry in range([entries, targets] | min) %}
         dq   "go.itab.main.T{{ entry }},main.I", "main.(*T{{ entry }}).Id"
 {% endfor %}
+
+;! note no Go compiler makes an inline cache{% if targets > entries %}; {{ targets - entries }} of {{ targets }} types are not in it{% endif %}

@@ -7,7 +7,6 @@
 ;! dispatch = "site"
 ;! clobbers = "all"
 ;! expand   = true
-;! note     = "{% if cache != 'full' and go_minor < 22 %}before Go 1.22 no switch has a cache{% elif cache == 'filled' and targets > 32 %}the cache is filled while it is measured: of more than 32 types none is in it at first{% endif %}"
 ;! source   = "beyond go-internals: switches over interfaces"
 ;! book     = [
 ;!   { row = "", section = "II Type switches", count = [27, 9], today = "Cases that are interfaces: before Go 1.22 each was a call of the runtime, 242 to 289 instructions for the third." },
@@ -189,3 +188,9 @@ data "go.itab.main.T{{ type.index }},main.I{{ case }}":
         dq   "type.main.I{{ case }}", "type.main.T{{ type.index }}", {{ type.hash }}, {{ '"main.(*T%d).Id"' | format(type.index) if case == 2 - type.index % 3 else 0 }}
 {% endfor %}
 {% endfor %}
+
+{% if cache != "full" and go_minor < 22 %}
+;! note before Go 1.22 no switch has a cache
+{% elif cache == "filled" and targets > 32 %}
+;! note the cache is filled while it is measured: of more than 32 types none is in it at first
+{% endif %}

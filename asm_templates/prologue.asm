@@ -7,7 +7,6 @@
 ;! dispatch = "site"
 ;! clobbers = "all"
 ;! expand   = true
-;! note     = "{% if grow and not check %}a function that does not check never grows the stack{% endif %}"
 ;! source   = "go-internals I, Splits"
 ;! book     = [
 ;!   { row = "go=1.10", section = "I Prologue", count = [21, 5] },
@@ -104,4 +103,8 @@ func "main.leaf":                       ; calls nothing: no prologue
         mov  eax, [rax]
         mov  [rsp + 16], eax
         ret
+{% endif %}
+
+{% if grow and not check %}
+;! note a function that does not check never grows the stack
 {% endif %}

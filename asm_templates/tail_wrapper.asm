@@ -9,7 +9,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "beyond go-internals: wrappers"
-;! note     = "what-if: Go's wrapper of a value method makes a frame and calls, as in itab_wrapper"
 ;! book     = [
 ;!   { row = "", section = "Beyond the book", count = [9, 4] },
 ;! ]
@@ -44,3 +43,5 @@ func "main.T{{ type.index }}.Id":
         add  eax, {{ type.index + 1 }}
         ret
 {% endfor %}
+
+;! note what-if: Go's wrapper of a value method makes a frame and calls, as in itab_wrapper

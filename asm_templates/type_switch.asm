@@ -8,7 +8,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Type switches"
-;! note     = "{% set table = jump_table(types[:cases] | map(attribute='hash') | list, 2) if go_minor >= 22 and cases > 4 else none %}{% if strategy == 'pointer' %}what-if: Go compares the hash before the type{% elif strategy == 'linear' and cases > 3 %}what-if: no Go compiler emits a chain of {{ cases }} cases; from 4 on it searches the hashes by halves, and since Go 1.22 it jumps through a table from 5 on{% elif strategy == 'binary' and table %}what-if: for these hashes Go {{ go }} jumps through a table of {{ table.slots | length }} slots{% elif strategy == 'jump' and not table %}what-if: for these hashes Go {{ go }} {{ 'searches by halves' if cases > 3 else 'compares case by case' }}{% elif strategy == 'go' and cases > 3 %}Go {{ go }} {{ 'jumps through a table of ' ~ (table.slots | length) ~ ' slots' if table else 'searches by halves' }} here{% endif %}"
 ;! book     = [
 ;!   { row = "go=1.10", section = "II Type switches", count = [12, 5], compiled = 18, today = "The book's listing of two cases. Their order is no accident: it is that of the hashes, 0xd04ae83d for uint32 and 0xeff20ea0 for uint16. Go 1.19 to 1.23 hash differently and turn it round." },
 ;!   { row = "go=1.10,hit=last", section = "II Type switches", count = [16, 7], compiled = 22 },
@@ -179,4 +178,20 @@ data "main.typeSwitch.jump1":           ; slots without a case lead to the type 
 {% for slot in table.slots %}
         dq   {{ "other" if slot is none else "case" ~ slot }}
 {% endfor %}
+{% endif %}
+
+{% set own = jump_table(hashes, 2) if go_minor >= 22 and cases > 4 else none %}
+{% if strategy == "pointer" %}
+;! note what-if: Go compares the hash before the type
+{% elif strategy == "linear" and cases > 3 %}
+;! note what-if: no Go compiler emits a chain of {{ cases }} cases; from 4 on it searches the hashes by halves,
+;! note and since Go 1.22 it jumps through a table from 5 on
+{% elif strategy == "binary" and own %}
+;! note what-if: for these hashes Go {{ go }} jumps through a table of {{ own.slots | length }} slots
+{% elif strategy == "jump" and not own %}
+;! note what-if: for these hashes Go {{ go }} {{ "searches by halves" if cases > 3 else "compares case by case" }}
+{% elif strategy == "go" and own %}
+;! note Go {{ go }} jumps through a table of {{ own.slots | length }} slots here
+{% elif strategy == "go" and cases > 3 %}
+;! note Go {{ go }} searches by halves here
 {% endif %}

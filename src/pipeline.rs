@@ -96,10 +96,11 @@ impl Task {
     fn saved(scenario: &Scenario, row: &JobRow) -> Task {
         const CHANGED: &str = "the saved bytes were measured, but this version assembles the template \
              that is saved with them to others; save the job again to measure those";
-        let is_changed = prepare(scenario).map_or(true, |prepared| prepared.row != *row);
+        let own = prepare(scenario).ok();
+        let is_changed = own.as_ref().is_none_or(|own| own.row != *row);
         Task {
             scenario: scenario.clone(),
-            prepared: complete(scenario, row.clone()),
+            prepared: complete(scenario, row.clone(), own.and_then(|own| own.note)),
             warning: is_changed.then(|| CHANGED.to_string()),
             unchecked: None,
         }

@@ -62,12 +62,6 @@ impl CoreClock {
 pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
     let template = &scenario.template;
     let header = &template.header;
-    // Code that does not come to an end has used up the time that the reader waits; its note is no
-    // shorter where it goes the same way.
-    let note = match &status {
-        Status::Error(_) => None,
-        _ => note(scenario),
-    };
     let book = template.book_row(&scenario.name);
     Row {
         scenario: scenario.name.clone(),
@@ -102,7 +96,7 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
         modelled: None,
         sites: Vec::new(),
         further: Vec::new(),
-        note,
+        note: None,
         samples: None,
         warnings: Vec::new(),
     }
@@ -117,10 +111,9 @@ fn published(scenario: &Scenario) -> impl Iterator<Item = Published> {
 }
 
 /// The template's remark, and what a recorded walk is made of.
-fn note(scenario: &Scenario) -> Option<String> {
-    let own = scenario.note_by(&crate::apart::render);
+fn note(scenario: &Scenario, prepared: &Prepared) -> Option<String> {
     let recorded = scenario.recording.as_ref().map(|one| one.describe());
-    let parts: Vec<String> = own.into_iter().chain(recorded).collect();
+    let parts: Vec<String> = prepared.note.clone().into_iter().chain(recorded).collect();
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
@@ -145,6 +138,7 @@ pub fn judge(
         (None, None) => no_result(scenario, "the worker said nothing of this row".into()),
     };
     let mut row = unmeasured(scenario, status);
+    row.note = note(scenario, prepared);
     let (None, Some(proof)) = (&outcome.failure, &outcome.proof) else {
         return row;
     };

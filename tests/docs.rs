@@ -863,7 +863,7 @@ fn the_header_keys_of_every_shipped_template_are_documented() {
     let document = read("docs/templates.md");
     for (name, text) in dispatchlab::template::shipped::TEMPLATES {
         for line in text.lines().filter_map(|line| line.strip_prefix(";!")) {
-            let Some((key, _)) = line.split_once('=') else {
+            let Some((key, _)) = line.split_once(" =") else {
                 continue;
             };
             let key = key.trim();

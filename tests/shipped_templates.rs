@@ -9,7 +9,7 @@ use dispatchlab::go::symbol;
 use dispatchlab::scenario::{Order, Scenario, parse_name};
 use dispatchlab::template::shipped::Members;
 use dispatchlab::template::{
-    Clobbers, HeapKind, Library, Origin, SourceSection, Template, Value, shipped,
+    self, Clobbers, HeapKind, Library, Origin, SourceSection, Template, Value, shipped,
 };
 
 const SAMPLE: &str = include_str!("fixtures/contract_sample.asm");
@@ -44,6 +44,11 @@ fn named(name: &str) -> Scenario {
     let (template, overrides) = parse_name(name).expect("a name");
     let template = Library::embedded().load(&template).expect("shipped");
     Scenario::bind(Arc::new(template), &overrides).expect("binds")
+}
+
+/// What the template remarks on a scenario.
+fn note(name: &str) -> Option<String> {
+    template::note(&expand(&named(name)))
 }
 
 /// The bytes of one section as lower-case hex.
@@ -355,12 +360,11 @@ fn a_type_switch_compares_hashes_in_ascending_unsigned_order() {
 
 #[test]
 fn a_type_switch_above_three_cases_says_that_go_does_not_emit_it() {
-    assert_eq!(named("type_switch[cases=3]").note(), None);
-    assert!(
-        named("type_switch[cases=4]")
-            .note()
-            .expect("a note")
-            .contains("no Go compiler")
+    assert_eq!(note("type_switch[cases=3]"), None);
+    assert_eq!(
+        note("type_switch[cases=4]").expect("a note"),
+        "what-if: no Go compiler emits a chain of 4 cases; from 4 on it searches the hashes by halves, \
+         and since Go 1.22 it jumps through a table from 5 on"
     );
 }
 
@@ -382,8 +386,29 @@ fn a_type_switch_says_what_the_release_does_with_these_hashes() {
         ("cases=2,strategy=jump",           Some("what-if: for these hashes Go 1.27 compares case by case")),
     ];
     for (parameters, expected) in notes {
-        let note = named(&format!("type_switch[{parameters}]")).note();
-        assert_eq!(note.as_deref(), expected, "{parameters}");
+        let found = note(&format!("type_switch[{parameters}]"));
+        assert_eq!(found.as_deref(), expected, "{parameters}");
+    }
+}
+
+#[test]
+fn what_no_compiler_does_and_what_has_no_effect_is_said() {
+    #[rustfmt::skip] // a table: scenario, and the note
+    let notes = [
+        ("endbr_call",                         Some("no Go compiler writes endbr64")),
+        ("guard",                              None),
+        ("guard[cases=4]",                     Some("what-if: Go guards a call against one type, not 4")),
+        ("guard[callee=called,cases=4]",       Some("what-if: Go guards a call against one type, not 4; Go guards only where it inlines the method")),
+        ("guard[callee=called,cases=4,guards=1]", Some("what-if: Go guards only where it inlines the method")),
+        ("inline_cache[targets=3]",            Some("no Go compiler makes an inline cache; 2 of 3 types are not in it")),
+        ("inline_cache",                       Some("no Go compiler makes an inline cache")),
+        ("assert_eface[panics=true]",          None),
+        ("assert_eface[form=hit-ok,panics=true]", Some("panics only without a second result: `form` is of no effect")),
+        ("prologue[check=false,grow=true]",    Some("a function that does not check never grows the stack")),
+        ("iface_add[method=Test]",             Some("the interface does not have Test, so its itab has no slot for it: the call names it")),
+    ];
+    for (name, expected) in notes {
+        assert_eq!(note(name).as_deref(), expected, "{name}");
     }
 }
 

@@ -67,7 +67,6 @@ fn a_header_with_every_key_is_read() {
         ";!   { row = \"targets=4\", section = \"I Calls\", count = [5.5, 2], compiled = 17, published = [\n",
         ";!     { source = \"a book\", metric = \"ipc\", ratio = 1.08, to = \"u\" } ] },\n",
         ";! ]\n",
-        ";! note = \"{% if deep > 3 %}deeper than {{ deep }}{% endif %}\"\n",
         ";! bind = { \"main.f\" = \"main.g\" }\n",
         "body:\n nop\n",
     );
@@ -163,6 +162,23 @@ fn an_unknown_key_is_pointed_at_and_the_nearest_is_named() {
 }
 
 #[test]
+fn a_key_that_has_moved_says_where_to() {
+    let moved = [(
+        ";! note = \"seen\"",
+        "a header has no key `note` any more",
+        "as lines `;! note TEXT`",
+    )];
+    for (header, expected, way) in moved {
+        let (place, message, help) = complaint(&format!(";! title = \"x\"\n{header}"));
+        assert_eq!((place.0, place.1, message.as_str()), (2, 4, expected));
+        assert!(help.contains(way), "{help}");
+    }
+    let (place, message, help) = complaint(";! note seen");
+    assert_eq!((place.0, message.as_str()), (1, "a mark in the header"));
+    assert!(help.contains("notes below the code"), "{help}");
+}
+
+#[test]
 fn what_is_not_toml_is_pointed_at_in_the_file() {
     let (place, ..) = complaint("; remark\n\n   ;! heap = pointer");
     assert_eq!((place.0, place.1), (3, 14));
@@ -212,7 +228,6 @@ fn a_wrong_type_says_what_is_expected() {
         (";! params = { targets = 1 }", "`targets` is about receivers, and a template without a heap has none"),
         (";! params = { spacing = 48 }", "`spacing` is a power of two from 16 to 65536, not 48"),
         (";! params = { mode = \"a b\" }", "`a b` cannot stand in a scenario's name: no blanks and none of `,` `=` `[` `]`"),
-        (";! note = \"{% if %}\"", "syntax error: unexpected end of block"),
     ];
     for (header, expected) in wrong {
         let (_, message, help) = complaint(header);

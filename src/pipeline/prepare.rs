@@ -17,7 +17,7 @@ use crate::link::{
     link_with_written_data,
 };
 use crate::scenario::{Order, Scenario};
-use crate::template::{HeapKind, Template, closest};
+use crate::template::{self, HeapKind, SourceSection, Template, closest};
 
 /// A scenario that assembles and links.
 #[derive(Debug, Clone)]
@@ -28,6 +28,8 @@ pub struct Prepared {
     pub heap: Heap,
     /// It, linked at the address where code is shown.
     pub image: Image,
+    /// The template's remark on it.
+    pub note: Option<String>,
 }
 
 impl Prepared {
@@ -74,7 +76,8 @@ pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
         let message = "`order=@FILE`: the recording was not read".to_string();
         return Err(vec![scenario.template.at_line(1, message, None)]);
     }
-    let (mut program, injection) = assemble(scenario)?;
+    let sections = scenario.expand_by(&apart::render)?;
+    let (mut program, injection) = assemble(scenario, &sections)?;
     let setup = program
         .sections
         .iter()
@@ -121,11 +124,15 @@ pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
         cold: scenario.cold,
         injection,
     };
-    complete(scenario, row)
+    complete(scenario, row, template::note(&sections))
 }
 
 /// Lays out and links.
-pub(super) fn complete(scenario: &Scenario, row: JobRow) -> Result<Prepared, Vec<Diagnostic>> {
+pub(super) fn complete(
+    scenario: &Scenario,
+    row: JobRow,
+    note: Option<String>,
+) -> Result<Prepared, Vec<Diagnostic>> {
     let template = &scenario.template;
     let header = &template.header;
     let whole_template = |message: String| vec![template.at_line(1, message, None)];
@@ -164,13 +171,20 @@ pub(super) fn complete(scenario: &Scenario, row: JobRow) -> Result<Prepared, Vec
         let line = template.header_line("dispatch");
         return Err(vec![template.at_line(line, message, Some(help.into()))]);
     }
-    Ok(Prepared { row, heap, image })
+    Ok(Prepared {
+        row,
+        heap,
+        image,
+        note,
+    })
 }
 
 /// Assembles, and once more with latency in front of the dispatch branch where that can be.
-fn assemble(scenario: &Scenario) -> Result<(Program, Injection), Vec<Diagnostic>> {
+fn assemble(
+    scenario: &Scenario,
+    sections: &[SourceSection],
+) -> Result<(Program, Injection), Vec<Diagnostic>> {
     let template = &scenario.template;
-    let sections = scenario.expand_by(&apart::render)?;
     let release = scenario.release;
     let hash = move |name: &str| hash::type_hash(release, name);
     let file = template.file_name();
@@ -180,7 +194,7 @@ fn assemble(scenario: &Scenario) -> Result<(Program, Injection), Vec<Diagnostic>
         is_open: false,
     };
     let mut planned = Vec::new();
-    let assembled = asm::assemble_and_insert(&sections, &context, |program| {
+    let assembled = asm::assemble_and_insert(sections, &context, |program| {
         planned = injection::plan_for(scenario, program);
         let insertions = planned.iter().flat_map(injection::Planned::insertions);
         insertions.cloned().collect()

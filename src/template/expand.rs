@@ -91,28 +91,6 @@ impl Scenario {
         sections::split(&source, lines)
     }
 
-    /// The header's remark on this scenario; none where there is none to make.
-    pub fn note(&self) -> Option<String> {
-        self.note_by(&|rendering| Ok(rendering(&|_| {})))
-    }
-
-    /// The same where `render` does the rendering.
-    pub fn note_by(&self, render: Renderer<'_>) -> Option<String> {
-        let note = self.template.header.note.as_deref()?;
-        let rendering = |noted: &dyn Fn(u32)| {
-            let line = self.template.header_line("note");
-            self.render(note, noted)
-                .map_err(|error| Box::new(self.template.at_line(line, error.to_string(), None)))
-        };
-        let rendered = match render(&rendering) {
-            Ok(Ok(text)) => text,
-            Ok(Err(diagnostic)) => format!("(the note cannot be shown: {})", diagnostic.message),
-            Err(cut) => format!("(the note cannot be shown: {})", cut.message),
-        };
-        let trimmed = rendered.trim();
-        (!trimmed.is_empty()).then(|| trimmed.to_string())
-    }
-
     /// `note` hears of each line of the template whose text comes out.
     fn render(&self, text: &str, note: &dyn Fn(u32)) -> Result<String, Error> {
         let mut environment = environment();
@@ -207,20 +185,6 @@ impl io::Write for Bounded<'_> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// Whether a note is sound before any parameter is bound.
-///
-/// # Errors
-/// What is wrong, in one sentence.
-pub(super) fn check_note(note: &str) -> Result<(), String> {
-    if chains::too_long(note).is_some() {
-        return Err(chain_sentence());
-    }
-    environment()
-        .template_from_str(note)
-        .map(drop)
-        .map_err(|error| sentence(&error))
 }
 
 fn environment<'a>() -> Environment<'a> {

@@ -18,7 +18,7 @@ use super::source::{Place, SourceText};
 use super::{Header, parts};
 use crate::diagnostic::Diagnostic;
 
-/// Whether a line belongs to the header. The marks of parts look like one and belong to the code.
+/// Whether a line belongs to the header. Marks look like one and belong to the code.
 pub(super) fn is_header_line(line: &str) -> bool {
     line.trim_start().starts_with(";!") && !parts::is_mark(line)
 }

@@ -29,6 +29,7 @@ use crate::go::Release;
 pub use book::{BookRow, Figure, Published};
 pub use expand::{CutOff, Rendered, Renderer, Rendering};
 pub use library::{Library, LoadError};
+pub use parts::note;
 pub use suggest::closest;
 
 /// A parsed template: its header, and its text not yet expanded.
@@ -175,9 +176,6 @@ pub struct Header {
     pub published: Vec<Published>,
     /// The scenarios that the suite `book` holds.
     pub book: Vec<BookRow>,
-    /// A remark for the row, itself a minijinja template over the parameters; printed where it is not empty.
-    /// Says, for one, which parameters make the code something no Go compiler emits.
-    pub note: Option<String>,
     /// Other names for symbols: a reference to the key is to become one to the value. Not applied yet.
     pub bind: BTreeMap<String, String>,
 }

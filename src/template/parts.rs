@@ -1,8 +1,8 @@
-//! Parts: stretches of code between `;! part NAME` and `;! end`, which can be left out to see what
-//! they cost.
+//! Marks in the code: parts, which are stretches between `;! part NAME` and `;! end` that can be left out
+//! to see what they cost, and notes, `;! note TEXT`, which are said of the row.
 //!
-//! Correct means: marks are read from the expanded lines, so that a loop may hold them; they change
-//! no byte; and without a part exactly its lines are gone, while all others keep their numbers.
+//! Correct means: marks are read from the expanded lines, so that a loop or a condition may hold them;
+//! they change no byte; and without a part exactly its lines are gone, while all others keep their numbers.
 
 use std::ops::Range;
 
@@ -64,6 +64,18 @@ impl Scenario {
 /// Whether a line is a mark, though it looks like one of the header.
 pub(super) fn is_mark(line: &str) -> bool {
     cut(line).is_some()
+}
+
+/// What a template remarks on a row: the texts of its notes, one behind the other; none where it has none to make.
+/// Says, for one, which parameters make the code something no Go compiler emits.
+pub fn note(sections: &[SourceSection]) -> Option<String> {
+    let lines = sections.iter().flat_map(|section| &section.lines);
+    let notes = lines.filter_map(|line| match cut(&line.text)? {
+        ("note", text) => Some(text),
+        _ => None,
+    });
+    let texts: Vec<&str> = notes.filter(|text| !text.is_empty()).collect();
+    (!texts.is_empty()).then(|| texts.join(" "))
 }
 
 /// Checks all marks, and takes the lines of `omitted` out.
@@ -153,12 +165,12 @@ fn stretches(
 fn cut(line: &str) -> Option<(&str, &str)> {
     let text = line.trim_start().strip_prefix(";!")?.trim_start();
     let (word, rest) = text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()));
-    let is_mark = ["part", "end"].contains(&word) && !rest.trim_start().starts_with('=');
+    let is_mark = ["part", "end", "note"].contains(&word) && !rest.trim_start().starts_with('=');
     is_mark.then_some((word, rest.trim()))
 }
 
 fn read(line: &SourceLine) -> Option<Result<Mark<'_>, String>> {
-    let (word, rest) = cut(&line.text)?;
+    let (word, rest) = cut(&line.text).filter(|&(word, _)| word != "note")?;
     let remark = ["  ", "#", ";"].iter().filter_map(|sign| rest.find(sign));
     let name = rest[..remark.min().unwrap_or(rest.len())].trim_end();
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-';

@@ -87,7 +87,7 @@ pub(super) fn split(
                 Some(section) => section.lines.push(line),
                 None => {
                     let (message, text) = if parts::is_mark(&line.text) {
-                        ("a mark of a part before the first section", &line.text[..])
+                        ("a mark before the first section", &line.text[..])
                     } else {
                         let code = without_comment(&line.text);
                         ("code before the first section", code)

@@ -27,8 +27,8 @@ impl Block {
             let trimmed = line.trim_start();
             if parts::is_mark(line) {
                 if !begun {
-                    let help = "put it around code of the body or of a function".to_string();
-                    let message = "a mark of a part in the header";
+                    let help = "parts stand around code of the body or of a function, notes below the code".to_string();
+                    let message = "a mark in the header";
                     return Err(vec![source.complain(
                         source.whole_line(number),
                         message,

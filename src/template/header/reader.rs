@@ -3,6 +3,7 @@
 //! Correct means: a value of the wrong type is an error that says what its key wants, and the rest
 //! of the header is still read.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -16,10 +17,10 @@ use crate::go::Release;
 use crate::go::types::Signature;
 use crate::template::params::MAX_SITES;
 use crate::template::source::{Place, SourceText};
-use crate::template::{Clobbers, Expect, Header, HeapKind, ResultRegister, closest, expand};
+use crate::template::{Clobbers, Expect, Header, HeapKind, ResultRegister, closest};
 
 /// Every key a header may have.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 16] = [
     "bind",
     "book",
     "clobbers",
@@ -29,7 +30,6 @@ const KEYS: [&str; 17] = [
     "go",
     "heap",
     "methods",
-    "note",
     "params",
     "published",
     "result",
@@ -38,6 +38,9 @@ const KEYS: [&str; 17] = [
     "types",
     "unroll",
 ];
+
+/// Where notes have gone.
+const BELOW_THE_CODE: &str = "write it below the code, as lines `;! note TEXT`; what is said under a condition stands between `{% if cases > 3 %}` and `{% endif %}`";
 
 /// Most copies of a body in one loop turn: beyond that the loop no longer fits any cache of decoded instructions.
 const MAX_UNROLL: i64 = 1024;
@@ -83,7 +86,6 @@ impl Reader<'_> {
             source: None,
             published: Vec::new(),
             book: Vec::new(),
-            note: None,
             bind: BTreeMap::new(),
         };
         let mut places = BTreeMap::new();
@@ -105,8 +107,8 @@ impl Reader<'_> {
                 "source" => header.source = self.text("source", value),
                 "published" => header.published = self.published(value),
                 "book" => header.book = self.book(value),
-                "note" => header.note = self.note(value),
                 "bind" => header.bind = self.bind(value),
+                "note" => self.moved(key, BELOW_THE_CODE),
                 unknown => self.unknown_key(unknown, key.span(), &KEYS, "a header"),
             }
         }
@@ -114,6 +116,12 @@ impl Reader<'_> {
             header.params = self.params(value, header.heap);
         }
         (header, places)
+    }
+
+    /// A key that headers had.
+    fn moved(&mut self, key: &Spanned<Cow<'_, str>>, help: &str) {
+        let message = format!("a header has no key `{}` any more", key.get_ref());
+        self.error(key.span(), message, help);
     }
 
     pub(super) fn error(
@@ -335,18 +343,6 @@ impl Reader<'_> {
                 1
             }
         }
-    }
-
-    fn note(&mut self, value: &Entry<'_>) -> Option<String> {
-        let note = self.text("note", value)?;
-        if let Err(message) = expand::check_note(&note) {
-            self.error(
-                value.span(),
-                message,
-                "`note` may use the parameters: `{% if cases > 3 %}...{% endif %}`",
-            );
-        }
-        Some(note)
     }
 
     fn bind(&mut self, value: &Entry<'_>) -> BTreeMap<String, String> {
