@@ -6,20 +6,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals I, Decomposing a simple program, and II, Function and method calls"
-;! book     = [
-;!   { row = "call=two_results,go=1.10", section = "I Calls", count = [12, 3], today = "The book's first listing. It drops both results; here the caller tests the second one and keeps the first." },
-;!   { row = "call=two_results", section = "I Calls", count = [8, 3], today = "Since Go 1.17 arguments and results are in registers: the packed store of 10 and 32 is gone." },
-;!   { row = "go=1.10", section = "I Calls", count = [9, 2], compiled = 16 },
-;!   { row = "", section = "I Calls", count = [5, 2], compiled = 12 },
-;!   { row = "call=pointer,go=1.10", section = "I Calls", count = [11, 2], compiled = 18 },
-;!   { row = "call=pointer", section = "I Calls", count = [6, 2], compiled = 13 },
-;!   { row = "call=inferred,go=1.10", section = "I Calls", count = [10, 2], compiled = 17, today = "One store carries the receiver and the first argument, but only where nothing takes the receiver's address: the book's own program does so, and Go 1.10 loads the receiver there." },
-;!   { row = "call=inferred", section = "I Calls", count = [6, 2], compiled = 12 },
-;!   { row = "call=deref,go=1.10", section = "I Calls", count = [11, 2], compiled = 18, today = "The book's case A." },
-;!   { row = "call=deref", section = "I Calls", count = [6, 2], compiled = 13 },
-;!   { row = "call=wrapper,go=1.10", section = "I Calls", count = [35, 7], today = "The book's case B, for a receiver on the heap. Go 1.10 to 1.27 do not do so: they load the copy in the caller as in case A, and a nil pointer faults there, without the words of panicwrap." },
-;!   { row = "call=wrapper", section = "I Calls", count = [18, 6], today = "What-if, see call=wrapper,go=1.10." },
-;! ]
 
 ; The receiver is the book's only one, `Adder{id: 6754}`. It stands among the data here, where the book has
 ; it in the caller's frame: the same instructions with another address. The method uses its two

@@ -9,18 +9,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Type assertions"
-;! book     = [
-;!   { row = "go=1.10", section = "II Assertions", count = [82, 17] },
-;!   { row = "form=miss-ok,go=1.10", section = "II Assertions", count = [88, 19] },
-;!   { row = "go=1.19", section = "II Assertions", count = [66, 17] },
-;!   { row = "form=miss-ok,go=1.19", section = "II Assertions", count = [75, 18] },
-;!   { row = "", section = "II Assertions", count = [20, 3],
-;!     today = "A cache at each call site has taken the place of the table of all itabs in Go 1.22; the table is only asked where the cache does not know the type." },
-;!   { row = "form=miss-ok", section = "II Assertions", count = [22, 3] },
-;!   { row = "cached=false", section = "II Assertions", count = [96, 24] },
-;!   { row = "panics=true", section = "II Assertions" },
-;!   { row = "form=nil,panics=true", section = "II Assertions" },
-;! ]
 
 ; As of an interface without methods, but the type is taken from the itab first. See
 ; assert_to_interface for both ways, `form`, `panics` and `cached`.

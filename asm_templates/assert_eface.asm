@@ -8,16 +8,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Type assertions"
-;! book     = [
-;!   { row = "go=1.10", section = "II Assertions", count = [4, 1] },
-;!   { row = "form=miss-ok,go=1.10", section = "II Assertions", count = [7, 2] },
-;!   { row = "go=1.10,panics=true", section = "II Assertions" },
-;!   { row = "", section = "II Assertions", count = [4, 1] },
-;!   { row = "form=hit-ok", section = "II Assertions", count = [4, 1] },
-;!   { row = "form=miss-ok", section = "II Assertions", count = [7, 2] },
-;!   { row = "panics=true", section = "II Assertions" },
-;!   { row = "form=nil,panics=true", section = "II Assertions" },
-;! ]
 
 ; One comparison: is the type's descriptor at this address? The hash is not looked at. With a second
 ; result (`-ok`) a miss gives a zero value and false, without one it panics with Go's words (`panics`;

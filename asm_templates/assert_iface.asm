@@ -9,16 +9,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Type assertions"
-;! book     = [
-;!   { row = "go=1.10", section = "II Assertions", count = [4, 1] },
-;!   { row = "form=miss-ok,go=1.10", section = "II Assertions", count = [7, 2] },
-;!   { row = "go=1.10,panics=true", section = "II Assertions" },
-;!   { row = "", section = "II Assertions", count = [4, 1] },
-;!   { row = "form=hit-ok", section = "II Assertions", count = [4, 1] },
-;!   { row = "form=miss-ok", section = "II Assertions", count = [7, 2] },
-;!   { row = "panics=true", section = "II Assertions" },
-;!   { row = "form=nil,panics=true", section = "II Assertions" },
-;! ]
 
 ; As of an interface without methods, but what is compared is the address of the itab: there is one for
 ; the pair of type and interface. See assert_eface for `form` and `panics`.

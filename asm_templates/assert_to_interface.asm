@@ -9,19 +9,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Type assertions"
-;! book     = [
-;!   { row = "go=1.10", section = "II Assertions", count = [78, 16] },
-;!   { row = "form=miss-ok,go=1.10", section = "II Assertions", count = [83, 18] },
-;!   { row = "go=1.19", section = "II Assertions", count = [63, 16] },
-;!   { row = "form=miss-ok,go=1.19", section = "II Assertions", count = [73, 18] },
-;!   { row = "", section = "II Assertions", count = [19, 3],
-;!     today = "A cache at each call site has taken the place of the table of all itabs in Go 1.22; the table is only asked where the cache does not know the type." },
-;!   { row = "form=miss-ok", section = "II Assertions", count = [20, 3] },
-;!   { row = "cached=false", section = "II Assertions", count = [95, 24] },
-;!   { row = "fills=true", section = "II Assertions", count = [19, 3], today = "The cache as the runtime fills it: the same code, the same count as where it is full from the start." },
-;!   { row = "panics=true", section = "II Assertions" },
-;!   { row = "form=nil,panics=true", section = "II Assertions" },
-;! ]
 
 ; The itab for type and interface has to be found. Up to Go 1.21 the runtime looks it up in a hash
 ; table of all itabs, in nested calls. Since 1.22 each call site has a cache of its own, looked at

@@ -10,13 +10,6 @@
 ;! expand   = true
 ;! bind     = { "runtime.morestack" = "runtime.morestack_noctxt" }
 ;! source   = "go-internals II, Function and method calls: the table of calls, which the book leaves out"
-;! book     = [
-;!   { row = "go=1.10", section = "I Calls", count = [8, 2], compiled = 15, today = "A function literal that captured one variable, which rdx leads to." },
-;!   { row = "", section = "I Calls", count = [6, 2], compiled = 13 },
-;!   { row = "go=1.10,holds=method_value", section = "I Calls", count = [22, 5], compiled = 29 },
-;!   { row = "holds=method_value", section = "I Calls", count = [15, 5], compiled = 22, today = "A method value has a frame and a second call of its own in every release, and up to Go 1.25 the test of g._panic." },
-;!   { row = "order=random,targets=8", section = "I Calls", count = [6, 2], today = "The predictor does not care whether the target comes from an itab or from a closure." },
-;! ]
 
 ; What a function captured stands behind the address of its code, from offset 8 on. The caller leaves
 ; the pointer to both in rdx, where the function finds it. `literal` is `func() int32 { return id + 1 }`

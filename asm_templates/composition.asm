@@ -9,10 +9,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Interface composition"
-;! book     = [
-;!   { row = "go=1.10", section = "II Interfaces", count = [11, 2], today = "Nothing in the call tells that the interface was composed." },
-;!   { row = "", section = "II Interfaces", count = [8, 2] },
-;! ]
 
 ; `type Mather interface { Adder; Subber }` has the methods of both, so its itab has a slot for each, in
 ; the order of their names, as if they had been written there. A call does what it does through any

@@ -7,10 +7,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Creating an interface"
-;! book     = [
-;!   { row = "go=1.10", section = "II Escape and conversion", count = [7, 1] },
-;!   { row = "", section = "II Escape and conversion", count = [6, 1] },
-;! ]
 
 ; A pointer is the data word itself: two stores, and the write barrier's flag. The last load follows
 ; the pointer, for the result.

@@ -7,35 +7,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Interface holding a scalar type"
-;! book     = [
-;!   { row = "go=1.10", section = "II Escape and conversion", count = [52, 8], published = [
-;!     { source = "go-internals II, Interface holding a scalar type", metric = "ns", value = 12.3 },
-;!     { source = "go-internals II, Interface holding a scalar type", metric = "allocs", value = 1 },
-;!     { source = "go-internals II, Interface holding a scalar type", metric = "alloc_bytes", value = 4 },
-;!   ],
-;!     today = "The modelled allocation is a cursor that moves on; Go's executes some eighty instructions more, and its collector runs beside it." },
-;!   { row = "bits=8,go=1.10", section = "II Escape and conversion", count = [11, 1], published = [
-;!     { source = "go-internals II, Interface holding a scalar type", metric = "ns", value = 0.88 },
-;!     { source = "go-internals II, Interface holding a scalar type", metric = "allocs", value = 0 },
-;!   ] },
-;!   { row = "bits=16,go=1.10", section = "II Escape and conversion", count = [52, 8] },
-;!   { row = "bits=64,go=1.10", section = "II Escape and conversion", count = [52, 8] },
-;!   { row = "go=1.10,to=iface", section = "II Escape and conversion", count = [53, 8] },
-;!   { row = "bits=16,go=1.10,to=iface", section = "II Escape and conversion", count = [53, 8] },
-;!   { row = "bits=64,go=1.10,to=iface", section = "II Escape and conversion", count = [53, 8] },
-;!   { row = "go=1.12", section = "II Escape and conversion", count = [44, 8], today = "Go 1.12 passes the value itself and gets the pointer; for all but zero it still allocates." },
-;!   { row = "go=1.15", section = "II Escape and conversion", count = [25, 5] },
-;!   { row = "", section = "II Escape and conversion", count = [22, 6],
-;!     today = "Since Go 1.15 values under 256 come out of a table, whatever their width: no allocation where Go 1.10 makes one." },
-;!   { row = "go=1.19", section = "II Escape and conversion", count = [23, 6] },
-;!   { row = "bits=8", section = "II Escape and conversion", count = [10, 1] },
-;!   { row = "bits=16", section = "II Escape and conversion", count = [22, 6] },
-;!   { row = "bits=64", section = "II Escape and conversion", count = [21, 6] },
-;!   { row = "value=large", section = "II Escape and conversion", count = [38, 8] },
-;!   { row = "bits=16,value=large", section = "II Escape and conversion", count = [38, 8] },
-;!   { row = "bits=64,value=large", section = "II Escape and conversion", count = [38, 8] },
-;!   { row = "go=1.19,value=large", section = "II Escape and conversion", count = [40, 8] },
-;! ]
 
 ; An interface holds a pointer, so a scalar needs a place in memory. A byte has one already, in a
 ; table of the runtime. Since Go 1.15 so has every value under 256 (`value=small`), which

@@ -5,13 +5,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Interface holding a scalar type"
-;! book     = [
-;!   { row = "go=1.10", section = "II Escape and conversion", count = [8, 1], published = [
-;!     { source = "go-internals II, Interface holding a scalar type", metric = "ns", value = 0.81 },
-;!     { source = "go-internals II, Interface holding a scalar type", metric = "allocs", value = 0 },
-;!   ] },
-;!   { row = "", section = "II Escape and conversion", count = [7, 1] },
-;! ]
 
 ; The compiler sees the value, and puts it into read-only data: the pointer is an address in the
 ; code. The write barrier's flag is tested all the same. The last load follows the pointer, for the result.

@@ -7,22 +7,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Interface holding a scalar type"
-;! book     = [
-;!   { row = "go=1.10", section = "II Escape and conversion", count = [57, 9] },
-;!   { row = "go=1.10,kind=slice", section = "II Escape and conversion", count = [60, 9] },
-;!   { row = "go=1.10,kind=struct", section = "II Escape and conversion", count = [91, 17] },
-;!   { row = "go=1.10,kind=plain", section = "II Escape and conversion", count = [75, 14] },
-;!   { row = "go=1.10,to=iface", section = "II Escape and conversion", count = [58, 9] },
-;!   { row = "go=1.10,kind=slice,to=iface", section = "II Escape and conversion", count = [61, 9] },
-;!   { row = "go=1.10,kind=struct,to=iface", section = "II Escape and conversion", count = [92, 17] },
-;!   { row = "go=1.10,kind=plain,to=iface", section = "II Escape and conversion", count = [76, 14] },
-;!   { row = "go=1.12", section = "II Escape and conversion", count = [49, 9], today = "Go 1.12 to 1.15 pass strings and slices themselves; structs go the way of Go 1.10." },
-;!   { row = "go=1.12,kind=slice", section = "II Escape and conversion", count = [52, 9] },
-;!   { row = "", section = "II Escape and conversion", count = [42, 9] },
-;!   { row = "kind=slice", section = "II Escape and conversion", count = [46, 9] },
-;!   { row = "kind=struct", section = "II Escape and conversion", count = [76, 17] },
-;!   { row = "kind=plain", section = "II Escape and conversion", count = [63, 14] },
-;! ]
 
 ; Strings and slices have a function of their own, which allocates their two or three words. All other
 ; types go through one that allocates as much as the type says and copies it: with pointers in it

@@ -5,20 +5,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Interface holding a scalar type"
-;! book     = [
-;!   { row = "go=1.10", section = "II Escape and conversion", count = [34, 6], published = [
-;!     { source = "go-internals II, Interface holding a scalar type", metric = "ns", value = 3.14 },
-;!     { source = "go-internals II, Interface holding a scalar type", metric = "allocs", value = 0 },
-;!   ] },
-;!   { row = "go=1.10,kind=string", section = "II Escape and conversion", count = [36, 6] },
-;!   { row = "go=1.10,kind=struct", section = "II Escape and conversion", count = [10, 1] },
-;!   { row = "go=1.12", section = "II Escape and conversion", count = [27, 6] },
-;!   { row = "go=1.15", section = "II Escape and conversion", count = [27, 5] },
-;!   { row = "", section = "II Escape and conversion", count = [24, 6],
-;!     today = "The zero of a scalar is an entry of the table of small values now; only empty strings and nil slices still share the zero value of all types." },
-;!   { row = "kind=string", section = "II Escape and conversion", count = [24, 5] },
-;!   { row = "kind=struct", section = "II Escape and conversion", count = [9, 1] },
-;! ]
 
 ; A zero value needs no memory of its own. A scalar's is the first entry of runtime.staticuint64s, up to
 ; Go 1.14 runtime.zeroVal, which an empty string still has; a struct without fields is runtime.zerobase,

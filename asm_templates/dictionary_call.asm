@@ -8,9 +8,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "beyond go-internals: generics"
-;! book     = [
-;!   { row = "", section = "Beyond the book", count = [17, 5] },
-;! ]
 
 ; `func id[P interface{ Id() int32 }](p P) int32 { return p.Id() }` is compiled once for all pointers. What
 ; depends on the type comes in a dictionary, whose address is the first argument: its first word is the

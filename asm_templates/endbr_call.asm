@@ -9,9 +9,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "beyond go-internals: mitigations"
-;! book     = [
-;!   { row = "", section = "Beyond the book", count = [7, 2] },
-;! ]
 
 ; With indirect branch tracking an indirect call must land on endbr64. C compilers put it at each
 ; function whose address is taken. Where the tracking is off, as it is for a process that does not ask for it,

@@ -5,36 +5,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Overview of the datastructures"
-;! book     = [
-;!   { row = "go=1.10", section = "II Escape and conversion", count = [10, 2], published = [
-;!     { source = "go-internals II, Overview of the datastructures", metric = "ns", value = 1.6 },
-;!   ] },
-;!   { row = "form=value,go=1.10", section = "II Escape and conversion", count = [81, 14], published = [
-;!     { source = "go-internals II, Overview of the datastructures", metric = "ns", value = 15.0 },
-;!     { source = "go-internals II, Overview of the datastructures", metric = "allocs", value = 1 },
-;!     { source = "go-internals II, Overview of the datastructures", metric = "alloc_bytes", value = 4 },
-;!   ],
-;!     today = "Go's allocator executes some eighty instructions more than the modelled one, which has no size classes and no collector. Go 1.19 no longer converts here, and nothing is allocated." },
-;!   { row = "form=pointer,go=1.10", section = "II Escape and conversion", count = [37, 7] },
-;!   { row = "go=1.9", section = "II Escape and conversion", count = [10, 2], published = [
-;!     { source = "article on escaping receivers in Go 1.9", metric = "ns", value = 3.45 },
-;!   ] },
-;!   { row = "form=value,go=1.9", section = "II Escape and conversion", count = [81, 14], published = [
-;!     { source = "article on escaping receivers in Go 1.9", metric = "ns", value = 34.2 },
-;!     { source = "article on escaping receivers in Go 1.9", metric = "allocs", value = 1 },
-;!     { source = "article on escaping receivers in Go 1.9", metric = "alloc_bytes", value = 8 },
-;!   ],
-;!     today = "The itab of Go 1.9, whose first method stands at 32. The article's receiver is an int, which takes 8 bytes and a store for each argument." },
-;!   { row = "form=pointer,go=1.9", section = "II Escape and conversion", count = [35, 7], published = [
-;!     { source = "article on escaping receivers in Go 1.9", metric = "ns", value = 7.27 },
-;!     { source = "article on escaping receivers in Go 1.9", metric = "ns", ratio = 2.11, to = "escape[go=1.9]" },
-;!   ],
-;!     today = "What doubles the time is the wrapper, which is called by name: no call here is indirect. Go 1.19 calls the method itself." },
-;!   { row = "", section = "II Escape and conversion", count = [6, 2] },
-;!   { row = "form=value", section = "II Escape and conversion", count = [6, 2] },
-;!   { row = "form=pointer", section = "II Escape and conversion", count = [6, 2] },
-;!   { row = "form=pointer,go=1.19", section = "II Escape and conversion", count = [8, 2] },
-;! ]
 
 ; Addifier(adder).Add(10, 32): the call that made a value escape to the heap. Up to Go 1.15 the
 ; conversion allocates a copy (form=value); a pointer in the interface saves the allocation, and the

@@ -9,10 +9,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "beyond go-internals: other languages"
-;! book     = [
-;!   { row = "", section = "Beyond the book", count = [5, 2] },
-;!   { row = "order=random,targets=8", section = "Beyond the book", count = [5, 2] },
-;! ]
 
 ; `&dyn Trait` is two words as an interface is. Its vtable begins with the destructor, the size and the
 ; alignment, so that the first method stands at offset 24, where an itab has it too. The address is an operand of

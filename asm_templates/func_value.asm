@@ -8,16 +8,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Function and method calls: the table of calls, which the book leaves out"
-;! book     = [
-;!   { row = "go=1.10", section = "I Calls", count = [9, 2], compiled = 17, today = "The book leaves out the calls of func values; these are the rest of Russ Cox's table." },
-;!   { row = "", section = "I Calls", count = [5, 2], compiled = 12 },
-;!   { row = "go=1.10,holds=pointer_method", section = "I Calls", count = [9, 2], compiled = 17 },
-;!   { row = "holds=pointer_method", section = "I Calls", count = [5, 2], compiled = 12 },
-;!   { row = "go=1.10,holds=value_method", section = "I Calls", count = [9, 2], today = "The copy of the receiver is loaded by the caller, as in a direct call." },
-;!   { row = "holds=value_method", section = "I Calls", count = [5, 2] },
-;!   { row = "go=1.10,holds=wrapper", section = "I Calls", count = [28, 7], today = "The func value `(*T).Id` where Id is a method of T: it names the wrapper." },
-;!   { row = "holds=wrapper", section = "I Calls", count = [16, 6] },
-;! ]
 
 ; A function value is a pointer to a word that holds the code's address. The call loads that word and
 ; leaves the pointer itself in rdx, for functions with captured variables (see closure); this

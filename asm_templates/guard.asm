@@ -9,11 +9,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "Go 1.27 with -pgo, the compiler's own output for one hot method"
-;! book     = [
-;!   { row = "", section = "Beyond the book", count = [6, 2], today = "That dynamic dispatch makes inlining impossible is no longer so: with a profile Go since 1.21 guards the method that is met most and inlines it." },
-;!   { row = "hit=default", section = "Beyond the book", count = [9, 3] },
-;!   { row = "callee=called", section = "Beyond the book", count = [9, 4] },
-;! ]
 
 ; Where a profile says which type a call mostly meets, Go since 1.21 compares the itab's address
 ; with that type's. If it is the one, the method's body stands there, inlined; else the itab is called

@@ -8,11 +8,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Type switches: why hashes and pointers are compared"
-;! book     = [
-;!   { row = "go=1.10", section = "II Type switches", count = [14, 6] },
-;!   { row = "", section = "II Type switches", count = [10, 3], today = "What the comparison of the types is for: the hash is right and the type is not." },
-;!   { row = "hit=first", section = "II Type switches", count = [11, 4] },
-;! ]
 
 ; main.T1 has the hash of main.T0 here: its descriptor is replaced. A switch with the one case T0 finds the
 ; hash right for both, and only the address of the type tells them apart. Among some thousands of types

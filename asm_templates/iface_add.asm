@@ -9,19 +9,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Indirect method call on interface"
-;! book     = [
-;!   { row = "go=1.10", section = "II Interfaces", count = [35, 7], compiled = 44, today = "Through the wrapper. An interface that holds *Adder with value methods has the same wrapper in its slot, so this is two rows of the table of calls." },
-;!   { row = "go=1.19", section = "II Interfaces", count = [23, 7], compiled = 32 },
-;!   { row = "go=1.25", section = "II Interfaces", count = [23, 7] },
-;!   { row = "", section = "II Interfaces", count = [20, 6], compiled = 29, today = "Go 1.26 dropped the test of g._panic from wrappers: three instructions and a branch less." },
-;!   { row = "go=1.10,method=Sub", section = "II Interfaces", count = [35, 7] },
-;!   { row = "method=Sub", section = "II Interfaces", count = [21, 6] },
-;!   { row = "go=1.10,receiver_is=pointer", section = "II Interfaces", count = [11, 2], compiled = 20 },
-;!   { row = "receiver_is=pointer", section = "II Interfaces", count = [7, 2], compiled = 16 },
-;!   { row = "go=1.10,method=Sub,receiver_is=pointer", section = "II Interfaces", count = [11, 2], compiled = 20 },
-;!   { row = "method=Sub,receiver_is=pointer", section = "II Interfaces", count = [8, 2], compiled = 17 },
-;!   { row = "method=Test", section = "II Interfaces", count = [19, 6], today = "Called by its name: a method that the interface does not have gets a wrapper and no slot." },
-;! ]
 
 ; `type Mather interface { Add(a, b int32) int32; Sub(a, b int64) int64 }` holds an Adder, called as
 ; Add(10, 32) or Sub(52, 10). With `receiver_is=value` the methods have a value receiver, so that the itab

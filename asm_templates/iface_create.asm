@@ -8,10 +8,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Creating an interface"
-;! book     = [
-;!   { row = "go=1.10", section = "II Interfaces", count = [8, 1], today = "A pointer goes into the interface as it is. The book's value needs convT2I32 and an allocation." },
-;!   { row = "", section = "II Interfaces", count = [7, 1] },
-;! ]
 
 ; The itab was made when the program was built, so its address is a constant; the pointer is the data
 ; word as it is. Both are stored to a variable, `sink`, where the stores of pointers are guarded: while the

@@ -9,10 +9,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "article on the interfaces of Go 1.12, The receiver with a string"
-;! book     = [
-;!   { row = "go=1.12", section = "II Interfaces", count = [40, 7], today = "The article's comments take the loads of the string's two words for those of the arguments 10 and 32." },
-;!   { row = "", section = "II Interfaces", count = [25, 6] },
-;! ]
 
 ; `type Adder struct { id int32; str string }` takes 24 bytes. The receiver is one object, Adder{6754,
 ; "test"}, as in the article; the heap has the itab. Add(10, 32) does not look at it. The register ABI

@@ -8,10 +8,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, The empty interface"
-;! book     = [
-;!   { row = "go=1.10,targets=2", section = "II Escape and conversion", count = [10, 2] },
-;!   { row = "targets=2", section = "II Escape and conversion", count = [10, 3] },
-;! ]
 
 ; The type is one load away, in the itab; a nil interface has none. Of the result, the type is told by
 ; its descriptor's place among all: two instructions more than the conversion has, and the load of the id.

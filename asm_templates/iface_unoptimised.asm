@@ -10,9 +10,6 @@
 ;! expand   = true
 ;! go       = "1.9"
 ;! source   = "article on the interfaces of Go 1.9, the call without optimisation"
-;! book     = [
-;!   { row = "", section = "II Interfaces", count = [39, 7], today = "The article's offset 32 of the first method is that of Go up to 1.9; its listing mixes it with the structure of later releases." },
-;! ]
 
 ; With -N the compiler keeps every variable in memory: the interface is stored to `m` and loaded
 ; from there for the call, first the itab, then the data. Arguments are 64-bit here, so they take a store

@@ -9,11 +9,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "beyond go-internals: inline caches"
-;! book     = [
-;!   { row = "", section = "Beyond the book", count = [8, 4] },
-;!   { row = "entries=4,targets=4", section = "Beyond the book", count = [11, 5.5] },
-;!   { row = "entries=4,targets=8", section = "Beyond the book", count = [12.5, 5.75] },
-;! ]
 
 ; What engines of dynamic languages put at a call: cells beside the code, each with a type that was met
 ; here and the method that it led to. With one cell the cache is monomorphic, with a few polymorphic. Here the

@@ -8,12 +8,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "beyond go-internals: switches over interfaces"
-;! book     = [
-;!   { row = "", section = "II Type switches", count = [27, 9], today = "Cases that are interfaces: before Go 1.22 each was a call of the runtime, 242 to 289 instructions for the third." },
-;!   { row = "cache=filled", section = "II Type switches", count = [27, 9], today = "The cache as the runtime fills it, in Go with one in 1024 of the calls that miss it." },
-;!   { row = "cache=empty", section = "II Type switches", count = [217, 59], today = "The long way, which looks for an itab for each case in turn." },
-;!   { row = "go=1.19", section = "II Type switches", count = [207, 57], today = "What the cache took the place of." },
-;! ]
 
 ; Whether a type has an interface's methods cannot be read off its hash, so that before Go 1.22 each case
 ; was a call of the runtime. Since then a run of such cases shares a cache: a table of a power of two of

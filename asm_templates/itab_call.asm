@@ -9,23 +9,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Overhead, and what it left out"
-;! book     = [
-;!   { row = "", section = "Beyond the book", count = [6, 2], today = "The book leaves out interfaces of many types. As long as the predictor knows the next target the number of types does not matter." },
-;!   { row = "targets=2", section = "Beyond the book", count = [6, 2] },
-;!   { row = "order=random,targets=2", section = "Beyond the book", count = [6, 2], today = "A random target is guessed right once in as many times as there are." },
-;!   { row = "targets=4", section = "Beyond the book", count = [6, 2] },
-;!   { row = "order=random,targets=4", section = "Beyond the book", count = [6, 2] },
-;!   { row = "targets=8", section = "Beyond the book", count = [6, 2] },
-;!   { row = "order=random,targets=8", section = "Beyond the book", count = [6, 2] },
-;!   { row = "targets=16", section = "Beyond the book", count = [6, 2] },
-;!   { row = "targets=64", section = "Beyond the book", count = [6, 2] },
-;!   { row = "order=random,targets=64", section = "Beyond the book", count = [6, 2] },
-;!   { row = "targets=256", section = "Beyond the book", count = [6, 2] },
-;!   { row = "targets=1024", section = "Beyond the book", count = [6, 2] },
-;!   { row = "targets=4096", section = "Beyond the book", count = [6, 2] },
-;!   { row = "order=random,targets=4096", section = "Beyond the book", count = [6, 2], today = "The methods fill 256 KiB: each call also waits for its code." },
-;!   { row = "order=sorted,targets=64", section = "Beyond the book", count = [6, 2], today = "Sorted by type, the same calls are predicted." },
-;! ]
 
 ; An interface value is two words: the itab, and a pointer to the object. The itab holds the
 ; addresses of the methods, in the order of their names, from offset 24 on (`fun`). The call loads

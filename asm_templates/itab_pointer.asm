@@ -9,10 +9,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Function and method calls"
-;! book     = [
-;!   { row = "go=1.10", section = "II Interfaces", count = [27, 7], compiled = 36, today = "A pointer has the value methods of what it points to. Its itab is its own and has the same wrapper: the call is that of an interface which holds a value, in every release." },
-;!   { row = "", section = "II Interfaces", count = [17, 6], compiled = 25 },
-;! ]
 
 ; The dynamic type is *T and the method belongs to T. The itab for *T is another one than that for T,
 ; with another type and hash, and its slot leads to the same wrapper: see itab_wrapper, also for the

@@ -9,11 +9,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Indirect method call on interface"
-;! book     = [
-;!   { row = "go=1.10", section = "II Interfaces", count = [28, 7] },
-;!   { row = "go=1.25", section = "II Interfaces", count = [21, 7] },
-;!   { row = "", section = "II Interfaces", count = [18, 6] },
-;! ]
 
 ; What an interface call costs where the type has value methods: the itab points to the wrapper,
 ; which checks the stack and the receiver, copies the receiver and calls the method (see

@@ -9,11 +9,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "article on the interfaces of Go 1.12, Passing a satisfying type"
-;! book     = [
-;!   { row = "go=1.12", section = "II Interfaces", count = [27, 5], today = "The article says that the compiler made code for each of the two types. It made two calls; the function is there once, and its indirect call has a target for each type." },
-;!   { row = "", section = "II Interfaces", count = [19, 5] },
-;!   { row = "order=random", section = "II Interfaces", count = [19, 5], today = "Two types at random: half of the calls are mispredicted." },
-;! ]
 
 ; `func receive(m Mather) int32 { return m.Add(1, 2) }` takes the two words of an interface as two
 ; arguments. Each type that it may hold comes with its own itab; the function is the same, and so is its one

@@ -8,15 +8,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals I, Splits"
-;! book     = [
-;!   { row = "go=1.10", section = "I Prologue", count = [21, 5] },
-;!   { row = "check=false,go=1.10", section = "I Prologue", count = [18, 4] },
-;!   { row = "go=1.10,grow=true", section = "I Prologue", count = [36, 10] },
-;!   { row = "", section = "I Prologue", count = [12, 5],
-;!     today = "The stack bound is one load away since g has a register of its own; the compare and the branch that is never taken are as they were." },
-;!   { row = "check=false", section = "I Prologue", count = [10, 4] },
-;!   { row = "grow=true", section = "I Prologue", count = [27, 10] },
-;! ]
 
 ; A function that calls others first compares the stack pointer with the stack's bound, unless it is
 ; marked nosplit (check=false). Below the bound it asks for a larger stack and starts again

@@ -9,17 +9,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "beyond go-internals: methods of embedded types"
-;! book     = [
-;!   { row = "go=1.10", section = "Beyond the book", count = [16, 3], compiled = 25 },
-;!   { row = "go=1.22", section = "Beyond the book", count = [20, 6], compiled = 29, today = "Go 1.21 to 1.23 lost the tail jump." },
-;!   { row = "", section = "Beyond the book", count = [9, 3], compiled = 18 },
-;!   { row = "embeds=value,go=1.10", section = "Beyond the book", count = [17, 3], compiled = 26 },
-;!   { row = "embeds=value", section = "Beyond the book", count = [10, 3], compiled = 19 },
-;!   { row = "embeds=interface,go=1.10", section = "Beyond the book", count = [35, 6], compiled = 44 },
-;!   { row = "embeds=interface", section = "Beyond the book", count = [11, 3], compiled = 20 },
-;!   { row = "embeds=direct,go=1.10", section = "Beyond the book", count = [32, 6], compiled = 41 },
-;!   { row = "embeds=direct", section = "Beyond the book", count = [16, 5], compiled = 25 },
-;! ]
 
 ; A struct has the methods of what it embeds. For each the compiler writes a function that finds the
 ; embedded value and goes on to its method. Where the arguments can stay as they are it jumps there, and

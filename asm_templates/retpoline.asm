@@ -9,9 +9,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "beyond go-internals: mitigations"
-;! book     = [
-;!   { row = "", section = "Beyond the book", count = [9, 4], today = "A return that is always mispredicted: the price of no predicted indirect branch at all." },
-;! ]
 
 ; Against attacks through the predictor of indirect branches: the call goes to a stub that puts the target
 ; in the place of its own return address and returns there. The predictor of returns expects the loop

@@ -6,12 +6,6 @@
 ;! expect   = "id"
 ;! clobbers = "all"
 ;! source   = "go-internals II, Interface holding a scalar type"
-;! book     = [
-;!   { row = "go=1.10", section = "II Escape and conversion", count = [2, 0], published = [
-;!     { source = "go-internals II, Interface holding a scalar type", metric = "ns", value = 0.54 },
-;!   ],
-;!     today = "A processor that carries out a taken branch each cycle repeats so short a loop each cycle or two." },
-;! ]
 
 ; No interface, no call: the load of the value, and its store.
 

@@ -8,20 +8,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Type switches"
-;! book     = [
-;!   { row = "go=1.10", section = "II Type switches", count = [16, 7], compiled = 22, published = [{ source = "go-internals II, Type switches", metric = "ns", value = 1.91 }], today = "Each hash that differs makes a detour of two instructions in Go 1.10." },
-;!   { row = "go=1.10,size=big", section = "II Type switches", count = [27, 11], compiled = 33, published = [{ source = "go-internals II, Type switches", metric = "ns", value = 3.52 }, { source = "go-internals II, Type switches", metric = "ns", ratio = 1.84, to = "switch_scalar[go=1.10]" }], today = "Seven cases take four comparisons of hashes, not seven: Go has searched by halves from four cases on since before 1.10. What takes the time is the way out, ten instructions and five jumps that lead nowhere, and the assertion in the default." },
-;!   { row = "go=1.10,has_case=true", section = "II Type switches", count = [15, 7], compiled = 21, published = [{ source = "go-internals II, Type switches", metric = "ns", value = 1.63 }] },
-;!   { row = "go=1.10,has_case=true,size=big", section = "II Type switches", count = [20, 9], compiled = 26, published = [{ source = "go-internals II, Type switches", metric = "ns", value = 2.17 }, { source = "go-internals II, Type switches", metric = "ns", ratio = 1.33, to = "switch_scalar[go=1.10,has_case=true]" }] },
-;!   { row = "go=1.19", section = "II Type switches", count = [15, 6], compiled = 24 },
-;!   { row = "go=1.19,size=big", section = "II Type switches", count = [21, 8], compiled = 29 },
-;!   { row = "go=1.19,has_case=true", section = "II Type switches", count = [15, 6], compiled = 23 },
-;!   { row = "go=1.19,has_case=true,size=big", section = "II Type switches", count = [17, 7], compiled = 25 },
-;!   { row = "", section = "II Type switches", count = [15, 6], compiled = 24 },
-;!   { row = "size=big", section = "II Type switches", count = [13, 4], compiled = 21, published = [{ source = "go-internals II, Type switches", metric = "ns", ratio = 1.84, to = "switch_scalar" }], today = "O(1): since Go 1.22 a table of 16 slots. The big switch takes fewer instructions than the small one." },
-;!   { row = "has_case=true", section = "II Type switches", count = [10, 4], compiled = 19 },
-;!   { row = "has_case=true,size=big", section = "II Type switches", count = [13, 4], compiled = 21 },
-;! ]
 
 ; `small` has the cases int8 and int16, `big` also int32, int64, uint8, uint16 and uint64. The
 ; interface holds a uint32. It is no case, and then the default asserts that it is a uint32; or, with

@@ -9,9 +9,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "beyond go-internals: wrappers"
-;! book     = [
-;!   { row = "", section = "Beyond the book", count = [9, 4] },
-;! ]
 
 ; What itab_wrapper would be if the wrapper did not stay: it checks the receiver, loads the copy and
 ; jumps, and the method returns to the caller. The register ABI allows it, since the copy goes where the

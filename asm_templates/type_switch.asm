@@ -8,29 +8,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Type switches"
-;! book     = [
-;!   { row = "go=1.10", section = "II Type switches", count = [12, 5], compiled = 18, today = "The book's listing of two cases. Their order is no accident: it is that of the hashes, 0xd04ae83d for uint32 and 0xeff20ea0 for uint16. Go 1.19 to 1.23 hash differently and turn it round." },
-;!   { row = "go=1.10,hit=last", section = "II Type switches", count = [16, 7], compiled = 22 },
-;!   { row = "go=1.10,hit=default", section = "II Type switches", count = [14, 6] },
-;!   { row = "", section = "II Type switches", count = [11, 4], compiled = 17 },
-;!   { row = "strategy=pointer", section = "II Type switches", count = [8, 3], today = "Why hashes at all, the book asks: because addresses are not known before the program is linked, so they cannot be sorted for a search or for a table." },
-;!   { row = "cases=8,hit=order", section = "II Type switches", count = [18, 7.5], today = "What-if: what O(n) would be." },
-;!   { row = "cases=8,hit=order,strategy=binary", section = "II Type switches", count = [16, 6.5] },
-;!   { row = "cases=8,hit=order,strategy=jump", section = "II Type switches", count = [13, 4] },
-;!   { row = "cases=64,hit=order", section = "II Type switches", count = [74, 35.5] },
-;!   { row = "cases=64,hit=order,strategy=binary", section = "II Type switches", count = [22, 9.5] },
-;!   { row = "cases=64,hit=order,strategy=jump", section = "II Type switches", count = [13, 4] },
-;!   { row = "cases=1024,hit=last", section = "II Type switches", count = [2057, 1027] },
-;!   { row = "cases=1024,hit=order,strategy=binary", section = "II Type switches", count = [30, 13.5] },
-;!   { row = "cases=256,hit=order,strategy=jump", section = "II Type switches", count = [13, 4] },
-;!   { row = "cases=16,hit=order,strategy=go", section = "II Type switches", count = [13, 4] },
-;!   { row = "cases=64,hit=order,strategy=go", section = "II Type switches", count = [22, 9.5], today = "Go 1.27 has no table for these hashes: no eight neighbouring bits tell all 64 apart, so it searches by halves." },
-;!   { row = "cases=16,go=1.19,hit=order,strategy=go", section = "II Type switches", count = [18, 7.5] },
-;!   { row = "cases=8,hit=order,order=random,strategy=binary", section = "II Type switches", today = "Types at random: three comparisons, each predicted half the time or learned in part." },
-;!   { row = "cases=8,hit=order,order=random,strategy=jump", section = "II Type switches", count = [13, 4], today = "One jump to one of eight places, mispredicted seven times of eight: where types are random the table saves instructions, not time." },
-;!   { row = "cases=8,hit=order,strategy=pointer", section = "II Type switches", count = [18.5, 6.5] },
-;!   { row = "cases=1024,hit=order,order=random,strategy=binary", section = "Beyond the book", today = "A switch that does not fit the first-level instruction cache, and ten comparisons that nothing predicts." },
-;! ]
 
 ; The dynamic type's 32-bit hash decides which case it can be, and then the type's address whether it
 ; is, because two types may share a hash. `hit` says which case all receivers are: the first or the

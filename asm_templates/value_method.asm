@@ -8,10 +8,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Function and method calls"
-;! book     = [
-;!   { row = "go=1.10", section = "I Calls", count = [8, 2] },
-;!   { row = "", section = "I Calls", count = [4, 2] },
-;! ]
 
 ; A value method takes a copy of the receiver. The caller makes it: for a struct of one 32-bit
 ; field, one load into the register that carries the argument, or a load and a store to the stack. A

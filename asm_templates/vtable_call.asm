@@ -9,10 +9,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "beyond go-internals: other languages"
-;! book     = [
-;!   { row = "", section = "Beyond the book", count = [6, 2] },
-;!   { row = "order=random,targets=8", section = "Beyond the book", count = [6, 2] },
-;! ]
 
 ; A reference is one word here, and the object's first word leads to the table of its class: the call loads
 ; two words one after the other, where an interface has the first of them at hand. The method's address

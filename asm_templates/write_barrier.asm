@@ -7,12 +7,6 @@
 ;! clobbers = "all"
 ;! expand   = true
 ;! source   = "go-internals II, Interface holding a scalar type"
-;! book     = [
-;!   { row = "go=1.10", section = "II Escape and conversion", count = [6, 1] },
-;!   { row = "barrier=true,go=1.10", section = "II Escape and conversion", count = [24, 4] },
-;!   { row = "", section = "II Escape and conversion", count = [5, 1] },
-;!   { row = "barrier=true", section = "II Escape and conversion", count = [19, 4] },
-;! ]
 
 ; While the collector marks, every store of a pointer to the heap tells it the old and the new one.
 ; The flag is tested at each such store; what it costs when it is set is the way to a buffer, which up

@@ -3,6 +3,7 @@
 //! Correct means: every scenario asked for is one row of the report, in the order asked for,
 //! whatever happened to it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::report::steps::Steps;
 use crate::report::{Report, Status};
 use crate::scenario::Scenario;
 use crate::steps;
+use crate::template::Said;
 use crate::verdict;
 use crate::worker::parent::{self, Progress, RowOutcome};
 
@@ -45,6 +47,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// The row that ratios refer to.
     pub reference: Option<String>,
+    /// What suites say of rows, by the names of their scenarios.
+    pub said: BTreeMap<String, Said>,
     /// Whether the report keeps the raw samples.
     pub samples: bool,
     /// What the hardware counters are good for, as it was found out before.

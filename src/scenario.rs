@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::diagnostic::Diagnostic;
 use crate::go::Release;
 use crate::go::hash::type_hash;
 use crate::template::{Clobbers, Expect, HeapKind, Param, Template, Value, closest, params};
@@ -59,6 +60,8 @@ pub struct Scenario {
     pub cold: Cold,
     /// The part of the template that is left out, see [`Scenario::without`].
     pub omitted: Option<String>,
+    /// Why there is no such scenario, see [`Scenario::refused`]; empty where there is.
+    pub refused: Vec<Diagnostic>,
 }
 
 /// Which of a scenario's types its objects have.
@@ -280,8 +283,22 @@ impl Scenario {
                 .unwrap_or_default(),
             params,
             omitted: None,
+            refused: Vec::new(),
             template: Arc::clone(&template),
         })
+    }
+
+    /// A scenario that a suite names and that there is not: its row says why, and the others run.
+    ///
+    /// # Panics
+    /// Where `template`, which stands in its place, has parameters of its own.
+    pub fn refused(template: Template, name: &str, why: Vec<Diagnostic>) -> Scenario {
+        let plain = Scenario::bind(Arc::new(template), &[]).expect("there is nothing to bind");
+        Scenario {
+            name: name.to_string(),
+            refused: why,
+            ..plain
+        }
     }
 
     /// The file that `order=@FILE` names.

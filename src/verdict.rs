@@ -8,10 +8,10 @@ use crate::machine::Machine;
 use crate::pipeline::Prepared;
 use crate::pipeline::predict::told;
 use crate::report::misses::Models;
-use crate::report::{Baseline, Basis, Checksum, Held, Row, Status};
+use crate::report::{Baseline, Basis, Checksum, Row, Status};
 use crate::scenario::Scenario;
 use crate::stats;
-use crate::template::{Origin, Published};
+use crate::template::Origin;
 use crate::worker::parent::RowOutcome;
 
 mod agreement;
@@ -62,7 +62,6 @@ impl CoreClock {
 pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
     let template = &scenario.template;
     let header = &template.header;
-    let book = template.book_row(&scenario.name);
     Row {
         scenario: scenario.name.clone(),
         template: template.name.clone(),
@@ -85,9 +84,9 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
         cold: None,
         around: None,
         layout: None,
-        published: published(scenario).map(Held::from).collect(),
-        section: book.map(|row| row.section_title().to_string()),
-        today: book.and_then(|row| row.today.clone()),
+        published: Vec::new(),
+        section: None,
+        today: None,
         dropped_samples: 0,
         doubtful: false,
         disturbances: None,
@@ -100,14 +99,6 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
         samples: None,
         warnings: Vec::new(),
     }
-}
-
-/// The figures of the template, and those of this row alone.
-fn published(scenario: &Scenario) -> impl Iterator<Item = Published> {
-    let template = &scenario.template;
-    let row = template.book_row(&scenario.name);
-    let own = row.into_iter().flat_map(|row| &row.published);
-    template.header.published.iter().chain(own).cloned()
 }
 
 /// The template's remark, and what a recorded walk is made of.

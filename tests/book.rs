@@ -1,7 +1,7 @@
-//! The suite `book`: rows that templates list, held against hand counts and against Go's compilers.
+//! The suite `book`: its rows, held against hand counts and against Go's compilers.
 //!
-//! Correct means: each row runs and is verified, takes the instructions and branches that its
-//! template's header counts by hand, and, with the loop that a Go compiler puts around it, the
+//! Correct means: each row runs and is verified, takes the instructions and branches that the suite
+//! counts by hand, and, with the loop that a Go compiler puts around it, the
 //! instructions of the compiler's own code.
 
 mod common;
@@ -9,19 +9,16 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::{dispatchlab, folder, json, rows, template, unfolded};
+use common::{dispatchlab, folder, json, rows, rows_of, template, unfolded};
 use dispatchlab::go::Release;
 use dispatchlab::scenario::{Scenario, parse_name};
-use dispatchlab::template::{BookRow, Figure, Library, Template};
+use dispatchlab::template::Library;
+use dispatchlab::template::suite::Member;
 use serde_json::Value;
-
-fn book() -> Vec<(Arc<Template>, BookRow)> {
-    Library::embedded().book().expect("all templates are sound")
-}
 
 /// The name of the same scenario with fewer objects and targets: what an iteration takes depends on
 /// neither number, and a debug build lays out and visits many of them slowly.
-fn small(row: &BookRow) -> String {
+fn small(row: &Member) -> String {
     row.scenario
         .replace("objects=2097152", "objects=4096")
         .replace("targets=4096", "targets=64")
@@ -40,7 +37,7 @@ fn and_so_do_the_others() {
 
 /// Half of the rows, so that both halves run beside each other.
 fn every_row_takes_what_was_counted_by_hand(half: usize) {
-    let book: Vec<_> = book().into_iter().skip(half).step_by(2).collect();
+    let book: Vec<_> = rows_of("book").into_iter().skip(half).step_by(2).collect();
     let names: Vec<String> = book.iter().map(|(_, row)| small(row)).collect();
     let mut arguments = vec!["run", "--quick", "--counters", "none", "--placements", "1"];
     arguments.extend(names.iter().map(String::as_str));
@@ -50,7 +47,7 @@ fn every_row_takes_what_was_counted_by_hand(half: usize) {
     for ((_, row), name) in book.iter().zip(&names) {
         let found = measured[name.as_str()];
         let status = found["status"].as_str().expect("a status");
-        let Some(count) = row.count else {
+        let Some(count) = row.said.count else {
             // What a random walk takes depends on the seed.
             if status != "panic" && !name.contains("order=random") {
                 wrong.push(format!("{name}: {status}, and no `count`"));
@@ -94,15 +91,12 @@ const LOOPS: [(&str, f64, f64); 11] = [
 #[test]
 fn with_the_compilers_loop_a_row_has_the_instructions_of_the_compilers_code() {
     let mut wrong = Vec::new();
-    for (template, row) in book() {
-        let (Some(compiled), Some([count, _])) = (row.compiled, row.count) else {
+    for (scenario, row) in rows_of("book") {
+        let (Some(compiled), Some([count, _])) = (row.said.compiled, row.said.count) else {
             continue;
         };
-        let release = Scenario::bind(Arc::clone(&template), &row.given)
-            .expect("binds")
-            .release;
-        let is_stack = release < "1.17".parse::<Release>().expect("a release");
-        let known = LOOPS.iter().find(|(name, ..)| *name == template.name);
+        let is_stack = scenario.release < "1.17".parse::<Release>().expect("a release");
+        let known = LOOPS.iter().find(|(name, ..)| *name == row.template());
         let padding = if is_stack { 0.0 } else { 1.0 };
         let around = compiled - count;
         match known {
@@ -119,57 +113,68 @@ fn with_the_compilers_loop_a_row_has_the_instructions_of_the_compilers_code() {
 }
 
 #[test]
-fn a_ratio_is_to_a_row_of_the_suite_and_sections_come_in_order() {
-    let book = book();
-    let names: Vec<&str> = book.iter().map(|(_, row)| row.scenario.as_str()).collect();
-    let sections: Vec<usize> = book.iter().map(|(_, row)| row.section).collect();
-    assert!(sections.is_sorted());
-    for (template, row) in &book {
-        for figure in row.published.iter().chain(&template.header.published) {
-            if let Figure::Ratio { to, .. } = &figure.figure {
-                assert!(names.contains(&to.as_str()), "{}: {to}", row.scenario);
-                assert_eq!(parse_name(to).map(|_| ()), Ok(()));
-            }
-            assert!(!figure.source.is_empty(), "{}", row.scenario);
-        }
-        if !row.published.is_empty() {
-            assert!(
-                template.header.source.is_some(),
-                "{} has figures and no source",
-                template.name
-            );
-        }
+fn a_row_with_figures_is_of_a_template_with_a_source() {
+    for (scenario, row) in rows_of("book") {
+        assert_eq!(scenario.name, row.scenario);
+        assert!(row.said.section.is_some(), "{}", row.scenario);
+        let has_source = scenario.template.header.source.is_some();
+        assert!(
+            row.said.published.is_empty() || has_source,
+            "{}",
+            row.scenario
+        );
     }
 }
 
-const TWO_ROWS: &str = concat!(
+const TWO: &str = concat!(
     ";! title = \"two\"\n;! source = \"a book, II\"\n;! params = { n = [1, 3] }\n",
     ";! result = \"eax\"\n;! expect = 7\n;! clobbers = \"all\"\n;! expand = true\n",
-    ";! book = [\n",
-    ";!   { row = \"n=3\", section = \"II Overhead\", count = [4, 0], published = [\n",
-    ";!     { source = \"a book, II\", metric = \"ns\", value = 1.96 },\n",
-    ";!     { source = \"a book, II\", metric = \"instructions\", ratio = 1.5, to = \"two\" } ],\n",
-    ";!     today = \"It is all the same to a processor of today.\" },\n",
-    ";!   { row = \"\", section = \"I Calls\", count = [2, 0], published = [\n",
-    ";!     { source = \"a book, I\", metric = \"allocs\", value = 1 } ] },\n",
-    ";! ]\n",
     "body:\n mov eax, 7\n{% for _ in range(n) %}\n nop\n{% endfor %}\n",
 );
 
+const TWO_ROWS: &str = r#"
+[[section]]
+title = "Apart"
+rows = [
+  { row = "two", count = [2, 0], published = [{ source = "a book, I", allocs = 1 }] },
+]
+
+[[section]]
+title = "Together"
+rows = [
+  { row = "two[n=3]", count = [4, 0], published = [
+    { source = "a book, II", ns = 1.96 },
+    { source = "a book, II", to = "two", instructions = 1.5 },
+  ], today = """
+    It is all the same
+    to a processor of today.""" },
+]
+"#;
+
+/// A folder with a template and a suite of it.
+fn two_rows(name: &str) -> String {
+    let folder = folder(name);
+    template(&folder, "two", TWO);
+    std::fs::create_dir_all(folder.join("suites")).expect("a folder");
+    std::fs::write(folder.join("suites/pair.toml"), TWO_ROWS).expect("writes");
+    folder.to_str().expect("UTF-8").to_string()
+}
+
 #[test]
-fn the_suite_stands_under_its_sections_with_theirs_beside_ours() {
-    let folder = folder("book_rows");
-    template(&folder, "two", TWO_ROWS);
-    let folder = folder.to_str().expect("UTF-8");
+fn a_row_has_its_section_and_theirs_beside_ours_wherever_it_is_run() {
+    let folder = two_rows("book_rows");
     let names = ["two[n=3]", "two"];
-    let (code, document) = json(&["run", names[0], names[1], "--templates", folder, "--quick"]);
+    let (code, document) = json(&["run", names[0], names[1], "--templates", &folder, "--quick"]);
     assert_eq!(code, 0);
     let rows = rows(&document);
     assert_eq!(rows.iter().map(|row| row.0).collect::<Vec<_>>(), names);
     let row = rows[0].1;
     assert_eq!(
-        (&row["section"], row["today"].is_string()),
-        (&"II Overhead".into(), true)
+        (&row["section"], &row["today"]),
+        (
+            &"Together".into(),
+            &"It is all the same to a processor of today.".into()
+        )
     );
     let [ns, ratio] = &row["published"].as_array().expect("figures")[..] else {
         panic!("{row:#}");
@@ -196,26 +201,24 @@ fn the_suite_stands_under_its_sections_with_theirs_beside_ours() {
         (&0.0.into(), &"exact".into())
     );
 
-    let list = dispatchlab(&["list", "book", "--templates", folder]).stdout;
+    let list = dispatchlab(&["list", "pair", "--templates", &folder]).stdout;
     assert!(
-        list.contains("I Calls\n") && list.contains("\n  two[n=3]\n"),
+        list.contains("Apart\n  two\nTogether\n  two[n=3]\n"),
         "{list}"
     );
-    let (_, listed) = json(&["list", "two", "--templates", folder]);
+    let (_, listed) = json(&["list", "two", "--templates", &folder]);
     assert_eq!(listed["scenarios"][0]["source"], "a book, II");
-    assert_eq!(listed["scenarios"][0]["suites"], Value::from(vec!["book"]));
+    assert_eq!(listed["scenarios"][0]["suites"], Value::from(vec!["pair"]));
 }
 
 #[test]
 fn an_ordinary_run_says_what_was_published_under_its_table() {
-    let folder = folder("book_ordinary");
-    template(&folder, "two", TWO_ROWS);
-    let folder = folder.to_str().expect("UTF-8");
+    let folder = two_rows("book_ordinary");
     let run = dispatchlab(&[
         "run",
         "two[n=3]",
         "--templates",
-        folder,
+        &folder,
         "--counters",
         "none",
     ]);
@@ -225,7 +228,7 @@ fn an_ordinary_run_says_what_was_published_under_its_table() {
         "{said}"
     );
     assert!(said.contains("published: 1.5 of the instructions of two (a book, II); not held against ours: run it beside two"), "{said}");
-    assert!(!run.stdout.contains("II Overhead"), "{said}");
+    assert!(!run.stdout.contains("Together"), "{said}");
 }
 
 /// A scenario by its name, in a release.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use common::{Run, dispatchlab, folder, json, rows, template};
 use dispatchlab::sys::interrupt;
+use dispatchlab::template::shipped;
 
 fn command(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dispatchlab"));
@@ -747,7 +748,7 @@ fn a_new_template_runs_as_it_is_and_nothing_is_overwritten() {
     let text = std::fs::read_to_string(place.join("asm_templates/switch.asm")).expect("there");
     assert_eq!(
         Some(text.as_str()),
-        dispatchlab::template::shipped::text("type_switch")
+        shipped::text(shipped::TEMPLATES, "type_switch")
     );
     for (arguments, words) in [
         (&["new", "a/b"][..], "letters"),

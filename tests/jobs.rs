@@ -237,7 +237,7 @@ fn what_is_no_job_is_refused_with_one_sentence() {
         ("{}".into(), "no saved job"),
         ("[1, 2]".into(), "no saved job"),
         ("body:\n nop\n".into(), "no saved job"),
-        (text.replacen("\"schema\":2", "\"schema\":1", 1), "schema 1"),
+        (text.replacen("\"schema\":3", "\"schema\":2", 1), "schema 2"),
         (
             text.replacen("\"templates\":", "\"tempaltes\":", 1),
             "templates",

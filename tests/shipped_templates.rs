@@ -1,15 +1,18 @@
 //! The shipped templates and the sample of the contract, through every stage before the machine.
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use common::{named, rows_of};
 use dispatchlab::asm::{self, Context, Program};
 use dispatchlab::go::hash::type_hash;
 use dispatchlab::go::symbol;
 use dispatchlab::scenario::{Order, Scenario, parse_name};
-use dispatchlab::template::shipped::Members;
+use dispatchlab::template::shipped::Files;
 use dispatchlab::template::{
-    self, Clobbers, HeapKind, Library, Origin, SourceSection, Template, Value, shipped,
+    self, Clobbers, HeapKind, Origin, SourceSection, Template, Value, shipped,
 };
 
 const SAMPLE: &str = include_str!("fixtures/contract_sample.asm");
@@ -32,18 +35,12 @@ fn expand(scenario: &Scenario) -> Vec<SourceSection> {
 fn assemble(scenario: &Scenario) -> Program {
     let hash = |name: &str| type_hash(scenario.release, name);
     let context = Context {
-        file: &scenario.template.file(),
+        file: &scenario.template.file_name(),
         hash: &hash,
         is_open: false,
     };
     asm::assemble(&expand(scenario), &context)
         .unwrap_or_else(|errors| panic!("{}: {errors:#?}", scenario.name))
-}
-
-fn named(name: &str) -> Scenario {
-    let (template, overrides) = parse_name(name).expect("a name");
-    let template = Library::embedded().load(&template).expect("shipped");
-    Scenario::bind(Arc::new(template), &overrides).expect("binds")
 }
 
 /// What the template remarks on a scenario.
@@ -127,11 +124,21 @@ fn every_template_expands_for_all_values_of_its_parameters() {
 
 #[test]
 fn every_file_of_the_folder_is_embedded_under_its_name() {
-    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/asm_templates"))
-        .expect("the folder");
-    let files: BTreeSet<String> = folder
+    let kinds: [(&str, &str, Files); 2] = [
+        ("asm_templates", "asm", shipped::TEMPLATES),
+        ("asm_templates/suites", "toml", shipped::SUITES),
+    ];
+    for (folder, ending, files) in kinds {
+        every_file_is_embedded(folder, ending, files);
+    }
+}
+
+fn every_file_is_embedded(folder: &str, ending: &str, embedded: Files) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let files: BTreeSet<String> = std::fs::read_dir(path)
+        .expect("the folder")
         .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "asm"))
+        .filter(|path| path.extension().is_some_and(|found| found == ending))
         .map(|path| {
             path.file_stem()
                 .expect("a name")
@@ -139,52 +146,41 @@ fn every_file_of_the_folder_is_embedded_under_its_name() {
                 .into_owned()
         })
         .collect();
-    let embedded: BTreeSet<String> = shipped::TEMPLATES
-        .iter()
-        .map(|(name, _)| name.to_string())
-        .collect();
+    let embedded: BTreeSet<String> = embedded.iter().map(|(name, _)| name.to_string()).collect();
     assert_eq!(files, embedded);
 }
 
 #[test]
-fn every_scenario_of_a_suite_binds_under_the_name_it_has_there() {
-    let mut names: Vec<String> = Vec::new();
-    for suite in shipped::SUITES {
-        match suite.members {
-            Members::Listed(listed) => names.extend(listed.iter().map(ToString::to_string)),
-            Members::Book => {
-                let rows = Library::embedded().book().expect("all are sound");
-                names.extend(rows.into_iter().map(|(_, row)| row.scenario));
-            }
-        }
-        assert!(
-            suite
-                .reference
-                .is_none_or(|row| names.iter().any(|name| name == row)),
-            "{} has no reference row",
-            suite.name
-        );
+fn the_header_of_a_shipped_template_says_what_it_is_in_a_dozen_lines() {
+    for (name, text) in shipped::TEMPLATES {
+        let lines = text
+            .lines()
+            .take_while(|line| line.starts_with(";! "))
+            .count();
+        assert!((1..=12).contains(&lines), "{name}: {lines}");
     }
-    for name in names {
-        let scenario = named(&name);
-        assert_eq!(scenario.name, name);
-        expand(&scenario);
+}
+
+#[test]
+fn every_scenario_of_a_suite_binds_under_the_name_it_has_there() {
+    for (name, _) in shipped::SUITES {
+        for (scenario, row) in rows_of(name) {
+            assert_eq!(scenario.name, row.scenario);
+            expand(&scenario);
+        }
     }
 }
 
 #[test]
 fn the_receivers_of_a_tour_give_different_results() {
-    let Members::Listed(names) = shipped::suite("tour").expect("shipped").members else {
-        panic!("the tour is a list");
-    };
-    for name in names {
-        let scenario = named(name);
+    for (scenario, _) in rows_of("tour") {
         let ids: BTreeSet<_> = (0..scenario.objects)
             .map(|object| scenario.expected(object))
             .collect();
         assert!(
             ids.len() > 2 || scenario.nil_receiver,
-            "{name}: different receivers give the same result"
+            "{}: different receivers give the same result",
+            scenario.name
         );
     }
 }
@@ -202,13 +198,12 @@ const WITHOUT_RECEIVERS: [(&str, &str); 5] = [
 #[test]
 fn in_each_row_of_the_book_two_receivers_have_different_ids() {
     let mut without = BTreeSet::new();
-    for (template, row) in Library::embedded().book().expect("sound") {
+    for (scenario, row) in rows_of("book") {
         let name = &row.scenario;
-        if template.header.heap == HeapKind::None {
-            without.insert(template.name.clone());
+        if scenario.template.header.heap == HeapKind::None {
+            without.insert(row.template().to_string());
             continue;
         }
-        let scenario = Scenario::bind(template, &row.given).expect("it binds");
         let stands_still = scenario.walk.order == Order::Same
             || scenario.walk.stride.is_multiple_of(scenario.objects);
         assert!(!stands_still, "{name}: visits one object");

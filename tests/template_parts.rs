@@ -197,8 +197,6 @@ fn as_text(scenario: &Scenario) -> String {
     let header = scenario.template.text.lines();
     let mut text: String = header
         .filter(|line| line.starts_with(";! ") && line.contains('='))
-        // The rows of the book are not of this scenario.
-        .filter(|line| !line.starts_with(";! book") && !line.starts_with(";!  "))
         .filter(|line| !line.contains(";! expand"))
         // The branch that is studied may stand in the part.
         .filter(|line| !line.contains(";! dispatch"))

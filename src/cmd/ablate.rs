@@ -1,6 +1,6 @@
 //! `ablate`: what each marked part of a template costs.
 
-use super::names::bind_among;
+use super::names::{bind_among, said};
 use super::run::{Exports, Outputs};
 use super::{Common, Stop};
 use crate::apart;
@@ -31,6 +31,7 @@ pub(super) fn run(
         )));
     }
     let mut settings = common.settings(None)?;
+    settings.said = said(common, &[])?;
     if common.time.is_none() && !common.quick {
         settings.plan.time_ms = TIME_MS;
     }

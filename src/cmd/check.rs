@@ -1,11 +1,11 @@
-//! `check`: what is wrong with template files, for editors and CI.
+//! `check`: what is wrong with templates and suites, for editors and CI.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::json;
 
-use super::names::check_stdin;
+use super::names::{check_stdin, of_suite};
 use super::{Common, Stop, print};
 use crate::diagnostic::Diagnostic;
 use crate::pipeline::prepare;
@@ -20,6 +20,10 @@ pub(super) fn check(common: &Common, files: &[String]) -> Result<i32, Stop> {
     let parameters = common.parameters()?;
     let mut found = Vec::new();
     for file in files {
+        if let Some(diagnostics) = check_suite(&library, file, &parameters)? {
+            found.push((file, diagnostics));
+            continue;
+        }
         let diagnostics = match library.load(file) {
             Ok(template) => check_template(&Arc::new(template), &parameters)?,
             Err(LoadError::Wrong(diagnostics)) => diagnostics,
@@ -49,6 +53,23 @@ pub(super) fn check(common: &Common, files: &[String]) -> Result<i32, Stop> {
     } else {
         Err(Stop::Templates(all))
     }
+}
+
+/// What is wrong with a suite and with its rows; none where the name means something else.
+fn check_suite(
+    library: &Library,
+    name: &str,
+    parameters: &[(String, String)],
+) -> Result<Option<Vec<Diagnostic>>, Stop> {
+    Ok(match library.suite(name) {
+        Ok(None) => None,
+        Ok(Some(suite)) => {
+            let rows = of_suite(library, &suite, parameters)?;
+            Some(rows.into_iter().flat_map(|row| row.refused).collect())
+        }
+        Err(LoadError::Wrong(diagnostics)) => Some(diagnostics),
+        Err(other) => return Err(other.into()),
+    })
 }
 
 /// Checks the template at its defaults, and at each other value of each listed parameter, because

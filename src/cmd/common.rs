@@ -3,6 +3,7 @@
 //! Correct means: an option that is out of range is an error that says the range, and what is not
 //! said on the command line is as a plan's default.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -144,6 +145,7 @@ impl Common {
                 .checked_timeout()?
                 .unwrap_or(Duration::from_secs_f64(SECONDS)),
             reference,
+            said: BTreeMap::new(),
             samples: false,
             events,
         })

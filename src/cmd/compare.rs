@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::names::{bind_among, check_stdin};
+use super::names::{bind_among, check_stdin, said};
 use super::run::{Exports, Outputs};
 use super::{Common, Stop};
 use crate::pipeline::compare::{Contestant, Saved, compare};
@@ -52,6 +52,7 @@ pub(super) fn run(
         )));
     }
     let mut settings = common.settings(None)?;
+    settings.said = said(common, &[])?;
     if common.time.is_none() && !common.quick {
         settings.plan.time_ms = TIME_MS;
     }

@@ -9,32 +9,42 @@ use super::{Common, Stop, print};
 use crate::report::printable;
 use crate::report::text::folded;
 use crate::scenario::Scenario;
-use crate::template::library::Library;
-use crate::template::shipped::{Members, SUITES, Suite};
-use crate::template::{BookRow, Origin, Param, Template, book};
-
-/// A row of the suite `book`, and its template.
-type BookMember = (Arc<Template>, BookRow);
+use crate::template::library::{Library, LoadError};
+use crate::template::{Origin, Param, Suite, Template};
 
 pub(super) fn list(common: &Common, part: Option<&str>) -> Result<i32, Stop> {
     let library = Library::new(common.templates.clone())?;
     let wanted = |name: &str| part.is_none_or(|part| name.contains(part));
-    let mut all = Vec::new();
     let mut code = 0;
+    // One file that is wrong hides none of the others.
+    let mut wrong = |name: &str, error: LoadError| {
+        if wanted(name) {
+            code = code.max(super::explain(&error.into(), common.error_style()));
+        }
+    };
+    let mut templates = Vec::new();
     for name in library.names() {
         match library.load(&name) {
-            Ok(template) => all.push(Arc::new(template)),
-            // One file that is wrong hides none of the others.
-            Err(error) if wanted(&name) => {
-                code = code.max(super::explain(&error.into(), common.error_style()));
-            }
-            Err(_) => {}
+            Ok(template) => templates.push(Arc::new(template)),
+            Err(error) => wrong(&name, error),
         }
     }
-    let rows = book::rows_of(all.iter().cloned());
-    let mut templates = all;
-    templates.retain(|template| wanted(&template.name));
-    let suites: Vec<&Suite> = SUITES.iter().filter(|suite| wanted(suite.name)).collect();
+    let mut suites = Vec::new();
+    for name in library.suite_names() {
+        match library.suite(&name) {
+            Ok(suite) => suites.extend(suite),
+            Err(error) => wrong(&name, error),
+        }
+    }
+    // Those that are told in full before those of which only the size is.
+    suites.sort_by_key(|suite| suite.members.len());
+    let listed = Listed { templates, suites };
+    let templates = listed
+        .templates
+        .iter()
+        .filter(|template| wanted(&template.name));
+    let suites = listed.suites.iter().filter(|suite| wanted(&suite.name));
+    let (templates, suites): (Vec<_>, Vec<_>) = (templates.collect(), suites.collect());
     if templates.is_empty() && suites.is_empty() && code == 0 {
         let part = part.unwrap_or_default();
         return Err(Stop::Usage(format!(
@@ -42,89 +52,82 @@ pub(super) fn list(common: &Common, part: Option<&str>) -> Result<i32, Stop> {
         )));
     }
     if common.json {
-        print(&as_json(&templates, &suites, &rows)?)?;
+        print(&listed.as_json(&templates, &suites)?)?;
     } else {
         let mut text = as_text(&templates, common.style().width);
         for suite in suites {
             // Named alone, a suite is told in full.
-            let is_asked_for = part == Some(suite.name);
-            text += &suite_as_text(suite, &rows, is_asked_for, common.style().width);
+            let is_asked_for = part == Some(suite.name.as_str());
+            text += &suite_as_text(suite, is_asked_for, common.style().width);
         }
         print(&text)?;
     }
     Ok(code)
 }
 
-/// Suites that have a scenario of this template.
-fn suites_with(template: &Template) -> Vec<&'static str> {
-    let has = |suite: &&Suite| match suite.members {
-        Members::Listed(names) => names
-            .iter()
-            .any(|name| name.split('[').next() == Some(&template.name)),
-        Members::Book => !template.header.book.is_empty(),
-    };
-    SUITES.iter().filter(has).map(|suite| suite.name).collect()
+/// All that can be named.
+struct Listed {
+    templates: Vec<Arc<Template>>,
+    suites: Vec<Suite>,
 }
 
-fn as_json(
-    templates: &[Arc<Template>],
-    suites: &[&Suite],
-    book: &[BookMember],
-) -> Result<String, Stop> {
-    let mut scenarios = Vec::new();
-    for template in templates {
-        let scenario = Scenario::bind(Arc::clone(template), &[])?;
-        scenarios.push(json!({
-            "name": scenario.name,
-            "title": template.header.title,
-            "template": template.name,
-            "params": scenario.params,
-            "suites": suites_with(template),
-            "source": template.header.source,
-        }));
+impl Listed {
+    fn as_json(&self, templates: &[&Arc<Template>], suites: &[&Suite]) -> Result<String, Stop> {
+        let mut scenarios = Vec::new();
+        for template in templates {
+            let scenario = Scenario::bind(Arc::clone(template), &[])?;
+            let suites = self
+                .suites
+                .iter()
+                .filter(|suite| suite.has_template(&template.name));
+            let suites: Vec<&str> = suites.map(|suite| suite.name.as_str()).collect();
+            scenarios.push(json!({
+                "name": scenario.name,
+                "title": template.header.title,
+                "template": template.name,
+                "params": scenario.params,
+                "suites": suites,
+                "source": template.header.source,
+            }));
+        }
+        let suites: Vec<Value> = suites
+            .iter()
+            .map(|suite| self.suite_as_json(suite))
+            .collect();
+        let document = json!({ "schema": 1, "scenarios": scenarios, "suites": suites });
+        Ok(format!("{document:#}\n"))
     }
-    let listed: Vec<Value> = suites
-        .iter()
-        .map(|suite| suite_as_json(suite, book))
-        .collect();
-    let document = json!({ "schema": 1, "scenarios": scenarios, "suites": listed });
-    Ok(format!("{document:#}\n"))
-}
 
-fn suite_as_json(suite: &Suite, book: &[BookMember]) -> Value {
-    let rows: Vec<Value> = match suite.members {
-        Members::Listed(names) => names.iter().map(|name| json!({ "name": name })).collect(),
-        Members::Book => book
-            .iter()
-            .map(|(template, row)| {
-                json!({
-                    "name": row.scenario,
-                    "section": row.section_title(),
-                    "source": template.header.source,
-                    "published": row.published,
-                })
-            })
-            .collect(),
-    };
-    json!({
-        "name": suite.name,
-        "title": suite.title,
-        "reference": suite.reference,
-        "scenarios": rows,
-    })
+    fn suite_as_json(&self, suite: &Suite) -> Value {
+        let source = |name: &str| {
+            let known = self.templates.iter().find(|template| template.name == name);
+            known.and_then(|template| template.header.source.clone())
+        };
+        let rows = suite.members.iter().map(|row| match &row.said.section {
+            None => json!({ "name": row.scenario }),
+            Some(section) => json!({
+                "name": row.scenario,
+                "section": section,
+                "source": source(row.template()),
+                "published": row.said.published,
+            }),
+        });
+        json!({
+            "name": suite.name,
+            "title": suite.title,
+            "reference": suite.reference,
+            "scenarios": rows.collect::<Vec<_>>(),
+        })
+    }
 }
 
 /// Columns of the names, and the blank behind them.
 const NAME: usize = 15;
 
-fn as_text(templates: &[Arc<Template>], width: usize) -> String {
+fn as_text(templates: &[&Arc<Template>], width: usize) -> String {
     let mut out = String::new();
     for template in templates {
-        let origin = match &template.origin {
-            Origin::Embedded => String::new(),
-            Origin::File(path) => format!("  ({})", printable::line(&path.display().to_string())),
-            Origin::Stdin => "  (stdin)".into(),
-        };
+        let origin = told(&template.origin);
         let (name, title) = (&template.name, &template.header.title);
         let (name, title) = (printable::line(name), printable::line(title));
         let line = format!("{name:<14} {title}{origin}\n");
@@ -141,30 +144,33 @@ fn as_text(templates: &[Arc<Template>], width: usize) -> String {
     out
 }
 
-/// A suite's title and its scenarios; of the book, which is long, those under their sections where
+/// Where it came from, behind its title.
+fn told(origin: &Origin) -> String {
+    match origin {
+        Origin::Embedded => String::new(),
+        Origin::File(path) => format!("  ({})", printable::line(&path.display().to_string())),
+        Origin::Stdin => "  (stdin)".into(),
+    }
+}
+
+/// A suite's title and its scenarios; of one with sections, which is long, those under their sections where
 /// it `is_asked_for`.
-fn suite_as_text(suite: &Suite, book: &[BookMember], is_asked_for: bool, width: usize) -> String {
-    let line = format!("\nsuite {}: {}\n", suite.name, suite.title);
+fn suite_as_text(suite: &Suite, is_asked_for: bool, width: usize) -> String {
+    let (name, title) = (printable::line(&suite.name), printable::line(&suite.title));
+    let line = format!("\nsuite {name}: {title}{}\n", told(&suite.origin));
     let mut out = folded(&line, 2, width);
-    match suite.members {
-        Members::Listed(names) => {
-            for scenario in names {
-                let _ = writeln!(out, "  {scenario}");
-            }
+    if suite.has_sections() && !is_asked_for {
+        let count = suite.members.len();
+        return out + &format!("  {count} scenarios: dispatchlab list {name}\n");
+    }
+    let mut section = &None;
+    for row in &suite.members {
+        if row.said.section != *section {
+            section = &row.said.section;
+            let title = section.as_deref().unwrap_or("in no section");
+            let _ = writeln!(out, "{}", printable::line(title));
         }
-        Members::Book if is_asked_for => {
-            let mut section = None;
-            for (_, row) in book {
-                if section.replace(row.section) != Some(row.section) {
-                    let _ = writeln!(out, "{}", row.section_title());
-                }
-                let _ = writeln!(out, "  {}", printable::line(&row.scenario));
-            }
-        }
-        Members::Book => {
-            let count = book.len();
-            let _ = writeln!(out, "  {count} scenarios: dispatchlab list {}", suite.name);
-        }
+        let _ = writeln!(out, "  {}", printable::line(&row.scenario));
     }
     out
 }

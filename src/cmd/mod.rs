@@ -168,9 +168,9 @@ enum Command {
         #[command(flatten)]
         stepped: step::Stepped,
     },
-    /// Check template files; diagnostics only
+    /// Check templates and suites; diagnostics only
     Check {
-        /// Template files, or - for stdin
+        /// Template files, suites, or - for stdin
         #[arg(required = true)]
         files: Vec<String>,
     },

@@ -3,14 +3,16 @@
 //! Correct means: an existing path comes first, then a suite, then a scenario; and what cannot be
 //! bound says what could.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read as _};
 use std::sync::Arc;
 
 use super::{Common, Stop};
+use crate::diagnostic::Diagnostic;
 use crate::scenario::{BindError, Recording, Scenario, parse_name};
 use crate::template::library::{Library, LoadError};
-use crate::template::shipped::{self, Members, Suite};
+use crate::template::suite::{Member, Said, Suite};
 use crate::template::{Template, closest, params};
 
 /// What the names stand for.
@@ -20,8 +22,8 @@ pub(super) struct Wanted {
     pub(super) scenarios: Vec<Scenario>,
     /// The row that ratios refer to: a suite's own, else none.
     pub(super) reference: Option<String>,
-    /// Whether the rows stand under the sections of the book.
-    pub(super) by_section: bool,
+    /// The suites among the names.
+    pub(super) suites: Vec<Suite>,
 }
 
 impl From<LoadError> for Stop {
@@ -47,19 +49,19 @@ pub(super) fn resolve(common: &Common, names: &[String]) -> Result<Wanted, Stop>
     let mut wanted = Wanted {
         scenarios: Vec::new(),
         reference: None,
-        by_section: false,
+        suites: Vec::new(),
     };
     for name in names {
-        match shipped::suite(name) {
-            Some(suite) if !Library::is_path(name) => {
-                let mut members = bind_fitting(&members(&library, suite)?, &parameters)?;
+        match library.suite(name)? {
+            Some(suite) => {
+                let mut members = of_suite(&library, &suite, &parameters)?;
                 // A parameter may make members equal, which nobody has named twice.
                 drop_repeated(&mut members);
                 wanted.scenarios.append(&mut members);
-                wanted.by_section |= suite.members == Members::Book;
-                wanted.reference = suite.reference.map(str::to_string);
+                wanted.reference.clone_from(&suite.reference);
+                wanted.suites.push(suite);
             }
-            _ => wanted.scenarios.push(bind(&library, name, &parameters)?),
+            None => wanted.scenarios.push(bind(&library, name, &parameters)?),
         }
     }
     let repeated = drop_repeated(&mut wanted.scenarios);
@@ -164,31 +166,87 @@ pub(super) fn bind_among(
             true => (name.to_string(), Vec::new()),
             false => parse_name(name)?,
         };
-        if shipped::suite(&template).is_some() && !Library::is_path(&template) {
-            return Err(Stop::Usage(format!(
-                "`{template}` is a suite of many scenarios; name the ones you mean"
-            )));
-        }
         loaded.push((Arc::new(library.load(&template)?), bound));
     }
     bind_fitting(&loaded, parameters)
 }
 
-/// A suite's members, not yet bound.
-pub(super) fn members(library: &Library, suite: &Suite) -> Result<Vec<Named>, Stop> {
-    let names = match suite.members {
-        Members::Listed(names) => names,
-        Members::Book => {
-            let rows = library.book()?.into_iter();
-            return Ok(rows.map(|(template, row)| (template, row.given)).collect());
-        }
-    };
-    let mut loaded = Vec::new();
-    for name in names {
-        let (template, bound) = parse_name(name)?;
-        loaded.push((Arc::new(library.load(&template)?), bound));
+/// A suite's scenarios. A row that there is not is one with the reason, so that the others run.
+pub(super) fn of_suite(
+    library: &Library,
+    suite: &Suite,
+    parameters: &[(String, String)],
+) -> Result<Vec<Scenario>, Stop> {
+    let mut templates = BTreeMap::new();
+    let mut rows = Vec::new();
+    for member in &suite.members {
+        let name = member.template();
+        let loaded = templates
+            .entry(name)
+            .or_insert_with(|| library.load(name).map(Arc::new));
+        rows.push(named(suite, member, loaded));
     }
-    Ok(loaded)
+    let found: Vec<Named> = rows.iter().flatten().cloned().collect();
+    refuse_unknown(&found, parameters)?;
+    let members = suite.members.iter().zip(rows);
+    let bound = members.map(|(member, row)| {
+        let refused = |why| Scenario::refused(suite.in_place_of(member), &member.scenario, why);
+        match row.map(|(template, bound)| bind_one(&template, &bound, parameters)) {
+            Err(why) => Ok(refused(why)),
+            // The file that it replays is missing or wrong.
+            Ok(Err(Stop::Usage(message))) if member.scenario.contains("order=@") => {
+                Ok(refused(vec![suite.complain(member, message, None)]))
+            }
+            Ok(bound) => bound,
+        }
+    });
+    bound.collect()
+}
+
+/// A row of a suite that binds as it stands there.
+///
+/// # Errors
+/// Why it does not.
+fn named(
+    suite: &Suite,
+    member: &Member,
+    loaded: &Result<Arc<Template>, LoadError>,
+) -> Result<Named, Vec<Diagnostic>> {
+    let refuse = |message, help| vec![suite.complain(member, message, help)];
+    let template = loaded.as_ref().map_err(|error| match error {
+        LoadError::Wrong(diagnostics) => diagnostics.clone(),
+        other => refuse(other.to_string(), None),
+    })?;
+    let (_, given) =
+        parse_name(&member.scenario).map_err(|error| refuse(error.message, error.help))?;
+    match Scenario::bind(Arc::clone(template), &given) {
+        Err(error) => Err(refuse(error.message, error.help)),
+        Ok(bound) if bound.name != member.scenario => Err(refuse(
+            format!("this scenario is called `{}`", bound.name),
+            Some("write it so: figures and ratios go by that name".into()),
+        )),
+        Ok(_) => Ok((Arc::clone(template), given)),
+    }
+}
+
+/// What suites say of rows, by name: of two that say something of one the first, and those that are
+/// `named` before all others.
+pub(super) fn said(common: &Common, named: &[Suite]) -> Result<BTreeMap<String, Said>, Stop> {
+    let library = Library::new(common.templates.clone())?;
+    let mut suites = named.to_vec();
+    for name in library.suite_names() {
+        match library.suite(&name) {
+            Ok(suite) => suites.extend(suite),
+            Err(error) => common.warn(&format!(
+                "warning: nothing is told of what the suite `{name}` says of rows: {error}\n"
+            )),
+        }
+    }
+    let mut said = BTreeMap::new();
+    for (name, one) in suites.iter().flat_map(Suite::said) {
+        said.entry(name).or_insert(one);
+    }
+    Ok(said)
 }
 
 /// A template, and the parameters in the brackets of its name.
@@ -196,7 +254,17 @@ pub(super) type Named = (Arc<Template>, Vec<(String, String)>);
 
 /// Each takes those of the parameters that it has.
 fn bind_fitting(loaded: &[Named], parameters: &[(String, String)]) -> Result<Vec<Scenario>, Stop> {
-    let has = |template: &Template, key: &str| params::all(&template.header).contains_key(key);
+    refuse_unknown(loaded, parameters)?;
+    let bind = |(template, bound): &Named| bind_one(template, bound, parameters);
+    loaded.iter().map(bind).collect()
+}
+
+fn has(template: &Template, key: &str) -> bool {
+    params::all(&template.header).contains_key(key)
+}
+
+/// Refuses a parameter that no template has.
+fn refuse_unknown(loaded: &[Named], parameters: &[(String, String)]) -> Result<(), Stop> {
     let is_known = |key: &str| loaded.iter().any(|(template, _)| has(template, key));
     if let Some(unknown) = parameters.iter().find(|(key, _)| !is_known(key)) {
         // Refused by the first template that has a parameter of nearly that name, for its words
@@ -210,14 +278,15 @@ fn bind_fitting(loaded: &[Named], parameters: &[(String, String)]) -> Result<Vec
             Scenario::bind(Arc::clone(template), std::slice::from_ref(unknown))?;
         }
     }
-    let mut scenarios = Vec::new();
-    for (template, bound) in loaded {
-        let fitting = parameters.iter().filter(|(key, _)| has(template, key));
-        let bound: Vec<(String, String)> = bound.iter().chain(fitting).cloned().collect();
-        scenarios.push(with_recording(Scenario::bind(
-            Arc::clone(template),
-            &bound,
-        )?)?);
-    }
-    Ok(scenarios)
+    Ok(())
+}
+
+fn bind_one(
+    template: &Arc<Template>,
+    bound: &[(String, String)],
+    parameters: &[(String, String)],
+) -> Result<Scenario, Stop> {
+    let fitting = parameters.iter().filter(|(key, _)| has(template, key));
+    let bound: Vec<(String, String)> = bound.iter().chain(fitting).cloned().collect();
+    with_recording(Scenario::bind(Arc::clone(template), &bound)?)
 }

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use super::names::bind;
 use super::{Common, Stop, output, print};
 use crate::template::library::{FOLDER, Library};
-use crate::template::shipped;
 
 /// What a new template says where nothing is to be copied.
 const STARTER: &str = include_str!("starter.asm");
@@ -48,7 +47,7 @@ fn check_name(name: &str, library: &Library) -> Result<(), Stop> {
             "a template's name has letters, digits, - and _ only; the folder and `.asm` are added",
         );
     }
-    if shipped::suite(name).is_some() {
+    if library.suite_names().iter().any(|known| known == name) {
         return refuse("a suite has that name; choose another");
     }
     if library.names().iter().any(|known| known == name) {

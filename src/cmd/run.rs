@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::names::resolve;
+use super::names::{resolve, said};
 use super::output::Output;
 use super::record;
 use super::{Common, Stop, misses, print};
@@ -16,6 +16,7 @@ use crate::pipeline::{self, Settings, Task};
 use crate::report::text::{self, markdown};
 use crate::report::{Report, csv, json};
 use crate::scenario::Scenario;
+use crate::template::Suite;
 
 /// What is read and written besides names and report.
 #[derive(Debug, Default, PartialEq, Eq, Args)]
@@ -132,12 +133,14 @@ pub(super) fn run(common: &Common, names: &[String], files: &Files) -> Result<i3
             let tour = ["tour".to_string()];
             let wanted = resolve(common, if names.is_empty() { &tour } else { names })?;
             let mut settings = common.settings(wanted.reference)?;
+            settings.said = said(common, &wanted.suites)?;
+            let by_section = wanted.suites.iter().any(Suite::has_sections);
             if common.time.is_none() {
                 settings.plan.share_time(wanted.scenarios.len());
             }
             let is_measured = settings.plan.counters != Counters::None;
             // The book is long, and its rows are not about predictors.
-            if is_measured && !common.quick && !wanted.by_section {
+            if is_measured && !common.quick && !by_section {
                 settings.plan.modelled = misses::BESIDE;
             }
             let what = match files.save_job {
@@ -145,7 +148,7 @@ pub(super) fn run(common: &Common, names: &[String], files: &Files) -> Result<i3
                 None => What::Named(wanted.scenarios),
             };
             let mut measured = measure(common, files, what, settings)?;
-            measured.0.by_section = wanted.by_section;
+            measured.0.by_section = by_section;
             measured
         }
     };
@@ -202,6 +205,7 @@ fn from_job(common: &Common, path: &Path) -> Result<(Vec<Task>, Settings), Stop>
         plan: common.plan_over(plan)?,
         timeout: common.checked_timeout()?.unwrap_or(saved.timeout()),
         reference: saved.reference().map(str::to_string),
+        said: saved.said().clone(),
         samples: false,
         events,
     };
@@ -254,7 +258,7 @@ fn save(common: &Common, output: Output, tasks: &[Task], settings: &Settings) ->
     let (plan, reference) = (settings.plan.clone(), settings.reference.clone());
     let text = SavedJob::new(plan, settings.timeout, reference, rows)
         .map_err(|problem| problem.to_string())
-        .and_then(|job| job.write())
+        .and_then(|job| job.with_said(&settings.said).write())
         .map_err(|why| Stop::Usage(format!("this job cannot be saved: {why}")))?;
     output.write(&text)
 }

@@ -1,6 +1,6 @@
 //! `sweep`: scenarios over one parameter or two.
 
-use super::names::{bind_among, check_stdin};
+use super::names::{bind_among, check_stdin, said};
 use super::run::{Exports, Outputs};
 use super::{Common, Stop};
 use crate::pipeline;
@@ -30,6 +30,7 @@ pub(super) fn run(
     }
     let bound = bind_points(common, names, &axes)?;
     let mut settings = common.settings(None)?;
+    settings.said = said(common, &[])?;
     if common.time.is_none() && !common.quick {
         settings.plan.time_ms = TIME_MS;
     }

@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use super::check::{self, Problem};
 use super::{Job, JobRow, Plan};
 use crate::scenario::{Order, Recording, Scenario};
-use crate::template::{Origin, Template, Value, params};
+use crate::template::{Origin, Said, Template, Value, params};
 
 /// The version of the file's layout.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 /// Longest text that is read.
 pub const MAX_BYTES: u64 = 256 << 20;
 /// What tells such a file from other JSON.
@@ -32,6 +32,7 @@ pub struct SavedJob {
     scenarios: Vec<Scenario>,
     timeout: Duration,
     reference: Option<String>,
+    said: BTreeMap<String, Said>,
 }
 
 /// Why a text is no saved job.
@@ -76,6 +77,7 @@ struct Document {
     tool: String,
     timeout_ms: u64,
     reference: Option<String>,
+    said: BTreeMap<String, Said>,
     plan: Plan,
     templates: Vec<SavedTemplate>,
     rows: Vec<SavedRow>,
@@ -123,7 +125,19 @@ impl SavedJob {
             scenarios,
             timeout,
             reference,
+            said: BTreeMap::new(),
         })
+    }
+
+    /// The job with what suites say of its rows, by name.
+    #[must_use]
+    pub fn with_said(mut self, said: &BTreeMap<String, Said>) -> SavedJob {
+        let names = self.job.rows.iter().map(|row| &row.name);
+        let known = names.filter_map(|name| said.get_key_value(name));
+        self.said = known
+            .map(|(name, said)| (name.clone(), said.clone()))
+            .collect();
+        self
     }
 
     /// What a worker gets.
@@ -144,6 +158,11 @@ impl SavedJob {
     /// The row that ratios refer to.
     pub fn reference(&self) -> Option<&str> {
         self.reference.as_deref()
+    }
+
+    /// What suites say of rows, by name.
+    pub fn said(&self) -> &BTreeMap<String, Said> {
+        &self.said
     }
 
     /// The text of the file, with a line break at the end.
@@ -183,6 +202,7 @@ impl SavedJob {
                 .unwrap_or(MAX_TIMEOUT_MS)
                 .clamp(1, MAX_TIMEOUT_MS),
             reference: self.reference.clone(),
+            said: self.said.clone(),
             plan: self.job.plan.clone(),
             templates: templates.collect(),
             rows,
@@ -244,7 +264,8 @@ fn build(document: Document) -> Result<SavedJob, Problem> {
         rows.push((scenario, saved.job));
     }
     let timeout = Duration::from_millis(document.timeout_ms);
-    SavedJob::new(document.plan, timeout, document.reference, rows)
+    let job = SavedJob::new(document.plan, timeout, document.reference, rows)?;
+    Ok(job.with_said(&document.said))
 }
 
 fn template(saved: SavedTemplate) -> Result<Template, String> {

@@ -72,6 +72,9 @@ fn zeroed(image: &Image) -> Vec<u8> {
 /// # Errors
 /// Everything that is wrong with the template under these parameters.
 pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
+    if !scenario.refused.is_empty() {
+        return Err(scenario.refused.clone());
+    }
     if scenario.walk.order == Order::Recorded && scenario.recording.is_none() {
         let message = "`order=@FILE`: the recording was not read".to_string();
         return Err(vec![scenario.template.at_line(1, message, None)]);

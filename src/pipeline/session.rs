@@ -175,7 +175,7 @@ impl<'a> Session<'a> {
             .clone()
             .filter(|name| rows.iter().any(|row| &row.scenario == name));
         verdict::relate(&mut rows, reference.as_deref());
-        verdict::hold(&mut rows);
+        verdict::hold(&mut rows, &settings.said);
         let cpu = self.cpu.or((!self.has_run).then_some(0));
         let mut warnings = self.machine.warnings(cpu);
         warnings.extend(self.unfiltered.map(|reason| {

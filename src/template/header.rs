@@ -4,7 +4,6 @@
 //! complaint points at the key or value in the file itself.
 
 mod block;
-mod book;
 mod declared;
 mod reader;
 mod register;
@@ -14,7 +13,7 @@ use toml::de::DeTable;
 
 use self::block::Block;
 use self::reader::Reader;
-use super::source::{Place, SourceText};
+use super::source::SourceText;
 use super::{Header, parts};
 use crate::diagnostic::Diagnostic;
 
@@ -23,11 +22,11 @@ pub(super) fn is_header_line(line: &str) -> bool {
     line.trim_start().starts_with(";!") && !parts::is_mark(line)
 }
 
-/// Reads the header of a template, and says where the rows of its key `book` stand.
+/// Reads the header of a template.
 ///
 /// # Errors
 /// All that is wrong with it, each at its place.
-pub(super) fn parse(source: &SourceText<'_>) -> Result<(Header, Vec<Place>), Vec<Diagnostic>> {
+pub(super) fn parse(source: &SourceText<'_>) -> Result<Header, Vec<Diagnostic>> {
     let block = Block::of(source)?;
     let table = DeTable::parse(&block.toml).map_err(|error| {
         let place = block.place(error.span().unwrap_or(0..0));
@@ -36,7 +35,6 @@ pub(super) fn parse(source: &SourceText<'_>) -> Result<(Header, Vec<Place>), Vec
     })?;
     let mut reader = Reader::new(source, &block);
     let (header, places) = reader.header(table.get_ref());
-    let rows = std::mem::take(&mut reader.rows);
     let mut errors = reader.errors;
     // A value that could not be read would only break rules that the user kept.
     if errors.is_empty() {
@@ -47,7 +45,7 @@ pub(super) fn parse(source: &SourceText<'_>) -> Result<(Header, Vec<Place>), Vec
     }
     errors.sort_by_key(|error| (error.line, error.column));
     if errors.is_empty() {
-        Ok((header, rows))
+        Ok(header)
     } else {
         Err(errors)
     }

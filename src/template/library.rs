@@ -1,19 +1,20 @@
-//! Where templates come from: a file, standard input, a folder, or the set inside the binary.
+//! Where templates and suites come from: a file, standard input, a folder, or the set inside the binary.
 //!
-//! Correct means: one place reads files, a template of the folder replaces the shipped one of the
+//! Correct means: one place reads files, a file of the folder replaces the shipped one of the
 //! same name as a whole, and a file that cannot be read says why.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use super::{BookRow, Origin, Template, book, closest, shipped};
+use super::{Origin, Suite, Template, closest, shipped};
 use crate::diagnostic::Diagnostic;
 
 /// The folder that overrides shipped templates where the command line names none.
 pub const FOLDER: &str = "asm_templates";
+/// The folder in it that has suites.
+const SUITES: &str = "suites";
 
 /// Longest template that is read, bytes. What repeats is better written as a loop.
 pub const MAX_BYTES: u64 = 32 << 20;
@@ -21,7 +22,7 @@ pub const MAX_BYTES: u64 = 32 << 20;
 /// Standard input, as messages call it.
 pub const STDIN: &str = "<stdin>";
 
-/// The templates that can be named.
+/// The templates and suites that can be named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Library {
     folder: Option<PathBuf>,
@@ -38,7 +39,7 @@ pub enum LoadError {
         near: Option<String>,
     },
     /// The name is that of a suite, where one template is wanted.
-    Suite(&'static shipped::Suite),
+    Suite(String),
     /// The file is there, or should be, and cannot be read.
     Unreadable {
         /// Which file or folder.
@@ -68,11 +69,9 @@ impl fmt::Display for LoadError {
                     "no file and no template is called `{name}`; `dispatchlab list` shows the names"
                 )
             }
-            LoadError::Suite(suite) => write!(
+            LoadError::Suite(name) => write!(
                 f,
-                "`{0}` is a suite, and one template is wanted here, such as `{1}`; `dispatchlab list {0}` names them, `dispatchlab run {0}` runs them",
-                suite.name,
-                suite.members.example()
+                "`{name}` is a suite, and one of its scenarios is wanted here; `dispatchlab run {name}` runs them all"
             ),
             LoadError::Unreadable { path, reason } => {
                 write!(f, "cannot read {}: {reason}", path.display())
@@ -121,37 +120,42 @@ impl Library {
 
     /// The names of all templates, sorted.
     pub fn names(&self) -> Vec<String> {
-        let mut names: BTreeSet<String> = shipped::TEMPLATES
-            .iter()
-            .map(|(name, _)| name.to_string())
-            .collect();
-        // A folder that has vanished since is as good as an empty one; loading from it says so.
-        for entry in self
-            .folder
-            .iter()
-            .flat_map(std::fs::read_dir)
-            .flatten()
-            .flatten()
-        {
-            let path = entry.path();
-            if is_template(&path)
-                && let Some(stem) = path.file_stem().and_then(|stem| stem.to_str())
-            {
-                names.insert(stem.to_string());
-            }
-        }
-        names.into_iter().collect()
+        names(shipped::TEMPLATES, self.folder.clone(), "asm")
     }
 
-    /// The rows of the suite `book` with their templates.
+    /// The names of all suites, sorted.
+    pub fn suite_names(&self) -> Vec<String> {
+        names(shipped::SUITES, self.folder_of_suites(), "toml")
+    }
+
+    fn folder_of_suites(&self) -> Option<PathBuf> {
+        self.folder.as_ref().map(|folder| folder.join(SUITES))
+    }
+
+    /// The suite that `name` means: an existing file that ends in `.toml`, else one of the folder's `suites`,
+    /// else a shipped one; none where it means something else.
     ///
     /// # Errors
-    /// Where a template cannot be had, for its rows would be missing without a word.
-    pub fn book(&self) -> Result<Vec<(Arc<Template>, BookRow)>, LoadError> {
-        let names = self.names().into_iter();
-        let templates: Result<Vec<_>, _> =
-            names.map(|name| self.load(&name).map(Arc::new)).collect();
-        Ok(book::rows_of(templates?))
+    /// Where it cannot be read, or is no suite.
+    pub fn suite(&self, name: &str) -> Result<Option<Suite>, LoadError> {
+        let path = Path::new(name);
+        if Library::is_path(name) {
+            return ends_in(path, "toml").then(|| read_suite(path)).transpose();
+        }
+        if name.is_empty() || name.contains('/') {
+            return Ok(None);
+        }
+        let own = self
+            .folder_of_suites()
+            .map(|folder| folder.join(format!("{name}.toml")));
+        if let Some(own) = own.filter(|own| own.symlink_metadata().is_ok()) {
+            return read_suite(&own).map(Some);
+        }
+        let shipped = shipped::text(shipped::SUITES, name);
+        shipped
+            .map(|text| Suite::parse(name, Origin::Embedded, text.to_string()))
+            .transpose()
+            .map_err(LoadError::Wrong)
     }
 
     /// Whether a name can only be that of a file: standard input, or a path that exists.
@@ -172,6 +176,9 @@ impl Library {
         }
         let path = Path::new(name);
         if Library::is_path(name) {
+            if ends_in(path, "toml") {
+                return Err(LoadError::Suite(name.to_string()));
+            }
             return read(path, &stem(path));
         }
         let file = format!("{name}.asm");
@@ -180,7 +187,7 @@ impl Library {
             if let Some(own) = own.filter(|own| own.symlink_metadata().is_ok()) {
                 return read(&own, name);
             }
-            if let Some(text) = shipped::text(name) {
+            if let Some(text) = shipped::text(shipped::TEMPLATES, name) {
                 return Template::parse(name, Origin::Embedded, text.to_string())
                     .map_err(LoadError::Wrong);
             }
@@ -189,19 +196,15 @@ impl Library {
             return read(Path::new(&file), name);
         }
         // A path that is no file says so itself, better than any guess at a name.
-        if name.contains('/')
-            || path.extension().is_some_and(|ending| ending == "asm")
-            || path.is_dir()
-        {
+        if name.contains('/') || ends_in(path, "asm") || ends_in(path, "toml") || path.is_dir() {
             return read(path, &stem(path));
         }
-        if let Some(suite) = shipped::suite(name) {
-            return Err(LoadError::Suite(suite));
+        let (names, suites) = (self.names(), self.suite_names());
+        if suites.iter().any(|suite| suite == name) {
+            return Err(LoadError::Suite(name.to_string()));
         }
-        let names = self.names();
-        let suites = shipped::SUITES.iter().map(|suite| suite.name);
-        let near =
-            closest(name, names.iter().map(String::as_str).chain(suites)).map(str::to_string);
+        let all = names.iter().chain(&suites).map(String::as_str);
+        let near = closest(name, all).map(str::to_string);
         Err(LoadError::Unknown {
             name: name.to_string(),
             near,
@@ -209,9 +212,26 @@ impl Library {
     }
 }
 
-fn is_template(path: &Path) -> bool {
-    // A pipe would be waited for, and a link that leads nowhere is no template.
-    path.extension().is_some_and(|ending| ending == "asm") && path.is_file()
+fn ends_in(path: &Path, ending: &str) -> bool {
+    path.extension().is_some_and(|found| found == ending)
+}
+
+/// The names of shipped files and of those of a folder, sorted.
+fn names(files: shipped::Files, folder: Option<PathBuf>, ending: &str) -> Vec<String> {
+    let mut names: BTreeSet<String> = files.iter().map(|(name, _)| name.to_string()).collect();
+    // A folder that has vanished since is as good as an empty one; loading from it says so.
+    let entries = folder
+        .iter()
+        .flat_map(std::fs::read_dir)
+        .flatten()
+        .flatten();
+    let paths = entries.map(|entry| entry.path());
+    // A pipe would be waited for, and a link that leads nowhere is no file.
+    for path in paths.filter(|path| ends_in(path, ending) && path.is_file()) {
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        names.extend(stem.map(String::from));
+    }
+    names.into_iter().collect()
 }
 
 /// The path without its extension: the name of a scenario from a file.
@@ -220,9 +240,19 @@ fn stem(path: &Path) -> String {
 }
 
 fn read(path: &Path, name: &str) -> Result<Template, LoadError> {
-    let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
-    let text = utf8(path, read_bounded(path, file)?)?;
+    let text = text_at(path)?;
     Template::parse(name, Origin::File(path.to_path_buf()), text).map_err(LoadError::Wrong)
+}
+
+fn read_suite(path: &Path) -> Result<Suite, LoadError> {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    let text = text_at(path)?;
+    Suite::parse(&name, Origin::File(path.to_path_buf()), text).map_err(LoadError::Wrong)
+}
+
+fn text_at(path: &Path) -> Result<String, LoadError> {
+    let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+    utf8(path, read_bounded(path, file)?)
 }
 
 /// The text of a file, of standard input for `-`.
@@ -234,9 +264,7 @@ pub fn text_of(name: &str) -> Result<String, LoadError> {
         let path = Path::new(STDIN);
         return utf8(path, read_bounded(path, std::io::stdin())?);
     }
-    let path = Path::new(name);
-    let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
-    utf8(path, read_bounded(path, file)?)
+    text_at(Path::new(name))
 }
 
 /// Reads to the end, which a device may not have.
@@ -251,7 +279,7 @@ fn read_bounded(path: &Path, from: impl std::io::Read) -> Result<Vec<u8>, LoadEr
     Err(LoadError::Unreadable {
         path: path.to_path_buf(),
         reason: format!(
-            "a template has at most {} MiB; write what repeats as a loop, with `expand = true`",
+            "a template or suite has at most {} MiB; in a template, write what repeats as a loop, with `expand = true`",
             MAX_BYTES >> 20
         ),
     })

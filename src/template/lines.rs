@@ -3,13 +3,12 @@
 //! Correct means: numbers count from 1, as editors count, and the text is what the user wrote.
 
 use super::Template;
-use super::parse::file_name;
 use crate::diagnostic::Diagnostic;
 
 impl Template {
     /// The template as diagnostics name it.
     pub fn file_name(&self) -> String {
-        file_name(&self.name, &self.origin)
+        self.origin.file(&format!("{}.asm", self.name))
     }
 
     /// A line of the text; empty behind its end.

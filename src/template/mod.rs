@@ -3,7 +3,6 @@
 //! Correct means: everything the header says is known, typed and checked here, so that no later
 //! stage meets an unknown key, and every line keeps its number in the file the user edits.
 
-pub mod book;
 mod chains;
 mod expand;
 mod header;
@@ -16,6 +15,7 @@ mod sections;
 pub mod shipped;
 mod source;
 mod suggest;
+pub mod suite;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,11 +26,11 @@ use serde::{Deserialize, Serialize};
 use crate::asm::SectionKind;
 use crate::go::Release;
 
-pub use book::{BookRow, Figure, Published};
 pub use expand::{CutOff, Rendered, Renderer, Rendering};
 pub use library::{Library, LoadError};
 pub use parts::note;
 pub use suggest::closest;
+pub use suite::{Figure, Published, Said, Suite};
 
 /// A parsed template: its header, and its text not yet expanded.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +57,17 @@ pub enum Origin {
     File(PathBuf),
     /// Read from standard input.
     Stdin,
+}
+
+impl Origin {
+    /// What diagnostics call a file of this name: the path, `<stdin>`, or `embedded:NAME`.
+    pub(super) fn file(&self, name: &str) -> String {
+        match self {
+            Origin::Embedded => format!("embedded:{name}"),
+            Origin::File(path) => path.display().to_string(),
+            Origin::Stdin => library::STDIN.to_string(),
+        }
+    }
 }
 
 /// What the walk visits.
@@ -172,12 +183,31 @@ pub struct Header {
     pub unroll: u32,
     /// Publication and section that the template reproduces.
     pub source: Option<String>,
-    /// Published figures to stand beside ours, whatever the parameters.
-    pub published: Vec<Published>,
-    /// The scenarios that the suite `book` holds.
-    pub book: Vec<BookRow>,
     /// Other names for symbols: a reference to the key is to become one to the value. Not applied yet.
     pub bind: BTreeMap<String, String>,
+}
+
+impl Default for Header {
+    /// What holds where no line says otherwise.
+    fn default() -> Header {
+        Header {
+            title: String::new(),
+            heap: HeapKind::None,
+            types: "main.T".to_string(),
+            methods: Vec::new(),
+            signatures: Vec::new(),
+            params: BTreeMap::new(),
+            result: None,
+            expect: None,
+            dispatch: Vec::new(),
+            expand: false,
+            go: Release::NEWEST,
+            clobbers: Clobbers::Some,
+            unroll: 1,
+            source: None,
+            bind: BTreeMap::new(),
+        }
+    }
 }
 
 /// One section of an expanded template, before assembly.

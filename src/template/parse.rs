@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::source::{Place, SourceText};
-use super::{Origin, SourceLine, Template, book, header, parts, sections};
+use super::{Origin, SourceLine, Template, header, parts, sections};
 use crate::diagnostic::Diagnostic;
 
 /// The character that carries line numbers through an expansion, so that no template may contain it.
@@ -21,12 +21,11 @@ impl Template {
     /// Everything that is wrong with the header, or, where it is sound and the text is not to be
     /// expanded, with the sections.
     pub fn parse(name: &str, origin: Origin, text: String) -> Result<Template, Vec<Diagnostic>> {
-        let file = file_name(name, &origin);
-        let source = SourceText::new(file, &text);
+        let source = SourceText::new(origin.file(&format!("{name}.asm")), &text);
         if let Some(found) = find_mark(&source) {
             return Err(vec![found]);
         }
-        let (header, rows) = header::parse(&source)?;
+        let header = header::parse(&source)?;
         if !header.expand {
             if let Some(found) = find_tag(&source) {
                 return Err(vec![found]);
@@ -34,25 +33,18 @@ impl Template {
             let sections = sections::split(&source, plain_lines(&source))?;
             parts::leave_out(&source, sections, None)?;
         }
-        let sha256 = lower_hex(&Sha256::digest(text.as_bytes()));
-        let template = Template {
+        Ok(Template {
             name: name.to_string(),
             origin,
-            sha256,
+            sha256: lower_sha256(&text),
             text,
             header,
-        };
-        book::bind_rows(template, &rows)
-    }
-
-    /// What diagnostics call the file: the path, `<stdin>`, or `embedded:NAME.asm`.
-    pub fn file(&self) -> String {
-        file_name(&self.name, &self.origin)
+        })
     }
 
     /// The text as lines that diagnostics can point into.
     pub(super) fn source(&self) -> SourceText<'_> {
-        SourceText::new(self.file(), &self.text)
+        SourceText::new(self.file_name(), &self.text)
     }
 }
 
@@ -71,14 +63,6 @@ pub(super) fn plain_lines(source: &SourceText<'_>) -> Vec<SourceLine> {
             SourceLine { number, text }
         })
         .collect()
-}
-
-pub(super) fn file_name(name: &str, origin: &Origin) -> String {
-    match origin {
-        Origin::Embedded => format!("embedded:{name}.asm"),
-        Origin::File(path) => path.display().to_string(),
-        Origin::Stdin => "<stdin>".to_string(),
-    }
 }
 
 fn find_mark(source: &SourceText<'_>) -> Option<Diagnostic> {
@@ -122,7 +106,9 @@ fn find_tag(source: &SourceText<'_>) -> Option<Diagnostic> {
     ))
 }
 
-fn lower_hex(bytes: &[u8]) -> String {
+/// SHA-256 of a text in lower-case hex.
+pub(super) fn lower_sha256(text: &str) -> String {
+    let bytes = Sha256::digest(text.as_bytes());
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");

@@ -1,83 +1,18 @@
-//! The templates inside the binary, and the suites over templates.
+//! The templates and suites inside the binary.
 //!
-//! Correct means: every file of `asm_templates/` is here under its own name, and every scenario of
-//! a suite binds.
+//! Correct means: every file of `asm_templates/` is here under its own name.
 
-/// A named list of scenarios.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Suite {
-    /// What the command line calls it.
-    pub name: &'static str,
-    /// One line for `list`.
-    pub title: &'static str,
-    /// The scenario that ratios refer to, where all are held against one.
-    pub reference: Option<&'static str>,
-    /// Its scenarios.
-    pub members: Members,
-}
+/// Names and texts of files, sorted by name.
+pub type Files = &'static [(&'static str, &'static str)];
 
-/// The scenarios of a suite.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Members {
-    /// These, in the order of the report.
-    Listed(&'static [&'static str]),
-    /// What the key `book` of each template lists, in the order of the book's sections.
-    Book,
-}
+/// The shipped templates.
+pub const TEMPLATES: Files = include!(concat!(env!("OUT_DIR"), "/templates.rs"));
 
-impl Members {
-    /// The name of one.
-    pub fn example(self) -> &'static str {
-        match self {
-            Members::Listed([first, ..]) => first,
-            Members::Listed([]) | Members::Book => "itab_call",
-        }
-    }
-}
+/// The shipped suites.
+pub const SUITES: Files = include!(concat!(env!("OUT_DIR"), "/suites.rs"));
 
-/// Names and texts of the shipped templates, sorted by name.
-pub const TEMPLATES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/templates.rs"));
-
-/// All suites.
-pub const SUITES: &[Suite] = &[
-    Suite {
-        name: "tour",
-        title: "what each way to reach a method costs, from inlined to megamorphic",
-        reference: Some("direct_call"),
-        members: Members::Listed(&[
-            "inline",
-            "direct_call",
-            "ptr_method",
-            "value_method",
-            "wrapper_call",
-            "itab_call",
-            "itab_call[targets=2]",
-            "itab_call[order=random,targets=8]",
-            "itab_call[order=random,targets=64]",
-            "itab_wrapper",
-            "type_switch",
-            "type_switch[cases=3]",
-            "type_switch[cases=8,hit=order,order=random]",
-            "wrapper_call[receiver=nil]",
-        ]),
-    },
-    Suite {
-        name: "book",
-        title: "what was published about Go's calls and interfaces, measured again",
-        reference: None,
-        members: Members::Book,
-    },
-];
-
-/// The text of the shipped template `name`.
-pub fn text(name: &str) -> Option<&'static str> {
-    TEMPLATES
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|&(_, text)| text)
-}
-
-/// The suite called `name`.
-pub fn suite(name: &str) -> Option<&'static Suite> {
-    SUITES.iter().find(|suite| suite.name == name)
+/// The text of one of them.
+pub fn text(files: Files, name: &str) -> Option<&'static str> {
+    let mut found = files.iter().filter(|(known, _)| *known == name);
+    found.next().map(|&(_, text)| text)
 }

@@ -1,16 +1,24 @@
-//! Published figures, held against the rows of a run.
+//! What suites say of rows: published figures, held against the rows of a run.
 //!
 //! Correct means: a figure meets the same metric of its own row, and a ratio the same metric of both
 //! its rows; where one of them has no number, the figure says so.
 
-use crate::report::{Basis, Metric, Row};
-use crate::template::Figure;
+use std::collections::BTreeMap;
+
+use crate::report::{Basis, Held, Metric, Row};
+use crate::template::{Figure, Said};
 
 /// A number and how it was obtained, or why there is none.
 type Ours = Result<(f64, Basis), String>;
 
-/// Puts a number of this run beside each published figure.
-pub fn hold(rows: &mut [Row]) {
+/// Puts what is said of rows, by name, beside them, and a number of this run beside each published figure.
+pub fn hold(rows: &mut [Row], said: &BTreeMap<String, Said>) {
+    for row in rows.iter_mut() {
+        if let Some(said) = said.get(&row.scenario).cloned() {
+            row.published = said.published.into_iter().map(Held::from).collect();
+            (row.section, row.today) = (said.section, said.today);
+        }
+    }
     let held: Vec<Vec<Ours>> = rows
         .iter()
         .map(|row| {

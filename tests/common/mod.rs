@@ -4,7 +4,29 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use dispatchlab::scenario::{Scenario, parse_name};
+use dispatchlab::template::suite::Member;
+use dispatchlab::template::{Library, Suite};
 use serde_json::Value;
+
+/// A shipped suite.
+pub(crate) fn suite(name: &str) -> Suite {
+    let suite = Library::embedded().suite(name).expect("it is sound");
+    suite.unwrap_or_else(|| panic!("no suite `{name}`"))
+}
+
+/// The rows of a shipped suite, bound.
+pub(crate) fn rows_of(name: &str) -> Vec<(Scenario, Member)> {
+    let members = suite(name).members.into_iter();
+    members.map(|row| (named(&row.scenario), row)).collect()
+}
+
+/// A shipped scenario by its name.
+pub(crate) fn named(name: &str) -> Scenario {
+    let (template, overrides) = parse_name(name).expect("a name");
+    let template = Library::embedded().load(&template).expect("it is shipped");
+    Scenario::bind(template.into(), &overrides).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
 
 /// What a run of the binary left.
 pub(crate) struct Run {

@@ -20,25 +20,13 @@ use crate::template::source::{Place, SourceText};
 use crate::template::{Clobbers, Expect, Header, HeapKind, ResultRegister, closest};
 
 /// Every key a header may have.
-const KEYS: [&str; 16] = [
-    "bind",
-    "book",
-    "clobbers",
-    "dispatch",
-    "expand",
-    "expect",
-    "go",
-    "heap",
-    "methods",
-    "params",
-    "published",
-    "result",
-    "source",
-    "title",
-    "types",
-    "unroll",
+const KEYS: [&str; 14] = [
+    "bind", "clobbers", "dispatch", "expand", "expect", "go", "heap", "methods", "params",
+    "result", "source", "title", "types", "unroll",
 ];
 
+/// Where the rows of the suite `book` and published figures have gone.
+const IN_A_SUITE: &str = "put it into a suite, as asm_templates/suites/mine.toml: `rows = [{ row = \"NAME[go=1.10]\", count = [9, 2], published = [{ source = \"...\", ns = 1.96 }] }]`";
 /// Where notes have gone.
 const BELOW_THE_CODE: &str = "write it below the code, as lines `;! note TEXT`; what is said under a condition stands between `{% if cases > 3 %}` and `{% endif %}`";
 
@@ -50,8 +38,6 @@ pub(super) struct Reader<'a> {
     source: &'a SourceText<'a>,
     pub(super) block: &'a Block,
     pub(super) errors: Vec<Diagnostic>,
-    /// Where the rows of the key `book` stand.
-    pub(super) rows: Vec<Place>,
 }
 
 pub(super) type Entry<'a> = Spanned<DeValue<'a>>;
@@ -62,32 +48,13 @@ impl<'a> Reader<'a> {
             source,
             block,
             errors: Vec::new(),
-            rows: Vec::new(),
         }
     }
 }
 
 impl Reader<'_> {
     pub(super) fn header(&mut self, table: &DeTable<'_>) -> (Header, BTreeMap<String, Place>) {
-        let mut header = Header {
-            title: String::new(),
-            heap: HeapKind::None,
-            types: "main.T".to_string(),
-            methods: Vec::new(),
-            signatures: Vec::new(),
-            params: BTreeMap::new(),
-            result: None,
-            expect: None,
-            dispatch: Vec::new(),
-            expand: false,
-            go: Release::NEWEST,
-            clobbers: Clobbers::Some,
-            unroll: 1,
-            source: None,
-            published: Vec::new(),
-            book: Vec::new(),
-            bind: BTreeMap::new(),
-        };
+        let mut header = Header::default();
         let mut places = BTreeMap::new();
         for (key, value) in table {
             places.insert(key.get_ref().to_string(), self.block.place(value.span()));
@@ -105,9 +72,8 @@ impl Reader<'_> {
                 "clobbers" => header.clobbers = self.clobbers(value),
                 "unroll" => header.unroll = self.unroll(value),
                 "source" => header.source = self.text("source", value),
-                "published" => header.published = self.published(value),
-                "book" => header.book = self.book(value),
                 "bind" => header.bind = self.bind(value),
+                "book" | "published" => self.moved(key, IN_A_SUITE),
                 "note" => self.moved(key, BELOW_THE_CODE),
                 unknown => self.unknown_key(unknown, key.span(), &KEYS, "a header"),
             }

@@ -1,0 +1,545 @@
+//! Suites: named lists of scenarios, and what somebody published about them.
+//!
+//! Correct means: a scenario stands in a suite once, a figure is a number or a ratio of two of its
+//! scenarios, never both, and what is wrong with the file is told at its line.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::{fmt, iter};
+
+use serde::de::{Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use super::parse::lower_sha256;
+use super::source::{Place, SourceText};
+use super::{Header, Origin, Template, closest};
+use crate::diagnostic::Diagnostic;
+
+/// The metrics that somebody can have published a figure for.
+pub const METRICS: [&str; 10] = [
+    "ns",
+    "baseline_ns",
+    "net_ns",
+    "cycles",
+    "instructions",
+    "branches",
+    "branch_misses",
+    "ipc",
+    "allocs",
+    "alloc_bytes",
+];
+
+/// What to write where the shape of a file is wrong in a way that has no better answer.
+const FORM: &str = "a row is `\"NAME[KEY=VALUE]\"` or `{ row = \"NAME\", count = [5, 2] }`, a figure `{ source = \"...\", ns = 1.96 }`";
+
+/// A named list of scenarios.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Suite {
+    /// File name without extension.
+    pub name: String,
+    /// Where the text came from.
+    pub origin: Origin,
+    /// The whole text.
+    pub text: String,
+    /// One line for `list`.
+    pub title: String,
+    /// The scenario that ratios refer to, where all are held against one.
+    pub reference: Option<String>,
+    /// Its scenarios, in the order of the report.
+    pub members: Vec<Member>,
+}
+
+/// A scenario of a suite.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Member {
+    /// Its name, the parameters sorted; whether there is such a scenario shows when it is bound.
+    pub scenario: String,
+    /// What the suite says of it.
+    pub said: Said,
+    /// Where it stands.
+    place: Place,
+}
+
+/// What a suite says of a row.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Said {
+    /// The title of its section.
+    pub section: Option<String>,
+    /// Instructions and branches of one iteration, counted by hand.
+    pub count: Option<[f64; 2]>,
+    /// Instructions of one iteration of the whole loop, as a Go compiler emits it.
+    pub compiled: Option<f64>,
+    /// What others published about it.
+    pub published: Vec<Published>,
+    /// Where compilers and processors of today disagree with the figures, and why.
+    pub today: Option<String>,
+}
+
+/// A figure that somebody published for what a row shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Published {
+    /// Publication and section.
+    pub source: String,
+    /// One of [`METRICS`].
+    pub metric: String,
+    /// The figure itself.
+    #[serde(flatten)]
+    pub figure: Figure,
+}
+
+/// A published number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Figure {
+    /// Of one iteration.
+    Value {
+        /// In the metric's unit.
+        value: f64,
+    },
+    /// Held against another scenario.
+    Ratio {
+        /// This one's metric over the other's.
+        ratio: f64,
+        /// The other scenario's name.
+        to: String,
+    },
+}
+
+impl Suite {
+    /// Parses `text`. Pure: whoever read the text says where it came from.
+    ///
+    /// # Errors
+    /// All that is wrong with it but scenarios that there are not, which cost themselves alone.
+    pub fn parse(name: &str, origin: Origin, text: String) -> Result<Suite, Vec<Diagnostic>> {
+        let mut suite = Suite {
+            name: name.to_string(),
+            origin,
+            text: text.trim_start_matches('\u{feff}').to_string(),
+            title: String::new(),
+            reference: None,
+            members: Vec::new(),
+        };
+        let table: Table =
+            toml::from_str(&suite.text).map_err(|error| vec![suite.misshapen(&error)])?;
+        let mut errors = Vec::new();
+        let loose = Section {
+            title: String::new(),
+            rows: table.rows,
+        };
+        for Section { title, rows } in iter::once(loose).chain(table.section) {
+            let section = Some(title).filter(|title| !title.is_empty());
+            for row in rows {
+                let member = suite.member(section.clone(), row, &mut errors);
+                suite.members.push(member);
+            }
+        }
+        suite.title = table.title;
+        suite.check(table.reference.as_ref(), &mut errors);
+        suite.reference = table.reference.map(|name| sorted(name.get_ref()));
+        if errors.is_empty() {
+            Ok(suite)
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// What it says of rows, by the names of their scenarios; where there are sections also of those that
+    /// it only lists that they are in none.
+    pub fn said(&self) -> impl Iterator<Item = (String, Said)> {
+        let has_sections = self.has_sections();
+        let rows = self.members.iter();
+        let told = rows.filter(move |row| has_sections || row.said != Said::default());
+        told.map(|row| (row.scenario.clone(), row.said.clone()))
+    }
+
+    /// Whether its rows stand under sections.
+    pub fn has_sections(&self) -> bool {
+        self.members.iter().any(|row| row.said.section.is_some())
+    }
+
+    /// Whether it has a row of this template.
+    pub fn has_template(&self, name: &str) -> bool {
+        self.members.iter().any(|row| row.template() == name)
+    }
+
+    /// What stands in a report for a template of one of its rows that there is not.
+    pub fn in_place_of(&self, member: &Member) -> Template {
+        Template {
+            name: member.template().to_string(),
+            origin: self.origin.clone(),
+            sha256: lower_sha256(&self.text),
+            text: self.text.clone(),
+            header: Header::default(),
+        }
+    }
+
+    /// A diagnostic at one of its rows.
+    pub fn complain(&self, member: &Member, message: String, help: Option<String>) -> Diagnostic {
+        self.complain_at(member.place, message, help)
+    }
+
+    fn complain_at(&self, place: Place, message: String, help: Option<String>) -> Diagnostic {
+        let file = self.origin.file(&format!("suites/{}.toml", self.name));
+        SourceText::new(file, &self.text).complain(place, message, help)
+    }
+
+    fn member(
+        &self,
+        section: Option<String>,
+        row: Spanned<Row>,
+        errors: &mut Vec<Diagnostic>,
+    ) -> Member {
+        let place = self.place(row.span());
+        let Row(row) = row.into_inner();
+        let claims = row.published.into_iter();
+        Member {
+            scenario: sorted(&row.row),
+            said: Said {
+                section,
+                count: row.count,
+                compiled: row.compiled,
+                published: claims
+                    .flat_map(|claim| self.figures(claim, errors))
+                    .collect(),
+                // A long remark stands on several lines of the file.
+                today: row
+                    .today
+                    .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" ")),
+            },
+            place,
+        }
+    }
+
+    /// In the order of [`METRICS`].
+    fn figures(&self, claim: Spanned<Claim>, errors: &mut Vec<Diagnostic>) -> Vec<Published> {
+        let place = self.place(claim.span());
+        let Claim {
+            source,
+            to,
+            mut figures,
+        } = claim.into_inner();
+        let to = to.map(|name| sorted(&name));
+        let mut published = Vec::new();
+        for metric in METRICS {
+            let number = figures.remove(metric).filter(|number| number.is_finite());
+            published.extend(number.map(|number| Published {
+                source: source.clone(),
+                metric: metric.to_string(),
+                figure: match to.clone() {
+                    Some(to) => Figure::Ratio { ratio: number, to },
+                    None => Figure::Value { value: number },
+                },
+            }));
+        }
+        if let Some(unknown) = figures.keys().next() {
+            let message = format!("nobody publishes figures of `{unknown}`");
+            errors.push(self.complain_at(place, message, suggested(unknown, &METRICS)));
+        } else if published.is_empty() {
+            let message = format!("`{source}` says no figure here");
+            let help = "add one, as `ns = 1.96`".to_string();
+            errors.push(self.complain_at(place, message, Some(help)));
+        }
+        published
+    }
+
+    /// What rows must be to each other.
+    fn check(&self, reference: Option<&Spanned<String>>, errors: &mut Vec<Diagnostic>) {
+        if self.members.is_empty() {
+            let help = "add `rows = [\"direct_call\", \"itab_call\"]`".to_string();
+            errors.push(self.complain_at(
+                self.place(0..0),
+                "the suite has no rows".into(),
+                Some(help),
+            ));
+        }
+        let mut first: BTreeMap<&str, Place> = BTreeMap::new();
+        let mut meant = Vec::new();
+        meant.extend(reference.map(|name| (sorted(name.get_ref()), self.place(name.span()))));
+        for member in &self.members {
+            if member.template() == "-" {
+                let help = "save it to a file, and name that".to_string();
+                let message = "standard input is no row of a suite".to_string();
+                errors.push(self.complain_at(member.place, message, Some(help)));
+            }
+            let place = *first.entry(&member.scenario).or_insert(member.place);
+            if place != member.place {
+                let message = format!("`{}` is a row twice", member.scenario);
+                let help = format!(
+                    "the first is on line {}; put what is said of it there",
+                    place.line
+                );
+                errors.push(self.complain_at(member.place, message, Some(help)));
+            }
+            meant.extend(
+                member
+                    .said
+                    .published
+                    .iter()
+                    .filter_map(|one| match &one.figure {
+                        Figure::Ratio { to, .. } => Some((to.clone(), member.place)),
+                        Figure::Value { .. } => None,
+                    }),
+            );
+        }
+        let names: Vec<&str> = first.into_keys().collect();
+        for (name, place) in meant
+            .iter()
+            .filter(|(name, _)| !names.contains(&name.as_str()))
+        {
+            let message =
+                format!("`{name}`, which others are held against, is no row of this suite");
+            errors.push(self.complain_at(*place, message, suggested(name, &names)));
+        }
+    }
+
+    /// What the reader of TOML says, in our words where there are better ones.
+    fn misshapen(&self, error: &toml::de::Error) -> Diagnostic {
+        let message = error.message().replace('\n', "; ");
+        let mut words = message.split('`').skip(1).step_by(2);
+        let (message, help) = match (message.starts_with("unknown field"), words.next()) {
+            (true, Some(key)) => (
+                format!("there is no key `{key}` here"),
+                suggested(key, &words.collect::<Vec<_>>()),
+            ),
+            _ => (message, Some(FORM.to_string())),
+        };
+        self.complain_at(self.place(error.span().unwrap_or(0..0)), message, help)
+    }
+
+    /// The place of some bytes of the text, cut at the end of their first line.
+    fn place(&self, span: Range<usize>) -> Place {
+        let text = &self.text;
+        // What ends too soon is blamed behind the last text.
+        let start = span.start.min(text.trim_end().len());
+        let before = text.get(..start).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let marked = text
+            .get(start..span.end)
+            .and_then(|marked| marked.lines().next());
+        Place {
+            line: before.matches('\n').count() as u32 + 1,
+            column: before[line_start..].chars().count() as u32 + 1,
+            width: marked.map_or(1, |marked| marked.chars().count() as u32),
+        }
+    }
+}
+
+impl Member {
+    /// The template's name, or path.
+    pub fn template(&self) -> &str {
+        let name = &self.scenario;
+        name.split_once('[').map_or(name, |(template, _)| template)
+    }
+}
+
+/// A suite as its file has it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    #[serde(default)]
+    title: String,
+    reference: Option<Spanned<String>>,
+    #[serde(default)]
+    rows: Vec<Spanned<Row>>,
+    #[serde(default)]
+    section: Vec<Section>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Section {
+    title: String,
+    rows: Vec<Spanned<Row>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FullRow {
+    row: String,
+    count: Option<[f64; 2]>,
+    compiled: Option<f64>,
+    #[serde(default)]
+    published: Vec<Spanned<Claim>>,
+    today: Option<String>,
+}
+
+/// What one source says in one place: each metric with its figure, of the row or held against another.
+#[derive(Deserialize)]
+struct Claim {
+    source: String,
+    to: Option<String>,
+    #[serde(flatten)]
+    figures: BTreeMap<String, f64>,
+}
+
+/// A row, which may be a name alone.
+struct Row(FullRow);
+
+impl<'de> Deserialize<'de> for Row {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Row, D::Error> {
+        struct NameOrTable;
+        impl<'de> Visitor<'de> for NameOrTable {
+            type Value = Row;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a scenario's name, or a table with the key `row`")
+            }
+            fn visit_str<E>(self, name: &str) -> Result<Row, E> {
+                Ok(Row(FullRow {
+                    row: name.to_string(),
+                    count: None,
+                    compiled: None,
+                    published: Vec::new(),
+                    today: None,
+                }))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Row, A::Error> {
+                FullRow::deserialize(MapAccessDeserializer::new(map)).map(Row)
+            }
+        }
+        deserializer.deserialize_any(NameOrTable)
+    }
+}
+
+fn suggested(word: &str, known: &[&str]) -> Option<String> {
+    Some(match closest(word, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.len() > 20 => "name one that is".to_string(),
+        None => format!("there is {}", known.join(", ")),
+    })
+}
+
+/// A scenario's name with its parameters in order, as reports have it.
+fn sorted(name: &str) -> String {
+    let Some((template, rest)) = name.split_once('[') else {
+        return name.to_string();
+    };
+    let Some(inner) = rest.strip_suffix(']') else {
+        return name.to_string();
+    };
+    let mut pairs: Vec<&str> = inner.split(',').map(str::trim).collect();
+    pairs.sort_unstable();
+    format!("{template}[{}]", pairs.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Suite, Vec<Diagnostic>> {
+        Suite::parse(
+            "mine",
+            Origin::File("dir/mine.toml".into()),
+            text.to_string(),
+        )
+    }
+
+    #[test]
+    fn a_suite_has_rows_in_sections_and_without_with_what_is_said_of_them() {
+        let text = "\u{feff}title = \"calls\"\nreference = \"a[y=2, x=1]\"\nrows = [\"a[x=1,y=2]\"]\n\
+            [[section]]\ntitle = \"Far\"\nrows = [\"b\", { row = \"c[n=1]\", count = [5.5, 2], compiled = 17, published = [\n\
+            { source = \"s\", ipc = 2, ns = 1.5 }, { source = \"s\", to = \"b\", ns = 3 } ], today = \"\"\"\n  as it\n  was\"\"\" }]\n";
+        let suite = parse(text).expect("sound");
+        assert_eq!(
+            (suite.name.as_str(), suite.title.as_str()),
+            ("mine", "calls")
+        );
+        assert_eq!(suite.reference.as_deref(), Some("a[x=1,y=2]"));
+        let names: Vec<&str> = suite
+            .members
+            .iter()
+            .map(|one| one.scenario.as_str())
+            .collect();
+        assert_eq!(names, ["a[x=1,y=2]", "b", "c[n=1]"]);
+        let templates: Vec<&str> = suite.members.iter().map(Member::template).collect();
+        assert_eq!(templates, ["a", "b", "c"]);
+        let value = |metric: &str, figure| Published {
+            source: "s".into(),
+            metric: metric.into(),
+            figure,
+        };
+        let section = Some("Far".to_string());
+        assert_eq!(
+            suite.members[1].said,
+            Said {
+                section: section.clone(),
+                ..Said::default()
+            }
+        );
+        let full = Said {
+            section,
+            count: Some([5.5, 2.0]),
+            compiled: Some(17.0),
+            published: vec![
+                value("ns", Figure::Value { value: 1.5 }),
+                value("ipc", Figure::Value { value: 2.0 }),
+                value(
+                    "ns",
+                    Figure::Ratio {
+                        ratio: 3.0,
+                        to: "b".into(),
+                    },
+                ),
+            ],
+            today: Some("as it was".into()),
+        };
+        assert_eq!(suite.members[2].said, full);
+        let told: Vec<String> = suite.said().map(|(name, _)| name).collect();
+        assert_eq!(told, names);
+    }
+
+    #[test]
+    fn of_a_row_that_it_only_lists_a_suite_without_sections_says_nothing() {
+        let suite = parse("rows = [\"a\", { row = \"b\", today = \"x\" }]").expect("sound");
+        let told: Vec<String> = suite.said().map(|(name, _)| name).collect();
+        assert_eq!(told, ["b"]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_suite_is_told_with_its_place_and_what_to_do() {
+        #[rustfmt::skip] // a table: text, line and column, message, help
+        let wrong = [
+            ("",                                        (1, 1), "the suite has no rows", "add `rows"),
+            ("\n# nothing\n",                           (1, 1), "the suite has no rows", "add `rows"),
+            ("rows = []",                               (1, 1), "the suite has no rows", "add `rows"),
+            ("rows = [\"a\"",                           (1, 12), "unclosed array, expected `]`", "a row is"),
+            ("\ntitle = 3",                             (2, 9), "invalid type: integer `3`, expected a string", "a row is"),
+            ("tilte = \"x\"",                           (1, 1), "there is no key `tilte` here", "did you mean `title`?"),
+            ("rows = \"a\"",                            (1, 8), "invalid type: string \"a\", expected a sequence", "a row is"),
+            ("rows = [\n  3]",                          (2, 3), "invalid type: integer `3`, expected a scenario's name, or a table with the key `row`", "a row is"),
+            ("rows = [\n {}]",                          (2, 2), "missing field `row`", "a row is"),
+            ("rows = [{ row = \"a\", cuont = [1, 2] }]", (1, 22), "there is no key `cuont` here", "did you mean `count`?"),
+            ("rows = [{ row = \"a\", count = [1] }]",    (1, 30), "invalid length 1, expected an array of length 2", "a row is"),
+            ("[[section]]\nrows = [\"a\"]",             (1, 1), "missing field `title`", "a row is"),
+            ("[[section]]\ntitle = \"x\"\nrow = []",    (3, 1), "there is no key `row` here", "did you mean `rows`?"),
+            ("rows = [\"a\",\n \"b[x=1,y=2]\",\n \"b[y=2,x=1]\"]", (3, 2), "`b[x=1,y=2]` is a row twice", "the first is on line 2"),
+            ("rows = [\"-[x=1]\"]",                    (1, 9), "standard input is no row of a suite", "save it to a file"),
+            ("rows = [\"a\", \"a\"]",                   (1, 14), "`a` is a row twice", "the first is on line 1"),
+            ("reference = \"itab_cal\"\nrows = [\"itab_call\"]", (1, 13), "`itab_cal`, which others are held against, is no row of this suite", "did you mean `itab_call`?"),
+            ("rows = [{ row = \"a\", published = [\n{ source = \"s\", nss = 1 }] }]", (2, 1), "nobody publishes figures of `nss`", "did you mean `ns`?"),
+            ("rows = [{ row = \"a\", published = [\n{ source = \"s\" }] }]", (2, 1), "`s` says no figure here", "as `ns = 1.96`"),
+            ("rows = [{ row = \"a\", published = [{ ns = 1 }] }]", (1, 35), "missing field `source`", "a row is"),
+            ("rows = [{ row = \"a\", published = [{ source = \"s\", ns = inf }] }]", (1, 35), "`s` says no figure here", "as `ns = 1.96`"),
+            ("rows = [{ row = \"a\", published = [{ source = \"s\", metric = \"ns\", value = 1 }] }]", (1, 35), "invalid type: string \"ns\", expected f64", "a figure `{ source"),
+            ("rows = [\"b\",\n { row = \"a\", published = [{ source = \"s\", to = \"c\", ns = 1 }] }]", (2, 2), "`c`, which others are held against, is no row of this suite", "there is a, b"),
+        ];
+        for (text, place, message, help) in wrong {
+            let errors = parse(text).expect_err(text);
+            let [error] = &errors[..] else {
+                panic!("{text}: {errors:#?}");
+            };
+            assert_eq!(error.file, "dir/mine.toml");
+            assert_eq!((error.line, error.column), place, "{text}: {error:?}");
+            assert_eq!(error.message, message, "{text}");
+            let told = error.help.as_deref().expect("what to do");
+            assert!(told.contains(help), "{text}: {told}");
+        }
+    }
+
+    #[test]
+    fn all_that_is_wrong_with_rows_is_told_at_once() {
+        let text = "reference = \"x\"\nrows = [\"a\", \"a\",\n{ row = \"b\", published = [{ source = \"s\", nss = 1 }] }]";
+        let errors = parse(text).expect_err("three");
+        assert_eq!(errors.len(), 3, "{errors:#?}");
+    }
+}
