@@ -13,7 +13,7 @@ use dispatchlab::job::file::SavedJob;
 use dispatchlab::pipeline::{default_plan, prepare};
 use dispatchlab::scenario::Scenario;
 use dispatchlab::stats::random::SplitMix64;
-use dispatchlab::template::Library;
+use dispatchlab::template::{Library, shipped};
 
 /// Inputs that even the slowest machine tries, and at which the fastest one ends.
 const LEAST_INPUTS: u32 = 50;
@@ -157,6 +157,26 @@ fn no_template_makes_the_parser_or_the_linker_panic() {
     ]
     .concat();
     Inputs::new(templates(), &extra).run(fuzz::template);
+}
+
+#[test]
+fn no_suite_makes_its_reader_panic() {
+    let _alone = alone();
+    let texts = shipped::SUITES.iter().map(|(_, text)| text.to_string());
+    let extra = [
+        ODD,
+        &[
+            "\"\"\"",
+            "[[section]]",
+            "{ row = \"",
+            "to = \"",
+            "[x=",
+            "\n]",
+            "ns = ",
+        ],
+    ]
+    .concat();
+    Inputs::new(texts.collect(), &extra).run(fuzz::suite);
 }
 
 #[test]

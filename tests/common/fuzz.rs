@@ -15,7 +15,7 @@ use dispatchlab::link::{Site, Variant, link};
 use dispatchlab::pipeline::{SHOWN_CODE, SHOWN_DATA, prepare};
 use dispatchlab::report::text::Style;
 use dispatchlab::scenario::Scenario;
-use dispatchlab::template::{Origin, Template};
+use dispatchlab::template::{Origin, Suite, Template};
 
 /// Types and objects beyond which an input is left alone: it would only be slow.
 const MANY: u32 = 2048;
@@ -37,6 +37,14 @@ pub(crate) fn template(text: &str) {
             let row = &prepared.row;
             check::row(row).expect("what was prepared here can be run");
         }
+        Err(found) => check_all(&found, text.lines().count()),
+    }
+}
+
+/// A suite's text.
+pub(crate) fn suite(text: &str) {
+    match Suite::parse("fuzz", Origin::Stdin, text.to_string()) {
+        Ok(suite) => assert!(!suite.members.is_empty()),
         Err(found) => check_all(&found, text.lines().count()),
     }
 }

@@ -1,0 +1,6 @@
+#![no_main]
+
+#[path = "../../tests/common/fuzz.rs"]
+mod fuzz;
+
+libfuzzer_sys::fuzz_target!(|text: &str| fuzz::suite(text));
