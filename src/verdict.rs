@@ -11,7 +11,7 @@ use crate::report::misses::Models;
 use crate::report::{Baseline, Basis, Checksum, Held, Row, Status};
 use crate::scenario::Scenario;
 use crate::stats;
-use crate::template::{Origin, Published};
+use crate::template::{HeapKind, Origin, Published};
 use crate::worker::parent::RowOutcome;
 
 mod agreement;
@@ -162,8 +162,14 @@ pub fn judge(
         let known = (proof, &outcome.uninferred[..]);
         row.sites = misses::sites(&prepared.row, known, outcome.timing.as_ref(), plan.seed);
         let timed = outcome.timing.as_ref().zip(summary.as_ref());
+        let has_walk = prepared.row.heap.kind != HeapKind::None;
         row.warnings.extend(timed.and_then(|(timing, summary)| {
-            misses::doubt(&row.sites, timing, summary.cycles.value, plan.seed)
+            misses::doubt(
+                &row.sites,
+                (timing, has_walk),
+                summary.cycles.value,
+                plan.seed,
+            )
         }));
     }
     let inferred = misses::total(&prepared.row.injection, &row.sites);

@@ -154,6 +154,39 @@ fn where_objects_of_one_type_lead_a_branch_both_ways_nothing_is_warned_of() {
     );
 }
 
+/// Two jumps, each with numbers of its own that repeat. No predictor is known to learn all of them, nor none.
+const SEQUENCE: &str = ";! expand = true\n;! clobbers = \"all\"\n;! dispatch = \"site0\"\nsetup: xor ebx, \
+                        ebx\nbody:\n{% for s in range(2) %}\nlea rsi, [\"numbers{{ s }}\"]\nlea rdi, [\"places{{ s \
+                        }}\"]\nmovzx eax, byte [rsi+rbx]\nmov rdx, [rdi+rax*8]\nsite{{ s }}: jmp rdx\n{% for w in \
+                        range(8) %}\ns{{ s }}w{{ w }}: nop\n{% endfor %}\n{% endfor %}\ninc ebx\nand ebx, 15\n{% for s \
+                        in range(2) %}\ndata \"places{{ s }}\":\n{% for w in range(8) %}\ndq s{{ s }}w{{ w }}\n{% endfor \
+                        %}\ndata \"numbers{{ s }}\":\n{% for i in range(16) %}\ndb {{ ((i * i * i * 31 + i * i * 17 + i \
+                        * 1013 + s * 577 + 91) // 13) % 8 }}\n{% endfor %}\n{% endfor %}\n";
+
+#[test]
+fn a_sequence_of_the_bodys_own_has_a_possible_number_which_says_whose_it_is() {
+    let folder = folder("misses-sequence");
+    let path = template(&folder, "sequence", SEQUENCE);
+    let (code, document) = json(&["run", &path, "--placements", "1"]);
+    assert_eq!(code, 0, "{document:#}");
+    let row = &document["rows"][0];
+    let Some(misses) = row["metrics"]["branch_misses"]["value"].as_f64() else {
+        return; // Of a machine too busy for a number nothing is said.
+    };
+    assert!((-0.02..=1.0).contains(&misses), "{misses}");
+    let warnings = row["warnings"].to_string();
+    let says_so = warnings.contains("a sequence of the body's own");
+    assert_eq!(
+        says_so,
+        misses > 0.05 && misses < 0.95,
+        "{misses}: {warnings}"
+    );
+    assert!(
+        !warnings.contains("all receivers have one type"),
+        "{warnings}"
+    );
+}
+
 #[test]
 fn a_quick_run_infers_too() {
     let counters = fake("quick", r#"{"*": [80.0, 95.0]}"#);

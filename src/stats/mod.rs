@@ -32,7 +32,7 @@ pub use events::{Counting, Event, Events};
 pub use further::{CountedChunk, Further, per_iteration};
 pub use modes::Mode;
 pub use settled::{Settled, WithoutValue};
-pub use slope::{bound, misses};
+pub use slope::{Bound, bound, misses};
 
 use calibration::Scale;
 use costs::Costs;
@@ -115,9 +115,9 @@ pub struct SiteSamples {
 /// The row's code on two other walks: what it costs where its branch is predicted, and where it is not.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct References {
-    /// Segments of these walks, of as many iterations as the row's.
+    /// Segments of the walk in random order, of as many iterations as the row's.
     pub segments: u32,
-    /// At placement 0, each segment with one object only.
+    /// At placement 0, staying with one object; each object that was tried is a segment.
     pub one: ImageSamples,
     /// At placement 0, in random order.
     pub random: ImageSamples,

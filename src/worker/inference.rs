@@ -16,8 +16,9 @@ use crate::counter::{CounterSource, Request};
 use crate::injection::IMAGES_PER_SITE;
 use crate::job::{Failure, Plan, Uninferred};
 use crate::scenario::Order;
+use crate::stats::quantile::{median, sorted};
 use crate::stats::random::SplitMix64;
-use crate::stats::{ImageSamples, References, SiteSamples};
+use crate::stats::{Chunk, ImageSamples, References, SiteSamples};
 use crate::sys::time;
 use crate::template::HeapKind;
 
@@ -158,8 +159,7 @@ pub(super) fn infer(
         && source.is_timed()
         && plan.infer_ms >= LEAST_REFERRED_MS
     {
-        let chunk = one.iterations_per_chunk;
-        let held = guarded(|| refer(row, ground, source, (images, chunk), scale));
+        let held = guarded(|| refer(row, ground, source, (images, one), scale));
         references = held.ok().flatten();
     }
     (sites, references)
@@ -171,7 +171,7 @@ fn refer(
     row: &mut Proved<'_>,
     ground: &mut Ground,
     source: &mut dyn CounterSource,
-    (images, delayed_chunk): (&Range<usize>, u64),
+    (images, site): (&Range<usize>, &SiteSamples),
     scale: &mut Scale,
 ) -> Result<Option<Box<References>>, Failure> {
     const MOST_SEGMENTS: u64 = 32;
@@ -186,16 +186,11 @@ fn refer(
     {
         return Ok(None);
     }
-    let elements = segments * row.chunk;
-    let mut random = SplitMix64::new(0);
-    let one = (0..elements)
-        .map(|at| (at / row.chunk % objects) as u32)
-        .collect();
-    let mut one = row.stage.visits(one)?;
-    // Most rows are predicted, and cost what one object does: there is nothing to bound.
+    // Most rows are predicted, in their own loop and in the fenced one: there is nothing to bound.
+    let first = row.stage.visits(vec![0; row.chunk as usize])?;
     let mut least = [u64::MAX; 2];
     for _ in 0..3 {
-        for (least, visits) in least.iter_mut().zip([&row.visits, &one]) {
+        for (least, visits) in least.iter_mut().zip([&row.visits, &first]) {
             let request = Request {
                 image: 0,
                 visits,
@@ -205,28 +200,26 @@ fn refer(
             *least = (*least).min(row.stage.enter_between(ground, request, || ())?.ticks);
         }
     }
-    if least[0] < least[1] + row.chunk {
+    if least[0] < least[1] + row.chunk && !waits(site) {
         return Ok(None);
     }
-    let drawn = (0..elements)
+    let one = stay(row, ground, source)?;
+    let mut random = SplitMix64::new(0);
+    let drawn = (0..segments * row.chunk)
         .map(|_| random.below(objects) as u32)
         .collect();
     let mut drawn = row.stage.visits(drawn)?;
-    let mut unfenced = [
-        Study::new(0, &one, row.chunk),
-        Study::new(0, &drawn, row.chunk),
-    ];
+    let mut unfenced = Study::new(0, &drawn, row.chunk);
     for turn in 0..FEWEST_ROUNDS {
-        for (study, visits) in unfenced.iter_mut().zip([&mut one, &mut drawn]) {
-            study.turn(
-                &mut row.stage,
-                visits,
-                (&mut *ground, &mut *source),
-                (turn, 0, 0),
-            )?;
-        }
+        unfenced.turn(
+            &mut row.stage,
+            &mut drawn,
+            (&mut *ground, &mut *source),
+            (turn, 0, 0),
+        )?;
     }
-    let mut missed = Study::new(0, &drawn, delayed_chunk.min(elements));
+    let chunk = site.iterations_per_chunk / u64::from(row.stage.row.unroll);
+    let mut missed = Study::new(0, &drawn, chunk.min(drawn.len()));
     let budget = (0.0, 0.0);
     missed.infer(
         &mut row.stage,
@@ -235,16 +228,60 @@ fn refer(
         images,
         (budget, scale),
     )?;
-    let [one, random] = unfenced.map(|study| {
-        let [samples, _] = study.samples.images;
-        samples
-    });
+    let [random, _] = unfenced.samples.images;
     Ok(Some(Box::new(References {
         segments: segments as u32,
         one,
         random,
         missed: missed.finished(row.stage.row.unroll),
     })))
+}
+
+/// Times the row's code where it stays with one object, with some objects in turn: each is a segment. A branch that
+/// went elsewhere before can take hundreds of visits until it is predicted, so that each has a turn of its own,
+/// whose first chunks are not timed.
+fn stay(
+    row: &mut Proved<'_>,
+    ground: &mut Ground,
+    source: &mut dyn CounterSource,
+) -> Result<ImageSamples, Failure> {
+    const MOST: u64 = 8;
+    let objects = row.stage.row.heap.objects.len() as u64;
+    let mut random = SplitMix64::new(1);
+    let mut all = ImageSamples::default();
+    for turn in 0..objects.min(MOST) {
+        let object = match objects <= MOST {
+            true => turn,
+            false => random.below(objects),
+        };
+        let mut visits = row.stage.visits(vec![object as u32; row.chunk as usize])?;
+        let mut study = Study::new(0, &visits, row.chunk);
+        study.turn(
+            &mut row.stage,
+            &mut visits,
+            (&mut *ground, &mut *source),
+            (turn as u32, 0, 0),
+        )?;
+        let [samples, _] = study.samples.images;
+        let chunks = samples.chunks.into_iter();
+        all.chunks.extend(chunks.map(|chunk| Chunk {
+            segment: turn as u32,
+            ..chunk
+        }));
+        all.switches.extend(samples.switches);
+    }
+    Ok(all)
+}
+
+/// Whether the image with more latency takes noticeably longer: 2 ticks an iteration are about what a tenth of a miss
+/// makes.
+fn waits(site: &SiteSamples) -> bool {
+    const TICKS: f64 = 2.0;
+    let [less, more] = site.images.each_ref().map(|image| {
+        let ticks = image.chunks.iter().map(|chunk| chunk.ticks as f64);
+        median(&sorted(ticks)).unwrap_or(0.0)
+    });
+    more - less > TICKS * site.iterations_per_chunk as f64
 }
 
 fn without(site: usize, why: String) -> SiteSamples {
