@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_branch_that_is_predicted_has_about_none_and_may_read_below() {
-        let faster = site(20, |copy, _, _| 5.0 - 0.3 * copy as f64);
+        let faster = site(20, |copy, _, _| 5.0 - 0.01 * ADDED_CYCLES * copy as f64);
         let misses = misses_of(&faster).expect("pairs");
         assert!((misses.value + 0.01).abs() < 1e-3, "{misses:?}");
     }
