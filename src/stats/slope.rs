@@ -21,6 +21,10 @@ use crate::injection::ADDED_CYCLES;
 const APART: f64 = 1.6;
 /// Misses that separate runs of the steadiest rows differ by.
 const REPEATS: f64 = 0.01;
+/// The same where the branch is not predicted: of twenty runs one or two lay 0.03 to 0.06 off.
+const REPEATS_MISSED: f64 = 0.02;
+/// Fewer misses than this are noise.
+const PREDICTED: f64 = 0.05;
 /// Resamples of the interval.
 const RESAMPLES: usize = 1000;
 /// Fewer pairs of turns than this say too little: as with comparisons.
@@ -52,7 +56,11 @@ pub fn misses(site: &SiteSamples, timing: &Timing, seed: u64) -> Option<Estimate
     });
     let resamples = sorted(resamples);
     let at = |q| rank(&resamples, q).unwrap_or(value);
-    let widened = |off: f64| (APART * off.max(0.0)).hypot(REPEATS);
+    let repeats = match value > PREDICTED {
+        true => REPEATS_MISSED,
+        false => REPEATS,
+    };
+    let widened = |off: f64| (APART * off.max(0.0)).hypot(repeats);
     Some(Estimate {
         value,
         low: value - widened(value - at(TAIL)),
@@ -208,11 +216,18 @@ mod tests {
         let misses = misses_of(&site(20, cost)).expect("pairs");
         assert!((misses.value - 0.75).abs() < 1e-3, "{misses:?}");
         assert!(misses.low <= misses.value && misses.value <= misses.high);
-        // Separate runs differ even where rounds do not.
-        assert!(
-            (misses.high - misses.low - 2.0 * REPEATS).abs() < 1e-3,
-            "{misses:?}"
-        );
+    }
+
+    #[test]
+    fn separate_runs_differ_even_where_rounds_do_not() {
+        for (share, half) in [(0.04, REPEATS), (0.06, REPEATS_MISSED)] {
+            let cost = |copy: usize, _, _| 70.0 + share * ADDED_CYCLES * copy as f64;
+            let misses = misses_of(&site(20, cost)).expect("pairs");
+            assert!(
+                (misses.high - misses.low - 2.0 * half).abs() < 1e-3,
+                "{misses:?}"
+            );
+        }
     }
 
     #[test]
