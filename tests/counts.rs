@@ -478,5 +478,7 @@ fn a_body_with_more_steps_than_a_count_may_take_has_no_counts_and_says_why() {
                 .contains("more steps")
         );
     }
-    assert!(value(row, "cycles") > 60_000.0);
+    // A machine that is too busy withholds them with a reason.
+    let cycles = row["metrics"]["cycles"]["value"].as_f64();
+    assert!(cycles.is_none_or(|cycles| cycles > 60_000.0), "{row:#}");
 }

@@ -18,6 +18,8 @@ use super::{AGREES, Chunk, ImageSamples, LongRun, Timing};
 /// Placements whose values differ by more than this factor are states of the code, not of its place: where
 /// code stands costs up to a half more on the CPUs that were tried.
 const APART: f64 = 2.5;
+/// The same where others of the machine took the CPU: what they take is in some values and not in others.
+const APART_BUSY: f64 = 5.0;
 /// A run and chunks that differ by more than this have no one value; a smaller difference is told beside it.
 const FAR: f64 = 0.1;
 
@@ -28,6 +30,9 @@ const MANY: f64 = 8.0;
 /// Core cycles that a direct branch takes at the least while no predictor knows it; one that is known takes
 /// one or two.
 const UNTRAINED_CYCLES: f64 = 3.0;
+
+/// The share of an image's chunks that others of the machine may disturb, so that it still tells states from them.
+const SOMETIMES: f64 = 0.1;
 
 /// What a row settled at.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,10 +74,11 @@ pub(super) fn settled(
     };
     let values = values(images, timing, rule);
     let branches = timing.direct_branches;
-    let apart = if branches >= MANY {
-        APART_DIRECT
-    } else {
-        APART
+    let is_calm = images.iter().all(|image| image.contended <= SOMETIMES);
+    let apart = match is_calm {
+        true if branches >= MANY => APART_DIRECT,
+        true => APART,
+        false => APART_BUSY,
     };
     if spread(&values) > apart {
         return Some(without(WithoutValue::Placements));
@@ -110,7 +116,6 @@ pub(super) fn settled(
 /// Whether nothing else ran during the runs or beside them, as far as somebody looked, nor beside more than
 /// a few of the chunks.
 fn is_quiet(timing: &Timing, scale: &Scale, chunks: &Costs) -> bool {
-    const SOMETIMES: f64 = 0.1;
     let undisturbed = |run: &LongRun| {
         let samples = ImageSamples {
             chunks: vec![Chunk {
@@ -131,8 +136,7 @@ fn is_quiet(timing: &Timing, scale: &Scale, chunks: &Costs) -> bool {
     timing.long_runs.iter().all(undisturbed) && chunks.contended <= SOMETIMES
 }
 
-/// The values of the placements, be they disturbed or not: a busy neighbour costs a factor of two at the
-/// most.
+/// The values of the placements, be they disturbed or not.
 fn values(images: &[Costs], timing: &Timing, rule: Rule) -> Vec<f64> {
     let value = |image: &Costs| super::cycles(rule, &image.visits, timing).value();
     images.iter().filter_map(value).collect()
@@ -275,6 +279,22 @@ mod tests {
         assert_eq!(told(8.0, 6.2), None);
         assert_eq!(told(8.0, 6.3), Some(WithoutValue::Placements));
         assert_eq!(told(7.0, 6.3), None);
+    }
+
+    #[test]
+    fn where_others_took_the_cpu_placements_must_lie_farther_apart() {
+        let told = |branches, disturbed: u32, cycles| {
+            let mut timing = with_run(5.0);
+            let mut second = fixture::image(50, |_, _| cycles);
+            second.switches = (0..50).map(|turn| u32::from(turn < disturbed)).collect();
+            timing.images.push(second);
+            timing.direct_branches = branches;
+            summarize(&timing, 1).settled.expect("a run").without_value
+        };
+        let states = Some(WithoutValue::Placements);
+        assert_eq!((told(0.0, 5, 12.6), told(0.0, 6, 12.6)), (states, None));
+        assert_eq!((told(8.0, 5, 6.3), told(8.0, 6, 6.3)), (states, None));
+        assert_eq!((told(0.0, 6, 24.9), told(0.0, 6, 25.1)), (None, states));
     }
 
     #[test]
