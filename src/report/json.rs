@@ -211,6 +211,20 @@ pub(super) fn reason(status: &Status) -> Vec<(&'static str, Value)> {
         Status::Error(diagnostics) => {
             vec![("diagnostics", diagnostics.iter().map(diagnostic).collect())]
         }
+        Status::Ended {
+            template,
+            message,
+            help,
+        } => {
+            let said = json!({
+                "file": template,
+                "line": null,
+                "column": null,
+                "message": message,
+                "help": help,
+            });
+            vec![("diagnostics", json!([said]))]
+        }
     }
 }
 

@@ -252,6 +252,15 @@ pub enum Status {
     },
     /// The template does not assemble or link.
     Error(Vec<Diagnostic>),
+    /// Something outside ended the worker; the template did nothing wrong.
+    Ended {
+        /// The template's file, of which nothing is said.
+        template: String,
+        /// Who and what, in one sentence without a full stop.
+        message: String,
+        /// What to do next.
+        help: String,
+    },
 }
 
 impl Status {
@@ -265,7 +274,7 @@ impl Status {
             Status::Fault(_) => "fault",
             Status::Timeout(_) => "timeout",
             Status::WrongResult { .. } => "wrong-result",
-            Status::Error(_) => "error",
+            Status::Error(_) | Status::Ended { .. } => "error",
         }
     }
 }

@@ -49,10 +49,23 @@ fn pairs(stage: &Stage<'_>) -> Vec<(usize, Range<usize>)> {
         .collect()
 }
 
-/// Compares the results of all of these images. Returns the sites that they are of no use for, and why.
-pub fn verify(stage: &mut Stage<'_>, ground: &mut Ground, visits: &Visits) -> Vec<Uninferred> {
+/// Compares the results of all of these images. Returns the sites that they are of no use for, and why: all of a
+/// row whose own iterations already take too long.
+pub fn verify(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+    iteration_ns: f64,
+) -> Vec<Uninferred> {
     let mut uninferred = Vec::new();
     for (site, mut images) in pairs(stage) {
+        if iteration_ns > LONGEST_ITERATION_NS {
+            uninferred.push(Uninferred {
+                site,
+                why: too_long(iteration_ns),
+            });
+            continue;
+        }
         let failure = images.find_map(|image| {
             stage.rewind(ground, image);
             let verified = guarded(|| verify_image(stage, ground, visits, image));
@@ -96,6 +109,14 @@ fn verify_image(
     Ok(())
 }
 
+/// Why nothing is inferred of an iteration that takes so many nanoseconds.
+fn too_long(iteration_ns: f64) -> String {
+    format!(
+        "an iteration takes {:.0} µs, in which the delay of one branch does not show",
+        iteration_ns / 1000.0
+    )
+}
+
 /// Why images that ended so are of no use.
 pub fn why(failure: &Failure) -> String {
     let what = match failure {
@@ -104,7 +125,10 @@ pub fn why(failure: &Failure) -> String {
         Failure::Signal { .. } | Failure::Exit { .. } => "faults",
         Failure::Forbidden { .. } => "makes a system call",
         Failure::Timeout { .. } => "does not end in time",
-        Failure::Clobber { .. } | Failure::Worker(_) => "does not leave alone what it must",
+        Failure::Clobber { .. }
+        | Failure::Worker(_)
+        | Failure::Unfinished { .. }
+        | Failure::Ended(_) => "does not leave alone what it must",
     };
     format!(
         "with latency in front of its dispatch branch the code {what}: does it read the flags behind \
@@ -265,7 +289,6 @@ fn size(
     scale: &Scale,
 ) -> Result<Result<u64, String>, Failure> {
     const LARGEST: u64 = 1 << 18;
-    const FEW: u64 = 16;
     if !source.is_timed() {
         return Ok(Ok(row.chunk));
     }
@@ -278,7 +301,7 @@ fn size(
         true => FAR_CHUNK_NS,
         false => CHUNK_NS,
     };
-    let mut chunk = FEW.min(longest);
+    let mut chunk = 1;
     loop {
         let request = Request {
             image,
@@ -294,10 +317,7 @@ fn size(
         let nanoseconds = best as f64 / scale.tsc_hz * 1e9;
         let each = nanoseconds / chunk as f64;
         if each > LONGEST_ITERATION_NS {
-            return Ok(Err(format!(
-                "an iteration takes {:.0} µs, in which the delay of one branch does not show",
-                each / 1000.0
-            )));
+            return Ok(Err(too_long(each)));
         }
         if nanoseconds >= least_ns || chunk * 2 > longest {
             return Ok(Ok(chunk));
