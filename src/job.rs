@@ -323,6 +323,20 @@ pub struct Proof {
     /// Of each branch that the row studies, how often an iteration runs it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sites: Vec<SiteCount>,
+    /// The functions of Go's runtime that iterations run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runtime: Vec<RuntimeCall>,
+}
+
+/// A function of Go's runtime that a row's iterations run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RuntimeCall {
+    /// Its symbol.
+    pub function: String,
+    /// How often an iteration enters it.
+    pub calls: f64,
+    /// Its own instructions each time, without those of what it calls.
+    pub instructions: f64,
 }
 
 /// How often an iteration runs a branch that is studied.

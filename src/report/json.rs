@@ -152,6 +152,9 @@ fn row(row: &Row) -> Value {
     if let Some(models) = &row.modelled {
         put("modelled", misses::json_of_row(models));
     }
+    if row.metrics.is_some() {
+        put("modelled_runtime", plain(&row.modelled_runtime));
+    }
     if let Some([instructions, branches]) = row.around {
         let around = json!({ "instructions": instructions, "branches": branches });
         put("around", around);

@@ -8,7 +8,10 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::{Baseline, ColdCall, Held, Layout, Metrics, Provenance, Row, Status};
+use super::{
+    Baseline, Basis, ColdCall, Held, Layout, Metric, Metrics, ModelledRuntime, Provenance, Row,
+    Status,
+};
 use crate::stats::{Disturbances, Mode};
 use crate::template::{Clobbers, Value};
 
@@ -82,6 +85,8 @@ struct SavedRow {
     disturbances: Option<Disturbances>,
     #[serde(default)]
     modes: Vec<Mode>,
+    #[serde(default)]
+    modelled_runtime: Vec<ModelledRuntime>,
     title: String,
     note: Option<String>,
 }
@@ -144,6 +149,7 @@ impl SavedRow {
             settled: None,
             modes: self.modes.try_into().ok(),
             modelled: None,
+            modelled_runtime: self.modelled_runtime,
             note: self.note,
             samples: None,
             warnings: Vec::new(),

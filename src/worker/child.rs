@@ -18,8 +18,10 @@ use nix::unistd::Pid;
 use super::neighbours::StealMeter;
 use super::scrubber::Scrubber;
 use super::stage::{Ground, Stage};
-use super::timing::{self, Proved, Scale};
-use super::{cold, further, guarded, inference, model, notes, probe, sites, trace, verify};
+use super::timing::{self, Proved, Scale, Sized};
+use super::{
+    cold, further, guarded, inference, model, notes, probe, runtime, sites, trace, verify,
+};
 use crate::counter::CounterSource;
 use crate::counter::clock::Clock;
 use crate::counter::fake::{CHAIN_CYCLES, Fake, OVERHEAD_TICKS};
@@ -352,6 +354,7 @@ impl<'a> Worker<'a> {
         let is_verified = prediction.is_some();
         let steps = (&mut self.steps, is_verified);
         let sites = sites::count(&mut stage, ground, &visits, steps)?;
+        let runtime = runtime::calls(&mut stage, ground, &visits, &mut self.steps)?;
         let baseline = stage.baseline();
         let empty = step::count_harness(&mut stage, ground, baseline, &visits, &mut self.steps)?;
         let around_body = step::count_harness(&mut stage, ground, 0, &visits, &mut self.steps)?;
@@ -369,6 +372,7 @@ impl<'a> Worker<'a> {
             panic: verified.panic,
             uninferred: uninferred.clone(),
             sites,
+            runtime,
         };
         Ok((
             Proved {

@@ -19,6 +19,7 @@ mod order;
 mod pace;
 pub mod parent;
 pub mod probe;
+mod runtime;
 mod scrubber;
 pub mod sites;
 pub mod stage;
