@@ -25,6 +25,7 @@ pub mod predict;
 mod prepare;
 mod session;
 pub mod sweep;
+pub mod unset;
 
 pub use prepare::{Prepared, prepare};
 

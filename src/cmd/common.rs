@@ -113,6 +113,11 @@ impl Common {
 
     /// Says what is not a result.
     pub(super) fn warn(&self, text: &str) {
+        self.say(&folded(text, 2, width_of(&io::stderr())));
+    }
+
+    /// The same of what is laid out already.
+    pub(super) fn say(&self, text: &str) {
         if !self.quiet {
             // Nobody can be told that stderr is gone.
             let _ = io::stderr().write_all(text.as_bytes());
