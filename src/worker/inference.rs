@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::guarded;
 use super::neighbours;
 use super::stage::{Ground, Stage, Visits};
-use super::timing::{Proved, Scale, TIMED, Turner, UNTIMED, quiet_turns};
+use super::timing::{Budget, Proved, Scale, TIMED, Turner, UNTIMED, quiet_turns};
 use super::verify;
 use crate::counter::{CounterSource, Request};
 use crate::injection::IMAGES_PER_SITE;
@@ -18,7 +18,6 @@ use crate::job::{Failure, Plan, Uninferred};
 use crate::scenario::Order;
 use crate::stats::random::SplitMix64;
 use crate::stats::{ImageSamples, References, SiteSamples};
-use crate::sys::time;
 use crate::template::HeapKind;
 
 /// Rounds that every site has, whatever its budget: fewer pairs have no interval.
@@ -364,13 +363,11 @@ impl Study {
         images: &Range<usize>,
         ((each_ns, patience), scale): ((f64, f64), &mut Scale),
     ) -> Result<(), Failure> {
-        let budget_ns = each_ns * IMAGES_PER_SITE as f64;
-        let started = time::nanoseconds();
+        let budget = Budget::new(each_ns * IMAGES_PER_SITE as f64, patience);
         for turn in 0u32.. {
-            let spent = (time::nanoseconds() - started) as f64;
-            let is_enough =
-                spent >= patience * budget_ns || self.quiet_pairs(scale) >= self.enough_pairs;
-            if turn >= FEWEST_ROUNDS && spent >= budget_ns && is_enough {
+            if turn >= FEWEST_ROUNDS
+                && budget.is_over(|| self.quiet_pairs(scale) < self.enough_pairs)
+            {
                 break;
             }
             // Whoever comes first in a round finds other caches than the one behind it.

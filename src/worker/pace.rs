@@ -125,6 +125,9 @@ pub(super) fn find(
         return Ok(Pace::default());
     }
     let (runs, cost) = judge.runs(plan.run_ms, &trial)?;
+    // What others took of a run says nothing about how long chunks should be, and longer ones would lose more turns
+    // to them.
+    let is_shared = runs.iter().all(|run| run.switches > 0);
     let mut pace = Pace {
         long_runs: runs,
         ..Pace::default()
@@ -135,7 +138,7 @@ pub(super) fn find(
         // What a line costs that no near cache keeps depends on how long ago it was last visited, by this image
         // or by another one: on average as long ago as in a run, and no quartile of its visits says that.
         pace.by_mean = has_phases || is_far;
-        let is_alike = !has_phases && trial.agrees(cost);
+        let is_alike = !has_phases && (is_shared || trial.agrees(cost));
         let chunk = judge.row.chunk * GROWTH;
         let ns = trial.mean() * chunk as f64 * scale.ns_per_cycle(trial.calibration);
         let is_possible = !has_walk || judge.row.visits.len().is_multiple_of(chunk);

@@ -127,6 +127,40 @@ pub struct Proved<'a> {
     pub uninferred: Vec<Uninferred>,
 }
 
+/// The time that something may take: of the processor, so that it has as many turns where others want the
+/// processor too.
+#[derive(Debug)]
+pub(super) struct Budget {
+    ns: f64,
+    /// How many times as long it may take where it is disturbed.
+    patience: f64,
+    processor: u64,
+    clock: u64,
+}
+
+impl Budget {
+    /// How many times as long as planned it may take on the clock: beside three others it takes four times.
+    const WAIT: f64 = 8.0;
+
+    /// So many nanoseconds from now on.
+    pub(super) fn new(ns: f64, patience: f64) -> Budget {
+        Budget {
+            ns,
+            patience,
+            processor: time::processor_nanoseconds(),
+            clock: time::nanoseconds(),
+        }
+    }
+
+    /// Whether it is used up; where `needs_more` says so, only when patience is too.
+    pub(super) fn is_over(&self, needs_more: impl FnOnce() -> bool) -> bool {
+        let spent = (time::processor_nanoseconds() - self.processor) as f64;
+        let passed = (time::nanoseconds() - self.clock) as f64;
+        let is_late = passed >= self.ns * Budget::WAIT.max(self.patience);
+        is_late || spent >= self.ns && (spent >= self.patience * self.ns || !needs_more())
+    }
+}
+
 /// Times all images of some rows in turns: of several rows, the turns at one placement are neighbours.
 ///
 /// A row that goes wrong leaves the others their turns.
@@ -149,7 +183,7 @@ pub fn time_rows(
     let images = plan.placements.len() + 1;
     let budget_ns = plan.time_ms * 1e6 * (images * rows.len()) as f64;
     let mut order = TurnOrder::new(rows.len(), images, plan.seed);
-    let started = time::nanoseconds();
+    let budget = Budget::new(budget_ns, plan.patience);
     for turn in 0u32.. {
         for (row, image) in order.round(turn) {
             let Ok(one) = &mut series[row] else { continue };
@@ -169,8 +203,8 @@ pub fn time_rows(
             continue;
         }
         let mut left = series.iter().flatten().peekable();
-        let is_patient = spent < plan.patience * budget_ns && left.peek().is_some();
-        if spent >= budget_ns && !(is_patient && left.any(|one| !one.is_quiet(scale))) {
+        let goes_on = left.peek().is_some();
+        if budget.is_over(|| goes_on && left.any(|one| !one.is_quiet(scale))) {
             break;
         }
     }
