@@ -98,7 +98,24 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
+    /// The comparison, and what its ratio rests on that is not Go's.
     fn compare(&self, metric: &'static str) -> Comparison {
+        let mut compared = self.compare_numbers(metric);
+        let is_time = !matches!(self.quantity, Quantity::Event(_));
+        if !is_time || compared.ratio.is_none() {
+            return compared;
+        }
+        for side in [self.base.0.row, self.other.0.row] {
+            if let Some(remark) = side.modelled_remark() {
+                let own = format!("in {}, {remark}", side.scenario);
+                let before = compared.why.take().map_or(String::new(), |why| why + "; ");
+                compared.why = Some(before + &own);
+            }
+        }
+        compared
+    }
+
+    fn compare_numbers(&self, metric: &'static str) -> Comparison {
         let (base, other) = (self.base.1, self.other.1);
         let empty = Comparison {
             base: self.base.0.row.scenario.clone(),

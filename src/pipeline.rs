@@ -25,6 +25,7 @@ pub mod predict;
 mod prepare;
 mod session;
 pub mod sweep;
+pub mod unset;
 
 pub use prepare::{Prepared, prepare};
 
@@ -187,6 +188,7 @@ pub fn status_code(status: &Status) -> i32 {
         | Status::Panic {
             asked_for: true, ..
         } => 0,
+        Status::Ended { .. } => 2,
         Status::Error(_) => 3,
         Status::Panic { .. }
         | Status::Fault(_)

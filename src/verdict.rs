@@ -3,12 +3,13 @@
 //! Correct means: every number carries the basis of the source that gave it, and every failure the
 //! template's own line.
 
-use crate::job::{Plan, Proof};
+use crate::go::modelled::{self, InGo};
+use crate::job::{Plan, Proof, RuntimeCall};
 use crate::machine::Machine;
 use crate::pipeline::Prepared;
 use crate::pipeline::predict::told;
 use crate::report::misses::Models;
-use crate::report::{Baseline, Basis, Checksum, Held, Row, Status};
+use crate::report::{Baseline, Basis, Checksum, Held, ModelledRuntime, Row, Status};
 use crate::scenario::Scenario;
 use crate::stats;
 use crate::template::{HeapKind, Origin, Published};
@@ -102,10 +103,29 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
         modelled: None,
         sites: Vec::new(),
         further: Vec::new(),
+        modelled_runtime: Vec::new(),
         note,
         samples: None,
         warnings: Vec::new(),
     }
+}
+
+/// Those of the runtime's functions that do more in Go.
+fn modelled_runtime(proof: &Proof) -> Vec<ModelledRuntime> {
+    let known = |call: &RuntimeCall| {
+        let (in_go, is_counted) = match modelled::in_go(&call.function)? {
+            InGo::Instructions(count) => (count, true),
+            InGo::Beside(more) => (more, false),
+        };
+        Some(ModelledRuntime {
+            function: call.function.trim_start_matches("runtime.").into(),
+            calls: call.calls,
+            instructions: call.instructions,
+            in_go: in_go.into(),
+            is_counted,
+        })
+    };
+    proof.runtime.iter().filter_map(known).collect()
 }
 
 /// The figures of the template, and those of this row alone.
@@ -148,6 +168,7 @@ pub fn judge(
     let (None, Some(proof)) = (&outcome.failure, &outcome.proof) else {
         return row;
     };
+    row.modelled_runtime = modelled_runtime(proof);
     row.verified = proof.checksum.is_some();
     row.checksum = checksum(proof);
     let summary = outcome.timing.as_ref().map(|timing| {

@@ -427,7 +427,7 @@ fn expansions_without_end_are_refused() {
         (
             "long",
             "{% for i in range(100000) %}{{ \"x\" * 100000 }}{% endfor %}",
-            "more than 64 MiB of text",
+            "more than 192 MiB of text",
         ),
         ("doubling", &doubling, "MiB of memory"),
         (

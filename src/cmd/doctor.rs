@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::record::{self, Failed};
+use super::record::{self, Concerns, Failed};
 use super::{Common, Stop, print};
 use crate::counter::{Unavailable, pmu};
 use crate::fingerprint::{self, Fingerprint, Unprepared};
@@ -32,6 +32,8 @@ struct Check {
     value: String,
     expected: &'static str,
     why: String,
+    /// Which results it concerns where it fails.
+    concerns: Concerns,
 }
 
 /// Kernels whose cost is known: name, header and code.
@@ -97,7 +99,9 @@ pub(super) fn doctor(common: &Common) -> Result<i32, Stop> {
         as_text(&machine, &counters, &report, found, width)
     };
     let failed = checks.iter().filter(|check| !check.ok).map(Failed::from);
-    if let Err(why) = record::remember(&report.provenance, failed.collect()) {
+    let is_scripted = matches!(settings.plan.counters, Counters::Fake(_));
+    // A script says nothing about this machine.
+    if !is_scripted && let Err(why) = record::remember(&report.provenance, failed.collect()) {
         common.warn(&format!(
             "warning: later results will not say what was found here: {why}; set XDG_STATE_HOME to a folder \
              that can be written\n"
@@ -155,6 +159,7 @@ impl From<&Check> for Failed {
             value: check.value.clone(),
             expected: check.expected.into(),
             why: check.why.clone(),
+            concerns: check.concerns,
         }
     }
 }
@@ -235,6 +240,7 @@ fn checks(report: &Report, doubled: &Report) -> Vec<Check> {
         value: format!("{value:.3}"),
         expected,
         why: if ok { String::new() } else { why.to_string() },
+        concerns: Concerns::Clock,
     };
     let (add, imul, load) = (cycles(row("add")), cycles(row("imul")), cycles(row("load")));
     let empty = row("empty")
@@ -299,6 +305,7 @@ fn checks(report: &Report, doubled: &Report) -> Vec<Check> {
             } else {
                 "counts are not exact here".into()
             },
+            concerns: Concerns::Steps,
         },
         Check {
             name: "a system call of a template",
@@ -312,6 +319,7 @@ fn checks(report: &Report, doubled: &Report) -> Vec<Check> {
                  programs"
                     .into()
             },
+            concerns: Concerns::All,
         },
     ]
 }
@@ -333,6 +341,7 @@ fn counter_checks(report: &Report) -> Vec<Check> {
             value: format!("{value:.3}"),
             expected,
             why: if ok { String::new() } else { why.into() },
+            concerns: Concerns::Counters,
         }
     };
     let cycles = metric("imul", |metrics| &metrics.cycles);

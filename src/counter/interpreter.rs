@@ -18,6 +18,8 @@ use crate::worker::stage::{Ground, Stage, Visits};
 const AVERAGE: u64 = 64;
 /// Instructions that any count may take: some thousand iterations of a long chain of comparisons.
 const LEAST: u64 = 1 << 20;
+/// Instructions that one iteration may take to be counted: some four seconds.
+const LONGEST: u64 = 1 << 29;
 
 /// How far to interpret.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +28,15 @@ pub struct Depth {
     pub iterations: u64,
     /// Steps of the CPU that have to agree.
     pub verified: u64,
+}
+
+/// What to interpret.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// Iterations at the most.
+    pub iterations: u64,
+    /// Instructions that each may have.
+    pub longest: u64,
 }
 
 /// What was interpreted.
@@ -58,7 +69,11 @@ pub fn count(
     if let Err(why) = verify(stage, ground, visits, depth)? {
         return Ok(Err(why));
     }
-    let counted = match trace(stage, ground, visits, depth.iterations, &mut |_| {}) {
+    let wanted = Wanted {
+        iterations: depth.iterations,
+        longest: LONGEST,
+    };
+    let counted = match trace(stage, ground, visits, wanted, &mut |_| {}) {
         Ok(counted) if counted.iterations > 0 => counted,
         Ok(_) => return Ok(Err("not one iteration ended".into())),
         Err(why) => return Ok(Err(why)),
@@ -115,14 +130,19 @@ pub fn trace(
     stage: &mut Stage<'_>,
     ground: &mut Ground,
     visits: &Visits,
-    iterations: u64,
+    wanted: Wanted,
     sink: &mut dyn FnMut(Branch),
 ) -> Result<Interpreted, String> {
     let image = stage.images[0].clone();
+    let Wanted {
+        iterations,
+        longest,
+    } = wanted;
     let mut told = Told {
         sink,
         iterations: 0,
         most: iterations,
+        longest,
         most_instructions: iterations.saturating_mul(AVERAGE).max(LEAST),
     };
     let answer = stage.emulate(ground, visits, iterations, |interpreter, cpu| {
@@ -183,12 +203,17 @@ struct Told<'a> {
     sink: &'a mut dyn FnMut(Branch),
     iterations: u64,
     most: u64,
+    longest: u64,
     most_instructions: u64,
 }
 
 impl Watch for Told<'_> {
     fn branch(&mut self, branch: Branch) {
         (self.sink)(branch);
+    }
+
+    fn longest(&self) -> u64 {
+        self.longest
     }
 
     fn turn(&mut self, instructions: u64) -> bool {

@@ -88,6 +88,11 @@ pub enum Stop {
     },
     /// Whoever watches has seen enough.
     Enough,
+    /// It has run as many instructions as it may, and no iteration has ended.
+    Long {
+        /// How many those are.
+        instructions: u64,
+    },
 }
 
 impl fmt::Display for Stop {
@@ -97,6 +102,12 @@ impl fmt::Display for Stop {
             Stop::Unknown { ip, mnemonic } => write!(f, "it does not know {mnemonic} (at {ip:#x})"),
             Stop::Outside { ip } => write!(f, "a jump to {ip:#x}, outside the image"),
             Stop::Enough => f.write_str("it was told to stop"),
+            Stop::Long { instructions } => {
+                write!(
+                    f,
+                    "an iteration takes more than {instructions} instructions"
+                )
+            }
         }
     }
 }
@@ -111,6 +122,10 @@ pub trait Watch {
     }
     /// After each branch.
     fn branch(&mut self, branch: Branch);
+    /// Instructions that may run between two ends of iterations.
+    fn longest(&self) -> u64 {
+        u64::MAX
+    }
     /// After the branch that ends an iteration, with how many instructions ran since the run began;
     /// `false` ends it.
     fn turn(&mut self, _instructions: u64) -> bool {
@@ -258,6 +273,8 @@ impl<'a> Interpreter<'a> {
         let until = self.block_at(until)?;
         let mut at = self.block_at(from)?;
         let mut instructions = 0;
+        let longest = watch.longest();
+        let mut limit = longest;
         loop {
             let block = &mut self.blocks[at as usize];
             block.hits += 1;
@@ -273,8 +290,15 @@ impl<'a> Interpreter<'a> {
             }
             let is_turn = block.is_turn;
             at = self.leave(at, last, cpu, watch)?;
-            if is_turn && !watch.turn(instructions) {
-                return Err(Stop::Enough);
+            if is_turn {
+                if !watch.turn(instructions) {
+                    return Err(Stop::Enough);
+                }
+                limit = instructions.saturating_add(longest);
+            } else if instructions > limit {
+                return Err(Stop::Long {
+                    instructions: longest,
+                });
             }
             if at == until {
                 return Ok(());

@@ -13,7 +13,7 @@ use crate::report::{Provenance, Report, Row};
 use crate::scenario::Scenario;
 use crate::sweep::{Axis, break_evens, knees};
 use crate::sys::interrupt;
-use crate::worker::parent::Progress;
+use crate::worker::parent::{Progress, Told};
 
 /// One point: the values of its parameters and its scenarios.
 pub type BoundPoint = (Vec<String>, Vec<Scenario>);
@@ -38,13 +38,20 @@ pub fn sweep(
         ..Sweep::default()
     };
     for (at, (values, scenarios)) in points.iter().enumerate() {
-        progress(&format!(
+        let step = format!(
             "point {} of {}: {}",
             at + 1,
             points.len(),
             values.join(", ")
-        ));
-        let point = calmest(scenarios, &settings, confidence)?;
+        );
+        progress(Told::Step(&step));
+        // Its own steps are no news; what takes long is.
+        let mut noticed = |told: Told<'_>| {
+            if let Told::Notice(_) = told {
+                progress(told);
+            }
+        };
+        let point = calmest(scenarios, &settings, confidence, &mut noticed)?;
         settings.plan.cpu = point.provenance.pinned_cpu;
         let whole = report.get_or_insert_with(|| Report {
             provenance: point.provenance.clone(),
@@ -86,18 +93,23 @@ pub fn sweep(
 }
 
 /// A point, measured again where the machine disturbed most of it.
-fn calmest(scenarios: &[Scenario], settings: &Settings, confidence: f64) -> io::Result<Report> {
+fn calmest(
+    scenarios: &[Scenario],
+    settings: &Settings,
+    confidence: f64,
+    progress: Progress<'_>,
+) -> io::Result<Report> {
     const TRIES: usize = 3;
     let disturbed = |report: &Report| {
         let shares = report.rows.iter().map(Row::disturbed_share);
         shares.fold(0.0, f64::max)
     };
-    let mut best = measure_point(scenarios, settings, confidence)?;
+    let mut best = measure_point(scenarios, settings, confidence, progress)?;
     for _ in 1..TRIES {
         if best.interrupted || !best.rows.iter().any(Row::is_disturbed) {
             break;
         }
-        let again = measure_point(scenarios, settings, confidence)?;
+        let again = measure_point(scenarios, settings, confidence, progress)?;
         if again.interrupted || disturbed(&again) < disturbed(&best) {
             best = again;
         }
@@ -109,14 +121,14 @@ fn measure_point(
     scenarios: &[Scenario],
     settings: &Settings,
     confidence: f64,
+    progress: Progress<'_>,
 ) -> io::Result<Report> {
-    let mut silent = |_: &str| {};
     let tasks = scenarios.iter().map(Task::new);
     if scenarios.len() == 1 {
-        return measure(tasks.collect(), settings, &mut silent);
+        return measure(tasks.collect(), settings, progress);
     }
     let contestants = tasks.map(|task| Contestant::Task(Box::new(task)));
-    compare(contestants.collect(), settings, confidence, &mut silent)
+    compare(contestants.collect(), settings, confidence, progress)
 }
 
 /// Adds a point to the report. What changed in the code between scenarios is no matter of a point.

@@ -121,6 +121,7 @@ pub(super) fn ok(scenario: &str, cycles: f64, most: f64, counts: (f64, f64)) -> 
         settled: None,
         modes: None,
         modelled: None,
+        modelled_runtime: Vec::new(),
         note: None,
         samples: None,
         warnings: Vec::new(),

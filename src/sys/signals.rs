@@ -17,26 +17,27 @@ use super::shared::SharedPage;
 /// The signal by which a parent asks where the process is; it records and ends.
 pub const WHERE: i32 = libc::SIGALRM;
 
-/// The signals recorded, with their names.
-#[rustfmt::skip] // a table: one signal a line
-const RECORDED: [(i32, &str); 8] = [
-    (libc::SIGSEGV, "SIGSEGV"),
-    (libc::SIGBUS,  "SIGBUS"),
-    (libc::SIGILL,  "SIGILL"),
-    (libc::SIGFPE,  "SIGFPE"),
-    (libc::SIGTRAP, "SIGTRAP"),
-    (libc::SIGSYS,  "SIGSYS"),
-    (libc::SIGXCPU, "SIGXCPU"),
-    (WHERE,         "SIGALRM"),
+/// The signals recorded: those that instructions raise, and behind them those that others send to end a
+/// process, for who sent them is in the record.
+const RECORDED: [i32; 12] = [
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGILL,
+    libc::SIGFPE,
+    libc::SIGTRAP,
+    libc::SIGSYS,
+    libc::SIGXCPU,
+    WHERE,
+    libc::SIGTERM,
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
 ];
 
 /// A signal's name.
 pub fn name(signal: i32) -> String {
-    let known = RECORDED.iter().find(|(number, _)| *number == signal);
-    known.map_or_else(
-        || format!("signal {signal}"),
-        |(_, name)| (*name).to_string(),
-    )
+    nix::sys::signal::Signal::try_from(signal)
+        .map_or_else(|_| format!("signal {signal}"), |known| known.to_string())
 }
 
 /// Hardware register numbers in the order of the kernel's context.
@@ -207,7 +208,8 @@ impl Drop for Stepping<'_> {
 }
 
 /// Installs the handlers of this process, on a stack of their own, recording into `page`. What is
-/// recorded ends the process with `status`.
+/// recorded ends the process with `status`. Where the process that started this one held some of the
+/// signals back, this one does not: the kernel kills who holds back a fault, and nothing would be recorded.
 ///
 /// # Errors
 /// What the kernel says.
@@ -227,7 +229,7 @@ pub fn install(page: SharedPage, status: i32) -> io::Result<&'static SharedPage>
     if unsafe { libc::sigaltstack(&stack, ptr::null_mut()) } != 0 {
         return Err(io::Error::last_os_error());
     }
-    for (signal, _) in RECORDED {
+    for signal in RECORDED {
         // SAFETY: a zeroed sigaction is a valid one (all fields are integers), `entered` has the
         // signature that SA_SIGINFO asks for, and it is async-signal-safe.
         let answer = unsafe {
@@ -241,7 +243,26 @@ pub fn install(page: SharedPage, status: i32) -> io::Result<&'static SharedPage>
             return Err(io::Error::last_os_error());
         }
     }
+    unblock()?;
     Ok(page)
+}
+
+/// Lets this thread, the only one, have what is recorded.
+fn unblock() -> io::Result<()> {
+    // SAFETY: a zeroed set is a valid one (all fields are integers), and no handler does anything but record
+    // and end, whenever it runs.
+    let answer = unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        for signal in RECORDED {
+            libc::sigaddset(&mut set, signal);
+        }
+        libc::sigprocmask(libc::SIG_UNBLOCK, &set, ptr::null_mut())
+    };
+    if answer == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// Names the stack of the code that handlers interrupt, so that they may read from it.
@@ -424,6 +445,9 @@ fn record(page: &SharedPage, signal: i32, facts: &libc::siginfo_t, context: &lib
     put(24, top_of_stack(registers[libc::REG_RSP as usize] as u64));
     page.note_steps(logged().len() as u64);
     put(26, registers[libc::REG_TRAPNO as usize] as u64);
+    put(27, registers[libc::REG_ERR as usize] as u64);
+    // SAFETY: si_pid reads a field of the same union; what other signals put there is a number.
+    put(28, unsafe { facts.si_pid() } as u64);
     put(0, 1);
 }
 

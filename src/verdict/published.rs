@@ -3,6 +3,8 @@
 //! Correct means: a figure meets the same metric of its own row, and a ratio the same metric of both
 //! its rows; where one of them has no number, the figure says so.
 
+use std::collections::BTreeMap;
+
 use crate::report::{Basis, Metric, Row};
 use crate::template::Figure;
 
@@ -20,10 +22,28 @@ pub fn hold(rows: &mut [Row]) {
                 .collect()
         })
         .collect();
+    let modelled: BTreeMap<String, Vec<String>> = rows
+        .iter()
+        .map(|row| {
+            let names = row.modelled_runtime.iter().map(|one| one.function.clone());
+            (row.scenario.clone(), names.collect())
+        })
+        .collect();
     for (row, held) in rows.iter_mut().zip(held) {
         for (one, ours) in row.published.iter_mut().zip(held) {
             match ours {
-                Ok((value, basis)) => (one.measured, one.basis) = (Some(value), Some(basis)),
+                Ok((value, basis)) => {
+                    (one.measured, one.basis) = (Some(value), Some(basis));
+                    let of = match &one.published.figure {
+                        Figure::Ratio { to, .. } => vec![&row.scenario, to],
+                        Figure::Value { .. } => vec![&row.scenario],
+                    };
+                    one.modelled_runtime = of
+                        .into_iter()
+                        .flat_map(|row| modelled[row].clone())
+                        .collect();
+                    one.modelled_runtime.dedup();
+                }
                 Err(why) => one.why = Some(why),
             }
         }

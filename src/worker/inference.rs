@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::guarded;
 use super::neighbours;
 use super::stage::{Ground, Stage, Visits};
-use super::timing::{Proved, Scale, TIMED, Turner, UNTIMED, quiet_turns};
+use super::timing::{Budget, Proved, Scale, TIMED, Turner, UNTIMED, quiet_turns};
 use super::verify;
 use crate::counter::{CounterSource, Request};
 use crate::injection::IMAGES_PER_SITE;
@@ -19,7 +19,6 @@ use crate::scenario::Order;
 use crate::stats::quantile::{median, sorted};
 use crate::stats::random::SplitMix64;
 use crate::stats::{Chunk, ImageSamples, References, SiteSamples};
-use crate::sys::time;
 use crate::template::HeapKind;
 
 /// Rounds that every site has, whatever its budget: fewer pairs have no interval.
@@ -50,10 +49,23 @@ fn pairs(stage: &Stage<'_>) -> Vec<(usize, Range<usize>)> {
         .collect()
 }
 
-/// Compares the results of all of these images. Returns the sites that they are of no use for, and why.
-pub fn verify(stage: &mut Stage<'_>, ground: &mut Ground, visits: &Visits) -> Vec<Uninferred> {
+/// Compares the results of all of these images. Returns the sites that they are of no use for, and why: all of a
+/// row whose own iterations already take too long.
+pub fn verify(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+    iteration_ns: f64,
+) -> Vec<Uninferred> {
     let mut uninferred = Vec::new();
     for (site, mut images) in pairs(stage) {
+        if iteration_ns > LONGEST_ITERATION_NS {
+            uninferred.push(Uninferred {
+                site,
+                why: too_long(iteration_ns),
+            });
+            continue;
+        }
         let failure = images.find_map(|image| {
             stage.rewind(ground, image);
             let verified = guarded(|| verify_image(stage, ground, visits, image));
@@ -97,6 +109,14 @@ fn verify_image(
     Ok(())
 }
 
+/// Why nothing is inferred of an iteration that takes so many nanoseconds.
+fn too_long(iteration_ns: f64) -> String {
+    format!(
+        "an iteration takes {:.0} µs, in which the delay of one branch does not show",
+        iteration_ns / 1000.0
+    )
+}
+
 /// Why images that ended so are of no use.
 pub fn why(failure: &Failure) -> String {
     let what = match failure {
@@ -105,7 +125,10 @@ pub fn why(failure: &Failure) -> String {
         Failure::Signal { .. } | Failure::Exit { .. } => "faults",
         Failure::Forbidden { .. } => "makes a system call",
         Failure::Timeout { .. } => "does not end in time",
-        Failure::Clobber { .. } | Failure::Worker(_) => "does not leave alone what it must",
+        Failure::Clobber { .. }
+        | Failure::Worker(_)
+        | Failure::Unfinished { .. }
+        | Failure::Ended(_) => "does not leave alone what it must",
     };
     format!(
         "with latency in front of its dispatch branch the code {what}: does it read the flags behind \
@@ -302,7 +325,6 @@ fn size(
     scale: &Scale,
 ) -> Result<Result<u64, String>, Failure> {
     const LARGEST: u64 = 1 << 18;
-    const FEW: u64 = 16;
     if !source.is_timed() {
         return Ok(Ok(row.chunk));
     }
@@ -315,7 +337,7 @@ fn size(
         true => FAR_CHUNK_NS,
         false => CHUNK_NS,
     };
-    let mut chunk = FEW.min(longest);
+    let mut chunk = 1;
     loop {
         let request = Request {
             image,
@@ -331,10 +353,7 @@ fn size(
         let nanoseconds = best as f64 / scale.tsc_hz * 1e9;
         let each = nanoseconds / chunk as f64;
         if each > LONGEST_ITERATION_NS {
-            return Ok(Err(format!(
-                "an iteration takes {:.0} µs, in which the delay of one branch does not show",
-                each / 1000.0
-            )));
+            return Ok(Err(too_long(each)));
         }
         if nanoseconds >= least_ns || chunk * 2 > longest {
             return Ok(Ok(chunk));
@@ -381,13 +400,11 @@ impl Study {
         images: &Range<usize>,
         ((each_ns, patience), scale): ((f64, f64), &mut Scale),
     ) -> Result<(), Failure> {
-        let budget_ns = each_ns * IMAGES_PER_SITE as f64;
-        let started = time::nanoseconds();
+        let budget = Budget::new(each_ns * IMAGES_PER_SITE as f64, patience);
         for turn in 0u32.. {
-            let spent = (time::nanoseconds() - started) as f64;
-            let is_enough =
-                spent >= patience * budget_ns || self.quiet_pairs(scale) >= self.enough_pairs;
-            if turn >= FEWEST_ROUNDS && spent >= budget_ns && is_enough {
+            if turn >= FEWEST_ROUNDS
+                && budget.is_over(|| self.quiet_pairs(scale) < self.enough_pairs)
+            {
                 break;
             }
             // Whoever comes first in a round finds other caches than the one behind it.

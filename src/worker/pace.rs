@@ -28,6 +28,8 @@ const GROWTH: u64 = 4;
 const LONGEST_NS: f64 = 2e6;
 /// A pass that takes so many times as long as a run has to is not made: little time was asked for.
 const LONGEST_PASS: f64 = 20.0;
+/// The longest entry that is made of several iterations: one must not look as if it had no end.
+const LONGEST_ENTRY_MS: f64 = 300.0;
 /// Runs that are made where none agrees with the chunks.
 const TRIES: u32 = 4;
 
@@ -118,7 +120,14 @@ pub(super) fn find(
             ..Pace::default()
         });
     }
+    // A pass is one entry, which must not look like one without an end.
+    if has_walk && pass_ms > LONGEST_ENTRY_MS {
+        return Ok(Pace::default());
+    }
     let (runs, cost) = judge.runs(plan.run_ms, &trial)?;
+    // What others took of a run says nothing about how long chunks should be, and longer ones would lose more turns
+    // to them.
+    let is_shared = runs.iter().all(|run| run.switches > 0);
     let mut pace = Pace {
         long_runs: runs,
         ..Pace::default()
@@ -129,7 +138,7 @@ pub(super) fn find(
         // What a line costs that no near cache keeps depends on how long ago it was last visited, by this image
         // or by another one: on average as long ago as in a run, and no quartile of its visits says that.
         pace.by_mean = has_phases || is_far;
-        let is_alike = !has_phases && trial.agrees(cost);
+        let is_alike = !has_phases && (is_shared || trial.agrees(cost));
         let chunk = judge.row.chunk * GROWTH;
         let ns = trial.mean() * chunk as f64 * scale.ns_per_cycle(trial.calibration);
         let is_possible = !has_walk || judge.row.visits.len().is_multiple_of(chunk);
@@ -249,9 +258,8 @@ impl Judge<'_, '_> {
         }
         let needed_ticks = least_ms / 1e3 * self.scale.tsc_hz;
         let times = (needed_ticks / self.last_ticks as f64).ceil().max(1.0) as u64;
-        // One entry must not take so long that it looks like one without an end.
-        const LONGEST_MS: f64 = 300.0;
-        let most = (needed_ticks / least_ms * LONGEST_MS / self.last_ticks as f64).max(1.0) as u64;
+        let most =
+            (needed_ticks / least_ms * LONGEST_ENTRY_MS / self.last_ticks as f64).max(1.0) as u64;
         let mut times = times.max(pass.min(most));
         let one = request.iterations;
         loop {

@@ -278,7 +278,7 @@ impl<'a> Stage<'a> {
         if self.active != Some(image) {
             self.active = Some(image);
             ground.page.note(notes::IMAGE, image as u64);
-            ground.page.note(notes::CODE, self.images[image].site.code);
+            self.note_site(ground, image);
         }
     }
 
@@ -440,8 +440,14 @@ impl<'a> Stage<'a> {
         self.prepare_frames(ground, image, span);
         self.aim(ground, 0, self.images[image].setup.start);
         ground.page.note(notes::IMAGE, image as u64);
-        ground.page.note(notes::CODE, self.images[image].site.code);
+        self.note_site(ground, image);
         self.active = Some(image);
+    }
+
+    fn note_site(&self, ground: &Ground, image: usize) {
+        let site = self.images[image].site;
+        ground.page.note(notes::CODE, site.code);
+        ground.page.note(notes::DATA, site.data);
     }
 
     /// Runs an image's setup, where it has one.
@@ -458,6 +464,7 @@ impl<'a> Stage<'a> {
             return Ok(());
         }
         self.prepare_setup(ground, image, visits);
+        ground.note_inside(true);
         self.code.enter(self.images[image].entry, 0);
         self.leave(ground, image, Left::Setup).map(|_| ())
     }
@@ -475,7 +482,9 @@ impl<'a> Stage<'a> {
         self.prepare_setup(ground, 0, visits);
         let image = &self.images[0];
         log.stop_at(Some(image.setup.end));
+        ground.note_inside(true);
         self.code.enter_stepping(image.entry, 0, log, image.escape);
+        ground.note_inside(false);
         log.stop_at(None);
         reveal_hidden(&self.images[0], log);
         if log.is_cut_short() {
@@ -549,6 +558,7 @@ impl<'a> Stage<'a> {
         self.demand_room(ground, image)?;
         self.prepare(ground, image, Span::of(visits, element, iterations));
         let entry = self.images[image].entry;
+        ground.note_inside(true);
         self.code.enter(entry, 0);
         self.leave(ground, image, Left::Loop { iterations })
     }
@@ -574,6 +584,7 @@ impl<'a> Stage<'a> {
         self.demand_room(ground, image)?;
         self.prepare(ground, image, Span::of(visits, element, iterations));
         let entry = self.images[image].entry;
+        ground.note_inside(true);
         let before = read();
         let entered = time::ticks();
         self.code.enter(entry, 0);
@@ -607,6 +618,7 @@ impl<'a> Stage<'a> {
         self.demand_room(ground, image)?;
         self.prepare(ground, image, Span::of(visits, element, iterations));
         let entry = self.images[image].entry;
+        ground.note_inside(true);
         let began = time::ticks();
         scrub(&self.code);
         let before = time::ticks();
@@ -636,7 +648,9 @@ impl<'a> Stage<'a> {
         self.demand_room(ground, image)?;
         self.prepare(ground, image, Span::of(visits, element, iterations));
         let (entry, escape) = (self.images[image].entry, self.images[image].escape);
+        ground.note_inside(true);
         self.code.enter_stepping(entry, 0, log, escape);
+        ground.note_inside(false);
         reveal_hidden(&self.images[image], log);
         if log.is_cut_short() {
             self.rewind(ground, image);
@@ -652,6 +666,7 @@ impl<'a> Stage<'a> {
         const MXCSR_CONTROL: u64 = 0xffc0;
         const DIRECTION: u64 = 1 << 10;
         const ALIGNMENT_CHECK: u64 = 1 << 18;
+        ground.note_inside(false);
         let kind = self.get(context::PANIC_KIND);
         let code = self.images[image].site.code;
         if kind != 0 && self.get(context::COMPLETE) == 0 {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::Check;
+use super::{Check, Concerns};
 use crate::cmd::Stop;
 use crate::job::{Counters, Plan};
 use crate::pipeline::compare::{Contestant, compare};
@@ -57,6 +57,7 @@ fn itself(settings: &Settings) -> Result<Check, Stop> {
         } else {
             "two copies of the same code are told apart: believe no small difference".into()
         },
+        concerns: Concerns::Comparisons,
     })
 }
 
@@ -85,6 +86,7 @@ fn intervals() -> Check {
         value: format!("{:.1} %", found.covered * 100.0),
         expected: "90 % or more",
         why,
+        concerns: Concerns::Measured,
     }
 }
 
@@ -133,5 +135,6 @@ fn wrong_results(settings: &Settings) -> Result<Check, Stop> {
         } else {
             "a template that computes something else is not told from a right one".into()
         },
+        concerns: Concerns::All,
     })
 }

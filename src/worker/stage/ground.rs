@@ -105,6 +105,11 @@ impl Ground {
         self.page.note(notes::ENTRIES, self.entries);
     }
 
+    /// Notes whether generated code runs from now on.
+    pub(super) fn note_inside(&self, is_inside: bool) {
+        self.page.note(notes::INSIDE, u64::from(is_inside));
+    }
+
     pub(super) fn stack_end(&self) -> u64 {
         self.stack.address() + STACK_BYTES as u64
     }
