@@ -564,4 +564,21 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn a_cold_call_is_slower_and_not_more() {
+        let cold = |name, cycles| Row {
+            cold: Some(crate::report::ColdCall {
+                scrubbed: crate::scenario::Cold::Dcache,
+                cycles: reported::measured(cycles),
+                warm: reported::measured(20.0),
+                scrub_ns: reported::measured(100.0),
+                entries: 96,
+                doubtful: false,
+            }),
+            ..row(name, 50.0)
+        };
+        let told = told((&cold("base", 300.0), &cold("other", 400.0)), None);
+        assert_eq!(verdict(&told, "cold"), "slower", "{told}");
+    }
 }

@@ -226,6 +226,9 @@ fn switch(timing: &mut Timing, turns: usize) {
     timing.baseline.switches = vec![0; 20];
 }
 
+/// What happens to a row, and the names of the warnings that it has.
+type Disturbed = (fn(&mut Timing), &'static [&'static str]);
+
 #[test]
 fn each_cause_of_disturbance_has_its_warning_from_its_bound_on_and_not_before() {
     const WARNINGS: [(&str, &str); 7] = [
@@ -239,7 +242,7 @@ fn each_cause_of_disturbance_has_its_warning_from_its_bound_on_and_not_before() 
     ];
     // 160 chunks at placement 0 and as many empty ones: a quarter of all are 80, and so is half of the first.
     #[rustfmt::skip] // a table: one disturbance a line
-    let table: [(fn(&mut Timing), &[&str]); 21] = [
+    let table: [Disturbed; 21] = [
         (|_| {},                                                                          &[]),
         (|it| switch(it, 10),                                                             &[]),
         (|it| switch(it, 11),                                                             &["switched"]),

@@ -519,6 +519,10 @@ mod tests {
                 "{chunks}, {width_ticks}"
             );
         }
+        // Seven of sixteen are too few, wherever they stand.
+        let mut samples = beside(4, 9_999);
+        samples.chunks[4].after.width_ticks = 9_999;
+        assert!(!is_quiet(&samples, &mut SCALE.clone()));
         // A better reading than the worker ever had is the best one from now on.
         let mut scale = SCALE;
         assert!(!is_quiet(
