@@ -277,7 +277,7 @@ fn a_chase_goes_on_where_it_was_and_so_through_all_of_its_data() {
 
 #[test]
 fn of_more_data_than_a_quarter_of_a_mebibyte_the_mean_is_the_value() {
-    // An object takes a line of 64 bytes, so that 4,096 of them fill it by themselves.
+    // An object takes 16 bytes, so that 16,384 of them fill it by themselves.
     let text = |objects: u32| {
         format!(
             ";! heap = \"pointer\"\n;! params = {{ objects = {objects}, order = \"random\" }}\n;! result = \"eax\"\n;! \
@@ -285,8 +285,8 @@ fn of_more_data_than_a_quarter_of_a_mebibyte_the_mean_is_the_value() {
         )
     };
     let templates = Templates::new("far")
-        .with("near", &text(4000))
-        .with("far", &text(4100));
+        .with("near", &text(16_000))
+        .with("far", &text(16_500));
     let rows = templates.run(&["--counters", "clock", "--quick"]);
     for (row, is_mean) in rows.iter().zip([false, true]) {
         assert_ok(row);
