@@ -23,6 +23,8 @@ mod metrics;
 mod misses;
 mod published;
 mod settled;
+#[cfg(test)]
+mod tests;
 
 pub use fault::{failed, unended};
 pub use published::hold;

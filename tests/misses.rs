@@ -188,6 +188,20 @@ fn a_sequence_of_the_bodys_own_has_a_possible_number_which_says_whose_it_is() {
 }
 
 #[test]
+fn a_return_is_not_said_to_go_one_way() {
+    // Where it goes is decided by the call in front of it, so that its misses are no wonder.
+    let counters = fake("return", r#"{"*": [80.0, 95.0]}"#);
+    let text = ";! heap = \"pointer\"\n;! result = \"eax\"\n;! expect = \"id\"\n;! dispatch = \"site\"\n;! clobbers = \
+                \"all\"\nbody: call \"f\"\nfunc \"f\": mov eax, [rax]\nsite: ret\n";
+    let path = template(&folder("misses"), "returns", text);
+    let (code, document) = json(&["run", &path, "--counters", &counters, "--time", "2"]);
+    assert_eq!(code, 0, "{document:#}");
+    assert!((value(rows(&document)[0].1, "branch_misses") - 0.5).abs() < 1e-3);
+    let warnings = rows(&document)[0].1["warnings"].to_string();
+    assert!(!warnings.contains("one type"), "{warnings}");
+}
+
+#[test]
 fn a_quick_run_infers_too() {
     let counters = fake("quick", r#"{"*": [80.0, 92.0]}"#);
     let (_, document) = json(&["run", "itab_call", "--quick", "--counters", &counters]);

@@ -495,7 +495,7 @@ pub struct Provenance {
     pub tsc_hz: Option<f64>,
     /// Core frequency seen during the run.
     pub core_hz: Option<f64>,
-    /// (max − min) / median of the clean calibrations.
+    /// (max − min) / median of it, over the rows.
     pub core_hz_spread: Option<f64>,
     /// Seed of walks and intervals.
     pub seed: u64,

@@ -317,6 +317,82 @@ mod tests {
     }
 
     #[test]
+    fn parts_of_a_walk_are_no_phases_and_a_run_is_held_against_their_middle_half() {
+        let with = |cycles: f64, chunk: fn(u32, u32) -> f64| {
+            let mut timing = with_run(cycles);
+            timing.images = vec![fixture::image(20, chunk)];
+            timing
+        };
+        let parts = |_, chunk: u32| if chunk.is_multiple_of(2) { 3.0 } else { 60.0 };
+        for by_mean in [true, false] {
+            let mut timing = with(40.0, parts);
+            timing.by_mean = by_mean;
+            assert!(summarize(&timing, 1).settled.expect("a run").is_settled);
+        }
+        // So many of ten turns cost a tenth more, and a run too.
+        let few = |turn: u32, _| if turn % 10 < 2 { 5.5 } else { 5.0 };
+        let more = |turn: u32, _| if turn % 10 < 3 { 5.5 } else { 5.0 };
+        let is_settled = |chunk| {
+            summarize(&with(5.55, chunk), 1)
+                .settled
+                .expect("a run")
+                .is_settled
+        };
+        assert_eq!((is_settled(few), is_settled(more)), (false, true));
+        // Where few are dear, their mean lies above the middle half, and a run of all has it.
+        let dear = |turn: u32, _| if turn % 10 < 2 { 15.0 } else { 5.0 };
+        assert!(
+            summarize(&with(7.0, dear), 1)
+                .settled
+                .expect("a run")
+                .is_settled
+        );
+    }
+
+    #[test]
+    fn a_run_costs_what_its_shorter_calibration_says_of_all_copies_of_the_body() {
+        let mut timing = with_run(10.0);
+        timing.unroll = 2;
+        assert!(summarize(&timing, 1).settled.expect("a run").is_settled);
+        let mut timing = with_run(5.0);
+        for run in &mut timing.long_runs {
+            run.after.chain_ticks *= 2;
+        }
+        assert!(summarize(&timing, 1).settled.expect("it agrees").is_settled);
+    }
+
+    #[test]
+    fn a_placement_that_seems_to_take_no_time_is_no_state() {
+        let mut timing = with_run(5.0);
+        timing.images.push(fixture::image(6, |_, _| 0.0));
+        assert!(summarize(&timing, 1).settled.expect("a run").is_settled);
+    }
+
+    #[test]
+    fn of_two_runs_the_shorter_counts_and_phases_need_but_one() {
+        let mut timing = with_run(5.0);
+        timing.long_runs[1] = with_run(5.6).long_runs[0];
+        timing.long_runs.reverse();
+        let settled = summarize(&timing, 1).settled.expect("it agrees");
+        assert!(settled.is_settled && settled.long_run.is_some_and(|run| run < 5.01));
+        let mut timing = with_run(40.0);
+        timing.long_runs.truncate(1);
+        let phase = |_, chunk: u32| if chunk.is_multiple_of(2) { 3.0 } else { 60.0 };
+        timing.images = vec![fixture::image(6, phase)];
+        assert_eq!(
+            summarize(&timing, 1).settled.expect("a run").without_value,
+            None,
+            "parts"
+        );
+        (timing.segments, timing.by_mean) = (1, true);
+        for chunk in &mut timing.images[0].chunks {
+            chunk.segment = 0;
+        }
+        let settled = summarize(&timing, 1).settled.expect("it is believed");
+        assert_eq!(settled.without_value, Some(WithoutValue::Run));
+    }
+
+    #[test]
     fn a_run_that_was_interrupted_or_a_row_that_was_disturbed_says_nothing() {
         let mut timing = with_run(9.0);
         timing.long_runs[0].switches = 1;
@@ -326,13 +402,13 @@ mod tests {
         assert!(summarize(&timing, 1).settled.expect("it agrees").is_settled);
         let with_switches = |switched: usize, cycles| {
             let mut timing = with_run(cycles);
-            timing.images = vec![fixture::image(20, |_, _| 5.0)];
-            timing.images[0].switches = (0..20).map(|turn| u32::from(turn < switched)).collect();
+            timing.images = vec![fixture::image(50, |_, _| 5.0)];
+            timing.images[0].switches = (0..50).map(|turn| u32::from(turn < switched)).collect();
             summarize(&timing, 1).settled
         };
-        assert!(with_switches(2, 9.0).is_some());
-        assert_eq!(with_switches(3, 9.0), None);
-        assert_eq!(with_switches(3, 4.0), None);
+        assert!(with_switches(5, 9.0).is_some());
+        assert_eq!(with_switches(6, 9.0), None);
+        assert_eq!(with_switches(6, 4.0), None);
         // Two runs that do not agree with each other say nothing of the row.
         let mut timing = with_run(9.0);
         timing.long_runs[1] = with_run(9.17).long_runs[0];

@@ -254,6 +254,37 @@ mod tests {
     }
 
     #[test]
+    fn a_pair_is_left_out_that_lies_three_ranges_and_a_tenth_beyond_the_quartiles() {
+        // By how much the turns of seven segments differ, the misses of the eighth, and their mean.
+        for (range, eighth, mean) in [
+            (0.0, 0.099, 0.099 / 8.0),
+            (0.0, 0.101, 0.0),
+            (0.2, 0.89, (0.89 + 0.7) / 8.0),
+            (0.2, 0.91, 0.1),
+        ] {
+            let cost = |copy: usize, turn: u32, segment: u32| {
+                let misses = match segment {
+                    7 => eighth,
+                    _ => range * f64::from(turn % 2),
+                };
+                30.0 + misses * ADDED_CYCLES * copy as f64
+            };
+            let found = misses_of(&site(20, cost)).expect("pairs");
+            assert!(
+                (found.value - mean).abs() < 1e-3,
+                "{range}, {eighth}: {found:?}"
+            );
+            // The same below.
+            let cost = |copy: usize, turn, segment| 60.0 - cost(copy, turn, segment);
+            let found = misses_of(&site(20, cost)).expect("pairs");
+            assert!(
+                (found.value + mean).abs() < 1e-3,
+                "{range}, {eighth}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
     fn the_chunks_of_these_images_are_their_own() {
         let mut site = site(20, |copy, _, _| 12.0 + 0.5 * ADDED_CYCLES * copy as f64);
         site.iterations_per_chunk /= 2;

@@ -262,6 +262,9 @@ mod tests {
             "{sum:?}"
         );
         assert!((sum.low - 0.7).abs() < 1e-12, "{sum:?}");
+        (sites[0].high, sites[1].high) = (Some(0.56), Some(0.33));
+        let sum = total(&injection, &sites).expect("a sum");
+        assert!((sum.high - 0.85).abs() < 1e-12 && (sum.low - 0.7).abs() < 1e-12);
         sites[1].why = Some("no free register".into());
         assert_eq!(
             total(&injection, &sites),

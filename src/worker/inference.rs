@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use super::guarded;
 use super::neighbours;
+use super::order::rotated;
 use super::stage::{Ground, Stage, Visits};
 use super::timing::{Budget, Proved, Scale, TIMED, Turner, UNTIMED, quiet_turns};
 use super::verify;
@@ -59,11 +60,8 @@ pub fn verify(
 ) -> Vec<Uninferred> {
     let mut uninferred = Vec::new();
     for (site, mut images) in pairs(stage) {
-        if iteration_ns > LONGEST_ITERATION_NS {
-            uninferred.push(Uninferred {
-                site,
-                why: too_long(iteration_ns),
-            });
+        if let Some(why) = too_long(iteration_ns) {
+            uninferred.push(Uninferred { site, why });
             continue;
         }
         let failure = images.find_map(|image| {
@@ -107,14 +105,6 @@ fn verify_image(
         element += count;
     }
     Ok(())
-}
-
-/// Why nothing is inferred of an iteration that takes so many nanoseconds.
-fn too_long(iteration_ns: f64) -> String {
-    format!(
-        "an iteration takes {:.0} µs, in which the delay of one branch does not show",
-        iteration_ns / 1000.0
-    )
 }
 
 /// Why images that ended so are of no use.
@@ -351,15 +341,24 @@ fn size(
             best = best.min(row.stage.enter_between(ground, request, || ())?.ticks);
         }
         let nanoseconds = best as f64 / scale.tsc_hz * 1e9;
-        let each = nanoseconds / chunk as f64;
-        if each > LONGEST_ITERATION_NS {
-            return Ok(Err(too_long(each)));
+        if let Some(why) = too_long(nanoseconds / chunk as f64) {
+            return Ok(Err(why));
         }
         if nanoseconds >= least_ns || chunk * 2 > longest {
             return Ok(Ok(chunk));
         }
         chunk *= 2;
     }
+}
+
+/// Why nothing is inferred of a branch whose iteration takes so long.
+fn too_long(iteration_ns: f64) -> Option<String> {
+    (iteration_ns > LONGEST_ITERATION_NS).then(|| {
+        format!(
+            "an iteration takes {:.0} µs, in which the delay of one branch does not show",
+            iteration_ns / 1000.0
+        )
+    })
 }
 
 /// The turns of one site's images.
@@ -407,9 +406,7 @@ impl Study {
             {
                 break;
             }
-            // Whoever comes first in a round finds other caches than the one behind it.
-            let order = if turn % 2 == 1 { [1, 0] } else { [0, 1] };
-            for copy in order {
+            for copy in rotated(turn, IMAGES_PER_SITE) {
                 let image = images.start + copy;
                 self.turn(
                     stage,
@@ -464,5 +461,20 @@ impl Study {
         let [less, more] = &self.samples.images;
         let (less, more) = (quiet(less), quiet(more));
         less.intersection(&more).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_iteration_beyond_ten_microseconds_nothing_is_inferred() {
+        assert_eq!(too_long(9_900.0), None);
+        let why = too_long(10_100.0).expect("a reason");
+        assert_eq!(
+            why,
+            "an iteration takes 10 µs, in which the delay of one branch does not show"
+        );
     }
 }

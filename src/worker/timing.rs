@@ -535,3 +535,100 @@ impl Turner<'_, '_> {
         Ok((segment, ticks.unwrap_or(0), counted))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::fixture::{self, image};
+
+    const SCALE: Scale = Scale {
+        tsc_hz: 2.6e9,
+        overhead_ticks: 52,
+        chain_cycles: 32_000,
+        best_width: fixture::WIDTH_TICKS,
+    };
+
+    /// Turns of eight chunks, of each so many beside a kernel that took this many ticks.
+    fn beside(chunks: usize, width_ticks: u64) -> ImageSamples {
+        let mut image = image(2, |_, _| 5.0);
+        for turn in image.chunks.chunks_mut(8) {
+            for chunk in &mut turn[..chunks] {
+                chunk.after.width_ticks = width_ticks;
+            }
+        }
+        image
+    }
+
+    #[test]
+    fn an_image_is_quiet_where_half_of_its_chunks_had_the_cores_width_within_20_percent() {
+        // A fifth more than 2,852 is 3,422.4.
+        for (chunks, width_ticks, is_it) in [
+            (8, 3_422, true),
+            (8, 3_423, false),
+            (4, 9_999, true),
+            (5, 9_999, false),
+        ] {
+            let samples = beside(chunks, width_ticks);
+            assert_eq!(
+                is_quiet(&samples, &mut SCALE.clone()),
+                is_it,
+                "{chunks}, {width_ticks}"
+            );
+            let turns = quiet_turns(&samples, &mut SCALE.clone());
+            assert_eq!(
+                turns.len(),
+                if is_it { 2 } else { 0 },
+                "{chunks}, {width_ticks}"
+            );
+        }
+        // Seven of sixteen are too few, wherever they stand.
+        let mut samples = beside(4, 9_999);
+        samples.chunks[4].after.width_ticks = 9_999;
+        assert!(!is_quiet(&samples, &mut SCALE.clone()));
+        // A better reading than the worker ever had is the best one from now on.
+        let mut scale = SCALE;
+        assert!(!is_quiet(
+            &beside(7, 3_000),
+            &mut Scale {
+                best_width: 2_000,
+                ..scale
+            }
+        ));
+        is_quiet(&beside(8, 2_000), &mut scale);
+        assert_eq!(
+            scale.best_width,
+            fixture::WIDTH_TICKS,
+            "its other calibration is no better"
+        );
+    }
+
+    #[test]
+    fn a_turn_in_which_something_else_ran_is_not_quiet() {
+        let mut samples = beside(0, 0);
+        samples.switches = vec![0, 1];
+        assert_eq!(
+            quiet_turns(&samples, &mut SCALE.clone()),
+            BTreeSet::from([0])
+        );
+        samples.switches.clear();
+        assert_eq!(
+            quiet_turns(&samples, &mut SCALE.clone()).len(),
+            2,
+            "nobody looked"
+        );
+    }
+
+    #[test]
+    fn a_mean_is_known_where_both_halves_of_the_chunks_take_as_long_within_2_percent() {
+        for (second, is_known) in [
+            (50.0, true),
+            (50.9, true),
+            (51.1, false),
+            (49.1, true),
+            (48.9, false),
+        ] {
+            let samples = image(10, |turn, _| if turn < 5 { 50.0 } else { second });
+            assert_eq!(halves_agree(&samples), is_known, "{second}");
+        }
+    }
+}
