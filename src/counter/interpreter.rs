@@ -12,6 +12,7 @@ use crate::link::walk::RANDOM_ELEMENTS;
 use crate::sys::signals::{Step, StepLog};
 use crate::template::HeapKind;
 use crate::worker::stage::{Ground, Stage, Visits};
+use crate::worker::traps;
 
 /// Instructions that an iteration may have on average before a count ends early: a walk of 262,144
 /// then takes 17 million, a fifth of a second at the most.
@@ -94,7 +95,7 @@ pub fn verify(
     let end = stage.emulate(ground, visits, iterations, |interpreter, cpu| {
         interpreter.run(cpu, image.loop_head, image.loop_end, &mut recorded)
     });
-    let mut log = StepLog::new(depth.verified as usize);
+    let mut log = StepLog::new(depth.verified as usize, traps::look);
     stage.enter_stepping(ground, 0, visits, (0, iterations), &mut log)?;
     stage.rewind(ground, 0);
     let difference = difference(&native(&image, log.steps()), &recorded.states);

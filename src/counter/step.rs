@@ -16,6 +16,7 @@ use crate::report::Basis;
 use crate::sys::signals::StepLog;
 use crate::template::HeapKind;
 use crate::worker::stage::{Ground, Stage, Visits};
+use crate::worker::traps;
 
 /// Steps that a count of each receiver may take, each way, for each step that the interpreter is verified
 /// by: 6000, or 30 ms where a step takes 5 µs, and 600 where a run is to be quick. Verified, the
@@ -33,7 +34,7 @@ impl StepSource {
     /// A source whose entries end after as many steps as the plan says.
     pub fn new(plan: &Plan) -> StepSource {
         StepSource {
-            log: StepLog::new(plan.step_budget as usize),
+            log: StepLog::new(plan.step_budget as usize, traps::look),
             depth: Depth {
                 iterations: plan.interpreted,
                 verified: plan.verified,

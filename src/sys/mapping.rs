@@ -334,7 +334,9 @@ impl Executable {
         let address = self.checked(address);
         let start = self.map[self.code.clone()].as_ptr() as u64;
         let code = start..start + self.code.len() as u64;
-        let _stepping = signals::begin_steps(log, code, self.checked(escape));
+        let map = self.map.as_ptr() as u64;
+        let data = map..start - PAGE as u64;
+        let _stepping = signals::begin_steps(log, (code, data), self.checked(escape));
         let before = fs_base();
         let answer: u64;
         // SAFETY: as for `enter`; the asm block declares all that the System V ABI lets the callee

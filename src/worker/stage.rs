@@ -3,11 +3,10 @@
 //! Correct means: each entry starts from the same context, g and stack, and everything that the
 //! code must leave alone is compared at the exit.
 
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 
-use iced_x86::{Decoder, DecoderOptions, FlowControl, Mnemonic, OpKind, Register};
+use iced_x86::{Decoder, DecoderOptions, FlowControl};
 
 use crate::counter::Request;
 use crate::go::layout;
@@ -21,7 +20,7 @@ use crate::sys::signals::StepLog;
 use crate::sys::time;
 use crate::template::Clobbers;
 
-use super::notes;
+use super::{notes, traps};
 
 mod build;
 mod emulation;
@@ -477,7 +476,7 @@ impl<'a> Stage<'a> {
         log.stop_at(Some(image.setup.end));
         self.code.enter_stepping(image.entry, 0, log, image.escape);
         log.stop_at(None);
-        reveal_hidden(&self.images[0], log);
+        traps::reveal(&self.images[0], log);
         if log.is_cut_short() {
             return Ok(Run::CutShort);
         }
@@ -637,7 +636,7 @@ impl<'a> Stage<'a> {
         self.prepare(ground, image, Span::of(visits, element, iterations));
         let (entry, escape) = (self.images[image].entry, self.images[image].escape);
         self.code.enter_stepping(entry, 0, log, escape);
-        reveal_hidden(&self.images[image], log);
+        traps::reveal(&self.images[image], log);
         if log.is_cut_short() {
             self.rewind(ground, image);
             Ok(None)
@@ -764,23 +763,4 @@ impl<'a> Stage<'a> {
             types,
         }
     }
-}
-
-/// Adds to a log what ran behind each load of `ss`: the CPU holds the trap back for one instruction
-/// (Intel SDM vol. 3, 6.8.3).
-fn reveal_hidden(image: &Image, log: &mut StepLog) {
-    let behind_load = |ip: u64| {
-        image.owner(ip)?;
-        let bytes = &image.code[(ip - image.site.code) as usize..];
-        let code = Decoder::with_ip(64, bytes, ip, DecoderOptions::NONE).decode();
-        let is_load = code.mnemonic() == Mnemonic::Mov
-            && code.op0_kind() == OpKind::Register
-            && code.op0_register() == Register::SS;
-        is_load.then(|| code.next_ip())
-    };
-    let mut known: HashMap<u64, Option<u64>> = HashMap::new();
-    log.reveal(|ip, next| {
-        let behind = known.entry(ip).or_insert_with(|| behind_load(ip));
-        behind.filter(|hidden| *hidden != next)
-    });
 }
