@@ -319,7 +319,7 @@ impl<'a> Worker<'a> {
         let visits = stage.walk(chunk, self.plan.seed)?;
         let verified = verify::verify(&mut stage, ground, &visits)?;
         let uninferred = inference::verify(&mut stage, ground, &visits);
-        let (counts, uninterpreted) = step::count(&mut stage, ground, &visits, &mut self.steps)?;
+        let (counts, partial) = step::count(&mut stage, ground, &visits, &mut self.steps)?;
         let prediction = match self.plan.modelled {
             0 => None,
             wanted => {
@@ -338,7 +338,7 @@ impl<'a> Worker<'a> {
         let is_direct = branches > 0.0 && stage.has_direct_branches_only();
         let proof = Proof {
             counts,
-            uninterpreted,
+            partial,
             prediction,
             harness_instructions: empty.instructions,
             around_body,

@@ -3,13 +3,13 @@
 //! Correct means: each entry starts from the same context, g and stack, and everything that the
 //! code must leave alone is compared at the exit.
 
-use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl};
 
 use crate::counter::Request;
 use crate::go::layout;
+use crate::interpreter::native::Natives;
 use crate::job::{Failure, JobRow, PanicAt, Place};
 use crate::link::frame::{self, carried, context, state};
 use crate::link::harness::element_bytes;
@@ -28,7 +28,7 @@ mod ground;
 mod memory;
 mod visits;
 
-pub use ground::{Ground, STACK_BYTES};
+pub use ground::{Ground, Pulse, STACK_BYTES};
 pub use visits::{Visits, expected_of};
 
 use ground::CANARY_BYTES;
@@ -117,6 +117,8 @@ pub struct Stage<'a> {
     /// Index of the baseline image.
     baseline: usize,
     code: Executable,
+    /// Instructions of the first image that the interpreter has the CPU run.
+    natives: Option<Natives>,
     active: Option<usize>,
     /// The `gs` base as it can be read, for comparison.
     gs_base: u64,
@@ -724,18 +726,9 @@ impl<'a> Stage<'a> {
         hidden.map_err(|error| Failure::Worker(format!("protecting data: {error}")))
     }
 
-    /// Digest of the data that the template's code has written so far: g, the heap and its own sections.
-    pub fn digest(&mut self, ground: &mut Ground) -> u64 {
-        self.data.take_up(&mut ground.data_writes);
-        let data = self.code.data();
-        let mut hasher = DefaultHasher::new();
-        for part in self.data.parts() {
-            let mut range = ground.data_writes.range(part);
-            range.start = range.start.max(frame::G as usize);
-            hasher.write_u32(part);
-            hasher.write(&data[range]);
-        }
-        hasher.finish()
+    /// A word of the row's data.
+    pub fn word(&self, address: u64) -> Option<u64> {
+        self.code.word(address)
     }
 
     /// Blocks and bytes that the modelled allocator has given an image so far.
