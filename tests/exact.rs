@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{json, rows, value};
+use common::{dispatchlab, json, rows, value};
 use serde_json::Value;
 
 /// What a row says of its counts.
@@ -262,4 +262,17 @@ fn a_count_of_a_part_says_so_wherever_it_stands() {
     assert!(said("csv").contains(",262144,what iterations leave behind decides"));
     assert!(said("markdown").contains("counted over the first 262144 iterations"));
     assert!(said("json").contains("\"stepped\": 262144"));
+
+    let counting = "body:\n;! part more\n nop\n;! end\n inc dword [\"n\"]\n test dword [\"n\"], 0x3\n jne 1f\n nop\n1: nop\ndata \"n\": dd 0\n";
+    let header = ";! params = { k = [1, 2] }\n";
+    let file = common::template(&folder, "parts", &format!("{header}{counting}"));
+    let mark = "*: counted over the first iterations, 16384 at the least; later ones may differ";
+    for (arguments, count) in [
+        (["sweep", &file, "-P", "k=1,2", "--quick"].to_vec(), "5.25*"),
+        (["ablate", &file, "--quick"].to_vec(), "1*"),
+    ] {
+        let out = dispatchlab(&arguments).stdout;
+        assert!(out.contains(count), "{out}");
+        assert!(common::unfolded(&out).contains(mark), "{out}");
+    }
 }
