@@ -636,13 +636,14 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// The bits that a number is of, where it is an address of the row.
+    /// The bits that a number is of, where it is an address of the row, or the one behind its last.
     fn bits_of(&self, value: u64) -> Option<Made> {
         let image = self.image;
         let code = image.site.code..image.site.code + image.code.len() as u64;
-        if self.stack.contains(&value) {
+        let is_of = |range: &Range<u64>| (range.start..=range.end).contains(&value);
+        if is_of(&self.stack) {
             Some(BITS)
-        } else if image.data_addresses.contains(&value) || code.contains(&value) {
+        } else if is_of(&image.data_addresses) || is_of(&code) {
             Some(Made::PLACE)
         } else {
             None

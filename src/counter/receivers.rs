@@ -34,8 +34,10 @@ impl Followed {
 /// What decides beside the receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum More {
-    /// What iterations leave behind, or it is not known what.
+    /// What iterations leave behind.
     State,
+    /// It is not known what: there are too many receivers, or their iterations are too long.
+    Unknown,
     /// An address.
     Place,
     /// What an instruction reads of the machine.
@@ -47,6 +49,7 @@ impl More {
     pub(super) fn reason(self) -> String {
         match self {
             More::State => "what iterations leave behind decides the path of later ones".into(),
+            More::Unknown => "it takes too many steps to find what decides the path".into(),
             More::Place => {
                 "an address decides the path, and differs between placements and runs".into()
             }
@@ -69,7 +72,7 @@ pub(super) fn count(
     (most, by): (u64, CountedBy),
     mut follow: impl FnMut(Vec<u32>) -> Result<Option<Followed>, Failure>,
 ) -> Result<Result<Counts, More>, Failure> {
-    let unknown = Ok(Err(More::State));
+    let unknown = Ok(Err(More::Unknown));
     let mut histogram: BTreeMap<u32, u64> = BTreeMap::new();
     for &object in if row.heap.kind == HeapKind::None {
         &[0]
@@ -102,13 +105,16 @@ pub(super) fn count(
         let own = |count: &Count| [count.instructions, count.branches];
         let is_same = |counts: &[Count]| counts.iter().all(|one| own(one) == own(&counts[0]));
         if !again.counts.chunks(frames).all(is_same) {
-            return unknown;
+            return Ok(Err(More::State));
         }
     }
     if let Some(mnemonic) = followed.reads {
         return Ok(Err(More::Machine(mnemonic)));
     }
-    if found.has(Made::STATE | Made::MACHINE) || counts.len() != distinct.len() {
+    if found.has(Made::STATE | Made::MACHINE) {
+        return Ok(Err(More::State));
+    }
+    if counts.len() != distinct.len() {
         return unknown;
     }
     if found.has(Made::PLACE) {

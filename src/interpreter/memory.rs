@@ -211,7 +211,7 @@ mod tests {
         let mut own = vec![0u8; 3 * PAGE];
         let start = own.as_ptr() as u64;
         let mut memory = Memory::new().with(&mut own);
-        let mut put = |memory: &mut Memory<'_>, offset: u64, value: u8| {
+        let put = |memory: &mut Memory<'_>, offset: u64, value: u8| {
             memory.store(start + offset, [value]).expect("inside");
         };
         put(&mut memory, 5, 1);
@@ -221,13 +221,16 @@ mod tests {
         put(&mut memory, 2 * PAGE as u64, 7);
         assert!(!memory.holds(&copy, &[]));
         let page = start + 2 * PAGE as u64;
-        assert!(memory.holds(&copy, &[page..page + 1]));
-        assert!(!memory.holds(&copy, &[page + 1..page + 2]));
+        let (own, next) = (page..page + 1, page + 1..page + 2);
+        assert!(memory.holds(&copy, std::slice::from_ref(&own)));
+        assert!(!memory.holds(&copy, std::slice::from_ref(&next)));
         put(&mut memory, 2 * PAGE as u64, 0);
         assert!(memory.holds(&copy, &[]));
         put(&mut memory, 5, 2);
-        assert!(!memory.holds(&copy, &[start + 6..start + 9, start..start + 5]));
-        assert!(memory.holds(&copy, &[start..start + 6]));
+        let around = [start + 6..start + 9, start..start + 5];
+        assert!(!memory.holds(&copy, &around));
+        let over = start..start + 6;
+        assert!(memory.holds(&copy, std::slice::from_ref(&over)));
     }
 
     #[test]

@@ -310,7 +310,7 @@ fn rings(row: &JobRow, layout: &Layout<'_>) -> Vec<Range<u64>> {
     let of = |&(index, address): &(usize, u64)| {
         let section = &row.program.sections[index];
         let is_ring = section.is_runtime && NAMES.contains(&section.name.as_str());
-        is_ring.then(|| address..address + u64::from(section.size()))
+        is_ring.then(|| address..address + section.size())
     };
     layout.data.iter().filter_map(of).collect()
 }

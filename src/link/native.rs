@@ -115,6 +115,10 @@ pub fn is_alone(code: &Instruction) -> bool {
 }
 
 /// Code to be called, for an instruction on the block at an address; nothing where it cannot be encoded.
+#[allow(
+    clippy::useless_conversion,
+    reason = "the macro of dynasm converts register numbers"
+)]
 pub fn emit(code: &Instruction, named: &Carried, block: u64, start: u64) -> Option<Vec<u8>> {
     let mut ops = VecAssembler::<X64Relocation>::new(start as usize);
     let at = |number: usize| carried::REGISTERS + 8 * number as i32;
