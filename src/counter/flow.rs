@@ -833,8 +833,10 @@ fn effect_of(code: Instruction, factory: &mut InstructionInfoFactory) -> Effect 
             continue;
         }
         effect.data |= places(register);
-        if register.is_gpr() && full != Register::None {
-            effect.numbers.push((full.number(), register.is_gpr64()));
+        // A register that is named twice is one number.
+        let number = (full.number(), register.is_gpr64());
+        if register.is_gpr() && !effect.numbers.contains(&number) {
+            effect.numbers.push(number);
         }
     }
     match code.flow_control() {
