@@ -17,7 +17,7 @@ use std::ops::{BitOr, BitOrAssign, Range};
 use std::rc::Rc;
 
 use iced_x86::{
-    CpuidFeature, Decoder, DecoderOptions, EncodingKind, FlowControl, Instruction,
+    ConditionCode, CpuidFeature, Decoder, DecoderOptions, EncodingKind, FlowControl, Instruction,
     InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register, RflagsBits, UsedMemory,
 };
 
@@ -859,6 +859,10 @@ fn effect_of(code: Instruction, factory: &mut InstructionInfoFactory) -> Effect 
         effect.data |= 1 << X87;
         effect.written |= 1 << X87;
     }
+    if code.condition_code() != ConditionCode::None && code.op_count() == 2 {
+        // A move whose condition is not met leaves what was there.
+        effect.covered = 0;
+    }
     match code.mnemonic() {
         Mnemonic::Vzeroupper => {
             effect.covered |= 0xffff << VECTOR_REST;
@@ -922,7 +926,7 @@ fn kind_of(code: &Instruction) -> Kind {
         }
         Cmp | Sub if are_wide => Kind::Compares,
         And | Test => Kind::Masks,
-        _ if code.condition_code() != iced_x86::ConditionCode::None && code.op_count() == 2 => {
+        _ if code.condition_code() != ConditionCode::None && code.op_count() == 2 => {
             if are_wide {
                 Kind::Moves
             } else {
