@@ -297,9 +297,9 @@ impl Message {
 pub struct Proof {
     /// Instructions and branches of one iteration; `None` where it takes more steps than a count may.
     pub counts: Option<Counts>,
-    /// Why the interpreter did not count where it was asked to.
+    /// Why those are not the counts of all iterations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uninterpreted: Option<String>,
+    pub partial: Option<String>,
     /// What models of predictors would miss, where the plan asks for it and the row can be interpreted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prediction: Option<Prediction>,

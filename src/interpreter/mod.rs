@@ -8,6 +8,7 @@
 //! that call a function specialised by width and operands; later it is only called again. Nothing
 //! is kept of what ran but how often each block did.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -19,9 +20,10 @@ mod cpu;
 mod decode;
 mod integer;
 pub mod memory;
+pub mod native;
 mod vector;
 
-pub use cpu::Cpu;
+pub use cpu::{Cpu, Registers, State};
 
 use cpu::{ANY, Op, RCX, RSP};
 
@@ -128,7 +130,7 @@ pub trait Watch {
     }
     /// After the branch that ends an iteration, with how many instructions ran since the run began;
     /// `false` ends it.
-    fn turn(&mut self, _instructions: u64) -> bool {
+    fn turn(&mut self, _instructions: u64, _cpu: &Cpu<'_>) -> bool {
         true
     }
 }
@@ -144,6 +146,15 @@ pub struct Tally {
     pub harness: u64,
     /// The harness's branches.
     pub harness_branches: u64,
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, more: Tally) {
+        self.instructions += more.instructions;
+        self.branches += more.branches;
+        self.harness += more.harness;
+        self.harness_branches += more.harness_branches;
+    }
 }
 
 /// The code to interpret.
@@ -222,6 +233,8 @@ pub struct Interpreter<'a> {
     borders: Vec<u64>,
     /// Mnemonics that are not interpreted.
     unknown: Vec<String>,
+    /// Addresses of instructions that run by themselves, and the numbers of those.
+    natives: HashMap<u64, u32>,
 }
 
 impl<'a> Interpreter<'a> {
@@ -234,7 +247,20 @@ impl<'a> Interpreter<'a> {
             starts: vec![0; code.bytes.len()],
             borders: borders.to_vec(),
             unknown: Vec::new(),
+            natives: HashMap::new(),
         }
+    }
+
+    /// Has instructions run by themselves, where they stand among these: by address, what [`Cpu`] knows them by.
+    #[must_use]
+    pub fn with(self, natives: HashMap<u64, u32>) -> Interpreter<'a> {
+        Interpreter { natives, ..self }
+    }
+
+    /// The op of an instruction that runs by itself.
+    fn native(&self, instruction: &Instruction) -> Option<Op> {
+        let number = self.natives.get(&instruction.ip())?;
+        decode::native_of(instruction, *number)
     }
 
     /// What ran since [`Interpreter::forget`].
@@ -291,7 +317,7 @@ impl<'a> Interpreter<'a> {
             let is_turn = block.is_turn;
             at = self.leave(at, last, cpu, watch)?;
             if is_turn {
-                if !watch.turn(instructions) {
+                if !watch.turn(instructions, cpu) {
                     return Err(Stop::Enough);
                 }
                 limit = instructions.saturating_add(longest);
@@ -409,7 +435,11 @@ impl<'a> Interpreter<'a> {
                 block.own_branches = u32::from(known == Known::Template);
                 break block;
             }
-            match decode::op_of(&instruction, known) {
+            let op = match self.native(&instruction) {
+                Some(op) => Ok(op),
+                None => decode::op_of(&instruction, known),
+            };
+            match op {
                 Ok(op) => self.ops.push(op),
                 // What comes before still runs, and it may not come to this.
                 Err(mnemonic) => {

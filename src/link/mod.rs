@@ -19,6 +19,7 @@ pub mod frame;
 pub mod harness;
 pub mod kernel;
 mod layout;
+pub mod native;
 pub mod scrub;
 pub mod walk;
 
@@ -164,6 +165,9 @@ pub struct Image {
     pub symbols: Vec<Symbol>,
     /// What each object's receiver is.
     pub receivers: Receivers,
+    /// Data of the modelled runtime that are filled round and round: how far stands in their first word, and
+    /// is bounded by those who fill them.
+    pub rings: Vec<Range<u64>>,
 }
 
 /// What cannot be linked.
@@ -297,9 +301,20 @@ fn link_parts(
         body: harness.body.clone(),
         escape: harness.escape,
         receivers,
+        rings: rings(row, &layout),
         symbols: layout.symbols,
         pieces: layout.pieces,
     })
+}
+
+fn rings(row: &JobRow, layout: &Layout<'_>) -> Vec<Range<u64>> {
+    const NAMES: [&str; 2] = ["runtime.arena", "runtime.wbBuf"];
+    let of = |&(index, address): &(usize, u64)| {
+        let section = &row.program.sections[index];
+        let is_ring = section.is_runtime && NAMES.contains(&section.name.as_str());
+        is_ring.then(|| address..address + section.size())
+    };
+    layout.data.iter().filter_map(of).collect()
 }
 
 /// Bytes of the data and of the code of an image, which are the same at any site of its placement

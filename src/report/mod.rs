@@ -452,6 +452,11 @@ impl Row {
         self.dropped_samples as f64 / chunks.max(1) as f64
     }
 
+    /// Iterations whose instructions and branches were counted, where later ones may differ from them.
+    pub fn stepped(&self) -> Option<u64> {
+        self.metrics.as_ref()?.instructions.stepped
+    }
+
     /// Whether most of what was measured of it was disturbed, so that it should be measured again.
     pub fn is_disturbed(&self) -> bool {
         const MOSTLY: f64 = 0.5;

@@ -115,6 +115,13 @@ pub(super) fn reason(status: &Status) -> String {
     failure::reasons(status, plain).join("; ")
 }
 
+/// What a mark behind counts means.
+fn stepped(iterations: u64) -> String {
+    format!(
+        "*: counted over the first iterations, {iterations} at the least; later ones may differ"
+    )
+}
+
 /// What the heads of the columns mean.
 fn legend(report: &Report, style: Style) -> String {
     if report.rows.iter().all(|row| row.metrics.is_none()) {

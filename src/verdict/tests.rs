@@ -58,7 +58,7 @@ impl Sample {
             scenario,
             proof: Proof {
                 counts: Some(counts(6.0, 2.0)),
-                uninterpreted: None,
+                partial: None,
                 prediction: None,
                 harness_instructions: 8.0,
                 around_body: counts(9.0, 1.0),
@@ -848,7 +848,7 @@ fn what_was_not_done_is_said_and_no_number_stands_for_it() {
         assert_eq!(known, [true, has_interval, has_interval], "{turns}");
     }
     let mut sample = Sample::call();
-    sample.proof.uninterpreted = Some("it has a vector".into());
+    sample.proof.partial = Some("it has a vector".into());
     assert!(sample.told().contains("not interpreted: it has a vector"));
     for stated in [true, false] {
         let mut sample = Sample::call();

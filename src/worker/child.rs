@@ -342,7 +342,7 @@ impl<'a> Worker<'a> {
         }
         let verified = verify::verify(&mut stage, ground, &visits)?;
         let uninferred = inference::verify(&mut stage, ground, &visits, iteration_ns);
-        let (counts, uninterpreted) = step::count(&mut stage, ground, &visits, &mut self.steps)?;
+        let (counts, partial) = step::count(&mut stage, ground, &visits, &mut self.steps)?;
         let prediction = match self.plan.modelled {
             0 => None,
             wanted => {
@@ -362,7 +362,7 @@ impl<'a> Worker<'a> {
         let is_direct = branches > 0.0 && stage.has_direct_branches_only();
         let proof = Proof {
             counts,
-            uninterpreted,
+            partial,
             prediction,
             harness_instructions: empty.instructions,
             around_body,

@@ -25,6 +25,7 @@ pub mod sites;
 pub mod stage;
 pub mod timing;
 pub mod trace;
+pub mod traps;
 pub mod verify;
 
 /// What the words of the shared page mean to worker and parent.

@@ -3,14 +3,13 @@
 //! Correct means: each entry starts from the same context, g and stack, and everything that the
 //! code must leave alone is compared at the exit.
 
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 
-use iced_x86::{Decoder, DecoderOptions, FlowControl, Mnemonic, OpKind, Register};
+use iced_x86::{Decoder, DecoderOptions, FlowControl};
 
 use crate::counter::Request;
 use crate::go::layout;
+use crate::interpreter::native::Natives;
 use crate::job::{Failure, JobRow, PanicAt, Place};
 use crate::link::frame::{self, carried, context, state};
 use crate::link::harness::element_bytes;
@@ -21,7 +20,7 @@ use crate::sys::signals::StepLog;
 use crate::sys::time;
 use crate::template::Clobbers;
 
-use super::notes;
+use super::{notes, traps};
 
 mod build;
 mod emulation;
@@ -29,7 +28,7 @@ mod ground;
 mod memory;
 mod visits;
 
-pub use ground::{Ground, STACK_BYTES};
+pub use ground::{Ground, Pulse, STACK_BYTES};
 pub use visits::{Visits, expected_of};
 
 use ground::CANARY_BYTES;
@@ -118,6 +117,8 @@ pub struct Stage<'a> {
     /// Index of the baseline image.
     baseline: usize,
     code: Executable,
+    /// Instructions of the first image that the interpreter has the CPU run.
+    natives: Option<Natives>,
     active: Option<usize>,
     /// The `gs` base as it can be read, for comparison.
     gs_base: u64,
@@ -486,7 +487,7 @@ impl<'a> Stage<'a> {
         self.code.enter_stepping(image.entry, 0, log, image.escape);
         ground.note_inside(false);
         log.stop_at(None);
-        reveal_hidden(&self.images[0], log);
+        traps::reveal(&self.images[0], log);
         if log.is_cut_short() {
             return Ok(Run::CutShort);
         }
@@ -651,7 +652,7 @@ impl<'a> Stage<'a> {
         ground.note_inside(true);
         self.code.enter_stepping(entry, 0, log, escape);
         ground.note_inside(false);
-        reveal_hidden(&self.images[image], log);
+        traps::reveal(&self.images[image], log);
         if log.is_cut_short() {
             self.rewind(ground, image);
             Ok(None)
@@ -740,18 +741,9 @@ impl<'a> Stage<'a> {
         hidden.map_err(|error| Failure::Worker(format!("protecting data: {error}")))
     }
 
-    /// Digest of the data that the template's code has written so far: g, the heap and its own sections.
-    pub fn digest(&mut self, ground: &mut Ground) -> u64 {
-        self.data.take_up(&mut ground.data_writes);
-        let data = self.code.data();
-        let mut hasher = DefaultHasher::new();
-        for part in self.data.parts() {
-            let mut range = ground.data_writes.range(part);
-            range.start = range.start.max(frame::G as usize);
-            hasher.write_u32(part);
-            hasher.write(&data[range]);
-        }
-        hasher.finish()
+    /// A word of the row's data.
+    pub fn word(&self, address: u64) -> Option<u64> {
+        self.code.word(address)
     }
 
     /// Blocks and bytes that the modelled allocator has given an image so far.
@@ -779,23 +771,4 @@ impl<'a> Stage<'a> {
             types,
         }
     }
-}
-
-/// Adds to a log what ran behind each load of `ss`: the CPU holds the trap back for one instruction
-/// (Intel SDM vol. 3, 6.8.3).
-fn reveal_hidden(image: &Image, log: &mut StepLog) {
-    let behind_load = |ip: u64| {
-        image.owner(ip)?;
-        let bytes = &image.code[(ip - image.site.code) as usize..];
-        let code = Decoder::with_ip(64, bytes, ip, DecoderOptions::NONE).decode();
-        let is_load = code.mnemonic() == Mnemonic::Mov
-            && code.op0_kind() == OpKind::Register
-            && code.op0_register() == Register::SS;
-        is_load.then(|| code.next_ip())
-    };
-    let mut known: HashMap<u64, Option<u64>> = HashMap::new();
-    log.reveal(|ip, next| {
-        let behind = known.entry(ip).or_insert_with(|| behind_load(ip));
-        behind.filter(|hidden| *hidden != next)
-    });
 }
