@@ -461,7 +461,7 @@ fn expansions_without_end_are_refused() {
 fn an_expansion_whose_steps_are_long_is_a_row_beside_others() {
     let place = fresh("long_steps");
     // One step of minijinja for a range of numbers, and one to sort it.
-    let text = "{% for i in range(1000) %}{% set x = range(100000)|sort %}{% endfor %}";
+    let text = "{% for i in range(100000) %}{% set x = range(100000)|sort %}{% endfor %}";
     let text = format!(";! expand = true\n;! note = \"seen\"\nbody:\n nop\n nop\n{text}\n nop\n");
     let bad = template(&place, "sorting", &text);
     let good = template(&place, "good", "body:\n nop\n");

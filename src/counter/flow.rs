@@ -839,6 +839,13 @@ fn effect_of(code: Instruction, factory: &mut InstructionInfoFactory) -> Effect 
             effect.numbers.push(number);
         }
     }
+    // What a multiplication is added to is read, although the part of the register beyond it is cleared.
+    if code.op0_kind() == OpKind::Register
+        && code.op0_register().is_vector_register()
+        && is_read(info.op_access(0))
+    {
+        effect.covered &= !places(code.op0_register().full_register());
+    }
     match code.flow_control() {
         FlowControl::ConditionalBranch => {
             effect.decides |= effect.data;
