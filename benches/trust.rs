@@ -75,6 +75,23 @@ const MISSES_RUNS: usize = 6;
 const COIN: &str = ";! heap = \"pointer\"\n;! params = { order = \"random\", objects = 2 }\n;! result = \"eax\"\n;! expect = \
                     \"id\"\n;! dispatch = \"site\"\nbody: mov ecx, [rax]\n mov eax, 1\n cmp ecx, 2\nsite: jne first\n mov \
                     eax, 2\nfirst: nop\n";
+/// A jump through a table over so many objects.
+fn table(objects: u32) -> String {
+    let mut text = format!(
+        ";! heap = \"pointer\"\n;! params = {{ order = \"random\", objects = {objects} }}\n;! result = \"eax\"\n;! \
+         expect = \"id\"\n;! clobbers = \"all\"\n;! dispatch = \"site\"\nbody: mov ecx, [rax]\n lea rdx, \
+         [\"places\" - 8]\nsite: jmp [rdx+rcx*8]\n"
+    );
+    for object in 0..objects {
+        let _ = writeln!(text, "c{object}: mov eax, {}\n jmp done", object + 1);
+    }
+    text.push_str("done: nop\ndata \"places\":\n");
+    for object in 0..objects {
+        let _ = writeln!(text, " dq c{object}");
+    }
+    text
+}
+
 /// Two calls of one target each iteration, chosen by different bits of a number: each is as if it stood alone.
 const TWO_SITES: &str = ";! heap = \"pointer\"\n;! params = { order = \"random\", objects = 64 }\n;! clobbers = \
                          \"all\"\n;! dispatch = [\"first\", \"second\"]\nbody: mov eax, [rax]\n dec eax\n mov ecx, eax\n \
@@ -164,6 +181,11 @@ fn misses(folder: &Path, cpu: &str) {
     rows.push(("vtable_call[order=random,targets=8]".into(), 0.875, 0.875));
     rows.push(("retpoline".into(), 1.0, 1.0));
     rows.push((file("coin", COIN), 0.5, 0.5));
+    for objects in [2, 64, 1024] {
+        let name = format!("table_{objects}");
+        let known = of_random(objects);
+        rows.push((file(&name, &table(objects)), known, known));
+    }
     rows.push((file("two_sites", TWO_SITES), 1.75, 1.75));
     rows.push((file("loop", LOOP), 2.25, 2.25));
     rows.push((file("nested_16", &nested(16)), 0.0, 0.0));

@@ -11,8 +11,8 @@ use crate::template::{CutOff, Rendered, Rendering};
 
 /// Twice what 131,072 functions of ten lines take, or more; the time where nothing is optimised is longer.
 const LIMITS: Limits = Limits {
-    memory: 512 << 20,
-    processor: Duration::from_secs(if cfg!(debug_assertions) { 8 } else { 2 }),
+    memory: 1 << 30,
+    processor: Duration::from_secs(if cfg!(debug_assertions) { 24 } else { 6 }),
     clock: CLOCKS[0],
 };
 

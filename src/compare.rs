@@ -98,7 +98,24 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
+    /// The comparison, and what its ratio rests on that is not Go's.
     fn compare(&self, metric: &'static str) -> Comparison {
+        let mut compared = self.compare_numbers(metric);
+        let is_time = !matches!(self.quantity, Quantity::Event(_));
+        if !is_time || compared.ratio.is_none() {
+            return compared;
+        }
+        for side in [self.base.0.row, self.other.0.row] {
+            if let Some(remark) = side.modelled_remark() {
+                let own = format!("in {}, {remark}", side.scenario);
+                let before = compared.why.take().map_or(String::new(), |why| why + "; ");
+                compared.why = Some(before + &own);
+            }
+        }
+        compared
+    }
+
+    fn compare_numbers(&self, metric: &'static str) -> Comparison {
         let (base, other) = (self.base.1, self.other.1);
         let empty = Comparison {
             base: self.base.0.row.scenario.clone(),
@@ -294,4 +311,291 @@ fn listing(prepared: &Prepared) -> Listing {
         listing.lines.extend(listed.into_iter().map(|one| one.text));
     }
     listing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture as reported;
+    use crate::report::text::{self, Style};
+    use crate::report::{Layout, Report};
+    use crate::stats::fixture::{self, image};
+
+    const ERROR: f64 = 0.05;
+
+    fn row(name: &str, cycles: f64) -> Row {
+        reported::ok(name, cycles, cycles, (5.0, 2.0))
+    }
+
+    fn timing(cycles: impl Fn(u32, u32) -> f64) -> Timing {
+        Timing {
+            images: vec![image(10, cycles)],
+            ..fixture::empty()
+        }
+    }
+
+    /// The report of two rows, and with samples of rows that took turns.
+    fn told((base, other): (&Row, &Row), timings: Option<(&Timing, &Timing)>) -> String {
+        let side = |row, timing| Side { row, timing };
+        let base = side(base, timings.map(|(base, _)| base));
+        let other = side(other, timings.map(|(_, other)| other));
+        let report = Report {
+            rows: vec![base.row.clone(), other.row.clone()],
+            comparisons: compare(base, other, ERROR),
+            ..Report::default()
+        };
+        let style = Style {
+            width: 10_000,
+            color: false,
+            unicode: true,
+        };
+        text::render(&report, style)
+    }
+
+    /// The words of a metric's line.
+    fn line(told: &str, metric: &str) -> Vec<String> {
+        let lines = told.lines().map(str::split_whitespace);
+        let mut lines = lines.map(|words| words.map(String::from).collect::<Vec<_>>());
+        let is_it = |words: &Vec<String>| {
+            words.first().is_some_and(|first| first == metric) && words.contains(&"→".into())
+        };
+        lines
+            .find(is_it)
+            .unwrap_or_else(|| panic!("{metric}: {told}"))
+    }
+
+    fn verdict(told: &str, metric: &str) -> String {
+        line(told, metric).pop().expect("a word")
+    }
+
+    #[test]
+    fn rows_that_took_turns_are_told_apart_from_three_in_a_thousand_on() {
+        for (factor, word) in [
+            (1.0029, "~"),
+            (1.0031, "slower"),
+            (0.9971, "~"),
+            (0.9969, "faster"),
+        ] {
+            let timings = (timing(|_, _| 50.0), timing(|_, _| 50.0 * factor));
+            let rows = (row("base", 50.0), row("other", 50.0 * factor));
+            let told = told((&rows.0, &rows.1), Some((&timings.0, &timings.1)));
+            assert_eq!(verdict(&told, "cycles"), word, "{factor}: {told}");
+            assert_eq!(verdict(&told, "ns"), word, "{factor}: {told}");
+        }
+    }
+
+    #[test]
+    fn rows_of_different_runs_are_told_apart_from_one_in_a_hundred_on_and_where_intervals_do_not_meet()
+     {
+        // Half of each interval, as a share of the value.
+        #[rustfmt::skip] // a table: one pair of rows a line
+        let table = [
+            (1.0095, 0.001, "~"), (1.0105, 0.001, "slower"),
+            (0.9905, 0.001, "~"), (0.9895, 0.001, "faster"),
+            (1.02,   0.0101, "~"), (1.02, 0.0098, "slower"),
+            (0.98,   0.0102, "~"), (0.98, 0.0099, "faster"),
+        ];
+        for (factor, half, word) in table {
+            let mut rows = (row("base", 50.0), row("other", 50.0 * factor));
+            for row in [&mut rows.0, &mut rows.1] {
+                let cycles = &mut row.metrics.as_mut().expect("numbers").cycles;
+                let value = cycles.value.expect("a value");
+                (cycles.low, cycles.high) =
+                    (Some(value * (1.0 - half)), Some(value * (1.0 + half)));
+            }
+            let told = told((&rows.0, &rows.1), None);
+            assert_eq!(verdict(&told, "cycles"), word, "{factor}, {half}: {told}");
+            assert!(told.contains("measured one after the other"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_difference_that_the_place_of_the_code_can_make_is_undecided() {
+        // Least and most cycles over placements of the base, and of the other, which costs a tenth more.
+        #[rustfmt::skip] // a table: one pair of ranges a line
+        let table = [
+            (1.1, (50.0, 54.9), (55.0, 60.0), "slower"),
+            (1.1, (50.0, 55.1), (55.0, 60.0), "undecided"),
+            (1.1, (50.0, 54.9), (54.8, 60.0), "undecided"),
+            (0.9, (50.0, 52.0), (45.0, 49.9), "faster"),
+            (0.9, (50.0, 52.0), (45.0, 50.1), "undecided"),
+            (0.9, (49.8, 52.0), (45.0, 49.9), "undecided"),
+        ];
+        for (factor, base, other, word) in table {
+            let timings = (timing(|_, _| 50.0), timing(|_, _| 50.0 * factor));
+            let mut rows = (row("base", 50.0), row("other", 50.0 * factor));
+            for (row, (least, most)) in [(&mut rows.0, base), (&mut rows.1, other)] {
+                row.layout = Some(Layout {
+                    placements: 4,
+                    cycles_min: least,
+                    cycles_median: least,
+                    cycles_max: most,
+                });
+            }
+            for timings in [Some((&timings.0, &timings.1)), None] {
+                let told = told((&rows.0, &rows.1), timings);
+                assert_eq!(verdict(&told, "cycles"), word, "{base:?} {other:?}: {told}");
+                let in_turns = timings.is_some() && word == "undecided";
+                assert_eq!(
+                    told.contains("less than the place of the code changes"),
+                    in_turns,
+                    "{told}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_turn_costs_what_the_median_of_its_chunks_does() {
+        // Of eight chunks of each turn of the other so many cost that much.
+        for (count, cycles, ratio) in [
+            (3, 90.0, "1.1000×"),
+            (3, 40.0, "1.1000×"),
+            (5, 90.0, "1.8000×"),
+            (5, 40.0, "0.8000×"),
+            (4, 57.0, "1.1200×"),
+        ] {
+            let mixed = |_, chunk: u32| if chunk < count { cycles } else { 55.0 };
+            let timings = (timing(|_, _| 50.0), timing(mixed));
+            let rows = (row("base", 50.0), row("other", 55.0));
+            let told = told((&rows.0, &rows.1), Some((&timings.0, &timings.1)));
+            assert!(
+                line(&told, "cycles").contains(&ratio.to_string()),
+                "{count}, {cycles}: {told}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_turn_has_a_value_where_three_chunks_are_left_and_six_turns_an_interval() {
+        // Of ten turns so many keep so many chunks.
+        #[rustfmt::skip] // a table: one row of samples a line
+        let table = [
+            (4, 3, "10 pairs", "slower"), (4, 2, "6 pairs", "slower"), (5, 2, "5 pairs", "undecided"), (10, 2, "too few", "undecided"),
+        ];
+        for (turns, kept, pairs, word) in table {
+            let mut timings = (timing(|_, _| 50.0), timing(|_, _| 55.0));
+            for chunk in &mut timings.1.images[0].chunks {
+                if chunk.turn < turns && chunk.segment >= kept {
+                    chunk.after.width_ticks *= 2;
+                }
+            }
+            // A neighbour that is quiet, by which the disturbed ones are known.
+            timings.1.baseline = image(40, |_, _| 1.0);
+            let rows = (row("base", 50.0), row("other", 55.0));
+            let told = told((&rows.0, &rows.1), Some((&timings.0, &timings.1)));
+            assert_eq!(verdict(&told, "cycles"), word, "{turns}, {kept}: {told}");
+            assert!(told.contains(pairs), "{turns}, {kept}: {told}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_different_bases_are_not_held_against_each_other() {
+        let (base, mut other) = (row("base", 50.0), row("other", 55.0));
+        let metrics = other.metrics.as_mut().expect("numbers");
+        metrics.instructions.basis = Basis::Measured;
+        let told = told((&base, &other), None);
+        assert!(
+            told.contains("instructions: the base's number is exact and the other one's measured."),
+            "{told}"
+        );
+        assert_eq!(verdict(&told, "branches"), "same", "{told}");
+    }
+
+    #[test]
+    fn a_count_of_a_prefix_says_so_whichever_side_it_is_of() {
+        for side in [0, 1] {
+            let mut rows = [row("base", 50.0), row("other", 50.0)];
+            let metrics = rows[side].metrics.as_mut().expect("numbers");
+            metrics.branches.stepped = Some(64);
+            let told = told((&rows[0], &rows[1]), None);
+            assert!(
+                told.contains("branches: counted over the first 64 iterations of a walk"),
+                "{told}"
+            );
+        }
+    }
+
+    #[test]
+    fn without_an_interval_nothing_is_decided() {
+        let mut rows = [row("base", 50.0), row("other", 60.0)];
+        for at in [0, 1] {
+            let cycles = &mut rows[at].metrics.as_mut().expect("numbers").cycles;
+            (cycles.low, cycles.high) = (None, None);
+            let told = told((&rows[0], &rows[1]), None);
+            assert_eq!(verdict(&told, "cycles"), "undecided", "{told}");
+            rows[at] = row(["base", "other"][at], [50.0, 60.0][at]);
+        }
+    }
+
+    #[test]
+    fn counts_are_fewer_more_or_the_same_and_of_none_there_is_no_ratio() {
+        // Instructions of base and other, the ratio and the verdict.
+        #[rustfmt::skip] // a table: one pair a line
+        let table = [
+            (5.0, 4.0, "0.80×", "fewer"), (5.0, 5.0, "1.00×", "same"), (5.0, 6.0, "1.20×", "more"),
+            (0.0, 6.0, "–", "more"), (0.0, 0.0, "–", "same"), (5.0, 0.0, "0.00×", "fewer"),
+        ];
+        for (base, other, ratio, word) in table {
+            let row = |name, count| reported::ok(name, 50.0, 50.0, (count, 1.0));
+            let told = told((&row("base", base), &row("other", other)), None);
+            assert_eq!(verdict(&told, "instructions"), word, "{told}");
+            let line = line(&told, "instructions");
+            assert!(line.contains(&ratio.to_string()), "{told}");
+            let is_none = told.contains("instructions: the base has none");
+            assert_eq!(is_none, base == 0.0, "{told}");
+        }
+    }
+
+    #[test]
+    fn a_missing_number_has_the_reason_of_the_side_that_it_misses_on() {
+        for (at, reason) in [(0, "of the base"), (1, "of the other")] {
+            let mut rows = [row("base", 50.0), row("other", 50.0)];
+            for row in &mut rows {
+                row.metrics.as_mut().expect("numbers").branch_misses = reported::measured(0.5);
+            }
+            let misses = &mut rows[at].metrics.as_mut().expect("numbers").branch_misses;
+            (misses.value, misses.why) = (None, Some(reason.into()));
+            let told = told((&rows[0], &rows[1]), None);
+            assert!(
+                told.contains(&format!("branch misses: {reason}.")),
+                "{told}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_chance_of_less_than_one_in_a_thousand_has_no_digits() {
+        // Ten pairs on one side are two cases in 1,024, and eleven one in as many.
+        for (turns, p) in [(10, "0.002"), (11, "<0.001")] {
+            let of = |cycles| Timing {
+                images: vec![image(turns, |_, _| cycles)],
+                ..fixture::empty()
+            };
+            let timings = (of(50.0), of(55.0));
+            let rows = (row("base", 50.0), row("other", 55.0));
+            let told = told((&rows.0, &rows.1), Some((&timings.0, &timings.1)));
+            assert!(
+                line(&told, "cycles").contains(&p.to_string()),
+                "{turns}: {told}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_cold_call_is_slower_and_not_more() {
+        let cold = |name, cycles| Row {
+            cold: Some(crate::report::ColdCall {
+                scrubbed: crate::scenario::Cold::Dcache,
+                cycles: reported::measured(cycles),
+                warm: reported::measured(20.0),
+                scrub_ns: reported::measured(100.0),
+                entries: 96,
+                doubtful: false,
+            }),
+            ..row(name, 50.0)
+        };
+        let told = told((&cold("base", 300.0), &cold("other", 400.0)), None);
+        assert_eq!(verdict(&told, "cold"), "slower", "{told}");
+    }
 }

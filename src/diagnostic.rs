@@ -38,6 +38,15 @@ pub struct Diagnostic {
 /// name, and what it expands to stands beneath. Of very many the first are shown: the rest mostly
 /// follows from them.
 pub fn render(diagnostics: &[Diagnostic], style: Style) -> String {
+    render_as(Level::ERROR, diagnostics, style)
+}
+
+/// The same of what is allowed and most likely not meant.
+pub fn render_hints(hints: &[Diagnostic], style: Style) -> String {
+    render_as(Level::WARNING, hints, style)
+}
+
+fn render_as(level: Level<'static>, diagnostics: &[Diagnostic], style: Style) -> String {
     let renderer = if style.color {
         Renderer::styled()
     } else {
@@ -55,7 +64,7 @@ pub fn render(diagnostics: &[Diagnostic], style: Style) -> String {
         .take(SHOWN)
         .map(|diagnostic| {
             let room = style.width.saturating_sub(GUTTER).max(NARROWEST);
-            renderer.render(&[group(&clipped(diagnostic, style), room)]) + "\n"
+            renderer.render(&[group(&level, &clipped(diagnostic, style), room)]) + "\n"
         })
         .collect();
     if diagnostics.len() > SHOWN {
@@ -105,7 +114,7 @@ fn clipped(diagnostic: &Diagnostic, style: Style) -> Diagnostic {
     clipped
 }
 
-fn group(diagnostic: &Diagnostic, room: usize) -> Group<'_> {
+fn group<'a>(level: &Level<'static>, diagnostic: &'a Diagnostic, room: usize) -> Group<'a> {
     let blamed = bytes(&diagnostic.text, diagnostic.column, diagnostic.width);
     let (line, span) = match &diagnostic.origin {
         None => (&diagnostic.text, blamed),
@@ -118,7 +127,8 @@ fn group(diagnostic: &Diagnostic, room: usize) -> Group<'_> {
         .path(diagnostic.file.as_str())
         .line_start(diagnostic.line.max(1) as usize)
         .annotation(AnnotationKind::Primary.span(span));
-    let mut group = Level::ERROR
+    let mut group = level
+        .clone()
         .primary_title(diagnostic.message.as_str())
         .element(snippet);
     if diagnostic.origin.is_some() {

@@ -266,9 +266,39 @@ mod tests {
         assert_eq!(Found::of(29.0, 5.0, 30.0), Found::Missed);
         assert_eq!(Found::of(34.0, 5.0, 30.0), Found::Missed);
         assert_eq!(Found::of(17.0, 5.0, 30.0), Found::Partly);
+        // A quarter and seven tenths of the way from 5 to 25.
+        assert_eq!(Found::of(9.9, 5.0, 25.0), Found::Learned);
+        assert_eq!(Found::of(10.1, 5.0, 25.0), Found::Partly);
+        assert_eq!(Found::of(18.9, 5.0, 25.0), Found::Partly);
+        assert_eq!(Found::of(19.1, 5.0, 25.0), Found::Missed);
+        assert_eq!(Found::of(5.0, 5.0, 6.49), Found::Unknown);
+        assert_eq!(Found::of(5.0, 5.0, 6.51), Found::Learned);
         assert_eq!(Found::of(5.0, 5.0, 6.0), Found::Unknown);
         assert_eq!(Found::of(f64::NAN, 5.0, 30.0), Found::Unknown);
         assert_eq!(Found::of(5.0, 30.0, 5.0), Found::Unknown);
+    }
+
+    #[test]
+    fn of_disturbed_rows_nothing_is_told() {
+        use crate::report::fixture::ok;
+        // Sorted, random, alternating, cyclic and short, for each kind of branch.
+        let cycles = [5.0, 25.0, 5.5, 24.0, 15.0];
+        let all = || {
+            KINDS
+                .iter()
+                .flat_map(|_| cycles.map(|cycles| ok("call", cycles, cycles, (1.0, 1.0))))
+        };
+        let mut rows: Vec<Row> = all().collect();
+        let found = |rows: &[Row]| -> Vec<Found> {
+            let patterns = Fingerprint::of(rows).patterns;
+            patterns[..3].iter().map(|pattern| pattern.found).collect()
+        };
+        use Found::{Learned, Missed, Partly, Unknown};
+        assert_eq!(found(&rows), [Learned, Missed, Partly]);
+        rows[3].doubtful = true;
+        assert_eq!(found(&rows), [Learned, Unknown, Partly]);
+        rows[0].doubtful = true;
+        assert_eq!(found(&rows), [Unknown; 3]);
     }
 
     #[test]

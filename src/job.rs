@@ -226,6 +226,15 @@ pub enum Message {
         /// In the order in which they were asked for.
         events: Vec<FurtherState>,
     },
+    /// What a row will take, where that is long.
+    Expected {
+        /// Index into [`Job::rows`].
+        row: usize,
+        /// Seconds, all in all.
+        seconds: f64,
+        /// Nanoseconds of an iteration.
+        iteration_ns: f64,
+    },
     /// A row's code is what it should be.
     Proved {
         /// Index into [`Job::rows`].
@@ -269,7 +278,8 @@ impl Message {
     /// The row that it is about.
     pub fn row(&self) -> Option<usize> {
         match self {
-            Message::Proved { row, .. }
+            Message::Expected { row, .. }
+            | Message::Proved { row, .. }
             | Message::Timed { row, .. }
             | Message::Traced { row, .. }
             | Message::Modelled { row, .. }
@@ -287,9 +297,9 @@ impl Message {
 pub struct Proof {
     /// Instructions and branches of one iteration; `None` where it takes more steps than a count may.
     pub counts: Option<Counts>,
-    /// Why the interpreter did not count where it was asked to.
+    /// Why those are not the counts of all iterations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uninterpreted: Option<String>,
+    pub partial: Option<String>,
     /// What models of predictors would miss, where the plan asks for it and the row can be interpreted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prediction: Option<Prediction>,
@@ -313,6 +323,20 @@ pub struct Proof {
     /// Of each branch that the row studies, how often an iteration runs it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sites: Vec<SiteCount>,
+    /// The functions of Go's runtime that iterations run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runtime: Vec<RuntimeCall>,
+}
+
+/// A function of Go's runtime that a row's iterations run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RuntimeCall {
+    /// Its symbol.
+    pub function: String,
+    /// How often an iteration enters it.
+    pub calls: f64,
+    /// Its own instructions each time, without those of what it calls.
+    pub instructions: f64,
 }
 
 /// How often an iteration runs a branch that is studied.
@@ -491,10 +515,20 @@ pub enum Failure {
         code: i32,
         /// Faulting address, where the CPU gives one.
         address: Option<u64>,
+        /// What it was about, where signal and address do not say it.
+        #[serde(default)]
+        cause: Cause,
         /// Where it happened.
         place: Place,
         /// The general-purpose registers by hardware number.
         registers: Vec<u64>,
+    },
+    /// It does not end on an instruction: the one behind it swallows its last bytes.
+    Unfinished {
+        /// Whether it was the setup; else it was the body.
+        in_setup: bool,
+        /// Its last instruction.
+        place: Place,
     },
     /// It changed something that it must leave alone.
     Clobber {
@@ -541,6 +575,57 @@ pub enum Failure {
     },
     /// The worker could not do its part.
     Worker(String),
+    /// Something outside ended the worker, whatever its code did.
+    Ended(Outside),
+}
+
+/// What a signal was about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// What signal and address say.
+    #[default]
+    Plain,
+    /// `int3`, in one byte or two.
+    Breakpoint,
+    /// `int1`, which is `icebp`.
+    Icebp,
+    /// The trap flag was set.
+    TrapFlag,
+    /// A jump, or the end of a function without one, led between functions.
+    Padding,
+    /// Code was written to.
+    CodeWritten,
+    /// Data were run.
+    DataRun,
+    /// The last instruction of a section lacks bytes, and swallowed what stands behind.
+    Unfinished,
+}
+
+/// What ended a worker from outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outside {
+    /// A signal.
+    Signal {
+        /// Its number.
+        signal: i32,
+        /// The process that sent it, where the kernel says so.
+        sender: Option<i32>,
+        /// What that process runs, where it is still there.
+        name: Option<String>,
+    },
+    /// The kernel, for want of memory.
+    Memory,
+    /// Its time on the processor was used up (`ulimit -t`).
+    Processor,
+    /// It was stopped, or given no time: so many milliseconds of it, in so many that went by.
+    Starved {
+        /// Of the processor.
+        processor_ms: u64,
+        /// That went by.
+        passed_ms: u64,
+    },
 }
 
 /// A place in a row's image, without its address.
@@ -580,8 +665,12 @@ impl Failure {
             | Failure::Clobber { place, .. }
             | Failure::Forbidden { place, .. }
             | Failure::Exit { place, .. }
-            | Failure::Timeout { place, .. } => place.delayed,
-            Failure::Panic(_) | Failure::WrongResult { .. } | Failure::Worker(_) => None,
+            | Failure::Timeout { place, .. }
+            | Failure::Unfinished { place, .. } => place.delayed,
+            Failure::Panic(_)
+            | Failure::WrongResult { .. }
+            | Failure::Worker(_)
+            | Failure::Ended(_) => None,
         }
     }
 }

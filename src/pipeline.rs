@@ -27,6 +27,7 @@ pub mod predict;
 mod prepare;
 mod session;
 pub mod sweep;
+pub mod unset;
 
 pub use prepare::{Prepared, prepare};
 
@@ -192,6 +193,7 @@ pub fn status_code(status: &Status) -> i32 {
         | Status::Panic {
             asked_for: true, ..
         } => 0,
+        Status::Ended { .. } => 2,
         Status::Error(_) => 3,
         Status::Panic { .. }
         | Status::Fault(_)

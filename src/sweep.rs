@@ -436,4 +436,124 @@ mod tests {
         let axis: Vec<String> = ["1", "2", "4", "8", "16"].map(String::from).to_vec();
         assert_eq!(runs(&["1", "2", "4", "16"], &axis), "1 to 4, 16");
     }
+
+    /// Rows of one scenario along an axis, all undisturbed.
+    fn curve(axis: &Axis, cycles: &[f64]) -> (Vec<SweepPoint>, Vec<Row>) {
+        let point = |(at, value): (usize, &String)| SweepPoint {
+            values: vec![value.clone()],
+            rows: vec![at],
+            comparisons: 0..0,
+        };
+        let row = |cycles: &f64| crate::report::fixture::ok("call", *cycles, *cycles, (1.0, 1.0));
+        (
+            axis.values.iter().enumerate().map(point).collect(),
+            cycles.iter().map(row).collect(),
+        )
+    }
+
+    #[test]
+    fn a_knee_is_told_with_its_direction_where_neither_disturbance_nor_placements_explain_it() {
+        let axis = Axis::parse("n=1..64:x2").expect("an axis");
+        let names = ["call".to_string()];
+        let told = |cycles: &[f64], alter: fn(&mut [Row])| -> Vec<String> {
+            let (points, mut rows) = curve(&axis, cycles);
+            alter(&mut rows);
+            knees(&axis, &names, &points, &rows)
+                .into_iter()
+                .map(|knee| knee.text)
+                .collect()
+        };
+        let up = [5.0, 5.0, 5.0, 5.0, 7.0, 7.0, 7.0];
+        let down = [9.0, 9.0, 9.0, 9.0, 5.0, 5.0, 5.0];
+        assert_eq!(
+            told(&up, |_| {}),
+            ["call: cycles rise from n 16 on: 5.00 at 8, 7.00 at 16"]
+        );
+        assert_eq!(
+            told(&down, |_| {}),
+            ["call: cycles fall from n 16 on: 9.00 at 8, 5.00 at 16"]
+        );
+        // The range over placements is a little larger than the step, or a little smaller.
+        assert!(
+            told(&up, |rows| rows[4]
+                .layout
+                .iter_mut()
+                .for_each(|it| it.cycles_max = 9.1))
+            .is_empty()
+        );
+        assert_eq!(
+            told(&up, |rows| rows[4]
+                .layout
+                .iter_mut()
+                .for_each(|it| it.cycles_max = 8.9))
+            .len(),
+            1
+        );
+        // Of a point that was disturbed the curve has nothing.
+        let spike = [5.0, 5.0, 5.0, 25.0, 5.0, 5.0, 5.0];
+        assert!(!told(&spike, |_| {}).is_empty());
+        assert!(told(&spike, |rows| rows[3].doubtful = true).is_empty());
+    }
+
+    #[test]
+    fn a_line_over_the_values_or_over_their_logarithms_has_no_knee() {
+        let names = ["call".to_string()];
+        let told = |text: &str, cycles: fn(f64) -> f64| {
+            let axis = Axis::parse(text).expect("an axis");
+            let numbers = axis.numbers().expect("numbers");
+            let (points, rows) = curve(
+                &axis,
+                &numbers.iter().map(|n| cycles(*n)).collect::<Vec<_>>(),
+            );
+            knees(&axis, &names, &points, &rows).len()
+        };
+        assert_eq!(told("n=1..64:x2", |n| 5.0 + n), 0);
+        assert_eq!(told("n=1..64:x2", |n| 5.0 + 4.0 * n.log2()), 0);
+        // Nought has no logarithm, so that a step away from it is one on its own axis.
+        assert_eq!(told("n=0..6", |n| if n < 1.0 { 5.0 } else { 9.0 }), 1);
+    }
+
+    #[test]
+    fn where_either_row_was_disturbed_nobody_wins() {
+        use crate::stats::paired::Verdict::{Faster, Slower};
+        let axis = Axis::parse("n=1..4").expect("an axis");
+        let names = ["base".to_string(), "other".to_string()];
+        let text = |disturbed: Option<usize>| {
+            let row = |name: &str| crate::report::fixture::ok(name, 5.0, 5.0, (1.0, 1.0));
+            let mut rows: Vec<Row> = (0..4).flat_map(|_| ["base", "other"].map(row)).collect();
+            if let Some(at) = disturbed {
+                rows[at].doubtful = true;
+            }
+            let point = |at: usize| SweepPoint {
+                values: vec![axis.values[at].clone()],
+                rows: vec![2 * at, 2 * at + 1],
+                comparisons: at..at + 1,
+            };
+            let points: Vec<SweepPoint> = (0..4).map(point).collect();
+            let comparison = |verdict| Comparison {
+                base: "base".into(),
+                other: "other".into(),
+                metric: "cycles",
+                ratio: Some(1.0),
+                low: None,
+                high: None,
+                p: None,
+                verdict: Some(verdict),
+                basis: crate::report::Basis::Measured,
+                pairs: None,
+                values: None,
+                why: None,
+            };
+            let comparisons = [Slower, Slower, Faster, Faster].map(comparison);
+            let found = break_evens(&axis, &names, &points, &rows, &comparisons);
+            found[0].text.clone()
+        };
+        assert_eq!(text(None), "other wins over base from n 3 on");
+        for at in [0, 1] {
+            assert_eq!(
+                text(Some(at)),
+                "other wins over base from n 3 on; no undisturbed number at 1"
+            );
+        }
+    }
 }

@@ -3,15 +3,16 @@
 //! Correct means: every number carries the basis of the source that gave it, and every failure the
 //! template's own line.
 
-use crate::job::{Plan, Proof};
+use crate::go::modelled::{self, InGo};
+use crate::job::{Plan, Proof, RuntimeCall};
 use crate::machine::Machine;
 use crate::pipeline::Prepared;
 use crate::pipeline::predict::told;
 use crate::report::misses::Models;
-use crate::report::{Baseline, Basis, Checksum, Row, Status};
+use crate::report::{Baseline, Basis, Checksum, ModelledRuntime, Row, Status};
 use crate::scenario::Scenario;
 use crate::stats;
-use crate::template::Origin;
+use crate::template::{HeapKind, Origin};
 use crate::worker::parent::RowOutcome;
 
 mod agreement;
@@ -22,6 +23,8 @@ mod metrics;
 mod misses;
 mod published;
 mod settled;
+#[cfg(test)]
+mod tests;
 
 pub use fault::{failed, unended};
 pub use published::hold;
@@ -95,10 +98,29 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
         modelled: None,
         sites: Vec::new(),
         further: Vec::new(),
+        modelled_runtime: Vec::new(),
         note: None,
         samples: None,
         warnings: Vec::new(),
     }
+}
+
+/// Those of the runtime's functions that do more in Go.
+fn modelled_runtime(proof: &Proof) -> Vec<ModelledRuntime> {
+    let known = |call: &RuntimeCall| {
+        let (in_go, is_counted) = match modelled::in_go(&call.function)? {
+            InGo::Instructions(count) => (count, true),
+            InGo::Beside(more) => (more, false),
+        };
+        Some(ModelledRuntime {
+            function: call.function.trim_start_matches("runtime.").into(),
+            calls: call.calls,
+            instructions: call.instructions,
+            in_go: in_go.into(),
+            is_counted,
+        })
+    };
+    proof.runtime.iter().filter_map(known).collect()
 }
 
 /// The template's remark, and what a recorded walk is made of.
@@ -133,6 +155,7 @@ pub fn judge(
     let (None, Some(proof)) = (&outcome.failure, &outcome.proof) else {
         return row;
     };
+    row.modelled_runtime = modelled_runtime(proof);
     row.verified = proof.checksum.is_some();
     row.checksum = checksum(proof);
     let summary = outcome.timing.as_ref().map(|timing| {
@@ -147,8 +170,14 @@ pub fn judge(
         let known = (proof, &outcome.uninferred[..]);
         row.sites = misses::sites(&prepared.row, known, outcome.timing.as_ref(), plan.seed);
         let timed = outcome.timing.as_ref().zip(summary.as_ref());
+        let has_walk = prepared.row.heap.kind != HeapKind::None;
         row.warnings.extend(timed.and_then(|(timing, summary)| {
-            misses::doubt(&row.sites, timing, summary.cycles.value, plan.seed)
+            misses::doubt(
+                &row.sites,
+                (timing, has_walk),
+                summary.cycles.value,
+                plan.seed,
+            )
         }));
     }
     let inferred = misses::total(&prepared.row.injection, &row.sites);

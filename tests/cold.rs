@@ -118,7 +118,11 @@ fn what_cannot_be_cold_has_its_hot_numbers_and_the_reason() {
         assert_eq!(cold["basis"], "unsupported", "{cold:#}");
         assert!(cold["value"].is_null());
         assert!(cold["why"].as_str().is_some_and(|said| said.contains(why)));
-        assert!(rows(&document)[0].1["metrics"]["cycles"]["value"].is_f64());
+        // A machine so busy that the row does not settle says so.
+        let hot = &rows(&document)[0].1["metrics"]["cycles"];
+        let why = hot["why"].as_str();
+        let is_unsettled = why.is_some_and(|why| why.starts_with("not settled: "));
+        assert!(hot["value"].is_f64() || is_unsettled, "{hot:#}");
     }
     let none = ["run", "itab_call[cold=icache]", "--counters", "none"];
     let (_, document) = json(&none);

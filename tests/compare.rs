@@ -197,6 +197,79 @@ fn a_saved_report_is_compared_by_its_intervals_and_said_to_be() {
 }
 
 #[test]
+fn of_a_report_of_another_machine_only_counts_are_compared() {
+    let field = Field::new("compare_elsewhere");
+    let saved = field.file("saved.json");
+    let counters = field.counters.clone();
+    let base = field.file("base.asm");
+    let run = dispatchlab(&[
+        "run",
+        &base,
+        "--counters",
+        &counters,
+        "--time",
+        "1",
+        "--export-json",
+        &saved,
+    ]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let here: Value =
+        serde_json::from_str(&fs::read_to_string(&saved).expect("reads")).expect("JSON");
+    for (key, is_elsewhere) in [("cpu", true), ("hypervisor", true), ("kernel", false)] {
+        let mut elsewhere = here.clone();
+        elsewhere["provenance"][key] = "another".into();
+        fs::write(&saved, elsewhere.to_string()).expect("writes");
+        let (code, document) = json(&field.arguments(&["saved.json", "slow.asm"]));
+        assert_eq!(code, 0, "{document:#}");
+        let cycles = of(&document, "slow", "cycles");
+        assert_eq!(
+            cycles["why"] == "measured on different machines",
+            is_elsewhere,
+            "{key}: {cycles}"
+        );
+        assert_eq!(cycles["ratio"].is_null(), is_elsewhere, "{key}: {cycles}");
+        assert_eq!(of(&document, "slow", "instructions")["verdict"], "slower");
+        let warned = document["warnings"].to_string();
+        assert_eq!(
+            warned.contains("on another machine"),
+            is_elsewhere,
+            "{key}: {warned}"
+        );
+    }
+}
+
+#[test]
+fn rows_that_are_compared_have_sixteen_turns_however_little_time_there_is() {
+    let field = Field::new("compare_turns");
+    let mut arguments = field.arguments(&["base.asm", "slow.asm"]);
+    let time = arguments
+        .iter()
+        .position(|one| one == "--time")
+        .expect("a time");
+    arguments[time + 1] = "0.001".into();
+    let (code, document) = json(&arguments);
+    assert_eq!(code, 0, "{document:#}");
+    assert_eq!(of(&document, "slow", "cycles")["pairs"], 16);
+}
+
+#[test]
+fn a_verdict_of_one_placement_is_doubted_and_of_two_it_is_not() {
+    let field = Field::new("compare_placements");
+    for (count, is_doubted) in [("1", true), ("2", false)] {
+        let mut arguments = field.arguments(&["base.asm", "slow.asm"]);
+        arguments.extend(["--placements".to_string(), count.to_string()]);
+        let (code, document) = json(&arguments);
+        assert_eq!(code, 0, "{document:#}");
+        let warned = document["warnings"].to_string();
+        assert_eq!(
+            warned.contains("with one placement"),
+            is_doubted,
+            "{count}: {warned}"
+        );
+    }
+}
+
+#[test]
 fn a_side_that_faults_leaves_the_others_their_comparison() {
     let field = Field::new("compare_fault");
     template(
@@ -210,10 +283,13 @@ fn a_side_that_faults_leaves_the_others_their_comparison() {
     assert_eq!(document["comparisons"].as_array().map(Vec::len), Some(5));
     assert_eq!(of(&document, "slow", "cycles")["verdict"], "slower");
     let warned = document["warnings"].to_string();
-    assert!(warned.contains("wild is not compared"), "{warned}");
+    assert!(warned.contains("wild is not compared with"), "{warned}");
+    assert!(warned.contains("wild has no numbers"), "{warned}");
     let (code, document) = json(&field.arguments(&["wild.asm", "base.asm"]));
     assert_eq!(code, 4);
     assert!(document["comparisons"].is_null());
+    let warned = document["warnings"].to_string();
+    assert!(warned.contains("wild has no numbers"), "{warned}");
 }
 
 #[test]

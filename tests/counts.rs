@@ -372,11 +372,11 @@ fn a_path_that_more_than_the_receiver_decides_is_interpreted_for_the_whole_walk(
     let folder = common::folder("exact");
     let header = ";! heap = \"pointer\"\n;! params = { objects = 8, order = \"cyclic\" }\n;! result = \"eax\"\n;! expect = \"id\"\n";
     use Counted::{Interpreted, Stepped};
-    #[rustfmt::skip] // a table: name, text, instructions by hand for the 4096 elements
+    #[rustfmt::skip] // a table: name, text, instructions by hand for as many iterations as there will ever be
     let templates = [
-        ("register", "body:\n mov eax, [rax]\n inc r9d\n test r9d, 0xff\n jnz 1f\n nop\n1:\n", Interpreted(4.0 + 1.0 / 256.0)),
-        ("flags",    "body:\n mov eax, [rax]\n jc 1f\n nop\n1: add ecx, eax\n",                 Interpreted(4.0)),
-        ("memory",   "body:\n mov eax, [rax]\n dec dword [\"n\"]\n jnz 1f\n mov dword [\"n\"], 1000\n1:\ndata \"n\":\n dd 1000\n", Interpreted(3.0 + 4.0 / 4096.0)),
+        ("register", "body:\n mov eax, [rax]\n inc r9b\n jnz 1f\n nop\n1: nop\n", Interpreted(4.0 + 1.0 / 256.0)),
+        ("flags",    "body:\n mov eax, [rax]\n jc 1f\n nop\n1: add ecx, eax\n",                 Stepped(4.0)),
+        ("memory",   "body:\n mov eax, [rax]\n dec dword [\"n\"]\n jnz 1f\n mov dword [\"n\"], 1000\n1:\ndata \"n\":\n dd 1000\n", Interpreted(3.0 + 1.0 / 1000.0)),
         ("count",    "body:\n mov eax, [rax]\n test r15d, 1\n jnz 1f\n nop\n1:\n",               Interpreted(3.5)),
         ("saved",    "body:\n push r9\n mov eax, [rax]\n mov r9d, eax\n pop r9\n",             Stepped(4.0)),
         ("constant", "setup:\n mov r9d, 1\nbody:\n mov eax, [rax]\n test r9d, r9d\n jz 1f\n nop\n1:\n", Stepped(4.0)),
@@ -417,7 +417,7 @@ enum Counted {
 #[test]
 fn the_interpreter_counts_what_stepping_counts() {
     let folder = common::folder("both");
-    let header = ";! heap = \"iface\"\n;! methods = [\"Id\"]\n;! params = { targets = 8, order = \"random\" }\n;! types = \"main.T{t}\"\n;! result = \"eax\"\n;! expect = \"id+type\"\n;! expand = true\n;! clobbers = \"all\"\n";
+    let header = ";! heap = \"iface\"\n;! methods = [\"Id\"]\n;! params = { targets = 8, order = \"random\", objects = 32 }\n;! types = \"main.T{t}\"\n;! result = \"eax\"\n;! expect = \"id+type\"\n;! expand = true\n;! clobbers = \"all\"\n";
     // What is pushed is only put away; what is counted up is carried on.
     let body = |more: &str| {
         format!(
@@ -427,12 +427,10 @@ fn the_interpreter_counts_what_stepping_counts() {
         )
     };
     let mut counts = Vec::new();
-    for (name, more, source) in [
-        ("step", "push r9\n pop r9", "step"),
-        ("own", "inc r9d\n nop", "interpreter"),
-    ] {
-        let file = common::template(&folder, name, &body(more));
-        let (code, document) = json(&["run", &file, "--counters", "none"]);
+    // A quick run steps too few for each receiver.
+    for (more, source) in [(&[][..], "step"), (&["--quick"], "interpreter")] {
+        let file = common::template(&folder, source, &body("push r9\n pop r9"));
+        let (code, document) = json(&[&["run", &file, "--counters", "none"], more].concat());
         assert_eq!(code, 0, "{document:#}");
         let row = rows(&document)[0].1;
         assert_eq!(row["metrics"]["branches"]["source"], source, "{document:#}");
@@ -478,5 +476,7 @@ fn a_body_with_more_steps_than_a_count_may_take_has_no_counts_and_says_why() {
                 .contains("more steps")
         );
     }
-    assert!(value(row, "cycles") > 60_000.0);
+    // A machine that is too busy withholds them with a reason.
+    let cycles = row["metrics"]["cycles"]["value"].as_f64();
+    assert!(cycles.is_none_or(|cycles| cycles > 60_000.0), "{row:#}");
 }

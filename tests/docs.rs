@@ -172,6 +172,7 @@ fn run(arguments: &[String]) -> Said {
         .env("LC_ALL", "C.UTF-8")
         .env("NO_COLOR", "1")
         .env("XDG_STATE_HOME", state_home(arguments))
+        .env("DISPATCHLAB_SCRIPTED", "tests")
         .env_remove("COLUMNS")
         .stdin(Stdio::null())
         .output()

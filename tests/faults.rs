@@ -41,7 +41,7 @@ const HOSTILE: &[(&str, &str, &str, &str, &str, u64)] = &[
     ("clobbered_r14",  " mov r14d, 5\n mov eax, [rax]\n",                             "fault", "clobber", "r14",               6),
     ("fs_base",        " mov eax, [rax]\n mov rdx, rsp\n db 0xf3, 0x48, 0x0f, 0xae, 0xd2\n",  "fault", "clobber", "fs base",           8),
     ("trap_flag_off",  " mov eax, [rax]\n push 0x202\n popfq\n mov r13d, 7\n",        "fault", "clobber", "r13",               9),
-    ("half_a_body",    " mov eax, [rax]\n db 0x3e\n",                                 "fault", "exit",    "does not end on an instruction", 0),
+    ("half_a_body",    " mov eax, [rax]\n db 0x3e\n",                                 "fault", "exit",    "does not end on an instruction", 7),
     ("unbalanced",     " mov eax, [rax]\n push rax\n",                                "fault", "stack",   "`push rax`",        7),
     ("popped",         " mov eax, [rax]\n pop rcx\n",                                 "fault", "stack",   "`pop rcx`",         7),
     ("other_stack",    " lea rsp, [rsp + 4096]\n mov eax, [rax]\n",                   "fault", "stack",   "rsp",               6),

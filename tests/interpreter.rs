@@ -16,7 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dispatchlab::branch::Branch;
 use dispatchlab::interpreter::memory::Memory;
+use dispatchlab::interpreter::native::Natives;
 use dispatchlab::interpreter::{Code, Cpu, Interpreter, Stop, Watch};
+use dispatchlab::link::frame::carried;
+use dispatchlab::link::{Carried, native};
 use dispatchlab::stats::random::SplitMix64;
 use dispatchlab::sys::mapping::{Executable, PAGE, Window};
 use dynasmrt::{DynasmApi, VecAssembler, dynasm, x64::X64Relocation};
@@ -426,8 +429,13 @@ fn at(data: &[u8], offset: usize) -> u64 {
     u64::from_le_bytes(data[offset..offset + 8].try_into().expect("a word"))
 }
 
-/// Interprets from what the page says and leaves there what it left.
-fn interpret(data: &mut [u8], code: Code<'_>, place: &[u64; 3]) -> Result<(), Stop> {
+/// Interprets from what the page says and leaves there what it left; what stands among `natives` runs by itself.
+fn interpret(
+    data: &mut [u8],
+    code: Code<'_>,
+    place: &[u64; 3],
+    natives: Option<&mut Natives>,
+) -> Result<(), Stop> {
     let (registers, flags) = (REGISTERS..FLAGS, at(data, FLAGS));
     let mut before: Vec<u64> = registers
         .step_by(8)
@@ -447,6 +455,10 @@ fn interpret(data: &mut [u8], code: Code<'_>, place: &[u64; 3]) -> Result<(), St
     cpu.vectors().copy_from_slice(&vectors);
     cpu.set_flags(flags);
     let mut interpreter = Interpreter::new(code, &[place[1], place[2]]);
+    if let Some(natives) = natives {
+        interpreter = interpreter.with(natives.by_address().clone());
+        cpu = cpu.with(Some(natives));
+    }
     interpreter.run(&mut cpu, place[1], place[2], &mut Silent)?;
     for (number, value) in cpu.registers().into_iter().enumerate() {
         low[REGISTERS + 8 * number..][..8].copy_from_slice(&value.to_le_bytes());
@@ -524,7 +536,7 @@ fn every_instruction_that_is_interpreted_does_what_the_cpu_does() {
             let data = &mut native.code.data()[..PAGE];
             fill(data, address, instruction, &mut random);
             let before = data.to_vec();
-            let answer = interpret(data, code, &place);
+            let answer = interpret(data, code, &place, None);
             let interpreted = data.to_vec();
             data.copy_from_slice(&before);
             // Where it stops, the CPU might fault.
@@ -577,6 +589,68 @@ fn every_instruction_that_is_interpreted_does_what_the_cpu_does() {
             "{wanted} is not interpreted: {names:?}"
         );
     }
+}
+
+/// What nothing models the CPU runs, one instruction at a time. So it can run what is modelled, and must leave
+/// the same: registers, flags, and the operand in memory where it is.
+#[test]
+fn an_instruction_that_the_cpu_runs_by_itself_does_what_its_model_does() {
+    const FIRST: u64 = 0x10_0000;
+    let mut random = SplitMix64::new(3);
+    let alone = accepted(&mut random).into_iter().filter(native::is_alone);
+    let instructions: Vec<Instruction> = (0..)
+        .zip(alone)
+        .map(|(number, mut instruction)| {
+            instruction.set_ip(FIRST + 32 * number);
+            instruction
+        })
+        .collect();
+    let named = Carried {
+        vectors: 0xffff,
+        width: 16,
+        ..Carried::default()
+    };
+    let mut window = Window::reserve().expect("reserves");
+    let mut natives = Natives::new(&instructions, &named, &mut window).expect("maps");
+    let mut carried = vec![0; (carried::END - carried::REGISTERS) as usize];
+    carried[(carried::WIDEST - carried::REGISTERS) as usize] = 16;
+    natives.begin(&carried);
+    let mut data = vec![0u8; PAGE];
+    let mut compared = BTreeSet::new();
+    for instruction in &instructions {
+        let mut encoder = Encoder::new(64);
+        let start = instruction.ip();
+        encoder
+            .encode(instruction, start)
+            .expect("was encoded before");
+        let mut bytes = encoder.take_buffer();
+        let end = start + bytes.len() as u64;
+        bytes.push(0x90);
+        let own = [start..end];
+        let code = Code {
+            address: start,
+            bytes: &bytes,
+            own: &own,
+            turn_end: 0,
+        };
+        let place = [0, start, end];
+        let address = data.as_ptr() as u64;
+        fill(&mut data, address, instruction, &mut random);
+        let before = data.clone();
+        if interpret(&mut data, code, &place, None).is_err() {
+            continue;
+        }
+        let modelled = data.clone();
+        data.copy_from_slice(&before);
+        interpret(&mut data, code, &place, Some(&mut natives)).expect("runs");
+        let undefined = to_rflags(u64::from(instruction.rflags_undefined()));
+        let flags = at(&data, FLAGS) & !undefined | at(&modelled, FLAGS) & undefined;
+        data[FLAGS..FLAGS + 8].copy_from_slice(&flags.to_le_bytes());
+        let differs = (0..PAGE).find(|&at| data[at] != modelled[at]);
+        assert_eq!(differs, None, "{instruction}");
+        compared.insert(instruction.code());
+    }
+    assert!(compared.len() > 150, "{}", compared.len());
 }
 
 #[test]

@@ -32,6 +32,7 @@ fn run(home: &Path, arguments: &[&str]) -> Run {
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("XDG_STATE_HOME", home)
+        .env("DISPATCHLAB_SCRIPTED", "tests")
         .stdin(Stdio::null())
         .output()
         .expect("the binary starts");
@@ -44,50 +45,127 @@ fn run(home: &Path, arguments: &[&str]) -> Run {
 
 const RESULT: [&str; 4] = ["run", "direct_call", "--counters", "none"];
 
-#[test]
-fn a_failed_check_is_said_above_later_results_until_doctor_passes() {
-    let home = fresh("remembered");
-    let failing = run(&home, &["doctor", "--counters", &script(&home, 2.0)]);
-    assert_eq!(failing.code, 1, "{}", failing.stdout);
-    let later = run(&home, &RESULT);
-    assert_eq!(later.code, 0);
-    for part in [
-        "dependent add",
-        "2.000",
-        "1.00 cycles",
-        "dispatchlab doctor",
-    ] {
-        let words = later
-            .stderr
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ");
-        assert!(words.contains(part), "{part}: {words}");
+fn file(home: &Path) -> PathBuf {
+    home.join("dispatchlab/doctor.json")
+}
+
+/// Puts down what a `doctor` of this machine state would have remembered.
+fn remember(home: &Path, failed: &Value, predictor: &Value) {
+    let json = run(home, &[&RESULT[..], &["--json"]].concat());
+    let report: Value = serde_json::from_str(&json.stdout).expect("JSON");
+    let provenance = &report["provenance"];
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("a boot");
+    let mut state = serde_json::json!({ "boot": boot.trim() });
+    for fact in ["cpu", "microcode", "kernel", "hypervisor", "tool"] {
+        state[fact] = provenance[fact].clone();
     }
-    let json = run(&home, &[&RESULT[..], &["--json"]].concat());
+    let record = serde_json::json!({
+        "schema": 1,
+        "state": state,
+        "date": "2026-01-02T03:04:05Z",
+        "failed": failed,
+        "predictor": predictor,
+    });
+    std::fs::create_dir_all(file(home).parent().expect("a folder")).expect("makes");
+    std::fs::write(file(home), record.to_string()).expect("writes");
+}
+
+/// A check that failed, of the results that it concerns.
+fn failed(name: &str, concerns: &str) -> Value {
+    serde_json::json!({
+        "name": name, "value": "2.000", "expected": "1.000", "why": "it does not hold", "concerns": concerns,
+    })
+}
+
+#[test]
+fn a_failed_check_is_said_above_the_results_that_use_what_failed_and_above_no_others() {
+    let home = fresh("remembered");
+    let all = [
+        "all",
+        "clock",
+        "steps",
+        "counters",
+        "injection",
+        "comparisons",
+        "measured",
+    ];
+    let checks: Vec<Value> = all.iter().map(|one| failed(one, one)).collect();
+    remember(&home, &checks.into(), &Value::Null);
+    let none: &[&str] = &["run", "direct_call", "--counters", "none"];
+    let clock: &[&str] = &["run", "direct_call", "--counters", "clock", "--quick"];
+    let compared: &[&str] = &[
+        "compare",
+        "direct_call",
+        "ptr_method",
+        "--counters",
+        "clock",
+        "--quick",
+    ];
+    #[rustfmt::skip] // a table: one command a line
+    let said = [
+        (none,     &["all", "steps"][..]),
+        (clock,    &["all", "clock", "steps", "injection", "measured"]),
+        (compared, &["all", "clock", "steps", "injection", "comparisons", "measured"]),
+    ];
+    for (arguments, expected) in said {
+        let found = run(&home, arguments).said();
+        for one in all {
+            let is_said = found.contains(&format!("the self-check `{one}` failed here on 2026"));
+            assert_eq!(
+                is_said,
+                expected.contains(&one),
+                "{arguments:?}: {one}: {found}"
+            );
+        }
+    }
+    let json = run(&home, &[none, &["--json"]].concat());
     let report: Value = serde_json::from_str(&json.stdout).expect("JSON");
     let first = report["warnings"][0].as_str().expect("a warning");
     assert!(
-        first.contains("`dependent add` failed here on 20"),
+        first.contains("`all` failed here on 2026") && first.contains("dispatchlab doctor"),
         "{first}"
     );
-
-    let passing = run(&home, &["doctor", "--counters", &script(&home, 1.0)]);
-    assert_eq!(passing.code, 0, "{}", passing.stdout);
+    std::fs::remove_file(file(&home)).expect("removes");
     assert!(!run(&home, &RESULT).said().contains("self-check"));
+}
+
+#[test]
+fn doctor_remembers_what_failed_and_a_scripted_one_nothing() {
+    let home = fresh("written");
+    let scripted = run(&home, &["doctor", "--counters", &script(&home, 2.0)]);
+    assert_eq!(scripted.code, 1, "{}", scripted.stdout);
+    assert!(
+        !file(&home).exists(),
+        "a script says nothing about this machine"
+    );
+    let doctor = run(&home, &["doctor", "--json", "--counters", "clock"]);
+    let report: Value = serde_json::from_str(&doctor.stdout).expect("JSON");
+    let checks = report["checks"].as_array().expect("checks");
+    let failed: Vec<&Value> = checks.iter().filter(|check| check["ok"] == false).collect();
+    let text = std::fs::read_to_string(file(&home)).expect("a record");
+    let record: Value = serde_json::from_str(&text).expect("JSON");
+    let kept = record["failed"].as_array().expect("a list");
+    let names = |checks: &mut dyn Iterator<Item = &Value>| -> Vec<String> {
+        checks.map(|check| check["name"].to_string()).collect()
+    };
+    assert_eq!(names(&mut kept.iter()), names(&mut failed.into_iter()));
 }
 
 #[test]
 fn what_another_machine_state_failed_is_not_said() {
     let home = fresh("elsewhere");
-    run(&home, &["doctor", "--counters", &script(&home, 2.0)]);
-    let file = home.join("dispatchlab/doctor.json");
-    let text = std::fs::read_to_string(&file).expect("a record");
+    remember(
+        &home,
+        &serde_json::json!([failed("dependent add", "all")]),
+        &Value::Null,
+    );
+    assert!(run(&home, &RESULT).said().contains("self-check"));
+    let text = std::fs::read_to_string(file(&home)).expect("a record");
     let mut record: Value = serde_json::from_str(&text).expect("JSON");
     record["state"]["boot"] = "another".into();
-    std::fs::write(&file, record.to_string()).expect("writes");
+    std::fs::write(file(&home), record.to_string()).expect("writes");
     assert!(!run(&home, &RESULT).said().contains("self-check"));
-    std::fs::write(&file, "{").expect("writes");
+    std::fs::write(file(&home), "{").expect("writes");
     let later = run(&home, &RESULT);
     assert!(later.code == 0 && !later.said().contains("self-check"));
 }
@@ -95,10 +173,7 @@ fn what_another_machine_state_failed_is_not_said() {
 #[test]
 fn a_machine_on_which_inferred_misses_read_wrong_has_none() {
     let home = fresh("distrusted");
-    run(&home, &["doctor", "--counters", &script(&home, 1.0)]);
-    let file = home.join("dispatchlab/doctor.json");
-    let text = std::fs::read_to_string(&file).expect("a record");
-    let mut record: Value = serde_json::from_str(&text).expect("JSON");
+    remember(&home, &serde_json::json!([]), &Value::Null);
     let misses = || {
         let run = run(
             &home,
@@ -115,13 +190,14 @@ fn a_machine_on_which_inferred_misses_read_wrong_has_none() {
         document["rows"][0]["metrics"]["branch_misses"].clone()
     };
     assert!(!misses()["why"].to_string().contains("`doctor` found"));
-    record["failed"] = serde_json::json!([{
+    let check = serde_json::json!([{
         "name": "inferred branch misses",
         "value": "0.00 0.44 0.50",
         "expected": "0.00 0.88 0.50",
         "why": "a fenced loop does not tell misses here, so none are inferred",
+        "concerns": "injection",
     }]);
-    std::fs::write(&file, record.to_string()).expect("writes");
+    remember(&home, &check, &Value::Null);
     let metric = misses();
     assert_eq!(metric["basis"], "unsupported", "{metric:#}");
     let why = metric["why"].as_str().expect("a reason");
@@ -133,8 +209,7 @@ fn where_nothing_can_be_kept_doctor_says_so_and_goes_on() {
     let place = fresh("unwritable");
     let file = place.join("file");
     std::fs::write(&file, "").expect("writes");
-    let doctor = run(&file, &["doctor", "--counters", &script(&place, 2.0)]);
-    assert_eq!(doctor.code, 1);
+    let doctor = run(&file, &["doctor", "--counters", "clock"]);
     assert!(doctor.stdout.contains("Self-check"));
     assert!(
         doctor.said().contains("XDG_STATE_HOME"),
@@ -208,6 +283,7 @@ fn what_predictors_learn_follows_from_cycles_and_stands_in_later_reports() {
         "{predictor:#}"
     );
 
+    remember(&home, &serde_json::json!([]), &line.into());
     let later = run(&home, &[&RESULT[..], &["--json"]].concat());
     let report: Value = serde_json::from_str(&later.stdout).expect("JSON");
     assert_eq!(report["provenance"]["predictor"], line);

@@ -276,6 +276,35 @@ fn a_chase_goes_on_where_it_was_and_so_through_all_of_its_data() {
 }
 
 #[test]
+fn of_more_data_than_a_quarter_of_a_mebibyte_the_mean_is_the_value() {
+    // An object takes 16 bytes, so that 16,384 of them fill it by themselves.
+    let text = |objects: u32| {
+        format!(
+            ";! heap = \"pointer\"\n;! params = {{ objects = {objects}, order = \"random\" }}\n;! result = \"eax\"\n;! \
+             expect = \"id\"\nbody:\n mov eax, [rax]\n"
+        )
+    };
+    let templates = Templates::new("far")
+        .with("near", &text(16_000))
+        .with("far", &text(16_500));
+    let rows = templates.run(&["--counters", "clock", "--quick"]);
+    for (row, is_mean) in rows.iter().zip([false, true]) {
+        assert_ok(row);
+        // Of a row that did not settle there is neither.
+        if cycles(row).is_none() {
+            continue;
+        }
+        let why = row["metrics"]["cycles"]["why"].to_string();
+        assert_eq!(
+            why.contains("the mean of visits"),
+            is_mean,
+            "{}: {row:#}",
+            name(row)
+        );
+    }
+}
+
+#[test]
 fn jumps_that_no_predictor_has_learnt_have_no_value_or_that_of_learnt_ones() {
     let jumps = |count: usize| {
         let jump = |number| format!(" jmp j{number}\nj{number}:\n");

@@ -147,7 +147,7 @@ impl Bench {
             scale.tsc_hz,
             plan.chunk_ns,
         );
-        let chunk = chunk.expect("so does the body");
+        let chunk = chunk.expect("so does the body").iterations;
         let visits = stage.walk(chunk, plan.seed).expect("memory for the walk");
         let mut rows = [Proved {
             index: 0,

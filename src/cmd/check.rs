@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::names::{check_stdin, of_suite};
 use super::{Common, Stop, print};
-use crate::diagnostic::Diagnostic;
-use crate::pipeline::prepare;
+use crate::diagnostic::{self, Diagnostic};
+use crate::pipeline::{prepare, unset};
 use crate::report::json;
 use crate::scenario::Scenario;
 use crate::template::Template;
@@ -21,30 +21,39 @@ pub(super) fn check(common: &Common, files: &[String]) -> Result<i32, Stop> {
     let mut found = Vec::new();
     for file in files {
         if let Some(diagnostics) = check_suite(&library, file, &parameters)? {
-            found.push((file, diagnostics));
+            found.push((file, Checked::wrong(diagnostics)));
             continue;
         }
-        let diagnostics = match library.load(file) {
+        let checked = match library.load(file) {
             Ok(template) => check_template(&Arc::new(template), &parameters)?,
-            Err(LoadError::Wrong(diagnostics)) => diagnostics,
+            Err(LoadError::Wrong(diagnostics)) => Checked::wrong(diagnostics),
             Err(other) => return Err(other.into()),
         };
-        found.push((file, diagnostics));
+        found.push((file, checked));
     }
     if common.json {
         let files: Vec<_> = found
             .iter()
-            .map(|(file, list)| {
-                let list: Vec<_> = list.iter().map(json::diagnostic).collect();
-                json!({ "file": file, "diagnostics": list })
+            .map(|(file, checked)| {
+                let list =
+                    |of: &[Diagnostic]| -> Vec<_> { of.iter().map(json::diagnostic).collect() };
+                json!({
+                    "file": file,
+                    "diagnostics": list(&checked.diagnostics),
+                    "hints": list(&checked.hints),
+                })
             })
             .collect();
         print(&format!("{:#}\n", json!({ "schema": 1, "files": files })))?;
     }
-    let all: Vec<Diagnostic> = found
-        .into_iter()
-        .flat_map(|(_, diagnostics)| diagnostics)
-        .collect();
+    let (mut all, mut hints) = (Vec::new(), Vec::new());
+    for (_, checked) in found {
+        all.extend(checked.diagnostics);
+        hints.extend(checked.hints);
+    }
+    if !common.json && !hints.is_empty() {
+        common.say(&diagnostic::render_hints(&hints, common.error_style()));
+    }
     if all.is_empty() {
         return Ok(0);
     }
@@ -72,12 +81,29 @@ fn check_suite(
     })
 }
 
+/// What was found in a file.
+struct Checked {
+    /// What is wrong.
+    diagnostics: Vec<Diagnostic>,
+    /// What is allowed, and most likely not meant.
+    hints: Vec<Diagnostic>,
+}
+
+impl Checked {
+    fn wrong(diagnostics: Vec<Diagnostic>) -> Checked {
+        Checked {
+            diagnostics,
+            hints: Vec::new(),
+        }
+    }
+}
+
 /// Checks the template at its defaults, and at each other value of each listed parameter, because
 /// a branch that the defaults do not take is part of the file too.
 fn check_template(
     template: &Arc<Template>,
     parameters: &[(String, String)],
-) -> Result<Vec<Diagnostic>, Stop> {
+) -> Result<Checked, Stop> {
     let mut bindings = vec![parameters.to_vec()];
     for (name, param) in &template.header.params {
         for value in param.allowed.iter().skip(1) {
@@ -87,18 +113,23 @@ fn check_template(
         }
     }
     let mut seen = BTreeSet::new();
-    let mut all = Vec::new();
+    let mut checked = Checked {
+        diagnostics: Vec::new(),
+        hints: Vec::new(),
+    };
+    let mut is_new = |one: &Diagnostic| seen.insert((one.line, one.column, one.message.clone()));
     for binding in &bindings {
         let scenario = Scenario::bind(Arc::clone(template), binding)?;
-        for diagnostic in prepare(&scenario).err().unwrap_or_default() {
-            if seen.insert((
-                diagnostic.line,
-                diagnostic.column,
-                diagnostic.message.clone(),
-            )) {
-                all.push(diagnostic);
+        match prepare(&scenario) {
+            Ok(prepared) => {
+                let hint = unset::hint(&scenario, &prepared);
+                checked.hints.extend(hint.filter(&mut is_new));
+            }
+            Err(diagnostics) => {
+                let new = diagnostics.into_iter().filter(&mut is_new);
+                checked.diagnostics.extend(new);
             }
         }
     }
-    Ok(all)
+    Ok(checked)
 }

@@ -17,9 +17,10 @@ use crate::job::check::{self as job_check, MAX_TIME_MS};
 use crate::job::{Counters, FakeScript, Plan};
 use crate::link::{PLACEMENT_COUNTS, placements};
 use crate::pipeline;
-use crate::report::text::{Style, folded};
+use crate::report::printable;
+use crate::report::text::{Style, folded, hanging};
 use crate::stats::Event;
-use crate::worker::parent;
+use crate::worker::parent::{self, Told};
 
 /// Options of every command.
 #[derive(Debug, Args)]
@@ -48,7 +49,7 @@ pub(super) struct Common {
     /// Seed of random walks and of intervals [default: 1]
     #[arg(long, value_name = "N", global = true, allow_negative_numbers = true)]
     pub(super) seed: Option<u64>,
-    /// Seconds that one entry into generated code may take [default: 3]
+    /// Seconds of its processor that one entry into generated code may take [default: 3]
     #[arg(long, value_name = "S", global = true, allow_negative_numbers = true)]
     pub(super) timeout: Option<f64>,
     /// Placements of each row: 1 to 4, 8, 16, 32, 64, or all, which is 64 [default: 4, quick 2]
@@ -113,8 +114,12 @@ impl Common {
 
     /// Says what is not a result.
     pub(super) fn warn(&self, text: &str) {
+        self.say(&folded(text, 2, width_of(&io::stderr())));
+    }
+
+    /// The same of what is laid out already.
+    pub(super) fn say(&self, text: &str) {
         if !self.quiet {
-            let text = folded(text, 2, width_of(&io::stderr()));
             // Nobody can be told that stderr is gone.
             let _ = io::stderr().write_all(text.as_bytes());
         }
@@ -273,7 +278,7 @@ impl Common {
             ("pmu", _) => Counters::Pmu,
             ("clock", _) => Counters::Clock,
             ("none", _) => Counters::None,
-            (other, _) => match other.strip_prefix("fake:") {
+            (other, _) => match other.strip_prefix("fake:").filter(|_| allows_scripts()) {
                 Some(path) => Counters::Fake(fake_script(path)?),
                 None => {
                     return Err(Stop::Usage(format!(
@@ -316,13 +321,21 @@ impl Common {
         Ok(parent::verify_counters(&plan)?)
     }
 
-    /// One line that replaces itself, only where somebody watches.
-    pub(super) fn progress(&self) -> impl FnMut(&str) {
-        let shown = !self.quiet && io::stderr().is_terminal();
-        move |text: &str| {
-            if shown {
+    /// One line that replaces itself, only where somebody watches, and between them what everybody must know.
+    pub(super) fn progress(&self) -> impl FnMut(Told<'_>) {
+        let is_said = !self.quiet;
+        let shown = is_said && io::stderr().is_terminal();
+        let width = self.error_style().width;
+        move |told: Told<'_>| match told {
+            Told::Step(text) if shown => {
                 let _ = write!(io::stderr(), "\r\x1b[K{text}");
             }
+            Told::Notice(text) if is_said => {
+                let line = if shown { "\r\x1b[K" } else { "" };
+                let text = hanging(&printable::lines(text), "note:", 2, width);
+                let _ = write!(io::stderr(), "{line}{text}");
+            }
+            _ => {}
         }
     }
 
@@ -332,6 +345,12 @@ impl Common {
             let _ = write!(io::stderr(), "\r\x1b[K");
         }
     }
+}
+
+/// Whether counters may be a script, whose numbers nothing measures: the tests of this program say so in its
+/// environment, and every report that comes of it says that it did.
+pub(super) fn allows_scripts() -> bool {
+    std::env::var_os("DISPATCHLAB_SCRIPTED").is_some_and(|value| value == "tests")
 }
 
 fn fake_script(path: &str) -> Result<FakeScript, Stop> {

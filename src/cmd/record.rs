@@ -16,7 +16,7 @@ use crate::counter::pmu::EventState;
 use crate::job::{Counters, Plan};
 use crate::machine::Machine;
 use crate::report::text::hanging;
-use crate::report::{Provenance, Report};
+use crate::report::{Basis, Provenance, Report};
 use crate::verdict::CoreClock;
 
 /// The version of the file's layout.
@@ -58,6 +58,47 @@ pub(super) struct Failed {
     pub(super) expected: String,
     /// What that means.
     pub(super) why: String,
+    /// Which results.
+    #[serde(default)]
+    pub(super) concerns: Concerns,
+}
+
+/// The results that a failed check is said above: those that use what it is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Concerns {
+    /// All.
+    #[default]
+    All,
+    /// Those whose cycles are of the clock.
+    Clock,
+    /// Those with numbers of the hardware's counters.
+    Counters,
+    /// Those with counts by single-stepping.
+    Steps,
+    /// Those whose misses are inferred.
+    Injection,
+    /// Those with anything measured.
+    Measured,
+    /// Those in which rows are held against each other.
+    Comparisons,
+}
+
+impl Concerns {
+    fn is_about(self, report: &Report) -> bool {
+        let mut sources = report.provenance.sources.iter();
+        match self {
+            Concerns::All => true,
+            Concerns::Clock => {
+                sources.any(|one| (&*one.event, &*one.source) == ("cycles", "clock"))
+            }
+            Concerns::Counters => sources.any(|one| one.source == "pmu"),
+            Concerns::Steps => sources.any(|one| one.source == "step"),
+            Concerns::Injection => sources.any(|one| one.source == "injection"),
+            Concerns::Measured => sources.any(|one| one.basis == Basis::Measured),
+            Concerns::Comparisons => !report.comparisons.is_empty(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,14 +112,15 @@ struct Record {
 }
 
 impl Record {
-    fn warnings(&self) -> Vec<String> {
+    fn warnings(&self, report: &Report) -> Vec<String> {
         let warning = |check: &Failed| {
             format!(
                 "the self-check `{}` failed here on {} ({}, expected {}): {}; run `dispatchlab doctor` again",
                 check.name, self.date, check.value, check.expected, check.why
             )
         };
-        self.failed.iter().map(warning).collect()
+        let about = |check: &&Failed| check.concerns.is_about(report);
+        self.failed.iter().filter(about).map(warning).collect()
     }
 }
 
@@ -129,7 +171,7 @@ pub(super) fn distrust(plan: &Plan, events: &[EventState]) -> Option<String> {
     ))
 }
 
-/// Says above a report what the last self-check found wrong, and puts it into the report, with what
+/// Says above a report what the last self-check found wrong of what it uses, and puts it into the report, with what
 /// it found out about the predictors.
 pub(super) fn precede<'a>(common: &Common, report: &'a Report) -> Cow<'a, Report> {
     let mut report = Cow::Borrowed(report);
@@ -143,7 +185,7 @@ pub(super) fn precede<'a>(common: &Common, report: &'a Report) -> Cow<'a, Report
             .predictor
             .clone_from(&record.predictor);
     }
-    let warnings = record.warnings();
+    let warnings = record.warnings(&report);
     if warnings.is_empty() {
         return report;
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::common::allows_scripts;
 use super::names::{resolve, said};
 use super::output::Output;
 use super::record;
@@ -198,6 +199,13 @@ fn from_job(common: &Common, path: &Path) -> Result<(Vec<Task>, Settings), Stop>
     let saved = read_job(path)?;
     let mut plan = saved.job().plan.clone();
     let (counters, events) = common.counters(Some(plan.counters))?;
+    if matches!(counters, Counters::Fake(_)) && !allows_scripts() {
+        return Err(Stop::Job(format!(
+            "{}: plan.counters: a script stands there, so no number would be measured; --counters clock measures \
+             the rows of this job",
+            path.display()
+        )));
+    }
     plan.counters = counters;
     // A replay measures, even where the job was saved of one that was stepped.
     plan.trace = None;

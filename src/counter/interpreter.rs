@@ -2,22 +2,31 @@
 //!
 //! Correct means: before anything is told, the CPU's own first steps and the interpreter's have the
 //! same addresses and the same registers from the head of the loop on; a count is over whole
-//! iterations, and is that of all of the walk unless it says of how much.
+//! iterations, and is that of all there will ever be unless it says of how many.
 
+use super::flow::Flow;
+use super::receivers::{self, Followed, More};
 use crate::branch::Branch;
 use crate::interpreter::{Cpu, Interpreter, Stop, Tally, Watch};
 use crate::job::{CountedBy, Counts, Failure};
 use crate::link::Image;
-use crate::link::walk::RANDOM_ELEMENTS;
 use crate::sys::signals::{Step, StepLog};
-use crate::template::HeapKind;
-use crate::worker::stage::{Ground, Stage, Visits};
+use crate::worker::stage::{Ground, Pulse, Stage, Visits};
+use crate::worker::traps;
 
+mod repeat;
+
+/// Steps that are followed at the most to find what decides the path: less than a second.
+const FOLLOWED_STEPS: u64 = 1 << 22;
+/// Steps of the shortest iteration: the harness's own.
+const LEAST_STEPS: u64 = 4;
 /// Instructions that an iteration may have on average before a count ends early: a walk of 262,144
 /// then takes 17 million, a fifth of a second at the most.
 const AVERAGE: u64 = 64;
 /// Instructions that any count may take: some thousand iterations of a long chain of comparisons.
 const LEAST: u64 = 1 << 20;
+/// Instructions that one iteration may take to be counted: some four seconds.
+const LONGEST: u64 = 1 << 29;
 
 /// How far to interpret.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +35,15 @@ pub struct Depth {
     pub iterations: u64,
     /// Steps of the CPU that have to agree.
     pub verified: u64,
+}
+
+/// What to interpret.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// Iterations at the most.
+    pub iterations: u64,
+    /// Instructions that each may have.
+    pub longest: u64,
 }
 
 /// What was interpreted.
@@ -37,7 +55,7 @@ pub struct Interpreted {
     pub tally: Tally,
 }
 
-/// Counts the walk's iterations, or says why not.
+/// Counts one iteration, or says why not. Beside a count that is not that of all iterations stands why.
 ///
 /// # Errors
 /// What entering says.
@@ -46,32 +64,91 @@ pub fn count(
     ground: &mut Ground,
     visits: &Visits,
     depth: Depth,
-) -> Result<Result<Counts, String>, Failure> {
-    let whole = match stage.row.heap.kind {
-        HeapKind::None => RANDOM_ELEMENTS,
-        _ => visits.len(),
-    };
-    let depth = Depth {
-        iterations: whole.min(depth.iterations),
-        ..depth
-    };
+) -> Result<Result<(Counts, Option<String>), String>, Failure> {
     if let Err(why) = verify(stage, ground, visits, depth)? {
         return Ok(Err(why));
     }
-    let counted = match trace(stage, ground, visits, depth.iterations, &mut |_| {}) {
+    let limits = (FOLLOWED_STEPS / LEAST_STEPS, CountedBy::Interpreter);
+    let row = stage.row;
+    let told = receivers::count(row, &visits.objects, limits, |objects| {
+        follow(stage, ground, objects)
+    })?;
+    let more = match told {
+        Ok(counts) => return Ok(Ok((counts, None))),
+        Err(more) => more,
+    };
+    let seeks = matches!(more, More::State | More::Unknown);
+    let counted = match repeat::count(stage, ground, visits, (depth.iterations, seeks)) {
         Ok(counted) if counted.iterations > 0 => counted,
         Ok(_) => return Ok(Err("not one iteration ended".into())),
-        Err(why) => return Ok(Err(why)),
+        Err(stop) => return Ok(Err(said(&stage.images[0], &stop))),
     };
-    let unroll = u64::from(stage.row.unroll);
+    let unroll = u64::from(row.unroll);
     let copies = (counted.iterations * unroll) as f64;
-    let is_whole = counted.iterations == whole;
-    Ok(Ok(Counts {
+    let counts = Counts {
         instructions: counted.tally.instructions as f64 / copies,
         branches: counted.tally.branches as f64 / copies,
-        stepped: (!is_whole).then_some(counted.iterations * unroll),
+        stepped: (!counted.is_period).then_some(counted.iterations * unroll),
         by: CountedBy::Interpreter,
+    };
+    Ok(Ok((counts, (!counted.is_period).then(|| more.reason()))))
+}
+
+/// Interprets iterations that visit some objects and follows what they do; `None` where they take too many
+/// steps, or cannot be interpreted.
+fn follow(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    objects: Vec<u32>,
+) -> Result<Option<Followed>, Failure> {
+    let visits = stage.visits(objects)?;
+    let image = stage.images[0].clone();
+    let stack = ground.stack().addresses();
+    let flow = Flow::new(&image, stage.row.heap.kind, stack);
+    let mut following = Following {
+        flow,
+        left: 0,
+        pulse: ground.pulse(),
+    };
+    for is_noting in [true, false] {
+        if !is_noting {
+            following.flow.begin_finding();
+        }
+        following.left = FOLLOWED_STEPS;
+        let end = stage.emulate(ground, &visits, visits.len(), |interpreter, cpu, _| {
+            interpreter.run(cpu, image.loop_head, image.loop_end, &mut following)
+        });
+        if end.is_err() {
+            return Ok(None);
+        }
+    }
+    let flow = following.flow;
+    Ok(Some(Followed {
+        counts: flow.counts().to_vec(),
+        found: flow.found(),
+        reads: flow.reads(),
     }))
+}
+
+/// Hands steps to who follows them.
+struct Following<'a> {
+    flow: Flow<'a>,
+    left: u64,
+    pulse: Pulse,
+}
+
+impl Watch for Following<'_> {
+    const STEPS: bool = true;
+
+    fn step(&mut self, ip: u64, cpu: &Cpu<'_>) -> bool {
+        self.flow
+            .step(ip, &cpu.registers(), &|address| cpu.word(address));
+        self.pulse.beat();
+        self.left = self.left.saturating_sub(1);
+        self.left > 0
+    }
+
+    fn branch(&mut self, _: Branch) {}
 }
 
 /// Holds the interpreter against the CPU's own first steps. Says why it is not to be believed.
@@ -91,13 +168,16 @@ pub fn verify(
         states: Vec::new(),
         most: depth.verified as usize,
     };
-    let end = stage.emulate(ground, visits, iterations, |interpreter, cpu| {
+    let end = stage.emulate(ground, visits, iterations, |interpreter, cpu, _| {
         interpreter.run(cpu, image.loop_head, image.loop_end, &mut recorded)
     });
-    let mut log = StepLog::new(depth.verified as usize);
+    let mut log = StepLog::new(depth.verified as usize, traps::look);
     stage.enter_stepping(ground, 0, visits, (0, iterations), &mut log)?;
     stage.rewind(ground, 0);
-    let difference = difference(&native(&image, log.steps()), &recorded.states);
+    let mut expected = native(&image, log.steps());
+    // Steps that raised no trap stand in the log beside as many as were asked for.
+    expected.truncate(recorded.most);
+    let difference = difference(&expected, &recorded.states);
     Ok(match (difference, end) {
         (Ok(()), _) => Ok(()),
         (Err(Difference::At(what)), _) => Err(what),
@@ -115,17 +195,22 @@ pub fn trace(
     stage: &mut Stage<'_>,
     ground: &mut Ground,
     visits: &Visits,
-    iterations: u64,
+    wanted: Wanted,
     sink: &mut dyn FnMut(Branch),
 ) -> Result<Interpreted, String> {
     let image = stage.images[0].clone();
+    let Wanted {
+        iterations,
+        longest,
+    } = wanted;
     let mut told = Told {
         sink,
         iterations: 0,
         most: iterations,
-        most_instructions: iterations.saturating_mul(AVERAGE).max(LEAST),
+        longest,
+        most_instructions: most_instructions(iterations),
     };
-    let answer = stage.emulate(ground, visits, iterations, |interpreter, cpu| {
+    let answer = stage.emulate(ground, visits, iterations, |interpreter, cpu, _| {
         interpret(interpreter, cpu, &image, &mut told)
     });
     match answer {
@@ -135,6 +220,11 @@ pub fn trace(
         }),
         Err(stop) => Err(said(&image, &stop)),
     }
+}
+
+/// Instructions that so many iterations may take.
+fn most_instructions(iterations: u64) -> u64 {
+    iterations.saturating_mul(AVERAGE).max(LEAST)
 }
 
 fn interpret(
@@ -183,6 +273,7 @@ struct Told<'a> {
     sink: &'a mut dyn FnMut(Branch),
     iterations: u64,
     most: u64,
+    longest: u64,
     most_instructions: u64,
 }
 
@@ -191,7 +282,11 @@ impl Watch for Told<'_> {
         (self.sink)(branch);
     }
 
-    fn turn(&mut self, instructions: u64) -> bool {
+    fn longest(&self) -> u64 {
+        self.longest
+    }
+
+    fn turn(&mut self, instructions: u64, _: &Cpu<'_>) -> bool {
         self.iterations += 1;
         self.iterations < self.most && instructions < self.most_instructions
     }

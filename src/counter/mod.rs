@@ -13,15 +13,16 @@ use crate::report::Basis;
 use crate::stats::{Calibration, Events};
 use crate::worker::stage::{Exit, Ground, Stage, Visits};
 
-mod carry;
 pub mod catalogue;
 pub mod clock;
 pub mod errno;
 pub mod fake;
+mod flow;
 pub mod further;
 pub mod group;
 pub mod interpreter;
 pub mod pmu;
+mod receivers;
 pub mod step;
 #[cfg(test)]
 mod tests;

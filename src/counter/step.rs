@@ -3,12 +3,13 @@
 //! Correct means: every executed instruction of the template and of the runtime stubs it calls is
 //! counted once, none of the harness is, and a repeated string instruction is one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl};
 
-use super::carry::Carry;
+use super::flow::Flow;
 use super::interpreter::{self, Depth};
+use super::receivers::{self, Followed, More};
 use super::{Count, CounterSource, Reading, Request};
 use crate::job::{CountedBy, Counts, Failure, Plan};
 use crate::link::{Image, Owner};
@@ -16,6 +17,7 @@ use crate::report::Basis;
 use crate::sys::signals::StepLog;
 use crate::template::HeapKind;
 use crate::worker::stage::{Ground, Stage, Visits};
+use crate::worker::traps;
 
 /// Steps that a count of each receiver may take, each way, for each step that the interpreter is verified
 /// by: 6000, or 30 ms where a step takes 5 µs, and 600 where a run is to be quick. Verified, the
@@ -33,7 +35,7 @@ impl StepSource {
     /// A source whose entries end after as many steps as the plan says.
     pub fn new(plan: &Plan) -> StepSource {
         StepSource {
-            log: StepLog::new(plan.step_budget as usize),
+            log: StepLog::new(plan.step_budget as usize, traps::look),
             depth: Depth {
                 iterations: plan.interpreted,
                 verified: plan.verified,
@@ -80,49 +82,84 @@ impl CounterSource for StepSource {
     }
 }
 
-/// Cuts a trace at the loop head and counts each iteration. What stands in front of the first loop
-/// head is entry and setup, what follows the last iteration is the exit: neither belongs to one,
-/// and the exit is the harness's own. A body that begins at the loop head and jumps back to its own
-/// first instruction begins no other iteration: that takes the end of the body first.
-pub fn count_iterations(image: &Image, addresses: impl Iterator<Item = u64>) -> Vec<Count> {
-    let mut known = HashMap::new();
-    let mut is_branch = |address| {
-        u64::from(
-            *known
-                .entry(address)
-                .or_insert_with(|| is_branch(image, address)),
-        )
-    };
-    let mut counts: Vec<Count> = Vec::new();
-    let mut before = None;
-    let mut is_between = true;
-    for address in addresses {
-        let is_repeat = before.replace(address) == Some(address);
-        if address == image.loop_head && is_between {
-            counts.push(Count::default());
-            is_between = false;
+/// Counts each iteration of a trace that comes step by step. What stands in front of the first loop head is
+/// entry and setup, what follows the last iteration is the exit: neither belongs to one, and the exit is
+/// the harness's own. A body that begins at the loop head and jumps back to its own first instruction begins
+/// no other iteration: that takes the end of the body first.
+#[derive(Debug)]
+pub(super) struct Iterations<'a> {
+    image: &'a Image,
+    /// By address: whether it is a branch, and whose it is.
+    known: HashMap<u64, (bool, Whose)>,
+    counts: Vec<Count>,
+    before: Option<u64>,
+    is_between: bool,
+}
+
+/// Whose an instruction is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Template,
+    Harness,
+    Nobody,
+}
+
+impl<'a> Iterations<'a> {
+    pub(super) fn new(image: &'a Image) -> Iterations<'a> {
+        Iterations {
+            image,
+            known: HashMap::new(),
+            counts: Vec::new(),
+            before: None,
+            is_between: true,
         }
-        is_between |= address == image.body.end;
-        let Some(count) = counts.last_mut() else {
-            continue;
+    }
+
+    pub(super) fn counts(&self) -> &[Count] {
+        &self.counts
+    }
+
+    pub(super) fn see(&mut self, address: u64) {
+        let is_repeat = self.before.replace(address) == Some(address);
+        if address == self.image.loop_head && self.is_between {
+            self.counts.push(Count::default());
+            self.is_between = false;
+        }
+        self.is_between |= address == self.image.body.end;
+        let Some(count) = self.counts.last_mut() else {
+            return;
         };
-        match image.owner(address).map(|piece| &piece.owner) {
-            Some(Owner::Section(_) | Owner::Stub(_)) => {
-                let branches = is_branch(address);
-                // A branch to itself is one each time.
-                if branches == 1 || !is_repeat {
-                    count.instructions += 1;
-                    count.branches += branches;
-                }
+        let image = self.image;
+        let known = self.known.entry(address).or_insert_with(|| {
+            let owner = image.owner(address).map(|piece| &piece.owner);
+            let whose = match owner {
+                Some(Owner::Section(_) | Owner::Stub(_)) => Whose::Template,
+                Some(Owner::Harness) => Whose::Harness,
+                None => Whose::Nobody,
+            };
+            (whose != Whose::Nobody && is_branch(image, address), whose)
+        });
+        let branches = u64::from(known.0);
+        match known.1 {
+            // A branch to itself is one each time.
+            Whose::Template if branches == 1 || !is_repeat => {
+                count.instructions += 1;
+                count.branches += branches;
             }
-            Some(Owner::Harness) => {
+            Whose::Harness => {
                 count.harness += 1;
-                count.harness_branches += is_branch(address);
+                count.harness_branches += branches;
             }
             _ => {}
         }
     }
-    counts
+}
+
+/// Cuts a trace at the loop head and counts each iteration.
+pub fn count_iterations(image: &Image, addresses: impl Iterator<Item = u64>) -> Vec<Count> {
+    let mut iterations = Iterations::new(image);
+    addresses.for_each(|address| iterations.see(address));
+    iterations.counts
 }
 
 fn is_branch(image: &Image, address: u64) -> bool {
@@ -141,11 +178,11 @@ fn is_branch(image: &Image, address: u64) -> bool {
 
 /// Counts one iteration of a row.
 ///
-/// Where the path depends on the receiver alone, each distinct receiver's iteration is stepped
-/// twice, in opposite orders, and weighted by how often the walk visits it: exact for the whole
-/// walk. Where the two differ, or that would take too many steps, the walk is interpreted. Where that
-/// cannot be done either, the first iterations are stepped, the count says how many, and beside it
-/// stands why. `None` where the first one alone takes more steps than the log has room for.
+/// Where the path depends on the receiver alone, an iteration of each distinct receiver is stepped and weighted
+/// by how often the walk visits it: exact for the whole walk, and for all that comes behind it. Where more
+/// decides, or that would take too many steps, the loop is interpreted. Where that cannot be done either, the
+/// first iterations are stepped. Where a count is not that of all iterations it says of how many it is, and
+/// beside it stands why. `None` where the first one alone takes more steps than the log has room for.
 ///
 /// # Errors
 /// What entering says.
@@ -156,13 +193,16 @@ pub fn count(
     source: &mut StepSource,
 ) -> Result<(Option<Counts>, Option<String>), Failure> {
     if stage.row.heap.kind != HeapKind::None
-        && let Some(counts) = count_receivers(stage, ground, visits, source)?
+        && let Ok(counts) = count_receivers(stage, ground, visits, source)?
     {
         return Ok((Some(counts), None));
     }
     match interpreter::count(stage, ground, visits, source.depth)? {
-        Ok(counts) => Ok((Some(counts), None)),
-        Err(why) => Ok((count_prefix(stage, ground, visits, source)?, Some(why))),
+        Ok((counts, why)) => Ok((Some(counts), why)),
+        Err(why) => Ok(match count_prefix(stage, ground, visits, source)? {
+            Some(counts) if counts.stepped.is_none() => (Some(counts), None),
+            counts => (counts, Some(format!("not interpreted: {why}"))),
+        }),
     }
 }
 
@@ -171,97 +211,57 @@ fn count_receivers(
     ground: &mut Ground,
     visits: &Visits,
     source: &mut StepSource,
-) -> Result<Option<Counts>, Failure> {
+) -> Result<Result<Counts, More>, Failure> {
+    /// No iteration has fewer steps: they are the harness's own.
+    const FEWEST: u64 = 8;
     let most = source.depth.verified * STEPS_PER_VERIFIED;
-    let mut histogram: BTreeMap<u32, u64> = BTreeMap::new();
-    for &object in &visits.objects {
-        *histogram.entry(object).or_default() += 1;
-        // No iteration has fewer steps than the harness's own.
-        if histogram.len() as u64 * 8 > most {
+    let first = first_of_two(stage, ground, visits.objects[0], (0, source))?;
+    let steps = (first.instructions + first.harness).max(FEWEST);
+    let row = stage.row;
+    let limits = (most / steps, CountedBy::Step);
+    receivers::count(row, &visits.objects, limits, |objects| {
+        let visits = stage.visits(objects)?;
+        if visits.len() * steps > most {
             return Ok(None);
         }
-    }
-    let distinct: Vec<u32> = histogram.keys().copied().collect();
-    let first = first_of_two(stage, ground, distinct[0], (0, source))?;
-    let steps = first.instructions + first.harness;
-    if steps == 0 || steps * distinct.len() as u64 > most {
-        return Ok(None);
-    }
-    let back: Vec<u32> = distinct.iter().rev().copied().collect();
-    stage.rewind(ground, 0);
-    let (distinct, back) = (stage.visits(distinct)?, stage.visits(back)?);
-    let Some(there) = count_each(stage, ground, (None, &distinct), (most, source))? else {
-        return Ok(None);
-    };
-    let between = stage.digest(ground);
-    let Some(again) = count_each(stage, ground, (Some(&distinct), &back), (most, source))? else {
-        return Ok(None);
-    };
-    // What an iteration leaves behind may lead a later one elsewhere, however rarely.
-    let leaves_traces = stage.digest(ground) != between;
-    if leaves_traces || there.1 || again.1 || !there.0.iter().eq(again.0.iter().rev()) {
-        return Ok(None);
-    }
-    let there = there.0;
-    stage.rewind(ground, 0);
-    let mean = |of: fn(&Count) -> u64| {
-        let times = histogram.values();
-        let weighted = times.zip(&there).map(|(times, count)| times * of(count));
-        weighted.sum::<u64>() as f64 / visits.len() as f64
-    };
-    Ok(Some(Counts {
-        instructions: mean(|count| count.instructions),
-        branches: mean(|count| count.branches),
-        stepped: None,
-        by: CountedBy::Step,
-    }))
+        follow(stage, ground, &visits, visits.len(), source)
+    })
 }
 
-/// Steps one iteration of each visit, in order, in as many entries as the log asks for, and tells
-/// whether one took anything over from another. `None` where that takes more steps than a count may.
-/// `before` is what has run since the setup.
-fn count_each(
+/// Steps so many iterations in one entry and follows what they do; `None` where the log has no room for all.
+fn follow(
     stage: &mut Stage<'_>,
     ground: &mut Ground,
-    (before, visits): (Option<&Visits>, &Visits),
-    (most, source): (u64, &mut StepSource),
-) -> Result<Option<(Vec<Count>, bool)>, Failure> {
+    visits: &Visits,
+    iterations: u64,
+    source: &mut StepSource,
+) -> Result<Option<Followed>, Failure> {
     let image = stage.images[0].clone();
-    let mut carry = Carry::new(&image, stage.row.heap.kind);
-    let mut counts: Vec<Count> = Vec::new();
-    let mut steps = 0;
-    while (counts.len() as u64) < visits.len() {
-        let element = counts.len() as u64;
-        let request = Request {
-            image: 0,
-            visits,
-            element,
-            iterations: visits.len() - element,
-        };
-        let reading = source.read(stage, ground, request)?;
-        let mut counted = reading.iterations;
-        if reading.exit.is_none() {
-            // The log filled up inside the last of them. What was whole runs again, from the setup on.
-            counted.pop();
-            if let Some(before) = before {
-                stage.enter(ground, 0, before, 0, before.len())?;
-            }
-            let whole = element + counted.len() as u64;
-            stage.enter(ground, 0, visits, 0, whole)?;
+    let stack = ground.stack().addresses();
+    let log = source.log();
+    stage.rewind(ground, 0);
+    let exit = stage.enter_stepping(ground, 0, visits, (0, iterations), log)?;
+    let mut flow = Flow::new(&image, stage.row.heap.kind, stack);
+    let peek = |address| stage.word(address);
+    for is_noting in [true, false] {
+        if !is_noting {
+            flow.begin_finding();
         }
-        steps += source.log.steps().len() as u64;
-        carry.follow(source.log.steps().iter().map(|step| step.ip));
-        if counted.is_empty() || steps > 2 * most {
-            return Ok(None);
+        for step in log.steps() {
+            flow.step(step.ip, &step.registers, &peek);
         }
-        // The harness's own steps differ in the last iteration of an entry, which runs on.
-        counts.extend(counted.into_iter().map(|count| Count {
-            harness: 0,
-            harness_branches: 0,
-            ..count
-        }));
     }
-    Ok(Some((counts, carry.is_found())))
+    let mut counts = flow.counts().to_vec();
+    if exit.is_none() {
+        counts.pop();
+    }
+    let followed = Followed {
+        counts,
+        found: flow.found(),
+        reads: flow.reads(),
+    };
+    stage.rewind(ground, 0);
+    Ok(Some(followed).filter(|followed| exit.is_some() || !followed.counts.is_empty()))
 }
 
 fn count_prefix(
@@ -271,28 +271,21 @@ fn count_prefix(
     source: &mut StepSource,
 ) -> Result<Option<Counts>, Failure> {
     const PREFIX: u64 = 64;
-    let iterations = if stage.row.heap.kind == HeapKind::None {
-        PREFIX
-    } else {
+    let has_walk = stage.row.heap.kind != HeapKind::None;
+    let iterations = if has_walk {
         PREFIX.min(visits.len())
+    } else {
+        PREFIX
     };
-    let request = Request {
-        image: 0,
-        visits,
-        element: 0,
-        iterations,
-    };
-    stage.rewind(ground, 0);
-    let reading = source.read(stage, ground, request)?;
-    stage.rewind(ground, 0);
-    let mut counted = reading.iterations;
-    if reading.exit.is_none() {
-        // The log filled up inside the last iteration.
-        counted.pop();
-    }
-    if counted.is_empty() {
+    let Some(followed) = follow(stage, ground, visits, iterations, source)? else {
         return Ok(None);
-    }
+    };
+    let counted = &followed.counts;
+    // All frames are among them, and there is no receiver that is not.
+    let is_same = counted.iter().all(|count| {
+        (count.instructions, count.branches) == (counted[0].instructions, counted[0].branches)
+    });
+    let is_all = !has_walk && is_same && followed.is_of_all();
     let unroll = f64::from(stage.row.unroll);
     let mean = |of: fn(&Count) -> u64| {
         counted.iter().map(of).sum::<u64>() as f64 / counted.len() as f64 / unroll
@@ -300,7 +293,7 @@ fn count_prefix(
     Ok(Some(Counts {
         instructions: mean(|count| count.instructions),
         branches: mean(|count| count.branches),
-        stepped: Some(counted.len() as u64 * u64::from(stage.row.unroll)),
+        stepped: (!is_all).then_some(counted.len() as u64 * u64::from(stage.row.unroll)),
         by: CountedBy::Step,
     }))
 }

@@ -8,6 +8,7 @@ pub mod hash;
 pub mod heap;
 pub mod itab_table;
 pub mod layout;
+pub mod modelled;
 pub mod panic_words;
 pub mod picture;
 pub mod release;

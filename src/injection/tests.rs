@@ -74,6 +74,16 @@ fn what_a_branch_waits_for_is_delayed() {
         ("site: call [rsp + 8]",                                                   "memory 64", 0),
         ("mov ecx, 3\n cmp ecx, 4\n site: jne l\n l:",                             "rcx", 1),
         ("site: ret",                                                              "rsp", 0),
+        // What holds the same always is no reason to wait: the other operand is.
+        ("mov ecx, 3\n cmp ecx, ebx\n site: jne l\n l:",                           "rbx", 1),
+        ("mov ecx, edx\n cmp ecx, ebx\n site: jne l\n l:",                         "rcx", 1),
+        ("xor ecx, ecx\n cmp ecx, ebx\n site: jne l\n l:",                         "rbx", 1),
+        ("xor ecx, edx\n cmp ecx, ebx\n site: jne l\n l:",                         "rcx", 1),
+        ("lea rcx, [rip]\n cmp rcx, rbx\n site: jne l\n l:",                       "rbx", 1),
+        ("lea rcx, [rdx + 8]\n cmp rcx, rbx\n site: jne l\n l:",                   "rcx", 1),
+        ("lea rcx, [rdx*8 + 64]\n cmp rcx, rbx\n site: jne l\n l:",                "rcx", 1),
+        ("mov ecx, 3\n jz l\n cmp ecx, ebx\n site: jne l\n l:",                   "rbx", 1),
+        ("mov ecx, 3\n call \"main.f\"\n cmp ecx, ebx\n site: jne l\n l:",        "rcx", 1), // who knows
     ];
     for (text, what, back) in shapes {
         assert_eq!(delayed(text, &IFACE), (what.to_string(), back), "{text}");
@@ -91,9 +101,9 @@ fn both_copies_have_the_same_instructions_and_wait_for_different_numbers_of_them
         "imul r10, r10, 1".to_string(),
     ];
     let mut expected = vec![copied.clone()];
-    expected.extend(vec![on.clone(); 4]);
+    expected.extend(vec![on.clone(); 6]);
     expected.push(off[0].clone());
-    expected.extend(vec![off[1].clone(); 9]);
+    expected.extend(vec![off[1].clone(); 7]);
     assert_eq!(less, expected);
     assert_eq!(more[0], copied);
     assert_eq!(more[1..], vec![on; 14]);
@@ -128,7 +138,7 @@ fn a_return_waits_for_its_stack_pointer_and_no_flag_changes() {
             .filter(|line| **line == format!("crc32 {register}, {register}"));
         own.count()
     };
-    assert_eq!([of(0, "r11"), of(0, "r10")], [4, 10]);
+    assert_eq!([of(0, "r11"), of(0, "r10")], [6, 8]);
     assert_eq!([of(1, "r11"), of(1, "r10")], [14, 0]);
 }
 
@@ -171,6 +181,7 @@ fn a_branch_without_an_operand_says_why_nothing_is_delayed() {
         ("mov ecx, [rax]\n site: jrcxz l\n l:",                   "`test` and `jne`"),
         ("ucomisd xmm0, xmm1\n site: ja l\n l:",                  "waits for no register"),
         ("mul rcx\n site: jc l\n l:",                             "waits for no register"),
+        ("xadd ecx, edx\n site: js l\n l:",                       "waits for no register"), // it changes both
         ("test ah, 1\n site: jz l\n l:",                          "second byte of a register"),
         ("cmp eax, 4\n inc ecx\n site: jbe l\n l:",               "not all set by one comparison"),
         ("cmp eax, 4\n other: site: jne l\n l:",                  "not all set by one comparison"),
@@ -212,6 +223,7 @@ fn a_comparison_that_others_come_to_or_that_reads_another_value_is_none_of_the_c
         ("cmp ecx, 1\n site: jne b\n call \"main.f\"\n b: cmp ecx, 2\n jne c\n c:",          1), // one way calls
         ("lea rdx, [b]\n cmp ecx, 1\n site: jne b\n jmp rdx\n b: cmp ecx, 2\n jne c\n c:",   1), // through a register
         ("cmp ecx, 1\n site: jne b\n b: cmp ecx, 2\n jne c\n test cl, 4\n jne c\n c:",       3),
+        ("sub ecx, 1\n site: js b\n b: cmp ecx, 2\n jne c\n c:",                            1), // the copy is changed too
     ];
     for (text, comparisons) in shapes {
         assert_eq!(way(text, &IFACE).comparisons, comparisons, "{text}");
@@ -240,6 +252,55 @@ fn without_two_free_registers_nothing_is_delayed() {
     let why = why_not(&uses(&all[..6]), &around);
     assert!(why.contains("no free register"), "{why}");
     assert!(planned(&uses(&all[..5]), &around).is_ok());
+}
+
+#[test]
+fn what_the_setup_alone_writes_holds_the_same_in_each_iteration() {
+    let body = "cmp ecx, ebx\n site: jne l\n l:";
+    for (kind, waits) in [(SectionKind::Setup, "rbx"), (SectionKind::Func, "rcx")] {
+        let first = Section {
+            kind,
+            ..fragment("mov rcx, 5").expect("assembles")
+        };
+        let sections = vec![first, fragment(body).expect("assembles")];
+        let way = plan(&Program { sections }, "site", &["site"], &IFACE).expect("a way");
+        let before = &way.insertions[1].edits[0].before;
+        assert_eq!(before[0], format!("mov r11, {waits}"), "{kind:?}");
+    }
+}
+
+#[test]
+fn neither_the_result_nor_the_work_around_the_body_is_delayed_through() {
+    let work = Work {
+        count: 1,
+        is_dependent: false,
+    };
+    let result = |number| Some(ResultRegister { number, bits: 64 });
+    for (work, result, copy) in [
+        (IFACE.work, IFACE.result, "r11"),
+        (IFACE.work, result(11), "r10"),
+        (IFACE.work, result(9), "r11"),
+        (work, IFACE.result, "r9"),
+        (work, result(9), "r8"),
+    ] {
+        let around = Surroundings {
+            work,
+            result,
+            ..IFACE
+        };
+        let way = way("mov rcx, [rax]\n site: call rcx", &around);
+        let before = &way.insertions[0].edits[0].before;
+        assert_eq!(before[0], format!("mov {copy}, rcx"), "{around:?}");
+    }
+}
+
+#[test]
+fn copies_of_different_lengths_are_none() {
+    let section = |text: &str| fragment(text).expect("assembles");
+    let of = |second: &str| latency(Some(vec![section("nop"), section(second)]), 1);
+    assert!(matches!(of("nop"), Latency::Delayed { .. }));
+    assert!(matches!(of("nop\n nop"), Latency::None(why) if why.contains("no room")));
+    assert!(matches!(latency(None, 1), Latency::None(_)));
 }
 
 #[test]

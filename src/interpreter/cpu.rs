@@ -8,8 +8,11 @@
 //! for ZF and SF, its low byte for PF, and a word of carries of which the top bit is CF, and OF
 //! where it differs from the one below (Kogge's carry vectors; Bochs keeps them so too).
 
+use std::ops::Range;
+
 use super::Halt;
-use super::memory::Memory;
+use super::memory::{Memory, Stored};
+use super::native::Natives;
 
 /// Operand kinds, as constants that code is specialised by.
 pub(super) const R: u8 = 0;
@@ -55,6 +58,35 @@ pub(super) struct Op {
     pub(super) choice: u8,
 }
 
+/// Some registers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Registers {
+    /// General ones, a bit each.
+    pub general: u16,
+    /// Vector registers, a bit each.
+    pub vectors: u32,
+    /// Mask registers, a bit each.
+    pub masks: u8,
+    /// Flags, as iced numbers them.
+    pub flags: u32,
+}
+
+/// What registers hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    flags: u64,
+    general: Vec<u64>,
+    vectors: Vec<u128>,
+    beyond: Vec<u8>,
+}
+
+/// Of the flags that code reads, those that the count of a loop writes differently each time.
+fn to_rflags(read: u32) -> u64 {
+    use iced_x86::RflagsBits;
+    let of = |bit: u32, flag: u64| if read & bit != 0 { flag } else { 0 };
+    of(RflagsBits::PF, PF) | of(RflagsBits::AF, AF)
+}
+
 /// The machine that interpreted code sees.
 #[derive(Debug)]
 pub struct Cpu<'a> {
@@ -70,6 +102,8 @@ pub struct Cpu<'a> {
     /// The flags that no arithmetic writes.
     pub(super) others: u64,
     pub(super) halt: Option<Halt>,
+    /// What runs by itself.
+    pub(super) natives: Option<&'a mut Natives>,
 }
 
 pub(super) const CF: u64 = 1;
@@ -106,7 +140,14 @@ impl<'a> Cpu<'a> {
             auxiliary: 0,
             others: 0x202,
             halt: None,
+            natives: None,
         }
+    }
+
+    /// With instructions that run by themselves.
+    #[must_use]
+    pub fn with(self, natives: Option<&'a mut Natives>) -> Cpu<'a> {
+        Cpu { natives, ..self }
     }
 
     /// The general-purpose registers by hardware number.
@@ -129,6 +170,42 @@ impl<'a> Cpu<'a> {
     /// Sets what `gs` addresses count from.
     pub fn set_gs_base(&mut self, base: u64) {
         self.registers[usize::from(GS)] = base;
+    }
+
+    /// A word of memory.
+    pub fn word(&self, address: u64) -> Option<u64> {
+        self.memory.load(address).map(u64::from_le_bytes)
+    }
+
+    /// Stores a word.
+    pub fn set_word(&mut self, address: u64, value: u64) -> bool {
+        self.memory.store(address, value.to_le_bytes()).is_some()
+    }
+
+    /// What some registers hold, and the flags that iterations can leave to the next.
+    pub fn state(&self, of: &Registers) -> State {
+        let is_of = |bits: u32, number: usize| bits & 1 << number != 0;
+        let general = (0..16).filter(|number| is_of(u32::from(of.general), *number));
+        let vectors = (0..16).filter(|number| is_of(of.vectors, *number));
+        State {
+            flags: self.flags() & (CF | to_rflags(of.flags)),
+            general: general.map(|number| self.registers[number]).collect(),
+            vectors: vectors.map(|number| self.vectors[number]).collect(),
+            beyond: match &self.natives {
+                Some(natives) => natives.beyond(of.vectors, of.masks),
+                None => Vec::new(),
+            },
+        }
+    }
+
+    /// What stands in all memory that was stored to.
+    pub fn copy_memory(&self) -> Stored {
+        self.memory.copy()
+    }
+
+    /// Whether it stands there again, addresses in `except` aside.
+    pub fn holds(&self, copy: &Stored, except: &[Range<u64>]) -> bool {
+        self.memory.holds(copy, except)
     }
 
     /// Puts back what stood in memory before the first store.

@@ -28,20 +28,7 @@ fn mnemonic(instruction: &Instruction) -> String {
 /// An op that does nothing yet, and the width of each operand.
 fn operands(instruction: &Instruction) -> Result<(Op, [u32; 3]), String> {
     let refuse = || mnemonic(instruction);
-    let mut op = Op {
-        run: int::nothing,
-        ip: instruction.ip(),
-        immediate: 0,
-        displacement: 0,
-        number: [0; 3],
-        kind: [ANY; 3],
-        base: NO_REGISTER,
-        index: NO_REGISTER,
-        shift: 0,
-        segment: NO_REGISTER,
-        bits: 0,
-        choice: 0,
-    };
+    let mut op = nothing(instruction);
     let mut bits = [0; 3];
     if is_string(instruction) {
         return Ok((op, bits));
@@ -79,6 +66,37 @@ fn operands(instruction: &Instruction) -> Result<(Op, [u32; 3]), String> {
         };
     }
     Ok((op, bits))
+}
+
+/// An op that runs by itself, and is known by a number.
+pub(super) fn native_of(instruction: &Instruction, number: u32) -> Option<Op> {
+    let mut op = Op {
+        run: super::native::run,
+        ..nothing(instruction)
+    };
+    op.immediate = u64::from(number);
+    if (0..instruction.op_count()).any(|at| instruction.op_kind(at) == OpKind::Memory) {
+        memory(instruction, &mut op)?;
+        op.kind[0] = M;
+    }
+    Some(op)
+}
+
+fn nothing(instruction: &Instruction) -> Op {
+    Op {
+        run: int::nothing,
+        ip: instruction.ip(),
+        immediate: 0,
+        displacement: 0,
+        number: [0; 3],
+        kind: [ANY; 3],
+        base: NO_REGISTER,
+        index: NO_REGISTER,
+        shift: 0,
+        segment: NO_REGISTER,
+        bits: 0,
+        choice: 0,
+    }
 }
 
 /// An op whose operand 0 is where an indirect branch goes.
@@ -307,7 +325,8 @@ fn other(instruction: &Instruction, op: &mut Op, bits: [u32; 3], known: Known) -
         Pop if is_16(instruction) => int::pop::<16>,
         Pop => int::pop::<64>,
         Leave if instruction.code() == Code::Leaveq => int::leave,
-        Pushfq => int::pushf,
+        Pushf => int::pushf::<16>,
+        Pushfq => int::pushf::<64>,
         Popfq => int::popf,
         Lahf => int::lahf,
         Sahf => int::sahf,

@@ -231,9 +231,9 @@ pub(super) fn leave(cpu: &mut Cpu<'_>, _: &Op) -> Option<()> {
 /// Flags that `popf` may change here: the arithmetic ones, DF, NT, AC and ID.
 const POPPED: u64 = ARITHMETIC | DF | 1 << 14 | 1 << 18 | 1 << 21;
 
-pub(super) fn pushf(cpu: &mut Cpu<'_>, _: &Op) -> Option<()> {
+pub(super) fn pushf<const W: u32>(cpu: &mut Cpu<'_>, _: &Op) -> Option<()> {
     let flags = cpu.flags();
-    cpu.push::<64>(flags)
+    cpu.push::<W>(flags)
 }
 
 pub(super) fn popf(cpu: &mut Cpu<'_>, _: &Op) -> Option<()> {

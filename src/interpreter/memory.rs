@@ -3,6 +3,8 @@
 //! Correct means: a load or store lies as a whole in one of the slices, a store in one that may be
 //! written, or it does not happen; and what was stored can be undone.
 
+use std::ops::Range;
+
 /// Bytes that are kept together before the first of them is overwritten.
 const PAGE: usize = 4096;
 
@@ -22,6 +24,10 @@ struct Part<'a> {
     /// Where kept pages begin, and their bytes.
     kept: Vec<(usize, Box<[u8]>)>,
 }
+
+/// What stood in a memory: by part, the pages that had been stored to, in the order of that.
+#[derive(Debug)]
+pub struct Stored(Vec<Vec<Box<[u8]>>>);
 
 impl<'a> Memory<'a> {
     /// Memory of nothing.
@@ -79,6 +85,54 @@ impl<'a> Memory<'a> {
         None
     }
 
+    /// Reads bytes that lie in one part as a whole, or says that they do not.
+    pub(super) fn read(&self, address: u64, bytes: &mut [u8]) -> bool {
+        let writable = self.writable.iter().map(|part| &*part.bytes);
+        let mut parts = writable.chain(self.readable.iter().copied());
+        let found = parts.find_map(|part| {
+            let offset = address.wrapping_sub(part.as_ptr() as u64) as usize;
+            part.get(offset..)?.get(..bytes.len())
+        });
+        found.map(|found| bytes.copy_from_slice(found)).is_some()
+    }
+
+    /// Writes bytes into a part that holds them as a whole, or says that there is none.
+    pub(super) fn write(&mut self, address: u64, bytes: &[u8]) -> bool {
+        let into = |part: &mut Part<'_>| {
+            let offset = address.wrapping_sub(part.bytes.as_ptr() as u64) as usize;
+            let end = offset.checked_add(bytes.len())?;
+            part.bytes.get(offset..end)?;
+            part.keep([offset / PAGE, (end - 1) / PAGE]);
+            part.bytes[offset..end].copy_from_slice(bytes);
+            Some(())
+        };
+        self.writable.iter_mut().find_map(into).is_some()
+    }
+
+    /// What stands in all that was stored to.
+    pub(super) fn copy(&self) -> Stored {
+        let of = |part: &Part<'a>| {
+            let pages = part.kept.iter();
+            pages
+                .map(|(start, old)| part.bytes[*start..*start + old.len()].into())
+                .collect()
+        };
+        Stored(self.writable.iter().map(of).collect())
+    }
+
+    /// Whether all of it stands there again, addresses in `except` aside.
+    pub(super) fn holds(&self, copy: &Stored, except: &[Range<u64>]) -> bool {
+        self.writable.iter().zip(&copy.0).all(|(part, pages)| {
+            let mut kept = part.kept.iter().enumerate();
+            kept.all(|(number, (start, old))| {
+                // A page that was stored to since held what it held at first.
+                let then = pages.get(number).unwrap_or(old);
+                let now = &part.bytes[*start..*start + old.len()];
+                is_same(now.as_ptr() as u64, now, then, except)
+            })
+        })
+    }
+
     /// Puts back what stood there before the first store.
     pub fn undo(&mut self) {
         for part in &mut self.writable {
@@ -88,6 +142,27 @@ impl<'a> Memory<'a> {
             part.is_kept.fill(false);
         }
     }
+}
+
+/// Whether bytes at an address are the same, but for those in `except`.
+fn is_same(address: u64, now: &[u8], then: &[u8], except: &[Range<u64>]) -> bool {
+    let end = address + now.len() as u64;
+    let mut from = address;
+    while from < end {
+        let inside = except.iter().find(|range| range.contains(&from));
+        if let Some(range) = inside {
+            from = range.end;
+            continue;
+        }
+        let starts = except.iter().map(|range| range.start);
+        let to = starts.filter(|start| *start > from).fold(end, u64::min);
+        let part = (from - address) as usize..(to - address) as usize;
+        if now[part.clone()] != then[part] {
+            return false;
+        }
+        from = to;
+    }
+    true
 }
 
 impl Part<'_> {
@@ -129,6 +204,33 @@ mod tests {
         memory.undo();
         drop(memory);
         assert_eq!(own, before);
+    }
+
+    #[test]
+    fn a_memory_is_what_it_was_where_each_stored_byte_is() {
+        let mut own = vec![0u8; 3 * PAGE];
+        let start = own.as_ptr() as u64;
+        let mut memory = Memory::new().with(&mut own);
+        let put = |memory: &mut Memory<'_>, offset: u64, value: u8| {
+            memory.store(start + offset, [value]).expect("inside");
+        };
+        put(&mut memory, 5, 1);
+        let copy = memory.copy();
+        assert!(memory.holds(&copy, &[]));
+        // A page that nobody had stored to.
+        put(&mut memory, 2 * PAGE as u64, 7);
+        assert!(!memory.holds(&copy, &[]));
+        let page = start + 2 * PAGE as u64;
+        let (own, next) = (page..page + 1, page + 1..page + 2);
+        assert!(memory.holds(&copy, std::slice::from_ref(&own)));
+        assert!(!memory.holds(&copy, std::slice::from_ref(&next)));
+        put(&mut memory, 2 * PAGE as u64, 0);
+        assert!(memory.holds(&copy, &[]));
+        put(&mut memory, 5, 2);
+        let around = [start + 6..start + 9, start..start + 5];
+        assert!(!memory.holds(&copy, &around));
+        let over = start..start + 6;
+        assert!(memory.holds(&copy, std::slice::from_ref(&over)));
     }
 
     #[test]

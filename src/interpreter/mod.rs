@@ -8,6 +8,7 @@
 //! that call a function specialised by width and operands; later it is only called again. Nothing
 //! is kept of what ran but how often each block did.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -19,9 +20,10 @@ mod cpu;
 mod decode;
 mod integer;
 pub mod memory;
+pub mod native;
 mod vector;
 
-pub use cpu::Cpu;
+pub use cpu::{Cpu, Registers, State};
 
 use cpu::{ANY, Op, RCX, RSP};
 
@@ -88,6 +90,11 @@ pub enum Stop {
     },
     /// Whoever watches has seen enough.
     Enough,
+    /// It has run as many instructions as it may, and no iteration has ended.
+    Long {
+        /// How many those are.
+        instructions: u64,
+    },
 }
 
 impl fmt::Display for Stop {
@@ -97,6 +104,12 @@ impl fmt::Display for Stop {
             Stop::Unknown { ip, mnemonic } => write!(f, "it does not know {mnemonic} (at {ip:#x})"),
             Stop::Outside { ip } => write!(f, "a jump to {ip:#x}, outside the image"),
             Stop::Enough => f.write_str("it was told to stop"),
+            Stop::Long { instructions } => {
+                write!(
+                    f,
+                    "an iteration takes more than {instructions} instructions"
+                )
+            }
         }
     }
 }
@@ -111,9 +124,13 @@ pub trait Watch {
     }
     /// After each branch.
     fn branch(&mut self, branch: Branch);
+    /// Instructions that may run between two ends of iterations.
+    fn longest(&self) -> u64 {
+        u64::MAX
+    }
     /// After the branch that ends an iteration, with how many instructions ran since the run began;
     /// `false` ends it.
-    fn turn(&mut self, _instructions: u64) -> bool {
+    fn turn(&mut self, _instructions: u64, _cpu: &Cpu<'_>) -> bool {
         true
     }
 }
@@ -129,6 +146,15 @@ pub struct Tally {
     pub harness: u64,
     /// The harness's branches.
     pub harness_branches: u64,
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, more: Tally) {
+        self.instructions += more.instructions;
+        self.branches += more.branches;
+        self.harness += more.harness;
+        self.harness_branches += more.harness_branches;
+    }
 }
 
 /// The code to interpret.
@@ -207,6 +233,8 @@ pub struct Interpreter<'a> {
     borders: Vec<u64>,
     /// Mnemonics that are not interpreted.
     unknown: Vec<String>,
+    /// Addresses of instructions that run by themselves, and the numbers of those.
+    natives: HashMap<u64, u32>,
 }
 
 impl<'a> Interpreter<'a> {
@@ -219,7 +247,20 @@ impl<'a> Interpreter<'a> {
             starts: vec![0; code.bytes.len()],
             borders: borders.to_vec(),
             unknown: Vec::new(),
+            natives: HashMap::new(),
         }
+    }
+
+    /// Has instructions run by themselves, where they stand among these: by address, what [`Cpu`] knows them by.
+    #[must_use]
+    pub fn with(self, natives: HashMap<u64, u32>) -> Interpreter<'a> {
+        Interpreter { natives, ..self }
+    }
+
+    /// The op of an instruction that runs by itself.
+    fn native(&self, instruction: &Instruction) -> Option<Op> {
+        let number = self.natives.get(&instruction.ip())?;
+        decode::native_of(instruction, *number)
     }
 
     /// What ran since [`Interpreter::forget`].
@@ -258,6 +299,8 @@ impl<'a> Interpreter<'a> {
         let until = self.block_at(until)?;
         let mut at = self.block_at(from)?;
         let mut instructions = 0;
+        let longest = watch.longest();
+        let mut limit = longest;
         loop {
             let block = &mut self.blocks[at as usize];
             block.hits += 1;
@@ -273,8 +316,15 @@ impl<'a> Interpreter<'a> {
             }
             let is_turn = block.is_turn;
             at = self.leave(at, last, cpu, watch)?;
-            if is_turn && !watch.turn(instructions) {
-                return Err(Stop::Enough);
+            if is_turn {
+                if !watch.turn(instructions, cpu) {
+                    return Err(Stop::Enough);
+                }
+                limit = instructions.saturating_add(longest);
+            } else if instructions > limit {
+                return Err(Stop::Long {
+                    instructions: longest,
+                });
             }
             if at == until {
                 return Ok(());
@@ -385,7 +435,11 @@ impl<'a> Interpreter<'a> {
                 block.own_branches = u32::from(known == Known::Template);
                 break block;
             }
-            match decode::op_of(&instruction, known) {
+            let op = match self.native(&instruction) {
+                Some(op) => Ok(op),
+                None => decode::op_of(&instruction, known),
+            };
+            match op {
                 Ok(op) => self.ops.push(op),
                 // What comes before still runs, and it may not come to this.
                 Err(mnemonic) => {

@@ -10,7 +10,7 @@ use std::ops::Range;
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 
-mod registers;
+pub(super) mod registers;
 mod stubs;
 mod work;
 

@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic};
+
 use crate::asm::{FixupKind, Program, Section};
 use crate::go::heap::Heap;
 use crate::go::symbol::canonical;
@@ -17,6 +19,7 @@ pub mod frame;
 pub mod harness;
 pub mod kernel;
 mod layout;
+pub mod native;
 pub mod scrub;
 pub mod walk;
 
@@ -162,6 +165,9 @@ pub struct Image {
     pub symbols: Vec<Symbol>,
     /// What each object's receiver is.
     pub receivers: Receivers,
+    /// Data of the modelled runtime that are filled round and round: how far stands in their first word, and
+    /// is bounded by those who fill them.
+    pub rings: Vec<Range<u64>>,
 }
 
 /// What cannot be linked.
@@ -295,9 +301,20 @@ fn link_parts(
         body: harness.body.clone(),
         escape: harness.escape,
         receivers,
+        rings: rings(row, &layout),
         symbols: layout.symbols,
         pieces: layout.pieces,
     })
+}
+
+fn rings(row: &JobRow, layout: &Layout<'_>) -> Vec<Range<u64>> {
+    const NAMES: [&str; 2] = ["runtime.arena", "runtime.wbBuf"];
+    let of = |&(index, address): &(usize, u64)| {
+        let section = &row.program.sections[index];
+        let is_ring = section.is_runtime && NAMES.contains(&section.name.as_str());
+        is_ring.then(|| address..address + section.size())
+    };
+    layout.data.iter().filter_map(of).collect()
 }
 
 /// Bytes of the data and of the code of an image, which are the same at any site of its placement
@@ -392,6 +409,46 @@ impl Image {
             .partition_point(|piece| piece.addresses.start <= address);
         let piece = &self.pieces[after.checked_sub(1)?];
         piece.addresses.contains(&address).then_some(piece)
+    }
+
+    /// The instruction at an address of the code.
+    ///
+    /// # Panics
+    /// When the address is outside the code.
+    pub fn instruction(&self, address: u64) -> Instruction {
+        let bytes = &self.code[(address - self.site.code) as usize..];
+        Decoder::with_ip(64, bytes, address, DecoderOptions::NONE).decode()
+    }
+
+    /// Whether the instruction there takes flags from the stack, the trap flag among them.
+    ///
+    /// # Panics
+    /// As [`Image::instruction`].
+    pub fn pops_flags(&self, address: u64) -> bool {
+        use Mnemonic::{Iret, Iretd, Iretq, Popf, Popfd, Popfq};
+        let mnemonic = self.instruction(address).mnemonic();
+        matches!(mnemonic, Popf | Popfd | Popfq | Iret | Iretd | Iretq)
+    }
+
+    /// Whether the instruction there reaches beyond the end of its section, and takes in what stands behind.
+    pub fn is_unfinished(&self, address: u64) -> bool {
+        let Some(piece) = self.owner(address) else {
+            return false;
+        };
+        let instruction = self.instruction(address);
+        let end = address + instruction.len() as u64;
+        matches!(piece.owner, Owner::Section(_)) && end > piece.addresses.end
+    }
+
+    /// The instructions of a piece, from its start on, as far as they are ones.
+    pub fn instructions(&self, piece: &Piece) -> impl Iterator<Item = Instruction> {
+        let mut at = piece.addresses.start;
+        let end = piece.addresses.end;
+        std::iter::from_fn(move || {
+            let one = (at < end).then(|| self.instruction(at))?;
+            at += one.len().max(1) as u64;
+            Some(one)
+        })
     }
 
     /// Template line of the instruction at an address, where it is the template's.

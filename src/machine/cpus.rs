@@ -268,5 +268,7 @@ mod tests {
         };
         assert_eq!(watch.idle(&loads(&stat([101, 55], [199, 55]))), [0]);
         assert_eq!(watch.idle(&watch.start.clone()), [0u32; 0]);
+        // Nine tenths of the time, and a little less.
+        assert_eq!(watch.idle(&loads(&stat([110, 16], [190, 94]))), [0]);
     }
 }

@@ -84,6 +84,7 @@ fn told(report: &Report, parts: &[String]) -> Ablation {
             verdict: cycles.and_then(|one| one.verdict),
             instructions: gone("instructions"),
             branches: gone("branches"),
+            stepped: base.stepped().into_iter().chain(row.stepped()).min(),
             bytes: change.map(|one| one.bytes[0] as i64 - one.bytes[1] as i64),
             verified: row.verified,
         }

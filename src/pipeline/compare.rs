@@ -76,7 +76,7 @@ pub fn compare(
         row: &rows[at],
         timing: sides[at],
     };
-    let error = (1.0 - confidence) / (rows.len() - 1).max(1) as f64;
+    let error = error_of_each(confidence, rows.len() - 1);
     for at in 1..rows.len() {
         let mut compared = compare::compare(side(0), side(at), error);
         if machines[0] != machines[at] {
@@ -110,6 +110,11 @@ pub fn compare(
     }
     report.rows = rows;
     Ok(report)
+}
+
+/// How often each of so many intervals may miss, so that all of them hold as often as is asked for.
+fn error_of_each(confidence: f64, intervals: usize) -> f64 {
+    (1.0 - confidence) / intervals.max(1) as f64
 }
 
 /// Only counts can be held against those of another machine.
@@ -165,5 +170,119 @@ fn told(saved: &Saved, now: &Provenance) -> String {
             "{about} on another machine ({}); only exact counts can be held against each other",
             then.cpu
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+    use crate::report::text::{self, Style};
+
+    /// A comparison of rows that have a value at so many placements each, of four.
+    fn told(placements: [u32; 2], verdict: Verdict, basis: Basis) -> String {
+        let row = |name, count| {
+            let mut row = fixture::ok(name, 5.0, 5.0, (5.0, 2.0));
+            row.layout
+                .iter_mut()
+                .for_each(|layout| layout.placements = count);
+            row
+        };
+        let rows = [row("base", placements[0]), row("other", placements[1])];
+        let mut comparison = Comparison {
+            base: "base".into(),
+            other: "other".into(),
+            metric: "cycles",
+            ratio: Some(1.1),
+            low: Some(1.09),
+            high: Some(1.11),
+            p: Some(0.001),
+            verdict: Some(verdict),
+            basis,
+            pairs: Some(16),
+            values: Some((5.0, 5.5)),
+            why: None,
+        };
+        doubt_placements(&mut comparison, 4, [&rows[0], &rows[1]]);
+        let report = Report {
+            rows: rows.to_vec(),
+            comparisons: vec![comparison],
+            ..Report::default()
+        };
+        let style = Style {
+            width: 10_000,
+            color: false,
+            unicode: true,
+        };
+        text::render(&report, style)
+    }
+
+    #[test]
+    fn a_verdict_about_every_placement_needs_a_value_at_each_of_both_rows() {
+        use Basis::{Exact, Measured};
+        use Verdict::{Faster, Same, Slower};
+        #[rustfmt::skip] // a table: one comparison a line
+        let table = [
+            ([4, 4], Slower, Measured, "slower",    None),
+            ([3, 4], Slower, Measured, "undecided", Some("only 3 of 4 placements have an undisturbed value")),
+            ([4, 3], Slower, Measured, "undecided", Some("only 3 of 4 placements have an undisturbed value")),
+            ([2, 3], Faster, Measured, "undecided", Some("only 2 of 4 placements have an undisturbed value")),
+            ([4, 4], Faster, Measured, "faster",    None),
+            ([3, 3], Same,   Measured, "~",         None),
+            ([3, 3], Slower, Exact,    "slower",    None),
+        ];
+        for (placements, verdict, basis, word, why) in table {
+            let told = told(placements, verdict, basis);
+            let line = told.lines().find(|line| line.starts_with("  cycles"));
+            assert!(
+                line.is_some_and(|line| line.ends_with(word)),
+                "{placements:?}: {told}"
+            );
+            assert_eq!(
+                told.contains("placements have an undisturbed value"),
+                why.is_some(),
+                "{told}"
+            );
+            assert!(why.is_none_or(|why| told.contains(why)), "{told}");
+        }
+    }
+
+    #[test]
+    fn of_several_intervals_each_misses_less_often() {
+        let error = |intervals| error_of_each(0.95, intervals);
+        assert!((error(1) - 0.05).abs() < 1e-12 && (error(5) - 0.01).abs() < 1e-12);
+        assert_eq!(error(0), error(1));
+    }
+
+    #[test]
+    fn of_another_machine_only_counts_are_held_against_ours() {
+        let compared = |basis| {
+            let row = fixture::ok("base", 5.0, 5.0, (5.0, 2.0));
+            let side = compare::Side {
+                row: &row,
+                timing: None,
+            };
+            let mut all = compare::compare(side, side, 0.05);
+            all.iter_mut().for_each(refuse_measured);
+            all.retain(|one| one.basis == basis);
+            all
+        };
+        let counts = compared(Basis::Exact);
+        assert_eq!(counts.len(), 2);
+        assert!(
+            counts.iter().all(|one| one.ratio == Some(1.0)),
+            "{counts:?}"
+        );
+        let refused = compared(Basis::Unsupported);
+        let reasons = refused
+            .iter()
+            .filter(|one| one.why.as_deref() == Some("measured on different machines"));
+        assert_eq!(reasons.clone().count(), 2, "cycles and ns: {refused:?}");
+        assert!(
+            reasons
+                .clone()
+                .all(|one| one.ratio.is_none() && one.verdict.is_none())
+        );
+        assert!(compared(Basis::Measured).is_empty());
     }
 }

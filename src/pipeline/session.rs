@@ -6,7 +6,7 @@ use std::io;
 
 use super::{Settings, Task};
 use crate::asm::MAX_DATA;
-use crate::job::{JobRow, Plan, check};
+use crate::job::{Counters, JobRow, Plan, check};
 use crate::machine::Machine;
 use crate::report::samples::Samples;
 use crate::report::{Report, Row, Status};
@@ -178,6 +178,11 @@ impl<'a> Session<'a> {
         verdict::hold(&mut rows, &settings.said);
         let cpu = self.cpu.or((!self.has_run).then_some(0));
         let mut warnings = self.machine.warnings(cpu);
+        if matches!(settings.plan.counters, Counters::Fake(_)) {
+            warnings.push(
+                "scripted: no time and no count of hardware in this report was measured".into(),
+            );
+        }
         warnings.extend(self.unfiltered.map(|reason| {
             format!(
                 "system calls of templates are not stopped here ({reason}); run only templates that \

@@ -13,7 +13,7 @@ use crate::report::{Provenance, Report, Row};
 use crate::scenario::Scenario;
 use crate::sweep::{Axis, break_evens, knees};
 use crate::sys::interrupt;
-use crate::worker::parent::Progress;
+use crate::worker::parent::{Progress, Told};
 
 /// One point: the values of its parameters and its scenarios.
 pub type BoundPoint = (Vec<String>, Vec<Scenario>);
@@ -38,13 +38,20 @@ pub fn sweep(
         ..Sweep::default()
     };
     for (at, (values, scenarios)) in points.iter().enumerate() {
-        progress(&format!(
+        let step = format!(
             "point {} of {}: {}",
             at + 1,
             points.len(),
             values.join(", ")
-        ));
-        let point = calmest(scenarios, &settings, confidence)?;
+        );
+        progress(Told::Step(&step));
+        // Its own steps are no news; what takes long is.
+        let mut noticed = |told: Told<'_>| {
+            if let Told::Notice(_) = told {
+                progress(told);
+            }
+        };
+        let point = calmest(|| measure_point(scenarios, &settings, confidence, &mut noticed))?;
         settings.plan.cpu = point.provenance.pinned_cpu;
         let whole = report.get_or_insert_with(|| Report {
             provenance: point.provenance.clone(),
@@ -85,19 +92,20 @@ pub fn sweep(
     Ok(report)
 }
 
-/// A point, measured again where the machine disturbed most of it.
-fn calmest(scenarios: &[Scenario], settings: &Settings, confidence: f64) -> io::Result<Report> {
+/// A point, measured again where the machine disturbed most of it: that of the tries whose worst row was
+/// disturbed least.
+fn calmest(mut measure: impl FnMut() -> io::Result<Report>) -> io::Result<Report> {
     const TRIES: usize = 3;
     let disturbed = |report: &Report| {
         let shares = report.rows.iter().map(Row::disturbed_share);
         shares.fold(0.0, f64::max)
     };
-    let mut best = measure_point(scenarios, settings, confidence)?;
+    let mut best = measure()?;
     for _ in 1..TRIES {
         if best.interrupted || !best.rows.iter().any(Row::is_disturbed) {
             break;
         }
-        let again = measure_point(scenarios, settings, confidence)?;
+        let again = measure()?;
         if again.interrupted || disturbed(&again) < disturbed(&best) {
             best = again;
         }
@@ -109,14 +117,14 @@ fn measure_point(
     scenarios: &[Scenario],
     settings: &Settings,
     confidence: f64,
+    progress: Progress<'_>,
 ) -> io::Result<Report> {
-    let mut silent = |_: &str| {};
     let tasks = scenarios.iter().map(Task::new);
     if scenarios.len() == 1 {
-        return measure(tasks.collect(), settings, &mut silent);
+        return measure(tasks.collect(), settings, progress);
     }
     let contestants = tasks.map(|task| Contestant::Task(Box::new(task)));
-    compare(contestants.collect(), settings, confidence, &mut silent)
+    compare(contestants.collect(), settings, confidence, progress)
 }
 
 /// Adds a point to the report. What changed in the code between scenarios is no matter of a point.
@@ -131,4 +139,105 @@ fn merge(whole: &mut Report, point: Report) {
         (Some(known), Some(new)) => Some(known.max(new)),
         (known, new) => known.or(new),
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    /// A try of rows of which so many chunks of a thousand were disturbed each.
+    fn point(name: &str, dropped: &[u64]) -> Report {
+        let row = |&dropped: &u64| {
+            let mut row = fixture::ok(name, 5.0, 5.0, (5.0, 2.0));
+            row.disturbances
+                .iter_mut()
+                .for_each(|found| found.chunks = 1000);
+            row.dropped_samples = dropped;
+            row
+        };
+        Report {
+            rows: dropped.iter().map(row).collect(),
+            ..Report::default()
+        }
+    }
+
+    #[test]
+    fn a_point_is_that_of_three_tries_whose_worst_row_was_disturbed_least() {
+        // What was disturbed of both rows in each try, the one that is taken, and how many were made.
+        #[rustfmt::skip] // a table: one point a line
+        let table: [([[u64; 2]; 4], usize, usize); 7] = [
+            ([[500, 500], [0, 0],     [0, 0],     [0, 0]], 0, 1),
+            ([[501, 0],   [0, 0],     [0, 0],     [0, 0]], 1, 2),
+            ([[0, 501],   [0, 0],     [0, 0],     [0, 0]], 1, 2),
+            ([[600, 600], [700, 0],   [0, 590],   [0, 0]], 2, 3),
+            ([[600, 600], [590, 590], [0, 595],   [0, 0]], 1, 3),
+            ([[600, 600], [600, 0],   [600, 0],   [0, 0]], 0, 3),
+            ([[900, 900], [800, 800], [700, 700], [0, 0]], 2, 3),
+        ];
+        for (tries, taken, made) in table {
+            let mut names = Vec::new();
+            let measure = || {
+                let name = format!("try {}", names.len());
+                let point = point(&name, &tries[names.len()]);
+                names.push(name);
+                Ok(point)
+            };
+            let point = calmest(measure).expect("measures");
+            assert_eq!(
+                (&point.rows[0].scenario, names.len()),
+                (&names[taken], made),
+                "{tries:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_row_whose_every_sample_at_placement_0_was_disturbed_is_measured_again() {
+        let mut tries = 0;
+        let measure = || {
+            tries += 1;
+            let mut point = point("call", &[100]);
+            point.rows[0].doubtful = true;
+            Ok(point)
+        };
+        calmest(measure).expect("measures");
+        assert_eq!(tries, 3);
+    }
+
+    #[test]
+    fn an_interrupted_try_is_the_last_one() {
+        let mut tries = 0;
+        let measure = || {
+            tries += 1;
+            let interrupted = tries == 2;
+            Ok(Report {
+                interrupted,
+                ..point("call", &[900])
+            })
+        };
+        assert!(calmest(measure).expect("measures").interrupted);
+        assert_eq!(tries, 2);
+    }
+
+    #[test]
+    fn the_spread_of_the_core_frequency_is_the_widest_of_all_points() {
+        let with = |core_hz_spread| Report {
+            provenance: Provenance {
+                core_hz_spread,
+                ..Provenance::default()
+            },
+            ..Report::default()
+        };
+        for (one, other, wanted) in [
+            (Some(0.1), Some(0.2), Some(0.2)),
+            (Some(0.2), Some(0.1), Some(0.2)),
+            (None, Some(0.1), Some(0.1)),
+            (Some(0.1), None, Some(0.1)),
+        ] {
+            let mut whole = with(one);
+            merge(&mut whole, with(other));
+            assert_eq!(whole.provenance.core_hz_spread, wanted);
+        }
+    }
 }

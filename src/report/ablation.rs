@@ -36,6 +36,9 @@ pub struct PartCost {
     pub instructions: Option<f64>,
     /// Branches that are gone.
     pub branches: Option<f64>,
+    /// Iterations that were counted, with the part or without, where later ones may differ from them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stepped: Option<u64>,
     /// Bytes of code that are gone.
     pub bytes: Option<i64>,
     /// Whether the results without it were compared with what they must be. Where the part makes the

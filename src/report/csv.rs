@@ -6,7 +6,7 @@
 use super::{Basis, Comparison, Metric, Report, Row, json, text};
 
 /// The fields of a line.
-const HEAD: [&str; 18] = [
+const HEAD: [&str; 19] = [
     "scenario",
     "template",
     "template_sha256",
@@ -25,6 +25,7 @@ const HEAD: [&str; 18] = [
     "date",
     "seed",
     "tool",
+    "modelled_runtime",
 ];
 
 /// The whole report but its warnings, with a line break at the end.
@@ -154,6 +155,11 @@ fn fields(report: &Report, row: &Row, number: [String; 9]) -> Vec<String> {
         provenance.date.clone(),
         provenance.seed.to_string(),
         provenance.tool.clone(),
+        row.modelled_runtime
+            .iter()
+            .map(|one| one.function.as_str())
+            .collect::<Vec<_>>()
+            .join(" "),
     ]);
     fields
 }

@@ -12,7 +12,7 @@ use crate::template::{Clobbers, Figure, Published, Value};
 
 const WHY: &str = "no PMU: perf_event_open says ENOENT";
 
-pub(super) fn measured(value: f64) -> Metric {
+pub(crate) fn measured(value: f64) -> Metric {
     let (low, high) = (Some(value * 0.998), Some(value * 1.002));
     Metric {
         value: Some(value),
@@ -26,7 +26,7 @@ pub(super) fn measured(value: f64) -> Metric {
     }
 }
 
-pub(super) fn exact(value: f64) -> Metric {
+pub(crate) fn exact(value: f64) -> Metric {
     let end = Some(value);
     Metric {
         value: end,
@@ -40,7 +40,7 @@ pub(super) fn exact(value: f64) -> Metric {
     }
 }
 
-pub(super) fn unsupported() -> Metric {
+pub(crate) fn unsupported() -> Metric {
     let why = Some(WHY.into());
     Metric {
         value: None,
@@ -55,7 +55,7 @@ pub(super) fn unsupported() -> Metric {
 }
 
 /// A row with numbers; `counts` are instructions and branches.
-pub(super) fn ok(scenario: &str, cycles: f64, most: f64, counts: (f64, f64)) -> Row {
+pub(crate) fn ok(scenario: &str, cycles: f64, most: f64, counts: (f64, f64)) -> Row {
     let (template, settings) = scenario.split_once('[').unwrap_or((scenario, ""));
     let settings = settings
         .trim_end_matches(']')
@@ -121,6 +121,7 @@ pub(super) fn ok(scenario: &str, cycles: f64, most: f64, counts: (f64, f64)) -> 
         settled: None,
         modes: None,
         modelled: None,
+        modelled_runtime: Vec::new(),
         note: None,
         samples: None,
         warnings: Vec::new(),

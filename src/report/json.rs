@@ -152,6 +152,9 @@ fn row(row: &Row) -> Value {
     if let Some(models) = &row.modelled {
         put("modelled", misses::json_of_row(models));
     }
+    if row.metrics.is_some() {
+        put("modelled_runtime", plain(&row.modelled_runtime));
+    }
     if let Some([instructions, branches]) = row.around {
         let around = json!({ "instructions": instructions, "branches": branches });
         put("around", around);
@@ -210,6 +213,20 @@ pub(super) fn reason(status: &Status) -> Vec<(&'static str, Value)> {
         ],
         Status::Error(diagnostics) => {
             vec![("diagnostics", diagnostics.iter().map(diagnostic).collect())]
+        }
+        Status::Ended {
+            template,
+            message,
+            help,
+        } => {
+            let said = json!({
+                "file": template,
+                "line": null,
+                "column": null,
+                "message": message,
+                "help": help,
+            });
+            vec![("diagnostics", json!([said]))]
         }
     }
 }

@@ -252,6 +252,15 @@ pub enum Status {
     },
     /// The template does not assemble or link.
     Error(Vec<Diagnostic>),
+    /// Something outside ended the worker; the template did nothing wrong.
+    Ended {
+        /// The template's file, of which nothing is said.
+        template: String,
+        /// Who and what, in one sentence without a full stop.
+        message: String,
+        /// What to do next.
+        help: String,
+    },
 }
 
 impl Status {
@@ -265,7 +274,7 @@ impl Status {
             Status::Fault(_) => "fault",
             Status::Timeout(_) => "timeout",
             Status::WrongResult { .. } => "wrong-result",
-            Status::Error(_) => "error",
+            Status::Error(_) | Status::Ended { .. } => "error",
         }
     }
 }
@@ -330,12 +339,44 @@ pub struct Row {
     pub modes: Option<[Mode; 2]>,
     /// What models of predictors would miss in it, where they were asked.
     pub modelled: Option<misses::Models>,
+    /// The modelled functions of Go's runtime that its iterations ran, and that do more in Go.
+    pub modelled_runtime: Vec<ModelledRuntime>,
     /// The template's remark for these parameters.
     pub note: Option<String>,
     /// The raw samples, where they were asked for.
     pub samples: Option<samples::Samples>,
     /// What the reader must know about this row, each with what to do next.
     pub warnings: Vec<String>,
+}
+
+/// A modelled function of Go's runtime that iterations ran: a time in which it is one is not Go's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelledRuntime {
+    /// Without `runtime.`.
+    pub function: String,
+    /// How often an iteration enters it.
+    pub calls: f64,
+    /// Its own instructions each time.
+    pub instructions: f64,
+    /// How many those are in Go, or what Go's does beside.
+    pub in_go: String,
+    /// Whether `in_go` is a number of instructions.
+    pub is_counted: bool,
+}
+
+impl ModelledRuntime {
+    /// One sentence without a full stop.
+    pub fn sentence(&self) -> String {
+        let own = (self.instructions * 10.0).round() / 10.0;
+        let function = &self.function;
+        match self.is_counted {
+            true => format!(
+                "{function} is modelled: {own} instructions for Go's {}",
+                self.in_go
+            ),
+            false => format!("{function} is modelled, {own} instructions: {}", self.in_go),
+        }
+    }
 }
 
 /// One metric of one row held against the same one of the base.
@@ -393,10 +434,27 @@ pub struct ChangedLine {
 }
 
 impl Row {
+    /// What its times rest on that is not Go's; `None` where there is no such thing.
+    pub fn modelled_remark(&self) -> Option<String> {
+        let pieces = self.modelled_runtime.iter().map(ModelledRuntime::sentence);
+        let pieces: Vec<String> = pieces.collect();
+        (!pieces.is_empty()).then(|| {
+            format!(
+                "{}; so this is not the time that Go takes",
+                pieces.join("; ")
+            )
+        })
+    }
+
     /// The share of its chunks that the machine disturbed; 0 where nobody looked.
     pub fn disturbed_share(&self) -> f64 {
         let chunks = self.disturbances.map_or(0, |found| found.chunks);
         self.dropped_samples as f64 / chunks.max(1) as f64
+    }
+
+    /// Iterations whose instructions and branches were counted, where later ones may differ from them.
+    pub fn stepped(&self) -> Option<u64> {
+        self.metrics.as_ref()?.instructions.stepped
     }
 
     /// Whether most of what was measured of it was disturbed, so that it should be measured again.
@@ -442,7 +500,7 @@ pub struct Provenance {
     pub tsc_hz: Option<f64>,
     /// Core frequency seen during the run.
     pub core_hz: Option<f64>,
-    /// (max − min) / median of the clean calibrations.
+    /// (max − min) / median of it, over the rows.
     pub core_hz_spread: Option<f64>,
     /// Seed of walks and intervals.
     pub seed: u64,

@@ -91,6 +91,11 @@ fn escape_row(row: &mut Row) {
         Status::Ok | Status::WrongResult { .. } => {}
         Status::Panic { message, .. } => escape([message]),
         Status::Fault(report) | Status::Timeout(report) => escape_fault(report),
+        Status::Ended {
+            template,
+            message,
+            help,
+        } => escape([template, message, help]),
         Status::Error(diagnostics) => {
             for one in diagnostics {
                 escape([&mut one.file, &mut one.message]);
@@ -143,6 +148,12 @@ mod tests {
                 }
                 Status::Panic { message, .. } => *message += BAD,
                 Status::Error(diagnostics) => diagnostics[0].message += BAD,
+                Status::Ended {
+                    template, message, ..
+                } => {
+                    *template += BAD;
+                    *message += BAD;
+                }
                 _ => {}
             }
         }

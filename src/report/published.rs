@@ -22,6 +22,9 @@ pub struct Held {
     /// Why there is none of ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// The modelled functions of Go's runtime that ours is the time of, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modelled_runtime: Vec<String>,
 }
 
 impl From<Published> for Held {
@@ -31,6 +34,7 @@ impl From<Published> for Held {
             measured: None,
             basis: None,
             why: None,
+            modelled_runtime: Vec::new(),
         }
     }
 }

@@ -8,7 +8,10 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::{Baseline, ColdCall, Held, Layout, Metrics, Provenance, Row, Status};
+use super::{
+    Baseline, Basis, ColdCall, Held, Layout, Metric, Metrics, ModelledRuntime, Provenance, Row,
+    Status,
+};
 use crate::stats::{Disturbances, Mode};
 use crate::template::{Clobbers, Value};
 
@@ -30,6 +33,15 @@ pub enum ReadError {
     Foreign(String),
     /// It is of another schema.
     Schema(u64),
+    /// A number in it cannot have been measured.
+    Impossible {
+        /// The scenario of its row.
+        row: String,
+        /// Which number.
+        metric: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
 }
 
 impl fmt::Display for ReadError {
@@ -44,6 +56,12 @@ impl fmt::Display for ReadError {
                 "a report of schema {schema}, and this version reads schema {}; measure it again",
                 super::json::SCHEMA
             ),
+            ReadError::Impossible { row, metric, why } => {
+                write!(
+                    f,
+                    "{row}: {metric}: {why}, so nothing is compared with it; measure it again"
+                )
+            }
         }
     }
 }
@@ -82,14 +100,80 @@ struct SavedRow {
     disturbances: Option<Disturbances>,
     #[serde(default)]
     modes: Vec<Mode>,
+    #[serde(default)]
+    modelled_runtime: Vec<ModelledRuntime>,
     title: String,
     note: Option<String>,
+}
+
+/// More than anything can be in one iteration: `--timeout` ends one after a day, which is less in any unit.
+const MOST: f64 = 1e15;
+/// A count of misses may be a little below 0, for each branch that it is of.
+const LEAST_MISSES: f64 = -0.02 * 16.0;
+/// A difference of two entries may be below 0 by what both are off.
+const LEAST_DIFFERENCE: f64 = -1e4;
+
+/// The first number of a row that cannot be, and why.
+fn impossible(row: &SavedRow) -> Option<(&'static str, String)> {
+    let metrics = row.metrics.as_ref()?;
+    let mut numbers = vec![
+        ("ns", &metrics.ns, 0.0),
+        ("cycles", &metrics.cycles, 0.0),
+        ("instructions", &metrics.instructions, 0.0),
+        ("branches", &metrics.branches, 0.0),
+        ("branch_misses", &metrics.branch_misses, LEAST_MISSES),
+        ("allocs", &metrics.allocs, 0.0),
+        ("alloc_bytes", &metrics.alloc_bytes, 0.0),
+    ];
+    if let Some(baseline) = &row.baseline {
+        numbers.push(("baseline.cycles", &baseline.cycles, 0.0));
+        numbers.push(("baseline.instructions", &baseline.instructions, 0.0));
+    }
+    if let Some(cold) = &row.cold {
+        numbers.push(("cold.cycles", &cold.cycles, LEAST_DIFFERENCE));
+        numbers.push(("cold.warm", &cold.warm, LEAST_DIFFERENCE));
+        numbers.push(("cold.scrub_ns", &cold.scrub_ns, 0.0));
+    }
+    let mut wrong = numbers
+        .into_iter()
+        .filter_map(|(name, metric, least)| Some((name, wrong_of(metric, least)?)));
+    let of_layout = || {
+        let layout = row.layout.as_ref()?;
+        let ends = [layout.cycles_min, layout.cycles_median, layout.cycles_max];
+        let is_sound = ends.iter().all(|end| (0.0..=MOST).contains(end)) && ends.is_sorted();
+        let why = || {
+            format!(
+                "{} to {} to {} is no range of cycles",
+                ends[0], ends[1], ends[2]
+            )
+        };
+        (!is_sound).then(|| ("layout", why()))
+    };
+    wrong.next().or_else(of_layout)
+}
+
+/// What is wrong with a number that is no less than `least`.
+fn wrong_of(metric: &Metric, least: f64) -> Option<String> {
+    let Some(value) = metric.value else {
+        let is_sound = metric.basis == Basis::Unsupported;
+        return (!is_sound).then(|| format!("{} without a value", metric.basis.name()));
+    };
+    if !(least..=MOST).contains(&value) {
+        return Some(format!("{value} cannot be"));
+    }
+    // Of a number with noise six digits are written.
+    let slack = 1e-5 * value.abs() + 1e-9;
+    let (low, high) = (metric.low.unwrap_or(value), metric.high.unwrap_or(value));
+    let is_inside = low - slack <= value && value <= high + slack;
+    let is_finite = low.is_finite() && high.abs() <= MOST;
+    (!is_inside || !is_finite)
+        .then(|| format!("the interval {low} to {high} does not hold {value}"))
 }
 
 /// Reads a report.
 ///
 /// # Errors
-/// Where the text is no report of this schema.
+/// Where the text is no report of this schema, or a number in it cannot be.
 pub fn read(text: &str) -> Result<SavedReport, ReadError> {
     let foreign = |error: serde_json::Error| ReadError::Foreign(error.to_string());
     let document: serde_json::Value = serde_json::from_str(text).map_err(foreign)?;
@@ -99,6 +183,15 @@ pub fn read(text: &str) -> Result<SavedReport, ReadError> {
         None => return Err(ReadError::Foreign("it has no `schema`".into())),
     }
     let document: Document = serde_json::from_value(document).map_err(foreign)?;
+    for row in &document.rows {
+        if let Some((metric, why)) = impossible(row) {
+            return Err(ReadError::Impossible {
+                row: row.scenario.clone(),
+                metric,
+                why,
+            });
+        }
+    }
     let (with, without): (Vec<SavedRow>, Vec<SavedRow>) = document
         .rows
         .into_iter()
@@ -144,6 +237,7 @@ impl SavedRow {
             settled: None,
             modes: self.modes.try_into().ok(),
             modelled: None,
+            modelled_runtime: self.modelled_runtime,
             note: self.note,
             samples: None,
             warnings: Vec::new(),

@@ -274,6 +274,7 @@ fn reason(steps: &Steps) -> Option<String> {
             "{name}: iteration {} left {actual:#x}, expected {expected:#x}",
             element + 1
         ),
+        Status::Ended { message, help, .. } => format!("{name}: {message}; {help}"),
         Status::Error(_) => name.into(),
     };
     Some(whole)

@@ -19,7 +19,7 @@ mod wrap;
 pub use paint::Style;
 pub(crate) use wrap::{folded, hanging, listed};
 
-use super::{Basis, Report, SourceLine, Status, printable};
+use super::{Basis, Report, Row, SourceLine, Status, printable};
 use footnotes::Footnotes;
 use paint::Paint;
 
@@ -30,6 +30,7 @@ pub fn render(report: &Report, style: Style) -> String {
     if let Some(scanned) = &report.sweep {
         let parts = [
             sweep::render(report, scanned, style),
+            modelled(report, style),
             further::of_all(report, style),
             legend(report, style),
             provenance(report, style),
@@ -55,6 +56,21 @@ pub fn render(report: &Report, style: Style) -> String {
 fn joined(parts: &[String]) -> String {
     let parts = parts.iter().filter(|part| !part.is_empty());
     parts.map(String::as_str).collect::<Vec<_>>().join("\n")
+}
+
+/// What the times of rows rest on that is not Go's, where no cell has a mark for it.
+fn modelled(report: &Report, style: Style) -> String {
+    let mut remarks: Vec<String> = report
+        .rows
+        .iter()
+        .filter_map(Row::modelled_remark)
+        .collect();
+    remarks.sort();
+    remarks.dedup();
+    remarks
+        .iter()
+        .map(|remark| hanging(remark, "", 2, style.width))
+        .collect()
 }
 
 /// What came of comparing, scanning or leaving out; empty where only rows were measured.
@@ -97,6 +113,13 @@ pub(super) fn reason(status: &Status) -> String {
         unicode: true,
     };
     failure::reasons(status, plain).join("; ")
+}
+
+/// What a mark behind counts means.
+fn stepped(iterations: u64) -> String {
+    format!(
+        "*: counted over the first iterations, {iterations} at the least; later ones may differ"
+    )
 }
 
 /// What the heads of the columns mean.

@@ -265,6 +265,52 @@ mod tests {
     }
 
     #[test]
+    fn a_chain_may_be_1_percent_longer_than_its_neighbours_and_a_throughput_kernel_8_and_20_than_the_best()
+     {
+        let chains = |ticks| disturbed(&[QUIET, QUIET, ticks, QUIET, QUIET], &[WIDE; 5])[1];
+        assert_eq!((chains(22_271), chains(22_273)), (false, true));
+        let widths = |ticks| disturbed(&[QUIET; 5], &[WIDE, WIDE, ticks, WIDE, WIDE])[1];
+        assert_eq!((widths(3_075), widths(3_077)), (false, true));
+        let all = |ticks, best| {
+            let mut timing = fixture::turn_with_calibrations(&[QUIET; 5], &[ticks; 5]);
+            timing.best_width_ticks = best;
+            let verdicts = Scale::of(&timing).judge(&timing.images[0]);
+            verdicts.iter().all(|verdict| verdict.disturbed.is_some())
+        };
+        assert_eq!((all(3_411, WIDE), all(3_413, WIDE)), (false, true));
+        // A best that is no longer than entering is none.
+        assert_eq!((all(3_413, 52), all(3_413, 40)), (false, false));
+    }
+
+    #[test]
+    fn a_chain_is_held_against_the_median_of_two_on_either_side() {
+        // With one on each side the later of two would look usual, and with three a step would be a spike.
+        let high = QUIET * 105 / 100;
+        let of = |chains: &[u64]| disturbed(chains, &vec![WIDE; chains.len()]);
+        assert_eq!(
+            of(&[QUIET, QUIET, high, high, QUIET, QUIET]),
+            [false, true, true, true, false]
+        );
+        assert_eq!(of(&[QUIET, QUIET, QUIET, high, high, high]), [false; 5]);
+        // Of two, the lower one is usual.
+        assert_eq!(of(&[QUIET, high]), [true]);
+        assert_eq!(
+            of(&[QUIET, QUIET, QUIET, QUIET, high]),
+            [false, false, false, true]
+        );
+    }
+
+    #[test]
+    fn a_tenth_of_the_calibrations_say_what_the_throughput_kernel_takes() {
+        // So many of twenty were quiet, and the others shared the core.
+        for (quiet, is_found) in [(2, true), (1, false)] {
+            let mut widths = [WIDE * 13 / 10; 20];
+            widths[..quiet].fill(WIDE);
+            assert_eq!(disturbed(&[QUIET; 20], &widths)[10], is_found, "{quiet}");
+        }
+    }
+
+    #[test]
     fn a_burst_longer_than_the_row_is_found_by_the_best_of_the_worker() {
         let mut timing = fixture::turn_with_calibrations(&[QUIET; 5], &[WIDE * 13 / 10; 5]);
         timing.best_width_ticks = WIDE;
@@ -292,5 +338,6 @@ mod tests {
     #[test]
     fn a_chain_shorter_than_its_overhead_is_disturbed() {
         assert_eq!(disturbed(&[10, 10], &[WIDE; 2]), [true]);
+        assert_eq!(disturbed(&[52, 52], &[WIDE; 2]), [true]);
     }
 }

@@ -209,6 +209,21 @@ mod tests {
     }
 
     #[test]
+    fn a_round_counts_of_which_three_entries_were_left_undisturbed() {
+        for (quiet, doubtful) in [(3, false), (2, true)] {
+            let state = || {
+                let mut body = image(6, |_, _| 300.0);
+                for entry in body.chunks[..8].iter_mut().skip(quiet) {
+                    entry.after.width_ticks *= 2;
+                }
+                [body, image(6, |_, _| 100.0)]
+            };
+            let summary = summary(state(), state());
+            assert_eq!(summary.doubtful, doubtful, "{quiet}");
+        }
+    }
+
+    #[test]
     fn too_few_rounds_have_no_value() {
         let few = || [image(5, |_, _| 300.0), image(5, |_, _| 100.0)];
         let summary = summary(few(), few());

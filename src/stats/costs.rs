@@ -253,6 +253,41 @@ mod tests {
     }
 
     #[test]
+    fn a_visit_far_out_is_left_out_where_its_segment_has_fewer_than_three() {
+        // What half of the visits cost, the one that is far out, the visits of its segment, and whether it stays.
+        #[rustfmt::skip] // a table: one visit a line
+        let table = [
+            (5.0, 5.24, 1, true), (5.0, 5.26, 1, false), (5.0, 5.26, 2, false), (5.0, 5.26, 3, true),
+            (6.0, 9.29, 1, true), (6.0, 9.31, 1, false), // three ranges of one beyond six, and a twentieth of six
+        ];
+        for (other, cycles, visits, stays) in table {
+            let mut timing = fixture::steady(4, 5.0);
+            timing.segments = 32;
+            timing.images[0] = fixture::image(4, |_, segment| {
+                if segment.is_multiple_of(2) {
+                    5.0
+                } else {
+                    other
+                }
+            });
+            for (at, chunk) in timing.images[0].chunks.iter_mut().enumerate() {
+                chunk.segment = if (5..5 + visits).contains(&at) {
+                    5
+                } else {
+                    at as u32
+                };
+            }
+            timing.images[0].chunks[5].ticks = fixture::ticks(cycles);
+            let kept = costs(&timing).visits.len();
+            assert_eq!(
+                kept,
+                if stays { 32 } else { 31 },
+                "{other}, {cycles}, {visits}"
+            );
+        }
+    }
+
+    #[test]
     fn of_phases_a_turn_counts_whole_or_not_at_all() {
         let mut timing = fixture::steady(4, 5.0);
         timing.by_mean = true;

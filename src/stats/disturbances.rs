@@ -132,6 +132,23 @@ mod tests {
     }
 
     #[test]
+    fn switches_are_known_where_each_turn_of_each_image_was_watched() {
+        // Turns that were watched, of six of the image and six of the empty iteration.
+        for (image, baseline, known) in [(6, 6, Some(0)), (5, 6, None), (6, 5, None), (6, 0, None)]
+        {
+            let mut timing = fixture::steady(6, 5.0);
+            timing.images[0].switches = vec![0; image];
+            timing.baseline.switches = vec![0; baseline];
+            let found = of(&timing);
+            assert_eq!(
+                (found.context_switches, found.switched),
+                (known, known),
+                "{image}, {baseline}"
+            );
+        }
+    }
+
+    #[test]
     fn without_a_sample_nothing_is_known() {
         assert_eq!(of(&fixture::empty()), Disturbances::default());
     }
@@ -163,7 +180,11 @@ mod tests {
         let quiet = fixture::CHAIN_TICKS;
         let wide = fixture::WIDTH_TICKS;
         let chains = [quiet, quiet, 2 * quiet, quiet, quiet, quiet, quiet, quiet];
-        let widths = [wide, wide, wide, wide, wide, wide, wide, 2 * wide];
+        let mut widths = [wide, wide, wide, wide, wide, wide, wide, 2 * wide];
+        let found = of(&fixture::turn_with_calibrations(&chains, &widths));
+        assert_eq!((found.interrupted, found.shared_core), (Some(2), Some(1)));
+        // What interrupts one kernel interrupts the other.
+        widths[2] = 4 * wide;
         let found = of(&fixture::turn_with_calibrations(&chains, &widths));
         assert_eq!((found.interrupted, found.shared_core), (Some(2), Some(1)));
     }
@@ -183,6 +204,27 @@ mod tests {
     }
 
     #[test]
+    fn a_chunk_is_suspected_that_is_longer_than_the_quartile_by_an_interruption() {
+        // Of sixteen visits of a segment so many are so much longer; the interruption that was seen took 30,000.
+        for (visits, ticks, suspected) in [
+            (1, 29_999, 0),
+            (1, 30_000, 1),
+            (5, 30_000, 5),
+            (12, 30_000, 12),
+            (13, 30_000, 0),
+        ] {
+            let mut timing = fixture::steady(16, 5.0);
+            for chunk in &mut timing.images[0].chunks {
+                if chunk.segment == 3 && chunk.turn < visits {
+                    chunk.ticks += ticks;
+                }
+            }
+            timing.baseline.chunks[3].before.chain_ticks += 30_000;
+            assert_eq!(of(&timing).suspected, Some(suspected), "{visits}, {ticks}");
+        }
+    }
+
+    #[test]
     fn a_frequency_that_changes_and_stays_is_a_step_and_a_spike_is_none() {
         let rounds = |levels: &[(f64, usize)]| -> Vec<f64> {
             let level = |&(speed, rounds): &(f64, usize)| {
@@ -197,6 +239,20 @@ mod tests {
         assert_eq!(steps(&[(0.70, 9), (0.74, 2), (0.70, 9)]), Some(0));
         assert_eq!(steps(&[(0.74, 1), (0.70, 9)]), Some(0));
         assert_eq!(steps(&[(0.70, 2)]), None);
+        // One on the way between two levels is no third level.
+        assert_eq!(
+            steps(&[(0.70, 9), (0.74, 1), (0.78, 1), (0.82, 9)]),
+            Some(1)
+        );
+        // Three that are alike, of which one differs from the level.
+        assert_eq!(
+            frequency_steps(&[0.7, 0.7, 0.7, 0.7065, 0.7072, 0.7065]),
+            Some(0)
+        );
+        assert_eq!(
+            frequency_steps(&[0.7, 0.7, 0.7, 0.7072, 0.7072, 0.7072]),
+            Some(1)
+        );
     }
 
     #[test]

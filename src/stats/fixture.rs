@@ -1,23 +1,24 @@
-//! Made-up samples for the tests of this folder.
+//! Made-up samples for tests.
 
-use super::{Calibration, Chunk, ImageSamples, Timing};
+pub(crate) use super::Calibration;
+use super::{Chunk, ImageSamples, Timing};
 
 /// Ticks of the chain: 22,000 for 32,000 cycles, and 52 of overhead.
-pub(super) const CHAIN_TICKS: u64 = 22_052;
+pub(crate) const CHAIN_TICKS: u64 = 22_052;
 /// Ticks of the throughput kernel, alone on the core.
-pub(super) const WIDTH_TICKS: u64 = 2_852;
+pub(crate) const WIDTH_TICKS: u64 = 2_852;
 /// Iterations of a chunk.
-pub(super) const ITERATIONS: u64 = 4096;
+pub(crate) const ITERATIONS: u64 = 4096;
 /// Ticks of entering.
-pub(super) const OVERHEAD: u64 = 52;
+pub(crate) const OVERHEAD: u64 = 52;
 
 /// Ticks of a chunk whose iterations take `cycles`.
-pub(super) fn ticks(cycles: f64) -> u64 {
+pub(crate) fn ticks(cycles: f64) -> u64 {
     (cycles * ITERATIONS as f64 * 22_000.0 / 32_000.0).round() as u64 + OVERHEAD
 }
 
 /// A row without samples.
-pub(super) fn empty() -> Timing {
+pub(crate) fn empty() -> Timing {
     Timing {
         iterations_per_chunk: ITERATIONS,
         unroll: 1,
@@ -42,7 +43,7 @@ pub(super) fn empty() -> Timing {
 }
 
 /// Turns of eight undisturbed chunks, one for each segment; `cycles` by turn and segment.
-pub(super) fn image(turns: u32, cycles: impl Fn(u32, u32) -> f64) -> ImageSamples {
+pub(crate) fn image(turns: u32, cycles: impl Fn(u32, u32) -> f64) -> ImageSamples {
     let quiet = Calibration {
         chain_ticks: CHAIN_TICKS,
         width_ticks: WIDTH_TICKS,
@@ -63,7 +64,7 @@ pub(super) fn image(turns: u32, cycles: impl Fn(u32, u32) -> f64) -> ImageSample
 }
 
 /// A row whose every iteration takes `cycles`, with a baseline of one cycle.
-pub(super) fn steady(turns: u32, cycles: f64) -> Timing {
+pub(crate) fn steady(turns: u32, cycles: f64) -> Timing {
     Timing {
         images: vec![image(turns, |_, _| cycles)],
         baseline: image(turns, |_, _| 1.0),
@@ -72,7 +73,7 @@ pub(super) fn steady(turns: u32, cycles: f64) -> Timing {
 }
 
 /// One turn of chunks of 5 cycles between calibrations of these ticks.
-pub(super) fn turn_with_calibrations(chains: &[u64], widths: &[u64]) -> Timing {
+pub(crate) fn turn_with_calibrations(chains: &[u64], widths: &[u64]) -> Timing {
     let calibrations: Vec<Calibration> = chains
         .iter()
         .zip(widths)

@@ -134,6 +134,59 @@ mod tests {
     }
 
     #[test]
+    fn a_step_has_to_leave_the_uncertainty_of_both_its_points_and_a_tenth_of_the_value() {
+        // The step is to the point at 3.
+        for (uncertain, off, knees) in [
+            (3, 2.9, 1),
+            (3, 3.1, 0),
+            (2, 2.9, 1),
+            (2, 3.1, 0),
+            (1, 9.0, 1),
+        ] {
+            let point = |(at, y): (usize, f64)| Point {
+                x: at as f64,
+                y,
+                uncertainty: if at == uncertain { off } else { 0.0 },
+            };
+            let points: Vec<Point> = [5.0, 5.0, 5.0, 8.0, 8.0, 8.0]
+                .into_iter()
+                .enumerate()
+                .map(point)
+                .collect();
+            assert_eq!(super::knees(&points).len(), knees, "{uncertain}, {off}");
+        }
+        assert!(of(&[10.0, 10.0, 10.0, 10.9, 10.9]).is_empty());
+        assert_eq!(of(&[10.0, 10.0, 10.0, 11.1, 11.1]), [3]);
+    }
+
+    #[test]
+    fn a_first_step_is_a_knee_where_it_is_half_again_as_large_as_the_second() {
+        assert_eq!(of(&[5.0, 9.0, 9.0]), [1]);
+        assert_eq!(of(&[10.0, 14.6, 17.6, 20.6]), [1]);
+        assert!(of(&[10.0, 14.4, 17.4, 20.4]).is_empty());
+    }
+
+    #[test]
+    fn a_peak_is_two_knees() {
+        assert_eq!(of(&[5.0, 5.0, 10.0, 6.0, 6.0, 6.0]), [2, 3]);
+    }
+
+    #[test]
+    fn of_many_knees_the_four_plainest_are_told() {
+        let steps = |heights: &[f64]| {
+            let mut y = 10.0;
+            let mut values = vec![y, y];
+            for height in heights {
+                y += height * y;
+                values.extend([y, y]);
+            }
+            of(&values)
+        };
+        assert_eq!(steps(&[0.5, 0.6, 0.7, 0.8]), [2, 4, 6, 8]);
+        assert_eq!(steps(&[0.5, 0.6, 0.7, 0.8, 0.9]), [4, 6, 8, 10]);
+    }
+
+    #[test]
     fn too_few_points_have_none() {
         assert!(of(&[]).is_empty());
         assert!(of(&[5.0, 50.0]).is_empty());

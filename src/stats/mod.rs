@@ -13,7 +13,7 @@ pub mod coverage;
 mod disturbances;
 mod events;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod further;
 pub mod knee;
 mod modes;
@@ -32,7 +32,7 @@ pub use events::{Counting, Event, Events};
 pub use further::{CountedChunk, Further, per_iteration};
 pub use modes::Mode;
 pub use settled::{Settled, WithoutValue};
-pub use slope::{bound, misses};
+pub use slope::{Bound, bound, misses};
 
 use calibration::Scale;
 use costs::Costs;
@@ -115,9 +115,9 @@ pub struct SiteSamples {
 /// The row's code on two other walks: what it costs where its branch is predicted, and where it is not.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct References {
-    /// Segments of these walks, of as many iterations as the row's.
+    /// Segments of the walk in random order, of as many iterations as the row's.
     pub segments: u32,
-    /// At placement 0, each segment with one object only.
+    /// At placement 0, staying with one object; each object that was tried is a segment.
     pub one: ImageSamples,
     /// At placement 0, in random order.
     pub random: ImageSamples,
@@ -251,8 +251,6 @@ pub struct Summary {
     pub modes: Option<[Mode; 2]>,
     /// Core frequency, in Hz: the median of the clean calibrations.
     pub core_hz: f64,
-    /// (max − min) / median of the core frequency over the clean calibrations.
-    pub core_hz_spread: f64,
     /// Whether all chunks at placement 0 were disturbed, so that its value rests on such.
     pub doubtful: bool,
     /// Share of the chunks at placement 0 that the machine disturbed; 1 where all were, and then
@@ -284,7 +282,6 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
         .collect();
     let baseline = Costs::of(&timing.baseline, timing, &scale);
     let first: &[Visit] = images.first().map_or(&[], |image| &image.visits);
-    let (core_hz, core_hz_spread) = core_frequency(timing, &scale);
     let rule = rule(timing, first, &baseline.visits);
     let cycles = |rule, visits: &[Visit]| cycles(rule, visits, timing);
     let values = values(&images, |visits| cycles(rule, visits));
@@ -326,8 +323,7 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
         settled,
         is_mean: rule == Rule::Mean,
         modes,
-        core_hz,
-        core_hz_spread,
+        core_hz: core_frequency(timing, &scale),
         doubtful: images.first().is_some_and(|image| image.doubtful),
         contended: images.first().map_or(0.0, |image| image.contended),
     }
@@ -394,22 +390,15 @@ fn layout(values: &[f64]) -> Layout {
     }
 }
 
-/// Median of the core frequency, in Hz, and its spread as a share, over the clean calibrations.
-fn core_frequency(timing: &Timing, scale: &Scale) -> (f64, f64) {
+/// Median of the core frequency, in Hz, over the clean calibrations; not a number where there is none.
+fn core_frequency(timing: &Timing, scale: &Scale) -> f64 {
     let images = timing.images.iter().chain([&timing.baseline]);
     let speeds = images
         .flat_map(|image| scale.clean_speeds(image))
         .flat_map(|(_, speeds)| speeds);
     let frequencies =
         quantile::sorted(speeds.map(|ticks_per_cycle| timing.tsc_hz / ticks_per_cycle));
-    match (
-        quantile::median(&frequencies),
-        frequencies.first(),
-        frequencies.last(),
-    ) {
-        (Some(median), Some(least), Some(most)) => (median, (most - least) / median),
-        _ => (f64::NAN, f64::NAN),
-    }
+    quantile::median(&frequencies).unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]

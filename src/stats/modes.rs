@@ -265,6 +265,45 @@ mod tests {
     }
 
     #[test]
+    fn two_groups_are_modes_from_each_of_their_bounds_on() {
+        let groups = |groups: &[(usize, f64)]| {
+            let costs = groups
+                .iter()
+                .flat_map(|&(count, cycles)| vec![cycles; count]);
+            is_bistable(&turns(&costs.collect::<Vec<_>>()))
+        };
+        // A gap of 4 %.
+        assert!(!groups(&[(10, 5.0), (10, 5.19)]) && groups(&[(10, 5.0), (10, 5.21)]));
+        // 15 % of the turns, and two.
+        assert!(!groups(&[(22, 5.0), (3, 6.0)]) && groups(&[(21, 5.0), (4, 6.0)]));
+        assert!(!groups(&[(3, 5.0), (1, 6.0)]) && groups(&[(3, 5.0), (2, 6.0)]));
+        // A tenth of each may lie between them, less than 4 % from both: two of 22, and not three of 23.
+        assert!(groups(&[(20, 3.5), (4, 3.638), (20, 3.78)]));
+        assert!(!groups(&[(20, 3.5), (5, 3.638), (20, 3.78)]));
+    }
+
+    #[test]
+    fn a_segment_with_fewer_than_four_visits_says_nothing() {
+        // Turns visit one half of the segments and the other.
+        let halves = |count: u32| {
+            let cycles = move |turn| if turn < count / 2 { 3.5 } else { 4.0 };
+            let turn =
+                |turn| (0..4).map(move |part| visit(turn, 4 * (turn % 2) + part, cycles(turn)));
+            is_bistable(&(0..count).flat_map(turn).collect::<Vec<_>>())
+        };
+        assert!(!halves(6) && halves(8));
+    }
+
+    #[test]
+    fn a_visit_that_seems_to_take_no_time_says_nothing() {
+        let mut visits = turns(&[3.5, 3.5, 4.0, 4.0]);
+        visits.extend((0..8).map(|segment| visit(9, segment, 0.0)));
+        let found = modes(&visits).expect("modes");
+        assert_eq!((found[0].share, found[1].share), (0.5, 0.5));
+        assert!((found[0].cycles - 3.5).abs() < 0.01, "{found:?}");
+    }
+
+    #[test]
     fn at_most_one_of_200_random_walks_has_modes() {
         let mut random = SplitMix64::new(1);
         let found = (0..200).filter(|_| is_bistable(&random_walk(&mut random, |_| 1.0)));

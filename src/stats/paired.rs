@@ -234,6 +234,63 @@ mod tests {
     }
 
     #[test]
+    fn the_ratio_is_the_median_of_all_pairs() {
+        for (turns, wanted) in [(9, 1.0), (10, 1.05), (11, 1.1)] {
+            let cycles = |turn: u32, _| if turn < turns { 55.0 } else { 50.0 };
+            let other = Timing {
+                images: vec![fixture::image(20, cycles)],
+                ..fixture::empty()
+            };
+            let base = fixture::steady(20, 50.0);
+            let ratio = ratio(&base, &other, Quantity::Cycles, (0.0, 0.0), 0.05).expect("pairs");
+            assert!((ratio.ratio - wanted).abs() < 2e-3, "{turns}: {ratio:?}");
+        }
+    }
+
+    #[test]
+    fn cycles_are_the_hardwares_where_it_was_asked_and_ns_the_clocks() {
+        let counted = |cycles: f64| {
+            let mut timing = fixture::steady(10, 5.0);
+            timing.counting = Some(crate::stats::Counting::default());
+            for chunk in &mut timing.images[0].chunks {
+                let count = (cycles * fixture::ITERATIONS as f64) as u64;
+                chunk.events = Some(crate::stats::Events::of(|_| Some(count)));
+            }
+            timing.counting.iter_mut().for_each(|counting| {
+                counting.overhead = crate::stats::Events::of(|_| Some(0));
+            });
+            timing
+        };
+        let (base, other) = (counted(6.0), counted(9.0));
+        let of = |quantity| {
+            ratio(&base, &other, quantity, (0.0, 0.0), 0.05)
+                .expect("pairs")
+                .ratio
+        };
+        assert!((of(Quantity::Cycles) - 1.5).abs() < 1e-9);
+        assert!((of(Quantity::Ns) - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_is_known_of_a_reading_is_none_of_the_rows_and_what_is_left_has_to_be_something() {
+        let (base, other) = (fixture::steady(10, 5.0), fixture::steady(10, 8.0));
+        #[rustfmt::skip] // a table: what is known of both, and the ratio of the rest
+        let table = [
+            ((0.0, 0.0), Some(1.6)), ((1.0, 0.0), Some(2.0)), ((0.0, 3.0), Some(1.0)), ((1.0, 2.0), Some(1.5)),
+            ((5.1, 0.0), None), ((0.0, 8.1), None),
+        ];
+        for (known, wanted) in table {
+            let found =
+                ratio(&base, &other, Quantity::Cycles, known, 0.05).map(|found| found.ratio);
+            let is_it = match (found, wanted) {
+                (Some(found), Some(wanted)) => (found - wanted).abs() < 1e-3,
+                (found, wanted) => found == wanted,
+            };
+            assert!(is_it, "{known:?}: {found:?}");
+        }
+    }
+
+    #[test]
     fn turns_without_a_neighbour_are_no_pairs() {
         let mut base = fixture::steady(10, 5.0);
         base.images[0].chunks.retain(|chunk| chunk.turn >= 4);
@@ -261,5 +318,13 @@ mod tests {
         assert_eq!(verdict(&sure(1.002), 0.05, apart), Verdict::Same);
         assert_eq!(verdict(&sure(1.1), 0.0001, apart), Verdict::Same);
         assert_eq!(verdict(&sure(1.1), 0.05, None), Verdict::Same);
+        for (low, high, told) in [(0.99, 1.2, Verdict::Same), (1.001, 1.2, Verdict::Slower)] {
+            let ratio = Ratio {
+                low,
+                high,
+                ..sure(1.1)
+            };
+            assert_eq!(verdict(&ratio, 0.05, apart), told);
+        }
     }
 }

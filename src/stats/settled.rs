@@ -18,6 +18,8 @@ use super::{AGREES, Chunk, ImageSamples, LongRun, Timing};
 /// Placements whose values differ by more than this factor are states of the code, not of its place: where
 /// code stands costs up to a half more on the CPUs that were tried.
 const APART: f64 = 2.5;
+/// The same where others of the machine took the CPU: what they take is in some values and not in others.
+const APART_BUSY: f64 = 5.0;
 /// A run and chunks that differ by more than this have no one value; a smaller difference is told beside it.
 const FAR: f64 = 0.1;
 
@@ -28,6 +30,9 @@ const MANY: f64 = 8.0;
 /// Core cycles that a direct branch takes at the least while no predictor knows it; one that is known takes
 /// one or two.
 const UNTRAINED_CYCLES: f64 = 3.0;
+
+/// The share of an image's chunks that others of the machine may disturb, so that it still tells states from them.
+const SOMETIMES: f64 = 0.1;
 
 /// What a row settled at.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,10 +74,11 @@ pub(super) fn settled(
     };
     let values = values(images, timing, rule);
     let branches = timing.direct_branches;
-    let apart = if branches >= MANY {
-        APART_DIRECT
-    } else {
-        APART
+    let is_calm = images.iter().all(|image| image.contended <= SOMETIMES);
+    let apart = match is_calm {
+        true if branches >= MANY => APART_DIRECT,
+        true => APART,
+        false => APART_BUSY,
     };
     if spread(&values) > apart {
         return Some(without(WithoutValue::Placements));
@@ -110,7 +116,6 @@ pub(super) fn settled(
 /// Whether nothing else ran during the runs or beside them, as far as somebody looked, nor beside more than
 /// a few of the chunks.
 fn is_quiet(timing: &Timing, scale: &Scale, chunks: &Costs) -> bool {
-    const SOMETIMES: f64 = 0.1;
     let undisturbed = |run: &LongRun| {
         let samples = ImageSamples {
             chunks: vec![Chunk {
@@ -131,8 +136,7 @@ fn is_quiet(timing: &Timing, scale: &Scale, chunks: &Costs) -> bool {
     timing.long_runs.iter().all(undisturbed) && chunks.contended <= SOMETIMES
 }
 
-/// The values of the placements, be they disturbed or not: a busy neighbour costs a factor of two at the
-/// most.
+/// The values of the placements, be they disturbed or not.
 fn values(images: &[Costs], timing: &Timing, rule: Rule) -> Vec<f64> {
     let value = |image: &Costs| super::cycles(rule, &image.visits, timing).value();
     images.iter().filter_map(value).collect()
@@ -278,6 +282,22 @@ mod tests {
     }
 
     #[test]
+    fn where_others_took_the_cpu_placements_must_lie_farther_apart() {
+        let told = |branches, disturbed: u32, cycles| {
+            let mut timing = with_run(5.0);
+            let mut second = fixture::image(50, |_, _| cycles);
+            second.switches = (0..50).map(|turn| u32::from(turn < disturbed)).collect();
+            timing.images.push(second);
+            timing.direct_branches = branches;
+            summarize(&timing, 1).settled.expect("a run").without_value
+        };
+        let states = Some(WithoutValue::Placements);
+        assert_eq!((told(0.0, 5, 12.6), told(0.0, 6, 12.6)), (states, None));
+        assert_eq!((told(8.0, 5, 6.3), told(8.0, 6, 6.3)), (states, None));
+        assert_eq!((told(0.0, 6, 24.9), told(0.0, 6, 25.1)), (None, states));
+    }
+
+    #[test]
     fn a_run_of_phases_is_held_against_their_mean() {
         let told = |cycles: f64| {
             let mut timing = with_run(cycles);
@@ -297,6 +317,82 @@ mod tests {
     }
 
     #[test]
+    fn parts_of_a_walk_are_no_phases_and_a_run_is_held_against_their_middle_half() {
+        let with = |cycles: f64, chunk: fn(u32, u32) -> f64| {
+            let mut timing = with_run(cycles);
+            timing.images = vec![fixture::image(20, chunk)];
+            timing
+        };
+        let parts = |_, chunk: u32| if chunk.is_multiple_of(2) { 3.0 } else { 60.0 };
+        for by_mean in [true, false] {
+            let mut timing = with(40.0, parts);
+            timing.by_mean = by_mean;
+            assert!(summarize(&timing, 1).settled.expect("a run").is_settled);
+        }
+        // So many of ten turns cost a tenth more, and a run too.
+        let few = |turn: u32, _| if turn % 10 < 2 { 5.5 } else { 5.0 };
+        let more = |turn: u32, _| if turn % 10 < 3 { 5.5 } else { 5.0 };
+        let is_settled = |chunk| {
+            summarize(&with(5.55, chunk), 1)
+                .settled
+                .expect("a run")
+                .is_settled
+        };
+        assert_eq!((is_settled(few), is_settled(more)), (false, true));
+        // Where few are dear, their mean lies above the middle half, and a run of all has it.
+        let dear = |turn: u32, _| if turn % 10 < 2 { 15.0 } else { 5.0 };
+        assert!(
+            summarize(&with(7.0, dear), 1)
+                .settled
+                .expect("a run")
+                .is_settled
+        );
+    }
+
+    #[test]
+    fn a_run_costs_what_its_shorter_calibration_says_of_all_copies_of_the_body() {
+        let mut timing = with_run(10.0);
+        timing.unroll = 2;
+        assert!(summarize(&timing, 1).settled.expect("a run").is_settled);
+        let mut timing = with_run(5.0);
+        for run in &mut timing.long_runs {
+            run.after.chain_ticks *= 2;
+        }
+        assert!(summarize(&timing, 1).settled.expect("it agrees").is_settled);
+    }
+
+    #[test]
+    fn a_placement_that_seems_to_take_no_time_is_no_state() {
+        let mut timing = with_run(5.0);
+        timing.images.push(fixture::image(6, |_, _| 0.0));
+        assert!(summarize(&timing, 1).settled.expect("a run").is_settled);
+    }
+
+    #[test]
+    fn of_two_runs_the_shorter_counts_and_phases_need_but_one() {
+        let mut timing = with_run(5.0);
+        timing.long_runs[1] = with_run(5.6).long_runs[0];
+        timing.long_runs.reverse();
+        let settled = summarize(&timing, 1).settled.expect("it agrees");
+        assert!(settled.is_settled && settled.long_run.is_some_and(|run| run < 5.01));
+        let mut timing = with_run(40.0);
+        timing.long_runs.truncate(1);
+        let phase = |_, chunk: u32| if chunk.is_multiple_of(2) { 3.0 } else { 60.0 };
+        timing.images = vec![fixture::image(6, phase)];
+        assert_eq!(
+            summarize(&timing, 1).settled.expect("a run").without_value,
+            None,
+            "parts"
+        );
+        (timing.segments, timing.by_mean) = (1, true);
+        for chunk in &mut timing.images[0].chunks {
+            chunk.segment = 0;
+        }
+        let settled = summarize(&timing, 1).settled.expect("it is believed");
+        assert_eq!(settled.without_value, Some(WithoutValue::Run));
+    }
+
+    #[test]
     fn a_run_that_was_interrupted_or_a_row_that_was_disturbed_says_nothing() {
         let mut timing = with_run(9.0);
         timing.long_runs[0].switches = 1;
@@ -306,13 +402,13 @@ mod tests {
         assert!(summarize(&timing, 1).settled.expect("it agrees").is_settled);
         let with_switches = |switched: usize, cycles| {
             let mut timing = with_run(cycles);
-            timing.images = vec![fixture::image(20, |_, _| 5.0)];
-            timing.images[0].switches = (0..20).map(|turn| u32::from(turn < switched)).collect();
+            timing.images = vec![fixture::image(50, |_, _| 5.0)];
+            timing.images[0].switches = (0..50).map(|turn| u32::from(turn < switched)).collect();
             summarize(&timing, 1).settled
         };
-        assert!(with_switches(2, 9.0).is_some());
-        assert_eq!(with_switches(3, 9.0), None);
-        assert_eq!(with_switches(3, 4.0), None);
+        assert!(with_switches(5, 9.0).is_some());
+        assert_eq!(with_switches(6, 9.0), None);
+        assert_eq!(with_switches(6, 4.0), None);
         // Two runs that do not agree with each other say nothing of the row.
         let mut timing = with_run(9.0);
         timing.long_runs[1] = with_run(9.17).long_runs[0];

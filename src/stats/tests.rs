@@ -21,7 +21,6 @@ fn a_steady_row_has_its_value_and_no_spread() {
     // 22,000 ticks of a 2.6 GHz counter for 32,000 cycles.
     assert!((summary.core_hz - 2.6e9 / 22_000.0 * 32_000.0).abs() < 1.0);
     assert!(near(summary.ns.value, 5.0 / (summary.core_hz / 1e9)));
-    assert_eq!(summary.core_hz_spread, 0.0);
     assert_eq!(
         (summary.iterations, summary.dropped, summary.contended),
         (6 * 8 * 4096, 0, 0.0)
@@ -111,6 +110,20 @@ fn a_placement_that_was_disturbed_throughout_does_not_widen_the_layout() {
 }
 
 #[test]
+fn the_layout_holds_the_value_of_placement_0_even_where_that_was_disturbed() {
+    let mut timing = steady(4, 5.0);
+    timing.images.push(image(4, |_, _| 6.0));
+    for chunk in &mut timing.images[0].chunks {
+        chunk.before.width_ticks *= 2;
+        chunk.after.width_ticks *= 2;
+    }
+    let summary = summarize(&timing, 1);
+    assert!(summary.doubtful && summary.contended == 1.0);
+    assert_eq!(summary.layout.placements, 2);
+    assert!(near(summary.layout.cycles_min, 5.0) && near(summary.layout.cycles_max, 6.0));
+}
+
+#[test]
 fn the_seed_alone_decides_the_interval() {
     let mut timing = steady(9, 5.0);
     timing.images[0] = image(9, |turn, segment| {
@@ -136,6 +149,7 @@ fn no_sample_gives_no_number_and_no_panic() {
             .baseline_cycles
             .expect("not lost, for there is none");
         assert!(baseline.value.is_nan() && summary.core_hz.is_nan());
+        assert!(!summary.doubtful);
         assert_eq!(
             (
                 summary.iterations,
@@ -166,6 +180,12 @@ fn calibrations_that_give_no_cycles_give_no_value() {
     let summary = summarize(&timing, 1);
     assert!(summary.cycles.value.is_nan());
     assert_eq!(summary.contended, 1.0);
+    // As long as entering takes.
+    for chunk in &mut timing.images[0].chunks {
+        chunk.before.chain_ticks = 52;
+        chunk.after.chain_ticks = 52;
+    }
+    assert!(summarize(&timing, 1).cycles.value.is_nan());
 }
 
 #[test]
@@ -259,6 +279,19 @@ fn refused_readings_leave_no_number_but_the_clocks() {
     assert_eq!(values(&summary), [None; 4]);
     assert!(summary.cycles.value.is_nan());
     assert!(near(summary.ns.value, 5.0 / (summary.core_hz / 1e9)));
+    // Where not one was accepted there is no overhead either.
+    for (refused, is_the_clocks) in [(1, false), (0, true)] {
+        timing.counting = Some(Counting {
+            refused,
+            ..Counting::default()
+        });
+        let value = summarize(&timing, 1).cycles.value;
+        assert!(if is_the_clocks {
+            near(value, 5.0)
+        } else {
+            value.is_nan()
+        });
+    }
 }
 
 #[test]

@@ -226,6 +226,15 @@ impl Executable {
         &mut self.map[..end]
     }
 
+    /// The same, to be read.
+    ///
+    /// # Panics
+    /// When they are hidden.
+    pub fn view(&self) -> &[u8] {
+        assert!(!self.is_hidden, "hidden data are neither read nor written");
+        &self.map[..self.code.start - PAGE]
+    }
+
     /// The writable bytes below the guard page, and the code.
     ///
     /// # Panics
@@ -235,6 +244,20 @@ impl Executable {
         let (data, code) = self.map.split_at_mut(self.code.start);
         let end = data.len() - PAGE;
         (&mut data[..end], &code[..self.code.len()])
+    }
+
+    /// The eight bytes at an address, where they lie in the writable ones.
+    ///
+    /// # Panics
+    /// When those are hidden.
+    pub fn word(&self, address: u64) -> Option<u64> {
+        let data = &self.map[..self.code.start - PAGE];
+        let offset = address.wrapping_sub(self.map.as_ptr() as u64) as usize;
+        let bytes = data
+            .get(offset..)?
+            .first_chunk()
+            .filter(|_| !self.is_hidden);
+        bytes.map(|bytes| u64::from_le_bytes(*bytes))
     }
 
     /// Whether the writable bytes are unreachable.
@@ -334,7 +357,9 @@ impl Executable {
         let address = self.checked(address);
         let start = self.map[self.code.clone()].as_ptr() as u64;
         let code = start..start + self.code.len() as u64;
-        let _stepping = signals::begin_steps(log, code, self.checked(escape));
+        let map = self.map.as_ptr() as u64;
+        let data = map..start - PAGE as u64;
+        let _stepping = signals::begin_steps(log, (code, data), self.checked(escape));
         let before = fs_base();
         let answer: u64;
         // SAFETY: as for `enter`; the asm block declares all that the System V ABI lets the callee

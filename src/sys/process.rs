@@ -8,11 +8,14 @@ use std::process::Child;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::Pid;
 
 /// A handle to a running child.
 #[derive(Debug)]
 pub struct Watched {
     descriptor: OwnedFd,
+    clock: Option<ClockId>,
 }
 
 /// What happened first.
@@ -39,7 +42,14 @@ impl Watched {
         }
         // SAFETY: the kernel has just made this descriptor for us.
         let descriptor = unsafe { OwnedFd::from_raw_fd(answer as i32) };
-        Ok(Watched { descriptor })
+        let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(child.id() as i32)).ok();
+        Ok(Watched { descriptor, clock })
+    }
+
+    /// Processor time that it has had so far; `None` once it is gone.
+    pub fn processor_time(&self) -> Option<Duration> {
+        let time = clock_gettime(self.clock?).ok()?;
+        Some(time.into())
     }
 
     /// Sends a signal.

@@ -16,8 +16,8 @@ use super::mapping::PAGE;
 pub const NOTES: usize = 64;
 const FAULT: usize = NOTES;
 /// Words of a fault record: valid, signal, code, address, ip, previous ip, 16 registers, number and
-/// architecture of a system call, top of the stack, steps.
-pub(super) const FAULT_WORDS: usize = 27;
+/// architecture of a system call, top of the stack, steps, exception, its error code, sender.
+pub(super) const FAULT_WORDS: usize = 29;
 /// The word among them that holds the steps.
 const STEPS: usize = 25;
 
@@ -54,6 +54,35 @@ pub struct RawFault {
     pub steps: u64,
     /// The CPU's number of the exception; of a signal that no exception raised, that of an earlier one.
     pub exception: u64,
+    /// What the CPU said about it, of a page fault the bits of Intel SDM vol. 3, 4.7.
+    pub error: u64,
+    /// `si_pid`, which means something where [`RawFault::is_sent`].
+    pub sender: i32,
+}
+
+impl RawFault {
+    /// Whether a process sent the signal, so that no instruction raised it: `SI_USER`, `SI_QUEUE` and
+    /// `SI_TKILL` are 0 or less, and what the kernel raises is above (siginfo.h).
+    pub fn is_sent(&self) -> bool {
+        self.code <= 0
+    }
+
+    /// Whether it is a write that a page fault stopped.
+    pub fn is_write(&self) -> bool {
+        const WRITE: u64 = 1 << 1;
+        self.is_page_fault() && self.error & WRITE != 0
+    }
+
+    /// Whether it is an instruction that could not be fetched.
+    pub fn is_fetch(&self) -> bool {
+        const FETCH: u64 = 1 << 4;
+        self.is_page_fault() && self.error & FETCH != 0
+    }
+
+    fn is_page_fault(&self) -> bool {
+        const PAGE_FAULT: u64 = 14;
+        self.exception == PAGE_FAULT
+    }
 }
 
 impl SharedPage {
@@ -142,6 +171,8 @@ impl SharedPage {
             top_of_stack: word(24),
             steps: word(STEPS),
             exception: word(26),
+            error: word(27),
+            sender: word(28) as i32,
         })
     }
 }

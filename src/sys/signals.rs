@@ -17,26 +17,27 @@ use super::shared::SharedPage;
 /// The signal by which a parent asks where the process is; it records and ends.
 pub const WHERE: i32 = libc::SIGALRM;
 
-/// The signals recorded, with their names.
-#[rustfmt::skip] // a table: one signal a line
-const RECORDED: [(i32, &str); 8] = [
-    (libc::SIGSEGV, "SIGSEGV"),
-    (libc::SIGBUS,  "SIGBUS"),
-    (libc::SIGILL,  "SIGILL"),
-    (libc::SIGFPE,  "SIGFPE"),
-    (libc::SIGTRAP, "SIGTRAP"),
-    (libc::SIGSYS,  "SIGSYS"),
-    (libc::SIGXCPU, "SIGXCPU"),
-    (WHERE,         "SIGALRM"),
+/// The signals recorded: those that instructions raise, and behind them those that others send to end a
+/// process, for who sent them is in the record.
+const RECORDED: [i32; 12] = [
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGILL,
+    libc::SIGFPE,
+    libc::SIGTRAP,
+    libc::SIGSYS,
+    libc::SIGXCPU,
+    WHERE,
+    libc::SIGTERM,
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
 ];
 
 /// A signal's name.
 pub fn name(signal: i32) -> String {
-    let known = RECORDED.iter().find(|(number, _)| *number == signal);
-    known.map_or_else(
-        || format!("signal {signal}"),
-        |(_, name)| (*name).to_string(),
-    )
+    nix::sys::signal::Signal::try_from(signal)
+        .map_or_else(|_| format!("signal {signal}"), |known| known.to_string())
 }
 
 /// Hardware register numbers in the order of the kernel's context.
@@ -78,6 +79,26 @@ pub struct Step {
     pub registers: [u64; 16],
 }
 
+/// What stepping has to know of an instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// Its bytes.
+    pub length: u64,
+    /// What it does to the steps.
+    pub trap: Trap,
+}
+
+/// What an instruction does to the trap that is raised behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trap {
+    /// Nothing.
+    Raised,
+    /// It may be raised one instruction later.
+    HeldBack,
+    /// Nothing, but it shows the flag that asks for it.
+    Shown,
+}
+
 /// Room for the steps of a run.
 #[derive(Debug)]
 pub struct StepLog {
@@ -88,6 +109,10 @@ pub struct StepLog {
     escape: u64,
     /// The code that is stepped; what called it is logged, and otherwise left alone.
     code: Range<u64>,
+    /// The data that it was given.
+    data: Range<u64>,
+    /// Looks at the instruction that some bytes begin with.
+    look: fn(&[u8]) -> Look,
     stop: Option<u64>,
     /// Whether code goes on without steps where the log is full; else it is led out.
     goes_on: bool,
@@ -95,8 +120,11 @@ pub struct StepLog {
 }
 
 impl StepLog {
-    /// Room for `capacity` steps, touched here so that no handler faults a page in.
-    pub fn new(capacity: usize) -> StepLog {
+    /// Room for `capacity` steps, touched here so that no handler faults a page in. `look` is called by the
+    /// handler: it may not depend on anything that the stepped code holds.
+    pub fn new(capacity: usize, look: fn(&[u8]) -> Look) -> StepLog {
+        // What it makes when it is first called is made here, and not in the handler.
+        look(&[]);
         StepLog {
             steps: vec![Step::default(); capacity.max(1)],
             capacity: capacity.max(1),
@@ -104,6 +132,8 @@ impl StepLog {
             escaped: false,
             escape: 0,
             code: 0..0,
+            data: 0..0,
+            look,
             stop: None,
             goes_on: false,
             watched: 0..0,
@@ -143,18 +173,17 @@ impl StepLog {
         &self.steps[..self.used]
     }
 
-    /// Adds the steps that raised no trap. `hidden` says which instruction ran between two addresses
-    /// that were logged in a row; the first of them must change nothing that a step tells, so that
-    /// the machine before the hidden one is known.
-    pub fn reveal(&mut self, mut hidden: impl FnMut(u64, u64) -> Option<u64>) {
+    /// Adds the steps that raised no trap: `hidden` makes the one that ran between two that were logged in a
+    /// row, where there is one.
+    pub fn reveal(&mut self, mut hidden: impl FnMut(&Step, &Step) -> Option<Step>) {
         let mut whole: Vec<Step> = Vec::new();
         let mut copied = 0;
         for (at, pair) in self.steps[..self.used].windows(2).enumerate() {
             let mut before = pair[0];
-            while let Some(ip) = hidden(before.ip, pair[1].ip) {
+            while let Some(step) = hidden(&before, &pair[1]) {
                 whole.extend_from_slice(&self.steps[copied..=at]);
                 copied = at + 1;
-                before = Step { ip, ..pair[0] };
+                before = step;
                 whole.push(before);
             }
         }
@@ -186,7 +215,11 @@ static STATUS: AtomicI32 = AtomicI32::new(1);
 /// Proof that a log is being written; ends it when dropped.
 pub(super) struct Stepping<'a>(PhantomData<Cell<&'a mut StepLog>>);
 
-pub(super) fn begin_steps(log: &mut StepLog, code: Range<u64>, escape: u64) -> Stepping<'_> {
+pub(super) fn begin_steps(
+    log: &mut StepLog,
+    (code, data): (Range<u64>, Range<u64>),
+    escape: u64,
+) -> Stepping<'_> {
     assert!(
         !PAGE.load(Ordering::Acquire).is_null(),
         "install the handlers before stepping"
@@ -196,6 +229,7 @@ pub(super) fn begin_steps(log: &mut StepLog, code: Range<u64>, escape: u64) -> S
     log.escaped = false;
     log.escape = escape;
     log.code = code;
+    log.data = data;
     LOG.store(log, Ordering::Release);
     Stepping(PhantomData)
 }
@@ -207,7 +241,8 @@ impl Drop for Stepping<'_> {
 }
 
 /// Installs the handlers of this process, on a stack of their own, recording into `page`. What is
-/// recorded ends the process with `status`.
+/// recorded ends the process with `status`. Where the process that started this one held some of the
+/// signals back, this one does not: the kernel kills who holds back a fault, and nothing would be recorded.
 ///
 /// # Errors
 /// What the kernel says.
@@ -227,7 +262,7 @@ pub fn install(page: SharedPage, status: i32) -> io::Result<&'static SharedPage>
     if unsafe { libc::sigaltstack(&stack, ptr::null_mut()) } != 0 {
         return Err(io::Error::last_os_error());
     }
-    for (signal, _) in RECORDED {
+    for signal in RECORDED {
         // SAFETY: a zeroed sigaction is a valid one (all fields are integers), `entered` has the
         // signature that SA_SIGINFO asks for, and it is async-signal-safe.
         let answer = unsafe {
@@ -241,7 +276,26 @@ pub fn install(page: SharedPage, status: i32) -> io::Result<&'static SharedPage>
             return Err(io::Error::last_os_error());
         }
     }
+    unblock()?;
     Ok(page)
+}
+
+/// Lets this thread, the only one, have what is recorded.
+fn unblock() -> io::Result<()> {
+    // SAFETY: a zeroed set is a valid one (all fields are integers), and no handler does anything but record
+    // and end, whenever it runs.
+    let answer = unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        for signal in RECORDED {
+            libc::sigaddset(&mut set, signal);
+        }
+        libc::sigprocmask(libc::SIG_UNBLOCK, &set, ptr::null_mut())
+    };
+    if answer == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// Names the stack of the code that handlers interrupt, so that they may read from it.
@@ -361,30 +415,38 @@ fn step(page: &SharedPage, log: &mut StepLog, context: &mut libc::ucontext_t) {
     } else if is_inside {
         // Whatever the code did to its flags, the next step is logged too.
         *flags |= TRAP_FLAG;
-        hide_trap_flag(log, rsp);
+        hide_trap_flag(log, ip, rsp);
     } else if is_full {
         *flags &= !TRAP_FLAG;
     }
 }
 
-/// Takes the trap flag out of the copy that a `pushf` has just made, as if nobody stepped.
-fn hide_trap_flag(log: &StepLog, rsp: u64) {
-    const PUSHF: u8 = 0x9c;
-    let Some(before) = log.used.checked_sub(2).map(|at| log.steps[at].ip) else {
+/// Takes the trap flag out of the copy that a `pushf` has just made, as if nobody stepped. It may stand behind
+/// instructions that held their traps back.
+fn hide_trap_flag(log: &StepLog, ip: u64, rsp: u64) {
+    const LONGEST: u64 = 15;
+    let Some(mut at) = log.used.checked_sub(2).map(|at| log.steps[at].ip) else {
         return;
     };
-    // An operand-size or REX prefix may stand in front.
-    let is_prefix = |byte: u8| byte == 0x66 || byte & 0xf0 == 0x40;
-    let mut bytes = (before..(before + 3).min(log.code.end)).map(|at| {
-        // SAFETY: the address lies in the code that is stepped, which is mapped and readable.
-        unsafe { ptr::read(at as *const u8) }
-    });
-    let is_pushf =
-        log.code.contains(&before) && bytes.find(|byte| !is_prefix(*byte)) == Some(PUSHF);
-    if is_pushf && is_in_stack(rsp) && is_in_stack(rsp + 1) {
-        // SAFETY: both bytes lie in a `Writable`, which is mapped and writable for good, and only
-        // the interrupted code, which stands still, uses it.
-        unsafe { *((rsp + 1) as *mut u8) &= !1 };
+    while log.code.contains(&at) {
+        let length = LONGEST.min(log.code.end - at) as usize;
+        // SAFETY: the bytes lie in the code that is stepped, which is mapped and readable for good.
+        let bytes = unsafe { std::slice::from_raw_parts(at as *const u8, length) };
+        let Look { length, trap } = (log.look)(bytes);
+        let behind = at + length;
+        match trap {
+            Trap::HeldBack if behind != ip => at = behind,
+            Trap::Shown if behind == ip => break,
+            _ => return,
+        }
+    }
+    // The flag is bit 8 of what was pushed, whatever its width.
+    let place = rsp.wrapping_add(1);
+    let is_pushed = is_in_stack(place) || log.data.contains(&place);
+    if log.code.contains(&at) && is_pushed {
+        // SAFETY: the byte lies in a `Writable`, or in the data of an `Executable`, which are mapped for good,
+        // and the instruction has just written it; only the interrupted code, which stands still, uses it.
+        unsafe { *(place as *mut u8) &= !1 };
     }
 }
 
@@ -424,6 +486,9 @@ fn record(page: &SharedPage, signal: i32, facts: &libc::siginfo_t, context: &lib
     put(24, top_of_stack(registers[libc::REG_RSP as usize] as u64));
     page.note_steps(logged().len() as u64);
     put(26, registers[libc::REG_TRAPNO as usize] as u64);
+    put(27, registers[libc::REG_ERR as usize] as u64);
+    // SAFETY: si_pid reads a field of the same union; what other signals put there is a number.
+    put(28, unsafe { facts.si_pid() } as u64);
     put(0, 1);
 }
 

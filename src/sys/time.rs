@@ -26,6 +26,14 @@ pub fn nanoseconds() -> u64 {
     }
 }
 
+/// Nanoseconds that this thread has had of a processor so far.
+pub fn processor_nanoseconds() -> u64 {
+    match clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID) {
+        Ok(time) => time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64,
+        Err(error) => unreachable!("CLOCK_THREAD_CPUTIME_ID exists since Linux 2.6.12: {error}"),
+    }
+}
+
 /// A moment by both clocks.
 ///
 /// The pair with the least time around its stamp is used, so that an interruption between the two

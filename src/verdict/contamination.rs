@@ -29,6 +29,16 @@ pub(super) fn warnings(summary: &Summary, timing: &Timing, machine: &Machine) ->
         ));
         return warnings;
     }
+    if summary.cycles.low.is_nan()
+        && !summary.cycles.value.is_nan()
+        && found.switched.unwrap_or(0) > 0
+    {
+        warnings.push(format!(
+            "too few of its turns were left undisturbed for an interval, because something else ran on this CPU: its \
+             value may be off by some percent; give it a longer --time, or {elsewhere}"
+        ));
+        return warnings;
+    }
     if is_much(found.switched) {
         warnings.push(format!(
             "more than a quarter of the samples were dropped because something else ran on this CPU: \

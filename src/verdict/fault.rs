@@ -9,7 +9,7 @@ use iced_x86::{Decoder, DecoderOptions};
 
 use crate::asm;
 use crate::go::{layout, panic_words, symbol};
-use crate::job::{Failure, PanicAt, Place, Plan, Trace};
+use crate::job::{Cause, Failure, Outside, PanicAt, Place, Plan, Trace};
 use crate::link::{Image, Variant, frame};
 use crate::pipeline::Prepared;
 use crate::report::{FaultReport, Status};
@@ -53,12 +53,17 @@ pub fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan:
         Failure::Signal {
             signal,
             address,
+            cause,
             place,
             registers,
             ..
         } => {
             let rsp = registers.get(4).copied().unwrap_or(0);
-            let mut fault = report("signal", signal_message(*signal, *address, rsp), "", place);
+            let (message, remedy) = match cause_message(*cause, *address) {
+                Some(known) => known,
+                None => (signal_message(*signal, *address, rsp), ""),
+            };
+            let mut fault = report("signal", message, remedy, place);
             fault.signal = Some(signal_name(*signal));
             fault.address = address.map(|address| format!("{address:#x}"));
             let numbered = registers.iter().enumerate().map(|(number, value)| {
@@ -114,8 +119,96 @@ pub fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan:
             let remedy = "; an endless loop? (--timeout S gives it longer)";
             Status::Timeout(report(TIMEOUT, message, remedy, place))
         }
+        Failure::Unfinished { in_setup, place } => {
+            let who = if *in_setup { "setup" } else { "body" };
+            let message = format!("the {who} does not end on an instruction");
+            Status::Fault(report("exit", message, UNFINISHED, place))
+        }
         Failure::Worker(what) => no_result(scenario, what.clone()),
+        Failure::Ended(how) => ended(scenario, how),
     }
+}
+
+/// What to do about an instruction without its last bytes.
+const UNFINISHED: &str =
+    ": the one behind it swallows its last bytes; complete the instruction that they begin";
+
+/// The status of a row whose worker was ended by something outside.
+fn ended(scenario: &Scenario, how: &Outside) -> Status {
+    let seconds = |ms: u64| format!("{:.1} s", ms as f64 / 1000.0);
+    let (what, help) = match how {
+        Outside::Signal {
+            signal,
+            sender,
+            name,
+        } => {
+            let who = match (sender, name) {
+                (Some(sender), Some(name)) => format!(" from process {sender} ({name})"),
+                (Some(sender), None) => format!(" from process {sender}, which is gone"),
+                (None, _) => " from outside, and the kernel does not say from whom".into(),
+            };
+            (
+                format!("the worker was ended by {}{who}", signal_name(*signal)),
+                "run it again",
+            )
+        }
+        Outside::Memory => (
+            "the kernel ended the worker for want of memory (the OOM killer)".into(),
+            "run fewer rows at once, or where there is more memory",
+        ),
+        Outside::Processor => (
+            "the worker's time on the processor was used up (SIGXCPU)".into(),
+            "raise `ulimit -t`",
+        ),
+        Outside::Starved {
+            processor_ms,
+            passed_ms,
+        } => (
+            format!(
+                "the worker had {} of the processor in {}, and did nothing: it was stopped from outside, or others \
+                 left it no time",
+                seconds(*processor_ms),
+                seconds(*passed_ms)
+            ),
+            "run it again on a quieter machine",
+        ),
+    };
+    Status::Ended {
+        template: scenario.template.file_name(),
+        message: format!("{what}; the template is not to blame"),
+        help: help.into(),
+    }
+}
+
+/// What a signal was about, and what to do, where its number does not say it.
+fn cause_message(cause: Cause, address: Option<u64>) -> Option<(String, &'static str)> {
+    let at = address.map_or(String::new(), |address| format!(" at address {address:#x}"));
+    let (message, remedy) = match cause {
+        Cause::Plain => return None,
+        Cause::Breakpoint => ("SIGTRAP: a breakpoint, `int3`".into(), ""),
+        Cause::Icebp => ("SIGTRAP: `int1`, which is `icebp`".into(), ""),
+        Cause::TrapFlag => (
+            "SIGTRAP: the trap flag was set".into(),
+            "; leave bit 8 of the flags alone",
+        ),
+        Cause::Padding => (
+            "SIGTRAP: a jump into the padding between functions".into(),
+            "; a function ends with `ret` or `jmp`",
+        ),
+        Cause::CodeWritten => (
+            format!("SIGSEGV{at}: code is read-only"),
+            "; put what is written into a `data` section",
+        ),
+        Cause::DataRun => (
+            format!("SIGSEGV{at}: data cannot be run"),
+            "; code stands in `body:` and in `func` sections",
+        ),
+        Cause::Unfinished => (
+            "the last instruction of its section lacks bytes, and took them from what stands behind it".into(),
+            "; complete it",
+        ),
+    };
+    Some((message, remedy))
 }
 
 /// The status of a first iteration that took all the steps there were.
@@ -158,7 +251,6 @@ fn signal_message(signal: i32, address: Option<u64>, rsp: u64) -> String {
         }
         (libc::SIGILL, _) => "SIGILL: an instruction that this CPU does not have, or ud2".into(),
         (libc::SIGFPE, _) => "SIGFPE: a division by zero, or a quotient that does not fit".into(),
-        (libc::SIGTRAP, _) => "SIGTRAP: int3, or a jump into the padding between functions".into(),
         _ => signal_name(signal),
     }
 }

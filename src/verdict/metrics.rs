@@ -104,10 +104,7 @@ pub(super) fn metrics(
                 ..measured(&less(estimate, around), machine, event.name(), None)
             },
             None => Metric {
-                why: proof
-                    .uninterpreted
-                    .as_ref()
-                    .map(|why| format!("not interpreted: {why}")),
+                why: proof.partial.clone(),
                 ..exact(of(counts), Some(counts))
             },
         }

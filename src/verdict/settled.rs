@@ -17,7 +17,9 @@ pub(super) fn explain(metrics: &mut Metrics, summary: &Summary, timing: &Timing)
             timing.iterations_per_chunk,
             AGREES * 100.0
         ),
-        _ => "the mean of visits, and not their quartile: the data are more than the near caches keep".into(),
+        _ => "the mean of visits, and not their quartile: the data are more than the near caches keep, and another \
+              run, on other pages and beside other neighbours, differs by more than the interval"
+            .into(),
     };
     for metric in [&mut metrics.cycles, &mut metrics.ns] {
         if metric.value.is_some() {

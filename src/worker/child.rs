@@ -18,8 +18,10 @@ use nix::unistd::Pid;
 use super::neighbours::StealMeter;
 use super::scrubber::Scrubber;
 use super::stage::{Ground, Stage};
-use super::timing::{self, Proved, Scale};
-use super::{cold, further, guarded, inference, model, notes, probe, sites, trace, verify};
+use super::timing::{self, Proved, Scale, Sized};
+use super::{
+    cold, further, guarded, inference, model, notes, probe, runtime, sites, trace, verify,
+};
 use crate::counter::CounterSource;
 use crate::counter::clock::Clock;
 use crate::counter::fake::{CHAIN_CYCLES, Fake, OVERHEAD_TICKS};
@@ -37,6 +39,8 @@ use crate::sys::{filter, signals};
 
 /// Iterations of the short walk that the first probe and the sizing of chunks use.
 const FIRST_WALK: u64 = 4096;
+/// Seconds above which the user is told what a row takes before it does.
+const LONG_S: f64 = 10.0;
 /// Time the core gets to reach its frequency before the first timed chunk.
 const SPIN_NS: u64 = 1_000_000;
 
@@ -127,6 +131,11 @@ fn pin(wanted: Option<u32>) -> io::Result<Option<u32>> {
 
 /// What begins each message, so that the parent knows it from what generated code may write.
 static SECRET: AtomicU32 = AtomicU32::new(0);
+
+/// Saying something as a part of a row's work.
+fn said(answer: io::Result<()>) -> Result<(), Failure> {
+    answer.map_err(|error| Failure::Worker(format!("telling the parent: {error}")))
+}
 
 fn say(message: &Message) -> io::Result<()> {
     let mut out = io::stdout().lock();
@@ -310,16 +319,30 @@ impl<'a> Worker<'a> {
         let first = stage.first_elements(FIRST_WALK, self.plan.seed)?;
         probe::set_up(&mut stage, ground, &first, self.steps.log())?;
         probe::probe(&mut stage, ground, &first, self.steps.log())?;
-        let chunk = match self.plan.counters {
+        let Sized {
+            iterations: chunk,
+            iteration_ns,
+        } = match self.plan.counters {
             Counters::Clock | Counters::Pmu => {
                 timing::size_chunk(&mut stage, ground, &first, tsc_hz, self.plan.chunk_ns)?
             }
-            Counters::None | Counters::Fake(_) => FIRST_WALK,
+            Counters::None | Counters::Fake(_) => Sized {
+                iterations: FIRST_WALK,
+                iteration_ns: 0.0,
+            },
         };
         let visits = stage.walk(chunk, self.plan.seed)?;
+        let seconds = timing::expected_seconds(&stage, &visits, self.plan, iteration_ns);
+        if chunk == 1 && seconds > LONG_S {
+            said(say(&Message::Expected {
+                row: index,
+                seconds,
+                iteration_ns,
+            }))?;
+        }
         let verified = verify::verify(&mut stage, ground, &visits)?;
-        let uninferred = inference::verify(&mut stage, ground, &visits);
-        let (counts, uninterpreted) = step::count(&mut stage, ground, &visits, &mut self.steps)?;
+        let uninferred = inference::verify(&mut stage, ground, &visits, iteration_ns);
+        let (counts, partial) = step::count(&mut stage, ground, &visits, &mut self.steps)?;
         let prediction = match self.plan.modelled {
             0 => None,
             wanted => {
@@ -331,6 +354,7 @@ impl<'a> Worker<'a> {
         let is_verified = prediction.is_some();
         let steps = (&mut self.steps, is_verified);
         let sites = sites::count(&mut stage, ground, &visits, steps)?;
+        let runtime = runtime::calls(&mut stage, ground, &visits, &mut self.steps)?;
         let baseline = stage.baseline();
         let empty = step::count_harness(&mut stage, ground, baseline, &visits, &mut self.steps)?;
         let around_body = step::count_harness(&mut stage, ground, 0, &visits, &mut self.steps)?;
@@ -338,7 +362,7 @@ impl<'a> Worker<'a> {
         let is_direct = branches > 0.0 && stage.has_direct_branches_only();
         let proof = Proof {
             counts,
-            uninterpreted,
+            partial,
             prediction,
             harness_instructions: empty.instructions,
             around_body,
@@ -348,6 +372,7 @@ impl<'a> Worker<'a> {
             panic: verified.panic,
             uninferred: uninferred.clone(),
             sites,
+            runtime,
         };
         Ok((
             Proved {

@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use super::neighbours;
+use super::order::rotated;
 use super::scrubber::Scrubber;
 use super::stage::{Ground, expected_of};
 use super::timing::Proved;
@@ -61,9 +62,7 @@ pub(super) fn time(
             break;
         }
         let mut is_quiet = true;
-        for step in 0..4 {
-            // Whoever comes first in a round finds other caches than the one behind it.
-            let step = (step + round as usize) % 4;
+        for step in rotated(round, 4) {
             let (is_cold, which) = (step < 2, step % 2);
             let mut turn = Turn {
                 row,

@@ -9,16 +9,17 @@ use std::ops::Range;
 
 use super::guarded;
 use super::neighbours;
+use super::order::rotated;
 use super::stage::{Ground, Stage, Visits};
-use super::timing::{Proved, Scale, TIMED, Turner, UNTIMED, quiet_turns};
+use super::timing::{Budget, Proved, Scale, TIMED, Turner, UNTIMED, quiet_turns};
 use super::verify;
 use crate::counter::{CounterSource, Request};
 use crate::injection::IMAGES_PER_SITE;
 use crate::job::{Failure, Plan, Uninferred};
 use crate::scenario::Order;
+use crate::stats::quantile::{median, sorted};
 use crate::stats::random::SplitMix64;
-use crate::stats::{ImageSamples, References, SiteSamples};
-use crate::sys::time;
+use crate::stats::{Chunk, ImageSamples, References, SiteSamples};
 use crate::template::HeapKind;
 
 /// Rounds that every site has, whatever its budget: fewer pairs have no interval.
@@ -49,10 +50,20 @@ fn pairs(stage: &Stage<'_>) -> Vec<(usize, Range<usize>)> {
         .collect()
 }
 
-/// Compares the results of all of these images. Returns the sites that they are of no use for, and why.
-pub fn verify(stage: &mut Stage<'_>, ground: &mut Ground, visits: &Visits) -> Vec<Uninferred> {
+/// Compares the results of all of these images. Returns the sites that they are of no use for, and why: all of a
+/// row whose own iterations already take too long.
+pub fn verify(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+    iteration_ns: f64,
+) -> Vec<Uninferred> {
     let mut uninferred = Vec::new();
     for (site, mut images) in pairs(stage) {
+        if let Some(why) = too_long(iteration_ns) {
+            uninferred.push(Uninferred { site, why });
+            continue;
+        }
         let failure = images.find_map(|image| {
             stage.rewind(ground, image);
             let verified = guarded(|| verify_image(stage, ground, visits, image));
@@ -104,7 +115,10 @@ pub fn why(failure: &Failure) -> String {
         Failure::Signal { .. } | Failure::Exit { .. } => "faults",
         Failure::Forbidden { .. } => "makes a system call",
         Failure::Timeout { .. } => "does not end in time",
-        Failure::Clobber { .. } | Failure::Worker(_) => "does not leave alone what it must",
+        Failure::Clobber { .. }
+        | Failure::Worker(_)
+        | Failure::Unfinished { .. }
+        | Failure::Ended(_) => "does not leave alone what it must",
     };
     format!(
         "with latency in front of its dispatch branch the code {what}: does it read the flags behind \
@@ -158,8 +172,7 @@ pub(super) fn infer(
         && source.is_timed()
         && plan.infer_ms >= LEAST_REFERRED_MS
     {
-        let chunk = one.iterations_per_chunk;
-        let held = guarded(|| refer(row, ground, source, (images, chunk), scale));
+        let held = guarded(|| refer(row, ground, source, (images, one), scale));
         references = held.ok().flatten();
     }
     (sites, references)
@@ -171,7 +184,7 @@ fn refer(
     row: &mut Proved<'_>,
     ground: &mut Ground,
     source: &mut dyn CounterSource,
-    (images, delayed_chunk): (&Range<usize>, u64),
+    (images, site): (&Range<usize>, &SiteSamples),
     scale: &mut Scale,
 ) -> Result<Option<Box<References>>, Failure> {
     const MOST_SEGMENTS: u64 = 32;
@@ -186,16 +199,11 @@ fn refer(
     {
         return Ok(None);
     }
-    let elements = segments * row.chunk;
-    let mut random = SplitMix64::new(0);
-    let one = (0..elements)
-        .map(|at| (at / row.chunk % objects) as u32)
-        .collect();
-    let mut one = row.stage.visits(one)?;
-    // Most rows are predicted, and cost what one object does: there is nothing to bound.
+    // Most rows are predicted, in their own loop and in the fenced one: there is nothing to bound.
+    let first = row.stage.visits(vec![0; row.chunk as usize])?;
     let mut least = [u64::MAX; 2];
     for _ in 0..3 {
-        for (least, visits) in least.iter_mut().zip([&row.visits, &one]) {
+        for (least, visits) in least.iter_mut().zip([&row.visits, &first]) {
             let request = Request {
                 image: 0,
                 visits,
@@ -205,28 +213,26 @@ fn refer(
             *least = (*least).min(row.stage.enter_between(ground, request, || ())?.ticks);
         }
     }
-    if least[0] < least[1] + row.chunk {
+    if least[0] < least[1] + row.chunk && !waits(site) {
         return Ok(None);
     }
-    let drawn = (0..elements)
+    let one = stay(row, ground, source)?;
+    let mut random = SplitMix64::new(0);
+    let drawn = (0..segments * row.chunk)
         .map(|_| random.below(objects) as u32)
         .collect();
     let mut drawn = row.stage.visits(drawn)?;
-    let mut unfenced = [
-        Study::new(0, &one, row.chunk),
-        Study::new(0, &drawn, row.chunk),
-    ];
+    let mut unfenced = Study::new(0, &drawn, row.chunk);
     for turn in 0..FEWEST_ROUNDS {
-        for (study, visits) in unfenced.iter_mut().zip([&mut one, &mut drawn]) {
-            study.turn(
-                &mut row.stage,
-                visits,
-                (&mut *ground, &mut *source),
-                (turn, 0, 0),
-            )?;
-        }
+        unfenced.turn(
+            &mut row.stage,
+            &mut drawn,
+            (&mut *ground, &mut *source),
+            (turn, 0, 0),
+        )?;
     }
-    let mut missed = Study::new(0, &drawn, delayed_chunk.min(elements));
+    let chunk = site.iterations_per_chunk / u64::from(row.stage.row.unroll);
+    let mut missed = Study::new(0, &drawn, chunk.min(drawn.len()));
     let budget = (0.0, 0.0);
     missed.infer(
         &mut row.stage,
@@ -235,16 +241,60 @@ fn refer(
         images,
         (budget, scale),
     )?;
-    let [one, random] = unfenced.map(|study| {
-        let [samples, _] = study.samples.images;
-        samples
-    });
+    let [random, _] = unfenced.samples.images;
     Ok(Some(Box::new(References {
         segments: segments as u32,
         one,
         random,
         missed: missed.finished(row.stage.row.unroll),
     })))
+}
+
+/// Times the row's code where it stays with one object, with some objects in turn: each is a segment. A branch that
+/// went elsewhere before can take hundreds of visits until it is predicted, so that each has a turn of its own,
+/// whose first chunks are not timed.
+fn stay(
+    row: &mut Proved<'_>,
+    ground: &mut Ground,
+    source: &mut dyn CounterSource,
+) -> Result<ImageSamples, Failure> {
+    const MOST: u64 = 8;
+    let objects = row.stage.row.heap.objects.len() as u64;
+    let mut random = SplitMix64::new(1);
+    let mut all = ImageSamples::default();
+    for turn in 0..objects.min(MOST) {
+        let object = match objects <= MOST {
+            true => turn,
+            false => random.below(objects),
+        };
+        let mut visits = row.stage.visits(vec![object as u32; row.chunk as usize])?;
+        let mut study = Study::new(0, &visits, row.chunk);
+        study.turn(
+            &mut row.stage,
+            &mut visits,
+            (&mut *ground, &mut *source),
+            (turn as u32, 0, 0),
+        )?;
+        let [samples, _] = study.samples.images;
+        let chunks = samples.chunks.into_iter();
+        all.chunks.extend(chunks.map(|chunk| Chunk {
+            segment: turn as u32,
+            ..chunk
+        }));
+        all.switches.extend(samples.switches);
+    }
+    Ok(all)
+}
+
+/// Whether the image with more latency takes noticeably longer: 2 ticks an iteration are about what a tenth of a miss
+/// makes.
+fn waits(site: &SiteSamples) -> bool {
+    const TICKS: f64 = 2.0;
+    let [less, more] = site.images.each_ref().map(|image| {
+        let ticks = image.chunks.iter().map(|chunk| chunk.ticks as f64);
+        median(&sorted(ticks)).unwrap_or(0.0)
+    });
+    more - less > TICKS * site.iterations_per_chunk as f64
 }
 
 fn without(site: usize, why: String) -> SiteSamples {
@@ -265,7 +315,6 @@ fn size(
     scale: &Scale,
 ) -> Result<Result<u64, String>, Failure> {
     const LARGEST: u64 = 1 << 18;
-    const FEW: u64 = 16;
     if !source.is_timed() {
         return Ok(Ok(row.chunk));
     }
@@ -278,7 +327,7 @@ fn size(
         true => FAR_CHUNK_NS,
         false => CHUNK_NS,
     };
-    let mut chunk = FEW.min(longest);
+    let mut chunk = 1;
     loop {
         let request = Request {
             image,
@@ -292,18 +341,24 @@ fn size(
             best = best.min(row.stage.enter_between(ground, request, || ())?.ticks);
         }
         let nanoseconds = best as f64 / scale.tsc_hz * 1e9;
-        let each = nanoseconds / chunk as f64;
-        if each > LONGEST_ITERATION_NS {
-            return Ok(Err(format!(
-                "an iteration takes {:.0} µs, in which the delay of one branch does not show",
-                each / 1000.0
-            )));
+        if let Some(why) = too_long(nanoseconds / chunk as f64) {
+            return Ok(Err(why));
         }
         if nanoseconds >= least_ns || chunk * 2 > longest {
             return Ok(Ok(chunk));
         }
         chunk *= 2;
     }
+}
+
+/// Why nothing is inferred of a branch whose iteration takes so long.
+fn too_long(iteration_ns: f64) -> Option<String> {
+    (iteration_ns > LONGEST_ITERATION_NS).then(|| {
+        format!(
+            "an iteration takes {:.0} µs, in which the delay of one branch does not show",
+            iteration_ns / 1000.0
+        )
+    })
 }
 
 /// The turns of one site's images.
@@ -344,18 +399,14 @@ impl Study {
         images: &Range<usize>,
         ((each_ns, patience), scale): ((f64, f64), &mut Scale),
     ) -> Result<(), Failure> {
-        let budget_ns = each_ns * IMAGES_PER_SITE as f64;
-        let started = time::nanoseconds();
+        let budget = Budget::new(each_ns * IMAGES_PER_SITE as f64, patience);
         for turn in 0u32.. {
-            let spent = (time::nanoseconds() - started) as f64;
-            let is_enough =
-                spent >= patience * budget_ns || self.quiet_pairs(scale) >= self.enough_pairs;
-            if turn >= FEWEST_ROUNDS && spent >= budget_ns && is_enough {
+            if turn >= FEWEST_ROUNDS
+                && budget.is_over(|| self.quiet_pairs(scale) < self.enough_pairs)
+            {
                 break;
             }
-            // Whoever comes first in a round finds other caches than the one behind it.
-            let order = if turn % 2 == 1 { [1, 0] } else { [0, 1] };
-            for copy in order {
+            for copy in rotated(turn, IMAGES_PER_SITE) {
                 let image = images.start + copy;
                 self.turn(
                     stage,
@@ -410,5 +461,20 @@ impl Study {
         let [less, more] = &self.samples.images;
         let (less, more) = (quiet(less), quiet(more));
         less.intersection(&more).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_iteration_beyond_ten_microseconds_nothing_is_inferred() {
+        assert_eq!(too_long(9_900.0), None);
+        let why = too_long(10_100.0).expect("a reason");
+        assert_eq!(
+            why,
+            "an iteration takes 10 µs, in which the delay of one branch does not show"
+        );
     }
 }

@@ -7,6 +7,7 @@ use std::panic::{self, AssertUnwindSafe};
 
 use crate::job::Failure;
 
+mod blame;
 pub mod branches;
 pub mod child;
 mod cold;
@@ -18,11 +19,13 @@ mod order;
 mod pace;
 pub mod parent;
 pub mod probe;
+mod runtime;
 mod scrubber;
 pub mod sites;
 pub mod stage;
 pub mod timing;
 pub mod trace;
+pub mod traps;
 pub mod verify;
 
 /// What the words of the shared page mean to worker and parent.
@@ -37,6 +40,10 @@ pub mod notes {
     pub const ENTRIES: usize = 3;
     /// The status that the worker is to end with; wiped as soon as it has been read.
     pub const STATUS: usize = 4;
+    /// Whether generated code is running, 1 or 0: all other time is the worker's own.
+    pub const INSIDE: usize = 5;
+    /// Address of that image's data.
+    pub const DATA: usize = 6;
 }
 
 /// Does a row's work; a panic of this program ends the row, not the others.

@@ -6,7 +6,7 @@
 use super::branches::{self, MOST_STEPS};
 use super::stage::{Ground, Stage, Visits};
 use crate::branch::Branch;
-use crate::counter::interpreter::{self, Depth};
+use crate::counter::interpreter::{self, Depth, Wanted};
 use crate::counter::step::StepSource;
 use crate::job::{CountedBy, Failure, PredictedSite, Prediction};
 use crate::link::{Image, Owner};
@@ -55,7 +55,11 @@ pub fn interpreted(
         return Ok(Err(why));
     }
     let sizing = SIZING.min(limit(stage, &visits));
-    let sized = match interpreter::trace(stage, ground, &visits, sizing, &mut |_| {}) {
+    let few = |iterations: u64| Wanted {
+        iterations,
+        longest: MOST_INSTRUCTIONS,
+    };
+    let sized = match interpreter::trace(stage, ground, &visits, few(sizing), &mut |_| {}) {
         Ok(sized) if sized.iterations > 0 => sized,
         Ok(_) => return Ok(Err("not one iteration ended".into())),
         Err(why) => return Ok(Err(why)),
@@ -67,7 +71,7 @@ pub fn interpreted(
     let image = stage.images[0].clone();
     let mut shown = Shown::new(&image, turns);
     let base = image.site.code;
-    let traced = interpreter::trace(stage, ground, &visits, turns, &mut |branch| {
+    let traced = interpreter::trace(stage, ground, &visits, few(turns), &mut |branch| {
         shown.see(&Branch {
             ip: branch.ip - base,
             target: branch.target.wrapping_sub(base),

@@ -10,6 +10,12 @@
 
 use crate::stats::random::SplitMix64;
 
+/// Some images in the order of a round: whoever comes first finds other caches than those behind it, so each
+/// comes first in its turn.
+pub(super) fn rotated(round: u32, count: usize) -> impl Iterator<Item = usize> {
+    (0..count).map(move |step| (round as usize + step) % count)
+}
+
 /// The order of the turns of some rows with equally many images.
 #[derive(Debug)]
 pub(super) struct TurnOrder {
@@ -68,9 +74,7 @@ impl TurnOrder {
             let draw = |_| LatinSquare::drawn(self.rows, &mut self.random);
             self.squares = (0..self.images).map(draw).collect();
         }
-        let image = |step| (turn as usize + step) % self.images;
-        (0..self.images)
-            .map(image)
+        rotated(turn, self.images)
             .flat_map(|image| self.squares[image].line(line).map(move |row| (row, image)))
             .collect()
     }
@@ -103,6 +107,19 @@ mod tests {
     }
 
     #[test]
+    fn images_swap_places_from_round_to_round() {
+        let rounds = |count: usize| {
+            (0..count as u32).map(move |round| rotated(round, count).collect::<Vec<_>>())
+        };
+        assert_eq!(rounds(2).collect::<Vec<_>>(), [[0, 1], [1, 0]]);
+        for place in 0..4 {
+            let mut there: Vec<usize> = rounds(4).map(|round| round[place]).collect();
+            there.sort_unstable();
+            assert_eq!(there, [0, 1, 2, 3], "each comes once at place {place}");
+        }
+    }
+
+    #[test]
     fn each_row_stands_at_each_place_once_a_square() {
         const ROWS: usize = 4;
         let mut order = TurnOrder::new(ROWS, 2, 7);
@@ -130,5 +147,12 @@ mod tests {
             .map(|square| (0..3).map(|line| order.round(3 * square + line)).collect())
             .collect();
         assert!(squares.iter().any(|square| *square != squares[0]));
+        // Those of two images are two.
+        let mut order = TurnOrder::new(3, 2, 1);
+        let rows = |turns: &[(usize, usize)]| turns.iter().map(|(row, _)| *row).collect::<Vec<_>>();
+        assert!((0..9).any(|turn| {
+            let round = order.round(turn);
+            rows(&round[..3]) != rows(&round[3..])
+        }));
     }
 }

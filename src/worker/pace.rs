@@ -28,6 +28,8 @@ const GROWTH: u64 = 4;
 const LONGEST_NS: f64 = 2e6;
 /// A pass that takes so many times as long as a run has to is not made: little time was asked for.
 const LONGEST_PASS: f64 = 20.0;
+/// The longest entry that is made of several iterations: one must not look as if it had no end.
+const LONGEST_ENTRY_MS: f64 = 300.0;
 /// Runs that are made where none agrees with the chunks.
 const TRIES: u32 = 4;
 
@@ -82,6 +84,35 @@ impl Trial {
         let high = self.at(0.75).max(median) * (1.0 + AGREES);
         (low..=high).contains(&run)
     }
+
+    /// The parts of a walk may differ, and are told apart; without one nothing tells the phases.
+    fn has_phases(&self, has_walk: bool) -> bool {
+        !has_walk && self.differs()
+    }
+
+    /// What is done where a run costs so much, and the next longer chunks would take so long; none where the
+    /// walk has no such ones.
+    fn next(&self, run: f64, has_walk: bool, longer_ns: Option<f64>) -> Next {
+        let has_phases = self.has_phases(has_walk);
+        match longer_ns {
+            _ if !has_phases && self.agrees(run) => Next::Keep,
+            Some(ns) if ns <= LONGEST_NS => Next::Longer,
+            // Phases have their mean at any length.
+            _ if has_phases => Next::Keep,
+            _ => Next::Shortest,
+        }
+    }
+}
+
+/// What is done about the length of chunks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// They stay as long as they are.
+    Keep,
+    /// Longer ones are tried.
+    Longer,
+    /// None agree with a run: the shortest are as good as any.
+    Shortest,
 }
 
 /// Finds the length of a row's chunks and sets it, and runs the row without interruption.
@@ -112,37 +143,52 @@ pub(super) fn find(
     let is_far = has_walk && judge.row.stage.pass() > 0;
     let pass_ms =
         trial.mean() * judge.row.visits.len() as f64 * scale.ns_per_cycle(trial.calibration) / 1e6;
-    if is_far && pass_ms > LONGEST_PASS * plan.run_ms {
+    // A pass is one entry, which must not look like one without an end.
+    let is_endless = has_walk && pass_ms > LONGEST_ENTRY_MS;
+    if is_endless || is_far && is_too_long(pass_ms, plan.run_ms) {
         return Ok(Pace {
-            by_mean: true,
+            by_mean: is_far,
             ..Pace::default()
         });
     }
     let (runs, cost) = judge.runs(plan.run_ms, &trial)?;
+    // What others took of a run says nothing about how long chunks should be, and longer ones would lose more turns
+    // to them.
+    let is_shared = runs.iter().all(|run| run.switches > 0);
     let mut pace = Pace {
         long_runs: runs,
         ..Pace::default()
     };
     loop {
-        // The parts of a walk may differ, and are told apart; without one nothing tells the phases.
-        let has_phases = !has_walk && trial.differs();
         // What a line costs that no near cache keeps depends on how long ago it was last visited, by this image
         // or by another one: on average as long ago as in a run, and no quartile of its visits says that.
+        let has_phases = trial.has_phases(has_walk);
         pace.by_mean = has_phases || is_far;
-        let is_alike = !has_phases && trial.agrees(cost);
-        let chunk = judge.row.chunk * GROWTH;
-        let ns = trial.mean() * chunk as f64 * scale.ns_per_cycle(trial.calibration);
-        let is_possible = !has_walk || judge.row.visits.len().is_multiple_of(chunk);
-        if is_alike || ns > LONGEST_NS || !is_possible {
-            if !is_alike && !has_phases {
+        let longer = judge.row.chunk * GROWTH;
+        let ns = trial.mean() * longer as f64 * scale.ns_per_cycle(trial.calibration);
+        let is_possible = !has_walk || judge.row.visits.len().is_multiple_of(longer);
+        let next = match is_shared && !has_phases {
+            true => Next::Keep,
+            false => trial.next(cost, has_walk, is_possible.then_some(ns)),
+        };
+        match next {
+            Next::Longer => judge.row.chunk = longer,
+            Next::Shortest => {
                 judge.row.chunk = shortest;
+                return Ok(pace);
             }
-            pace.is_long = judge.row.chunk > shortest;
-            return Ok(pace);
+            Next::Keep => {
+                pace.is_long = judge.row.chunk > shortest;
+                return Ok(pace);
+            }
         }
-        judge.row.chunk = chunk;
         trial = judge.trial()?;
     }
+}
+
+/// Whether so little time was asked for that no pass is made.
+fn is_too_long(pass_ms: f64, run_ms: f64) -> bool {
+    pass_ms > LONGEST_PASS * run_ms
 }
 
 struct Judge<'a, 'row> {
@@ -249,9 +295,8 @@ impl Judge<'_, '_> {
         }
         let needed_ticks = least_ms / 1e3 * self.scale.tsc_hz;
         let times = (needed_ticks / self.last_ticks as f64).ceil().max(1.0) as u64;
-        // One entry must not take so long that it looks like one without an end.
-        const LONGEST_MS: f64 = 300.0;
-        let most = (needed_ticks / least_ms * LONGEST_MS / self.last_ticks as f64).max(1.0) as u64;
+        let most =
+            (needed_ticks / least_ms * LONGEST_ENTRY_MS / self.last_ticks as f64).max(1.0) as u64;
         let mut times = times.max(pass.min(most));
         let one = request.iterations;
         loop {
@@ -312,5 +357,105 @@ impl Scale {
 
     fn ns_per_cycle(&self, calibration: Calibration) -> f64 {
         self.ticks_per_cycle(calibration.chain_ticks) / self.tsc_hz * 1e9
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trial(costs: &[f64]) -> Trial {
+        Trial {
+            costs: sorted(costs.iter().copied()),
+            calibration: Calibration {
+                chain_ticks: 1,
+                width_ticks: 1,
+            },
+        }
+    }
+
+    /// Eight chunks, so many of which cost that much and the others 100 cycles.
+    fn chunks(count: usize, cycles: f64) -> Trial {
+        let mut costs = [100.0; CHUNKS as usize];
+        costs[..count].fill(cycles);
+        trial(&costs)
+    }
+
+    #[test]
+    fn a_run_agrees_with_the_middle_half_of_chunks_within_2_percent() {
+        #[rustfmt::skip] // a table: chunks that differ, by how much, the run, and whether it agrees
+        let table = [
+            (0, 100.0, 101.9, true), (0, 100.0, 102.1, false), (0, 100.0, 98.1, true), (0, 100.0, 97.9, false),
+            (2, 120.0, 102.1, false), (3, 120.0, 122.3, true), (3, 120.0, 122.5, false),
+            (1,  80.0, 97.9, false), (2, 80.0, 78.5, true), (2, 80.0, 78.3, false),
+        ];
+        for (count, cycles, run, agrees) in table {
+            assert_eq!(
+                chunks(count, cycles).agrees(run),
+                agrees,
+                "{count}, {cycles}, {run}"
+            );
+        }
+    }
+
+    #[test]
+    fn chunks_differ_where_the_middle_half_of_them_does_by_more_than_2_percent() {
+        #[rustfmt::skip] // a table: chunks that differ, by how much, and whether they do
+        let table = [(4, 101.9, false), (4, 102.1, true), (2, 120.0, false), (3, 120.0, true), (6, 120.0, true), (7, 120.0, false)];
+        for (count, cycles, differs) in table {
+            assert_eq!(
+                chunks(count, cycles).differs(),
+                differs,
+                "{count}, {cycles}"
+            );
+        }
+    }
+
+    #[test]
+    fn chunks_grow_until_they_agree_with_a_run_or_are_too_long() {
+        const AGREES: f64 = 100.0;
+        const DIFFERS: f64 = 200.0;
+        let (alike, phases) = (chunks(0, 0.0), chunks(4, 150.0));
+        #[rustfmt::skip] // a table: the chunks, the run, whether there is a walk, and how long the next ones take
+        let table = [
+            (&alike,  AGREES,  false, Some(1e3),   Next::Keep),
+            (&alike,  AGREES,  true,  Some(1e3),   Next::Keep),
+            (&alike,  DIFFERS, true,  Some(1.9e6), Next::Longer),
+            (&alike,  DIFFERS, true,  Some(2.1e6), Next::Shortest),
+            (&alike,  DIFFERS, true,  None,        Next::Shortest),
+            (&alike,  DIFFERS, false, Some(2.1e6), Next::Shortest),
+            (&phases, 125.0,   false, Some(1.9e6), Next::Longer),
+            (&phases, 125.0,   false, Some(2.1e6), Next::Keep),
+            (&phases, 125.0,   true,  Some(1e3),   Next::Keep), // parts of a walk
+            (&phases, DIFFERS, true,  Some(2.1e6), Next::Shortest),
+        ];
+        for (trial, run, has_walk, longer_ns, next) in table {
+            assert_eq!(
+                trial.next(run, has_walk, longer_ns),
+                next,
+                "{:?} {run} {has_walk} {longer_ns:?}",
+                trial.costs
+            );
+        }
+    }
+
+    #[test]
+    fn a_pass_of_twenty_runs_is_made_and_a_longer_one_is_not() {
+        assert_eq!(
+            (is_too_long(199.0, 10.0), is_too_long(201.0, 10.0)),
+            (false, true)
+        );
+    }
+
+    #[test]
+    fn a_row_with_long_chunks_has_turns_enough_for_an_interval() {
+        let rounds = |is_long| {
+            let pace = Pace {
+                is_long,
+                ..Pace::default()
+            };
+            pace.fewest_rounds()
+        };
+        assert_eq!((rounds(false), rounds(true)), (1, 4));
     }
 }

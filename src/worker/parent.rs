@@ -12,16 +12,15 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use iced_x86::{Decoder, DecoderOptions, FlowControl, OpKind};
 use serde::Serialize;
 
+use super::blame::{self, Blamed};
 use super::{inference, notes};
-use crate::asm::Program;
 use crate::counter::further::FurtherState;
 use crate::counter::pmu::EventState;
 use crate::go::heap::lay_out;
 use crate::job::{
-    Counters, Failure, JobRow, Message, Place, Plan, Prediction, Proof, Trace, Uninferred,
+    Counters, Failure, JobRow, Message, Outside, Place, Plan, Prediction, Proof, Trace, Uninferred,
 };
 use crate::link::{Image, Site, Variant, link};
 use crate::stats::Timing;
@@ -82,7 +81,16 @@ pub struct Outcome {
 }
 
 /// Something to tell the user while a job runs; called only between samples.
-pub type Progress<'a> = &'a mut dyn FnMut(&str);
+pub type Progress<'a> = &'a mut dyn FnMut(Told<'_>);
+
+/// What there is to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told<'a> {
+    /// How far it has got: of use to who watches.
+    Step(&'a str),
+    /// What everybody must know now, and not when it is over.
+    Notice(&'a str),
+}
 
 /// A piece of other work to be done while nothing is timed yet, and whether there was one.
 pub type Meanwhile<'a> = &'a mut dyn FnMut() -> bool;
@@ -207,7 +215,7 @@ pub fn verify_counters(plan: &Plan) -> io::Result<Vec<EventState>> {
         rows: Vec::new(),
     };
     let mut outcome = Outcome::default();
-    let alone = (&mut |_: &str| {}, &mut || false);
+    let alone = (&mut |_: Told<'_>| {}, &mut || false);
     Shift::start(&job, LIMIT)?.watch(&job, &[], &mut outcome, (alone.0, alone.1))?;
     if outcome.counters.is_empty() {
         let message = "the worker that checks the hardware counters ended without an answer";
@@ -230,6 +238,7 @@ enum End {
 enum Waited {
     Line,
     TooLong,
+    Starved(Outside),
     Interrupted,
 }
 
@@ -239,8 +248,12 @@ const LONGEST_LINE: usize = 1 << 30;
 /// The file that runs now, even where a build has replaced it meanwhile.
 const THIS_PROGRAM: &str = "/proc/self/exe";
 
-/// Seconds that a worker may take to read its job and link a row: 100,000 functions take a few.
-const LINKING_S: u64 = 120;
+/// Seconds that a worker may take for work of its own, such as to link a row or to interpret an iteration:
+/// 100,000 functions take a few.
+const OWN_WORK_S: u64 = 120;
+/// Time on the clock after which a worker is given up that had less than one part in so many of it: it was
+/// stopped. Beside three busy loops it has a fourth, and under a small quota or beside a dozen a twentieth.
+const STARVED: (Duration, u32) = (Duration::from_secs(60), 100);
 /// What a pipe holds.
 const PIPE_BYTES: usize = 64 * 1024;
 
@@ -255,6 +268,8 @@ struct Shift {
     timeout: Duration,
     /// Whether it has linked its rows: before that, none of their code runs.
     is_ready: bool,
+    /// Processes that the kernel had ended for want of memory when this one began.
+    kills: Option<u64>,
 }
 
 impl Drop for Shift {
@@ -300,6 +315,7 @@ impl Shift {
             out: BufReader::new(out),
             timeout,
             is_ready: false,
+            kills: blame::kills_for_memory(),
         })
     }
 
@@ -320,6 +336,10 @@ impl Shift {
                 Waited::TooLong => {
                     let (row, failure) = self.ask_where(job);
                     return Ok(End::Blamed(row, failure));
+                }
+                Waited::Starved(how) => {
+                    let row = self.row_at_work(job).unwrap_or(0);
+                    return Ok(End::Blamed(row, Failure::Ended(how)));
                 }
                 Waited::Interrupted => return Ok(End::Interrupted),
             }
@@ -352,12 +372,21 @@ impl Shift {
                     (outcome.counters, outcome.way) = (events, way);
                 }
                 Message::Further { events } => outcome.further = events,
+                Message::Expected {
+                    row,
+                    seconds,
+                    iteration_ns,
+                } => progress(Told::Notice(&long(
+                    &job.rows[row].name,
+                    seconds,
+                    iteration_ns,
+                ))),
                 Message::Proved { row, proof } => {
-                    progress(&format!("verified {}", job.rows[row].name));
+                    progress(Told::Step(&format!("verified {}", job.rows[row].name)));
                     outcome.rows[rows[row]].proof = Some(proof);
                 }
                 Message::Timed { row, timing } => {
-                    progress(&format!("timed {}", job.rows[row].name));
+                    progress(Told::Step(&format!("timed {}", job.rows[row].name)));
                     outcome.rows[rows[row]].timing = Some(timing);
                 }
                 Message::Traced { row, trace } => outcome.rows[rows[row]].trace = Some(trace),
@@ -398,20 +427,17 @@ impl Shift {
         Ok(!self.out.buffer().is_empty() || now != Event::TimedOut || interrupt::is_seen())
     }
 
-    /// Waits until there is something to read, or the worker made no entry for too long.
+    /// Waits until there is something to read, or the worker has been in one entry for too long: of its own time on
+    /// the processor, which is what an endless loop takes, whoever else wants the processor.
     fn wait_for_line(&mut self) -> io::Result<Waited> {
         const SLICE: Duration = Duration::from_millis(50);
-        let limit = if self.is_ready {
-            self.timeout
-        } else {
-            self.timeout.max(Duration::from_secs(LINKING_S))
-        };
         let progress_now = |page: &SharedPage| {
-            let noted = [notes::ROW, notes::ENTRIES].map(|note| page.noted(note));
+            let noted = [notes::ROW, notes::ENTRIES, notes::INSIDE].map(|note| page.noted(note));
             (noted, page.steps())
         };
+        let used_now = |watched: &Watched| watched.processor_time().unwrap_or_default();
         let mut seen = progress_now(&self.page);
-        let mut since = Instant::now();
+        let mut since = (Instant::now(), used_now(&self.watched));
         loop {
             // What it has said already counts, so it is read first.
             if !self.out.buffer().is_empty() {
@@ -428,11 +454,25 @@ impl Shift {
                 Event::TimedOut if is_interrupted => return Ok(Waited::Interrupted),
                 Event::TimedOut => {}
             }
-            let now = progress_now(&self.page);
+            let (now, used) = (progress_now(&self.page), used_now(&self.watched));
             if now != seen {
-                (seen, since) = (now, Instant::now());
-            } else if since.elapsed() >= limit {
+                (seen, since) = (now, (Instant::now(), used));
+                continue;
+            }
+            let is_inside = self.is_ready && self.page.noted(notes::INSIDE) != 0;
+            let limit = match is_inside {
+                true => self.timeout,
+                false => self.timeout.max(Duration::from_secs(OWN_WORK_S)),
+            };
+            let (passed, used) = (since.0.elapsed(), used.saturating_sub(since.1));
+            if used >= limit {
                 return Ok(Waited::TooLong);
+            }
+            if passed >= STARVED.0 && used < passed / STARVED.1 {
+                return Ok(Waited::Starved(Outside::Starved {
+                    processor_ms: used.as_millis() as u64,
+                    passed_ms: passed.as_millis() as u64,
+                }));
             }
         }
     }
@@ -457,7 +497,11 @@ impl Shift {
         let _ = self.watched.signal(libc::SIGKILL);
         let _ = self.child.wait();
         let fault = self.page.fault().filter(|_| row < job.rows.len());
-        let place = fault.map_or_else(Place::default, |fault| self.place(job, row, &fault));
+        if self.page.noted(notes::INSIDE) == 0 {
+            let what = "the worker's own work for this row does not come to an end, which is a bug of this program";
+            return (row, Failure::Worker(what.into()));
+        }
+        let place = fault.map_or_else(Place::default, |fault| self.blame(job, row, &fault).place);
         (
             row,
             Failure::Timeout {
@@ -469,14 +513,25 @@ impl Shift {
 
     /// The output ended without a last word.
     fn conclude(&mut self, job: &Part<'_>) -> io::Result<End> {
+        use std::os::unix::process::ExitStatusExt;
         let status = self.child.wait()?;
-        let Some(row) = self.row_at_work(job) else {
+        let row = self.row_at_work(job);
+        let ended = match self.page.fault() {
+            Some(fault) => blame::ended_by(&fault),
+            None => status.signal().and_then(|signal| {
+                blame::ended_unseen(signal, [self.kills, blame::kills_for_memory()])
+            }),
+        };
+        if let Some(how) = ended.filter(|_| !job.rows.is_empty()) {
+            return Ok(End::Blamed(row.unwrap_or(0), Failure::Ended(how)));
+        }
+        let Some(row) = row else {
             return Err(io::Error::other(format!(
                 "the worker ended before its first row: {status}"
             )));
         };
         if let Some(fault) = self.page.fault() {
-            let place = self.place(job, row, &fault);
+            let Blamed { place, cause } = self.blame(job, row, &fault);
             let failure = if fault.signal == libc::SIGSYS {
                 Failure::Forbidden {
                     number: fault.call,
@@ -487,14 +542,14 @@ impl Shift {
                 Failure::Signal {
                     signal: fault.signal,
                     code: fault.code,
-                    address: memory_address(&fault),
+                    address: blame::memory_address(&fault),
+                    cause,
                     place,
                     registers: fault.registers.to_vec(),
                 }
             };
             return Ok(End::Blamed(row, failure));
         }
-        use std::os::unix::process::ExitStatusExt;
         if status.code() == Some((self.status & 0xff) as i32) {
             let what = "the worker gave up; its words are on stderr";
             return Ok(End::Blamed(row, Failure::Worker(what.into())));
@@ -506,12 +561,12 @@ impl Shift {
         Ok(End::Blamed(row, Failure::Exit { status, place }))
     }
 
-    /// Where a fault lies in the row's image: the instruction itself, or the one that led away.
-    fn place(&self, job: &Part<'_>, row: usize, fault: &RawFault) -> Place {
+    /// What a fault comes to in the row's image, which is linked again where it stood.
+    fn blame(&self, job: &Part<'_>, row: usize, fault: &RawFault) -> Blamed {
         let row = job.rows[row];
         let code = self.page.noted(notes::CODE);
         let image = self.page.noted(notes::IMAGE) as usize;
-        let linked = || {
+        let linked = || -> Option<Image> {
             let heap = lay_out(&row.heap).ok()?;
             let placements = &job.plan.placements;
             let baseline = placements.len();
@@ -522,59 +577,50 @@ impl Shift {
                 None => return None,
             };
             let site = Site {
-                data: code.wrapping_sub(1 << 20),
+                data: self.page.noted(notes::DATA),
                 code,
                 placement,
                 variant,
             };
             link(row, &heap, site).ok()
         };
-        let code_offset = linked().and_then(|image| {
-            let inside = |address: u64| image.owner(address).map(|_| address);
-            let address = inside(culprit(&image, &row.program, fault))
-                .or_else(|| inside(fault.previous_ip))
-                .or_else(|| caller(&image, &row.program, fault))?;
-            Some(address - code)
-        });
-        Place::in_image(image, job.plan.placements.len(), code_offset)
-    }
-}
-
-/// The instruction that faulted. A trap reports the address behind it (Intel SDM vol. 3, 6.5), and
-/// so does a filter; `syscall` and `int 0x80` are two bytes each.
-fn culprit(image: &Image, program: &Program, fault: &RawFault) -> u64 {
-    const OVERFLOW: u64 = 4;
-    let before = fault.ip.wrapping_sub(1);
-    match fault.signal {
-        libc::SIGSYS => fault.ip.wrapping_sub(2),
-        // `int3` is one byte, and `int 3` and `int 4` are two.
-        libc::SIGTRAP => image.instruction_start(program, before).unwrap_or(before),
-        libc::SIGSEGV if fault.exception == OVERFLOW => {
-            image.instruction_start(program, before).unwrap_or(before)
+        let linked = linked();
+        let found = linked
+            .as_ref()
+            .map(|image| blame::find(image, &row.program, fault));
+        let (address, cause) = found.unwrap_or_default();
+        let code_offset = address.map(|address| address - code);
+        Blamed {
+            place: Place::in_image(image, job.plan.placements.len(), code_offset),
+            cause,
         }
-        _ => fault.ip,
     }
 }
 
-/// The `call` through a register that led to nowhere: the return address says where it may stand,
-/// and the register must hold the address that faulted.
-fn caller(image: &Image, program: &Program, fault: &RawFault) -> Option<u64> {
-    let start = image.instruction_start(program, fault.top_of_stack.checked_sub(1)?)?;
-    let bytes = &image.code[(start - image.site.code) as usize..];
-    let call = Decoder::with_ip(64, bytes, start, DecoderOptions::NONE).decode();
-    let is_it = call.flow_control() == FlowControl::IndirectCall
-        && call.next_ip() == fault.top_of_stack
-        && call.op0_kind() == OpKind::Register
-        && fault.registers[call.op0_register().number()] == fault.ip;
-    is_it.then_some(start)
+/// What the user must know of a row that takes long.
+fn long(name: &str, seconds: f64, iteration_ns: f64) -> String {
+    format!(
+        "{name} takes about {}, because one iteration takes {}; fewer --placements and --quick make it less",
+        duration(seconds),
+        duration(iteration_ns / 1e9)
+    )
 }
 
-/// The address that was touched, where the CPU says it: a general protection fault (non-canonical
-/// address, privileged instruction) reports none, and the others are not about memory.
-fn memory_address(fault: &RawFault) -> Option<u64> {
-    const SI_KERNEL: i32 = 128;
-    let is_about_memory = matches!(fault.signal, libc::SIGSEGV | libc::SIGBUS);
-    (is_about_memory && fault.code != SI_KERNEL).then_some(fault.address)
+/// A time in the unit that it has a few of.
+fn duration(seconds: f64) -> String {
+    const UNITS: [(f64, &str); 5] = [
+        (86_400.0, "days"),
+        (3600.0, "hours"),
+        (60.0, "minutes"),
+        (1.0, "s"),
+        (1e-3, "ms"),
+    ];
+    let fitting = UNITS.iter().find(|(unit, _)| seconds >= 2.0 * unit);
+    let (unit, name) = fitting.copied().unwrap_or((1e-6, "µs"));
+    match seconds / unit {
+        few if few < 10.0 => format!("{few:.1} {name}"),
+        many => format!("{many:.0} {name}"),
+    }
 }
 
 /// A signal's name, for messages.

@@ -4,21 +4,16 @@
 //! the reserved registers, `rsp`, the direction and alignment flags and the control bits of MXCSR are
 //! as at its start; and the instruction named is the last one that changed the culprit.
 
+use std::ops::Range;
+
 use super::stage::{Ground, Run, Stage, Visits};
 use crate::job::Failure;
+use crate::link::Owner;
 use crate::sys::signals::{Step, StepLog};
 use crate::template::{Clobbers, HeapKind};
 
 /// Iterations that are probed.
 pub const ITERATIONS: u64 = 8;
-
-/// Why a body whose last bytes are the prefix of an instruction cannot be measured.
-const NO_END: &str = "the body does not end on an instruction: the loop's next one swallows its last \
-     bytes; complete the instruction that they begin";
-
-/// The same of a setup.
-const NO_END_OF_SETUP: &str = "the setup does not end on an instruction: the harness's next one swallows \
-     its last bytes; complete the instruction that they begin";
 
 /// What a body must leave alone: name, kind of fault, how to read it from a step.
 type Reserved = (&'static str, &'static str, fn(&Step) -> u64);
@@ -101,7 +96,7 @@ pub(super) fn step_setup(
     let ran = ran?;
     let is_short = ran == Run::Whole && !log.is_full();
     if is_short && !log.steps().iter().any(|step| step.ip == setup.end) {
-        return Err(Failure::Worker(NO_END_OF_SETUP.into()));
+        return Err(unfinished(stage, &setup, log.steps(), true));
     }
     Ok(ran)
 }
@@ -133,21 +128,55 @@ fn probe_body(
             // A body is left through its end, where stepping stops.
             None => outcome.and_then(|exit| match exit {
                 Some(_) if !log.steps().iter().any(|step| step.ip == end) => {
-                    Err(Failure::Worker(NO_END.into()))
+                    let body = stage.images[0].body.clone();
+                    Err(unfinished(stage, &body, log.steps(), false))
                 }
                 _ => Ok(()),
             }),
         };
-        if answer.is_err() {
+        // One that takes more steps than the log has room for would take as many each time; what it
+        // damages later is found at its exits.
+        if answer.is_err() || log.is_full() {
             break;
         }
     }
     answer
 }
 
+/// That some code is left by no instruction of its own: the last that ran of it reaches beyond its end.
+fn unfinished(stage: &Stage<'_>, code: &Range<u64>, steps: &[Step], in_setup: bool) -> Failure {
+    let inside = |step: &&Step| code.contains(&step.ip);
+    let last = steps.iter().rev().find(inside);
+    Failure::Unfinished {
+        in_setup,
+        place: stage.place(0, last.map_or(code.start, |step| step.ip)),
+    }
+}
+
+/// The instruction that set the trap flag, where one did: of a step the flags have it anyway, but behind a
+/// `popf` or an `iret` they are what was popped.
+fn sets_trap_flag(stage: &Stage<'_>, steps: &[Step]) -> Option<Failure> {
+    const TRAP: u64 = 1 << 8;
+    let image = &stage.images[0];
+    let setter = steps.windows(2).find(|pair| {
+        let owner = image.owner(pair[0].ip).map(|piece| &piece.owner);
+        let is_own = matches!(owner, Some(Owner::Section(_)));
+        pair[1].flags & TRAP != 0 && is_own && image.pops_flags(pair[0].ip)
+    })?;
+    Some(Failure::Clobber {
+        what: "the trap flag".into(),
+        kind: "flags".into(),
+        in_setup: image.setup.contains(&setter[0].ip),
+        place: stage.place(0, setter[0].ip),
+    })
+}
+
 /// The first reserved thing that differs at the end of a body, and the instruction that changed it
 /// last.
 pub(super) fn find_culprit(stage: &Stage<'_>, steps: &[Step]) -> Option<Failure> {
+    if let Some(set) = sets_trap_flag(stage, steps) {
+        return Some(set);
+    }
     let body = &stage.images[0].body;
     let begin = steps.iter().position(|step| step.ip == body.start)?;
     // The first end: behind a load of `ss` stepping runs on over the one it was to stop at.
@@ -157,6 +186,9 @@ pub(super) fn find_culprit(stage: &Stage<'_>, steps: &[Step]) -> Option<Failure>
 
 /// The same of the setup.
 pub(super) fn find_setups_culprit(stage: &Stage<'_>, steps: &[Step]) -> Option<Failure> {
+    if let Some(set) = sets_trap_flag(stage, steps) {
+        return Some(set);
+    }
     let setup = &stage.images[0].setup;
     let begin = steps.iter().position(|step| step.ip == setup.start)?;
     let end = begin

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::branches::{self, ends_turn};
 use super::stage::{Ground, Stage, Visits};
 use crate::branch::{Branch, BranchKind};
-use crate::counter::interpreter;
+use crate::counter::interpreter::{self, Wanted};
 use crate::counter::step::StepSource;
 use crate::injection::Site;
 use crate::job::{Failure, SiteCount};
@@ -18,6 +18,8 @@ use crate::template::HeapKind;
 
 /// Iterations that are interpreted at the most: a hundredth of a second.
 const MOST: u64 = 1 << 16;
+/// Instructions of an iteration that is interpreted at all: a tenth of a second.
+const LONGEST: u64 = 1 << 24;
 /// Iterations that are stepped where the interpreter cannot.
 const STEPPED: u64 = 64;
 
@@ -49,6 +51,10 @@ pub fn count(
         is_verified || interpreter::verify(stage, ground, visits, steps.depth())?.is_ok();
     let base = image.site.code;
     let traced = is_believed.then(|| {
+        let wanted = Wanted {
+            iterations: wanted,
+            longest: LONGEST,
+        };
         interpreter::trace(stage, ground, visits, wanted, &mut |branch| {
             told.see(&Branch {
                 ip: branch.ip - base,
@@ -64,6 +70,10 @@ pub fn count(
         branches::trace(stage, ground, visits, wanted, log, &mut |branch| {
             told.see(&branch);
         })?;
+    }
+    // Of an iteration too long to be followed nothing is known.
+    if told.turns == 0 {
+        return Ok(Vec::new());
     }
     Ok(told.counts(whole, u64::from(stage.row.unroll)))
 }

@@ -3,14 +3,13 @@
 //! Correct means: each entry starts from the same context, g and stack, and everything that the
 //! code must leave alone is compared at the exit.
 
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 
-use iced_x86::{Decoder, DecoderOptions, FlowControl, Mnemonic, OpKind, Register};
+use iced_x86::{Decoder, DecoderOptions, FlowControl};
 
 use crate::counter::Request;
 use crate::go::layout;
+use crate::interpreter::native::Natives;
 use crate::job::{Failure, JobRow, PanicAt, Place};
 use crate::link::frame::{self, carried, context, state};
 use crate::link::harness::element_bytes;
@@ -21,7 +20,7 @@ use crate::sys::signals::StepLog;
 use crate::sys::time;
 use crate::template::Clobbers;
 
-use super::notes;
+use super::{notes, traps};
 
 mod build;
 mod emulation;
@@ -29,7 +28,7 @@ mod ground;
 mod memory;
 mod visits;
 
-pub use ground::{Ground, STACK_BYTES};
+pub use ground::{Ground, Pulse, STACK_BYTES};
 pub use visits::{Visits, expected_of};
 
 use ground::CANARY_BYTES;
@@ -118,6 +117,8 @@ pub struct Stage<'a> {
     /// Index of the baseline image.
     baseline: usize,
     code: Executable,
+    /// Instructions of the first image that the interpreter has the CPU run.
+    natives: Option<Natives>,
     active: Option<usize>,
     /// The `gs` base as it can be read, for comparison.
     gs_base: u64,
@@ -278,7 +279,7 @@ impl<'a> Stage<'a> {
         if self.active != Some(image) {
             self.active = Some(image);
             ground.page.note(notes::IMAGE, image as u64);
-            ground.page.note(notes::CODE, self.images[image].site.code);
+            self.note_site(ground, image);
         }
     }
 
@@ -440,8 +441,14 @@ impl<'a> Stage<'a> {
         self.prepare_frames(ground, image, span);
         self.aim(ground, 0, self.images[image].setup.start);
         ground.page.note(notes::IMAGE, image as u64);
-        ground.page.note(notes::CODE, self.images[image].site.code);
+        self.note_site(ground, image);
         self.active = Some(image);
+    }
+
+    fn note_site(&self, ground: &Ground, image: usize) {
+        let site = self.images[image].site;
+        ground.page.note(notes::CODE, site.code);
+        ground.page.note(notes::DATA, site.data);
     }
 
     /// Runs an image's setup, where it has one.
@@ -458,6 +465,7 @@ impl<'a> Stage<'a> {
             return Ok(());
         }
         self.prepare_setup(ground, image, visits);
+        ground.note_inside(true);
         self.code.enter(self.images[image].entry, 0);
         self.leave(ground, image, Left::Setup).map(|_| ())
     }
@@ -475,9 +483,11 @@ impl<'a> Stage<'a> {
         self.prepare_setup(ground, 0, visits);
         let image = &self.images[0];
         log.stop_at(Some(image.setup.end));
+        ground.note_inside(true);
         self.code.enter_stepping(image.entry, 0, log, image.escape);
+        ground.note_inside(false);
         log.stop_at(None);
-        reveal_hidden(&self.images[0], log);
+        traps::reveal(&self.images[0], log);
         if log.is_cut_short() {
             return Ok(Run::CutShort);
         }
@@ -549,6 +559,7 @@ impl<'a> Stage<'a> {
         self.demand_room(ground, image)?;
         self.prepare(ground, image, Span::of(visits, element, iterations));
         let entry = self.images[image].entry;
+        ground.note_inside(true);
         self.code.enter(entry, 0);
         self.leave(ground, image, Left::Loop { iterations })
     }
@@ -574,6 +585,7 @@ impl<'a> Stage<'a> {
         self.demand_room(ground, image)?;
         self.prepare(ground, image, Span::of(visits, element, iterations));
         let entry = self.images[image].entry;
+        ground.note_inside(true);
         let before = read();
         let entered = time::ticks();
         self.code.enter(entry, 0);
@@ -607,6 +619,7 @@ impl<'a> Stage<'a> {
         self.demand_room(ground, image)?;
         self.prepare(ground, image, Span::of(visits, element, iterations));
         let entry = self.images[image].entry;
+        ground.note_inside(true);
         let began = time::ticks();
         scrub(&self.code);
         let before = time::ticks();
@@ -636,8 +649,10 @@ impl<'a> Stage<'a> {
         self.demand_room(ground, image)?;
         self.prepare(ground, image, Span::of(visits, element, iterations));
         let (entry, escape) = (self.images[image].entry, self.images[image].escape);
+        ground.note_inside(true);
         self.code.enter_stepping(entry, 0, log, escape);
-        reveal_hidden(&self.images[image], log);
+        ground.note_inside(false);
+        traps::reveal(&self.images[image], log);
         if log.is_cut_short() {
             self.rewind(ground, image);
             Ok(None)
@@ -652,6 +667,7 @@ impl<'a> Stage<'a> {
         const MXCSR_CONTROL: u64 = 0xffc0;
         const DIRECTION: u64 = 1 << 10;
         const ALIGNMENT_CHECK: u64 = 1 << 18;
+        ground.note_inside(false);
         let kind = self.get(context::PANIC_KIND);
         let code = self.images[image].site.code;
         if kind != 0 && self.get(context::COMPLETE) == 0 {
@@ -725,18 +741,9 @@ impl<'a> Stage<'a> {
         hidden.map_err(|error| Failure::Worker(format!("protecting data: {error}")))
     }
 
-    /// Digest of the data that the template's code has written so far: g, the heap and its own sections.
-    pub fn digest(&mut self, ground: &mut Ground) -> u64 {
-        self.data.take_up(&mut ground.data_writes);
-        let data = self.code.data();
-        let mut hasher = DefaultHasher::new();
-        for part in self.data.parts() {
-            let mut range = ground.data_writes.range(part);
-            range.start = range.start.max(frame::G as usize);
-            hasher.write_u32(part);
-            hasher.write(&data[range]);
-        }
-        hasher.finish()
+    /// A word of the row's data.
+    pub fn word(&self, address: u64) -> Option<u64> {
+        self.code.word(address)
     }
 
     /// Blocks and bytes that the modelled allocator has given an image so far.
@@ -764,23 +771,4 @@ impl<'a> Stage<'a> {
             types,
         }
     }
-}
-
-/// Adds to a log what ran behind each load of `ss`: the CPU holds the trap back for one instruction
-/// (Intel SDM vol. 3, 6.8.3).
-fn reveal_hidden(image: &Image, log: &mut StepLog) {
-    let behind_load = |ip: u64| {
-        image.owner(ip)?;
-        let bytes = &image.code[(ip - image.site.code) as usize..];
-        let code = Decoder::with_ip(64, bytes, ip, DecoderOptions::NONE).decode();
-        let is_load = code.mnemonic() == Mnemonic::Mov
-            && code.op0_kind() == OpKind::Register
-            && code.op0_register() == Register::SS;
-        is_load.then(|| code.next_ip())
-    };
-    let mut known: HashMap<u64, Option<u64>> = HashMap::new();
-    log.reveal(|ip, next| {
-        let behind = known.entry(ip).or_insert_with(|| behind_load(ip));
-        behind.filter(|hidden| *hidden != next)
-    });
 }

@@ -41,6 +41,15 @@ pub struct Scale {
     pub best_width: u64,
 }
 
+/// A chunk, and what an iteration takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sized {
+    /// Iterations.
+    pub iterations: u64,
+    /// Nanoseconds of one, entering included.
+    pub iteration_ns: f64,
+}
+
 /// Iterations whose time is between `chunk_ns` and twice that: a power of two.
 ///
 /// # Errors
@@ -51,7 +60,7 @@ pub fn size_chunk(
     visits: &Visits,
     tsc_hz: f64,
     chunk_ns: f64,
-) -> Result<u64, Failure> {
+) -> Result<Sized, Failure> {
     const LARGEST: u64 = 1 << 18;
     let has_walk = stage.row.heap.kind != HeapKind::None;
     let mut iterations = 1u64;
@@ -68,17 +77,37 @@ pub fn size_chunk(
             best = best.min(stage.enter_between(ground, request, || ())?.ticks);
         }
         let nanoseconds = best as f64 / tsc_hz * 1e9;
+        let sized = |iterations: u64, entered: u64| Sized {
+            iterations,
+            iteration_ns: nanoseconds / entered as f64,
+        };
         if nanoseconds >= chunk_ns || iterations >= LARGEST {
-            return Ok(iterations);
+            return Ok(sized(iterations, iterations));
         }
         let is_short = has_walk && iterations * 2 > visits.len();
         if is_short {
             // The walk in hand is only for sizing; what is missing is extrapolated.
             let factor = (chunk_ns / nanoseconds).ceil() as u64;
-            return Ok((iterations * factor.next_power_of_two()).min(LARGEST));
+            let extrapolated = iterations * factor.next_power_of_two();
+            return Ok(sized(extrapolated.min(LARGEST), iterations));
         }
         iterations *= 2;
     }
+}
+
+/// Seconds that a row will take from here on, of iterations so long that its chunks have one each: what is
+/// verified, the run and the trials of chunks, and one round of turns at the least.
+pub fn expected_seconds(stage: &Stage<'_>, visits: &Visits, plan: &Plan, iteration_ns: f64) -> f64 {
+    const RUN_AND_TRIALS: f64 = 20.0;
+    let images = stage.baseline() as f64;
+    let verified = match stage.row.heap.kind {
+        HeapKind::None => 1.0,
+        _ => visits.len() as f64,
+    };
+    let rounds = if plan.together { FEWEST_ROUNDS } else { 1 };
+    let turns = f64::from(rounds * (UNTIMED + TIMED));
+    let iterations = images * (verified + turns) + RUN_AND_TRIALS;
+    iterations * iteration_ns / 1e9
 }
 
 /// A row that may be timed.
@@ -96,6 +125,40 @@ pub struct Proved<'a> {
     pub direct_branches: f64,
     /// Why the misses of some of its sites are not inferred.
     pub uninferred: Vec<Uninferred>,
+}
+
+/// The time that something may take: of the processor, so that it has as many turns where others want the
+/// processor too.
+#[derive(Debug)]
+pub(super) struct Budget {
+    ns: f64,
+    /// How many times as long it may take where it is disturbed.
+    patience: f64,
+    processor: u64,
+    clock: u64,
+}
+
+impl Budget {
+    /// How many times as long as planned it may take on the clock: beside three others it takes four times.
+    const WAIT: f64 = 8.0;
+
+    /// So many nanoseconds from now on.
+    pub(super) fn new(ns: f64, patience: f64) -> Budget {
+        Budget {
+            ns,
+            patience,
+            processor: time::processor_nanoseconds(),
+            clock: time::nanoseconds(),
+        }
+    }
+
+    /// Whether it is used up; where `needs_more` says so, only when patience is too.
+    pub(super) fn is_over(&self, needs_more: impl FnOnce() -> bool) -> bool {
+        let spent = (time::processor_nanoseconds() - self.processor) as f64;
+        let passed = (time::nanoseconds() - self.clock) as f64;
+        let is_late = passed >= self.ns * Budget::WAIT.max(self.patience);
+        is_late || spent >= self.ns && (spent >= self.patience * self.ns || !needs_more())
+    }
 }
 
 /// Times all images of some rows in turns: of several rows, the turns at one placement are neighbours.
@@ -120,7 +183,7 @@ pub fn time_rows(
     let images = plan.placements.len() + 1;
     let budget_ns = plan.time_ms * 1e6 * (images * rows.len()) as f64;
     let mut order = TurnOrder::new(rows.len(), images, plan.seed);
-    let started = time::nanoseconds();
+    let budget = Budget::new(budget_ns, plan.patience);
     for turn in 0u32.. {
         for (row, image) in order.round(turn) {
             let Ok(one) = &mut series[row] else { continue };
@@ -139,10 +202,9 @@ pub fn time_rows(
         if plan.together && turn + 1 < FEWEST_ROUNDS || Some(turn + 1) < fewest {
             continue;
         }
-        let spent = (time::nanoseconds() - started) as f64;
         let mut left = series.iter().flatten().peekable();
-        let is_patient = spent < plan.patience * budget_ns && left.peek().is_some();
-        if spent >= budget_ns && !(is_patient && left.any(|one| !one.is_quiet(scale))) {
+        let goes_on = left.peek().is_some();
+        if budget.is_over(|| goes_on && left.any(|one| !one.is_quiet(scale))) {
             break;
         }
     }
@@ -471,5 +533,102 @@ impl Turner<'_, '_> {
             _ => None,
         };
         Ok((segment, ticks.unwrap_or(0), counted))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::fixture::{self, image};
+
+    const SCALE: Scale = Scale {
+        tsc_hz: 2.6e9,
+        overhead_ticks: 52,
+        chain_cycles: 32_000,
+        best_width: fixture::WIDTH_TICKS,
+    };
+
+    /// Turns of eight chunks, of each so many beside a kernel that took this many ticks.
+    fn beside(chunks: usize, width_ticks: u64) -> ImageSamples {
+        let mut image = image(2, |_, _| 5.0);
+        for turn in image.chunks.chunks_mut(8) {
+            for chunk in &mut turn[..chunks] {
+                chunk.after.width_ticks = width_ticks;
+            }
+        }
+        image
+    }
+
+    #[test]
+    fn an_image_is_quiet_where_half_of_its_chunks_had_the_cores_width_within_20_percent() {
+        // A fifth more than 2,852 is 3,422.4.
+        for (chunks, width_ticks, is_it) in [
+            (8, 3_422, true),
+            (8, 3_423, false),
+            (4, 9_999, true),
+            (5, 9_999, false),
+        ] {
+            let samples = beside(chunks, width_ticks);
+            assert_eq!(
+                is_quiet(&samples, &mut SCALE.clone()),
+                is_it,
+                "{chunks}, {width_ticks}"
+            );
+            let turns = quiet_turns(&samples, &mut SCALE.clone());
+            assert_eq!(
+                turns.len(),
+                if is_it { 2 } else { 0 },
+                "{chunks}, {width_ticks}"
+            );
+        }
+        // Seven of sixteen are too few, wherever they stand.
+        let mut samples = beside(4, 9_999);
+        samples.chunks[4].after.width_ticks = 9_999;
+        assert!(!is_quiet(&samples, &mut SCALE.clone()));
+        // A better reading than the worker ever had is the best one from now on.
+        let mut scale = SCALE;
+        assert!(!is_quiet(
+            &beside(7, 3_000),
+            &mut Scale {
+                best_width: 2_000,
+                ..scale
+            }
+        ));
+        is_quiet(&beside(8, 2_000), &mut scale);
+        assert_eq!(
+            scale.best_width,
+            fixture::WIDTH_TICKS,
+            "its other calibration is no better"
+        );
+    }
+
+    #[test]
+    fn a_turn_in_which_something_else_ran_is_not_quiet() {
+        let mut samples = beside(0, 0);
+        samples.switches = vec![0, 1];
+        assert_eq!(
+            quiet_turns(&samples, &mut SCALE.clone()),
+            BTreeSet::from([0])
+        );
+        samples.switches.clear();
+        assert_eq!(
+            quiet_turns(&samples, &mut SCALE.clone()).len(),
+            2,
+            "nobody looked"
+        );
+    }
+
+    #[test]
+    fn a_mean_is_known_where_both_halves_of_the_chunks_take_as_long_within_2_percent() {
+        for (second, is_known) in [
+            (50.0, true),
+            (50.9, true),
+            (51.1, false),
+            (49.1, true),
+            (48.9, false),
+        ] {
+            let samples = image(10, |turn, _| if turn < 5 { 50.0 } else { second });
+            assert_eq!(halves_agree(&samples), is_known, "{second}");
+        }
     }
 }

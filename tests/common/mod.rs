@@ -63,6 +63,7 @@ pub(crate) fn dispatchlab<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Run {
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("XDG_STATE_HOME", state_home(&command))
+        .env("DISPATCHLAB_SCRIPTED", "tests")
         .stdin(Stdio::null())
         .output()
         .expect("the binary starts");

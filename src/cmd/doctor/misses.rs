@@ -59,6 +59,7 @@ pub(super) fn check(settings: &Settings) -> Result<Option<Check>, Stop> {
         } else {
             "a fenced loop does not tell misses here, so none are inferred".into()
         },
+        concerns: record::Concerns::Injection,
     }))
 }
 

@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
-use super::Check;
+use super::{Check, Concerns};
 use crate::cmd::Stop;
 use crate::job::{Counters, Plan};
 use crate::pipeline::compare::{Contestant, compare};
 use crate::pipeline::{self, Settings, Task};
 use crate::scenario::Scenario;
-use crate::stats::coverage::coverage;
+use crate::stats::coverage::{Coverage, coverage};
 use crate::stats::paired::Verdict;
 use crate::template::{Origin, Template};
 
@@ -28,7 +28,7 @@ const NUMBERS: &str = ";! title = \"numbers\"\n;! heap = \"pointer\"\n;! params 
 
 pub(super) fn checks(settings: &Settings) -> Result<Vec<Check>, Stop> {
     Ok(vec![
-        intervals(),
+        intervals(coverage(SIMULATIONS, 1)),
         itself(settings)?,
         wrong_results(settings)?,
     ])
@@ -57,6 +57,7 @@ fn itself(settings: &Settings) -> Result<Check, Stop> {
         } else {
             "two copies of the same code are told apart: believe no small difference".into()
         },
+        concerns: Concerns::Comparisons,
     })
 }
 
@@ -66,8 +67,7 @@ fn numbers() -> Result<Scenario, Stop> {
     Ok(Scenario::bind(template, &[])?)
 }
 
-fn intervals() -> Check {
-    let found = coverage(SIMULATIONS, 1);
+fn intervals(found: Coverage) -> Check {
     let ok = found.covered >= COVERED && found.width <= WIDE;
     let why = if ok {
         String::new()
@@ -85,6 +85,7 @@ fn intervals() -> Check {
         value: format!("{:.1} %", found.covered * 100.0),
         expected: "90 % or more",
         why,
+        concerns: Concerns::Measured,
     }
 }
 
@@ -133,5 +134,28 @@ fn wrong_results(settings: &Settings) -> Result<Check, Stop> {
         } else {
             "a template that computes something else is not told from a right one".into()
         },
+        concerns: Concerns::All,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_have_to_hold_the_truth_in_nine_of_ten_cases_and_be_no_wider_than_one_percent() {
+        for (covered, width, ok) in [
+            (0.9, 0.002, true),
+            (0.89, 0.002, false),
+            (1.0, 0.01, true),
+            (1.0, 0.0101, false),
+        ] {
+            let check = intervals(Coverage { covered, width });
+            assert_eq!(
+                (check.ok, check.why.is_empty()),
+                (ok, ok),
+                "{covered}, {width}"
+            );
+        }
+    }
 }

@@ -83,7 +83,7 @@ fn at(number: usize) -> i32 {
 
 /// Moves vector, mask and x87 registers. A CPU that has not what the code names faults in that code, if it
 /// ever runs there, and not here.
-fn beyond_general(ops: &mut Assembler, row: &Carried, is_save: bool) {
+pub(in crate::link) fn beyond_general(ops: &mut Assembler, row: &Carried, is_save: bool) {
     const FIRST_16: u32 = 0xffff;
     let moved = |instruction: &str, register: &str, number: u32, place: i32| match is_save {
         true => format!("{instruction} [rdi + {place}], {register}{number}\n"),

@@ -61,6 +61,10 @@ pub(super) fn render(report: &Report, ablation: &Ablation, style: Style) -> Stri
         remark += " Unchecked: without the part the results are others.";
     }
     out += &hanging(&remark, "", 2, style.width);
+    let stepped = ablation.parts.iter().filter_map(|part| part.stepped).min();
+    if let Some(stepped) = stepped {
+        out += &hanging(&super::stepped(stepped), "", 2, style.width);
+    }
     out
 }
 
@@ -70,9 +74,10 @@ fn is_unchecked(part: &PartCost) -> bool {
 
 fn cells(part: &PartCost, style: Style) -> [String; 7] {
     let dash = style.absent();
+    let mark = if part.stepped.is_some() { "*" } else { "" };
     let count = |value: Option<f64>| match value {
-        Some(value) if value.fract() == 0.0 => format!("{value:.0}"),
-        Some(value) => format!("{value:.2}"),
+        Some(value) if value.fract() == 0.0 => format!("{value:.0}{mark}"),
+        Some(value) => format!("{value:.2}{mark}"),
         None => dash.to_string(),
     };
     let interval = match (part.low, part.high) {

@@ -129,11 +129,19 @@ fn ours(held: &Held, basis: Option<Basis>, style: Style, notes: &mut Footnotes) 
         Figure::Ratio { .. } => format!("{}{}", cut(value, None), sign(style)),
     };
     let unlike = held.basis.filter(|_| held.basis != basis);
+    let mut remarks: Vec<String> = unlike
+        .map(|own| format!("{}, unlike its column", own.name()))
+        .into_iter()
+        .collect();
+    if !held.modelled_runtime.is_empty() {
+        let names = held.modelled_runtime.join(", ");
+        remarks.push(format!(
+            "with a modelled {names}, so this is not what Go takes"
+        ));
+    }
     Cell {
         text,
-        mark: unlike.map_or(String::new(), |own| {
-            notes.mark(&format!("{}, unlike its column", own.name()))
-        }),
+        mark: notes.marks(&remarks),
     }
 }
 

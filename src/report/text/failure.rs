@@ -45,6 +45,7 @@ pub(super) fn reasons(status: &Status, style: Style) -> Vec<String> {
                 number(*expected)
             ))]
         }
+        Status::Ended { message, help, .. } => vec![named(&format!("{message}; {help}"))],
         Status::Error(diagnostics) => {
             let one = |diagnostic: &crate::diagnostic::Diagnostic| {
                 let help = diagnostic

@@ -24,6 +24,10 @@ pub(super) fn render(report: &Report, sweep: &Sweep, style: Style) -> String {
         let mark = "!: most samples were disturbed, so the value may be too high; no sentence is told from it";
         out += &hanging(mark, "", 2, style.width);
     }
+    let stepped = report.rows.iter().filter_map(Row::stepped).min();
+    if let ([_], [_], Some(stepped)) = (&sweep.keys[..], &sweep.names[..], stepped) {
+        out += &hanging(&super::stepped(stepped), "", 2, style.width);
+    }
     let told = sweep.knees.iter().map(|knee| &knee.text);
     let told = told.chain(sweep.break_evens.iter().map(|one| &one.text));
     let told: Vec<String> = told.map(|text| hanging(text, "", 2, style.width)).collect();
@@ -194,10 +198,13 @@ fn numbers(row: &Row, style: Style) -> Vec<String> {
     let Some(metrics) = &row.metrics else {
         return Vec::new();
     };
-    let count = |metric: &Metric| match metric.value {
-        Some(value) if value.fract() == 0.0 => format!("{value:.0}"),
-        Some(value) => format!("{value:.2}"),
-        None => style.absent().to_string(),
+    let count = |metric: &Metric| {
+        let mark = if metric.stepped.is_some() { "*" } else { "" };
+        match metric.value {
+            Some(value) if value.fract() == 0.0 => format!("{value:.0}{mark}"),
+            Some(value) => format!("{value:.2}{mark}"),
+            None => style.absent().to_string(),
+        }
     };
     vec![
         value(row),

@@ -213,33 +213,41 @@ fn figure(held: &Held) -> String {
         (.., Some(why)) => format!("not held against ours: {why}"),
         _ => "not held against ours".to_string(),
     };
-    format!("published: {theirs} ({}); {ours}", published.source)
+    let modelled = match &held.modelled_runtime[..] {
+        [] => String::new(),
+        names => format!(", with a modelled {}", names.join(", ")),
+    };
+    format!(
+        "published: {theirs} ({}); {ours}{modelled}",
+        published.source
+    )
 }
 
 pub(super) fn all_columns(report: &Report, style: Style, notes: &mut Footnotes) -> Vec<Column> {
     let rows = &report.rows;
-    let mut quantity = |head, event: &str, decimals, of: fn(&Row) -> Option<&Metric>| {
-        let metrics: Vec<Option<&Metric>> = rows.iter().map(of).collect();
-        let (basis, source) = origin(report, event, &metrics);
-        let decimals = if metrics.iter().flatten().all(|metric| is_whole(metric)) {
-            0
-        } else {
-            decimals
+    let mut quantity =
+        |head: &'static str, event: &str, decimals, of: fn(&Row) -> Option<&Metric>| {
+            let metrics: Vec<Option<&Metric>> = rows.iter().map(of).collect();
+            let (basis, source) = origin(report, event, &metrics);
+            let decimals = if metrics.iter().flatten().all(|metric| is_whole(metric)) {
+                0
+            } else {
+                decimals
+            };
+            let is_time = matches!(head, "cycles" | "ns" | "cold");
+            let cells = rows.iter().zip(&metrics).map(|(row, metric)| match metric {
+                Some(metric) => quantity_cell(
+                    metric,
+                    head == "cycles",
+                    row.modelled_remark().filter(|_| is_time),
+                    (decimals, basis, &source),
+                    style,
+                    notes,
+                ),
+                None => Cell::default(),
+            });
+            Column::new(head, basis, cells.collect())
         };
-        let cells = metrics.iter().map(|metric| match metric {
-            Some(metric) => quantity_cell(
-                metric,
-                head == "cycles",
-                decimals,
-                basis,
-                &source,
-                style,
-                notes,
-            ),
-            None => Cell::default(),
-        });
-        Column::new(head, basis, cells.collect())
-    };
     let cycles = quantity("cycles", "cycles", 2, |row| {
         row.metrics.as_ref().map(|metrics| &metrics.cycles)
     });
@@ -262,11 +270,13 @@ pub(super) fn all_columns(report: &Report, style: Style, notes: &mut Footnotes) 
         row.metrics.as_ref().map(|metrics| &metrics.branch_misses)
     });
     let placements = Column::new("placements", cycles.basis, placement_cells(rows, style));
-    let ratio = Column::new(
-        "ratio",
-        None,
-        rows.iter().map(|row| ratio_cell(row, style)).collect(),
-    );
+    let reference = rows
+        .iter()
+        .find(|row| Some(&row.scenario) == report.reference.as_ref());
+    let ratios = rows
+        .iter()
+        .map(|row| ratio_cell(row, reference, style, notes));
+    let ratio = Column::new("ratio", None, ratios.collect());
     let optional = |column: Column| {
         column
             .cells
@@ -319,13 +329,12 @@ fn is_whole(metric: &Metric) -> bool {
 }
 
 /// `is_value`: whether the column is the one that rows are compared by, so that a wide interval is
-/// said once and not for everything that follows from it.
+/// said once and not for everything that follows from it. `modelled`: what a time rests on that is not Go's.
 fn quantity_cell(
     metric: &Metric,
     is_value: bool,
-    decimals: usize,
-    basis: Option<Basis>,
-    source: &Option<String>,
+    modelled: Option<String>,
+    (decimals, basis, source): (usize, Option<Basis>, &Option<String>),
     style: Style,
     notes: &mut Footnotes,
 ) -> Cell {
@@ -366,6 +375,7 @@ fn quantity_cell(
         ));
     }
     remarks.extend(metric.why.clone());
+    remarks.extend(modelled);
     if metric.subtracted.is_some() {
         remarks.push(
             "counted over the whole loop, less the harness's own, which are known exactly"
@@ -416,15 +426,16 @@ fn placement_cells(rows: &[Row], style: Style) -> Vec<Cell> {
     parts.iter().map(cell).collect()
 }
 
-fn ratio_cell(row: &Row, style: Style) -> Cell {
+fn ratio_cell(row: &Row, reference: Option<&Row>, style: Style, notes: &mut Footnotes) -> Cell {
     let times = if style.unicode { "×" } else { "x" };
-    let text = row
-        .ratio
-        .filter(|ratio| ratio.is_finite())
-        .map(|ratio| format!("{ratio:.2}{times}"));
+    let Some(ratio) = row.ratio.filter(|ratio| ratio.is_finite()) else {
+        return Cell::default();
+    };
+    let both = [Some(row), reference].into_iter().flatten();
+    let remarks: Vec<String> = both.filter_map(Row::modelled_remark).collect();
     Cell {
-        text: text.unwrap_or_default(),
-        mark: String::new(),
+        text: format!("{ratio:.2}{times}"),
+        mark: notes.marks(&remarks),
     }
 }
 

@@ -158,3 +158,133 @@ fn where_columns_do_not_fit_numbers_stand_below_each_other() {
     }
     assert!(narrow.contains("cycles") && narrow.contains("measured"));
 }
+
+/// The report of one row that is altered, nothing folded.
+fn altered(alter: impl FnOnce(&mut crate::report::Metrics)) -> String {
+    let mut report = fixture::report();
+    report.rows.truncate(1);
+    alter(report.rows[0].metrics.as_mut().expect("numbers"));
+    let style = Style {
+        width: 10_000,
+        ..PIPED
+    };
+    both(&report, style)
+}
+
+#[test]
+fn an_interval_is_told_of_cycles_from_2_percent_on_and_of_nothing_else_that_is_measured() {
+    for (half, is_told) in [(0.0099, false), (0.0101, true)] {
+        let told = altered(|metrics| {
+            metrics.cycles.low = Some(3.402 * (1.0 - half));
+            metrics.cycles.high = Some(3.402 * (1.0 + half));
+        });
+        assert_eq!(told.contains("95 % interval"), is_told, "{half}: {told}");
+    }
+    let told = altered(|metrics| metrics.ns.high = Some(9.0));
+    assert!(!told.contains("95 % interval"), "{told}");
+}
+
+#[test]
+fn a_number_of_another_basis_or_source_than_its_column_says_so() {
+    let told = altered(|metrics| metrics.instructions.basis = Basis::Measured);
+    assert!(
+        told.contains("measured [step], unlike its column"),
+        "{told}"
+    );
+    let told = altered(|metrics| metrics.instructions.source = Some("interpreter".into()));
+    assert!(
+        told.contains("exact [interpreter], unlike its column"),
+        "{told}"
+    );
+    assert!(!altered(|_| {}).contains("unlike its column"));
+}
+
+#[test]
+fn what_was_counted_with_the_harness_and_what_of_a_part_of_the_walk_is_marked() {
+    let told = altered(|metrics| metrics.branches.subtracted = Some(1.0));
+    assert!(
+        told.contains("less the harness's own, which are known exactly"),
+        "{told}"
+    );
+    let told = altered(|metrics| metrics.branches.stepped = Some(64));
+    assert!(
+        told.contains("counted over the first 64 iterations of the walk"),
+        "{told}"
+    );
+    for (blocks, is_told) in [(0.0, false), (1.0, true)] {
+        let told = altered(|metrics| metrics.allocs.value = Some(blocks));
+        assert_eq!(
+            told.contains("allocations: 1, of 0 bytes"),
+            is_told,
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn of_code_that_changed_two_lines_around_each_change_are_shown_and_sixty_in_all() {
+    use crate::report::{ChangedLine, CodeChange};
+    let told = |sides: &str| {
+        let line = |(at, side)| ChangedLine {
+            side,
+            text: format!("add rax, {at}"),
+        };
+        let report = Report {
+            changes: vec![CodeChange {
+                base: "base".into(),
+                other: "other".into(),
+                bytes: [4, 8],
+                instructions: [1, 2],
+                lines: sides.chars().enumerate().map(line).collect(),
+            }],
+            ..Report::default()
+        };
+        render(&report, PIPED)
+    };
+    let shown = |told: &str| told.lines().filter(|line| line.contains("add rax")).count();
+    let told_of = told("     -     ");
+    assert_eq!(
+        (shown(&told_of), told_of.matches("...").count()),
+        (5, 2),
+        "{told_of}"
+    );
+    let told_of = told("-     -");
+    assert_eq!(
+        (shown(&told_of), told_of.matches("...").count()),
+        (6, 1),
+        "{told_of}"
+    );
+    let told_of = told(&"+".repeat(60));
+    assert_eq!(
+        (shown(&told_of), told_of.contains("more lines")),
+        (60, false),
+        "{told_of}"
+    );
+    let told_of = told(&"+".repeat(61));
+    assert_eq!(
+        (shown(&told_of), told_of.contains("1 more lines")),
+        (60, true),
+        "{told_of}"
+    );
+    assert!(told("   ").contains("no instruction differs"));
+}
+
+#[test]
+fn an_event_rarer_than_one_in_a_thousand_iterations_has_its_power_of_ten() {
+    use crate::report::FurtherMetric;
+    for (value, printed) in [
+        (0.0, "page-faults 0\n"),
+        (0.00099, "page-faults 9.9e-4\n"),
+        (0.00101, "page-faults 0.001\n"),
+    ] {
+        let mut report = fixture::report();
+        report.rows.truncate(1);
+        report.rows[0].further = vec![FurtherMetric {
+            name: "page-faults".into(),
+            unit: "count",
+            metric: fixture::measured(value),
+        }];
+        let told = both(&report, PIPED);
+        assert!(told.contains(printed), "{value}: {told}");
+    }
+}

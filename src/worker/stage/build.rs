@@ -7,6 +7,7 @@ use super::Stage;
 use super::memory::Own;
 use crate::go::heap::{Heap, lay_out};
 use crate::go::layout;
+use crate::interpreter::native::Natives;
 use crate::job::{Failure, JobRow, Plan};
 use crate::link::{HEAP_OFFSET, Image, LinkError, Site, Variant, lengths, link, link_with_data};
 use crate::sys::mapping::{PAGE, Window};
@@ -76,8 +77,11 @@ impl<'a> Stage<'a> {
                 "making code executable: {error}; is executable anonymous memory forbidden here?"
             ))
         })?;
+        let natives = Natives::of(&images[0], &row.carried, window)
+            .map_err(|error| cannot(format!("mapping single instructions: {error}")))?;
         Ok(Stage {
             row,
+            natives,
             array: heap.array.map(|array| {
                 let bytes = layout::receiver_bytes(row.heap.kind);
                 (base + u64::from(HEAP_OFFSET + array), bytes)

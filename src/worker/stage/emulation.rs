@@ -7,20 +7,23 @@ use super::{Ground, Span, Stage, Visits, get};
 use crate::interpreter::memory::Memory;
 use crate::interpreter::{Code, Cpu, Interpreter};
 use crate::link::Owner;
-use crate::link::frame::{self, carried};
+use crate::link::frame::{self, carried, state};
 use crate::template::Clobbers;
 
 const RSP: u8 = 4;
+/// Those of a test of 1, with interrupts enabled.
+const FIRST_FLAGS: u64 = 0x202;
 
 impl Stage<'_> {
     /// Hands over an interpreter of placement 0 and a machine at the head of its loop, right behind the setup,
-    /// for `iterations` from the first element of the walk. The image is put back there afterwards.
+    /// for `iterations` from the first element of the walk, and what has it visit them again. The image is put
+    /// back there afterwards.
     pub fn emulate<T>(
         &mut self,
         ground: &mut Ground,
         visits: &Visits,
         iterations: u64,
-        with: impl FnOnce(&mut Interpreter<'_>, &mut Cpu<'_>) -> T,
+        with: impl FnOnce(&mut Interpreter<'_>, &mut Cpu<'_>, &Again) -> T,
     ) -> T {
         self.rewind(ground, 0);
         self.prepare(ground, 0, Span::of(visits, 0, iterations));
@@ -45,13 +48,19 @@ impl Stage<'_> {
         let registers: [u64; 16] =
             [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15].map(saved);
         let vectors = saved_vectors(ground.frames());
+        let mut again = Again::of(frame, ground.frames());
+        if let Some(natives) = &mut self.natives {
+            let carried = carried::REGISTERS as usize..carried::END as usize;
+            interpreter = interpreter.with(natives.by_address().clone());
+            natives.begin(&ground.frames()[carried]);
+        }
         let (data, mapped) = self.code.parts();
         let memory = Memory::new()
             .with(ground.stack.bytes())
             .with(data)
             .with_read_only(visits.memory.view())
             .with_read_only(mapped);
-        let mut cpu = Cpu::new(memory);
+        let mut cpu = Cpu::new(memory).with(self.natives.as_mut());
         cpu.set_gs_base(image.site.data + u64::from(frame::G_POINTER) + 8);
         for (number, value) in (0..).zip(registers) {
             cpu.set_register(number, value);
@@ -62,14 +71,48 @@ impl Stage<'_> {
             for (number, value) in state {
                 cpu.set_register(number, value);
             }
+            again.registers = vec![state[0], state[3]];
         }
-        // Those of a test of 1, with interrupts enabled.
-        cpu.set_flags(0x202);
+        cpu.set_flags(FIRST_FLAGS);
         *cpu.vectors() = vectors;
-        let answer = with(&mut interpreter, &mut cpu);
+        let answer = with(&mut interpreter, &mut cpu, &again);
         cpu.undo_stores();
         self.rewind(ground, 0);
         answer
+    }
+}
+
+/// What the loop's own state holds in front of the first element of a walk.
+#[derive(Debug)]
+pub struct Again {
+    words: Vec<(u64, u64)>,
+    registers: Vec<(u8, u64)>,
+}
+
+impl Again {
+    fn of(frame: u64, frames: &[u8]) -> Again {
+        let places = (0..frame::FRAMES as i32).flat_map(|number| {
+            let own = number * frame::FRAME_STEP;
+            [state::CURSOR, state::END, state::COUNT].map(|offset| (own + offset) as u32)
+        });
+        Again {
+            words: places
+                .map(|at| (frame + u64::from(at), get(frames, at)))
+                .collect(),
+            registers: Vec::new(),
+        }
+    }
+
+    /// Has a machine that has gone through the walk begin it again, its body's state as it left it.
+    pub fn apply(&self, cpu: &mut Cpu<'_>) {
+        for &(address, value) in &self.words {
+            let is_stored = cpu.set_word(address, value);
+            debug_assert!(is_stored, "the frames are the row's memory");
+        }
+        for &(number, value) in &self.registers {
+            cpu.set_register(number, value);
+        }
+        cpu.set_flags(FIRST_FLAGS);
     }
 }
 

@@ -43,6 +43,27 @@ pub struct Ground {
     pub(super) used: BTreeSet<u32>,
 }
 
+/// Notes progress that takes no entry.
+#[derive(Debug)]
+pub struct Pulse {
+    page: &'static SharedPage,
+    entries: u64,
+    calls: u32,
+}
+
+impl Pulse {
+    /// Notes one in so many calls, which are short.
+    pub fn beat(&mut self) {
+        const CALLS: u32 = 1 << 16;
+        self.calls += 1;
+        if self.calls == CALLS {
+            self.calls = 0;
+            self.entries += 1;
+            self.page.note(notes::ENTRIES, self.entries);
+        }
+    }
+}
+
 impl Ground {
     /// Maps the stack.
     ///
@@ -103,6 +124,20 @@ impl Ground {
     pub(super) fn note_progress(&mut self) {
         self.entries += 1;
         self.page.note(notes::ENTRIES, self.entries);
+    }
+
+    /// Notes whether generated code runs from now on.
+    pub(super) fn note_inside(&self, is_inside: bool) {
+        self.page.note(notes::INSIDE, u64::from(is_inside));
+    }
+
+    /// The same for whoever is at work without entering anything.
+    pub fn pulse(&self) -> Pulse {
+        Pulse {
+            page: self.page,
+            entries: self.entries,
+            calls: 0,
+        }
     }
 
     pub(super) fn stack_end(&self) -> u64 {

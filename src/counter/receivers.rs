@@ -1,0 +1,137 @@
+//! The counts of a walk, from one iteration of each of its receivers.
+//!
+//! Correct means: there are such counts only where the receiver alone decides the path of each iteration, so
+//! that they are those of the whole walk, whatever ran before it and however often it is gone through.
+
+use std::collections::BTreeMap;
+
+use iced_x86::Mnemonic;
+
+use super::Count;
+use super::flow::Made;
+use crate::job::{CountedBy, Counts, Failure, JobRow};
+use crate::link::frame::FRAMES;
+use crate::template::{Clobbers, HeapKind};
+
+/// Iterations that were followed.
+#[derive(Debug)]
+pub(super) struct Followed {
+    /// What each took.
+    pub(super) counts: Vec<Count>,
+    /// What decides beside the receivers.
+    pub(super) found: Made,
+    /// The instruction that reads what differs between runs, where there is one.
+    pub(super) reads: Option<Mnemonic>,
+}
+
+impl Followed {
+    /// Whether nothing but receivers and frames decides.
+    pub(super) fn is_of_all(&self) -> bool {
+        !self.found.has(Made::STATE | Made::PLACE | Made::MACHINE)
+    }
+}
+
+/// What decides beside the receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum More {
+    /// What iterations leave behind.
+    State,
+    /// It is not known what: there are too many receivers, or their iterations are too long.
+    Unknown,
+    /// An address.
+    Place,
+    /// What an instruction reads of the machine.
+    Machine(Mnemonic),
+}
+
+impl More {
+    /// The reason why a count is that of the iterations that were counted, and of no others.
+    pub(super) fn reason(self) -> String {
+        match self {
+            More::State => "what iterations leave behind decides the path of later ones".into(),
+            More::Unknown => "it takes too many steps to find what decides the path".into(),
+            More::Place => {
+                "an address decides the path, and differs between placements and runs".into()
+            }
+            More::Machine(mnemonic) => {
+                let name = format!("{mnemonic:?}").to_lowercase();
+                format!("`{name}` reads what differs from run to run")
+            }
+        }
+    }
+}
+
+/// Counts a walk, or says what else decides, by what `follow` says of the iterations that visit some objects, in order, from frame 0 on;
+/// it says nothing where they are too long. No more than `most` objects are followed at once.
+///
+/// # Errors
+/// What following says.
+pub(super) fn count(
+    row: &JobRow,
+    objects: &[u32],
+    (most, by): (u64, CountedBy),
+    mut follow: impl FnMut(Vec<u32>) -> Result<Option<Followed>, Failure>,
+) -> Result<Result<Counts, More>, Failure> {
+    let unknown = Ok(Err(More::Unknown));
+    let mut histogram: BTreeMap<u32, u64> = BTreeMap::new();
+    for &object in if row.heap.kind == HeapKind::None {
+        &[0]
+    } else {
+        objects
+    } {
+        *histogram.entry(object).or_default() += 1;
+        if histogram.len() as u64 > most {
+            return unknown;
+        }
+    }
+    let distinct: Vec<u32> = histogram.keys().copied().collect();
+    let Some(followed) = follow(distinct.clone())? else {
+        return unknown;
+    };
+    let (mut counts, mut found) = (followed.counts, followed.found);
+    if found == Made::FRAME && row.clobbers == Clobbers::All {
+        // Each receiver in each of the frames that take turns.
+        let frames = FRAMES as usize;
+        let each = distinct.iter().flat_map(|object| vec![*object; frames]);
+        let Some(again) = follow(each.collect())? else {
+            return unknown;
+        };
+        found |= again.found;
+        counts = again
+            .counts
+            .chunks(frames)
+            .map(|counts| counts[0])
+            .collect();
+        let own = |count: &Count| [count.instructions, count.branches];
+        let is_same = |counts: &[Count]| counts.iter().all(|one| own(one) == own(&counts[0]));
+        if !again.counts.chunks(frames).all(is_same) {
+            return Ok(Err(More::State));
+        }
+    }
+    if let Some(mnemonic) = followed.reads {
+        return Ok(Err(More::Machine(mnemonic)));
+    }
+    if found.has(Made::STATE | Made::MACHINE) {
+        return Ok(Err(More::State));
+    }
+    if counts.len() != distinct.len() {
+        return unknown;
+    }
+    if found.has(Made::PLACE) {
+        return Ok(Err(More::Place));
+    }
+    let visits: u64 = histogram.values().sum();
+    let mean = |of: fn(&Count) -> u64| {
+        let weighted = histogram
+            .values()
+            .zip(&counts)
+            .map(|(times, count)| times * of(count));
+        weighted.sum::<u64>() as f64 / (visits * u64::from(row.unroll)) as f64
+    };
+    Ok(Ok(Counts {
+        instructions: mean(|count| count.instructions),
+        branches: mean(|count| count.branches),
+        stepped: None,
+        by,
+    }))
+}
