@@ -78,20 +78,28 @@ fn a_function_is_counted_by_the_call_and_said_beside_the_time() {
 fn ratios_and_published_figures_carry_the_mark() {
     let folder = folder("modelled_runtime");
     let text = "body: mov eax, 24\n call \"runtime.mallocgc\"\n";
-    let header = ";! clobbers = \"all\"\n;! published = [{ metric = \"ns\", value = 74.6, source = \"a book\" }]\n";
-    let allocates = template(&folder, "allocates", &format!("{header}{text}"));
+    let allocates = template(
+        &folder,
+        "allocates",
+        &format!(";! clobbers = \"all\"\n{text}"),
+    );
+    let suite = folder.join("mine.toml");
+    let rows_of_suite =
+        "rows = [{ row = \"allocates\", published = [{ source = \"a book\", ns = 74.6 }] }]\n";
+    std::fs::write(&suite, rows_of_suite).expect("a suite is written");
+    let suite = suite.to_str().expect("UTF-8");
     let plain = template(
         &folder,
         "plain",
         ";! clobbers = \"all\"\nbody: mov eax, 24\n",
     );
-    let (_, document) = json(&["run", &allocates, "--quick", "--counters", "clock"]);
+    let (_, document) = json(&["run", suite, "--quick", "--counters", "clock"]);
     let row = rows(&document)[0].1;
     assert_eq!(
         row["published"][0]["modelled_runtime"][0], "mallocgc",
         "{row:#}"
     );
-    let run = dispatchlab(&["run", &allocates, "--quick", "--counters", "clock"]);
+    let run = dispatchlab(&["run", suite, "--quick", "--counters", "clock"]);
     assert!(
         common::unfolded(&run.stdout).contains("with a modelled mallocgc"),
         "{}",
