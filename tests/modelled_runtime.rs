@@ -84,9 +84,9 @@ fn ratios_and_published_figures_carry_the_mark() {
         &format!(";! clobbers = \"all\"\n{text}"),
     );
     let suite = folder.join("mine.toml");
-    let rows_of_suite =
-        "rows = [{ row = \"allocates\", published = [{ source = \"a book\", ns = 74.6 }] }]\n";
-    std::fs::write(&suite, rows_of_suite).expect("a suite is written");
+    let figures = "[{ source = \"a book\", ns = 74.6 }]";
+    let text = format!("rows = [{{ row = {allocates:?}, published = {figures} }}]\n");
+    std::fs::write(&suite, text).expect("a suite is written");
     let suite = suite.to_str().expect("UTF-8");
     let plain = template(
         &folder,

@@ -88,6 +88,27 @@ fn a_file_is_a_suite_and_one_of_the_folder_has_a_name() {
 }
 
 #[test]
+fn a_row_may_be_a_file_with_or_without_its_ending() {
+    let place = place("endings");
+    let body = "body:\n mov eax, 7\n";
+    let own = template(
+        &place,
+        "own",
+        &format!(";! params = {{ n = [1, 2] }}\n{body}"),
+    );
+    let bare = own.strip_suffix(".asm").expect("the ending").to_string();
+    for row in [&own, &bare] {
+        let text = format!("rows = [\"{row}\", \"{row}[n=2]\"]\n");
+        let (code, document) = counted(&["run", &path(&place, "mine.toml", text)]);
+        let expected = [bare.clone(), format!("{bare}[n=2]")];
+        assert_eq!(
+            (code, names(&document)),
+            (0, expected.each_ref().map(|name| &**name).to_vec())
+        );
+    }
+}
+
+#[test]
 fn a_suite_of_the_folder_replaces_the_shipped_one_as_a_whole() {
     let place = place("replaced");
     path(&place, "suites/tour.toml", OWN);

@@ -409,11 +409,18 @@ fn suggested(word: &str, known: &[&str]) -> Option<String> {
     })
 }
 
-/// A scenario's name with its parameters in order, as reports have it.
+/// A scenario's name with its parameters in order and without the ending of a file, as reports have it.
 fn sorted(name: &str) -> String {
-    let Some((template, rest)) = name.split_once('[') else {
-        return name.to_string();
+    let bare = |template: &str| {
+        template
+            .strip_suffix(".asm")
+            .unwrap_or(template)
+            .to_string()
     };
+    let Some((template, rest)) = name.split_once('[') else {
+        return bare(name);
+    };
+    let template = bare(template);
     let Some(inner) = rest.strip_suffix(']') else {
         return name.to_string();
     };
