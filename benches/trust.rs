@@ -181,7 +181,7 @@ fn misses(folder: &Path, cpu: &str) {
     rows.push(("vtable_call[order=random,targets=8]".into(), 0.875, 0.875));
     rows.push(("retpoline".into(), 1.0, 1.0));
     rows.push((file("coin", COIN), 0.5, 0.5));
-    for objects in [2, 64, 1024] {
+    for objects in [2, 8, 16, 64, 1024] {
         let name = format!("table_{objects}");
         let known = of_random(objects);
         rows.push((file(&name, &table(objects)), known, known));
