@@ -1,6 +1,6 @@
 #![no_main]
 
-#[path = "../../tests/common/fuzz.rs"]
+#[path = "../../tests/all/common/fuzz.rs"]
 mod fuzz;
 
 libfuzzer_sys::fuzz_target!(|text: &str| fuzz::job(text));

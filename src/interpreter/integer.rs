@@ -1,7 +1,7 @@
 //! What integer instructions do.
 //!
 //! Correct means: each does to registers, memory and defined flags what the CPU does, which
-//! tests/interpreter.rs compares for every form.
+//! tests/all/interpreter.rs compares for every form.
 
 use super::Halt;
 use super::cpu::{AF, ARITHMETIC, CF, DF, PF, SF, ZF};

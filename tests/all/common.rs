@@ -1,0 +1,140 @@
+//! Runs the built binary.
+
+pub(crate) mod fuzz;
+
+use std::panic::Location;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use dispatchlab::scenario::{Scenario, parse_name};
+use dispatchlab::template::suite::Member;
+use dispatchlab::template::{Library, Suite};
+use serde_json::Value;
+
+/// A shipped suite.
+pub(crate) fn suite(name: &str) -> Suite {
+    let suite = Library::embedded().suite(name).expect("it is sound");
+    suite.unwrap_or_else(|| panic!("no suite `{name}`"))
+}
+
+/// The rows of a shipped suite, bound.
+pub(crate) fn rows_of(name: &str) -> Vec<(Scenario, Member)> {
+    let members = suite(name).members.into_iter();
+    members.map(|row| (named(&row.scenario), row)).collect()
+}
+
+/// A shipped scenario by its name.
+pub(crate) fn named(name: &str) -> Scenario {
+    let (template, overrides) = parse_name(name).expect("a name");
+    let template = Library::embedded().load(&template).expect("it is shipped");
+    Scenario::bind(template.into(), &overrides).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// What a run of the binary left.
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Run {
+    /// What stood on stderr, on one line: where a message is broken depends on the length of the paths
+    /// in it, and so on where the tests run.
+    pub(crate) fn said(&self) -> String {
+        unfolded(&self.stderr)
+    }
+}
+
+/// Text on one line.
+pub(crate) fn unfolded(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Where a command of the tests keeps what it remembers: one folder for each command, so that a check
+/// that fails on a busy machine is not said above the results of other tests.
+pub(crate) fn state_home(command: &str) -> PathBuf {
+    folder(&format!("state-{command}"))
+}
+
+/// Runs `dispatchlab` with arguments, in the package's folder.
+pub(crate) fn dispatchlab<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Run {
+    let command = arguments
+        .first()
+        .map_or("tour".into(), |word| word.as_ref().to_string_lossy());
+    let output = Command::new(env!("CARGO_BIN_EXE_dispatchlab"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("XDG_STATE_HOME", state_home(&command))
+        .env("DISPATCHLAB_SCRIPTED", "tests")
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary starts");
+    Run {
+        code: output.status.code().expect("it ends by itself"),
+        stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),
+        stderr: String::from_utf8(output.stderr).expect("stderr is UTF-8"),
+    }
+}
+
+/// Runs `dispatchlab … --json` and parses what it prints.
+pub(crate) fn json<S: AsRef<str>>(arguments: &[S]) -> (i32, Value) {
+    let mut all: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
+    all.push("--json");
+    let run = dispatchlab(&all);
+    let document = serde_json::from_str(&run.stdout).unwrap_or_else(|error| {
+        panic!(
+            "{all:?}: {error}\nstdout: {}\nstderr: {}",
+            run.stdout, run.stderr
+        )
+    });
+    (run.code, document)
+}
+
+/// The rows of a run, by scenario name.
+pub(crate) fn rows(document: &Value) -> Vec<(&str, &Value)> {
+    let rows = document["rows"].as_array().expect("rows");
+    rows.iter()
+        .map(|row| (row["scenario"].as_str().expect("a name"), row))
+        .collect()
+}
+
+/// A metric's value.
+pub(crate) fn value(row: &Value, metric: &str) -> f64 {
+    row["metrics"][metric]["value"]
+        .as_f64()
+        .unwrap_or_else(|| panic!("no {metric} in {row:#}"))
+}
+
+/// A folder of the file whose test asks, so that two files may use one name at a time.
+#[track_caller]
+pub(crate) fn folder(name: &str) -> PathBuf {
+    let asks = Path::new(Location::caller().file()).file_stem();
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(asks.expect("a source file"))
+        .join(name);
+    std::fs::create_dir_all(&path).expect("a folder");
+    path
+}
+
+/// Writes a template into a folder and returns its path.
+pub(crate) fn template(folder: &Path, name: &str, text: &str) -> String {
+    let path = folder.join(format!("{name}.asm"));
+    std::fs::write(&path, text).expect("writes");
+    path.to_str().expect("UTF-8").to_string()
+}
+
+/// Compares with a committed file; `BLESS=1` rewrites it.
+pub(crate) fn assert_golden(name: &str, actual: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, actual).expect("writes");
+        return;
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        expected == actual,
+        "tests/golden/{name} differs; run with BLESS=1 to rewrite it.\n--- expected\n{expected}\n--- actual\n{actual}"
+    );
+}

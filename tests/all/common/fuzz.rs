@@ -1,0 +1,128 @@
+//! What fuzzing does with an input: the bodies of the targets in `fuzz/`, and of their short versions
+//! in `tests/all/fuzz.rs`.
+//!
+//! Correct means: whatever the input is, the answer is a value or an error that points into it, and
+//! none of these functions panics for any other reason.
+#![allow(dead_code, reason = "each target uses one of these")]
+
+use std::sync::Arc;
+
+use dispatchlab::asm;
+use dispatchlab::diagnostic::{self, Diagnostic};
+use dispatchlab::go::heap::lay_out;
+use dispatchlab::job::{check, file};
+use dispatchlab::link::{Site, Variant, link};
+use dispatchlab::pipeline::{SHOWN_CODE, SHOWN_DATA, prepare};
+use dispatchlab::report::text::Style;
+use dispatchlab::scenario::Scenario;
+use dispatchlab::template::{Origin, Suite, Template};
+
+/// Types and objects beyond which an input is left alone: it would only be slow.
+const MANY: u32 = 2048;
+
+/// A template's text, from the header to linked code.
+pub(crate) fn template(text: &str) {
+    let template = match Template::parse("fuzz", Origin::Stdin, text.to_string()) {
+        Ok(template) => Arc::new(template),
+        Err(found) => return check_all(&found, text.lines().count()),
+    };
+    let Ok(scenario) = Scenario::bind(template, &[]) else {
+        return;
+    };
+    if scenario.types > MANY || scenario.objects > MANY {
+        return;
+    }
+    match prepare(&scenario) {
+        Ok(prepared) => {
+            let row = &prepared.row;
+            check::row(row).expect("what was prepared here can be run");
+        }
+        Err(found) => check_all(&found, text.lines().count()),
+    }
+}
+
+/// A suite's text.
+pub(crate) fn suite(text: &str) {
+    match Suite::parse("fuzz", Origin::Stdin, text.to_string()) {
+        Ok(suite) => assert!(!suite.members.is_empty()),
+        Err(found) => check_all(&found, text.lines().count()),
+    }
+}
+
+/// Lines of instructions and data.
+pub(crate) fn assembler(text: &str) {
+    match asm::fragment(text) {
+        Ok(section) => {
+            let size = section.bytes.len();
+            assert!(
+                section
+                    .labels
+                    .iter()
+                    .all(|label| label.offset as usize <= size)
+            );
+            assert!(
+                section
+                    .fixups
+                    .iter()
+                    .all(|fixup| fixup.end as usize <= size)
+            );
+            let listed = asm::disassemble(&section.bytes, 0, &|_| None);
+            assert_eq!(
+                listed.iter().map(|one| one.bytes.len()).sum::<usize>(),
+                size
+            );
+        }
+        Err(found) => check_all(&found, text.lines().count()),
+    }
+}
+
+/// A saved job, up to linked code.
+pub(crate) fn job(text: &str) {
+    let saved = match file::read(text) {
+        Ok(saved) => saved,
+        Err(error) => return assert!(!error.to_string().is_empty()),
+    };
+    let job = saved.job();
+    for row in &job.rows {
+        let is_large = row.heap.objects.len().max(row.heap.types.len()) > MANY as usize;
+        let Ok(heap) = lay_out(&row.heap) else {
+            continue;
+        };
+        if is_large || row.unroll > 64 {
+            continue;
+        }
+        for (placement, variant) in job
+            .plan
+            .placements
+            .iter()
+            .zip([Variant::Body, Variant::Baseline].into_iter().cycle())
+        {
+            let site = Site {
+                data: SHOWN_DATA,
+                code: SHOWN_CODE,
+                placement: *placement,
+                variant,
+            };
+            // What does not link says so.
+            let _ = link(row, &heap, site);
+        }
+    }
+}
+
+/// Diagnostics are there, point into the text, and can be shown.
+fn check_all(found: &[Diagnostic], lines: usize) {
+    const PLAIN: Style = Style {
+        width: 80,
+        color: false,
+        unicode: false,
+    };
+    assert!(!found.is_empty(), "a refusal without a reason");
+    for one in found {
+        let last = one.text.chars().count() as u32 + 1;
+        assert!((1..=last).contains(&one.column), "{one:?}");
+        assert!(one.line as usize <= lines.max(1), "{one:?}");
+        assert!(!one.message.is_empty(), "{one:?}");
+    }
+    let shown = diagnostic::render(&found[..1], PLAIN);
+    assert!(shown.starts_with("error: "), "{shown}");
+}

@@ -1,0 +1,208 @@
+//! Fences in the source: unsafe code in one folder, and stages that touch nothing outside.
+//!
+//! Correct means: the invariants of docs/architecture.md that can be read off the source hold.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Folders of the stages that are functions of their arguments alone.
+const PURE: [&str; 7] = [
+    "src/template",
+    "src/asm",
+    "src/go",
+    "src/link",
+    "src/stats",
+    "src/predict",
+    "src/report",
+];
+/// The one file in them that reads: it finds templates.
+const READS_FILES: &str = "src/template/library.rs";
+/// What a pure stage has no use for.
+const OUTSIDE: [&str; 6] = ["fs", "time", "thread", "env", "process", "net"];
+
+fn sources(folder: &str) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let entries =
+        fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect("a folder");
+    for entry in entries {
+        let path = entry.expect("an entry").path();
+        let name = relative(&path);
+        if path.is_dir() {
+            files.extend(sources(&name));
+        } else if name.ends_with(".rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+fn relative(path: &Path) -> String {
+    path.strip_prefix(env!("CARGO_MANIFEST_DIR"))
+        .expect("inside")
+        .to_str()
+        .expect("UTF-8")
+        .to_string()
+}
+
+/// A file's code lines with their numbers: comments left out, and the tests at its end.
+fn code(path: &Path) -> Vec<(usize, String)> {
+    let text = fs::read_to_string(path).expect("readable");
+    let mut lines = Vec::new();
+    let mut is_test = false;
+    for (number, line) in text.lines().enumerate() {
+        let line = line.split("//").next().unwrap_or("").trim_end();
+        is_test |= line == "mod tests {";
+        if !is_test && !line.is_empty() {
+            lines.push((number + 1, line.to_string()));
+        }
+    }
+    lines
+}
+
+/// Modules that exist in tests only: `#[cfg(test)]` over `mod NAME;`.
+fn test_modules() -> Vec<String> {
+    let mut names = Vec::new();
+    for path in sources("src") {
+        let lines = code(&path);
+        for pair in lines
+            .windows(2)
+            .filter(|pair| pair[0].1.trim() == "#[cfg(test)]")
+        {
+            let declared = pair[1]
+                .1
+                .split("mod ")
+                .nth(1)
+                .and_then(|rest| rest.strip_suffix(';'));
+            names.extend(declared.map(|name| format!("{name}.rs")));
+        }
+    }
+    names
+}
+
+fn has_word(line: &str, word: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(word).any(|(at, _)| {
+        !line[..at].ends_with(is_part) && !line[at + word.len()..].starts_with(is_part)
+    })
+}
+
+#[test]
+fn unsafe_stands_in_sys_alone() {
+    let mut files = Vec::new();
+    for path in sources("src")
+        .into_iter()
+        .chain(sources("tests"))
+        .chain(sources("benches"))
+    {
+        // This file has the word in its own strings.
+        let is_own = relative(&path) == "tests/all/fence.rs";
+        if !is_own && code(&path).iter().any(|(_, line)| has_word(line, "unsafe")) {
+            files.push(relative(&path));
+        }
+    }
+    let expected = [
+        "src/sys/apart.rs",
+        "src/sys/counter_page.rs",
+        "src/sys/fake_kernel.rs",
+        "src/sys/filter.rs",
+        "src/sys/first_writes.rs",
+        "src/sys/interrupt.rs",
+        "src/sys/mapping.rs",
+        "src/sys/memory.rs",
+        "src/sys/process.rs",
+        "src/sys/shared.rs",
+        "src/sys/signals.rs",
+        "src/sys/time.rs",
+    ];
+    assert_eq!(files, expected);
+}
+
+#[test]
+fn every_unsafe_block_says_which_fact_makes_it_sound() {
+    for path in sources("src/sys") {
+        let text = fs::read_to_string(&path).expect("readable");
+        let lines: Vec<&str> = text.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            let code = line.split("//").next().unwrap_or("");
+            let opens = code.contains("unsafe {") || code.contains("unsafe impl");
+            let near = &lines[at.saturating_sub(8)..at];
+            assert!(
+                !opens || near.iter().any(|line| line.contains("SAFETY:")),
+                "{}:{}",
+                relative(&path),
+                at + 1
+            );
+        }
+    }
+}
+
+#[test]
+fn pure_stages_touch_no_file_clock_thread_environment_or_process() {
+    let test_modules = test_modules();
+    let is_for_tests = |path: &Path| {
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or("");
+        test_modules.iter().any(|module| module == name)
+    };
+    let mut found = Vec::new();
+    for path in PURE.into_iter().flat_map(sources) {
+        if relative(&path) == READS_FILES || is_for_tests(&path) {
+            continue;
+        }
+        for (number, line) in code(&path) {
+            let named = OUTSIDE
+                .iter()
+                .any(|module| has_word(&line, &format!("std::{module}")));
+            let grouped =
+                line.contains("use std::{") && OUTSIDE.iter().any(|module| has_word(&line, module));
+            let macros = ["println!", "eprintln!", "print!", "eprint!", "dbg!"]
+                .iter()
+                .any(|name| line.contains(name));
+            if named || grouped || macros {
+                found.push(format!("{}:{number}: {}", relative(&path), line.trim()));
+            }
+        }
+    }
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn pure_stages_know_nothing_of_workers_commands_and_the_system() {
+    // `job` is plain data, and the linker reads it.
+    let test_modules = test_modules();
+    let is_for_tests = |path: &Path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        test_modules
+            .iter()
+            .any(|module| Some(module.as_str()) == name)
+    };
+    let mut found = Vec::new();
+    for path in PURE.into_iter().flat_map(sources) {
+        if is_for_tests(&path) {
+            continue;
+        }
+        for (number, line) in code(&path) {
+            let reaches = ["worker", "counter", "sys", "cmd", "machine", "pipeline"];
+            if reaches
+                .iter()
+                .any(|module| line.contains(&format!("crate::{module}")))
+            {
+                found.push(format!("{}:{number}: {}", relative(&path), line.trim()));
+            }
+        }
+    }
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn sys_knows_no_noun_of_the_project() {
+    for path in sources("src/sys") {
+        for (number, line) in code(&path) {
+            let uses = line.contains("crate::") && !line.contains("crate::sys");
+            assert!(!uses, "{}:{number}: {line}", relative(&path));
+        }
+    }
+}

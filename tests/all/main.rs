@@ -1,0 +1,52 @@
+//! What crosses modules, and what the binary does: one program, because each one links all of dispatchlab.
+//!
+//! Correct means: a test holds beside any other and on a machine that is busy. What a test changes about a
+//! process, it changes in one that it starts; what it changes about a thread, in its own; its files are in a
+//! folder of its own ([`common::folder`]).
+
+mod ablate;
+mod asm_bytes;
+mod asm_command;
+mod asm_errors;
+mod asm_gnu;
+mod asm_labels;
+mod asm_panics;
+mod book;
+mod book_conversions;
+mod buffers;
+mod cli;
+mod cold;
+mod common;
+mod compare;
+mod contamination;
+mod counters;
+mod counts;
+mod docs;
+mod edges;
+mod exact;
+mod faults;
+mod fence;
+mod further;
+mod fuzz;
+mod fuzz_job;
+mod go_binary;
+mod interpreter;
+mod jobs;
+mod linking;
+mod misses;
+mod modelled;
+mod modelled_runtime;
+mod orderings;
+mod scripts;
+mod self_proof;
+mod shipped_templates;
+mod statuses;
+mod step;
+mod step_stack;
+mod suites;
+mod sweep;
+mod template_expansion;
+mod template_headers;
+mod template_parts;
+mod truth;
+mod widths;

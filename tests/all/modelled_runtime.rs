@@ -1,0 +1,131 @@
+//! Times in which modelled functions of Go's runtime stand say so.
+
+use crate::common::{self, dispatchlab, folder, json, rows, template};
+use serde_json::Value;
+
+/// The functions that a row names.
+fn named(row: &Value) -> Vec<&str> {
+    let pieces = row["modelled_runtime"].as_array().expect("a list");
+    pieces
+        .iter()
+        .map(|one| one["function"].as_str().expect("a name"))
+        .collect()
+}
+
+#[test]
+fn a_row_names_the_modelled_functions_that_it_ran_and_no_others() {
+    #[rustfmt::skip] // a table: one scenario a line
+    let all: [(&str, &[&str]); 7] = [
+        ("convert_value[go=1.10,kind=slice,to=iface]",  &["mallocgc"]),
+        ("convert_scalar[go=1.27,value=small]",         &[]),
+        ("convert_scalar[go=1.27,value=large]",         &["mallocgc"]),
+        ("wrapper_call[receiver=nil,recover=true]",     &["panicwrap"]),
+        ("wrapper_call",                                &[]),
+        ("direct_call",                                 &[]),
+        ("write_barrier[barrier=true]",                  &["gcWriteBarrier2"]),
+    ];
+    let mut arguments = vec!["run", "--quick", "--counters", "none"];
+    arguments.extend(all.iter().map(|(scenario, _)| *scenario));
+    let (_, document) = json(&arguments);
+    for ((scenario, functions), (_, row)) in all.iter().zip(rows(&document)) {
+        assert_eq!(named(row), *functions, "{scenario}: {row:#}");
+    }
+}
+
+#[test]
+fn a_function_is_counted_by_the_call_and_said_beside_the_time() {
+    let scenario = "convert_value[go=1.10,kind=slice,to=iface]";
+    let (_, document) = json(&["run", scenario, "--quick", "--counters", "clock"]);
+    let piece = &rows(&document)[0].1["modelled_runtime"][0];
+    // Those of runtime/allocate.asm for the stack ABI, by hand: 12 and the return.
+    assert_eq!(
+        (&piece["instructions"], &piece["calls"]),
+        (&13.0.into(), &1.0.into())
+    );
+    assert_eq!(piece["in_go"], "80 to 200");
+    let run = dispatchlab(&["run", scenario, "--quick", "--counters", "clock"]);
+    let said = common::unfolded(&run.stdout);
+    let words = "mallocgc is modelled: 13 instructions for Go's 80 to 200; so this is not the time that Go takes";
+    let mark = said
+        .split(words)
+        .next()
+        .expect("text")
+        .trim_end()
+        .chars()
+        .last();
+    assert!(said.contains(words), "{said}");
+    let line = run
+        .stdout
+        .lines()
+        .find(|line| line.contains("13 instructions"));
+    let mark = mark.filter(|mark| line.is_some_and(|line| line.starts_with(*mark)));
+    let mark = mark.expect("a remark begins with its mark");
+    let numbers = run
+        .stdout
+        .lines()
+        .find(|line| line.contains('–') && line.contains(mark));
+    assert_eq!(
+        numbers.map(|line| line.matches(mark).count()),
+        Some(2),
+        "cycles and ns: {}",
+        run.stdout
+    );
+}
+
+#[test]
+fn ratios_and_published_figures_carry_the_mark() {
+    let folder = folder("modelled_runtime");
+    let text = "body: mov eax, 24\n call \"runtime.mallocgc\"\n";
+    let allocates = template(
+        &folder,
+        "allocates",
+        &format!(";! clobbers = \"all\"\n{text}"),
+    );
+    let suite = folder.join("mine.toml");
+    let figures = "[{ source = \"a book\", ns = 74.6 }]";
+    let text = format!("rows = [{{ row = {allocates:?}, published = {figures} }}]\n");
+    std::fs::write(&suite, text).expect("a suite is written");
+    let suite = suite.to_str().expect("UTF-8");
+    let plain = template(
+        &folder,
+        "plain",
+        ";! clobbers = \"all\"\nbody: mov eax, 24\n",
+    );
+    let (_, document) = json(&["run", suite, "--quick", "--counters", "clock"]);
+    let row = rows(&document)[0].1;
+    assert_eq!(
+        row["published"][0]["modelled_runtime"][0], "mallocgc",
+        "{row:#}"
+    );
+    let run = dispatchlab(&["run", suite, "--quick", "--counters", "clock"]);
+    assert!(
+        common::unfolded(&run.stdout).contains("with a modelled mallocgc"),
+        "{}",
+        run.stdout
+    );
+    let (_, document) = json(&[
+        "compare",
+        &plain,
+        &allocates,
+        "--quick",
+        "--counters",
+        "clock",
+    ]);
+    let comparisons = document["comparisons"].as_array().expect("comparisons");
+    for one in comparisons.iter().filter(|one| one["ratio"].is_number()) {
+        let is_time = ["cycles", "ns"].contains(&one["metric"].as_str().unwrap_or_default());
+        let says = one["why"]
+            .to_string()
+            .contains("mallocgc is modelled: 11 instructions");
+        assert_eq!(says, is_time, "{one:#}");
+    }
+}
+
+#[test]
+fn a_function_of_the_templates_own_is_not_modelled() {
+    let folder = folder("own_runtime");
+    let text = ";! clobbers = \"all\"\nbody: mov eax, 24\n call \"runtime.mallocgc\"\nfunc \"runtime.mallocgc\":\n ret\n";
+    let file = template(&folder, "own", text);
+    let (_, document) = json(&["run", &file, "--quick", "--counters", "none"]);
+    assert_eq!(named(rows(&document)[0].1), Vec::<&str>::new());
+}

@@ -1,0 +1,368 @@
+//! What a row that went wrong is called, and who is to blame: the instruction, the tool, or somebody outside.
+//!
+//! Correct means: a fault has its line alone and beside other rows, the tool's own work is no endless loop,
+//! and what others do to the worker is no fault of the template.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::common::{self, dispatchlab, folder, json, rows, template};
+use serde_json::Value;
+
+const HEADER: &str = ";! heap = \"pointer\"\n;! params = { order = \"cyclic\", objects = 4 }\n;! result = \"eax\"\n;! expect = \"id\"\n;! clobbers = \"all\"\n";
+/// A row with nothing wrong.
+const GOOD: &str = "body: mov eax, [rax]\n";
+
+/// A body that does `what` in its iteration `number` and no other; `what` begins on line 10.
+fn late(number: u32, what: &str) -> String {
+    format!(
+        "{HEADER}body: lea rcx, [\"count\"]\n inc dword [rcx]\n cmp dword [rcx], {number}\n jne fine\n{what}fine: mov eax, [rax]\ndata \"count\": dd 0\n"
+    )
+}
+
+/// Name, text behind the header (its body begins on line 6), status, kind, words of the message, line.
+#[rustfmt::skip] // a table: one template a line
+const CALLED_WHAT_THEY_ARE: &[(&str, &str, &str, &str, u64)] = &[
+    ("int1",            "body: mov eax, [rax]\n db 0xf1\n",                                             "signal", "`icebp`",                 7),
+    ("int1_first",      "body:\n db 0xf1\n mov eax, [rax]\n",                                           "signal", "`icebp`",                 7),
+    ("int3",            "body: mov eax, [rax]\n int3\n",                                                "signal", "a breakpoint",            7),
+    ("trap_flag",       "body: mov eax, [rax]\n pushfq\n or dword [rsp], 0x100\n popfq\n nop\n nop\n",     "flags",  "the trap flag",           9),
+    ("trap_flag_16",    "body: mov eax, [rax]\n pushf\n or dword [rsp], 0x100\n db 0x66, 0x9d\n nop\n add rsp, 6\n", "flags", "the trap flag",        9),
+    ("trap_flag_setup", "setup:\n pushfq\n or dword [rsp], 0x100\n popfq\n nop\nbody: mov eax, [rax]\n",      "flags",  "the setup does not leave the trap flag", 9),
+    ("half_rex",        "body: mov eax, [rax]\n db 0x48\n",                                             "exit",   "does not end on an instruction", 7),
+    ("half_call",       "body: mov eax, [rax]\n db 0xe8\n",                                             "signal", "lacks bytes",             7),
+    ("half_store",      "body: mov eax, [rax]\n db 0xc7\n",                                             "signal", "lacks bytes",             7),
+    ("half_function",   "body: call \"main.f\"\nfunc \"main.f\":\n mov eax, [rax]\n db 0xc7\n",            "signal", "lacks bytes",             9),
+    ("falls_through",   "body: call \"main.p\"\nfunc \"main.p\":\n nop\n",                              "signal", "the padding between functions, at `nop`", 8),
+    ("into_padding",    "body: lea rcx, [\"main.p\"]\n inc rcx\n jmp rcx\nfunc \"main.p\":\n ret\n",      "signal", "the padding between functions, at `jmp rcx`", 8),
+    ("writes_code",     "body: lea rcx, [\"main.g\"]\n mov byte [rcx], 1\nfunc \"main.g\":\n ret\n",      "signal", "code is read-only",       7),
+    ("writes_loop",     "body: lea rcx, [rip]\n mov dword [rcx], 0\n",                                  "signal", "a `data` section",        7),
+    ("runs_data",       "body: lea rcx, [\"d\"]\n jmp rcx\ndata \"d\": dq 0x9090909090909090\n",        "signal", "data cannot be run",      7),
+];
+
+#[test]
+fn a_fault_is_called_what_it_is_at_the_line_that_did_it() {
+    let folder = folder("called");
+    let mut arguments: Vec<String> = ["run", "--quick"].map(String::from).into();
+    for (name, text, ..) in CALLED_WHAT_THEY_ARE {
+        arguments.push(template(&folder, name, &format!("{HEADER}{text}")));
+    }
+    let (code, document) = json(&arguments);
+    assert_eq!(code, 4);
+    for ((name, _, kind, words, line), (_, row)) in CALLED_WHAT_THEY_ARE.iter().zip(rows(&document))
+    {
+        let fault = &row["fault"];
+        assert_eq!(
+            (&row["status"], &fault["kind"]),
+            (&"fault".into(), &(*kind).into()),
+            "{name}: {row:#}"
+        );
+        let message = fault["message"].as_str().expect("a message");
+        assert!(message.contains(words), "{name}: {message}");
+        assert_eq!(fault["line"], *line, "{name}: {fault:#}");
+    }
+}
+
+/// What happens in the middle of timing, where nothing is stepped.
+#[test]
+fn what_happens_late_has_its_line_in_either_order_and_beside_other_rows() {
+    let folder = folder("late");
+    let good = template(&folder, "good", &format!("{HEADER}{GOOD}"));
+    #[rustfmt::skip] // a table: one template a line
+    let all = [
+        ("crash",     " ud2\n",                                                   "fault",     "SIGILL",                  10),
+        ("call",      " mov eax, 39\n syscall\n",                                 "forbidden", "getpid",                  11),
+        ("hang",      "1: jmp 1b\n",                                              "timeout",   "an endless loop?",        10),
+        ("icebp",     " nop\n db 0xf1\n",                                         "fault",     "`icebp`",                 11),
+        ("trap_flag", " pushfq\n or dword [rsp], 0x100\n popfq\n nop\n nop\n",    "fault",     "the trap flag was set",   12),
+        ("code",      " lea rcx, [rip]\n mov [rcx], ecx\n",                       "fault",     "code is read-only",       11),
+    ];
+    for (name, what, status, words, line) in all {
+        let file = template(&folder, name, &late(200_000, what));
+        for order in [[&file, &good], [&good, &file]] {
+            let [one, other] = order;
+            let (code, document) = json(&["run", one, other, "--quick", "--timeout", "0.4"]);
+            assert_eq!(code, 4, "{name}");
+            for (scenario, row) in rows(&document) {
+                if scenario.ends_with("good") {
+                    assert_eq!(row["status"], "ok", "{name}: {row:#}");
+                    continue;
+                }
+                assert_eq!(row["status"], status, "{name}: {row:#}");
+                let fault = &row["fault"];
+                assert!(
+                    fault["message"]
+                        .as_str()
+                        .is_some_and(|text| text.contains(words)),
+                    "{fault:#}"
+                );
+                assert_eq!(fault["line"], line, "{name}: {fault:#}");
+            }
+        }
+    }
+}
+
+/// A body of so many instructions of one byte, and one load.
+fn nops(count: u32) -> String {
+    format!(
+        "{HEADER};! expand = true\nbody:\n{{% for i in range({count}) %}}\n nop\n{{% endfor %}}\n mov eax, [rax]\n"
+    )
+}
+
+#[test]
+fn the_tools_own_work_is_no_endless_loop() {
+    let folder = folder("own_work");
+    let steps = template(&folder, "steps", &nops(200_000));
+    let (code, document) = json(&[
+        "run",
+        &steps,
+        "--quick",
+        "--timeout",
+        "0.1",
+        "--placements",
+        "1",
+    ]);
+    assert_eq!(code, 0, "{document:#}");
+    // Two thirds of a second are interpreted, or more where the interpreter is slow.
+    let text = format!("{HEADER}body: mov ecx, 20000000\n1: dec ecx\n jnz 1b\n mov eax, [rax]\n");
+    let turns = template(&folder, "turns", &text);
+    let (code, document) = json(&[
+        "run",
+        &turns,
+        "--quick",
+        "--timeout",
+        "0.1",
+        "--placements",
+        "1",
+    ]);
+    assert_eq!(code, 0, "{document:#}");
+    let instructions = &rows(&document)[0].1["metrics"]["instructions"];
+    assert_eq!(instructions["value"], 40_000_002.0, "{instructions:#}");
+}
+
+/// Ends what it started, whatever becomes of the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn started(arguments: &[&str], folder: &Path) -> Running {
+    let child = Command::new(env!("CARGO_BIN_EXE_dispatchlab"))
+        .args(arguments)
+        .arg("--json")
+        .env("XDG_STATE_HOME", folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    Running(child.expect("it starts"))
+}
+
+/// The document that it prints in the end.
+fn document(mut running: Running) -> (i32, Value) {
+    let out = running.0.stdout.take().expect("its output");
+    let document = serde_json::from_reader(out).expect("a document");
+    let status = running.0.wait().expect("it ends");
+    (status.code().expect("by itself"), document)
+}
+
+/// The worker of a process, once there is one.
+fn worker_of(parent: u32) -> u32 {
+    let began = Instant::now();
+    loop {
+        let children = format!("/proc/{parent}/task/{parent}/children");
+        let children = std::fs::read_to_string(children).unwrap_or_default();
+        let is_worker = |child: &u32| {
+            let line = std::fs::read(format!("/proc/{child}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains("__worker")
+        };
+        let mut children = children
+            .split_whitespace()
+            .filter_map(|child| child.parse().ok());
+        if let Some(worker) = children.find(is_worker) {
+            return worker;
+        }
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "no worker starts"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn send(signal: &str, process: u32) {
+    let sent = Command::new("kill")
+        .args([signal, &process.to_string()])
+        .status();
+    assert!(sent.expect("there is a kill").success());
+}
+
+#[test]
+fn a_worker_that_is_ended_from_outside_blames_no_template() {
+    let folder = folder("ended");
+    // Long enough to be hit, and timed all the while.
+    let long = template(&folder, "long", &format!("{HEADER}{GOOD}"));
+    let good = template(&folder, "good", &format!("{HEADER}{GOOD}"));
+    for signal in ["KILL", "SEGV", "SYS", "FPE", "TRAP", "TERM"] {
+        let running = started(
+            &["run", &long, &good, "--time", "400", "--placements", "1"],
+            &folder,
+        );
+        let worker = worker_of(running.0.id());
+        std::thread::sleep(Duration::from_millis(300));
+        send(&format!("-{signal}"), worker);
+        let (code, document) = document(running);
+        assert_eq!(code, 2, "{signal}: {document:#}");
+        let rows = rows(&document);
+        let ended: Vec<&Value> = rows
+            .iter()
+            .map(|(_, row)| *row)
+            .filter(|row| row["status"] == "error")
+            .collect();
+        assert_eq!(ended.len(), 1, "{signal}: {document:#}");
+        let message = ended[0]["diagnostics"][0]["message"]
+            .as_str()
+            .expect("a message");
+        assert!(
+            message.contains(&format!("ended by SIG{signal} from")),
+            "{message}"
+        );
+        assert!(
+            message.contains("the template is not to blame"),
+            "{message}"
+        );
+        assert_eq!(
+            message.contains("from process "),
+            signal != "KILL",
+            "{message}"
+        );
+        let others = rows.iter().filter(|(_, row)| row["status"] == "ok");
+        assert_eq!(others.count(), 1, "{signal}: {document:#}");
+    }
+}
+
+#[test]
+fn signals_that_the_parent_holds_back_change_no_status() {
+    use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+    let folder = folder("held_back");
+    #[rustfmt::skip] // a table: one template a line
+    let all = [
+        ("null",  "body: xor ecx, ecx\n mov eax, [rcx]\n",      "fault",     7),
+        ("ud2",   "body: mov eax, [rax]\n ud2\n",               "fault",     7),
+        ("int3",  "body: mov eax, [rax]\n int3\n",              "fault",     7),
+        ("div",   "body: xor ecx, ecx\n div ecx\n",             "fault",     7),
+        ("call",  "body: mov eax, 39\n syscall\n",              "forbidden", 7),
+        ("fine",  GOOD,                                         "ok",        0),
+    ];
+    let files = all.map(|(name, text, ..)| template(&folder, name, &format!("{HEADER}{text}")));
+    // A process inherits what the thread that starts it holds back.
+    let mut held = SigSet::empty();
+    for signal in [
+        Signal::SIGSEGV,
+        Signal::SIGBUS,
+        Signal::SIGTRAP,
+        Signal::SIGSYS,
+        Signal::SIGFPE,
+        Signal::SIGILL,
+        Signal::SIGALRM,
+    ] {
+        held.add(signal);
+    }
+    let mut before = SigSet::empty();
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&held), Some(&mut before)).expect("blocks");
+    let mut arguments: Vec<&str> = vec!["run", "--quick"];
+    arguments.extend(files.iter().map(String::as_str));
+    let (_, document) = json(&arguments);
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), None).expect("unblocks");
+    for ((name, _, status, line), (_, row)) in all.iter().zip(rows(&document)) {
+        assert_eq!(row["status"], *status, "{name}: {row:#}");
+        assert_eq!(
+            row["fault"]["line"].as_u64().unwrap_or(0),
+            *line,
+            "{name}: {row:#}"
+        );
+    }
+}
+
+/// A body of some .16 s at 3.7 GHz.
+fn long(objects: u32) -> String {
+    let header = HEADER.replace("objects = 4", &format!("objects = {objects}"));
+    format!("{header}body: mov ecx, 600000000\n1: dec ecx\n jnz 1b\n mov eax, [rax]\n")
+}
+
+#[test]
+fn a_long_iteration_is_measured() {
+    let file = template(&folder("long_iteration"), "long", &long(1));
+    let (code, document) = json(&["run", &file, "--placements", "1", "--time", "1"]);
+    assert_eq!(code, 0, "{document:#}");
+    assert!(common::value(rows(&document)[0].1, "cycles") > 1e8);
+}
+
+#[test]
+fn what_a_row_will_take_is_said_before_it_starts_where_that_is_long() {
+    let folder = folder("long_row");
+    // Eleven minutes, of which nobody waits for the end.
+    let file = template(&folder, "long", &long(4096));
+    let child = Command::new(env!("CARGO_BIN_EXE_dispatchlab"))
+        .args(["run", &file, "--placements", "1"])
+        .env("XDG_STATE_HOME", &folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut running = Running(child.expect("it starts"));
+    let mut lines = BufReader::new(running.0.stderr.take().expect("its errors"));
+    let mut said = String::new();
+    while !common::unfolded(&said).contains("because one iteration takes") {
+        let read = lines.read_line(&mut said).expect("text");
+        assert!(read > 0, "it ended without a word: {said}");
+    }
+    assert!(said.starts_with("note:"), "{said}");
+}
+
+#[test]
+fn a_body_that_reads_rax_where_no_receiver_is_has_a_hint_at_its_line() {
+    let folder = folder("unset");
+    let none = ";! title = \"no heap\"\n";
+    #[rustfmt::skip] // a table: one template a line
+    let all: [(&str, String, Option<u64>); 13] = [
+        ("load",        format!("{none}body:\n mov ecx, [rax]\n"),                                        Some(3)),
+        ("second",      format!("{none}body:\n mov ecx, 1\n add rcx, rax\n"),                             Some(4)),
+        ("byte",        format!("{none}body:\n movzx ecx, al\n"),                                         Some(3)),
+        ("on_one_path", format!("{none}body:\n test ecx, ecx\n jz 1f\n mov eax, 1\n1: mov ecx, eax\n"),    Some(6)),
+        ("in_function", format!("{none}body:\n call \"main.f\"\nfunc \"main.f\":\n mov eax, [rax]\n ret\n"), Some(5)),
+        ("xor",         format!("{none}body:\n xor eax, eax\n mov ecx, eax\n"),                           None),
+        ("sub",         format!("{none}body:\n sub eax, eax\n add ecx, eax\n"),                           None),
+        ("sbb",         format!("{none}body:\n sbb eax, eax\n add ecx, eax\n"),                           None),
+        ("setup",       format!("{none}setup:\n mov eax, 5\nbody:\n add rax, rax\n"),                     None),
+        ("setup_calls", format!("{none}setup:\n call \"main.f\"\nbody:\n add rax, rax\nfunc \"main.f\":\n mov eax, 1\n ret\n"), None),
+        ("written",     format!("{none}body:\n mov eax, 1\n imul eax, eax\n"),                            None),
+        ("called",      format!("{none}body:\n call \"main.f\"\n add ecx, eax\nfunc \"main.f\":\n mov eax, 1\n ret\n"), None),
+        ("heap",        format!("{HEADER}{GOOD}"),                                                        None),
+    ];
+    for (name, text, line) in all {
+        let file = template(&folder, name, &text);
+        let (code, document) = json(&["check", &file]);
+        assert_eq!(code, 0, "{name}: {document:#}");
+        let hints = document["files"][0]["hints"].as_array().expect("hints");
+        let lines: Vec<Option<u64>> = hints.iter().map(|hint| hint["line"].as_u64()).collect();
+        assert_eq!(
+            lines,
+            line.map(Some).into_iter().collect::<Vec<_>>(),
+            "{name}: {document:#}"
+        );
+        let run = dispatchlab(&["check", &file]);
+        assert_eq!(
+            (run.code, run.stderr.contains("without a `heap`")),
+            (0, line.is_some()),
+            "{name}: {}",
+            run.stderr
+        );
+    }
+}
