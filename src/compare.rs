@@ -349,7 +349,7 @@ mod tests {
             color: false,
             unicode: true,
         };
-        text::render(&report, style)
+        text::in_full(&report, style)
     }
 
     /// The words of a metric's line.

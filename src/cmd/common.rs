@@ -64,6 +64,9 @@ pub(super) struct Common {
     /// No progress, no warnings
     #[arg(short, long, global = true)]
     pub(super) quiet: bool,
+    /// Print all that is known: reasons, medians, the legend in sentences, the templates' hashes
+    #[arg(short, long, global = true)]
+    pub(super) verbose: bool,
 }
 
 /// Milliseconds for each image that misses are inferred from, under `--quick`.

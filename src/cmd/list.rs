@@ -153,14 +153,14 @@ fn told(origin: &Origin) -> String {
     }
 }
 
-/// A suite's title and its scenarios; of one with sections, which is long, those under their sections where
-/// it `is_asked_for`.
+/// A suite's title and its scenarios, under their sections; those of a long one where it `is_asked_for`.
 fn suite_as_text(suite: &Suite, is_asked_for: bool, width: usize) -> String {
     let (name, title) = (printable::line(&suite.name), printable::line(&suite.title));
     let line = format!("\nsuite {name}: {title}{}\n", told(&suite.origin));
     let mut out = folded(&line, 2, width);
-    if suite.has_sections() && !is_asked_for {
-        let count = suite.members.len();
+    const LONG: usize = 40;
+    let count = suite.members.len();
+    if count > LONG && !is_asked_for {
         return out + &format!("  {count} scenarios: dispatchlab list {name}\n");
     }
     let mut section = &None;

@@ -233,7 +233,7 @@ fn named(
 /// `named` before all others.
 pub(super) fn said(common: &Common, named: &[Suite]) -> Result<BTreeMap<String, Said>, Stop> {
     let library = Library::new(common.templates.clone())?;
-    let mut suites = named.to_vec();
+    let mut suites = Vec::new();
     for name in library.suite_names() {
         match library.suite(&name) {
             Ok(suite) => suites.extend(suite),
@@ -243,7 +243,16 @@ pub(super) fn said(common: &Common, named: &[Suite]) -> Result<BTreeMap<String, 
         }
     }
     let mut said = BTreeMap::new();
-    for (name, one) in suites.iter().flat_map(Suite::said) {
+    // That one lists it is nothing to say of a row that is run by itself.
+    let is_more = |one: &Said| {
+        Said {
+            section: None,
+            ..one.clone()
+        } != Said::default()
+    };
+    let others = suites.iter().flat_map(Suite::said);
+    let others = others.filter(|(_, one)| is_more(one));
+    for (name, one) in named.iter().flat_map(Suite::said).chain(others) {
         said.entry(name).or_insert(one);
     }
     Ok(said)

@@ -90,12 +90,15 @@ impl Outputs {
 
     /// Prints the report and its warnings, and writes the files.
     pub(super) fn write(self, common: &Common, report: &Report) -> Result<(), Stop> {
-        let warnings = text::warnings(report, common.error_style());
+        let warnings = match common.json {
+            true => text::warnings(report, common.error_style()),
+            false => text::warnings_beside(report, common.error_style()),
+        };
         let report = &*record::precede(common, report);
-        let rendered = if common.json {
-            json::render(report)
-        } else {
-            text::render(report, common.style())
+        let rendered = match (common.json, common.verbose) {
+            (true, _) => json::render(report),
+            (false, true) => text::in_full(report, common.style()),
+            (false, false) => text::render(report, common.style()),
         };
         // A full disk or a closed pipe on one side takes nothing from the others.
         let mut said = print(&rendered);
@@ -136,12 +139,13 @@ pub(super) fn run(common: &Common, names: &[String], files: &Files) -> Result<i3
             let mut settings = common.settings(wanted.reference)?;
             settings.said = said(common, &wanted.suites)?;
             let by_section = wanted.suites.iter().any(Suite::has_sections);
+            let has_figures = wanted.suites.iter().any(Suite::has_figures);
             if common.time.is_none() {
                 settings.plan.share_time(wanted.scenarios.len());
             }
             let is_measured = settings.plan.counters != Counters::None;
-            // The book is long, and its rows are not about predictors.
-            if is_measured && !common.quick && !by_section {
+            // Rows with published figures, as the book's are, are many and not about predictors.
+            if is_measured && !common.quick && !has_figures {
                 settings.plan.modelled = misses::BESIDE;
             }
             let what = match files.save_job {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Baseline, Basis, Checksum, FaultReport, Held, Layout, Metric, Metrics, Provenance, Report, Row,
-    SourceLine, Status,
+    Baseline, Basis, ChangedLine, Checksum, CodeChange, Comparison, FaultReport, Held, Layout,
+    Metric, Metrics, Provenance, Report, Row, SourceLine, Status,
 };
 use crate::diagnostic::Diagnostic;
+use crate::stats::paired::Verdict;
 use crate::stats::{Disturbances, Mode, Settled};
 use crate::template::{Clobbers, Figure, Published, Value};
 
@@ -372,4 +373,84 @@ pub(crate) fn report() -> Report {
         ],
         interrupted: false,
     }
+}
+
+/// Rows as the tour has them: a first block, and a section under it.
+pub(crate) fn tour() -> Report {
+    let inferred = |value: f64| Metric {
+        basis: Basis::Inferred,
+        source: Some("injection".into()),
+        ..measured(value)
+    };
+    let mut report = report();
+    report.rows.truncate(5);
+    let [inline, direct, itab, random, switch] = &mut report.rows[..] else {
+        unreachable!("five rows are left")
+    };
+    for (row, why) in [
+        (inline, "the template names no branch"),
+        (direct, "its dispatch branch is direct"),
+    ] {
+        let metrics = row.metrics.as_mut().expect("numbers");
+        metrics.branch_misses.why = Some(why.into());
+    }
+    for (row, value) in [(itab, 0.0), (random, 0.984)] {
+        row.published.clear();
+        row.today = None;
+        row.metrics.as_mut().expect("numbers").branch_misses = inferred(value);
+    }
+    switch.section = Some("other ways to the method".into());
+    report.by_section = true;
+    let sources = &mut report.provenance.sources;
+    let misses = sources
+        .iter_mut()
+        .find(|line| line.event == "branch_misses");
+    let misses = misses.expect("a column of misses");
+    (misses.source, misses.basis) = ("injection".into(), Basis::Inferred);
+    report
+}
+
+/// Two rows, and what came of holding them against each other.
+pub(crate) fn comparison() -> Report {
+    let mut report = tour();
+    report.by_section = false;
+    report.reference = None;
+    report.rows.truncate(3);
+    report.rows.remove(0);
+    report.rows.iter_mut().for_each(|row| row.ratio = None);
+    let held = |metric, ratio: Option<f64>, basis| Comparison {
+        base: "direct_call".into(),
+        other: "itab_call".into(),
+        metric,
+        ratio,
+        low: ratio.map(|ratio| ratio * 0.999),
+        high: ratio.map(|ratio| ratio * 1.001),
+        p: ratio.filter(|_| basis == Basis::Measured).map(|_| 0.0004),
+        verdict: ratio.map(|_| Verdict::Slower),
+        basis,
+        pairs: Some(19),
+        values: ratio.map(|ratio| (4.0, 4.0 * ratio)),
+        why: None,
+    };
+    report.comparisons = vec![
+        held("cycles", Some(1.0545), Basis::Measured),
+        held("instructions", Some(1.25), Basis::Exact),
+        Comparison {
+            why: Some("its dispatch branch is direct".into()),
+            ..held("branch_misses", None, Basis::Unsupported)
+        },
+    ];
+    report.changes = vec![CodeChange {
+        base: "direct_call".into(),
+        other: "itab_call".into(),
+        bytes: [8, 11],
+        instructions: [4, 5],
+        lines: [('-', "call main.add"), ('+', "call [rax]"), (' ', "ret")]
+            .map(|(side, text)| ChangedLine {
+                side,
+                text: text.into(),
+            })
+            .into(),
+    }];
+    report
 }

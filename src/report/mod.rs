@@ -158,6 +158,9 @@ pub struct SiteMisses {
     pub high: Option<f64>,
     /// Comparisons that it stands for: with several, the number is of iterations with at least one miss.
     pub comparisons: u32,
+    /// Whether it was noise that took the number, so that another run may have one.
+    #[serde(default, rename = "lost", skip_serializing_if = "std::ops::Not::not")]
+    pub is_lost: bool,
     /// Why there is no number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
@@ -322,7 +325,7 @@ pub struct Row {
     pub layout: Option<Layout>,
     /// Figures others published, each beside ours.
     pub published: Vec<Held>,
-    /// The section of the suite `book` that it belongs to.
+    /// The section of its suite that it is in.
     pub section: Option<String>,
     /// Where compilers and processors of today disagree with what was published, and why.
     pub today: Option<String>,
@@ -529,7 +532,7 @@ pub struct Report {
     pub ablation: Option<ablation::Ablation>,
     /// What was scanned, where something was.
     pub sweep: Option<sweep::Sweep>,
-    /// Whether the rows stand under the sections that they belong to.
+    /// Whether the rows stand under the sections that they are in.
     pub by_section: bool,
     /// The reference row of the ratios, if any.
     pub reference: Option<String>,

@@ -1,4 +1,5 @@
-//! The report as text for a terminal: a table, its footnotes, and where every column comes from.
+//! The report as text for a terminal: a table, what must be said of its rows, and where every column
+//! comes from; in brief, or in full.
 //!
 //! Correct means: no number stands in a column whose basis is not its own without a mark that says
 //! so, what is not to be had is never 0, and the lines fit the width that was asked for. Nothing is
@@ -8,9 +9,11 @@ mod ablation;
 mod book;
 mod comparison;
 mod failure;
+mod footer;
 mod footnotes;
 mod further;
 pub mod markdown;
+mod notes;
 mod paint;
 mod sweep;
 mod table;
@@ -20,35 +23,56 @@ pub use paint::Style;
 pub(crate) use wrap::{folded, hanging, listed};
 
 use super::{Basis, Report, Row, SourceLine, Status, printable};
-use footnotes::Footnotes;
+use notes::Notes;
 use paint::Paint;
 
-/// The whole report but its warnings, with a line break at the end.
+/// How much of a report is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// The numbers, what a reader must know of them, and where they come from in a few lines.
+    Brief,
+    /// All that is known.
+    Full,
+}
+
+/// What a reader needs, with a line break at the end: what to do stands under its row, and the machine
+/// and the sources take a few lines.
 pub fn render(report: &Report, style: Style) -> String {
+    rendered(report, style, Detail::Brief)
+}
+
+/// All that is known, with a line break at the end: each source with its reason, the legend in
+/// sentences, the templates.
+pub fn in_full(report: &Report, style: Style) -> String {
+    rendered(report, style, Detail::Full)
+}
+
+fn rendered(report: &Report, style: Style, detail: Detail) -> String {
     let report = &printable::of(report);
-    let mut notes = Footnotes::new(style);
-    if let Some(scanned) = &report.sweep {
-        let parts = [
+    let mut columns = table::all_columns(report, style, detail);
+    let mut notes = Notes::mark(&mut columns, style, detail);
+    let mut parts = match &report.sweep {
+        Some(scanned) => vec![
             sweep::render(report, scanned, style),
             modelled(report, style),
             further::of_all(report, style),
-            legend(report, style),
-            provenance(report, style),
-        ];
-        return joined(&parts);
-    }
-    let table = if report.by_section {
-        book::render(report, style, &mut notes)
-    } else {
-        table::render(report, style, &mut notes)
+        ],
+        None => {
+            let table = if book::is_one(report) {
+                book::render(report, &mut columns, style, &mut notes)
+            } else {
+                if detail == Detail::Full {
+                    table::make_room(&mut columns);
+                }
+                table::render(report, &columns, style, &mut notes)
+            };
+            vec![table, notes.below(), findings(report, style, detail)]
+        }
     };
-    let parts = [
-        table,
-        notes.render(),
-        findings(report, style),
-        legend(report, style),
-        provenance(report, style),
-    ];
+    parts.extend(match detail {
+        Detail::Brief => vec![footer::render(report, &columns, style)],
+        Detail::Full => vec![legend(report, style), provenance(report, style)],
+    });
     joined(&parts)
 }
 
@@ -74,16 +98,16 @@ fn modelled(report: &Report, style: Style) -> String {
 }
 
 /// What came of comparing, scanning or leaving out; empty where only rows were measured.
-fn findings(report: &Report, style: Style) -> String {
+fn findings(report: &Report, style: Style, detail: Detail) -> String {
     match (&report.ablation, &report.sweep) {
         (Some(costs), _) => ablation::render(report, costs, style),
         (_, Some(scanned)) => sweep::render(report, scanned, style),
-        _ => comparison::render(report, style),
+        _ => comparison::render(report, style, detail),
     }
 }
 
-/// Warnings of the rows in their order, rows with the same one together, then those about the run:
-/// no results, so they go to another stream.
+/// All warnings: those of the rows in their order, rows with the same one together, then those about the
+/// run.
 pub fn warnings(report: &Report, style: Style) -> String {
     let report = &printable::of(report);
     let mut of_rows: Vec<(&str, Vec<&str>)> = Vec::new();
@@ -98,11 +122,23 @@ pub fn warnings(report: &Report, style: Style) -> String {
     let of_rows = of_rows
         .into_iter()
         .map(|(warning, names)| format!("{}: {warning}", names.join(", ")));
+    let warnings: Vec<String> = of_rows.chain(report.warnings.iter().cloned()).collect();
+    laid_out(&warnings, style)
+}
+
+/// The warnings that the text does not have: those about the run, and where there is no table with rows
+/// to stand under those of the rows too.
+pub fn warnings_beside(report: &Report, style: Style) -> String {
+    match report.sweep {
+        Some(_) => warnings(report, style),
+        None => laid_out(&printable::of(report).warnings, style),
+    }
+}
+
+fn laid_out(warnings: &[String], style: Style) -> String {
     let word = style.paint(Paint::Warning, "warning:");
-    let lines = of_rows.chain(report.warnings.iter().cloned());
-    lines
-        .map(|warning| hanging(&warning, &word, 2, style.width))
-        .collect()
+    let line = |warning: &String| hanging(warning, &word, 2, style.width);
+    warnings.iter().map(line).collect()
 }
 
 /// Why a row has no numbers, or what it ended in, in one line; empty where all is well.
@@ -114,6 +150,9 @@ pub(super) fn reason(status: &Status) -> String {
     };
     failure::reasons(status, plain).join("; ")
 }
+
+/// What an inferred number of misses is good to, per iteration.
+const INFERRED_WITHIN: &str = "0.05";
 
 /// What a mark behind counts means.
 fn stepped(iterations: u64) -> String {
@@ -144,7 +183,7 @@ fn legend(report: &Report, style: Style) -> String {
     placements.dedup();
     match placements[..] {
         [] => {}
-        _ if report.by_section => {}
+        _ if book::is_one(report) => {}
         [1] => terms.push(
             "placements: cycles at the one placement of loop and callees that has a value"
                 .to_string(),
@@ -164,7 +203,7 @@ fn legend(report: &Report, style: Style) -> String {
                 .to_string(),
         );
     }
-    if report.by_section {
+    if book::is_one(report) {
         terms.push(
             "published: the figure of somebody else's machine; here: the same of this run, of the \
              whole iteration, the loop's own instructions and branches included"
@@ -301,7 +340,9 @@ fn where_from(source: &SourceLine, style: Style) -> String {
         ("cycles", "clock") => format!("TSC {times} add-chain calibration; "),
         (_, "injection") => {
             let within = if style.unicode { "±" } else { "+-" };
-            format!("what latency in front of the dispatch branch costs, {within}0.05; ")
+            format!(
+                "what latency in front of the dispatch branch costs, {within}{INFERRED_WITHIN}; "
+            )
         }
         (_, "step") => "counted by single-stepping; ".to_string(),
         _ => String::new(),

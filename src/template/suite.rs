@@ -158,6 +158,13 @@ impl Suite {
         self.members.iter().any(|row| row.said.section.is_some())
     }
 
+    /// Whether somebody published a figure for one of its rows.
+    pub fn has_figures(&self) -> bool {
+        self.members
+            .iter()
+            .any(|row| !row.said.published.is_empty())
+    }
+
     /// Whether it has a row of this template.
     pub fn has_template(&self, name: &str) -> bool {
         self.members.iter().any(|row| row.template() == name)

@@ -34,11 +34,13 @@ pub(super) fn sites(
             Latency::Delayed { comparisons, .. } => *comparisons,
             Latency::None(_) => 1,
         };
-        let number = match &site.latency {
-            Latency::None(why) => Err(why.clone()),
-            Latency::Delayed { .. } => refused().map_or_else(|| number(at, timing, seed), Err),
+        let never = match &site.latency {
+            Latency::None(why) => Some(why.clone()),
+            Latency::Delayed { .. } => refused().or_else(|| given_up_on(at, timing)),
         };
         let most = count.map(|count| count.most);
+        let is_lost = never.is_none();
+        let number = never.map_or_else(|| number(at, timing, seed), Err);
         let number = number.and_then(|number| possible(number, most));
         let number = match row.heap.kind {
             HeapKind::None => number.and_then(repeatable),
@@ -53,10 +55,17 @@ pub(super) fn sites(
             low: number.as_ref().ok().map(|number| number.low),
             high: number.as_ref().ok().map(|number| number.high),
             comparisons,
+            is_lost: is_lost && number.is_err(),
             why: number.err(),
         }
     };
     sites.map(one).collect()
+}
+
+/// Why a site was not timed.
+fn given_up_on(site: usize, timing: Option<&Timing>) -> Option<String> {
+    let samples = timing?.delayed.iter().find(|one| one.site == site)?;
+    samples.why.clone()
 }
 
 fn number(site: usize, timing: Option<&Timing>, seed: u64) -> Result<Estimate, String> {
@@ -66,9 +75,6 @@ fn number(site: usize, timing: Option<&Timing>, seed: u64) -> Result<Estimate, S
     let timing = timing.ok_or_else(|| FEW.to_string())?;
     let samples = timing.delayed.iter().find(|one| one.site == site);
     let samples = samples.ok_or_else(|| FEW.to_string())?;
-    if let Some(why) = &samples.why {
-        return Err(why.clone());
-    }
     match stats::misses(samples, timing, seed) {
         Some(wide) if wide.high - wide.low > WIDEST => Err(
             "turns differ by more than a miss takes, as where a row waits for memory or others use the machine; run \
@@ -251,6 +257,7 @@ mod tests {
             low: Some(value - half),
             high: Some(value + half),
             comparisons: 1,
+            is_lost: false,
             why: None,
         }
     }

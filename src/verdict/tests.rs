@@ -152,7 +152,7 @@ fn told(report: &Report) -> String {
         color: false,
         unicode: true,
     };
-    text::render(report, style) + &text::warnings(report, style)
+    text::in_full(report, style) + &text::warnings(report, style)
 }
 
 /// Two images of a branch that is missed so often in each turn.

@@ -76,7 +76,7 @@ fn a_row_has_the_hot_cycles_beside_the_cold_ones_each_with_its_basis() {
 
 #[test]
 fn the_table_says_what_was_scrubbed_what_it_is_beside_and_what_is_left_out() {
-    let run = dispatchlab(&["run", "itab_call", "-p", "cold=icache", "--quick"]);
+    let run = dispatchlab(&["run", "itab_call", "-p", "cold=icache", "--quick", "-v"]);
     let text = unfolded(&run.stdout);
     for part in [
         "cold=icache: one call by itself adds",

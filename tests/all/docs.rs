@@ -6,6 +6,7 @@
 //! - `<!-- file: NAME -->`: the block is that file; `NAME = OTHER with `A` as `B`` derives one.
 //! - `<!-- output: COMMAND -->`: the block is what the command prints, to the letter.
 //! - `<!-- measured: COMMAND -->`: the same, numbers and machine aside.
+//! - `<!-- first rows: COMMAND -->`: the first paragraph of that and the last, and `…` for those between.
 //! - `<!-- excerpt: COMMAND -->`: the block's lines stand in what the command prints, in one piece.
 //!
 //! What stands between `<!-- book: SECTION -->` and `<!-- end -->` in docs/book.md is that section of
@@ -201,6 +202,22 @@ fn run_in_quiet(arguments: &[String]) -> Said {
     said
 }
 
+/// The same of its first rows.
+fn first_rows_in_quiet(arguments: &[String]) -> Said {
+    let said = run_in_quiet(arguments);
+    Said {
+        text: first_rows(&said.text),
+        ..said
+    }
+}
+
+/// A report's first paragraph and its last.
+fn first_rows(report: &str) -> String {
+    let (first, rest) = report.split_once("\n\n").expect("a paragraph ends");
+    let (_, last) = rest.rsplit_once("\n\n").expect("others between");
+    format!("{first}\n…\n\n{last}")
+}
+
 /// The arguments of a line that runs this program; `None` for other programs.
 fn arguments(line: &str) -> Option<Vec<String>> {
     let words = words(line);
@@ -270,17 +287,28 @@ fn outputs_are_what_the_program_prints() {
         compare(shown, &run(arguments).text)
     });
     check_blocks("measured", bless(run_in_quiet), |shown, arguments| {
-        // The documents show a machine without a PMU.
-        let quick = ["--quick", "--counters", "clock"].map(str::to_string);
-        let quick = [arguments, &quick].concat();
-        let printed = run(&quick).text;
+        let printed = run(&quickly(arguments)).text;
         compare(&without_numbers(shown), &without_numbers(&printed))
     });
+    check_blocks(
+        "first rows",
+        bless(first_rows_in_quiet),
+        |shown, arguments| {
+            let printed = first_rows(&run(&quickly(arguments)).text);
+            compare(&without_numbers(shown), &without_numbers(&printed))
+        },
+    );
     check_blocks("excerpt", None, |shown, arguments| {
         let printed = run(arguments).text;
         let holds = printed.contains(shown);
         holds.then_some(()).ok_or(format!("printed:\n{printed}"))
     });
+}
+
+/// The documents show a machine without a PMU.
+fn quickly(arguments: &[String]) -> Vec<String> {
+    let quick = ["--quick", "--counters", "clock"].map(str::to_string);
+    [arguments, &quick].concat()
 }
 
 /// The rows of the suite `book`.
@@ -405,7 +433,7 @@ fn the_book_shows_each_row_of_the_suite_with_what_was_published() {
 }
 
 /// A report without what differs between two runs and between two machines: each paragraph on one
-/// line, every number as `#`, blanks and rules as one, warnings and remarks on noise left out, and
+/// line, every number as `#`, blanks and rules as one, warnings and what is said under rows left out, and
 /// of the lines about the machine only which columns they are about and how those are obtained.
 fn without_numbers(report: &str) -> String {
     let mut paragraphs: Vec<String> = Vec::new();
@@ -440,17 +468,46 @@ fn without_numbers(report: &str) -> String {
             paragraphs.push(compared(&lines));
             continue;
         }
+        if paragraph.contains("more: -v") {
+            paragraphs.push(columns_of(paragraph));
+            continue;
+        }
         let is_about_machine = paragraph.contains("pinned") || paragraph.contains(", Linux ");
         let mut kept: Vec<String> = match (is_doctor, is_about_machine) {
             (true, _) => lines.iter().filter_map(|line| doctor_line(line)).collect(),
             (_, true) => lines.iter().filter_map(|line| source_line(line)).collect(),
-            _ => lines.iter().map(ToString::to_string).collect(),
+            _ if first.starts_with("code, ") => lines.iter().map(ToString::to_string).collect(),
+            _ => {
+                let rows = lines.iter().filter(|line| !is_under_a_row(line));
+                rows.map(ToString::to_string).collect()
+            }
         };
         // Events that fail for different reasons have a line for each reason.
         kept.dedup();
         paragraphs.push(squeeze(&kept.join(" ")));
     }
     paragraphs.join("\n")
+}
+
+/// Whether a line of a table tells something of the row above.
+fn is_under_a_row(line: &str) -> bool {
+    line.strip_prefix("    ")
+        .is_some_and(|said| !said.starts_with(' '))
+}
+
+/// Of the lines under a report: each column with its basis, but for misses.
+fn columns_of(footer: &str) -> String {
+    let items = footer.split(['\n', '·']);
+    let sources = items.flat_map(|item| {
+        let item = item.split(" (").next().unwrap_or(item).trim();
+        let (heads, basis) = item.rsplit_once(' ').unwrap_or(("", item));
+        let is_basis = ["measured", "exact", "modelled", "unsupported"].contains(&basis);
+        let heads = heads
+            .split(", ")
+            .filter(move |head| is_basis && *head != "misses");
+        heads.map(move |head| format!("{head}: {basis}"))
+    });
+    sources.collect::<Vec<_>>().join(", ")
 }
 
 /// Of a comparison: the first line, and the first word of each line of its table.
@@ -521,7 +578,7 @@ fn squeeze(text: &str) -> String {
             '▏' | '█' | '▎' | '▍' | '▌' | '▋' | '▊' | '▉' => ' ',
             c => c,
         };
-        let is_mark = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺".contains(c);
+        let is_mark = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺*".contains(c);
         let repeats = c == last && (c == ' ' || c == '#');
         if !is_mark && !repeats {
             out.push(c);
@@ -542,7 +599,11 @@ fn squeeze(text: &str) -> String {
             words.push(word);
         }
     }
-    let out = words.join(" ").replace(", misses:", ":");
+    // Whether placements differ is not the same in two runs.
+    let out = words
+        .join(" ")
+        .replace(", misses:", ":")
+        .replace(" by place", "");
     // How many placements were measured is a number too, and noise may leave one without a value.
     out.replace("over # placements", "over the placements")
         .replace(
@@ -889,12 +950,12 @@ fn the_header_keys_of_every_shipped_template_are_documented() {
 
 #[test]
 fn numbers_and_machines_are_left_out_and_nothing_else() {
-    let one = "a  cycles\n  ─── measured ──\nx¹  3.40  3.40–3.41\n\n¹ bistable\n\nwarning: noise\n\nEPYC, not pinned\nns: measured [clock]: TSC\n";
-    let other = "a  cycles\n ─ measured ─\nx 12.0\n  12.0–13.5\n\nXeon, pinned to CPU 1\nns: measured [clock]: other\n";
+    let one = "a  cycles  by place\nx  3.40*¹  3.40–3.51\n    * cycles: wide\n\n¹ bistable\n\nwarning: noise\n\nns measured (clock) · instr, branch exact (step)\nmisses inferred ±0.05 · by place: 4\nEPYC, CPU 1 · more: -v\n";
+    let other = "a  cycles\nx\n       12.0\n\nns measured (clock) · instr exact (interpreter) · branch exact (step)\nmisses unsupported\nXeon, not pinned, · more: -v\n";
     assert_eq!(without_numbers(one), without_numbers(other));
     assert_ne!(
         without_numbers(one),
-        without_numbers(&other.replace("measured [", "exact ["))
+        without_numbers(&other.replace("ns measured", "ns exact"))
     );
     assert_ne!(
         without_numbers(one),

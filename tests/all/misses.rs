@@ -79,7 +79,7 @@ fn a_row_has_the_slope_or_the_reason_why_there_is_none() {
         "direct_call",
         "inline",
     ];
-    let arguments = [&scenarios[..], &["--counters", &counters, "--time", "2"]].concat();
+    let mut arguments = [&scenarios[..], &["--counters", &counters, "--time", "2"]].concat();
     let (code, document) = json(&arguments);
     assert_eq!(code, 0, "{document:#}");
     for at in 0..3 {
@@ -104,6 +104,7 @@ fn a_row_has_the_slope_or_the_reason_why_there_is_none() {
     }
     // The cycles are those of the images without latency.
     assert!((value(rows(&document)[0].1, "cycles") - 6.0).abs() < 1e-3);
+    arguments.push("-v");
     let text = dispatchlab(&arguments).stdout;
     assert!(
         text.contains("branch misses: inferred [injection]"),

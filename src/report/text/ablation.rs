@@ -54,8 +54,7 @@ pub(super) fn render(report: &Report, ablation: &Ablation, style: Style) -> Stri
             .any(|part| part.verdict == Some(verdict))
     };
     if has(Verdict::Undecided) {
-        remark += " Undecided: it differs here, but less than the place of the code changes \
-                   (placements).";
+        remark += " Undecided: it differs here, but less than the place of the code changes.";
     }
     if ablation.parts.iter().any(is_unchecked) {
         remark += " Unchecked: without the part the results are others.";

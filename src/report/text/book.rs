@@ -1,13 +1,14 @@
-//! The table of the suite `book`: rows under their sections, what was published beside what is
-//! measured here.
+//! The table of a suite with published figures, as `book` is one: rows under their sections, what was
+//! published beside what is measured here.
 //!
 //! Correct means: theirs and ours on one line are the same quantity, a ratio says of what it is one,
 //! and every line fits the width.
 
+use super::Detail;
 use super::failure;
-use super::footnotes::Footnotes;
-use super::paint::{Paint, Style};
-use super::table::{self, Cell, Column, Layout};
+use super::notes::Notes;
+use super::paint::Style;
+use super::table::{self, Cell, Column, Layout, Sections};
 use super::wrap::lines;
 use crate::report::{Basis, Held, Report, Row};
 use crate::template::Figure;
@@ -17,48 +18,59 @@ const KEPT: [&str; 5] = ["cycles", "ns", "instr", "branch", "misses"];
 /// Columns in front of what is said of a row.
 const INDENT: usize = 4;
 
-/// The table, with a line break at the end.
-pub(super) fn render(report: &Report, style: Style, notes: &mut Footnotes) -> String {
-    let names: Vec<String> = report
-        .rows
-        .iter()
-        .map(|row| row.scenario.clone() + &notes.marks(&table::conditions(row)))
-        .collect();
-    let mut columns = table::all_columns(report, style, notes);
+/// Whether a report has figures to show beside ours.
+pub(super) fn is_one(report: &Report) -> bool {
+    let has_figures = |row: &Row| !row.published.is_empty() || row.today.is_some();
+    report.by_section && report.rows.iter().any(has_figures)
+}
+
+/// The table, with a line break at the end; `columns` are those of the other table, and afterwards those
+/// of this one.
+pub(super) fn render(
+    report: &Report,
+    columns: &mut Vec<Column>,
+    style: Style,
+    notes: &mut Notes,
+) -> String {
     columns.retain(|column| KEPT.contains(&column.head));
-    let mut columns: Vec<Column> = columns
-        .into_iter()
-        .map(|column| {
-            let cells = column.cells.into_iter().zip(&report.rows);
-            let spread = cells.flat_map(|(cell, row)| {
-                let more = std::iter::repeat_n(Cell::default(), lines_of(row) - 1);
-                std::iter::once(cell).chain(more)
-            });
-            Column::new(column.head, column.basis, spread.collect())
-        })
+    let rows = 0..report.rows.len();
+    let under: Vec<String> = rows.map(|row| notes.under(row, columns)).collect();
+    let mut marked = notes.clone();
+    let mut beside: Vec<Column> = columns
+        .iter()
+        .map(|column| spread(column, report))
         .collect();
-    columns.extend(figures(report, style, notes));
-    let spans = table::spans(&mut columns);
-    let least: usize = columns.iter().map(|column| column.total() + 1).sum();
-    if least > style.width {
-        return table::upright(report, &names, &columns, style, notes);
+    beside.extend(figures(report, style, &mut marked));
+    if !table::fit(&beside, style) {
+        let said = |row: &Row| {
+            let figures = row.published.iter().map(table::figure);
+            figures.chain(row.today.clone()).collect()
+        };
+        return table::upright(report, columns, style, notes, said);
     }
-    let layout = Layout::of(&names, &columns, &spans, style);
-    let mut text = layout.heads(&columns, style) + &layout.bases(&columns, &spans, style);
-    let mut section = None;
+    *columns = beside;
+    *notes = marked;
+    if notes.detail == Detail::Full {
+        table::make_room(columns);
+    }
+    let names: Vec<&str> = report.rows.iter().map(|row| &row.scenario[..]).collect();
+    let spans = table::spans(columns);
+    let layout = Layout::of(&names, columns, &spans, style);
+    let mut text = layout.heads(columns, style);
+    if notes.detail == Detail::Full {
+        text += &layout.bases(columns, &spans, style);
+    }
+    let mut sections = Sections::of(report);
     let mut line = 0;
-    for (row, name) in report.rows.iter().zip(&names) {
-        if section.replace(&row.section) != Some(&row.section) {
-            let title = row.section.as_deref().unwrap_or("in no section");
-            text += &format!("\n{}\n", style.paint(Paint::Head, title));
-        }
+    for (row, under) in report.rows.iter().zip(&under) {
+        text += &sections.title(row, style);
         let has_numbers = row.metrics.is_some() || !row.published.is_empty();
-        let numbers = has_numbers.then(|| layout.numbers(&columns, line));
+        let numbers = has_numbers.then(|| layout.numbers(columns, line));
         let reasons = failure::reasons(&row.status, style);
-        text += &layout.row(name, numbers, &[], style);
+        text += &layout.row(&row.scenario, numbers, &[], style);
         for more in 1..lines_of(row) {
             let indent = " ".repeat(layout.name);
-            text += &format!("{indent}{}\n", layout.numbers(&columns, line + more));
+            text += &format!("{indent}{}\n", layout.numbers(columns, line + more));
         }
         let room = style.width.saturating_sub(INDENT).max(20);
         for said in reasons.iter().chain(&row.today) {
@@ -66,9 +78,20 @@ pub(super) fn render(report: &Report, style: Style, notes: &mut Footnotes) -> St
                 text += &format!("{:INDENT$}{part}\n", "");
             }
         }
+        text += under;
         line += lines_of(row);
     }
     text
+}
+
+/// The column with a line for each figure of a row; its own cell stands on the first.
+fn spread(column: &Column, report: &Report) -> Column {
+    let cells = column.cells.iter().zip(&report.rows);
+    let cells = cells.flat_map(|(cell, row)| {
+        let more = std::iter::repeat_n(Cell::default(), lines_of(row) - 1);
+        std::iter::once(cell.clone()).chain(more)
+    });
+    column.with(cells.collect())
 }
 
 /// A row takes a line for each of its figures.
@@ -77,7 +100,7 @@ fn lines_of(row: &Row) -> usize {
 }
 
 /// Theirs and ours.
-fn figures(report: &Report, style: Style, notes: &mut Footnotes) -> [Column; 2] {
+fn figures(report: &Report, style: Style, notes: &mut Notes) -> [Column; 2] {
     let mut published = Vec::new();
     let mut here = Vec::new();
     let mut bases = report.rows.iter().flat_map(|row| &row.published);
@@ -98,7 +121,7 @@ fn figures(report: &Report, style: Style, notes: &mut Footnotes) -> [Column; 2] 
     ]
 }
 
-fn theirs(held: &Held, style: Style, notes: &mut Footnotes) -> Cell {
+fn theirs(held: &Held, style: Style, notes: &mut Notes) -> Cell {
     let published = &held.published;
     let (text, remark) = match &published.figure {
         Figure::Value { value } => (shown(*value, &published.metric), published.source.clone()),
@@ -107,22 +130,14 @@ fn theirs(held: &Held, style: Style, notes: &mut Footnotes) -> Cell {
             format!("of {to}; {}", published.source),
         ),
     };
-    Cell {
-        text,
-        mark: notes.mark(&remark),
-    }
+    marked(text, &[remark], notes)
 }
 
 /// `basis` is that of the column.
-fn ours(held: &Held, basis: Option<Basis>, style: Style, notes: &mut Footnotes) -> Cell {
+fn ours(held: &Held, basis: Option<Basis>, style: Style, notes: &mut Notes) -> Cell {
     let Some(value) = held.measured else {
-        return Cell {
-            text: style.absent().to_string(),
-            mark: held
-                .why
-                .as_ref()
-                .map_or(String::new(), |why| notes.mark(why)),
-        };
+        let why: Vec<String> = held.why.iter().cloned().collect();
+        return marked(style.absent().to_string(), &why, notes);
     };
     let text = match &held.published.figure {
         Figure::Value { .. } => cut(value, held.basis),
@@ -139,9 +154,15 @@ fn ours(held: &Held, basis: Option<Basis>, style: Style, notes: &mut Footnotes) 
             "with a modelled {names}, so this is not what Go takes"
         ));
     }
+    marked(text, &remarks, notes)
+}
+
+/// A cell of a line of its own, so that what is said of it stands below the table.
+fn marked(text: String, remarks: &[String], notes: &mut Notes) -> Cell {
     Cell {
         text,
-        mark: notes.marks(&remarks),
+        remarks: Vec::new(),
+        mark: notes.footnotes(remarks),
     }
 }
 

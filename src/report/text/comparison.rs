@@ -4,9 +4,9 @@
 //! Correct means: every ratio stands beside the numbers that it is of, a difference that is not told
 //! apart from none has a `~` and not a direction, and lines that are left out are counted.
 
-use super::Style;
 use super::paint::Paint;
 use super::wrap::{columns, hanging};
+use super::{Detail, Style};
 use crate::report::{Basis, CodeChange, Comparison, Report, Row};
 use crate::stats::paired::Verdict;
 
@@ -16,7 +16,7 @@ const MOST_LINES: usize = 60;
 const AROUND: usize = 2;
 
 /// All comparisons, with a line break at the end; empty where there are none.
-pub(super) fn render(report: &Report, style: Style) -> String {
+pub(super) fn render(report: &Report, style: Style, detail: Detail) -> String {
     let mut out = String::new();
     let groups = report
         .comparisons
@@ -26,7 +26,7 @@ pub(super) fn render(report: &Report, style: Style) -> String {
         if !out.is_empty() {
             out.push('\n');
         }
-        out += &table(group, report, style);
+        out += &table(group, report, style, detail);
     }
     for change in &report.changes {
         out.push('\n');
@@ -103,7 +103,7 @@ pub(super) fn line(comparison: &Comparison, style: Style) -> Line {
     }
 }
 
-fn table(group: &[Comparison], report: &Report, style: Style) -> String {
+fn table(group: &[Comparison], report: &Report, style: Style, detail: Detail) -> String {
     let Some(first) = group.first() else {
         return String::new();
     };
@@ -145,14 +145,14 @@ fn table(group: &[Comparison], report: &Report, style: Style) -> String {
         let text = format!("  {:<metric$}{texts}", line.metric);
         out += &(text.trim_end().to_string() + "\n");
     }
-    for remark in remarks(group, report) {
+    for remark in remarks(group, report, detail) {
         out += &hanging(&remark, " ", 2, style.width);
     }
     out
 }
 
 /// What must be said below the table.
-fn remarks(group: &[Comparison], report: &Report) -> Vec<String> {
+fn remarks(group: &[Comparison], report: &Report, detail: Detail) -> Vec<String> {
     let mut remarks = Vec::new();
     if let Some(pairs) = group.iter().find_map(|one| one.pairs) {
         remarks.push(format!(
@@ -175,7 +175,11 @@ fn remarks(group: &[Comparison], report: &Report) -> Vec<String> {
         ));
     }
     let mut said: Vec<(Vec<&str>, &str)> = Vec::new();
-    for one in group {
+    // Why there are no misses to compare is as it is for their column.
+    let is_told = |one: &&Comparison| {
+        detail == Detail::Full || one.metric != "branch_misses" || one.ratio.is_some()
+    };
+    for one in group.iter().filter(is_told) {
         let Some(why) = &one.why else { continue };
         match said.iter_mut().find(|(_, known)| known == why) {
             Some((metrics, _)) => metrics.push(one.metric),

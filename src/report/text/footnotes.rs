@@ -1,13 +1,13 @@
 //! Numbered remarks under the table.
 //!
 //! Correct means: every mark in the table has its remark, and equal remarks share a number. Numbers
-//! ascend down the names first, then down each column.
+//! ascend down each column.
 
 use super::paint::Style;
 use super::wrap::{columns, hanging};
 
 /// The remarks gathered so far.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Footnotes {
     style: Style,
     remarks: Vec<String>,

@@ -4,13 +4,13 @@
 //! what there is no number of says why in a footnote, or behind it where there are none.
 
 use super::Style;
-use super::footnotes::Footnotes;
+use super::notes::Notes;
 use super::wrap::{hanging, lines as wrapped};
 use crate::report::{Basis, FurtherMetric, Report, Row};
 
 /// The lines under a row, with a line break at the end of each; empty where nothing was asked for.
-pub(super) fn under(row: &Row, style: Style, notes: &mut Footnotes) -> String {
-    let because = |why: &str| notes.mark(why);
+pub(super) fn under(row: &Row, style: Style, notes: &mut Notes) -> String {
+    let because = |why: &str| notes.footnotes(&[why.to_string()]);
     let mut text = String::new();
     for line in lines(row, style, because) {
         let mut indent = "  ";

@@ -5,10 +5,10 @@
 
 use std::fmt::Write as _;
 
-use super::footnotes::Footnotes;
 use super::further;
-use super::table::{self, Column};
-use super::{Style, legend, provenance, reason};
+use super::notes::Notes;
+use super::table::{self, Cell, Column};
+use super::{Detail, Style, legend, provenance, reason};
 use crate::report::{Basis, Report, Row, printable};
 
 /// Nothing is wrapped: whoever shows Markdown does that.
@@ -21,28 +21,27 @@ const STYLE: Style = Style {
 /// The whole report but its warnings, with a line break at the end.
 pub fn render(report: &Report) -> String {
     let report = &printable::of(report);
-    let mut notes = Footnotes::new(STYLE);
-    let names: Vec<String> = report
-        .rows
-        .iter()
-        .map(|row| name(row, &mut notes))
-        .collect();
-    let columns = table::all_columns(report, STYLE, &mut notes);
+    let mut columns = table::all_columns(report, STYLE, Detail::Full);
+    let mut notes = Notes::mark(&mut columns, STYLE, Detail::Full);
     let mut out = heads(&columns);
     for (index, row) in report.rows.iter().enumerate() {
+        let ended = ended(row, &columns[0].cells[index], &mut notes);
         let cells = columns.iter().map(|column| match &row.metrics {
             Some(_) => {
                 let cell = &column.cells[index];
-                format!("{}{}", cell.text, cell.mark)
+                let ended = if column.head == "cycles" { &ended } else { "" };
+                let marks = [&cell.mark[..], ended].map(str::to_string);
+                let marks = marks.into_iter().filter(|mark| !mark.is_empty());
+                format!("{}{}", cell.text, marks.collect::<Vec<_>>().join("⁺"))
             }
-            None if column.head == "cycles" => format!("*{}*", row.status.name()),
+            None if column.head == "cycles" => format!("*{}*{ended}", row.status.name()),
             None => String::new(),
         });
-        line(&mut out, &names[index], cells);
+        line(&mut out, &escaped(&row.scenario), cells);
     }
     let under = [legend(report, STYLE), provenance(report, STYLE)].concat();
     out.push('\n');
-    let warnings = super::warnings(report, STYLE);
+    let warnings = super::laid_out(&report.warnings, STYLE);
     let warnings = warnings.lines().map(str::to_string);
     let further = further::of_all(report, STYLE);
     let further = further.lines().map(str::to_string);
@@ -54,7 +53,7 @@ pub fn render(report: &Report) -> String {
     {
         let _ = writeln!(out, "- {}", escaped(text.trim()));
     }
-    let findings = super::findings(report, STYLE);
+    let findings = super::findings(report, STYLE, Detail::Full);
     if !findings.is_empty() {
         let _ = write!(out, "\n```text\n{findings}```\n");
     }
@@ -101,11 +100,18 @@ fn line(out: &mut String, name: &str, cells: impl Iterator<Item = String>) {
     out.push('\n');
 }
 
-/// The scenario's name, and the marks of what must be said about it.
-fn name(row: &Row, notes: &mut Footnotes) -> String {
-    let mut remarks = table::remarks(row);
+/// The marks of what a row ended in, and where it has no number of what must be said of it.
+fn ended(row: &Row, first: &Cell, notes: &mut Notes) -> String {
+    let mut remarks = match row.metrics {
+        Some(_) => Vec::new(),
+        None => first
+            .remarks
+            .iter()
+            .map(|remark| remark.said(STYLE))
+            .collect(),
+    };
     remarks.extend(Some(reason(&row.status)).filter(|reason| !reason.is_empty()));
-    format!("{}{}", escaped(&row.scenario), notes.marks(&remarks))
+    notes.footnotes(&remarks)
 }
 
 /// Text that shows as it is: nothing in it ends a cell or a line, or is a mark-up of its own.
@@ -154,7 +160,7 @@ mod tests {
     #[test]
     fn the_numbers_are_those_of_the_text() {
         let report = fixture::report();
-        let text = super::super::render(&report, STYLE);
+        let text = super::super::in_full(&report, STYLE);
         let markdown = render(&report);
         for word in text
             .split_whitespace()

@@ -1,13 +1,16 @@
-//! The table: one row a scenario, numbers aligned at their decimal points.
+//! The table: one row a scenario, and under it what must be said of it alone.
 //!
-//! Correct means: under the head of each column stands the basis of its numbers, once for
-//! neighbours that share it, and a cell with another basis or source carries a mark of its own.
+//! Correct means: a cell with another basis or source than its column carries a mark, and no mark
+//! stands at a name. In full the basis stands under the heads, once for neighbours that share it;
+//! in brief in the first line below the table.
 
+use super::Detail;
+use super::book;
 use super::failure;
-use super::footnotes::Footnotes;
 use super::further;
+use super::notes::{Kind, Notes, Remark};
 use super::paint::{Paint, Style};
-use super::wrap::{columns, lines};
+use super::wrap::{columns, hanging, lines};
 use crate::report::{Basis, ColdCall, Held, Metric, Report, Row};
 use crate::scenario::Cold;
 use crate::template::Figure;
@@ -19,13 +22,20 @@ const WIDE: f64 = 0.02;
 /// An inferred number whose interval is wider than this is less sure than its source is.
 const VAGUE: f64 = 0.1;
 
+/// Placements that differ by no more than this share of the value agree; a brief table is silent then.
+const ALIKE: f64 = 0.01;
+
 /// The head of the names, where there is room for it.
 const NAME_HEAD: &str = "scenario";
 
-/// A number as it is printed, and its mark.
+/// The head of the range over placements in a brief table.
+pub(super) const BY_PLACE: &str = "by place";
+
+/// A number as it is printed, what must be said of it, and its mark.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cell {
     pub(super) text: String,
+    pub(super) remarks: Vec<Remark>,
     pub(super) mark: String,
 }
 
@@ -35,6 +45,8 @@ pub(super) struct Column {
     pub(super) head: &'static str,
     /// `None` for a column that is no quantity of its own.
     pub(super) basis: Option<Basis>,
+    /// Where its numbers come from, unless marked.
+    pub(super) source: Option<String>,
     pub(super) cells: Vec<Cell>,
     /// Columns of the text and of the marks behind it.
     width: usize,
@@ -42,93 +54,138 @@ pub(super) struct Column {
 }
 
 /// The table, with a line break at the end; empty where there is no row.
-pub(super) fn render(report: &Report, style: Style, notes: &mut Footnotes) -> String {
+pub(super) fn render(
+    report: &Report,
+    columns: &[Column],
+    style: Style,
+    notes: &mut Notes,
+) -> String {
     if report.rows.is_empty() {
         return String::new();
     }
-    let names: Vec<String> = report
-        .rows
-        .iter()
-        .map(|row| row.scenario.clone() + &notes.marks(&remarks(row)))
-        .collect();
-    let mut columns = all_columns(report, style, notes);
-    let spans = spans(&mut columns);
-    let least = columns
-        .iter()
-        .map(|column| column.total() + 1)
-        .sum::<usize>();
-    if least > style.width {
-        return upright(report, &names, &columns, style, notes);
+    let names: Vec<&str> = report.rows.iter().map(|row| &row.scenario[..]).collect();
+    if !fit(columns, style) {
+        return upright(report, columns, style, notes, |_| Vec::new());
     }
-    let layout = Layout::of(&names, &columns, &spans, style);
+    let spans = spans(columns);
+    let layout = Layout::of(&names, columns, &spans, style);
     let mut table = String::new();
     if columns
         .iter()
         .any(|column| column.cells.iter().any(|cell| !cell.text.is_empty()))
     {
-        table += &layout.heads(&columns, style);
-        table += &layout.bases(&columns, &spans, style);
+        table += &layout.heads(columns, style);
+        if notes.detail == Detail::Full {
+            table += &layout.bases(columns, &spans, style);
+        }
     }
+    let mut sections = Sections::of(report);
     for (index, row) in report.rows.iter().enumerate() {
+        table += &sections.title(row, style);
         let numbers = row
             .metrics
             .is_some()
-            .then(|| layout.numbers(&columns, index));
+            .then(|| layout.numbers(columns, index));
         let reasons = failure::reasons(&row.status, style);
-        table += &layout.row(&names[index], numbers, &reasons, style);
+        table += &layout.row(&row.scenario, numbers, &reasons, style);
         table += &further::under(row, style, notes);
+        table += &notes.under(index, columns);
     }
     table
 }
 
+/// Whether the columns stand beside each other in the width.
+pub(super) fn fit(columns: &[Column], style: Style) -> bool {
+    let least: usize = columns.iter().map(|column| column.total() + 1).sum();
+    least <= style.width
+}
+
+/// The titles of sections, where rows stand under them. Rows in front of all sections need none.
+pub(super) struct Sections<'a> {
+    is_asked_for: bool,
+    current: Option<&'a str>,
+}
+
+impl<'a> Sections<'a> {
+    pub(super) fn of(report: &Report) -> Sections<'a> {
+        Sections {
+            is_asked_for: report.by_section,
+            current: None,
+        }
+    }
+
+    /// The title above a row, with an empty line before it; empty where its section goes on.
+    pub(super) fn title(&mut self, row: &'a Row, style: Style) -> String {
+        let section = row.section.as_deref();
+        if !self.is_asked_for || self.current == section {
+            return String::new();
+        }
+        self.current = section;
+        let title = section.unwrap_or("in no section");
+        format!(
+            "\n{}",
+            style.paint_lines(Paint::Head, &hanging(title, "", 0, style.width))
+        )
+    }
+}
+
 /// Where the columns do not fit beside each other: each row's numbers below each other, each with
-/// its basis behind it.
+/// its basis behind it, and what else is to be said of it.
 pub(super) fn upright(
     report: &Report,
-    names: &[String],
     all: &[Column],
     style: Style,
-    notes: &mut Footnotes,
+    notes: &mut Notes,
+    more: impl Fn(&Row) -> Vec<String>,
 ) -> String {
     let head = all.iter().map(|column| columns(column.head)).max();
     let head = head.unwrap_or(0);
     let width = all.iter().map(Column::total).max().unwrap_or(0);
     let mut text = String::new();
+    let mut sections = Sections::of(report);
     for (index, row) in report.rows.iter().enumerate() {
-        text += &(style.paint(Paint::Head, &names[index]) + "\n");
+        text += &sections.title(row, style);
+        text += &(style.paint(Paint::Head, &row.scenario) + "\n");
         let shown = all.iter().filter(|_| row.metrics.is_some());
         for column in shown.filter(|column| !column.cells[index].text.is_empty()) {
             let cell = &column.cells[index];
             let number = format!("{}{}", cell.text.trim(), cell.mark);
             let before = " ".repeat(width.saturating_sub(columns(&number)));
-            let basis = column.basis.map_or("", Basis::name);
+            // What is not there was not obtained in any way.
+            let basis = column.basis.filter(|_| cell.text != style.absent());
+            let basis = basis.map_or("", Basis::name);
             let line = format!("  {:<head$} {before}{number} {basis}", column.head);
             text += &(line.trim_end().to_string() + "\n");
         }
         let room = style.width.saturating_sub(2).max(20);
         let reasons = failure::reasons(&row.status, style);
-        for line in reasons.iter().flat_map(|reason| lines(reason, room)) {
+        let said = reasons.into_iter().chain(more(row));
+        for line in said.flat_map(|reason| lines(&reason, room)) {
             text += &format!("  {line}\n");
         }
         text += &further::under(row, style, notes);
+        text += &notes.under(index, all);
     }
     text
 }
 
-/// What must be said about a row as a whole.
-pub(super) fn remarks(row: &Row) -> Vec<String> {
-    let figures = row.published.iter().map(figure);
-    conditions(row).into_iter().chain(figures).collect()
+/// What must be said about a row as a whole, warnings first, and figures that have no column last.
+fn remarks(row: &Row, has_columns: bool) -> Vec<Remark> {
+    let said = conditions(row).into_iter();
+    let figures = row.published.iter().filter(|_| !has_columns).map(figure);
+    let said = said.chain(figures).map(|text| Remark::new(Kind::Row, text));
+    warnings(row).into_iter().chain(said).collect()
 }
 
-/// The same without what others published.
-pub(super) fn conditions(row: &Row) -> Vec<String> {
-    let mut remarks = Vec::new();
-    if row.doubtful {
-        remarks
+/// What a reader must act on.
+fn warnings(row: &Row) -> Vec<Remark> {
+    let mut warnings = row.warnings.clone();
+    // A worker's own words for the same, where there are any, name the remedy too.
+    if row.doubtful && warnings.is_empty() {
+        warnings
             .push("disturbed throughout: too high by an unknown amount; run it again".to_string());
     }
-    remarks.extend(row.modes.map(|[fast, slow]| {
+    warnings.extend(row.modes.map(|[fast, slow]| {
         format!(
             "bistable: {:.2} cycles in {:.0} % of turns, {:.2} in {:.0} %, so one value does not describe it; \
              run it again with a longer --time",
@@ -138,11 +195,17 @@ pub(super) fn conditions(row: &Row) -> Vec<String> {
             slow.share * 100.0
         )
     }));
-    remarks.extend(
-        row.modelled
-            .as_ref()
-            .and_then(|models| models.disagreement.clone()),
-    );
+    let warning = |text| Remark::new(Kind::Warning, text);
+    warnings.into_iter().map(warning).collect()
+}
+
+/// The rest, without what others published.
+fn conditions(row: &Row) -> Vec<String> {
+    let models = row.modelled.as_ref();
+    let mut remarks: Vec<String> = models
+        .and_then(|models| models.disagreement.clone())
+        .into_iter()
+        .collect();
     remarks.extend(row.cold.as_ref().and_then(cold_call));
     remarks.extend(row.note.clone());
     remarks.extend(allocations(row));
@@ -201,7 +264,7 @@ fn allocations(row: &Row) -> Option<String> {
 }
 
 /// A figure as its publication has it, and ours.
-fn figure(held: &Held) -> String {
+pub(super) fn figure(held: &Held) -> String {
     let published = &held.published;
     let metric = published.metric.replace('_', " ");
     let theirs = match &published.figure {
@@ -223,34 +286,44 @@ fn figure(held: &Held) -> String {
     )
 }
 
-pub(super) fn all_columns(report: &Report, style: Style, notes: &mut Footnotes) -> Vec<Column> {
+/// The columns in their order. What is said of a row as a whole stands at its cycles.
+pub(super) fn all_columns(report: &Report, style: Style, detail: Detail) -> Vec<Column> {
     let rows = &report.rows;
-    let mut quantity =
-        |head: &'static str, event: &str, decimals, of: fn(&Row) -> Option<&Metric>| {
-            let metrics: Vec<Option<&Metric>> = rows.iter().map(of).collect();
-            let (basis, source) = origin(report, event, &metrics);
-            let decimals = if metrics.iter().flatten().all(|metric| is_whole(metric)) {
-                0
-            } else {
-                decimals
-            };
-            let is_time = matches!(head, "cycles" | "ns" | "cold");
-            let cells = rows.iter().zip(&metrics).map(|(row, metric)| match metric {
-                Some(metric) => quantity_cell(
+    let quantity = |head: &'static str, event: &str, decimals, of: fn(&Row) -> Option<&Metric>| {
+        let metrics: Vec<Option<&Metric>> = rows.iter().map(of).collect();
+        let (basis, source) = origin(report, event, &metrics);
+        let are_whole = metrics.iter().flatten().all(|metric| is_whole(metric));
+        let is_time = matches!(head, "cycles" | "ns" | "cold");
+        let cells = rows.iter().zip(&metrics).map(|(row, metric)| match metric {
+            Some(metric) => {
+                let is_whole = match detail {
+                    Detail::Brief => is_whole(metric),
+                    Detail::Full => are_whole,
+                };
+                let decimals = if is_whole { 0 } else { decimals };
+                quantity_cell(
                     metric,
-                    head == "cycles",
+                    (head, row),
                     row.modelled_remark().filter(|_| is_time),
                     (decimals, basis, &source),
                     style,
-                    notes,
-                ),
-                None => Cell::default(),
-            });
-            Column::new(head, basis, cells.collect())
-        };
-    let cycles = quantity("cycles", "cycles", 2, |row| {
+                )
+            }
+            None => Cell::default(),
+        });
+        let column = Column::new(head, basis, cells.collect());
+        Column {
+            source: in_use(&metrics, basis).or(source),
+            ..column
+        }
+    };
+    let mut cycles = quantity("cycles", "cycles", 2, |row| {
         row.metrics.as_ref().map(|metrics| &metrics.cycles)
     });
+    for (cell, row) in cycles.cells.iter_mut().zip(rows) {
+        cell.remarks
+            .splice(0..0, remarks(row, book::is_one(report)));
+    }
     let cold = quantity("cold", "cold", 0, |row| {
         row.cold.as_ref().map(|call| &call.cycles)
     });
@@ -269,13 +342,17 @@ pub(super) fn all_columns(report: &Report, style: Style, notes: &mut Footnotes) 
     let misses = quantity("misses", "branch_misses", 3, |row| {
         row.metrics.as_ref().map(|metrics| &metrics.branch_misses)
     });
-    let placements = Column::new("placements", cycles.basis, placement_cells(rows, style));
+    let places = match detail {
+        Detail::Brief => {
+            let cells = rows.iter().map(|row| place_cell(row, style));
+            Column::new(BY_PLACE, cycles.basis, cells.collect())
+        }
+        Detail::Full => Column::new("placements", cycles.basis, placement_cells(rows, style)),
+    };
     let reference = rows
         .iter()
         .find(|row| Some(&row.scenario) == report.reference.as_ref());
-    let ratios = rows
-        .iter()
-        .map(|row| ratio_cell(row, reference, style, notes));
+    let ratios = rows.iter().map(|row| ratio_cell(row, reference, style));
     let ratio = Column::new("ratio", None, ratios.collect());
     let optional = |column: Column| {
         column
@@ -287,8 +364,8 @@ pub(super) fn all_columns(report: &Report, style: Style, notes: &mut Footnotes) 
     let columns = [
         Some(cycles),
         optional(cold),
-        optional(placements),
-        optional(empty),
+        optional(places),
+        optional(empty).filter(|_| detail == Detail::Full),
         Some(ns),
         Some(instructions),
         Some(branches),
@@ -323,39 +400,59 @@ fn origin(
     }
 }
 
+/// The sources of the numbers that have the basis of their column.
+fn in_use(metrics: &[Option<&Metric>], basis: Option<Basis>) -> Option<String> {
+    let has_basis = |metric: &&&Metric| Some(metric.basis) == basis;
+    let mut sources: Vec<&str> = Vec::new();
+    for metric in metrics.iter().flatten().filter(has_basis) {
+        let new = metric.source.as_deref();
+        sources.extend(new.filter(|source| !sources.contains(source)));
+    }
+    (!sources.is_empty()).then(|| sources.join(", "))
+}
+
 /// Whether a number has nothing behind its decimal point; of those that are not exact, none.
 fn is_whole(metric: &Metric) -> bool {
     metric.basis == Basis::Exact && metric.value.is_none_or(|value| value.fract() == 0.0)
 }
 
-/// `is_value`: whether the column is the one that rows are compared by, so that a wide interval is
-/// said once and not for everything that follows from it. `modelled`: what a time rests on that is not Go's.
+/// `modelled`: what a time rests on that is not Go's.
 fn quantity_cell(
     metric: &Metric,
-    is_value: bool,
+    (head, row): (&str, &Row),
     modelled: Option<String>,
     (decimals, basis, source): (usize, Option<Basis>, &Option<String>),
     style: Style,
-    notes: &mut Footnotes,
 ) -> Cell {
-    let mut remarks = Vec::new();
     let Some(value) = metric.value.filter(|value| value.is_finite()) else {
         let is_columns = basis == Some(Basis::Unsupported);
-        remarks.extend(metric.why.clone().filter(|_| !is_columns));
+        // Most branches that no misses can be inferred of are so by nature.
+        let kind = match head == "misses" && !row.sites.iter().any(|site| site.is_lost) {
+            true => Kind::Aside,
+            false => Kind::Number,
+        };
+        let why = metric.why.clone().filter(|_| !is_columns);
         return Cell {
             text: style.absent().to_string(),
-            mark: notes.marks(&remarks),
+            remarks: why.map(|why| Remark::new(kind, why)).into_iter().collect(),
+            mark: String::new(),
         };
     };
-    if Some(metric.basis) != basis || metric.source.is_some() && metric.source != *source {
-        let by = metric
-            .source
-            .as_ref()
-            .map(|source| format!(" [{source}]"))
-            .unwrap_or_default();
-        remarks.push(format!("{}{by}, unlike its column", metric.basis.name()));
-    }
-    if let (true, Some(low), Some(high)) = (is_value, metric.low, metric.high)
+    let mut remarks = Vec::new();
+    let has_basis = Some(metric.basis) == basis;
+    let has_source = metric.source.is_none() || metric.source == *source;
+    // Another source of the same basis is named under the table.
+    let unlike = (!has_basis || !has_source).then(|| {
+        let by = metric.source.as_ref().map(|source| format!(" [{source}]"));
+        let kind = if has_basis { Kind::Aside } else { Kind::Number };
+        let by = by.unwrap_or_default();
+        Remark::new(
+            kind,
+            format!("{}{by}, unlike its column", metric.basis.name()),
+        )
+    });
+    // A wide interval is said of the cycles, and not of everything that follows from them.
+    if let ("cycles", Some(low), Some(high)) = (head, metric.low, metric.high)
         && high - low > WIDE * value.abs()
     {
         remarks.push(format!(
@@ -382,10 +479,9 @@ fn quantity_cell(
                 .to_string(),
         );
     }
-    Cell {
-        text: printed(value, decimals),
-        mark: notes.marks(&remarks),
-    }
+    let mut cell = Cell::of(printed(value, decimals), remarks);
+    cell.remarks.splice(0..0, unlike);
+    cell
 }
 
 /// Least, median and most cycles over placements; none where there are none.
@@ -395,7 +491,6 @@ pub(super) fn placements(row: &Row, style: Style) -> Option<String> {
     Some(cell.text).filter(|text| !text.is_empty())
 }
 
-/// Least, median and most; the last is aligned at its decimal point.
 /// A number with so many decimals. What rounds to zero has no sign.
 pub(super) fn printed(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
@@ -406,6 +501,20 @@ pub(super) fn printed(value: f64, decimals: usize) -> String {
     }
 }
 
+/// Least and most cycles over placements, where those do not agree.
+fn place_cell(row: &Row, style: Style) -> Cell {
+    let dash = if style.unicode { "–" } else { "-" };
+    let layout = row.layout.filter(|layout| layout.cycles_min.is_finite());
+    let differ =
+        layout.filter(|layout| layout.cycles_max - layout.cycles_min > ALIKE * layout.cycles_min);
+    let text = differ.map(|layout| {
+        let (least, most) = (layout.cycles_min, layout.cycles_max);
+        format!("{least:.2}{dash}{most:.2}")
+    });
+    Cell::of(text.unwrap_or_default(), Vec::new())
+}
+
+/// Least, median and most; the last is aligned at its decimal point.
 fn placement_cells(rows: &[Row], style: Style) -> Vec<Cell> {
     let dash = if style.unicode { "–" } else { "-" };
     let shown = |value: f64| format!("{value:.2}");
@@ -417,48 +526,79 @@ fn placement_cells(rows: &[Row], style: Style) -> Vec<Cell> {
     let highs = parts.iter().flatten().map(|[_, _, high]| high.len());
     let most = highs.max().unwrap_or(0);
     let cell = |parts: &Option<[String; 3]>| match parts {
-        Some([low, median, high]) => Cell {
-            text: format!("{low}{dash}{median}{dash}{high:<most$}"),
-            mark: String::new(),
-        },
+        Some([low, median, high]) => Cell::of(
+            format!("{low}{dash}{median}{dash}{high:<most$}"),
+            Vec::new(),
+        ),
         None => Cell::default(),
     };
     parts.iter().map(cell).collect()
 }
 
-fn ratio_cell(row: &Row, reference: Option<&Row>, style: Style, notes: &mut Footnotes) -> Cell {
+fn ratio_cell(row: &Row, reference: Option<&Row>, style: Style) -> Cell {
     let times = if style.unicode { "×" } else { "x" };
     let Some(ratio) = row.ratio.filter(|ratio| ratio.is_finite()) else {
         return Cell::default();
     };
     let both = [Some(row), reference].into_iter().flatten();
     let remarks: Vec<String> = both.filter_map(Row::modelled_remark).collect();
-    Cell {
-        text: format!("{ratio:.2}{times}"),
-        mark: notes.marks(&remarks),
+    Cell::of(format!("{ratio:.2}{times}"), remarks)
+}
+
+impl Cell {
+    /// A number and what is said of it.
+    pub(super) fn of(text: String, remarks: Vec<String>) -> Cell {
+        let remark = |text| Remark::new(Kind::Number, text);
+        Cell {
+            text,
+            remarks: remarks.into_iter().map(remark).collect(),
+            mark: String::new(),
+        }
     }
 }
 
 impl Column {
     pub(super) fn new(head: &'static str, basis: Option<Basis>, cells: Vec<Cell>) -> Column {
-        let gutter = cells
-            .iter()
-            .map(|cell| columns(&cell.mark))
-            .max()
-            .unwrap_or(0);
-        let text = cells
-            .iter()
-            .map(|cell| columns(&cell.text))
-            .max()
-            .unwrap_or(0);
-        let width = text.max(columns(head).saturating_sub(gutter));
-        Column {
+        let mut column = Column {
             head,
             basis,
+            source: None,
             cells,
-            width,
-            gutter,
+            width: 0,
+            gutter: 0,
+        };
+        column.measure();
+        column
+    }
+
+    /// The same column with other cells.
+    pub(super) fn with(&self, cells: Vec<Cell>) -> Column {
+        let column = Column::new(self.head, self.basis, cells);
+        let source = self.source.clone();
+        Column { source, ..column }
+    }
+
+    /// Puts marks behind the cells. Where there is no number to stand at, there is none.
+    pub(super) fn mark(&mut self, mut mark: impl FnMut(&[Remark]) -> String) {
+        for cell in self.cells.iter_mut().filter(|cell| !cell.text.is_empty()) {
+            cell.mark = mark(&cell.remarks);
         }
+        self.measure();
+    }
+
+    fn measure(&mut self) {
+        let most = |of: fn(&Cell) -> &String| {
+            let widths = self.cells.iter().map(|cell| columns(of(cell)));
+            widths.max().unwrap_or(0)
+        };
+        let (text, gutter) = (most(|cell| &cell.text), most(|cell| &cell.mark));
+        self.width = text.max(columns(self.head).saturating_sub(gutter));
+        self.gutter = gutter;
+    }
+
+    /// Makes room for what stands beside other columns.
+    fn widen(&mut self, by: usize) {
+        self.width += by;
     }
 
     pub(super) fn total(&self) -> usize {
@@ -466,25 +606,29 @@ impl Column {
     }
 }
 
-/// Neighbours that share a basis, as (first, past the last); each is made wide enough for the word.
-pub(super) fn spans(columns: &mut [Column]) -> Vec<(usize, usize)> {
-    let mut spans = Vec::new();
-    let mut first = 0;
-    while first < columns.len() {
-        let basis = columns[first].basis;
-        let length = columns[first..]
-            .iter()
-            .take_while(|column| column.basis == basis)
-            .count();
-        let past = first + length;
+/// Makes room for the word of the basis above neighbours that share it.
+pub(super) fn make_room(columns: &mut [Column]) {
+    for (first, past) in spans(columns) {
         let room: usize = columns[first..past]
             .iter()
             .map(Column::total)
             .sum::<usize>()
-            + length
+            + past
+            - first
             - 1;
-        let word = basis.map_or(0, |basis| basis.name().len());
-        columns[past - 1].width += word.saturating_sub(room);
+        let word = columns[first].basis.map_or(0, |basis| basis.name().len());
+        columns[past - 1].widen(word.saturating_sub(room));
+    }
+}
+
+/// Neighbours that share a basis, as (first, past the last).
+pub(super) fn spans(columns: &[Column]) -> Vec<(usize, usize)> {
+    let mut spans = Vec::new();
+    let mut first = 0;
+    while first < columns.len() {
+        let basis = columns[first].basis;
+        let alike = columns[first..].iter();
+        let past = first + alike.take_while(|column| column.basis == basis).count();
         spans.push((first, past));
         first = past;
     }
@@ -503,7 +647,7 @@ impl Layout {
     /// The widest gaps that leave room for all names; where none does, for those without settings.
     /// A name that fits in no way stands on a line of its own.
     pub(super) fn of(
-        names: &[String],
+        names: &[&str],
         all: &[Column],
         spans: &[(usize, usize)],
         style: Style,
@@ -520,7 +664,7 @@ impl Layout {
                 .width
                 .saturating_sub(cells + gaps.iter().sum::<usize>())
         };
-        let longest = |names: &mut dyn Iterator<Item = &String>| {
+        let longest = |names: &mut dyn Iterator<Item = &&str>| {
             names.map(|name| columns(name)).max().unwrap_or(0)
         };
         let needed = longest(&mut names.iter());

@@ -11,12 +11,192 @@ const PIPED: Style = Style {
 
 /// Both streams, results first.
 fn both(report: &Report, style: Style) -> String {
-    format!("{}{}", render(report, style), warnings(report, style))
+    format!(
+        "{}{}",
+        render(report, style),
+        warnings_beside(report, style)
+    )
+}
+
+/// The same in full.
+fn both_in_full(report: &Report, style: Style) -> String {
+    format!(
+        "{}{}",
+        in_full(report, style),
+        warnings_beside(report, style)
+    )
+}
+
+/// Lines under the last empty one.
+fn footer_of(text: &str) -> Vec<&str> {
+    let (_, last) = text
+        .trim_end()
+        .rsplit_once("\n\n")
+        .expect("a paragraph before");
+    last.lines().collect()
+}
+
+#[test]
+fn a_run_has_its_sections_and_what_is_said_of_a_row_under_it() {
+    golden::compare("report_run.txt", &both(&fixture::tour(), PIPED));
+}
+
+#[test]
+fn a_run_on_a_narrow_terminal_has_a_line_a_number() {
+    let narrow = Style { width: 40, ..PIPED };
+    golden::compare("report_40.txt", &both(&fixture::tour(), narrow));
+}
+
+#[test]
+fn a_comparison_has_its_verdict_below_the_rows() {
+    golden::compare("report_compare.txt", &both(&fixture::comparison(), PIPED));
+}
+
+#[test]
+fn a_row_that_failed_has_its_reason_and_the_line_beside_it() {
+    let mut report = fixture::report();
+    report
+        .rows
+        .retain(|row| ["inline", "mine"].contains(&&row.scenario[..]));
+    golden::compare("report_failing.txt", &both(&report, PIPED));
+}
+
+#[test]
+fn in_full_all_is_told_that_is_known() {
+    golden::compare("report_full.txt", &both_in_full(&fixture::report(), PIPED));
 }
 
 #[test]
 fn the_report_of_every_status_is_as_it_was() {
     golden::compare("report_80.txt", &both(&fixture::report(), PIPED));
+}
+
+#[test]
+fn at_80_columns_four_lines_stand_under_a_table_whatever_the_machine_is() {
+    let mut report = fixture::tour();
+    report.provenance.cpu = "Intel(R) Xeon(R) Platinum 8259CL CPU @ 2.50GHz".into();
+    report.provenance.kernel = "6.18.44-0-generic-amd64-cloud-of-somebody".into();
+    for (row, source) in report.rows.iter_mut().zip(["interpreter", "step", "pmu"]) {
+        let metrics = row.metrics.as_mut().expect("numbers");
+        metrics.instructions.source = Some(source.into());
+    }
+    let text = render(&report, PIPED);
+    let footer = footer_of(&text);
+    assert_eq!(footer.len(), 4, "{text}");
+    assert!(
+        footer
+            .concat()
+            .contains("instr exact (interpreter, step, pmu)")
+    );
+    // What each column is of and where it is from stands first.
+    assert!(
+        !text.contains("by place:") && text.contains("ratio to"),
+        "{text}"
+    );
+    assert!(render(&fixture::tour(), PIPED).contains("by place: 4 places"));
+}
+
+#[test]
+fn no_mark_stands_at_a_name() {
+    for text in [render, in_full].map(|text| text(&fixture::report(), PIPED)) {
+        for row in fixture::report().rows {
+            let mut lines = text.lines().filter(|line| line.starts_with(&row.scenario));
+            let is_name = |line: &str| {
+                line[row.scenario.len()..].starts_with([' ', '[']) || line == row.scenario
+            };
+            assert!(lines.all(is_name), "{}: {text}", row.scenario);
+        }
+    }
+}
+
+#[test]
+fn what_is_said_of_several_rows_stands_once_and_each_has_its_mark() {
+    let mut report = fixture::report();
+    report.rows.truncate(3);
+    report.rows[2].published.clear();
+    let said = "something else uses this core: run it again";
+    report.rows[0].warnings = vec![said.into()];
+    let text = render(&report, PIPED);
+    assert_eq!(
+        text.matches("    warning: something else uses").count(),
+        1,
+        "{text}"
+    );
+    assert!(!text.contains('¹'), "{text}");
+    report.rows[2].warnings = vec![said.into()];
+    let text = render(&report, PIPED);
+    assert_eq!(text.matches(said).count(), 1, "{text}");
+    assert!(text.contains("\n¹ warning: something else"), "{text}");
+    assert_eq!(
+        text.matches("3.40¹").count() + text.matches("6.04¹").count(),
+        2,
+        "{text}"
+    );
+    assert!(!text.contains("6.03¹"), "{text}");
+    // Neither is said on the other stream again.
+    assert!(!warnings_beside(&report, PIPED).contains(said));
+    assert!(warnings(&report, PIPED).contains(said));
+}
+
+#[test]
+fn what_is_said_of_a_row_without_numbers_has_no_mark_and_is_told_all_the_same() {
+    let mut report = fixture::report();
+    report.rows.retain(|row| row.metrics.is_none());
+    for row in &mut report.rows {
+        row.note = Some("both have this note".into());
+    }
+    let rows = report.rows.len();
+    for text in [render, in_full].map(|text| text(&report, PIPED)) {
+        assert_eq!(
+            text.matches("    both have this note\n").count(),
+            rows,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_range_over_placements_is_told_from_1_percent_on() {
+    for (most, is_told) in [(3.402 * 1.0099, false), (3.402 * 1.0101, true)] {
+        let mut report = fixture::report();
+        report.rows.truncate(1);
+        report.rows[0]
+            .layout
+            .as_mut()
+            .expect("placements")
+            .cycles_max = most;
+        let told = render(&report, PIPED);
+        assert_eq!(told.contains("by place"), is_told, "{most}: {told}");
+    }
+}
+
+#[test]
+fn why_there_are_no_misses_is_told_where_another_run_may_have_them_and_else_in_full() {
+    use crate::report::SiteMisses;
+    let mut report = fixture::tour();
+    report.rows.truncate(1);
+    let row = &mut report.rows[0];
+    row.metrics.as_mut().expect("numbers").branch_misses.why = Some("too few turns".into());
+    row.sites = vec![SiteMisses {
+        label: "site".into(),
+        line: 1,
+        executions: Some(1.0),
+        traced: None,
+        value: None,
+        low: None,
+        high: None,
+        comparisons: 1,
+        is_lost: false,
+        why: Some("too few turns".into()),
+    }];
+    assert!(!render(&report, PIPED).contains("too few"));
+    assert!(in_full(&report, PIPED).contains("too few turns"));
+    report.rows[0].sites[0].is_lost = true;
+    let text = render(&report, PIPED);
+    assert!(
+        text.contains("    * misses: too few turns\n") && text.contains("–*"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -49,7 +229,9 @@ fn without_unicode_the_report_is_ascii() {
 #[test]
 fn no_line_is_wider_than_asked_for() {
     for width in [80, 100, 132] {
-        for line in both(&fixture::report(), Style { width, ..PIPED }).lines() {
+        let style = Style { width, ..PIPED };
+        let both = both(&fixture::report(), style) + &both_in_full(&fixture::report(), style);
+        for line in both.lines() {
             assert!(wrap::columns(line) <= width, "{width}: {line}");
         }
     }
@@ -109,7 +291,15 @@ fn a_run_without_rows_still_says_where_it_ran() {
 #[test]
 fn the_narrowest_terminals_do_not_panic() {
     for width in 0..80 {
-        render(&fixture::report(), Style { width, ..PIPED });
+        let style = Style { width, ..PIPED };
+        let by_section = Report {
+            by_section: true,
+            ..fixture::report()
+        };
+        for report in [&fixture::report(), &by_section] {
+            render(report, style);
+            in_full(report, style);
+        }
     }
 }
 
@@ -125,7 +315,7 @@ fn numbers_of_any_size_fit_and_stand_apart() {
     let mut report = fixture::report();
     report.rows[0] = fixture::ok("slow", 1_234_567.891, 1_334_567.9, (99_999.0, 1_234.5));
     for width in [80, 120] {
-        let text = render(&report, Style { width, ..PIPED });
+        let text = in_full(&report, Style { width, ..PIPED });
         let words: Vec<&str> = text.split_whitespace().collect();
         for number in [
             "1234567.89",
@@ -192,6 +382,15 @@ fn a_number_of_another_basis_or_source_than_its_column_says_so() {
         "{told}"
     );
     let told = altered(|metrics| metrics.instructions.source = Some("interpreter".into()));
+    // The basis is its column's, so that it is enough to name the source below.
+    assert!(
+        told.contains("instr exact (interpreter) · branch exact (step)"),
+        "{told}"
+    );
+    let mut report = fixture::report();
+    let metrics = report.rows[0].metrics.as_mut().expect("numbers");
+    metrics.instructions.source = Some("interpreter".into());
+    let told = in_full(&report, PIPED);
     assert!(
         told.contains("exact [interpreter], unlike its column"),
         "{told}"
