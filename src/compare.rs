@@ -316,10 +316,9 @@ fn listing(prepared: &Prepared) -> Listing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixture as reported;
-    use crate::report::text::{self, Style};
-    use crate::report::{Layout, Report};
+    use crate::report::{Layout, Report, fixture as reported, text};
     use crate::stats::fixture::{self, image};
+    use crate::text::Style;
 
     const ERROR: f64 = 0.05;
 

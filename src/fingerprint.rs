@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::diagnostic::Diagnostic;
 use crate::report::Row;
 use crate::scenario::{BindError, Recording, Scenario};
 use crate::stats::random::SplitMix64;
 use crate::template::{Origin, Template};
+use crate::text::diagnostic::Diagnostic;
 
 /// Numbers of the short random walk, which is repeated. Zen 4 learns 16,384 of a random switch.
 const SHORT: usize = 1024;

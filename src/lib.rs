@@ -31,7 +31,6 @@ pub mod branch;
 pub mod cmd;
 pub mod compare;
 pub mod counter;
-pub mod diagnostic;
 pub mod fingerprint;
 pub mod go;
 pub mod injection;
@@ -48,6 +47,7 @@ pub mod steps;
 pub mod sweep;
 pub mod sys;
 pub mod template;
+pub mod text;
 pub mod verdict;
 pub mod worker;
 

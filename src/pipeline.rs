@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::counter::pmu::EventState;
-use crate::diagnostic::Diagnostic;
 use crate::injection::Injection;
 use crate::job::file::SavedJob;
 use crate::job::{Counters, JobRow, Plan, check};
@@ -18,6 +17,7 @@ use crate::report::{Report, Status};
 use crate::scenario::Scenario;
 use crate::steps;
 use crate::template::Said;
+use crate::text::diagnostic::Diagnostic;
 use crate::verdict;
 use crate::worker::parent::{self, Progress, RowOutcome};
 

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::diagnostic::Diagnostic;
 use crate::go::Release;
 use crate::go::hash::type_hash;
-use crate::template::{Clobbers, Expect, HeapKind, Param, Template, Value, closest, params};
+use crate::template::{Clobbers, Expect, HeapKind, Param, Template, Value, params};
+use crate::text::closest;
+use crate::text::diagnostic::Diagnostic;
 
 mod cold;
 mod order;

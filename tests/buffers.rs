@@ -56,7 +56,7 @@ fn assembled(sections: &[&[&str]]) -> Result<Program, Vec<(u32, String, String)>
         },
         is_open: false,
     };
-    let told = |found: Vec<dispatchlab::diagnostic::Diagnostic>| {
+    let told = |found: Vec<dispatchlab::text::diagnostic::Diagnostic>| {
         let all = found.into_iter();
         all.map(|one| (one.line, one.message, one.help.unwrap_or_default()))
             .collect()

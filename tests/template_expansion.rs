@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use dispatchlab::diagnostic::Diagnostic;
 use dispatchlab::scenario::Scenario;
 use dispatchlab::template::{Origin, SourceSection, Template};
+use dispatchlab::text::diagnostic::Diagnostic;
 
 fn expand_with(
     text: &str,

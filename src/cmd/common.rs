@@ -17,9 +17,9 @@ use crate::job::check::{self as job_check, MAX_TIME_MS};
 use crate::job::{Counters, FakeScript, Plan};
 use crate::link::{PLACEMENT_COUNTS, placements};
 use crate::pipeline;
-use crate::report::printable;
-use crate::report::text::{Style, folded, hanging};
 use crate::stats::Event;
+use crate::text::printable;
+use crate::text::{Style, folded, hanging};
 use crate::worker::parent::{self, Told};
 
 /// Options of every command.

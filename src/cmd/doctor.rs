@@ -16,10 +16,10 @@ use crate::job::{Counters, Plan};
 use crate::machine::Machine;
 use crate::machine::cpus::{self, Fact};
 use crate::pipeline::{self, Settings};
-use crate::report::text::{folded, hanging};
 use crate::report::{Metric, Metrics, Report, Row};
 use crate::scenario::Scenario;
 use crate::template::{Origin, Template};
+use crate::text::{folded, hanging};
 
 mod misses;
 mod proof;

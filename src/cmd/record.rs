@@ -15,8 +15,8 @@ use super::Common;
 use crate::counter::pmu::EventState;
 use crate::job::{Counters, Plan};
 use crate::machine::Machine;
-use crate::report::text::hanging;
 use crate::report::{Basis, Provenance, Report};
+use crate::text::hanging;
 use crate::verdict::CoreClock;
 
 /// The version of the file's layout.

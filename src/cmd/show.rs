@@ -13,10 +13,10 @@ use crate::go::symbol::canonical;
 use crate::link::{HEAP_OFFSET, Owner, Piece, frame};
 use crate::pipeline::{Prepared, prepare};
 use crate::report::misses::{Modelled, note};
-use crate::report::printable;
-use crate::report::text::{folded, listed};
 use crate::template::HeapKind;
 use crate::template::library::Library;
+use crate::text::printable;
+use crate::text::{folded, listed};
 
 /// What to show beside the listing.
 #[derive(Debug, Clone, Copy, clap::Args)]

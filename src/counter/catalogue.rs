@@ -9,7 +9,7 @@ use perf_event::events::{Cache, CacheOp, CacheResult, Hardware, Software, WhichC
 
 use super::group::Asked;
 use crate::stats::Event;
-use crate::template::closest;
+use crate::text::closest;
 
 /// Most events of one run: each takes turns of its own.
 pub const MOST: usize = 32;

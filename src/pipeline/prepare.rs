@@ -5,9 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{SHOWN_CODE, SHOWN_DATA};
-use crate::apart;
 use crate::asm::{self, Program, Section, SectionKind};
-use crate::diagnostic::Diagnostic;
 use crate::go::heap::{Heap, HeapSpec, lay_out};
 use crate::go::{hash, runtime, symbol};
 use crate::injection::{self, Injection, Latency};
@@ -17,7 +15,10 @@ use crate::link::{
     link_with_written_data,
 };
 use crate::scenario::{Order, Scenario};
-use crate::template::{self, HeapKind, SourceSection, Template, closest};
+use crate::template::{HeapKind, SourceSection, Template};
+use crate::text::closest;
+use crate::text::diagnostic::Diagnostic;
+use crate::{apart, template};
 
 /// A scenario that assembles and links.
 #[derive(Debug, Clone)]

@@ -11,10 +11,10 @@ use iced_x86::{
 };
 
 use super::Prepared;
-use crate::diagnostic::Diagnostic;
 use crate::link::{Image, Owner};
 use crate::scenario::Scenario;
 use crate::template::HeapKind;
+use crate::text::diagnostic::Diagnostic;
 
 /// The hint, where there is one to give.
 pub fn hint(scenario: &Scenario, prepared: &Prepared) -> Option<Diagnostic> {

@@ -6,9 +6,9 @@ use super::{
     Baseline, Basis, Checksum, FaultReport, Held, Layout, Metric, Metrics, Provenance, Report, Row,
     SourceLine, Status,
 };
-use crate::diagnostic::Diagnostic;
 use crate::stats::{Disturbances, Mode, Settled};
 use crate::template::{Clobbers, Figure, Published, Value};
+use crate::text::diagnostic::Diagnostic;
 
 const WHY: &str = "no PMU: perf_event_open says ENOENT";
 

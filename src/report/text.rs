@@ -11,17 +11,12 @@ mod failure;
 mod footnotes;
 mod further;
 pub mod markdown;
-mod paint;
 mod sweep;
 mod table;
-mod wrap;
-
-pub use paint::Style;
-pub(crate) use wrap::{folded, hanging, listed};
 
 use super::{Basis, Report, Row, SourceLine, Status, printable};
+use crate::text::{Paint, Style, hanging};
 use footnotes::Footnotes;
-use paint::Paint;
 
 /// The whole report but its warnings, with a line break at the end.
 pub fn render(report: &Report, style: Style) -> String {

@@ -11,10 +11,10 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Jinja
 use super::parse::{MARK, plain_lines};
 use super::source::SourceText;
 use super::{SourceLine, SourceSection, Value, chains, header, parts, sections};
-use crate::diagnostic::Diagnostic;
 use crate::go::hash::type_hash;
 use crate::go::switch::{jump_table, site_cache};
 use crate::scenario::Scenario;
+use crate::text::diagnostic::Diagnostic;
 
 /// Steps of minijinja that an expansion may take: 131,072 types take up to 40 million in the shipped templates,
 /// and at this limit an endless loop is found in a few seconds.

@@ -15,7 +15,7 @@ use self::block::Block;
 use self::reader::Reader;
 use super::source::SourceText;
 use super::{Header, parts};
-use crate::diagnostic::Diagnostic;
+use crate::text::diagnostic::Diagnostic;
 
 /// Whether a line belongs to the header. Marks look like one and belong to the code.
 pub(super) fn is_header_line(line: &str) -> bool {

@@ -14,7 +14,6 @@ mod parts;
 mod sections;
 pub mod shipped;
 mod source;
-mod suggest;
 pub mod suite;
 
 use std::collections::BTreeMap;
@@ -29,7 +28,6 @@ use crate::go::Release;
 pub use expand::{CutOff, Rendered, Renderer, Rendering};
 pub use library::{Library, LoadError};
 pub use parts::note;
-pub use suggest::closest;
 pub use suite::{Figure, Published, Said, Suite};
 
 /// A parsed template: its header, and its text not yet expanded.

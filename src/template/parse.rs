@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::source::{Place, SourceText};
 use super::{Origin, SourceLine, Template, header, parts, sections};
-use crate::diagnostic::Diagnostic;
+use crate::text::diagnostic::Diagnostic;
 
 /// The character that carries line numbers through an expansion, so that no template may contain it.
 pub(super) const MARK: char = '\u{1f}';

@@ -8,10 +8,11 @@ use std::ops::Range;
 
 use super::expand::Renderer;
 use super::source::{Place, SourceText};
-use super::{SourceLine, SourceSection, closest};
+use super::{SourceLine, SourceSection};
 use crate::asm::SectionKind;
-use crate::diagnostic::Diagnostic;
 use crate::scenario::Scenario;
+use crate::text::closest;
+use crate::text::diagnostic::Diagnostic;
 
 /// A stretch of a part, its marks included.
 struct Stretch {

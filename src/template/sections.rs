@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use super::source::{Place, SourceText};
 use super::{SourceLine, SourceSection, parts};
 use crate::asm::SectionKind;
-use crate::diagnostic::Diagnostic;
+use crate::text::diagnostic::Diagnostic;
 
 /// A section's opening: its kind, its name, and the characters up to and with the colon.
 struct Opening {

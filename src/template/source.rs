@@ -3,7 +3,7 @@
 //! Correct means: a diagnostic made here carries the file's own line, and its column counts
 //! characters, not bytes.
 
-use crate::diagnostic::Diagnostic;
+use crate::text::diagnostic::Diagnostic;
 
 /// A template's text, named and cut into lines.
 #[derive(Debug)]

@@ -10,14 +10,14 @@ use crate::job::{
     Checksum as Sums, CountedBy, Counters, Counts, PredictedSite, Prediction, SiteCount, Uninferred,
 };
 use crate::pipeline;
-use crate::report::text::{self, Style};
-use crate::report::{Report, json};
+use crate::report::{Report, json, text};
 use crate::stats::fixture::{self, image};
 use crate::stats::{
     CountedChunk, Counting, Event, Events, Further, ImageSamples, LongRun, SiteSamples, Steal,
     Timing,
 };
 use crate::template::Template;
+use crate::text::Style;
 
 /// An interface call; the dispatch branch waits for `rcx`.
 const CALL: &str = ";! heap = \"iface\"\n;! types = \"main.T{t}\"\n;! methods = [\"Id\"]\n;! params = { targets = 2 }\n;! result = \

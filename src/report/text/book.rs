@@ -6,11 +6,11 @@
 
 use super::failure;
 use super::footnotes::Footnotes;
-use super::paint::{Paint, Style};
 use super::table::{self, Cell, Column, Layout};
-use super::wrap::lines;
 use crate::report::{Basis, Held, Report, Row};
 use crate::template::Figure;
+use crate::text::wrap::lines;
+use crate::text::{Paint, Style};
 
 /// The columns of the other table that are left: those that fit beside the figures.
 const KEPT: [&str; 5] = ["cycles", "ns", "instr", "branch", "misses"];

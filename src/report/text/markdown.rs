@@ -6,10 +6,10 @@
 use std::fmt::Write as _;
 
 use super::footnotes::Footnotes;
-use super::further;
 use super::table::{self, Column};
-use super::{Style, legend, provenance, reason};
+use super::{further, legend, provenance, reason};
 use crate::report::{Basis, Report, Row, printable};
+use crate::text::Style;
 
 /// Nothing is wrapped: whoever shows Markdown does that.
 const STYLE: Style = Style {

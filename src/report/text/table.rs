@@ -6,11 +6,11 @@
 use super::failure;
 use super::footnotes::Footnotes;
 use super::further;
-use super::paint::{Paint, Style};
-use super::wrap::{columns, lines};
 use crate::report::{Basis, ColdCall, Held, Metric, Report, Row};
 use crate::scenario::Cold;
 use crate::template::Figure;
+use crate::text::wrap::lines;
+use crate::text::{Paint, Style, columns};
 
 /// An interval wider than this share of its value is printed; a narrower one lies in the digits that
 /// two rows should not be compared by.

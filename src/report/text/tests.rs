@@ -50,7 +50,7 @@ fn without_unicode_the_report_is_ascii() {
 fn no_line_is_wider_than_asked_for() {
     for width in [80, 100, 132] {
         for line in both(&fixture::report(), Style { width, ..PIPED }).lines() {
-            assert!(wrap::columns(line) <= width, "{width}: {line}");
+            assert!(crate::text::wrap::columns(line) <= width, "{width}: {line}");
         }
     }
 }
@@ -136,7 +136,7 @@ fn numbers_of_any_size_fit_and_stand_apart() {
             assert!(words.contains(&number), "{number}: {text}");
         }
         for line in text.lines() {
-            assert!(wrap::columns(line) <= width, "{width}: {line}");
+            assert!(crate::text::wrap::columns(line) <= width, "{width}: {line}");
         }
     }
 }

@@ -6,7 +6,7 @@
 use unicode_width::UnicodeWidthStr;
 
 /// Columns that a text takes, ANSI colours not counted.
-pub(super) fn columns(text: &str) -> usize {
+pub(crate) fn columns(text: &str) -> usize {
     let mut width = 0;
     for (at, part) in text.split("\x1b[").enumerate() {
         let visible = if at == 0 {
@@ -20,7 +20,7 @@ pub(super) fn columns(text: &str) -> usize {
 }
 
 /// The words in lines of at most `width` columns, without line breaks.
-pub(super) fn lines(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn lines(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
     for word in text.split_whitespace() {

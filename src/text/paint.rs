@@ -15,7 +15,7 @@ pub struct Style {
 
 /// What a piece of text is, and so how it looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Paint {
+pub(crate) enum Paint {
     /// Heads of columns.
     Head,
     /// What is read last.
@@ -30,7 +30,7 @@ pub(super) enum Paint {
 
 impl Style {
     /// The text as it is to look.
-    pub(super) fn paint(self, paint: Paint, text: &str) -> String {
+    pub(crate) fn paint(self, paint: Paint, text: &str) -> String {
         let code = match paint {
             _ if !self.color || text.is_empty() => return text.to_string(),
             Paint::Head => "1",
@@ -43,14 +43,14 @@ impl Style {
     }
 
     /// Each line painted by itself, so that a pager that shows part of them shows them right.
-    pub(super) fn paint_lines(self, paint: Paint, text: &str) -> String {
+    pub(crate) fn paint_lines(self, paint: Paint, text: &str) -> String {
         text.lines()
             .map(|line| self.paint(paint, line) + "\n")
             .collect()
     }
 
     /// What stands where there is no number.
-    pub(super) fn absent(self) -> &'static str {
+    pub(crate) fn absent(self) -> &'static str {
         if self.unicode { "–" } else { "-" }
     }
 }

@@ -41,7 +41,7 @@ fn distance(left: &str, right: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::closest;
+    use crate::text::closest;
 
     #[test]
     fn a_slip_of_the_fingers_finds_the_word_meant() {
