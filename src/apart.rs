@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
+use crate::scenario::{CutOff, Rendered, Rendering};
 use crate::sys::apart::{Cut, Limits, run};
-use crate::template::{CutOff, Rendered, Rendering};
 
 /// Twice what 131,072 functions of ten lines take, or more; the time where nothing is optimised is longer.
 const LIMITS: Limits = Limits {

@@ -585,7 +585,7 @@ mod tests {
     fn a_cold_call_is_slower_and_not_more() {
         let cold = |name, cycles| Row {
             cold: Some(crate::report::ColdCall {
-                scrubbed: crate::scenario::Cold::Dcache,
+                scrubbed: crate::template::Cold::Dcache,
                 cycles: reported::measured(cycles),
                 warm: reported::measured(20.0),
                 scrub_ns: reported::measured(100.0),

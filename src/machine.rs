@@ -6,10 +6,9 @@ use std::fs;
 
 use raw_cpuid::{CpuId, CpuIdReaderNative};
 
-use crate::counter::catalogue::{self, CountedIn};
-use crate::counter::further::FurtherState;
-use crate::counter::pmu::{EventState, is_believed};
-use crate::job::{Counters, Plan};
+use crate::counter::pmu::is_believed;
+use crate::job::catalogue::CountedIn;
+use crate::job::{Counters, EventState, FurtherState, Plan, catalogue};
 use crate::report::{Basis, Provenance, SourceLine};
 use crate::stats::Event;
 use crate::verdict::CoreClock;

@@ -8,10 +8,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::counter::pmu::EventState;
 use crate::injection::Injection;
 use crate::job::file::SavedJob;
-use crate::job::{Counters, JobRow, Plan, check};
+use crate::job::{Counters, EventState, JobRow, Plan, check};
 use crate::report::steps::Steps;
 use crate::report::{Report, Status};
 use crate::scenario::Scenario;
@@ -258,7 +257,7 @@ pub fn default_plan(counters: Counters) -> Plan {
         patience: crate::job::patience(),
         chunk_ns: 20_000.0,
         run_ms: 10.0,
-        placements: crate::link::placements(4),
+        placements: crate::job::placements(4),
         counters,
         step_budget: 60_000,
         interpreted: crate::job::interpreted(),

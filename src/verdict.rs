@@ -3,6 +3,7 @@
 //! Correct means: every number carries the basis of the source that gave it, and every failure the
 //! template's own line.
 
+use crate::go::HeapKind;
 use crate::go::modelled::{self, InGo};
 use crate::job::{Plan, Proof, RuntimeCall};
 use crate::machine::Machine;
@@ -12,7 +13,7 @@ use crate::report::misses::Models;
 use crate::report::{Baseline, Basis, Checksum, ModelledRuntime, Row, Status};
 use crate::scenario::Scenario;
 use crate::stats;
-use crate::template::{HeapKind, Origin};
+use crate::template::Origin;
 use crate::worker::parent::RowOutcome;
 
 mod agreement;

@@ -11,12 +11,14 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use common::{dispatchlab, folder, json, rows, template, value};
-use dispatchlab::asm::{Context, MAX_DATA, Program, Section, SectionKind, assemble, fragment};
-use dispatchlab::job::check;
-use dispatchlab::link::{PLACEMENTS, Variant};
+use dispatchlab::asm::{
+    Context, MAX_DATA, Program, Section, SectionKind, SourceLine, SourceSection, assemble, fragment,
+};
+use dispatchlab::job::{PLACEMENTS, check};
+use dispatchlab::link::Variant;
 use dispatchlab::pipeline::{Prepared, prepare};
 use dispatchlab::scenario::Scenario;
-use dispatchlab::template::{Origin, SourceLine, SourceSection, Template};
+use dispatchlab::template::{Origin, Template};
 
 /// A template of these data sections, prepared.
 fn prepared(data: &str) -> Prepared {

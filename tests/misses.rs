@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use common::{dispatchlab, folder, json, rows, template, value};
 use dispatchlab::injection::{Injection, Latency};
-use dispatchlab::link::{PLACEMENTS, Variant};
+use dispatchlab::job::PLACEMENTS;
+use dispatchlab::link::Variant;
 use dispatchlab::pipeline;
 use dispatchlab::scenario::Scenario;
 use dispatchlab::template::Library;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use dispatchlab::asm::SourceSection;
 use dispatchlab::scenario::Scenario;
-use dispatchlab::template::{Origin, SourceSection, Template};
+use dispatchlab::template::{Origin, Template};
 use dispatchlab::text::diagnostic::Diagnostic;
 
 fn expand_with(

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use dispatchlab::go::HeapKind;
 use dispatchlab::scenario::Scenario;
 use dispatchlab::template::{
-    Clobbers, Expect, HeapKind, Library, LoadError, Origin, ResultRegister, Template, Value,
+    Clobbers, Expect, Library, LoadError, Origin, ResultRegister, Template, Value,
 };
 use dispatchlab::text::diagnostic::Diagnostic;
 

@@ -16,7 +16,7 @@ use super::layout::{Aim, Ground, Piece, PieceKind, Places, lay_out};
 use super::lexer::Placed;
 use super::problem::{Problem, Span};
 use super::program::{MAX_DATA, Program, Section, SectionKind};
-use crate::template::{SourceLine, SourceSection};
+use crate::asm::{SourceLine, SourceSection};
 use crate::text::diagnostic::Diagnostic;
 
 /// What assembling needs to know beside the text.

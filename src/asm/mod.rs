@@ -32,6 +32,7 @@ mod problem;
 pub mod program;
 mod refuse;
 mod relax;
+mod source;
 mod table;
 
 pub use assemble::{Context, assemble, assemble_and_insert, fragment, fragment_in};
@@ -40,3 +41,4 @@ pub use listing::{ListedInst, disassemble};
 pub use program::{
     Fixup, FixupKind, Label, LineMark, MAX_DATA, Program, Repeat, Section, SectionKind, Stretch,
 };
+pub use source::{SourceLine, SourceSection};

@@ -10,9 +10,9 @@ use serde_json::json;
 
 use super::record::{self, Concerns, Failed};
 use super::{Common, Stop, print};
-use crate::counter::{Unavailable, pmu};
+use crate::counter::pmu;
 use crate::fingerprint::{self, Fingerprint, Unprepared};
-use crate::job::{Counters, Plan};
+use crate::job::{Counters, Plan, Unavailable};
 use crate::machine::Machine;
 use crate::machine::cpus::{self, Fact};
 use crate::pipeline::{self, Settings};

@@ -12,8 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Common;
-use crate::counter::pmu::EventState;
-use crate::job::{Counters, Plan};
+use crate::job::{Counters, EventState, Plan};
 use crate::machine::Machine;
 use crate::report::{Basis, Provenance, Report};
 use crate::text::hanging;

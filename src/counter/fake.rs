@@ -3,11 +3,9 @@
 //! Correct means: the code runs and is verified as ever; only the ticks and the counts are the
 //! script's, and a scripted reading passes through the checks that a real one does.
 
-use super::further::FurtherState;
 use super::group::{Refused, Snapshot, Times};
-use super::pmu::EventState;
-use super::{CounterSource, Reading, Request, Unavailable};
-use crate::job::{Failure, FakeReading, FakeScript};
+use super::{CounterSource, Reading, Request};
+use crate::job::{EventState, Failure, FakeReading, FakeScript, FurtherState, Unavailable};
 use crate::report::Basis;
 use crate::stats::{Calibration, Event, Events};
 use crate::worker::stage::{Ground, Stage};

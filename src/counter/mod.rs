@@ -1,11 +1,7 @@
-//! Where numbers come from: one trait, a source a file, and the reasons why a source cannot be used.
+//! Where numbers come from: one trait, a source a file.
 //!
 //! Correct means: a reading is of exactly the iterations asked for, and a source that cannot be
 //! used says why in a sentence with the next step.
-
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
 
 use self::group::Refused;
 use crate::job::Failure;
@@ -13,7 +9,6 @@ use crate::report::Basis;
 use crate::stats::{Calibration, Events};
 use crate::worker::stage::{Exit, Ground, Stage, Visits};
 
-pub mod catalogue;
 pub mod clock;
 pub mod errno;
 pub mod fake;
@@ -94,19 +89,4 @@ pub trait CounterSource {
         ground: &mut Ground,
         request: Request<'_>,
     ) -> Result<Reading, Failure>;
-}
-
-/// Why a source cannot be used here.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unavailable {
-    /// What the kernel or the CPU said.
-    pub reason: String,
-    /// What the user can do about it.
-    pub remedy: String,
-}
-
-impl fmt::Display for Unavailable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; {}", self.reason, self.remedy)
-    }
 }

@@ -7,20 +7,16 @@ use std::fs;
 
 use perf_event::events::Hardware;
 
-use super::catalogue;
 use super::clock::Clock;
 use super::errno::{Surroundings, explain};
 use super::group::{EventGroup, Named, Refused, Snapshot, Way, probe as probe_each};
-use super::{CounterSource, Reading, Request, Unavailable};
-use crate::job::Failure;
+use super::{CounterSource, Reading, Request};
+use crate::job::{EventState, Failure, Unavailable, catalogue};
 use crate::link::kernel::{COIN_BRANCHES, COIN_INSTRUCTIONS, IMULS};
 use crate::report::Basis;
 use crate::stats::quantile::{median, sorted};
 use crate::stats::{Calibration, Event, Events};
 use crate::worker::stage::{Ground, Stage};
-
-/// An event, and why it is not counted where it is not.
-pub type EventState = (Event, Result<(), Unavailable>);
 
 fn hardware() -> [Named<Event>; 4] {
     Event::ALL.map(|event| {

@@ -11,11 +11,11 @@ use super::flow::Flow;
 use super::interpreter::{self, Depth};
 use super::receivers::{self, Followed, More};
 use super::{Count, CounterSource, Reading, Request};
+use crate::go::HeapKind;
 use crate::job::{CountedBy, Counts, Failure, Plan};
 use crate::link::{Image, Owner};
 use crate::report::Basis;
 use crate::sys::signals::StepLog;
-use crate::template::HeapKind;
 use crate::worker::stage::{Ground, Stage, Visits};
 use crate::worker::traps;
 

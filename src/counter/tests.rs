@@ -115,8 +115,8 @@ fn a_member_refused_in_the_group_ends_the_group_and_another_is_opened_without_it
     assert_eq!(group.read().expect("reads").counts, [10, 20, 30]);
 }
 
-fn raw(code: u64) -> super::group::Asked {
-    super::group::Asked::Raw(code)
+fn raw(code: u64) -> crate::job::catalogue::Asked {
+    crate::job::catalogue::Asked::Raw(code)
 }
 
 fn pair() -> [Named<&'static str>; 2] {
@@ -309,7 +309,7 @@ fn a_row_has_what_the_fake_pmu_counted_less_what_entering_takes() {
         time_ms: 0.001,
         // Chunks stay as long as the script has them.
         run_ms: 0.0,
-        placements: crate::link::placements(1),
+        placements: crate::job::placements(1),
         ..pipeline::default_plan(Counters::Pmu)
     };
     let mut stage = Stage::new(&prepared.row, &plan, &mut window).expect("maps");

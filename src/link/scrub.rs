@@ -12,7 +12,7 @@ use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 
 use super::{HEAP_OFFSET, Image, Owner, Piece};
 use crate::job::JobRow;
-use crate::scenario::Cold;
+use crate::template::Cold;
 
 /// Bytes of a cache line, on every x86-64 CPU so far.
 pub const LINE: u64 = 64;

@@ -5,17 +5,14 @@
 use std::collections::BTreeMap;
 
 use super::{SHOWN_CODE, SHOWN_DATA};
-use crate::asm::{self, Program, Section, SectionKind};
+use crate::asm::{self, Program, Section, SectionKind, SourceSection};
 use crate::go::heap::{Heap, HeapSpec, lay_out};
-use crate::go::{hash, runtime, symbol};
+use crate::go::{HeapKind, hash, runtime, symbol};
 use crate::injection::{self, Injection, Latency};
-use crate::job::{JobRow, check};
-use crate::link::{
-    Carried, Image, LinkError, Placement, Site, Variant, link, link_with_data,
-    link_with_written_data,
-};
-use crate::scenario::{Order, Scenario};
-use crate::template::{HeapKind, SourceSection, Template};
+use crate::job::{Carried, JobRow, Placement, check};
+use crate::link::{Image, LinkError, Site, Variant, link, link_with_data, link_with_written_data};
+use crate::scenario::Scenario;
+use crate::template::{Order, Template};
 use crate::text::closest;
 use crate::text::diagnostic::Diagnostic;
 use crate::{apart, template};
@@ -142,7 +139,7 @@ pub(super) fn complete(
     let whole_template = |message: String| vec![template.at_line(1, message, None)];
     check::sizes(&row).map_err(|problem| whole_template(problem.to_string()))?;
     let heap = lay_out(&row.heap).map_err(whole_template)?;
-    let placement = crate::link::PLACEMENTS[0];
+    let placement = crate::job::PLACEMENTS[0];
     let site = Site {
         data: SHOWN_DATA,
         code: SHOWN_CODE,

@@ -11,9 +11,9 @@ use iced_x86::{
 };
 
 use super::Prepared;
+use crate::go::HeapKind;
 use crate::link::{Image, Owner};
 use crate::scenario::Scenario;
-use crate::template::HeapKind;
 use crate::text::diagnostic::Diagnostic;
 
 /// The hint, where there is one to give.

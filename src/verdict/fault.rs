@@ -321,7 +321,7 @@ fn placed_image(prepared: &Prepared, place: &Place, plan: &Plan) -> Image {
         .placements
         .get(place.placement)
         .copied()
-        .unwrap_or(crate::link::PLACEMENTS[0]);
+        .unwrap_or(crate::job::PLACEMENTS[0]);
     prepared.image_at(
         placement,
         if place.baseline {

@@ -35,7 +35,7 @@ struct Sample {
     proof: Proof,
     timing: Timing,
     plan: Plan,
-    events: Vec<crate::counter::pmu::EventState>,
+    events: Vec<crate::job::EventState>,
     /// The sites whose images ended a worker.
     given_up: Vec<Uninferred>,
 }

@@ -30,12 +30,12 @@ use crate::counter::group::Way;
 use crate::counter::pmu::{Pmu, PmuSource};
 use crate::counter::step::{self, StepSource};
 use crate::job::{Counters, Failure, Job, JobRow, Message, Plan, Prediction, Proof, Trace};
-use crate::scenario::Cold;
 use crate::stats::{Calibration, Steal, Timing};
 use crate::sys::mapping::Window;
 use crate::sys::shared::SharedPage;
 use crate::sys::time::{Moment, nanoseconds};
 use crate::sys::{filter, signals};
+use crate::template::Cold;
 
 /// Iterations of the short walk that the first probe and the sizing of chunks use.
 const FIRST_WALK: u64 = 4096;

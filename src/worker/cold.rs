@@ -14,12 +14,12 @@ use super::timing::Proved;
 use super::verify::compare;
 use crate::counter::clock::Clock;
 use crate::counter::{CounterSource, Request};
+use crate::go::HeapKind;
 use crate::job::{Failure, Plan};
 use crate::link::scrub;
-use crate::scenario::Cold;
 use crate::stats::{Chunk, ColdSamples, ImageSamples};
 use crate::sys::time;
-use crate::template::HeapKind;
+use crate::template::Cold;
 
 /// Entries of a turn that are not timed: the first ones find what another image left.
 const UNTIMED: u32 = 2;

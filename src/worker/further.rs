@@ -5,11 +5,11 @@
 
 use super::stage::{Exit, Ground, Stage};
 use super::timing::{Proved, TIMED, UNTIMED, check_sum};
+use crate::counter::Request;
 use crate::counter::fake::OVERHEAD_EVENTS;
 use crate::counter::further::{Further as Events, Turn};
 use crate::counter::group::Refused;
-use crate::counter::{Request, Unavailable};
-use crate::job::{Failure, FakeScript, Plan};
+use crate::job::{Failure, FakeScript, Plan, Unavailable};
 use crate::stats::quantile::{rank, sorted};
 use crate::stats::{CountedChunk, Further};
 use crate::sys::time;

@@ -14,13 +14,13 @@ use super::stage::{Ground, Stage, Visits};
 use super::timing::{Budget, Proved, Scale, TIMED, Turner, UNTIMED, quiet_turns};
 use super::verify;
 use crate::counter::{CounterSource, Request};
+use crate::go::HeapKind;
 use crate::injection::IMAGES_PER_SITE;
 use crate::job::{Failure, Plan, Uninferred};
-use crate::scenario::Order;
 use crate::stats::quantile::{median, sorted};
 use crate::stats::random::SplitMix64;
 use crate::stats::{Chunk, ImageSamples, References, SiteSamples};
-use crate::template::HeapKind;
+use crate::template::Order;
 
 /// Rounds that every site has, whatever its budget: fewer pairs have no interval.
 const FEWEST_ROUNDS: u32 = 8;

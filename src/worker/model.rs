@@ -8,10 +8,10 @@ use super::stage::{Ground, Stage, Visits};
 use crate::branch::Branch;
 use crate::counter::interpreter::{self, Depth, Wanted};
 use crate::counter::step::StepSource;
+use crate::go::HeapKind;
 use crate::job::{CountedBy, Failure, PredictedSite, Prediction};
 use crate::link::{Image, Owner};
 use crate::predict::Tally;
-use crate::template::HeapKind;
 
 /// One in so many iterations warms the models up.
 const WARM_UP: u64 = 4;

@@ -14,11 +14,11 @@ use super::neighbours;
 use super::stage::Ground;
 use super::timing::{Proved, Scale, check_sum};
 use crate::counter::{CounterSource, Request};
+use crate::go::HeapKind;
 use crate::job::{Failure, Plan};
 use crate::stats::quantile::{median, rank, sorted};
 use crate::stats::{AGREES, Calibration, LongRun};
 use crate::sys::time;
-use crate::template::HeapKind;
 
 /// Chunks of a trial that are timed, and as many in front of them that are not.
 const CHUNKS: u32 = 8;

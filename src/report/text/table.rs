@@ -7,8 +7,7 @@ use super::failure;
 use super::footnotes::Footnotes;
 use super::further;
 use crate::report::{Basis, ColdCall, Held, Metric, Report, Row};
-use crate::scenario::Cold;
-use crate::template::Figure;
+use crate::template::{Cold, Figure};
 use crate::text::wrap::lines;
 use crate::text::{Paint, Style, columns};
 

@@ -81,7 +81,7 @@ impl Carried {
     }
 
     /// The numbers of registers whose bits these are.
-    pub(super) fn numbers(bits: u32) -> impl Iterator<Item = u32> {
+    pub(crate) fn numbers(bits: u32) -> impl Iterator<Item = u32> {
         (0..32).filter(move |number| bits & (1 << number) != 0)
     }
 }

@@ -8,12 +8,13 @@ use std::io;
 
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Jinja};
 
-use super::parse::{MARK, plain_lines};
-use super::source::SourceText;
-use super::{SourceLine, SourceSection, Value, chains, header, parts, sections};
+use super::{Scenario, chains};
+use crate::asm::{SourceLine, SourceSection};
 use crate::go::hash::type_hash;
 use crate::go::switch::{jump_table, site_cache};
-use crate::scenario::Scenario;
+use crate::template::parse::{MARK, plain_lines};
+use crate::template::source::SourceText;
+use crate::template::{Value, header, parts, sections};
 use crate::text::diagnostic::Diagnostic;
 
 /// Steps of minijinja that an expansion may take: 131,072 types take up to 40 million in the shipped templates,
@@ -67,11 +68,35 @@ impl Scenario {
         parts::leave_out(&self.template.source(), sections, self.omitted.as_deref())
     }
 
+    /// The names of the template's parts under these parameters, in the order of their first lines.
+    ///
+    /// # Errors
+    /// What is wrong with the expansion, the sections or the marks.
+    pub fn parts(&self) -> Result<Vec<String>, Vec<Diagnostic>> {
+        self.parts_by(&|rendering| Ok(rendering(&|_| {})))
+    }
+
+    /// The same where `render` does the rendering, which may cut it off.
+    ///
+    /// # Errors
+    /// As above, and that it was cut off.
+    pub fn parts_by(&self, render: Renderer<'_>) -> Result<Vec<String>, Vec<Diagnostic>> {
+        parts::names(&self.template.source(), &self.expand_whole(render)?)
+    }
+
+    /// The same scenario without a part, which its name then says. Whether there is such a part
+    /// shows when it is expanded.
+    #[must_use]
+    pub fn without(&self, part: &str) -> Scenario {
+        Scenario {
+            name: format!("{} without {part}", self.name),
+            omitted: Some(part.to_string()),
+            ..self.clone()
+        }
+    }
+
     /// The same with every part in it.
-    pub(super) fn expand_whole(
-        &self,
-        render: Renderer<'_>,
-    ) -> Result<Vec<SourceSection>, Vec<Diagnostic>> {
+    fn expand_whole(&self, render: Renderer<'_>) -> Result<Vec<SourceSection>, Vec<Diagnostic>> {
         let source = self.template.source();
         let lines = if self.template.header.expand {
             let (marked, prefixes) = mark_lines(&source);

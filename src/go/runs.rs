@@ -8,15 +8,10 @@ use serde::de::Error as _;
 use serde::ser::SerializeSeq as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::link::walk::RANDOM_ELEMENTS;
-use crate::template::params::MAX_OBJECTS;
+use crate::go::MAX_OBJECTS;
 
 /// Numbers of a list at the most: an object each.
-const MOST: usize = if MAX_OBJECTS as u64 > RANDOM_ELEMENTS {
-    MAX_OBJECTS as usize
-} else {
-    RANDOM_ELEMENTS as usize
-};
+const MOST: usize = MAX_OBJECTS as usize;
 /// Numbers that are worth a run.
 const SHORTEST: usize = 4;
 

@@ -5,11 +5,41 @@
 
 use std::fmt;
 
-use perf_event::events::{Cache, CacheOp, CacheResult, Hardware, Software, WhichCache};
+use perf_event::events::{
+    Cache, CacheOp, CacheResult, Event as KernelEvent, Hardware, Software, WhichCache,
+};
 
-use super::group::Asked;
 use crate::stats::Event;
 use crate::text::closest;
+
+/// What the kernel is asked to count: in user mode, but for what happens in the kernel alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// An event that the kernel has a name for.
+    Event(KernelEvent),
+    /// The same, in the kernel too.
+    WithKernel(KernelEvent),
+    /// A code of the CPU's own.
+    Raw(u64),
+}
+
+impl From<KernelEvent> for Asked {
+    fn from(event: KernelEvent) -> Asked {
+        Asked::Event(event)
+    }
+}
+
+impl From<Hardware> for Asked {
+    fn from(event: Hardware) -> Asked {
+        Asked::Event(event.into())
+    }
+}
+
+impl From<Software> for Asked {
+    fn from(event: Software) -> Asked {
+        Asked::Event(event.into())
+    }
+}
 
 /// Most events of one run: each takes turns of its own.
 pub const MOST: usize = 32;
