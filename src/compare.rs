@@ -7,7 +7,7 @@ use similar::{Algorithm, ChangeTag, capture_diff_slices};
 
 use crate::asm;
 use crate::link::Owner;
-use crate::pipeline::Prepared;
+use crate::prepare::Prepared;
 use crate::report::{Basis, ChangedLine, CodeChange, Comparison, Metric, Metrics, Row};
 use crate::stats::paired::{self, Quantity, Verdict};
 use crate::stats::{Event, Timing};

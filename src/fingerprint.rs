@@ -249,14 +249,14 @@ fn line(patterns: &[Pattern]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline;
+    use crate::prepare::prepare;
 
     #[test]
     fn every_pattern_assembles_and_links() {
         let scenarios = scenarios(1).expect("binds");
         assert_eq!(scenarios.len(), KINDS.len() * Visits::ALL.len());
         for scenario in &scenarios {
-            pipeline::prepare(scenario).expect(&scenario.name);
+            prepare(scenario).expect(&scenario.name);
         }
     }
 

@@ -25,7 +25,6 @@
 //! Everything above and below the process boundary is pure: no clock, file, thread or address
 //! space. All `unsafe` is in [`sys`].
 
-pub mod apart;
 pub mod asm;
 pub mod branch;
 pub mod cmd;
@@ -40,8 +39,10 @@ pub mod link;
 pub mod machine;
 pub mod pipeline;
 pub mod predict;
+pub mod prepare;
 pub mod report;
 pub mod scenario;
+pub mod stage;
 pub mod stats;
 pub mod steps;
 pub mod sweep;

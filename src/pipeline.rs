@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::injection::Injection;
 use crate::job::file::SavedJob;
 use crate::job::{Counters, EventState, JobRow, Plan, check};
+use crate::prepare::{Prepared, complete, prepare};
 use crate::report::steps::Steps;
 use crate::report::{Report, Status};
 use crate::scenario::Scenario;
@@ -23,20 +24,10 @@ use crate::worker::parent::{self, Progress, RowOutcome};
 pub mod ablate;
 pub mod compare;
 pub mod predict;
-mod prepare;
 mod session;
 pub mod sweep;
-pub mod unset;
 
-pub use prepare::{Prepared, prepare};
-
-use prepare::complete;
 use session::{Measured, Session, measured};
-
-/// Address at which code is linked to be shown; nothing runs there.
-pub const SHOWN_CODE: u64 = 0x10_0000;
-/// Address at which data are linked to be shown.
-pub const SHOWN_DATA: u64 = 0x80_0000;
 
 /// How to run a list of scenarios.
 #[derive(Debug, Clone, PartialEq)]

@@ -16,7 +16,7 @@ use dispatchlab::asm::{
 };
 use dispatchlab::job::{PLACEMENTS, check};
 use dispatchlab::link::Variant;
-use dispatchlab::pipeline::{Prepared, prepare};
+use dispatchlab::prepare::{Prepared, prepare};
 use dispatchlab::scenario::Scenario;
 use dispatchlab::template::{Origin, Template};
 

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use dispatchlab::job::Counters;
 use dispatchlab::job::file::SavedJob;
-use dispatchlab::pipeline::{default_plan, prepare};
+use dispatchlab::pipeline::default_plan;
+use dispatchlab::prepare::prepare;
 use dispatchlab::scenario::Scenario;
 use dispatchlab::stats::random::SplitMix64;
 use dispatchlab::template::{Library, shipped};

@@ -9,7 +9,7 @@ use dispatchlab::asm::{FixupKind, SectionKind};
 use dispatchlab::go::symbol::canonical;
 use dispatchlab::job::{PLACEMENTS, Placement};
 use dispatchlab::link::{Image, Owner, Variant, frame};
-use dispatchlab::pipeline::{Prepared, prepare};
+use dispatchlab::prepare::{Prepared, prepare};
 use dispatchlab::scenario::{Scenario, parse_name};
 use dispatchlab::template::Clobbers;
 use dispatchlab::template::library::Library;

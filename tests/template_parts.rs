@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use dispatchlab::asm::{Program, SectionKind};
-use dispatchlab::pipeline::prepare;
+use dispatchlab::prepare::prepare;
 use dispatchlab::scenario::{Scenario, parse_name};
 use dispatchlab::template::{Expect, Library, Origin, Template, shipped};
 use dispatchlab::text::diagnostic::Diagnostic;

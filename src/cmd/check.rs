@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::names::{check_stdin, of_suite};
 use super::{Common, Stop, print};
-use crate::pipeline::{prepare, unset};
+use crate::prepare::{prepare, unset};
 use crate::report::json;
 use crate::scenario::Scenario;
 use crate::template::Template;

@@ -13,10 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Common;
 use crate::job::{Counters, EventState, Plan};
-use crate::machine::Machine;
+use crate::machine::{CoreClock, Machine};
 use crate::report::{Basis, Provenance, Report};
 use crate::text::hanging;
-use crate::verdict::CoreClock;
 
 /// The version of the file's layout.
 const SCHEMA: u32 = 1;

@@ -11,7 +11,7 @@ use crate::go::picture::picture;
 use crate::go::symbol::canonical;
 use crate::go::{HeapKind, dump};
 use crate::link::{HEAP_OFFSET, Owner, Piece, frame};
-use crate::pipeline::{Prepared, prepare};
+use crate::prepare::{Prepared, prepare};
 use crate::report::misses::{Modelled, note};
 use crate::template::library::Library;
 use crate::text::printable;

@@ -5,14 +5,14 @@
 
 use std::io;
 
-use super::{CounterSource, Reading, Request};
+use super::{CounterSource, Reading};
 use crate::job::Failure;
 use crate::link::kernel;
 use crate::report::Basis;
+use crate::stage::{Ground, Request, Stage};
 use crate::stats::Calibration;
 use crate::sys::mapping::{Executable, PAGE, Window};
 use crate::sys::time;
-use crate::worker::stage::{Ground, Stage};
 
 /// Turns of the chain: 32,000 cycles, 10 µs. The TSC of some CPUs moves in steps of 37 cycles, so
 /// that a shorter chain reads coarser than 0.1 %.

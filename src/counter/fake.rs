@@ -4,11 +4,11 @@
 //! script's, and a scripted reading passes through the checks that a real one does.
 
 use super::group::{Refused, Snapshot, Times};
-use super::{CounterSource, Reading, Request};
+use super::{CounterSource, Reading};
 use crate::job::{EventState, Failure, FakeReading, FakeScript, FurtherState, Unavailable};
 use crate::report::Basis;
+use crate::stage::{Ground, Request, Stage};
 use crate::stats::{Calibration, Event, Events};
-use crate::worker::stage::{Ground, Stage};
 
 /// Ticks that the fake says entering takes.
 pub const OVERHEAD_TICKS: u64 = 50;

@@ -6,8 +6,8 @@
 use self::group::Refused;
 use crate::job::Failure;
 use crate::report::Basis;
+use crate::stage::{Exit, Ground, Request, Stage};
 use crate::stats::{Calibration, Events};
-use crate::worker::stage::{Exit, Ground, Stage, Visits};
 
 pub mod clock;
 pub mod errno;
@@ -21,19 +21,6 @@ mod receivers;
 pub mod step;
 #[cfg(test)]
 mod tests;
-
-/// One entry to be read.
-#[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
-    /// Index of the image.
-    pub image: usize,
-    /// The walk.
-    pub visits: &'a Visits,
-    /// The element to begin at.
-    pub element: u64,
-    /// How many iterations.
-    pub iterations: u64,
-}
 
 /// What one entry told.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -10,13 +10,13 @@ use perf_event::events::Hardware;
 use super::clock::Clock;
 use super::errno::{Surroundings, explain};
 use super::group::{EventGroup, Named, Refused, Snapshot, Way, probe as probe_each};
-use super::{CounterSource, Reading, Request};
+use super::{CounterSource, Reading};
 use crate::job::{EventState, Failure, Unavailable, catalogue};
 use crate::link::kernel::{COIN_BRANCHES, COIN_INSTRUCTIONS, IMULS};
 use crate::report::Basis;
+use crate::stage::{Ground, Request, Stage};
 use crate::stats::quantile::{median, sorted};
 use crate::stats::{Calibration, Event, Events};
-use crate::worker::stage::{Ground, Stage};
 
 fn hardware() -> [Named<Event>; 4] {
     Event::ALL.map(|event| {
@@ -342,14 +342,15 @@ mod tests {
     use super::*;
     use crate::job::{Counters, Plan};
     use crate::pipeline;
+    use crate::prepare::prepare;
     use crate::scenario::Scenario;
+    use crate::stage::Run;
     use crate::stats::{self, Chunk};
     use crate::sys::mapping::Window;
     use crate::sys::shared::SharedPage;
     use crate::sys::signals;
     use crate::sys::time;
     use crate::template::{Origin, Template};
-    use crate::worker::stage::Run;
     use crate::worker::timing::{self, Proved, Scale};
 
     #[test]
@@ -447,7 +448,7 @@ mod tests {
         let text = ";! unroll = 50\nbody:\n imul rax, rax\n";
         let template = Template::parse("imul", Origin::Embedded, text.into()).expect("parses");
         let scenario = Scenario::bind(Arc::new(template), &[]).expect("binds");
-        let prepared = pipeline::prepare(&scenario).expect("links");
+        let prepared = prepare(&scenario).expect("links");
         let plan = pipeline::default_plan(Counters::Pmu);
         let mut window = Window::reserve().expect("reserves");
         let mut stage = Stage::new(&prepared.row, &plan, &mut window).expect("maps");

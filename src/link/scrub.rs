@@ -170,7 +170,7 @@ mod tests {
 
     use super::*;
     use crate::link::frame::{self, context};
-    use crate::pipeline::{Prepared, prepare};
+    use crate::prepare::{Prepared, prepare};
     use crate::scenario::Scenario;
     use crate::template::{Origin, Template};
 

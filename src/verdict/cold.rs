@@ -4,7 +4,7 @@
 //! stands why.
 
 use crate::link::scrub;
-use crate::pipeline::Prepared;
+use crate::prepare::Prepared;
 use crate::report::{Basis, ColdCall, Metric};
 use crate::stats::{ColdSummary, Estimate};
 use crate::template::Cold;

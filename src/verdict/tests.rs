@@ -10,6 +10,7 @@ use crate::job::{
     Checksum as Sums, CountedBy, Counters, Counts, PredictedSite, Prediction, SiteCount, Uninferred,
 };
 use crate::pipeline;
+use crate::prepare::prepare;
 use crate::report::{Report, json, text};
 use crate::stats::fixture::{self, image};
 use crate::stats::{
@@ -110,7 +111,7 @@ impl Sample {
     }
 
     fn row(self, clock: &mut CoreClock) -> (Row, Machine) {
-        let prepared = pipeline::prepare(&self.scenario).expect("links");
+        let prepared = prepare(&self.scenario).expect("links");
         let machine = Machine::inspect(&self.plan, &self.events);
         let outcome = RowOutcome {
             proof: Some(self.proof),
@@ -644,7 +645,7 @@ fn models_and_inference_differ_from_a_tenth_on() {
 /// A row of which half a miss is inferred, and what models say in a thousand iterations.
 fn with_models(executed: u64, (last, own, calls, returns): (u64, u64, u64, u64)) -> Sample {
     let mut sample = with_misses(&[], 0.5, 0.0);
-    let prepared = pipeline::prepare(&sample.scenario).expect("links");
+    let prepared = prepare(&sample.scenario).expect("links");
     let image = &prepared.image;
     let code = image.site.code;
     let is_site = |at: &u64| image.label(&prepared.row.program, code + at) == Some("site");

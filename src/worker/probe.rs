@@ -6,10 +6,10 @@
 
 use std::ops::Range;
 
-use super::stage::{Ground, Run, Stage, Visits};
 use crate::go::HeapKind;
 use crate::job::Failure;
 use crate::link::Owner;
+use crate::stage::{Ground, Run, Stage, Visits};
 use crate::sys::signals::{Step, StepLog};
 use crate::template::Clobbers;
 

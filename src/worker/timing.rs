@@ -10,12 +10,12 @@ use super::inference;
 use super::neighbours;
 use super::order::TurnOrder;
 use super::pace::{self, Pace};
-use super::stage::{Exit, Ground, Stage, Visits, expected_of};
 use super::verify::compare;
 use crate::counter::group::Refused;
-use crate::counter::{CounterSource, Reading, Request};
+use crate::counter::{CounterSource, Reading};
 use crate::go::HeapKind;
 use crate::job::{Failure, JobRow, Plan, Unavailable, Uninferred};
+use crate::stage::{Exit, Ground, Request, Stage, Visits, expected_of};
 use crate::stats::{
     AGREES, BEST_WIDTH_TOLERANCE, Chunk, Counting, Event, Events, ImageSamples, Timing, quantile,
 };

@@ -11,7 +11,7 @@ use dispatchlab::asm;
 use dispatchlab::go::heap::lay_out;
 use dispatchlab::job::{check, file};
 use dispatchlab::link::{Site, Variant, link};
-use dispatchlab::pipeline::{SHOWN_CODE, SHOWN_DATA, prepare};
+use dispatchlab::prepare::{SHOWN_CODE, SHOWN_DATA, prepare};
 use dispatchlab::scenario::Scenario;
 use dispatchlab::template::{Origin, Suite, Template};
 use dispatchlab::text::diagnostic::Diagnostic;

@@ -17,8 +17,8 @@ use crate::interpreter::memory::Stored;
 use crate::interpreter::{Cpu, Registers, State, Stop, Tally, Watch};
 use crate::link::frame::{FRAMES, G_POINTER, state};
 use crate::link::{Image, Owner};
+use crate::stage::{Ground, Pulse, Stage, Visits};
 use crate::template::{Clobbers, RANDOM_ELEMENTS};
-use crate::worker::stage::{Ground, Pulse, Stage, Visits};
 
 /// What was counted.
 #[derive(Debug, Clone, Copy)]

@@ -4,7 +4,7 @@ use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register}
 
 use crate::job::PLACEMENTS;
 use crate::link::{Image, Owner, Variant};
-use crate::pipeline::prepare;
+use crate::prepare::prepare;
 use crate::scenario::{Scenario, parse_name};
 use crate::template::{Origin, Template, Work};
 

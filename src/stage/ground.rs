@@ -8,11 +8,11 @@ use std::io;
 use std::ops::Range;
 
 use crate::link::frame::{self, carried};
+use crate::stage::notes;
 use crate::sys::first_writes::FirstWrites;
 use crate::sys::mapping::{self, PAGE, Writable};
 use crate::sys::shared::SharedPage;
 use crate::sys::signals;
-use crate::worker::notes;
 
 /// Bytes of the stack that generated code runs on.
 pub const STACK_BYTES: usize = 256 * 1024;

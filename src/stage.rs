@@ -7,7 +7,6 @@ use std::ops::Range;
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl};
 
-use crate::counter::Request;
 use crate::go::layout;
 use crate::interpreter::native::Natives;
 use crate::job::{Failure, JobRow, PanicAt, Place};
@@ -20,12 +19,11 @@ use crate::sys::signals::StepLog;
 use crate::sys::time;
 use crate::template::Clobbers;
 
-use super::{notes, traps};
-
 mod build;
 mod emulation;
 mod ground;
 mod memory;
+pub mod traps;
 mod visits;
 
 pub use ground::{Ground, Pulse, STACK_BYTES};
@@ -33,6 +31,37 @@ pub use visits::{Visits, expected_of};
 
 use ground::CANARY_BYTES;
 use memory::{Changed, Own};
+
+/// What the words of the shared page mean to worker and parent.
+pub mod notes {
+    /// Row at work plus one; 0 before the first.
+    pub const ROW: usize = 0;
+    /// Index of the image at work; the baseline comes behind the placements.
+    pub const IMAGE: usize = 1;
+    /// Address of that image's code.
+    pub const CODE: usize = 2;
+    /// Entries made so far: a worker that stands still shows by it.
+    pub const ENTRIES: usize = 3;
+    /// The status that the worker is to end with; wiped as soon as it has been read.
+    pub const STATUS: usize = 4;
+    /// Whether generated code is running, 1 or 0: all other time is the worker's own.
+    pub const INSIDE: usize = 5;
+    /// Address of that image's data.
+    pub const DATA: usize = 6;
+}
+
+/// One entry to be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// Index of the image.
+    pub image: usize,
+    /// The walk.
+    pub visits: &'a Visits,
+    /// The element to begin at.
+    pub element: u64,
+    /// How many iterations.
+    pub iterations: u64,
+}
 
 fn put(data: &mut [u8], offset: u32, value: u64) {
     data[offset as usize..offset as usize + 8].copy_from_slice(&value.to_le_bytes());

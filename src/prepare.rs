@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use super::{SHOWN_CODE, SHOWN_DATA};
 use crate::asm::{self, Program, Section, SectionKind, SourceSection};
 use crate::go::heap::{Heap, HeapSpec, lay_out};
 use crate::go::{HeapKind, hash, runtime, symbol};
@@ -12,10 +11,18 @@ use crate::injection::{self, Injection, Latency};
 use crate::job::{Carried, JobRow, Placement, check};
 use crate::link::{Image, LinkError, Site, Variant, link, link_with_data, link_with_written_data};
 use crate::scenario::Scenario;
+use crate::template;
 use crate::template::{Order, Template};
 use crate::text::closest;
 use crate::text::diagnostic::Diagnostic;
-use crate::{apart, template};
+
+pub mod apart;
+pub mod unset;
+
+/// Address at which code is linked to be shown; nothing runs there.
+pub const SHOWN_CODE: u64 = 0x10_0000;
+/// Address at which data are linked to be shown.
+pub const SHOWN_DATA: u64 = 0x80_0000;
 
 /// A scenario that assembles and links.
 #[derive(Debug, Clone)]
@@ -129,7 +136,7 @@ pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
 }
 
 /// Lays out and links.
-pub(super) fn complete(
+pub(crate) fn complete(
     scenario: &Scenario,
     row: JobRow,
     note: Option<String>,
