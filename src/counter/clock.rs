@@ -8,7 +8,6 @@ use std::io;
 use super::{CounterSource, Reading};
 use crate::job::Failure;
 use crate::link::kernel;
-use crate::report::Basis;
 use crate::stage::{Ground, Request, Stage};
 use crate::stats::Calibration;
 use crate::sys::mapping::{Executable, PAGE, Window};
@@ -89,14 +88,6 @@ impl Clock {
 }
 
 impl CounterSource for Clock {
-    fn name(&self) -> &'static str {
-        "clock"
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Measured
-    }
-
     fn calibrate(&mut self) -> Calibration {
         let width_ticks = self.code.enter(self.width, WIDTH_TURNS);
         let chain_ticks = self.code.enter(self.chain, CHAIN_TURNS);

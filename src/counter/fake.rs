@@ -6,7 +6,6 @@
 use super::group::{Refused, Snapshot, Times};
 use super::{CounterSource, Reading};
 use crate::job::{EventState, Failure, FakeReading, FakeScript, FurtherState, Unavailable};
-use crate::report::Basis;
 use crate::stage::{Ground, Request, Stage};
 use crate::stats::{Calibration, Event, Events};
 
@@ -108,14 +107,6 @@ impl FakeReading {
 }
 
 impl CounterSource for Fake {
-    fn name(&self) -> &'static str {
-        "fake"
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Measured
-    }
-
     fn is_timed(&self) -> bool {
         false
     }

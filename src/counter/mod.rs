@@ -5,7 +5,6 @@
 
 use self::group::Refused;
 use crate::job::Failure;
-use crate::report::Basis;
 use crate::stage::{Exit, Ground, Request, Stage};
 use crate::stats::{Calibration, Events};
 
@@ -51,10 +50,6 @@ pub struct Count {
 
 /// A way to read what an entry took.
 pub trait CounterSource {
-    /// The word for it in reports.
-    fn name(&self) -> &'static str;
-    /// How its numbers are obtained.
-    fn basis(&self) -> Basis;
     /// Whether its ticks are the machine's own, which others on it can disturb.
     fn is_timed(&self) -> bool {
         true

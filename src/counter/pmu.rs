@@ -13,7 +13,6 @@ use super::group::{EventGroup, Named, Refused, Snapshot, Way, probe as probe_eac
 use super::{CounterSource, Reading};
 use crate::job::{EventState, Failure, Unavailable, catalogue};
 use crate::link::kernel::{COIN_BRANCHES, COIN_INSTRUCTIONS, IMULS};
-use crate::report::Basis;
 use crate::stage::{Ground, Request, Stage};
 use crate::stats::quantile::{median, sorted};
 use crate::stats::{Calibration, Event, Events};
@@ -295,14 +294,6 @@ pub struct PmuSource<'a> {
 }
 
 impl CounterSource for PmuSource<'_> {
-    fn name(&self) -> &'static str {
-        "pmu"
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Measured
-    }
-
     fn calibrate(&mut self) -> Calibration {
         self.clock.calibrate()
     }

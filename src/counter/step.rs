@@ -14,7 +14,6 @@ use super::{Count, CounterSource, Reading};
 use crate::go::HeapKind;
 use crate::job::{CountedBy, Counts, Failure, Plan};
 use crate::link::{Image, Owner};
-use crate::report::Basis;
 use crate::stage::{Ground, Request, Stage, Visits, traps};
 use crate::sys::signals::StepLog;
 
@@ -54,14 +53,6 @@ impl StepSource {
 }
 
 impl CounterSource for StepSource {
-    fn name(&self) -> &'static str {
-        "step"
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Exact
-    }
-
     fn read(
         &mut self,
         stage: &mut Stage<'_>,

@@ -162,6 +162,7 @@ fn missed(turns: u32, misses: impl Fn(u32) -> f64) -> SiteSamples {
     SiteSamples {
         iterations_per_chunk: fixture::ITERATIONS,
         segments: 8,
+        added_cycles: crate::injection::ADDED_CYCLES,
         images: [
             image(turns, |_, _| 70.0),
             image(turns, |turn, _| cycles(turn)),

@@ -14,7 +14,7 @@ use super::timing::{Budget, Proved, Scale, TIMED, Turner, UNTIMED, quiet_turns};
 use super::verify;
 use crate::counter::CounterSource;
 use crate::go::HeapKind;
-use crate::injection::IMAGES_PER_SITE;
+use crate::injection::{ADDED_CYCLES, IMAGES_PER_SITE};
 use crate::job::{Failure, Plan, Uninferred};
 use crate::stage::{Ground, Request, Stage, Visits};
 use crate::stats::quantile::{median, sorted};
@@ -377,6 +377,7 @@ impl Study {
                 site,
                 iterations_per_chunk: chunk,
                 segments: visits.len().div_ceil(chunk).max(1) as u32,
+                added_cycles: ADDED_CYCLES,
                 ..SiteSamples::default()
             },
             next: [0; IMAGES_PER_SITE],
