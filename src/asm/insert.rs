@@ -8,10 +8,10 @@ use std::borrow::Cow;
 
 use iced_x86::Register;
 
+use super::SourceSection;
 use super::assemble::{Bench, Context, Item, ItemKind, Scope};
 use super::inst::{Decor, Inst, Operand, OperandKind, Statement};
-use super::intel;
-use crate::asm::SourceSection;
+use super::read::intel;
 
 /// What becomes of a section.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

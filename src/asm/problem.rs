@@ -3,7 +3,7 @@
 //! Correct means: the span covers exactly the characters to change, and a name is suggested only
 //! when a reader would have taken it for the one that was meant.
 
-use crate::asm::SourceLine;
+use super::SourceLine;
 use crate::text::diagnostic::Diagnostic;
 
 /// A run of characters in one line.

@@ -6,17 +6,17 @@ use std::borrow::Cow;
 
 use iced_x86::Register;
 
-use super::inst::{Name, Target};
 use super::lexer::{Placed, Token};
-use super::names::{Index, lower};
-use super::problem::{Problem, Span};
-use super::table::{REGISTER_NAMES, REGISTERS};
+use crate::asm::encode::table::{REGISTER_NAMES, REGISTERS};
+use crate::asm::inst::{Name, Target};
+use crate::asm::names::{Index, lower};
+use crate::asm::problem::{Problem, Span};
 
 /// How deep parentheses and signs may nest: enough for any text a person writes, and little stack.
 const DEEPEST: u32 = 40;
 
 /// The tokens of one line, and how far they are read.
-pub(super) struct Cursor<'t, 'a> {
+pub(in crate::asm) struct Cursor<'t, 'a> {
     tokens: &'t [Placed<'a>],
     at: usize,
     hash: &'t dyn Fn(&str) -> Result<u32, String>,
@@ -24,28 +24,28 @@ pub(super) struct Cursor<'t, 'a> {
 
 /// A sum.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Linear<'a> {
+pub(in crate::asm) struct Linear<'a> {
     /// The constants together.
-    pub(super) constant: i128,
+    pub(in crate::asm) constant: i128,
     /// Registers in the order in which they stand.
-    pub(super) registers: Terms,
+    pub(in crate::asm) registers: Terms,
     /// The label or symbol; its addend is kept in `constant` until the end.
-    pub(super) target: Option<Target<'a>>,
+    pub(in crate::asm) target: Option<Target<'a>>,
 }
 
 /// A register times a constant.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Term {
-    pub(super) register: Register,
-    pub(super) scale: i128,
+pub(in crate::asm) struct Term {
+    pub(in crate::asm) register: Register,
+    pub(in crate::asm) scale: i128,
     /// Whether a factor was written: `rax*1` asks for an index.
-    pub(super) scaled: bool,
-    pub(super) span: Span,
+    pub(in crate::asm) scaled: bool,
+    pub(in crate::asm) span: Span,
 }
 
 /// At most two registers, the first one first.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Terms([Option<Term>; 2]);
+pub(in crate::asm) struct Terms([Option<Term>; 2]);
 
 impl Terms {
     fn one(term: Term) -> Terms {
@@ -62,11 +62,11 @@ impl Terms {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::asm) fn is_empty(&self) -> bool {
         self.0[0].is_none()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Term> {
+    pub(in crate::asm) fn iter(&self) -> impl Iterator<Item = &Term> {
         self.0.iter().flatten()
     }
 
@@ -76,7 +76,7 @@ impl Terms {
 }
 
 impl<'t, 'a> Cursor<'t, 'a> {
-    pub(super) fn new(
+    pub(in crate::asm) fn new(
         tokens: &'t [Placed<'a>],
         hash: &'t dyn Fn(&str) -> Result<u32, String>,
     ) -> Cursor<'t, 'a> {
@@ -88,17 +88,17 @@ impl<'t, 'a> Cursor<'t, 'a> {
     }
 
     /// The next token.
-    pub(super) fn peek(&self) -> Option<&'t Token<'a>> {
+    pub(in crate::asm) fn peek(&self) -> Option<&'t Token<'a>> {
         self.tokens.get(self.at).map(|placed| &placed.token)
     }
 
     /// The token after the next one.
-    pub(super) fn peek_second(&self) -> Option<&'t Token<'a>> {
+    pub(in crate::asm) fn peek_second(&self) -> Option<&'t Token<'a>> {
         self.tokens.get(self.at + 1).map(|placed| &placed.token)
     }
 
     /// The next token as a word in lower case.
-    pub(super) fn word(&self) -> Option<Cow<'a, str>> {
+    pub(in crate::asm) fn word(&self) -> Option<Cow<'a, str>> {
         match self.peek() {
             Some(Token::Word(word)) => Some(lower(word)),
             _ => None,
@@ -106,7 +106,7 @@ impl<'t, 'a> Cursor<'t, 'a> {
     }
 
     /// Where the next token stands; at the end, the character after the last one.
-    pub(super) fn span(&self) -> Span {
+    pub(in crate::asm) fn span(&self) -> Span {
         match (self.tokens.get(self.at), self.tokens.last()) {
             (Some(placed), _) => placed.span,
             (None, Some(last)) => Span {
@@ -121,30 +121,30 @@ impl<'t, 'a> Cursor<'t, 'a> {
     }
 
     /// Where the token before the next one stands.
-    pub(super) fn last_span(&self) -> Span {
+    pub(in crate::asm) fn last_span(&self) -> Span {
         self.at
             .checked_sub(1)
             .and_then(|at| self.tokens.get(at))
             .map_or(self.span(), |placed| placed.span)
     }
 
-    pub(super) fn advance(&mut self) {
+    pub(in crate::asm) fn advance(&mut self) {
         self.at += 1;
     }
 
-    pub(super) fn is_done(&self) -> bool {
+    pub(in crate::asm) fn is_done(&self) -> bool {
         self.at >= self.tokens.len()
     }
 
     /// Takes the next token if it is `mark`.
-    pub(super) fn take(&mut self, mark: char) -> bool {
+    pub(in crate::asm) fn take(&mut self, mark: char) -> bool {
         let found = self.peek() == Some(&Token::Mark(mark));
         self.at += usize::from(found);
         found
     }
 
     /// Takes `mark` or says that it is missing.
-    pub(super) fn expect(&mut self, mark: char) -> Result<(), Problem> {
+    pub(in crate::asm) fn expect(&mut self, mark: char) -> Result<(), Problem> {
         if self.take(mark) {
             Ok(())
         } else {
@@ -153,7 +153,7 @@ impl<'t, 'a> Cursor<'t, 'a> {
     }
 
     /// A sum of products.
-    pub(super) fn sum(&mut self) -> Result<Linear<'a>, Problem> {
+    pub(in crate::asm) fn sum(&mut self) -> Result<Linear<'a>, Problem> {
         self.nested_sum(0)
     }
 
@@ -271,12 +271,12 @@ impl<'a> Linear<'a> {
     }
 
     /// The value of a sum without registers and symbols.
-    pub(super) fn as_constant(&self) -> Option<i128> {
+    pub(in crate::asm) fn as_constant(&self) -> Option<i128> {
         (self.registers.is_empty() && self.target.is_none()).then_some(self.constant)
     }
 
     /// The lone register, unscaled.
-    pub(super) fn as_register(&self) -> Option<Register> {
+    pub(in crate::asm) fn as_register(&self) -> Option<Register> {
         match (self.registers.0, self.constant, &self.target) {
             ([Some(term), None], 0, None) if term.scale == 1 && !term.scaled => Some(term.register),
             _ => None,
@@ -284,7 +284,7 @@ impl<'a> Linear<'a> {
     }
 
     /// The label or symbol of a sum that has one and no registers, with its addend.
-    pub(super) fn as_target(&self) -> Option<Target<'a>> {
+    pub(in crate::asm) fn as_target(&self) -> Option<Target<'a>> {
         let addend = i64::try_from(self.constant).ok()?;
         let target = self.target.as_ref().filter(|_| self.registers.is_empty())?;
         Some(Target {
@@ -335,7 +335,7 @@ fn bounded(value: Option<i128>, here: Span) -> Result<i128, Problem> {
 }
 
 /// The register of that name, in any case.
-pub(super) fn register(name: &str) -> Option<Register> {
+pub(in crate::asm) fn register(name: &str) -> Option<Register> {
     static INDEX: Index<1024> = Index::new(&REGISTER_NAMES);
     static NAMES: [&str; REGISTER_NAMES.len()] = REGISTER_NAMES;
     let name = &*lower(name);
@@ -344,7 +344,7 @@ pub(super) fn register(name: &str) -> Option<Register> {
 }
 
 /// The name of a register as it is written.
-pub(super) fn name_of(register: Register) -> String {
+pub(in crate::asm) fn name_of(register: Register) -> String {
     let name = format!("{register:?}").to_ascii_lowercase();
     match name.strip_suffix('l') {
         Some(stem) if stem.starts_with('r') => format!("{stem}b"),
@@ -353,6 +353,6 @@ pub(super) fn name_of(register: Register) -> String {
 }
 
 /// The names of all registers that 64-bit code can use.
-pub(super) fn register_names() -> impl Iterator<Item = &'static str> {
+pub(in crate::asm) fn register_names() -> impl Iterator<Item = &'static str> {
     REGISTER_NAMES.into_iter()
 }

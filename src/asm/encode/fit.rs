@@ -8,12 +8,12 @@ use std::ops::RangeInclusive;
 use iced_x86::{OpCodeOperandKind as Kind, Register};
 
 use super::forms::Form;
-use super::inst::{Mem, OperandKind, Reach};
 use super::table::kind_sorts;
+use crate::asm::inst::{Mem, OperandKind, Reach};
 
 /// How an operand and a place for one go together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fit {
+pub(in crate::asm) enum Fit {
     /// The operand can stand here.
     Yes,
     /// An immediate stands here whose field has `field` bits, extended to `operand` bits, and the
@@ -31,7 +31,12 @@ pub(super) enum Fit {
 }
 
 /// Whether `operand` can stand at `kind` of `form`.
-pub(super) fn fit(operand: &OperandKind<'_>, kind: Kind, form: &Form, reach: Option<Reach>) -> Fit {
+pub(in crate::asm) fn fit(
+    operand: &OperandKind<'_>,
+    kind: Kind,
+    form: &Form,
+    reach: Option<Reach>,
+) -> Fit {
     match operand {
         OperandKind::Register(register) => either(takes_register(kind, *register)),
         OperandKind::Immediate { value, bits } => immediate(kind, *value, *bits),
@@ -47,7 +52,7 @@ pub(super) fn fit(operand: &OperandKind<'_>, kind: Kind, form: &Form, reach: Opt
 }
 
 /// Sorts of operands as bits, so that most forms are passed over at a glance.
-pub(super) type Sorts = u64;
+pub(in crate::asm) type Sorts = u64;
 
 /// How many sorts there are: eight of registers, then these.
 const SORTS: u32 = 11;
@@ -58,7 +63,7 @@ const TARGET: u32 = 10;
 /// The sorts of all operands side by side, and their number.
 ///
 /// Operands can fit a form only if the form has all the bits that they have.
-pub(super) fn side_by_side(sorts: impl Iterator<Item = Sorts>) -> Sorts {
+pub(in crate::asm) fn side_by_side(sorts: impl Iterator<Item = Sorts>) -> Sorts {
     let (all, count) = sorts.fold((0, 0), |(all, count), sorts| {
         (all | beside(sorts, count), count + 1)
     });
@@ -66,18 +71,18 @@ pub(super) fn side_by_side(sorts: impl Iterator<Item = Sorts>) -> Sorts {
 }
 
 /// The sorts of the operand at `at`, in their place.
-pub(super) fn beside(sorts: Sorts, at: usize) -> Sorts {
+pub(in crate::asm) fn beside(sorts: Sorts, at: usize) -> Sorts {
     sorts << (at as u32 * SORTS)
 }
 
 /// A number of operands, at most six.
-pub(super) fn counted(operands: usize) -> Sorts {
+pub(in crate::asm) fn counted(operands: usize) -> Sorts {
     const MOST: u32 = 5;
     1 << (MOST * SORTS + operands as u32)
 }
 
 /// The sort of an operand: one bit.
-pub(super) fn sort(operand: &OperandKind<'_>) -> Sorts {
+pub(in crate::asm) fn sort(operand: &OperandKind<'_>) -> Sorts {
     match operand {
         OperandKind::Register(register) => register_sort(*register),
         OperandKind::Immediate { .. } => 1 << IMMEDIATE,
@@ -101,7 +106,7 @@ fn register_sort(register: Register) -> Sorts {
 }
 
 /// The sorts of which `fit` takes any operand at `kind`.
-pub(super) fn sorts(kind: Kind) -> Sorts {
+pub(in crate::asm) fn sorts(kind: Kind) -> Sorts {
     kind_sorts(kind)
 }
 
@@ -110,7 +115,7 @@ fn either(fits: bool) -> Fit {
 }
 
 #[rustfmt::skip]
-pub(super) fn takes_register(kind: Kind, register: Register) -> bool {
+pub(in crate::asm) fn takes_register(kind: Kind, register: Register) -> bool {
     match kind {
         Kind::r8_or_mem | Kind::r8_reg | Kind::r8_opcode => register.is_gpr8(),
         Kind::r16_or_mem | Kind::r16_reg | Kind::r16_reg_mem | Kind::r16_rm | Kind::r16_opcode => register.is_gpr16(),
@@ -137,7 +142,7 @@ pub(super) fn takes_register(kind: Kind, register: Register) -> bool {
 }
 
 /// The one register that can stand at `kind`.
-pub(super) fn fixed_register(kind: Kind) -> Option<Register> {
+pub(in crate::asm) fn fixed_register(kind: Kind) -> Option<Register> {
     Some(match kind {
         Kind::es => Register::ES,
         Kind::cs => Register::CS,
@@ -205,12 +210,12 @@ fn immediate(kind: Kind, value: i128, forced: Option<u32>) -> Fit {
 }
 
 /// What a signed field of that many bits holds.
-pub(super) fn signed_range(bits: u32) -> RangeInclusive<i128> {
+pub(in crate::asm) fn signed_range(bits: u32) -> RangeInclusive<i128> {
     -(1i128 << (bits - 1))..=(1i128 << (bits - 1)) - 1
 }
 
 /// Whether a form's place for an operand can hold memory.
-pub(super) fn takes_memory(kind: Kind) -> bool {
+pub(in crate::asm) fn takes_memory(kind: Kind) -> bool {
     is_plain_memory(kind) || vector_index(kind).is_some() || kind == Kind::mem_offs
 }
 
@@ -263,7 +268,7 @@ fn memory(kind: Kind, mem: &Mem<'_>, form: &Form) -> Fit {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::asm) mod tests {
     use super::*;
 
     /// The sorts of which `fit` takes any operand at `kind`, by trying all.

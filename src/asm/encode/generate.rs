@@ -12,12 +12,12 @@ use iced_x86::{
 use super::emit::{Coder, through_iced};
 use super::fit::tests::tried_sorts;
 use super::forms::{self, Form, Rule, form, traits};
-use super::inst::{Decor, Inst, Mem, Name, Operand, OperandKind, Reach, Target};
 use super::plan::{self, Place, place};
-use super::problem::Span;
 use super::table::KINDS;
+use crate::asm::inst::{Decor, Inst, Mem, Name, Operand, OperandKind, Reach, Target};
+use crate::asm::problem::Span;
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/asm/table");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/asm/encode/table");
 
 #[test]
 fn the_table_says_what_iced_says() {
@@ -46,7 +46,11 @@ fn the_table_has_the_names_of_its_numbers() {
     }
     assert_eq!(KINDS.len(), Kind::values().count());
     for (name, register) in registers() {
-        assert_eq!(super::expression::register(&name), Some(register), "{name}");
+        assert_eq!(
+            crate::asm::read::expression::register(&name),
+            Some(register),
+            "{name}"
+        );
     }
     for (written, (name, implied)) in spellings(&index()) {
         let found = forms::find(&written).expect("it is in the table");

@@ -8,7 +8,7 @@ use iced_x86::{OpCodeOperandKind as Kind, Register};
 
 use super::emit::{Encoded, Field, Width};
 use super::forms::Form;
-use super::inst::{Decor, Inst, Mem, OperandKind};
+use crate::asm::inst::{Decor, Inst, Mem, OperandKind};
 
 /// What an encoding is made of, behind its prefixes and before its immediate.
 #[derive(Default)]
@@ -41,7 +41,7 @@ const REX_X: u8 = 2;
 const REX_B: u8 = 1;
 
 /// The bytes of `inst` in a form that it fits, where the form has a plan and nothing is unusual.
-pub(super) fn encode(inst: &Inst<'_>, form: &Form) -> Option<Encoded> {
+pub(in crate::asm) fn encode(inst: &Inst<'_>, form: &Form) -> Option<Encoded> {
     let plan = form.plan.as_ref()?;
     if !inst.prefixes.is_empty() || inst.decor != Decor::default() {
         return None;
@@ -226,7 +226,7 @@ impl Parts {
 
 /// Where an operand goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(in crate::asm) enum Place {
     /// `rm` of the ModRM byte; memory goes there too.
     Rm,
     /// `reg` of the ModRM byte.
@@ -243,7 +243,7 @@ pub(super) enum Place {
 
 /// Where an operand of this kind goes, where that is simple.
 #[rustfmt::skip] // a table
-pub(super) fn place(kind: Kind) -> Option<Place> {
+pub(in crate::asm) fn place(kind: Kind) -> Option<Place> {
     Some(match kind {
         Kind::r8_or_mem | Kind::r16_or_mem | Kind::r32_or_mem | Kind::r64_or_mem | Kind::mem
         | Kind::xmm_or_mem | Kind::r16_rm | Kind::r32_rm | Kind::r64_rm | Kind::xmm_rm => Place::Rm,

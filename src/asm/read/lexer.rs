@@ -5,12 +5,12 @@
 
 use std::borrow::Cow;
 
-use super::inst::Direction;
-use super::problem::{Problem, Span};
+use crate::asm::inst::Direction;
+use crate::asm::problem::{Problem, Span};
 
 /// What a token is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Token<'a> {
+pub(in crate::asm) enum Token<'a> {
     /// A mnemonic, register, keyword or label, as written.
     Word(&'a str),
     /// A number or character constant.
@@ -25,15 +25,18 @@ pub(super) enum Token<'a> {
 
 /// A token and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Placed<'a> {
+pub(in crate::asm) struct Placed<'a> {
     /// What it is.
-    pub(super) token: Token<'a>,
+    pub(in crate::asm) token: Token<'a>,
     /// Its characters.
-    pub(super) span: Span,
+    pub(in crate::asm) span: Span,
 }
 
 /// Appends the tokens of `line` up to its comment, or up to what is wrong with it.
-pub(super) fn tokens<'a>(line: &'a str, found: &mut Vec<Placed<'a>>) -> Result<(), Problem> {
+pub(in crate::asm) fn tokens<'a>(
+    line: &'a str,
+    found: &mut Vec<Placed<'a>>,
+) -> Result<(), Problem> {
     // Positions count bytes, columns count characters.
     let (mut at, mut column) = (0, 1);
     let is_ascii = line.is_ascii();

@@ -13,10 +13,11 @@ use super::fit::Sorts;
 use super::forms::{Form, Plan, Rule, Spelling, form};
 
 /// iced's numbers of the registers that 64-bit code can name, in the order of their letters.
-pub(super) static REGISTERS: [u16; REGISTER_NAMES.len()] = registers();
+pub(in crate::asm) static REGISTERS: [u16; REGISTER_NAMES.len()] = registers();
 
 /// Their letters.
-pub(super) const REGISTER_NAMES: [&str; count_lines(REGISTER_LINES)] = names(REGISTER_LINES);
+pub(in crate::asm) const REGISTER_NAMES: [&str; count_lines(REGISTER_LINES)] =
+    names(REGISTER_LINES);
 
 const KIND_LINES: &str = include_str!("table/kinds.txt");
 const FORM_LINES: &str = include_str!("table/forms.txt");
@@ -37,12 +38,12 @@ static KIND_SORTS: [Sorts; KINDS.len()] = {
 };
 
 /// The sorts of operands that a kind takes.
-pub(super) fn kind_sorts(kind: K) -> Sorts {
+pub(in crate::asm) fn kind_sorts(kind: K) -> Sorts {
     KIND_SORTS[kind as usize]
 }
 
 /// The row of a mnemonic: iced's name, the immediate that it implies, and its forms.
-pub(super) fn spelling(written: &str) -> Option<Spelling> {
+pub(in crate::asm) fn spelling(written: &str) -> Option<Spelling> {
     let mut words = Words::new(line_of(SPELLING_LINES, written)?);
     let (written, name) = (words.word(), words.word());
     let (start, count) = (words.number(), words.number());
@@ -57,7 +58,7 @@ pub(super) fn spelling(written: &str) -> Option<Spelling> {
 }
 
 /// Mnemonics and iced's names for them, in the order of their letters.
-pub(super) fn mnemonics() -> impl Iterator<Item = (&'static str, &'static str)> {
+pub(in crate::asm) fn mnemonics() -> impl Iterator<Item = (&'static str, &'static str)> {
     SPELLING_LINES.lines().map(|line| {
         let mut words = Words::new(line);
         (words.word(), words.word())
@@ -234,7 +235,7 @@ impl Words {
 
 /// The kinds of operands by iced's number.
 #[rustfmt::skip]
-pub(super) const KINDS: [K; 109] = [
+pub(in crate::asm) const KINDS: [K; 109] = [
     K::None, K::farbr2_2, K::farbr4_2, K::mem_offs, K::mem, K::mem_mpx, K::mem_mib,
     K::mem_vsib32x, K::mem_vsib64x, K::mem_vsib32y, K::mem_vsib64y, K::mem_vsib32z,
     K::mem_vsib64z, K::r8_or_mem, K::r16_or_mem, K::r32_or_mem, K::r32_or_mem_mpx,

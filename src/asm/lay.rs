@@ -3,13 +3,15 @@
 //! Correct means: every branch to a label of the section is as short as it can be while all of
 //! them reach, and a label's offset is where its next byte stands.
 
+mod relax;
+
 use std::collections::HashMap;
 
-use super::emit::{Encoded, Field, Width};
+use super::encode::emit::{Encoded, Field, Width};
 use super::inst::{Direction, Name, Target};
 use super::problem::Problem;
 use super::program::{Fixup, FixupKind, Label, LineMark, Repeat};
-use super::relax::relax;
+use relax::relax;
 
 /// Something that takes up room in a section, from one source line.
 #[derive(Debug, Clone)]

@@ -13,26 +13,26 @@ use std::sync::OnceLock;
 use iced_x86::{Code, OpCodeInfo, OpCodeOperandKind as Kind};
 
 use super::fit::{self, Sorts};
-use super::names::hash;
 use super::table;
+use crate::asm::names::hash;
 
 /// One encoding of one mnemonic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Form {
+pub(in crate::asm) struct Form {
     /// iced's number for it.
     code: u16,
     /// Bits of its memory operand; 0 where it has none or any size will do.
-    pub(super) memory_bits: u16,
+    pub(in crate::asm) memory_bits: u16,
     /// Bits of an element that it broadcasts; 0 where it cannot.
-    pub(super) element_bits: u16,
+    pub(in crate::asm) element_bits: u16,
     /// Which spellings and operands it is for.
-    pub(super) rule: Rule,
+    pub(in crate::asm) rule: Rule,
     /// What it can carry.
     traits: u16,
     /// The sorts of operands that may fit, side by side.
-    pub(super) sorts: Sorts,
+    pub(in crate::asm) sorts: Sorts,
     /// How it is put together, where that is simple.
-    pub(super) plan: Option<Plan>,
+    pub(in crate::asm) plan: Option<Plan>,
     kinds: [Kind; MOST],
     written: [Kind; MOST],
     /// How many operands it has, and how many of them are written.
@@ -44,7 +44,7 @@ const MOST: usize = 5;
 
 /// What a form wants beside operands that fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rule {
+pub(in crate::asm) enum Rule {
     /// Nothing.
     None,
     /// A `mov` for any spelling but `movabs`.
@@ -63,7 +63,7 @@ pub(super) enum Rule {
 
 impl Rule {
     /// All, in the order of their numbers in the table.
-    pub(super) const ALL: [Rule; 7] = [
+    pub(in crate::asm) const ALL: [Rule; 7] = [
         Rule::None,
         Rule::Mov,
         Rule::WideMov,
@@ -76,7 +76,7 @@ impl Rule {
 
 /// What a form can carry, as bits.
 #[rustfmt::skip] // a table: one bit a line
-pub(super) mod traits {
+pub(in crate::asm) mod traits {
     pub(in crate::asm) const LOCK:       u16 = 1;
     pub(in crate::asm) const REP:        u16 = 1 << 1;
     pub(in crate::asm) const REPNE:      u16 = 1 << 2;
@@ -96,26 +96,26 @@ pub(super) mod traits {
 
 /// The fixed bytes of an encoding: a prefix, REX.W, an opcode, and `reg` of its ModRM byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Plan {
+pub(in crate::asm) struct Plan {
     /// 66, F2 or F3; 0 for none.
-    pub(super) prefix: u8,
+    pub(in crate::asm) prefix: u8,
     /// Whether REX.W is set.
-    pub(super) is_wide: bool,
-    pub(super) opcode: [u8; 3],
-    pub(super) length: u8,
+    pub(in crate::asm) is_wide: bool,
+    pub(in crate::asm) opcode: [u8; 3],
+    pub(in crate::asm) length: u8,
     /// What stands in `reg` where no register does.
-    pub(super) digit: u8,
+    pub(in crate::asm) digit: u8,
 }
 
 impl Plan {
     /// The opcode's bytes.
-    pub(super) fn opcode(&self) -> &[u8] {
+    pub(in crate::asm) fn opcode(&self) -> &[u8] {
         &self.opcode[..usize::from(self.length)]
     }
 }
 
 /// A row of the table.
-pub(super) fn form(
+pub(in crate::asm) fn form(
     code: u16,
     kinds: &[Kind],
     (memory_bits, element_bits): (u16, u16),
@@ -151,12 +151,12 @@ pub(super) fn form(
 
 impl Form {
     /// iced's name for it.
-    pub(super) fn code(&self) -> Code {
+    pub(in crate::asm) fn code(&self) -> Code {
         Code::try_from(usize::from(self.code)).expect("the table has iced's numbers")
     }
 
     /// Whether it has one of these traits.
-    pub(super) fn has(&self, traits: u16) -> bool {
+    pub(in crate::asm) fn has(&self, traits: u16) -> bool {
         self.traits & traits != 0
     }
 
@@ -166,31 +166,31 @@ impl Form {
     }
 
     /// The operands in order, with whether they are written.
-    pub(super) fn operands(&self) -> impl Iterator<Item = (u32, Kind, bool)> + '_ {
+    pub(in crate::asm) fn operands(&self) -> impl Iterator<Item = (u32, Kind, bool)> + '_ {
         (0u32..)
             .zip(self.kinds[..usize::from(self.counts.0)].iter().copied())
             .map(|(at, kind)| (at, kind, self.is_written(kind)))
     }
 
     /// The operands that are written.
-    pub(super) fn written(&self) -> &[Kind] {
+    pub(in crate::asm) fn written(&self) -> &[Kind] {
         &self.written[..usize::from(self.counts.1)]
     }
 
     /// Whether an 8-bit immediate is extended to the width of its operand.
-    pub(super) fn extends(&self) -> bool {
+    pub(in crate::asm) fn extends(&self) -> bool {
         let extends =
             |kind: &Kind| matches!(kind, Kind::imm8sex16 | Kind::imm8sex32 | Kind::imm8sex64);
         self.written().iter().any(extends)
     }
 
     /// Whether an operand can be memory of a size that somebody writes.
-    pub(super) fn takes_memory(&self) -> bool {
+    pub(in crate::asm) fn takes_memory(&self) -> bool {
         self.written().iter().any(|kind| fit::takes_memory(*kind))
     }
 
     /// Whether it branches to a label.
-    pub(super) fn branches(&self) -> bool {
+    pub(in crate::asm) fn branches(&self) -> bool {
         let is_near = |kind: &Kind| matches!(kind, Kind::br64_1 | Kind::br64_4);
         self.written().iter().any(is_near)
     }
@@ -205,32 +205,32 @@ impl Form {
     }
 
     /// Whether it is a string instruction, whose operands nobody writes.
-    pub(super) fn is_string(&self) -> bool {
+    pub(in crate::asm) fn is_string(&self) -> bool {
         let is_fixed = |kind: &Kind| matches!(kind, Kind::seg_rSI | Kind::es_rDI);
         self.kinds.iter().any(is_fixed)
     }
 
     /// The form as manuals print it, in lower case.
-    pub(super) fn text(&self) -> String {
+    pub(in crate::asm) fn text(&self) -> String {
         self.info().instruction_string().to_lowercase()
     }
 }
 
 /// What a written mnemonic stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Spelling {
+pub(in crate::asm) struct Spelling {
     /// The mnemonic itself.
-    pub(super) written: &'static str,
+    pub(in crate::asm) written: &'static str,
     /// The name under which iced knows it.
-    pub(super) name: &'static str,
+    pub(in crate::asm) name: &'static str,
     /// The forms, at least one.
-    pub(super) forms: Vec<Form>,
+    pub(in crate::asm) forms: Vec<Form>,
     /// An immediate that the spelling implies.
-    pub(super) implied: Option<u8>,
+    pub(in crate::asm) implied: Option<u8>,
 }
 
 /// What a mnemonic in lower case stands for, if there is such a mnemonic.
-pub(super) fn find(written: &str) -> Option<&'static Spelling> {
+pub(in crate::asm) fn find(written: &str) -> Option<&'static Spelling> {
     /// A power of two, more than there are spellings.
     const SLOTS: usize = 4096;
     static KNOWN: [OnceLock<Spelling>; SLOTS] = [const { OnceLock::new() }; SLOTS];
@@ -252,12 +252,12 @@ pub(super) fn find(written: &str) -> Option<&'static Spelling> {
 }
 
 /// The forms of a name that iced knows; none where it does not.
-pub(super) fn of(name: &str) -> &'static [Form] {
+pub(in crate::asm) fn of(name: &str) -> &'static [Form] {
     find(name).map_or(&[], |spelling| &spelling.forms)
 }
 
 /// All mnemonics that stand for themselves.
-pub(super) fn mnemonics() -> impl Iterator<Item = &'static str> {
+pub(in crate::asm) fn mnemonics() -> impl Iterator<Item = &'static str> {
     table::mnemonics()
         .filter(|(written, name)| written == name)
         .map(|(_, name)| name)

@@ -4,12 +4,13 @@
 
 use iced_x86::{OpCodeOperandKind as Kind, Register};
 
-use super::encode::admits;
-use super::expression::{self, name_of};
+use super::admits;
 use super::fit::{Fit, fit, signed_range};
 use super::forms::{self, Form};
-use super::inst::{Decor, Inst, Mem, Operand, OperandKind, Prefix};
-use super::problem::{Problem, Span};
+use crate::asm::inst::{Decor, Inst, Mem, Operand, OperandKind, Prefix};
+use crate::asm::problem::{Problem, Span};
+use crate::asm::read::expression;
+use crate::asm::read::expression::name_of;
 
 /// How many forms a help lists.
 const LISTED: usize = 8;
@@ -23,7 +24,7 @@ const INSTEAD: [(&str, &str); 3] = [
 ];
 
 /// No such instruction.
-pub(super) fn unknown_mnemonic(inst: &Inst<'_>) -> Problem {
+pub(in crate::asm) fn unknown_mnemonic(inst: &Inst<'_>) -> Problem {
     let name = &inst.mnemonic;
     let problem = Problem::new(inst.span, format!("unknown instruction `{name}`"));
     if expression::register(name).is_some_and(Register::is_segment_register) {
@@ -47,7 +48,7 @@ pub(super) fn unknown_mnemonic(inst: &Inst<'_>) -> Problem {
 }
 
 /// Writing `fs` or its base moves the thread's own data away from the tool.
-pub(super) fn thread_base(inst: &Inst<'_>, name: &str) -> Result<(), Problem> {
+pub(in crate::asm) fn thread_base(inst: &Inst<'_>, name: &str) -> Result<(), Problem> {
     let first = inst
         .operands
         .first()
@@ -63,7 +64,7 @@ pub(super) fn thread_base(inst: &Inst<'_>, name: &str) -> Result<(), Problem> {
 }
 
 /// Encodings that exist, and that fault or do what depends on the processor.
-pub(super) fn faulting(inst: &Inst<'_>, name: &str) -> Result<(), Problem> {
+pub(in crate::asm) fn faulting(inst: &Inst<'_>, name: &str) -> Result<(), Problem> {
     let refused = |operand: &Operand<'_>, message: String, help: &str| {
         Err(Problem::new(operand.span, message).help(help))
     };
@@ -132,7 +133,7 @@ fn is_missing(kind: &OperandKind<'_>) -> bool {
 }
 
 /// No form of the mnemonic takes these operands.
-pub(super) fn no_form(inst: &Inst<'_>, name: &str, listed: &[Form]) -> Problem {
+pub(in crate::asm) fn no_form(inst: &Inst<'_>, name: &str, listed: &[Form]) -> Problem {
     let listed: Vec<&Form> = listed.iter().filter(|form| admits(inst, form)).collect();
     let same_count: Vec<&Form> = listed
         .iter()
@@ -330,7 +331,7 @@ fn forms_text<'a>(forms: impl Iterator<Item = &'a Form>) -> String {
 }
 
 /// A prefix before an instruction that does not take it.
-pub(super) fn prefix(inst: &Inst<'_>, prefix: Prefix, span: Span) -> Problem {
+pub(in crate::asm) fn prefix(inst: &Inst<'_>, prefix: Prefix, span: Span) -> Problem {
     let (word, help) = match prefix {
         Prefix::Lock => (
             "lock",
@@ -360,7 +361,7 @@ pub(super) fn prefix(inst: &Inst<'_>, prefix: Prefix, span: Span) -> Problem {
 }
 
 /// `notrack` is the byte of a `ds` override, and of two overrides the hardware takes one.
-pub(super) fn notrack_segment(inst: &Inst<'_>) -> Result<(), Problem> {
+pub(in crate::asm) fn notrack_segment(inst: &Inst<'_>) -> Result<(), Problem> {
     let overrides = |operand: &&Operand<'_>| matches!(&operand.kind, OperandKind::Memory(mem) if mem.segment.is_some());
     match inst.operands.iter().find(overrides) {
         None => Ok(()),
@@ -372,7 +373,11 @@ pub(super) fn notrack_segment(inst: &Inst<'_>) -> Result<(), Problem> {
 }
 
 /// A decoration that the only fitting forms do not have, or the lack of one they need.
-pub(super) fn decoration(inst: &Inst<'_>, needs_mask: bool, takes_zeroing: bool) -> Problem {
+pub(in crate::asm) fn decoration(
+    inst: &Inst<'_>,
+    needs_mask: bool,
+    takes_zeroing: bool,
+) -> Problem {
     let name = &inst.mnemonic;
     match inst.decor {
         decor if needs_mask && decor.mask.is_none() => {
@@ -402,7 +407,7 @@ pub(super) fn decoration(inst: &Inst<'_>, needs_mask: bool, takes_zeroing: bool)
 }
 
 /// Whether the constant part of an address fits its field.
-pub(super) fn displacement_fits(mem: &Mem<'_>, kind: Kind) -> bool {
+pub(in crate::asm) fn displacement_fits(mem: &Mem<'_>, kind: Kind) -> bool {
     let value = mem.displacement;
     let narrow = |register: Option<Register>| register.is_some_and(Register::is_gpr32);
     if kind == Kind::mem_offs {
@@ -415,7 +420,7 @@ pub(super) fn displacement_fits(mem: &Mem<'_>, kind: Kind) -> bool {
 }
 
 /// A constant part that does not fit.
-pub(super) fn displacement(operand: &Operand<'_>) -> Problem {
+pub(in crate::asm) fn displacement(operand: &Operand<'_>) -> Problem {
     Problem::new(
         operand.span,
         "the displacement does not fit in 32 bits, sign-extended",
@@ -424,7 +429,7 @@ pub(super) fn displacement(operand: &Operand<'_>) -> Problem {
 }
 
 /// The form fits, and yet the encoder refuses the combination.
-pub(super) fn unencodable(inst: &Inst<'_>) -> Problem {
+pub(in crate::asm) fn unencodable(inst: &Inst<'_>) -> Problem {
     let registers = || {
         inst.operands
             .iter()
@@ -453,7 +458,7 @@ pub(super) fn unencodable(inst: &Inst<'_>) -> Problem {
 }
 
 /// Memory without a size where several would do.
-pub(super) fn ambiguous(memory: &Operand<'_>, sizes: &[u32]) -> Problem {
+pub(in crate::asm) fn ambiguous(memory: &Operand<'_>, sizes: &[u32]) -> Problem {
     let words: Vec<&str> = sizes
         .iter()
         .filter_map(|bits| word_of(*bits))

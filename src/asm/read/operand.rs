@@ -6,9 +6,9 @@
 use iced_x86::{Register, RoundingControl};
 
 use super::expression::{Cursor, Linear, name_of, register};
-use super::inst::{Inst, Mem, Operand, OperandKind, Reach, Target};
 use super::lexer::Token;
-use super::problem::{Problem, Span};
+use crate::asm::inst::{Inst, Mem, Operand, OperandKind, Reach, Target};
+use crate::asm::problem::{Problem, Span};
 
 /// Bits named by a size word.
 fn size_word(word: &str) -> Option<u32> {
@@ -26,7 +26,7 @@ fn size_word(word: &str) -> Option<u32> {
     })
 }
 
-pub(super) fn operand<'a>(
+pub(in crate::asm) fn operand<'a>(
     cursor: &mut Cursor<'_, 'a>,
     inst: &mut Inst<'a>,
 ) -> Result<Operand<'a>, Problem> {
@@ -322,7 +322,10 @@ fn order_registers(mem: &mut Mem<'_>, here: Span) -> Result<(), Problem> {
 }
 
 /// `{k1}`, `{z}`, `{1to8}`, `{sae}` or `{rn-sae}`.
-pub(super) fn decoration(cursor: &mut Cursor<'_, '_>, inst: &mut Inst<'_>) -> Result<(), Problem> {
+pub(in crate::asm) fn decoration(
+    cursor: &mut Cursor<'_, '_>,
+    inst: &mut Inst<'_>,
+) -> Result<(), Problem> {
     let start = cursor.span();
     cursor.expect('{')?;
     let mut word = cursor.word().unwrap_or_default();

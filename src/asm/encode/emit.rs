@@ -9,25 +9,25 @@ use iced_x86::{
 
 use super::fit::fixed_register;
 use super::forms::Form;
-use super::inst::{Inst, Mem, OperandKind, Prefix};
 use super::plan;
-use super::problem::Problem;
 use super::refuse;
+use crate::asm::inst::{Inst, Mem, OperandKind, Prefix};
+use crate::asm::problem::Problem;
 
 /// An encoded instruction; the field of a label or symbol is zero.
 ///
 /// The bytes stand in it, because a program has one for each instruction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Encoded {
+pub(in crate::asm) struct Encoded {
     bytes: [u8; 15],
     length: u8,
     /// The field that waits for an address.
-    pub(super) field: Option<Field>,
+    pub(in crate::asm) field: Option<Field>,
 }
 
 impl Encoded {
     /// An instruction of at most 15 bytes: the encoder makes no longer one.
-    pub(super) fn new(bytes: &[u8], field: Option<Field>) -> Encoded {
+    pub(in crate::asm) fn new(bytes: &[u8], field: Option<Field>) -> Encoded {
         let mut encoded = Encoded {
             field,
             ..Encoded::default()
@@ -38,23 +38,23 @@ impl Encoded {
     }
 
     /// The bytes.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(in crate::asm) fn bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.length)]
     }
 }
 
 /// A field that waits for an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Field {
+pub(in crate::asm) struct Field {
     /// Bytes from the start of the instruction.
-    pub(super) offset: u8,
+    pub(in crate::asm) offset: u8,
     /// What it holds.
-    pub(super) width: Width,
+    pub(in crate::asm) width: Width,
 }
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Width {
+pub(in crate::asm) enum Width {
     /// Distance from the end of the instruction, 8 bits.
     Rel8,
     /// The same, 32 bits.
@@ -65,7 +65,7 @@ pub(super) enum Width {
 
 impl Width {
     /// Bytes of the field.
-    pub(super) fn bytes(self) -> usize {
+    pub(in crate::asm) fn bytes(self) -> usize {
         match self {
             Width::Rel8 => 1,
             Width::Rel32 => 4,
@@ -76,10 +76,10 @@ impl Width {
 
 /// iced's encoder, made when it is first needed.
 #[derive(Default)]
-pub(super) struct Coder(Option<Encoder>);
+pub(in crate::asm) struct Coder(Option<Encoder>);
 
 /// The bytes of `inst` in one form. The coder is one that earlier instructions used.
-pub(super) fn encode_form(
+pub(in crate::asm) fn encode_form(
     inst: &Inst<'_>,
     form: &Form,
     coder: &mut Coder,
@@ -98,7 +98,7 @@ pub(super) fn encode_form(
 }
 
 /// The bytes of `inst` in any form.
-pub(super) fn through_iced(
+pub(in crate::asm) fn through_iced(
     inst: &Inst<'_>,
     form: &Form,
     Coder(encoder): &mut Coder,

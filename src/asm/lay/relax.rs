@@ -9,15 +9,15 @@
 //! section is. Only sections with many alignments and many rounds take more than linear time: each
 //! round walks the alignments behind what grew until they have taken up the difference.
 
-use super::layout::{Piece, PieceKind, distance, offsets};
+use super::{Piece, PieceKind, distance, offsets};
 
 /// The answer, and how much work it was.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Relaxed {
+pub(in crate::asm) struct Relaxed {
     /// Whether each piece is a long branch.
-    pub(super) long: Vec<bool>,
+    pub(in crate::asm) long: Vec<bool>,
     /// How many times a branch was looked at.
-    pub(super) looks: usize,
+    pub(in crate::asm) looks: usize,
 }
 
 /// A branch that can grow.
@@ -56,7 +56,7 @@ struct Change {
 }
 
 /// Lets branches grow until all reach that can.
-pub(super) fn relax(pieces: &[Piece<'_>]) -> Relaxed {
+pub(in crate::asm) fn relax(pieces: &[Piece<'_>]) -> Relaxed {
     let mut relaxed = Relaxed {
         long: vec![false; pieces.len()],
         looks: 0,
@@ -194,9 +194,9 @@ fn signed(bytes: usize) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::asm::emit::{Encoded, Field, Width};
+    use crate::asm::encode::emit::{Encoded, Field, Width};
     use crate::asm::inst::{Name, Target};
-    use crate::asm::layout::{Ground, Places, lay_out};
+    use crate::asm::lay::{Ground, Places, lay_out};
     use crate::asm::problem::Span;
 
     /// Deterministic, so that a failure can be repeated.

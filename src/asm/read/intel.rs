@@ -4,11 +4,11 @@
 //! they read differently must be written out.
 
 use super::expression::{Cursor, register};
-use super::inst::{Datum, Decor, Inst, OperandKind, Prefix, Repeated, Statement, Times};
 use super::lexer::{Placed, Token, tokens};
 use super::operand::{decoration, operand};
-use super::problem::{Problem, Span};
-use super::program::MAX_DATA;
+use crate::asm::inst::{Datum, Decor, Inst, OperandKind, Prefix, Repeated, Statement, Times};
+use crate::asm::problem::{Problem, Span};
+use crate::asm::program::MAX_DATA;
 
 /// The widest alignment that a section can ask for: a page.
 const WIDEST_ALIGNMENT: i128 = 4096;
@@ -17,7 +17,7 @@ const WIDEST_ALIGNMENT: i128 = 4096;
 ///
 /// Labels are found even where what follows them is wrong, so that one mistake is not two.
 /// `found` is room for tokens that one line leaves to the next.
-pub(super) fn parse<'a>(
+pub(in crate::asm) fn parse<'a>(
     line: &'a str,
     hash: &dyn Fn(&str) -> Result<u32, String>,
     found: &mut Vec<Placed<'a>>,
