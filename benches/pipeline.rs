@@ -12,16 +12,17 @@ use criterion::measurement::{Measurement, ValueFormatter};
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 
 use dispatchlab::asm;
+use dispatchlab::counter::CounterSource;
 use dispatchlab::counter::clock::Clock;
-use dispatchlab::counter::{CounterSource, Request};
 use dispatchlab::job::Counters;
 use dispatchlab::pipeline;
+use dispatchlab::prepare::prepare;
 use dispatchlab::scenario::{Scenario, parse_name};
+use dispatchlab::stage::{Ground, Request, Run, Stage};
 use dispatchlab::sys::mapping::Window;
 use dispatchlab::sys::shared::SharedPage;
 use dispatchlab::sys::signals;
 use dispatchlab::template::Library;
-use dispatchlab::worker::stage::{Ground, Run, Stage};
 
 /// Instructions of one case of a type switch.
 const CASE: u64 = 8;
@@ -112,7 +113,7 @@ fn preparing(criterion: &mut Criterion) {
         let scenario = scenario(&name);
         group.throughput(Throughput::Elements(targets));
         group.bench_function(name, |bencher| {
-            bencher.iter(|| pipeline::prepare(black_box(&scenario)).expect("it links"));
+            bencher.iter(|| prepare(black_box(&scenario)).expect("it links"));
         });
     }
     group.finish();
@@ -204,7 +205,7 @@ impl Bench {
     }
 
     fn shape(&mut self, group: &mut BenchmarkGroup<'_, Cycles>, name: &str) {
-        let prepared = pipeline::prepare(&scenario(name)).expect("it links");
+        let prepared = prepare(&scenario(name)).expect("it links");
         let plan = pipeline::default_plan(Counters::Clock);
         let mut stage =
             Stage::new(&prepared.row, &plan, &mut self.window).expect("it can be mapped");

@@ -14,7 +14,7 @@ use std::time::Instant;
 use nix::sys::resource::{UsageWho, getrusage};
 
 use dispatchlab::asm;
-use dispatchlab::pipeline;
+use dispatchlab::prepare::prepare;
 use dispatchlab::scenario::{Scenario, parse_name};
 use dispatchlab::template::Library;
 
@@ -175,7 +175,7 @@ fn in_process() {
         let name = format!("itab_call[targets={targets}]");
         let scenario = scenario(&name);
         let times = times_of(times, || {
-            black_box(pipeline::prepare(black_box(&scenario)).expect("it links"));
+            black_box(prepare(black_box(&scenario)).expect("it links"));
         });
         row(&format!("prepare {name}"), goal, &times);
     }

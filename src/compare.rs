@@ -7,7 +7,7 @@ use similar::{Algorithm, ChangeTag, capture_diff_slices};
 
 use crate::asm;
 use crate::link::Owner;
-use crate::pipeline::Prepared;
+use crate::prepare::Prepared;
 use crate::report::{Basis, ChangedLine, CodeChange, Comparison, Metric, Metrics, Row};
 use crate::stats::paired::{self, Quantity, Verdict};
 use crate::stats::{Event, Timing};
@@ -316,10 +316,9 @@ fn listing(prepared: &Prepared) -> Listing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixture as reported;
-    use crate::report::text::{self, Style};
-    use crate::report::{Layout, Report};
+    use crate::report::{Layout, Report, fixture as reported, text};
     use crate::stats::fixture::{self, image};
+    use crate::text::Style;
 
     const ERROR: f64 = 0.05;
 
@@ -586,7 +585,7 @@ mod tests {
     fn a_cold_call_is_slower_and_not_more() {
         let cold = |name, cycles| Row {
             cold: Some(crate::report::ColdCall {
-                scrubbed: crate::scenario::Cold::Dcache,
+                scrubbed: crate::template::Cold::Dcache,
                 cycles: reported::measured(cycles),
                 warm: reported::measured(20.0),
                 scrub_ns: reported::measured(100.0),

@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::diagnostic::Diagnostic;
 use crate::report::Row;
 use crate::scenario::{BindError, Recording, Scenario};
 use crate::stats::random::SplitMix64;
 use crate::template::{Origin, Template};
+use crate::text::diagnostic::Diagnostic;
 
 /// Numbers of the short random walk, which is repeated. Zen 4 learns 16,384 of a random switch.
 const SHORT: usize = 1024;
@@ -249,14 +249,14 @@ fn line(patterns: &[Pattern]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline;
+    use crate::prepare::prepare;
 
     #[test]
     fn every_pattern_assembles_and_links() {
         let scenarios = scenarios(1).expect("binds");
         assert_eq!(scenarios.len(), KINDS.len() * Visits::ALL.len());
         for scenario in &scenarios {
-            pipeline::prepare(scenario).expect(&scenario.name);
+            prepare(scenario).expect(&scenario.name);
         }
     }
 

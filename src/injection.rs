@@ -20,8 +20,9 @@ use iced_x86::{FlowControl, Instruction, Mnemonic, OpAccess, OpKind, Register};
 use serde::{Deserialize, Serialize};
 
 use crate::asm::{Edit, Exchange, Insertion, Program, Section, SectionKind};
-use crate::scenario::{Scenario, Work};
-use crate::template::{Clobbers, HeapKind, ResultRegister};
+use crate::go::HeapKind;
+use crate::scenario::Scenario;
+use crate::template::{Clobbers, ResultRegister, Work};
 
 mod chain;
 mod registers;

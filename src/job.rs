@@ -3,22 +3,25 @@
 //! Correct means: a Job saved to a file and read back is equal, and means the same to any worker
 //! of the same version; nothing in it is an address, a handle or a time.
 
+mod carried;
+pub mod catalogue;
 pub mod check;
+mod counters;
 pub mod file;
-pub mod runs;
+mod placement;
+
+pub use carried::Carried;
+pub use counters::{EventState, FurtherState, Unavailable};
+pub use placement::{PLACEMENT_COUNTS, PLACEMENTS, Placement, placements};
 
 use serde::{Deserialize, Serialize};
 
 use crate::asm::Program;
 use crate::branch::BranchKind;
-use crate::counter::further::FurtherState;
-use crate::counter::pmu::EventState;
 use crate::go::HeapSpec;
 use crate::injection::{IMAGES_PER_SITE, Injection};
-use crate::link::{Carried, Placement};
-use crate::scenario::{Cold, Walk, Work};
 use crate::stats::Timing;
-use crate::template::{Clobbers, ResultRegister};
+use crate::template::{Clobbers, Cold, ResultRegister, Walk, Work};
 
 /// Everything a worker needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,7 +71,7 @@ pub struct Plan {
     /// Iterations that models of predictors are shown beside what is measured; 0 shows none.
     #[serde(default)]
     pub modelled: u64,
-    /// Events to count beside those of the columns, by their names in [`crate::counter::catalogue`].
+    /// Events to count beside those of the columns, by their names in [`crate::job::catalogue`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further: Vec<String>,
     /// Whether all rows take turns, to be compared; else one row is timed after the other.
@@ -84,7 +87,7 @@ pub struct Plan {
 
 /// Iterations interpreted by default: a whole walk that draws at random.
 pub fn interpreted() -> u64 {
-    crate::link::walk::RANDOM_ELEMENTS
+    crate::template::RANDOM_ELEMENTS
 }
 
 /// The patience by default.
@@ -167,13 +170,17 @@ pub struct JobRow {
     /// The order of visits.
     pub walk: Walk,
     /// The sequence of types of a recorded walk; else empty.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "runs")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        with = "crate::go::runs"
+    )]
     pub recorded: Vec<u32>,
     /// Where an iteration leaves its result.
     pub result: Option<ResultRegister>,
     /// The expected result: one value for each object, or one for all; `None` where nothing is
     /// stated.
-    #[serde(with = "runs::optional")]
+    #[serde(with = "crate::go::runs::optional")]
     pub expected: Option<Vec<u64>>,
     /// The harness state.
     pub clobbers: Clobbers,

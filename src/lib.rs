@@ -4,7 +4,7 @@
 //! runtime data, runs it in a tight loop in a worker process, and reports cycles, instructions,
 //! branches and branch misses per call, each with the word for how it was obtained.
 //!
-//! The modules below stand in the order of the flow:
+//! The modules below stand in the order of the flow, and each imports only what stands above it:
 //!
 //! ```text
 //!  asm_templates/*.asm
@@ -13,43 +13,62 @@
 //!         │ assemble                    │ lay out
 //!      Program (bytes, labels, fixups)  Heap (iface, itab, type)    asm, go
 //!         └──────────┬──────────────────┘
-//!           Job ═════╪═════════ process boundary: plain data ════   job
+//!           Job ═════╪═════════ process boundary: plain data ════   job, prepare
 //!                    │ link with the harness at a base address      link
-//!                  Image ──map, verify, enter──▶ Reading            worker, counter, sys
+//!                  Image ──map, verify, enter──▶ Reading            stage, counter, worker
 //!           Outcome ═╪═══════════════════════════════════════════
 //!                  Samples ──summarize──▶ Summary                   stats
 //!                    │ + Provenance
-//!                  Report ──render──▶ text, json, csv, markdown     report
+//!                  Report ──render──▶ text, json, csv, markdown     verdict, report
 //! ```
 //!
 //! Everything above and below the process boundary is pure: no clock, file, thread or address
 //! space. All `unsafe` is in [`sys`].
 
-pub mod apart;
+// What all others stand on.
+pub mod sys;
+pub mod text;
+
+pub mod stats;
+
+// From text to an image.
 pub mod asm;
-pub mod branch;
-pub mod cmd;
-pub mod compare;
-pub mod counter;
-pub mod diagnostic;
-pub mod fingerprint;
 pub mod go;
+
+pub mod template;
+
+pub mod scenario;
+
+pub mod branch;
 pub mod injection;
-pub mod interpreter;
 pub mod job;
 pub mod link;
-pub mod machine;
-pub mod pipeline;
+
+pub mod prepare;
+
+// From an image to samples.
+pub mod interpreter;
 pub mod predict;
+pub mod stage;
+
+pub mod counter;
+pub mod worker;
+
+// From samples to a report.
 pub mod report;
-pub mod scenario;
-pub mod stats;
+
+pub mod machine;
+pub mod verdict;
+
+pub mod compare;
+pub mod fingerprint;
 pub mod steps;
 pub mod sweep;
-pub mod sys;
-pub mod template;
-pub mod verdict;
-pub mod worker;
+
+// The whole flow, and its commands.
+pub mod pipeline;
+
+pub mod cmd;
 
 /// Here and not in `main`, so that tests and benches run with it as well.
 #[global_allocator]

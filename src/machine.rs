@@ -6,18 +6,46 @@ use std::fs;
 
 use raw_cpuid::{CpuId, CpuIdReaderNative};
 
-use crate::counter::catalogue::{self, CountedIn};
-use crate::counter::further::FurtherState;
-use crate::counter::pmu::{EventState, is_believed};
-use crate::job::{Counters, Plan};
+use crate::counter::pmu::is_believed;
+use crate::job::catalogue::CountedIn;
+use crate::job::{Counters, EventState, FurtherState, Plan, catalogue};
 use crate::report::{Basis, Provenance, SourceLine};
 use crate::stats::Event;
-use crate::verdict::CoreClock;
 use crate::worker::parent::Outcome;
 
 pub mod cpus;
 
 use cpus::Watch;
+
+/// The clock as the rows of a run saw it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CoreClock {
+    /// TSC frequency.
+    pub tsc_hz: Option<f64>,
+    core_hz: Vec<f64>,
+}
+
+impl CoreClock {
+    /// What another row saw.
+    pub(crate) fn see(&mut self, tsc_hz: f64, core_hz: f64) {
+        self.tsc_hz = Some(tsc_hz);
+        self.core_hz.extend(core_hz.is_finite().then_some(core_hz));
+    }
+
+    /// The median over the rows.
+    pub fn core_hz(&self) -> Option<f64> {
+        let mut sorted = self.core_hz.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted.get(sorted.len() / 2).copied()
+    }
+
+    /// (max − min) / median over the rows.
+    pub fn spread(&self) -> Option<f64> {
+        let most = self.core_hz.iter().copied().reduce(f64::max)?;
+        let least = self.core_hz.iter().copied().reduce(f64::min)?;
+        Some((most - least) / self.core_hz()?)
+    }
+}
 
 /// What was found out about this machine.
 #[derive(Debug, Clone)]

@@ -8,36 +8,26 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::counter::pmu::EventState;
-use crate::diagnostic::Diagnostic;
 use crate::injection::Injection;
 use crate::job::file::SavedJob;
-use crate::job::{Counters, JobRow, Plan, check};
+use crate::job::{Counters, EventState, JobRow, Plan, check};
+use crate::prepare::{Prepared, complete, prepare};
 use crate::report::steps::Steps;
 use crate::report::{Report, Status};
 use crate::scenario::Scenario;
 use crate::steps;
 use crate::template::Said;
+use crate::text::diagnostic::Diagnostic;
 use crate::verdict;
 use crate::worker::parent::{self, Progress, RowOutcome};
 
 pub mod ablate;
 pub mod compare;
 pub mod predict;
-mod prepare;
 mod session;
 pub mod sweep;
-pub mod unset;
 
-pub use prepare::{Prepared, prepare};
-
-use prepare::complete;
 use session::{Measured, Session, measured};
-
-/// Address at which code is linked to be shown; nothing runs there.
-pub const SHOWN_CODE: u64 = 0x10_0000;
-/// Address at which data are linked to be shown.
-pub const SHOWN_DATA: u64 = 0x80_0000;
 
 /// How to run a list of scenarios.
 #[derive(Debug, Clone, PartialEq)]
@@ -258,7 +248,7 @@ pub fn default_plan(counters: Counters) -> Plan {
         patience: crate::job::patience(),
         chunk_ns: 20_000.0,
         run_ms: 10.0,
-        placements: crate::link::placements(4),
+        placements: crate::job::placements(4),
         counters,
         step_budget: 60_000,
         interpreted: crate::job::interpreted(),

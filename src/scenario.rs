@@ -6,20 +6,20 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::diagnostic::Diagnostic;
-use crate::go::Release;
 use crate::go::hash::type_hash;
-use crate::template::{Clobbers, Expect, HeapKind, Param, Template, Value, closest, params};
+use crate::go::{HeapKind, Release};
+use crate::template::{
+    Clobbers, Cold, Expect, Order, Param, Percent, Template, Value, Walk, Work, params,
+};
+use crate::text::closest;
+use crate::text::diagnostic::Diagnostic;
 
-mod cold;
-mod order;
+mod chains;
+mod expand;
 mod recording;
-mod work;
 
-pub use cold::Cold;
-pub use order::{Order, Percent, Walk};
+pub use expand::{CutOff, Rendered, Renderer, Rendering};
 pub use recording::{MAX_NUMBERS, Recording};
-pub use work::{MAX_WORK, Work};
 
 /// A template with every parameter bound.
 #[derive(Debug, Clone, PartialEq)]

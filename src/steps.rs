@@ -8,14 +8,15 @@ use std::collections::HashMap;
 use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Instruction, OpKind, Register};
 
 use crate::asm;
+use crate::go::HeapKind;
 use crate::job::{Trace, TraceIteration, TraceStep};
 use crate::link::harness::register_name;
 use crate::link::{HEAP_OFFSET, Image, Owner, frame};
-use crate::pipeline::Prepared;
+use crate::prepare::Prepared;
 use crate::report::Status;
 use crate::report::steps::{Branch, Change, Flag, Iteration, Line, Location, Steps};
 use crate::scenario::Scenario;
-use crate::template::{HeapKind, ResultRegister};
+use crate::template::ResultRegister;
 
 mod stack;
 

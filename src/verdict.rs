@@ -3,16 +3,16 @@
 //! Correct means: every number carries the basis of the source that gave it, and every failure the
 //! template's own line.
 
+use crate::go::HeapKind;
 use crate::go::modelled::{self, InGo};
 use crate::job::{Plan, Proof, RuntimeCall};
-use crate::machine::Machine;
-use crate::pipeline::Prepared;
-use crate::pipeline::predict::told;
+use crate::machine::{CoreClock, Machine};
+use crate::prepare::Prepared;
 use crate::report::misses::Models;
 use crate::report::{Baseline, Basis, Checksum, ModelledRuntime, Row, Status};
 use crate::scenario::Scenario;
 use crate::stats;
-use crate::template::{HeapKind, Origin};
+use crate::template::Origin;
 use crate::worker::parent::RowOutcome;
 
 mod agreement;
@@ -21,45 +21,18 @@ mod contamination;
 mod fault;
 mod metrics;
 mod misses;
+mod predicted;
 mod published;
 mod settled;
 #[cfg(test)]
 mod tests;
 
 pub use fault::{failed, unended};
+pub(crate) use predicted::told;
 pub use published::hold;
 
 use fault::{no_result, panicked};
 use metrics::{contradiction, exact, further, lost, measured, metrics, unexpected_misses};
-
-/// The clock as the rows of a run saw it.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct CoreClock {
-    /// TSC frequency.
-    pub tsc_hz: Option<f64>,
-    core_hz: Vec<f64>,
-}
-
-impl CoreClock {
-    fn see(&mut self, tsc_hz: f64, core_hz: f64) {
-        self.tsc_hz = Some(tsc_hz);
-        self.core_hz.extend(core_hz.is_finite().then_some(core_hz));
-    }
-
-    /// The median over the rows.
-    pub fn core_hz(&self) -> Option<f64> {
-        let mut sorted = self.core_hz.clone();
-        sorted.sort_by(f64::total_cmp);
-        sorted.get(sorted.len() / 2).copied()
-    }
-
-    /// (max − min) / median over the rows.
-    pub fn spread(&self) -> Option<f64> {
-        let most = self.core_hz.iter().copied().reduce(f64::max)?;
-        let least = self.core_hz.iter().copied().reduce(f64::min)?;
-        Some((most - least) / self.core_hz()?)
-    }
-}
 
 /// A row without numbers.
 pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {

@@ -6,18 +6,19 @@
 use std::sync::Arc;
 use std::thread;
 
+use dispatchlab::counter::CounterSource;
 use dispatchlab::counter::clock::Clock;
-use dispatchlab::counter::{CounterSource, Request};
 use dispatchlab::job::{Counters, Plan};
-use dispatchlab::pipeline::{self, Prepared};
+use dispatchlab::prepare::Prepared;
+use dispatchlab::prepare::prepare;
 use dispatchlab::scenario::Scenario;
-use dispatchlab::stats;
+use dispatchlab::stage::{Ground, Request, Run, Stage};
 use dispatchlab::sys::mapping::Window;
 use dispatchlab::sys::shared::SharedPage;
 use dispatchlab::sys::signals;
 use dispatchlab::template::{Origin, Template};
-use dispatchlab::worker::stage::{Ground, Run, Stage};
 use dispatchlab::worker::timing::{self, Proved, Scale};
+use dispatchlab::{pipeline, stats};
 use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::unistd::Pid;
@@ -87,7 +88,7 @@ fn prepared(kib: u64) -> Prepared {
     let name = format!("chase{kib}");
     let parsed = Template::parse(&name, Origin::Stdin, template(kib)).expect("a template");
     let scenario = Scenario::bind(Arc::new(parsed), &[]).expect("it has no parameters");
-    pipeline::prepare(&scenario).expect("it links")
+    prepare(&scenario).expect("it links")
 }
 
 /// The worker's means of measurement, in this process.

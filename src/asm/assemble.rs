@@ -6,18 +6,17 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use super::emit::Coder;
+use super::encode::emit::Coder;
 use super::encode::{self, Choice};
-use super::expression;
 use super::insert::{Insertion, insert};
 use super::inst::{Datum, Direction, Inst, Name, OperandKind, Repeated, Statement, Target, Times};
-use super::intel;
-use super::layout::{Aim, Ground, Piece, PieceKind, Places, lay_out};
-use super::lexer::Placed;
+use super::lay::{Aim, Ground, Piece, PieceKind, Places, lay_out};
 use super::problem::{Problem, Span};
 use super::program::{MAX_DATA, Program, Section, SectionKind};
-use crate::diagnostic::Diagnostic;
-use crate::template::{SourceLine, SourceSection};
+use super::read::lexer::Placed;
+use super::read::{expression, intel};
+use super::{SourceLine, SourceSection};
+use crate::text::diagnostic::Diagnostic;
 
 /// What assembling needs to know beside the text.
 pub struct Context<'a> {

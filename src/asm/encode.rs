@@ -4,16 +4,24 @@
 //! shortest wins, on a tie the sign-extended immediate, then the order of iced's table; an encoding
 //! that needs AVX-512 is taken only where nothing older says the same.
 
+pub(in crate::asm) mod emit;
+mod fit;
+mod forms;
+#[cfg(test)]
+mod generate;
+mod plan;
+mod refuse;
+pub(in crate::asm) mod table;
+
 use std::borrow::Cow;
 
 use iced_x86::{Code, Register};
 
-use super::emit::{Coder, Encoded, Width, encode_form};
-use super::fit::{self, Fit, fit};
-use super::forms::{self, Form, Rule, traits};
 use super::inst::{Inst, Operand, OperandKind, Prefix, Reach};
 use super::problem::Problem;
-use super::refuse;
+use emit::{Coder, Encoded, Width, encode_form};
+use fit::{Fit, fit};
+use forms::{Form, Rule, traits};
 
 /// The encodings among which the layout chooses.
 #[derive(Debug, Clone, PartialEq, Eq)]

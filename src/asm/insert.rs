@@ -8,10 +8,10 @@ use std::borrow::Cow;
 
 use iced_x86::Register;
 
+use super::SourceSection;
 use super::assemble::{Bench, Context, Item, ItemKind, Scope};
 use super::inst::{Decor, Inst, Operand, OperandKind, Statement};
-use super::intel;
-use crate::template::SourceSection;
+use super::read::intel;
 
 /// What becomes of a section.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -253,8 +253,9 @@ fn of_bits(register: Register, bits: u32) -> Option<Register> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::asm::{Context, Section, SectionKind, assemble_and_insert};
-    use crate::template::{SourceLine, SourceSection};
+    use crate::asm::{
+        Context, Section, SectionKind, SourceLine, SourceSection, assemble_and_insert,
+    };
 
     fn source(text: &str) -> SourceSection {
         let lines = (1..).zip(text.lines()).map(|(number, text)| SourceLine {

@@ -3,8 +3,8 @@
 //! Correct means: the span covers exactly the characters to change, and a name is suggested only
 //! when a reader would have taken it for the one that was meant.
 
-use crate::diagnostic::Diagnostic;
-use crate::template::SourceLine;
+use super::SourceLine;
+use crate::text::diagnostic::Diagnostic;
 
 /// A run of characters in one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

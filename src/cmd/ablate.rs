@@ -3,9 +3,9 @@
 use super::names::{bind_among, said};
 use super::run::{Exports, Outputs};
 use super::{Common, Stop};
-use crate::apart;
 use crate::pipeline;
 use crate::pipeline::ablate::ablate;
+use crate::prepare::apart;
 use crate::template::library::Library;
 
 /// Milliseconds of timing for each image, as `compare` takes.

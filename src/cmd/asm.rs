@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::{Common, Stop, Syntax, print};
 use crate::asm::{self, Fixup, Section};
-use crate::diagnostic::Diagnostic;
-use crate::report::text::listed;
 use crate::template::library::{STDIN, text_of};
+use crate::text::diagnostic::Diagnostic;
+use crate::text::listed;
 
 /// Bytes in one row of data, at most.
 const DATA_ROW: usize = 8;

@@ -7,12 +7,13 @@ use serde_json::json;
 
 use super::names::{check_stdin, of_suite};
 use super::{Common, Stop, print};
-use crate::diagnostic::{self, Diagnostic};
-use crate::pipeline::{prepare, unset};
+use crate::prepare::{prepare, unset};
 use crate::report::json;
 use crate::scenario::Scenario;
 use crate::template::Template;
 use crate::template::library::{Library, LoadError};
+use crate::text::diagnostic;
+use crate::text::diagnostic::Diagnostic;
 
 pub(super) fn check(common: &Common, files: &[String]) -> Result<i32, Stop> {
     check_stdin(files)?;

@@ -11,15 +11,13 @@ use std::time::Duration;
 use clap::{ArgAction, Args};
 
 use super::{Stop, When, record, width_of};
-use crate::counter::catalogue;
-use crate::counter::pmu::{self, EventState};
+use crate::counter::pmu;
 use crate::job::check::{self as job_check, MAX_TIME_MS};
-use crate::job::{Counters, FakeScript, Plan};
-use crate::link::{PLACEMENT_COUNTS, placements};
+use crate::job::{Counters, EventState, FakeScript, PLACEMENT_COUNTS, Plan, catalogue, placements};
 use crate::pipeline;
-use crate::report::printable;
-use crate::report::text::{Style, folded, hanging};
 use crate::stats::Event;
+use crate::text::printable;
+use crate::text::{Style, folded, hanging};
 use crate::worker::parent::{self, Told};
 
 /// Options of every command.

@@ -10,16 +10,16 @@ use serde_json::json;
 
 use super::record::{self, Concerns, Failed};
 use super::{Common, Stop, print};
-use crate::counter::{Unavailable, pmu};
+use crate::counter::pmu;
 use crate::fingerprint::{self, Fingerprint, Unprepared};
-use crate::job::{Counters, Plan};
+use crate::job::{Counters, Plan, Unavailable};
 use crate::machine::Machine;
 use crate::machine::cpus::{self, Fact};
 use crate::pipeline::{self, Settings};
-use crate::report::text::{folded, hanging};
 use crate::report::{Metric, Metrics, Report, Row};
 use crate::scenario::Scenario;
 use crate::template::{Origin, Template};
+use crate::text::{folded, hanging};
 
 mod misses;
 mod proof;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{Common, Stop, print};
-use crate::report::printable;
-use crate::report::text::folded;
 use crate::scenario::Scenario;
 use crate::template::library::{Library, LoadError};
 use crate::template::{Origin, Param, Suite, Template};
+use crate::text::folded;
+use crate::text::printable;
 
 pub(super) fn list(common: &Common, part: Option<&str>) -> Result<i32, Stop> {
     let library = Library::new(common.templates.clone())?;

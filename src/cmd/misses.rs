@@ -2,8 +2,8 @@
 
 use super::{Common, Stop};
 use crate::job::{Counters, Plan};
-use crate::pipeline::predict;
-use crate::pipeline::{Prepared, Settings};
+use crate::pipeline::{Settings, predict};
+use crate::prepare::Prepared;
 use crate::report::misses::{Modelled, NotModelled};
 use crate::scenario::Scenario;
 

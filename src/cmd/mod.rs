@@ -11,10 +11,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::diagnostic;
-use crate::report::printable;
-use crate::report::text::{Style, folded};
 use crate::template::library::{Library, LoadError};
+use crate::text::printable;
+use crate::text::{Style, diagnostic, folded};
 use crate::worker::parent;
 
 mod ablate;

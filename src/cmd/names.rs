@@ -9,11 +9,12 @@ use std::io::{self, Read as _};
 use std::sync::Arc;
 
 use super::{Common, Stop};
-use crate::diagnostic::Diagnostic;
 use crate::scenario::{BindError, Recording, Scenario, parse_name};
 use crate::template::library::{Library, LoadError};
 use crate::template::suite::{Member, Said, Suite};
-use crate::template::{Template, closest, params};
+use crate::template::{Template, params};
+use crate::text::closest;
+use crate::text::diagnostic::Diagnostic;
 
 /// What the names stand for.
 #[derive(Debug, Clone, PartialEq)]

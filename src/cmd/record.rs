@@ -12,12 +12,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Common;
-use crate::counter::pmu::EventState;
-use crate::job::{Counters, Plan};
-use crate::machine::Machine;
-use crate::report::text::hanging;
+use crate::job::{Counters, EventState, Plan};
+use crate::machine::{CoreClock, Machine};
 use crate::report::{Basis, Provenance, Report};
-use crate::verdict::CoreClock;
+use crate::text::hanging;
 
 /// The version of the file's layout.
 const SCHEMA: u32 = 1;

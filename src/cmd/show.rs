@@ -7,16 +7,15 @@ use super::names::bind;
 use super::{Common, Stop, misses, print};
 use crate::asm;
 use crate::asm::SectionKind;
-use crate::go::dump;
 use crate::go::picture::picture;
 use crate::go::symbol::canonical;
+use crate::go::{HeapKind, dump};
 use crate::link::{HEAP_OFFSET, Owner, Piece, frame};
-use crate::pipeline::{Prepared, prepare};
+use crate::prepare::{Prepared, prepare};
 use crate::report::misses::{Modelled, note};
-use crate::report::printable;
-use crate::report::text::{folded, listed};
-use crate::template::HeapKind;
 use crate::template::library::Library;
+use crate::text::printable;
+use crate::text::{folded, listed};
 
 /// What to show beside the listing.
 #[derive(Debug, Clone, Copy, clap::Args)]

@@ -5,6 +5,7 @@ use super::{Common, Stop, print};
 use crate::job::check::MAX_TRACED;
 use crate::job::{Counters, Plan};
 use crate::pipeline::{self, Settings};
+use crate::prepare::prepare;
 use crate::report::steps::{self, Steps};
 use crate::steps::Drawn;
 use crate::template::library::Library;
@@ -67,7 +68,7 @@ pub(super) fn step(common: &Common, name: &str, stepped: Stepped) -> Result<i32,
         )));
     }
     if misses {
-        let prepared = pipeline::prepare(&scenario).map_err(Stop::Templates)?;
+        let prepared = prepare(&scenario).map_err(Stop::Templates)?;
         told.modelled = Some(super::misses::predict(common, &scenario, &prepared)?);
     }
     print(&if common.json {

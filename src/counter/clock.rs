@@ -5,14 +5,13 @@
 
 use std::io;
 
-use super::{CounterSource, Reading, Request};
+use super::{CounterSource, Reading};
 use crate::job::Failure;
 use crate::link::kernel;
-use crate::report::Basis;
+use crate::stage::{Ground, Request, Stage};
 use crate::stats::Calibration;
 use crate::sys::mapping::{Executable, PAGE, Window};
 use crate::sys::time;
-use crate::worker::stage::{Ground, Stage};
 
 /// Turns of the chain: 32,000 cycles, 10 µs. The TSC of some CPUs moves in steps of 37 cycles, so
 /// that a shorter chain reads coarser than 0.1 %.
@@ -89,14 +88,6 @@ impl Clock {
 }
 
 impl CounterSource for Clock {
-    fn name(&self) -> &'static str {
-        "clock"
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Measured
-    }
-
     fn calibrate(&mut self) -> Calibration {
         let width_ticks = self.code.enter(self.width, WIDTH_TURNS);
         let chain_ticks = self.code.enter(self.chain, CHAIN_TURNS);

@@ -8,8 +8,8 @@ use std::io;
 
 use raw_cpuid::{CpuId, CpuIdReaderNative};
 
-use super::Unavailable;
-use super::group::Asked;
+use crate::job::Unavailable;
+use crate::job::catalogue::Asked;
 
 /// The errnos with a sentence of their own, by name. The first four groups are one cause each.
 #[rustfmt::skip] // a table: one errno a line

@@ -3,14 +3,11 @@
 //! Correct means: the code runs and is verified as ever; only the ticks and the counts are the
 //! script's, and a scripted reading passes through the checks that a real one does.
 
-use super::further::FurtherState;
 use super::group::{Refused, Snapshot, Times};
-use super::pmu::EventState;
-use super::{CounterSource, Reading, Request, Unavailable};
-use crate::job::{Failure, FakeReading, FakeScript};
-use crate::report::Basis;
+use super::{CounterSource, Reading};
+use crate::job::{EventState, Failure, FakeReading, FakeScript, FurtherState, Unavailable};
+use crate::stage::{Ground, Request, Stage};
 use crate::stats::{Calibration, Event, Events};
-use crate::worker::stage::{Ground, Stage};
 
 /// Ticks that the fake says entering takes.
 pub const OVERHEAD_TICKS: u64 = 50;
@@ -110,14 +107,6 @@ impl FakeReading {
 }
 
 impl CounterSource for Fake {
-    fn name(&self) -> &'static str {
-        "fake"
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Measured
-    }
-
     fn is_timed(&self) -> bool {
         false
     }

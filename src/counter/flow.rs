@@ -23,9 +23,9 @@ use iced_x86::{
 
 use super::Count;
 use super::step::Iterations;
+use crate::go::HeapKind;
 use crate::link::frame::{G, G_POINTER};
 use crate::link::{Image, Owner};
-use crate::template::HeapKind;
 
 /// What a value is made of beside the receiver and constants.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -6,13 +6,10 @@
 
 use std::io;
 
-use super::Unavailable;
-use super::catalogue::{self, Countable, CountedIn};
 use super::errno::{Surroundings, explain};
 use super::group::{EventGroup, Refused, Snapshot};
-
-/// An event by its name, and how it is read or why it cannot be counted.
-pub type FurtherState = (String, Result<String, Unavailable>);
+use crate::job::catalogue::{Countable, CountedIn};
+use crate::job::{FurtherState, Unavailable, catalogue};
 
 /// The same where nothing is timed, and so no turn taken.
 pub fn untimed(names: &[String]) -> Vec<FurtherState> {

@@ -15,40 +15,11 @@ use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use perf_event::events::{Event, Hardware, Software};
 use perf_event::{Builder, Counter, Group};
 
-use super::Unavailable;
+use crate::job::Unavailable;
+use crate::job::catalogue::Asked;
 use crate::sys::counter_page::CounterPage;
-
-/// What the kernel is asked to count: in user mode, but for what happens in the kernel alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asked {
-    /// An event that the kernel has a name for.
-    Event(Event),
-    /// The same, in the kernel too.
-    WithKernel(Event),
-    /// A code of the CPU's own.
-    Raw(u64),
-}
-
-impl From<Event> for Asked {
-    fn from(event: Event) -> Asked {
-        Asked::Event(event)
-    }
-}
-
-impl From<Hardware> for Asked {
-    fn from(event: Hardware) -> Asked {
-        Asked::Event(event.into())
-    }
-}
-
-impl From<Software> for Asked {
-    fn from(event: Software) -> Asked {
-        Asked::Event(event.into())
-    }
-}
 
 /// An event by a name of the caller's own.
 pub type Named<N> = (N, Asked);
@@ -402,7 +373,7 @@ impl From<Refused> for Unavailable {
 mod tests {
     use super::*;
     use crate::sys::mapping::{PAGE, Writable};
-    use perf_event::events::{Breakpoint, BreakpointAccess};
+    use perf_event::events::{Breakpoint, BreakpointAccess, Event, Software};
 
     /// Software events, which the kernel counts on any machine.
     fn software() -> [Named<&'static str>; 3] {

@@ -10,9 +10,8 @@ use crate::branch::Branch;
 use crate::interpreter::{Cpu, Interpreter, Stop, Tally, Watch};
 use crate::job::{CountedBy, Counts, Failure};
 use crate::link::Image;
+use crate::stage::{Ground, Pulse, Stage, Visits, traps};
 use crate::sys::signals::{Step, StepLog};
-use crate::worker::stage::{Ground, Pulse, Stage, Visits};
-use crate::worker::traps;
 
 mod repeat;
 

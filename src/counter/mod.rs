@@ -1,19 +1,13 @@
-//! Where numbers come from: one trait, a source a file, and the reasons why a source cannot be used.
+//! Where numbers come from: one trait, a source a file.
 //!
 //! Correct means: a reading is of exactly the iterations asked for, and a source that cannot be
 //! used says why in a sentence with the next step.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
 use self::group::Refused;
 use crate::job::Failure;
-use crate::report::Basis;
+use crate::stage::{Exit, Ground, Request, Stage};
 use crate::stats::{Calibration, Events};
-use crate::worker::stage::{Exit, Ground, Stage, Visits};
 
-pub mod catalogue;
 pub mod clock;
 pub mod errno;
 pub mod fake;
@@ -26,19 +20,6 @@ mod receivers;
 pub mod step;
 #[cfg(test)]
 mod tests;
-
-/// One entry to be read.
-#[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
-    /// Index of the image.
-    pub image: usize,
-    /// The walk.
-    pub visits: &'a Visits,
-    /// The element to begin at.
-    pub element: u64,
-    /// How many iterations.
-    pub iterations: u64,
-}
 
 /// What one entry told.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -69,10 +50,6 @@ pub struct Count {
 
 /// A way to read what an entry took.
 pub trait CounterSource {
-    /// The word for it in reports.
-    fn name(&self) -> &'static str;
-    /// How its numbers are obtained.
-    fn basis(&self) -> Basis;
     /// Whether its ticks are the machine's own, which others on it can disturb.
     fn is_timed(&self) -> bool {
         true
@@ -94,19 +71,4 @@ pub trait CounterSource {
         ground: &mut Ground,
         request: Request<'_>,
     ) -> Result<Reading, Failure>;
-}
-
-/// Why a source cannot be used here.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unavailable {
-    /// What the kernel or the CPU said.
-    pub reason: String,
-    /// What the user can do about it.
-    pub remedy: String,
-}
-
-impl fmt::Display for Unavailable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; {}", self.reason, self.remedy)
-    }
 }

@@ -7,20 +7,15 @@ use std::fs;
 
 use perf_event::events::Hardware;
 
-use super::catalogue;
 use super::clock::Clock;
 use super::errno::{Surroundings, explain};
 use super::group::{EventGroup, Named, Refused, Snapshot, Way, probe as probe_each};
-use super::{CounterSource, Reading, Request, Unavailable};
-use crate::job::Failure;
+use super::{CounterSource, Reading};
+use crate::job::{EventState, Failure, Unavailable, catalogue};
 use crate::link::kernel::{COIN_BRANCHES, COIN_INSTRUCTIONS, IMULS};
-use crate::report::Basis;
+use crate::stage::{Ground, Request, Stage};
 use crate::stats::quantile::{median, sorted};
 use crate::stats::{Calibration, Event, Events};
-use crate::worker::stage::{Ground, Stage};
-
-/// An event, and why it is not counted where it is not.
-pub type EventState = (Event, Result<(), Unavailable>);
 
 fn hardware() -> [Named<Event>; 4] {
     Event::ALL.map(|event| {
@@ -299,14 +294,6 @@ pub struct PmuSource<'a> {
 }
 
 impl CounterSource for PmuSource<'_> {
-    fn name(&self) -> &'static str {
-        "pmu"
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Measured
-    }
-
     fn calibrate(&mut self) -> Calibration {
         self.clock.calibrate()
     }
@@ -346,14 +333,15 @@ mod tests {
     use super::*;
     use crate::job::{Counters, Plan};
     use crate::pipeline;
+    use crate::prepare::prepare;
     use crate::scenario::Scenario;
+    use crate::stage::Run;
     use crate::stats::{self, Chunk};
     use crate::sys::mapping::Window;
     use crate::sys::shared::SharedPage;
     use crate::sys::signals;
     use crate::sys::time;
     use crate::template::{Origin, Template};
-    use crate::worker::stage::Run;
     use crate::worker::timing::{self, Proved, Scale};
 
     #[test]
@@ -451,7 +439,7 @@ mod tests {
         let text = ";! unroll = 50\nbody:\n imul rax, rax\n";
         let template = Template::parse("imul", Origin::Embedded, text.into()).expect("parses");
         let scenario = Scenario::bind(Arc::new(template), &[]).expect("binds");
-        let prepared = pipeline::prepare(&scenario).expect("links");
+        let prepared = prepare(&scenario).expect("links");
         let plan = pipeline::default_plan(Counters::Pmu);
         let mut window = Window::reserve().expect("reserves");
         let mut stage = Stage::new(&prepared.row, &plan, &mut window).expect("maps");

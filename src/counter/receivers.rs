@@ -7,9 +7,10 @@ use iced_x86::Mnemonic;
 
 use super::Count;
 use super::flow::Made;
+use crate::go::HeapKind;
 use crate::job::{CountedBy, Counts, Failure, JobRow};
 use crate::link::frame::FRAMES;
-use crate::template::{Clobbers, HeapKind};
+use crate::template::Clobbers;
 
 /// Iterations that were followed.
 #[derive(Debug)]

@@ -10,14 +10,12 @@ use iced_x86::{Decoder, DecoderOptions, FlowControl};
 use super::flow::Flow;
 use super::interpreter::{self, Depth};
 use super::receivers::{self, Followed, More};
-use super::{Count, CounterSource, Reading, Request};
+use super::{Count, CounterSource, Reading};
+use crate::go::HeapKind;
 use crate::job::{CountedBy, Counts, Failure, Plan};
 use crate::link::{Image, Owner};
-use crate::report::Basis;
+use crate::stage::{Ground, Request, Stage, Visits, traps};
 use crate::sys::signals::StepLog;
-use crate::template::HeapKind;
-use crate::worker::stage::{Ground, Stage, Visits};
-use crate::worker::traps;
 
 /// Steps that a count of each receiver may take, each way, for each step that the interpreter is verified
 /// by: 6000, or 30 ms where a step takes 5 µs, and 600 where a run is to be quick. Verified, the
@@ -55,14 +53,6 @@ impl StepSource {
 }
 
 impl CounterSource for StepSource {
-    fn name(&self) -> &'static str {
-        "step"
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Exact
-    }
-
     fn read(
         &mut self,
         stage: &mut Stage<'_>,

@@ -13,14 +13,15 @@ use super::group::{EventGroup, Named, Refused, Way};
 use super::pmu::{Pmu, PmuSource, is_believed};
 use crate::job::{Counters, Plan};
 use crate::pipeline;
+use crate::prepare::prepare;
 use crate::scenario::Scenario;
+use crate::stage::{Ground, Run, Stage};
 use crate::stats::{self, Event};
 use crate::sys::fake_kernel::{Asked, FakeKernel, Opening};
 use crate::sys::mapping::Window;
 use crate::sys::shared::SharedPage;
 use crate::sys::signals;
 use crate::template::{Origin, Template};
-use crate::worker::stage::{Ground, Run, Stage};
 use crate::worker::timing::{self, Proved, Scale};
 
 /// `PERF_TYPE_HARDWARE`, `PERF_TYPE_SOFTWARE` and `PERF_TYPE_RAW` of linux/perf_event.h.
@@ -115,8 +116,8 @@ fn a_member_refused_in_the_group_ends_the_group_and_another_is_opened_without_it
     assert_eq!(group.read().expect("reads").counts, [10, 20, 30]);
 }
 
-fn raw(code: u64) -> super::group::Asked {
-    super::group::Asked::Raw(code)
+fn raw(code: u64) -> crate::job::catalogue::Asked {
+    crate::job::catalogue::Asked::Raw(code)
 }
 
 fn pair() -> [Named<&'static str>; 2] {
@@ -304,12 +305,12 @@ fn a_row_has_what_the_fake_pmu_counted_less_what_entering_takes() {
     let text = "body:\n nop\n";
     let template = Template::parse("nop", Origin::Embedded, text.into()).expect("parses");
     let scenario = Scenario::bind(Arc::new(template), &[]).expect("binds");
-    let prepared = pipeline::prepare(&scenario).expect("links");
+    let prepared = prepare(&scenario).expect("links");
     let plan = Plan {
         time_ms: 0.001,
         // Chunks stay as long as the script has them.
         run_ms: 0.0,
-        placements: crate::link::placements(1),
+        placements: crate::job::placements(1),
         ..pipeline::default_plan(Counters::Pmu)
     };
     let mut stage = Stage::new(&prepared.row, &plan, &mut window).expect("maps");

@@ -8,8 +8,10 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::types::{self, Shape, Signature};
-use super::{Release, hash, layout, symbol, type_data};
-use crate::template::HeapKind;
+use super::{HeapKind, Release, hash, layout, symbol, type_data};
+
+/// Most objects of a scenario: those of the book's benchmarks over many, 32 MiB of them.
+pub const MAX_OBJECTS: i64 = 1 << 21;
 
 /// What to lay out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,7 +27,7 @@ pub struct HeapSpec {
     #[serde(default)]
     pub signatures: Vec<String>,
     /// The type of each object, an index into `types`.
-    #[serde(with = "crate::job::runs")]
+    #[serde(with = "crate::go::runs")]
     pub objects: Vec<u32>,
     /// Whose layouts and hashes apply.
     pub release: Release,

@@ -5,7 +5,7 @@
 //! that a field had are those sources' too.
 
 use super::Release;
-use crate::template::HeapKind;
+use crate::go::HeapKind;
 
 /// A field of one of Go's structures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use super::heap::{DataSymbol, Field, Heap, HeapSpec};
 use super::layout;
-use crate::template::HeapKind;
+use crate::go::HeapKind;
 
 /// Types that are drawn; the others are like them.
 const DRAWN_TYPES: usize = 3;

@@ -15,8 +15,10 @@ use minijinja::{Environment, UndefinedBehavior, context};
 use super::symbol::canonical;
 use super::types::Shape;
 use super::{HeapSpec, Release, hash, heap, itab_table, layout, symbol};
-use crate::asm::{self, Fixup, FixupKind, Program, Section, SectionKind};
-use crate::template::{HeapKind, SourceLine, SourceSection};
+use crate::asm::{
+    self, Fixup, FixupKind, Program, Section, SectionKind, SourceLine, SourceSection,
+};
+use crate::go::HeapKind;
 
 /// The function that allocates.
 pub const MALLOC: &str = "runtime.mallocgc";

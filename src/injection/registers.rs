@@ -10,7 +10,8 @@ use iced_x86::{
 
 use super::Surroundings;
 use crate::asm::{Program, Section, SectionKind};
-use crate::template::{Clobbers, HeapKind};
+use crate::go::HeapKind;
+use crate::template::Clobbers;
 
 /// A section, decoded; the address of an instruction is its offset.
 pub(super) struct Code {

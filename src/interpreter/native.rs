@@ -10,8 +10,9 @@ use iced_x86::{Decoder, DecoderOptions, Instruction, InstructionInfoFactory, OpA
 
 use super::cpu::{Cpu, M, Op};
 use super::{Halt, Known, decode};
+use crate::job::Carried;
 use crate::link::frame::carried;
-use crate::link::{Carried, Image, Owner, native};
+use crate::link::{Image, Owner, native};
 use crate::sys::mapping::{Executable, PAGE, Window};
 
 /// The instructions of an image that run by themselves.

@@ -9,15 +9,13 @@ use std::ops::RangeInclusive;
 
 use super::{Counters, FakeScript, Job, JobRow, Plan};
 use crate::asm::{Fixup, FixupKind, MAX_DATA, Section, SectionKind, Stretch};
-use crate::counter::catalogue;
-use crate::go::layout;
+use crate::go::{HeapKind, MAX_OBJECTS, layout};
 use crate::injection::Latency;
-use crate::link::walk::RANDOM_ELEMENTS;
-use crate::link::{PLACEMENT_COUNTS, Placement};
-use crate::scenario::{MAX_NUMBERS, MAX_WORK, Order, Percent};
+use crate::job::{PLACEMENT_COUNTS, Placement, catalogue};
+use crate::scenario::MAX_NUMBERS;
 use crate::stats::Event;
-use crate::template::params::{MAX_OBJECTS, MAX_SITES, MAX_TYPES, SPACING};
-use crate::template::{Clobbers, HeapKind, ResultRegister};
+use crate::template::params::{MAX_SITES, MAX_TYPES, SPACING};
+use crate::template::{Clobbers, MAX_WORK, Order, Percent, RANDOM_ELEMENTS, ResultRegister};
 
 /// Most bytes of code, and of a heap, of one image. Data sections have [`MAX_DATA`] beside it.
 pub const MAX_REGION: u64 = 256 << 20;

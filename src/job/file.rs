@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::check::{self, Problem};
 use super::{Job, JobRow, Plan};
-use crate::scenario::{Order, Recording, Scenario};
-use crate::template::{Origin, Said, Template, Value, params};
+use crate::scenario::{Recording, Scenario};
+use crate::template::{Order, Origin, Said, Template, Value, params};
 
 /// The version of the file's layout.
 pub const SCHEMA: u32 = 3;

@@ -18,9 +18,9 @@ use super::frame::{self, context, state};
 use super::{Owner, Piece, Site, Variant};
 use crate::asm;
 use crate::asm::SectionKind;
-use crate::go::layout;
+use crate::go::{HeapKind, layout};
 use crate::job::JobRow;
-use crate::template::{Clobbers, HeapKind, ResultRegister};
+use crate::template::{Clobbers, ResultRegister};
 
 /// Emitted harness code with the addresses the linker needs.
 #[derive(Debug, Clone, PartialEq)]

@@ -15,7 +15,7 @@ use crate::go::heap::Heap;
 use crate::go::runtime;
 use crate::go::symbol::canonical;
 use crate::job::JobRow;
-use crate::template::closest;
+use crate::text::closest;
 
 /// Where the next section goes.
 pub(super) struct Ends {

@@ -7,9 +7,9 @@ use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynasmApi, VecAssembler, dynasm};
 use iced_x86::{CpuidFeature, Encoder, FlowControl, Instruction, Mnemonic, OpKind, Register};
 
-use super::Carried;
 use super::frame::carried;
 use super::harness::registers::beyond_general;
+use crate::job::Carried;
 
 /// Flags in the block.
 pub const FLAGS: usize = 8;

@@ -12,7 +12,7 @@ use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 
 use super::{HEAP_OFFSET, Image, Owner, Piece};
 use crate::job::JobRow;
-use crate::scenario::Cold;
+use crate::template::Cold;
 
 /// Bytes of a cache line, on every x86-64 CPU so far.
 pub const LINE: u64 = 64;
@@ -170,7 +170,7 @@ mod tests {
 
     use super::*;
     use crate::link::frame::{self, context};
-    use crate::pipeline::{Prepared, prepare};
+    use crate::prepare::{Prepared, prepare};
     use crate::scenario::Scenario;
     use crate::template::{Origin, Template};
 

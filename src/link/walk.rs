@@ -6,13 +6,8 @@
 use std::collections::BTreeMap;
 
 use crate::job::JobRow;
-use crate::scenario::{Order, Percent, Walk};
 use crate::stats::random::SplitMix64;
-
-/// Elements of a walk that draws at random. Shorter random sequences are memorised by the branch
-/// predictors of current cores (Zen 4 learns 16,384 elements of a random 8-way switch), and then
-/// measure memory, not prediction.
-pub const RANDOM_ELEMENTS: u64 = 262_144;
+use crate::template::{Order, Percent, RANDOM_ELEMENTS, Walk};
 
 /// Of a walk, the largest part that an unfinished repeat of a recording may be: one in so many.
 const BROKEN_OFF: u64 = 16;

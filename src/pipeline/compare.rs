@@ -176,8 +176,8 @@ fn told(saved: &Saved, now: &Provenance) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixture;
-    use crate::report::text::{self, Style};
+    use crate::report::{fixture, text};
+    use crate::text::Style;
 
     /// A comparison of rows that have a value at so many placements each, of four.
     fn told(placements: [u32; 2], verdict: Verdict, basis: Basis) -> String {

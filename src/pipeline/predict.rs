@@ -1,13 +1,14 @@
 //! From a scenario to what models of branch predictors would miss in it.
 //!
-//! Correct means: each branch is at the address that `show` has for it, and misses are per iteration.
+//! Correct means: what cannot be told is said, with the exit code of its reason.
 
 use std::io;
 
-use super::{Prepared, Settings};
-use crate::job::{Plan, Prediction};
+use super::Settings;
+use crate::job::Plan;
 use crate::pipeline::status_code;
-use crate::report::misses::{Miss, Modelled, NotModelled, Site};
+use crate::prepare::Prepared;
+use crate::report::misses::{Modelled, NotModelled};
 use crate::scenario::Scenario;
 use crate::verdict;
 use crate::worker::parent::{self, Progress};
@@ -31,7 +32,9 @@ pub fn predict(
     let outcome = parent::run(&plan, &[&prepared.row], settings.timeout, progress)?;
     let row = outcome.rows.into_iter().next().unwrap_or_default();
     Ok(match (row.prediction, row.failure) {
-        (Some(prediction), None) if prediction.counted > 0 => Ok(told(prepared, &prediction)),
+        (Some(prediction), None) if prediction.counted > 0 => {
+            Ok(verdict::told(prepared, &prediction))
+        }
         (_, Some(failure)) => {
             let status = verdict::failed(scenario, prepared, &failure, &plan);
             Err(NotModelled {
@@ -52,33 +55,4 @@ pub fn predict(
             code: 130,
         }),
     })
-}
-
-/// What a worker found, with the addresses that `show` has.
-pub(crate) fn told(prepared: &Prepared, prediction: &Prediction) -> Modelled {
-    let image = &prepared.image;
-    let each = |count: u64| count as f64 / prediction.counted as f64;
-    let sites = prediction.sites.iter().map(|site| {
-        let address = image.site.code + site.code_offset;
-        Site {
-            address,
-            line: image.line(&prepared.row.program, address),
-            kind: site.kind,
-            executed: each(site.executed),
-            misses: site
-                .misses
-                .iter()
-                .map(|(model, count)| Miss {
-                    model: model.clone(),
-                    value: each(*count),
-                })
-                .collect(),
-        }
-    });
-    Modelled {
-        trace: prediction.by.source(),
-        iterations: prediction.iterations,
-        counted: prediction.counted,
-        sites: sites.collect(),
-    }
 }

@@ -7,7 +7,7 @@ use std::io;
 use super::{Settings, Task};
 use crate::asm::MAX_DATA;
 use crate::job::{Counters, JobRow, Plan, check};
-use crate::machine::Machine;
+use crate::machine::{CoreClock, Machine};
 use crate::report::samples::Samples;
 use crate::report::{Report, Row, Status};
 use crate::stats::Timing;
@@ -53,7 +53,7 @@ pub(super) fn measured(
 pub(super) struct Session<'a> {
     settings: &'a Settings,
     machine: Machine,
-    clock: verdict::CoreClock,
+    clock: CoreClock,
     rows: Vec<Row>,
     timings: Vec<Option<Timing>>,
     unfinished: Vec<String>,
@@ -69,7 +69,7 @@ impl<'a> Session<'a> {
         Session {
             settings,
             machine: Machine::inspect(&settings.plan, &settings.events),
-            clock: verdict::CoreClock::default(),
+            clock: CoreClock::default(),
             rows: Vec::new(),
             timings: Vec::new(),
             unfinished: Vec::new(),

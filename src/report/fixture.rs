@@ -6,10 +6,10 @@ use super::{
     Baseline, Basis, ChangedLine, Checksum, CodeChange, Comparison, FaultReport, Held, Layout,
     Metric, Metrics, Provenance, Report, Row, SourceLine, Status,
 };
-use crate::diagnostic::Diagnostic;
 use crate::stats::paired::Verdict;
 use crate::stats::{Disturbances, Mode, Settled};
 use crate::template::{Clobbers, Figure, Published, Value};
+use crate::text::diagnostic::Diagnostic;
 
 const WHY: &str = "no PMU: perf_event_open says ENOENT";
 

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use super::{
     Basis, Comparison, FaultReport, Held, Metric, Report, Row, SiteMisses, Status, misses,
 };
-use crate::diagnostic::Diagnostic;
 use crate::stats::Mode;
+use crate::text::diagnostic::Diagnostic;
 
 /// The version of the document's layout.
 pub(super) const SCHEMA: u32 = 1;

@@ -5,8 +5,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Basis, printable};
+use super::Basis;
 use crate::branch::BranchKind;
+use crate::text::printable;
 
 /// The branches of a scenario, and what each model would miss at them.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,12 +8,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::published::Held;
-use crate::diagnostic::Diagnostic;
-use crate::scenario::Cold;
 pub use crate::stats::Layout;
 use crate::stats::paired::Verdict;
 use crate::stats::{Disturbances, Mode, Settled};
-use crate::template::{Clobbers, Value};
+use crate::template::{Clobbers, Cold, Value};
+use crate::text::diagnostic::Diagnostic;
 
 pub mod ablation;
 pub mod csv;

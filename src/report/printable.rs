@@ -1,4 +1,5 @@
-//! Text from elsewhere - names of files, titles, notes, lines of templates - as a terminal may get it.
+//! A report as a terminal may get it: its names of files, titles, notes and lines of templates are text from
+//! elsewhere.
 //!
 //! Correct means: what is printed of a name or a title neither moves the cursor nor ends a line or a
 //! cell of a table, and JSON and CSV, which escape by themselves, have it as it is.
@@ -7,31 +8,7 @@ use std::borrow::Cow;
 
 use super::{FaultReport, Report, Row, Status};
 use crate::template::Figure;
-
-/// One line of text that a terminal takes for nothing but text.
-pub fn line(text: &str) -> Cow<'_, str> {
-    escaped(text, char::is_control)
-}
-
-/// The same with its line breaks.
-pub fn lines(text: &str) -> Cow<'_, str> {
-    escaped(text, |c| c.is_control() && c != '\n')
-}
-
-fn escaped(text: &str, is_odd: impl Fn(char) -> bool) -> Cow<'_, str> {
-    if !text.contains(&is_odd) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        if is_odd(c) {
-            out.extend(c.escape_default());
-        } else {
-            out.push(c);
-        }
-    }
-    Cow::Owned(out)
-}
+use crate::text::printable::{line, lines};
 
 /// The report with every text in it that comes from a template, a file name or the command line
 /// escaped.
@@ -118,18 +95,9 @@ fn escape_fault(report: &mut FaultReport) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::text::{self, Style, markdown};
-    use crate::report::{csv, fixture, json};
-
-    #[test]
-    fn plain_text_is_as_it_was_and_controls_are_escaped() {
-        assert_eq!(line("größe ×"), "größe ×");
-        assert_eq!(
-            line("a\x1b[2Jb\nc\u{9b}\x7f"),
-            r"a\u{1b}[2Jb\nc\u{9b}\u{7f}"
-        );
-        assert_eq!(lines("a\nb\rc"), "a\nb\\rc");
-    }
+    use crate::report::text::markdown;
+    use crate::report::{csv, fixture, json, text};
+    use crate::text::Style;
 
     #[test]
     fn no_text_of_a_report_reaches_the_terminal_as_a_control() {

@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 
 use super::misses::{self, Modelled, NotModelled};
 use super::stack::{self, Drawing};
-use super::text::{folded, listed};
-use super::{Status, json as document, printable};
+use super::{Status, json as document};
+use crate::text::printable;
+use crate::text::{folded, listed};
 
 /// Instructions at either end of a very long iteration that the text lists; the JSON has all.
 const LISTED_END: usize = 1000;

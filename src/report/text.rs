@@ -14,17 +14,12 @@ mod footnotes;
 mod further;
 pub mod markdown;
 mod notes;
-mod paint;
 mod sweep;
 mod table;
-mod wrap;
-
-pub use paint::Style;
-pub(crate) use wrap::{folded, hanging, listed};
 
 use super::{Basis, Report, Row, SourceLine, Status, printable};
+use crate::text::{Paint, Style, hanging};
 use notes::Notes;
-use paint::Paint;
 
 /// How much of a report is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -105,6 +105,8 @@ pub struct SiteSamples {
     pub iterations_per_chunk: u64,
     /// Segments of the walk, likewise.
     pub segments: u32,
+    /// Cycles of latency that the second image has more in front of the branch than the first.
+    pub added_cycles: f64,
     /// With less and with more latency in front of the branch.
     pub images: [ImageSamples; 2],
     /// Why there is nothing to infer from, where something went wrong.

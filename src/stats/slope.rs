@@ -15,7 +15,6 @@ use super::quantile::{median, rank, sorted};
 use super::random::SplitMix64;
 use super::segments::{Segments, Visit};
 use super::{Estimate, ImageSamples, SiteSamples, Timing};
-use crate::injection::ADDED_CYCLES;
 
 /// How many times as far as rounds of one run do, separate runs differ: each has the code at other addresses.
 const APART: f64 = 1.6;
@@ -104,7 +103,7 @@ fn pairs(site: &SiteSamples, timing: &Timing, visits: fn(Costs) -> Vec<Visit>) -
             Some(Pair {
                 turn: visit.turn,
                 segment: visit.segment,
-                misses: (visit.cycles - less) / ADDED_CYCLES,
+                misses: (visit.cycles - less) / site.added_cycles,
             })
         })
         .collect();
@@ -195,11 +194,14 @@ mod tests {
     use super::*;
     use crate::stats::{References, fixture};
 
+    const ADDED_CYCLES: f64 = 24.0;
+
     fn site(turns: u32, cycles: impl Fn(usize, u32, u32) -> f64) -> SiteSamples {
         let image = |copy| fixture::image(turns, |turn, segment| cycles(copy, turn, segment));
         SiteSamples {
             iterations_per_chunk: fixture::ITERATIONS,
             segments: 8,
+            added_cycles: ADDED_CYCLES,
             images: [image(0), image(1)],
             ..SiteSamples::default()
         }

@@ -15,10 +15,10 @@ use self::block::Block;
 use self::reader::Reader;
 use super::source::SourceText;
 use super::{Header, parts};
-use crate::diagnostic::Diagnostic;
+use crate::text::diagnostic::Diagnostic;
 
 /// Whether a line belongs to the header. Marks look like one and belong to the code.
-pub(super) fn is_header_line(line: &str) -> bool {
+pub(crate) fn is_header_line(line: &str) -> bool {
     line.trim_start().starts_with(";!") && !parts::is_mark(line)
 }
 
@@ -26,7 +26,7 @@ pub(super) fn is_header_line(line: &str) -> bool {
 ///
 /// # Errors
 /// All that is wrong with it, each at its place.
-pub(super) fn parse(source: &SourceText<'_>) -> Result<Header, Vec<Diagnostic>> {
+pub(crate) fn parse(source: &SourceText<'_>) -> Result<Header, Vec<Diagnostic>> {
     let block = Block::of(source)?;
     let table = DeTable::parse(&block.toml).map_err(|error| {
         let place = block.place(error.span().unwrap_or(0..0));

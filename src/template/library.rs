@@ -8,8 +8,9 @@ use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::{Origin, Suite, Template, closest, shipped};
-use crate::diagnostic::Diagnostic;
+use super::{Origin, Suite, Template, shipped};
+use crate::text::closest;
+use crate::text::diagnostic::Diagnostic;
 
 /// The folder that overrides shipped templates where the command line names none.
 pub const FOLDER: &str = "asm_templates";

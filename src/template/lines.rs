@@ -3,7 +3,7 @@
 //! Correct means: numbers count from 1, as editors count, and the text is what the user wrote.
 
 use super::Template;
-use crate::diagnostic::Diagnostic;
+use crate::text::diagnostic::Diagnostic;
 
 impl Template {
     /// The template as diagnostics name it.

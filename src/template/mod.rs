@@ -3,19 +3,19 @@
 //! Correct means: everything the header says is known, typed and checked here, so that no later
 //! stage meets an unknown key, and every line keeps its number in the file the user edits.
 
-mod chains;
-mod expand;
-mod header;
+mod cold;
+pub(crate) mod header;
 pub mod library;
 mod lines;
+mod order;
 pub mod params;
-mod parse;
-mod parts;
-mod sections;
+pub(crate) mod parse;
+pub(crate) mod parts;
+pub(crate) mod sections;
 pub mod shipped;
-mod source;
-mod suggest;
+pub(crate) mod source;
 pub mod suite;
+mod work;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,14 +23,14 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::asm::SectionKind;
-use crate::go::Release;
+use crate::go::{HeapKind, Release};
 
-pub use expand::{CutOff, Rendered, Renderer, Rendering};
+pub use cold::Cold;
 pub use library::{Library, LoadError};
+pub use order::{Order, Percent, RANDOM_ELEMENTS, Walk};
 pub use parts::note;
-pub use suggest::closest;
 pub use suite::{Figure, Published, Said, Suite};
+pub use work::{MAX_WORK, Work};
 
 /// A parsed template: its header, and its text not yet expanded.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,22 +68,6 @@ impl Origin {
             Origin::Stdin => library::STDIN.to_string(),
         }
     }
-}
-
-/// What the walk visits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum HeapKind {
-    /// Nothing: the harness writes no register between iterations.
-    None,
-    /// `rax` = pointer to an object.
-    Pointer,
-    /// `rax` = itab, `rbx` = pointer to an object.
-    Iface,
-    /// `rax` = type, `rbx` = pointer to an object.
-    Eface,
-    /// `rax` = pointer to a func value: code pointer at 0, id at 8.
-    Func,
 }
 
 /// Which registers the body may clobber, and so where the harness keeps its state.
@@ -208,26 +192,4 @@ impl Default for Header {
             bind: BTreeMap::new(),
         }
     }
-}
-
-/// One section of an expanded template, before assembly.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceSection {
-    /// What the section is for.
-    pub kind: SectionKind,
-    /// `setup`, `body`, or the symbol.
-    pub name: String,
-    /// Template line of the section's header.
-    pub line: u32,
-    /// Its lines, without the header line (but with what followed the colon on it).
-    pub lines: Vec<SourceLine>,
-}
-
-/// One line of an expanded template.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceLine {
-    /// Line in the template file, counted from 1.
-    pub number: u32,
-    /// The text after expansion, comments included.
-    pub text: String,
 }

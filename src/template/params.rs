@@ -4,16 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Header, HeapKind, Param, Value};
-use crate::go::Release;
-use crate::scenario::{Cold, MAX_WORK, Order, Work};
+use super::{Cold, Header, MAX_WORK, Order, Param, Value, Work};
+use crate::go::{HeapKind, MAX_OBJECTS, Release};
 
 /// Most dynamic types of a scenario: 100,000 rounded up to a power of two.
 pub const MAX_TYPES: i64 = 131_072;
 /// Most branches of a template that are studied: each has two images of its own.
 pub const MAX_SITES: usize = 16;
-/// Most objects of a scenario: those of the book's benchmarks over many, 32 MiB of them.
-pub const MAX_OBJECTS: i64 = 1 << 21;
 /// Largest and smallest distance between function starts: a page of 64 KiB, and the alignment Go 1.10 used.
 pub const SPACING: (i64, i64) = (16, 65_536);
 

@@ -8,11 +8,12 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::source::{Place, SourceText};
-use super::{Origin, SourceLine, Template, header, parts, sections};
-use crate::diagnostic::Diagnostic;
+use super::{Origin, Template, header, parts, sections};
+use crate::asm::SourceLine;
+use crate::text::diagnostic::Diagnostic;
 
 /// The character that carries line numbers through an expansion, so that no template may contain it.
-pub(super) const MARK: char = '\u{1f}';
+pub(crate) const MARK: char = '\u{1f}';
 
 impl Template {
     /// Parses `text`. Pure: whoever read the text says where it came from.
@@ -43,13 +44,13 @@ impl Template {
     }
 
     /// The text as lines that diagnostics can point into.
-    pub(super) fn source(&self) -> SourceText<'_> {
+    pub(crate) fn source(&self) -> SourceText<'_> {
         SourceText::new(self.file_name(), &self.text)
     }
 }
 
 /// The lines of a template that is not expanded, its header lines blank.
-pub(super) fn plain_lines(source: &SourceText<'_>) -> Vec<SourceLine> {
+pub(crate) fn plain_lines(source: &SourceText<'_>) -> Vec<SourceLine> {
     source
         .lines
         .iter()
@@ -107,7 +108,7 @@ fn find_tag(source: &SourceText<'_>) -> Option<Diagnostic> {
 }
 
 /// SHA-256 of a text in lower-case hex.
-pub(super) fn lower_sha256(text: &str) -> String {
+pub(crate) fn lower_sha256(text: &str) -> String {
     let bytes = Sha256::digest(text.as_bytes());
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a String cannot fail.

@@ -6,12 +6,10 @@
 
 use std::ops::Range;
 
-use super::expand::Renderer;
 use super::source::{Place, SourceText};
-use super::{SourceLine, SourceSection, closest};
-use crate::asm::SectionKind;
-use crate::diagnostic::Diagnostic;
-use crate::scenario::Scenario;
+use crate::asm::{SectionKind, SourceLine, SourceSection};
+use crate::text::closest;
+use crate::text::diagnostic::Diagnostic;
 
 /// A stretch of a part, its marks included.
 struct Stretch {
@@ -26,43 +24,8 @@ enum Mark<'a> {
     End,
 }
 
-impl Scenario {
-    /// The names of the template's parts under these parameters, in the order of their first lines.
-    ///
-    /// # Errors
-    /// What is wrong with the expansion, the sections or the marks.
-    pub fn parts(&self) -> Result<Vec<String>, Vec<Diagnostic>> {
-        self.parts_by(&|rendering| Ok(rendering(&|_| {})))
-    }
-
-    /// The same where `render` does the rendering, which may cut it off.
-    ///
-    /// # Errors
-    /// As above, and that it was cut off.
-    pub fn parts_by(&self, render: Renderer<'_>) -> Result<Vec<String>, Vec<Diagnostic>> {
-        let mut names: Vec<String> = Vec::new();
-        for stretch in stretches(&self.template.source(), &self.expand_whole(render)?)? {
-            if !names.contains(&stretch.part) {
-                names.push(stretch.part);
-            }
-        }
-        Ok(names)
-    }
-
-    /// The same scenario without a part, which its name then says. Whether there is such a part
-    /// shows when it is expanded.
-    #[must_use]
-    pub fn without(&self, part: &str) -> Scenario {
-        Scenario {
-            name: format!("{} without {part}", self.name),
-            omitted: Some(part.to_string()),
-            ..self.clone()
-        }
-    }
-}
-
 /// Whether a line is a mark, though it looks like one of the header.
-pub(super) fn is_mark(line: &str) -> bool {
+pub(crate) fn is_mark(line: &str) -> bool {
     cut(line).is_some()
 }
 
@@ -78,11 +41,28 @@ pub fn note(sections: &[SourceSection]) -> Option<String> {
     (!texts.is_empty()).then(|| texts.join(" "))
 }
 
+/// The names of the parts, in the order of their first lines.
+///
+/// # Errors
+/// Marks that do not match or do not say which part.
+pub(crate) fn names(
+    source: &SourceText<'_>,
+    sections: &[SourceSection],
+) -> Result<Vec<String>, Vec<Diagnostic>> {
+    let mut names: Vec<String> = Vec::new();
+    for stretch in stretches(source, sections)? {
+        if !names.contains(&stretch.part) {
+            names.push(stretch.part);
+        }
+    }
+    Ok(names)
+}
+
 /// Checks all marks, and takes the lines of `omitted` out.
 ///
 /// # Errors
 /// Marks that do not match or do not say which part, or no part of that name.
-pub(super) fn leave_out(
+pub(crate) fn leave_out(
     source: &SourceText<'_>,
     mut sections: Vec<SourceSection>,
     omitted: Option<&str>,

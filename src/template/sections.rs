@@ -5,10 +5,10 @@
 
 use std::collections::HashMap;
 
+use super::parts;
 use super::source::{Place, SourceText};
-use super::{SourceLine, SourceSection, parts};
-use crate::asm::SectionKind;
-use crate::diagnostic::Diagnostic;
+use crate::asm::{SectionKind, SourceLine, SourceSection};
+use crate::text::diagnostic::Diagnostic;
 
 /// A section's opening: its kind, its name, and the characters up to and with the colon.
 struct Opening {
@@ -21,7 +21,7 @@ struct Opening {
 ///
 /// # Errors
 /// Code before the first section, a section that comes twice or is not spelt right, no `body:`.
-pub(super) fn split(
+pub(crate) fn split(
     source: &SourceText<'_>,
     lines: Vec<SourceLine>,
 ) -> Result<Vec<SourceSection>, Vec<Diagnostic>> {

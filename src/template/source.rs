@@ -3,27 +3,27 @@
 //! Correct means: a diagnostic made here carries the file's own line, and its column counts
 //! characters, not bytes.
 
-use crate::diagnostic::Diagnostic;
+use crate::text::diagnostic::Diagnostic;
 
 /// A template's text, named and cut into lines.
 #[derive(Debug)]
-pub(super) struct SourceText<'a> {
+pub(crate) struct SourceText<'a> {
     /// What diagnostics call the file.
-    pub(super) file: String,
+    pub(crate) file: String,
     /// The lines, without their ends.
-    pub(super) lines: Vec<&'a str>,
+    pub(crate) lines: Vec<&'a str>,
 }
 
 /// A place in a template: line and column count from 1, the column in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) line: u32,
-    pub(super) column: u32,
-    pub(super) width: u32,
+pub(crate) struct Place {
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+    pub(crate) width: u32,
 }
 
 impl<'a> SourceText<'a> {
-    pub(super) fn new(file: String, text: &'a str) -> Self {
+    pub(crate) fn new(file: String, text: &'a str) -> Self {
         // Some editors begin a UTF-8 file with a byte order mark.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         SourceText {
@@ -33,13 +33,13 @@ impl<'a> SourceText<'a> {
     }
 
     /// The text of line `number`, counted from 1; empty beyond the end.
-    pub(super) fn line(&self, number: u32) -> &'a str {
+    pub(crate) fn line(&self, number: u32) -> &'a str {
         let index = (number as usize).wrapping_sub(1);
         self.lines.get(index).copied().unwrap_or_default()
     }
 
     /// A diagnostic about the template's own text.
-    pub(super) fn complain(
+    pub(crate) fn complain(
         &self,
         place: Place,
         message: impl Into<String>,
@@ -58,7 +58,7 @@ impl<'a> SourceText<'a> {
     }
 
     /// A diagnostic about what the expansion made of a line.
-    pub(super) fn complain_expanded(
+    pub(crate) fn complain_expanded(
         &self,
         place: Place,
         text: &str,
@@ -74,7 +74,7 @@ impl<'a> SourceText<'a> {
     }
 
     /// The whole of line `number` without the blanks around it.
-    pub(super) fn whole_line(&self, number: u32) -> Place {
+    pub(crate) fn whole_line(&self, number: u32) -> Place {
         let line = self.line(number);
         let indent = line.chars().take_while(|c| c.is_whitespace()).count();
         Place {

@@ -13,8 +13,9 @@ use toml::Spanned;
 
 use super::parse::lower_sha256;
 use super::source::{Place, SourceText};
-use super::{Header, Origin, Template, closest};
-use crate::diagnostic::Diagnostic;
+use super::{Header, Origin, Template};
+use crate::text::closest;
+use crate::text::diagnostic::Diagnostic;
 
 /// The metrics that somebody can have published a figure for.
 pub const METRICS: [&str; 10] = [

@@ -5,7 +5,7 @@
 
 use crate::branch::BranchKind;
 use crate::link::Image;
-use crate::pipeline::Prepared;
+use crate::prepare::Prepared;
 use crate::report::SiteMisses;
 use crate::report::misses::Modelled;
 

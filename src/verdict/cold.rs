@@ -4,10 +4,10 @@
 //! stands why.
 
 use crate::link::scrub;
-use crate::pipeline::Prepared;
+use crate::prepare::Prepared;
 use crate::report::{Basis, ColdCall, Metric};
-use crate::scenario::Cold;
 use crate::stats::{ColdSummary, Estimate};
+use crate::template::Cold;
 
 /// The cold calls of a row; `None` where its parameters ask for none.
 pub(super) fn cold(prepared: &Prepared, summary: Option<&ColdSummary>) -> Option<ColdCall> {

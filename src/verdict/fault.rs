@@ -11,7 +11,7 @@ use crate::asm;
 use crate::go::{layout, panic_words, symbol};
 use crate::job::{Cause, Failure, Outside, PanicAt, Place, Plan, Trace};
 use crate::link::{Image, Variant, frame};
-use crate::pipeline::Prepared;
+use crate::prepare::Prepared;
 use crate::report::{FaultReport, Status};
 use crate::scenario::Scenario;
 use crate::sys::filter;
@@ -321,7 +321,7 @@ fn placed_image(prepared: &Prepared, place: &Place, plan: &Plan) -> Image {
         .placements
         .get(place.placement)
         .copied()
-        .unwrap_or(crate::link::PLACEMENTS[0]);
+        .unwrap_or(crate::job::PLACEMENTS[0]);
     prepared.image_at(
         placement,
         if place.baseline {

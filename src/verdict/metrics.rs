@@ -3,14 +3,12 @@
 //! Correct means: a number stands under the basis of its own source, and where there is none, the
 //! reason does.
 
-use crate::counter::catalogue;
-use crate::counter::further::FurtherState;
-use crate::job::{CountedBy, Counts, Proof, SiteCount};
+use crate::go::HeapKind;
+use crate::job::{CountedBy, Counts, FurtherState, Proof, SiteCount, catalogue};
 use crate::machine::Machine;
 use crate::report::{Basis, FurtherMetric, Metric, Metrics};
 use crate::scenario::Scenario;
 use crate::stats::{self, Estimate, Event, Summary, Timing};
-use crate::template::HeapKind;
 
 pub(super) fn exact(value: f64, counts: Option<&Counts>) -> Metric {
     let by = counts.map_or(CountedBy::Step, |counts| counts.by);

@@ -3,11 +3,11 @@
 //! Correct means: no number lies where none can, below nothing or above the executions of its branch; a branch
 //! without a number has the reason, and then so has the sum.
 
+use crate::go::HeapKind;
 use crate::injection::{Injection, Latency};
 use crate::job::{JobRow, Proof, Uninferred};
 use crate::report::SiteMisses;
 use crate::stats::{self, Bound, Estimate, Timing};
-use crate::template::HeapKind;
 
 /// Noise lets a branch that is predicted read below none, but not by much: what is lower is no number of
 /// misses.

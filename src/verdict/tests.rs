@@ -10,14 +10,15 @@ use crate::job::{
     Checksum as Sums, CountedBy, Counters, Counts, PredictedSite, Prediction, SiteCount, Uninferred,
 };
 use crate::pipeline;
-use crate::report::text::{self, Style};
-use crate::report::{Report, json};
+use crate::prepare::prepare;
+use crate::report::{Report, json, text};
 use crate::stats::fixture::{self, image};
 use crate::stats::{
     CountedChunk, Counting, Event, Events, Further, ImageSamples, LongRun, SiteSamples, Steal,
     Timing,
 };
 use crate::template::Template;
+use crate::text::Style;
 
 /// An interface call; the dispatch branch waits for `rcx`.
 const CALL: &str = ";! heap = \"iface\"\n;! types = \"main.T{t}\"\n;! methods = [\"Id\"]\n;! params = { targets = 2 }\n;! result = \
@@ -35,7 +36,7 @@ struct Sample {
     proof: Proof,
     timing: Timing,
     plan: Plan,
-    events: Vec<crate::counter::pmu::EventState>,
+    events: Vec<crate::job::EventState>,
     /// The sites whose images ended a worker.
     given_up: Vec<Uninferred>,
 }
@@ -110,7 +111,7 @@ impl Sample {
     }
 
     fn row(self, clock: &mut CoreClock) -> (Row, Machine) {
-        let prepared = pipeline::prepare(&self.scenario).expect("links");
+        let prepared = prepare(&self.scenario).expect("links");
         let machine = Machine::inspect(&self.plan, &self.events);
         let outcome = RowOutcome {
             proof: Some(self.proof),
@@ -161,6 +162,7 @@ fn missed(turns: u32, misses: impl Fn(u32) -> f64) -> SiteSamples {
     SiteSamples {
         iterations_per_chunk: fixture::ITERATIONS,
         segments: 8,
+        added_cycles: crate::injection::ADDED_CYCLES,
         images: [
             image(turns, |_, _| 70.0),
             image(turns, |turn, _| cycles(turn)),
@@ -644,7 +646,7 @@ fn models_and_inference_differ_from_a_tenth_on() {
 /// A row of which half a miss is inferred, and what models say in a thousand iterations.
 fn with_models(executed: u64, (last, own, calls, returns): (u64, u64, u64, u64)) -> Sample {
     let mut sample = with_misses(&[], 0.5, 0.0);
-    let prepared = pipeline::prepare(&sample.scenario).expect("links");
+    let prepared = prepare(&sample.scenario).expect("links");
     let image = &prepared.image;
     let code = image.site.code;
     let is_site = |at: &u64| image.label(&prepared.row.program, code + at) == Some("site");

@@ -8,12 +8,12 @@ use std::collections::HashMap;
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl};
 
-use super::stage::{Ground, Stage, Visits};
 use crate::branch::{Branch, BranchKind};
+use crate::go::HeapKind;
 use crate::job::Failure;
 use crate::link::Image;
+use crate::stage::{Ground, Stage, Visits};
 use crate::sys::signals::{Step, StepLog};
-use crate::template::HeapKind;
 
 /// Steps that a trace may take: about two seconds where a step takes 10 µs.
 pub const MOST_STEPS: u64 = 200_000;

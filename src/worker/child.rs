@@ -17,11 +17,8 @@ use nix::unistd::Pid;
 
 use super::neighbours::StealMeter;
 use super::scrubber::Scrubber;
-use super::stage::{Ground, Stage};
 use super::timing::{self, Proved, Scale, Sized};
-use super::{
-    cold, further, guarded, inference, model, notes, probe, runtime, sites, trace, verify,
-};
+use super::{cold, further, guarded, inference, model, probe, runtime, sites, trace, verify};
 use crate::counter::CounterSource;
 use crate::counter::clock::Clock;
 use crate::counter::fake::{CHAIN_CYCLES, Fake, OVERHEAD_TICKS};
@@ -30,12 +27,13 @@ use crate::counter::group::Way;
 use crate::counter::pmu::{Pmu, PmuSource};
 use crate::counter::step::{self, StepSource};
 use crate::job::{Counters, Failure, Job, JobRow, Message, Plan, Prediction, Proof, Trace};
-use crate::scenario::Cold;
+use crate::stage::{Ground, Stage, notes};
 use crate::stats::{Calibration, Steal, Timing};
 use crate::sys::mapping::Window;
 use crate::sys::shared::SharedPage;
 use crate::sys::time::{Moment, nanoseconds};
 use crate::sys::{filter, signals};
+use crate::template::Cold;
 
 /// Iterations of the short walk that the first probe and the sizing of chunks use.
 const FIRST_WALK: u64 = 4096;

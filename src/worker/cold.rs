@@ -9,17 +9,17 @@ use std::ops::Range;
 use super::neighbours;
 use super::order::rotated;
 use super::scrubber::Scrubber;
-use super::stage::{Ground, expected_of};
 use super::timing::Proved;
 use super::verify::compare;
+use crate::counter::CounterSource;
 use crate::counter::clock::Clock;
-use crate::counter::{CounterSource, Request};
+use crate::go::HeapKind;
 use crate::job::{Failure, Plan};
 use crate::link::scrub;
-use crate::scenario::Cold;
+use crate::stage::{Ground, Request, expected_of};
 use crate::stats::{Chunk, ColdSamples, ImageSamples};
 use crate::sys::time;
-use crate::template::HeapKind;
+use crate::template::Cold;
 
 /// Entries of a turn that are not timed: the first ones find what another image left.
 const UNTIMED: u32 = 2;

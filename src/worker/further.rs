@@ -3,13 +3,12 @@
 //! Correct means: the chunks are those of the row's own turns at its first placement, their results
 //! are compared as ever, and nothing else of this process counts meanwhile.
 
-use super::stage::{Exit, Ground, Stage};
 use super::timing::{Proved, TIMED, UNTIMED, check_sum};
 use crate::counter::fake::OVERHEAD_EVENTS;
 use crate::counter::further::{Further as Events, Turn};
 use crate::counter::group::Refused;
-use crate::counter::{Request, Unavailable};
-use crate::job::{Failure, FakeScript, Plan};
+use crate::job::{Failure, FakeScript, Plan, Unavailable};
+use crate::stage::{Exit, Ground, Request, Stage};
 use crate::stats::quantile::{rank, sorted};
 use crate::stats::{CountedChunk, Further};
 use crate::sys::time;

@@ -10,17 +10,17 @@ use std::ops::Range;
 use super::guarded;
 use super::neighbours;
 use super::order::rotated;
-use super::stage::{Ground, Stage, Visits};
 use super::timing::{Budget, Proved, Scale, TIMED, Turner, UNTIMED, quiet_turns};
 use super::verify;
-use crate::counter::{CounterSource, Request};
-use crate::injection::IMAGES_PER_SITE;
+use crate::counter::CounterSource;
+use crate::go::HeapKind;
+use crate::injection::{ADDED_CYCLES, IMAGES_PER_SITE};
 use crate::job::{Failure, Plan, Uninferred};
-use crate::scenario::Order;
+use crate::stage::{Ground, Request, Stage, Visits};
 use crate::stats::quantile::{median, sorted};
 use crate::stats::random::SplitMix64;
 use crate::stats::{Chunk, ImageSamples, References, SiteSamples};
-use crate::template::HeapKind;
+use crate::template::Order;
 
 /// Rounds that every site has, whatever its budget: fewer pairs have no interval.
 const FEWEST_ROUNDS: u32 = 8;
@@ -377,6 +377,7 @@ impl Study {
                 site,
                 iterations_per_chunk: chunk,
                 segments: visits.len().div_ceil(chunk).max(1) as u32,
+                added_cycles: ADDED_CYCLES,
                 ..SiteSamples::default()
             },
             next: [0; IMAGES_PER_SITE],

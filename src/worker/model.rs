@@ -4,14 +4,14 @@
 //! those of the template's branches and of what it calls; the harness's are part of what is learnt only.
 
 use super::branches::{self, MOST_STEPS};
-use super::stage::{Ground, Stage, Visits};
 use crate::branch::Branch;
 use crate::counter::interpreter::{self, Depth, Wanted};
 use crate::counter::step::StepSource;
+use crate::go::HeapKind;
 use crate::job::{CountedBy, Failure, PredictedSite, Prediction};
 use crate::link::{Image, Owner};
 use crate::predict::Tally;
-use crate::template::HeapKind;
+use crate::stage::{Ground, Stage, Visits};
 
 /// One in so many iterations warms the models up.
 const WARM_UP: u64 = 4;

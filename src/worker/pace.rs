@@ -11,14 +11,14 @@
 //! What learns for longer than that, or does now this and now that for longer, does.
 
 use super::neighbours;
-use super::stage::Ground;
 use super::timing::{Proved, Scale, check_sum};
-use crate::counter::{CounterSource, Request};
+use crate::counter::CounterSource;
+use crate::go::HeapKind;
 use crate::job::{Failure, Plan};
+use crate::stage::{Ground, Request};
 use crate::stats::quantile::{median, rank, sorted};
 use crate::stats::{AGREES, Calibration, LongRun};
 use crate::sys::time;
-use crate::template::HeapKind;
 
 /// Chunks of a trial that are timed, and as many in front of them that are not.
 const CHUNKS: u32 = 8;

@@ -15,14 +15,14 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::blame::{self, Blamed};
-use super::{inference, notes};
-use crate::counter::further::FurtherState;
-use crate::counter::pmu::EventState;
+use super::inference;
 use crate::go::heap::lay_out;
 use crate::job::{
-    Counters, Failure, JobRow, Message, Outside, Place, Plan, Prediction, Proof, Trace, Uninferred,
+    Counters, EventState, Failure, FurtherState, JobRow, Message, Outside, Place, Plan, Prediction,
+    Proof, Trace, Uninferred,
 };
 use crate::link::{Image, Site, Variant, link};
+use crate::stage::notes;
 use crate::stats::Timing;
 use crate::sys::interrupt;
 use crate::sys::process::{Event, Watched};

@@ -6,11 +6,12 @@
 
 use std::ops::Range;
 
-use super::stage::{Ground, Run, Stage, Visits};
+use crate::go::HeapKind;
 use crate::job::Failure;
 use crate::link::Owner;
+use crate::stage::{Ground, Run, Stage, Visits};
 use crate::sys::signals::{Step, StepLog};
-use crate::template::{Clobbers, HeapKind};
+use crate::template::Clobbers;
 
 /// Iterations that are probed.
 pub const ITERATIONS: u64 = 8;

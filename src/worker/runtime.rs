@@ -6,14 +6,14 @@
 use std::collections::BTreeMap;
 
 use super::branches;
-use super::stage::{Ground, Stage, Visits};
 use crate::branch::Branch;
 use crate::counter::interpreter::{self, Wanted};
 use crate::counter::step::StepSource;
+use crate::go::HeapKind;
 use crate::job::{Failure, RuntimeCall};
-use crate::link::walk::RANDOM_ELEMENTS;
 use crate::link::{Image, Owner, Piece};
-use crate::template::HeapKind;
+use crate::stage::{Ground, Stage, Visits};
+use crate::template::RANDOM_ELEMENTS;
 
 /// Instructions of an iteration that is interpreted at all.
 const LONGEST: u64 = 1 << 24;

@@ -6,15 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::branches::{self, ends_turn};
-use super::stage::{Ground, Stage, Visits};
 use crate::branch::{Branch, BranchKind};
 use crate::counter::interpreter::{self, Wanted};
 use crate::counter::step::StepSource;
+use crate::go::HeapKind;
 use crate::injection::Site;
 use crate::job::{Failure, SiteCount};
-use crate::link::walk::RANDOM_ELEMENTS;
 use crate::link::{Image, Owner};
-use crate::template::HeapKind;
+use crate::stage::{Ground, Stage, Visits};
+use crate::template::RANDOM_ELEMENTS;
 
 /// Iterations that are interpreted at the most: a hundredth of a second.
 const MOST: u64 = 1 << 16;

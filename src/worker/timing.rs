@@ -10,16 +10,16 @@ use super::inference;
 use super::neighbours;
 use super::order::TurnOrder;
 use super::pace::{self, Pace};
-use super::stage::{Exit, Ground, Stage, Visits, expected_of};
 use super::verify::compare;
 use crate::counter::group::Refused;
-use crate::counter::{CounterSource, Reading, Request, Unavailable};
-use crate::job::{Failure, JobRow, Plan, Uninferred};
+use crate::counter::{CounterSource, Reading};
+use crate::go::HeapKind;
+use crate::job::{Failure, JobRow, Plan, Unavailable, Uninferred};
+use crate::stage::{Exit, Ground, Request, Stage, Visits, expected_of};
 use crate::stats::{
     AGREES, BEST_WIDTH_TOLERANCE, Chunk, Counting, Event, Events, ImageSamples, Timing, quantile,
 };
 use crate::sys::time;
-use crate::template::HeapKind;
 
 /// Chunks of a turn that only warm up.
 pub(super) const UNTIMED: u32 = 2;

@@ -4,9 +4,9 @@
 //! wrong, and an iteration's result is what its register held at the end of the body.
 
 use super::probe;
-use super::stage::{Ground, Stage, Visits, expected_of};
 use crate::job::{Failure, Trace, TraceIteration, TraceStep};
 use crate::link::Image;
+use crate::stage::{Ground, Stage, Visits, expected_of};
 use crate::sys::signals::{Step, StepLog};
 use crate::template::ResultRegister;
 

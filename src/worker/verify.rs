@@ -2,10 +2,10 @@
 //!
 //! Correct means: two swapped cases are noticed, and so is a result that is wrong only once.
 
-use super::stage::{Exit, Ground, Stage, Visits, expected_of};
+use crate::go::HeapKind;
 use crate::job::{Allocations, Checksum, Failure, PanicAt};
+use crate::stage::{Exit, Ground, Stage, Visits, expected_of};
 use crate::sys::time;
-use crate::template::HeapKind;
 
 /// Entries of a row without a walk: its iterations differ only by what earlier ones left.
 const ENTRIES_WITHOUT_WALK: u64 = 4096;

@@ -3,9 +3,9 @@
 //! Correct means: what a section knows is in its bytes, the rest is a fixup, and offsets hold.
 
 use dispatchlab::asm::{
-    Context, Fixup, FixupKind, Program, Section, SectionKind, assemble, fragment,
+    Context, Fixup, FixupKind, Program, Section, SectionKind, SourceLine, SourceSection, assemble,
+    fragment,
 };
-use dispatchlab::template::{SourceLine, SourceSection};
 
 fn source(kind: SectionKind, name: &str, line: u32, text: &str) -> SourceSection {
     let lines = (line + 1..)

@@ -9,12 +9,14 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use crate::common::{dispatchlab, folder, json, rows, template, value};
-use dispatchlab::asm::{Context, MAX_DATA, Program, Section, SectionKind, assemble, fragment};
-use dispatchlab::job::check;
-use dispatchlab::link::{PLACEMENTS, Variant};
-use dispatchlab::pipeline::{Prepared, prepare};
+use dispatchlab::asm::{
+    Context, MAX_DATA, Program, Section, SectionKind, SourceLine, SourceSection, assemble, fragment,
+};
+use dispatchlab::job::{PLACEMENTS, check};
+use dispatchlab::link::Variant;
+use dispatchlab::prepare::{Prepared, prepare};
 use dispatchlab::scenario::Scenario;
-use dispatchlab::template::{Origin, SourceLine, SourceSection, Template};
+use dispatchlab::template::{Origin, Template};
 
 /// A template of these data sections, prepared.
 fn prepared(data: &str) -> Prepared {
@@ -54,7 +56,7 @@ fn assembled(sections: &[&[&str]]) -> Result<Program, Vec<(u32, String, String)>
         },
         is_open: false,
     };
-    let told = |found: Vec<dispatchlab::diagnostic::Diagnostic>| {
+    let told = |found: Vec<dispatchlab::text::diagnostic::Diagnostic>| {
         let all = found.into_iter();
         all.map(|one| (one.line, one.message, one.help.unwrap_or_default()))
             .collect()

@@ -22,9 +22,9 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use dispatchlab::go::hash::type_hash;
-use dispatchlab::go::{HeapSpec, lay_out};
+use dispatchlab::go::{HeapKind, HeapSpec, lay_out};
 use dispatchlab::template::suite::Member;
-use dispatchlab::template::{Figure, HeapKind, Library};
+use dispatchlab::template::{Figure, Library};
 use serde_json::Value;
 
 const DOCUMENTS: [&str; 9] = [

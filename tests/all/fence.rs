@@ -6,8 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders of the stages that are functions of their arguments alone.
-const PURE: [&str; 7] = [
+const PURE: [&str; 9] = [
+    "src/text",
     "src/template",
+    "src/scenario",
     "src/asm",
     "src/go",
     "src/link",
@@ -205,4 +207,99 @@ fn sys_knows_no_noun_of_the_project() {
             assert!(!uses, "{}:{number}: {line}", relative(&path));
         }
     }
+}
+
+/// The top-level modules, in the order in which lib.rs lists them.
+fn modules() -> Vec<String> {
+    let lib = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs");
+    let declared = |line: &(usize, String)| {
+        let name = line.1.strip_prefix("pub mod ")?.strip_suffix(';')?;
+        Some(name.to_string())
+    };
+    code(&lib).iter().filter_map(declared).collect()
+}
+
+/// The top-level modules that code names, wherever a path stands: in a `use`, grouped or not, in an
+/// expression, or in the string of an attribute.
+fn named_modules(text: &str) -> Vec<String> {
+    let first_name = |text: &str| -> String {
+        let text = text.trim_start();
+        text.chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect()
+    };
+    let mut names = Vec::new();
+    for (at, root) in text.match_indices("crate::") {
+        let rest = &text[at + root.len()..];
+        let Some(group) = rest.strip_prefix('{') else {
+            names.push(first_name(rest));
+            continue;
+        };
+        let mut depth = 0;
+        names.push(first_name(group));
+        for (at, c) in group.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => names.push(first_name(&group[at + 1..])),
+                _ => {}
+            }
+        }
+    }
+    names.retain(|name| !name.is_empty());
+    names
+}
+
+#[test]
+fn a_module_is_named_in_groups_expressions_and_attributes() {
+    let named = |text: &str| named_modules(text).join(" ");
+    assert_eq!(named("use crate::go::{HeapKind, heap::Heap};"), "go");
+    assert_eq!(
+        named("use crate::{\n    asm::{self, Program},\n    go,\n};"),
+        "asm go"
+    );
+    assert_eq!(named("let x = crate::job::patience();"), "job");
+    assert_eq!(named("#[serde(with = \"crate::go::runs\")]"), "go");
+    assert_eq!(named("pub(crate) fn of() {}"), "");
+}
+
+#[test]
+fn each_module_imports_only_what_stands_above_it_in_lib() {
+    let modules = modules();
+    let test_modules = test_modules();
+    let place = |name: &str| modules.iter().position(|module| module == name);
+    let mut found = Vec::new();
+    for path in sources("src") {
+        let name = relative(&path);
+        let inside = name.trim_start_matches("src/").trim_end_matches(".rs");
+        let parts: Vec<&str> = inside.split('/').filter(|part| *part != "mod").collect();
+        let is_for_tests = parts
+            .iter()
+            .any(|part| test_modules.contains(&format!("{part}.rs")));
+        let Some(own) = place(parts[0]).filter(|_| !is_for_tests) else {
+            continue;
+        };
+        let lines: Vec<String> = code(&path).into_iter().map(|(_, line)| line).collect();
+        for other in named_modules(&lines.join("\n")) {
+            // A macro or type of the crate's root would stand below all modules.
+            if other != parts[0] && place(&other).is_none_or(|other| other > own) {
+                found.push(format!("{name} imports {other}"));
+            }
+        }
+        let leaves = format!("use {}", "super::".repeat(parts.len()));
+        if lines
+            .iter()
+            .any(|line| line.contains(&leaves) && !line.starts_with(' '))
+        {
+            found.push(format!(
+                "{name} leaves its module by `super`; write `crate::`"
+            ));
+        }
+    }
+    assert_eq!(found, Vec::<String>::new());
+    assert!(
+        modules.len() > 20,
+        "lib.rs lists them one a line: {modules:?}"
+    );
 }

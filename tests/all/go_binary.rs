@@ -9,8 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use dispatchlab::go::{HeapSpec, Release, hash, lay_out};
-use dispatchlab::template::HeapKind;
+use dispatchlab::go::{HeapKind, HeapSpec, Release, hash, lay_out};
 
 /// Prints its own itab, type and interface type.
 const PROGRAM: &str = include_str!("../fixtures/layout.go");

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use crate::common::{self, dispatchlab, folder, json, rows, template, value};
 use dispatchlab::injection::{Injection, Latency};
-use dispatchlab::link::{PLACEMENTS, Variant};
-use dispatchlab::pipeline;
+use dispatchlab::job::PLACEMENTS;
+use dispatchlab::link::Variant;
+use dispatchlab::prepare::prepare;
 use dispatchlab::scenario::Scenario;
 use dispatchlab::template::Library;
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, Register};
@@ -332,7 +333,7 @@ fn only_the_images_of_this_number_are_covered_and_fenced_and_both_are_alike() {
     for name in ["itab_call", "guard", "retpoline"] {
         let template = Arc::new(library.load(name).expect("loads"));
         let scenario = Scenario::bind(template, &[]).expect("binds");
-        let prepared = pipeline::prepare(&scenario).expect("assembles");
+        let prepared = prepare(&scenario).expect("assembles");
         let decoded = |variant| -> Vec<Instruction> {
             let image = prepared.image_at(PLACEMENTS[0], variant);
             let offset = |address: u64| (address - image.site.code) as usize;
@@ -462,7 +463,7 @@ fn every_shipped_template_has_latency_or_a_direct_branch_or_none() {
             let go = [("go".to_string(), go.to_string())];
             let scenario = Scenario::bind(Arc::clone(&template), &go);
             let Ok(scenario) = scenario else { continue };
-            let prepared = pipeline::prepare(&scenario).expect("assembles");
+            let prepared = prepare(&scenario).expect("assembles");
             let row = &prepared.row;
             let site = match &row.injection {
                 Injection::Sites(sites) => &sites[0],

@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::common::{named, rows_of};
-use dispatchlab::asm::{self, Context, Program};
+use dispatchlab::asm::{self, Context, Program, SourceSection};
 use dispatchlab::go::hash::type_hash;
-use dispatchlab::go::symbol;
-use dispatchlab::scenario::{Order, Scenario, parse_name};
+use dispatchlab::go::{HeapKind, symbol};
+use dispatchlab::scenario::{Scenario, parse_name};
+use dispatchlab::template;
 use dispatchlab::template::shipped::Files;
-use dispatchlab::template::{
-    self, Clobbers, HeapKind, Origin, SourceSection, Template, Value, shipped,
-};
+use dispatchlab::template::{Clobbers, Order, Origin, Template, Value, shipped};
 
 const SAMPLE: &str = include_str!("../fixtures/contract_sample.asm");
 

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use dispatchlab::diagnostic::Diagnostic;
+use dispatchlab::asm::SourceSection;
 use dispatchlab::scenario::Scenario;
-use dispatchlab::template::{Origin, SourceSection, Template};
+use dispatchlab::template::{Origin, Template};
+use dispatchlab::text::diagnostic::Diagnostic;
 
 fn expand_with(
     text: &str,

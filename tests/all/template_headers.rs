@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use dispatchlab::diagnostic::Diagnostic;
+use dispatchlab::go::HeapKind;
 use dispatchlab::scenario::Scenario;
 use dispatchlab::template::{
-    Clobbers, Expect, HeapKind, Library, LoadError, Origin, ResultRegister, Template, Value,
+    Clobbers, Expect, Library, LoadError, Origin, ResultRegister, Template, Value,
 };
+use dispatchlab::text::diagnostic::Diagnostic;
 
 fn parse(text: &str) -> Result<Template, Vec<Diagnostic>> {
     Template::parse("t", Origin::File("dir/t.asm".into()), text.to_string())

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::common;
 use dispatchlab::asm::{Program, SectionKind};
-use dispatchlab::diagnostic::Diagnostic;
-use dispatchlab::pipeline::prepare;
+use dispatchlab::prepare::prepare;
 use dispatchlab::scenario::{Scenario, parse_name};
 use dispatchlab::template::{Expect, Library, Origin, Template, shipped};
+use dispatchlab::text::diagnostic::Diagnostic;
 
 fn scenario(text: &str) -> Result<Scenario, Vec<Diagnostic>> {
     let template = Template::parse("t", Origin::Stdin, text.to_string())?;

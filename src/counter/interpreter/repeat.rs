@@ -12,13 +12,13 @@ use iced_x86::{Decoder, DecoderOptions, InstructionInfoFactory, OpAccess, Regist
 
 use super::{LONGEST, most_instructions};
 use crate::branch::Branch;
+use crate::go::HeapKind;
 use crate::interpreter::memory::Stored;
 use crate::interpreter::{Cpu, Registers, State, Stop, Tally, Watch};
 use crate::link::frame::{FRAMES, G_POINTER, state};
-use crate::link::walk::RANDOM_ELEMENTS;
 use crate::link::{Image, Owner};
-use crate::template::{Clobbers, HeapKind};
-use crate::worker::stage::{Ground, Pulse, Stage, Visits};
+use crate::stage::{Ground, Pulse, Stage, Visits};
+use crate::template::{Clobbers, RANDOM_ELEMENTS};
 
 /// What was counted.
 #[derive(Debug, Clone, Copy)]

@@ -7,9 +7,9 @@
 use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
 
 use super::{Assembler, bytes_of};
-use crate::job::JobRow;
+use crate::job::{Carried, JobRow};
+use crate::link::Variant;
 use crate::link::frame::{self, carried, state};
-use crate::link::{Carried, Variant};
 use crate::template::Clobbers;
 
 /// General registers in the order of their numbers; `rsp` is the harness's.

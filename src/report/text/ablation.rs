@@ -3,12 +3,10 @@
 //! Correct means: a cost that is not told apart from none is not shown as one, and every row that
 //! has no number has its reason in the table of rows above.
 
-use super::Style;
-use super::paint::Paint;
-use super::wrap::{columns, hanging};
 use crate::report::Report;
 use crate::report::ablation::{Ablation, PartCost};
 use crate::stats::paired::Verdict;
+use crate::text::{Paint, Style, columns, hanging};
 
 /// The whole table, with a line break at the end.
 pub(super) fn render(report: &Report, ablation: &Ablation, style: Style) -> String {

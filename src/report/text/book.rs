@@ -7,11 +7,11 @@
 use super::Detail;
 use super::failure;
 use super::notes::Notes;
-use super::paint::Style;
 use super::table::{self, Cell, Column, Layout, Sections};
-use super::wrap::lines;
 use crate::report::{Basis, Held, Report, Row};
 use crate::template::Figure;
+use crate::text::Style;
+use crate::text::wrap::lines;
 
 /// The columns of the other table that are left: those that fit beside the figures.
 const KEPT: [&str; 5] = ["cycles", "ns", "instr", "branch", "misses"];

@@ -4,11 +4,10 @@
 //! Correct means: every ratio stands beside the numbers that it is of, a difference that is not told
 //! apart from none has a `~` and not a direction, and lines that are left out are counted.
 
-use super::paint::Paint;
-use super::wrap::{columns, hanging};
-use super::{Detail, Style};
+use super::Detail;
 use crate::report::{Basis, CodeChange, Comparison, Report, Row};
 use crate::stats::paired::Verdict;
+use crate::text::{Paint, Style, columns, hanging};
 
 /// Most lines of a code change that are shown.
 const MOST_LINES: usize = 60;

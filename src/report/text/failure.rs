@@ -3,8 +3,8 @@
 //! Correct means: the reason, the template's own line where it is known, and the registers that
 //! this line names.
 
-use super::paint::{Paint, Style};
 use crate::report::{FaultReport, Status};
+use crate::text::{Paint, Style};
 
 /// The paragraphs that say so; none for a row that is as it should be.
 pub(super) fn reasons(status: &Status, style: Style) -> Vec<String> {
@@ -47,7 +47,7 @@ pub(super) fn reasons(status: &Status, style: Style) -> Vec<String> {
         }
         Status::Ended { message, help, .. } => vec![named(&format!("{message}; {help}"))],
         Status::Error(diagnostics) => {
-            let one = |diagnostic: &crate::diagnostic::Diagnostic| {
+            let one = |diagnostic: &crate::text::diagnostic::Diagnostic| {
                 let help = diagnostic
                     .help
                     .as_ref()

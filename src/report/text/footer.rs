@@ -4,11 +4,11 @@
 //! Correct means: every column with numbers is named with its basis and source, and at 80 columns it
 //! is four lines at the most: of the rest, what does not fit is told in full only.
 
-use super::paint::{Paint, Style};
 use super::table::{BY_PLACE, Column};
-use super::wrap::{columns, lines};
 use super::{INFERRED_WITHIN, book};
 use crate::report::{Basis, Report};
+use crate::text::wrap::{columns, lines};
+use crate::text::{Paint, Style};
 
 /// Lines at 80 columns; a narrower terminal gets as many more as the same text takes there.
 const LINES: usize = 4;

@@ -3,8 +3,7 @@
 //! Correct means: every mark in the table has its remark, and equal remarks share a number. Numbers
 //! ascend down each column.
 
-use super::paint::Style;
-use super::wrap::{columns, hanging};
+use crate::text::{Style, columns, hanging};
 
 /// The remarks gathered so far.
 #[derive(Debug, Clone)]

@@ -3,10 +3,10 @@
 //! Correct means: each number stands beside its event, and each group of them behind basis and source;
 //! what there is no number of says why in a footnote, or behind it where there are none.
 
-use super::Style;
 use super::notes::Notes;
-use super::wrap::{hanging, lines as wrapped};
 use crate::report::{Basis, FurtherMetric, Report, Row};
+use crate::text::wrap::lines as wrapped;
+use crate::text::{Style, hanging};
 
 /// The lines under a row, with a line break at the end of each; empty where nothing was asked for.
 pub(super) fn under(row: &Row, style: Style, notes: &mut Notes) -> String {

@@ -5,11 +5,11 @@
 
 use std::fmt::Write as _;
 
-use super::further;
 use super::notes::Notes;
 use super::table::{self, Cell, Column};
-use super::{Detail, Style, legend, provenance, reason};
+use super::{Detail, further, legend, provenance, reason};
 use crate::report::{Basis, Report, Row, printable};
+use crate::text::Style;
 
 /// Nothing is wrapped: whoever shows Markdown does that.
 const STYLE: Style = Style {

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 
 use super::Detail;
 use super::footnotes::Footnotes;
-use super::paint::{Paint, Style};
 use super::table::Column;
-use super::wrap::lines;
+use crate::text::wrap::lines;
+use crate::text::{Paint, Style};
 
 /// Columns in front of what stands under a row.
 const INDENT: usize = 4;

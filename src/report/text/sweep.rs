@@ -3,13 +3,12 @@
 //! Correct means: every point stands there, with its reason where it has no number, and a bar's
 //! length is proportional to its cycles.
 
-use super::Style;
-use super::paint::Paint;
 use super::table;
-use super::wrap::{columns, hanging, lines as wrapped};
 use super::{comparison, reason};
 use crate::report::sweep::{Sweep, SweepPoint};
 use crate::report::{Comparison, Metric, Report, Row};
+use crate::text::wrap::lines as wrapped;
+use crate::text::{Paint, Style, columns, hanging};
 
 /// Columns that the widest values and heads of a list take more than the line at hand.
 const KEY_ROOM: usize = 12;

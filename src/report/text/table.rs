@@ -9,11 +9,10 @@ use super::book;
 use super::failure;
 use super::further;
 use super::notes::{Kind, Notes, Remark};
-use super::paint::{Paint, Style};
-use super::wrap::{columns, hanging, lines};
 use crate::report::{Basis, ColdCall, Held, Metric, Report, Row};
-use crate::scenario::Cold;
-use crate::template::Figure;
+use crate::template::{Cold, Figure};
+use crate::text::wrap::lines;
+use crate::text::{Paint, Style, columns, hanging};
 
 /// An interval wider than this share of its value is printed; a narrower one lies in the digits that
 /// two rows should not be compared by.

@@ -232,7 +232,7 @@ fn no_line_is_wider_than_asked_for() {
         let style = Style { width, ..PIPED };
         let both = both(&fixture::report(), style) + &both_in_full(&fixture::report(), style);
         for line in both.lines() {
-            assert!(wrap::columns(line) <= width, "{width}: {line}");
+            assert!(crate::text::wrap::columns(line) <= width, "{width}: {line}");
         }
     }
 }
@@ -326,7 +326,7 @@ fn numbers_of_any_size_fit_and_stand_apart() {
             assert!(words.contains(&number), "{number}: {text}");
         }
         for line in text.lines() {
-            assert!(wrap::columns(line) <= width, "{width}: {line}");
+            assert!(crate::text::wrap::columns(line) <= width, "{width}: {line}");
         }
     }
 }

@@ -4,9 +4,9 @@
 
 use std::ops::Range;
 
-use crate::diagnostic::Diagnostic;
 use crate::template::parts;
 use crate::template::source::{Place, SourceText};
+use crate::text::diagnostic::Diagnostic;
 
 /// The header's TOML, and where each of its lines stands in the file.
 pub(super) struct Block {

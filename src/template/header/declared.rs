@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 use super::reader::{Entry, Reader, integer};
-use crate::template::{HeapKind, Param, Value, params};
+use crate::go::HeapKind;
+use crate::template::{Param, Value, params};
 
 impl Reader<'_> {
     pub(super) fn params(&mut self, value: &Entry<'_>, heap: HeapKind) -> BTreeMap<String, Param> {

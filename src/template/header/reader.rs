@@ -12,12 +12,13 @@ use toml::de::{DeTable, DeValue};
 
 use super::block::Block;
 use super::register::register;
-use crate::diagnostic::Diagnostic;
-use crate::go::Release;
 use crate::go::types::Signature;
+use crate::go::{HeapKind, Release};
 use crate::template::params::MAX_SITES;
 use crate::template::source::{Place, SourceText};
-use crate::template::{Clobbers, Expect, Header, HeapKind, ResultRegister, closest};
+use crate::template::{Clobbers, Expect, Header, ResultRegister};
+use crate::text::closest;
+use crate::text::diagnostic::Diagnostic;
 
 /// Every key a header may have.
 const KEYS: [&str; 14] = [

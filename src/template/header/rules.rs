@@ -3,7 +3,8 @@
 //! Correct means: a header that passes states a result wherever one can be stated, and nothing that
 //! its heap cannot give.
 
-use crate::template::{Clobbers, Expect, Header, HeapKind, ResultRegister};
+use crate::go::HeapKind;
+use crate::template::{Clobbers, Expect, Header, ResultRegister};
 
 /// Registers of the harness where the body may not clobber all.
 const HARNESS: [u8; 4] = [12, 13, 14, 15];

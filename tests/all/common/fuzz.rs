@@ -8,14 +8,14 @@
 use std::sync::Arc;
 
 use dispatchlab::asm;
-use dispatchlab::diagnostic::{self, Diagnostic};
 use dispatchlab::go::heap::lay_out;
 use dispatchlab::job::{check, file};
 use dispatchlab::link::{Site, Variant, link};
-use dispatchlab::pipeline::{SHOWN_CODE, SHOWN_DATA, prepare};
-use dispatchlab::report::text::Style;
+use dispatchlab::prepare::{SHOWN_CODE, SHOWN_DATA, prepare};
 use dispatchlab::scenario::Scenario;
 use dispatchlab::template::{Origin, Suite, Template};
+use dispatchlab::text::diagnostic::Diagnostic;
+use dispatchlab::text::{Style, diagnostic};
 
 /// Types and objects beyond which an input is left alone: it would only be slow.
 const MANY: u32 = 2048;

@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 
-use crate::link::{Image, Owner, PLACEMENTS, Variant};
-use crate::pipeline::prepare;
-use crate::scenario::{Scenario, Work, parse_name};
-use crate::template::{Origin, Template};
+use crate::job::PLACEMENTS;
+use crate::link::{Image, Owner, Variant};
+use crate::prepare::prepare;
+use crate::scenario::{Scenario, parse_name};
+use crate::template::{Origin, Template, Work};
 
 /// A template whose harness state and result are as asked.
 fn image(heap: &str, clobbers: &str, result: &str, work: &str, variant: Variant) -> Image {

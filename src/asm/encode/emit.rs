@@ -1,0 +1,342 @@
+//! One instruction in one form to bytes: by its plan, or through iced's encoder.
+//!
+//! Correct means: the encoder is told every operand and every prefix, and the field of a label or
+//! symbol is found again in its bytes. Whether the operands fit the form is settled before.
+
+use iced_x86::{
+    Encoder, Instruction, OpCodeOperandKind as Kind, OpKind, Register, RoundingControl,
+};
+
+use super::fit::fixed_register;
+use super::forms::Form;
+use super::plan;
+use super::refuse;
+use crate::asm::inst::{Inst, Mem, OperandKind, Prefix};
+use crate::asm::problem::Problem;
+
+/// An encoded instruction; the field of a label or symbol is zero.
+///
+/// The bytes stand in it, because a program has one for each instruction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::asm) struct Encoded {
+    bytes: [u8; 15],
+    length: u8,
+    /// The field that waits for an address.
+    pub(in crate::asm) field: Option<Field>,
+}
+
+impl Encoded {
+    /// An instruction of at most 15 bytes: the encoder makes no longer one.
+    pub(in crate::asm) fn new(bytes: &[u8], field: Option<Field>) -> Encoded {
+        let mut encoded = Encoded {
+            field,
+            ..Encoded::default()
+        };
+        encoded.bytes[..bytes.len()].copy_from_slice(bytes);
+        encoded.length = bytes.len() as u8;
+        encoded
+    }
+
+    /// The bytes.
+    pub(in crate::asm) fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
+}
+
+/// A field that waits for an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::asm) struct Field {
+    /// Bytes from the start of the instruction.
+    pub(in crate::asm) offset: u8,
+    /// What it holds.
+    pub(in crate::asm) width: Width,
+}
+
+/// What a field holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::asm) enum Width {
+    /// Distance from the end of the instruction, 8 bits.
+    Rel8,
+    /// The same, 32 bits.
+    Rel32,
+    /// An address.
+    Abs64,
+}
+
+impl Width {
+    /// Bytes of the field.
+    pub(in crate::asm) fn bytes(self) -> usize {
+        match self {
+            Width::Rel8 => 1,
+            Width::Rel32 => 4,
+            Width::Abs64 => 8,
+        }
+    }
+}
+
+/// iced's encoder, made when it is first needed.
+#[derive(Default)]
+pub(in crate::asm) struct Coder(Option<Encoder>);
+
+/// The bytes of `inst` in one form. The coder is one that earlier instructions used.
+pub(in crate::asm) fn encode_form(
+    inst: &Inst<'_>,
+    form: &Form,
+    coder: &mut Coder,
+) -> Result<Encoded, Problem> {
+    for (operand, kind) in inst.operands.iter().zip(form.written()) {
+        if let OperandKind::Memory(mem) = &operand.kind
+            && !refuse::displacement_fits(mem, *kind)
+        {
+            return Err(refuse::displacement(operand));
+        }
+    }
+    match plan::encode(inst, form) {
+        Some(encoded) => Ok(encoded),
+        None => through_iced(inst, form, coder),
+    }
+}
+
+/// The bytes of `inst` in any form.
+pub(in crate::asm) fn through_iced(
+    inst: &Inst<'_>,
+    form: &Form,
+    Coder(encoder): &mut Coder,
+) -> Result<Encoded, Problem> {
+    let encoder = encoder.get_or_insert_with(|| Encoder::new(64));
+    let mut instruction = Instruction::default();
+    instruction.set_code(form.code());
+    let mut operands = inst.operands.iter();
+    let mut immediates = 0;
+    for (at, kind, written) in form.operands() {
+        if !written {
+            set_implied(&mut instruction, at, kind);
+            continue;
+        }
+        let Some(operand) = operands.next() else {
+            break;
+        };
+        match &operand.kind {
+            OperandKind::Register(register) => {
+                instruction.set_op_kind(at, OpKind::Register);
+                instruction.set_op_register(at, *register);
+            }
+            OperandKind::Immediate { value, .. } => {
+                set_immediate(&mut instruction, at, kind, *value, immediates);
+                immediates += 1;
+            }
+            OperandKind::Memory(mem) => {
+                instruction.set_op_kind(at, OpKind::Memory);
+                set_memory(&mut instruction, mem);
+            }
+            OperandKind::Target(_) if kind == Kind::imm64 => {
+                set_immediate(&mut instruction, at, kind, 0, 0)
+            }
+            OperandKind::Target(_) => {
+                instruction.set_op_kind(at, OpKind::NearBranch64);
+                instruction.set_near_branch64(0);
+            }
+        }
+    }
+    set_prefixes(&mut instruction, inst);
+    // Address and target are both 0, so that every distance fits its field.
+    let is_encoded = encoder.encode(&instruction, 0).is_ok();
+    let mut bytes = encoder.take_buffer();
+    let encoded = is_encoded.then(|| {
+        let offsets = encoder.get_constant_offsets();
+        let field = place_field(
+            inst,
+            form,
+            &mut bytes,
+            offsets.displacement_offset(),
+            offsets.immediate_offset(),
+        );
+        Encoded::new(&bytes, field)
+    });
+    // The room goes back, empty, for the next instruction.
+    bytes.clear();
+    encoder.set_buffer(bytes);
+    encoded.ok_or_else(|| refuse::unencodable(inst))
+}
+
+fn set_implied(instruction: &mut Instruction, at: u32, kind: Kind) {
+    match kind {
+        Kind::seg_rSI => instruction.set_op_kind(at, OpKind::MemorySegRSI),
+        Kind::es_rDI => instruction.set_op_kind(at, OpKind::MemoryESRDI),
+        Kind::seg_rDI => instruction.set_op_kind(at, OpKind::MemorySegRDI),
+        Kind::seg_rBX_al => {
+            instruction.set_op_kind(at, OpKind::Memory);
+            instruction.set_memory_base(Register::RBX);
+            instruction.set_memory_index(Register::AL);
+        }
+        _ => {
+            if let Some(register) = fixed_register(kind) {
+                instruction.set_op_kind(at, OpKind::Register);
+                instruction.set_op_register(at, register);
+            }
+        }
+    }
+}
+
+/// Cuts nothing that counts: the operand was fitted to the field before.
+fn set_immediate(instruction: &mut Instruction, at: u32, kind: Kind, value: i128, before: u32) {
+    let low = value as u64;
+    match kind {
+        Kind::imm8sex16 => set(
+            instruction,
+            at,
+            OpKind::Immediate8to16,
+            Instruction::set_immediate8to16,
+            low as i16,
+        ),
+        Kind::imm8sex32 => set(
+            instruction,
+            at,
+            OpKind::Immediate8to32,
+            Instruction::set_immediate8to32,
+            low as i32,
+        ),
+        Kind::imm8sex64 => set(
+            instruction,
+            at,
+            OpKind::Immediate8to64,
+            Instruction::set_immediate8to64,
+            low as i64,
+        ),
+        Kind::imm16 => set(
+            instruction,
+            at,
+            OpKind::Immediate16,
+            Instruction::set_immediate16,
+            low as u16,
+        ),
+        Kind::imm32 => set(
+            instruction,
+            at,
+            OpKind::Immediate32,
+            Instruction::set_immediate32,
+            low as u32,
+        ),
+        Kind::imm32sex64 => {
+            set(
+                instruction,
+                at,
+                OpKind::Immediate32to64,
+                Instruction::set_immediate32to64,
+                low as i64,
+            );
+        }
+        Kind::imm64 => set(
+            instruction,
+            at,
+            OpKind::Immediate64,
+            Instruction::set_immediate64,
+            low,
+        ),
+        _ if before > 0 => set(
+            instruction,
+            at,
+            OpKind::Immediate8_2nd,
+            Instruction::set_immediate8_2nd,
+            low as u8,
+        ),
+        _ => set(
+            instruction,
+            at,
+            OpKind::Immediate8,
+            Instruction::set_immediate8,
+            low as u8,
+        ),
+    }
+}
+
+fn set<T>(
+    instruction: &mut Instruction,
+    at: u32,
+    kind: OpKind,
+    store: fn(&mut Instruction, T),
+    value: T,
+) {
+    instruction.set_op_kind(at, kind);
+    store(instruction, value);
+}
+
+fn set_memory(instruction: &mut Instruction, mem: &Mem<'_>) {
+    let relative = mem.target.is_some() || mem.base == Some(Register::RIP);
+    let base = if relative {
+        Register::RIP
+    } else {
+        mem.base.unwrap_or(Register::None)
+    };
+    let index = mem.index.unwrap_or(Register::None);
+    instruction.set_memory_base(base);
+    instruction.set_memory_index(index);
+    instruction.set_memory_index_scale(mem.scale);
+    instruction.set_memory_displacement64(if relative { 0 } else { mem.displacement as u64 });
+    // 1 lets the encoder choose the short form; without a base the size is that of the address.
+    instruction.set_memory_displ_size(match (base, index) {
+        (Register::None, index) if index.is_gpr32() => 4,
+        (Register::None | Register::RIP, _) => 8,
+        _ => u32::from(mem.displacement != 0),
+    });
+    instruction.set_is_broadcast(mem.broadcast.is_some());
+    instruction.set_segment_prefix(mem.segment.unwrap_or(Register::None));
+}
+
+fn set_prefixes(instruction: &mut Instruction, inst: &Inst<'_>) {
+    for (prefix, _) in &inst.prefixes {
+        match prefix {
+            Prefix::Lock => instruction.set_has_lock_prefix(true),
+            Prefix::Rep => instruction.set_has_rep_prefix(true),
+            Prefix::Repne | Prefix::Bnd => instruction.set_has_repne_prefix(true),
+            Prefix::Notrack => instruction.set_segment_prefix(Register::DS),
+        }
+    }
+    let decor = &inst.decor;
+    instruction.set_op_mask(decor.mask.unwrap_or(Register::None));
+    instruction.set_zeroing_masking(decor.zeroing.is_some());
+    instruction.set_rounding_control(decor.rounding.unwrap_or(RoundingControl::None));
+    instruction.set_suppress_all_exceptions(decor.exact);
+}
+
+/// Finds the field of the label, symbol or explicit `rip` distance, and clears or fills it.
+fn place_field(
+    inst: &Inst<'_>,
+    form: &Form,
+    bytes: &mut [u8],
+    displacement: usize,
+    immediate: usize,
+) -> Option<Field> {
+    let mut found = None;
+    for operand in &inst.operands {
+        let (offset, width, value) = match &operand.kind {
+            OperandKind::Memory(Mem {
+                target: Some(_), ..
+            }) => (displacement, Width::Rel32, 0),
+            OperandKind::Memory(Mem {
+                base: Some(Register::RIP),
+                displacement: value,
+                ..
+            }) => {
+                bytes
+                    .get_mut(displacement..displacement + 4)?
+                    .copy_from_slice(&(*value as i32).to_le_bytes());
+                continue;
+            }
+            OperandKind::Target(_) if form.written().contains(&Kind::br64_1) => {
+                (immediate, Width::Rel8, 0)
+            }
+            OperandKind::Target(_) if form.written().contains(&Kind::imm64) => {
+                (immediate, Width::Abs64, 0)
+            }
+            OperandKind::Target(_) => (immediate, Width::Rel32, 0),
+            _ => continue,
+        };
+        bytes.get_mut(offset..offset + width.bytes())?.fill(value);
+        found = Some(Field {
+            offset: u8::try_from(offset).ok()?,
+            width,
+        });
+    }
+    found
+}

@@ -1,0 +1,340 @@
+//! From a scenario to a row that a worker can run: expanded, assembled, laid out, linked.
+//!
+//! Correct means: what does not come through says what is wrong, and on which line of the template.
+
+use std::collections::BTreeMap;
+
+use crate::asm::{self, Program, Section, SectionKind, SourceSection};
+use crate::go::heap::{Heap, HeapSpec, lay_out};
+use crate::go::{HeapKind, hash, runtime, symbol};
+use crate::injection::{self, Injection, Latency};
+use crate::job::{Carried, JobRow, Placement, check};
+use crate::link::{Image, LinkError, Site, Variant, link, link_with_data, link_with_written_data};
+use crate::scenario::Scenario;
+use crate::template;
+use crate::template::{Order, Template};
+use crate::text::closest;
+use crate::text::diagnostic::Diagnostic;
+
+pub mod apart;
+pub mod unset;
+
+/// Address at which code is linked to be shown; nothing runs there.
+pub const SHOWN_CODE: u64 = 0x10_0000;
+/// Address at which data are linked to be shown.
+pub const SHOWN_DATA: u64 = 0x80_0000;
+
+/// A scenario that assembles and links.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// What a worker gets.
+    pub row: JobRow,
+    /// Its data.
+    pub heap: Heap,
+    /// It, linked at the address where code is shown.
+    pub image: Image,
+    /// The template's remark on it.
+    pub note: Option<String>,
+}
+
+impl Prepared {
+    /// The row linked where code is shown, at any placement.
+    pub fn image_at(&self, placement: Placement, variant: Variant) -> Image {
+        let site = Site {
+            data: SHOWN_DATA,
+            code: SHOWN_CODE,
+            placement,
+            variant,
+        };
+        link(&self.row, &self.heap, site).unwrap_or_else(|_| self.image.clone())
+    }
+
+    /// The data of an image of [`Prepared::image_at`].
+    pub fn data_of(&self, image: &Image) -> Vec<u8> {
+        let mut data = zeroed(image);
+        // It has linked before.
+        let _ = link_with_data(&self.row, &self.heap, image.site, &mut data);
+        data
+    }
+
+    /// The same with zeros for what data sections repeat, so that a large buffer takes addresses here
+    /// and no memory.
+    pub fn written_data_of(&self, image: &Image) -> Vec<u8> {
+        let mut data = zeroed(image);
+        let _ = link_with_written_data(&self.row, &self.heap, image.site, &mut data);
+        data
+    }
+}
+
+/// Memory for its data, which the kernel gives page by page to who writes there.
+fn zeroed(image: &Image) -> Vec<u8> {
+    let addresses = &image.data_addresses;
+    vec![0; (addresses.end - addresses.start) as usize]
+}
+
+/// Expands, assembles, lays out and links.
+///
+/// # Errors
+/// Everything that is wrong with the template under these parameters.
+pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
+    if !scenario.refused.is_empty() {
+        return Err(scenario.refused.clone());
+    }
+    if scenario.walk.order == Order::Recorded && scenario.recording.is_none() {
+        let message = "`order=@FILE`: the recording was not read".to_string();
+        return Err(vec![scenario.template.at_line(1, message, None)]);
+    }
+    let sections = scenario.expand_by(&apart::render)?;
+    let (mut program, injection) = assemble(scenario, &sections)?;
+    let setup = program
+        .sections
+        .iter()
+        .find(|section| section.kind == SectionKind::Setup);
+    if let Some(setup) = setup.filter(|_| !scenario.work.is_none()) {
+        let message = "`setup:` may hold values in the registers that `work` needs".to_string();
+        let help = "leave `work` at 0, or move what setup does into the body".to_string();
+        return Err(vec![scenario.template.at_line(
+            setup.line,
+            message,
+            Some(help),
+        )]);
+    }
+    let header = &scenario.template.header;
+    let objects = if header.heap == HeapKind::None {
+        1
+    } else {
+        scenario.objects
+    };
+    let heap = heap_spec(scenario);
+    runtime::pull_in(&mut program, &heap)
+        .map_err(|message| vec![scenario.template.at_line(1, message, None)])?;
+    let row = JobRow {
+        name: scenario.name.clone(),
+        carried: Carried::of(&program),
+        program,
+        heap,
+        walk: scenario.walk,
+        recorded: scenario
+            .recording
+            .as_ref()
+            .map_or_else(Vec::new, |recording| recording.types().to_vec()),
+        result: header.result,
+        expected: (0..objects)
+            .map(|object| scenario.expected(object))
+            .collect(),
+        clobbers: header.clobbers,
+        unroll: header.unroll.max(1),
+        spacing: scenario.spacing,
+        recover: scenario.recover,
+        panics: scenario.panics,
+        work: scenario.work,
+        align: scenario.align,
+        cold: scenario.cold,
+        injection,
+    };
+    complete(scenario, row, template::note(&sections))
+}
+
+/// Lays out and links.
+pub(crate) fn complete(
+    scenario: &Scenario,
+    row: JobRow,
+    note: Option<String>,
+) -> Result<Prepared, Vec<Diagnostic>> {
+    let template = &scenario.template;
+    let header = &template.header;
+    let whole_template = |message: String| vec![template.at_line(1, message, None)];
+    check::sizes(&row).map_err(|problem| whole_template(problem.to_string()))?;
+    let heap = lay_out(&row.heap).map_err(whole_template)?;
+    let placement = crate::job::PLACEMENTS[0];
+    let site = Site {
+        data: SHOWN_DATA,
+        code: SHOWN_CODE,
+        placement,
+        variant: Variant::Body,
+    };
+    let image = link(&row, &heap, site).map_err(|errors| {
+        let offered = runtime::names(row.heap.release);
+        let told = errors.iter();
+        let told = told.map(|error| link_diagnostic(template, &row.program, error, &offered));
+        let mut told: Vec<Diagnostic> = told.collect();
+        // What `times` wrote out is wrong in one place, however often.
+        told.dedup_by(|next, one| {
+            (next.line, next.column, &next.message) == (one.line, one.column, &one.message)
+        });
+        told
+    })?;
+    let is_bound = |label: &&String| {
+        let mut labels = row
+            .program
+            .sections
+            .iter()
+            .flat_map(|section| &section.labels);
+        labels.any(|bound| bound.name == **label)
+    };
+    if let Some(label) = header.dispatch.iter().find(|label| !is_bound(label)) {
+        let help =
+            "put the label in front of the branch that the template studies, or drop `dispatch`";
+        let message = format!("`dispatch` names the label `{label}`, which no section has");
+        let line = template.header_line("dispatch");
+        return Err(vec![template.at_line(line, message, Some(help.into()))]);
+    }
+    Ok(Prepared {
+        row,
+        heap,
+        image,
+        note,
+    })
+}
+
+/// Assembles, and once more with latency in front of the dispatch branch where that can be.
+fn assemble(
+    scenario: &Scenario,
+    sections: &[SourceSection],
+) -> Result<(Program, Injection), Vec<Diagnostic>> {
+    let template = &scenario.template;
+    let release = scenario.release;
+    let hash = move |name: &str| hash::type_hash(release, name);
+    let file = template.file_name();
+    let context = asm::Context {
+        file: &file,
+        hash: &hash,
+        is_open: false,
+    };
+    let mut planned = Vec::new();
+    let assembled = asm::assemble_and_insert(sections, &context, |program| {
+        planned = injection::plan_for(scenario, program);
+        let insertions = planned.iter().flat_map(injection::Planned::insertions);
+        insertions.cloned().collect()
+    });
+    let (mut program, copies) = assembled.map_err(|mut diagnostics| {
+        for diagnostic in &mut diagnostics {
+            let own = template.line(diagnostic.line);
+            diagnostic.origin = (own != diagnostic.text).then(|| own.to_string());
+        }
+        diagnostics
+    })?;
+    let bind = &template.header.bind;
+    rename(&mut program.sections, bind);
+    let mut injection = injection::of(planned, &program, copies).map_err(|problem| {
+        let help =
+            "put the label in front of the branch that the template studies, or drop `dispatch`";
+        vec![template.at_line(problem.line, problem.message, Some(help.into()))]
+    })?;
+    if let Injection::Sites(sites) = &mut injection {
+        for site in sites {
+            if let Latency::Delayed { copies, .. } = &mut site.latency {
+                rename(&mut copies[..], bind);
+            }
+        }
+    }
+    Ok((program, injection))
+}
+
+/// Gives symbols the names that the header's `bind` says they stand for.
+fn rename(sections: &mut [Section], bind: &BTreeMap<String, String>) {
+    for fixup in sections.iter_mut().flat_map(|section| &mut section.fixups) {
+        if let Some(name) = bind.get(&fixup.symbol) {
+            fixup.symbol.clone_from(name);
+        }
+    }
+}
+
+fn heap_spec(scenario: &Scenario) -> HeapSpec {
+    let header = &scenario.template.header;
+    let objects = if header.heap == HeapKind::None {
+        0
+    } else {
+        scenario.objects
+    };
+    HeapSpec {
+        kind: header.heap,
+        types: (0..scenario.types)
+            .map(|number| scenario.type_name(number))
+            .collect(),
+        methods: header.methods.clone(),
+        signatures: header.signatures.clone(),
+        objects: (0..objects)
+            .map(|object| scenario.type_of_object(object))
+            .collect(),
+        release: scenario.release,
+        nil_receiver: scenario.nil_receiver,
+        indexed: scenario.indexed,
+    }
+}
+
+/// `offered` are the runtime's functions, which are there where somebody names them.
+fn link_diagnostic(
+    template: &Template,
+    program: &Program,
+    error: &LinkError,
+    offered: &[String],
+) -> Diagnostic {
+    let at_fixup = |section: usize, fixup: usize, message: String, help: Option<String>| {
+        let fixup = &program.sections[section].fixups[fixup];
+        let mut diagnostic = template.at_line(fixup.line, message, help);
+        diagnostic.column = fixup.column;
+        diagnostic.width = fixup.symbol.chars().count() as u32 + 2;
+        diagnostic
+    };
+    match error {
+        LinkError::Undefined {
+            section,
+            fixup,
+            nearest,
+        } => {
+            let wanted = symbol::canonical(&program.sections[*section].fixups[*fixup].symbol);
+            let is_runtime = wanted.starts_with("runtime.");
+            let offered = offered.iter().filter(|_| is_runtime).map(String::as_str);
+            let near = closest(&wanted, offered).or(nearest.as_deref());
+            let help = match near {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!("define it with `func \"{wanted}\":` or `data \"{wanted}\":`"),
+            };
+            at_fixup(
+                *section,
+                *fixup,
+                format!("nothing defines the symbol \"{wanted}\""),
+                Some(help),
+            )
+        }
+        LinkError::Narrow { section, fixup } => at_fixup(
+            *section,
+            *fixup,
+            "an address does not fit into 32 bits".into(),
+            Some("use `lea reg, [\"NAME\"]`, or `dq` in data".into()),
+        ),
+        LinkError::Copied { section, fixup } => {
+            let label = &program.sections[*section].fixups[*fixup].symbol;
+            at_fixup(
+                *section,
+                *fixup,
+                format!("the body stands there several times, so `{label}` has no one address"),
+                Some("take `unroll` out of the header, or jump inside the section only".into()),
+            )
+        }
+        LinkError::MissingFunction {
+            function,
+            wanted_by,
+        } => {
+            let line = template.header_line("methods");
+            let message = format!(
+                "{wanted_by} needs the function \"{function}\", which the template does not define"
+            );
+            template.at_line(
+                line,
+                message,
+                Some(format!("add a section `func \"{function}\":`")),
+            )
+        }
+        LinkError::Duplicate { section } => {
+            let section = &program.sections[*section];
+            let message = format!("the symbol \"{}\" is defined twice", section.name);
+            template.at_line(
+                section.line,
+                message,
+                Some("rename one of the two sections".into()),
+            )
+        }
+    }
+}

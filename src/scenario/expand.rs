@@ -1,0 +1,431 @@
+//! Expansion: minijinja over the text of a scenario, and then sections.
+//!
+//! Correct means: every line that comes out carries the number of the template line it came from,
+//! also out of loops and macros, and an expansion that never ends is an error, not a hang.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Jinja};
+
+use super::{Scenario, chains};
+use crate::asm::{SourceLine, SourceSection};
+use crate::go::hash::type_hash;
+use crate::go::switch::{jump_table, site_cache};
+use crate::template::parse::{MARK, plain_lines};
+use crate::template::source::SourceText;
+use crate::template::{Value, header, parts, sections};
+use crate::text::diagnostic::Diagnostic;
+
+/// Steps of minijinja that an expansion may take: 131,072 types take up to 40 million in the shipped templates,
+/// and at this limit an endless loop is found in a few seconds.
+const FUEL: u64 = 60_000_000;
+
+/// Longest text that an expansion may give, bytes: 131,072 functions of forty lines.
+const MAX_EXPANDED: usize = 192 << 20;
+
+const ENDLESS: &str =
+    "look for a loop, macro or text that grows without an end, or lower the parameter";
+
+/// Longest range, so that a slip of a digit does not fill the memory before the fuel is out.
+const MAX_RANGE: i64 = 1 << 20;
+
+/// A text, or what is wrong with it.
+pub type Rendered = Result<String, Box<Diagnostic>>;
+
+/// Gives a text, and tells how far in the template it has got.
+pub type Rendering<'a> = &'a dyn Fn(&dyn Fn(u32)) -> Rendered;
+
+/// Carries a rendering out, as long as it does not take too much.
+pub type Renderer<'a> = &'a dyn Fn(Rendering<'_>) -> Result<Rendered, CutOff>;
+
+/// A rendering that took too much.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CutOff {
+    /// The line of the template that it had got to; 0 where that is not known.
+    pub line: u32,
+    /// What it took.
+    pub message: String,
+}
+
+impl Scenario {
+    /// The scenario's text, expanded where the header asks for it, in sections, without the part
+    /// that is left out.
+    ///
+    /// # Errors
+    /// What minijinja refuses, or sections or marks of parts that are not sound; all at lines of the
+    /// template itself.
+    pub fn expand(&self) -> Result<Vec<SourceSection>, Vec<Diagnostic>> {
+        self.expand_by(&|rendering| Ok(rendering(&|_| {})))
+    }
+
+    /// The same where `render` does the rendering, which may cut it off.
+    ///
+    /// # Errors
+    /// As above, and that it was cut off.
+    pub fn expand_by(&self, render: Renderer<'_>) -> Result<Vec<SourceSection>, Vec<Diagnostic>> {
+        let sections = self.expand_whole(render)?;
+        parts::leave_out(&self.template.source(), sections, self.omitted.as_deref())
+    }
+
+    /// The names of the template's parts under these parameters, in the order of their first lines.
+    ///
+    /// # Errors
+    /// What is wrong with the expansion, the sections or the marks.
+    pub fn parts(&self) -> Result<Vec<String>, Vec<Diagnostic>> {
+        self.parts_by(&|rendering| Ok(rendering(&|_| {})))
+    }
+
+    /// The same where `render` does the rendering, which may cut it off.
+    ///
+    /// # Errors
+    /// As above, and that it was cut off.
+    pub fn parts_by(&self, render: Renderer<'_>) -> Result<Vec<String>, Vec<Diagnostic>> {
+        parts::names(&self.template.source(), &self.expand_whole(render)?)
+    }
+
+    /// The same scenario without a part, which its name then says. Whether there is such a part
+    /// shows when it is expanded.
+    #[must_use]
+    pub fn without(&self, part: &str) -> Scenario {
+        Scenario {
+            name: format!("{} without {part}", self.name),
+            omitted: Some(part.to_string()),
+            ..self.clone()
+        }
+    }
+
+    /// The same with every part in it.
+    fn expand_whole(&self, render: Renderer<'_>) -> Result<Vec<SourceSection>, Vec<Diagnostic>> {
+        let source = self.template.source();
+        let lines = if self.template.header.expand {
+            let (marked, prefixes) = mark_lines(&source);
+            if let Some(at) = chains::too_long(&marked) {
+                return Err(vec![chain_complaint(&source, &prefixes, at, &marked)]);
+            }
+            let rendering = |note: &dyn Fn(u32)| {
+                self.render(&marked, note)
+                    .map_err(|error| Box::new(complaint(&source, &prefixes, &error, &marked)))
+            };
+            let rendered =
+                render(&rendering).unwrap_or_else(|cut| Err(Box::new(cut_off(&source, &cut))));
+            unmark(&source, &rendered.map_err(|diagnostic| vec![*diagnostic])?)
+        } else {
+            plain_lines(&source)
+        };
+        sections::split(&source, lines)
+    }
+
+    /// `note` hears of each line of the template whose text comes out.
+    fn render(&self, text: &str, note: &dyn Fn(u32)) -> Result<String, Error> {
+        let mut environment = environment();
+        let release = self.release;
+        environment.add_function("hash", move |name: &str| {
+            type_hash(release, name)
+                .map_err(|reason| Error::new(ErrorKind::InvalidOperation, reason))
+        });
+        environment.add_function("jump_table", table_of);
+        environment.add_function("site_cache", |hashes: Vec<u32>| {
+            site_cache(&hashes).into_iter().collect::<Jinja>()
+        });
+        let mut out = Bounded {
+            text: Vec::new(),
+            note,
+        };
+        let template = environment.template_from_str(text)?;
+        template.render_captured_to(self.context(), &mut out)?;
+        // What minijinja writes are pieces of text, whole characters each.
+        Ok(String::from_utf8_lossy(&out.text).into_owned())
+    }
+
+    fn context(&self) -> BTreeMap<String, Jinja> {
+        let mut context: BTreeMap<String, Jinja> = self
+            .params
+            .iter()
+            .map(|(name, value)| {
+                let value = match value {
+                    Value::Bool(flag) => Jinja::from(*flag),
+                    Value::Int(number) => Jinja::from(*number),
+                    Value::Text(text) => Jinja::from(text.as_str()),
+                };
+                (name.clone(), value)
+            })
+            .collect();
+        let abi = if self.release.has_register_abi() {
+            "register"
+        } else {
+            "stack"
+        };
+        let types: Vec<Jinja> = (0..self.types)
+            .map(|index| self.type_entry(index))
+            .collect();
+        context.extend([
+            ("abi".to_string(), Jinja::from(abi)),
+            ("go_minor".to_string(), Jinja::from(self.release.minor())),
+            (
+                "methods".to_string(),
+                Jinja::from(self.template.header.methods.clone()),
+            ),
+            ("types".to_string(), Jinja::from(types)),
+        ]);
+        context
+    }
+
+    fn type_entry(&self, index: u32) -> Jinja {
+        let name = self.type_name(index);
+        // A release without a known hash is an error only for a template that uses the hash.
+        let hash = match type_hash(self.release, &name) {
+            Ok(hash) => Jinja::from(hash),
+            Err(reason) => Jinja::from(Error::new(ErrorKind::InvalidOperation, reason)),
+        };
+        let fields = [
+            ("index", Jinja::from(index)),
+            ("name", Jinja::from(name)),
+            ("hash", hash),
+        ];
+        Jinja::from_pairs(fields)
+    }
+}
+
+/// A text that cannot grow without bound.
+struct Bounded<'a> {
+    text: Vec<u8>,
+    note: &'a dyn Fn(u32),
+}
+
+impl io::Write for Bounded<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.text.len() + bytes.len() > MAX_EXPANDED {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let mut marks = bytes.rsplit(|byte| *byte == MARK as u8);
+        let line = marks.nth(1).and_then(|digits| str::from_utf8(digits).ok());
+        line.and_then(|digits| digits.parse().ok())
+            .into_iter()
+            .for_each(self.note);
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn environment<'a>() -> Environment<'a> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    environment.set_debug(true); // Errors carry their columns only then.
+    environment.add_function("range", range);
+    environment
+}
+
+/// Python's `range`, longer than minijinja's own.
+fn range(first: i64, end: Option<i64>, step: Option<i64>) -> Result<Jinja, Error> {
+    let (start, end) = end.map_or((0, first), |end| (first, end));
+    let step = step.unwrap_or(1);
+    let refuse = |reason: String| Err(Error::new(ErrorKind::InvalidOperation, reason));
+    if step <= 0 {
+        return refuse("range counts upwards: its step is at least 1".to_string());
+    }
+    if end.saturating_sub(start) / step > MAX_RANGE {
+        return refuse(format!("a range has at most {MAX_RANGE} numbers"));
+    }
+    Ok((start..end)
+        .step_by(step as usize)
+        .map(Jinja::from)
+        .collect())
+}
+
+/// The table by which a switch over `hashes` finds its case, or none.
+fn table_of(hashes: Vec<u32>, spare_bits: u32) -> Jinja {
+    let Some(table) = jump_table(&hashes, spare_bits) else {
+        return Jinja::from(());
+    };
+    let slots: Vec<Option<usize>> = table.slots;
+    let fields = [
+        ("shift", Jinja::from(table.shift)),
+        ("mask", Jinja::from((1u64 << table.bits) - 1)),
+        ("slots", Jinja::from(slots)),
+    ];
+    Jinja::from_pairs(fields)
+}
+
+/// The template with its header blank and a mark `MARK number MARK` before each line that begins
+/// outside a tag, and the length of each line's mark in bytes.
+///
+/// A mark inside a tag would be part of an expression. One at the end of a line would be lost or
+/// kept depending on the blanks that a tag trims; before the line it stays with the line's text.
+fn mark_lines(source: &SourceText<'_>) -> (String, Vec<usize>) {
+    let mut marked = String::new();
+    let mut prefixes = Vec::new();
+    let mut state = Scan::Text;
+    for (line, number) in source.lines.iter().zip(1u32..) {
+        let before = marked.len();
+        if state == Scan::Text {
+            marked.push_str(&format!("{MARK}{number}{MARK}"));
+        }
+        prefixes.push(marked.len() - before);
+        if !header::is_header_line(line) {
+            marked.push_str(line);
+            state = scan(line, state);
+        }
+        marked.push('\n');
+    }
+    (marked, prefixes)
+}
+
+/// Where a scan over minijinja's tags stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scan {
+    Text,
+    /// In a tag that ends with this character and `}`; the quote of an open string.
+    Tag(u8, Option<u8>),
+}
+
+fn scan(line: &str, mut state: Scan) -> Scan {
+    let bytes = line.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        let next = bytes.get(at + 1).copied();
+        let (after, taken) = match (state, bytes[at], next) {
+            (Scan::Text, b'{', Some(b'{')) => (Scan::Tag(b'}', None), 2),
+            (Scan::Text, b'{', Some(kind @ (b'%' | b'#'))) => (Scan::Tag(kind, None), 2),
+            (Scan::Tag(kind, None), byte, Some(b'}')) if byte == kind => (Scan::Text, 2),
+            (Scan::Tag(kind @ (b'}' | b'%'), None), quote @ (b'"' | b'\''), _) => {
+                (Scan::Tag(kind, Some(quote)), 1)
+            }
+            (Scan::Tag(_, Some(_)), b'\\', Some(_)) => (state, 2),
+            (Scan::Tag(kind, Some(quote)), byte, _) if byte == quote => (Scan::Tag(kind, None), 1),
+            _ => (state, 1),
+        };
+        state = after;
+        at += taken;
+    }
+    state
+}
+
+/// Cuts the marks off again and gives each line its template line.
+fn unmark(source: &SourceText<'_>, rendered: &str) -> Vec<SourceLine> {
+    let mut current = 1;
+    let mut lines = Vec::new();
+    for line in rendered.lines() {
+        let mut number = None;
+        let mut text = String::with_capacity(line.len());
+        for (piece, marks) in line.split(MARK).zip([false, true].into_iter().cycle()) {
+            if marks {
+                current = piece.parse().unwrap_or(current);
+                continue;
+            }
+            if !piece.trim().is_empty() {
+                number.get_or_insert(current);
+            }
+            text.push_str(piece);
+        }
+        let number = number.unwrap_or(current);
+        // What was only a tag leaves an empty line behind, in a loop one each turn.
+        if !text.trim().is_empty() || source.line(number).trim().is_empty() {
+            lines.push(SourceLine { number, text });
+        }
+    }
+    lines
+}
+
+fn chain_complaint(
+    source: &SourceText<'_>,
+    prefixes: &[usize],
+    at: usize,
+    marked: &str,
+) -> Diagnostic {
+    let start = marked[..at].rfind('\n').map_or(0, |end| end + 1);
+    let line = marked[..at].matches('\n').count();
+    let start = (start + prefixes[line]).min(at);
+    let mut place = source.whole_line(line as u32 + 1);
+    place.column = marked[start..at].chars().count() as u32 + 1;
+    place.width = 1;
+    let help = "cut it in two with `{% set %}`, or use a loop, or separate `{% if %}`";
+    source.complain(place, chain_sentence(), Some(help.to_string()))
+}
+
+fn cut_off(source: &SourceText<'_>, cut: &CutOff) -> Diagnostic {
+    let lines = source.lines.len().max(1) as u32;
+    let place = source.whole_line(cut.line.clamp(1, lines));
+    let message = match cut.line {
+        0 => cut.message.clone(),
+        _ => format!("{}; it had got to this line", cut.message),
+    };
+    source.complain(place, message, Some(ENDLESS.to_string()))
+}
+
+fn chain_sentence() -> String {
+    format!(
+        "more than {} operators, filters, subscripts or `elif` in one chain",
+        chains::MAX_LINKS
+    )
+}
+
+fn complaint(
+    source: &SourceText<'_>,
+    prefixes: &[usize],
+    error: &Error,
+    marked: &str,
+) -> Diagnostic {
+    let line = error
+        .line()
+        .unwrap_or(1)
+        .clamp(1, source.lines.len().max(1));
+    let mut place = source.whole_line(line as u32);
+    if let Some(range) = error
+        .range()
+        .filter(|range| range.end <= marked.len() && range.start <= range.end)
+    {
+        let start: usize = marked
+            .split_inclusive('\n')
+            .take(line - 1)
+            .map(str::len)
+            .sum();
+        let start = start + prefixes[line - 1];
+        let text = source.line(line as u32);
+        let begin = range.start.saturating_sub(start);
+        let end = range.end.saturating_sub(start).min(text.len());
+        if range.start >= start
+            && begin < end
+            && text.is_char_boundary(begin)
+            && text.is_char_boundary(end)
+        {
+            place.column = text[..begin].chars().count() as u32 + 1;
+            place.width = text[begin..end].chars().count() as u32;
+        }
+    }
+    source.complain(place, sentence(error), advice(error))
+}
+
+fn sentence(error: &Error) -> String {
+    match (error.kind(), error.detail()) {
+        (ErrorKind::OutOfFuel, _) => {
+            format!("the expansion does not come to an end: it took more than {FUEL} steps")
+        }
+        (ErrorKind::WriteFailure, _) => {
+            format!(
+                "the expansion gives more than {} MiB of text",
+                MAX_EXPANDED >> 20
+            )
+        }
+        (ErrorKind::InvalidOperation, Some(detail)) => detail.to_string(),
+        (kind, Some(detail)) => format!("{kind}: {detail}"),
+        (kind, None) => kind.to_string(),
+    }
+}
+
+fn advice(error: &Error) -> Option<String> {
+    let text = match error.kind() {
+        ErrorKind::OutOfFuel | ErrorKind::WriteFailure => ENDLESS,
+        ErrorKind::UndefinedError => "declare it in `params`, or define it with `{% set %}`",
+        ErrorKind::SyntaxError => {
+            "tags are `{% for x in range(n) %}`, `{% if %}`, `{{ value }}` and `{# comment #}`"
+        }
+        _ => return None,
+    };
+    Some(text.to_string())
+}

@@ -1,0 +1,14 @@
+//! Words for people: what is wrong with a text of theirs, lines that fit a width, colours, and the nearest name.
+//!
+//! Correct means: nothing here knows what the text is about.
+
+pub mod diagnostic;
+mod paint;
+pub mod printable;
+mod suggest;
+pub(crate) mod wrap;
+
+pub(crate) use paint::Paint;
+pub use paint::Style;
+pub use suggest::closest;
+pub(crate) use wrap::{columns, folded, hanging, listed};
