@@ -41,11 +41,11 @@ pub(super) fn sites(
         let most = count.map(|count| count.most);
         let is_lost = never.is_none();
         let number = never.map_or_else(|| number(at, timing, seed), Err);
-        let number = number.and_then(|number| possible(number, most));
         let number = match row.heap.kind {
             HeapKind::None => number.and_then(repeatable),
             _ => number,
         };
+        let number = number.and_then(|number| possible(number, most));
         SiteMisses {
             label: site.label.clone(),
             line: site.line,
