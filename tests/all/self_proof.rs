@@ -130,13 +130,19 @@ fn a_failed_check_is_said_above_the_results_that_use_what_failed_and_above_no_ot
 #[test]
 fn doctor_remembers_what_failed_and_a_scripted_one_nothing() {
     let home = fresh("written");
-    let scripted = run(&home, &["doctor", "--counters", &script(&home, 2.0)]);
+    let scripted = run(
+        &home,
+        &["doctor", "--quick", "--counters", &script(&home, 2.0)],
+    );
     assert_eq!(scripted.code, 1, "{}", scripted.stdout);
     assert!(
         !file(&home).exists(),
         "a script says nothing about this machine"
     );
-    let doctor = run(&home, &["doctor", "--json", "--counters", "clock"]);
+    let doctor = run(
+        &home,
+        &["doctor", "--quick", "--json", "--counters", "clock"],
+    );
     let report: Value = serde_json::from_str(&doctor.stdout).expect("JSON");
     let checks = report["checks"].as_array().expect("checks");
     let failed: Vec<&Value> = checks.iter().filter(|check| check["ok"] == false).collect();
@@ -207,7 +213,7 @@ fn where_nothing_can_be_kept_doctor_says_so_and_goes_on() {
     let place = fresh("unwritable");
     let file = place.join("file");
     std::fs::write(&file, "").expect("writes");
-    let doctor = run(&file, &["doctor", "--counters", "clock"]);
+    let doctor = run(&file, &["doctor", "--quick", "--counters", "clock"]);
     assert!(doctor.stdout.contains("Self-check"));
     assert!(
         doctor.said().contains("XDG_STATE_HOME"),

@@ -76,7 +76,7 @@ fn listings_and_steps_of_every_template_fit() {
 #[test]
 fn reports_fit_whatever_their_numbers_and_names_are() {
     assert_fits(&["run", "tour", "--quick"]);
-    assert_fits(&["run", "tour", "--counters", "none"]);
+    assert_fits(&["run", "tour", "--quick", "--counters", "none"]);
     assert_fits(&["run", "itab_call[order=random,targets=8]", "--quick"]);
     assert_fits(&["doctor", "--quick"]);
     let place = folder("widths");
