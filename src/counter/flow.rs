@@ -129,6 +129,8 @@ enum Kind {
     Reads,
     /// It shows what the machine holds, which may.
     Shows,
+    /// It puts away, or takes back, state that is not followed.
+    Hides,
 }
 
 /// Follows iterations, first to note what they write, and then again to find what decides.
@@ -304,6 +306,9 @@ impl<'a> Flow<'a> {
         if effect.kind == Kind::Reads {
             self.reads.get_or_insert(code.mnemonic());
             self.found |= Made::MACHINE;
+        }
+        if effect.kind == Kind::Hides {
+            self.found |= Made::STATE;
         }
         let mut made = self.of(effect.data);
         let mut has_address = made.has(Made::HELD);
@@ -914,6 +919,12 @@ fn kind_of(code: &Instruction) -> Kind {
         Sgdt | Sidt | Sldt | Smsw | Str | Lar | Lsl | Verr | Verw | Rdfsbase | Rdgsbase
         | Stmxcsr | Vstmxcsr | Fnstenv | Fnsave | Fxsave | Fxsave64 | Xsave | Xsave64 | Xsavec
         | Xsaveopt => Kind::Shows,
+        Fxrstor | Fxrstor64 | Xrstor | Xrstor64 | Xrstors | Xrstors64 | Frstor | Fldenv
+        | Ldmxcsr | Vldmxcsr | Fldcw | Wrfsbase | Wrgsbase | Wrpkru | Xsetbv | Swapgs => {
+            Kind::Hides
+        }
+        Lds | Les | Lfs | Lgs | Lss => Kind::Hides,
+        _ if keeps_selector(code) => Kind::Hides,
         Xor | Sub if is_with_itself(code) => Kind::Clears,
         Pxor | Vpxor | Xorps | Vxorps | Xorpd | Vxorpd | Vpxord | Vpxorq | Pcmpeqb | Pcmpeqw
         | Pcmpeqd | Pcmpeqq | Vpcmpeqb | Vpcmpeqw | Vpcmpeqd
@@ -949,6 +960,15 @@ fn kind_of(code: &Instruction) -> Kind {
         }
         _ => Kind::Mixes,
     }
+}
+
+/// Whether it puts something into a segment register that holds whatever is put there; `ss` has one value only
+/// that code of a process may load.
+fn keeps_selector(code: &Instruction) -> bool {
+    use Register::{DS, ES, FS, GS};
+    matches!(code.mnemonic(), Mnemonic::Mov | Mnemonic::Pop)
+        && code.op0_kind() == OpKind::Register
+        && matches!(code.op0_register(), DS | ES | FS | GS)
 }
 
 /// Whether a mask leaves all of an address but what is behind the start of a block, of a unit at the most.

@@ -156,7 +156,10 @@ fn the_table_has_measured_counts_with_a_mark_and_its_reason() {
         "{said}"
     );
     let sources = "\ncycles, ns, instr, branch, misses measured (fake)";
-    assert!(said.contains(sources) && !said.contains("exact ("), "{said}");
+    assert!(
+        said.contains(sources) && !said.contains("exact ("),
+        "{said}"
+    );
     assert!(run.stdout.lines().all(|line| line.chars().count() <= 80));
 }
 

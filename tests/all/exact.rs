@@ -255,6 +255,41 @@ fn loops_of_vectors_that_are_longer_than_a_log_of_steps_have_counts() {
 }
 
 #[test]
+fn state_that_is_put_away_and_taken_back_makes_a_count_one_of_a_part() {
+    // Each decides by two bits more in each iteration, and has 2001 instructions more every so many.
+    let late = "jne 1f\n mov ecx, 1000\n2: dec ecx\n jne 2b\n1: nop\n";
+    let selector =
+        format!("body: mov ecx, es\n inc ecx\n and ecx, 3\n mov es, ecx\n test ecx, ecx\n {late}");
+    let data = "data \"buf\":\n align 64\n times 64 dq 0\n";
+    let of = |take: &str, put: &str| {
+        format!(
+            "body: {put}\n inc dword [\"buf\"+160+144]\n {take}\n movd eax, xmm9\n test eax, 0x1ff\n {late}{data}"
+        )
+    };
+    let all = [
+        ("selector", selector),
+        ("fxrstor", of("fxrstor [\"buf\"]", "fxsave [\"buf\"]")),
+        ("fxrstor64", of("fxrstor64 [\"buf\"]", "fxsave64 [\"buf\"]")),
+    ];
+    let folder = common::folder("hidden_state");
+    let mut arguments = vec![
+        "run".to_string(),
+        "--quick".into(),
+        "--counters".into(),
+        "none".into(),
+    ];
+    for (name, text) in &all {
+        arguments.push(common::template(&folder, name, &format!("{NONE}{text}")));
+    }
+    let (code, document) = json(&arguments);
+    assert_eq!(code, 0, "{document:#}");
+    for (name, row) in rows(&document) {
+        let counts = &row["metrics"]["instructions"];
+        assert!(counts["stepped"].is_u64(), "{name}: {counts}");
+    }
+}
+
+#[test]
 fn a_count_of_a_part_says_so_wherever_it_stands() {
     let folder = common::folder("exact_said");
     let counting = "body:\n inc dword [\"n\"]\n test dword [\"n\"], 0x3\n jne 1f\n nop\n1: nop\ndata \"n\": dd 0\n";
