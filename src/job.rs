@@ -377,6 +377,8 @@ pub struct Allocations {
     pub blocks: f64,
     /// Bytes asked for in them.
     pub bytes: f64,
+    /// The iterations that both are of.
+    pub iterations: u64,
 }
 
 /// Sums over the results of one walk, modulo 2^64.

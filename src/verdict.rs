@@ -32,7 +32,9 @@ pub(crate) use predicted::told;
 pub use published::hold;
 
 use fault::{no_result, panicked};
-use metrics::{contradiction, exact, further, lost, measured, metrics, unexpected_misses};
+use metrics::{
+    contradiction, exact, further, lost, mark_allocations, measured, metrics, unexpected_misses,
+};
 
 /// A row without numbers.
 pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
@@ -159,6 +161,11 @@ pub fn judge(
         summary.as_ref(),
         machine,
         (refused, &inferred, misses::remark(&row.sites)),
+    );
+    mark_allocations(
+        &mut metrics,
+        proof,
+        prepared.row.heap.kind != HeapKind::None,
     );
     if let (Some(summary), Some(timing)) = (&summary, &outcome.timing) {
         settled::explain(&mut metrics, summary, timing);

@@ -21,11 +21,13 @@ mod decode;
 mod integer;
 pub mod memory;
 pub mod native;
+mod undefined;
 mod vector;
 
 pub use cpu::{Cpu, Registers, State};
 
 use cpu::{ANY, Op, RCX, RSP};
+use undefined::Flags;
 
 /// The longest block, so that straight-line code of any length is decoded in pieces.
 const LONGEST_BLOCK: usize = 64;
@@ -190,6 +192,8 @@ enum End {
     Return(u64),
     /// An instruction that is not interpreted; its mnemonic by number.
     Unknown(u32),
+    /// An instruction that reads a flag which one before it leaves undefined.
+    Undefined,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -218,6 +222,7 @@ struct Block {
     is_turn: bool,
     own: u32,
     own_branches: u32,
+    flags: Flags,
     hits: u64,
 }
 
@@ -299,10 +304,18 @@ impl<'a> Interpreter<'a> {
         let until = self.block_at(until)?;
         let mut at = self.block_at(from)?;
         let mut instructions = 0;
+        let mut undefined = 0;
         let longest = watch.longest();
         let mut limit = longest;
         loop {
             let block = &mut self.blocks[at as usize];
+            match block.flags.behind(undefined) {
+                Some(behind) => undefined = behind,
+                None => {
+                    let first = self.ops.get(block.ops.start as usize);
+                    return Err(reads_undefined(first.map_or(block.ip, |op| op.ip)));
+                }
+            }
             block.hits += 1;
             let (first, last) = (block.ops.start as usize, block.ops.end as usize);
             instructions += (last - first + 1) as u64;
@@ -345,6 +358,7 @@ impl<'a> Interpreter<'a> {
         let (ip, next) = (block.ip, block.next);
         let (kind, taken, target) = match block.end {
             End::Through => return self.link(at, 0, next),
+            End::Undefined => return Err(reads_undefined(ip)),
             End::Unknown(number) => {
                 let mnemonic = self.unknown[number as usize].clone();
                 return Err(Stop::Unknown { ip, mnemonic });
@@ -413,6 +427,7 @@ impl<'a> Interpreter<'a> {
             Decoder::with_ip(64, &self.code.bytes[offset..], start, DecoderOptions::NONE);
         let first = self.ops.len() as u32;
         let mut own = 0;
+        let mut flags = Flags::default();
         let mut instruction = Instruction::default();
         let mut block = loop {
             let ip = decoder.ip();
@@ -428,6 +443,14 @@ impl<'a> Interpreter<'a> {
             }
             decoder.decode_out(&mut instruction);
             let known = self.code.known(ip);
+            let native = self.native(&instruction);
+            if !flags.pass(&instruction, native.is_some()) {
+                break Block {
+                    end: End::Undefined,
+                    ip,
+                    ..Block::through(ip)
+                };
+            }
             own += u32::from(known == Known::Template);
             if let Some(end) = branch_of(&instruction) {
                 let unknown = |mnemonic| Stop::Unknown { ip, mnemonic };
@@ -435,7 +458,7 @@ impl<'a> Interpreter<'a> {
                 block.own_branches = u32::from(known == Known::Template);
                 break block;
             }
-            let op = match self.native(&instruction) {
+            let op = match native {
                 Some(op) => Ok(op),
                 None => decode::op_of(&instruction, known),
             };
@@ -459,6 +482,7 @@ impl<'a> Interpreter<'a> {
         );
         block.ops = first..self.ops.len() as u32 - u32::from(is_indirect);
         block.own = own;
+        block.flags = flags;
         self.blocks.push(block);
         self.starts[offset] = self.blocks.len() as u32;
         Ok(self.blocks.len() as u32 - 1)
@@ -496,9 +520,15 @@ impl Block {
             is_turn: false,
             own: 0,
             own_branches: 0,
+            flags: Flags::default(),
             hits: 0,
         }
     }
+}
+
+fn reads_undefined(ip: u64) -> Stop {
+    let halt = Halt::Refused("a flag is read that the manuals leave undefined");
+    Stop::Halt { ip, halt }
 }
 
 fn halted(cpu: &mut Cpu<'_>, ip: u64) -> Stop {

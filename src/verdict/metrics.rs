@@ -138,6 +138,21 @@ pub(super) fn metrics(
     }
 }
 
+/// Says of what was allocated that it was counted over a part, where later iterations may allocate more or less:
+/// where the counts are of a part, and where without a walk some iterations allocate and others do not.
+pub(super) fn mark_allocations(metrics: &mut Metrics, proof: &Proof, has_walk: bool) {
+    let is_uneven = !has_walk && proof.allocations.blocks.fract() != 0.0;
+    let is_part = proof
+        .counts
+        .as_ref()
+        .is_some_and(|counts| counts.stepped.is_some());
+    if is_uneven || is_part {
+        for metric in [&mut metrics.allocs, &mut metrics.alloc_bytes] {
+            metric.stepped = Some(proof.allocations.iterations);
+        }
+    }
+}
+
 /// What the modelled allocator counted.
 fn allocated(value: f64) -> Metric {
     Metric {

@@ -119,6 +119,14 @@ fn repeatable(number: Estimate) -> Result<Estimate, String> {
 /// and widens the interval to the other side.
 fn bounded(number: Estimate, most: Option<f64>) -> Estimate {
     let most = most.unwrap_or(f64::INFINITY).max(0.0);
+    if most == 0.0 {
+        // A branch that never runs is missed never, whatever noise says.
+        return Estimate {
+            value: 0.0,
+            low: 0.0,
+            high: 0.0,
+        };
+    }
     let within = |value: f64| value.max(LEAST).min(most);
     let above = (number.value - most).max(0.0);
     let below = (-number.value).max(0.0);
@@ -273,6 +281,8 @@ mod tests {
         assert!((below.high - 0.04).abs() < 1e-12, "{below:?}");
         let noise = bounded(estimate(-0.019, -0.019, 0.01), Some(1.0));
         assert_eq!(noise, estimate(-0.019, -0.019, 0.01));
+        let never = bounded(estimate(-0.0004, -0.01, 0.009), Some(0.0));
+        assert_eq!(never, estimate(0.0, 0.0, 0.0));
         // Where the executions are not known exactly they bound nothing.
         assert_eq!(bounded(estimate(1.4, 1.3, 1.5), None).value, 1.4);
         assert_eq!(bounded(estimate(0.3, 0.2, 0.4), Some(0.25)).high, 0.25);

@@ -46,7 +46,11 @@ pub fn verify(
                 [0, 1].map(|of| after[of].wrapping_sub(before[of]) as f64 / entered.max(1) as f64);
             verified = Verified {
                 checksum: expected_of(stage.row, 0).map(|_| sums),
-                allocations: Allocations { blocks, bytes },
+                allocations: Allocations {
+                    blocks,
+                    bytes,
+                    iterations: entered,
+                },
                 panic: stage.last_panic(0),
             };
         }

@@ -290,6 +290,53 @@ fn state_that_is_put_away_and_taken_back_makes_a_count_one_of_a_part() {
 }
 
 #[test]
+fn a_branch_on_a_flag_that_no_manual_defines_is_not_interpreted() {
+    let of = |work: &str| {
+        format!(
+            "body: inc r8d\n cmp r8d, 8000\n jb 9f\n {work} 9f\n mov ecx, 200\n2: dec ecx\n jne 2b\n9: nop\n"
+        )
+    };
+    let all = [
+        (
+            "imul_js",
+            of("mov eax, 1390851128\n mov edx, 4071050724\n imul eax, edx\n js"),
+        ),
+        ("shr_jo", of("mov eax, 2503952625\n shr eax, 20\n jo")),
+        ("shrd_jo", of("shrd eax, edx, 13\n jo")),
+        (
+            "div_jz",
+            of("mov eax, 7\n mov ecx, 3\n xor edx, edx\n div ecx\n jz"),
+        ),
+        ("defined", of("mov eax, 7\n imul eax, eax\n jo")),
+    ];
+    let folder = common::folder("undefined_flags");
+    let mut arguments = vec!["run".to_string(), "--counters".into(), "none".into()];
+    for (name, text) in &all {
+        arguments.push(common::template(
+            &folder,
+            name,
+            &format!("{NONE};! clobbers = \"all\"\n{text}"),
+        ));
+    }
+    let (code, document) = json(&arguments);
+    assert_eq!(code, 0, "{document:#}");
+    for (name, row) in rows(&document) {
+        let counts = &row["metrics"]["instructions"];
+        let is_told = counts["why"]
+            .to_string()
+            .contains("the manuals leave undefined");
+        let is_early = counts["stepped"]
+            .as_u64()
+            .is_some_and(|stepped| stepped < 8000);
+        assert_eq!(
+            (is_told, is_early),
+            (!name.ends_with("/defined"), !name.ends_with("/defined")),
+            "{name}: {counts}"
+        );
+    }
+}
+
+#[test]
 fn a_count_of_a_part_says_so_wherever_it_stands() {
     let folder = common::folder("exact_said");
     let counting = "body:\n inc dword [\"n\"]\n test dword [\"n\"], 0x3\n jne 1f\n nop\n1: nop\ndata \"n\": dd 0\n";

@@ -102,6 +102,37 @@ fn ratios_and_published_figures_carry_the_mark() {
 }
 
 #[test]
+fn what_only_some_iterations_allocate_is_said_to_be_of_a_part() {
+    let folder = folder("rare_allocations");
+    let call = "mov eax, 500\n call \"runtime.convT32\"\n";
+    let once = format!(
+        "inc dword [\"c\"]\n cmp dword [\"c\"], 1000\n jb 1f\n mov dword [\"c\"], 0\n {call}1: nop\n"
+    );
+    let late = format!("cmp dword [\"c\"], 300000\n jb 1f\n {call}1: inc dword [\"c\"]\n");
+    let file = |name: &str, body: &str| {
+        let text = format!(";! clobbers = \"all\"\nbody: {body}data \"c\": dd 0\n");
+        template(&folder, name, &text)
+    };
+    let files = [file("each", call), file("once", &once), file("late", &late)];
+    let arguments = [
+        "run",
+        &files[0],
+        &files[1],
+        &files[2],
+        "--quick",
+        "--counters",
+        "none",
+    ];
+    let (_, document) = json(&arguments);
+    let parts = rows(&document)
+        .into_iter()
+        .map(|(_, row)| row["metrics"]["allocs"]["stepped"].is_u64());
+    assert_eq!(parts.collect::<Vec<_>>(), [false, true, true]);
+    let told = common::unfolded(&dispatchlab(&arguments[..]).stdout);
+    assert!(told.contains("iterations alone"), "{told}");
+}
+
+#[test]
 fn a_function_of_the_templates_own_is_not_modelled() {
     let folder = folder("own_runtime");
     let text = ";! clobbers = \"all\"\nbody: mov eax, 24\n call \"runtime.mallocgc\"\nfunc \"runtime.mallocgc\":\n ret\n";

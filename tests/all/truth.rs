@@ -288,8 +288,10 @@ fn of_more_data_than_a_quarter_of_a_mebibyte_the_mean_is_the_value() {
     let rows = templates.run(&["--counters", "clock", "--quick"]);
     for (row, is_mean) in rows.iter().zip([false, true]) {
         assert_ok(row);
-        // Of a row that did not settle there is neither.
-        if cycles(row).is_none() {
+        // Of a row that did not settle there is neither, and one that others disturbed, which says so, has too few
+        // visits of a segment for a mean of them.
+        let warnings = row["warnings"].to_string();
+        if cycles(row).is_none() || warnings.contains("samples were dropped") {
             continue;
         }
         let why = row["metrics"]["cycles"]["why"].to_string();

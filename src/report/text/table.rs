@@ -250,15 +250,21 @@ fn allocations(row: &Row) -> Option<String> {
     let metrics = row.metrics.as_ref()?;
     let shown = |metric: &Metric| {
         let value = metric.value.filter(|value| *value > 0.0)?;
-        let decimals = if value.fract() == 0.0 { 0 } else { 2 };
-        Some(format!("{value:.decimals$}"))
+        Some(match value {
+            whole if whole.fract() == 0.0 => format!("{whole:.0}"),
+            rare if rare < 0.1 => format!("{rare:.5}"),
+            _ => format!("{value:.2}"),
+        })
     };
     let blocks = shown(&metrics.allocs)?;
     // Blocks of no bytes at all exist.
     let bytes = shown(&metrics.alloc_bytes).unwrap_or_else(|| "0".into());
     let basis = metrics.allocs.basis.name();
+    let part = metrics.allocs.stepped.map_or(String::new(), |iterations| {
+        format!(", over the first {iterations} iterations alone")
+    });
     Some(format!(
-        "per iteration, allocations: {blocks}, of {bytes} bytes in all, {basis}"
+        "per iteration, allocations: {blocks}, of {bytes} bytes in all, {basis}{part}"
     ))
 }
 
