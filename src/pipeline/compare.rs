@@ -143,8 +143,11 @@ fn doubt_placements(comparison: &mut Comparison, planned: u32, rows: [&Row; 2]) 
     let is_sure = matches!(comparison.verdict, Some(Verdict::Faster | Verdict::Slower));
     if comparison.basis == Basis::Measured && is_sure && had < planned {
         comparison.verdict = Some(Verdict::Undecided);
+        // What the ratio rests on is still to be said.
+        let known = comparison.why.take();
+        let known = known.map_or(String::new(), |known| format!("; {known}"));
         comparison.why = Some(format!(
-            "only {had} of {planned} placements have an undisturbed value; run it again"
+            "only {had} of {planned} placements have an undisturbed value; run it again{known}"
         ));
     }
 }
@@ -201,7 +204,7 @@ mod tests {
             basis,
             pairs: Some(16),
             values: Some((5.0, 5.5)),
-            why: None,
+            why: Some("mallocgc is modelled".into()),
         };
         doubt_placements(&mut comparison, 4, [&rows[0], &rows[1]]);
         let report = Report {
@@ -244,6 +247,7 @@ mod tests {
                 "{told}"
             );
             assert!(why.is_none_or(|why| told.contains(why)), "{told}");
+            assert!(told.contains("mallocgc is modelled"), "{told}");
         }
     }
 
