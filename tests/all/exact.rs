@@ -256,7 +256,7 @@ fn loops_of_vectors_that_are_longer_than_a_log_of_steps_have_counts() {
 
 #[test]
 fn state_that_is_put_away_and_taken_back_makes_a_count_one_of_a_part() {
-    // Each decides by two bits more in each iteration, and has 2001 instructions more every so many.
+    // A counter goes by way of state that is no register of the body, and now and then 2001 instructions more run.
     let late = "jne 1f\n mov ecx, 1000\n2: dec ecx\n jne 2b\n1: nop\n";
     let selector =
         format!("body: mov ecx, es\n inc ecx\n and ecx, 3\n mov es, ecx\n test ecx, ecx\n {late}");
