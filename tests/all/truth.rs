@@ -285,23 +285,23 @@ fn of_more_data_than_a_quarter_of_a_mebibyte_the_mean_is_the_value() {
     let templates = Templates::new("far")
         .with("near", &text(16_000))
         .with("far", &text(16_500));
-    let rows = templates.run(&["--counters", "clock", "--quick"]);
-    for (row, is_mean) in rows.iter().zip([false, true]) {
-        assert_ok(row);
-        // Of a row that did not settle there is neither, and one that others disturbed, which says so, has too few
-        // visits of a segment for a mean of them.
-        let warnings = row["warnings"].to_string();
-        if cycles(row).is_none() || warnings.contains("samples were dropped") {
-            continue;
+    let mut far = Vec::new();
+    for _ in 0..TRIES {
+        let rows = templates.run(&["--counters", "clock", "--quick"]);
+        rows.iter().for_each(assert_ok);
+        let is_mean = |row: &Value| {
+            let why = row["metrics"]["cycles"]["why"].to_string();
+            why.contains("the mean of visits")
+        };
+        assert!(!is_mean(&rows[0]), "{:#}", rows[0]);
+        if is_mean(&rows[1]) {
+            return;
         }
-        let why = row["metrics"]["cycles"]["why"].to_string();
-        assert_eq!(
-            why.contains("the mean of visits"),
-            is_mean,
-            "{}: {row:#}",
-            name(row)
-        );
+        // Of a row that did not settle there is neither, and where others disturbed it, one chunk may have become
+        // as long as the walk: then there are no visits of segments to take a mean of.
+        far.push(rows[1]["metrics"]["cycles"].clone());
     }
+    panic!("never the mean: {far:#?}");
 }
 
 #[test]
