@@ -661,8 +661,9 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// The same, single-stepped. The log tells whether it was cut short: then nothing is compared, and the
-    /// image begins again behind its setup, because what it holds in registers is lost.
+    /// The same, single-stepped from the head of the loop on. The log tells whether it was cut short: then
+    /// nothing is compared, and the image begins again behind its setup, because what it holds in registers is
+    /// lost.
     ///
     /// # Errors
     /// As [`Stage::enter`].
@@ -675,8 +676,43 @@ impl<'a> Stage<'a> {
         log: &mut StepLog,
     ) -> Result<Option<Exit>, Failure> {
         let (element, iterations) = span;
+        let span = Span::of(visits, element, iterations);
         self.demand_room(ground, image)?;
-        self.prepare(ground, image, Span::of(visits, element, iterations));
+        self.prepare(ground, image, span);
+        let code = &self.images[image];
+        let first = self.frames.get(image).copied().unwrap_or(0);
+        // The registers are loaded at full speed, and lead to the first byte of the padding in front.
+        log.begin_at(Some((code.site.code, code.loop_head)));
+        self.aim(ground, first, code.site.code);
+        let stepped = self.step_prepared(ground, image, span, log);
+        log.begin_at(None);
+        stepped
+    }
+
+    /// The same from the entry on.
+    ///
+    /// # Errors
+    /// As [`Stage::enter`].
+    pub fn enter_stepping_all(
+        &mut self,
+        ground: &mut Ground,
+        visits: &Visits,
+        iterations: u64,
+        log: &mut StepLog,
+    ) -> Result<Option<Exit>, Failure> {
+        let span = Span::of(visits, 0, iterations);
+        self.demand_room(ground, 0)?;
+        self.prepare(ground, 0, span);
+        self.step_prepared(ground, 0, span, log)
+    }
+
+    fn step_prepared(
+        &mut self,
+        ground: &mut Ground,
+        image: usize,
+        Span { iterations, .. }: Span,
+        log: &mut StepLog,
+    ) -> Result<Option<Exit>, Failure> {
         let (entry, escape) = (self.images[image].entry, self.images[image].escape);
         ground.note_inside(true);
         self.code.enter_stepping(entry, 0, log, escape);

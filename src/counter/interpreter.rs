@@ -63,8 +63,9 @@ pub fn count(
     ground: &mut Ground,
     visits: &Visits,
     depth: Depth,
+    belief: &mut Belief,
 ) -> Result<Result<(Counts, Option<String>), String>, Failure> {
-    if let Err(why) = verify(stage, ground, visits, depth)? {
+    if let Err(why) = belief.ask(stage, ground, visits, depth)? {
         return Ok(Err(why));
     }
     let limits = (FOLLOWED_STEPS / LEAST_STEPS, CountedBy::Interpreter);
@@ -150,11 +151,35 @@ impl Watch for Following<'_> {
     fn branch(&mut self, _: Branch) {}
 }
 
+/// Whether the interpreter is to be believed of a row; the first who asks holds it against the CPU.
+#[derive(Debug, Default)]
+pub struct Belief(Option<Result<(), String>>);
+
+impl Belief {
+    /// Says why it is not to be believed.
+    ///
+    /// # Errors
+    /// What entering says.
+    pub fn ask(
+        &mut self,
+        stage: &mut Stage<'_>,
+        ground: &mut Ground,
+        visits: &Visits,
+        depth: Depth,
+    ) -> Result<Result<(), String>, Failure> {
+        let answer = match self.0.take() {
+            Some(answer) => answer,
+            None => verify(stage, ground, visits, depth)?,
+        };
+        Ok(self.0.insert(answer).clone())
+    }
+}
+
 /// Holds the interpreter against the CPU's own first steps. Says why it is not to be believed.
 ///
 /// # Errors
 /// What entering says.
-pub fn verify(
+fn verify(
     stage: &mut Stage<'_>,
     ground: &mut Ground,
     visits: &Visits,
@@ -188,8 +213,8 @@ pub fn verify(
 }
 
 /// Interprets the first iterations of a walk at placement 0 and tells each branch, those of the
-/// harness included, as it runs, or says why it cannot. Only what [`verify`] found no fault with is
-/// to be believed. Data and stack are left as they were.
+/// harness included, as it runs, or says why it cannot. Only of a row with a [`Belief`] in it
+/// is that to be believed. Data and stack are left as they were.
 pub fn trace(
     stage: &mut Stage<'_>,
     ground: &mut Ground,

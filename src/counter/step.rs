@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use iced_x86::{Decoder, DecoderOptions, FlowControl};
 
 use super::flow::Flow;
-use super::interpreter::{self, Depth};
+use super::interpreter::{self, Belief, Depth};
 use super::receivers::{self, Followed, More};
 use super::{Count, CounterSource, Reading};
 use crate::go::HeapKind;
@@ -166,7 +166,7 @@ fn is_branch(image: &Image, address: u64) -> bool {
     )
 }
 
-/// Counts one iteration of a row.
+/// Counts one iteration of a row, of which one was stepped before.
 ///
 /// Where the path depends on the receiver alone, an iteration of each distinct receiver is stepped and weighted
 /// by how often the walk visits it: exact for the whole walk, and for all that comes behind it. Where more
@@ -181,13 +181,14 @@ pub fn count(
     ground: &mut Ground,
     visits: &Visits,
     source: &mut StepSource,
+    (first, belief): (&Count, &mut Belief),
 ) -> Result<(Option<Counts>, Option<String>), Failure> {
     if stage.row.heap.kind != HeapKind::None
-        && let Ok(counts) = count_receivers(stage, ground, visits, source)?
+        && let Ok(counts) = count_receivers(stage, ground, visits, source, first)?
     {
         return Ok((Some(counts), None));
     }
-    match interpreter::count(stage, ground, visits, source.depth)? {
+    match interpreter::count(stage, ground, visits, source.depth, belief)? {
         Ok((counts, why)) => Ok((Some(counts), why)),
         Err(why) => Ok(match count_prefix(stage, ground, visits, source)? {
             Some(counts) if counts.stepped.is_none() => (Some(counts), None),
@@ -201,11 +202,11 @@ fn count_receivers(
     ground: &mut Ground,
     visits: &Visits,
     source: &mut StepSource,
+    first: &Count,
 ) -> Result<Result<Counts, More>, Failure> {
     /// No iteration has fewer steps: they are the harness's own.
     const FEWEST: u64 = 8;
     let most = source.depth.verified * STEPS_PER_VERIFIED;
-    let first = first_of_two(stage, ground, visits.objects[0], (0, source))?;
     let steps = (first.instructions + first.harness).max(FEWEST);
     let row = stage.row;
     let limits = (most / steps, CountedBy::Step);
@@ -288,35 +289,19 @@ fn count_prefix(
     }))
 }
 
-/// Instructions and branches of the harness in one iteration of an image.
+/// Steps one iteration of an image, on the walk's first object: the first of two, because the last one runs on
+/// into the exit.
 ///
 /// # Errors
 /// What entering says.
-pub fn count_harness(
+pub fn count_one(
     stage: &mut Stage<'_>,
     ground: &mut Ground,
     image: usize,
     visits: &Visits,
     source: &mut StepSource,
-) -> Result<Counts, Failure> {
-    let first = first_of_two(stage, ground, visits.objects[0], (image, source))?;
-    let unroll = f64::from(stage.row.unroll);
-    Ok(Counts {
-        instructions: first.harness as f64 / unroll,
-        branches: first.harness_branches as f64 / unroll,
-        stepped: None,
-        by: CountedBy::Step,
-    })
-}
-
-/// Steps one iteration of an object: the first of two, because the last one runs on into the exit.
-fn first_of_two(
-    stage: &mut Stage<'_>,
-    ground: &mut Ground,
-    object: u32,
-    (image, source): (usize, &mut StepSource),
 ) -> Result<Count, Failure> {
-    let twice = stage.visits(vec![object; 2])?;
+    let twice = stage.visits(vec![visits.objects[0]; 2])?;
     let request = Request {
         image,
         visits: &twice,
@@ -324,7 +309,22 @@ fn first_of_two(
         iterations: 2,
     };
     stage.rewind(ground, image);
-    let reading = source.read(stage, ground, request)?;
+    let end = stage.images[image].loop_end;
+    source.log.stop_at(Some(end));
+    let reading = source.read(stage, ground, request);
+    source.log.stop_at(None);
     stage.rewind(ground, image);
-    Ok(reading.iterations.first().copied().unwrap_or_default())
+    Ok(reading?.iterations.first().copied().unwrap_or_default())
+}
+
+/// Instructions and branches of the harness in one iteration, of one that was stepped with so many copies of the
+/// body in it.
+pub fn harness_of(count: &Count, unroll: u32) -> Counts {
+    let unroll = f64::from(unroll);
+    Counts {
+        instructions: count.harness as f64 / unroll,
+        branches: count.harness_branches as f64 / unroll,
+        stepped: None,
+        by: CountedBy::Step,
+    }
 }

@@ -342,7 +342,8 @@ impl Executable {
         }
     }
 
-    /// Like [`Executable::enter`], single-stepping: every instruction is logged after it ran. When
+    /// Like [`Executable::enter`], single-stepping from the log's beginning on: every instruction is logged after
+    /// it ran. When
     /// the log is full the code goes on unstepped at `escape`.
     ///
     /// # Panics
@@ -359,11 +360,12 @@ impl Executable {
         let code = start..start + self.code.len() as u64;
         let map = self.map.as_ptr() as u64;
         let data = map..start - PAGE as u64;
+        let trap = u64::from(log.begins_at_entry()) << 8;
         let _stepping = signals::begin_steps(log, (code, data), self.checked(escape));
         let before = fs_base();
         let answer: u64;
         // SAFETY: as for `enter`; the asm block declares all that the System V ABI lets the callee
-        // clobber. The trap flag is set by the first popfq and cleared by the second, and the
+        // clobber. The trap flag is set by the first popfq, or by the handler, and cleared by the second, and the
         // handler that `begin_steps` needs is installed, which its guard proves. `rbx` keeps the
         // stack pointer, because rust may have aligned it in any way.
         unsafe {
@@ -372,7 +374,7 @@ impl Executable {
                 "mov rbx, rsp",
                 "and rsp, -16",
                 "pushfq",
-                "or dword ptr [rsp], 0x100",
+                "or dword ptr [rsp], ecx",
                 "popfq",
                 "call rax",
                 "pushfq",
@@ -382,6 +384,7 @@ impl Executable {
                 "pop rbx",
                 inout("rax") address => answer,
                 inout("rdi") argument => _,
+                inout("rcx") trap => _,
                 clobber_abi("sysv64"),
             );
             restore_fs_base(before);

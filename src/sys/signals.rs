@@ -113,6 +113,8 @@ pub struct StepLog {
     data: Range<u64>,
     /// Looks at the instruction that some bytes begin with.
     look: fn(&[u8]) -> Look,
+    /// A breakpoint of the code that starts the steps, and where it goes on.
+    begin: Option<(u64, u64)>,
     stop: Option<u64>,
     /// Whether code goes on without steps where the log is full; else it is led out.
     goes_on: bool,
@@ -134,10 +136,28 @@ impl StepLog {
             code: 0..0,
             data: 0..0,
             look,
+            begin: None,
             stop: None,
             goes_on: false,
             watched: 0..0,
         }
+    }
+
+    /// Has the next run begin its steps at `target`, where a breakpoint at `from` leads; the code in front of
+    /// that runs at full speed. With `None` it is stepped from its entry on.
+    pub fn begin_at(&mut self, begin: Option<(u64, u64)>) {
+        self.begin = begin;
+    }
+
+    /// Whether a run's steps begin at its entry.
+    pub(super) fn begins_at_entry(&self) -> bool {
+        self.begin.is_none()
+    }
+
+    /// Where code goes on that has come to the breakpoint in front of `ip`, where that starts the steps.
+    fn begins(&self, ip: u64) -> Option<u64> {
+        let (from, target) = self.begin?;
+        (self.used == 0 && ip == from + 1).then_some(target)
     }
 
     /// Cuts the runs from now on short where `address` is next; `None` lets them run on.
@@ -349,18 +369,30 @@ extern "C" fn entered(signal: i32, facts: *mut libc::siginfo_t, context: *mut li
 
 extern "C" fn handle(signal: i32, facts: *mut libc::siginfo_t, context: *mut libc::c_void) {
     const TRAP_TRACE: i32 = 2;
+    /// What the kernel says of an `int3` (arch/x86/kernel/traps.c, `do_int3_user`).
+    const SI_KERNEL: i32 = 0x80;
     // SAFETY: the kernel passes a valid siginfo and ucontext to an SA_SIGINFO handler, and nothing
     // else refers to them while it runs.
     let (facts, context) = unsafe { (&*facts, &mut *context.cast::<libc::ucontext_t>()) };
     // SAFETY: PAGE is set before the handlers are installed and never freed.
     let page = unsafe { &*PAGE.load(Ordering::Acquire) };
     let log = LOG.load(Ordering::Acquire);
-    if signal == libc::SIGTRAP && facts.si_code == TRAP_TRACE && !log.is_null() {
+    if signal == libc::SIGTRAP && !log.is_null() {
         // SAFETY: the log outlives its `Stepping` guard, which is alive as long as LOG is not null,
         // and the interrupted code is generated code or the asm block around it, neither of which
         // holds a reference to it. All signals are masked here, so no second handler runs.
-        step(page, unsafe { &mut *log }, context);
-        return;
+        let log = unsafe { &mut *log };
+        let ip = &mut context.uc_mcontext.gregs[libc::REG_RIP as usize];
+        let begin = log
+            .begins(*ip as u64)
+            .filter(|_| facts.si_code == SI_KERNEL);
+        if let Some(target) = begin {
+            *ip = target as i64;
+        }
+        if begin.is_some() || facts.si_code == TRAP_TRACE {
+            step(page, log, context);
+            return;
+        }
     }
     if signal == libc::SIGSEGV && is_write_refused(facts, context) {
         // SAFETY: the kernel has filled in the address of a fault of this kind.

@@ -24,6 +24,7 @@ use crate::counter::clock::Clock;
 use crate::counter::fake::{CHAIN_CYCLES, Fake, OVERHEAD_TICKS};
 use crate::counter::further::{Further, untimed};
 use crate::counter::group::Way;
+use crate::counter::interpreter::Belief;
 use crate::counter::pmu::{Pmu, PmuSource};
 use crate::counter::step::{self, StepSource};
 use crate::job::{Counters, Failure, Job, JobRow, Message, Plan, Prediction, Proof, Trace};
@@ -340,30 +341,34 @@ impl<'a> Worker<'a> {
         }
         let verified = verify::verify(&mut stage, ground, &visits)?;
         let uninferred = inference::verify(&mut stage, ground, &visits, iteration_ns);
-        let (counts, partial) = step::count(&mut stage, ground, &visits, &mut self.steps)?;
+        let baseline = stage.baseline();
+        let [first, empty] = [0, baseline]
+            .map(|image| step::count_one(&mut stage, ground, image, &visits, &mut self.steps));
+        let (first, empty) = (first?, empty?);
+        let mut belief = Belief::default();
+        let known = (&first, &mut belief);
+        let (counts, partial) = step::count(&mut stage, ground, &visits, &mut self.steps, known)?;
         let prediction = match self.plan.modelled {
             0 => None,
             wanted => {
                 let depth = self.steps.depth();
                 // A row that cannot be interpreted has no models beside it; `show --misses` steps it.
-                model::interpreted(&mut stage, ground, self.plan.seed, wanted, depth)?.ok()
+                let wanted = (wanted, depth, &mut belief);
+                model::interpreted(&mut stage, ground, self.plan.seed, wanted)?.ok()
             }
         };
-        let is_verified = prediction.is_some();
-        let steps = (&mut self.steps, is_verified);
-        let sites = sites::count(&mut stage, ground, &visits, steps)?;
-        let runtime = runtime::calls(&mut stage, ground, &visits, &mut self.steps)?;
-        let baseline = stage.baseline();
-        let empty = step::count_harness(&mut stage, ground, baseline, &visits, &mut self.steps)?;
-        let around_body = step::count_harness(&mut stage, ground, 0, &visits, &mut self.steps)?;
+        let steps = &mut self.steps;
+        let sites = sites::count(&mut stage, ground, &visits, (steps, &mut belief))?;
+        let runtime = runtime::calls(&mut stage, ground, &visits, (steps, &mut belief))?;
+        let unroll = stage.row.unroll;
         let branches = counts.as_ref().map_or(0.0, |counts| counts.branches);
         let is_direct = branches > 0.0 && stage.has_direct_branches_only();
         let proof = Proof {
             counts,
             partial,
             prediction,
-            harness_instructions: empty.instructions,
-            around_body,
+            harness_instructions: step::harness_of(&empty, unroll).instructions,
+            around_body: step::harness_of(&first, unroll),
             checksum: verified.checksum,
             allocations: verified.allocations,
             elements: visits.len(),

@@ -5,7 +5,7 @@
 
 use super::branches::{self, MOST_STEPS};
 use crate::branch::Branch;
-use crate::counter::interpreter::{self, Depth, Wanted};
+use crate::counter::interpreter::{self, Belief, Depth, Wanted};
 use crate::counter::step::StepSource;
 use crate::go::HeapKind;
 use crate::job::{CountedBy, Failure, PredictedSite, Prediction};
@@ -32,7 +32,8 @@ pub fn model(
     wanted: u64,
     steps: &mut StepSource,
 ) -> Result<Prediction, Failure> {
-    match interpreted(stage, ground, seed, wanted, steps.depth())? {
+    let depth = steps.depth();
+    match interpreted(stage, ground, seed, (wanted, depth, &mut Belief::default()))? {
         Ok(prediction) => Ok(prediction),
         Err(_) => stepped(stage, ground, seed, wanted, steps),
     }
@@ -46,12 +47,11 @@ pub fn interpreted(
     stage: &mut Stage<'_>,
     ground: &mut Ground,
     seed: u64,
-    wanted: u64,
-    depth: Depth,
+    (wanted, depth, belief): (u64, Depth, &mut Belief),
 ) -> Result<Result<Prediction, String>, Failure> {
     // The walk has as many elements as are traced, so that a sorted one is traced to its end.
     let visits = stage.walk(wanted, seed)?;
-    if let Err(why) = interpreter::verify(stage, ground, &visits, depth)? {
+    if let Err(why) = belief.ask(stage, ground, &visits, depth)? {
         return Ok(Err(why));
     }
     let sizing = SIZING.min(limit(stage, &visits));

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::branches;
 use crate::branch::Branch;
-use crate::counter::interpreter::{self, Wanted};
+use crate::counter::interpreter::{self, Belief, Wanted};
 use crate::counter::step::StepSource;
 use crate::go::HeapKind;
 use crate::job::{Failure, RuntimeCall};
@@ -28,7 +28,7 @@ pub(super) fn calls(
     stage: &mut Stage<'_>,
     ground: &mut Ground,
     visits: &Visits,
-    steps: &mut StepSource,
+    (steps, belief): (&mut StepSource, &mut Belief),
 ) -> Result<Vec<RuntimeCall>, Failure> {
     let image = stage.images[0].clone();
     let names = stage
@@ -53,7 +53,7 @@ pub(super) fn calls(
     };
     let mut told = Told::new(&image);
     let base = image.site.code;
-    let is_believed = interpreter::verify(stage, ground, visits, steps.depth())?.is_ok();
+    let is_believed = belief.ask(stage, ground, visits, steps.depth())?.is_ok();
     let is_traced = is_believed
         && interpreter::trace(stage, ground, visits, wanted, &mut |branch| {
             told.see(&Branch {

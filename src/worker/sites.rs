@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::branches::{self, ends_turn};
 use crate::branch::{Branch, BranchKind};
-use crate::counter::interpreter::{self, Wanted};
+use crate::counter::interpreter::{self, Belief, Wanted};
 use crate::counter::step::StepSource;
 use crate::go::HeapKind;
 use crate::injection::Site;
@@ -31,7 +31,7 @@ pub fn count(
     stage: &mut Stage<'_>,
     ground: &mut Ground,
     visits: &Visits,
-    (steps, is_verified): (&mut StepSource, bool),
+    (steps, belief): (&mut StepSource, &mut Belief),
 ) -> Result<Vec<SiteCount>, Failure> {
     let sites = stage.row.injection.sites();
     if sites.is_empty() {
@@ -47,8 +47,7 @@ pub fn count(
     };
     let wanted = whole.min(MOST).min(steps.depth().iterations);
     let mut told = Told::new(&image, &places, has_walk.then_some(visits));
-    let is_believed =
-        is_verified || interpreter::verify(stage, ground, visits, steps.depth())?.is_ok();
+    let is_believed = belief.ask(stage, ground, visits, steps.depth())?.is_ok();
     let base = image.site.code;
     let traced = is_believed.then(|| {
         let wanted = Wanted {

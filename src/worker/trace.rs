@@ -48,7 +48,7 @@ pub fn trace(
         trace.steps = differences(&told);
         return trace;
     }
-    let outcome = stage.enter_stepping(ground, 0, visits, (0, iterations), log);
+    let outcome = stage.enter_stepping_all(ground, visits, iterations, log);
     trace.is_cut_short = log.is_cut_short();
     told.extend_from_slice(log.steps());
     let mut steps = &told[..];
