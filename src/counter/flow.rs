@@ -12,7 +12,6 @@
 //! likewise; addresses themselves do not, as long as code only adds to them, goes there, and compares them with
 //! each other.
 
-use std::collections::HashMap;
 use std::ops::{BitOr, BitOrAssign, Range};
 use std::rc::Rc;
 
@@ -25,7 +24,7 @@ use super::Count;
 use super::step::Iterations;
 use crate::go::HeapKind;
 use crate::link::frame::{G, G_POINTER};
-use crate::link::{Image, Owner};
+use crate::link::{ByAddress, Image, Owner};
 
 /// What a value is made of beside the receiver and constants.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -76,6 +75,15 @@ const BITS: Made = Made(Made::FRAME.0 | Made::PLACE.0);
 /// Sets of register parts: 16 low bytes of general registers, the rest of each, 32 lowest quarters of vector
 /// registers, the rest of each, 8 masks, x87 and MMX, the flags.
 type Parts = u128;
+
+/// The numbers of a set's parts, ascending.
+fn members(mut parts: Parts) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let first = (parts != 0).then(|| parts.trailing_zeros() as usize)?;
+        parts &= parts - 1;
+        Some(first)
+    })
+}
 
 const LOW: u32 = 0;
 const REST: u32 = 16;
@@ -140,16 +148,16 @@ pub(super) struct Flow<'a> {
     stack: Range<u64>,
     gs_base: u64,
     given: Parts,
-    effects: HashMap<u64, Rc<Effect>>,
+    effects: ByAddress<Rc<Effect>>,
     factory: InstructionInfoFactory,
     is_noting: bool,
     written: Parts,
     /// Bytes that iterations write, by words.
-    stored: HashMap<u64, u8>,
+    stored: ByAddress<u8>,
     /// What register parts are made of in this iteration.
     parts: [Made; PARTS],
     /// What stored bytes are made of in this iteration, by words.
-    memory: HashMap<u64, [Option<Made>; 8]>,
+    memory: ByAddress<[Option<Made>; 8]>,
     found: Made,
     reads: Option<Mnemonic>,
     pending: Option<(u64, [u64; 16])>,
@@ -176,13 +184,13 @@ impl<'a> Flow<'a> {
             stack,
             gs_base: image.site.data + u64::from(G_POINTER) + 8,
             given: receiver | whole(RSP) | whole(R14) | of_cursor,
-            effects: HashMap::new(),
+            effects: ByAddress::default(),
             factory: InstructionInfoFactory::new(),
             is_noting: true,
             written: 0,
-            stored: HashMap::new(),
+            stored: ByAddress::default(),
             parts: [Made::KNOWN; PARTS],
-            memory: HashMap::new(),
+            memory: ByAddress::default(),
             found: Made::KNOWN,
             reads: None,
             pending: None,
@@ -417,11 +425,8 @@ impl<'a> Flow<'a> {
         let code = &effect.code;
         let pointers = self.pointers(effect);
         let is_sum = is_sum(code) && addresses == 1;
-        for at in 0..PARTS {
+        for at in members(effect.written) {
             let part: Parts = 1 << at;
-            if effect.written & part == 0 {
-                continue;
-            }
             let number = at % 16;
             let is_general = (at as u32) < VECTOR;
             let is_pointer = is_general && pointers & 1 << number != 0;
@@ -480,13 +485,7 @@ impl<'a> Flow<'a> {
     }
 
     fn of(&self, parts: Parts) -> Made {
-        let mut made = Made::KNOWN;
-        let mut left = parts;
-        while left != 0 {
-            made |= self.parts[left.trailing_zeros() as usize];
-            left &= left - 1;
-        }
-        made
+        members(parts).fold(Made::KNOWN, |made, at| made | self.parts[at])
     }
 
     /// What a byte of memory is made of.

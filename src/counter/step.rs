@@ -3,8 +3,6 @@
 //! Correct means: every executed instruction of the template and of the runtime stubs it calls is
 //! counted once, none of the harness is, and a repeated string instruction is one.
 
-use std::collections::HashMap;
-
 use iced_x86::{Decoder, DecoderOptions, FlowControl};
 
 use super::flow::Flow;
@@ -13,7 +11,7 @@ use super::receivers::{self, Followed, More};
 use super::{Count, CounterSource, Reading};
 use crate::go::HeapKind;
 use crate::job::{CountedBy, Counts, Failure, Plan};
-use crate::link::{Image, Owner};
+use crate::link::{ByAddress, Image, Owner};
 use crate::stage::{Ground, Request, Stage, Visits, traps};
 use crate::sys::signals::StepLog;
 
@@ -80,7 +78,7 @@ impl CounterSource for StepSource {
 pub(super) struct Iterations<'a> {
     image: &'a Image,
     /// By address: whether it is a branch, and whose it is.
-    known: HashMap<u64, (bool, Whose)>,
+    known: ByAddress<(bool, Whose)>,
     counts: Vec<Count>,
     before: Option<u64>,
     is_between: bool,
@@ -98,7 +96,7 @@ impl<'a> Iterations<'a> {
     pub(super) fn new(image: &'a Image) -> Iterations<'a> {
         Iterations {
             image,
-            known: HashMap::new(),
+            known: ByAddress::default(),
             counts: Vec::new(),
             before: None,
             is_between: true,

@@ -8,13 +8,13 @@
 //! that call a function specialised by width and operands; later it is only called again. Nothing
 //! is kept of what ran but how often each block did.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, OpKind};
 
 use crate::branch::{Branch, BranchKind};
+use crate::link::ByAddress;
 
 mod cpu;
 mod decode;
@@ -239,7 +239,7 @@ pub struct Interpreter<'a> {
     /// Mnemonics that are not interpreted.
     unknown: Vec<String>,
     /// Addresses of instructions that run by themselves, and the numbers of those.
-    natives: HashMap<u64, u32>,
+    natives: ByAddress<u32>,
 }
 
 impl<'a> Interpreter<'a> {
@@ -252,13 +252,13 @@ impl<'a> Interpreter<'a> {
             starts: vec![0; code.bytes.len()],
             borders: borders.to_vec(),
             unknown: Vec::new(),
-            natives: HashMap::new(),
+            natives: ByAddress::default(),
         }
     }
 
     /// Has instructions run by themselves, where they stand among these: by address, what [`Cpu`] knows them by.
     #[must_use]
-    pub fn with(self, natives: HashMap<u64, u32>) -> Interpreter<'a> {
+    pub fn with(self, natives: ByAddress<u32>) -> Interpreter<'a> {
         Interpreter { natives, ..self }
     }
 

@@ -3,7 +3,6 @@
 //! Correct means: each finds in registers, flags and its operand what the interpreted machine has there, and
 //! leaves there what it made; an operand in memory is one that the machine may reach.
 
-use std::collections::HashMap;
 use std::io;
 
 use iced_x86::{Decoder, DecoderOptions, Instruction, InstructionInfoFactory, OpAccess, OpKind};
@@ -12,7 +11,7 @@ use super::cpu::{Cpu, M, Op};
 use super::{Halt, Known, decode};
 use crate::job::Carried;
 use crate::link::frame::carried;
-use crate::link::{Image, Owner, native};
+use crate::link::{ByAddress, Image, Owner, native};
 use crate::sys::mapping::{Executable, PAGE, Window};
 
 /// The instructions of an image that run by themselves.
@@ -20,7 +19,7 @@ use crate::sys::mapping::{Executable, PAGE, Window};
 pub struct Natives {
     code: Executable,
     entries: Vec<Entry>,
-    by_address: HashMap<u64, u32>,
+    by_address: ByAddress<u32>,
 }
 
 /// One of them.
@@ -77,7 +76,7 @@ impl Natives {
         let mut memory = window.take(2 * PAGE + length)?;
         let block = memory.address();
         let mut factory = InstructionInfoFactory::new();
-        let (mut entries, mut by_address, mut end) = (Vec::new(), HashMap::new(), 2 * PAGE);
+        let (mut entries, mut by_address, mut end) = (Vec::new(), ByAddress::default(), 2 * PAGE);
         for code in wanted {
             let address = block + end as u64;
             let Some(bytes) = native::emit(code, named, block, address) else {
@@ -105,7 +104,7 @@ impl Natives {
     }
 
     /// Their addresses in the image, and the numbers that ops know them by.
-    pub fn by_address(&self) -> &HashMap<u64, u32> {
+    pub fn by_address(&self) -> &ByAddress<u32> {
         &self.by_address
     }
 

@@ -4,6 +4,7 @@
 //! other byte differs from what the assembler, the Go model and the harness emitted, and the loop
 //! head and the first callee stand where the placement says.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic};
@@ -97,6 +98,10 @@ pub struct Symbol {
     /// Bytes.
     pub size: u64,
 }
+
+/// Something of each of some addresses. Millions of steps look one up, and nobody chooses addresses to make
+/// that slow.
+pub type ByAddress<T> = HashMap<u64, T, foldhash::fast::FixedState>;
 
 /// Linked code and data at fixed addresses.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,14 +4,12 @@
 //! included; addresses count from the start of the code, so that a trace is the same wherever the code
 //! stands.
 
-use std::collections::HashMap;
-
 use iced_x86::{Decoder, DecoderOptions, FlowControl};
 
 use crate::branch::{Branch, BranchKind};
 use crate::go::HeapKind;
 use crate::job::Failure;
-use crate::link::Image;
+use crate::link::{ByAddress, Image};
 use crate::stage::{Ground, Stage, Visits};
 use crate::sys::signals::{Step, StepLog};
 
@@ -34,7 +32,7 @@ pub fn trace(
     let image = stage.images[0].clone();
     let mut branches = Branches {
         image: &image,
-        known: HashMap::new(),
+        known: ByAddress::default(),
     };
     let (mut done, mut steps) = (0, 0);
     stage.rewind(ground, 0);
@@ -110,7 +108,7 @@ fn starts(image: &Image, steps: &[Step]) -> Vec<usize> {
 
 struct Branches<'a> {
     image: &'a Image,
-    known: HashMap<u64, Option<Decoded>>,
+    known: ByAddress<Option<Decoded>>,
 }
 
 /// What is known of a branch before it runs.
