@@ -688,15 +688,15 @@ impl Plan {
     /// Rows that each have their whole time.
     pub const UNSHARED: usize = 40;
 
-    /// Milliseconds for each image that sharing leaves a row: four turns of the shortest chunks.
-    pub const LEAST_SHARE_MS: f64 = 2.0;
+    /// Milliseconds for each image that sharing leaves a row: three turns of the shortest chunks.
+    pub const LEAST_SHARE_MS: f64 = 1.5;
     /// Milliseconds of the run that nothing interrupts, at the least.
     pub const LEAST_RUN_MS: f64 = 1.0;
     /// The patience of rows that share their time: a burst of another process takes in many of them.
     pub const SHARED_PATIENCE: f64 = 2.0;
 
     /// Lets more rows share the time that so many would have: a long suite then takes a minute and not
-    /// three, and each of its rows still has a dozen turns, or four where the run is to be quick.
+    /// three, and each of its rows still has a dozen turns, or three where the run is to be quick.
     pub fn share_time(&mut self, rows: usize) {
         let least = Plan::LEAST_SHARE_MS / self.time_ms;
         let share = Plan::UNSHARED as f64 / rows.max(1) as f64;
@@ -725,7 +725,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_rows_share_the_time_of_forty_down_to_four_turns() {
+    fn many_rows_share_the_time_of_forty_down_to_three_turns() {
         let shared = |rows| {
             let mut plan = crate::pipeline::default_plan(Counters::Clock);
             let whole = (plan.time_ms, plan.infer_ms);
@@ -744,7 +744,7 @@ mod tests {
             (40, 1.0),
             (80, 0.5),
             (400, 0.1),
-            (9999, 0.05),
+            (9999, 0.0375),
         ] {
             assert!((shared(rows) - share).abs() < 1e-9, "{rows} rows");
         }

@@ -74,7 +74,7 @@ const QUICK_INTERPRETED: u64 = 16_384;
 /// Milliseconds of the uninterrupted run under `--quick`.
 const QUICK_RUN_MS: f64 = 2.0;
 /// Steps verified under `--quick`.
-const QUICK_VERIFIED: u64 = 200;
+const QUICK_VERIFIED: u64 = 100;
 
 impl Common {
     pub(super) fn is_coloured(&self, stream: &impl IsTerminal) -> bool {
