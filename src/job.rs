@@ -32,8 +32,9 @@ pub struct Job {
     pub rows: Vec<JobRow>,
 }
 
-/// How to measure.
+/// How to measure. A word that means nothing here would be a wish that nobody follows, so it is refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Plan {
     /// CPU to run on; the one the worker starts on where nothing is said.
     pub cpu: Option<u32>,
@@ -529,8 +530,21 @@ pub enum Failure {
         cause: Cause,
         /// Where it happened.
         place: Place,
+        /// Where nothing says which instruction it was: those that it can have been, bytes from the start of the
+        /// code region.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        may_be: Vec<u64>,
         /// The general-purpose registers by hardware number.
         registers: Vec<u64>,
+    },
+    /// It can write above the bytes that are its own.
+    Above {
+        /// How far above its `rsp`, bytes.
+        slot: u64,
+        /// Whether it was the setup; else it was the body.
+        in_setup: bool,
+        /// The instruction that does.
+        place: Place,
     },
     /// It does not end on an instruction: the one behind it swallows its last bytes.
     Unfinished {
@@ -609,6 +623,12 @@ pub enum Cause {
     DataRun,
     /// The last instruction of a section lacks bytes, and swallowed what stands behind.
     Unfinished,
+    /// An access was misaligned while the alignment check flag was set.
+    AlignmentCheck,
+    /// A locked access crosses two cache lines, and the kernel allows none.
+    SplitLock,
+    /// The address of an instruction that wants it so is no multiple of this.
+    Misaligned(u16),
 }
 
 /// What ended a worker from outside.
@@ -675,6 +695,7 @@ impl Failure {
             | Failure::Forbidden { place, .. }
             | Failure::Exit { place, .. }
             | Failure::Timeout { place, .. }
+            | Failure::Above { place, .. }
             | Failure::Unfinished { place, .. } => place.delayed,
             Failure::Panic(_)
             | Failure::WrongResult { .. }

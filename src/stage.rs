@@ -29,7 +29,6 @@ mod visits;
 pub use ground::{Ground, Pulse, STACK_BYTES};
 pub use visits::{Visits, expected_of};
 
-use ground::CANARY_BYTES;
 use memory::{Changed, Own};
 
 /// What the words of the shared page mean to worker and parent.
@@ -72,11 +71,14 @@ fn get(data: &[u8], offset: u32) -> u64 {
     u64::from_le_bytes(*bytes.expect("the offset lies in the memory that it is of"))
 }
 
+/// What the guards are a part of.
+const ABOVE: &str = "the memory above its 256 bytes";
+
 /// What is compared at each exit, in order: its name, and the kind of fault that it is to change it.
 #[rustfmt::skip] // a table: one item a line
 const LEFT_ALONE: [(&str, &str); 6] = [
     ("rsp",                        "stack"),
-    ("the memory above its frame", "stack"),
+    (ABOVE,                        "stack"),
     ("the direction flag",         "flags"),
     ("the alignment check flag",   "flags"),
     ("the control bits of MXCSR",  "flags"),
@@ -273,9 +275,13 @@ impl<'a> Stage<'a> {
     /// Whether there is room for what an image's turn puts away.
     ///
     /// # Errors
-    /// Where what the images write takes more memory than is to be had for their copies.
+    /// Where what the images write takes more memory than is to be had for their copies, or where the image in
+    /// front of it has written where it must not.
     fn demand_room(&mut self, ground: &mut Ground, image: usize) -> Result<(), Failure> {
         const MOST_COPIED: usize = 3 << 30;
+        if self.active.is_some_and(|active| active != image) {
+            self.check_far(ground)?;
+        }
         if image == self.baseline || self.data.live() == Some(image) {
             return Ok(());
         }
@@ -547,7 +553,7 @@ impl<'a> Stage<'a> {
         }
         let protecting = |error| Failure::Worker(format!("protecting data: {error}"));
         self.code.hide(false).map_err(protecting)?;
-        ground.clear().map_err(protecting)?;
+        ground.clear(self.row).map_err(protecting)?;
         ground
             .make_room(self.code.data().len())
             .map_err(protecting)?;
@@ -748,10 +754,10 @@ impl<'a> Stage<'a> {
         let both = self.get(context::EXIT_MXCSR);
         let (mxcsr_out, mxcsr_in) = (both & 0xffff_ffff, both >> 32);
         let flags = self.get(context::EXIT_FLAGS);
-        let intact = *ground.canary() == CANARY_BYTES;
+        let broken = ground.broken_guard(self.row);
         let is_kept = [
             self.get(context::EXIT_RSP) == frame_now,
-            intact,
+            broken.is_none(),
             flags & DIRECTION == 0,
             flags & ALIGNMENT_CHECK == 0,
             (mxcsr_out ^ mxcsr_in) & MXCSR_CONTROL == 0,
@@ -759,13 +765,14 @@ impl<'a> Stage<'a> {
         ];
         if let Some(changed) = is_kept.iter().position(|is_kept| !is_kept) {
             let (what, kind) = LEFT_ALONE[changed];
-            return Err(Failure::Clobber {
-                what: what.to_string(),
-                kind: kind.to_string(),
-                in_setup: left == Left::Setup,
-                place: Place {
-                    code_offset: None,
-                    ..self.place(image, 0)
+            let in_setup = left == Left::Setup;
+            return Err(match broken.filter(|_| what == ABOVE) {
+                Some(offset) => self.above(image, offset, in_setup),
+                None => Failure::Clobber {
+                    what: what.to_string(),
+                    kind: kind.to_string(),
+                    in_setup,
+                    place: self.place(image, 0),
                 },
             });
         }
@@ -776,6 +783,26 @@ impl<'a> Stage<'a> {
             sum: self.sum(ground),
             panics: self.get(context::PANICS),
         })
+    }
+
+    /// That something so far above frame 0 was overwritten. Nothing has seen by what.
+    fn above(&self, image: usize, offset: u64, in_setup: bool) -> Failure {
+        let takes_turns = self.row.clobbers == Clobbers::All && !in_setup;
+        Failure::Clobber {
+            what: format!("{ABOVE}, {},", frame::slot(offset, takes_turns)),
+            kind: "stack".into(),
+            in_setup,
+            place: self.place(image, 0),
+        }
+    }
+
+    /// Looks at the far guard, which is too long for each exit, where the turn of the image at work is over.
+    fn check_far(&self, ground: &mut Ground) -> Result<(), Failure> {
+        let broken = ground.broken_far(self.row);
+        match self.active.zip(broken) {
+            Some((image, offset)) => Err(self.above(image, offset, false)),
+            None => Ok(()),
+        }
     }
 
     /// The stage with its data hidden until it is settled.
@@ -793,6 +820,7 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// When the kernel refuses.
     pub fn hide(&mut self, ground: &mut Ground) -> Result<(), Failure> {
+        let intact = self.check_far(ground);
         // The notes will be another row's.
         self.active = None;
         self.data
@@ -803,7 +831,8 @@ impl<'a> Stage<'a> {
             .data_writes
             .end(self.code.data())
             .and_then(|()| self.code.hide(true));
-        hidden.map_err(|error| Failure::Worker(format!("protecting data: {error}")))
+        hidden.map_err(|error| Failure::Worker(format!("protecting data: {error}")))?;
+        intact
     }
 
     /// A word of the row's data.

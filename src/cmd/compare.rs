@@ -9,8 +9,8 @@ use super::run::{Exports, Outputs};
 use super::{Common, Stop};
 use crate::pipeline::compare::{Contestant, Saved, compare};
 use crate::pipeline::{self, Task};
+use crate::report::Report;
 use crate::report::saved::{self, SavedReport};
-use crate::report::{Report, SourceLine};
 use crate::scenario::Scenario;
 use crate::stats::paired::Verdict;
 use crate::template::library::Library;
@@ -214,8 +214,7 @@ fn read(file: &str) -> Result<SavedReport, Stop> {
     let text = fs::read_to_string(file)
         .map_err(|error| Stop::Usage(format!("`{file}`: cannot read it: {error}")))?;
     let saved = saved::read(&text).map_err(|error| Stop::Usage(format!("`{file}`: {error}")))?;
-    let is_scripted = |one: &SourceLine| one.source == "fake";
-    if saved.provenance.sources.iter().any(is_scripted) && !allows_scripts() {
+    if saved.is_scripted() && !allows_scripts() {
         return Err(Stop::Usage(format!(
             "`{file}`: its numbers are those of a script and none was measured; measure it again"
         )));

@@ -9,6 +9,8 @@
 //! does not rename memory (Cascade Lake: 5.5 cycles an iteration) the chain hides a whole direct
 //! call. So four frames take turns; each has a cursor of its own that advances by four elements.
 
+use std::ops::Range;
+
 /// Offset of `g` in the data region.
 pub const G: u32 = 512;
 /// Offset of the word that holds g's address; `gs` points 8 bytes behind it.
@@ -85,16 +87,12 @@ pub mod state {
 
 /// Iterations of the entry; bytes from frame 0.
 pub const ITERATIONS: i32 = 768;
-/// Canary above the frames; bytes from frame 0.
-pub const CANARY: u64 = 1024;
-/// What the canary holds.
-pub const CANARY_VALUE: u64 = 0xc0de_cafe_5afe_57ac;
-/// Words of canary.
-pub const CANARY_WORDS: u64 = 8;
+/// The word that guards are made of.
+pub const GUARD_WORD: u64 = 0xc0de_cafe_5afe_57ac;
 /// Room above frame 0.
 pub const FRAME_ROOM: u64 = 4096;
 
-/// What the body leaves in registers from one entry to the next; bytes from frame 0, above the canary.
+/// What the body leaves in registers from one entry to the next; bytes from frame 0, above the guards.
 pub mod carried {
     /// General registers by hardware number.
     pub const REGISTERS: i32 = 1152;
@@ -108,6 +106,40 @@ pub mod carried {
     pub const VECTORS: i32 = 1472;
     /// Behind the last of them.
     pub const END: i32 = VECTORS + 32 * 64;
+}
+
+/// The guards: between the bodies' bytes and the frames' state, and behind that up to what is carried. Nobody
+/// writes there; bytes from frame 0.
+pub fn guards(takes_turns: bool) -> [Range<u64>; 2] {
+    let last = if takes_turns { FRAMES - 1 } else { 0 };
+    let bodies = last * FRAME_STEP as u64 + BODY_BYTES;
+    let state = ITERATIONS as u64 + 8;
+    [
+        bodies..state::CURSOR as u64,
+        state..carried::REGISTERS as u64,
+    ]
+}
+
+/// What no entry of code that carries this reads or writes, up to the end of the room: a guard too, and too
+/// long to be looked at after each entry. Bytes from frame 0.
+pub fn far(carries_vectors: bool) -> Range<u64> {
+    let start = match carries_vectors {
+        true => carried::END,
+        false => carried::VECTORS,
+    };
+    start as u64..FRAME_ROOM
+}
+
+/// Where in the body's own terms a byte lies that is so far above frame 0: of frames that take turns, in any.
+pub fn slot(offset: u64, takes_turns: bool) -> String {
+    let last = (FRAMES - 1) * FRAME_STEP as u64;
+    match takes_turns {
+        true => format!(
+            "between [rsp+{}] and [rsp+{offset}]",
+            offset.saturating_sub(last).max(BODY_BYTES)
+        ),
+        false => format!("at [rsp+{offset}]"),
+    }
 }
 
 /// What a modelled panic leaves as the iteration's result when it is recovered.

@@ -21,6 +21,7 @@ pub mod kernel;
 mod layout;
 pub mod native;
 pub mod scrub;
+pub mod trespass;
 pub mod walk;
 
 pub use data::Receivers;

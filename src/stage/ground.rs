@@ -1,33 +1,23 @@
 //! The stack that generated code runs on, and the notes of what runs.
 //!
-//! Correct means: frame 0 stands where the harness can wrap four frames with one bit, and above the
-//! frames a canary tells of writes that reach too far.
+//! Correct means: frame 0 stands where the harness can wrap four frames with one bit, and guards around the
+//! frames' state tell of writes that reach too far.
 
 use std::collections::BTreeSet;
 use std::io;
 use std::ops::Range;
 
+use crate::job::JobRow;
 use crate::link::frame::{self, carried};
 use crate::stage::notes;
 use crate::sys::first_writes::FirstWrites;
 use crate::sys::mapping::{self, PAGE, Writable};
 use crate::sys::shared::SharedPage;
 use crate::sys::signals;
+use crate::template::Clobbers;
 
 /// Bytes of the stack that generated code runs on.
 pub const STACK_BYTES: usize = 256 * 1024;
-
-/// The canary as it stands in memory.
-pub(super) const CANARY_BYTES: [u8; 8 * frame::CANARY_WORDS as usize] = {
-    let word = frame::CANARY_VALUE.to_le_bytes();
-    let mut bytes = [0; 8 * frame::CANARY_WORDS as usize];
-    let mut at = 0;
-    while at < bytes.len() {
-        bytes[at] = word[at % 8];
-        at += 1;
-    }
-    bytes
-};
 
 /// The stack and the notes, which all rows of a worker share.
 #[derive(Debug)]
@@ -72,6 +62,10 @@ impl Ground {
     pub fn new(page: &'static SharedPage) -> io::Result<Ground> {
         let stack = Writable::new(STACK_BYTES)?;
         signals::set_stack(&stack);
+        let frame = frame_in(&stack);
+        // Those that all rows have.
+        let guards = frame::guards(true).map(|range| frame + range.start..frame + range.end);
+        signals::set_guard(guards, frame::GUARD_WORD);
         Ok(Ground {
             stack,
             page,
@@ -93,19 +87,27 @@ impl Ground {
         Ok(())
     }
 
-    /// The stack as it is before a row has run: zero, with the canary, and registers that hold nothing.
+    /// The stack as it is before a row has run: zero, with the guards, and registers that hold nothing.
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub(super) fn clear(&mut self) -> io::Result<()> {
+    pub(super) fn clear(&mut self, row: &JobRow) -> io::Result<()> {
         self.used.extend(self.stack_writes.writable());
         self.stack_writes.end(self.stack.bytes())?;
         let part = PAGE;
         for used in &self.used {
             self.stack.bytes()[*used as usize * part..][..part].fill(0);
         }
-        *self.canary() = CANARY_BYTES;
         let registers = self.frames();
+        for range in frame::guards(takes_turns(row))
+            .into_iter()
+            .chain([far(row)])
+        {
+            let guard = &mut registers[range.start as usize..range.end as usize];
+            for word in guard.chunks_exact_mut(8) {
+                word.copy_from_slice(&frame::GUARD_WORD.to_le_bytes());
+            }
+        }
         let widest = mapping::widest_vector() as u64;
         registers[carried::WIDEST as usize..][..8].copy_from_slice(&widest.to_le_bytes());
         // All exceptions masked, and all registers empty, as at the start of a process (Intel SDM vol. 1, 8.1).
@@ -146,7 +148,7 @@ impl Ground {
 
     /// Address of frame 0.
     pub fn frame(&self) -> u64 {
-        (self.stack_end() - frame::FRAME_ROOM) / frame::FRAME_ALIGN * frame::FRAME_ALIGN
+        frame_in(&self.stack)
     }
 
     /// The stack.
@@ -155,11 +157,11 @@ impl Ground {
     }
 
     /// Addresses above the body's that it may not write to where it runs in frame `number`: those of later
-    /// frames, the harness's state and the canary.
+    /// frames, the harness's state, the guards and what is carried.
     pub fn reserved(&self, number: u64) -> Range<u64> {
         let frame = self.frame();
         let own = frame + number * frame::FRAME_STEP as u64;
-        own + frame::BODY_BYTES..frame + frame::CANARY + 8 * frame::CANARY_WORDS
+        own + frame::BODY_BYTES..frame + frame::FRAME_ROOM
     }
 
     /// The stack from frame 0 on.
@@ -168,8 +170,38 @@ impl Ground {
         &mut self.stack.bytes()[at..]
     }
 
-    pub(super) fn canary(&mut self) -> &mut [u8; CANARY_BYTES.len()] {
-        let canary = self.frames()[frame::CANARY as usize..].first_chunk_mut();
-        canary.expect("there is room for the canary above the frames")
+    /// The first byte from frame 0 on where a guard no longer holds what it did.
+    pub(super) fn broken_guard(&mut self, row: &JobRow) -> Option<u64> {
+        let frames = self.frames();
+        let mut guards = frame::guards(takes_turns(row)).into_iter();
+        guards.find_map(|range| broken(frames, range))
     }
+
+    /// The same of the far one.
+    pub(super) fn broken_far(&mut self, row: &JobRow) -> Option<u64> {
+        broken(self.frames(), far(row))
+    }
+}
+
+fn takes_turns(row: &JobRow) -> bool {
+    row.clobbers == Clobbers::All
+}
+
+fn far(row: &JobRow) -> Range<u64> {
+    frame::far(row.carried.vectors != 0)
+}
+
+/// Address of frame 0 in a stack.
+fn frame_in(stack: &Writable) -> u64 {
+    let end = stack.addresses().end;
+    (end - frame::FRAME_ROOM) / frame::FRAME_ALIGN * frame::FRAME_ALIGN
+}
+
+/// Where the first word stands in a guard that is another.
+fn broken(frames: &[u8], guard: Range<u64>) -> Option<u64> {
+    const WORD: [u8; 8] = frame::GUARD_WORD.to_le_bytes();
+    let bytes = &frames[guard.start as usize..guard.end as usize];
+    let mut words = bytes.chunks_exact(8);
+    let at = words.position(|word| *word != WORD)?;
+    Some(guard.start + 8 * at as u64)
 }

@@ -277,8 +277,13 @@ impl Executable {
         } else {
             libc::PROT_READ | libc::PROT_WRITE
         };
+        signals::set_data(0..0);
         protect(self.map, 0..end, protection)?;
         self.is_hidden = is_hidden;
+        if !is_hidden {
+            let start = self.map.as_ptr() as u64;
+            signals::set_data(start..start + end as u64);
+        }
         Ok(())
     }
 

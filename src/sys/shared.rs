@@ -16,8 +16,15 @@ use super::mapping::PAGE;
 pub const NOTES: usize = 64;
 const FAULT: usize = NOTES;
 /// Words of a fault record: valid, signal, code, address, ip, previous ip, 16 registers, number and
-/// architecture of a system call, top of the stack, steps, exception, its error code, sender.
-pub(super) const FAULT_WORDS: usize = 29;
+/// architecture of a system call, top of the stack, steps, exception, its error code, sender, flags, guard,
+/// words below the stack pointer, holders.
+pub(super) const FAULT_WORDS: usize = HOLDERS + FEW;
+/// Words kept of what there may be many of.
+pub(super) const FEW: usize = 8;
+/// The first of the words among them that are those below the stack pointer.
+pub(super) const BELOW: usize = 31;
+/// The first of those that hold the addresses of holders.
+pub(super) const HOLDERS: usize = BELOW + FEW;
 /// The word among them that holds the steps.
 const STEPS: usize = 25;
 
@@ -58,6 +65,16 @@ pub struct RawFault {
     pub error: u64,
     /// `si_pid`, which means something where [`RawFault::is_sent`].
     pub sender: i32,
+    /// RFLAGS.
+    pub flags: u64,
+    /// The first address of the guard ([`super::signals::set_guard`]) that no longer holds what it did; else 0.
+    pub guard: u64,
+    /// The words below the stack pointer, the nearest first, where they lie in the known stack; else 0.
+    /// Behind a `ret` into nowhere the first is where it went.
+    pub below: [u64; FEW],
+    /// The first addresses, in the data at work and in the stack, that hold `ip`, or behind a breakpoint what is
+    /// in front of it; 0 where there are no more.
+    pub holders: [u64; FEW],
 }
 
 impl RawFault {
@@ -173,6 +190,10 @@ impl SharedPage {
             exception: word(26),
             error: word(27),
             sender: word(28) as i32,
+            flags: word(29),
+            guard: word(30),
+            below: std::array::from_fn(|at| word(BELOW + at)),
+            holders: std::array::from_fn(|at| word(HOLDERS + at)),
         })
     }
 }

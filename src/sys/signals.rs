@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
 
 use super::first_writes;
 use super::mapping::{Writable, fs_base, gs_base};
-use super::shared::SharedPage;
+use super::shared::{BELOW, FEW, HOLDERS, SharedPage};
 
 /// The signal by which a parent asks where the process is; it records and ends.
 pub const WHERE: i32 = libc::SIGALRM;
@@ -231,6 +231,10 @@ static PAGE: AtomicPtr<SharedPage> = AtomicPtr::new(ptr::null_mut());
 static STACK_START: AtomicU64 = AtomicU64::new(0);
 static STACK_END: AtomicU64 = AtomicU64::new(0);
 static STATUS: AtomicI32 = AtomicI32::new(1);
+/// Start and end of the data at work.
+static DATA: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
+/// Starts and ends of the guarded ranges, and behind them the word that they are made of.
+static GUARD: [AtomicU64; 5] = [const { AtomicU64::new(0) }; 5];
 
 /// Proof that a log is being written; ends it when dropped.
 pub(super) struct Stepping<'a>(PhantomData<Cell<&'a mut StepLog>>);
@@ -324,17 +328,70 @@ pub fn set_stack(stack: &Writable) {
     STACK_END.store(stack.addresses().end, Ordering::Release);
 }
 
+/// Names two ranges of the stack, whole words of it, that hold nothing but this word as long as nobody writes
+/// where he must not. A record tells of the first that does not.
+///
+/// # Panics
+/// When they are not in the stack that was named, or not made of words.
+pub fn set_guard(ranges: [Range<u64>; 2], word: u64) {
+    for (at, range) in ranges.iter().enumerate() {
+        let is_inside = is_in_stack(range.start) && is_in_stack(range.end - 1);
+        let is_whole = range.start.is_multiple_of(8) && range.end.is_multiple_of(8);
+        assert!(is_inside && is_whole, "{range:x?} is no part of the stack");
+        GUARD[2 * at].store(range.start, Ordering::Release);
+        GUARD[2 * at + 1].store(range.end, Ordering::Release);
+    }
+    GUARD[4].store(word, Ordering::Release);
+}
+
+/// Names the data of the code at work, so that handlers may look for addresses in it; an empty range where they
+/// cannot be reached.
+pub(super) fn set_data(range: Range<u64>) {
+    DATA[0].store(range.start, Ordering::Release);
+    DATA[1].store(range.end, Ordering::Release);
+}
+
 fn is_in_stack(address: u64) -> bool {
     (STACK_START.load(Ordering::Acquire)..STACK_END.load(Ordering::Acquire)).contains(&address)
 }
 
-/// The word at `rsp`, if that lies in the stack that was named.
-fn top_of_stack(rsp: u64) -> u64 {
-    if !is_in_stack(rsp) || !is_in_stack(rsp.wrapping_add(7)) {
+/// The word at an address, if that lies in the stack that was named; else 0.
+fn on_stack(address: u64) -> u64 {
+    if !is_in_stack(address) || !is_in_stack(address.wrapping_add(7)) {
         return 0;
     }
     // SAFETY: the eight bytes lie in a `Writable`, which is mapped and readable for good.
-    unsafe { ptr::read_unaligned(rsp as *const u64) }
+    unsafe { ptr::read_unaligned(address as *const u64) }
+}
+
+/// The first word of the guard that has changed; 0 where none has.
+fn broken_guard() -> u64 {
+    let of = |at: usize| GUARD[at].load(Ordering::Acquire);
+    let words = |at: usize| (of(at)..of(at + 1)).step_by(8);
+    let mut all = words(0).chain(words(2));
+    all.find(|at| on_stack(*at) != of(4)).unwrap_or(0)
+}
+
+/// Notes where words are that hold `target`, in the data at work and in the stack above `rsp`.
+fn note_holders(words: &[AtomicU64], target: u64, rsp: u64) {
+    /// Data beyond are not looked at, so that a gigabyte of them costs no seconds.
+    const MOST: u64 = 64 << 20;
+    let start = DATA[0].load(Ordering::Acquire);
+    let end = DATA[1].load(Ordering::Acquire).min(start + MOST);
+    let in_data = (start..end.saturating_sub(7)).step_by(8);
+    let in_data = in_data.filter(|at| {
+        // SAFETY: `set_data` names the writable part of an `Executable` as long as it can be read, and that
+        // starts at a multiple of a page; nothing else runs.
+        unsafe { ptr::read_volatile(*at as *const u64) == target }
+    });
+    let lowest = STACK_START.load(Ordering::Acquire);
+    let first = if is_in_stack(rsp) { rsp } else { lowest };
+    let above = (first..STACK_END.load(Ordering::Acquire)).step_by(8);
+    let above = above.filter(|at| on_stack(*at) == target);
+    let found = above.take(FEW / 2).chain(in_data);
+    for (word, at) in words.iter().zip(found) {
+        word.store(at, Ordering::Release);
+    }
 }
 
 /// Folds the words of a range into one, so that a changed word shows.
@@ -515,13 +572,22 @@ fn record(page: &SharedPage, signal: i32, facts: &libc::siginfo_t, context: &lib
     let call = unsafe { &*ptr::from_ref(facts).cast::<SystemCall>() };
     put(22, u64::from(call.number));
     put(23, u64::from(call.architecture));
-    put(24, top_of_stack(registers[libc::REG_RSP as usize] as u64));
+    let rsp = registers[libc::REG_RSP as usize] as u64;
+    put(24, on_stack(rsp));
     page.note_steps(logged().len() as u64);
     put(26, registers[libc::REG_TRAPNO as usize] as u64);
     put(27, registers[libc::REG_ERR as usize] as u64);
     // SAFETY: si_pid reads a field of the same union; what other signals put there is a number.
     put(28, unsafe { facts.si_pid() } as u64);
+    put(29, registers[libc::REG_EFL as usize] as u64);
+    put(30, broken_guard());
+    for at in 0..FEW {
+        put(BELOW + at, on_stack(rsp.wrapping_sub(8 * (at as u64 + 1))));
+    }
     put(0, 1);
+    // Last, for it may take a while.
+    let target = registers[libc::REG_RIP as usize] as u64 - behind;
+    note_holders(&words[HOLDERS..], target, rsp);
 }
 
 /// The steps of the run that was interrupted; none where nothing is being stepped.

@@ -3,18 +3,19 @@
 //! Correct means: the message says what happened and what to do, and the line is that of the
 //! instruction that did it, or none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use iced_x86::{Decoder, DecoderOptions};
 
 use crate::asm;
 use crate::go::{layout, panic_words, symbol};
 use crate::job::{Cause, Failure, Outside, PanicAt, Place, Plan, Trace};
-use crate::link::{Image, Variant, frame};
+use crate::link::{Image, Owner, Variant, frame, trespass};
 use crate::prepare::Prepared;
 use crate::report::{FaultReport, Status};
 use crate::scenario::Scenario;
 use crate::sys::filter;
+use crate::template::Clobbers;
 use crate::worker::parent::signal_name;
 
 /// What ended a row that is no fault.
@@ -39,6 +40,9 @@ pub fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan:
     let report = |kind: &str, message: String, remedy: &str, place: &Place| {
         located(scenario, prepared, plan, kind, (&message, remedy), place)
     };
+    if let Some(clobber) = harness_register(prepared, failure, plan) {
+        return failed(scenario, prepared, &clobber, plan);
+    }
     match failure {
         Failure::Panic(panic) => panicked(scenario, prepared, *panic, plan),
         Failure::WrongResult {
@@ -55,6 +59,7 @@ pub fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan:
             address,
             cause,
             place,
+            may_be,
             registers,
             ..
         } => {
@@ -63,6 +68,7 @@ pub fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan:
                 Some(known) => known,
                 None => (signal_message(*signal, *address, rsp), ""),
             };
+            let message = message + &one_of(&placed_image(prepared, place, plan), prepared, may_be);
             let mut fault = report("signal", message, remedy, place);
             fault.signal = Some(signal_name(*signal));
             fault.address = address.map(|address| format!("{address:#x}"));
@@ -90,11 +96,23 @@ pub fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan:
                 "clobber" if what.starts_with('r') => {
                     "; use another register, or put `clobbers = \"all\"` into the header".into()
                 }
-                "stack" => format!("; every push wants its pop before the {who} ends"),
+                "stack" if what == "rsp" => {
+                    format!("; every push wants its pop before the {who} ends")
+                }
+                "stack" => FOREIGN.into(),
                 _ => format!("; put it back before the {who} ends"),
             };
             let message = format!("the {who} does not leave {what} as it was");
             Status::Fault(report(kind, message, &remedy, place))
+        }
+        Failure::Above {
+            slot,
+            in_setup,
+            place,
+        } => {
+            let who = if *in_setup { "setup" } else { "body" };
+            let message = format!("the {who} can write to [rsp+{slot}], above its 256 bytes");
+            Status::Fault(report("stack", message, FOREIGN, place))
         }
         Failure::Forbidden {
             number,
@@ -129,6 +147,55 @@ pub fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan:
     }
 }
 
+/// The register of the harness that the code writes, where that is why a row went wrong so late that nobody saw
+/// it: with another sum, without an end, or at an address that the harness made of it.
+fn harness_register(prepared: &Prepared, failure: &Failure, plan: &Plan) -> Option<Failure> {
+    let place = match failure {
+        Failure::WrongResult { .. } => &Place::default(),
+        Failure::Timeout { place, .. } | Failure::Signal { place, .. } => place,
+        _ => return None,
+    };
+    if prepared.row.clobbers != Clobbers::Some || place.delayed.is_some() || place.baseline {
+        return None;
+    }
+    let image = placed_image(prepared, place, plan);
+    let at = place.code_offset.map(|offset| image.site.code + offset);
+    let owner = at.and_then(|at| image.owner(at)).map(|piece| &piece.owner);
+    let is_own = matches!(owner, Some(Owner::Section(_)));
+    if is_own && matches!(failure, Failure::Signal { .. }) {
+        return None;
+    }
+    let writers = trespass::register_writers(&image);
+    let (address, register) = *writers.first()?;
+    Some(Failure::Clobber {
+        what: format!("{register:?}").to_lowercase(),
+        kind: "clobber".into(),
+        in_setup: false,
+        place: Place {
+            code_offset: Some(address - image.site.code),
+            ..place.clone()
+        },
+    })
+}
+
+/// The lines of instructions of which one did it.
+fn one_of(image: &Image, prepared: &Prepared, may_be: &[u64]) -> String {
+    let line =
+        |offset: &u64| image.line(&prepared.row.program, image.site.code.checked_add(*offset)?);
+    let lines: BTreeSet<u32> = may_be.iter().filter_map(line).collect();
+    let mut named: Vec<String> = lines.iter().map(u32::to_string).collect();
+    match named.pop() {
+        None => String::new(),
+        Some(last) => format!(
+            ", by a jump in one of the lines {} and {last}",
+            named.join(", ")
+        ),
+    }
+}
+
+/// What to do about a write to what belongs to the harness.
+const FOREIGN: &str =
+    "; what stands there is the harness's: take room from `rsp` first, or a `data` section";
 /// What to do about an instruction without its last bytes.
 const UNFINISHED: &str =
     ": the one behind it swallows its last bytes; complete the instruction that they begin";
@@ -194,6 +261,18 @@ fn cause_message(cause: Cause, address: Option<u64>) -> Option<(String, &'static
         Cause::Padding => (
             "SIGTRAP: a jump into the padding between functions".into(),
             "; a function ends with `ret` or `jmp`",
+        ),
+        Cause::AlignmentCheck => (
+            "SIGBUS: a misaligned access while the alignment check flag was set".into(),
+            "; leave bit 18 of the flags alone",
+        ),
+        Cause::SplitLock => (
+            "SIGBUS: a locked access that crosses two cache lines, which this kernel forbids".into(),
+            "; align what it accesses",
+        ),
+        Cause::Misaligned(multiple) => (
+            format!("SIGSEGV{at}: the address is not a multiple of {multiple}"),
+            "; align it, or take the instruction for unaligned data, as `movups` for `movaps`",
         ),
         Cause::CodeWritten => (
             format!("SIGSEGV{at}: code is read-only"),
@@ -337,6 +416,11 @@ fn instruction_text(image: &Image, address: u64) -> String {
     let length = Decoder::with_ip(64, bytes, address, DecoderOptions::NONE)
         .decode()
         .len();
+    // What lacks bytes is shown as what is there of it.
+    let end = image
+        .owner(address)
+        .map_or(u64::MAX, |piece| piece.addresses.end);
+    let length = length.min((end - address) as usize);
     let listed = asm::disassemble(&bytes[..length.min(bytes.len())], address, &|address| {
         image.name(address)
     });

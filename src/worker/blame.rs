@@ -5,20 +5,26 @@
 
 use std::fs;
 
-use iced_x86::{FlowControl, Instruction, OpKind};
+use iced_x86::{EncodingKind, FlowControl, Instruction, Mnemonic, OpKind, Register};
 
 use crate::asm::Program;
-use crate::job::{Cause, Outside, Place};
+use crate::job::{Cause, Outside};
 use crate::link::{Image, Owner, Piece};
 use crate::sys::shared::RawFault;
 
 /// What a fault comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Blamed {
     /// The instruction.
-    pub(super) place: Place,
+    pub(super) address: Option<u64>,
+    /// Those that it can have been, where there are several.
+    pub(super) may_be: Vec<u64>,
+    /// Whether it is one of the template's.
+    pub(super) is_own: bool,
     /// What it did.
     pub(super) cause: Cause,
+    /// The address that was touched, where the CPU says it or the instruction does.
+    pub(super) touched: Option<u64>,
 }
 
 /// Who ended a worker that recorded a signal, where that was no instruction.
@@ -78,26 +84,134 @@ fn name(process: i32) -> Option<String> {
 }
 
 /// The instruction that a fault is to be blamed on, and what it did.
-pub(super) fn find(image: &Image, program: &Program, fault: &RawFault) -> (Option<u64>, Cause) {
+pub(super) fn find(image: &Image, program: &Program, fault: &RawFault) -> Blamed {
     let (culprit, cause) = match fault.signal {
         libc::SIGTRAP => trapped(image, fault),
+        libc::SIGBUS => misaligned(image, fault),
         _ => (culprit(image, program, fault), cause(image, fault)),
     };
     let inside = |address: u64| image.owner(address).map(|_| address);
-    let found = culprit.and_then(inside);
-    let found = found
-        .or_else(|| inside(fault.previous_ip))
-        .or_else(|| leads_to(image, fault));
+    let stepped = culprit
+        .and_then(inside)
+        .or_else(|| inside(fault.previous_ip));
+    let (found, may_be) = match stepped {
+        Some(address) => (Some(address), Vec::new()),
+        None => match &*leads_to(image, fault) {
+            [] => (fell_into_padding(image, target(fault)), Vec::new()),
+            [first, others @ ..] => {
+                // An unrolled body has each of its lines several times.
+                let line = |address: &u64| image.line(program, *address);
+                match others.iter().all(|other| line(other) == line(first)) {
+                    true => (Some(*first), Vec::new()),
+                    false => (None, [&[*first], others].concat()),
+                }
+            }
+        },
+    };
     let is_own = found.is_some_and(|address| is_section(image, address));
-    match found {
-        Some(address) if cause == Cause::Plain && image.is_unfinished(address) => {
-            (found, Cause::Unfinished)
-        }
+    let is_of_bytes = matches!(cause, Cause::Plain | Cause::Padding | Cause::Breakpoint);
+    let (address, cause) = match found {
+        Some(address) if is_of_bytes && image.is_unfinished(address) => (found, Cause::Unfinished),
         // It went on in the middle of the harness's instructions.
-        _ if !is_own && let Some(last) = unfinished(image, program) => {
+        _ if !is_own
+            && may_be.is_empty()
+            && cause == Cause::Plain
+            && let Some(last) = unfinished(image, program) =>
+        {
             (Some(last), Cause::Unfinished)
         }
         _ => (found, cause),
+    };
+    let is_own = address.is_some_and(|address| is_section(image, address));
+    let unaligned = address
+        .filter(|_| cause == Cause::Plain)
+        .and_then(|address| unaligned(image, address, fault));
+    let (cause, touched) = match unaligned {
+        Some((touched, multiple)) => (Cause::Misaligned(multiple), Some(touched)),
+        None => (cause, memory_address(fault)),
+    };
+    Blamed {
+        address,
+        may_be,
+        is_own,
+        cause,
+        touched,
+    }
+}
+
+/// The code sections of an image.
+fn own_instructions(image: &Image) -> impl Iterator<Item = Instruction> {
+    let own = image.pieces.iter();
+    let own = own.filter(|piece| matches!(piece.owner, Owner::Section(_)));
+    own.flat_map(|piece| image.instructions(piece))
+}
+
+/// A SIGBUS: of an access that was misaligned the instruction that has set the flag which forbids it, where only
+/// one could have.
+fn misaligned(image: &Image, fault: &RawFault) -> (Option<u64>, Cause) {
+    /// Exception 17, `#AC`.
+    const ALIGNMENT: u64 = 17;
+    const ALIGNMENT_CHECK: u64 = 1 << 18;
+    if fault.exception != ALIGNMENT {
+        return (Some(fault.ip), Cause::Plain);
+    }
+    if fault.flags & ALIGNMENT_CHECK == 0 {
+        return (Some(fault.ip), Cause::SplitLock);
+    }
+    let mut setters = own_instructions(image).filter(|one| image.pops_flags(one.ip()));
+    let only = setters.next().filter(|_| setters.next().is_none());
+    let culprit = only.map_or(fault.ip, |one| one.ip());
+    (Some(culprit), Cause::AlignmentCheck)
+}
+
+/// Of a general protection fault of an instruction whose address must be a multiple of something and is none: the
+/// address, and of what.
+fn unaligned(image: &Image, address: u64, fault: &RawFault) -> Option<(u64, u16)> {
+    /// Exception 13, `#GP`.
+    const GENERAL_PROTECTION: u64 = 13;
+    if fault.exception != GENERAL_PROTECTION || fault.ip != address {
+        return None;
+    }
+    let one = image.instruction(address);
+    let multiple = alignment(&one)?;
+    let operand = (0..one.op_count()).find(|at| one.op_kind(*at) == OpKind::Memory)?;
+    let touched = one.virtual_address(operand, 0, |register, _, _| value_of(register, fault))?;
+    let is_canonical = touched.cast_signed() << 16 >> 16 == touched.cast_signed();
+    (is_canonical && touched % u64::from(multiple) != 0).then_some((touched, multiple))
+}
+
+/// What the address of an instruction's memory operand must be a multiple of (Intel SDM vol. 1, 11.6.10.1 and
+/// 14.9): with the old encodings whole vectors, but where the instruction is for unaligned ones; with the new
+/// encodings only those moves that are named so.
+fn alignment(one: &Instruction) -> Option<u16> {
+    use Mnemonic::{
+        Cmpxchg16b, Fxrstor, Fxrstor64, Fxsave, Fxsave64, Lddqu, Movdqu, Movupd, Movups, Pcmpestri,
+        Pcmpestrm, Pcmpistri, Pcmpistrm, Vmovapd, Vmovaps, Vmovdqa, Vmovdqa32, Vmovdqa64, Vmovntdq,
+        Vmovntdqa, Vmovntpd, Vmovntps,
+    };
+    let bytes = one.memory_size().size() as u16;
+    match one.mnemonic() {
+        Fxsave | Fxsave64 | Fxrstor | Fxrstor64 | Cmpxchg16b => Some(16),
+        Vmovapd | Vmovaps | Vmovdqa | Vmovdqa32 | Vmovdqa64 | Vmovntdq | Vmovntdqa | Vmovntpd
+        | Vmovntps => Some(bytes),
+        Movups | Movupd | Movdqu | Lddqu | Pcmpestri | Pcmpestrm | Pcmpistri | Pcmpistrm => None,
+        _ => (one.encoding() == EncodingKind::Legacy && bytes == 16).then_some(16),
+    }
+}
+
+/// A register as the fault found it; segments begin at 0, but for those whose base nobody has recorded.
+fn value_of(register: Register, fault: &RawFault) -> Option<u64> {
+    match register {
+        Register::ES | Register::CS | Register::SS | Register::DS => Some(0),
+        _ if register.is_gpr() => {
+            let whole = fault.registers[register.full_register().number()];
+            match register.size() {
+                8 => Some(whole),
+                4 => Some(whole & 0xffff_ffff),
+                _ => None,
+            }
+        }
+        _ => None,
     }
 }
 
@@ -154,9 +268,7 @@ fn trapped(image: &Image, fault: &RawFault) -> (Option<u64>, Cause) {
         return (found, Cause::Icebp);
     }
     if image.owner(before).is_none() && byte(before) == Some(INT3) {
-        let stepped = Some(fault.previous_ip).filter(|ip| image.owner(*ip).is_some());
-        let led = stepped.or_else(|| into_padding(image, before));
-        return (led, Cause::Padding);
+        return (None, Cause::Padding);
     }
     // `int 3` in two bytes is the same.
     let start = match byte(before) {
@@ -181,48 +293,109 @@ fn trap_flag_setter(image: &Image, ip: u64) -> Option<u64> {
     if let Some(setter) = followed.filter(pops) {
         return Some(setter.ip());
     }
-    let own = image.pieces.iter();
-    let own = own.filter(|piece| matches!(piece.owner, Owner::Section(_)));
-    let mut all = own.flat_map(|piece| image.instructions(piece)).filter(pops);
+    let mut all = own_instructions(image).filter(pops);
     let only = all.next()?;
     all.next().is_none().then(|| only.ip())
 }
 
-/// What led into the padding at an address: the end of the function in front of it, where that does not jump.
-fn into_padding(image: &Image, address: u64) -> Option<u64> {
-    let last = in_front(image, address)?;
+/// What ran on into the padding that holds an address: the end of the function in front of it, where that does
+/// not jump, or lacks bytes that it took from the padding.
+fn fell_into_padding(image: &Image, address: u64) -> Option<u64> {
+    let mut in_front = image.pieces.iter().rev();
+    let piece = in_front.find(|piece| piece.addresses.end <= address)?;
+    let last = image.instructions(piece).last()?;
+    let end = piece.addresses.end;
+    // What lacks bytes may have an `int3` of the padding as its own last byte.
+    let is_unfinished = last.next_ip() > end && last.next_ip() <= address + 1;
     let goes_on = !matches!(
         last.flow_control(),
         FlowControl::UnconditionalBranch | FlowControl::IndirectBranch | FlowControl::Return
     );
-    goes_on.then(|| last.ip())
+    let runs_on = address == end && last.next_ip() == end && goes_on;
+    let is_own = matches!(piece.owner, Owner::Section(_));
+    (is_own && (runs_on || is_unfinished)).then(|| last.ip())
 }
 
-/// The jump or `call` through a register that led to nowhere: the register must hold the address that
-/// faulted. Of a call the return address says where it stands; of several jumps nothing does.
-fn leads_to(image: &Image, fault: &RawFault) -> Option<u64> {
-    let target = match fault.signal {
+/// Where code went that faulted there: a breakpoint is reported by the address behind it.
+fn target(fault: &RawFault) -> u64 {
+    match fault.signal {
         libc::SIGTRAP => fault.ip.wrapping_sub(1),
         _ => fault.ip,
-    };
-    let holds_it = |one: &Instruction| {
-        one.op0_kind() == OpKind::Register
-            && one.op0_register().is_gpr64()
-            && fault.registers[one.op0_register().number()] == target
-    };
-    let is_call = |one: &Instruction| one.flow_control() == FlowControl::IndirectCall;
-    let call = in_front(image, fault.top_of_stack);
-    if let Some(call) = call.filter(|one| is_call(one) && holds_it(one)) {
-        return Some(call.ip());
     }
-    let own = image.pieces.iter();
-    let own = own.filter(|piece| matches!(piece.owner, Owner::Section(_)));
-    let is_jump = |one: &Instruction| one.flow_control() == FlowControl::IndirectBranch;
-    let mut jumps = own
-        .flat_map(|piece| image.instructions(piece))
-        .filter(|one| is_jump(one) && holds_it(one));
-    let only = jumps.next()?;
-    jumps.next().is_none().then(|| only.ip())
+}
+
+/// How sure it is that an instruction led somewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Led {
+    Not,
+    /// Nothing says where it goes.
+    Perhaps,
+    /// What it takes its target from holds this one.
+    Surely,
+}
+
+/// The instructions that can have led to nowhere: all whose target is known to be the place that faulted; where
+/// there are none, those whose target is not known.
+fn leads_to(image: &Image, fault: &RawFault) -> Vec<u64> {
+    let led: Vec<(u64, Led)> = own_instructions(image)
+        .map(|one| (one.ip(), leads(image, &one, fault)))
+        .collect();
+    let most = led.iter().map(|(_, led)| *led).max().unwrap_or(Led::Not);
+    let best = led
+        .iter()
+        .filter(|(_, led)| *led == most && most > Led::Not);
+    best.map(|(address, _)| *address).collect()
+}
+
+fn leads(image: &Image, one: &Instruction, fault: &RawFault) -> Led {
+    let target = target(fault);
+    let surely = |is_it: bool| if is_it { Led::Surely } else { Led::Not };
+    // A call leaves its return address on the stack.
+    let is_at_work = |one: &Instruction| fault.top_of_stack == one.next_ip();
+    match one.flow_control() {
+        FlowControl::Return => {
+            // The words below `rsp` are still there: the handler has a stack of its own.
+            let dropped = one.try_immediate(0).unwrap_or(0) / 8;
+            let word = fault.below.get(dropped as usize);
+            word.map_or(Led::Perhaps, |word| surely(*word == target))
+        }
+        FlowControl::Call => surely(one.near_branch_target() == target && is_at_work(one)),
+        FlowControl::UnconditionalBranch | FlowControl::ConditionalBranch => {
+            surely(one.near_branch_target() == target)
+        }
+        FlowControl::IndirectCall if !is_at_work(one) => Led::Not,
+        FlowControl::IndirectCall | FlowControl::IndirectBranch => match one.op0_kind() {
+            OpKind::Register => surely(value_of(one.op0_register(), fault) == Some(target)),
+            _ => leads_through_memory(image, one, (target, fault)),
+        },
+        _ => Led::Not,
+    }
+}
+
+/// Whether the word that a jump or a call goes through holds the target.
+fn leads_through_memory(
+    image: &Image,
+    one: &Instruction,
+    (target, fault): (u64, &RawFault),
+) -> Led {
+    const RSP: usize = 4;
+    let mut before = *fault;
+    if one.flow_control() == FlowControl::IndirectCall {
+        before.registers[RSP] = before.registers[RSP].wrapping_add(8);
+    }
+    let address = one.virtual_address(0, 0, |register, _, _| value_of(register, &before));
+    let Some(address) = address else {
+        return Led::Perhaps;
+    };
+    let in_code = address
+        .checked_sub(image.site.code)
+        .and_then(|at| image.code.get(at as usize..)?.first_chunk());
+    match in_code {
+        Some(word) if u64::from_le_bytes(*word) == target => Led::Surely,
+        _ if fault.holders.contains(&address) => Led::Surely,
+        // Not all that hold the target may be known.
+        _ => Led::Perhaps,
+    }
 }
 
 /// The last instruction of body or setup, where it lacks bytes.
@@ -244,11 +417,16 @@ fn unfinished(image: &Image, program: &Program) -> Option<u64> {
 }
 
 /// The address that was touched, where the CPU says it: a general protection fault (non-canonical
-/// address, privileged instruction) reports none, and the others are not about memory.
-pub(super) fn memory_address(fault: &RawFault) -> Option<u64> {
+/// address, privileged instruction) and an alignment check report none, and the others are not about memory.
+fn memory_address(fault: &RawFault) -> Option<u64> {
     const SI_KERNEL: i32 = 128;
-    let is_about_memory = matches!(fault.signal, libc::SIGSEGV | libc::SIGBUS);
-    (is_about_memory && fault.code != SI_KERNEL).then_some(fault.address)
+    const BUS_ADRALN: i32 = 1;
+    let is_said = match fault.signal {
+        libc::SIGSEGV => fault.code != SI_KERNEL,
+        libc::SIGBUS => fault.code != SI_KERNEL && fault.code != BUS_ADRALN,
+        _ => false,
+    };
+    is_said.then_some(fault.address)
 }
 
 #[cfg(test)]
@@ -270,6 +448,10 @@ mod tests {
             exception: 0,
             error: 0,
             sender,
+            flags: 0,
+            guard: 0,
+            below: [0; 8],
+            holders: [0; 8],
         }
     }
 

@@ -116,6 +116,7 @@ pub fn why(failure: &Failure) -> String {
         Failure::Forbidden { .. } => "makes a system call",
         Failure::Timeout { .. } => "does not end in time",
         Failure::Clobber { .. }
+        | Failure::Above { .. }
         | Failure::Worker(_)
         | Failure::Unfinished { .. }
         | Failure::Ended(_) => "does not leave alone what it must",

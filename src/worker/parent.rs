@@ -21,13 +21,14 @@ use crate::job::{
     Counters, EventState, Failure, FurtherState, JobRow, Message, Outside, Place, Plan, Prediction,
     Proof, Trace, Uninferred,
 };
-use crate::link::{Image, Site, Variant, link};
+use crate::link::{Image, Site, Variant, frame, link};
 use crate::stage::notes;
 use crate::stats::Timing;
 use crate::sys::interrupt;
 use crate::sys::process::{Event, Watched};
 use crate::sys::shared::{RawFault, SharedPage};
 use crate::sys::signals::{self, WHERE};
+use crate::template::Clobbers;
 
 /// What became of a row.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -501,14 +502,18 @@ impl Shift {
             let what = "the worker's own work for this row does not come to an end, which is a bug of this program";
             return (row, Failure::Worker(what.into()));
         }
-        let place = fault.map_or_else(Place::default, |fault| self.blame(job, row, &fault).place);
-        (
-            row,
-            Failure::Timeout {
-                limit_ms: self.timeout.as_millis() as u64,
-                place,
-            },
-        )
+        let overwritten = fault.and_then(|fault| self.overwritten(job, row, &fault));
+        let place = || {
+            fault.map_or_else(Place::default, |fault| {
+                let address = self.blame(job, row, &fault).address;
+                self.place(job, address)
+            })
+        };
+        let failure = overwritten.unwrap_or_else(|| Failure::Timeout {
+            limit_ms: self.timeout.as_millis() as u64,
+            place: place(),
+        });
+        (row, failure)
     }
 
     /// The output ended without a last word.
@@ -531,20 +536,32 @@ impl Shift {
             )));
         };
         if let Some(fault) = self.page.fault() {
-            let Blamed { place, cause } = self.blame(job, row, &fault);
+            let Blamed {
+                address,
+                may_be,
+                is_own,
+                cause,
+                touched,
+            } = self.blame(job, row, &fault);
+            let place = self.place(job, address);
+            let overwritten = self.overwritten(job, row, &fault);
             let failure = if fault.signal == libc::SIGSYS {
                 Failure::Forbidden {
                     number: fault.call,
                     architecture: fault.architecture,
                     place,
                 }
+            } else if let Some(overwritten) = overwritten.filter(|_| !is_own) {
+                overwritten
             } else {
+                let code = self.page.noted(notes::CODE);
                 Failure::Signal {
                     signal: fault.signal,
                     code: fault.code,
-                    address: blame::memory_address(&fault),
+                    address: touched,
                     cause,
                     place,
+                    may_be: may_be.iter().map(|address| address - code).collect(),
                     registers: fault.registers.to_vec(),
                 }
             };
@@ -585,15 +602,34 @@ impl Shift {
             link(row, &heap, site).ok()
         };
         let linked = linked();
-        let found = linked
-            .as_ref()
-            .map(|image| blame::find(image, &row.program, fault));
-        let (address, cause) = found.unwrap_or_default();
-        let code_offset = address.map(|address| address - code);
-        Blamed {
-            place: Place::in_image(image, job.plan.placements.len(), code_offset),
-            cause,
+        let found = linked.as_ref();
+        let found = found.map(|image| blame::find(image, &row.program, fault));
+        found.unwrap_or_default()
+    }
+
+    /// Where an address lies of the image at work.
+    fn place(&self, job: &Part<'_>, address: Option<u64>) -> Place {
+        let code_offset = address.map(|address| address - self.page.noted(notes::CODE));
+        let image = self.page.noted(notes::IMAGE) as usize;
+        Place::in_image(image, job.plan.placements.len(), code_offset)
+    }
+
+    /// That memory of the harness was overwritten, where the guard around it says so: then what came of it is
+    /// nobody's doing.
+    fn overwritten(&self, job: &Part<'_>, row: usize, fault: &RawFault) -> Option<Failure> {
+        if fault.guard == 0 {
+            return None;
         }
+        let takes_turns = job.rows[row].clobbers == Clobbers::All;
+        Some(Failure::Clobber {
+            what: format!(
+                "the memory above its 256 bytes, {},",
+                frame::slot(fault.guard % frame::FRAME_ROOM, takes_turns)
+            ),
+            kind: "stack".into(),
+            in_setup: false,
+            place: self.place(job, None),
+        })
     }
 }
 

@@ -2,13 +2,14 @@
 //!
 //! Correct means: a row passes if and only if, at the end of the setup and of each stepped iteration,
 //! the reserved registers, `rsp`, the direction and alignment flags and the control bits of MXCSR are
-//! as at its start; and the instruction named is the last one that changed the culprit.
+//! as at its start, and no later one can write above its bytes by the code's own word; and the instruction named is
+//! the last one that changed the culprit.
 
 use std::ops::Range;
 
 use crate::go::HeapKind;
 use crate::job::Failure;
-use crate::link::Owner;
+use crate::link::{Owner, trespass};
 use crate::stage::{Ground, Run, Stage, Visits};
 use crate::sys::signals::{Step, StepLog};
 use crate::template::Clobbers;
@@ -52,7 +53,16 @@ pub fn probe(
     let answer = probe_body(stage, ground, visits, log);
     log.stop_at(None);
     log.unwatch();
-    answer
+    answer?;
+    // What these iterations do not reach is told by the code.
+    match trespass::store_above(&stage.images[0]) {
+        Some(store) => Err(Failure::Above {
+            slot: store.slot,
+            in_setup: store.in_setup,
+            place: stage.place(0, store.address),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Runs the setup of each image, the first one's step by step. One that takes more steps than the log has

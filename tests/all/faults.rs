@@ -123,7 +123,7 @@ fn late_hostility_is_named_too() {
         ("late_call",   " call rcx\n",                  "fault",     "at `call rcx`",       12),
         ("late_system", " mov eax, 39\n syscall\n",     "forbidden", "getpid",              13),
         ("late_int",    " mov eax, 20\n int 0x80\n",    "forbidden", "getpid (32-bit",      13),
-        ("late_r15",    " xor r15d, r15d\n jmp 2f\n",   "fault",     "SIGSEGV",              0),
+        ("late_r15",    " xor r15d, r15d\n jmp 2f\n",   "fault",     "does not leave r15",  12),
         ("late_gs",     " wrgsbase rcx\n jmp 2f\n",     "fault",     "gs base",              0),
         ("late_std",    " std\n jmp 2f\n",              "fault",     "direction flag",       0),
     ];

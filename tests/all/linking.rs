@@ -175,7 +175,7 @@ fn the_body_of_a_one_word_walk_starts_on_a_32_byte_line_at_placement_0() {
 }
 
 #[test]
-fn frames_do_not_reach_into_each_others_state_or_the_canary() {
+fn frames_do_not_reach_into_each_others_state_or_the_guards() {
     let last_frame = (frame::FRAMES - 1) * frame::FRAME_STEP as u64;
     let first_state = frame::state::CURSOR as u64;
     assert!(
@@ -184,9 +184,12 @@ fn frames_do_not_reach_into_each_others_state_or_the_canary() {
     );
     let last_state = last_frame + frame::state::ARRAY as u64 + 8;
     assert!(last_state <= frame::ITERATIONS as u64);
-    assert!(frame::ITERATIONS as u64 + 8 <= frame::CANARY);
-    let canary_end = frame::CANARY + 8 * frame::CANARY_WORDS;
-    assert!(canary_end <= frame::FRAME_ROOM, "{canary_end}");
+    assert_eq!(frame::guards(true), [448..512, 776..1152]);
+    assert_eq!(frame::guards(false), [256..512, 776..1152]);
+    assert!(last_frame + frame::BODY_BYTES == 448 && first_state == 512);
+    assert!(frame::ITERATIONS as u64 + 8 == 776 && frame::carried::REGISTERS == 1152);
+    assert_eq!([false, true].map(frame::far), [1472..4096, 3520..4096]);
+    assert!(frame::carried::VECTORS == 1472 && frame::carried::END == 3520);
 }
 
 #[test]

@@ -115,9 +115,30 @@ fn a_saved_report_of_a_script_is_not_compared_with() {
     );
 }
 
-/// Each number just inside of what can be, and just beyond.
+/// A report of one row whose numbers are known.
+fn known(sound: &Value) -> Value {
+    let mut known = sound.clone();
+    let row = &mut known["rows"][0];
+    row["iterations"] = json!(1000);
+    row["modes"] = json!([]);
+    row["layout"] =
+        json!({ "placements": 2, "cycles_min": 3.0, "cycles_median": 3.25, "cycles_max": 3.5 });
+    let number = |value: f64, basis: &str, source: &str| json!({ "value": value, "low": value, "high": value, "basis": basis, "source": source });
+    let metrics = &mut row["metrics"];
+    metrics["ns"] = number(1.0, "measured", "clock");
+    metrics["cycles"] = number(3.0, "measured", "clock");
+    metrics["instructions"] = number(2.0, "exact", "interpreter");
+    metrics["branches"] = number(1.0, "exact", "interpreter");
+    metrics["branch_misses"] = number(0.5, "inferred", "injection");
+    metrics["branch_misses"]["sites"] = json!([
+        { "label": "site", "line": 9, "executions": 0.75, "value": 0.5, "low": 0.4, "high": 0.6, "comparisons": 1 },
+    ]);
+    known
+}
+
+/// Each number just inside of what can be, and just beyond, alone and beside the others.
 #[test]
-fn saved_numbers_that_cannot_be_are_refused_with_file_row_and_metric() {
+fn saved_numbers_that_cannot_be_are_refused_with_file_row_and_field() {
     let folder = folder("impossible");
     let good = template(&folder, "good", GOOD);
     let path = folder.join("report.json");
@@ -132,54 +153,123 @@ fn saved_numbers_that_cannot_be_are_refused_with_file_row_and_metric() {
         &report,
     ]);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    let sound = read(&path);
-    let number =
-        |value: f64, low: f64, high: f64| json!({ "value": value, "low": low, "high": high });
-    #[rustfmt::skip] // a table: one number a line
-    let all = [
-        ("cycles",        number(0.0, 0.0, 0.1),      true),
-        ("cycles",        number(-0.001, -0.001, 0.1), false),
-        ("cycles",        number(3.0, 2.9, 3.0),      true),
-        ("cycles",        number(3.0, 3.01, 3.2),     false),
-        ("cycles",        number(3.0, 2.8, 2.99),     false),
-        ("cycles",        json!({ "value": null }),   false),
-        ("ns",            number(9e14, 9e14, 9e14),   true),
-        ("ns",            number(1e18, 1e18, 1e18),   false),
-        ("instructions",  number(1.0, 1.0, 1.0),      true),
-        ("instructions",  number(-1.0, -1.0, -1.0),   false),
-        ("branches",      number(-5.0, -5.0, -5.0),   false),
-        ("alloc_bytes",   number(-8.0, -8.0, -8.0),   false),
+    let sound = known(&read(&path));
+    let name = sound["rows"][0]["scenario"].as_str().expect("a name");
+    #[rustfmt::skip] // a table: one change a line
+    let all: Vec<(&str, Value, Option<&str>)> = vec![
+        ("metrics/cycles",             json!({"value": 3.0, "low": 2.9, "high": 3.0}),   None),
+        ("metrics/cycles",             json!({"low": 3.01, "high": 3.2}),                Some("cycles")),
+        ("metrics/cycles",             json!({"low": 2.8, "high": 2.99}),                Some("cycles")),
+        ("metrics/cycles",             json!({"value": null}),                           Some("cycles")),
+        ("metrics/cycles",             json!({"value": 0.0, "low": 0.0}),                Some("cycles")),
+        ("metrics/cycles",             json!({"value": -0.001, "low": -0.001}),          Some("cycles")),
+        ("metrics/cycles",             json!({"basis": "unsupported"}),                  Some("cycles")),
+        ("metrics/cycles",             json!({"basis": "exact"}),                        Some("cycles")),
+        ("metrics/cycles",             json!({"source": "a guess"}),                     Some("cycles")),
+        ("metrics/cycles",             json!({"source": "pmu"}),                         None),
+        ("metrics/ns",                 json!({"value": 0.0, "low": 0.0}),                Some("ns")),
+        ("metrics/ns",                 json!({"value": 1e18, "high": 1e18}),             Some("ns")),
+        ("metrics/ns",                 json!({"value": 2999.0, "high": 3000.0}),         None),
+        ("metrics/ns",                 json!({"value": 3001.0, "high": 3010.0}),         Some("ns")),
+        ("metrics/instructions",       json!({"value": -1.0, "low": -1.0}),              Some("instructions")),
+        ("metrics/branches",           json!({"value": 2.0, "high": 2.0}),               None),
+        ("metrics/branches",           json!({"value": 2.1, "high": 2.1}),               Some("branches")),
+        ("metrics/branches",           json!({"value": 2.03, "high": 2.1, "basis": "measured", "source": "pmu"}), None),
+        ("metrics/branches",           json!({"value": 2.1, "high": 2.1, "basis": "measured", "source": "pmu"}),  Some("branches")),
+        ("metrics/branch_misses",      json!({"value": 1.0, "high": 1.0}),               None),
+        ("metrics/branch_misses",      json!({"value": 1.1, "high": 1.1}),               Some("branch_misses")),
+        ("metrics/branch_misses",      json!({"value": 1.3, "high": 1.3, "sites": []}),  None),
+        ("metrics/branch_misses",      json!({"value": 1.4, "high": 1.4, "sites": []}),  Some("branch_misses")),
+        ("metrics/branch_misses",      json!({"value": 3.3, "high": 3.3, "sites": [], "basis": "measured", "source": "pmu"}), None),
+        ("metrics/branch_misses",      json!({"value": 3.4, "high": 3.4, "sites": [], "basis": "measured", "source": "pmu"}), Some("branch_misses")),
+        ("metrics/branch_misses/sites/0", json!({"value": 1.0}),                         None),
+        ("metrics/branch_misses/sites/0", json!({"value": 1.1}),                         Some("branch_misses")),
+        ("metrics/branch_misses/sites/0", json!({"executions": null}),                   None),
+        ("metrics/alloc_bytes",        json!({"value": -8.0, "low": -8.0}),              Some("alloc_bytes")),
+        ("layout",                     json!({"cycles_min": 1e9}),                       Some("layout")),
+        ("layout",                     json!({"cycles_min": 3.001}),                     Some("layout")),
+        ("layout",                     json!({"cycles_min": 2.0, "cycles_median": 2.5, "cycles_max": 2.999}), Some("layout")),
+        ("layout",                     json!({"cycles_min": 2.0, "cycles_median": 2.5, "cycles_max": 3.0}),   None),
+        ("",                           json!({"iterations": 0}),                         Some("iterations")),
+        ("",                           json!({"iterations": 1}),                         None),
+        ("",                           json!({"status": "fault"}),                       Some("status")),
+        ("",                           json!({"status": "panic"}),                       None),
+        ("",                           json!({"metrics": null}),                         Some("metrics")),
+        ("",                           json!({"modes": [{"cycles": 3.0, "share": 0.4}, {"cycles": 4.0, "share": 0.6}]}),  None),
+        ("",                           json!({"modes": [{"cycles": 3.0, "share": 0.4}, {"cycles": 4.0, "share": 0.7}]}),  Some("modes")),
+        ("",                           json!({"modes": [{"cycles": 3.0, "share": -0.4}, {"cycles": 4.0, "share": 0.6}]}), Some("modes")),
+        ("",                           json!({"modes": [{"cycles": -3.0, "share": 0.4}, {"cycles": 4.0, "share": 0.6}]}), Some("modes")),
+        ("disturbances",               json!({"steal_ms": -1.0}),                        Some("disturbances")),
+        ("/provenance",                json!({"tsc_hz": -3e9}),                          Some("tsc_hz")),
+        ("/provenance",                json!({"core_hz": 0.0}),                          Some("core_hz")),
+        ("/provenance",                json!({"core_hz_spread": -0.1}),                  Some("core_hz_spread")),
+        ("/provenance",                json!({"core_hz_spread": 0.0}),                   None),
     ];
-    for (metric, change, is_sound) in all {
+    let file = folder.join("changed.json");
+    for (place, change, field) in all {
         let mut changed = sound.clone();
-        let own = &mut changed["rows"][0]["metrics"][metric];
+        let pointer = match place {
+            "" => "/rows/0".to_string(),
+            _ if place.starts_with('/') => place.to_string(),
+            _ => format!("/rows/0/{place}"),
+        };
+        let own = changed.pointer_mut(&pointer).expect("it is there");
         for (key, value) in change.as_object().expect("fields") {
             own[key] = value.clone();
         }
-        let file = folder.join("changed.json");
         std::fs::write(&file, changed.to_string()).expect("writes");
         let file = file.display().to_string();
         let run = dispatchlab(&["compare", &file, &good, "--quick", "--counters", "none"]);
         let said = run.said();
-        if is_sound {
-            assert!(
-                !said.contains("nothing is compared with it"),
-                "{metric} {change}: {said}"
-            );
+        let Some(field) = field else {
+            let refused = said.contains("nothing is compared with it");
+            assert!(!refused, "{place} {change}: {said}");
             continue;
-        }
-        assert_eq!(run.code, 2, "{metric} {change}: {said}");
-        let name = &sound["rows"][0]["scenario"];
-        let named = format!("{}: {metric}: ", name.as_str().expect("a name"));
-        assert!(
-            said.contains("changed.json") && said.contains(&named),
-            "{metric} {change}: {said}"
-        );
+        };
+        assert_eq!(run.code, 2, "{place} {change}: {said}");
+        let row = if pointer == place { "provenance" } else { name };
+        let is_named = said.contains(&format!("{row}: {field}: "));
+        let is_whole = said.contains("changed.json") && said.contains("measure it again");
+        assert!(is_named && is_whole, "{place} {change}: {said}");
     }
-    let mut changed = sound.clone();
-    changed["rows"][0]["layout"]["cycles_min"] = json!(1e9);
-    let file = folder.join("changed.json");
-    std::fs::write(&file, changed.to_string()).expect("writes");
-    let run = dispatchlab(&["compare", &file.display().to_string(), &good, "--quick"]);
-    assert!(run.said().contains("layout: "), "{}", run.stderr);
+}
+
+#[test]
+fn a_saved_number_of_a_script_is_not_compared_with_wherever_it_stands() {
+    let folder = folder("scripted_number");
+    let good = template(&folder, "good", GOOD);
+    let path = folder.join("report.json");
+    let report = path.display().to_string();
+    let run = ["run", &good, "--quick", "--export-json", &report];
+    assert_eq!(dispatchlab(&run).code, 0);
+    let mut changed = known(&read(&path));
+    changed["rows"][0]["metrics"]["ns"]["source"] = json!("fake");
+    std::fs::write(&path, changed.to_string()).expect("writes");
+    let refused = unscripted(&["compare", &report, &good, "--quick"], &folder);
+    assert_eq!(refused.code, 2);
+    assert!(
+        refused.said().contains("those of a script"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
+fn a_word_of_a_plan_that_means_nothing_is_refused() {
+    let folder = folder("unknown_word");
+    let good = template(&folder, "good", GOOD);
+    let path = folder.join("job.json");
+    let job = path.display().to_string();
+    let run = ["run", &good, "--quick", "--save-job", &job];
+    assert_eq!(dispatchlab(&run).code, 0);
+    let mut saved = read(&path);
+    saved["plan"]["placments"] = json!([]);
+    std::fs::write(&path, saved.to_string()).expect("writes");
+    let refused = dispatchlab(&["run", "--job", &job]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (3, ""));
+    assert!(
+        refused.said().contains("unknown field `placments`"),
+        "{}",
+        refused.stderr
+    );
 }
