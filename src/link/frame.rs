@@ -51,6 +51,8 @@ pub mod context {
     /// Out: the types that a failed assertion is about, three words; see
     /// [`PANIC_DOTTYPE`](super::PANIC_DOTTYPE).
     pub const PANIC_TYPES: u32 = 208;
+    /// Behind the last field.
+    pub const END: u32 = PANIC_TYPES + 24;
 }
 
 /// Frames that take turns.

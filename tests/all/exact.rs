@@ -92,13 +92,15 @@ fn possible(cases: &[Case]) -> Vec<Case> {
 #[test]
 fn state_that_decides_a_path_is_followed_until_it_repeats_itself_or_is_said_to_decide() {
     #[rustfmt::skip] // a table: one template a line
-    let cases: [Case; 12] = [
+    let cases: [Case; 13] = [
         // Each of the four frames has a counter of its own, and wraps in 2^32 turns.
         ("own_frame",  "body: mov eax, [rax]\n inc dword [rsp+8]\n test dword [rsp+8], 0xff\n jne 1f\n mov ecx, 1000\n2: dec ecx\n jne 2b\n1: nop\n",
             5.0 + 2001.0 / 256.0, 1.0 + 1000.0 / 256.0, STATE),
         ("below_rsp",  "body: mov eax, [rax]\n inc dword [rsp-200]\n test dword [rsp-200], 0x7ff\n jne 1f\n mov ecx, 10000\n2: dec ecx\n jne 2b\n1: nop\n",
             5.0 + 20001.0 / 2048.0, 1.0 + 10000.0 / 2048.0, STATE),
         ("g",          "body: mov eax, [rax]\n inc dword [r14+0x40]\n test dword [r14+0x40], 0xff\n jne 1f\n nop\n1: nop\n",
+            5.0 + 1.0 / 256.0, 1.0, STATE),
+        ("below_g",    "body: mov eax, [rax]\n inc dword [r14-100]\n test dword [r14-100], 0xff\n jne 1f\n nop\n1: nop\n",
             5.0 + 1.0 / 256.0, 1.0, STATE),
         // A byte is what it was behind 256 turns.
         ("g_byte",     "body: mov eax, [rax]\n inc byte [r14+0x40]\n jne 1f\n nop\n1: nop\n",
@@ -123,7 +125,7 @@ fn state_that_decides_a_path_is_followed_until_it_repeats_itself_or_is_said_to_d
     let cases = possible(&cases);
     check("exact_state", POINTER, &cases, &[]);
     let frames = format!("{POINTER};! clobbers = \"all\"\n");
-    check("exact_frames", &frames, &cases[..4], &[]);
+    check("exact_frames", &frames, &cases[..5], &[]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::branch::Branch;
 use crate::go::HeapKind;
 use crate::interpreter::memory::Stored;
 use crate::interpreter::{Cpu, Registers, State, Stop, Tally, Watch};
-use crate::link::frame::{FRAMES, G_POINTER, state};
+use crate::link::frame::{FRAMES, context, state};
 use crate::link::{Image, Owner};
 use crate::stage::{Ground, Pulse, Stage, Visits};
 use crate::template::{Clobbers, RANDOM_ELEMENTS};
@@ -59,7 +59,7 @@ pub(super) fn count(
         // What the loop itself keeps there goes on by itself.
         loops: [
             frame + state::CURSOR as u64..ground.stack().addresses().end,
-            data..data + u64::from(G_POINTER),
+            data..data + u64::from(context::END),
         ],
         unit,
         done: 0,
