@@ -3,6 +3,8 @@
 //! Correct means: every number carries the basis of the source that gave it, and every failure the
 //! template's own line.
 
+use std::collections::BTreeSet;
+
 use crate::go::HeapKind;
 use crate::go::modelled::{self, InGo};
 use crate::job::{Plan, Proof, RuntimeCall};
@@ -80,22 +82,37 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
     }
 }
 
-/// Those of the runtime's functions that do more in Go.
-fn modelled_runtime(proof: &Proof) -> Vec<ModelledRuntime> {
-    let known = |call: &RuntimeCall| {
-        let (in_go, is_counted) = match modelled::in_go(&call.function)? {
+/// Those of the runtime's functions that do more in Go: what was seen to run, and where only a part of the
+/// iterations was counted, what code leads to beside.
+fn modelled_runtime(prepared: &Prepared, proof: &Proof) -> Vec<ModelledRuntime> {
+    let known = |function: &str, seen: Option<&RuntimeCall>| {
+        let (in_go, is_counted) = match modelled::in_go(function)? {
             InGo::Instructions(count) => (count, true),
             InGo::Beside(more) => (more, false),
         };
         Some(ModelledRuntime {
-            function: call.function.trim_start_matches("runtime.").into(),
-            calls: call.calls,
-            instructions: call.instructions,
+            function: function.trim_start_matches("runtime.").into(),
+            calls: seen.map_or(0.0, |call| call.calls),
+            instructions: seen.map_or(0.0, |call| call.instructions),
             in_go: in_go.into(),
             is_counted,
+            may: seen.is_none(),
         })
     };
-    proof.runtime.iter().filter_map(known).collect()
+    let ran = proof.runtime.iter();
+    let ran = ran.filter_map(|call| known(&call.function, Some(call)));
+    let counts = proof.counts.as_ref();
+    let is_part = counts.is_none_or(|counts| counts.stepped.is_some());
+    let sections = prepared.row.program.sections.iter().filter(|_| is_part);
+    let named: BTreeSet<&str> = sections
+        .flat_map(|section| &section.fixups)
+        .map(|fixup| fixup.symbol.as_str())
+        .collect();
+    let unseen = named
+        .into_iter()
+        .filter(|name| proof.runtime.iter().all(|call| call.function != **name));
+    ran.chain(unseen.filter_map(|name| known(name, None)))
+        .collect()
 }
 
 /// The template's remark, and what a recorded walk is made of.
@@ -130,7 +147,7 @@ pub fn judge(
     let (None, Some(proof)) = (&outcome.failure, &outcome.proof) else {
         return row;
     };
-    row.modelled_runtime = modelled_runtime(proof);
+    row.modelled_runtime = modelled_runtime(prepared, proof);
     row.verified = proof.checksum.is_some();
     row.checksum = checksum(proof);
     let summary = outcome.timing.as_ref().map(|timing| {

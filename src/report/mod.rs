@@ -351,7 +351,7 @@ pub struct Row {
     pub warnings: Vec<String>,
 }
 
-/// A modelled function of Go's runtime that iterations ran: a time in which it is one is not Go's.
+/// A modelled function of Go's runtime that iterations ran, or may have run: a time in which it is one is not Go's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelledRuntime {
     /// Without `runtime.`.
@@ -364,6 +364,10 @@ pub struct ModelledRuntime {
     pub in_go: String,
     /// Whether `in_go` is a number of instructions.
     pub is_counted: bool,
+    /// Whether no iteration that was counted ran it, and code leads to it: a later one may have, and how often and
+    /// for how long is not known (`calls` and `instructions` are 0).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may: bool,
 }
 
 impl ModelledRuntime {
@@ -371,6 +375,11 @@ impl ModelledRuntime {
     pub fn sentence(&self) -> String {
         let own = (self.instructions * 10.0).round() / 10.0;
         let function = &self.function;
+        if self.may {
+            return format!(
+                "{function} is modelled, and may have run behind the iterations that were counted"
+            );
+        }
         match self.is_counted {
             true => format!(
                 "{function} is modelled: {own} instructions for Go's {}",
@@ -440,9 +449,11 @@ impl Row {
     pub fn modelled_remark(&self) -> Option<String> {
         let pieces = self.modelled_runtime.iter().map(ModelledRuntime::sentence);
         let pieces: Vec<String> = pieces.collect();
+        let is_sure = self.modelled_runtime.iter().any(|one| !one.may);
+        let is = if is_sure { "is" } else { "may be" };
         (!pieces.is_empty()).then(|| {
             format!(
-                "{}; so this is not the time that Go takes",
+                "{}; so this {is} not the time that Go takes",
                 pieces.join("; ")
             )
         })

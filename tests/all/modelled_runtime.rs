@@ -33,6 +33,36 @@ fn a_row_names_the_modelled_functions_that_it_ran_and_no_others() {
 }
 
 #[test]
+fn what_only_a_later_iteration_may_run_is_named_as_such() {
+    let folder = folder("modelled_later");
+    let late = |number: u32| {
+        let call = "mov eax, 24\n call \"runtime.mallocgc\"\n";
+        format!(
+            ";! clobbers = \"all\"\nbody: inc dword [\"n\"]\n cmp dword [\"n\"], {number}\n jb 1f\n {call}1:\ndata \"n\": dd 0\n"
+        )
+    };
+    let run = |name: &str, text: &str| {
+        let file = template(&folder, name, text);
+        let (_, document) = json(&["run", &file, "--quick", "--counters", "none"]);
+        rows(&document)[0].1["modelled_runtime"].clone()
+    };
+    let later = run("later", &late(2_000_000_000));
+    assert_eq!(
+        (&later[0]["function"], &later[0]["may"], &later[0]["calls"]),
+        (&"mallocgc".into(), &true.into(), &0.0.into()),
+        "{later:#}"
+    );
+    let soon = run("soon", &late(3));
+    assert_eq!(soon[0]["may"], Value::Null, "{soon:#}");
+    assert!(soon[0]["calls"].as_f64() > Some(0.9), "{soon:#}");
+    let file = template(&folder, "later", &late(2_000_000_000));
+    let run = dispatchlab(&["run", &file, "--quick"]);
+    let said = common::unfolded(&run.stdout);
+    let words = "mallocgc is modelled, and may have run behind the iterations that were counted; so this may be not the time that Go takes";
+    assert!(said.contains(words), "{said}");
+}
+
+#[test]
 fn a_function_is_counted_by_the_call_and_said_beside_the_time() {
     let scenario = "convert_value[go=1.10,kind=slice,to=iface]";
     let (_, document) = json(&["run", scenario, "--quick", "--counters", "clock"]);
