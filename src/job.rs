@@ -621,6 +621,10 @@ pub enum Cause {
     CodeWritten,
     /// Data were run.
     DataRun,
+    /// A jump led to where no code stands.
+    Nowhere,
+    /// A jump led into the middle of an instruction.
+    Middle,
     /// The last instruction of a section lacks bytes, and swallowed what stands behind.
     Unfinished,
     /// An access was misaligned while the alignment check flag was set.

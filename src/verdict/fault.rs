@@ -282,6 +282,11 @@ fn cause_message(cause: Cause, address: Option<u64>) -> Option<(String, &'static
             format!("SIGSEGV{at}: data cannot be run"),
             "; code stands in `body:` and in `func` sections",
         ),
+        Cause::Nowhere => (format!("SIGSEGV{at}: no code stands there"), ""),
+        Cause::Middle => (
+            "a jump into the middle of an instruction, whose rest is another one".into(),
+            "; jump to labels",
+        ),
         Cause::Unfinished => (
             "the last instruction of its section lacks bytes, and took them from what stands behind it".into(),
             "; complete it",

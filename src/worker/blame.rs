@@ -90,13 +90,21 @@ pub(super) fn find(image: &Image, program: &Program, fault: &RawFault) -> Blamed
         libc::SIGBUS => misaligned(image, fault),
         _ => (culprit(image, program, fault), cause(image, fault)),
     };
+    if let Some(jump) = culprit.and_then(|at| into_the_middle(image, program, at, fault)) {
+        return Blamed {
+            address: Some(jump),
+            is_own: true,
+            cause: Cause::Middle,
+            ..Blamed::default()
+        };
+    }
     let inside = |address: u64| image.owner(address).map(|_| address);
     let stepped = culprit
         .and_then(inside)
         .or_else(|| inside(fault.previous_ip));
     let (found, may_be) = match stepped {
         Some(address) => (Some(address), Vec::new()),
-        None => match &*leads_to(image, fault) {
+        None => match &*leads_to(image, fault).1 {
             [] => (fell_into_padding(image, target(fault)), Vec::new()),
             [first, others @ ..] => {
                 // An unrolled body has each of its lines several times.
@@ -241,6 +249,8 @@ fn cause(image: &Image, fault: &RawFault) -> Cause {
         Cause::CodeWritten
     } else if fault.is_fetch() && image.data_addresses.contains(&fault.address) {
         Cause::DataRun
+    } else if fault.is_fetch() && fault.address == fault.ip {
+        Cause::Nowhere
     } else {
         Cause::Plain
     }
@@ -336,7 +346,7 @@ enum Led {
 
 /// The instructions that can have led to nowhere: all whose target is known to be the place that faulted; where
 /// there are none, those whose target is not known.
-fn leads_to(image: &Image, fault: &RawFault) -> Vec<u64> {
+fn leads_to(image: &Image, fault: &RawFault) -> (Led, Vec<u64>) {
     let led: Vec<(u64, Led)> = own_instructions(image)
         .map(|one| (one.ip(), leads(image, &one, fault)))
         .collect();
@@ -344,7 +354,34 @@ fn leads_to(image: &Image, fault: &RawFault) -> Vec<u64> {
     let best = led
         .iter()
         .filter(|(_, led)| *led == most && most > Led::Not);
-    best.map(|(address, _)| *address).collect()
+    (most, best.map(|(address, _)| *address).collect())
+}
+
+/// The only instruction that led to an address in the middle of another.
+fn into_the_middle(
+    image: &Image,
+    program: &Program,
+    address: u64,
+    fault: &RawFault,
+) -> Option<u64> {
+    if is_boundary(image, program, address) {
+        return None;
+    }
+    match leads_to(image, fault) {
+        (Led::Surely, led) if led.len() == 1 => led.first().copied(),
+        _ => None,
+    }
+}
+
+/// Whether an instruction begins at an address, as its line is read; outside the template's code everywhere.
+fn is_boundary(image: &Image, program: &Program, address: u64) -> bool {
+    let Some(mut at) = image.instruction_start(program, address) else {
+        return true;
+    };
+    while at < address {
+        at += image.instruction(at).len().max(1) as u64;
+    }
+    at == address
 }
 
 fn leads(image: &Image, one: &Instruction, fault: &RawFault) -> Led {

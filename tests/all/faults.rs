@@ -21,7 +21,7 @@ const HOSTILE: &[(&str, &str, &str, &str, &str, u64)] = &[
     ("port",           " mov eax, [rax]\n out 0x80, al\n",                            "fault", "signal",  "privileged",        7),
     ("division",       " xor edx, edx\n xor ebx, ebx\n div ebx\n",                    "fault", "signal",  "division by zero",  8),
     ("overflow",       " mov edx, 2\n mov ebx, 1\n div ebx\n",                        "fault", "signal",  "does not fit",      8),
-    ("wild_ret",       " mov eax, [rax]\n push 0x1234\n ret\n",                       "fault", "signal",  "0x1234, at `ret`",  8),
+    ("wild_ret",       " mov eax, [rax]\n push 0x1234\n ret\n",                       "fault", "signal",  "no code stands there, at `ret`", 8),
     ("wild_call",      " mov ecx, 0x1234\n call rcx\n",                               "fault", "signal",  "at `call rcx`",     7),
     ("wild_jump",      " mov ecx, 0x1234\n jmp rcx\n",                                "fault", "signal",  "at `jmp rcx`",      7),
     ("jump_into_data", " lea rcx, [\"d\"]\n jmp rcx\ndata \"d\":\n dq 0x9090909090909090\n", "fault", "signal", "at `jmp rcx`", 7),

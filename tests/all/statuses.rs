@@ -171,10 +171,10 @@ fn who_led_to_nowhere_late_is_named_by_what_held_its_target() {
         ("ret_of_two",   " mov edx, 0x1234\n push rdx\n ret\n",                         "func \"main.g\":\n ret\n", "by a jump in one of the lines 12 and 15", None),
         ("jump",         " mov edx, 0x1234\n jmp rdx\n",                                "", "at `jmp rdx`", Some(11)),
         ("call",         " mov edx, 0x1234\n call rdx\n",                               "", "at `call rdx`", Some(11)),
-        ("call_memory",  " call [\"p\"]\n",                                             "data \"p\": dq 0x1234\n", "SIGSEGV at address 0x1234, at `call", Some(10)),
+        ("call_memory",  " call [\"p\"]\n",                                             "data \"p\": dq 0x1234\n", "SIGSEGV at address 0x1234: no code stands there, at `call", Some(10)),
         ("call_padding", " lea rdx, [\"main.f\"]\n add rdx, 4\n mov [\"p\"], rdx\n call [\"p\"]\n", "func \"main.f\":\n jmp rcx\ndata \"p\": dq 0\n", PADDING, Some(13)),
         ("call_stack",   " mov qword [rsp+8], 0x1234\n call [rsp+8]\n",                  "", "at `call", Some(11)),
-        ("jump_memory",  " jmp [\"p\"]\n",                                              "data \"p\": dq 0x1234\n", "SIGSEGV at address 0x1234, at `jmp", Some(10)),
+        ("jump_memory",  " jmp [\"p\"]\n",                                              "data \"p\": dq 0x1234\n", "SIGSEGV at address 0x1234: no code stands there, at `jmp", Some(10)),
         ("jump_padding", " lea rdx, [\"main.f\"]\n add rdx, 4\n mov [\"p\"], rdx\n jmp [\"p\"]\n", "func \"main.f\":\n jmp rcx\ndata \"p\": dq 0\n", PADDING, Some(13)),
         // The other one's word is another.
         ("jump_of_two",  " jmp [\"p\"]\n jmp [\"q\"]\n",                               "data \"p\": dq 0x1234\ndata \"q\": dq 0x5678\n", "at `jmp", Some(10)),
@@ -182,6 +182,7 @@ fn who_led_to_nowhere_late_is_named_by_what_held_its_target() {
         // The ninth of the words that hold it is not known, nor that of the other.
         ("jump_unknown", " jmp [\"p\" + 64]\n jmp [\"q\"]\n",                          "data \"p\": times 9 dq 0x1234\ndata \"q\": dq 0x5678\n", "by a jump in one of the lines 10 and 11", None),
         ("jump_table",   " lea rdx, [\"p\"]\n mov esi, 2\n jmp [rdx+rsi*8]\n",          "data \"p\": dq 1, 2, 0x1234\n", "at `jmp", Some(12)),
+        ("middle",       " lea rdx, [\"main.f\"]\n inc rdx\n jmp rdx\n",                  "func \"main.f\":\n mov eax, 0xcccccccc\n jmp rcx\n", "a jump into the middle of an instruction, whose rest is another one, at `jmp rdx`", Some(12)),
         ("falls_off",    " jmp \"main.g\"\n",                                           "func \"main.g\":\n nop\n", PADDING, Some(13)),
         ("lacks_bytes",  " jmp \"main.g\"\n",                                           "func \"main.g\":\n db 0x48, 0x8b\n", "lacks bytes, and took them from what stands behind it, at `db 0x48`", Some(13)),
         ("lacks_one",    " jmp \"main.g\"\n",                                           "func \"main.g\":\n nop\n db 0x48\n", "lacks bytes", Some(14)),
