@@ -71,6 +71,7 @@ impl std::error::Error for ReadError {}
 
 /// The file.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Document {
     kind: String,
     schema: u32,
@@ -91,6 +92,7 @@ struct Head {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct SavedTemplate {
     name: String,
     origin: Origin,
@@ -99,6 +101,7 @@ struct SavedTemplate {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct SavedRow {
     /// Index into the templates.
     template: usize,

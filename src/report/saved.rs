@@ -150,7 +150,7 @@ fn numbers(row: &SavedRow) -> Vec<(&'static str, &Metric, f64)> {
 type Rule = (&'static str, fn(&SavedRow, &Metrics) -> Option<String>);
 
 #[rustfmt::skip] // a table: one rule a line
-const RULES: [Rule; 8] = [
+const RULES: [Rule; 9] = [
     ("status",        wrong_status),
     ("iterations",    |row, metrics| (metrics.cycles.value.is_some() && row.iterations == 0).then(|| "0 beside a number of cycles".into())),
     ("ns",            wrong_time),
@@ -158,6 +158,7 @@ const RULES: [Rule; 8] = [
     ("branch_misses", wrong_misses),
     ("layout",        wrong_layout),
     ("modes",         wrong_modes),
+    ("dropped_samples", |row, _| row.disturbances.filter(|all| row.dropped_samples > all.chunks).map(|all| format!("{} of {} chunks", row.dropped_samples, all.chunks))),
     ("disturbances",  |row, _| row.disturbances.and_then(|one| one.steal_ms).filter(|ms| !(0.0..=MOST).contains(ms)).map(|ms| format!("{ms} ms of steal cannot be"))),
 ];
 
@@ -195,11 +196,14 @@ fn wrong_of(metric: &Metric, least: f64) -> Option<String> {
     if !(least..=MOST).contains(&value) {
         return Some(format!("{value} cannot be"));
     }
+    if metric.stepped == Some(0) {
+        return Some(format!("{value} is of 0 iterations"));
+    }
     // Of a number with noise six digits are written.
     let slack = 1e-5 * value.abs() + 1e-9;
     let (low, high) = (metric.low.unwrap_or(value), metric.high.unwrap_or(value));
     let is_inside = low - slack <= value && value <= high + slack;
-    let is_finite = low.is_finite() && high.abs() <= MOST;
+    let is_finite = low >= least.min(0.0) && high.abs() <= MOST;
     (!is_inside || !is_finite)
         .then(|| format!("the interval {low} to {high} does not hold {value}"))
 }
@@ -263,9 +267,12 @@ fn wrong_layout(row: &SavedRow, metrics: &Metrics) -> Option<String> {
     let layout = row.layout.as_ref()?;
     let ends = [layout.cycles_min, layout.cycles_median, layout.cycles_max];
     let is_sound = ends.iter().all(|end| (0.0..=MOST).contains(end)) && ends.is_sorted();
-    if !is_sound {
+    if !is_sound || layout.placements == 0 {
         let [min, median, max] = ends;
-        return Some(format!("{min} to {median} to {max} is no range of cycles"));
+        let placements = layout.placements;
+        return Some(format!(
+            "{min} to {median} to {max} over {placements} placements is no range of cycles"
+        ));
     }
     let cycles = metrics.cycles.value?;
     let is_inside = ends[0] * (1.0 - ROUNDED) <= cycles && cycles <= ends[2] * (1.0 + ROUNDED);

@@ -117,13 +117,16 @@ pub(super) fn find(image: &Image, program: &Program, fault: &RawFault) -> Blamed
         },
     };
     let is_own = found.is_some_and(|address| is_section(image, address));
-    let is_of_bytes = matches!(cause, Cause::Plain | Cause::Padding | Cause::Breakpoint);
+    let is_of_bytes = matches!(
+        cause,
+        Cause::Plain | Cause::Padding | Cause::Breakpoint | Cause::Nowhere
+    );
     let (address, cause) = match found {
         Some(address) if is_of_bytes && image.is_unfinished(address) => (found, Cause::Unfinished),
         // It went on in the middle of the harness's instructions.
         _ if !is_own
             && may_be.is_empty()
-            && cause == Cause::Plain
+            && matches!(cause, Cause::Plain | Cause::Nowhere)
             && let Some(last) = unfinished(image, program) =>
         {
             (Some(last), Cause::Unfinished)

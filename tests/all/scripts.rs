@@ -199,6 +199,12 @@ fn saved_numbers_that_cannot_be_are_refused_with_file_row_and_field() {
         ("",                           json!({"modes": [{"cycles": 3.0, "share": 0.4}, {"cycles": 4.0, "share": 0.7}]}),  Some("modes")),
         ("",                           json!({"modes": [{"cycles": 3.0, "share": -0.4}, {"cycles": 4.0, "share": 0.6}]}), Some("modes")),
         ("",                           json!({"modes": [{"cycles": -3.0, "share": 0.4}, {"cycles": 4.0, "share": 0.6}]}), Some("modes")),
+        ("layout",                     json!({"placements": 0}),                         Some("layout")),
+        ("metrics/ns",                 json!({"low": -0.1}),                             Some("ns")),
+        ("metrics/ns",                 json!({"low": 0.0}),                              None),
+        ("metrics/instructions",       json!({"stepped": 0}),                            Some("instructions")),
+        ("metrics/instructions",       json!({"stepped": 1}),                            None),
+        ("",                           json!({"dropped_samples": 1_000_000_000}),         Some("dropped_samples")),
         ("disturbances",               json!({"steal_ms": -1.0}),                        Some("disturbances")),
         ("/provenance",                json!({"tsc_hz": -3e9}),                          Some("tsc_hz")),
         ("/provenance",                json!({"core_hz": 0.0}),                          Some("core_hz")),
@@ -255,21 +261,24 @@ fn a_saved_number_of_a_script_is_not_compared_with_wherever_it_stands() {
 }
 
 #[test]
-fn a_word_of_a_plan_that_means_nothing_is_refused() {
+fn a_word_of_a_job_that_means_nothing_is_refused() {
     let folder = folder("unknown_word");
     let good = template(&folder, "good", GOOD);
     let path = folder.join("job.json");
     let job = path.display().to_string();
     let run = ["run", &good, "--quick", "--save-job", &job];
     assert_eq!(dispatchlab(&run).code, 0);
-    let mut saved = read(&path);
-    saved["plan"]["placments"] = json!([]);
-    std::fs::write(&path, saved.to_string()).expect("writes");
-    let refused = dispatchlab(&["run", "--job", &job]);
-    assert_eq!((refused.code, refused.stdout.as_str()), (3, ""));
-    assert!(
-        refused.said().contains("unknown field `placments`"),
-        "{}",
-        refused.stderr
-    );
+    let sound = read(&path);
+    for place in ["/plan", "", "/rows/0", "/templates/0"] {
+        let mut saved = sound.clone();
+        saved.pointer_mut(place).expect("it is there")["placments"] = json!([]);
+        std::fs::write(&path, saved.to_string()).expect("writes");
+        let refused = dispatchlab(&["run", "--job", &job]);
+        assert_eq!((refused.code, refused.stdout.as_str()), (3, ""), "{place}");
+        assert!(
+            refused.said().contains("unknown field `placments`"),
+            "{place}: {}",
+            refused.stderr
+        );
+    }
 }
