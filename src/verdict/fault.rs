@@ -173,7 +173,7 @@ fn harness_register(prepared: &Prepared, failure: &Failure, plan: &Plan) -> Opti
         in_setup: false,
         place: Place {
             code_offset: Some(address - image.site.code),
-            ..place.clone()
+            ..*place
         },
     })
 }
