@@ -30,12 +30,13 @@ mod registers;
 use registers::{Code, Usage};
 
 /// Multiplications that the branch waits for in both copies. With none, one of ten settings that were
-/// tried was off by 0.15; with four, two independent jumps were by 0.06; with six and eight more no row whose misses are
-/// known was by more than 0.03, where six and ten, five and ten, and eight and ten were (Zen 4).
+/// tried was off by 0.15; with four, two independent jumps were by 0.06 (Zen 4).
 const BASE: usize = 6;
-/// Multiplications that it waits for in the second copy only. With four a constant of about a cycle
-/// reads as 0.08 misses; with thirty the scheduler fills up in front of the branch.
-const ADDED: usize = 8;
+/// Multiplications that it waits for in the second copy only. What differs between the copies for another reason
+/// is divided by their cycles: with four a cycle reads as 0.08 misses; with eight to ten more jumps through a table
+/// of 8 or 16 targets were off by 0.03, with these no row whose misses are known by more than 0.02 (Zen 4); with
+/// thirty the scheduler fills up in front of the branch.
+const ADDED: usize = 18;
 /// Cycles of one of them on every core since Nehalem and Zen 2, and of a `crc32`; `doctor` measures it.
 const LATENCY: f64 = 3.0;
 /// Cycles of latency that the second copy has more than the first.

@@ -164,12 +164,7 @@ pub fn judge(
         let timed = outcome.timing.as_ref().zip(summary.as_ref());
         let has_walk = prepared.row.heap.kind != HeapKind::None;
         row.warnings.extend(timed.and_then(|(timing, summary)| {
-            misses::doubt(
-                &row.sites,
-                (timing, has_walk),
-                summary.cycles.value,
-                plan.seed,
-            )
+            misses::doubt(&row.sites, (timing, has_walk), summary, plan.seed)
         }));
     }
     let inferred = misses::total(&prepared.row.injection, &row.sites);

@@ -7,7 +7,7 @@ use crate::go::HeapKind;
 use crate::injection::{Injection, Latency};
 use crate::job::{JobRow, Proof, Uninferred};
 use crate::report::SiteMisses;
-use crate::stats::{self, Bound, Estimate, Timing};
+use crate::stats::{self, Bound, Estimate, SiteSamples, Summary, Timing};
 
 /// Noise lets a branch that is predicted read below none, but not by much: what is lower is no number of
 /// misses.
@@ -161,9 +161,12 @@ pub(super) fn remark(sites: &[SiteMisses]) -> Option<String> {
 pub(super) fn doubt(
     sites: &[SiteMisses],
     (timing, has_walk): (&Timing, bool),
-    cycles: f64,
+    summary: &Summary,
     seed: u64,
 ) -> Option<String> {
+    if let Some(said) = said_of_phases(sites, timing, summary.is_mean) {
+        return Some(said);
+    }
     let [site] = sites else { return None };
     let inferred = site.value?;
     if !has_walk {
@@ -171,9 +174,28 @@ pub(super) fn doubt(
     }
     said_of_bound(
         inferred,
-        stats::bound(timing, cycles, seed)?,
+        stats::bound(timing, summary.cycles.value, seed)?,
         site.executions,
     )
+}
+
+/// Of a row whose iterations are of several kinds, and not by their place in a walk: the images that misses are
+/// inferred from begin behind the setup, and are slow, so that they may see one kind alone.
+fn said_of_phases(sites: &[SiteMisses], timing: &Timing, is_mean: bool) -> Option<String> {
+    let has_phases = is_mean && timing.segments <= 1;
+    let is_told = sites.iter().any(|site| site.value.is_some());
+    if !has_phases || !is_told {
+        return None;
+    }
+    let seen = |one: &SiteSamples| {
+        let chunks = one.images.iter().map(|image| image.chunks.len() as u64);
+        chunks.min().unwrap_or(0) * one.iterations_per_chunk
+    };
+    let seen = timing.delayed.iter().map(seen).min()?;
+    Some(format!(
+        "branch misses are inferred from the first {seen} iterations or so behind the setup, and iterations of this \
+         row differ by phase: other phases may miss more or fewer"
+    ))
 }
 
 /// Of a branch that follows what the body itself computes: where it is neither predicted nor always missed,
@@ -250,6 +272,7 @@ pub(super) fn total(injection: &Injection, sites: &[SiteMisses]) -> Result<Estim
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::fixture;
 
     fn estimate(value: f64, low: f64, high: f64) -> Estimate {
         Estimate { value, low, high }
@@ -348,6 +371,32 @@ mod tests {
         assert!(told(0.40, 0.1, 0.19).contains("0.19 at the most: the row's own loop learns"));
         assert_eq!(told(0.049, -0.2, -0.001), "");
         assert!(told(0.051, -0.2, -0.001).contains("come to 0.00 at the most"));
+    }
+
+    #[test]
+    fn of_iterations_that_differ_by_phase_the_reader_learns_which_were_seen() {
+        // Turns of eight chunks.
+        let images = [3, 2].map(|turns| fixture::image(turns, |_, _| 5.0));
+        let samples = SiteSamples {
+            site: 0,
+            iterations_per_chunk: 500,
+            segments: 1,
+            added_cycles: 24.0,
+            images,
+            why: None,
+        };
+        let timing = |segments| Timing {
+            segments,
+            delayed: vec![samples.clone()],
+            ..fixture::empty()
+        };
+        let inferred = [site("a", 0.0, 0.01)];
+        let told = |segments, is_mean| said_of_phases(&inferred, &timing(segments), is_mean);
+        assert!(told(1, true).is_some_and(|said| said.contains("first 8000 iterations")));
+        // The mean of the parts of a walk, all of which are visited; and one kind of iteration.
+        assert_eq!(told(2, true), None);
+        assert_eq!(told(1, false), None);
+        assert_eq!(said_of_phases(&[], &timing(1), true), None);
     }
 
     #[test]
