@@ -164,7 +164,7 @@ pub(super) fn doubt(
     summary: &Summary,
     seed: u64,
 ) -> Option<String> {
-    if let Some(said) = said_of_phases(sites, timing, summary.is_mean) {
+    if let Some(said) = said_of_phases(sites, timing, summary.is_mean || summary.modes.is_some()) {
         return Some(said);
     }
     let [site] = sites else { return None };
@@ -181,8 +181,8 @@ pub(super) fn doubt(
 
 /// Of a row whose iterations are of several kinds, and not by their place in a walk: the images that misses are
 /// inferred from begin behind the setup, and are slow, so that they may see one kind alone.
-fn said_of_phases(sites: &[SiteMisses], timing: &Timing, is_mean: bool) -> Option<String> {
-    let has_phases = is_mean && timing.segments <= 1;
+fn said_of_phases(sites: &[SiteMisses], timing: &Timing, differs: bool) -> Option<String> {
+    let has_phases = differs && timing.segments <= 1;
     let is_told = sites.iter().any(|site| site.value.is_some());
     if !has_phases || !is_told {
         return None;
@@ -391,7 +391,7 @@ mod tests {
             ..fixture::empty()
         };
         let inferred = [site("a", 0.0, 0.01)];
-        let told = |segments, is_mean| said_of_phases(&inferred, &timing(segments), is_mean);
+        let told = |segments, differs| said_of_phases(&inferred, &timing(segments), differs);
         assert!(told(1, true).is_some_and(|said| said.contains("first 8000 iterations")));
         // The mean of the parts of a walk, all of which are visited; and one kind of iteration.
         assert_eq!(told(2, true), None);
