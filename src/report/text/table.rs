@@ -10,6 +10,8 @@ use super::failure;
 use super::further;
 use super::notes::{Kind, Notes, Remark};
 use crate::report::{Basis, ColdCall, Held, Metric, Report, Row};
+use crate::stats::Quantity;
+use crate::stats::quantity::Known;
 use crate::template::{Cold, Figure};
 use crate::text::wrap::lines;
 use crate::text::{Paint, Style, columns, hanging};
@@ -42,6 +44,8 @@ pub(super) struct Cell {
 #[derive(Debug)]
 pub(super) struct Column {
     pub(super) head: &'static str,
+    /// What its numbers count.
+    pub(super) unit: &'static str,
     /// `None` for a column that is no quantity of its own.
     pub(super) basis: Option<Basis>,
     /// Where its numbers come from, unless marked.
@@ -184,16 +188,16 @@ fn warnings(row: &Row) -> Vec<Remark> {
         warnings
             .push("disturbed throughout: too high by an unknown amount; run it again".to_string());
     }
-    warnings.extend(row.modes.map(|[fast, slow]| {
-        format!(
+    if let [fast, slow] = &row.modes[..] {
+        warnings.push(format!(
             "bistable: {:.2} cycles in {:.0} % of turns, {:.2} in {:.0} %, so one value does not describe it; \
              run it again with a longer --time",
             fast.cycles,
             fast.share * 100.0,
             slow.cycles,
             slow.share * 100.0
-        )
-    }));
+        ));
+    }
     let warning = |text| Remark::new(Kind::Warning, text);
     warnings.into_iter().map(warning).collect()
 }
@@ -256,13 +260,15 @@ fn allocations(row: &Row) -> Option<String> {
             _ => format!("{value:.2}"),
         })
     };
-    let blocks = shown(&metrics.allocs)?;
+    let blocks = shown(&metrics[Quantity::Allocs])?;
     // Blocks of no bytes at all exist.
-    let bytes = shown(&metrics.alloc_bytes).unwrap_or_else(|| "0".into());
-    let basis = metrics.allocs.basis.name();
-    let part = metrics.allocs.stepped.map_or(String::new(), |iterations| {
-        format!(", over the first {iterations} iterations alone")
-    });
+    let bytes = shown(&metrics[Quantity::AllocBytes]).unwrap_or_else(|| "0".into());
+    let basis = metrics[Quantity::Allocs].basis.name();
+    let part = metrics[Quantity::Allocs]
+        .stepped
+        .map_or(String::new(), |iterations| {
+            format!(", over the first {iterations} iterations alone")
+        });
     Some(format!(
         "per iteration, allocations: {blocks}, of {bytes} bytes in all, {basis}{part}"
     ))
@@ -294,71 +300,76 @@ pub(super) fn figure(held: &Held) -> String {
 /// The columns in their order. What is said of a row as a whole stands at its cycles.
 pub(super) fn all_columns(report: &Report, style: Style, detail: Detail) -> Vec<Column> {
     let rows = &report.rows;
-    let quantity = |head: &'static str, event: &str, decimals, of: fn(&Row) -> Option<&Metric>| {
+    let numbers = |(head, known): (&'static str, Known), of: &dyn Fn(&Row) -> Option<&Metric>| {
         let metrics: Vec<Option<&Metric>> = rows.iter().map(of).collect();
-        let (basis, source) = origin(report, event, &metrics);
+        let (basis, source) = origin(report, known.name, &metrics);
         let are_whole = metrics.iter().flatten().all(|metric| is_whole(metric));
-        let is_time = matches!(head, "cycles" | "ns" | "cold");
         let cells = rows.iter().zip(&metrics).map(|(row, metric)| match metric {
             Some(metric) => {
                 let is_whole = match detail {
                     Detail::Brief => is_whole(metric),
                     Detail::Full => are_whole,
                 };
-                let decimals = if is_whole { 0 } else { decimals };
+                let decimals = if is_whole {
+                    0
+                } else {
+                    known.decimals.unwrap_or(0)
+                };
                 quantity_cell(
                     metric,
                     (head, row),
-                    row.modelled_remark().filter(|_| is_time),
+                    row.modelled_remark()
+                        .filter(|_| matches!(head, "cycles" | "ns" | "cold")),
                     (decimals, basis, &source),
                     style,
                 )
             }
             None => Cell::default(),
         });
-        let column = Column::new(head, basis, cells.collect());
+        let column = Column::new(head, known.unit, basis, cells.collect());
         Column {
             source: in_use(&metrics, basis).or(source),
             ..column
         }
     };
-    let mut cycles = quantity("cycles", "cycles", 2, |row| {
-        row.metrics.as_ref().map(|metrics| &metrics.cycles)
-    });
+    let quantity = |quantity: Quantity| {
+        let known = quantity.known();
+        numbers((known.short, known), &|row| row.metric(quantity))
+    };
+    let mut quantities = Quantity::columns().map(quantity);
+    let mut cycles = quantities.next().expect("cycles have a column");
     for (cell, row) in cycles.cells.iter_mut().zip(rows) {
         cell.remarks
             .splice(0..0, remarks(row, book::is_one(report)));
     }
-    let cold = quantity("cold", "cold", 0, |row| {
+    let known = Quantity::Cycles.known();
+    // Whole cycles, of a source of its own.
+    let one = Known {
+        name: "cold",
+        decimals: Some(0),
+        ..known
+    };
+    let cold = numbers(("cold", one), &|row| {
         row.cold.as_ref().map(|call| &call.cycles)
     });
-    let empty = quantity("empty", "cycles", 2, |row| {
+    let empty = numbers(("empty", known), &|row| {
         row.baseline.as_ref().map(|baseline| &baseline.cycles)
-    });
-    let ns = quantity("ns", "ns", 2, |row| {
-        row.metrics.as_ref().map(|metrics| &metrics.ns)
-    });
-    let instructions = quantity("instr", "instructions", 2, |row| {
-        row.metrics.as_ref().map(|metrics| &metrics.instructions)
-    });
-    let branches = quantity("branch", "branches", 2, |row| {
-        row.metrics.as_ref().map(|metrics| &metrics.branches)
-    });
-    let misses = quantity("misses", "branch_misses", 3, |row| {
-        row.metrics.as_ref().map(|metrics| &metrics.branch_misses)
     });
     let places = match detail {
         Detail::Brief => {
             let cells = rows.iter().map(|row| place_cell(row, style));
-            Column::new(BY_PLACE, cycles.basis, cells.collect())
+            Column::new(BY_PLACE, known.unit, cycles.basis, cells.collect())
         }
-        Detail::Full => Column::new("placements", cycles.basis, placement_cells(rows, style)),
+        Detail::Full => {
+            let cells = placement_cells(rows, style);
+            Column::new("placements", known.unit, cycles.basis, cells)
+        }
     };
     let reference = rows
         .iter()
         .find(|row| Some(&row.scenario) == report.reference.as_ref());
     let ratios = rows.iter().map(|row| ratio_cell(row, reference, style));
-    let ratio = Column::new("ratio", None, ratios.collect());
+    let ratio = Column::new("ratio", "of the reference", None, ratios.collect());
     let optional = |column: Column| {
         column
             .cells
@@ -371,13 +382,9 @@ pub(super) fn all_columns(report: &Report, style: Style, detail: Detail) -> Vec<
         optional(cold),
         optional(places),
         optional(empty).filter(|_| detail == Detail::Full),
-        Some(ns),
-        Some(instructions),
-        Some(branches),
-        Some(misses),
-        optional(ratio),
     ];
-    columns.into_iter().flatten().collect()
+    let columns = columns.into_iter().chain(quantities.map(Some));
+    columns.chain([optional(ratio)]).flatten().collect()
 }
 
 /// Basis and source of a column: what the provenance says, else what its first number has.
@@ -432,7 +439,8 @@ fn quantity_cell(
     let Some(value) = metric.value.filter(|value| value.is_finite()) else {
         let is_columns = basis == Some(Basis::Unsupported);
         // Most branches that no misses can be inferred of are so by nature.
-        let kind = match head == "misses" && !row.sites.iter().any(|site| site.is_lost) {
+        let mut sites = row.metrics.iter().flat_map(|metrics| &metrics.sites);
+        let kind = match head == "misses" && !sites.any(|site| site.is_lost) {
             true => Kind::Aside,
             false => Kind::Number,
         };
@@ -563,9 +571,15 @@ impl Cell {
 }
 
 impl Column {
-    pub(super) fn new(head: &'static str, basis: Option<Basis>, cells: Vec<Cell>) -> Column {
+    pub(super) fn new(
+        head: &'static str,
+        unit: &'static str,
+        basis: Option<Basis>,
+        cells: Vec<Cell>,
+    ) -> Column {
         let mut column = Column {
             head,
+            unit,
             basis,
             source: None,
             cells,
@@ -578,7 +592,7 @@ impl Column {
 
     /// The same column with other cells.
     pub(super) fn with(&self, cells: Vec<Cell>) -> Column {
-        let column = Column::new(self.head, self.basis, cells);
+        let column = Column::new(self.head, self.unit, self.basis, cells);
         let source = self.source.clone();
         Column { source, ..column }
     }
