@@ -61,14 +61,16 @@ pub(super) struct Outputs {
 impl Outputs {
     /// Opens all of them, so that nothing is measured that cannot be written.
     pub(super) fn open(files: &Exports, job: Option<&PathBuf>) -> Result<Outputs, Stop> {
+        let Exports {
+            export_json,
+            export_csv,
+            export_markdown,
+            samples: _,
+        } = files;
         let wanted: [(&'static str, &Option<PathBuf>, Renderer); 3] = [
-            ("--export-json", &files.export_json, json::render),
-            ("--export-csv", &files.export_csv, csv::render),
-            (
-                "--export-markdown",
-                &files.export_markdown,
-                markdown::render,
-            ),
+            ("--export-json", export_json, json::render),
+            ("--export-csv", export_csv, csv::render),
+            ("--export-markdown", export_markdown, markdown::render),
         ];
         let mut exports = Vec::new();
         for (option, path, renderer) in wanted {

@@ -11,7 +11,7 @@ use crate::template::Cold;
 
 /// The cold calls of a row; `None` where its parameters ask for none.
 pub(super) fn cold(prepared: &Prepared, summary: Option<&ColdSummary>) -> Option<ColdCall> {
-    let scrubbed = prepared.row.cold;
+    let scrubbed = prepared.row.settings.cold;
     if scrubbed.is_none() {
         return None;
     }

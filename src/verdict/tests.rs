@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::*;
 use crate::branch::BranchKind;
 use crate::job::{
-    Checksum as Sums, CountedBy, Counters, Counts, PredictedSite, Prediction, SiteCount, Uninferred,
+    Checksum as Sums, CountedBy, Counters, Counts, Plan, PredictedSite, Prediction, SiteCount,
+    Uninferred,
 };
-use crate::pipeline;
 use crate::prepare::prepare;
 use crate::report::{Report, json, text};
 use crate::stats::fixture::{self, image};
@@ -80,7 +80,7 @@ impl Sample {
                 }],
             },
             timing: fixture::steady(20, 5.0),
-            plan: pipeline::default_plan(Counters::Clock),
+            plan: Plan::default(),
             events: Vec::new(),
             given_up: Vec::new(),
         }
