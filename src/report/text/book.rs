@@ -123,14 +123,22 @@ fn figures(report: &Report, style: Style, notes: &mut Notes) -> [Column; 2] {
 
 fn theirs(held: &Held, style: Style, notes: &mut Notes) -> Cell {
     let published = &held.published;
-    let (text, remark) = match &published.figure {
-        Figure::Value { value } => (shown(*value, &published.metric), published.source.clone()),
-        Figure::Ratio { ratio, to } => (
+    let source = published.source.clone();
+    // Who published it is told in full only.
+    let (text, remark) = match (&published.figure, notes.detail) {
+        (Figure::Value { value }, detail) => (
+            shown(*value, &published.metric),
+            Some(source).filter(|_| detail == Detail::Full),
+        ),
+        (Figure::Ratio { ratio, to }, detail) => (
             times(*ratio, &published.metric, style),
-            format!("of {to}; {}", published.source),
+            Some(match detail {
+                Detail::Brief => format!("of {to}"),
+                Detail::Full => format!("of {to}; {source}"),
+            }),
         ),
     };
-    marked(text, &[remark], notes)
+    marked(text, remark.as_slice(), notes)
 }
 
 /// `basis` is that of the column.

@@ -174,9 +174,9 @@ pub(super) fn upright(
 
 /// What must be said about a row as a whole, warnings first, and figures that have no column last.
 fn remarks(row: &Row, has_columns: bool) -> Vec<Remark> {
-    let said = conditions(row).into_iter();
     let figures = row.published.iter().filter(|_| !has_columns).map(figure);
-    let said = said.chain(figures).map(|text| Remark::new(Kind::Row, text));
+    let figures = figures.map(|text| Remark::new(Kind::Row, text));
+    let said = conditions(row).into_iter().chain(figures);
     warnings(row).into_iter().chain(said).collect()
 }
 
@@ -203,16 +203,15 @@ fn warnings(row: &Row) -> Vec<Remark> {
 }
 
 /// The rest, without what others published.
-fn conditions(row: &Row) -> Vec<String> {
+fn conditions(row: &Row) -> Vec<Remark> {
     let models = row.modelled.as_ref();
-    let mut remarks: Vec<String> = models
-        .and_then(|models| models.disagreement.clone())
-        .into_iter()
-        .collect();
-    remarks.extend(row.cold.as_ref().and_then(cold_call));
-    remarks.extend(row.note.clone());
-    remarks.extend(allocations(row));
-    remarks
+    let disagreement = models.and_then(|models| models.disagreement.clone());
+    let cold = row.cold.as_ref().and_then(cold_call);
+    let said = disagreement.into_iter().chain(cold).chain(row.note.clone());
+    let said = said.map(|text| Remark::new(Kind::Row, text));
+    let allocates = "allocates, exact; -v has how much in an iteration";
+    let allocations = allocations(row).map(|text| Remark::new(Kind::Row, text).or(allocates));
+    said.chain(allocations).collect()
 }
 
 /// The cold calls of a row, with what stands beside them and what is left out; `None` where there is
@@ -318,8 +317,7 @@ pub(super) fn all_columns(report: &Report, style: Style, detail: Detail) -> Vec<
                 quantity_cell(
                     metric,
                     (head, row),
-                    row.modelled_remark()
-                        .filter(|_| matches!(head, "cycles" | "ns" | "cold")),
+                    modelled(row).filter(|_| matches!(head, "cycles" | "ns" | "cold")),
                     (decimals, basis, &source),
                     style,
                 )
@@ -432,7 +430,7 @@ fn is_whole(metric: &Metric) -> bool {
 fn quantity_cell(
     metric: &Metric,
     (head, row): (&str, &Row),
-    modelled: Option<String>,
+    modelled: Option<Remark>,
     (decimals, basis, source): (usize, Option<Basis>, &Option<String>),
     style: Style,
 ) -> Cell {
@@ -451,50 +449,59 @@ fn quantity_cell(
             mark: String::new(),
         };
     };
-    let mut remarks = Vec::new();
     let has_basis = Some(metric.basis) == basis;
     let has_source = metric.source.is_none() || metric.source == *source;
+    let mut remarks = Vec::new();
     // Another source of the same basis is named under the table.
-    let unlike = (!has_basis || !has_source).then(|| {
+    if !has_basis || !has_source {
         let by = metric.source.as_ref().map(|source| format!(" [{source}]"));
         let kind = if has_basis { Kind::Aside } else { Kind::Number };
         let by = by.unwrap_or_default();
-        Remark::new(
-            kind,
-            format!("{}{by}, unlike its column", metric.basis.name()),
-        )
-    });
+        let text = format!("{}{by}, unlike its column", metric.basis.name());
+        remarks.push(Remark::new(kind, text));
+    }
+    let number = |text: String| Remark::new(Kind::Number, text);
     // A wide interval is said of the cycles, and not of everything that follows from them.
     if let ("cycles", Some(low), Some(high)) = (head, metric.low, metric.high)
         && high - low > WIDE * value.abs()
     {
-        remarks.push(format!(
+        let text = format!(
             "95 % interval {low:.decimals$} to {high:.decimals$}; a longer --time narrows it"
-        ));
+        );
+        remarks.push(number(text).or("95 % interval wider than 2 %; a longer --time narrows it"));
     }
     if let (Basis::Inferred, Some(low), Some(high)) = (metric.basis, metric.low, metric.high)
         && high - low > VAGUE
     {
-        remarks.push(format!(
-            "inferred, 95 % interval {low:.2} to {high:.2}; a longer --time narrows it"
-        ));
-    }
-    if let Some(stepped) = metric.stepped {
-        remarks.push(format!(
-            "stepped: counted over the first {stepped} iterations of the walk, not over all of it"
-        ));
-    }
-    remarks.extend(metric.why.clone());
-    remarks.extend(modelled);
-    if metric.subtracted.is_some() {
+        let text =
+            format!("inferred, 95 % interval {low:.2} to {high:.2}; a longer --time narrows it");
         remarks.push(
-            "counted over the whole loop, less the harness's own, which are known exactly"
-                .to_string(),
+            number(text).or("inferred, 95 % interval wider than 0.1; a longer --time narrows it"),
         );
     }
-    let mut cell = Cell::of(printed(value, decimals), remarks);
-    cell.remarks.splice(0..0, unlike);
-    cell
+    if let Some(stepped) = metric.stepped {
+        let part = |first: &str| {
+            format!(
+                "stepped: counted over the first {first}iterations of the walk, not over all of it"
+            )
+        };
+        remarks.push(number(part(&format!("{stepped} "))).or(&part("")));
+    }
+    remarks.extend(metric.why.clone().map(number));
+    remarks.extend(modelled);
+    if metric.subtracted.is_some() {
+        let text = "counted over the whole loop, less the harness's own, which are known exactly";
+        remarks.push(number(text.into()));
+    }
+    Cell::of(printed(value, decimals), remarks)
+}
+
+/// What a time of a row rests on that is not Go's.
+fn modelled(row: &Row) -> Option<Remark> {
+    let remark = Remark::new(Kind::Number, row.modelled_remark()?);
+    Some(remark.or(
+        "with modelled functions of Go's runtime, so this is not the time that Go takes; -v has what each leaves out",
+    ))
 }
 
 /// Least, median and most cycles over placements; none where there are none.
@@ -554,17 +561,16 @@ fn ratio_cell(row: &Row, reference: Option<&Row>, style: Style) -> Cell {
         return Cell::default();
     };
     let both = [Some(row), reference].into_iter().flatten();
-    let remarks: Vec<String> = both.filter_map(Row::modelled_remark).collect();
+    let remarks = both.filter_map(modelled).collect();
     Cell::of(format!("{ratio:.2}{times}"), remarks)
 }
 
 impl Cell {
     /// A number and what is said of it.
-    pub(super) fn of(text: String, remarks: Vec<String>) -> Cell {
-        let remark = |text| Remark::new(Kind::Number, text);
+    pub(super) fn of(text: String, remarks: Vec<Remark>) -> Cell {
         Cell {
             text,
-            remarks: remarks.into_iter().map(remark).collect(),
+            remarks,
             mark: String::new(),
         }
     }

@@ -378,6 +378,30 @@ fn an_interval_is_told_of_cycles_from_2_percent_on_and_of_nothing_else_that_is_m
 }
 
 #[test]
+fn what_differs_in_its_numbers_alone_is_one_remark_of_several_rows_and_in_full_of_one() {
+    let mut report = fixture::report();
+    report.rows.truncate(2);
+    let wide = |report: &mut Report, at: usize, high: f64| {
+        let metrics = report.rows[at].metrics.as_mut().expect("numbers");
+        metrics[Quantity::Cycles].high = Some(high);
+    };
+    wide(&mut report, 0, 4.0);
+    let alone = render(&report, PIPED);
+    assert!(alone.contains("95 % interval 3.40 to 4.00"), "{alone}");
+    wide(&mut report, 1, 7.0);
+    let brief = render(&report, PIPED);
+    assert_eq!(brief.matches("95 % interval").count(), 1, "{brief}");
+    assert!(brief.contains("95 % interval wider than 2 %"), "{brief}");
+    let full = in_full(&report, PIPED);
+    for interval in ["3.40 to 4.00", "6.02 to 7.00"] {
+        assert!(
+            full.contains(&format!("95 % interval {interval}")),
+            "{full}"
+        );
+    }
+}
+
+#[test]
 fn a_number_of_another_basis_or_source_than_its_column_says_so() {
     let told = altered(|metrics| metrics[Quantity::Instructions].basis = Basis::Measured);
     assert!(
