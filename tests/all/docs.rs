@@ -936,6 +936,15 @@ fn first_cells<'a>(document: &'a str, head: &str) -> Vec<&'a str> {
 }
 
 #[test]
+fn the_schema_of_saved_jobs_in_the_method_is_the_codes() {
+    let stated = format!(
+        "a `schema` of its own, now {},",
+        dispatchlab::job::file::SCHEMA
+    );
+    assert!(read("docs/method.md").contains(&stated), "{stated}");
+}
+
+#[test]
 fn each_parameter_and_each_order_has_a_row_of_its_table() {
     let templates = read("docs/templates.md");
     let mut documented = first_cells(&templates, "| parameter | who has it");
