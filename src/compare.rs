@@ -297,7 +297,7 @@ fn listing(prepared: &Prepared) -> Listing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Layout, Report, fixture as reported, text};
+    use crate::report::{Layout, Report, fixture as reported, terminal};
     use crate::stats::fixture::{self, image};
     use crate::text::Style;
 
@@ -329,7 +329,7 @@ mod tests {
             color: false,
             unicode: true,
         };
-        text::in_full(&report, style)
+        terminal::in_full(&report, style)
     }
 
     /// The words of a metric's line.

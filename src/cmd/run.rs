@@ -14,7 +14,7 @@ use super::{Common, Stop, misses, print};
 use crate::job::Counters;
 use crate::job::file::{self, SavedJob};
 use crate::pipeline::{self, Settings, Task};
-use crate::report::text::{self, markdown};
+use crate::report::terminal::{self, markdown};
 use crate::report::{Report, csv, json};
 use crate::scenario::Scenario;
 use crate::template::Suite;
@@ -93,14 +93,14 @@ impl Outputs {
     /// Prints the report and its warnings, and writes the files.
     pub(super) fn write(self, common: &Common, report: &Report) -> Result<(), Stop> {
         let warnings = match common.json {
-            true => text::warnings(report, common.error_style()),
-            false => text::warnings_beside(report, common.error_style()),
+            true => terminal::warnings(report, common.error_style()),
+            false => terminal::warnings_beside(report, common.error_style()),
         };
         let report = &*record::precede(common, report);
         let rendered = match (common.json, common.verbose) {
             (true, _) => json::render(report),
-            (false, true) => text::in_full(report, common.style()),
-            (false, false) => text::render(report, common.style()),
+            (false, true) => terminal::in_full(report, common.style()),
+            (false, false) => terminal::render(report, common.style()),
         };
         // A full disk or a closed pipe on one side takes nothing from the others.
         let mut said = print(&rendered);

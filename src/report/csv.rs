@@ -3,7 +3,7 @@
 //! Correct means: it is RFC 4180 with a head line, a row without numbers is one line with its
 //! reason, and a number that there is none of is an empty field with the reason in `why`, never 0.
 
-use super::{Basis, Comparison, Metric, Report, Row, text};
+use super::{Basis, Comparison, Metric, Report, Row, terminal};
 use crate::stats::Quantity;
 use crate::stats::quantity::significant;
 
@@ -21,7 +21,7 @@ pub fn render(report: &Report) -> String {
     for row in &report.rows {
         let Some(metrics) = &row.metrics else {
             let mut none = [const { String::new() }; 9];
-            none[8] = text::reason(&row.status);
+            none[8] = terminal::reason(&row.status);
             line(&mut out, &fields(report, row, none));
             continue;
         };

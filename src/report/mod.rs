@@ -33,7 +33,7 @@ pub mod stack;
 mod status;
 pub mod steps;
 pub mod sweep;
-pub mod text;
+pub mod terminal;
 
 /// What the empty iteration of the same walk takes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

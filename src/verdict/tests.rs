@@ -11,7 +11,7 @@ use crate::job::{
     Uninferred,
 };
 use crate::prepare::prepare;
-use crate::report::{Report, json, text};
+use crate::report::{Report, json, terminal};
 use crate::stats::fixture::{self, image};
 use crate::stats::{
     CountedChunk, Counting, Event, Events, Further, ImageSamples, LongRun, SiteSamples, Steal,
@@ -153,7 +153,7 @@ fn told(report: &Report) -> String {
         color: false,
         unicode: true,
     };
-    text::in_full(report, style) + &text::warnings(report, style)
+    terminal::in_full(report, style) + &terminal::warnings(report, style)
 }
 
 /// Two images of a branch that is missed so often in each turn.
