@@ -17,7 +17,6 @@ use crate::text::closest;
 use crate::text::diagnostic::Diagnostic;
 
 pub mod apart;
-pub mod unset;
 
 /// Address at which code is linked to be shown; nothing runs there.
 pub const SHOWN_CODE: u64 = 0x10_0000;

@@ -1,5 +1,7 @@
 //! `check`: what is wrong with templates and suites, for editors and CI.
 
+mod unset;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -7,7 +9,7 @@ use serde_json::json;
 
 use super::names::{check_stdin, of_suite};
 use super::{Common, Stop, print};
-use crate::prepare::{prepare, unset};
+use crate::prepare::prepare;
 use crate::scenario::Scenario;
 use crate::template::Template;
 use crate::template::library::{Library, LoadError};
