@@ -14,8 +14,7 @@ use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterio
 use dispatchlab::asm;
 use dispatchlab::counter::CounterSource;
 use dispatchlab::counter::clock::Clock;
-use dispatchlab::job::Counters;
-use dispatchlab::pipeline;
+use dispatchlab::job::Plan;
 use dispatchlab::prepare::prepare;
 use dispatchlab::scenario::{Scenario, parse_name};
 use dispatchlab::stage::{Ground, Request, Run, Stage};
@@ -206,7 +205,7 @@ impl Bench {
 
     fn shape(&mut self, group: &mut BenchmarkGroup<'_, Cycles>, name: &str) {
         let prepared = prepare(&scenario(name)).expect("it links");
-        let plan = pipeline::default_plan(Counters::Clock);
+        let plan = Plan::default();
         let mut stage =
             Stage::new(&prepared.row, &plan, &mut self.window).expect("it can be mapped");
         stage.settle(&mut self.ground).expect("a gs base");

@@ -8,9 +8,9 @@ use similar::{Algorithm, ChangeTag, capture_diff_slices};
 use crate::asm;
 use crate::link::Owner;
 use crate::prepare::Prepared;
-use crate::report::{Basis, ChangedLine, CodeChange, Comparison, Metric, Metrics, Row};
-use crate::stats::paired::{self, Quantity, Verdict};
-use crate::stats::{Event, Timing};
+use crate::report::{Basis, ChangedLine, CodeChange, Comparison, Metric, Row};
+use crate::stats::paired::{self, Verdict};
+use crate::stats::{Quantity, Timing};
 
 /// What two runs of the same code, one after the other, may differ by.
 const UNPAIRED_RESOLUTION: f64 = 0.01;
@@ -28,28 +28,6 @@ pub struct Side<'a> {
     pub timing: Option<&'a Timing>,
 }
 
-/// The metrics, with how each is found in a row and in its samples.
-type Compared = (&'static str, fn(&Metrics) -> &Metric, Quantity);
-const METRICS: [Compared; 5] = [
-    ("cycles", |metrics| &metrics.cycles, Quantity::Cycles),
-    ("ns", |metrics| &metrics.ns, Quantity::Ns),
-    (
-        "instructions",
-        |metrics| &metrics.instructions,
-        Quantity::Event(Event::Instructions),
-    ),
-    (
-        "branches",
-        |metrics| &metrics.branches,
-        Quantity::Event(Event::Branches),
-    ),
-    (
-        "branch_misses",
-        |metrics| &metrics.branch_misses,
-        Quantity::Event(Event::BranchMisses),
-    ),
-];
-
 /// Every metric of `other` against the same one of `base`; nothing where one has no numbers.
 ///
 /// `error` is the share of intervals that may miss the truth.
@@ -57,17 +35,16 @@ pub fn compare(base: Side<'_>, other: Side<'_>, error: f64) -> Vec<Comparison> {
     let (Some(base_metrics), Some(other_metrics)) = (&base.row.metrics, &other.row.metrics) else {
         return Vec::new();
     };
-    let one = |(name, of, quantity): &Compared| {
+    let one = |quantity: Quantity| {
         let pair = Pair {
-            base: (base, of(base_metrics)),
-            other: (other, of(other_metrics)),
-            quantity: *quantity,
+            base: (base, &base_metrics[quantity]),
+            other: (other, &other_metrics[quantity]),
+            quantity: Some(quantity),
             error,
         };
-        pair.compare(name)
+        pair.compare(quantity.known().name)
     };
-    METRICS
-        .iter()
+    Quantity::columns()
         .map(one)
         .chain(cold(base, other, error))
         .collect()
@@ -83,7 +60,7 @@ fn cold<'a>(base: Side<'a>, other: Side<'a>, error: f64) -> Option<Comparison> {
         base: (by_itself(base), &base.row.cold.as_ref()?.cycles),
         other: (by_itself(other), &other.row.cold.as_ref()?.cycles),
         // What the place of the code changes is known of hot loops only.
-        quantity: Quantity::Event(Event::Cycles),
+        quantity: None,
         error,
     };
     Some(pair.compare("cold_cycles"))
@@ -93,7 +70,8 @@ fn cold<'a>(base: Side<'a>, other: Side<'a>, error: f64) -> Option<Comparison> {
 struct Pair<'a> {
     base: (Side<'a>, &'a Metric),
     other: (Side<'a>, &'a Metric),
-    quantity: Quantity,
+    /// `None` of what does not take turns.
+    quantity: Option<Quantity>,
     error: f64,
 }
 
@@ -101,8 +79,7 @@ impl Pair<'_> {
     /// The comparison, and what its ratio rests on that is not Go's.
     fn compare(&self, metric: &'static str) -> Comparison {
         let mut compared = self.compare_numbers(metric);
-        let is_time = !matches!(self.quantity, Quantity::Event(_));
-        if !is_time || compared.ratio.is_none() {
+        if !self.is_time() || compared.ratio.is_none() {
             return compared;
         }
         for side in [self.base.0.row, self.other.0.row] {
@@ -189,7 +166,7 @@ impl Pair<'_> {
         let (base, other) = (self.base.0.timing?, self.other.0.timing?);
         let known = |metric: &Metric| metric.subtracted.unwrap_or(0.0);
         let known = (known(self.base.1), known(self.other.1));
-        paired::ratio(base, other, self.quantity, known, self.error)
+        paired::ratio(base, other, self.quantity?, known, self.error)
     }
 
     /// From two intervals.
@@ -225,10 +202,14 @@ impl Pair<'_> {
             row.layout
                 .map(|layout| (layout.cycles_min, layout.cycles_max))
         };
-        match self.quantity {
-            Quantity::Cycles | Quantity::Ns => Some([of(self.base.0.row)?, of(self.other.0.row)?]),
-            Quantity::Event(_) => Some([(values.0, values.0), (values.1, values.1)]),
+        match self.is_time() {
+            true => Some([of(self.base.0.row)?, of(self.other.0.row)?]),
+            false => Some([(values.0, values.0), (values.1, values.1)]),
         }
+    }
+
+    fn is_time(&self) -> bool {
+        self.quantity.is_some_and(Quantity::is_time)
     }
 }
 
@@ -316,7 +297,7 @@ fn listing(prepared: &Prepared) -> Listing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Layout, Report, fixture as reported, text};
+    use crate::report::{Layout, Report, fixture as reported, terminal};
     use crate::stats::fixture::{self, image};
     use crate::text::Style;
 
@@ -348,7 +329,7 @@ mod tests {
             color: false,
             unicode: true,
         };
-        text::in_full(&report, style)
+        terminal::in_full(&report, style)
     }
 
     /// The words of a metric's line.
@@ -397,7 +378,7 @@ mod tests {
         for (factor, half, word) in table {
             let mut rows = (row("base", 50.0), row("other", 50.0 * factor));
             for row in [&mut rows.0, &mut rows.1] {
-                let cycles = &mut row.metrics.as_mut().expect("numbers").cycles;
+                let cycles = &mut row.metrics.as_mut().expect("numbers")[Quantity::Cycles];
                 let value = cycles.value.expect("a value");
                 (cycles.low, cycles.high) =
                     (Some(value * (1.0 - half)), Some(value * (1.0 + half)));
@@ -492,7 +473,7 @@ mod tests {
     fn numbers_of_different_bases_are_not_held_against_each_other() {
         let (base, mut other) = (row("base", 50.0), row("other", 55.0));
         let metrics = other.metrics.as_mut().expect("numbers");
-        metrics.instructions.basis = Basis::Measured;
+        metrics[Quantity::Instructions].basis = Basis::Measured;
         let told = told((&base, &other), None);
         assert!(
             told.contains("instructions: the base's number is exact and the other one's measured."),
@@ -506,7 +487,7 @@ mod tests {
         for side in [0, 1] {
             let mut rows = [row("base", 50.0), row("other", 50.0)];
             let metrics = rows[side].metrics.as_mut().expect("numbers");
-            metrics.branches.stepped = Some(64);
+            metrics[Quantity::Branches].stepped = Some(64);
             let told = told((&rows[0], &rows[1]), None);
             assert!(
                 told.contains("branches: counted over the first 64 iterations of a walk"),
@@ -519,7 +500,7 @@ mod tests {
     fn without_an_interval_nothing_is_decided() {
         let mut rows = [row("base", 50.0), row("other", 60.0)];
         for at in [0, 1] {
-            let cycles = &mut rows[at].metrics.as_mut().expect("numbers").cycles;
+            let cycles = &mut rows[at].metrics.as_mut().expect("numbers")[Quantity::Cycles];
             (cycles.low, cycles.high) = (None, None);
             let told = told((&rows[0], &rows[1]), None);
             assert_eq!(verdict(&told, "cycles"), "undecided", "{told}");
@@ -551,9 +532,10 @@ mod tests {
         for (at, reason) in [(0, "of the base"), (1, "of the other")] {
             let mut rows = [row("base", 50.0), row("other", 50.0)];
             for row in &mut rows {
-                row.metrics.as_mut().expect("numbers").branch_misses = reported::measured(0.5);
+                row.metrics.as_mut().expect("numbers")[Quantity::BranchMisses] =
+                    reported::measured(0.5);
             }
-            let misses = &mut rows[at].metrics.as_mut().expect("numbers").branch_misses;
+            let misses = &mut rows[at].metrics.as_mut().expect("numbers")[Quantity::BranchMisses];
             (misses.value, misses.why) = (None, Some(reason.into()));
             let told = told((&rows[0], &rows[1]), None);
             assert!(

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::report::Row;
 use crate::scenario::{BindError, Recording, Scenario};
+use crate::stats::Quantity;
 use crate::stats::random::SplitMix64;
 use crate::template::{Origin, Template};
 use crate::text::diagnostic::Diagnostic;
@@ -192,10 +193,7 @@ impl Found {
 impl Fingerprint {
     /// From the rows of [`scenarios`].
     pub fn of(rows: &[Row]) -> Fingerprint {
-        let believed = |row: &Row| {
-            let metrics = row.metrics.as_ref().filter(|_| !row.is_disturbed())?;
-            metrics.cycles.value
-        };
+        let believed = |row: &Row| row.value(Quantity::Cycles).filter(|_| !row.is_disturbed());
         let mut patterns = Vec::new();
         for ((branches, _), rows) in KINDS.iter().zip(rows.chunks(Visits::ALL.len())) {
             let cycles = |visits: Visits| {

@@ -193,7 +193,7 @@ pub fn plan_for(scenario: &Scenario, program: &Program) -> Vec<Planned> {
         heap: header.heap,
         clobbers: header.clobbers,
         result: header.result,
-        work: scenario.work,
+        work: scenario.settings.work,
     };
     let one = |label: &String| {
         let others: Vec<&str> = header.dispatch.iter().map(String::as_str).collect();

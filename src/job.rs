@@ -21,7 +21,8 @@ use crate::branch::BranchKind;
 use crate::go::HeapSpec;
 use crate::injection::{IMAGES_PER_SITE, Injection};
 use crate::stats::Timing;
-use crate::template::{Clobbers, Cold, ResultRegister, Walk, Work};
+use crate::template::params::Settings;
+use crate::template::{Clobbers, ResultRegister};
 
 /// Everything a worker needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -84,6 +85,31 @@ pub struct Plan {
     /// Instead of measuring: how many iterations of each row to show to the models of predictors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<u64>,
+}
+
+impl Default for Plan {
+    fn default() -> Plan {
+        Plan {
+            cpu: None,
+            seed: 1,
+            time_ms: 40.0,
+            patience: patience(),
+            chunk_ns: 20_000.0,
+            run_ms: 10.0,
+            placements: placements(4),
+            counters: Counters::Clock,
+            step_budget: 60_000,
+            interpreted: interpreted(),
+            verified: verified(),
+            infer_ms: 20.0,
+            uninferred: None,
+            modelled: 0,
+            further: Vec::new(),
+            together: false,
+            trace: None,
+            model: None,
+        }
+    }
 }
 
 /// Iterations interpreted by default: a whole walk that draws at random.
@@ -168,8 +194,8 @@ pub struct JobRow {
     pub program: Program,
     /// Its data.
     pub heap: HeapSpec,
-    /// The order of visits.
-    pub walk: Walk,
+    /// What its parameters say of how it is run.
+    pub settings: Settings,
     /// The sequence of types of a recorded walk; else empty.
     #[serde(
         default,
@@ -187,22 +213,6 @@ pub struct JobRow {
     pub clobbers: Clobbers,
     /// Copies of the body in a loop turn.
     pub unroll: u32,
-    /// Bytes between the starts of neighbouring functions.
-    pub spacing: u32,
-    /// Whether a modelled panic unwinds to the loop.
-    pub recover: bool,
-    /// Whether its parameters say that every iteration ends in a modelled panic.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub panics: bool,
-    /// Instructions of the harness around the body.
-    #[serde(default, skip_serializing_if = "Work::is_none")]
-    pub work: Work,
-    /// Where the loop head stands mod 64, where the placement does not decide.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub align: Option<u32>,
-    /// What is scrubbed between calls that are timed one by one.
-    #[serde(default, skip_serializing_if = "Cold::is_none")]
-    pub cold: Cold,
     /// What its branch misses are inferred from. Earlier versions saved other copies under another name.
     #[serde(default, rename = "studied")]
     pub injection: Injection,
@@ -752,7 +762,7 @@ mod tests {
     #[test]
     fn many_rows_share_the_time_of_forty_down_to_three_turns() {
         let shared = |rows| {
-            let mut plan = crate::pipeline::default_plan(Counters::Clock);
+            let mut plan = Plan::default();
             let whole = (plan.time_ms, plan.infer_ms);
             plan.share_time(rows);
             assert!((plan.time_ms / whole.0 - plan.infer_ms / whole.1).abs() < 1e-9);

@@ -232,12 +232,13 @@ impl Machine {
 
     /// The line of one column.
     pub fn source(&self, event: &str) -> SourceLine {
-        let mut sources = self.sources();
-        let at = sources
-            .iter()
-            .position(|line| line.event == event)
-            .unwrap_or(0);
-        sources.swap_remove(at)
+        let known = self.sources().into_iter().find(|line| line.event == event);
+        known.unwrap_or_else(|| SourceLine {
+            event: event.into(),
+            source: "none".into(),
+            basis: Basis::Unsupported,
+            why: "nothing here counts it".into(),
+        })
     }
 
     /// The provenance of a run.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::injection::Injection;
 use crate::job::file::SavedJob;
-use crate::job::{Counters, EventState, JobRow, Plan, check};
+use crate::job::{EventState, JobRow, Plan, check};
 use crate::prepare::{Prepared, complete, prepare};
 use crate::report::steps::Steps;
 use crate::report::{Report, Status};
@@ -237,28 +237,4 @@ pub fn step(
         None => Status::Ok,
     };
     Ok(Ok(steps::tell(scenario, &prepared, &trace, status, drawn)))
-}
-
-/// A plan with everything at its default.
-pub fn default_plan(counters: Counters) -> Plan {
-    Plan {
-        cpu: None,
-        seed: 1,
-        time_ms: 40.0,
-        patience: crate::job::patience(),
-        chunk_ns: 20_000.0,
-        run_ms: 10.0,
-        placements: crate::job::placements(4),
-        counters,
-        step_budget: 60_000,
-        interpreted: crate::job::interpreted(),
-        verified: crate::job::verified(),
-        infer_ms: 20.0,
-        uninferred: None,
-        modelled: 0,
-        further: Vec::new(),
-        together: false,
-        trace: None,
-        model: None,
-    }
 }

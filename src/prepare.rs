@@ -17,7 +17,6 @@ use crate::text::closest;
 use crate::text::diagnostic::Diagnostic;
 
 pub mod apart;
-pub mod unset;
 
 /// Address at which code is linked to be shown; nothing runs there.
 pub const SHOWN_CODE: u64 = 0x10_0000;
@@ -80,7 +79,7 @@ pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
     if !scenario.refused.is_empty() {
         return Err(scenario.refused.clone());
     }
-    if scenario.walk.order == Order::Recorded && scenario.recording.is_none() {
+    if scenario.settings.walk.order == Order::Recorded && scenario.recording.is_none() {
         let message = "`order=@FILE`: the recording was not read".to_string();
         return Err(vec![scenario.template.at_line(1, message, None)]);
     }
@@ -90,7 +89,7 @@ pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
         .sections
         .iter()
         .find(|section| section.kind == SectionKind::Setup);
-    if let Some(setup) = setup.filter(|_| !scenario.work.is_none()) {
+    if let Some(setup) = setup.filter(|_| !scenario.settings.work.is_none()) {
         let message = "`setup:` may hold values in the registers that `work` needs".to_string();
         let help = "leave `work` at 0, or move what setup does into the body".to_string();
         return Err(vec![scenario.template.at_line(
@@ -113,7 +112,7 @@ pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
         carried: Carried::of(&program),
         program,
         heap,
-        walk: scenario.walk,
+        settings: scenario.settings,
         recorded: scenario
             .recording
             .as_ref()
@@ -124,12 +123,6 @@ pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
             .collect(),
         clobbers: header.clobbers,
         unroll: header.unroll.max(1),
-        spacing: scenario.spacing,
-        recover: scenario.recover,
-        panics: scenario.panics,
-        work: scenario.work,
-        align: scenario.align,
-        cold: scenario.cold,
         injection,
     };
     complete(scenario, row, template::note(&sections))

@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 use crate::go::hash::type_hash;
 use crate::go::{HeapKind, Release};
-use crate::template::{
-    Clobbers, Cold, Expect, Order, Param, Percent, Template, Value, Walk, Work, params,
-};
+use crate::template::params::{self, Settings, bound};
+use crate::template::{Clobbers, Expect, Order, Param, Percent, Template, Value};
 use crate::text::closest;
 use crate::text::diagnostic::Diagnostic;
 
@@ -32,8 +31,8 @@ pub struct Scenario {
     pub name: String,
     /// The release that `go` names, or the header's.
     pub release: Release,
-    /// The order in which receivers are visited.
-    pub walk: Walk,
+    /// What its parameters say of how it is run.
+    pub settings: Settings,
     /// The sequence of types that `order=@FILE` replays, once it was read: see [`Scenario::replay`].
     pub recording: Option<Arc<Recording>>,
     /// Number of dynamic types: `targets`, or `cases` and one type that is no case, or 1.
@@ -42,22 +41,10 @@ pub struct Scenario {
     pub visited: Visited,
     /// Number of objects.
     pub objects: u32,
-    /// Bytes between the starts of neighbouring functions.
-    pub spacing: u32,
     /// Whether every receiver is a nil pointer.
     pub nil_receiver: bool,
     /// Whether the receivers stand in an array, and the walk has their numbers.
     pub indexed: bool,
-    /// Whether the parameter `panics` says that every iteration ends in a modelled panic.
-    pub panics: bool,
-    /// Whether a modelled panic unwinds to the loop instead of ending the row.
-    pub recover: bool,
-    /// Instructions that the harness puts around the body.
-    pub work: Work,
-    /// Where the loop head stands mod 64, where the placements do not decide.
-    pub align: Option<u32>,
-    /// What is scrubbed between calls that are timed one by one.
-    pub cold: Cold,
     /// The part of the template that is left out, see [`Scenario::without`].
     pub omitted: Option<String>,
     /// Why there is no such scenario, see [`Scenario::refused`]; empty where there is.
@@ -201,24 +188,15 @@ impl Scenario {
         );
 
         // Above, each of these was checked against what its name allows.
-        let number = |params: &BTreeMap<String, Value>, key: &str| match params.get(key) {
-            Some(Value::Int(number)) => Some(*number as u32),
-            _ => None,
-        };
-        let word = |params: &BTreeMap<String, Value>, key: &str| match params.get(key) {
-            Some(Value::Text(text)) => Some(text.clone()),
-            _ => None,
-        };
-        let release = word(&params, "go")
-            .and_then(|go| go.parse().ok())
-            .unwrap_or(header.go);
+        let release = bound(&params, "go").unwrap_or(header.go);
         params.insert("go".to_string(), Value::Text(release.to_string()));
 
         let heap = header.heap != HeapKind::None;
-        let (types, visited) = match (number(&params, "targets"), number(&params, "cases")) {
+        let (types, visited) = match (bound(&params, "targets"), bound(&params, "cases")) {
             (Some(targets), _) if heap => (targets, Visited::First(targets)),
             (None, Some(cases)) if heap => {
-                let hit = word(&params, "hit").unwrap_or_else(|| "order".to_string());
+                let hit: Option<String> = bound(&params, "hit");
+                let hit = hit.unwrap_or_else(|| "order".to_string());
                 (cases + 1, visited_cases(&template, release, cases, &hit)?)
             }
             _ => (1, Visited::First(1)),
@@ -228,7 +206,7 @@ impl Scenario {
             .map(|(name, param)| (name.clone(), param.default.clone()))
             .collect();
         if heap {
-            let declared = number(&name_defaults, "objects").unwrap_or(1);
+            let declared = bound(&name_defaults, "objects").unwrap_or(1);
             let least = match visited {
                 Visited::First(count) => count,
                 Visited::Only(_) => 1,
@@ -240,12 +218,10 @@ impl Scenario {
                 given.get("objects").cloned().unwrap_or(default),
             );
         }
-        let order = word(&params, "order")
-            .and_then(|order| order.parse().ok())
-            .unwrap_or(Order::Same);
-        let objects = number(&params, "objects").unwrap_or(1);
-        check_share(order, visited, objects)?;
-        let indexed = params.get("indexed") == Some(&Value::Bool(true));
+        let settings = Settings::of(&params);
+        let objects = bound(&params, "objects").unwrap_or(1);
+        check_share(settings.walk.order, visited, objects)?;
+        let indexed = bound(&params, "indexed").unwrap_or(false);
         if indexed && header.clobbers != Clobbers::All {
             return Err(BindError {
                 message: "`indexed=true`: the loop keeps no register for the array's address"
@@ -253,34 +229,17 @@ impl Scenario {
                 help: Some("set `clobbers = \"all\"` in the template's header".into()),
             });
         }
-        let work = match params.get("work") {
-            Some(Value::Text(work)) => work.parse().unwrap_or_default(),
-            _ => Work {
-                count: number(&params, "work").unwrap_or(0),
-                is_dependent: false,
-            },
-        };
+        let receiver: Option<String> = bound(&params, "receiver");
         Ok(Scenario {
             name: canonical_name(&template.name, &given, &name_defaults),
             release,
-            walk: Walk {
-                order,
-                stride: number(&params, "stride").unwrap_or(1),
-            },
+            settings,
             recording: None,
             indexed,
             types,
             visited,
             objects,
-            spacing: number(&params, "spacing").unwrap_or(64),
-            nil_receiver: word(&params, "receiver").is_some_and(|receiver| receiver == "nil"),
-            panics: params.get("panics") == Some(&Value::Bool(true)),
-            recover: params.get("recover") == Some(&Value::Bool(true)),
-            work,
-            align: number(&params, "align"),
-            cold: word(&params, "cold")
-                .and_then(|cold| cold.parse().ok())
-                .unwrap_or_default(),
+            nil_receiver: receiver.is_some_and(|receiver| receiver == "nil"),
             params,
             omitted: None,
             refused: Vec::new(),
@@ -384,7 +343,7 @@ impl Scenario {
     pub fn expected(&self, object: u32) -> Option<u64> {
         let header = &self.template.header;
         let bits = header.result?.bits;
-        if self.nil_receiver || self.panics {
+        if self.nil_receiver || self.settings.panics {
             return None;
         }
         let id = u64::from(object) + 1;
@@ -494,7 +453,7 @@ fn parse_value(key: &str, param: &Param, text: &str) -> Result<Value, BindError>
         })
     };
     let value = match &param.default {
-        _ if params::MIXED.contains(&key) => {
+        _ if params::is_mixed(key) => {
             parse_integer(text).map_or_else(|| Value::Text(text.to_string()), Value::Int)
         }
         Value::Bool(_) => match text {
@@ -508,7 +467,8 @@ fn parse_value(key: &str, param: &Param, text: &str) -> Result<Value, BindError>
         },
         Value::Text(_) => Value::Text(text.to_string()),
     };
-    let value = params::canonical(key, value);
+    let canonical = params::canonical(key, value.clone());
+    let value = canonical.clone().unwrap_or(value);
     if !param.allowed.is_empty() && !param.allowed.contains(&value) {
         let allowed: Vec<String> = param.allowed.iter().map(Value::to_string).collect();
         return wrong(format!(
@@ -523,7 +483,7 @@ fn parse_value(key: &str, param: &Param, text: &str) -> Result<Value, BindError>
             "`{key}` is a whole number from {min} to {max}, not `{text}`"
         ));
     }
-    params::check_value(key, &value).map_or_else(wrong, |()| Ok(value))
+    canonical.or_else(wrong)
 }
 
 fn parse_integer(text: &str) -> Option<i64> {
@@ -634,9 +594,9 @@ mod tests {
             ("t[targets=many]", "`targets` is a whole number, not `many`"),
             ("t[slot=3]", "`slot` is one of 0, 1, 2, not `3`"),
             ("t[deep=10]", "`deep` is a whole number from 1 to 9, not `10`"),
-            ("t[order=backwards]", "`order` is same, cyclic, random, sorted, runs:N with N from 1, hot:P or @FILE"),
-            ("t[order=runs:0]", "`order` is same, cyclic, random, sorted, runs:N with N from 1, hot:P or @FILE"),
-            ("t[order=runs:07]", "`order` is same, cyclic, random, sorted, runs:N with N from 1, hot:P or @FILE"),
+            ("t[order=backwards]", "`order` is same, cyclic, random, sorted, runs:N, hot:P or @FILE, with N from 1"),
+            ("t[order=runs:0]", "`order` is same, cyclic, random, sorted, runs:N, hot:P or @FILE, with N from 1"),
+            ("t[order=runs:07]", "`order` is same, cyclic, random, sorted, runs:N, hot:P or @FILE, with N from 1"),
             ("t[order=hot:0.9,targets=2]", "`hot:0.9` is 0.9 percent; P is in percent, 0 or 1 to 100: hot:90"),
             ("t[order=hot:101,targets=2]", "`hot:P` has P percent, 0 to 100"),
             ("t[order=hot:90]", "`order=hot:90` shares the visits among types, and all objects have one type"),
@@ -667,7 +627,7 @@ mod tests {
     #[test]
     fn a_template_without_a_heap_has_spacing_and_align_and_nothing_else() {
         let bind = |name: &str| bind_text("body:\n nop\n", name);
-        assert_eq!(bind("t[spacing=16]").expect("spacing").spacing, 16);
+        assert_eq!(bind("t[spacing=16]").expect("spacing").settings.spacing, 16);
         for key in [
             "order=same",
             "objects=1",

@@ -7,6 +7,7 @@ use std::fmt;
 
 use crate::report::sweep::{BreakEven, Knee, SweepPoint};
 use crate::report::{Comparison, Row};
+use crate::stats::Quantity;
 use crate::stats::knee::{self, Point};
 use crate::stats::paired::Verdict;
 
@@ -171,10 +172,7 @@ fn bends(
     let valued = points.iter().zip(numbers).filter_map(|(point, &number)| {
         let row = &rows[*point.rows.get(scenario)?];
         let y = row
-            .metrics
-            .as_ref()?
-            .cycles
-            .value
+            .value(Quantity::Cycles)
             .filter(|_| !row.is_disturbed())?;
         let layout = row
             .layout

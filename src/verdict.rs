@@ -11,9 +11,9 @@ use crate::job::{Plan, Proof, RuntimeCall};
 use crate::machine::{CoreClock, Machine};
 use crate::prepare::Prepared;
 use crate::report::misses::Models;
-use crate::report::{Baseline, Basis, Checksum, ModelledRuntime, Row, Status};
+use crate::report::{Around, Baseline, Basis, Checksum, LongRun, ModelledRuntime, Row, Status};
 use crate::scenario::Scenario;
-use crate::stats;
+use crate::stats::{self, Quantity};
 use crate::template::Origin;
 use crate::worker::parent::RowOutcome;
 
@@ -54,31 +54,8 @@ pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
         params: scenario.params.clone(),
         title: header.title.clone(),
         status,
-        iterations: 0,
-        checksum: None,
-        metrics: None,
-        ratio: None,
-        verified: false,
         clobbers: header.clobbers,
-        baseline: None,
-        cold: None,
-        around: None,
-        layout: None,
-        published: Vec::new(),
-        section: None,
-        today: None,
-        dropped_samples: 0,
-        doubtful: false,
-        disturbances: None,
-        settled: None,
-        modes: None,
-        modelled: None,
-        sites: Vec::new(),
-        further: Vec::new(),
-        modelled_runtime: Vec::new(),
-        note: None,
-        samples: None,
-        warnings: Vec::new(),
+        ..Row::default()
     }
 }
 
@@ -158,21 +135,22 @@ pub fn judge(
     let counting = outcome.timing.as_ref();
     let counting = counting.and_then(|timing| timing.counting.as_ref());
     let refused = counting.and_then(|counting| counting.why.as_deref());
+    let mut sites = Vec::new();
     if machine.source("branch_misses").basis == Basis::Inferred {
         let known = (proof, &outcome.uninferred[..]);
-        row.sites = misses::sites(&prepared.row, known, outcome.timing.as_ref(), plan.seed);
+        sites = misses::sites(&prepared.row, known, outcome.timing.as_ref(), plan.seed);
         let timed = outcome.timing.as_ref().zip(summary.as_ref());
         let has_walk = prepared.row.heap.kind != HeapKind::None;
         row.warnings.extend(timed.and_then(|(timing, summary)| {
-            misses::doubt(&row.sites, (timing, has_walk), summary, plan.seed)
+            misses::doubt(&sites, (timing, has_walk), summary, plan.seed)
         }));
     }
-    let inferred = misses::total(&prepared.row.injection, &row.sites);
+    let inferred = misses::total(&prepared.row.injection, &sites);
     let mut metrics = metrics(
         proof,
         summary.as_ref(),
         machine,
-        (refused, &inferred, misses::remark(&row.sites)),
+        (refused, &inferred, misses::remark(&sites)),
     );
     mark_allocations(
         &mut metrics,
@@ -198,27 +176,34 @@ pub fn judge(
     row.modelled = proof.prediction.as_ref().map(|prediction| {
         let modelled = told(prepared, prediction);
         Models {
-            disagreement: agreement::disagreement(prepared, &row.sites, &modelled),
+            disagreement: agreement::disagreement(prepared, &sites, &modelled),
             modelled,
         }
     });
+    metrics.sites = sites;
+    metrics.further = further(outcome.timing.as_ref(), machine, plan.seed);
     row.metrics = Some(metrics);
     row.cold = cold::cold(prepared, summary.as_ref().and_then(|one| one.cold.as_ref()));
     row.warnings
         .extend(row.cold.as_ref().and_then(cold::warning));
-    row.further = further(outcome.timing.as_ref(), machine, plan.seed);
     let around = &proof.around_body;
-    row.around = Some([around.instructions, around.branches]);
+    row.around = Some(Around {
+        instructions: around.instructions,
+        branches: around.branches,
+    });
     if let Some(summary) = summary {
         row.iterations = summary.iterations;
         row.dropped_samples = summary.dropped;
-        row.settled = summary.settled;
-        row.modes = summary.modes;
+        row.settled = summary.settled.map(|one| one.is_settled);
+        let long_run = summary.settled.and_then(|one| one.long_run);
+        row.long_run = long_run.map(|cycles| LongRun { cycles });
+        row.bistable = summary.modes.is_some();
+        row.modes = summary.modes.into_iter().flatten().collect();
         row.layout = Some(summary.layout);
         row.baseline = Some(Baseline {
             cycles: match &summary.baseline_cycles {
                 Some(cycles) => measured(cycles, machine, "cycles", refused),
-                None => lost(machine),
+                None => lost(),
             },
             instructions: exact(proof.harness_instructions, None),
         });
@@ -244,11 +229,7 @@ fn checksum(proof: &Proof) -> Option<Checksum> {
 
 /// Fills in the ratios to the reference, between rows of one harness state only.
 pub fn relate(rows: &mut [Row], reference: Option<&str>) {
-    let cycles = |row: &Row| {
-        row.metrics
-            .as_ref()
-            .and_then(|metrics| metrics.cycles.value)
-    };
+    let cycles = |row: &Row| row.value(Quantity::Cycles);
     let Some(base) = rows
         .iter()
         .find(|row| Some(row.scenario.as_str()) == reference)

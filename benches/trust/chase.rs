@@ -8,17 +8,17 @@ use std::thread;
 
 use dispatchlab::counter::CounterSource;
 use dispatchlab::counter::clock::Clock;
-use dispatchlab::job::{Counters, Plan};
+use dispatchlab::job::Plan;
 use dispatchlab::prepare::Prepared;
 use dispatchlab::prepare::prepare;
 use dispatchlab::scenario::Scenario;
 use dispatchlab::stage::{Ground, Request, Run, Stage};
+use dispatchlab::stats;
 use dispatchlab::sys::mapping::Window;
 use dispatchlab::sys::shared::SharedPage;
 use dispatchlab::sys::signals;
 use dispatchlab::template::{Origin, Template};
 use dispatchlab::worker::timing::{self, Proved, Scale};
-use dispatchlab::{pipeline, stats};
 use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::unistd::Pid;
@@ -110,7 +110,7 @@ impl Bench {
             ground: Ground::new(page).expect("a stack"),
             clock,
             window,
-            plan: pipeline::default_plan(Counters::Clock),
+            plan: Plan::default(),
         }
     }
 

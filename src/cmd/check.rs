@@ -1,5 +1,7 @@
 //! `check`: what is wrong with templates and suites, for editors and CI.
 
+mod unset;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -7,8 +9,7 @@ use serde_json::json;
 
 use super::names::{check_stdin, of_suite};
 use super::{Common, Stop, print};
-use crate::prepare::{prepare, unset};
-use crate::report::json;
+use crate::prepare::prepare;
 use crate::scenario::Scenario;
 use crate::template::Template;
 use crate::template::library::{Library, LoadError};
@@ -36,12 +37,10 @@ pub(super) fn check(common: &Common, files: &[String]) -> Result<i32, Stop> {
         let files: Vec<_> = found
             .iter()
             .map(|(file, checked)| {
-                let list =
-                    |of: &[Diagnostic]| -> Vec<_> { of.iter().map(json::diagnostic).collect() };
                 json!({
                     "file": file,
-                    "diagnostics": list(&checked.diagnostics),
-                    "hints": list(&checked.hints),
+                    "diagnostics": checked.diagnostics,
+                    "hints": checked.hints,
                 })
             })
             .collect();

@@ -142,7 +142,10 @@ impl Common {
     /// How to measure.
     pub(super) fn settings(&self, reference: Option<String>) -> Result<pipeline::Settings, Stop> {
         let (counters, events) = self.counters(None)?;
-        let mut plan = self.plan_over(pipeline::default_plan(counters))?;
+        let mut plan = self.plan_over(Plan {
+            counters,
+            ..Plan::default()
+        })?;
         plan.uninferred = record::distrust(&plan, &events);
         const SECONDS: f64 = 3.0;
         Ok(pipeline::Settings {
@@ -317,7 +320,8 @@ impl Common {
         }
         let plan = Plan {
             cpu: self.checked_cpu(None)?,
-            ..pipeline::default_plan(Counters::Pmu)
+            counters: Counters::Pmu,
+            ..Plan::default()
         };
         Ok(parent::verify_counters(&plan)?)
     }

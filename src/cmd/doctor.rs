@@ -16,8 +16,9 @@ use crate::job::{Counters, Plan, Unavailable};
 use crate::machine::Machine;
 use crate::machine::cpus::{self, Fact};
 use crate::pipeline::{self, Settings};
-use crate::report::{Metric, Metrics, Report, Row};
+use crate::report::{Report, Row};
 use crate::scenario::Scenario;
+use crate::stats::Quantity;
 use crate::template::{Origin, Template};
 use crate::text::{folded, hanging};
 
@@ -226,8 +227,7 @@ fn kernels() -> Result<Vec<Scenario>, Stop> {
 }
 
 fn cycles(row: Option<&Row>) -> f64 {
-    row.and_then(|row| row.metrics.as_ref())
-        .and_then(|metrics| metrics.cycles.value)
+    row.and_then(|row| row.value(Quantity::Cycles))
         .unwrap_or(f64::NAN)
 }
 
@@ -249,13 +249,9 @@ fn checks(report: &Report, doubled: &Report) -> Vec<Check> {
     let empty = empty.unwrap_or(f64::NAN);
     let ratio = cycles(doubled.rows.first()) / add;
     let unit = "cycles are not core cycles here; the clock may change faster than it is calibrated";
-    let counted = row("steps").and_then(|row| row.metrics.as_ref());
-    let instructions = counted
-        .and_then(|metrics| metrics.instructions.value)
-        .unwrap_or(f64::NAN);
-    let branches = counted
-        .and_then(|metrics| metrics.branches.value)
-        .unwrap_or(f64::NAN);
+    let counted = |quantity: Quantity| row("steps").and_then(|row| row.value(quantity));
+    let instructions = counted(Quantity::Instructions).unwrap_or(f64::NAN);
+    let branches = counted(Quantity::Branches).unwrap_or(f64::NAN);
     let is_exact = instructions == 32.0 && branches == 10.0;
     let call = row("call").map_or("not run", |row| row.status.name());
     let is_stopped = call == "forbidden";
@@ -326,10 +322,9 @@ fn checks(report: &Report, doubled: &Report) -> Vec<Check> {
 
 /// The same kernels, by the hardware counters.
 fn counter_checks(report: &Report) -> Vec<Check> {
-    let metric = |name: &str, of: fn(&Metrics) -> &Metric| {
+    let metric = |name: &str, quantity: Quantity| {
         let row = report.rows.iter().find(|row| row.template == name);
-        let metrics = row.and_then(|row| row.metrics.as_ref());
-        metrics.and_then(|metrics| of(metrics).value)
+        row.and_then(|row| row.value(quantity))
     };
     let check = |name, value: Option<f64>, wanted: f64, expected| {
         let value = value.unwrap_or(f64::NAN);
@@ -344,9 +339,9 @@ fn counter_checks(report: &Report) -> Vec<Check> {
             concerns: Concerns::Counters,
         }
     };
-    let cycles = metric("imul", |metrics| &metrics.cycles);
-    let instructions = metric("steps", |metrics| &metrics.instructions);
-    let branches = metric("steps", |metrics| &metrics.branches);
+    let cycles = metric("imul", Quantity::Cycles);
+    let instructions = metric("steps", Quantity::Instructions);
+    let branches = metric("steps", Quantity::Branches);
     vec![
         check("pmu: dependent imul", cycles, 3.0, "3.00 cycles"),
         check("pmu: loop of ten", instructions, 32.0, "32 instructions"),

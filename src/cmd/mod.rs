@@ -203,7 +203,15 @@ impl Command {
             Command::New { .. } => Some("new"),
             Command::Completions { .. } => Some("completions"),
             Command::Man { .. } => Some("man"),
-            _ => None,
+            Command::Run { .. }
+            | Command::Compare { .. }
+            | Command::Sweep { .. }
+            | Command::Ablate { .. }
+            | Command::List { .. }
+            | Command::Asm { .. }
+            | Command::Step { .. }
+            | Command::Check { .. }
+            | Command::Doctor => None,
         }
     }
 }

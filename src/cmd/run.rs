@@ -14,7 +14,7 @@ use super::{Common, Stop, misses, print};
 use crate::job::Counters;
 use crate::job::file::{self, SavedJob};
 use crate::pipeline::{self, Settings, Task};
-use crate::report::text::{self, markdown};
+use crate::report::terminal::{self, markdown};
 use crate::report::{Report, csv, json};
 use crate::scenario::Scenario;
 use crate::template::Suite;
@@ -61,14 +61,16 @@ pub(super) struct Outputs {
 impl Outputs {
     /// Opens all of them, so that nothing is measured that cannot be written.
     pub(super) fn open(files: &Exports, job: Option<&PathBuf>) -> Result<Outputs, Stop> {
+        let Exports {
+            export_json,
+            export_csv,
+            export_markdown,
+            samples: _,
+        } = files;
         let wanted: [(&'static str, &Option<PathBuf>, Renderer); 3] = [
-            ("--export-json", &files.export_json, json::render),
-            ("--export-csv", &files.export_csv, csv::render),
-            (
-                "--export-markdown",
-                &files.export_markdown,
-                markdown::render,
-            ),
+            ("--export-json", export_json, json::render),
+            ("--export-csv", export_csv, csv::render),
+            ("--export-markdown", export_markdown, markdown::render),
         ];
         let mut exports = Vec::new();
         for (option, path, renderer) in wanted {
@@ -91,14 +93,14 @@ impl Outputs {
     /// Prints the report and its warnings, and writes the files.
     pub(super) fn write(self, common: &Common, report: &Report) -> Result<(), Stop> {
         let warnings = match common.json {
-            true => text::warnings(report, common.error_style()),
-            false => text::warnings_beside(report, common.error_style()),
+            true => terminal::warnings(report, common.error_style()),
+            false => terminal::warnings_beside(report, common.error_style()),
         };
         let report = &*record::precede(common, report);
         let rendered = match (common.json, common.verbose) {
             (true, _) => json::render(report),
-            (false, true) => text::in_full(report, common.style()),
-            (false, false) => text::render(report, common.style()),
+            (false, true) => terminal::in_full(report, common.style()),
+            (false, false) => terminal::render(report, common.style()),
         };
         // A full disk or a closed pipe on one side takes nothing from the others.
         let mut said = print(&rendered);

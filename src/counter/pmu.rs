@@ -332,7 +332,6 @@ mod tests {
 
     use super::*;
     use crate::job::{Counters, Plan};
-    use crate::pipeline;
     use crate::prepare::prepare;
     use crate::scenario::Scenario;
     use crate::stage::Run;
@@ -440,7 +439,10 @@ mod tests {
         let template = Template::parse("imul", Origin::Embedded, text.into()).expect("parses");
         let scenario = Scenario::bind(Arc::new(template), &[]).expect("binds");
         let prepared = prepare(&scenario).expect("links");
-        let plan = pipeline::default_plan(Counters::Pmu);
+        let plan = Plan {
+            counters: Counters::Pmu,
+            ..Plan::default()
+        };
         let mut window = Window::reserve().expect("reserves");
         let mut stage = Stage::new(&prepared.row, &plan, &mut window).expect("maps");
         let page = signals::install(SharedPage::new().expect("maps"), 1).expect("installs");

@@ -12,7 +12,6 @@ use super::further::Further;
 use super::group::{EventGroup, Named, Refused, Way};
 use super::pmu::{Pmu, PmuSource, is_believed};
 use crate::job::{Counters, Plan};
-use crate::pipeline;
 use crate::prepare::prepare;
 use crate::scenario::Scenario;
 use crate::stage::{Ground, Run, Stage};
@@ -311,7 +310,8 @@ fn a_row_has_what_the_fake_pmu_counted_less_what_entering_takes() {
         // Chunks stay as long as the script has them.
         run_ms: 0.0,
         placements: crate::job::placements(1),
-        ..pipeline::default_plan(Counters::Pmu)
+        counters: Counters::Pmu,
+        ..Plan::default()
     };
     let mut stage = Stage::new(&prepared.row, &plan, &mut window).expect("maps");
     let page = signals::install(SharedPage::new().expect("maps"), 1).expect("installs");

@@ -200,12 +200,15 @@ pub fn row(row: &JobRow) -> Result<(), Problem> {
     sections(row)?;
     heap(row)?;
     result(row)?;
-    demand(row.walk.stride >= 1, "walk.stride", || {
-        "0 is no step".into()
-    })?;
     demand(
-        i64::from(row.walk.stride) <= MAX_OBJECTS && row.walk.order != Order::Runs(0),
-        "walk",
+        row.settings.walk.stride >= 1,
+        "settings.walk.stride",
+        || "0 is no step".into(),
+    )?;
+    demand(
+        i64::from(row.settings.walk.stride) <= MAX_OBJECTS
+            && row.settings.walk.order != Order::Runs(0),
+        "settings.walk",
         || format!("a stride is at most {MAX_OBJECTS}, a run at least 1"),
     )?;
     order(row)?;
@@ -216,12 +219,15 @@ pub fn row(row: &JobRow) -> Result<(), Problem> {
     demand(row.unroll == 1 || !has_heap, "unroll", || {
         "only a row without a heap has more than one body in a turn".into()
     })?;
-    demand(has_heap || !row.recover, "recover", || {
-        "only a row with a heap recovers panics".into()
-    })?;
-    let spacing = i64::from(row.spacing);
-    let is_allowed = (SPACING.0..=SPACING.1).contains(&spacing) && row.spacing.is_power_of_two();
-    demand(is_allowed, "spacing", || {
+    demand(
+        has_heap || !row.settings.recover,
+        "settings.recover",
+        || "only a row with a heap recovers panics".into(),
+    )?;
+    let spacing = i64::from(row.settings.spacing);
+    let is_allowed =
+        (SPACING.0..=SPACING.1).contains(&spacing) && row.settings.spacing.is_power_of_two();
+    demand(is_allowed, "settings.spacing", || {
         format!(
             "a power of two from {} to {}, not {spacing}",
             SPACING.0, SPACING.1
@@ -234,15 +240,15 @@ pub fn row(row: &JobRow) -> Result<(), Problem> {
 /// Checks that an order that goes by types finds an object for each visit.
 fn order(row: &JobRow) -> Result<(), Problem> {
     let types: BTreeSet<u32> = row.heap.objects.iter().copied().collect();
-    if let Order::Hot(share) = row.walk.order {
+    if let Order::Hot(share) = row.settings.walk.order {
         demand(
             share <= Percent::ALL && (types.len() > 1 || share == Percent::ALL),
-            "walk.order",
+            "settings.walk.order",
             || "a share is at most everything, and everything where there is one type".into(),
         )?;
     }
     let length = row.recorded.len();
-    let allowed = match row.walk.order {
+    let allowed = match row.settings.walk.order {
         Order::Recorded => 1..=MAX_NUMBERS,
         _ => 0..=0,
     };
@@ -259,24 +265,29 @@ fn order(row: &JobRow) -> Result<(), Problem> {
 
 /// Checks what the harness puts around the body, and where.
 fn surroundings(row: &JobRow) -> Result<(), Problem> {
-    demand(row.align.unwrap_or(0) < 64, "align", || {
-        "an offset in a line of 64 bytes is 0 to 63".into()
-    })?;
-    if row.work.is_none() {
+    demand(
+        row.settings.align.unwrap_or(0) < 64,
+        "settings.align",
+        || "an offset in a line of 64 bytes is 0 to 63".into(),
+    )?;
+    if row.settings.work.is_none() {
         return Ok(());
     }
-    demand(row.work.count <= MAX_WORK, "work", || {
-        format!("at most {MAX_WORK} instructions, not {}", row.work.count)
+    demand(row.settings.work.count <= MAX_WORK, "settings.work", || {
+        format!(
+            "at most {MAX_WORK} instructions, not {}",
+            row.settings.work.count
+        )
     })?;
     demand(
         row.heap.kind != HeapKind::None && row.unroll == 1,
-        "work",
+        "settings.work",
         || "only a row with a heap and one body in a turn has work around it".into(),
     )?;
     let mut sections = row.program.sections.iter();
     demand(
         !sections.any(|one| one.kind == SectionKind::Setup),
-        "work",
+        "settings.work",
         || "a setup section may hold values in the registers that the work needs".into(),
     )
 }
@@ -574,7 +585,7 @@ fn delay_bytes(row: &JobRow) -> u64 {
 
 /// Bytes of code of one image, the harness left out.
 fn code_bytes(row: &JobRow) -> u64 {
-    let spacing = u64::from(row.spacing.max(1));
+    let spacing = u64::from(row.settings.spacing.max(1));
     let bodies = bytes_of(row, SectionKind::Body, |bytes| bytes);
     let setups = bytes_of(row, SectionKind::Setup, |bytes| bytes);
     let functions = bytes_of(row, SectionKind::Func, |bytes| {

@@ -17,7 +17,7 @@ use crate::scenario::{Recording, Scenario};
 use crate::template::{Order, Origin, Said, Template, Value, params};
 
 /// The version of the file's layout.
-pub const SCHEMA: u32 = 3;
+pub const SCHEMA: u32 = 4;
 /// Longest text that is read.
 pub const MAX_BYTES: u64 = 256 << 20;
 /// What tells such a file from other JSON.
@@ -299,7 +299,7 @@ fn scenario(
         .collect();
     let mut scenario =
         Scenario::bind(Arc::clone(template), &given).map_err(|error| error.to_string())?;
-    if scenario.walk.order == Order::Recorded {
+    if scenario.settings.walk.order == Order::Recorded {
         let recording = Recording::of(row.recorded.clone());
         scenario = scenario
             .replay(recording)
@@ -310,11 +310,7 @@ fn scenario(
         && scenario.template.header.clobbers == row.clobbers
         && scenario.nil_receiver == row.heap.nil_receiver
         && scenario.indexed == row.heap.indexed
-        && scenario.recover == row.recover
-        && scenario.panics == row.panics
-        && scenario.walk == row.walk
-        && scenario.work == row.work
-        && scenario.align == row.align;
+        && scenario.settings == row.settings;
     if is_its_own {
         Ok(scenario)
     } else {

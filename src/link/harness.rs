@@ -58,7 +58,7 @@ pub fn emit(row: &JobRow, site: Site) -> Harness {
     const SHORT_REACH: u64 = 128;
     let trial = emit_at(row, site, 0, false);
     let distance = (trial.loop_head - site.code) as u32;
-    let loop_head = row.align.unwrap_or(site.placement.loop_head);
+    let loop_head = row.settings.align.unwrap_or(site.placement.loop_head);
     let lead = (loop_head + 64 - distance % 64) % 64;
     let is_short = trial.loop_end - trial.loop_head <= SHORT_REACH;
     emit_at(row, site, lead, is_short)
@@ -265,7 +265,7 @@ fn load_receiver(ops: &mut Assembler, row: &JobRow, site: Site) {
         return;
     }
     let two_words = layout::receiver_bytes(row.heap.kind) == 16;
-    if row.recover {
+    if row.settings.recover {
         dynasm!(ops
             ; .arch x64
             ; mov rcx, QWORD site.data as i64
@@ -496,7 +496,7 @@ fn unwind(
     after_body: dynasmrt::DynamicLabel,
 ) {
     dynasm!(ops; .arch x64; unwinder:);
-    if !row.recover {
+    if !row.settings.recover {
         dynasm!(ops; .arch x64; jmp =>leave);
         return;
     }

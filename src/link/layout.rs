@@ -30,7 +30,7 @@ impl Ends {
         Ends {
             data: site.data + u64::from(HEAP_OFFSET) + u64::from(heap.size),
             code: harness.end.next_multiple_of(64) + u64::from(site.placement.callee),
-            spacing: u64::from(row.spacing),
+            spacing: u64::from(row.settings.spacing),
         }
     }
 

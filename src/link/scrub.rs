@@ -24,16 +24,16 @@ pub const CELL_BYTES: u64 = LINE;
 
 /// Why a row has no cold calls, where it cannot have them.
 pub fn refusal(row: &JobRow, image: &Image) -> Option<&'static str> {
-    match row.cold {
+    match row.settings.cold {
         Cold::None => None,
         _ if row.unroll > 1 => Some(
             "with `unroll` above 1 one turn of the loop has several calls, and only the first is cold; \
              leave it at 1",
         ),
-        Cold::Dcache if flushed(row.cold, image).is_empty() => {
+        Cold::Dcache if flushed(row.settings.cold, image).is_empty() => {
             Some("there are no data to flush: the template has neither a heap nor a `data` section")
         }
-        Cold::Dcache if bytes(&flushed(row.cold, image)) > MOST_FLUSHED => Some(
+        Cold::Dcache if bytes(&flushed(row.settings.cold, image)) > MOST_FLUSHED => Some(
             "there are more than 256 MiB of data to flush before each call, which takes seconds; reserve less",
         ),
         Cold::Predictor | Cold::Icache | Cold::Dcache => None,

@@ -29,7 +29,7 @@ impl<'a> Course<'a> {
     /// The walk of a row.
     pub fn of(row: &'a JobRow) -> Course<'a> {
         Course {
-            walk: row.walk,
+            walk: row.settings.walk,
             types: &row.heap.objects,
             recorded: &row.recorded,
             indexed: row.heap.indexed,
@@ -57,7 +57,7 @@ impl<'a> Course<'a> {
                 let visited = count / greatest_common_divisor(count, u64::from(self.walk.stride));
                 chunk.max(visited.next_power_of_two())
             }
-            _ => chunk.max(objects),
+            Order::Same | Order::Sorted => chunk.max(objects),
         }
     }
 

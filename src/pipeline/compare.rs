@@ -179,7 +179,7 @@ fn told(saved: &Saved, now: &Provenance) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{fixture, text};
+    use crate::report::{fixture, terminal};
     use crate::text::Style;
 
     /// A comparison of rows that have a value at so many placements each, of four.
@@ -217,7 +217,7 @@ mod tests {
             color: false,
             unicode: true,
         };
-        text::render(&report, style)
+        terminal::render(&report, style)
     }
 
     #[test]

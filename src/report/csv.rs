@@ -3,29 +3,15 @@
 //! Correct means: it is RFC 4180 with a head line, a row without numbers is one line with its
 //! reason, and a number that there is none of is an empty field with the reason in `why`, never 0.
 
-use super::{Basis, Comparison, Metric, Report, Row, json, text};
+use super::{Basis, Comparison, Metric, Report, Row, terminal};
+use crate::stats::Quantity;
+use crate::stats::quantity::significant;
 
 /// The fields of a line.
+#[rustfmt::skip] // a table: in their order
 const HEAD: [&str; 19] = [
-    "scenario",
-    "template",
-    "template_sha256",
-    "params",
-    "status",
-    "metric",
-    "value",
-    "low",
-    "high",
-    "unit",
-    "basis",
-    "source",
-    "stepped",
-    "why",
-    "cpu",
-    "date",
-    "seed",
-    "tool",
-    "modelled_runtime",
+    "scenario", "template", "template_sha256", "params", "status", "metric", "value", "low", "high", "unit", "basis",
+    "source", "stepped", "why", "cpu", "date", "seed", "tool", "modelled_runtime",
 ];
 
 /// The whole report but its warnings, with a line break at the end.
@@ -35,45 +21,23 @@ pub fn render(report: &Report) -> String {
     for row in &report.rows {
         let Some(metrics) = &row.metrics else {
             let mut none = [const { String::new() }; 9];
-            none[8] = text::reason(&row.status);
+            none[8] = terminal::reason(&row.status);
             line(&mut out, &fields(report, row, none));
             continue;
         };
-        let empty = row.baseline.as_ref();
-        let of_baseline = [
+        let (empty, cold) = (row.baseline.as_ref(), row.cold.as_ref());
+        #[rustfmt::skip] // a table: one number a line
+        let beside = [
             ("baseline_cycles", "cycles", empty.map(|one| &one.cycles)),
-            (
-                "baseline_instructions",
-                "count",
-                empty.map(|one| &one.instructions),
-            ),
-        ];
-        let own = [
-            ("ns", "ns", Some(&metrics.ns)),
-            ("cycles", "cycles", Some(&metrics.cycles)),
-            ("instructions", "count", Some(&metrics.instructions)),
-            ("branches", "count", Some(&metrics.branches)),
-            ("branch_misses", "count", Some(&metrics.branch_misses)),
-            ("allocs", "count", Some(&metrics.allocs)),
-            ("alloc_bytes", "bytes", Some(&metrics.alloc_bytes)),
-        ];
-        let cold = row.cold.as_ref();
-        let of_cold = [
+            ("baseline_instructions", "count", empty.map(|one| &one.instructions)),
             ("cold_cycles", "cycles", cold.map(|one| &one.cycles)),
             ("warm_cycles", "cycles", cold.map(|one| &one.warm)),
             ("scrub_ns", "ns", cold.map(|one| &one.scrub_ns)),
         ];
-        let further = row.further.iter();
-        let further = further.map(|one| (&one.name[..], one.unit, Some(&one.metric)));
-        for (name, unit, metric) in own
-            .into_iter()
-            .chain(further)
-            .chain(of_baseline)
-            .chain(of_cold)
-        {
-            if let Some(metric) = metric {
-                line(&mut out, &fields(report, row, number(name, unit, metric)));
-            }
+        let beside = beside.into_iter();
+        let beside = beside.filter_map(|(name, unit, metric)| Some((name, unit, metric?)));
+        for (name, unit, metric) in metrics.all().chain(beside) {
+            line(&mut out, &fields(report, row, number(name, unit, metric)));
         }
         if let Some(layout) = row.layout {
             for (name, value) in [
@@ -85,7 +49,7 @@ pub fn render(report: &Report) -> String {
                     value: Some(value),
                     low: None,
                     high: None,
-                    ..metrics.cycles.clone()
+                    ..metrics[Quantity::Cycles].clone()
                 };
                 line(&mut out, &fields(report, row, number(name, "cycles", &end)));
             }
@@ -96,7 +60,7 @@ pub fn render(report: &Report) -> String {
                 value: Some(ratio),
                 low: None,
                 high: None,
-                ..metrics.cycles.clone()
+                ..metrics[Quantity::Cycles].clone()
             };
             let unit = format!("cycles of {of}");
             line(
@@ -126,10 +90,7 @@ fn compared(comparison: &Comparison) -> [String; 9] {
         low: comparison.low,
         high: comparison.high,
         basis: comparison.basis,
-        source: None,
-        stepped: None,
-        subtracted: None,
-        why: Some(why.join("; ")),
+        ..Metric::none(why.join("; "))
     };
     let name = format!("compared_{}", comparison.metric);
     number(&name, &format!("of {}", comparison.base), &ratio)
@@ -168,7 +129,7 @@ fn fields(report: &Report, row: &Row, number: [String; 9]) -> Vec<String> {
 fn number(name: &str, unit: &str, metric: &Metric) -> [String; 9] {
     let shown = |value: Option<f64>| match value.filter(|value| value.is_finite()) {
         Some(value) if metric.basis == Basis::Exact => value.to_string(),
-        Some(value) => json::significant(value).to_string(),
+        Some(value) => significant(value).to_string(),
         None => String::new(),
     };
     [
@@ -261,7 +222,7 @@ mod tests {
         assert_eq!(found.len(), rows.len());
         for (record, row) in found.iter().zip(rows) {
             assert_eq!(record[0], row.scenario);
-            assert_eq!(record[6].parse().ok(), row.ratio.map(json::significant));
+            assert_eq!(record[6].parse().ok(), row.ratio.map(significant));
             let reference = report.reference.as_deref().expect("one");
             assert!(record[9].ends_with(reference), "{record:?}");
         }

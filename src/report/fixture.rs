@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Baseline, Basis, ChangedLine, Checksum, CodeChange, Comparison, FaultReport, Held, Layout,
-    Metric, Metrics, Provenance, Report, Row, SourceLine, Status,
+    Around, Baseline, Basis, ChangedLine, Checksum, CodeChange, Comparison, FaultReport, Held,
+    Layout, LongRun, Metric, Metrics, Provenance, Report, Row, SourceLine, Status,
 };
 use crate::stats::paired::Verdict;
-use crate::stats::{Disturbances, Mode, Settled};
+use crate::stats::{Disturbances, Mode, Quantity};
 use crate::template::{Clobbers, Figure, Published, Value};
 use crate::text::diagnostic::Diagnostic;
 
@@ -16,43 +16,23 @@ const WHY: &str = "no PMU: perf_event_open says ENOENT";
 pub(crate) fn measured(value: f64) -> Metric {
     let (low, high) = (Some(value * 0.998), Some(value * 1.002));
     Metric {
-        value: Some(value),
         low,
         high,
-        basis: Basis::Measured,
-        source: Some("clock".into()),
-        stepped: None,
-        subtracted: None,
-        why: None,
+        ..Metric::of(value, Basis::Measured, "clock")
     }
 }
 
 pub(crate) fn exact(value: f64) -> Metric {
-    let end = Some(value);
+    let (low, high) = (Some(value), Some(value));
     Metric {
-        value: end,
-        low: end,
-        high: end,
-        basis: Basis::Exact,
-        source: Some("step".into()),
-        stepped: None,
-        subtracted: None,
-        why: None,
+        low,
+        high,
+        ..Metric::of(value, Basis::Exact, "step")
     }
 }
 
 pub(crate) fn unsupported() -> Metric {
-    let why = Some(WHY.into());
-    Metric {
-        value: None,
-        low: None,
-        high: None,
-        basis: Basis::Unsupported,
-        source: None,
-        stepped: None,
-        subtracted: None,
-        why,
-    }
+    Metric::none(WHY)
 }
 
 /// A row with numbers; `counts` are instructions and branches.
@@ -78,17 +58,14 @@ pub(crate) fn ok(scenario: &str, cycles: f64, most: f64, counts: (f64, f64)) -> 
             expected: "0x2a".into(),
             actual: "0x2a".into(),
         }),
-        metrics: Some(Metrics {
-            ns: measured(cycles / 3.694),
-            cycles: measured(cycles),
-            instructions: exact(counts.0),
-            branches: exact(counts.1),
-            branch_misses: unsupported(),
-            allocs: exact(0.0),
-            alloc_bytes: exact(0.0),
-        }),
-        sites: Vec::new(),
-        further: Vec::new(),
+        metrics: Some(Metrics::of(|quantity| match quantity {
+            Quantity::Ns => measured(cycles / 3.694),
+            Quantity::Cycles => measured(cycles),
+            Quantity::Instructions => exact(counts.0),
+            Quantity::Branches => exact(counts.1),
+            Quantity::BranchMisses => unsupported(),
+            _ => exact(0.0),
+        })),
         ratio: Some(cycles / 6.03),
         verified: true,
         clobbers: Clobbers::All,
@@ -96,18 +73,16 @@ pub(crate) fn ok(scenario: &str, cycles: f64, most: f64, counts: (f64, f64)) -> 
             cycles: measured(1.703),
             instructions: exact(8.0),
         }),
-        cold: None,
-        around: Some([9.0, 1.0]),
+        around: Some(Around {
+            instructions: 9.0,
+            branches: 1.0,
+        }),
         layout: Some(Layout {
             placements: 4,
             cycles_min: cycles,
             cycles_median: ((cycles + most) * 500.0).round() / 1000.0,
             cycles_max: most,
         }),
-        published: Vec::new(),
-        section: None,
-        today: None,
-        doubtful: false,
         dropped_samples: 3,
         disturbances: Some(Disturbances {
             context_switches: Some(1),
@@ -119,53 +94,34 @@ pub(crate) fn ok(scenario: &str, cycles: f64, most: f64, counts: (f64, f64)) -> 
             steal_ms: None,
             chunks: 1280,
         }),
-        settled: None,
-        modes: None,
-        modelled: None,
-        modelled_runtime: Vec::new(),
-        note: None,
-        samples: None,
-        warnings: Vec::new(),
+        ..Row::default()
     }
 }
 
 /// A row without numbers.
 fn failed(scenario: &str, status: Status) -> Row {
+    let like = ok(scenario, 0.0, 0.0, (0.0, 0.0));
     Row {
         status,
-        template_path: format!(
-            "mine/{}.asm",
-            scenario.split('[').next().unwrap_or(scenario)
-        ),
+        template_path: format!("mine/{}.asm", like.template),
         template_sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
-        iterations: 0,
-        checksum: None,
-        metrics: None,
-        sites: Vec::new(),
-        further: Vec::new(),
-        ratio: None,
-        verified: false,
-        baseline: None,
-        around: None,
-        layout: None,
-        doubtful: false,
-        dropped_samples: 0,
-        disturbances: None,
-        ..ok(scenario, 0.0, 0.0, (0.0, 0.0))
+        scenario: like.scenario,
+        template: like.template,
+        params: like.params,
+        title: like.title,
+        clobbers: like.clobbers,
+        ..Row::default()
     }
 }
 
 fn fault(kind: &str, message: &str, line: u32, text: &str) -> FaultReport {
     FaultReport {
         kind: (kind != "timeout").then(|| kind.into()),
-        signal: None,
-        call: None,
-        address: None,
         message: message.into(),
         template: "mine.asm".into(),
         line: Some(line),
         text: Some(text.into()),
-        registers: BTreeMap::new(),
+        ..FaultReport::default()
     }
 }
 
@@ -219,18 +175,16 @@ fn measured_rows() -> Vec<Row> {
         "61 % of the samples ran beside a disturbed calibration: run again on a quiet machine or pass --cpu N".into(),
     ];
     let mode = |cycles, share| Mode { cycles, share };
-    rows[4].settled = Some(Settled {
-        long_run: Some(43.0),
-        is_settled: true,
-        without_value: None,
-    });
-    rows[4].modes = Some([mode(41.25, 0.62), mode(44.5, 0.38)]);
+    rows[4].settled = Some(true);
+    rows[4].long_run = Some(LongRun { cycles: 43.0 });
+    rows[4].bistable = true;
+    rows[4].modes = vec![mode(41.25, 0.62), mode(44.5, 0.38)];
     rows[4].note =
         Some("no Go compiler emits this chain: above 3 cases it searches by hash".into());
     if let Some(metrics) = &mut rows[4].metrics {
-        metrics.instructions.stepped = Some(64);
-        metrics.branches.stepped = Some(64);
-        metrics.branch_misses = Metric {
+        metrics[Quantity::Instructions].stepped = Some(64);
+        metrics[Quantity::Branches].stepped = Some(64);
+        metrics[Quantity::BranchMisses] = Metric {
             basis: Basis::Inferred,
             source: Some("injection".into()),
             why: None,
@@ -244,7 +198,7 @@ fn measured_rows() -> Vec<Row> {
     };
     rows[5].verified = false;
     if let Some(metrics) = &mut rows[5].metrics {
-        metrics.cycles.high = Some(109.0);
+        metrics[Quantity::Cycles].high = Some(109.0);
     }
     rows[5].ratio = None;
     rows
@@ -392,12 +346,12 @@ pub(crate) fn tour() -> Report {
         (direct, "its dispatch branch is direct"),
     ] {
         let metrics = row.metrics.as_mut().expect("numbers");
-        metrics.branch_misses.why = Some(why.into());
+        metrics[Quantity::BranchMisses].why = Some(why.into());
     }
     for (row, value) in [(itab, 0.0), (random, 0.984)] {
         row.published.clear();
         row.today = None;
-        row.metrics.as_mut().expect("numbers").branch_misses = inferred(value);
+        row.metrics.as_mut().expect("numbers")[Quantity::BranchMisses] = inferred(value);
     }
     switch.section = Some("other ways to the method".into());
     report.by_section = true;

@@ -3,6 +3,7 @@
 //! Correct means: nothing is computed here but totals, and no number leaves without the word `modelled`
 //! and the name of its model. None of this enters a report's `misses`.
 
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::Basis;
@@ -121,11 +122,12 @@ pub fn note(modelled: &Result<Modelled, NotModelled>) -> String {
     }
 }
 
-/// The models of a row as JSON.
-pub fn json_of_row(models: &Models) -> Value {
-    let mut value = whole(&models.modelled);
-    value["disagreement"] = json!(models.disagreement);
-    value
+impl Serialize for Models {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut value = whole(&self.modelled);
+        value["disagreement"] = json!(self.disagreement);
+        value.serialize(serializer)
+    }
 }
 
 fn whole(modelled: &Modelled) -> Value {

@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::metric::{Basis, FurtherMetric, Metric, Metrics, SiteMisses};
 pub use self::published::Held;
+pub use self::status::{FaultReport, Status};
 pub use crate::stats::Layout;
 use crate::stats::paired::Verdict;
-use crate::stats::{Disturbances, Mode, Settled};
+use crate::stats::quantity::noisy;
+use crate::stats::{Disturbances, Mode, Quantity};
 use crate::template::{Clobbers, Cold, Value};
-use crate::text::diagnostic::Diagnostic;
 
 pub mod ablation;
 pub mod csv;
@@ -21,149 +23,17 @@ pub(crate) mod fixture;
 #[cfg(test)]
 pub(crate) mod golden;
 pub mod json;
+mod metric;
 pub mod misses;
 pub mod printable;
 pub mod published;
 pub mod samples;
 pub mod saved;
 pub mod stack;
+mod status;
 pub mod steps;
 pub mod sweep;
-pub mod text;
-
-/// How a number was obtained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Basis {
-    /// Read from a clock or counter while the code ran; has noise.
-    Measured,
-    /// Counted; has none.
-    Exact,
-    /// Derived from measurements by a stated rule.
-    Inferred,
-    /// Computed by a model of the hardware.
-    Modelled,
-    /// Not to be had here.
-    Unsupported,
-}
-
-impl Basis {
-    /// The word for it, in JSON and in text.
-    pub fn name(self) -> &'static str {
-        match self {
-            Basis::Measured => "measured",
-            Basis::Exact => "exact",
-            Basis::Inferred => "inferred",
-            Basis::Modelled => "modelled",
-            Basis::Unsupported => "unsupported",
-        }
-    }
-}
-
-/// One number with its interval, basis and source, or the reason why there is none.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Metric {
-    /// Per iteration; `None` if and only if the basis is `Unsupported`.
-    pub value: Option<f64>,
-    /// Lower end of the 95 % interval.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub low: Option<f64>,
-    /// Upper end of the 95 % interval.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub high: Option<f64>,
-    /// How it was obtained.
-    pub basis: Basis,
-    /// `pmu`, `clock`, `step`, ….
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-    /// Iterations that were stepped, where the count is that of a prefix of the walk.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stepped: Option<u64>,
-    /// The harness's own, per iteration, which were counted too and are known exactly: the value is
-    /// without them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subtracted: Option<f64>,
-    /// Why there is no value.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
-}
-
-/// The metrics of a row, in the order of the columns.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Metrics {
-    /// Nanoseconds per iteration.
-    pub ns: Metric,
-    /// Core cycles per iteration, never TSC ticks.
-    pub cycles: Metric,
-    /// Instructions of the template's own code per iteration.
-    pub instructions: Metric,
-    /// Branches of the template's own code per iteration.
-    pub branches: Metric,
-    /// Branch misses per iteration of the whole loop.
-    pub branch_misses: Metric,
-    /// Blocks that the modelled allocator gave out per iteration.
-    #[serde(default = "Metric::uncounted")]
-    pub allocs: Metric,
-    /// Bytes asked for in them.
-    #[serde(default = "Metric::uncounted")]
-    pub alloc_bytes: Metric,
-}
-
-impl Metric {
-    /// What a report of an earlier version does not have.
-    fn uncounted() -> Metric {
-        let why = "the version that wrote this report did not count it; measure it again";
-        Metric {
-            value: None,
-            low: None,
-            high: None,
-            basis: Basis::Unsupported,
-            source: None,
-            stepped: None,
-            subtracted: None,
-            why: Some(why.into()),
-        }
-    }
-}
-
-/// The number of an event beside those of the columns.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FurtherMetric {
-    /// As perf names it.
-    pub name: String,
-    /// `count`, or `ns`.
-    pub unit: &'static str,
-    /// The number, of one iteration of the whole loop.
-    pub metric: Metric,
-}
-
-/// The misses of one branch that a template studies.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SiteMisses {
-    /// Its label.
-    pub label: String,
-    /// Its line in the template.
-    pub line: u32,
-    /// How often an iteration runs it; `None` where that is not known.
-    pub executions: Option<f64>,
-    /// Iterations that this is the mean of, where they are not the whole walk.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub traced: Option<u64>,
-    /// Misses per iteration; `None` where there is no number.
-    pub value: Option<f64>,
-    /// Lower end of the 95 % interval.
-    pub low: Option<f64>,
-    /// Upper end of the 95 % interval.
-    pub high: Option<f64>,
-    /// Comparisons that it stands for: with several, the number is of iterations with at least one miss.
-    pub comparisons: u32,
-    /// Whether it was noise that took the number, so that another run may have one.
-    #[serde(default, rename = "lost", skip_serializing_if = "std::ops::Not::not")]
-    pub is_lost: bool,
-    /// Why there is no number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
-}
+pub mod terminal;
 
 /// What the empty iteration of the same walk takes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -192,7 +62,7 @@ pub struct ColdCall {
 }
 
 /// Expected and actual sum of the results over one walk.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Checksum {
     /// Hexadecimal with `0x`.
     pub expected: String,
@@ -200,89 +70,26 @@ pub struct Checksum {
     pub actual: String,
 }
 
-/// A fault: the run went wrong.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct FaultReport {
-    /// `signal`, `clobber`, `stack`, `flags` or `exit`; none of a timeout, whose status says it all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
-    /// `SIGSEGV` and the like, where a signal ended it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub signal: Option<String>,
-    /// The system call that was stopped, as `man 2 syscalls` names it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub call: Option<String>,
-    /// Faulting address; null when the CPU gives none.
-    pub address: Option<String>,
-    /// One sentence without a full stop.
-    pub message: String,
-    /// Template file.
-    pub template: String,
-    /// Template line, where it is known.
-    pub line: Option<u32>,
-    /// The instruction's text on that line.
-    pub text: Option<String>,
-    /// General-purpose registers at the fault, by name, hexadecimal.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub registers: BTreeMap<String, String>,
+/// The loop around the body, per iteration.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Around {
+    /// Its instructions.
+    pub instructions: f64,
+    /// Its branches.
+    pub branches: f64,
 }
 
-/// What became of a row.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Status {
-    /// It has numbers.
-    Ok,
-    /// A modelled Go panic, with Go's message and whether the parameters asked for it.
-    Panic {
-        /// Go's own words.
-        message: String,
-        /// Whether `receiver=nil` asked for it.
-        asked_for: bool,
-    },
-    /// It crashed, clobbered or left without a result.
-    Fault(FaultReport),
-    /// It ran out of time; the line is where it was at work.
-    Timeout(FaultReport),
-    /// It computed a wrong result.
-    WrongResult {
-        /// Walk element, counted from 0.
-        element: u64,
-        /// What it should have been.
-        expected: u64,
-        /// What it was.
-        actual: u64,
-    },
-    /// The template does not assemble or link.
-    Error(Vec<Diagnostic>),
-    /// Something outside ended the worker; the template did nothing wrong.
-    Ended {
-        /// The template's file, of which nothing is said.
-        template: String,
-        /// Who and what, in one sentence without a full stop.
-        message: String,
-        /// What to do next.
-        help: String,
-    },
+/// A run that nothing interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LongRun {
+    /// Core cycles of an iteration.
+    #[serde(serialize_with = "noisy")]
+    pub cycles: f64,
 }
 
-impl Status {
-    /// The word for it, in JSON and in text.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Status::Ok => "ok",
-            Status::Panic { .. } => "panic",
-            // The filter answers a system call with this signal, and nothing else sends it.
-            Status::Fault(report) if report.signal.as_deref() == Some("SIGSYS") => "forbidden",
-            Status::Fault(_) => "fault",
-            Status::Timeout(_) => "timeout",
-            Status::WrongResult { .. } => "wrong-result",
-            Status::Error(_) | Status::Ended { .. } => "error",
-        }
-    }
-}
-
-/// One scenario's result.
-#[derive(Debug, Clone, PartialEq)]
+/// One scenario's result. A document has the fields in this order, those of [`Row::MEASURED`] only where there are
+/// numbers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// The scenario's name.
     pub scenario: String,
@@ -294,61 +101,80 @@ pub struct Row {
     pub template_sha256: String,
     /// Every bound parameter.
     pub params: BTreeMap<String, Value>,
-    /// The template's title.
-    pub title: String,
-    /// What became of it.
+    /// What became of it; of a row that is read back its numbers count.
+    #[serde(flatten, skip_deserializing)]
     pub status: Status,
     /// Timed iterations at placement 0.
+    #[serde(default)]
     pub iterations: u64,
     /// Sum over one walk, where the template states a result.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub checksum: Option<Checksum>,
     /// The numbers; present for `Ok`, and for a recovered `Panic`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics: Option<Metrics>,
-    /// The branches that its misses are inferred from, each by itself; empty where they are not inferred.
-    pub sites: Vec<SiteMisses>,
-    /// The events beside those of the columns that were asked for.
-    pub further: Vec<FurtherMetric>,
-    /// Cycles relative to the suite's reference row, where both have the same harness state.
-    pub ratio: Option<f64>,
     /// Whether every result was compared with an expectation.
+    #[serde(default)]
     pub verified: bool,
     /// The harness state.
     pub clobbers: Clobbers,
     /// The empty iteration.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
-    /// Its cold calls, where its parameters ask for them.
-    pub cold: Option<ColdCall>,
-    /// Instructions and branches of the loop around the body, per iteration.
-    pub around: Option<[f64; 2]>,
     /// The cycles over placements.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub layout: Option<Layout>,
     /// Figures others published, each beside ours.
+    #[serde(default)]
     pub published: Vec<Held>,
-    /// The section of its suite that it is in.
-    pub section: Option<String>,
-    /// Where compilers and processors of today disagree with what was published, and why.
-    pub today: Option<String>,
-    /// Whether all its samples were disturbed, so that its value is too high by an unknown amount.
-    pub doubtful: bool,
     /// Chunks left out because the machine disturbed them.
+    #[serde(default)]
     pub dropped_samples: u64,
+    /// Whether all its samples were disturbed, so that its value is too high by an unknown amount.
+    #[serde(default)]
+    pub doubtful: bool,
     /// What the machine did to it, by cause; `None` where it was not timed.
     pub disturbances: Option<Disturbances>,
     /// Whether it agrees with a run that nothing interrupts, and its placements with each other; `None` where
     /// that is not known.
-    pub settled: Option<Settled>,
-    /// The two modes that were seen, where one value does not describe the row.
-    pub modes: Option<[Mode; 2]>,
-    /// What models of predictors would miss in it, where they were asked.
+    pub settled: Option<bool>,
+    /// That run.
+    pub long_run: Option<LongRun>,
+    /// Whether one value does not describe the row.
+    #[serde(default)]
+    pub bistable: bool,
+    /// The two modes that were seen then.
+    #[serde(default)]
+    pub modes: Vec<Mode>,
+    /// Cycles relative to the suite's reference row, where both have the same harness state.
+    #[serde(serialize_with = "noisy")]
+    pub ratio: Option<f64>,
+    /// Its cold calls, where its parameters ask for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cold: Option<ColdCall>,
+    /// What models of predictors would miss in it, where they were asked; not read back.
+    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
     pub modelled: Option<misses::Models>,
     /// The modelled functions of Go's runtime that its iterations ran, and that do more in Go.
+    #[serde(default)]
     pub modelled_runtime: Vec<ModelledRuntime>,
+    /// The loop around the body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub around: Option<Around>,
+    /// The section of its suite that it is in.
+    pub section: Option<String>,
+    /// Where compilers and processors of today disagree with what was published, and why.
+    pub today: Option<String>,
+    /// The template's title.
+    pub title: String,
     /// The template's remark for these parameters.
     pub note: Option<String>,
-    /// The raw samples, where they were asked for.
-    pub samples: Option<samples::Samples>,
     /// What the reader must know about this row, each with what to do next.
+    #[serde(default)]
     pub warnings: Vec<String>,
+    /// The raw samples, where they were asked for; not read back.
+    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    pub samples: Option<samples::Samples>,
 }
 
 /// A modelled function of Go's runtime that iterations ran, or may have run: a time in which it is one is not Go's.
@@ -400,13 +226,17 @@ pub struct Comparison {
     /// `cycles`, `ns`, `instructions`, `branches` or `branch_misses`.
     pub metric: &'static str,
     /// The other one's over the base's; `None` where there is no such number.
+    #[serde(serialize_with = "noisy")]
     pub ratio: Option<f64>,
     /// Lower end of the interval.
+    #[serde(serialize_with = "noisy")]
     pub low: Option<f64>,
     /// Upper end of the interval.
+    #[serde(serialize_with = "noisy")]
     pub high: Option<f64>,
     /// How likely turns lean as much to one side where there is no difference; `None` for exact
     /// numbers, and where no turns are neighbours.
+    #[serde(serialize_with = "noisy")]
     pub p: Option<f64>,
     /// What it comes to; `faster` is fewer where counts are compared. `None` without a ratio.
     pub verdict: Option<Verdict>,
@@ -415,6 +245,7 @@ pub struct Comparison {
     /// Pairs of neighbouring turns; `None` where the rows did not take turns.
     pub pairs: Option<u32>,
     /// The numbers themselves: the base's and the other one's.
+    #[serde(serialize_with = "noisy")]
     pub values: Option<(f64, f64)>,
     /// Why there is no ratio, or what it rests on where it is not made of neighbouring turns.
     pub why: Option<String>,
@@ -445,6 +276,23 @@ pub struct ChangedLine {
 }
 
 impl Row {
+    /// What is said of a row with numbers only.
+    #[rustfmt::skip] // a table: in the order of the fields
+    pub const MEASURED: [&str; 11] = [
+        "iterations", "verified", "dropped_samples", "doubtful", "disturbances", "settled", "long_run", "bistable",
+        "modes", "ratio", "modelled_runtime",
+    ];
+
+    /// Its number of a quantity, or why there is none; `None` where it has no numbers at all.
+    pub fn metric(&self, quantity: Quantity) -> Option<&Metric> {
+        self.metrics.as_ref().map(|metrics| &metrics[quantity])
+    }
+
+    /// The number itself.
+    pub fn value(&self, quantity: Quantity) -> Option<f64> {
+        self.metric(quantity)?.value
+    }
+
     /// What its times rest on that is not Go's; `None` where there is no such thing.
     pub fn modelled_remark(&self) -> Option<String> {
         let pieces = self.modelled_runtime.iter().map(ModelledRuntime::sentence);
@@ -467,7 +315,7 @@ impl Row {
 
     /// Iterations whose instructions and branches were counted, where later ones may differ from them.
     pub fn stepped(&self) -> Option<u64> {
-        self.metrics.as_ref()?.instructions.stepped
+        self.metric(Quantity::Instructions)?.stepped
     }
 
     /// Whether most of what was measured of it was disturbed, so that it should be measured again.
@@ -528,26 +376,32 @@ pub struct Provenance {
 }
 
 /// Everything that can be printed.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
     /// The machine and the run.
     pub provenance: Provenance,
     /// The rows in the order asked for.
     pub rows: Vec<Row>,
     /// What came of holding rows against the first one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub comparisons: Vec<Comparison>,
     /// What stands in the code of the others and not in the first one's, and the other way round.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<CodeChange>,
     /// What parts cost, where some were left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ablation: Option<ablation::Ablation>,
     /// What was scanned, where something was.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sweep: Option<sweep::Sweep>,
     /// Whether the rows stand under the sections that they are in.
+    #[serde(skip)]
     pub by_section: bool,
     /// The reference row of the ratios, if any.
     pub reference: Option<String>,
     /// Warnings about the run as a whole.
     pub warnings: Vec<String>,
     /// Whether the user ended the run before it was done.
+    #[serde(skip)]
     pub interrupted: bool,
 }

@@ -95,8 +95,8 @@ fn escape_fault(report: &mut FaultReport) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::text::markdown;
-    use crate::report::{csv, fixture, json, text};
+    use crate::report::terminal::markdown;
+    use crate::report::{csv, fixture, json, terminal};
     use crate::text::Style;
 
     #[test]
@@ -134,8 +134,8 @@ mod tests {
                 unicode: true,
             };
             for text in [
-                text::render(&report, style),
-                text::warnings(&report, style),
+                terminal::render(&report, style),
+                terminal::warnings(&report, style),
                 markdown::render(&report),
             ] {
                 let is_odd = |c: char| c.is_control() && c != '\n';

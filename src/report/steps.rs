@@ -315,9 +315,8 @@ pub fn json(steps: &Steps, harness: bool) -> String {
     if let Some(modelled) = &steps.modelled {
         put("modelled", misses::json(modelled));
     }
-    put("status", json!(steps.status.name()));
-    for (name, value) in document::reason(&steps.status) {
-        put(name, value);
+    if let Value::Object(status) = document::plain(&steps.status) {
+        fields.extend(status);
     }
     format!("{:#}\n", Value::Object(fields))
 }

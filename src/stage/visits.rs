@@ -97,7 +97,7 @@ impl Visits {
 
 /// The expected result of one iteration on `object`.
 pub fn expected_of(row: &JobRow, object: u32) -> Option<u64> {
-    if row.recover && (row.heap.nil_receiver || row.panics) {
+    if row.settings.recover && (row.heap.nil_receiver || row.settings.panics) {
         return row.result.map(|_| frame::RECOVERED);
     }
     let expected = row.expected.as_ref()?;

@@ -19,6 +19,7 @@ pub mod knee;
 mod modes;
 pub mod paired;
 pub mod quantile;
+pub mod quantity;
 pub mod random;
 mod segments;
 mod settled;
@@ -31,6 +32,7 @@ pub use disturbances::{Disturbances, Steal};
 pub use events::{Counting, Event, Events};
 pub use further::{CountedChunk, Further, per_iteration};
 pub use modes::Mode;
+pub use quantity::Quantity;
 pub use settled::{Settled, WithoutValue};
 pub use slope::{Bound, bound, misses};
 
@@ -211,11 +213,14 @@ pub struct Layout {
     /// Placements with a value.
     pub placements: u32,
     /// Smallest value over placements.
+    #[serde(serialize_with = "quantity::noisy")]
     pub cycles_min: f64,
-    /// Median over placements.
-    pub cycles_median: f64,
     /// Largest value over placements.
+    #[serde(serialize_with = "quantity::noisy")]
     pub cycles_max: f64,
+    /// Median over placements.
+    #[serde(serialize_with = "quantity::noisy")]
+    pub cycles_median: f64,
 }
 
 /// What the samples of a row say.

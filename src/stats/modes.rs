@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::quantile::{median, rank, sorted};
+use super::quantity::noisy;
 use super::segments::Visit;
 
 /// Modes nearer than this are one: placement and noise differ by less.
@@ -44,8 +45,10 @@ const FINE: f64 = 0.003;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Mode {
     /// Core cycles an iteration.
+    #[serde(serialize_with = "noisy")]
     pub cycles: f64,
     /// Share of the turns that ran at this speed.
+    #[serde(serialize_with = "noisy")]
     pub share: f64,
 }
 

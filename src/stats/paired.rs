@@ -14,24 +14,13 @@ use super::calibration::Scale;
 use super::costs::Costs;
 use super::quantile::{median, sorted};
 use super::segments::Visit;
-use super::{Event, Timing};
+use super::{Quantity, Timing};
 
 /// Differences smaller than this are not told apart from none: copies of one row at other addresses
 /// were seen to differ by up to 0.2 %, turn after turn. See docs/method.md, "Comparing".
 pub const RESOLUTION: f64 = 0.003;
 /// Visits that a turn must have left to have a value.
 const FEWEST_VISITS: usize = 3;
-
-/// What of a row is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Quantity {
-    /// Core cycles of an iteration: the hardware's where it was asked, else the clock's.
-    Cycles,
-    /// Nanoseconds of an iteration.
-    Ns,
-    /// An event that the hardware counted.
-    Event(Event),
-}
 
 /// How many times as much one row costs as another.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -110,9 +99,9 @@ fn turns(timing: &Timing, image: usize, quantity: Quantity) -> BTreeMap<u32, f64
     let costs = Costs::of(samples, timing, &Scale::of(timing));
     let of = |visit: &Visit| match (quantity, &timing.counting) {
         (Quantity::Ns, _) => Some(visit.ns),
-        (Quantity::Cycles, Some(_)) => visit.events[Event::Cycles as usize],
+        // The hardware's where it was asked, else the clock's.
         (Quantity::Cycles, None) => Some(visit.cycles),
-        (Quantity::Event(event), _) => visit.events[event as usize],
+        _ => visit.events[quantity.known().event? as usize],
     };
     let mut by_turn = BTreeMap::<u32, Vec<f64>>::new();
     for visit in &costs.visits {

@@ -31,8 +31,14 @@ impl Cold {
         *self == Cold::None
     }
 
+    /// Their names.
+    pub const NAMES: [&str; 4] = {
+        let [none, predictor, icache, dcache] = Cold::ALL;
+        [none.name(), predictor.name(), icache.name(), dcache.name()]
+    };
+
     /// Its name as a value of the parameter.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Cold::None => "none",
             Cold::Predictor => "predictor",
@@ -53,7 +59,7 @@ impl FromStr for Cold {
     fn from_str(text: &str) -> Result<Self, String> {
         let found = Cold::ALL.into_iter().find(|one| one.name() == text);
         found.ok_or_else(|| {
-            let names = Cold::ALL.map(Cold::name).join(", ");
+            let names = Cold::NAMES.join(", ");
             format!("`cold` is one of {names}, not `{text}`")
         })
     }

@@ -71,10 +71,11 @@ impl Origin {
 }
 
 /// Which registers the body may clobber, and so where the harness keeps its state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Clobbers {
     /// All but `rsp`, `r12`, `r13`, `r14` and `r15`: the harness keeps its state in registers.
+    #[default]
     Some,
     /// All but `rsp`: the harness keeps its state in its frame, as Go's own loops do.
     All,

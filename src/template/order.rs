@@ -97,17 +97,45 @@ impl FromStr for Percent {
     }
 }
 
+impl Order {
+    /// One of each kind.
+    pub const ALL: [Order; 7] = [
+        Order::Same,
+        Order::Cyclic,
+        Order::Random,
+        Order::Sorted,
+        Order::Runs(1),
+        Order::Hot(Percent::ALL),
+        Order::Recorded,
+    ];
+
+    /// How it is written.
+    pub fn form(self) -> &'static str {
+        match self {
+            Order::Same => "same",
+            Order::Cyclic => "cyclic",
+            Order::Sorted => "sorted",
+            Order::Random => "random",
+            Order::Runs(_) => "runs:N",
+            Order::Hot(_) => "hot:P",
+            // Which file it was stands among the scenario's parameters.
+            Order::Recorded => "@FILE",
+        }
+    }
+
+    /// How all of them are, for who wrote none.
+    pub(super) fn forms() -> String {
+        let [first @ .., last] = Order::ALL.map(Order::form);
+        format!("{} or {last}, with N from 1", first.join(", "))
+    }
+}
+
 impl fmt::Display for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Order::Same => f.write_str("same"),
-            Order::Cyclic => f.write_str("cyclic"),
-            Order::Sorted => f.write_str("sorted"),
-            Order::Random => f.write_str("random"),
             Order::Runs(length) => write!(f, "runs:{length}"),
             Order::Hot(share) => write!(f, "hot:{share}"),
-            // Which file it was stands among the scenario's parameters.
-            Order::Recorded => f.write_str("@FILE"),
+            other => f.write_str(other.form()),
         }
     }
 }
@@ -115,31 +143,21 @@ impl fmt::Display for Order {
 impl FromStr for Order {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let order = match text {
-            "same" => Some(Order::Same),
-            "cyclic" => Some(Order::Cyclic),
-            "sorted" => Some(Order::Sorted),
-            "random" => Some(Order::Random),
-            _ => match (text.strip_prefix("hot:"), text.strip_prefix('@')) {
-                (Some(share), _) => return share.parse().map(Order::Hot),
-                (_, Some("")) => {
-                    return Err("`order=@FILE` names a file of type numbers after the `@`".into());
-                }
-                (_, Some(_)) => return Ok(Order::Recorded),
-                _ => text
-                    .strip_prefix("runs:")
-                    .and_then(|length| length.parse().ok())
-                    .map(Order::Runs),
-            },
+        let order = match text.split_once(':') {
+            Some(("hot", share)) => return share.parse().map(Order::Hot),
+            Some(("runs", length)) => length.parse().ok().map(Order::Runs),
+            _ if text == "@" => {
+                return Err("`order=@FILE` names a file of type numbers after the `@`".into());
+            }
+            _ if text.starts_with('@') => return Ok(Order::Recorded),
+            _ => Order::ALL
+                .into_iter()
+                .find(|order| order.to_string() == text),
         };
         // Comparing the spelling keeps `runs:07` out, which would name another scenario.
         order
             .filter(|order| *order != Order::Runs(0) && order.to_string() == text)
-            .ok_or_else(|| {
-                format!(
-                    "`order` is same, cyclic, random, sorted, runs:N with N from 1, hot:P or @FILE, not `{text}`"
-                )
-            })
+            .ok_or_else(|| format!("`order` is {}, not `{text}`", Order::forms()))
     }
 }
 

@@ -1,10 +1,13 @@
-//! What the parameters with a meaning of their own may be, in headers and on the command line alike.
+//! The parameters with a meaning of their own: one table, in headers and on the command line alike.
 //!
 //! Correct means: a value that passes here is one that the walk, the heap and the linker can take.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
-use super::{Cold, Header, MAX_WORK, Order, Param, Value, Work};
+use serde::{Deserialize, Serialize};
+
+use super::{Cold, Header, MAX_WORK, Order, Param, Value, Walk, Work};
 use crate::go::{HeapKind, MAX_OBJECTS, Release};
 
 /// Most dynamic types of a scenario: 100,000 rounded up to a power of two.
@@ -26,62 +29,150 @@ pub const TAKEN: [&str; 8] = [
     "types",
 ];
 
-/// Parameters that only make sense where there are receivers to visit.
-const NEED_A_HEAP: [&str; 7] = [
-    "indexed", "objects", "order", "receiver", "stride", "targets", "work",
+/// A parameter with a meaning of its own: a row of [`OWN`], and where its value is used.
+struct Own {
+    name: &'static str,
+    has: Has,
+    /// Whether it is about receivers, so that without a heap no template can declare it.
+    needs_a_heap: bool,
+    is: Is,
+}
+
+/// Which templates have a parameter that they do not declare, and with what default.
+#[derive(Clone, Copy)]
+enum Has {
+    /// All.
+    All(&'static str),
+    /// Those with a heap.
+    Heaps(&'static str),
+    /// None.
+    None,
+}
+
+/// What a value may be.
+#[derive(Clone, Copy)]
+enum Is {
+    Whole(i64, i64),
+    PowerOfTwo(i64, i64),
+    OneOf(&'static [&'static str]),
+    Flag,
+    Order,
+    Align,
+    Work,
+    Release,
+}
+
+#[rustfmt::skip] // a table: one parameter a line
+const OWN: [Own; 15] = [
+    Own { name: "align",    has: Has::All("auto"),    needs_a_heap: false, is: Is::Align },
+    Own { name: "cases",    has: Has::None,           needs_a_heap: false, is: Is::Whole(1, MAX_TYPES) },
+    Own { name: "cold",     has: Has::All("none"),    needs_a_heap: false, is: Is::OneOf(&Cold::NAMES) },
+    Own { name: "go",       has: Has::None,           needs_a_heap: false, is: Is::Release },
+    Own { name: "hit",      has: Has::None,           needs_a_heap: false, is: Is::OneOf(&["first", "last", "default", "order"]) },
+    Own { name: "indexed",  has: Has::Heaps("false"), needs_a_heap: true,  is: Is::Flag },
+    Own { name: "objects",  has: Has::Heaps("1"),     needs_a_heap: true,  is: Is::Whole(1, MAX_OBJECTS) },
+    Own { name: "order",    has: Has::Heaps("same"),  needs_a_heap: true,  is: Is::Order },
+    Own { name: "panics",   has: Has::None,           needs_a_heap: false, is: Is::Flag },
+    Own { name: "receiver", has: Has::Heaps("given"), needs_a_heap: true,  is: Is::OneOf(&["given", "nil"]) },
+    Own { name: "recover",  has: Has::Heaps("false"), needs_a_heap: false, is: Is::Flag },
+    Own { name: "spacing",  has: Has::All("64"),      needs_a_heap: false, is: Is::PowerOfTwo(SPACING.0, SPACING.1) },
+    Own { name: "stride",   has: Has::Heaps("1"),     needs_a_heap: true,  is: Is::Whole(1, MAX_OBJECTS) },
+    Own { name: "targets",  has: Has::None,           needs_a_heap: true,  is: Is::Whole(1, MAX_TYPES) },
+    Own { name: "work",     has: Has::Heaps("0"),     needs_a_heap: true,  is: Is::Work },
 ];
 
-/// Parameters whose values are whole numbers or texts.
-pub(crate) const MIXED: [&str; 2] = ["align", "work"];
+/// How a row is run, as its parameters say: the same for a scenario and for what a worker gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The order in which receivers are visited.
+    pub walk: Walk,
+    /// Bytes between the starts of neighbouring functions.
+    pub spacing: u32,
+    /// Whether a modelled panic unwinds to the loop instead of ending the row.
+    pub recover: bool,
+    /// Whether every iteration is said to end in a modelled panic.
+    pub panics: bool,
+    /// Instructions that the harness puts around the body.
+    pub work: Work,
+    /// Where the loop head stands mod 64, where the placements do not decide.
+    pub align: Option<u32>,
+    /// What is scrubbed between calls that are timed one by one.
+    pub cold: Cold,
+}
+
+impl Settings {
+    /// What parameters with sound values say; those that are not there say nothing.
+    pub fn of(params: &BTreeMap<String, Value>) -> Settings {
+        Settings {
+            walk: Walk {
+                order: bound(params, "order").unwrap_or(Order::Same),
+                stride: bound(params, "stride").unwrap_or(1),
+            },
+            spacing: bound(params, "spacing").unwrap_or(64),
+            recover: bound(params, "recover").unwrap_or(false),
+            panics: bound(params, "panics").unwrap_or(false),
+            work: bound(params, "work").unwrap_or_default(),
+            align: bound(params, "align"),
+            cold: bound(params, "cold").unwrap_or_default(),
+        }
+    }
+}
+
+/// The value of a parameter, where it has one of that type.
+pub fn bound<T: FromStr>(params: &BTreeMap<String, Value>, name: &str) -> Option<T> {
+    params.get(name)?.to_string().parse().ok()
+}
+
+/// The names of the parameters with a meaning of their own.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    OWN.iter().map(|own| own.name)
+}
+
+fn own(name: &str) -> Option<&'static Own> {
+    OWN.iter().find(|own| own.name == name)
+}
+
+/// Whether values of a parameter are whole numbers or texts.
+pub(crate) fn is_mixed(name: &str) -> bool {
+    own(name).is_some_and(|own| matches!(own.is, Is::Align | Is::Work))
+}
+
+impl Own {
+    /// What it may be in a template that does not declare it; `None` where such a template has none.
+    fn undeclared(&self, header: &Header) -> Option<Param> {
+        let default = match self.has {
+            Has::All(default) => default,
+            Has::Heaps(default) if header.heap != HeapKind::None => default,
+            Has::Heaps(_) | Has::None => return None,
+        };
+        let text = |text: &&str| Value::Text(text.to_string());
+        let (default, allowed) = match self.is {
+            Is::Flag => {
+                let both = [false, true].map(Value::Bool);
+                (Value::Bool(default == "true"), both.to_vec())
+            }
+            Is::OneOf(words) => (text(&default), words.iter().map(text).collect()),
+            _ => match default.parse() {
+                Ok(number) => (Value::Int(number), Vec::new()),
+                Err(_) => (text(&default), Vec::new()),
+            },
+        };
+        Some(Param {
+            default,
+            allowed,
+            range: None,
+        })
+    }
+}
 
 /// All parameters of a template: those its header declares, and those it has anyway.
 pub fn all(header: &Header) -> BTreeMap<String, Param> {
-    let anything = |default: Value| Param {
-        default,
-        allowed: Vec::new(),
-        range: None,
-    };
-    let choice = |values: Vec<Value>| Param {
-        default: values[0].clone(),
-        allowed: values,
-        range: None,
-    };
-    let text = |value: &str| Value::Text(value.to_string());
-    let mut params = BTreeMap::from([
-        ("align".to_string(), anything(text("auto"))),
-        (
-            "cold".to_string(),
-            choice(Cold::ALL.map(|one| text(one.name())).to_vec()),
-        ),
-        ("spacing".to_string(), anything(Value::Int(64))),
-    ]);
-    if header.heap != HeapKind::None {
-        params.extend([
-            (
-                "indexed".to_string(),
-                choice(vec![Value::Bool(false), Value::Bool(true)]),
-            ),
-            ("objects".to_string(), anything(Value::Int(1))),
-            ("order".to_string(), anything(text("same"))),
-            (
-                "receiver".to_string(),
-                choice(vec![text("given"), text("nil")]),
-            ),
-            (
-                "recover".to_string(),
-                choice(vec![Value::Bool(false), Value::Bool(true)]),
-            ),
-            ("stride".to_string(), anything(Value::Int(1))),
-            ("work".to_string(), anything(Value::Int(0))),
-        ]);
-    }
-    params.extend(
-        header
-            .params
-            .iter()
-            .map(|(name, param)| (name.clone(), param.clone())),
-    );
-    params
+    let undeclared = OWN
+        .iter()
+        .filter_map(|own| Some((own.name.to_string(), own.undeclared(header)?)));
+    let declared = header.params.iter();
+    let declared = declared.map(|(name, param)| (name.clone(), param.clone()));
+    undeclared.chain(declared).collect()
 }
 
 /// Whether a template over `heap` can declare a parameter of this name.
@@ -102,7 +193,7 @@ pub(super) fn check_name(name: &str, heap: HeapKind) -> Result<(), String> {
     if TAKEN.contains(&name) {
         return Err(format!("`{name}` already means something in an expansion"));
     }
-    if heap == HeapKind::None && NEED_A_HEAP.contains(&name) {
+    if heap == HeapKind::None && own(name).is_some_and(|own| own.needs_a_heap) {
         return Err(format!(
             "`{name}` is about receivers, and a template without a heap has none"
         ));
@@ -110,83 +201,60 @@ pub(super) fn check_name(name: &str, heap: HeapKind) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether `value` is one that the parameter `name` can have, as far as the name has a meaning of its own.
+/// A value of the parameter `name` as its name knows it, where there are several ways to write it, as far as the
+/// name has a meaning of its own.
 ///
 /// # Errors
 /// One sentence that says what is expected.
-pub(crate) fn check_value(name: &str, value: &Value) -> Result<(), String> {
-    match (name, value) {
-        ("targets" | "cases", value) => whole_number(name, value, 1, MAX_TYPES),
-        ("objects" | "stride", value) => whole_number(name, value, 1, MAX_OBJECTS),
-        ("spacing", Value::Int(number)) if !(*number as u64).is_power_of_two() => Err(format!(
-            "`spacing` is a power of two from {} to {}, not {number}",
-            SPACING.0, SPACING.1
-        )),
-        ("spacing", value) => whole_number(name, value, SPACING.0, SPACING.1),
-        ("order", Value::Text(order)) => order.parse::<Order>().map(drop),
-        ("order", _) => {
-            Err("`order` is same, cyclic, random, sorted, runs:N or hot:P, in quotes".to_string())
+pub(crate) fn canonical(name: &str, value: Value) -> Result<Value, String> {
+    let is_not = |what: &str| Err(format!("`{name}` is {what}, not `{value}`"));
+    let number = match value {
+        Value::Int(number) => Some(number),
+        _ => None,
+    };
+    let is_whole = |low: i64, high: i64| number.is_some_and(|one| (low..=high).contains(&one));
+    let range = |low: i64, high: i64| is_not(&format!("a whole number from {low} to {high}"));
+    match (own(name).map(|own| own.is), &value) {
+        (Some(Is::Whole(low, high)), _) if !is_whole(low, high) => range(low, high),
+        (Some(Is::PowerOfTwo(low, high)), Value::Int(number))
+            if !(*number as u64).is_power_of_two() =>
+        {
+            Err(format!(
+                "`{name}` is a power of two from {low} to {high}, not {number}"
+            ))
         }
-        ("align", Value::Text(text)) if text == "auto" => Ok(()),
-        ("align", Value::Int(0..=63)) => Ok(()),
-        ("align", value) => Err(format!(
-            "`align` is auto or a whole number from 0 to 63, not `{value}`"
-        )),
-        ("work", Value::Text(work)) => work.parse::<Work>().map(drop),
-        ("work", Value::Int(number)) if (0..=i64::from(MAX_WORK)).contains(number) => Ok(()),
-        ("work", value) => Err(format!(
-            "`work` is N or N:dependent with N from 0 to {MAX_WORK}, not `{value}`"
-        )),
-        ("cold", value) => one_of(name, value, &Cold::ALL.map(Cold::name)),
-        ("receiver", value) => one_of(name, value, &["given", "nil"]),
-        ("hit", value) => one_of(name, value, &["first", "last", "default", "order"]),
-        ("indexed" | "recover" | "panics", Value::Bool(_)) => Ok(()),
-        ("indexed" | "recover" | "panics", value) => {
-            Err(format!("`{name}` is true or false, not `{value}`"))
+        (Some(Is::PowerOfTwo(low, high)), _) if !is_whole(low, high) => range(low, high),
+        (Some(Is::OneOf(words)), one) => match one {
+            Value::Text(text) if words.contains(&&text[..]) => Ok(value),
+            _ => is_not(&format!("one of {}", words.join(", "))),
+        },
+        (Some(Is::Flag), Value::Bool(_)) => Ok(value),
+        (Some(Is::Flag), _) => is_not("true or false"),
+        (Some(Is::Order), Value::Text(text)) => match text.parse()? {
+            Order::Recorded => Ok(value),
+            order => Ok(Value::Text(order.to_string())),
+        },
+        (Some(Is::Order), _) => Err(format!("`order` is {}, in quotes", Order::forms())),
+        (Some(Is::Align), Value::Text(text)) if text == "auto" => Ok(value),
+        (Some(Is::Align), _) if !is_whole(0, 63) => is_not("auto or a whole number from 0 to 63"),
+        (Some(Is::Work), Value::Text(text)) => {
+            let work: Work = text.parse()?;
+            Ok(match work.is_dependent {
+                true => Value::Text(work.to_string()),
+                false => Value::Int(work.count.into()),
+            })
         }
-        ("go", Value::Text(release)) => release.parse::<Release>().map(drop),
-        ("go", value) => Err(format!(
-            "`go` is a release in quotes, such as \"1.27\", not `{value}`"
-        )),
-        (_, Value::Text(text)) if !fits_a_name(text) => Err(format!(
+        (Some(Is::Work), _) if !is_whole(0, MAX_WORK.into()) => {
+            is_not(&format!("N or N:dependent with N from 0 to {MAX_WORK}"))
+        }
+        (Some(Is::Release), Value::Text(release)) => {
+            release.parse::<Release>().map(|_| value.clone())
+        }
+        (Some(Is::Release), _) => is_not("a release in quotes, such as \"1.27\""),
+        (None, Value::Text(text)) if !fits_a_name(text) => Err(format!(
             "`{text}` cannot stand in a scenario's name: no blanks and none of `,` `=` `[` `]`"
         )),
-        _ => Ok(()),
-    }
-}
-
-/// The value by which a name knows it, where there are several ways to write it.
-pub(crate) fn canonical(name: &str, value: Value) -> Value {
-    match (name, &value) {
-        ("order", Value::Text(text)) => match text.parse() {
-            Ok(Order::Recorded) | Err(_) => value,
-            Ok(order) => Value::Text(order.to_string()),
-        },
-        ("work", Value::Text(text)) => match text.parse::<Work>() {
-            Ok(work) if !work.is_dependent => Value::Int(i64::from(work.count)),
-            Ok(work) => Value::Text(work.to_string()),
-            Err(_) => value,
-        },
-        _ => value,
-    }
-}
-
-fn whole_number(name: &str, value: &Value, low: i64, high: i64) -> Result<(), String> {
-    match value {
-        Value::Int(number) if (low..=high).contains(number) => Ok(()),
-        _ => Err(format!(
-            "`{name}` is a whole number from {low} to {high}, not `{value}`"
-        )),
-    }
-}
-
-fn one_of(name: &str, value: &Value, allowed: &[&str]) -> Result<(), String> {
-    match value {
-        Value::Text(text) if allowed.contains(&text.as_str()) => Ok(()),
-        _ => Err(format!(
-            "`{name}` is one of {}, not `{value}`",
-            allowed.join(", ")
-        )),
+        _ => Ok(value),
     }
 }
 

@@ -14,22 +14,18 @@ use toml::Spanned;
 use super::parse::lower_sha256;
 use super::source::{Place, SourceText};
 use super::{Header, Origin, Template};
+use crate::stats::Quantity;
 use crate::text::closest;
 use crate::text::diagnostic::Diagnostic;
 
-/// The metrics that somebody can have published a figure for.
-pub const METRICS: [&str; 10] = [
-    "ns",
-    "baseline_ns",
-    "net_ns",
-    "cycles",
-    "instructions",
-    "branches",
-    "branch_misses",
-    "ipc",
-    "allocs",
-    "alloc_bytes",
-];
+/// What somebody can have published a figure of, beside the quantities that are measured.
+const DERIVED: [&str; 3] = ["baseline_ns", "net_ns", "ipc"];
+
+/// All of what somebody can have published a figure of.
+pub fn metrics() -> Vec<&'static str> {
+    let measured = Quantity::ALL.iter().map(|quantity| quantity.known().name);
+    measured.chain(DERIVED).collect()
+}
 
 /// What to write where the shape of a file is wrong in a way that has no better answer.
 const FORM: &str = "a row is `\"NAME[KEY=VALUE]\"` or `{ row = \"NAME\", count = [5, 2] }`, a figure `{ source = \"...\", ns = 1.96 }`";
@@ -82,7 +78,7 @@ pub struct Said {
 pub struct Published {
     /// Publication and section.
     pub source: String,
-    /// One of [`METRICS`].
+    /// One of [`metrics`].
     pub metric: String,
     /// The figure itself.
     #[serde(flatten)]
@@ -219,7 +215,7 @@ impl Suite {
         }
     }
 
-    /// In the order of [`METRICS`].
+    /// In the order of [`metrics`].
     fn figures(&self, claim: Spanned<Claim>, errors: &mut Vec<Diagnostic>) -> Vec<Published> {
         let place = self.place(claim.span());
         let Claim {
@@ -229,7 +225,7 @@ impl Suite {
         } = claim.into_inner();
         let to = to.map(|name| sorted(&name));
         let mut published = Vec::new();
-        for metric in METRICS {
+        for metric in metrics() {
             let number = figures.remove(metric).filter(|number| number.is_finite());
             published.extend(number.map(|number| Published {
                 source: source.clone(),
@@ -242,7 +238,7 @@ impl Suite {
         }
         if let Some(unknown) = figures.keys().next() {
             let message = format!("nobody publishes figures of `{unknown}`");
-            errors.push(self.complain_at(place, message, suggested(unknown, &METRICS)));
+            errors.push(self.complain_at(place, message, suggested(unknown, &metrics())));
         } else if published.is_empty() {
             let message = format!("`{source}` says no figure here");
             let help = "add one, as `ns = 1.96`".to_string();

@@ -20,16 +20,16 @@ pub struct Diagnostic {
     pub line: u32,
     /// Column in [`Diagnostic::text`], in characters, counted from 1.
     pub column: u32,
+    /// What is wrong, one sentence without a full stop.
+    pub message: String,
+    /// What to do next.
+    pub help: Option<String>,
     /// Width of the underlined part, in characters, at least 1.
     pub width: u32,
     /// The line the column counts in: the template's own, or what its expansion gave.
     pub text: String,
     /// The template's own line where `text` came out of an expansion and differs from it.
     pub origin: Option<String>,
-    /// What is wrong, one sentence without a full stop.
-    pub message: String,
-    /// What to do next.
-    pub help: Option<String>,
 }
 
 /// The diagnostics as a compiler prints them, a blank line between two.

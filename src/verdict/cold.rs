@@ -11,7 +11,7 @@ use crate::template::Cold;
 
 /// The cold calls of a row; `None` where its parameters ask for none.
 pub(super) fn cold(prepared: &Prepared, summary: Option<&ColdSummary>) -> Option<ColdCall> {
-    let scrubbed = prepared.row.cold;
+    let scrubbed = prepared.row.settings.cold;
     if scrubbed.is_none() {
         return None;
     }
@@ -57,26 +57,13 @@ pub(super) fn warning(call: &ColdCall) -> Option<String> {
 
 fn metric(estimate: Option<Estimate>, why: &str) -> Metric {
     let known = |value: f64| Some(value).filter(|value| value.is_finite());
-    let none = Metric {
-        value: None,
-        low: None,
-        high: None,
-        basis: Basis::Unsupported,
-        source: None,
-        stepped: None,
-        subtracted: None,
-        why: Some(why.to_string()),
-    };
     match estimate {
-        None => none,
+        None => Metric::none(why),
         Some(estimate) => Metric {
             value: known(estimate.value),
             low: known(estimate.low),
             high: known(estimate.high),
-            basis: Basis::Measured,
-            source: Some("clock".into()),
-            why: None,
-            ..none
+            ..Metric::of(f64::NAN, Basis::Measured, "clock")
         },
     }
 }

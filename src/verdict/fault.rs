@@ -470,7 +470,7 @@ pub(super) fn panicked(
     };
     Status::Panic {
         message,
-        asked_for: scenario.nil_receiver || scenario.panics,
+        asked_for: scenario.nil_receiver || scenario.settings.panics,
     }
 }
 

@@ -8,19 +8,15 @@ use crate::job::{CountedBy, Counts, FurtherState, Proof, SiteCount, catalogue};
 use crate::machine::Machine;
 use crate::report::{Basis, FurtherMetric, Metric, Metrics};
 use crate::scenario::Scenario;
-use crate::stats::{self, Estimate, Event, Summary, Timing};
+use crate::stats::{self, Estimate, Event, Quantity, Summary, Timing};
 
 pub(super) fn exact(value: f64, counts: Option<&Counts>) -> Metric {
     let by = counts.map_or(CountedBy::Step, |counts| counts.by);
     Metric {
-        value: Some(value),
         low: Some(value),
         high: Some(value),
-        basis: Basis::Exact,
-        source: Some(by.source().into()),
         stepped: counts.and_then(|counts| counts.stepped),
-        subtracted: None,
-        why: None,
+        ..Metric::of(value, Basis::Exact, by.source())
     }
 }
 
@@ -33,47 +29,26 @@ pub(super) fn measured(
 ) -> Metric {
     if estimate.value.is_nan() {
         let untaken = "no sample was taken; --time MS gives it longer";
-        let why = Some(refused.unwrap_or(untaken).to_string());
-        return Metric {
-            why,
-            ..unsupported(machine, event)
-        };
+        return Metric::none(refused.unwrap_or(untaken));
     }
     let source = machine.source(event);
     Metric {
-        value: Some(estimate.value),
         low: Some(estimate.low).filter(|low| !low.is_nan()),
         high: Some(estimate.high).filter(|high| !high.is_nan()),
-        basis: source.basis,
-        source: Some(source.source),
-        stepped: None,
-        subtracted: None,
-        why: None,
+        ..Metric::of(estimate.value, source.basis, &source.source)
     }
 }
 
 /// The cycles of an empty iteration whose chunks take no longer than entering them.
-pub(super) fn lost(machine: &Machine) -> Metric {
-    const WHY: &str = "a chunk has so few iterations of this body that the empty ones are lost in \
-                       what entering takes; a body with a shorter loop has them";
-    Metric {
-        why: Some(WHY.into()),
-        ..unsupported(machine, "cycles")
-    }
+pub(super) fn lost() -> Metric {
+    Metric::none(
+        "a chunk has so few iterations of this body that the empty ones are lost in what entering takes; a body with \
+         a shorter loop has them",
+    )
 }
 
 fn unsupported(machine: &Machine, event: &str) -> Metric {
-    let why = Some(machine.source(event).why);
-    Metric {
-        value: None,
-        low: None,
-        high: None,
-        basis: Basis::Unsupported,
-        source: None,
-        stepped: None,
-        subtracted: None,
-        why,
-    }
+    Metric::none(machine.source(event).why)
 }
 
 pub(super) fn metrics(
@@ -90,10 +65,7 @@ pub(super) fn metrics(
     let own = |event: Event, of: fn(&Counts) -> f64, around: f64| {
         let Some(counts) = &proof.counts else {
             let why = "one iteration takes more steps than a count may; shorten the body's loops";
-            return Metric {
-                why: Some(why.into()),
-                ..unsupported(machine, event.name())
-            };
+            return Metric::none(why);
         };
         match counted(event) {
             // Where the hardware's readings were refused, stepping has counted all the same.
@@ -108,34 +80,33 @@ pub(super) fn metrics(
         }
     };
     let around = &proof.around_body;
-    let misses = counted(Event::BranchMisses).unwrap_or(Estimate::NONE);
-    let branch_misses = match machine.source("branch_misses").basis {
-        Basis::Measured => measured(&less(misses, 0.0), machine, "branch_misses", refused),
+    let misses = || match machine.source("branch_misses").basis {
+        Basis::Measured => {
+            let counted = counted(Event::BranchMisses).unwrap_or(Estimate::NONE);
+            measured(&less(counted, 0.0), machine, "branch_misses", refused)
+        }
         Basis::Inferred => match inferred {
             Ok(inferred) => Metric {
-                why: remark,
+                why: remark.clone(),
                 ..measured(inferred, machine, "branch_misses", None)
             },
-            Err(why) => Metric {
-                why: Some(why.clone()),
-                ..unsupported(machine, "branch_misses")
-            },
+            Err(why) => Metric::none(why),
         },
         _ => unsupported(machine, "branch_misses"),
     };
-    Metrics {
-        ns: timed("ns", None, |summary| &summary.ns),
-        cycles: timed("cycles", refused, |summary| &summary.cycles),
-        instructions: own(
+    Metrics::of(|quantity| match quantity {
+        Quantity::Ns => timed("ns", None, |summary| &summary.ns),
+        Quantity::Cycles => timed("cycles", refused, |summary| &summary.cycles),
+        Quantity::Instructions => own(
             Event::Instructions,
             |counts| counts.instructions,
             around.instructions,
         ),
-        branches: own(Event::Branches, |counts| counts.branches, around.branches),
-        branch_misses,
-        allocs: allocated(proof.allocations.blocks),
-        alloc_bytes: allocated(proof.allocations.bytes),
-    }
+        Quantity::Branches => own(Event::Branches, |counts| counts.branches, around.branches),
+        Quantity::BranchMisses => misses(),
+        Quantity::Allocs => allocated(proof.allocations.blocks),
+        Quantity::AllocBytes => allocated(proof.allocations.bytes),
+    })
 }
 
 /// Says of what was allocated that it was counted over a part, where later iterations may allocate more or less:
@@ -147,8 +118,8 @@ pub(super) fn mark_allocations(metrics: &mut Metrics, proof: &Proof, has_walk: b
         .as_ref()
         .is_some_and(|counts| counts.stepped.is_some());
     if is_uneven || is_part {
-        for metric in [&mut metrics.allocs, &mut metrics.alloc_bytes] {
-            metric.stepped = Some(proof.allocations.iterations);
+        for quantity in [Quantity::Allocs, Quantity::AllocBytes] {
+            metrics[quantity].stepped = Some(proof.allocations.iterations);
         }
     }
 }
@@ -171,13 +142,12 @@ pub(super) fn further(timing: Option<&Timing>, machine: &Machine, seed: u64) -> 
     };
     let one = |(name, state): &FurtherState| FurtherMetric {
         name: name.clone(),
-        unit: catalogue::find(name).map_or("count", |event| event.unit),
+        unit: catalogue::find(name)
+            .map_or("count", |event| event.unit)
+            .into(),
         metric: match state {
             Ok(_) => number(name).unwrap_or_else(|| unsupported(machine, name)),
-            Err(unavailable) => Metric {
-                why: Some(unavailable.to_string()),
-                ..unsupported(machine, name)
-            },
+            Err(unavailable) => Metric::none(unavailable.to_string()),
         },
     };
     machine.further.iter().map(one).collect()
@@ -215,7 +185,7 @@ pub(super) fn unexpected_misses(
     // The objects of one type differ in what else they hold, and a branch can depend on that.
     let go_one_way = sites.iter().all(|site| site.goes_one_way);
     // Few turns have no interval, and all the same a value.
-    let misses = &metrics.branch_misses;
+    let misses = &metrics[Quantity::BranchMisses];
     let misses = misses.low.or(misses.value).unwrap_or(0.0);
     (is_monomorphic && go_one_way && misses > MANY).then(|| {
         "branches are mispredicted although all receivers have one type: other code may take the \
@@ -230,8 +200,8 @@ pub(super) fn contradiction(metrics: &Metrics, counts: Option<&Counts>) -> Optio
     let counts = counts?;
     const TOLERANCE: f64 = 0.01;
     let pairs = [
-        ("instructions", &metrics.instructions, counts.instructions),
-        ("branches", &metrics.branches, counts.branches),
+        (Quantity::Instructions, counts.instructions),
+        (Quantity::Branches, counts.branches),
     ];
     let differs = |metric: &Metric, exact: f64| {
         let counted = metric.value.filter(|_| metric.basis == Basis::Measured);
@@ -240,7 +210,7 @@ pub(super) fn contradiction(metrics: &Metrics, counts: Option<&Counts>) -> Optio
     let (what, counted, exact) = pairs
         .into_iter()
         .filter(|_| counts.stepped.is_none())
-        .find_map(|(what, metric, exact)| Some((what, differs(metric, exact)?, exact)))?;
+        .find_map(|(what, exact)| Some((what, differs(&metrics[what], exact)?, exact)))?;
     Some(format!(
         "the hardware counted {counted:.2} {what} where single-stepping counts {exact:.2}; believe \
          the latter, and run again with --counters clock"

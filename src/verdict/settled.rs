@@ -3,8 +3,8 @@
 //! Correct means: where a number is withheld the states that were seen stand in its place, and where it
 //! stays, what contradicts it stands beside it.
 
-use crate::report::{Basis, Metric, Metrics};
-use crate::stats::{AGREES, Mode, Settled, Summary, Timing, WithoutValue};
+use crate::report::{Metric, Metrics};
+use crate::stats::{AGREES, Mode, Quantity, Settled, Summary, Timing, WithoutValue};
 
 /// Says of a value that is a mean, and no quartile, that it is.
 pub(super) fn explain(metrics: &mut Metrics, summary: &Summary, timing: &Timing) {
@@ -21,7 +21,8 @@ pub(super) fn explain(metrics: &mut Metrics, summary: &Summary, timing: &Timing)
               run, on other pages and beside other neighbours, differs by more than the interval"
             .into(),
     };
-    for metric in [&mut metrics.cycles, &mut metrics.ns] {
+    for quantity in [Quantity::Cycles, Quantity::Ns] {
+        let metric = &mut metrics[quantity];
         if metric.value.is_some() {
             metric.why = Some(why.clone());
         }
@@ -38,24 +39,16 @@ pub(super) fn withhold(metrics: &mut Metrics, summary: &Summary) {
     };
     let why = format!(
         "not settled: {}",
-        said(why, summary, &settled, metrics.cycles.value)
+        said(why, summary, &settled, metrics[Quantity::Cycles].value)
     );
     take_back(metrics, &why);
 }
 
 fn take_back(metrics: &mut Metrics, why: &str) {
-    for metric in [&mut metrics.cycles, &mut metrics.ns] {
+    for quantity in [Quantity::Cycles, Quantity::Ns] {
+        let metric = &mut metrics[quantity];
         if metric.value.is_some() {
-            *metric = Metric {
-                value: None,
-                low: None,
-                high: None,
-                basis: Basis::Unsupported,
-                source: None,
-                stepped: None,
-                subtracted: None,
-                why: Some(why.to_string()),
-            };
+            *metric = Metric::none(why);
         }
     }
 }
@@ -111,7 +104,7 @@ fn doubt_of(metrics: &Metrics, settled: Settled) -> Option<String> {
     if settled.is_settled || settled.without_value.is_some() {
         return None;
     }
-    let (cycles, long_run) = (metrics.cycles.value?, settled.long_run?);
+    let (cycles, long_run) = (metrics[Quantity::Cycles].value?, settled.long_run?);
     Some(format!(
         "not settled: {cycles:.2} cycles in turns, {long_run:.2} in a run that nothing interrupts; run it again \
          on a quiet machine"
@@ -121,7 +114,7 @@ fn doubt_of(metrics: &Metrics, settled: Settled) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixture;
+    use crate::report::{Basis, fixture};
 
     fn metrics() -> Metrics {
         let rows = fixture::report().rows;
@@ -165,7 +158,7 @@ mod tests {
     #[test]
     fn a_value_that_stays_although_a_run_differs_has_both_numbers_in_a_warning() {
         let metrics = metrics();
-        let cycles = metrics.cycles.value.expect("a value");
+        let cycles = metrics[Quantity::Cycles].value.expect("a value");
         let told = doubt_of(&metrics, settled(None, false)).expect("a warning");
         assert!(
             told.contains(&format!("{cycles:.2} cycles in turns")),
@@ -184,11 +177,13 @@ mod tests {
         let before = metrics();
         let mut after = before.clone();
         take_back(&mut after, "not settled");
-        for metric in [&after.cycles, &after.ns] {
+        for quantity in [Quantity::Cycles, Quantity::Ns] {
+            let metric = &after[quantity];
             assert_eq!((metric.value, metric.basis), (None, Basis::Unsupported));
             assert_eq!(metric.why.as_deref(), Some("not settled"));
         }
-        assert_eq!(after.instructions, before.instructions);
-        assert_eq!(after.branch_misses, before.branch_misses);
+        for quantity in [Quantity::Instructions, Quantity::BranchMisses] {
+            assert_eq!(after[quantity], before[quantity]);
+        }
     }
 }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use super::*;
 use crate::branch::BranchKind;
 use crate::job::{
-    Checksum as Sums, CountedBy, Counters, Counts, PredictedSite, Prediction, SiteCount, Uninferred,
+    Checksum as Sums, CountedBy, Counters, Counts, Plan, PredictedSite, Prediction, SiteCount,
+    Uninferred,
 };
-use crate::pipeline;
 use crate::prepare::prepare;
-use crate::report::{Report, json, text};
+use crate::report::{Report, json, terminal};
 use crate::stats::fixture::{self, image};
 use crate::stats::{
     CountedChunk, Counting, Event, Events, Further, ImageSamples, LongRun, SiteSamples, Steal,
@@ -80,7 +80,7 @@ impl Sample {
                 }],
             },
             timing: fixture::steady(20, 5.0),
-            plan: pipeline::default_plan(Counters::Clock),
+            plan: Plan::default(),
             events: Vec::new(),
             given_up: Vec::new(),
         }
@@ -153,7 +153,7 @@ fn told(report: &Report) -> String {
         color: false,
         unicode: true,
     };
-    text::in_full(report, style) + &text::warnings(report, style)
+    terminal::in_full(report, style) + &terminal::warnings(report, style)
 }
 
 /// Two images of a branch that is missed so often in each turn.
@@ -297,7 +297,10 @@ fn a_run_that_nothing_interrupts_is_told_from_2_percent_on_and_withholds_the_val
     sample.timing.long_runs = runs(5.51);
     let report = sample.report();
     let metrics = report.rows[0].metrics.as_ref().expect("numbers");
-    assert_eq!((metrics.cycles.value, metrics.ns.value), (None, None));
+    assert_eq!(
+        (metrics[Quantity::Cycles].value, metrics[Quantity::Ns].value),
+        (None, None)
+    );
 }
 
 /// Two runs that nothing interrupted.
@@ -410,7 +413,7 @@ fn an_upper_end_is_that_of_95_percent_and_so_is_a_lower_one() {
             sample.proof.sites[0].most = executions;
             sample.proof.sites[0].executions = executions;
             let row = &sample.report().rows[0];
-            let site = &row.sites[0];
+            let site = &row.metrics.as_ref().expect("numbers").sites[0];
             let ends = [site.low, site.high].map(|end| end.expect("an interval"));
             let ends = ends.map(|end| (end - 1.0).abs());
             let (near, far) = if sign < 0.0 {
@@ -532,11 +535,11 @@ fn no_count_is_below_none() {
     let mut clock = CoreClock::default();
     let timing = sample.timing.clone();
     let (row, mut machine) = sample.row(&mut clock);
-    let metrics = row.metrics.clone().expect("numbers");
+    let mut metrics = row.metrics.clone().expect("numbers");
     for metric in [
-        &metrics.instructions,
-        &metrics.branches,
-        &metrics.branch_misses,
+        &metrics[Quantity::Instructions],
+        &metrics[Quantity::Branches],
+        &metrics[Quantity::BranchMisses],
     ] {
         let ends = [metric.value, metric.low, metric.high];
         assert_eq!(ends, [Some(0.0); 3], "{metric:?}");
@@ -545,8 +548,12 @@ fn no_count_is_below_none() {
     machine.further = vec![("page-faults".into(), Ok("scripted".into()))];
     let further = further(Some(&timing), &machine, 1);
     assert_eq!(further[0].metric.value, Some(0.0), "{further:?}");
+    metrics.further = further;
     let report = Report {
-        rows: vec![Row { further, ..row }],
+        rows: vec![Row {
+            metrics: Some(metrics),
+            ..row
+        }],
         ..Report::default()
     };
     let told = told(&report);
@@ -845,7 +852,7 @@ fn what_was_not_done_is_said_and_no_number_stands_for_it() {
         let mut sample = Sample::call();
         sample.timing.images = vec![image(turns, |_, _| 5.0)];
         let row = sample.report().rows.remove(0);
-        let cycles = row.metrics.expect("numbers").cycles;
+        let cycles = row.metrics.expect("numbers")[Quantity::Cycles].clone();
         let known = [cycles.value, cycles.low, cycles.high].map(|value| value.is_some());
         assert_eq!(known, [true, has_interval, has_interval], "{turns}");
     }

@@ -78,7 +78,7 @@ pub fn run(descriptor: i32) -> io::Result<std::convert::Infallible> {
         scrubber: job
             .rows
             .iter()
-            .any(|row| row.cold == Cold::Predictor)
+            .any(|row| row.settings.cold == Cold::Predictor)
             .then(|| Scrubber::new(&mut window))
             .transpose()?,
         counters,

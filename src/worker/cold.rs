@@ -41,7 +41,7 @@ pub(super) fn time(
     mut scrubber: Option<&mut Scrubber>,
     plan: &Plan,
 ) -> Result<Option<Box<ColdSamples>>, Failure> {
-    let cold = row.stage.row.cold;
+    let cold = row.stage.row.settings.cold;
     if cold.is_none() || scrub::refusal(row.stage.row, &row.stage.images[0]).is_some() {
         return Ok(None);
     }
@@ -151,7 +151,7 @@ impl Turn<'_, '_> {
         // The walk is the harness's: what it is made of is never cold.
         self.row.visits.touch(element, 1);
         let (is_cold, scrubber) = (self.is_cold, self.scrubber.as_deref_mut());
-        let cold = self.row.stage.row.cold;
+        let cold = self.row.stage.row.settings.cold;
         let flushed = self.flushed;
         let request = Request {
             image: self.image,

@@ -192,7 +192,7 @@ fn refer(
     const MOST_ELEMENTS: u64 = 1 << 17;
     let segments = (MOST_ELEMENTS / row.chunk).clamp(1, MOST_SEGMENTS);
     let objects = row.stage.row.heap.objects.len() as u64;
-    let order = row.stage.row.walk.order;
+    let order = row.stage.row.settings.walk.order;
     let is_one_of_them = matches!(order, Order::Same | Order::Random);
     if row.stage.row.heap.kind == HeapKind::None
         || is_one_of_them

@@ -23,8 +23,9 @@ use std::sync::OnceLock;
 
 use dispatchlab::go::hash::type_hash;
 use dispatchlab::go::{HeapKind, HeapSpec, lay_out};
+use dispatchlab::stats::Quantity;
 use dispatchlab::template::suite::Member;
-use dispatchlab::template::{Figure, Library};
+use dispatchlab::template::{Figure, Library, Order, params};
 use serde_json::Value;
 
 const DOCUMENTS: [&str; 9] = [
@@ -896,35 +897,99 @@ fn the_exit_codes_of_the_method_are_those_of_the_help() {
 }
 
 #[test]
-fn the_fields_of_a_row_in_the_method_are_those_of_the_renderer() {
-    let method = read("docs/method.md");
-    let table = method
-        .split("| field |")
-        .nth(1)
-        .and_then(|rest| rest.split("\n\n").next());
-    let cells = table
-        .expect("a table of fields")
-        .lines()
-        .filter_map(|line| line.split('|').nth(1));
-    let mut documented: Vec<&str> = cells
-        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
-        .collect();
-    // A field's name is a first argument, or the first of a pair: `("name", value`.
-    let renderer = read("src/report/json.rs");
-    let is_name = |text: &&str| {
-        text.chars()
-            .all(|c| c.is_ascii_lowercase() || "_0123456789".contains(c))
+fn every_quantity_is_in_the_tables_of_documents_exports_and_suites() {
+    let (method, templates) = (read("docs/method.md"), read("docs/templates.md"));
+    let row = |document: &str, key: &str| {
+        let start = format!("| `{key}` | ");
+        let line = document.lines().find(|line| line.starts_with(&start));
+        line.unwrap_or_else(|| panic!("no row `{key}`")).to_string()
     };
-    let mut rendered: Vec<&str> = renderer
-        .split('(')
-        .filter_map(|rest| rest.trim_start().strip_prefix('"')?.split_once("\","))
-        .map(|(name, _)| name)
-        .filter(is_name)
-        .collect();
+    let of_suites = row(&templates, "published");
+    for table in [
+        &row(&method, "metrics"),
+        &row(&method, "metric"),
+        &of_suites,
+    ] {
+        for quantity in Quantity::ALL {
+            assert!(
+                table.contains(&format!("`{quantity}`")),
+                "{quantity} is not in {table}"
+            );
+        }
+    }
+    for metric in dispatchlab::template::suite::metrics() {
+        assert!(of_suites.contains(&format!("`{metric}`")), "{metric}");
+    }
+}
+
+/// The first cells of the rows of a table, by the head of its first column and the next of the line.
+fn first_cells<'a>(document: &'a str, head: &str) -> Vec<&'a str> {
+    let table = document
+        .split(head)
+        .nth(1)
+        .unwrap_or_else(|| panic!("no table `{head}`"));
+    let rows = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    rows.filter_map(|line| line.split('`').nth(1)).collect()
+}
+
+#[test]
+fn the_schema_of_saved_jobs_in_the_method_is_the_codes() {
+    let stated = format!(
+        "a `schema` of its own, now {},",
+        dispatchlab::job::file::SCHEMA
+    );
+    assert!(read("docs/method.md").contains(&stated), "{stated}");
+}
+
+#[test]
+fn each_parameter_and_each_order_has_a_row_of_its_table() {
+    let templates = read("docs/templates.md");
+    let mut documented = first_cells(&templates, "| parameter | who has it");
     documented.sort_unstable();
-    rendered.sort_unstable();
-    rendered.dedup();
-    assert_eq!(documented, rendered);
+    assert_eq!(documented, params::names().collect::<Vec<_>>());
+    let orders = Order::ALL.map(Order::form);
+    assert_eq!(
+        BTreeSet::from_iter(first_cells(&templates, "| `order` | object |")),
+        BTreeSet::from(orders)
+    );
+    let row = templates
+        .lines()
+        .find(|line| line.starts_with("| `order` | every heap"));
+    for form in orders {
+        assert!(row.expect("a row").contains(&format!("`{form}`")), "{form}");
+    }
+}
+
+#[test]
+fn each_command_and_each_export_is_told_of() {
+    let readme = read("README.md");
+    let help = run(&["--help".to_string()]).text;
+    let commands = help.split("Commands:").nth(1).expect("a list of commands");
+    let commands = commands.lines().skip(1).take_while(|line| !line.is_empty());
+    let commands = commands.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let commands: Vec<&str> = commands
+        .filter(|name| !["", "help"].contains(name))
+        .collect();
+    assert!(commands.len() > 10, "{help}");
+    for name in commands {
+        let is_told = [format!("dispatchlab {name}"), format!("`{name}`")];
+        let is_told = is_told.iter().any(|words| readme.contains(words));
+        assert!(is_told, "{name} is not in README.md");
+    }
+    let method = read("docs/method.md");
+    let help = run(&["run", "--help"].map(str::to_string)).text;
+    let exports = help
+        .split_whitespace()
+        .filter(|word| word.starts_with("--export-"));
+    for option in exports {
+        assert!(
+            method.contains(&format!("`{option}`")),
+            "{option} is not in docs/method.md"
+        );
+    }
 }
 
 #[test]

@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::common::fuzz;
-use dispatchlab::job::Counters;
 use dispatchlab::job::file::SavedJob;
-use dispatchlab::pipeline::default_plan;
+use dispatchlab::job::{Counters, Plan};
 use dispatchlab::prepare::prepare;
 use dispatchlab::scenario::Scenario;
 use dispatchlab::stats::random::SplitMix64;
@@ -212,7 +211,10 @@ fn no_job_makes_the_linker_panic() {
             .or_else(|_| Scenario::bind(template, &[]))
             .expect("its defaults");
         let row = prepare(&scenario).expect("it links").row;
-        let plan = default_plan(Counters::None);
+        let plan = Plan {
+            counters: Counters::None,
+            ..Plan::default()
+        };
         let saved = SavedJob::new(plan, Duration::from_secs(3), None, [(scenario, row)])
             .expect("a job of this program is one");
         saved.write().expect("plain data")

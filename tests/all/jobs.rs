@@ -95,7 +95,7 @@ fn a_recording_is_replayed_from_the_job_although_its_file_is_gone() {
         ("recorded",        |job| job["rows"][0]["job"]["recorded"] = serde_json::json!([0, 3])),
         ("recorded",        |job| job["rows"][0]["job"]["recorded"] = serde_json::json!([])),
         ("recorded",        |job| job["rows"][0]["job"]["recorded"] = vec![0; (1 << 20) + 1].into()),
-        ("recorded",        |job| job["rows"][0]["job"]["walk"]["order"] = "same".into()),
+        ("recorded",        |job| job["rows"][0]["job"]["settings"]["walk"]["order"] = "same".into()),
     ];
     for (words, change) in changes {
         let run = replay_changed(&job, change);
@@ -120,20 +120,23 @@ fn work_and_align_of_a_job_are_those_of_its_scenario() {
     let saved: serde_json::Value = serde_json::from_str(&saved).expect("JSON");
     let row = &saved["rows"][0]["job"];
     assert_eq!(
-        row["work"],
+        row["settings"]["work"],
         serde_json::json!({"count": 6, "is_dependent": true})
     );
     assert_eq!(
-        (&row["align"], &row["walk"]["order"]["hot"]),
+        (
+            &row["settings"]["align"],
+            &row["settings"]["walk"]["order"]["hot"]
+        ),
         (&5.into(), &900_000.into())
     );
     type Change = (&'static str, fn(&mut serde_json::Value));
     #[rustfmt::skip] // a table: one change a line
     let changes: [Change; 4] = [
-        ("work",   |job| job["rows"][0]["job"]["work"]["count"] = 2000.into()),
-        ("work",   |job| job["rows"][0]["job"]["work"]["is_dependent"] = false.into()),
-        ("align",  |job| job["rows"][0]["job"]["align"] = 64.into()),
-        ("hot",    |job| job["rows"][0]["job"]["walk"]["order"]["hot"] = 2_000_000.into()),
+        ("work",   |job| job["rows"][0]["job"]["settings"]["work"]["count"] = 2000.into()),
+        ("work",   |job| job["rows"][0]["job"]["settings"]["work"]["is_dependent"] = false.into()),
+        ("align",  |job| job["rows"][0]["job"]["settings"]["align"] = 64.into()),
+        ("hot",    |job| job["rows"][0]["job"]["settings"]["walk"]["order"]["hot"] = 2_000_000.into()),
     ];
     for (name, change) in changes {
         let run = replay_changed(&job, change);
@@ -232,7 +235,7 @@ fn what_is_no_job_is_refused_with_one_sentence() {
         ("{}".into(), "no saved job"),
         ("[1, 2]".into(), "no saved job"),
         ("body:\n nop\n".into(), "no saved job"),
-        (text.replacen("\"schema\":3", "\"schema\":2", 1), "schema 2"),
+        (text.replacen("\"schema\":4", "\"schema\":3", 1), "schema 3"),
         (
             text.replacen("\"templates\":", "\"tempaltes\":", 1),
             "templates",
@@ -256,8 +259,8 @@ fn every_field_that_could_do_harm_is_checked() {
     type Change = (&'static str, fn(&mut serde_json::Value), &'static str);
     #[rustfmt::skip] // a table: one change a line
     let changes: [Change; 28] = [
-        ("spacing 0",           |job| job["rows"][0]["job"]["spacing"] = 0.into(),                          "rows[0].spacing"),
-        ("stride 0",            |job| job["rows"][0]["job"]["walk"]["stride"] = 0.into(),                   "rows[0].walk.stride"),
+        ("spacing 0",           |job| job["rows"][0]["job"]["settings"]["spacing"] = 0.into(),                          "rows[0].settings.spacing"),
+        ("stride 0",            |job| job["rows"][0]["job"]["settings"]["walk"]["stride"] = 0.into(),                   "rows[0].settings.walk.stride"),
         ("unroll 0",            |job| job["rows"][0]["job"]["unroll"] = 0.into(),                           "rows[0].unroll"),
         ("unrolled receivers",  |job| job["rows"][0]["job"]["unroll"] = 2.into(),                           "rows[0].unroll"),
         ("register 16",         |job| job["rows"][0]["job"]["result"]["number"] = 16.into(),                "result.number"),

@@ -201,8 +201,12 @@ fn in_each_row_of_the_book_two_receivers_have_different_ids() {
             without.insert(row.template().to_string());
             continue;
         }
-        let stands_still = scenario.walk.order == Order::Same
-            || scenario.walk.stride.is_multiple_of(scenario.objects);
+        let stands_still = scenario.settings.walk.order == Order::Same
+            || scenario
+                .settings
+                .walk
+                .stride
+                .is_multiple_of(scenario.objects);
         assert!(!stands_still, "{name}: visits one object");
     }
     let known: BTreeSet<String> = WITHOUT_RECEIVERS.iter().map(|one| one.0.into()).collect();
@@ -510,7 +514,7 @@ fn guard_and_type_switch_visit_the_same_types() {
             (
                 scenario.type_names(),
                 types.collect::<Vec<u32>>(),
-                scenario.walk,
+                scenario.settings.walk,
             )
         };
         assert_eq!(visited("guard"), visited("type_switch"), "{rest}");

@@ -8,6 +8,7 @@ use super::{Check, record};
 use crate::cmd::Stop;
 use crate::pipeline::{self, Settings};
 use crate::scenario::Scenario;
+use crate::stats::Quantity;
 use crate::template::Library;
 
 /// How far an inferred number may be off.
@@ -39,8 +40,7 @@ pub(super) fn check(settings: &Settings) -> Result<Option<Check>, Stop> {
     for _ in 0..ATTEMPTS {
         let report = pipeline::run(&scenarios, &settings, &mut |_| {})?;
         for (found, row) in found.iter_mut().zip(&report.rows) {
-            let metrics = row.metrics.as_ref();
-            *found = metrics.and_then(|metrics| metrics.branch_misses.value);
+            *found = row.value(Quantity::BranchMisses);
         }
         if judged(found) == Some(true) {
             break;

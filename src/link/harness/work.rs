@@ -25,7 +25,12 @@ fn scratch(row: &JobRow) -> u8 {
 /// Emits the first half.
 pub(super) fn in_front(ops: &mut Assembler, row: &JobRow) {
     const RAX: u8 = 0;
-    emit(ops, row, row.work.in_front(row.result.is_some()), RAX);
+    emit(
+        ops,
+        row,
+        row.settings.work.in_front(row.result.is_some()),
+        RAX,
+    );
 }
 
 /// Emits the second half. Without a body no one writes the result, and a chain through it could go
@@ -35,7 +40,12 @@ pub(super) fn behind(ops: &mut Assembler, row: &JobRow, variant: Variant) {
         (Variant::Body | Variant::Delayed(_), Some(result)) => result.number,
         _ => 0,
     };
-    emit(ops, row, row.work.behind(row.result.is_some()), through);
+    emit(
+        ops,
+        row,
+        row.settings.work.behind(row.result.is_some()),
+        through,
+    );
 }
 
 fn emit(ops: &mut Assembler, row: &JobRow, count: u32, through: u8) {
@@ -43,7 +53,7 @@ fn emit(ops: &mut Assembler, row: &JobRow, count: u32, through: u8) {
         return;
     }
     let scratch = scratch(row);
-    if row.work.is_dependent {
+    if row.settings.work.is_dependent {
         chain(ops, count, through, scratch);
     } else {
         crowd(ops, count, scratch);

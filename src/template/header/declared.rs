@@ -112,7 +112,7 @@ impl Reader<'_> {
             return None;
         }
         for bound in [min, max] {
-            if let Err(message) = params::check_value(name, &Value::Int(bound)) {
+            if let Err(message) = params::canonical(name, Value::Int(bound)) {
                 self.error(entry.span(), message, "narrow the range");
                 return None;
             }
@@ -150,8 +150,8 @@ impl Reader<'_> {
             );
             return None;
         }
-        match params::check_value(name, &value) {
-            Ok(()) => Some(params::canonical(name, value)),
+        match params::canonical(name, value) {
+            Ok(value) => Some(value),
             Err(message) => {
                 self.error(
                     entry.span(),

@@ -7,6 +7,7 @@ use super::table;
 use super::{comparison, reason};
 use crate::report::sweep::{Sweep, SweepPoint};
 use crate::report::{Comparison, Metric, Report, Row};
+use crate::stats::Quantity;
 use crate::text::wrap::lines as wrapped;
 use crate::text::{Paint, Style, columns, hanging};
 
@@ -37,7 +38,7 @@ pub(super) fn render(report: &Report, sweep: &Sweep, style: Style) -> String {
 }
 
 fn cycles(row: &Row) -> Option<f64> {
-    row.metrics.as_ref()?.cycles.value
+    row.value(Quantity::Cycles)
 }
 
 /// A line of a table, and what hangs behind its cells.
@@ -208,8 +209,8 @@ fn numbers(row: &Row, style: Style) -> Vec<String> {
     vec![
         value(row),
         table::placements(row, style).unwrap_or_default(),
-        count(&metrics.instructions),
-        count(&metrics.branches),
+        count(&metrics[Quantity::Instructions]),
+        count(&metrics[Quantity::Branches]),
     ]
 }
 

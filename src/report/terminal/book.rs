@@ -9,12 +9,11 @@ use super::failure;
 use super::notes::Notes;
 use super::table::{self, Cell, Column, Layout, Sections};
 use crate::report::{Basis, Held, Report, Row};
+use crate::stats::Quantity;
 use crate::template::Figure;
 use crate::text::Style;
 use crate::text::wrap::lines;
 
-/// The columns of the other table that are left: those that fit beside the figures.
-const KEPT: [&str; 5] = ["cycles", "ns", "instr", "branch", "misses"];
 /// Columns in front of what is said of a row.
 const INDENT: usize = 4;
 
@@ -32,7 +31,8 @@ pub(super) fn render(
     style: Style,
     notes: &mut Notes,
 ) -> String {
-    columns.retain(|column| KEPT.contains(&column.head));
+    // Those that fit beside the figures.
+    columns.retain(|column| Quantity::columns().any(|one| one.known().short == column.head));
     let rows = 0..report.rows.len();
     let under: Vec<String> = rows.map(|row| notes.under(row, columns)).collect();
     let mut marked = notes.clone();
@@ -116,21 +116,29 @@ fn figures(report: &Report, style: Style, notes: &mut Notes) -> [Column; 2] {
         }
     }
     [
-        Column::new("published", None, published),
-        Column::new("here", basis, here),
+        Column::new("published", "", None, published),
+        Column::new("here", "", basis, here),
     ]
 }
 
 fn theirs(held: &Held, style: Style, notes: &mut Notes) -> Cell {
     let published = &held.published;
-    let (text, remark) = match &published.figure {
-        Figure::Value { value } => (shown(*value, &published.metric), published.source.clone()),
-        Figure::Ratio { ratio, to } => (
+    let source = published.source.clone();
+    // Who published it is told in full only.
+    let (text, remark) = match (&published.figure, notes.detail) {
+        (Figure::Value { value }, detail) => (
+            shown(*value, &published.metric),
+            Some(source).filter(|_| detail == Detail::Full),
+        ),
+        (Figure::Ratio { ratio, to }, detail) => (
             times(*ratio, &published.metric, style),
-            format!("of {to}; {}", published.source),
+            Some(match detail {
+                Detail::Brief => format!("of {to}"),
+                Detail::Full => format!("of {to}; {source}"),
+            }),
         ),
     };
-    marked(text, &[remark], notes)
+    marked(text, remark.as_slice(), notes)
 }
 
 /// `basis` is that of the column.
@@ -189,14 +197,11 @@ fn shown(value: f64, metric: &str) -> String {
 
 /// A metric as short as the heads of the columns.
 fn unit(metric: &str) -> &str {
-    match metric {
-        "instructions" => "instr",
-        "branches" => "branch",
-        "branch_misses" => "misses",
-        "alloc_bytes" => "B",
-        "ipc" => "IPC",
-        "baseline_ns" => "ns empty",
-        "net_ns" => "ns net",
-        other => other,
+    match (metric, Quantity::named(metric)) {
+        (_, Some(quantity)) => quantity.known().short,
+        ("ipc", _) => "IPC",
+        ("baseline_ns", _) => "ns empty",
+        ("net_ns", _) => "ns net",
+        (other, _) => other,
     }
 }

@@ -6,6 +6,7 @@
 
 use super::Detail;
 use crate::report::{Basis, CodeChange, Comparison, Report, Row};
+use crate::stats::Quantity;
 use crate::stats::paired::Verdict;
 use crate::text::{Paint, Style, columns, hanging};
 
@@ -66,12 +67,13 @@ pub(super) fn line(comparison: &Comparison, style: Style) -> Line {
         _ if comparison.ratio.is_none() => comparison.basis.name().to_string(),
         _ => "?".to_string(),
     };
-    let of_counts = !matches!(comparison.metric, "cycles" | "ns" | "cold_cycles");
+    let quantity = Quantity::named(comparison.metric);
+    let of_counts = quantity.is_some_and(|quantity| !quantity.is_time());
     Line {
-        metric: match comparison.metric {
-            "branch_misses" => "misses",
-            "cold_cycles" => "cold",
-            other => other,
+        metric: match (comparison.metric, quantity) {
+            (_, Some(Quantity::BranchMisses)) => Quantity::BranchMisses.known().short,
+            ("cold_cycles", _) => "cold",
+            (other, _) => other,
         }
         .to_string(),
         values: match comparison.values {

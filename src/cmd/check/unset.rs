@@ -10,14 +10,14 @@ use iced_x86::{
     Code, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register,
 };
 
-use super::Prepared;
 use crate::go::HeapKind;
 use crate::link::{Image, Owner};
+use crate::prepare::Prepared;
 use crate::scenario::Scenario;
 use crate::text::diagnostic::Diagnostic;
 
 /// The hint, where there is one to give.
-pub fn hint(scenario: &Scenario, prepared: &Prepared) -> Option<Diagnostic> {
+pub(super) fn hint(scenario: &Scenario, prepared: &Prepared) -> Option<Diagnostic> {
     if scenario.template.header.heap != HeapKind::None {
         return None;
     }

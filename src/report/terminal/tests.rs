@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::report::{Report, fixture, golden};
+use crate::stats::Quantity;
 
 const PIPED: Style = Style {
     width: 80,
@@ -78,7 +79,7 @@ fn at_80_columns_four_lines_stand_under_a_table_whatever_the_machine_is() {
     report.provenance.kernel = "6.18.44-0-generic-amd64-cloud-of-somebody".into();
     for (row, source) in report.rows.iter_mut().zip(["interpreter", "step", "pmu"]) {
         let metrics = row.metrics.as_mut().expect("numbers");
-        metrics.instructions.source = Some(source.into());
+        metrics[Quantity::Instructions].source = Some(source.into());
     }
     let text = render(&report, PIPED);
     let footer = footer_of(&text);
@@ -176,8 +177,9 @@ fn why_there_are_no_misses_is_told_where_another_run_may_have_them_and_else_in_f
     let mut report = fixture::tour();
     report.rows.truncate(1);
     let row = &mut report.rows[0];
-    row.metrics.as_mut().expect("numbers").branch_misses.why = Some("too few turns".into());
-    row.sites = vec![SiteMisses {
+    row.metrics.as_mut().expect("numbers")[Quantity::BranchMisses].why =
+        Some("too few turns".into());
+    row.metrics.as_mut().expect("numbers").sites = vec![SiteMisses {
         label: "site".into(),
         line: 1,
         executions: Some(1.0),
@@ -191,7 +193,8 @@ fn why_there_are_no_misses_is_told_where_another_run_may_have_them_and_else_in_f
     }];
     assert!(!render(&report, PIPED).contains("too few"));
     assert!(in_full(&report, PIPED).contains("too few turns"));
-    report.rows[0].sites[0].is_lost = true;
+    let metrics = report.rows[0].metrics.as_mut().expect("numbers");
+    metrics.sites[0].is_lost = true;
     let text = render(&report, PIPED);
     assert!(
         text.contains("    * misses: too few turns\n") && text.contains("–*"),
@@ -365,23 +368,48 @@ fn altered(alter: impl FnOnce(&mut crate::report::Metrics)) -> String {
 fn an_interval_is_told_of_cycles_from_2_percent_on_and_of_nothing_else_that_is_measured() {
     for (half, is_told) in [(0.0099, false), (0.0101, true)] {
         let told = altered(|metrics| {
-            metrics.cycles.low = Some(3.402 * (1.0 - half));
-            metrics.cycles.high = Some(3.402 * (1.0 + half));
+            metrics[Quantity::Cycles].low = Some(3.402 * (1.0 - half));
+            metrics[Quantity::Cycles].high = Some(3.402 * (1.0 + half));
         });
         assert_eq!(told.contains("95 % interval"), is_told, "{half}: {told}");
     }
-    let told = altered(|metrics| metrics.ns.high = Some(9.0));
+    let told = altered(|metrics| metrics[Quantity::Ns].high = Some(9.0));
     assert!(!told.contains("95 % interval"), "{told}");
 }
 
 #[test]
+fn what_differs_in_its_numbers_alone_is_one_remark_of_several_rows_and_in_full_of_one() {
+    let mut report = fixture::report();
+    report.rows.truncate(2);
+    let wide = |report: &mut Report, at: usize, high: f64| {
+        let metrics = report.rows[at].metrics.as_mut().expect("numbers");
+        metrics[Quantity::Cycles].high = Some(high);
+    };
+    wide(&mut report, 0, 4.0);
+    let alone = render(&report, PIPED);
+    assert!(alone.contains("95 % interval 3.40 to 4.00"), "{alone}");
+    wide(&mut report, 1, 7.0);
+    let brief = render(&report, PIPED);
+    assert_eq!(brief.matches("95 % interval").count(), 1, "{brief}");
+    assert!(brief.contains("95 % interval wider than 2 %"), "{brief}");
+    let full = in_full(&report, PIPED);
+    for interval in ["3.40 to 4.00", "6.02 to 7.00"] {
+        assert!(
+            full.contains(&format!("95 % interval {interval}")),
+            "{full}"
+        );
+    }
+}
+
+#[test]
 fn a_number_of_another_basis_or_source_than_its_column_says_so() {
-    let told = altered(|metrics| metrics.instructions.basis = Basis::Measured);
+    let told = altered(|metrics| metrics[Quantity::Instructions].basis = Basis::Measured);
     assert!(
         told.contains("measured [step], unlike its column"),
         "{told}"
     );
-    let told = altered(|metrics| metrics.instructions.source = Some("interpreter".into()));
+    let told =
+        altered(|metrics| metrics[Quantity::Instructions].source = Some("interpreter".into()));
     // The basis is its column's, so that it is enough to name the source below.
     assert!(
         told.contains("instr exact (interpreter) · branch exact (step)"),
@@ -389,7 +417,7 @@ fn a_number_of_another_basis_or_source_than_its_column_says_so() {
     );
     let mut report = fixture::report();
     let metrics = report.rows[0].metrics.as_mut().expect("numbers");
-    metrics.instructions.source = Some("interpreter".into());
+    metrics[Quantity::Instructions].source = Some("interpreter".into());
     let told = in_full(&report, PIPED);
     assert!(
         told.contains("exact [interpreter], unlike its column"),
@@ -400,18 +428,18 @@ fn a_number_of_another_basis_or_source_than_its_column_says_so() {
 
 #[test]
 fn what_was_counted_with_the_harness_and_what_of_a_part_of_the_walk_is_marked() {
-    let told = altered(|metrics| metrics.branches.subtracted = Some(1.0));
+    let told = altered(|metrics| metrics[Quantity::Branches].subtracted = Some(1.0));
     assert!(
         told.contains("less the harness's own, which are known exactly"),
         "{told}"
     );
-    let told = altered(|metrics| metrics.branches.stepped = Some(64));
+    let told = altered(|metrics| metrics[Quantity::Branches].stepped = Some(64));
     assert!(
         told.contains("counted over the first 64 iterations of the walk"),
         "{told}"
     );
     for (blocks, is_told) in [(0.0, false), (1.0, true)] {
-        let told = altered(|metrics| metrics.allocs.value = Some(blocks));
+        let told = altered(|metrics| metrics[Quantity::Allocs].value = Some(blocks));
         assert_eq!(
             told.contains("allocations: 1, of 0 bytes"),
             is_told,
@@ -478,9 +506,10 @@ fn an_event_rarer_than_one_in_a_thousand_iterations_has_its_power_of_ten() {
     ] {
         let mut report = fixture::report();
         report.rows.truncate(1);
-        report.rows[0].further = vec![FurtherMetric {
+        let metrics = report.rows[0].metrics.as_mut().expect("numbers");
+        metrics.further = vec![FurtherMetric {
             name: "page-faults".into(),
-            unit: "count",
+            unit: "count".into(),
             metric: fixture::measured(value),
         }];
         let told = both(&report, PIPED);

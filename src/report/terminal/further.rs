@@ -30,15 +30,26 @@ pub(super) fn of_all(report: &Report, style: Style) -> String {
         let line = format!("{}: {line}", row.scenario);
         hanging(&line, "", 2, style.width)
     };
-    let rows = report.rows.iter().filter(|row| !row.further.is_empty());
-    rows.map(of).collect()
+    report
+        .rows
+        .iter()
+        .filter(|row| has_any(row))
+        .map(of)
+        .collect()
+}
+
+/// Whether events were asked for.
+pub(super) fn has_any(row: &Row) -> bool {
+    row.metrics
+        .as_ref()
+        .is_some_and(|metrics| !metrics.further.is_empty())
 }
 
 /// One line for each basis and source, in the order of the events; `because` tells why there is no
 /// number.
 fn lines(row: &Row, style: Style, mut because: impl FnMut(&str) -> String) -> Vec<String> {
     let mut lines: Vec<(String, Vec<String>)> = Vec::new();
-    for further in &row.further {
+    for further in row.metrics.iter().flat_map(|metrics| &metrics.further) {
         let metric = &further.metric;
         let source = metric.source.as_ref().map(|source| format!(" [{source}]"));
         let by = format!("{}{}", metric.basis.name(), source.unwrap_or_default());

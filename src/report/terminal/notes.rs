@@ -2,10 +2,11 @@
 //!
 //! Correct means: every mark in the table has its remark, and no remark that a reader must know of
 //! is without a place. In brief, what is said of one row alone stands under it, behind a `*` where
-//! it is about a number; what several share is a numbered remark under the table. In full all of
+//! it is about a number; what several share, or have alike but for its numbers, is a numbered remark
+//! under the table. In full all of
 //! them are, and the reasons that nobody can do anything about too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Detail;
 use super::footnotes::Footnotes;
@@ -21,6 +22,8 @@ const INDENT: usize = 4;
 pub(super) struct Remark {
     kind: Kind,
     text: String,
+    /// What stands for it and its like in a brief report, where several rows have one; the whole is told with -v.
+    shared: Option<String>,
 }
 
 /// What a remark is about.
@@ -38,7 +41,19 @@ pub(super) enum Kind {
 
 impl Remark {
     pub(super) fn new(kind: Kind, text: String) -> Remark {
-        Remark { kind, text }
+        Remark {
+            kind,
+            text,
+            shared: None,
+        }
+    }
+
+    /// The same, of several rows together `shared`.
+    pub(super) fn or(self, shared: &str) -> Remark {
+        Remark {
+            shared: Some(shared.into()),
+            ..self
+        }
     }
 
     pub(super) fn said(&self, style: Style) -> String {
@@ -50,6 +65,18 @@ impl Remark {
             _ => self.text.clone(),
         }
     }
+}
+
+/// In how many rows each text stands that `of` has of remarks.
+fn counted(columns: &[Column], of: fn(&Remark) -> Option<&String>) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for row in 0..columns.first().map_or(0, |column| column.cells.len()) {
+        let remarks = columns.iter().flat_map(|column| &column.cells[row].remarks);
+        for text in remarks.filter_map(of).collect::<BTreeSet<_>>() {
+            *counts.entry(text.clone()).or_default() += 1;
+        }
+    }
+    counts
 }
 
 /// The remarks of one table.
@@ -71,16 +98,17 @@ impl Notes {
             footnotes: Footnotes::new(style),
             rows: BTreeMap::new(),
         };
-        let rows = columns.first().map_or(0, |column| column.cells.len());
-        for row in 0..rows {
-            let remarks = columns.iter().flat_map(|column| &column.cells[row].remarks);
-            let mut texts: Vec<&String> = remarks.map(|remark| &remark.text).collect();
-            texts.sort_unstable();
-            texts.dedup();
-            for text in texts {
-                *notes.rows.entry(text.clone()).or_default() += 1;
+        if detail == Detail::Brief {
+            let rows = counted(columns, |remark| remark.shared.as_ref());
+            let cells = columns.iter_mut().flat_map(|column| &mut column.cells);
+            for remark in cells.flat_map(|cell| &mut cell.remarks) {
+                let several = |shared: &String| rows[shared] > 1;
+                if let Some(shared) = remark.shared.take().filter(several) {
+                    remark.text = shared;
+                }
             }
         }
+        notes.rows = counted(columns, |remark| Some(&remark.text));
         for column in columns {
             column.mark(|remarks| notes.marks(remarks));
         }

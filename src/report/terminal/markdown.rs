@@ -71,25 +71,13 @@ fn heads(columns: &[Column]) -> String {
     line(&mut out, "---", columns.iter().map(|_| "--:".to_string()));
     let basis = |column: &Column| column.basis.map_or(String::new(), emphasis);
     line(&mut out, "*basis*", columns.iter().map(basis));
-    let units = columns
-        .iter()
-        .map(|column| format!("*{}*", unit(column.head)));
+    let units = columns.iter().map(|column| format!("*{}*", column.unit));
     line(&mut out, "*unit, per iteration*", units);
     out
 }
 
 fn emphasis(basis: Basis) -> String {
     format!("*{}*", basis.name())
-}
-
-/// What the numbers of a column count.
-fn unit(head: &str) -> &'static str {
-    match head {
-        "cycles" | "placements" | "empty" => "cycles",
-        "ns" => "ns",
-        "ratio" => "of the reference",
-        _ => "count",
-    }
 }
 
 fn line(out: &mut String, name: &str, cells: impl Iterator<Item = String>) {

@@ -10,6 +10,8 @@ use super::failure;
 use super::further;
 use super::notes::{Kind, Notes, Remark};
 use crate::report::{Basis, ColdCall, Held, Metric, Report, Row};
+use crate::stats::Quantity;
+use crate::stats::quantity::Known;
 use crate::template::{Cold, Figure};
 use crate::text::wrap::lines;
 use crate::text::{Paint, Style, columns, hanging};
@@ -42,6 +44,8 @@ pub(super) struct Cell {
 #[derive(Debug)]
 pub(super) struct Column {
     pub(super) head: &'static str,
+    /// What its numbers count.
+    pub(super) unit: &'static str,
     /// `None` for a column that is no quantity of its own.
     pub(super) basis: Option<Basis>,
     /// Where its numbers come from, unless marked.
@@ -170,9 +174,9 @@ pub(super) fn upright(
 
 /// What must be said about a row as a whole, warnings first, and figures that have no column last.
 fn remarks(row: &Row, has_columns: bool) -> Vec<Remark> {
-    let said = conditions(row).into_iter();
     let figures = row.published.iter().filter(|_| !has_columns).map(figure);
-    let said = said.chain(figures).map(|text| Remark::new(Kind::Row, text));
+    let figures = figures.map(|text| Remark::new(Kind::Row, text));
+    let said = conditions(row).into_iter().chain(figures);
     warnings(row).into_iter().chain(said).collect()
 }
 
@@ -184,31 +188,30 @@ fn warnings(row: &Row) -> Vec<Remark> {
         warnings
             .push("disturbed throughout: too high by an unknown amount; run it again".to_string());
     }
-    warnings.extend(row.modes.map(|[fast, slow]| {
-        format!(
+    if let [fast, slow] = &row.modes[..] {
+        warnings.push(format!(
             "bistable: {:.2} cycles in {:.0} % of turns, {:.2} in {:.0} %, so one value does not describe it; \
              run it again with a longer --time",
             fast.cycles,
             fast.share * 100.0,
             slow.cycles,
             slow.share * 100.0
-        )
-    }));
+        ));
+    }
     let warning = |text| Remark::new(Kind::Warning, text);
     warnings.into_iter().map(warning).collect()
 }
 
 /// The rest, without what others published.
-fn conditions(row: &Row) -> Vec<String> {
+fn conditions(row: &Row) -> Vec<Remark> {
     let models = row.modelled.as_ref();
-    let mut remarks: Vec<String> = models
-        .and_then(|models| models.disagreement.clone())
-        .into_iter()
-        .collect();
-    remarks.extend(row.cold.as_ref().and_then(cold_call));
-    remarks.extend(row.note.clone());
-    remarks.extend(allocations(row));
-    remarks
+    let disagreement = models.and_then(|models| models.disagreement.clone());
+    let cold = row.cold.as_ref().and_then(cold_call);
+    let said = disagreement.into_iter().chain(cold).chain(row.note.clone());
+    let said = said.map(|text| Remark::new(Kind::Row, text));
+    let allocates = "allocates, exact; -v has how much in an iteration";
+    let allocations = allocations(row).map(|text| Remark::new(Kind::Row, text).or(allocates));
+    said.chain(allocations).collect()
 }
 
 /// The cold calls of a row, with what stands beside them and what is left out; `None` where there is
@@ -256,13 +259,15 @@ fn allocations(row: &Row) -> Option<String> {
             _ => format!("{value:.2}"),
         })
     };
-    let blocks = shown(&metrics.allocs)?;
+    let blocks = shown(&metrics[Quantity::Allocs])?;
     // Blocks of no bytes at all exist.
-    let bytes = shown(&metrics.alloc_bytes).unwrap_or_else(|| "0".into());
-    let basis = metrics.allocs.basis.name();
-    let part = metrics.allocs.stepped.map_or(String::new(), |iterations| {
-        format!(", over the first {iterations} iterations alone")
-    });
+    let bytes = shown(&metrics[Quantity::AllocBytes]).unwrap_or_else(|| "0".into());
+    let basis = metrics[Quantity::Allocs].basis.name();
+    let part = metrics[Quantity::Allocs]
+        .stepped
+        .map_or(String::new(), |iterations| {
+            format!(", over the first {iterations} iterations alone")
+        });
     Some(format!(
         "per iteration, allocations: {blocks}, of {bytes} bytes in all, {basis}{part}"
     ))
@@ -294,71 +299,75 @@ pub(super) fn figure(held: &Held) -> String {
 /// The columns in their order. What is said of a row as a whole stands at its cycles.
 pub(super) fn all_columns(report: &Report, style: Style, detail: Detail) -> Vec<Column> {
     let rows = &report.rows;
-    let quantity = |head: &'static str, event: &str, decimals, of: fn(&Row) -> Option<&Metric>| {
+    let numbers = |(head, known): (&'static str, Known), of: &dyn Fn(&Row) -> Option<&Metric>| {
         let metrics: Vec<Option<&Metric>> = rows.iter().map(of).collect();
-        let (basis, source) = origin(report, event, &metrics);
+        let (basis, source) = origin(report, known.name, &metrics);
         let are_whole = metrics.iter().flatten().all(|metric| is_whole(metric));
-        let is_time = matches!(head, "cycles" | "ns" | "cold");
         let cells = rows.iter().zip(&metrics).map(|(row, metric)| match metric {
             Some(metric) => {
                 let is_whole = match detail {
                     Detail::Brief => is_whole(metric),
                     Detail::Full => are_whole,
                 };
-                let decimals = if is_whole { 0 } else { decimals };
+                let decimals = if is_whole {
+                    0
+                } else {
+                    known.decimals.unwrap_or(0)
+                };
                 quantity_cell(
                     metric,
                     (head, row),
-                    row.modelled_remark().filter(|_| is_time),
+                    modelled(row).filter(|_| matches!(head, "cycles" | "ns" | "cold")),
                     (decimals, basis, &source),
                     style,
                 )
             }
             None => Cell::default(),
         });
-        let column = Column::new(head, basis, cells.collect());
+        let column = Column::new(head, known.unit, basis, cells.collect());
         Column {
             source: in_use(&metrics, basis).or(source),
             ..column
         }
     };
-    let mut cycles = quantity("cycles", "cycles", 2, |row| {
-        row.metrics.as_ref().map(|metrics| &metrics.cycles)
-    });
+    let quantity = |quantity: Quantity| {
+        let known = quantity.known();
+        numbers((known.short, known), &|row| row.metric(quantity))
+    };
+    let mut quantities = Quantity::columns().map(quantity);
+    let mut cycles = quantities.next().expect("cycles have a column");
     for (cell, row) in cycles.cells.iter_mut().zip(rows) {
         cell.remarks
             .splice(0..0, remarks(row, book::is_one(report)));
     }
-    let cold = quantity("cold", "cold", 0, |row| {
+    let known = Quantity::Cycles.known();
+    // Whole cycles, of a source of its own.
+    let one = Known {
+        name: "cold",
+        decimals: Some(0),
+        ..known
+    };
+    let cold = numbers(("cold", one), &|row| {
         row.cold.as_ref().map(|call| &call.cycles)
     });
-    let empty = quantity("empty", "cycles", 2, |row| {
+    let empty = numbers(("empty", known), &|row| {
         row.baseline.as_ref().map(|baseline| &baseline.cycles)
-    });
-    let ns = quantity("ns", "ns", 2, |row| {
-        row.metrics.as_ref().map(|metrics| &metrics.ns)
-    });
-    let instructions = quantity("instr", "instructions", 2, |row| {
-        row.metrics.as_ref().map(|metrics| &metrics.instructions)
-    });
-    let branches = quantity("branch", "branches", 2, |row| {
-        row.metrics.as_ref().map(|metrics| &metrics.branches)
-    });
-    let misses = quantity("misses", "branch_misses", 3, |row| {
-        row.metrics.as_ref().map(|metrics| &metrics.branch_misses)
     });
     let places = match detail {
         Detail::Brief => {
             let cells = rows.iter().map(|row| place_cell(row, style));
-            Column::new(BY_PLACE, cycles.basis, cells.collect())
+            Column::new(BY_PLACE, known.unit, cycles.basis, cells.collect())
         }
-        Detail::Full => Column::new("placements", cycles.basis, placement_cells(rows, style)),
+        Detail::Full => {
+            let cells = placement_cells(rows, style);
+            Column::new("placements", known.unit, cycles.basis, cells)
+        }
     };
     let reference = rows
         .iter()
         .find(|row| Some(&row.scenario) == report.reference.as_ref());
     let ratios = rows.iter().map(|row| ratio_cell(row, reference, style));
-    let ratio = Column::new("ratio", None, ratios.collect());
+    let ratio = Column::new("ratio", "of the reference", None, ratios.collect());
     let optional = |column: Column| {
         column
             .cells
@@ -371,13 +380,9 @@ pub(super) fn all_columns(report: &Report, style: Style, detail: Detail) -> Vec<
         optional(cold),
         optional(places),
         optional(empty).filter(|_| detail == Detail::Full),
-        Some(ns),
-        Some(instructions),
-        Some(branches),
-        Some(misses),
-        optional(ratio),
     ];
-    columns.into_iter().flatten().collect()
+    let columns = columns.into_iter().chain(quantities.map(Some));
+    columns.chain([optional(ratio)]).flatten().collect()
 }
 
 /// Basis and source of a column: what the provenance says, else what its first number has.
@@ -425,14 +430,15 @@ fn is_whole(metric: &Metric) -> bool {
 fn quantity_cell(
     metric: &Metric,
     (head, row): (&str, &Row),
-    modelled: Option<String>,
+    modelled: Option<Remark>,
     (decimals, basis, source): (usize, Option<Basis>, &Option<String>),
     style: Style,
 ) -> Cell {
     let Some(value) = metric.value.filter(|value| value.is_finite()) else {
         let is_columns = basis == Some(Basis::Unsupported);
         // Most branches that no misses can be inferred of are so by nature.
-        let kind = match head == "misses" && !row.sites.iter().any(|site| site.is_lost) {
+        let mut sites = row.metrics.iter().flat_map(|metrics| &metrics.sites);
+        let kind = match head == "misses" && !sites.any(|site| site.is_lost) {
             true => Kind::Aside,
             false => Kind::Number,
         };
@@ -443,50 +449,59 @@ fn quantity_cell(
             mark: String::new(),
         };
     };
-    let mut remarks = Vec::new();
     let has_basis = Some(metric.basis) == basis;
     let has_source = metric.source.is_none() || metric.source == *source;
+    let mut remarks = Vec::new();
     // Another source of the same basis is named under the table.
-    let unlike = (!has_basis || !has_source).then(|| {
+    if !has_basis || !has_source {
         let by = metric.source.as_ref().map(|source| format!(" [{source}]"));
         let kind = if has_basis { Kind::Aside } else { Kind::Number };
         let by = by.unwrap_or_default();
-        Remark::new(
-            kind,
-            format!("{}{by}, unlike its column", metric.basis.name()),
-        )
-    });
+        let text = format!("{}{by}, unlike its column", metric.basis.name());
+        remarks.push(Remark::new(kind, text));
+    }
+    let number = |text: String| Remark::new(Kind::Number, text);
     // A wide interval is said of the cycles, and not of everything that follows from them.
     if let ("cycles", Some(low), Some(high)) = (head, metric.low, metric.high)
         && high - low > WIDE * value.abs()
     {
-        remarks.push(format!(
+        let text = format!(
             "95 % interval {low:.decimals$} to {high:.decimals$}; a longer --time narrows it"
-        ));
+        );
+        remarks.push(number(text).or("95 % interval wider than 2 %; a longer --time narrows it"));
     }
     if let (Basis::Inferred, Some(low), Some(high)) = (metric.basis, metric.low, metric.high)
         && high - low > VAGUE
     {
-        remarks.push(format!(
-            "inferred, 95 % interval {low:.2} to {high:.2}; a longer --time narrows it"
-        ));
-    }
-    if let Some(stepped) = metric.stepped {
-        remarks.push(format!(
-            "stepped: counted over the first {stepped} iterations of the walk, not over all of it"
-        ));
-    }
-    remarks.extend(metric.why.clone());
-    remarks.extend(modelled);
-    if metric.subtracted.is_some() {
+        let text =
+            format!("inferred, 95 % interval {low:.2} to {high:.2}; a longer --time narrows it");
         remarks.push(
-            "counted over the whole loop, less the harness's own, which are known exactly"
-                .to_string(),
+            number(text).or("inferred, 95 % interval wider than 0.1; a longer --time narrows it"),
         );
     }
-    let mut cell = Cell::of(printed(value, decimals), remarks);
-    cell.remarks.splice(0..0, unlike);
-    cell
+    if let Some(stepped) = metric.stepped {
+        let part = |first: &str| {
+            format!(
+                "stepped: counted over the first {first}iterations of the walk, not over all of it"
+            )
+        };
+        remarks.push(number(part(&format!("{stepped} "))).or(&part("")));
+    }
+    remarks.extend(metric.why.clone().map(number));
+    remarks.extend(modelled);
+    if metric.subtracted.is_some() {
+        let text = "counted over the whole loop, less the harness's own, which are known exactly";
+        remarks.push(number(text.into()));
+    }
+    Cell::of(printed(value, decimals), remarks)
+}
+
+/// What a time of a row rests on that is not Go's.
+fn modelled(row: &Row) -> Option<Remark> {
+    let remark = Remark::new(Kind::Number, row.modelled_remark()?);
+    Some(remark.or(
+        "with modelled functions of Go's runtime, so this is not the time that Go takes; -v has what each leaves out",
+    ))
 }
 
 /// Least, median and most cycles over placements; none where there are none.
@@ -546,26 +561,31 @@ fn ratio_cell(row: &Row, reference: Option<&Row>, style: Style) -> Cell {
         return Cell::default();
     };
     let both = [Some(row), reference].into_iter().flatten();
-    let remarks: Vec<String> = both.filter_map(Row::modelled_remark).collect();
+    let remarks = both.filter_map(modelled).collect();
     Cell::of(format!("{ratio:.2}{times}"), remarks)
 }
 
 impl Cell {
     /// A number and what is said of it.
-    pub(super) fn of(text: String, remarks: Vec<String>) -> Cell {
-        let remark = |text| Remark::new(Kind::Number, text);
+    pub(super) fn of(text: String, remarks: Vec<Remark>) -> Cell {
         Cell {
             text,
-            remarks: remarks.into_iter().map(remark).collect(),
+            remarks,
             mark: String::new(),
         }
     }
 }
 
 impl Column {
-    pub(super) fn new(head: &'static str, basis: Option<Basis>, cells: Vec<Cell>) -> Column {
+    pub(super) fn new(
+        head: &'static str,
+        unit: &'static str,
+        basis: Option<Basis>,
+        cells: Vec<Cell>,
+    ) -> Column {
         let mut column = Column {
             head,
+            unit,
             basis,
             source: None,
             cells,
@@ -578,7 +598,7 @@ impl Column {
 
     /// The same column with other cells.
     pub(super) fn with(&self, cells: Vec<Cell>) -> Column {
-        let column = Column::new(self.head, self.basis, cells);
+        let column = Column::new(self.head, self.unit, self.basis, cells);
         let source = self.source.clone();
         Column { source, ..column }
     }

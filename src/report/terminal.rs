@@ -165,7 +165,7 @@ fn legend(report: &Report, style: Style) -> String {
         "cycles, ns, misses: of the whole iteration".to_string(),
         "instr, branch: of the template's own code".to_string(),
     ];
-    if report.rows.iter().any(|row| !row.further.is_empty()) {
+    if report.rows.iter().any(further::has_any) {
         terms.push("under a row: further events, of the whole iteration".to_string());
     }
     let mut placements: Vec<u32> = report
