@@ -1,4 +1,4 @@
-//! One instruction in one form to bytes: by its plan, or through iced's encoder.
+//! One instruction in one form to bytes, through iced's encoder.
 //!
 //! Correct means: the encoder is told every operand and every prefix, and the field of a label or
 //! symbol is found again in its bytes. Whether the operands fit the form is settled before.
@@ -9,7 +9,6 @@ use iced_x86::{
 
 use super::fit::fixed_register;
 use super::forms::Form;
-use super::plan;
 use super::refuse;
 use crate::asm::inst::{Inst, Mem, OperandKind, Prefix};
 use crate::asm::problem::Problem;
@@ -82,7 +81,7 @@ pub(in crate::asm) struct Coder(Option<Encoder>);
 pub(in crate::asm) fn encode_form(
     inst: &Inst<'_>,
     form: &Form,
-    coder: &mut Coder,
+    Coder(encoder): &mut Coder,
 ) -> Result<Encoded, Problem> {
     for (operand, kind) in inst.operands.iter().zip(form.written()) {
         if let OperandKind::Memory(mem) = &operand.kind
@@ -91,21 +90,9 @@ pub(in crate::asm) fn encode_form(
             return Err(refuse::displacement(operand));
         }
     }
-    match plan::encode(inst, form) {
-        Some(encoded) => Ok(encoded),
-        None => through_iced(inst, form, coder),
-    }
-}
-
-/// The bytes of `inst` in any form.
-pub(in crate::asm) fn through_iced(
-    inst: &Inst<'_>,
-    form: &Form,
-    Coder(encoder): &mut Coder,
-) -> Result<Encoded, Problem> {
     let encoder = encoder.get_or_insert_with(|| Encoder::new(64));
     let mut instruction = Instruction::default();
-    instruction.set_code(form.code());
+    instruction.set_code(form.info.code());
     let mut operands = inst.operands.iter();
     let mut immediates = 0;
     for (at, kind, written) in form.operands() {
