@@ -247,7 +247,7 @@ enum Waited {
 const LONGEST_LINE: usize = 1 << 30;
 
 /// The file that runs now, even where a build has replaced it meanwhile.
-const THIS_PROGRAM: &str = "/proc/self/exe";
+pub const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// Seconds that a worker may take for work of its own, such as to link a row or to interpret an iteration:
 /// 100,000 functions take a few.
