@@ -18,7 +18,7 @@ mod chains;
 mod expand;
 mod recording;
 
-pub use expand::{ENDLESS, Expansion, Refusal, Renderer};
+pub use expand::{ENDLESS, Expansion, Renderer, Unexpanded};
 pub use recording::{MAX_NUMBERS, Recording};
 
 /// A template with every parameter bound.

@@ -248,11 +248,11 @@ fn percent(text: &str) -> Result<f64, String> {
 
 /// Parses the command line, runs the command, and prints.
 pub fn main() -> ExitCode {
-    if let Some((part, descriptor)) = part() {
+    if let Some((role, descriptor)) = role() {
         bound_memory();
-        let ended = match part {
-            Part::Worker => crate::worker::child::run(descriptor).map(|never| match never {}),
-            Part::Expander => apart::serve(descriptor),
+        let ended = match role {
+            Role::Worker => crate::worker::child::run(descriptor).map(|never| match never {}),
+            Role::Expander => apart::serve(descriptor),
         };
         return match ended {
             Ok(()) => ExitCode::SUCCESS,
@@ -339,21 +339,21 @@ pub fn main() -> ExitCode {
 }
 
 /// What another process of this program starts this one for.
-enum Part {
+enum Role {
     Worker,
     Expander,
 }
 
 /// That, and the descriptor of the page that both share. The command line proper does not have
 /// this, so no help or completion offers it.
-fn part() -> Option<(Part, i32)> {
+fn role() -> Option<(Role, i32)> {
     let mut arguments = std::env::args_os().skip(1);
-    let part = match arguments.next()?.to_str()? {
-        parent::WORKER => Part::Worker,
-        apart::EXPAND => Part::Expander,
+    let role = match arguments.next()?.to_str()? {
+        parent::WORKER => Role::Worker,
+        apart::EXPAND => Role::Expander,
         _ => return None,
     };
-    Some((part, arguments.next()?.to_str()?.parse().ok()?))
+    Some((role, arguments.next()?.to_str()?.parse().ok()?))
 }
 
 /// Columns of a stream that is no terminal.

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, rlim_t, setrlimit};
 use nix::sys::signal::Signal;
 
-use crate::scenario::{ENDLESS, Expansion, Refusal};
+use crate::scenario::{ENDLESS, Expansion, Unexpanded};
 use crate::sys::mapping::PAGE;
 use crate::sys::memory::{self, OUT_OF_MEMORY};
 use crate::sys::process::{Event, Watched};
@@ -52,7 +52,7 @@ pub fn use_program(program: impl Into<PathBuf>) {
 ///
 /// # Errors
 /// When it is refused, or takes more than there is.
-pub fn render(expansion: &Expansion) -> Result<String, Refusal> {
+pub fn render(expansion: &Expansion) -> Result<String, Unexpanded> {
     let Some(program) = PROGRAM.get() else {
         return expansion.render(&|_| {});
     };
@@ -67,7 +67,7 @@ fn render_in(
     kept: &mut Option<Expander>,
     program: &Path,
     expansion: &Expansion,
-) -> io::Result<Result<String, Refusal>> {
+) -> io::Result<Result<String, Unexpanded>> {
     let mut expander = match kept.take() {
         Some(expander) => expander,
         None => Expander::start(program)?,
@@ -83,12 +83,12 @@ fn render_in(
     )
 }
 
-fn cut_off(line: usize, what: String) -> Refusal {
+fn cut_off(line: usize, what: String) -> Unexpanded {
     let message = match line {
         0 => what,
         _ => format!("{what}; it had got to this line"),
     };
-    Refusal {
+    Unexpanded {
         line,
         range: None,
         message,

@@ -46,7 +46,7 @@ pub struct Expansion {
 
 /// Why there is no text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
+pub struct Unexpanded {
     /// The line of the template; 0 where that is not known.
     pub line: usize,
     /// What of the text is wrong, in bytes, where that is known.
@@ -58,7 +58,7 @@ pub struct Refusal {
 }
 
 /// Carries an expansion out, as long as it does not take too much.
-pub type Renderer<'a> = &'a dyn Fn(&Expansion) -> Result<String, Refusal>;
+pub type Renderer<'a> = &'a dyn Fn(&Expansion) -> Result<String, Unexpanded>;
 
 impl Scenario {
     /// The scenario's text, expanded where the header asks for it, in sections, without the part
@@ -141,8 +141,8 @@ impl Expansion {
     ///
     /// # Errors
     /// What minijinja refuses.
-    pub fn render(&self, note: &dyn Fn(u32)) -> Result<String, Refusal> {
-        let refused = |error: Error| Refusal {
+    pub fn render(&self, note: &dyn Fn(u32)) -> Result<String, Unexpanded> {
+        let refused = |error: Error| Unexpanded {
             line: error.line().unwrap_or(1),
             range: error.range(),
             message: sentence(&error),
@@ -385,7 +385,7 @@ fn chain_sentence() -> String {
 fn complaint(
     source: &SourceText<'_>,
     prefixes: &[usize],
-    refusal: Refusal,
+    refusal: Unexpanded,
     marked: &str,
 ) -> Diagnostic {
     let line = refusal.line.clamp(1, source.lines.len().max(1));
