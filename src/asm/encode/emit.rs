@@ -167,85 +167,19 @@ fn set_implied(instruction: &mut Instruction, at: u32, kind: Kind) {
 
 /// Cuts nothing that counts: the operand was fitted to the field before.
 fn set_immediate(instruction: &mut Instruction, at: u32, kind: Kind, value: i128, before: u32) {
-    let low = value as u64;
-    match kind {
-        Kind::imm8sex16 => set(
-            instruction,
-            at,
-            OpKind::Immediate8to16,
-            Instruction::set_immediate8to16,
-            low as i16,
-        ),
-        Kind::imm8sex32 => set(
-            instruction,
-            at,
-            OpKind::Immediate8to32,
-            Instruction::set_immediate8to32,
-            low as i32,
-        ),
-        Kind::imm8sex64 => set(
-            instruction,
-            at,
-            OpKind::Immediate8to64,
-            Instruction::set_immediate8to64,
-            low as i64,
-        ),
-        Kind::imm16 => set(
-            instruction,
-            at,
-            OpKind::Immediate16,
-            Instruction::set_immediate16,
-            low as u16,
-        ),
-        Kind::imm32 => set(
-            instruction,
-            at,
-            OpKind::Immediate32,
-            Instruction::set_immediate32,
-            low as u32,
-        ),
-        Kind::imm32sex64 => {
-            set(
-                instruction,
-                at,
-                OpKind::Immediate32to64,
-                Instruction::set_immediate32to64,
-                low as i64,
-            );
-        }
-        Kind::imm64 => set(
-            instruction,
-            at,
-            OpKind::Immediate64,
-            Instruction::set_immediate64,
-            low,
-        ),
-        _ if before > 0 => set(
-            instruction,
-            at,
-            OpKind::Immediate8_2nd,
-            Instruction::set_immediate8_2nd,
-            low as u8,
-        ),
-        _ => set(
-            instruction,
-            at,
-            OpKind::Immediate8,
-            Instruction::set_immediate8,
-            low as u8,
-        ),
-    }
-}
-
-fn set<T>(
-    instruction: &mut Instruction,
-    at: u32,
-    kind: OpKind,
-    store: fn(&mut Instruction, T),
-    value: T,
-) {
-    instruction.set_op_kind(at, kind);
-    store(instruction, value);
+    let field = match kind {
+        Kind::imm8sex16 => OpKind::Immediate8to16,
+        Kind::imm8sex32 => OpKind::Immediate8to32,
+        Kind::imm8sex64 => OpKind::Immediate8to64,
+        Kind::imm16 => OpKind::Immediate16,
+        Kind::imm32 => OpKind::Immediate32,
+        Kind::imm32sex64 => OpKind::Immediate32to64,
+        Kind::imm64 => OpKind::Immediate64,
+        _ if before > 0 => OpKind::Immediate8_2nd,
+        _ => OpKind::Immediate8,
+    };
+    instruction.set_op_kind(at, field);
+    instruction.set_immediate_u64(at, value as u64);
 }
 
 fn set_memory(instruction: &mut Instruction, mem: &Mem<'_>) {
