@@ -7,10 +7,11 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use foldhash::fast::FixedState;
 use iced_x86::Register;
 
-static REGISTERS: LazyLock<HashMap<String, Register>> = LazyLock::new(|| {
-    let mut names = HashMap::new();
+static REGISTERS: LazyLock<HashMap<String, Register, FixedState>> = LazyLock::new(|| {
+    let mut names = HashMap::default();
     for register in Register::values() {
         let iced = format!("{register:?}").to_ascii_lowercase();
         // EIP would need an address-size prefix and reaches nothing that RIP does not.

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
+use foldhash::fast::FixedState;
 use iced_x86::{
     Code, CpuidFeature, EncodingKind, MemorySize, Mnemonic, OpCodeInfo, OpCodeOperandKind as Kind,
 };
@@ -259,7 +260,7 @@ static FORMS: LazyLock<BTreeMap<String, Vec<Form>>> = LazyLock::new(|| {
     named.filter(|(_, forms)| !forms.is_empty()).collect()
 });
 
-static SPELLINGS: LazyLock<HashMap<String, Spelling>> = LazyLock::new(|| {
+static SPELLINGS: LazyLock<HashMap<String, Spelling, FixedState>> = LazyLock::new(|| {
     let spelling = |(name, implied)| Spelling {
         name,
         forms: of(name),
