@@ -25,14 +25,6 @@ fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return println!("speed: measures only under `cargo bench --bench speed`");
     }
-    if let Some(lines) = std::env::var_os(FIRST) {
-        return first(
-            lines
-                .to_str()
-                .and_then(|lines| lines.parse().ok())
-                .unwrap_or(100),
-        );
-    }
     let folder = std::env::temp_dir().join(format!("dispatchlab-speed-{}", std::process::id()));
     fs::create_dir_all(&folder).expect("a folder for the inputs");
     println!("{}\n", cpu());
@@ -55,50 +47,13 @@ fn large(size: usize) -> usize {
     }
 }
 
-/// Set in a process that assembles so many lines once and says how many nanoseconds it took.
-const FIRST: &str = "DISPATCHLAB_SPEED_FIRST";
-
-fn first(lines: usize) {
-    let text = lines_of(lines);
-    let start = Instant::now();
-    black_box(asm::fragment(black_box(&text)).expect("it assembles"));
-    println!("{}", start.elapsed().as_nanos());
-}
-
-/// Times of the first thing that a process assembles, with nothing read or warm yet, milliseconds.
-fn times_of_first(lines: usize, times: usize) -> Vec<f64> {
-    let one = || {
-        let this = std::env::current_exe().expect("a program");
-        let mut command = Command::new(this);
-        command.arg("--bench").env(FIRST, lines.to_string());
-        let said = command.output().expect("it starts").stdout;
-        let said = String::from_utf8(said).expect("a number");
-        said.trim().parse::<f64>().expect("a number") / 1e6
-    };
-    let mut times: Vec<f64> = (0..times).map(|_| one()).collect();
-    times.sort_by(f64::total_cmp);
-    times
-}
-
-/// Assembling as a run does it, in the process that is there anyway; and as a command, its start
-/// included. GNU `as` can only be a command.
+/// Assembling as a command, its start included, beside GNU `as`.
 fn commands(folder: &Path) {
     for (lines, times) in [(100, 200), (10_000, 40)] {
         let (own, gnu) = inputs(folder, lines);
         let yardstick = Command::new("as").arg("--version").output().is_ok();
-        let goal = if lines == 100 {
-            "a fifth of as"
-        } else {
-            "as fast as as"
-        };
-        let first = times_of_first(lines, times.min(50));
         row(
-            &format!("assemble {lines} lines, a process's first"),
-            goal,
-            &first,
-        );
-        row(
-            &format!("  dispatchlab {} on them", own[0]),
+            &format!("dispatchlab {}, {lines} lines", own[0]),
             "",
             &time_of(PROGRAM, &own, times),
         );

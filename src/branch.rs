@@ -2,6 +2,7 @@
 //!
 //! Correct means: one for each executed branch, in the order of execution, whether it was taken or not.
 
+use iced_x86::FlowControl;
 use serde::{Deserialize, Serialize};
 
 /// An executed branch.
@@ -33,4 +34,19 @@ pub enum BranchKind {
     IndirectCall,
     /// The stack: `ret`.
     Return,
+}
+
+impl BranchKind {
+    /// What decides where an instruction goes, of those that are counted as branches.
+    pub fn of(flow: FlowControl) -> Option<BranchKind> {
+        Some(match flow {
+            FlowControl::ConditionalBranch => BranchKind::Conditional,
+            FlowControl::UnconditionalBranch => BranchKind::Jump,
+            FlowControl::IndirectBranch => BranchKind::IndirectJump,
+            FlowControl::Call => BranchKind::Call,
+            FlowControl::IndirectCall => BranchKind::IndirectCall,
+            FlowControl::Return => BranchKind::Return,
+            _ => return None,
+        })
+    }
 }

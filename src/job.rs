@@ -79,12 +79,22 @@ pub struct Plan {
     /// Whether all rows take turns, to be compared; else one row is timed after the other.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub together: bool,
-    /// Instead of measuring: how many iterations of each row to single-step and tell of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trace: Option<u64>,
-    /// Instead of measuring: how many iterations of each row to show to the models of predictors.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<u64>,
+    /// What is asked about each row.
+    #[serde(default)]
+    pub ask: Ask,
+}
+
+/// What is asked of a worker about each row; [`Message`] is what it answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// To measure it.
+    #[default]
+    Measure,
+    /// To single-step so many iterations, and tell of them.
+    Trace(u64),
+    /// To show so many iterations to the models of predictors.
+    Model(u64),
 }
 
 impl Default for Plan {
@@ -106,8 +116,7 @@ impl Default for Plan {
             modelled: 0,
             further: Vec::new(),
             together: false,
-            trace: None,
-            model: None,
+            ask: Ask::Measure,
         }
     }
 }

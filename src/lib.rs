@@ -60,10 +60,10 @@ pub mod report;
 pub mod machine;
 pub mod verdict;
 
+pub mod axes;
 pub mod compare;
 pub mod fingerprint;
 pub mod steps;
-pub mod sweep;
 
 // The whole flow, and its commands.
 pub mod pipeline;

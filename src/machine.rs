@@ -50,18 +50,8 @@ impl CoreClock {
 /// What was found out about this machine.
 #[derive(Debug, Clone)]
 pub struct Machine {
-    /// CPU brand.
-    pub cpu: String,
-    /// CPUID family.
-    pub family: u32,
-    /// CPUID model.
-    pub model: u32,
-    /// Microcode revision.
-    pub microcode: Option<String>,
-    /// Kernel release.
-    pub kernel: String,
-    /// Hypervisor.
-    pub hypervisor: Option<String>,
+    /// What holds of any run here.
+    known: Provenance,
     /// Whether the TSC runs at one rate in all power states.
     pub has_invariant_tsc: bool,
     /// The hardware events, each with the reason where it cannot be counted.
@@ -75,7 +65,6 @@ pub struct Machine {
     infers: bool,
     /// Why not, where `doctor` found something.
     uninferred: Option<String>,
-    date: String,
     watch: Watch,
     idle_cpu: Option<u32>,
 }
@@ -87,7 +76,8 @@ impl Machine {
         let feature = cpuid.get_feature_info();
         let brand = cpuid.get_processor_brand_string();
         let now = std::time::SystemTime::now();
-        Machine {
+        let known = Provenance {
+            tool: format!("dispatchlab {}", env!("CARGO_PKG_VERSION")),
             cpu: brand.map_or_else(
                 || "unknown".into(),
                 |brand| brand.as_str().trim().to_string(),
@@ -106,6 +96,11 @@ impl Machine {
             hypervisor: cpuid
                 .get_hypervisor_info()
                 .map(|found| format!("{:?}", found.identify())),
+            date: humantime::format_rfc3339_seconds(now).to_string(),
+            ..Provenance::default()
+        };
+        Machine {
+            known,
             has_invariant_tsc: cpuid
                 .get_advanced_power_mgmt_info()
                 .is_some_and(|power| power.has_invariant_tsc()),
@@ -115,7 +110,6 @@ impl Machine {
             further: Vec::new(),
             infers: plan.infers(),
             uninferred: plan.uninferred.clone(),
-            date: humantime::format_rfc3339_seconds(now).to_string(),
             watch: Watch::begin(),
             idle_cpu: None,
         }
@@ -131,11 +125,6 @@ impl Machine {
     /// A CPU on another core that was idle during the run.
     pub fn idle_cpu(&self) -> Option<u32> {
         self.idle_cpu
-    }
-
-    /// When it was looked at: UTC.
-    pub fn date(&self) -> &str {
-        &self.date
     }
 
     /// Whether the run's hardware counters, real or scripted, count an event.
@@ -244,21 +233,13 @@ impl Machine {
     /// The provenance of a run.
     pub fn provenance(&self, pinned_cpu: Option<u32>, clock: &CoreClock, seed: u64) -> Provenance {
         Provenance {
-            tool: format!("dispatchlab {}", env!("CARGO_PKG_VERSION")),
-            cpu: self.cpu.clone(),
-            family: self.family,
-            model: self.model,
-            microcode: self.microcode.clone(),
-            kernel: self.kernel.clone(),
-            hypervisor: self.hypervisor.clone(),
             pinned_cpu,
             tsc_hz: clock.tsc_hz,
             core_hz: clock.core_hz(),
             core_hz_spread: clock.spread(),
             seed,
-            date: self.date.clone(),
-            predictor: None,
             sources: self.sources(),
+            ..self.known.clone()
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::injection::Injection;
 use crate::job::file::SavedJob;
-use crate::job::{EventState, JobRow, Plan, check};
+use crate::job::{Ask, EventState, JobRow, Plan, check};
 use crate::prepare::{Prepared, complete, prepare};
 use crate::report::steps::Steps;
 use crate::report::{Report, Status};
@@ -23,9 +23,9 @@ use crate::worker::parent::{self, Progress, RowOutcome};
 
 pub mod ablate;
 pub mod compare;
+pub mod points;
 pub mod predict;
 mod session;
-pub mod sweep;
 
 use session::{Measured, Session, measured};
 
@@ -211,7 +211,7 @@ pub fn step(
         Err(diagnostics) => return Ok(Err(diagnostics)),
     };
     let mut plan = Plan {
-        trace: Some(iterations),
+        ask: Ask::Trace(iterations),
         ..settings.plan.clone()
     };
     let mut once = |plan: &Plan| -> io::Result<RowOutcome> {

@@ -9,7 +9,7 @@ use crate::go::heap::{Heap, HeapSpec, lay_out};
 use crate::go::{HeapKind, hash, runtime, symbol};
 use crate::injection::{self, Injection, Latency};
 use crate::job::{Carried, JobRow, Placement, check};
-use crate::link::{Image, LinkError, Site, Variant, link, link_with_data, link_with_written_data};
+use crate::link::{Image, LinkError, Site, Variant, link, link_with_written_data};
 use crate::scenario::Scenario;
 use crate::template;
 use crate::template::{Order, Template};
@@ -48,27 +48,16 @@ impl Prepared {
         link(&self.row, &self.heap, site).unwrap_or_else(|_| self.image.clone())
     }
 
-    /// The data of an image of [`Prepared::image_at`].
-    pub fn data_of(&self, image: &Image) -> Vec<u8> {
-        let mut data = zeroed(image);
-        // It has linked before.
-        let _ = link_with_data(&self.row, &self.heap, image.site, &mut data);
-        data
-    }
-
-    /// The same with zeros for what data sections repeat, so that a large buffer takes addresses here
-    /// and no memory.
+    /// The data of an image of [`Prepared::image_at`], with zeros for what data sections repeat, so
+    /// that a large buffer takes addresses here and no memory.
     pub fn written_data_of(&self, image: &Image) -> Vec<u8> {
-        let mut data = zeroed(image);
+        // Memory for its data, which the kernel gives page by page to who writes there.
+        let addresses = &image.data_addresses;
+        let mut data = vec![0; (addresses.end - addresses.start) as usize];
+        // It has linked before.
         let _ = link_with_written_data(&self.row, &self.heap, image.site, &mut data);
         data
     }
-}
-
-/// Memory for its data, which the kernel gives page by page to who writes there.
-fn zeroed(image: &Image) -> Vec<u8> {
-    let addresses = &image.data_addresses;
-    vec![0; (addresses.end - addresses.start) as usize]
 }
 
 /// Expands, assembles, lays out and links.

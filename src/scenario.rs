@@ -17,7 +17,7 @@ mod chains;
 mod expand;
 mod recording;
 
-pub use expand::{CutOff, Rendered, Renderer, Rendering};
+pub use expand::{ENDLESS, Expansion, Renderer, Unexpanded};
 pub use recording::{MAX_NUMBERS, Recording};
 
 /// A template with every parameter bound.

@@ -5,9 +5,10 @@
 
 use std::collections::HashMap;
 
-use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Instruction, OpKind, Register};
+use iced_x86::{Code, Decoder, DecoderOptions, Instruction, OpKind, Register};
 
 use crate::asm;
+use crate::branch::BranchKind;
 use crate::go::HeapKind;
 use crate::job::{Trace, TraceIteration, TraceStep};
 use crate::link::harness::register_name;
@@ -330,13 +331,5 @@ fn apart(name: &str, distance: u64, sign: &str) -> String {
 
 /// Whether it is one of what the column `branch` counts.
 fn branches(instruction: &Instruction) -> bool {
-    matches!(
-        instruction.flow_control(),
-        FlowControl::UnconditionalBranch
-            | FlowControl::IndirectBranch
-            | FlowControl::ConditionalBranch
-            | FlowControl::Return
-            | FlowControl::Call
-            | FlowControl::IndirectCall
-    )
+    BranchKind::of(instruction.flow_control()).is_some()
 }

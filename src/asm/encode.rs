@@ -7,11 +7,8 @@
 pub(in crate::asm) mod emit;
 mod fit;
 mod forms;
-#[cfg(test)]
-mod generate;
-mod plan;
 mod refuse;
-pub(in crate::asm) mod table;
+mod spellings;
 
 use std::borrow::Cow;
 
@@ -21,7 +18,7 @@ use super::inst::{Inst, Operand, OperandKind, Prefix, Reach};
 use super::problem::Problem;
 use emit::{Coder, Encoded, Width, encode_form};
 use fit::{Fit, fit};
-use forms::{Form, Rule, traits};
+use forms::{Age, Form, Rule};
 
 /// The encodings among which the layout chooses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,29 +31,6 @@ pub(super) struct Choice {
 
 /// What decides between encodings: age, length, and whether the immediate is extended.
 type Rank = (Age, usize, bool);
-
-/// When an encoding came, as far as it counts between encodings of one instruction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Age {
-    /// Before AVX-512.
-    Old,
-    /// With AVX-512 and its extensions.
-    Avx512,
-    /// After the one of AVX-512, as AVX-VNNI and AVX-IFMA did.
-    Late,
-}
-
-impl Age {
-    fn of(form: &Form) -> Age {
-        if form.has(traits::EVEX) {
-            Age::Avx512
-        } else if form.has(traits::LATE) {
-            Age::Late
-        } else {
-            Age::Old
-        }
-    }
-}
 
 /// The best encodings so far, and what their forms say of memory.
 #[derive(Default)]
@@ -74,7 +48,7 @@ impl Found {
 
     /// Keeps an encoding that is better than those before it; of equal ones the first stays.
     fn take(&mut self, form: &Form, encoded: Encoded) {
-        let rank = (Age::of(form), encoded.bytes().len(), !form.extends());
+        let rank = (form.age, encoded.bytes().len(), !form.extends());
         let is_short = encoded
             .field
             .is_some_and(|field| field.width == Width::Rel8);
@@ -86,7 +60,7 @@ impl Found {
         if place.as_ref().is_none_or(|(best, _)| rank < *best) {
             *place = Some((rank, encoded));
         }
-        let bits = u32::from(form.memory_bits);
+        let bits = form.memory_bits;
         if form.takes_memory() && !self.sizes.contains(&bits) {
             self.sizes.push(bits);
         }
@@ -108,13 +82,13 @@ pub(super) fn encode(inst: &Inst<'_>, coder: &mut Coder) -> Result<Choice, Probl
     refuse::faulting(inst, name)?;
     let inst = &*complete(inst, name, spelling.implied);
     let mut found = Found::default();
-    candidates(inst, &spelling.forms, coder, &mut found)?;
+    candidates(inst, spelling.forms, coder, &mut found)?;
     for (other, name) in other_spellings(inst, name, found.is_empty()) {
         // A refusal would be of something that nobody wrote.
         let _ = candidates(&other, forms::of(name), coder, &mut found);
     }
     if found.is_empty() {
-        return Err(refuse::no_form(inst, name, &spelling.forms));
+        return Err(refuse::no_form(inst, name, spelling.forms));
     }
     check_size(inst, name, &mut found.sizes)?;
     Ok(Choice {
@@ -303,6 +277,7 @@ impl OperandKind<'_> {
 
 /// The encoder writes any prefix before anything, so what goes together is decided here.
 fn check_prefixes(inst: &Inst<'_>, form: &Form) -> Result<(), Problem> {
+    let info = form.info;
     let first_is_memory = matches!(
         inst.operands.first(),
         Some(Operand {
@@ -312,12 +287,12 @@ fn check_prefixes(inst: &Inst<'_>, form: &Form) -> Result<(), Problem> {
     );
     for (prefix, span) in &inst.prefixes {
         let allowed = match prefix {
-            Prefix::Lock => form.has(traits::LOCK) && first_is_memory,
+            Prefix::Lock => info.can_use_lock_prefix() && first_is_memory,
             // Old branch predictors wanted a two-byte return.
-            Prefix::Rep => form.has(traits::REP) || form.code() == Code::Retnq,
-            Prefix::Repne => form.has(traits::REPNE),
-            Prefix::Notrack => form.has(traits::NOTRACK),
-            Prefix::Bnd => form.has(traits::BND),
+            Prefix::Rep => info.can_use_rep_prefix() || info.code() == Code::Retnq,
+            Prefix::Repne => info.can_use_repne_prefix(),
+            Prefix::Notrack => info.can_use_notrack_prefix(),
+            Prefix::Bnd => info.can_use_bnd_prefix(),
         };
         if !allowed {
             return Err(refuse::prefix(inst, *prefix, *span));
@@ -332,16 +307,16 @@ fn check_prefixes(inst: &Inst<'_>, form: &Form) -> Result<(), Problem> {
         .iter()
         .any(|operand| matches!(operand.kind, OperandKind::Memory(_)));
     // Memory keeps the elements that the mask leaves out.
-    let takes_zeroing = form.has(traits::ZEROING) && !first_is_memory;
-    let allowed = (decor.mask.is_none() || form.has(traits::MASK))
-        && (decor.mask.is_some() || !form.has(traits::NEEDS_MASK))
+    let takes_zeroing = info.can_use_zeroing_masking() && !first_is_memory;
+    let allowed = (decor.mask.is_none() || info.can_use_op_mask_register())
+        && (decor.mask.is_some() || !info.require_op_mask_register())
         && (decor.zeroing.is_none() || takes_zeroing && decor.mask.is_some())
-        && (decor.rounding.is_none() || form.has(traits::ROUNDING) && in_registers)
-        && (!decor.exact || form.has(traits::EXACT) && in_registers);
+        && (decor.rounding.is_none() || form.takes_rounding() && in_registers)
+        && (!decor.exact || info.can_suppress_all_exceptions() && in_registers);
     if allowed {
         Ok(())
     } else {
-        let needs_mask = form.has(traits::NEEDS_MASK);
+        let needs_mask = info.require_op_mask_register();
         Err(refuse::decoration(inst, needs_mask, takes_zeroing))
     }
 }

@@ -9,9 +9,9 @@ use std::borrow::Cow;
 use iced_x86::Register;
 
 use super::SourceSection;
-use super::assemble::{Bench, Context, Item, ItemKind, Scope};
 use super::inst::{Decor, Inst, Operand, OperandKind, Statement};
-use super::read::intel;
+use super::items::{Bench, Context, Item, ItemKind, Scope};
+use super::read;
 
 /// What becomes of a section.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -141,7 +141,7 @@ impl<'a> Put<'_, 'a> {
             let Bench {
                 tokens, statements, ..
             } = &mut *self.bench;
-            intel::parse(text, &no_hash, tokens, statements).ok()?;
+            read::parse(text, &no_hash, tokens, statements).ok()?;
             let statements = std::mem::take(statements);
             for statement in statements {
                 let Statement::Inst(inst) = statement else {
@@ -164,7 +164,7 @@ fn written<'a>(
     let Bench {
         tokens, statements, ..
     } = bench;
-    intel::parse(text, context.hash, tokens, statements).ok()?;
+    read::parse(text, context.hash, tokens, statements).ok()?;
     let insts = statements
         .drain(..)
         .filter_map(|statement| match statement {

@@ -5,26 +5,28 @@
 //!
 //! ```text
 //! line ─ read ─▶ Statement (inst)
-//!                Statement ─ encode ─▶ Choice
+//!                Statement ─ encode ─▶ Choice, an item (items)
 //!                            Choice ─ lay, assemble ─▶ Section
 //! ```
 //!
-//! Only `read` knows a syntax.
+//! Only `read` knows a syntax: another one is a parser beside `intel`, and gives the same statements.
 
 mod assemble;
 mod encode;
 mod insert;
 mod inst;
+mod items;
 mod lay;
 mod listing;
-mod names;
 mod problem;
 pub mod program;
 mod read;
+mod registers;
 mod source;
 
-pub use assemble::{Context, assemble, assemble_and_insert, fragment, fragment_in};
+pub use assemble::{assemble, assemble_and_insert, fragment, fragment_in};
 pub use insert::{Edit, Exchange, Insertion};
+pub use items::Context;
 pub use listing::{ListedInst, disassemble};
 pub use program::{
     Fixup, FixupKind, Label, LineMark, MAX_DATA, Program, Repeat, Section, SectionKind, Stretch,

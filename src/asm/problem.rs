@@ -3,6 +3,8 @@
 //! Correct means: the span covers exactly the characters to change, and a name is suggested only
 //! when a reader would have taken it for the one that was meant.
 
+use strsim::osa_distance;
+
 use super::SourceLine;
 use crate::text::diagnostic::Diagnostic;
 
@@ -102,40 +104,24 @@ fn clipped(message: &str) -> String {
 
 /// The name that is fewest edits away, if that is few for its length; the first one of several.
 fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let written: Vec<char> = written.chars().take(64).collect();
+    let written: String = written.chars().take(64).collect();
+    let first = written.chars().next();
+    let length = written.chars().count();
     // Two edits turn any name of three letters into almost any other one.
-    let most = if written.len() <= 3 { 1 } else { 2 };
+    let most = if length <= 3 { 1 } else { 2 };
     let mut best: Option<(usize, &str)> = None;
     for name in known {
-        if name.len().abs_diff(written.len()) > most + 2 {
+        if name.len().abs_diff(length) > most + 2 {
             continue;
         }
-        let edits = distance(&written, &name.chars().collect::<Vec<_>>());
+        let edits = osa_distance(&written, name);
         // Of equally near names, one that begins alike is more likely to be meant.
-        let rank = 2 * edits + usize::from(name.chars().next() != written.first().copied());
-        if edits <= most && edits < written.len() && best.is_none_or(|(least, _)| rank < least) {
+        let rank = 2 * edits + usize::from(name.chars().next() != first);
+        if edits <= most && edits < length && best.is_none_or(|(least, _)| rank < least) {
             best = Some((rank, name));
         }
     }
     best.map(|(_, name)| name)
-}
-
-/// Insertions, deletions, substitutions and swaps of neighbours between two words.
-fn distance(a: &[char], b: &[char]) -> usize {
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i; b.len() + 1];
-        for j in 1..=b.len() {
-            let differs = usize::from(a[i - 1] != b[j - 1]);
-            row[j] = (last[j] + 1).min(row[j - 1] + 1).min(last[j - 1] + differs);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                row[j] = row[j].min(before[j - 2] + 1);
-            }
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last[b.len()]
 }
 
 #[cfg(test)]

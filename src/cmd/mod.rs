@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::prepare::apart;
 use crate::template::library::{Library, LoadError};
 use crate::text::printable;
 use crate::text::{Style, diagnostic, folded};
@@ -255,12 +256,21 @@ fn percent(text: &str) -> Result<f64, String> {
 
 /// Parses the command line, runs the command, and prints.
 pub fn main() -> ExitCode {
-    if let Some(descriptor) = worker_page() {
+    if let Some((role, descriptor)) = role() {
         bound_memory();
-        let Err(error) = crate::worker::child::run(descriptor);
-        let _ = writeln!(io::stderr(), "error: {error}");
-        return ExitCode::from(2);
+        let ended = match role {
+            Role::Worker => crate::worker::child::run(descriptor).map(|never| match never {}),
+            Role::Expander => apart::serve(descriptor),
+        };
+        return match ended {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                let _ = writeln!(io::stderr(), "error: {error}");
+                ExitCode::from(2)
+            }
+        };
     }
+    apart::use_program(parent::THIS_PROGRAM);
     let cli = parse().unwrap_or_else(|error| refuse(&error));
     bound_memory();
     let style = cli.common.error_style();
@@ -336,14 +346,22 @@ pub fn main() -> ExitCode {
     ExitCode::from(code as u8)
 }
 
-/// The descriptor of the shared page, where another process of this program starts this one to run
-/// jobs for it. The command line proper does not have this, so no help or completion offers it.
-fn worker_page() -> Option<i32> {
+/// What another process of this program starts this one for.
+enum Role {
+    Worker,
+    Expander,
+}
+
+/// That, and the descriptor of the page that both share. The command line proper does not have
+/// this, so no help or completion offers it.
+fn role() -> Option<(Role, i32)> {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next()? != parent::WORKER {
-        return None;
-    }
-    arguments.next()?.to_str()?.parse().ok()
+    let role = match arguments.next()?.to_str()? {
+        parent::WORKER => Role::Worker,
+        apart::EXPAND => Role::Expander,
+        _ => return None,
+    };
+    Some((role, arguments.next()?.to_str()?.parse().ok()?))
 }
 
 /// Columns of a stream that is no terminal.

@@ -11,8 +11,8 @@ use super::names::{resolve, said};
 use super::output::Output;
 use super::record;
 use super::{Common, Stop, misses, print};
-use crate::job::Counters;
 use crate::job::file::{self, SavedJob};
+use crate::job::{Ask, Counters};
 use crate::pipeline::{self, Settings, Task};
 use crate::report::terminal::{self, markdown};
 use crate::report::{Report, csv, json};
@@ -214,7 +214,7 @@ fn from_job(common: &Common, path: &Path) -> Result<(Vec<Task>, Settings), Stop>
     }
     plan.counters = counters;
     // A replay measures, even where the job was saved of one that was stepped.
-    plan.trace = None;
+    plan.ask = Ask::Measure;
     let settings = Settings {
         plan: common.plan_over(plan)?,
         timeout: common.checked_timeout()?.unwrap_or(saved.timeout()),

@@ -3,9 +3,9 @@
 use super::names::{bind_among, check_stdin, said};
 use super::run::{Exports, Outputs};
 use super::{Common, Stop};
+use crate::axes::{Axis, points};
 use crate::pipeline;
-use crate::pipeline::sweep::{BoundPoint, sweep};
-use crate::sweep::{Axis, points};
+use crate::pipeline::points::{BoundPoint, sweep};
 use crate::template::library::Library;
 
 /// Milliseconds of timing for each image of each point.

@@ -3,12 +3,13 @@
 //! Correct means: every executed instruction of the template and of the runtime stubs it calls is
 //! counted once, none of the harness is, and a repeated string instruction is one.
 
-use iced_x86::{Decoder, DecoderOptions, FlowControl};
+use iced_x86::{Decoder, DecoderOptions};
 
 use super::flow::Flow;
 use super::interpreter::{self, Belief, Depth};
 use super::receivers::{self, Followed, More};
 use super::{Count, CounterSource, Reading};
+use crate::branch::BranchKind;
 use crate::go::HeapKind;
 use crate::job::{CountedBy, Counts, Failure, Plan};
 use crate::link::{ByAddress, Image, Owner};
@@ -153,15 +154,7 @@ pub fn count_iterations(image: &Image, addresses: impl Iterator<Item = u64>) -> 
 fn is_branch(image: &Image, address: u64) -> bool {
     let bytes = &image.code[(address - image.site.code) as usize..];
     let instruction = Decoder::with_ip(64, bytes, address, DecoderOptions::NONE).decode();
-    matches!(
-        instruction.flow_control(),
-        FlowControl::UnconditionalBranch
-            | FlowControl::IndirectBranch
-            | FlowControl::ConditionalBranch
-            | FlowControl::Return
-            | FlowControl::Call
-            | FlowControl::IndirectCall
-    )
+    BranchKind::of(instruction.flow_control()).is_some()
 }
 
 /// Counts one iteration of a row, of which one was stepped before.

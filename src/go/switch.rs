@@ -16,9 +16,6 @@ pub struct JumpTable {
 /// More bits than this a table never has, whoever asks: 8 MiB of addresses.
 const WIDEST: u32 = 20;
 
-/// Bits that a compiler spends on a table beyond those that number its cases.
-pub const GO_SPARE_BITS: u32 = 2;
-
 /// The narrowest window that tells `hashes` apart, and of those the lowest; none where
 /// `spare_bits` more than number the cases are not enough.
 pub fn jump_table(hashes: &[u32], spare_bits: u32) -> Option<JumpTable> {
@@ -93,7 +90,7 @@ mod tests {
             (32, Some((0x18, 0x7f))), (40, None), (48, None), (64, None), (128, None), (256, None),
         ];
         for (cases, expected) in built {
-            let table = jump_table(&hashes("1.27", cases), GO_SPARE_BITS);
+            let table = jump_table(&hashes("1.27", cases), 2);
             let found = table.map(|table| (table.shift, (1u32 << table.bits) - 1));
             assert_eq!(found, expected, "{cases} cases");
         }

@@ -111,6 +111,34 @@ fn both_copies_have_the_same_instructions_and_wait_for_different_numbers_of_them
 }
 
 #[test]
+fn a_branch_that_may_run_several_times_an_iteration_waits_for_fewer() {
+    let added = |text: &str| way(text, &IFACE).added;
+    let (once, often) = (18, 8);
+    assert_eq!(added("mov rcx, [rax]\n site: call rcx"), once);
+    assert_eq!(
+        added("again: dec esi\n jnz again\n mov rcx, [rax]\n site: call rcx"),
+        once
+    );
+    assert_eq!(
+        added("mov rcx, [rax]\n site: call rcx\n jmp on\n on:"),
+        once
+    );
+    assert_eq!(
+        added("again: mov rcx, [rax]\n site: call rcx\n dec esi\n jnz again"),
+        often
+    );
+    assert_eq!(
+        added("again: mov rcx, [rax]\n site: call rcx\n loop again"),
+        often
+    );
+    let function = Section {
+        kind: SectionKind::Func,
+        ..fragment("call rcx").expect("assembles")
+    };
+    assert!(may_repeat(&function, &Code::of(&function), 0));
+}
+
+#[test]
 fn a_return_waits_for_its_stack_pointer_and_no_flag_changes() {
     let way = way("site: ret", &IFACE);
     for insertion in &way.insertions {
@@ -297,10 +325,11 @@ fn neither_the_result_nor_the_work_around_the_body_is_delayed_through() {
 #[test]
 fn copies_of_different_lengths_are_none() {
     let section = |text: &str| fragment(text).expect("assembles");
-    let of = |second: &str| latency(Some(vec![section("nop"), section(second)]), 1);
+    let way = way("mov rcx, [rax]\n site: call rcx", &IFACE);
+    let of = |second: &str| latency(Some(vec![section("nop"), section(second)]), &way);
     assert!(matches!(of("nop"), Latency::Delayed { .. }));
     assert!(matches!(of("nop\n nop"), Latency::None(why) if why.contains("no room")));
-    assert!(matches!(latency(None, 1), Latency::None(_)));
+    assert!(matches!(latency(None, &way), Latency::None(_)));
 }
 
 #[test]
@@ -345,6 +374,7 @@ fn images_are_numbered_over_the_sites_that_have_any() {
         ..fragment("nop").expect("assembles")
     };
     let delayed = |line| Latency::Delayed {
+        added_cycles: 24.0,
         copies: Box::new([section(line), section(line + 1)]),
         comparisons: 1,
     };

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use super::{Counters, FakeScript, Job, JobRow, Plan};
+use super::{Ask, Counters, FakeScript, Job, JobRow, Plan};
 use crate::asm::{Fixup, FixupKind, MAX_DATA, Section, SectionKind, Stretch};
 use crate::go::{HeapKind, MAX_OBJECTS, layout};
 use crate::injection::Latency;
@@ -136,16 +136,16 @@ fn plan(plan: &Plan) -> Result<(), Problem> {
     demand((1..=MAX_STEPS).contains(&plan.verified), "verified", || {
         format!("1 to {MAX_STEPS} steps, not {}", plan.verified)
     })?;
-    let traced = plan.trace.unwrap_or(1);
-    demand((1..=MAX_TRACED).contains(&traced), "trace", || {
-        format!("1 to {MAX_TRACED} iterations, not {traced}")
+    let (asked, most) = match plan.ask {
+        Ask::Measure => (1, 1),
+        Ask::Trace(iterations) => (iterations, MAX_TRACED),
+        Ask::Model(iterations) => (iterations, MAX_MODELLED),
+    };
+    demand((1..=most).contains(&asked), "ask", || {
+        format!("1 to {most} iterations, not {asked}")
     })?;
     demand(plan.modelled <= MAX_MODELLED, "modelled", || {
         format!("at most {MAX_MODELLED} iterations, not {}", plan.modelled)
-    })?;
-    let modelled = plan.model.unwrap_or(1);
-    demand((1..=MAX_MODELLED).contains(&modelled), "model", || {
-        format!("1 to {MAX_MODELLED} iterations, not {modelled}")
     })?;
     let further = catalogue::list(&plan.further);
     demand(further.is_ok(), "further", || "names of events".into())?;

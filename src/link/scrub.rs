@@ -16,11 +16,9 @@ use crate::template::Cold;
 
 /// Bytes of a cache line, on every x86-64 CPU so far.
 pub const LINE: u64 = 64;
-/// Cells of a block. With two branches in each they are more than the 4,096 to 12,288 targets that
+/// Cells of a block, a line each, so that branches stand in every set of a predictor. With two branches in each they are more than the 4,096 to 12,288 targets that
 /// current cores are known to remember.
 pub const CELLS: u64 = 8192;
-/// Bytes of a cell: one line, so that branches stand in every set of a predictor.
-pub const CELL_BYTES: u64 = LINE;
 
 /// Why a row has no cold calls, where it cannot have them.
 pub fn refusal(row: &JobRow, image: &Image) -> Option<&'static str> {
@@ -279,7 +277,7 @@ mod tests {
         let length = blocks.straight;
         assert_eq!(blocks.branching, 0);
         assert_eq!(blocks.code.len() as u64, 2 * u64::from(length));
-        assert_eq!(u64::from(length), (CELLS + 2) * CELL_BYTES);
+        assert_eq!(u64::from(length), (CELLS + 2) * LINE);
         let (branching, straight) = blocks.code.split_at(length as usize);
         let count = |code: &[u8], of: FlowControl| {
             let all = instructions(code, 0).into_iter();
@@ -302,7 +300,7 @@ mod tests {
             .iter()
             .filter(|one| one.mnemonic() == iced_x86::Mnemonic::Lea);
         for (at, pair) in leas.collect::<Vec<_>>().chunks(2).enumerate() {
-            let next = (at as u64 + 2) * CELL_BYTES;
+            let next = (at as u64 + 2) * LINE;
             let targets = [pair[0], pair[1]].map(|one| one.memory_displacement64());
             assert_eq!(targets, [next, next + 1], "cell {at}");
         }

@@ -5,7 +5,7 @@
 use std::io;
 
 use super::Settings;
-use crate::job::Plan;
+use crate::job::{Ask, Plan};
 use crate::pipeline::status_code;
 use crate::prepare::Prepared;
 use crate::report::misses::{Modelled, NotModelled};
@@ -25,7 +25,7 @@ pub fn predict(
     progress: Progress<'_>,
 ) -> io::Result<Result<Modelled, NotModelled>> {
     let plan = Plan {
-        model: Some(iterations),
+        ask: Ask::Model(iterations),
         placements: settings.plan.placements[..1].to_vec(),
         ..settings.plan.clone()
     };

@@ -3,128 +3,281 @@
 //!
 //! Correct means: an expansion that ends is the same as in this process, and one that does not is a
 //! diagnostic of its template while the other rows go on.
+//!
+//! The process is this program again, as the worker is: one for all expansions of a run, and a new
+//! one after an expansion that took too much. A line of JSON goes there and one comes back.
 
-use std::time::Duration;
+use std::io::{self, BufRead, BufWriter, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
-use crate::scenario::{CutOff, Rendered, Rendering};
-use crate::sys::apart::{Cut, Limits, run};
+use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, rlim_t, setrlimit};
+use nix::sys::signal::Signal;
 
-/// Twice what 131,072 functions of ten lines take, or more; the time where little is optimised is longer, and
-/// shorter than the first of [`CLOCKS`], which would have all of it twice.
-const LIMITS: Limits = Limits {
-    memory: 1 << 30,
-    processor: Duration::from_secs(if cfg!(debug_assertions) { 12 } else { 6 }),
-    clock: CLOCKS[0],
-};
+use crate::scenario::{ENDLESS, Expansion, Unexpanded};
+use crate::sys::mapping::PAGE;
+use crate::sys::memory::{self, OUT_OF_MEMORY};
+use crate::sys::process::{Event, Watched};
+use crate::sys::shared::SharedPage;
 
-/// What each try may take on the clock. One that only waits is made again: a lock that another thread
-/// held when its process was made is held in it for good, where this one has other threads.
-const CLOCKS: [Duration; 3] = [
-    Duration::from_secs(20),
-    Duration::from_secs(30),
-    Duration::from_secs(120),
-];
+/// The argument that makes a process of this program expand; the next one is its page.
+pub const EXPAND: &str = "__expand";
 
-/// What the rendering gives, or why it gave nothing.
-///
-/// # Errors
-/// When it takes more than there is.
-pub fn render(rendering: Rendering<'_>) -> Result<Rendered, CutOff> {
-    render_within(&CLOCKS, rendering)
+/// Bytes above what the process has already: twice what 131,072 functions of ten lines take, or more.
+const MEMORY: u64 = 1 << 30;
+
+/// Processor time, likewise; the time where little is optimised is longer.
+const PROCESSOR: Duration = Duration::from_secs(if cfg!(debug_assertions) { 12 } else { 6 });
+
+/// Time on the clock: only a process that gets no processor gets there.
+const CLOCK: Duration = Duration::from_secs(120);
+
+/// The note that says how far an expansion has got.
+const LINE: usize = 0;
+
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+static EXPANDER: Mutex<Option<Expander>> = Mutex::new(None);
+
+/// From now on that program, which understands [`EXPAND`], has the expansions. Without one, as in a
+/// library, they are this process's own.
+pub fn use_program(program: impl Into<PathBuf>) {
+    // Whoever came first is as good.
+    let _ = PROGRAM.set(program.into());
 }
 
-fn render_within(clocks: &[Duration; 3], rendering: Rendering<'_>) -> Result<Rendered, CutOff> {
-    let once = |clock: Duration| {
-        let limits = Limits { clock, ..LIMITS };
-        run(&limits, |note| {
-            pack(rendering(&|line| note(u64::from(line))))
-        })
+/// What the expansion gives.
+///
+/// # Errors
+/// When it is refused, or takes more than there is.
+pub fn render(expansion: &Expansion) -> Result<String, Unexpanded> {
+    let Some(program) = PROGRAM.get() else {
+        return expansion.render(&|_| {});
     };
-    let mut answer = once(clocks[0]);
-    for clock in &clocks[1..] {
-        if matches!(&answer, Ok(Err(stopped)) if stopped.cut == Cut::Clock) {
-            answer = once(*clock);
-        }
-    }
-    let cut = match answer {
-        Ok(Ok(bytes)) => return unpack(bytes),
-        Ok(Err(stopped)) => (stopped.noted as u32, sentence(stopped.cut)),
-        Err(error) => (0, format!("there is no process to expand it in: {error}")),
-    };
-    Err(CutOff {
-        line: cut.0,
-        message: cut.1,
+    let mut kept = EXPANDER.lock().unwrap_or_else(PoisonError::into_inner);
+    render_in(&mut kept, program, expansion).unwrap_or_else(|error| {
+        let message = format!("there is no process to expand it in: {error}");
+        Err(cut_off(0, message))
     })
 }
 
-fn sentence(cut: Cut) -> String {
-    match cut {
-        Cut::Memory => format!(
-            "the expansion takes more than {} MiB of memory",
-            LIMITS.memory >> 20
-        ),
-        Cut::Time => format!(
-            "the expansion does not come to an end: it took more than {} s",
-            LIMITS.processor.as_secs()
-        ),
-        Cut::Clock => "the expansion does not come to an end: it stood still".into(),
-        Cut::Crash => "the expansion crashed".into(),
+fn render_in(
+    kept: &mut Option<Expander>,
+    program: &Path,
+    expansion: &Expansion,
+) -> io::Result<Result<String, Unexpanded>> {
+    let mut expander = match kept.take() {
+        Some(expander) => expander,
+        None => Expander::start(program)?,
+    };
+    Ok(
+        match expander.ask(&serde_json::to_vec(expansion)?, CLOCK)? {
+            Ok(answer) => {
+                *kept = Some(expander);
+                serde_json::from_slice(&answer)?
+            }
+            Err(cut) => Err(cut_off(expander.page.noted(LINE) as usize, cut.sentence())),
+        },
+    )
+}
+
+fn cut_off(line: usize, what: String) -> Unexpanded {
+    let message = match line {
+        0 => what,
+        _ => format!("{what}; it had got to this line"),
+    };
+    Unexpanded {
+        line,
+        range: None,
+        message,
+        help: Some(ENDLESS.to_string()),
     }
 }
 
-/// The last byte says which of the two stands before it.
-fn pack(rendered: Rendered) -> Vec<u8> {
-    match rendered {
-        Ok(text) => {
-            let mut bytes = text.into_bytes();
-            bytes.push(1);
-            bytes
+/// What an expansion took too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    Memory,
+    Time,
+    Clock,
+    Crash,
+}
+
+impl Cut {
+    fn of(end: ExitStatus) -> Cut {
+        match (end.code(), end.signal()) {
+            (Some(OUT_OF_MEMORY), _) => Cut::Memory,
+            (_, Some(signal)) if signal == Signal::SIGXCPU as i32 => Cut::Time,
+            _ => Cut::Crash,
         }
-        Err(diagnostic) => {
-            let mut bytes = serde_json::to_vec(&diagnostic).unwrap_or_default();
-            bytes.push(0);
-            bytes
+    }
+
+    fn sentence(self) -> String {
+        match self {
+            Cut::Memory => format!(
+                "the expansion takes more than {} MiB of memory",
+                MEMORY >> 20
+            ),
+            Cut::Time => format!(
+                "the expansion does not come to an end: it took more than {} s",
+                PROCESSOR.as_secs()
+            ),
+            Cut::Clock => "the expansion does not come to an end: it stood still".into(),
+            Cut::Crash => "the expansion crashed".into(),
         }
     }
 }
 
-fn unpack(mut bytes: Vec<u8>) -> Result<Rendered, CutOff> {
-    let damaged = |message: String| CutOff { line: 0, message };
-    match bytes.pop() {
-        Some(1) => String::from_utf8(bytes)
-            .map(Ok)
-            .map_err(|error| damaged(error.to_string())),
-        _ => serde_json::from_slice(&bytes)
-            .map(Err)
-            .map_err(|error| damaged(error.to_string())),
+/// The process that expands.
+#[derive(Debug)]
+struct Expander {
+    child: Child,
+    watched: Watched,
+    page: SharedPage,
+    requests: ChildStdin,
+    answers: ChildStdout,
+}
+
+impl Drop for Expander {
+    fn drop(&mut self) {
+        // Gone already where it was cut off.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
+}
+
+impl Expander {
+    fn start(program: &Path) -> io::Result<Expander> {
+        let page = SharedPage::new()?;
+        let mut command = Command::new(program);
+        command.arg(EXPAND).arg(page.descriptor().to_string());
+        Expander::of(command, page)
+    }
+
+    fn of(mut command: Command, page: SharedPage) -> io::Result<Expander> {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            // A group of its own: Ctrl-C is for this process, with whose end its input ends.
+            .process_group(0)
+            .spawn()?;
+        let watched = Watched::new(&child)?;
+        let pipes = child.stdin.take().zip(child.stdout.take());
+        let (requests, answers) = pipes.ok_or_else(|| io::Error::other("it has no pipes"))?;
+        Ok(Expander {
+            child,
+            watched,
+            page,
+            requests,
+            answers,
+        })
+    }
+
+    /// The line that answers a request. Without one, the process is of no more use.
+    fn ask(&mut self, request: &[u8], clock: Duration) -> io::Result<Result<Vec<u8>, Cut>> {
+        let deadline = Instant::now() + clock;
+        self.page.note(LINE, 0);
+        self.requests.write_all(request)?;
+        self.requests.write_all(b"\n")?;
+        let mut answer = Vec::new();
+        let mut piece = vec![0; 1 << 16];
+        while answer.last() != Some(&b'\n') {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if self.watched.wait(&self.answers, left)? == Event::TimedOut {
+                return Ok(Err(Cut::Clock));
+            }
+            match self.answers.read(&mut piece)? {
+                0 => return Ok(Err(Cut::of(self.child.wait()?))),
+                length => answer.extend_from_slice(&piece[..length]),
+            }
+        }
+        Ok(Ok(answer))
+    }
+}
+
+/// Expands what is asked for, until nobody can ask any more.
+///
+/// # Errors
+/// When what comes was not written by [`render`], or nobody hears the answer.
+pub fn serve(descriptor: i32) -> io::Result<()> {
+    let page = SharedPage::inherited(descriptor)?;
+    memory::end_silently();
+    let given = [Resource::RLIMIT_DATA, Resource::RLIMIT_CPU].map(getrlimit);
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    for request in io::stdin().lock().split(b'\n') {
+        let expansion: Expansion = serde_json::from_slice(&request?)?;
+        bound(&given);
+        let rendered = expansion.render(&|line| page.note(LINE, line.into()));
+        serde_json::to_writer(&mut out, &rendered)?;
+        out.write_all(b"\n")?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+/// Bounds what the next expansion may take, within the limits that were given. One that cannot be
+/// set stays as it was.
+fn bound(given: &[nix::Result<(rlim_t, rlim_t)>; 2]) {
+    let limit = |resource, given: nix::Result<(rlim_t, rlim_t)>, used: Option<u64>, more: u64| {
+        if let (Ok((soft, hard)), Some(used)) = (given, used) {
+            let _ = setrlimit(resource, soft.min(used + more), hard);
+        }
+    };
+    limit(Resource::RLIMIT_DATA, given[0], data_bytes(), MEMORY);
+    limit(
+        Resource::RLIMIT_CPU,
+        given[1],
+        processor_seconds(),
+        PROCESSOR.as_secs(),
+    );
+    // A core file of it would help nobody.
+    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+}
+
+/// What RLIMIT_DATA counts, now.
+fn data_bytes() -> Option<u64> {
+    let pages = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let data: u64 = pages.split(' ').nth(5)?.parse().ok()?;
+    Some(data * PAGE as u64)
+}
+
+/// What RLIMIT_CPU counts, now.
+fn processor_seconds() -> Option<u64> {
+    let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;
+    Some(usage.user_time().tv_sec() as u64 + usage.system_time().tv_sec() as u64 + 1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn ask(command: &str, clock: Duration) -> Result<Vec<u8>, Cut> {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", command]);
+        let page = SharedPage::new().expect("a page");
+        let mut expander = Expander::of(shell, page).expect("it starts");
+        expander.ask(b"what", clock).expect("it is asked")
+    }
+
     #[test]
-    fn an_expansion_that_only_waits_is_tried_again() {
-        let seen = std::env::temp_dir().join(format!("dispatchlab-apart-{}", std::process::id()));
-        let _ = std::fs::remove_file(&seen);
-        let clocks = [200, 60_000, 60_000].map(Duration::from_millis);
-        let waits_once = |_: &dyn Fn(u32)| -> Rendered {
-            if std::fs::File::create_new(&seen).is_ok() {
-                std::thread::sleep(Duration::from_secs(600));
-            }
-            Ok("body:".into())
-        };
-        let rendered = render_within(&clocks, &waits_once);
-        std::fs::remove_file(&seen).expect("the first try made it");
-        let text = rendered.ok().and_then(Result::ok);
-        assert_eq!(text.as_deref(), Some("body:"));
-        let clocks = [20, 20, 20].map(Duration::from_millis);
-        let never = render_within(&clocks, &|_| {
-            std::thread::sleep(Duration::from_secs(600));
-            Ok(String::new())
-        });
-        let cut = never.expect_err("it never ends");
-        assert!(cut.message.contains("stood still"), "{}", cut.message);
+    fn an_answer_is_a_line_and_every_other_end_has_its_reason() {
+        let minute = Duration::from_secs(60);
+        for (command, answer) in [
+            ("cat", Ok(b"what\n".to_vec())),
+            (
+                "read it; printf one; sleep 0.01; echo 1",
+                Ok(b"one1\n".to_vec()),
+            ),
+            ("read it; exit 3", Err(Cut::Memory)),
+            ("read it; kill -XCPU $$", Err(Cut::Time)),
+            ("read it; kill -ABRT $$", Err(Cut::Crash)),
+            ("read it; printf half", Err(Cut::Crash)),
+        ] {
+            assert_eq!(ask(command, minute), answer, "{command}");
+        }
+        let short = Duration::from_millis(20);
+        assert_eq!(ask("read it; exec sleep 600", short), Err(Cut::Clock));
     }
 }

@@ -5,11 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Jinja};
+use serde::{Deserialize, Serialize};
 
 use super::{Scenario, chains};
 use crate::asm::{SourceLine, SourceSection};
+use crate::go::Release;
 use crate::go::hash::type_hash;
 use crate::go::switch::{jump_table, site_cache};
 use crate::template::parse::{MARK, plain_lines};
@@ -24,29 +27,38 @@ const FUEL: u64 = 60_000_000;
 /// Longest text that an expansion may give, bytes: 131,072 functions of forty lines.
 const MAX_EXPANDED: usize = 192 << 20;
 
-const ENDLESS: &str =
+/// What to do about an expansion that takes too much.
+pub const ENDLESS: &str =
     "look for a loop, macro or text that grows without an end, or lower the parameter";
 
 /// Longest range, so that a slip of a digit does not fill the memory before the fuel is out.
 const MAX_RANGE: i64 = 1 << 20;
 
-/// A text, or what is wrong with it.
-pub type Rendered = Result<String, Box<Diagnostic>>;
-
-/// Gives a text, and tells how far in the template it has got.
-pub type Rendering<'a> = &'a dyn Fn(&dyn Fn(u32)) -> Rendered;
-
-/// Carries a rendering out, as long as it does not take too much.
-pub type Renderer<'a> = &'a dyn Fn(Rendering<'_>) -> Result<Rendered, CutOff>;
-
-/// A rendering that took too much.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CutOff {
-    /// The line of the template that it had got to; 0 where that is not known.
-    pub line: u32,
-    /// What it took.
-    pub message: String,
+/// A text to expand, and all that its tags can name: plain data, for whichever process expands it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Expansion {
+    text: String,
+    params: BTreeMap<String, Value>,
+    release: Release,
+    methods: Vec<String>,
+    types: Vec<String>,
 }
+
+/// Why there is no text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unexpanded {
+    /// The line of the template; 0 where that is not known.
+    pub line: usize,
+    /// What of the text is wrong, in bytes, where that is known.
+    pub range: Option<Range<usize>>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// Carries an expansion out, as long as it does not take too much.
+pub type Renderer<'a> = &'a dyn Fn(&Expansion) -> Result<String, Unexpanded>;
 
 impl Scenario {
     /// The scenario's text, expanded where the header asks for it, in sections, without the part
@@ -56,7 +68,7 @@ impl Scenario {
     /// What minijinja refuses, or sections or marks of parts that are not sound; all at lines of the
     /// template itself.
     pub fn expand(&self) -> Result<Vec<SourceSection>, Vec<Diagnostic>> {
-        self.expand_by(&|rendering| Ok(rendering(&|_| {})))
+        self.expand_by(&|expansion| expansion.render(&|_| {}))
     }
 
     /// The same where `render` does the rendering, which may cut it off.
@@ -73,7 +85,7 @@ impl Scenario {
     /// # Errors
     /// What is wrong with the expansion, the sections or the marks.
     pub fn parts(&self) -> Result<Vec<String>, Vec<Diagnostic>> {
-        self.parts_by(&|rendering| Ok(rendering(&|_| {})))
+        self.parts_by(&|expansion| expansion.render(&|_| {}))
     }
 
     /// The same where `render` does the rendering, which may cut it off.
@@ -103,27 +115,42 @@ impl Scenario {
             if let Some(at) = chains::too_long(&marked) {
                 return Err(vec![chain_complaint(&source, &prefixes, at, &marked)]);
             }
-            let rendering = |note: &dyn Fn(u32)| {
-                self.render(&marked, note)
-                    .map_err(|error| Box::new(complaint(&source, &prefixes, &error, &marked)))
-            };
-            let rendered =
-                render(&rendering).unwrap_or_else(|cut| Err(Box::new(cut_off(&source, &cut))));
-            unmark(&source, &rendered.map_err(|diagnostic| vec![*diagnostic])?)
+            let expansion = self.expansion(marked);
+            let rendered = render(&expansion)
+                .map_err(|refusal| vec![complaint(&source, &prefixes, refusal, &expansion.text)])?;
+            unmark(&source, &rendered)
         } else {
             plain_lines(&source)
         };
         sections::split(&source, lines)
     }
 
-    /// `note` hears of each line of the template whose text comes out.
-    fn render(&self, text: &str, note: &dyn Fn(u32)) -> Result<String, Error> {
+    fn expansion(&self, text: String) -> Expansion {
+        Expansion {
+            text,
+            params: self.params.clone(),
+            release: self.release,
+            methods: self.template.header.methods.clone(),
+            types: self.type_names(),
+        }
+    }
+}
+
+impl Expansion {
+    /// The text that comes out. `note` hears of each line of the template whose text does.
+    ///
+    /// # Errors
+    /// What minijinja refuses.
+    pub fn render(&self, note: &dyn Fn(u32)) -> Result<String, Unexpanded> {
+        let refused = |error: Error| Unexpanded {
+            line: error.line().unwrap_or(1),
+            range: error.range(),
+            message: sentence(&error),
+            help: advice(&error).map(str::to_string),
+        };
         let mut environment = environment();
         let release = self.release;
-        environment.add_function("hash", move |name: &str| {
-            type_hash(release, name)
-                .map_err(|reason| Error::new(ErrorKind::InvalidOperation, reason))
-        });
+        environment.add_function("hash", move |name: &str| hash(release, name));
         environment.add_function("jump_table", table_of);
         environment.add_function("site_cache", |hashes: Vec<u32>| {
             site_cache(&hashes).into_iter().collect::<Jinja>()
@@ -132,23 +159,28 @@ impl Scenario {
             text: Vec::new(),
             note,
         };
-        let template = environment.template_from_str(text)?;
-        template.render_captured_to(self.context(), &mut out)?;
+        environment
+            .template_from_str(&self.text)
+            .and_then(|template| {
+                template
+                    .render_captured_to(self.context(), &mut out)
+                    .map(drop)
+            })
+            .map_err(refused)?;
         // What minijinja writes are pieces of text, whole characters each.
         Ok(String::from_utf8_lossy(&out.text).into_owned())
     }
 
-    fn context(&self) -> BTreeMap<String, Jinja> {
-        let mut context: BTreeMap<String, Jinja> = self
-            .params
-            .iter()
+    fn context(&self) -> BTreeMap<&str, Jinja> {
+        let params = self.params.iter();
+        let mut context: BTreeMap<&str, Jinja> = params
             .map(|(name, value)| {
                 let value = match value {
                     Value::Bool(flag) => Jinja::from(*flag),
                     Value::Int(number) => Jinja::from(*number),
                     Value::Text(text) => Jinja::from(text.as_str()),
                 };
-                (name.clone(), value)
+                (name.as_str(), value)
             })
             .collect();
         let abi = if self.release.has_register_abi() {
@@ -156,35 +188,30 @@ impl Scenario {
         } else {
             "stack"
         };
-        let types: Vec<Jinja> = (0..self.types)
-            .map(|index| self.type_entry(index))
-            .collect();
+        let types: Vec<Jinja> = (0..).zip(&self.types).map(|one| self.entry(one)).collect();
         context.extend([
-            ("abi".to_string(), Jinja::from(abi)),
-            ("go_minor".to_string(), Jinja::from(self.release.minor())),
-            (
-                "methods".to_string(),
-                Jinja::from(self.template.header.methods.clone()),
-            ),
-            ("types".to_string(), Jinja::from(types)),
+            ("abi", Jinja::from(abi)),
+            ("go_minor", Jinja::from(self.release.minor())),
+            ("methods", Jinja::from(self.methods.clone())),
+            ("types", Jinja::from(types)),
         ]);
         context
     }
 
-    fn type_entry(&self, index: u32) -> Jinja {
-        let name = self.type_name(index);
+    fn entry(&self, (index, name): (u32, &String)) -> Jinja {
         // A release without a known hash is an error only for a template that uses the hash.
-        let hash = match type_hash(self.release, &name) {
-            Ok(hash) => Jinja::from(hash),
-            Err(reason) => Jinja::from(Error::new(ErrorKind::InvalidOperation, reason)),
-        };
+        let hash = hash(self.release, name).map_or_else(Jinja::from, Jinja::from);
         let fields = [
             ("index", Jinja::from(index)),
-            ("name", Jinja::from(name)),
+            ("name", Jinja::from(name.as_str())),
             ("hash", hash),
         ];
         Jinja::from_pairs(fields)
     }
+}
+
+fn hash(release: Release, name: &str) -> Result<u32, Error> {
+    type_hash(release, name).map_err(|reason| Error::new(ErrorKind::InvalidOperation, reason))
 }
 
 /// A text that cannot grow without bound.
@@ -348,16 +375,6 @@ fn chain_complaint(
     source.complain(place, chain_sentence(), Some(help.to_string()))
 }
 
-fn cut_off(source: &SourceText<'_>, cut: &CutOff) -> Diagnostic {
-    let lines = source.lines.len().max(1) as u32;
-    let place = source.whole_line(cut.line.clamp(1, lines));
-    let message = match cut.line {
-        0 => cut.message.clone(),
-        _ => format!("{}; it had got to this line", cut.message),
-    };
-    source.complain(place, message, Some(ENDLESS.to_string()))
-}
-
 fn chain_sentence() -> String {
     format!(
         "more than {} operators, filters, subscripts or `elif` in one chain",
@@ -368,16 +385,13 @@ fn chain_sentence() -> String {
 fn complaint(
     source: &SourceText<'_>,
     prefixes: &[usize],
-    error: &Error,
+    refusal: Unexpanded,
     marked: &str,
 ) -> Diagnostic {
-    let line = error
-        .line()
-        .unwrap_or(1)
-        .clamp(1, source.lines.len().max(1));
+    let line = refusal.line.clamp(1, source.lines.len().max(1));
     let mut place = source.whole_line(line as u32);
-    if let Some(range) = error
-        .range()
+    if let Some(range) = refusal
+        .range
         .filter(|range| range.end <= marked.len() && range.start <= range.end)
     {
         let start: usize = marked
@@ -398,7 +412,7 @@ fn complaint(
             place.width = text[begin..end].chars().count() as u32;
         }
     }
-    source.complain(place, sentence(error), advice(error))
+    source.complain(place, refusal.message, refusal.help)
 }
 
 fn sentence(error: &Error) -> String {
@@ -418,14 +432,13 @@ fn sentence(error: &Error) -> String {
     }
 }
 
-fn advice(error: &Error) -> Option<String> {
-    let text = match error.kind() {
+fn advice(error: &Error) -> Option<&'static str> {
+    Some(match error.kind() {
         ErrorKind::OutOfFuel | ErrorKind::WriteFailure => ENDLESS,
         ErrorKind::UndefinedError => "declare it in `params`, or define it with `{% set %}`",
         ErrorKind::SyntaxError => {
             "tags are `{% for x in range(n) %}`, `{% if %}`, `{{ value }}` and `{# comment #}`"
         }
         _ => return None,
-    };
-    Some(text.to_string())
+    })
 }

@@ -9,7 +9,7 @@ use super::quantile::{rank, sorted};
 use super::random::SplitMix64;
 use super::segments::Segments;
 
-/// Resamples; with 1000 the ends are the 25th smallest and the 25th largest value.
+/// Resamples; with 1000 the ends are the 25th and the 975th value.
 const RESAMPLES: usize = 1000;
 /// Share outside the interval, at each end: a 95 % interval.
 const TAIL: f64 = 0.025;
@@ -29,22 +29,41 @@ pub(super) fn estimate(segments: &Segments, seed: u64) -> Estimate {
             ..Estimate::NONE
         };
     }
-    let mut random = SplitMix64::new(seed);
     let mut times = vec![0u32; segments.turns];
-    let resamples = (0..RESAMPLES).filter_map(|_| {
+    let ends = ends(segments.turns, seed, |drawn| {
         times.fill(0);
-        for _ in 0..segments.turns {
-            times[random.below(segments.turns as u64) as usize] += 1;
+        for turn in drawn {
+            times[*turn] += 1;
         }
         segments.value_of(&times)
     });
-    let resamples = sorted(resamples);
-    let at = |q| rank(&resamples, q).unwrap_or(value);
-    // A quartile of few turns can lie at the end of what resampling gives, or just outside.
+    around(value, ends)
+}
+
+/// The ends of the 95 % percentile interval of what `value_of` says of so many things, drawn with
+/// replacement, by their indices.
+pub(super) fn ends(
+    count: usize,
+    seed: u64,
+    mut value_of: impl FnMut(&[usize]) -> Option<f64>,
+) -> Option<(f64, f64)> {
+    let mut random = SplitMix64::new(seed);
+    let mut drawn = vec![0; count];
+    let resamples = sorted((0..RESAMPLES).filter_map(|_| {
+        drawn.fill_with(|| random.below(count as u64) as usize);
+        value_of(&drawn)
+    }));
+    Some((rank(&resamples, TAIL)?, rank(&resamples, 1.0 - TAIL)?))
+}
+
+/// A value with such ends, between which it lies: a quartile of few things can lie at the end of what
+/// resampling gives, or just outside.
+pub(super) fn around(value: f64, ends: Option<(f64, f64)>) -> Estimate {
+    let (low, high) = ends.unwrap_or((value, value));
     Estimate {
         value,
-        low: at(TAIL).min(value),
-        high: at(1.0 - TAIL).max(value),
+        low: low.min(value),
+        high: high.max(value),
     }
 }
 

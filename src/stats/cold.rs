@@ -9,18 +9,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::calibration::Scale;
-use super::quantile::{median, middle_mean, rank, sorted};
-use super::random::SplitMix64;
-use super::{Estimate, ImageSamples, Timing};
+use super::quantile::{median, middle_mean, sorted};
+use super::{Estimate, ImageSamples, Timing, bootstrap};
 
-/// Resamples of the interval.
-const RESAMPLES: usize = 1000;
 /// Fewer rounds than this say too little.
 const FEWEST_ROUNDS: usize = 6;
 /// Entries of a turn that must have been left undisturbed.
 const FEWEST_ENTRIES: usize = 3;
-/// Share outside the interval, at each end: a 95 % interval.
-const TAIL: f64 = 0.025;
 
 /// Entries with one iteration, each timed by itself. A chunk is one entry, a turn is a round.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -89,18 +84,10 @@ fn added(
         return None;
     }
     let value = middle_mean(&sorted(rounds.iter().copied()))?;
-    let mut random = SplitMix64::new(seed);
-    let resamples = (0..RESAMPLES).filter_map(|_| {
-        let drawn = (0..rounds.len()).map(|_| rounds[random.below(rounds.len() as u64) as usize]);
-        middle_mean(&sorted(drawn))
+    let ends = bootstrap::ends(rounds.len(), seed, |drawn| {
+        middle_mean(&sorted(drawn.iter().map(|round| rounds[*round])))
     });
-    let resamples = sorted(resamples);
-    let at = |q| rank(&resamples, q).unwrap_or(value);
-    Some(Estimate {
-        value,
-        low: at(TAIL).min(value),
-        high: at(1.0 - TAIL).max(value),
-    })
+    Some(bootstrap::around(value, ends))
 }
 
 /// Cycles of an entry, for each turn of which enough was undisturbed, or of all of them.

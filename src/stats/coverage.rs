@@ -97,16 +97,7 @@ fn row(random: &mut SplitMix64, segments: u32) -> (Timing, f64) {
             chunks: (0..TURNS * CHUNKS).map(chunk).collect(),
             switches: Vec::new(),
         }],
-        baseline: ImageSamples::default(),
-        by_mean: false,
-        long_runs: Vec::new(),
-        direct_branches: 0.0,
-        delayed: Vec::new(),
-        references: None,
-        counting: None,
-        further: Vec::new(),
-        steal: None,
-        cold: None,
+        ..Timing::default()
     };
     // The quartile of all is a quantile a little higher of those that are not interrupted.
     let clean = 1.0 - 1.0 / INTERRUPTED as f64;

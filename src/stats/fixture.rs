@@ -28,17 +28,7 @@ pub(crate) fn empty() -> Timing {
         best_width_ticks: u64::MAX,
         chain_cycles: 32_000,
         tsc_hz: 2.6e9,
-        images: Vec::new(),
-        baseline: ImageSamples::default(),
-        by_mean: false,
-        long_runs: Vec::new(),
-        direct_branches: 0.0,
-        delayed: Vec::new(),
-        references: None,
-        counting: None,
-        further: Vec::new(),
-        steal: None,
-        cold: None,
+        ..Timing::default()
     }
 }
 

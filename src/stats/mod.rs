@@ -130,7 +130,7 @@ pub struct References {
 }
 
 /// What was timed for a row, before any statistics.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timing {
     /// Iterations per chunk, a power of two.
     pub iterations_per_chunk: u64,

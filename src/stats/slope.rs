@@ -12,9 +12,8 @@ use std::collections::BTreeMap;
 use super::calibration::Scale;
 use super::costs::Costs;
 use super::quantile::{median, rank, sorted};
-use super::random::SplitMix64;
 use super::segments::{Segments, Visit};
-use super::{Estimate, ImageSamples, SiteSamples, Timing};
+use super::{Estimate, SiteSamples, Timing, bootstrap};
 
 /// How many times as far as rounds of one run do, separate runs differ: each has the code at other addresses.
 const APART: f64 = 1.6;
@@ -25,12 +24,8 @@ const REPEATS: f64 = 0.01;
 const REPEATS_MISSED: f64 = 0.04;
 /// Fewer misses than this are noise.
 const PREDICTED: f64 = 0.05;
-/// Resamples of the interval.
-const RESAMPLES: usize = 1000;
 /// Fewer pairs of turns than this say too little: as with comparisons.
 const FEWEST_PAIRS: usize = 6;
-/// Share outside the interval, at each end: a 95 % interval.
-const TAIL: f64 = 0.025;
 /// Tukey's far-out fence: this many interquartile ranges beyond the quartiles.
 const FAR_OUT: f64 = 3.0;
 /// What the fence adds, in misses, where the quartiles are next to each other.
@@ -49,13 +44,10 @@ pub fn misses(site: &SiteSamples, timing: &Timing, seed: u64) -> Option<Estimate
         return None;
     }
     let value = mean_of_medians(turns.iter().flatten())?;
-    let mut random = SplitMix64::new(seed);
-    let resamples = (0..RESAMPLES).filter_map(|_| {
-        let drawn = (0..turns.len()).map(|_| &turns[random.below(turns.len() as u64) as usize]);
-        mean_of_medians(drawn.flatten())
+    let ends = bootstrap::ends(turns.len(), seed, |drawn| {
+        mean_of_medians(drawn.iter().flat_map(|turn| &turns[*turn]))
     });
-    let resamples = sorted(resamples);
-    let at = |q| rank(&resamples, q).unwrap_or(value);
+    let (low, high) = ends.unwrap_or((value, value));
     let repeats = match value > PREDICTED {
         true => REPEATS_MISSED,
         false => REPEATS,
@@ -63,8 +55,8 @@ pub fn misses(site: &SiteSamples, timing: &Timing, seed: u64) -> Option<Estimate
     let widened = |off: f64| (APART * off.max(0.0)).hypot(repeats);
     Some(Estimate {
         value,
-        low: value - widened(value - at(TAIL)),
-        high: value + widened(at(1.0 - TAIL) - value),
+        low: value - widened(value - low),
+        high: value + widened(high - value),
     })
 }
 
@@ -120,17 +112,14 @@ fn chunked(timing: &Timing, iterations_per_chunk: u64, segments: u32) -> Timing 
     Timing {
         iterations_per_chunk,
         segments,
-        images: Vec::new(),
-        baseline: ImageSamples::default(),
-        delayed: Vec::new(),
-        references: None,
-        counting: None,
-        further: Vec::new(),
-        steal: None,
-        cold: None,
-        long_runs: Vec::new(),
-        by_mean: false,
-        ..*timing
+        unroll: timing.unroll,
+        entry_overhead_ticks: timing.entry_overhead_ticks,
+        chain_overhead_ticks: timing.chain_overhead_ticks,
+        best_width_ticks: timing.best_width_ticks,
+        chain_cycles: timing.chain_cycles,
+        tsc_hz: timing.tsc_hz,
+        direct_branches: timing.direct_branches,
+        ..Timing::default()
     }
 }
 

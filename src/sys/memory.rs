@@ -16,7 +16,7 @@ system has left); a template that grows without end? lower its parameters\n";
 static IS_SILENT: AtomicBool = AtomicBool::new(false);
 
 /// From now on the process leaves without the sentence: another one will say it.
-pub(super) fn end_silently() {
+pub fn end_silently() {
     IS_SILENT.store(true, Ordering::Relaxed);
 }
 

@@ -7,7 +7,6 @@
     reason = "the crate keeps all of it here, behind safe types"
 )]
 
-pub mod apart;
 pub mod counter_page;
 #[cfg(test)]
 pub mod fake_kernel;

@@ -4,7 +4,7 @@
 //! included; addresses count from the start of the code, so that a trace is the same wherever the code
 //! stands.
 
-use iced_x86::{Decoder, DecoderOptions, FlowControl};
+use iced_x86::{Decoder, DecoderOptions};
 
 use crate::branch::{Branch, BranchKind};
 use crate::go::HeapKind;
@@ -149,17 +149,8 @@ fn decode(image: &Image, ip: u64) -> Option<Decoded> {
     image.owner(ip)?;
     let bytes = &image.code[(ip - image.site.code) as usize..];
     let instruction = Decoder::with_ip(64, bytes, ip, DecoderOptions::NONE).decode();
-    let kind = match instruction.flow_control() {
-        FlowControl::ConditionalBranch => BranchKind::Conditional,
-        FlowControl::UnconditionalBranch => BranchKind::Jump,
-        FlowControl::IndirectBranch => BranchKind::IndirectJump,
-        FlowControl::Call => BranchKind::Call,
-        FlowControl::IndirectCall => BranchKind::IndirectCall,
-        FlowControl::Return => BranchKind::Return,
-        _ => return None,
-    };
     Some(Decoded {
-        kind,
+        kind: BranchKind::of(instruction.flow_control())?,
         next: instruction.next_ip(),
         target: instruction.near_branch_target(),
     })

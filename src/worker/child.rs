@@ -27,7 +27,7 @@ use crate::counter::group::Way;
 use crate::counter::interpreter::Belief;
 use crate::counter::pmu::{Pmu, PmuSource};
 use crate::counter::step::{self, StepSource};
-use crate::job::{Counters, Failure, Job, JobRow, Message, Plan, Prediction, Proof, Trace};
+use crate::job::{Ask, Counters, Failure, Job, JobRow, Message, Plan, Prediction, Proof, Trace};
 use crate::stage::{Ground, Stage, notes};
 use crate::stats::{Calibration, Steal, Timing};
 use crate::sys::mapping::Window;
@@ -183,11 +183,10 @@ impl<'a> Worker<'a> {
     }
 
     fn run(&mut self, stages: Vec<(usize, Stage<'a>)>) -> io::Result<()> {
-        if let Some(iterations) = self.plan.trace {
-            return self.trace(stages, iterations);
-        }
-        if let Some(iterations) = self.plan.model {
-            return self.model(stages, iterations);
+        match self.plan.ask {
+            Ask::Measure => {}
+            Ask::Trace(iterations) => return self.trace(stages, iterations),
+            Ask::Model(iterations) => return self.model(stages, iterations),
         }
         if let Some(pmu) = &mut self.counters {
             self.clock.spin(SPIN_NS);

@@ -18,8 +18,8 @@ use super::blame::{self, Blamed};
 use super::inference;
 use crate::go::heap::lay_out;
 use crate::job::{
-    Counters, EventState, Failure, FurtherState, JobRow, Message, Outside, Place, Plan, Prediction,
-    Proof, Trace, Uninferred,
+    Ask, Counters, EventState, Failure, FurtherState, JobRow, Message, Outside, Place, Plan,
+    Prediction, Proof, Trace, Uninferred,
 };
 use crate::link::{Image, Site, Variant, frame, link};
 use crate::stage::notes;
@@ -52,11 +52,11 @@ pub struct RowOutcome {
 impl RowOutcome {
     /// Whether a worker has still to do something for it.
     pub fn is_open(&self, plan: &Plan) -> bool {
-        let is_done = match plan.counters {
-            _ if plan.trace.is_some() => self.trace.is_some(),
-            _ if plan.model.is_some() => self.prediction.is_some(),
-            Counters::None => self.proof.is_some(),
-            _ => self.timing.is_some(),
+        let is_done = match (plan.ask, &plan.counters) {
+            (Ask::Trace(_), _) => self.trace.is_some(),
+            (Ask::Model(_), _) => self.prediction.is_some(),
+            (Ask::Measure, Counters::None) => self.proof.is_some(),
+            (Ask::Measure, _) => self.timing.is_some(),
         };
         self.failure.is_none() && !is_done
     }
@@ -247,7 +247,7 @@ enum Waited {
 const LONGEST_LINE: usize = 1 << 30;
 
 /// The file that runs now, even where a build has replaced it meanwhile.
-const THIS_PROGRAM: &str = "/proc/self/exe";
+pub const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// Seconds that a worker may take for work of its own, such as to link a row or to interpret an iteration:
 /// 100,000 functions take a few.

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use crate::common::{dispatchlab, folder, json, rows, template, value};
+use crate::common::{data_of, dispatchlab, folder, json, rows, template, value};
 use dispatchlab::asm::{
     Context, MAX_DATA, Program, Section, SectionKind, SourceLine, SourceSection, assemble, fragment,
 };
@@ -150,7 +150,11 @@ fn an_image_is_the_same_as_where_all_is_written_out() {
             assert_eq!(one.code, other.code, "{short}");
             assert_eq!(one.symbols, other.symbols, "{short}");
             assert_eq!(one.code_pointers, other.code_pointers, "{short}");
-            assert_eq!(short_row.data_of(&one), long_row.data_of(&other), "{short}");
+            assert_eq!(
+                data_of(&short_row, &one),
+                data_of(&long_row, &other),
+                "{short}"
+            );
         }
         check::row(&short_row.row).unwrap_or_else(|problem| panic!("{short}: {problem}"));
     }

@@ -6,6 +6,8 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use dispatchlab::link::{Image, link_with_data};
+use dispatchlab::prepare::Prepared;
 use dispatchlab::scenario::{Scenario, parse_name};
 use dispatchlab::template::suite::Member;
 use dispatchlab::template::{Library, Suite};
@@ -28,6 +30,14 @@ pub(crate) fn named(name: &str) -> Scenario {
     let (template, overrides) = parse_name(name).expect("a name");
     let template = Library::embedded().load(&template).expect("it is shipped");
     Scenario::bind(template.into(), &overrides).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The data of an image of [`Prepared::image_at`], all of them.
+pub(crate) fn data_of(prepared: &Prepared, image: &Image) -> Vec<u8> {
+    let addresses = &image.data_addresses;
+    let mut data = vec![0; (addresses.end - addresses.start) as usize];
+    link_with_data(&prepared.row, &prepared.heap, image.site, &mut data).expect("it links");
+    data
 }
 
 /// What a run of the binary left.

@@ -2,13 +2,13 @@
 //!
 //! Correct means: nothing panics, and the same seed makes the same inputs. `cargo fuzz` looks further.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::common::fuzz;
 use dispatchlab::job::file::SavedJob;
 use dispatchlab::job::{Counters, Plan};
-use dispatchlab::prepare::prepare;
+use dispatchlab::prepare::{apart, prepare};
 use dispatchlab::scenario::Scenario;
 use dispatchlab::stats::random::SplitMix64;
 use dispatchlab::template::{Library, shipped};
@@ -127,17 +127,10 @@ const ODD: &[&str] = &[
     "\"", "'", "[", "]", "{", "}", "(", ")", "{{", "}}", "{%", "%}", ":", ";", ";!", ",", "=", "\n", "\t", "\0", "\u{1f}", "é", "🦀", "\u{2028}",
 ];
 
-/// Held by the test at work: expansions fork this process, and a lock that another thread holds at that
-/// moment stays locked in the child.
-static ALONE: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[test]
 fn no_template_makes_the_parser_or_the_linker_panic() {
-    let _alone = alone();
+    // One that would take all memory or hours is cut off there.
+    apart::use_program(env!("CARGO_BIN_EXE_dispatchlab"));
     let extra = [
         ODD,
         &[
@@ -159,7 +152,6 @@ fn no_template_makes_the_parser_or_the_linker_panic() {
 
 #[test]
 fn no_suite_makes_its_reader_panic() {
-    let _alone = alone();
     let texts = shipped::SUITES.iter().map(|(_, text)| text.to_string());
     let extra = [
         ODD,
@@ -179,7 +171,6 @@ fn no_suite_makes_its_reader_panic() {
 
 #[test]
 fn no_line_makes_the_assembler_panic() {
-    let _alone = alone();
     let lines = [
         include_str!("../fixtures/families.txt"),
         "x: jne x\n dq 1, \"a\", -2\nalign 16\n1: loop 1b\n jmp short 1f\n1: lea rcx, [x+8]\n dd x, hash(\"main.T\")\n",
@@ -202,7 +193,6 @@ fn no_line_makes_the_assembler_panic() {
 
 #[test]
 fn no_job_makes_the_linker_panic() {
-    let _alone = alone();
     let library = Library::embedded();
     let jobs = library.names().into_iter().map(|name| {
         let template = Arc::new(library.load(&name).expect("a shipped template"));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::common::{self, assert_golden, dispatchlab};
+use crate::common::{self, assert_golden, data_of, dispatchlab};
 use dispatchlab::asm::{FixupKind, SectionKind};
 use dispatchlab::go::symbol::canonical;
 use dispatchlab::job::{PLACEMENTS, Placement};
@@ -124,7 +124,7 @@ fn placements_of_a_row_differ_in_nothing_but_addresses() {
     for name in SHIPPED {
         let prepared = prepared(name);
         let [first, second] = [0, 1].map(|at| prepared.image_at(PLACEMENTS[at], Variant::Body));
-        let [mut data, expected] = [&first, &second].map(|image| prepared.data_of(image));
+        let [mut data, expected] = [&first, &second].map(|image| data_of(&prepared, image));
         for (offset, value) in &second.code_pointers {
             data[*offset as usize..*offset as usize + 8].copy_from_slice(&value.to_le_bytes());
         }

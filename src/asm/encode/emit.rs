@@ -1,4 +1,4 @@
-//! One instruction in one form to bytes: by its plan, or through iced's encoder.
+//! One instruction in one form to bytes, through iced's encoder.
 //!
 //! Correct means: the encoder is told every operand and every prefix, and the field of a label or
 //! symbol is found again in its bytes. Whether the operands fit the form is settled before.
@@ -9,7 +9,6 @@ use iced_x86::{
 
 use super::fit::fixed_register;
 use super::forms::Form;
-use super::plan;
 use super::refuse;
 use crate::asm::inst::{Inst, Mem, OperandKind, Prefix};
 use crate::asm::problem::Problem;
@@ -82,7 +81,7 @@ pub(in crate::asm) struct Coder(Option<Encoder>);
 pub(in crate::asm) fn encode_form(
     inst: &Inst<'_>,
     form: &Form,
-    coder: &mut Coder,
+    Coder(encoder): &mut Coder,
 ) -> Result<Encoded, Problem> {
     for (operand, kind) in inst.operands.iter().zip(form.written()) {
         if let OperandKind::Memory(mem) = &operand.kind
@@ -91,21 +90,9 @@ pub(in crate::asm) fn encode_form(
             return Err(refuse::displacement(operand));
         }
     }
-    match plan::encode(inst, form) {
-        Some(encoded) => Ok(encoded),
-        None => through_iced(inst, form, coder),
-    }
-}
-
-/// The bytes of `inst` in any form.
-pub(in crate::asm) fn through_iced(
-    inst: &Inst<'_>,
-    form: &Form,
-    Coder(encoder): &mut Coder,
-) -> Result<Encoded, Problem> {
     let encoder = encoder.get_or_insert_with(|| Encoder::new(64));
     let mut instruction = Instruction::default();
-    instruction.set_code(form.code());
+    instruction.set_code(form.info.code());
     let mut operands = inst.operands.iter();
     let mut immediates = 0;
     for (at, kind, written) in form.operands() {
@@ -180,85 +167,19 @@ fn set_implied(instruction: &mut Instruction, at: u32, kind: Kind) {
 
 /// Cuts nothing that counts: the operand was fitted to the field before.
 fn set_immediate(instruction: &mut Instruction, at: u32, kind: Kind, value: i128, before: u32) {
-    let low = value as u64;
-    match kind {
-        Kind::imm8sex16 => set(
-            instruction,
-            at,
-            OpKind::Immediate8to16,
-            Instruction::set_immediate8to16,
-            low as i16,
-        ),
-        Kind::imm8sex32 => set(
-            instruction,
-            at,
-            OpKind::Immediate8to32,
-            Instruction::set_immediate8to32,
-            low as i32,
-        ),
-        Kind::imm8sex64 => set(
-            instruction,
-            at,
-            OpKind::Immediate8to64,
-            Instruction::set_immediate8to64,
-            low as i64,
-        ),
-        Kind::imm16 => set(
-            instruction,
-            at,
-            OpKind::Immediate16,
-            Instruction::set_immediate16,
-            low as u16,
-        ),
-        Kind::imm32 => set(
-            instruction,
-            at,
-            OpKind::Immediate32,
-            Instruction::set_immediate32,
-            low as u32,
-        ),
-        Kind::imm32sex64 => {
-            set(
-                instruction,
-                at,
-                OpKind::Immediate32to64,
-                Instruction::set_immediate32to64,
-                low as i64,
-            );
-        }
-        Kind::imm64 => set(
-            instruction,
-            at,
-            OpKind::Immediate64,
-            Instruction::set_immediate64,
-            low,
-        ),
-        _ if before > 0 => set(
-            instruction,
-            at,
-            OpKind::Immediate8_2nd,
-            Instruction::set_immediate8_2nd,
-            low as u8,
-        ),
-        _ => set(
-            instruction,
-            at,
-            OpKind::Immediate8,
-            Instruction::set_immediate8,
-            low as u8,
-        ),
-    }
-}
-
-fn set<T>(
-    instruction: &mut Instruction,
-    at: u32,
-    kind: OpKind,
-    store: fn(&mut Instruction, T),
-    value: T,
-) {
-    instruction.set_op_kind(at, kind);
-    store(instruction, value);
+    let field = match kind {
+        Kind::imm8sex16 => OpKind::Immediate8to16,
+        Kind::imm8sex32 => OpKind::Immediate8to32,
+        Kind::imm8sex64 => OpKind::Immediate8to64,
+        Kind::imm16 => OpKind::Immediate16,
+        Kind::imm32 => OpKind::Immediate32,
+        Kind::imm32sex64 => OpKind::Immediate32to64,
+        Kind::imm64 => OpKind::Immediate64,
+        _ if before > 0 => OpKind::Immediate8_2nd,
+        _ => OpKind::Immediate8,
+    };
+    instruction.set_op_kind(at, field);
+    instruction.set_immediate_u64(at, value as u64);
 }
 
 fn set_memory(instruction: &mut Instruction, mem: &Mem<'_>) {

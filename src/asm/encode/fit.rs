@@ -8,7 +8,6 @@ use std::ops::RangeInclusive;
 use iced_x86::{OpCodeOperandKind as Kind, Register};
 
 use super::forms::Form;
-use super::table::kind_sorts;
 use crate::asm::inst::{Mem, OperandKind, Reach};
 
 /// How an operand and a place for one go together.
@@ -107,7 +106,19 @@ fn register_sort(register: Register) -> Sorts {
 
 /// The sorts of which `fit` takes any operand at `kind`.
 pub(in crate::asm) fn sorts(kind: Kind) -> Sorts {
-    kind_sorts(kind)
+    let registers = Register::values()
+        .filter(|register| takes_register(kind, *register))
+        .fold(0, |sorts, register| sorts | register_sort(register));
+    let immediate =
+        immediate_width(kind).is_some() || matches!(kind, Kind::imm8_const_1 | Kind::imm4_m2z);
+    let target = matches!(
+        kind,
+        Kind::br64_1 | Kind::br64_4 | Kind::xbegin_4 | Kind::imm64
+    );
+    registers
+        | Sorts::from(immediate) << IMMEDIATE
+        | Sorts::from(takes_memory(kind)) << MEMORY
+        | Sorts::from(target) << TARGET
 }
 
 fn either(fits: bool) -> Fit {
@@ -252,10 +263,10 @@ fn memory(kind: Kind, mem: &Mem<'_>, form: &Form) -> Fit {
         return Fit::No;
     }
     let bits = match mem.broadcast {
-        None => u32::from(form.memory_bits),
+        None => form.memory_bits,
         Some(count) => {
-            let element = u32::from(form.element_bits);
-            if element == 0 || u32::from(form.memory_bits) != element.saturating_mul(count) {
+            let element = form.element_bits;
+            if element == 0 || form.memory_bits != element.saturating_mul(count) {
                 return Fit::No;
             }
             element
@@ -264,27 +275,5 @@ fn memory(kind: Kind, mem: &Mem<'_>, form: &Form) -> Fit {
     match mem.bits {
         Some(written) if bits != 0 && written != bits => Fit::Memory(bits),
         _ => Fit::Yes,
-    }
-}
-
-#[cfg(test)]
-pub(in crate::asm) mod tests {
-    use super::*;
-
-    /// The sorts of which `fit` takes any operand at `kind`, by trying all.
-    pub(in crate::asm) fn tried_sorts(kind: Kind) -> Sorts {
-        let registers = Register::values()
-            .filter(|register| takes_register(kind, *register))
-            .fold(0, |sorts, register| sorts | register_sort(register));
-        let immediate =
-            immediate_width(kind).is_some() || matches!(kind, Kind::imm8_const_1 | Kind::imm4_m2z);
-        let target = matches!(
-            kind,
-            Kind::br64_1 | Kind::br64_4 | Kind::xbegin_4 | Kind::imm64
-        );
-        registers
-            | Sorts::from(immediate) << IMMEDIATE
-            | Sorts::from(takes_memory(kind)) << MEMORY
-            | Sorts::from(target) << TARGET
     }
 }

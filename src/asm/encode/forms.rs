@@ -1,42 +1,39 @@
 //! Every way to write an instruction, by mnemonic.
 //!
 //! Correct means: a form is listed if and only if 64-bit code can use it and this assembler can
-//! write all its operands; a mnemonic's forms keep the order of iced's table; and the table says
-//! of each what iced says of it, which a test compares in full.
+//! write all its operands; a mnemonic's forms keep the order of iced's table.
 //!
-//! iced builds its own table of encodings when it is first asked, all texts included: eight
-//! milliseconds, where a hundred lines take a tenth of one. Of ours, a mnemonic's lines are
-//! read when it is first met.
+//! All of it is made when a process first assembles: milliseconds, most of them iced's, which then
+//! builds its descriptions of all encodings (docs/architecture.md has the measurement).
 
-use std::sync::OnceLock;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
 
-use iced_x86::{Code, OpCodeInfo, OpCodeOperandKind as Kind};
+use foldhash::fast::FixedState;
+use iced_x86::{
+    Code, CpuidFeature, EncodingKind, MemorySize, Mnemonic, OpCodeInfo, OpCodeOperandKind as Kind,
+};
 
 use super::fit::{self, Sorts};
-use super::table;
-use crate::asm::names::hash;
+use super::spellings::spellings;
 
 /// One encoding of one mnemonic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(in crate::asm) struct Form {
-    /// iced's number for it.
-    code: u16,
+    /// All that iced knows about it.
+    pub(in crate::asm) info: &'static OpCodeInfo,
     /// Bits of its memory operand; 0 where it has none or any size will do.
-    pub(in crate::asm) memory_bits: u16,
+    pub(in crate::asm) memory_bits: u32,
     /// Bits of an element that it broadcasts; 0 where it cannot.
-    pub(in crate::asm) element_bits: u16,
+    pub(in crate::asm) element_bits: u32,
     /// Which spellings and operands it is for.
     pub(in crate::asm) rule: Rule,
-    /// What it can carry.
-    traits: u16,
+    /// When it came.
+    pub(in crate::asm) age: Age,
     /// The sorts of operands that may fit, side by side.
     pub(in crate::asm) sorts: Sorts,
-    /// How it is put together, where that is simple.
-    pub(in crate::asm) plan: Option<Plan>,
-    kinds: [Kind; MOST],
-    written: [Kind; MOST],
-    /// How many operands it has, and how many of them are written.
-    counts: (u8, u8),
+    /// The operands that are written, and how many there are.
+    written: ([Kind; MOST], usize),
 }
 
 /// The most operands of a form.
@@ -61,120 +58,90 @@ pub(in crate::asm) enum Rule {
     Never,
 }
 
-impl Rule {
-    /// All, in the order of their numbers in the table.
-    pub(in crate::asm) const ALL: [Rule; 7] = [
-        Rule::None,
-        Rule::Mov,
-        Rule::WideMov,
-        Rule::OffsetMov,
-        Rule::ExchangeEax,
-        Rule::Word,
-        Rule::Never,
-    ];
+/// When an encoding came, as far as it counts between encodings of one instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::asm) enum Age {
+    /// Before AVX-512.
+    Old,
+    /// With AVX-512 and its extensions.
+    Avx512,
+    /// After the one of AVX-512, as AVX-VNNI and AVX-IFMA did.
+    Late,
 }
 
-/// What a form can carry, as bits.
-#[rustfmt::skip] // a table: one bit a line
-pub(in crate::asm) mod traits {
-    pub(in crate::asm) const LOCK:       u16 = 1;
-    pub(in crate::asm) const REP:        u16 = 1 << 1;
-    pub(in crate::asm) const REPNE:      u16 = 1 << 2;
-    pub(in crate::asm) const NOTRACK:    u16 = 1 << 3;
-    pub(in crate::asm) const BND:        u16 = 1 << 4;
-    /// A mask register, and whether there must be one.
-    pub(in crate::asm) const MASK:       u16 = 1 << 5;
-    pub(in crate::asm) const NEEDS_MASK: u16 = 1 << 6;
-    pub(in crate::asm) const ZEROING:    u16 = 1 << 7;
-    pub(in crate::asm) const ROUNDING:   u16 = 1 << 8;
-    pub(in crate::asm) const EXACT:      u16 = 1 << 9;
-    /// It needs AVX-512.
-    pub(in crate::asm) const EVEX:       u16 = 1 << 10;
-    /// It came after the form of AVX-512 that says the same.
-    pub(in crate::asm) const LATE:       u16 = 1 << 11;
-}
-
-/// The fixed bytes of an encoding: a prefix, REX.W, an opcode, and `reg` of its ModRM byte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::asm) struct Plan {
-    /// 66, F2 or F3; 0 for none.
-    pub(in crate::asm) prefix: u8,
-    /// Whether REX.W is set.
-    pub(in crate::asm) is_wide: bool,
-    pub(in crate::asm) opcode: [u8; 3],
-    pub(in crate::asm) length: u8,
-    /// What stands in `reg` where no register does.
-    pub(in crate::asm) digit: u8,
-}
-
-impl Plan {
-    /// The opcode's bytes.
-    pub(in crate::asm) fn opcode(&self) -> &[u8] {
-        &self.opcode[..usize::from(self.length)]
-    }
-}
-
-/// A row of the table.
-pub(in crate::asm) fn form(
-    code: u16,
-    kinds: &[Kind],
-    (memory_bits, element_bits): (u16, u16),
-    rule: Rule,
-    traits: u16,
-    plan: Option<Plan>,
-) -> Form {
-    let mut form = Form {
-        code,
-        memory_bits,
-        element_bits,
-        rule,
-        traits,
-        sorts: 0,
-        plan,
-        kinds: [Kind::None; MOST],
-        written: [Kind::None; MOST],
-        counts: (kinds.len() as u8, 0),
-    };
-    form.kinds[..kinds.len()].copy_from_slice(kinds);
-    let mut written = 0;
-    for kind in kinds.iter().copied() {
-        if form.is_written(kind) {
-            form.written[written] = kind;
-            form.sorts |= fit::beside(fit::sorts(kind), written);
-            written += 1;
+impl Age {
+    fn of(info: &OpCodeInfo) -> Age {
+        match info.encoding() {
+            EncodingKind::EVEX => Age::Avx512,
+            EncodingKind::VEX if is_late(info.code()) => Age::Late,
+            _ => Age::Old,
         }
     }
-    form.sorts |= fit::counted(written);
-    form.counts.1 = written as u8;
-    form
+}
+
+/// Whether it belongs to an extension that gave instructions of AVX-512 a VEX encoding afterwards.
+fn is_late(code: Code) -> bool {
+    let late = [
+        CpuidFeature::AVX_VNNI,
+        CpuidFeature::AVX_IFMA,
+        CpuidFeature::AVX_NE_CONVERT,
+    ];
+    code.cpuid_features()
+        .iter()
+        .any(|feature| late.contains(feature))
 }
 
 impl Form {
-    /// iced's name for it.
-    pub(in crate::asm) fn code(&self) -> Code {
-        Code::try_from(usize::from(self.code)).expect("the table has iced's numbers")
-    }
-
-    /// Whether it has one of these traits.
-    pub(in crate::asm) fn has(&self, traits: u16) -> bool {
-        self.traits & traits != 0
-    }
-
-    /// All that iced knows about it. The first question costs milliseconds: for refusals.
-    fn info(&self) -> &'static OpCodeInfo {
-        self.code().op_code()
+    fn new(code: Code, sorts: &[Sorts]) -> Form {
+        let info = code.op_code();
+        let bits = |size: MemorySize| 8 * size.size() as u32;
+        let is_broadcast = info.can_broadcast();
+        let mut form = Form {
+            info,
+            memory_bits: bits(info.memory_size()),
+            element_bits: if is_broadcast {
+                bits(info.broadcast_memory_size())
+            } else {
+                0
+            },
+            rule: rule(code, info),
+            age: Age::of(info),
+            sorts: 0,
+            written: ([Kind::None; MOST], 0),
+        };
+        let (written, count) = &mut form.written;
+        for kind in info.op_kinds().iter().copied() {
+            if is_written(info, kind) {
+                written[*count] = kind;
+                form.sorts |= fit::beside(sorts[kind as usize], *count);
+                *count += 1;
+            }
+        }
+        form.sorts |= fit::counted(*count);
+        form
     }
 
     /// The operands in order, with whether they are written.
-    pub(in crate::asm) fn operands(&self) -> impl Iterator<Item = (u32, Kind, bool)> + '_ {
+    pub(in crate::asm) fn operands(&self) -> impl Iterator<Item = (u32, Kind, bool)> {
+        let info = self.info;
         (0u32..)
-            .zip(self.kinds[..usize::from(self.counts.0)].iter().copied())
-            .map(|(at, kind)| (at, kind, self.is_written(kind)))
+            .zip(info.op_kinds().iter().copied())
+            .map(|(at, kind)| (at, kind, is_written(info, kind)))
     }
 
     /// The operands that are written.
     pub(in crate::asm) fn written(&self) -> &[Kind] {
-        &self.written[..usize::from(self.counts.1)]
+        &self.written.0[..self.written.1]
+    }
+
+    /// Whether it takes a rounding mode. Every 32-bit integer is a double, so there is nothing to
+    /// round: Intel's manual lists no rounding, though iced does.
+    pub(in crate::asm) fn takes_rounding(&self) -> bool {
+        self.info.can_use_rounding_control()
+            && !matches!(
+                self.info.code(),
+                Code::EVEX_Vcvtsi2sd_xmm_xmm_rm32_er | Code::EVEX_Vcvtusi2sd_xmm_xmm_rm32_er
+            )
     }
 
     /// Whether an 8-bit immediate is extended to the width of its operand.
@@ -195,70 +162,130 @@ impl Form {
         self.written().iter().any(is_near)
     }
 
-    /// `movsq` takes its addresses, and `stosq` its value too, from fixed registers.
-    fn is_written(&self, kind: Kind) -> bool {
-        match kind {
-            Kind::seg_rSI | Kind::es_rDI | Kind::seg_rDI | Kind::seg_rBX_al => false,
-            Kind::al | Kind::ax | Kind::eax | Kind::rax | Kind::dx => !self.is_string(),
-            _ => true,
-        }
-    }
-
     /// Whether it is a string instruction, whose operands nobody writes.
     pub(in crate::asm) fn is_string(&self) -> bool {
-        let is_fixed = |kind: &Kind| matches!(kind, Kind::seg_rSI | Kind::es_rDI);
-        self.kinds.iter().any(is_fixed)
+        is_string(self.info)
     }
 
     /// The form as manuals print it, in lower case.
     pub(in crate::asm) fn text(&self) -> String {
-        self.info().instruction_string().to_lowercase()
+        self.info.instruction_string().to_lowercase()
     }
 }
 
+/// `movsq` takes its addresses, and `stosq` its value too, from fixed registers.
+fn is_written(info: &OpCodeInfo, kind: Kind) -> bool {
+    match kind {
+        Kind::seg_rSI | Kind::es_rDI | Kind::seg_rDI | Kind::seg_rBX_al => false,
+        Kind::al | Kind::ax | Kind::eax | Kind::rax | Kind::dx => !is_string(info),
+        _ => true,
+    }
+}
+
+fn is_string(info: &OpCodeInfo) -> bool {
+    let is_fixed = |kind: &Kind| matches!(kind, Kind::seg_rSI | Kind::es_rDI);
+    info.op_kinds().iter().any(is_fixed)
+}
+
+/// Forms that fit by kind but mean something else, or that another spelling asks for.
+#[rustfmt::skip] // a table
+fn rule(code: Code, info: &OpCodeInfo) -> Rule {
+    use Mnemonic as M;
+    let is_word = info.operand_size() == 16;
+    match code.mnemonic() {
+        M::Mov if info.op_kinds().contains(&Kind::mem_offs) => Rule::OffsetMov,
+        M::Mov if info.op_kinds().contains(&Kind::imm64) => Rule::WideMov,
+        M::Mov => Rule::Mov,
+        M::Xchg if code == Code::Xchg_r32_EAX => Rule::ExchangeEax,
+        M::Push | M::Pop | M::Ret | M::Enter | M::Leave | M::Pushf | M::Popf if is_word => Rule::Word,
+        // Refused before any form is looked at; a list of forms must not show them.
+        M::Call | M::Jmp | M::Bswap if is_word => Rule::Never,
+        M::Fldenv | M::Fnstenv | M::Fstenv | M::Fnsave | M::Fsave | M::Frstor if is_word => Rule::Never,
+        _ => Rule::None,
+    }
+}
+
+fn name_of(mnemonic: Mnemonic) -> String {
+    format!("{mnemonic:?}").to_ascii_lowercase()
+}
+
+fn is_usable(code: Code, info: &OpCodeInfo) -> bool {
+    info.is_instruction()
+        && info.mode64()
+        && info.encoding() != EncodingKind::MVEX
+        // iced 1.22 drops the REX prefix of 3DNow, and no CPU since 2011 has it.
+        && info.encoding() != EncodingKind::D3NOW
+        && !info.is_reserved_nop()
+        // Knights Corner's VEX codes are shorter than the real ones and fault everywhere else.
+        && !(info.encoding() == EncodingKind::VEX && format!("{code:?}").starts_with("VEX_KNC_"))
+        && !matches!(info.memory_size(), MemorySize::SegPtr16 | MemorySize::SegPtr32 | MemorySize::SegPtr64)
+        && !info.op_kinds().iter().any(|kind| is_foreign(*kind))
+}
+
+/// Far branches, and near ones whose 16-bit or 32-bit target AMD and Intel read differently.
+fn is_foreign(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::farbr2_2
+            | Kind::farbr4_2
+            | Kind::br16_1
+            | Kind::br16_2
+            | Kind::br32_1
+            | Kind::br32_4
+            | Kind::xbegin_2
+            | Kind::brdisp_2
+            | Kind::brdisp_4
+    )
+}
+
 /// What a written mnemonic stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(in crate::asm) struct Spelling {
-    /// The mnemonic itself.
-    pub(in crate::asm) written: &'static str,
     /// The name under which iced knows it.
     pub(in crate::asm) name: &'static str,
     /// The forms, at least one.
-    pub(in crate::asm) forms: Vec<Form>,
+    pub(in crate::asm) forms: &'static [Form],
     /// An immediate that the spelling implies.
     pub(in crate::asm) implied: Option<u8>,
 }
 
+/// The usable forms by iced's name, in iced's order.
+static FORMS: LazyLock<BTreeMap<String, Vec<Form>>> = LazyLock::new(|| {
+    let sorts: Vec<Sorts> = Kind::values().map(fit::sorts).collect();
+    let mut forms = vec![Vec::new(); Mnemonic::values().len()];
+    for code in Code::values().filter(|code| is_usable(*code, code.op_code())) {
+        forms[code.mnemonic() as usize].push(Form::new(code, &sorts));
+    }
+    let named = Mnemonic::values().map(name_of).zip(forms);
+    named.filter(|(_, forms)| !forms.is_empty()).collect()
+});
+
+static SPELLINGS: LazyLock<HashMap<String, Spelling, FixedState>> = LazyLock::new(|| {
+    let spelling = |(name, implied)| Spelling {
+        name,
+        forms: of(name),
+        implied,
+    };
+    spellings(&FORMS)
+        .into_iter()
+        .map(|(written, meaning)| (written, spelling(meaning)))
+        .collect()
+});
+
 /// What a mnemonic in lower case stands for, if there is such a mnemonic.
 pub(in crate::asm) fn find(written: &str) -> Option<&'static Spelling> {
-    /// A power of two, more than there are spellings.
-    const SLOTS: usize = 4096;
-    static KNOWN: [OnceLock<Spelling>; SLOTS] = [const { OnceLock::new() }; SLOTS];
-    let start = hash(written.as_bytes()) as usize;
-    let slots = (start..start + SLOTS).map(|slot| &KNOWN[slot % SLOTS]);
-    for slot in slots {
-        let known = match slot.get() {
-            Some(known) => known,
-            None => {
-                let spelling = table::spelling(written)?;
-                slot.get_or_init(|| spelling)
-            }
-        };
-        if known.written == written {
-            return Some(known);
-        }
-    }
-    None
+    SPELLINGS.get(written)
 }
 
 /// The forms of a name that iced knows; none where it does not.
 pub(in crate::asm) fn of(name: &str) -> &'static [Form] {
-    find(name).map_or(&[], |spelling| &spelling.forms)
+    FORMS.get(name).map_or(&[], Vec::as_slice)
 }
 
-/// All mnemonics that stand for themselves.
+/// All mnemonics that stand for themselves, in the order of their letters.
 pub(in crate::asm) fn mnemonics() -> impl Iterator<Item = &'static str> {
-    table::mnemonics()
-        .filter(|(written, name)| written == name)
-        .map(|(_, name)| name)
+    FORMS
+        .keys()
+        .map(String::as_str)
+        .filter(|name| find(name).is_some_and(|spelling| spelling.name == *name))
 }

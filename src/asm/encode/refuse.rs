@@ -9,8 +9,7 @@ use super::fit::{Fit, fit, signed_range};
 use super::forms::{self, Form};
 use crate::asm::inst::{Decor, Inst, Mem, Operand, OperandKind, Prefix};
 use crate::asm::problem::{Problem, Span};
-use crate::asm::read::expression;
-use crate::asm::read::expression::name_of;
+use crate::asm::registers::{name_of, register};
 
 /// How many forms a help lists.
 const LISTED: usize = 8;
@@ -27,12 +26,12 @@ const INSTEAD: [(&str, &str); 3] = [
 pub(in crate::asm) fn unknown_mnemonic(inst: &Inst<'_>) -> Problem {
     let name = &inst.mnemonic;
     let problem = Problem::new(inst.span, format!("unknown instruction `{name}`"));
-    if expression::register(name).is_some_and(Register::is_segment_register) {
+    if register(name).is_some_and(Register::is_segment_register) {
         return problem.help(
             "a segment goes before the brackets, as in gs:[-8]; string instructions take none",
         );
     }
-    if expression::register(name).is_some() {
+    if register(name).is_some() {
         return problem.help("a register cannot begin an instruction; is the mnemonic missing?");
     }
     if let Some((_, instead)) = INSTEAD.iter().find(|(known, _)| known == name) {

@@ -7,10 +7,9 @@ use std::borrow::Cow;
 use iced_x86::Register;
 
 use super::lexer::{Placed, Token};
-use crate::asm::encode::table::{REGISTER_NAMES, REGISTERS};
 use crate::asm::inst::{Name, Target};
-use crate::asm::names::{Index, lower};
 use crate::asm::problem::{Problem, Span};
+use crate::asm::registers::{lower, register};
 
 /// How deep parentheses and signs may nest: enough for any text a person writes, and little stack.
 const DEEPEST: u32 = 40;
@@ -332,27 +331,4 @@ fn bounded(value: Option<i128>, here: Span) -> Result<i128, Problem> {
     value
         .filter(|value| (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(value))
         .ok_or_else(|| Problem::new(here, "the value does not fit in 64 bits"))
-}
-
-/// The register of that name, in any case.
-pub(in crate::asm) fn register(name: &str) -> Option<Register> {
-    static INDEX: Index<1024> = Index::new(&REGISTER_NAMES);
-    static NAMES: [&str; REGISTER_NAMES.len()] = REGISTER_NAMES;
-    let name = &*lower(name);
-    let at = INDEX.candidates(name).find(|at| NAMES[*at] == name)?;
-    Register::try_from(usize::from(REGISTERS[at])).ok()
-}
-
-/// The name of a register as it is written.
-pub(in crate::asm) fn name_of(register: Register) -> String {
-    let name = format!("{register:?}").to_ascii_lowercase();
-    match name.strip_suffix('l') {
-        Some(stem) if stem.starts_with('r') => format!("{stem}b"),
-        _ => name,
-    }
-}
-
-/// The names of all registers that 64-bit code can use.
-pub(in crate::asm) fn register_names() -> impl Iterator<Item = &'static str> {
-    REGISTER_NAMES.into_iter()
 }

@@ -3,12 +3,13 @@
 //! Correct means: what NASM, MASM and GNU as in Intel mode agree on is read as they read it; what
 //! they read differently must be written out.
 
-use super::expression::{Cursor, register};
+use super::expression::Cursor;
 use super::lexer::{Placed, Token, tokens};
 use super::operand::{decoration, operand};
 use crate::asm::inst::{Datum, Decor, Inst, OperandKind, Prefix, Repeated, Statement, Times};
 use crate::asm::problem::{Problem, Span};
 use crate::asm::program::MAX_DATA;
+use crate::asm::registers::register;
 
 /// The widest alignment that a section can ask for: a page.
 const WIDEST_ALIGNMENT: i128 = 4096;

@@ -2,7 +2,10 @@
 //!
 //! Correct means: a statement says what its line says, and nothing of how that was written.
 
-pub(in crate::asm) mod expression;
-pub(in crate::asm) mod intel;
-pub(in crate::asm) mod lexer;
+mod expression;
+mod intel;
+mod lexer;
 mod operand;
+
+pub(in crate::asm) use intel::parse;
+pub(in crate::asm) use lexer::Placed;

@@ -5,10 +5,11 @@
 
 use iced_x86::{Register, RoundingControl};
 
-use super::expression::{Cursor, Linear, name_of, register};
+use super::expression::{Cursor, Linear};
 use super::lexer::Token;
 use crate::asm::inst::{Inst, Mem, Operand, OperandKind, Reach, Target};
 use crate::asm::problem::{Problem, Span};
+use crate::asm::registers::{name_of, register};
 
 /// Bits named by a size word.
 fn size_word(word: &str) -> Option<u32> {

@@ -8,10 +8,10 @@ use std::io;
 
 use super::compare::{Contestant, compare};
 use super::{Settings, Task, measure};
+use crate::axes::{Axis, break_evens, knees};
 use crate::report::sweep::{Sweep, SweepPoint};
 use crate::report::{Provenance, Report, Row};
 use crate::scenario::Scenario;
-use crate::sweep::{Axis, break_evens, knees};
 use crate::sys::interrupt;
 use crate::worker::parent::{Progress, Told};
 

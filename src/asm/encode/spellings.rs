@@ -1,0 +1,104 @@
+//! What the mnemonics that people write stand for, beside iced's own names.
+//!
+//! Correct means: a spelling means what manuals and other assemblers mean by it, and one that iced
+//! has itself is never hidden by one that implies an immediate.
+
+use std::collections::{BTreeMap, HashMap};
+
+/// Every spelling with iced's name for it, a key of `known`, and the immediate that it implies.
+///
+/// iced's own names first; the other spellings hide those of the same letters.
+pub(in crate::asm) fn spellings<T>(
+    known: &BTreeMap<String, T>,
+) -> HashMap<String, (&str, Option<u8>)> {
+    let mut spellings: HashMap<_, _> = known
+        .keys()
+        .map(|name| (name.clone(), (name.as_str(), None)))
+        .collect();
+    let mut add = |written: String, name: &str, implied: Option<u8>| {
+        if let Some((name, _)) = known.get_key_value(name) {
+            spellings.insert(written, (name.as_str(), implied));
+        }
+    };
+    // `cmpltsd` is `cmpsd` with the predicate as its last operand, `vcmpltsd` likewise.
+    for lanes in ["ps", "pd", "ss", "sd", "ph", "sh"] {
+        for (number, predicate) in (0u8..).zip(PREDICATES) {
+            if number < LEGACY_PREDICATES {
+                let name = format!("cmp{lanes}");
+                add(format!("cmp{predicate}{lanes}"), &name, Some(number));
+            }
+            let name = format!("vcmp{lanes}");
+            add(format!("vcmp{predicate}{lanes}"), &name, Some(number));
+        }
+    }
+    for prefix in ["cmov", "set", "j"] {
+        for (alias, name) in CONDITIONS {
+            add(format!("{prefix}{alias}"), &format!("{prefix}{name}"), None);
+        }
+    }
+    // Where a name is also that of an instruction without the immediate, that one is meant.
+    let mut add_new = |written: String, name: &str, implied: u8| {
+        if !known.contains_key(&written) {
+            add(written, name, Some(implied));
+        }
+    };
+    for lanes in ["b", "ub", "w", "uw", "d", "ud", "q", "uq"] {
+        for (number, predicate) in (0u8..).zip(INTEGER_PREDICATES) {
+            add_new(
+                format!("vpcmp{predicate}{lanes}"),
+                &format!("vpcmp{lanes}"),
+                number,
+            );
+        }
+    }
+    for (halves, implied) in [
+        ("lqlq", 0x00),
+        ("hqlq", 0x01),
+        ("lqhq", 0x10),
+        ("hqhq", 0x11),
+    ] {
+        for name in ["pclmulqdq", "vpclmulqdq"] {
+            let written = name.replace("qdq", &format!("{halves}dq"));
+            add_new(written, name, implied);
+        }
+    }
+    for (one, other) in CONDITIONS {
+        // Intel has one of the two names, and listings the other.
+        add(format!("cmp{one}xadd"), &format!("cmp{other}xadd"), None);
+        add(format!("cmp{other}xadd"), &format!("cmp{one}xadd"), None);
+    }
+    for (alias, name) in ALIASES {
+        add(alias.to_owned(), name, None);
+    }
+    spellings
+}
+
+#[rustfmt::skip]
+const ALIASES: [(&str, &str); 10] = [
+    ("movabs", "mov"),   ("sal",    "shl"),    ("pushf",  "pushfq"),
+    ("popf",   "popfq"), ("loopz",  "loope"),  ("loopnz", "loopne"),
+    ("retn",   "ret"),   ("xlat",   "xlatb"),  ("fwait",  "wait"),
+    ("iret",   "iretd"),
+];
+
+#[rustfmt::skip]
+const CONDITIONS: [(&str, &str); 14] = [
+    ("z",   "e"),  ("nz",  "ne"), ("c",   "b"),  ("nae", "b"),  ("nc",  "ae"),
+    ("nb",  "ae"), ("na",  "be"), ("nbe", "a"),  ("nge", "l"),  ("nl",  "ge"),
+    ("ng",  "le"), ("nle", "g"),  ("pe",  "p"),  ("po",  "np"),
+];
+
+/// How many of the predicates the legacy encodings know.
+const LEGACY_PREDICATES: u8 = 8;
+
+/// Predicates of the vector comparisons.
+#[rustfmt::skip]
+const PREDICATES: [&str; 32] = [
+    "eq",    "lt",     "le",     "unord",   "neq",    "nlt",    "nle",    "ord",
+    "eq_uq", "nge",    "ngt",    "false",   "neq_oq", "ge",     "gt",     "true",
+    "eq_os", "lt_oq",  "le_oq",  "unord_s", "neq_us", "nlt_uq", "nle_uq", "ord_s",
+    "eq_us", "nge_uq", "ngt_uq", "false_os", "neq_os", "ge_oq", "gt_oq",  "true_us",
+];
+
+/// Predicates of the AVX-512 comparisons of integers.
+const INTEGER_PREDICATES: [&str; 8] = ["eq", "lt", "le", "false", "neq", "nlt", "nle", "true"];

@@ -1,0 +1,54 @@
+//! The names of registers.
+//!
+//! Correct means: every register that 64-bit code can use has iced's name, and the low bytes of the
+//! new ones also the name that manuals and assemblers have for them.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use foldhash::fast::FixedState;
+use iced_x86::Register;
+
+static REGISTERS: LazyLock<HashMap<String, Register, FixedState>> = LazyLock::new(|| {
+    let mut names = HashMap::default();
+    for register in Register::values() {
+        let iced = format!("{register:?}").to_ascii_lowercase();
+        // EIP would need an address-size prefix and reaches nothing that RIP does not.
+        let is_usable = !matches!(register, Register::None | Register::EIP);
+        if is_usable && !iced.starts_with("dontuse") {
+            names.insert(name_of(register), register);
+            names.insert(iced, register);
+        }
+    }
+    names
+});
+
+/// The register of that name, in any case.
+pub(super) fn register(name: &str) -> Option<Register> {
+    REGISTERS.get(&*lower(name)).copied()
+}
+
+/// The names of all registers that 64-bit code can use.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    REGISTERS.keys().map(String::as_str)
+}
+
+/// The name of a register as it is written: iced spells the low bytes of the new registers r8l;
+/// manuals and assemblers, r8b.
+pub(super) fn name_of(register: Register) -> String {
+    let name = format!("{register:?}").to_ascii_lowercase();
+    match name.strip_suffix('l') {
+        Some(stem) if stem.starts_with('r') => format!("{stem}b"),
+        _ => name,
+    }
+}
+
+/// `word` in lower case; a copy only where that differs.
+pub(super) fn lower(word: &str) -> Cow<'_, str> {
+    if word.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(word.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(word)
+    }
+}
