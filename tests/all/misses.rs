@@ -190,7 +190,7 @@ fn a_sequence_of_the_bodys_own_has_a_possible_number_which_says_whose_it_is() {
 #[test]
 fn a_return_is_not_said_to_go_one_way() {
     // Where it goes is decided by the call in front of it, so that its misses are no wonder.
-    let counters = fake("return", r#"{"*": [80.0, 107.0]}"#);
+    let counters = fake("return", r#"{"*": [80.0, 92.0]}"#);
     let text = ";! heap = \"pointer\"\n;! result = \"eax\"\n;! expect = \"id\"\n;! dispatch = \"site\"\n;! clobbers = \
                 \"all\"\nbody: call \"f\"\nfunc \"f\": mov eax, [rax]\nsite: ret\n";
     let path = template(&folder("misses"), "returns", text);
@@ -220,7 +220,7 @@ const SITES: &str = ";! result = \"eax\"\n;! expect = 7\n;! dispatch = [\"first\
 
 #[test]
 fn each_site_has_its_number_and_the_column_is_their_sum() {
-    let counters = fake("sites", r#"{"*": [80.0, 107.0, 80.0, 134.0, 80.0, 101.6]}"#);
+    let counters = fake("sites", r#"{"*": [80.0, 107.0, 80.0, 104.0, 80.0, 89.6]}"#);
     let path = template(&folder("misses"), "sites", SITES);
     let (code, document) = json(&["run", &path, "--counters", &counters, "--time", "2"]);
     assert_eq!(code, 0, "{document:#}");
@@ -250,14 +250,16 @@ fn each_site_has_its_number_and_the_column_is_their_sum() {
 #[test]
 fn no_number_lies_above_the_executions_of_its_site_or_below_none() {
     let path = template(&folder("misses"), "bounds", SITES);
-    for (name, delayed, expected) in [
-        ("above", "[80.0, 144.8]", [1.0, 1.2, 1.2]),
-        ("far_above", "[80.0, 188.0]", [f64::NAN, 2.0, 2.0]),
-        ("far_below", "[80.0, 65.6]", [f64::NAN; 3]),
-        ("below", "[80.0, 74.6]", [-0.02; 3]),
-        ("just_below", "[80.0, 79.46]", [-0.01; 3]),
+    for (name, share, expected) in [
+        ("above", 1.2, [1.0, 1.2, 1.2]),
+        ("far_above", 2.0, [f64::NAN, 2.0, 2.0]),
+        ("far_below", -0.267, [f64::NAN; 3]),
+        ("below", -0.1, [-0.02; 3]),
+        ("just_below", -0.01, [-0.01; 3]),
     ] {
-        let counters = fake(name, &format!(r#"{{"*": {delayed}}}"#));
+        // The second and the third may run several times an iteration, and have less latency in front of them.
+        let images = [54.0, 24.0, 24.0].map(|added| format!("80.0, {}", 80.0 + share * added));
+        let counters = fake(name, &format!(r#"{{"*": [{}]}}"#, images.join(", ")));
         let (_, document) = json(&["run", &path, "--counters", &counters, "--time", "2"]);
         let metric = metric(&document, 0);
         let sites = metric["sites"].as_array().expect("sites");
@@ -477,9 +479,9 @@ fn every_shipped_template_has_latency_or_a_direct_branch_or_none() {
                 Latency::Delayed { copies, .. } => {
                     delayed += 1;
                     let own = row.program.sections[site.place.0].bytes.len();
-                    // Twenty-four instructions of four or five bytes; a jump over them may grow.
+                    // Fourteen or twenty-four instructions of four or five bytes; a jump over them may grow.
                     for copy in &copies[..] {
-                        assert!((96..=220).contains(&(copy.bytes.len() - own)), "{name}");
+                        assert!((56..=220).contains(&(copy.bytes.len() - own)), "{name}");
                     }
                 }
                 Latency::None(why) => {

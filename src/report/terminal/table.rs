@@ -209,7 +209,14 @@ fn conditions(row: &Row) -> Vec<Remark> {
     let cold = row.cold.as_ref().and_then(cold_call);
     let said = disagreement.into_iter().chain(cold).chain(row.note.clone());
     let said = said.map(|text| Remark::new(Kind::Row, text));
-    let allocates = "allocates, exact; -v has how much in an iteration";
+    let metrics = row.metrics.as_ref();
+    let part = metrics.and_then(|metrics| metrics[Quantity::Allocs].stepped);
+    let allocates = match part.is_some() {
+        true => {
+            "allocates, counted over the first iterations alone; -v has how much and of how many"
+        }
+        false => "allocates, exact; -v has how much in an iteration",
+    };
     let allocations = allocations(row).map(|text| Remark::new(Kind::Row, text).or(allocates));
     said.chain(allocations).collect()
 }
