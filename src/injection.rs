@@ -30,18 +30,19 @@ mod registers;
 use registers::{Code, Usage};
 
 /// Multiplications that the branch waits for in both copies. With none, one of ten settings that were
-/// tried was off by 0.15; with four, two independent jumps were by 0.06 (Zen 4).
+/// tried was off by 0.15; with four, two independent jumps were by 0.06; with six and eight more no row whose misses are
+/// known was by more than 0.03, where six and ten, five and ten, and eight and ten were (Zen 4).
 const BASE: usize = 6;
-/// Multiplications that it waits for in the second copy only. What differs between the copies for another reason
-/// is divided by their cycles: with four a cycle reads as 0.08 misses; with eight to ten more jumps through a table
-/// of 8 or 16 targets were off by 0.03, with these no row whose misses are known by more than 0.02 (Zen 4); with
-/// thirty the scheduler fills up in front of the branch.
-const ADDED: usize = 18;
-/// The same where the branch may run several times an iteration: their delays wait beside each other, and what
-/// multiplies has room for some 24. A jump that runs three times read 2.02 for 2.25 with 18, and 2.26 with these.
-const ADDED_OFTEN: usize = 8;
+/// Multiplications that it waits for in the second copy only. With four a constant of about a cycle
+/// reads as 0.08 misses; with thirty the scheduler fills up in front of the branch. With eighteen, jumps through a
+/// table of 8 and 16 targets are off by 0.017 instead of 0.033; but then a jump that runs three times an
+/// iteration reads 2.02 for 2.25, and where a neighbour uses half of the core 0.98 now and then 0.55 to 0.77: what
+/// multiplies has room for 24 of them, or 12, and the cover waits for room behind those that nobody does (Zen 4).
+const ADDED: usize = 8;
 /// Cycles of one of them on every core since Nehalem and Zen 2, and of a `crc32`; `doctor` measures it.
 const LATENCY: f64 = 3.0;
+/// Cycles of latency that the second copy has more than the first.
+pub const ADDED_CYCLES: f64 = ADDED as f64 * LATENCY;
 /// Images that a site takes.
 pub const IMAGES_PER_SITE: usize = 2;
 
@@ -72,10 +73,8 @@ pub struct Site {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Latency {
-    /// Two copies of its section, the second with more of it.
+    /// Two copies of its section, the second with [`ADDED_CYCLES`] more.
     Delayed {
-        /// Cycles that it has more.
-        added_cycles: f64,
         /// What stands in the section's place.
         copies: Box<[Section; IMAGES_PER_SITE]>,
         /// Comparisons that wait for the delayed copy: in a chain of them a second miss of an iteration
@@ -180,8 +179,6 @@ pub struct Way {
     pub insertions: [Insertion; IMAGES_PER_SITE],
     /// Comparisons that wait.
     pub comparisons: u32,
-    /// Multiplications that the branch waits for in the second copy only.
-    added: usize,
 }
 
 impl Planned {
@@ -237,7 +234,7 @@ pub fn of(
         let latency = match way {
             Ok(way) => {
                 let own: Option<Vec<Section>> = copies.by_ref().take(IMAGES_PER_SITE).collect();
-                latency(own, &way)
+                latency(own, way.comparisons)
             }
             Err(Refusal::Impossible(why)) => Latency::None(why),
             Err(Refusal::NoBranch(wrong)) => return Err(wrong),
@@ -257,13 +254,12 @@ pub fn of(
     Ok(Injection::Sites(sites))
 }
 
-fn latency(copies: Option<Vec<Section>>, way: &Way) -> Latency {
+fn latency(copies: Option<Vec<Section>>, comparisons: u32) -> Latency {
     let copies = copies.and_then(|copies| <[Section; IMAGES_PER_SITE]>::try_from(copies).ok());
     match copies {
         Some(copies) if copies[0].bytes.len() == copies[1].bytes.len() => Latency::Delayed {
-            added_cycles: way.added as f64 * LATENCY,
             copies: Box::new(copies),
-            comparisons: way.comparisons,
+            comparisons,
         },
         _ => Latency::None(
             "there is no room for latency in front of its dispatch branch: leave out `short`, and data \
@@ -327,11 +323,7 @@ pub fn plan(
              the result; use fewer",
         ));
     };
-    let added = match may_repeat(section, &code, at) {
-        true => ADDED_OFTEN,
-        false => ADDED,
-    };
-    let delay = Delay { copy, idle, added };
+    let delay = Delay { copy, idle };
     let insertion = |edits| Insertion {
         section: index,
         label: label.to_string(),
@@ -343,11 +335,8 @@ pub fn plan(
             ..Edit::default()
         };
         return Ok(Way {
-            insertions: delay
-                .awaited()
-                .map(|awaited| insertion(vec![edit(awaited)])),
+            insertions: AWAITED.map(|awaited| insertion(vec![edit(awaited)])),
             comparisons: 1,
-            added,
         });
     }
     let waits = &code.instructions[waiting];
@@ -390,69 +379,48 @@ pub fn plan(
         std::iter::once(first(awaited)).chain(further).collect()
     };
     Ok(Way {
-        insertions: delay.awaited().map(|awaited| insertion(edits(awaited))),
+        insertions: AWAITED.map(|awaited| insertion(edits(awaited))),
         comparisons: 1 + further.len() as u32,
-        added,
     })
 }
 
-/// Whether an instruction may run several times an iteration: in a function, which may be called as often, and
-/// where a jump behind it leads in front of it.
-fn may_repeat(section: &Section, code: &Code, at: usize) -> bool {
-    let place = code.instructions[at].ip();
-    let leads_back = |one: &Instruction| {
-        one.is_jcc_short_or_near() || one.is_jmp_short_or_near() || one.is_loop() || one.is_loopcc()
-    };
-    let mut behind = code.instructions[at..].iter();
-    section.kind != SectionKind::Body
-        || behind.any(|one| leads_back(one) && one.near_branch_target() <= place)
-}
+/// How many of the multiplications the branch waits for, in each copy.
+const AWAITED: [usize; IMAGES_PER_SITE] = [BASE, BASE + ADDED];
 
 /// The two registers of a delay: what the branch waits for, and what nobody does.
 #[derive(Debug, Clone, Copy)]
 struct Delay {
     copy: Register,
     idle: Register,
-    /// Multiplications that the branch waits for in the second copy only.
-    added: usize,
 }
 
 impl Delay {
-    /// How many of the multiplications the branch waits for, in each copy.
-    fn awaited(self) -> [usize; IMAGES_PER_SITE] {
-        [BASE, self.all()]
-    }
-
-    /// Multiplications of each copy.
-    fn all(self) -> usize {
-        BASE + self.added
-    }
-
     /// All the multiplications: `awaited` of them through the copy, the others through the idle register, from
     /// the end of the first few on.
     fn of_copy(self, awaited: usize) -> Vec<String> {
-        let Delay { copy, idle, .. } = self;
+        let Delay { copy, idle } = self;
         let one = |at: usize| match at {
             at if at < awaited => format!("imul {copy:?}, {copy:?}, 1"),
             at if at == awaited => format!("imul {idle:?}, {copy:?}, 1"),
             _ => format!("imul {idle:?}, {idle:?}, 1"),
         };
-        (0..self.all()).map(|at| one(at).to_lowercase()).collect()
+        let all = 0..BASE + ADDED;
+        all.map(|at| one(at).to_lowercase()).collect()
     }
 
     /// The same for what a return reads, the word that `rsp` points to: zeros that take as long are added to
     /// `rsp`. A `crc32` takes as long as a multiplication and leaves the flags to the caller.
     fn of_stack_pointer(self, awaited: usize) -> Vec<String> {
-        let Delay { copy, idle, .. } = self;
+        let Delay { copy, idle } = self;
         let mut lines = vec![format!("mov {copy:?}, 0"), format!("mov {idle:?}, 0")];
-        for at in 0..self.all() {
+        for at in 0..BASE + ADDED {
             if at == awaited {
                 lines.push(format!("mov {idle:?}, {copy:?}"));
             }
             let register = if at < awaited { copy } else { idle };
             lines.push(format!("crc32 {register:?}, {register:?}"));
         }
-        if awaited == self.all() {
+        if awaited == BASE + ADDED {
             lines.push(format!("mov {idle:?}, {copy:?}"));
         }
         lines.push(format!("lea rsp, [rsp + {copy:?}]"));

@@ -239,10 +239,9 @@ fn fence(ops: &mut Assembler) {
 
 /// Work behind the body that waits for nothing, and takes longer than a dispatch branch that waits for its
 /// delay. A predicted branch lets the core reach it at once, so that the delay is hidden; behind a
-/// mispredicted one it begins only when the delay is over: 144 cycles, for one of 72 and a load from the last
-/// cache. No register is free here.
+/// mispredicted one it begins only when the delay is over. No register is free here.
 fn cover(ops: &mut Assembler) {
-    const LINKS: usize = 48;
+    const LINKS: usize = 32;
     let spill = state::SPILL;
     let link = "crc32 r11, r11\n".repeat(LINKS);
     ops.extend(&bytes_of(&format!(

@@ -158,11 +158,11 @@ fn told(report: &Report) -> String {
 
 /// Two images of a branch that is missed so often in each turn.
 fn missed(turns: u32, misses: impl Fn(u32) -> f64) -> SiteSamples {
-    let cycles = |turn| 70.0 + misses(turn) * 54.0;
+    let cycles = |turn| 70.0 + misses(turn) * crate::injection::ADDED_CYCLES;
     SiteSamples {
         iterations_per_chunk: fixture::ITERATIONS,
         segments: 8,
-        added_cycles: 54.0,
+        added_cycles: crate::injection::ADDED_CYCLES,
         images: [
             image(turns, |_, _| 70.0),
             image(turns, |turn, _| cycles(turn)),

@@ -14,7 +14,7 @@ use super::timing::{Budget, Proved, Scale, TIMED, Turner, UNTIMED, quiet_turns};
 use super::verify;
 use crate::counter::CounterSource;
 use crate::go::HeapKind;
-use crate::injection::{IMAGES_PER_SITE, Injection, Latency};
+use crate::injection::{ADDED_CYCLES, IMAGES_PER_SITE};
 use crate::job::{Failure, Plan, Uninferred};
 use crate::stage::{Ground, Request, Stage, Visits};
 use crate::stats::quantile::{median, sorted};
@@ -151,8 +151,7 @@ pub(super) fn infer(
             for image in images.clone() {
                 row.stage.rewind(ground, image);
             }
-            let added = added_cycles(&row.stage.row.injection, *site);
-            let mut study = Study::new((*site, added), &row.visits, chunk);
+            let mut study = Study::new(*site, &row.visits, chunk);
             let budget = (plan.infer_ms * 1e6, plan.patience);
             study.enough_pairs = match plan.infer_ms >= LEAST_REFERRED_MS {
                 true => ENOUGH_PAIRS,
@@ -224,7 +223,7 @@ fn refer(
         .map(|_| random.below(objects) as u32)
         .collect();
     let mut drawn = row.stage.visits(drawn)?;
-    let mut unfenced = Study::new((0, 0.0), &drawn, row.chunk);
+    let mut unfenced = Study::new(0, &drawn, row.chunk);
     for turn in 0..FEWEST_ROUNDS {
         unfenced.turn(
             &mut row.stage,
@@ -234,7 +233,7 @@ fn refer(
         )?;
     }
     let chunk = site.iterations_per_chunk / u64::from(row.stage.row.unroll);
-    let mut missed = Study::new((0, site.added_cycles), &drawn, chunk.min(drawn.len()));
+    let mut missed = Study::new(0, &drawn, chunk.min(drawn.len()));
     let budget = (0.0, 0.0);
     missed.infer(
         &mut row.stage,
@@ -270,7 +269,7 @@ fn stay(
             false => random.below(objects),
         };
         let mut visits = row.stage.visits(vec![object as u32; row.chunk as usize])?;
-        let mut study = Study::new((0, 0.0), &visits, row.chunk);
+        let mut study = Study::new(0, &visits, row.chunk);
         study.turn(
             &mut row.stage,
             &mut visits,
@@ -363,14 +362,6 @@ fn too_long(iteration_ns: f64) -> Option<String> {
     })
 }
 
-/// Cycles that the second image of a site has more in front of its branch; 0 of one that has no images.
-fn added_cycles(injection: &Injection, site: usize) -> f64 {
-    match injection.sites().get(site).map(|site| &site.latency) {
-        Some(Latency::Delayed { added_cycles, .. }) => *added_cycles,
-        _ => 0.0,
-    }
-}
-
 /// The turns of one site's images.
 struct Study {
     samples: SiteSamples,
@@ -381,14 +372,13 @@ struct Study {
 }
 
 impl Study {
-    /// Of a site, whose second image has so many cycles more in front of its branch.
-    fn new((site, added_cycles): (usize, f64), visits: &Visits, chunk: u64) -> Study {
+    fn new(site: usize, visits: &Visits, chunk: u64) -> Study {
         Study {
             samples: SiteSamples {
                 site,
                 iterations_per_chunk: chunk,
                 segments: visits.len().div_ceil(chunk).max(1) as u32,
-                added_cycles,
+                added_cycles: ADDED_CYCLES,
                 ..SiteSamples::default()
             },
             next: [0; IMAGES_PER_SITE],
