@@ -551,8 +551,8 @@ pub enum Failure {
         place: Place,
         /// Where nothing says which instruction it was: those that it can have been, bytes from the start of the
         /// code region.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        may_be: Vec<u64>,
+        #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+        may_be: Box<[u64]>,
         /// The general-purpose registers by hardware number.
         registers: Vec<u64>,
     },

@@ -189,7 +189,7 @@ fn frames_do_not_reach_into_each_others_state_or_the_guards() {
     assert!(last_frame + frame::BODY_BYTES == 448 && first_state == 512);
     assert!(frame::ITERATIONS as u64 + 8 == 776 && frame::carried::REGISTERS == 1152);
     assert_eq!([false, true].map(frame::far), [1472..4096, 3520..4096]);
-    assert!(frame::carried::VECTORS == 1472 && frame::carried::END == 3520);
+    assert_eq!([frame::carried::VECTORS, frame::carried::END], [1472, 3520]);
 }
 
 #[test]
