@@ -141,9 +141,10 @@ pub fn judge(
         sites = misses::sites(&prepared.row, known, outcome.timing.as_ref(), plan.seed);
         let timed = outcome.timing.as_ref().zip(summary.as_ref());
         let has_walk = prepared.row.heap.kind != HeapKind::None;
-        row.warnings.extend(timed.and_then(|(timing, summary)| {
-            misses::doubt(&sites, (timing, has_walk), summary, plan.seed)
-        }));
+        row.warnings
+            .extend(timed.map_or_else(Vec::new, |(timing, summary)| {
+                misses::doubts(&sites, (timing, has_walk), summary, plan.seed)
+            }));
     }
     let inferred = misses::total(&prepared.row.injection, &sites);
     let mut metrics = metrics(

@@ -157,16 +157,27 @@ pub(super) fn remark(sites: &[SiteMisses]) -> Option<String> {
         .map(|all| format!("inferred of each branch by itself: {}", all.join(", ")))
 }
 
-/// What the reader must know where the row's own cycles allow more misses than are inferred.
-pub(super) fn doubt(
+/// What the reader must know of inferred misses: which iterations they are of, and where the row's own cycles come
+/// to others.
+pub(super) fn doubts(
     sites: &[SiteMisses],
     (timing, has_walk): (&Timing, bool),
     summary: &Summary,
     seed: u64,
+) -> Vec<String> {
+    let differs = summary.is_mean || summary.modes.is_some();
+    let phases = said_of_phases(sites, timing, differs);
+    let own = said_of_one(sites, (timing, has_walk), summary.cycles.value, seed);
+    phases.into_iter().chain(own).collect()
+}
+
+/// Of the only branch that is studied.
+fn said_of_one(
+    sites: &[SiteMisses],
+    (timing, has_walk): (&Timing, bool),
+    cycles: f64,
+    seed: u64,
 ) -> Option<String> {
-    if let Some(said) = said_of_phases(sites, timing, summary.is_mean || summary.modes.is_some()) {
-        return Some(said);
-    }
     let [site] = sites else { return None };
     let inferred = site.value?;
     if !has_walk {
@@ -174,7 +185,7 @@ pub(super) fn doubt(
     }
     said_of_bound(
         inferred,
-        stats::bound(timing, summary.cycles.value, seed)?,
+        stats::bound(timing, cycles, seed)?,
         site.executions,
     )
 }
@@ -194,7 +205,7 @@ fn said_of_phases(sites: &[SiteMisses], timing: &Timing, differs: bool) -> Optio
     let seen = timing.delayed.iter().map(seen).min()?;
     Some(format!(
         "branch misses are inferred from the first {seen} iterations or so behind the setup, and iterations of this \
-         row differ by phase: other phases may miss more or fewer"
+         row do not all take as long: others may miss more or fewer"
     ))
 }
 
