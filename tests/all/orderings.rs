@@ -81,23 +81,19 @@ fn undisturbed(name: &str) -> f64 {
 
 #[test]
 fn dearer_dispatch_takes_more_cycles() {
-    let mut tour = Tour::measure();
-    for _ in 1..TRIES {
-        if tour.complaints().is_empty() {
-            break;
+    let mut said = Vec::new();
+    for _ in 0..TRIES {
+        let tour = Tour::measure();
+        said = tour.complaints();
+        if said.is_empty() {
+            let alone = undisturbed("direct_call");
+            let ratio = alone / tour.cycles(1);
+            if (ratio - 1.0).abs() < AGREEMENT {
+                return;
+            }
+            said.push(format!("direct_call alone {alone}, among others {tour:?}"));
         }
-        println!(
-            "measured again, because this run says: {:?}",
-            tour.complaints()
-        );
-        tour = Tour::measure();
+        println!("measured again, because this run says: {said:?}");
     }
-    assert_eq!(tour.complaints(), Vec::<String>::new());
-
-    let alone = undisturbed("direct_call");
-    let ratio = alone / tour.cycles(1);
-    assert!(
-        (ratio - 1.0).abs() < AGREEMENT,
-        "direct_call alone {alone}, among others {tour:?}"
-    );
+    panic!("{said:?}");
 }
