@@ -378,6 +378,7 @@ impl<'a> Flow<'a> {
             Kind::Compares => {
                 let compared = self.compared(effect, before, addresses, bits);
                 let result = match addresses {
+                    2 if self.is_distance(effect, before) => made | BITS,
                     2 => made.without(Made::RING) | compared,
                     _ => made,
                 };
@@ -568,6 +569,19 @@ impl<'a> Flow<'a> {
             Some(bits) if is_counted => bits,
             _ => Made::KNOWN,
         }
+    }
+
+    /// Whether what is left is the distance of two places that lie elsewhere from each other in another run or at
+    /// another placement: of regions, or of two places in the code.
+    fn is_distance(&self, effect: &Effect, before: &[u64; 16]) -> bool {
+        let image = self.image;
+        let in_data =
+            |number: u64| (image.data_addresses.start..=image.data_addresses.end).contains(&number);
+        let numbers = effect.numbers.iter().map(|&(number, _)| before[number]);
+        let own: Vec<u64> = numbers.filter(|one| self.bits_of(*one).is_some()).collect();
+        let is_of = |within: &dyn Fn(u64) -> bool| own.iter().all(|one| within(*one));
+        let in_stack = |number: u64| self.stack.contains(&number);
+        effect.code.mnemonic() == Mnemonic::Sub && !is_of(&in_data) && !is_of(&in_stack)
     }
 
     /// The flags of a comparison with an address in it.

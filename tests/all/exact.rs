@@ -201,12 +201,14 @@ fn what_differs_from_run_to_run_is_of_the_iterations_that_were_counted() {
 #[test]
 fn bits_of_an_own_address_decide_for_one_run_and_addresses_for_all() {
     #[rustfmt::skip] // a table: one template a line
-    let deciding: [(&str, &str); 6] = [
+    let deciding: [(&str, &str); 8] = [
         ("lea",      "body: mov eax, [rax]\n here: lea rcx, [here]\n test ecx, 0x1000\n jne 1f\n nop\n1: nop\n"),
         ("call",     "body: mov eax, [rax]\n call 2f\n2: pop rcx\n shr rcx, 12\n test cl, 1\n jne 1f\n nop\n1: nop\n"),
         ("table",    "body: mov eax, [rax]\n mov ecx, [\"t\"]\n test ecx, 0x10000\n jne 1f\n nop\n1: nop\ndata \"t\": dq \"f\"\nfunc \"f\": ret\n"),
         ("pushed",   "body: mov eax, [rax]\n lea rcx, [\"f\"]\n push rcx\n pop rdx\n imul rdx, rdx, 5\n test edx, 0x10000\n jne 1f\n nop\n1: nop\nfunc \"f\": ret\n"),
         ("indexed",  "body: mov eax, [rax]\n lea rcx, [\"f\"]\n shr rcx, 12\n and ecx, 1\n lea rdx, [\"t\"]\n mov ecx, [rdx+rcx*4]\n test ecx, ecx\n jne 1f\n nop\n1: nop\ndata \"t\": dd 0, 1\nfunc \"f\": ret\n"),
+        ("distance", "body: mov eax, [rax]\n mov rdx, rsp\n lea rcx, [\"d\"]\n sub rdx, rcx\n bt rdx, 20\n jc 1f\n nop\n1: nop\ndata \"d\": dq 0\n"),
+        ("in_code",  "body: mov eax, [rax]\n lea rdx, [1f]\n lea rcx, [\"f\"]\n sub rdx, rcx\n bt rdx, 4\n jc 1f\n nop\n1: nop\nfunc \"f\": ret\n"),
         ("stack",    "body: mov eax, [rax]\n mov rcx, rsp\n shr rcx, 16\n test cl, 1\n jne 1f\n nop\n1: nop\n"),
     ];
     let folder = common::folder("exact_address");
@@ -223,9 +225,10 @@ fn bits_of_an_own_address_decide_for_one_run_and_addresses_for_all() {
         assert!(why.contains("an address decides"), "{name}: {count}");
     }
     #[rustfmt::skip] // a table: one template a line
-    let steady: [Case; 7] = [
+    let steady: [Case; 8] = [
         ("jump",      "body: mov eax, [rax]\n lea rcx, [\"t\"]\n mov edx, eax\n and edx, 1\n call qword [rcx+rdx*8]\ndata \"t\": dq \"f\", \"f\"\nfunc \"f\": ret\n", 6.0, 2.0, All),
         ("compared",  "body: mov eax, [rax]\n lea rcx, [\"a\"]\n lea rdx, [\"b\"]\n cmp rcx, rdx\n jb 1f\n nop\n1: nop\ndata \"a\": dq 0\ndata \"b\": dq 0\n", 6.0, 1.0, All),
+        ("length",    "body: mov eax, [rax]\n lea rdx, [\"b\"]\n lea rcx, [\"a\"]\n sub rdx, rcx\n bt rdx, 3\n jc 1f\n nop\n1: nop\ndata \"a\": dq 0\ndata \"b\": dq 0\n", 8.0, 1.0, All),
         ("aligned",   "body: mov eax, [rax]\n lea rcx, [\"a\"]\n test cl, 7\n jne 1f\n nop\n1: nop\ndata \"a\": dq 0\n", 6.0, 1.0, All),
         ("not_null",  "body: mov rcx, rax\n mov eax, [rax]\n test rcx, rcx\n je 1f\n nop\n1: nop\n", 6.0, 1.0, All),
         ("stack_end", "body: mov eax, [rax]\n cmp rsp, [r14+16]\n jbe 1f\n nop\n1: nop\n", 5.0, 1.0, All),
