@@ -23,7 +23,7 @@ use iced_x86::{
 use super::Count;
 use super::step::Iterations;
 use crate::go::HeapKind;
-use crate::link::frame::{G, G_POINTER};
+use crate::link::frame::{G, G_POINTER, context, state};
 use crate::link::{ByAddress, Image, Owner};
 
 /// What a value is made of beside the receiver and constants.
@@ -45,6 +45,8 @@ impl Made {
     const RING: Made = Made(16);
     /// An address, as a whole.
     const HELD: Made = Made(32);
+    /// What the loop around the body counts with: it goes on by itself and does not come back.
+    pub(super) const LOOP: Made = Made(64);
 
     /// Whether any of those is in it.
     pub(super) fn has(self, other: Made) -> bool {
@@ -146,12 +148,16 @@ enum Kind {
 pub(super) struct Flow<'a> {
     image: &'a Image,
     stack: Range<u64>,
+    /// Where the loop's own words lie: in the frames, and in the context.
+    loops: [Range<u64>; 2],
     gs_base: u64,
     given: Parts,
     effects: ByAddress<Rc<Effect>>,
     factory: InstructionInfoFactory,
     is_noting: bool,
     written: Parts,
+    /// Flags that the loop writes, behind the body and in front of it.
+    of_loop: Parts,
     /// Bytes that iterations write, by words.
     stored: ByAddress<u8>,
     /// What register parts are made of in this iteration.
@@ -167,8 +173,12 @@ pub(super) struct Flow<'a> {
 }
 
 impl<'a> Flow<'a> {
-    /// Nothing followed yet.
-    pub(super) fn new(image: &'a Image, heap: HeapKind, stack: Range<u64>) -> Flow<'a> {
+    /// Nothing followed yet; `frame` is the address of frame 0 in the stack.
+    pub(super) fn new(
+        image: &'a Image,
+        heap: HeapKind,
+        (stack, frame): (Range<u64>, u64),
+    ) -> Flow<'a> {
         let receiver: Parts = match heap {
             HeapKind::None => 0,
             HeapKind::Pointer | HeapKind::Func => whole(0),
@@ -181,6 +191,7 @@ impl<'a> Flow<'a> {
         };
         Flow {
             image,
+            loops: loop_words(image, frame, stack.end),
             stack,
             gs_base: image.site.data + u64::from(G_POINTER) + 8,
             given: receiver | whole(RSP) | whole(R14) | of_cursor,
@@ -188,6 +199,7 @@ impl<'a> Flow<'a> {
             factory: InstructionInfoFactory::new(),
             is_noting: true,
             written: 0,
+            of_loop: 0,
             stored: ByAddress::default(),
             parts: [Made::KNOWN; PARTS],
             memory: ByAddress::default(),
@@ -254,7 +266,12 @@ impl<'a> Flow<'a> {
         self.memory.clear();
         for (at, part) in self.parts.iter_mut().enumerate() {
             let is_unknown = self.written & !self.given & 1 << at != 0;
-            *part = if is_unknown { Made::STATE } else { Made::KNOWN };
+            let is_of_loop = self.of_loop & 1 << at != 0;
+            *part = match is_unknown {
+                true if is_of_loop => Made::LOOP,
+                true => Made::STATE,
+                false => Made::KNOWN,
+            };
         }
     }
 
@@ -285,6 +302,9 @@ impl<'a> Flow<'a> {
 
     fn note(&mut self, effect: &Effect, before: &[u64; 16], after: &[u64; 16]) {
         self.written |= effect.written;
+        if !effect.is_own {
+            self.of_loop |= effect.written & flags(u32::MAX);
+        }
         for used in effect
             .memory
             .iter()
@@ -323,6 +343,7 @@ impl<'a> Flow<'a> {
         // Numbers that are addresses speak for themselves.
         let mut bits = Made::KNOWN;
         let mut addresses = 0;
+        let mut taken = None;
         for &(number, is_whole) in &effect.numbers {
             let Some(address_bits) = self.bits_of(before[number]) else {
                 continue;
@@ -353,7 +374,9 @@ impl<'a> Flow<'a> {
             if is_read(used.access()) {
                 let is_word = size == 8 && effect.kind != Kind::MovesVectors;
                 let (of, address_bits) = self.loaded(address, size, peek);
-                made |= of.without(Made::HELD) | at.without(Made::RING | Made::HELD);
+                let at = at.without(Made::RING | Made::HELD);
+                taken = Some(self.by_bytes(address, size).map(|made| made | at));
+                made |= of.without(Made::HELD) | at;
                 if let Some(address_bits) = address_bits {
                     has_address = true;
                     match is_word {
@@ -401,7 +424,7 @@ impl<'a> Flow<'a> {
         self.write(
             effect,
             (before, after),
-            (result, flags),
+            (result, flags, taken),
             (addresses, has_address),
         );
     }
@@ -419,11 +442,13 @@ impl<'a> Flow<'a> {
         &mut self,
         effect: &Effect,
         (before, after): (&[u64; 16], &[u64; 16]),
-        (result, flags): (Made, Made),
+        (result, flags, taken): (Made, Made, Option<[Made; 2]>),
         (addresses, has_address): (usize, bool),
     ) {
-        use Mnemonic::{Call, Leave};
+        use Mnemonic::{Call, Leave, Mov, Pop};
         let code = &effect.code;
+        // What is taken from memory as it is keeps apart what its lowest byte is made of.
+        let taken = taken.filter(|_| !has_address && matches!(code.mnemonic(), Mov | Pop));
         let pointers = self.pointers(effect);
         let is_sum = is_sum(code) && addresses == 1;
         for at in members(effect.written) {
@@ -436,7 +461,11 @@ impl<'a> Flow<'a> {
                 _ if is_pointer && code.mnemonic() == Leave => self.of(whole(RBP)),
                 // A pointer that moves on is made of what it was, and of how far it went.
                 _ if is_pointer => self.parts[at] | self.of(effect.decides),
-                _ => result,
+                part => match taken {
+                    Some([low, _]) if part < REST => low,
+                    Some([_, rest]) if part < VECTOR => rest,
+                    _ => result,
+                },
             };
             if effect.covered & part == 0 {
                 made |= self.parts[at];
@@ -464,10 +493,14 @@ impl<'a> Flow<'a> {
                 continue;
             };
             let keeps = used.access() != OpAccess::Write;
-            for byte in address..address + size {
+            for (at, byte) in (address..address + size).enumerate() {
                 let old = if keeps { self.byte(byte) } else { Made::KNOWN };
+                let new = match pushed_flags(code, at) {
+                    Some(pushed) => self.of(pushed),
+                    None => held,
+                };
                 let word = self.memory.entry(byte >> 3).or_default();
-                word[(byte & 7) as usize] = Some(held | old);
+                word[(byte & 7) as usize] = Some(new | old);
             }
         }
     }
@@ -495,6 +528,9 @@ impl<'a> Flow<'a> {
         if let Some(made) = word.and_then(|word| word[(address & 7) as usize]) {
             return made;
         }
+        if self.loops.iter().any(|words| words.contains(&address)) {
+            return Made::LOOP;
+        }
         let data = self.image.site.data;
         let is_loops = (data..data + u64::from(G_POINTER)).contains(&address)
             || (data + u64::from(G_POINTER) + 8..data + u64::from(G)).contains(&address);
@@ -513,6 +549,13 @@ impl<'a> Flow<'a> {
         let is_unknown =
             is_loops || self.stack.contains(&address) || self.is_in_ring(address) || is_stored();
         if is_unknown { Made::STATE } else { Made::KNOWN }
+    }
+
+    /// What the lowest byte of a load is made of, and what the others are.
+    fn by_bytes(&self, address: u64, size: u64) -> [Made; 2] {
+        let others = (address + 1..address + size).map(|byte| self.byte(byte));
+        let rest = others.fold(Made::KNOWN, |made, own| made | own);
+        [self.byte(address), rest].map(|made| made.without(Made::HELD))
     }
 
     /// What a load finds, and the bits of an address in it, where there is one.
@@ -731,6 +774,29 @@ fn without_ring(made: Made, has_address: bool, flags: Made) -> Made {
         true => made.without(Made::RING) | flags,
         false => made | flags,
     }
+}
+
+/// The flags that an instruction puts into a byte of memory, where it pushes them (Intel SDM vol. 1, 3.4.3).
+fn pushed_flags(code: &Instruction, byte: usize) -> Option<Parts> {
+    use Mnemonic::{Pushf, Pushfd, Pushfq};
+    matches!(code.mnemonic(), Pushf | Pushfd | Pushfq).then(|| {
+        flags(match byte {
+            0 => RflagsBits::CF | RflagsBits::PF | RflagsBits::AF | RflagsBits::ZF | RflagsBits::SF,
+            1 => RflagsBits::IF | RflagsBits::DF | RflagsBits::OF,
+            2 => RflagsBits::AC,
+            _ => RflagsBits::NONE,
+        })
+    })
+}
+
+/// Where the loop around the body keeps what goes on by itself: its state in the frames, with what is carried
+/// above it, and the context.
+pub(super) fn loop_words(image: &Image, frame: u64, stack_end: u64) -> [Range<u64>; 2] {
+    let data = image.site.data;
+    [
+        frame + state::CURSOR as u64..stack_end,
+        data..data + u64::from(context::END),
+    ]
 }
 
 fn whole(number: usize) -> Parts {

@@ -103,7 +103,7 @@ fn follow(
 ) -> Result<Option<Followed>, Failure> {
     let visits = stage.visits(objects)?;
     let image = stage.images[0].clone();
-    let stack = ground.stack().addresses();
+    let stack = (ground.stack().addresses(), ground.frame());
     let flow = Flow::new(&image, stage.row.heap.kind, stack);
     let mut following = Following {
         flow,

@@ -26,7 +26,9 @@ pub(super) struct Followed {
 impl Followed {
     /// Whether nothing but receivers and frames decides.
     pub(super) fn is_of_all(&self) -> bool {
-        !self.found.has(Made::STATE | Made::PLACE | Made::MACHINE)
+        !self
+            .found
+            .has(Made::STATE | Made::LOOP | Made::PLACE | Made::MACHINE)
     }
 }
 
@@ -35,6 +37,8 @@ impl Followed {
 pub(super) enum More {
     /// What iterations leave behind.
     State,
+    /// What the loop around the body counts with: its cursor, its sum, or the flags of those.
+    Loop,
     /// It is not known what: there are too many receivers, or their iterations are too long.
     Unknown,
     /// An address.
@@ -48,6 +52,10 @@ impl More {
     pub(super) fn reason(self) -> String {
         match self {
             More::State => "what iterations leave behind decides the path of later ones".into(),
+            More::Loop => {
+                "the path hangs on what the loop around the body counts with, or on its flags"
+                    .into()
+            }
             More::Unknown => "it takes too many steps to find what decides the path".into(),
             More::Place => {
                 "an address decides the path, and differs between placements and runs".into()
@@ -106,6 +114,9 @@ pub(super) fn count(
     }
     if let Some(mnemonic) = followed.reads {
         return Ok(Err(More::Machine(mnemonic)));
+    }
+    if found.has(Made::LOOP) {
+        return Ok(Err(More::Loop));
     }
     if found.has(Made::STATE | Made::MACHINE) {
         return Ok(Err(More::State));

@@ -219,7 +219,7 @@ fn follow(
     source: &mut StepSource,
 ) -> Result<Option<Followed>, Failure> {
     let image = stage.images[0].clone();
-    let stack = ground.stack().addresses();
+    let stack = (ground.stack().addresses(), ground.frame());
     let log = source.log();
     stage.rewind(ground, 0);
     let exit = stage.enter_stepping(ground, 0, visits, (0, iterations), log)?;

@@ -241,6 +241,65 @@ fn bits_of_an_own_address_decide_for_one_run_and_addresses_for_all() {
 }
 
 #[test]
+fn what_the_loop_around_the_body_counts_with_makes_a_count_one_of_a_part() {
+    // Its words are the same again after 4 iterations, and what it adds up after 4 more is not.
+    let tail = "jnz 1f\n times 5 nop\n1: nop\n";
+    let frame = |offset: &str| {
+        format!("body: mov eax, [rax]\n mov rcx, [rsp+{offset}]\n test ecx, 0x100\n {tail}")
+    };
+    let all = format!("{POINTER};! clobbers = \"all\"\n");
+    let sum = ";! result = \"rax\"\n".to_string();
+    let big = "mov rax, 0x4000000000000000\n";
+    let walk = POINTER.to_string();
+    let cases = [
+        ("cursor", &all, frame("0x200")),
+        ("limit", &all, frame("0x208")),
+        ("sum", &all, frame("0x210")),
+        ("other_cursor", &all, frame("0x240")),
+        (
+            "carry",
+            &sum,
+            format!("body: jc 1f\n times 5 nop\n1: {big}"),
+        ),
+        (
+            "set_by_carry",
+            &sum,
+            format!("body: setc cl\n test cl, cl\n {tail} {big}"),
+        ),
+        (
+            "added_carry",
+            &sum,
+            format!("body: mov ecx, 0\n adc ecx, ecx\n {tail} {big}"),
+        ),
+        (
+            "parity",
+            &walk,
+            "body: jp 1f\n times 5 nop\n1: mov eax, [rax]\n".to_string(),
+        ),
+    ];
+    let folder = common::folder("exact_loop");
+    let files: Vec<String> = cases
+        .iter()
+        .map(|(name, header, text)| common::template(&folder, name, &format!("{header}{text}")))
+        .collect();
+    let mut arguments = vec!["run", "--counters", "none", "--placements", "1"];
+    arguments.extend(files.iter().map(String::as_str));
+    let (code, document) = json(&arguments);
+    assert_eq!(code, 0, "{document:#}");
+    let found = rows(&document);
+    assert_eq!(found.len(), cases.len());
+    for (name, row) in found {
+        let count = &row["metrics"]["instructions"];
+        assert!(count["stepped"].as_u64() > Some(0), "{name}: {count}");
+        let why = count["why"].as_str().unwrap_or_default();
+        assert!(
+            why.contains("what the loop around the body counts with"),
+            "{name}: {count}"
+        );
+    }
+}
+
+#[test]
 fn loops_of_vectors_that_are_longer_than_a_log_of_steps_have_counts() {
     #[rustfmt::skip] // a table: one template a line
     let cases: [Case; 5] = [

@@ -10,12 +10,13 @@ use std::ops::Range;
 
 use iced_x86::{Decoder, DecoderOptions, InstructionInfoFactory, OpAccess, Register};
 
+use super::super::flow::loop_words;
 use super::{LONGEST, most_instructions};
 use crate::branch::Branch;
 use crate::go::HeapKind;
 use crate::interpreter::memory::Stored;
 use crate::interpreter::{Cpu, Registers, State, Stop, Tally, Watch};
-use crate::link::frame::{FRAMES, context, state};
+use crate::link::frame::FRAMES;
 use crate::link::{Image, Owner};
 use crate::stage::{Ground, Pulse, Stage, Visits};
 use crate::template::{Clobbers, RANDOM_ELEMENTS};
@@ -51,16 +52,10 @@ pub(super) fn count(
         true => least_common_multiple(period_of(&visits.objects), in_turn),
         false => in_turn,
     };
-    let frame = ground.frame();
-    let data = image.site.data;
     let mut search = Search {
         seeks,
         read: read_registers(&image),
-        // What the loop itself keeps there goes on by itself.
-        loops: [
-            frame + state::CURSOR as u64..ground.stack().addresses().end,
-            data..data + u64::from(context::END),
-        ],
+        loops: loop_words(&image, ground.frame(), ground.stack().addresses().end),
         unit,
         done: 0,
         in_pass: 0,
