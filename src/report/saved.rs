@@ -3,12 +3,13 @@
 //! Correct means: a row read back holds the numbers that were written, with their intervals, bases
 //! and reasons, and a document of another kind or schema is refused with a reason.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::Deserialize;
 
 use super::{Basis, Metric, Metrics, Provenance, Row};
-use crate::stats::{Mode, Quantity};
+use crate::stats::{Disturbances, Mode, Quantity};
 
 /// What is read of a saved report.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,14 +100,18 @@ fn numbers<'a>(row: &'a Row, metrics: &'a Metrics) -> Vec<(&'a str, &'a Metric, 
 type Rule = (&'static str, fn(&Row, &Metrics) -> Option<String>);
 
 #[rustfmt::skip] // a table: one rule a line
-const RULES: [Rule; 8] = [
+const RULES: [Rule; 12] = [
     ("iterations",    |row, metrics| (metrics[Quantity::Cycles].value.is_some() && row.iterations == 0).then(|| "0 beside a number of cycles".into())),
     ("ns",            wrong_time),
     ("branches",      |_, metrics| more_than(&metrics[Quantity::Branches], &metrics[Quantity::Instructions], "instructions")),
     ("branch_misses", wrong_misses),
+    ("alloc_bytes",   wrong_allocations),
     ("layout",        wrong_layout),
     ("modes",         wrong_modes),
     ("dropped_samples", |row, _| row.disturbances.filter(|all| row.dropped_samples > all.chunks).map(|all| format!("{} of {} chunks", row.dropped_samples, all.chunks))),
+    ("disturbances",  |row, _| row.disturbances.as_ref().and_then(wrong_disturbances)),
+    ("ratio",         |row, _| row.ratio.filter(|ratio| !(*ratio > 0.0 && *ratio <= MOST)).map(|ratio| format!("{ratio} cannot be"))),
+    ("around",        |row, _| row.around.filter(|own| !(own.instructions >= own.branches && own.branches >= 0.0 && own.instructions <= MOST)).map(|own| format!("{} branches of {} instructions cannot be", own.branches, own.instructions))),
     ("disturbances",  |row, _| row.disturbances.and_then(|one| one.steal_ms).filter(|ms| !(0.0..=MOST).contains(ms)).map(|ms| format!("{ms} ms of steal cannot be"))),
 ];
 
@@ -153,6 +158,13 @@ fn wrong_of(metric: &Metric, least: f64) -> Option<String> {
     if metric.stepped == Some(0) {
         return Some(format!("{value} is of 0 iterations"));
     }
+    let is_one = [metric.low, metric.high]
+        .iter()
+        .flatten()
+        .all(|end| *end == value);
+    if metric.basis == Basis::Exact && !is_one {
+        return Some(format!("{value} is exact, and has an interval"));
+    }
     // Of a number with noise six digits are written.
     let slack = 1e-5 * value.abs() + 1e-9;
     let (low, high) = (metric.low.unwrap_or(value), metric.high.unwrap_or(value));
@@ -188,6 +200,7 @@ fn wrong_misses(_: &Row, metrics: &Metrics) -> Option<String> {
     let slack = |most: f64| most * (1.0 + 1e-5) - Quantity::BranchMisses.known().least;
     let of_site = metrics.sites.iter().find_map(|site| {
         let (value, executions) = (site.value?, site.executions?);
+        let value = site.high.map_or(value, |high| high.max(value));
         (value > slack(executions))
             .then(|| format!("{value} at `{}`, which runs {executions} times", site.label))
     });
@@ -204,10 +217,36 @@ fn wrong_misses(_: &Row, metrics: &Metrics) -> Option<String> {
             Basis::Measured => own + LOOP_BRANCHES,
             _ => own,
         };
-        let value = metrics[Quantity::BranchMisses].value?;
-        (value > slack(most)).then(|| format!("{value} of {most} branches"))
+        let misses = &metrics[Quantity::BranchMisses];
+        let is_inferred = misses.basis == Basis::Inferred;
+        // What is inferred is bounded as a whole, and what is measured has noise.
+        let value = misses.high.filter(|_| is_inferred).or(misses.value)?;
+        let is_none = is_inferred && most == 0.0;
+        let is_wrong = value > slack(most) || is_none && misses.value != Some(0.0);
+        is_wrong.then(|| format!("{value} of {most} branches"))
     };
     of_site.or_else(all)
+}
+
+/// Bytes are those of allocations.
+fn wrong_allocations(_: &Row, metrics: &Metrics) -> Option<String> {
+    let count = metrics[Quantity::Allocs].value?;
+    let bytes = metrics[Quantity::AllocBytes].value?;
+    (count == 0.0 && bytes > 0.0).then(|| format!("{bytes} bytes in {count} allocations"))
+}
+
+/// No more chunks are dropped than there were.
+fn wrong_disturbances(all: &Disturbances) -> Option<String> {
+    let dropped = [
+        ("switched", all.switched),
+        ("interrupted", all.interrupted),
+        ("shared_core", all.shared_core),
+        ("suspected", all.suspected),
+    ];
+    let wrong = dropped
+        .into_iter()
+        .find(|(_, count)| count.is_some_and(|count| count > all.chunks));
+    wrong.map(|(name, count)| format!("{name}: {} of {} chunks", count.unwrap_or(0), all.chunks))
 }
 
 /// The cycles are those of the first placement, which is one of them.
@@ -284,7 +323,16 @@ pub fn read(text: &str) -> Result<SavedReport, ReadError> {
     let of_machine = impossible_machine(&document.provenance);
     let wrong = of_machine.map(|(field, why)| ("provenance".to_string(), field.to_string(), why));
     let mut all = document.rows.iter().zip(&statuses);
-    if let Some((row, field, why)) = wrong.or_else(|| all.find_map(of_row)) {
+    let twice = || {
+        let mut seen = HashSet::new();
+        let again = document
+            .rows
+            .iter()
+            .find(|row| !seen.insert(&*row.scenario))?;
+        let why = "there are two rows of this name".to_string();
+        Some((again.scenario.clone(), "scenario".to_string(), why))
+    };
+    if let Some((row, field, why)) = wrong.or_else(|| all.find_map(of_row)).or_else(twice) {
         return Err(ReadError::Impossible { row, field, why });
     }
     let all = document.rows.into_iter().zip(statuses);

@@ -115,6 +115,10 @@ fn a_saved_report_of_a_script_is_not_compared_with() {
     );
 }
 
+fn number(value: f64, basis: &str, source: &str) -> Value {
+    json!({ "value": value, "low": value, "high": value, "basis": basis, "source": source })
+}
+
 /// A report of one row whose numbers are known.
 fn known(sound: &Value) -> Value {
     let mut known = sound.clone();
@@ -123,7 +127,6 @@ fn known(sound: &Value) -> Value {
     row["modes"] = json!([]);
     row["layout"] =
         json!({ "placements": 2, "cycles_min": 3.0, "cycles_median": 3.25, "cycles_max": 3.5 });
-    let number = |value: f64, basis: &str, source: &str| json!({ "value": value, "low": value, "high": value, "basis": basis, "source": source });
     let metrics = &mut row["metrics"];
     metrics["ns"] = number(1.0, "measured", "clock");
     metrics["cycles"] = number(3.0, "measured", "clock");
@@ -172,8 +175,8 @@ fn saved_numbers_that_cannot_be_are_refused_with_file_row_and_field() {
         ("metrics/ns",                 json!({"value": 2999.0, "high": 3000.0}),         None),
         ("metrics/ns",                 json!({"value": 3001.0, "high": 3010.0}),         Some("ns")),
         ("metrics/instructions",       json!({"value": -1.0, "low": -1.0}),              Some("instructions")),
-        ("metrics/branches",           json!({"value": 2.0, "high": 2.0}),               None),
-        ("metrics/branches",           json!({"value": 2.1, "high": 2.1}),               Some("branches")),
+        ("metrics/branches",           json!({"value": 2.0, "low": 2.0, "high": 2.0}),   None),
+        ("metrics/branches",           json!({"value": 2.1, "low": 2.1, "high": 2.1}),   Some("branches")),
         ("metrics/branches",           json!({"value": 2.03, "high": 2.1, "basis": "measured", "source": "pmu"}), None),
         ("metrics/branches",           json!({"value": 2.1, "high": 2.1, "basis": "measured", "source": "pmu"}),  Some("branches")),
         ("metrics/branch_misses",      json!({"value": 1.0, "high": 1.0}),               None),
@@ -206,6 +209,24 @@ fn saved_numbers_that_cannot_be_are_refused_with_file_row_and_field() {
         ("metrics/instructions",       json!({"stepped": 1}),                            None),
         ("",                           json!({"dropped_samples": 1_000_000_000}),         Some("dropped_samples")),
         ("disturbances",               json!({"steal_ms": -1.0}),                        Some("disturbances")),
+        ("metrics/instructions",       json!({"low": 2.0, "high": 2.0}),                 None),
+        ("metrics/instructions",       json!({"low": 1.0, "high": 9.0}),                 Some("instructions")),
+        ("metrics/branch_misses/sites/0", json!({"high": 1.0}),                          None),
+        ("metrics/branch_misses/sites/0", json!({"high": 50.0}),                         Some("branch_misses")),
+        ("metrics/branch_misses",      json!({"high": 1.0}),                             None),
+        ("metrics/branch_misses",      json!({"high": 50.0}),                            Some("branch_misses")),
+        ("metrics",                    json!({"branches": number(0.0, "exact", "step"), "branch_misses": number(0.0, "inferred", "injection")}),    None),
+        ("metrics",                    json!({"branches": number(0.0, "exact", "step"), "branch_misses": number(-0.015, "inferred", "injection")}), Some("branch_misses")),
+        ("metrics",                    json!({"allocs": number(0.0, "exact", "allocator"), "alloc_bytes": number(0.0, "exact", "allocator")}),      None),
+        ("metrics",                    json!({"allocs": number(0.0, "exact", "allocator"), "alloc_bytes": number(24.0, "exact", "allocator")}),     Some("alloc_bytes")),
+        ("",                           json!({"ratio": 0.5}),                            None),
+        ("",                           json!({"ratio": -7.0}),                           Some("ratio")),
+        ("",                           json!({"ratio": 0.0}),                            Some("ratio")),
+        ("",                           json!({"around": {"instructions": 2.0, "branches": 1.0}}),  None),
+        ("",                           json!({"around": {"instructions": -2.0, "branches": 1.0}}), Some("around")),
+        ("",                           json!({"around": {"instructions": 2.0, "branches": -1.0}}), Some("around")),
+        ("disturbances",               json!({"suspected": 1_000_000_000}),              Some("disturbances")),
+        ("disturbances",               json!({"shared_core": 0}),                        None),
         ("/provenance",                json!({"tsc_hz": -3e9}),                          Some("tsc_hz")),
         ("/provenance",                json!({"core_hz": 0.0}),                          Some("core_hz")),
         ("/provenance",                json!({"core_hz_spread": -0.1}),                  Some("core_hz_spread")),
@@ -238,6 +259,24 @@ fn saved_numbers_that_cannot_be_are_refused_with_file_row_and_field() {
         let is_whole = said.contains("changed.json") && said.contains("measure it again");
         assert!(is_named && is_whole, "{place} {change}: {said}");
     }
+}
+
+#[test]
+fn a_saved_report_has_each_row_once() {
+    let folder = folder("twice");
+    let good = template(&folder, "good", GOOD);
+    let path = folder.join("report.json");
+    let file = path.display().to_string();
+    let run = dispatchlab(&["run", &good, "--counters", "none", "--export-json", &file]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let mut report = read(&path);
+    let row = report["rows"][0].clone();
+    report["rows"].as_array_mut().expect("rows").push(row);
+    std::fs::write(&path, report.to_string()).expect("writes");
+    let run = dispatchlab(&["compare", &file, &good, "--counters", "none"]);
+    assert_eq!(run.code, 2, "{}", run.said());
+    let said = run.said();
+    assert!(said.contains("two rows of this name"), "{said}");
 }
 
 #[test]
