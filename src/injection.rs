@@ -58,6 +58,7 @@ pub enum Injection {
 
 /// A branch that a template studies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Site {
     /// Its label.
     pub label: String,
@@ -71,6 +72,7 @@ pub struct Site {
 
 /// What the misses of one site are inferred from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[serde(rename_all = "lowercase")]
 pub enum Latency {
     /// Two copies of its section, the second with [`ADDED_CYCLES`] more.

@@ -154,6 +154,7 @@ pub enum Counters {
 
 /// What the fake source says instead of timing: cycles an iteration by row name.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct FakeScript {
     /// TSC ticks a second.
     pub tsc_hz: f64,
@@ -196,6 +197,7 @@ pub struct FakeReading {
 
 /// One scenario, assembled and bound.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct JobRow {
     /// The scenario's name.
     pub name: String,

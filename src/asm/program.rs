@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// The assembled sections of one scenario, in the order of the template.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Program {
     /// `setup` (at most one), `body` (exactly one), functions and data.
     pub sections: Vec<Section>,
@@ -29,6 +30,7 @@ pub enum SectionKind {
 
 /// One contiguous piece of code or data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Section {
     /// What the section is for.
     pub kind: SectionKind,
@@ -61,6 +63,7 @@ pub const MAX_DATA: u64 = 1 << 30;
 /// A buffer may take a gigabyte. It is kept in a few bytes, and crosses to a worker in a few, until its
 /// memory is filled there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Repeat {
     /// Bytes from the start of the section.
     pub offset: u32,
@@ -82,6 +85,7 @@ pub enum Stretch<'a> {
 
 /// A named offset inside a section.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Label {
     /// As the template spells it.
     pub name: String,
@@ -103,6 +107,7 @@ pub enum FixupKind {
 
 /// A field that the linker fills with the address of a symbol.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Fixup {
     /// Bytes from the start of the section to the field.
     pub offset: u32,
@@ -122,6 +127,7 @@ pub struct Fixup {
 
 /// The first byte that a source line produced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LineMark {
     /// Bytes from the start of the section.
     pub offset: u32,

@@ -15,6 +15,7 @@ pub const MAX_OBJECTS: i64 = 1 << 21;
 
 /// What to lay out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct HeapSpec {
     /// What the walk visits.
     pub kind: HeapKind,

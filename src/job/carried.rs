@@ -11,6 +11,7 @@ use crate::asm::{Program, SectionKind};
 
 /// Registers that code names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Carried {
     /// Vector registers, a bit each.
     pub vectors: u32,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Positions modulo 64 of the loop head and of the first callee.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Placement {
     /// Loop head mod 64.
     pub loop_head: u32,

@@ -97,6 +97,7 @@ pub enum Expect {
 
 /// A register that holds an iteration's result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ResultRegister {
     /// Hardware number, 0 (`rax`) to 15 (`r15`).
     pub number: u8,

@@ -34,6 +34,7 @@ pub enum Order {
 
 /// An order with its stride.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Walk {
     /// The order.
     pub order: Order,

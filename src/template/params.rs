@@ -83,6 +83,7 @@ const OWN: [Own; 15] = [
 
 /// How a row is run, as its parameters say: the same for a scenario and for what a worker gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The order in which receivers are visited.
     pub walk: Walk,

@@ -60,6 +60,7 @@ pub struct Member {
 
 /// What a suite says of a row.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Said {
     /// The title of its section.
     pub section: Option<String>,
@@ -75,6 +76,7 @@ pub struct Said {
 
 /// A figure that somebody published for what a row shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Published {
     /// Publication and section.
     pub source: String,

@@ -12,6 +12,7 @@ pub const MAX_WORK: u32 = 1024;
 
 /// How many instructions, and what they wait for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Work {
     /// Instructions in front of the body and behind it together.
     pub count: u32,

@@ -253,6 +253,41 @@ fn what_is_no_job_is_refused_with_one_sentence() {
     }
 }
 
+/// The places of all objects in a document, of lists those in the first element, as pointers.
+fn objects(value: &serde_json::Value, at: String, found: &mut Vec<String>) {
+    if let Some(fields) = value.as_object() {
+        found.push(at.clone());
+        for (key, value) in fields {
+            objects(value, format!("{at}/{key}"), found);
+        }
+    }
+    if let Some(first) = value.get(0) {
+        objects(first, format!("{at}/0"), found);
+    }
+}
+
+#[test]
+fn a_field_that_this_version_does_not_know_is_refused_wherever_it_stands() {
+    let (job, _) = saved("known", &["itab_call", "--counters", "none"]);
+    let text = std::fs::read_to_string(&job).expect("a job");
+    let mut places = Vec::new();
+    let document = serde_json::from_str(&text).expect("JSON");
+    objects(&document, String::new(), &mut places);
+    // Names of parameters are the template's own, and what a suite says stands under the row's name.
+    places.retain(|place| !place.ends_with("/params") && place != "/said");
+    assert!(places.len() > 12, "{places:?}");
+    for place in places {
+        let run = replay_changed(&job, |job| {
+            job.pointer_mut(&place).expect("it is there")["swift"] = 1.into();
+        });
+        let said = run.said();
+        assert_eq!(run.code, 3, "{place}: {said}");
+        // One of several kinds has no second field at all.
+        let is_named = said.contains("swift") || said.contains("expected value at");
+        assert!(is_named, "{place}: {said}");
+    }
+}
+
 #[test]
 fn every_field_that_could_do_harm_is_checked() {
     let (job, _) = saved("checked", &["itab_call[targets=2]", "--counters", "none"]);
