@@ -68,8 +68,10 @@ pub fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan:
                 Some(known) => known,
                 None => (signal_message(*signal, *address, rsp), ""),
             };
-            let message = message + &one_of(&placed_image(prepared, place, plan), prepared, may_be);
-            let mut fault = report("signal", message, remedy, place);
+            let image = placed_image(prepared, place, plan);
+            let message = message + &one_of(&image, prepared, may_be);
+            let unbalanced = unbalanced(&image, prepared, place, rsp).unwrap_or_default();
+            let mut fault = report("signal", message, &format!("{unbalanced}{remedy}"), place);
             fault.signal = Some(signal_name(*signal));
             fault.address = address.map(|address| format!("{address:#x}"));
             let numbered = registers.iter().enumerate().map(|(number, value)| {
@@ -191,6 +193,24 @@ fn one_of(image: &Image, prepared: &Prepared, may_be: &[u64]) -> String {
             named.join(", ")
         ),
     }
+}
+
+/// That the harness finds its frame elsewhere, as after a push without its pop. Frames that take turns begin at
+/// multiples of their distance.
+fn unbalanced(image: &Image, prepared: &Prepared, place: &Place, rsp: u64) -> Option<String> {
+    let step = frame::FRAME_STEP as u64;
+    let owner = &image.owner(image.site.code + place.code_offset?)?.owner;
+    let above = rsp % step;
+    if prepared.row.clobbers != Clobbers::All || *owner != Owner::Harness || above == 0 {
+        return None;
+    }
+    let (bytes, side) = match above > step / 2 {
+        true => (step - above, "below"),
+        false => (above, "above"),
+    };
+    Some(format!(
+        "; rsp is {bytes} bytes {side} where an iteration must leave it: every push wants its pop"
+    ))
 }
 
 /// What to do about a write to what belongs to the harness.

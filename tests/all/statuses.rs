@@ -191,6 +191,17 @@ fn who_led_to_nowhere_late_is_named_by_what_held_its_target() {
 }
 
 #[test]
+fn a_push_that_is_late_and_has_no_pop_is_called_so() {
+    let words = "; rsp is 8 bytes below where an iteration must leave it: every push wants its pop";
+    assert_late(
+        "late_push",
+        HEADER,
+        "signal",
+        &[("push", " push rcx\n", "", words, None)],
+    );
+}
+
+#[test]
 fn what_reaches_above_the_bodys_bytes_late_is_noticed_in_every_slot() {
     #[rustfmt::skip] // a table: one template a line
     let by_its_code = [
