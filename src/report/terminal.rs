@@ -339,7 +339,9 @@ fn where_from(source: &SourceLine, style: Style) -> String {
                 "what latency in front of the dispatch branch costs, {within}{INFERRED_WITHIN}; "
             )
         }
-        (_, "step") => "counted by single-stepping; ".to_string(),
+        (_, "step") => {
+            "counted by single-stepping, or interpreted where a row says so; ".to_string()
+        }
         _ => String::new(),
     };
     format!(

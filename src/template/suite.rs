@@ -76,7 +76,6 @@ pub struct Said {
 
 /// A figure that somebody published for what a row shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Published {
     /// Publication and section.
     pub source: String,
