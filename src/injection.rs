@@ -29,16 +29,15 @@ mod registers;
 
 use registers::{Code, Usage};
 
-/// Multiplications that the branch waits for in both copies. With none, one of ten settings that were
-/// tried was off by 0.15; with four, two independent jumps were by 0.06; with six and eight more no row whose misses are
-/// known was by more than 0.03, where six and ten, five and ten, and eight and ten were (Zen 4).
-const BASE: usize = 6;
-/// Multiplications that it waits for in the second copy only. With four a constant of about a cycle
-/// reads as 0.08 misses; with thirty the scheduler fills up in front of the branch. With eighteen, jumps through a
-/// table of 8 and 16 targets are off by 0.017 instead of 0.033; but then a jump that runs three times an
-/// iteration reads 2.02 for 2.25, and where a neighbour uses half of the core 0.98 now and then 0.55 to 0.77: what
-/// multiplies has room for 24 of them, or 12, and the cover waits for room behind those that nobody does (Zen 4).
-const ADDED: usize = 8;
+/// Multiplications that the branch waits for in both copies. With none, one of ten settings that were tried was off
+/// by 0.15; with four, each of two independent jumps was by 0.035.
+const BASE: usize = 5;
+/// Multiplications that it waits for in the second copy only. What is off is less than a cycle, whatever their
+/// number: with four it reads as 0.08 misses, with eight as 0.033 (jumps through tables of 8 and 16 targets), with
+/// twelve as 0.028. With eighteen a jump that runs three times an iteration reads 2.02 for 2.25, and where a
+/// neighbour uses half of the core 0.98 now and then 0.55 to 0.77: what multiplies has room for 24 of them, or 12,
+/// and the cover waits for room behind those that nobody does (Zen 4).
+const ADDED: usize = 12;
 /// Cycles of one of them on every core since Nehalem and Zen 2, and of a `crc32`; `doctor` measures it.
 const LATENCY: f64 = 3.0;
 /// Cycles of latency that the second copy has more than the first.

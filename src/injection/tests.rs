@@ -101,12 +101,12 @@ fn both_copies_have_the_same_instructions_and_wait_for_different_numbers_of_them
         "imul r10, r10, 1".to_string(),
     ];
     let mut expected = vec![copied.clone()];
-    expected.extend(vec![on.clone(); 6]);
+    expected.extend(vec![on.clone(); BASE]);
     expected.push(off[0].clone());
-    expected.extend(vec![off[1].clone(); 7]);
+    expected.extend(vec![off[1].clone(); ADDED - 1]);
     assert_eq!(less, expected);
     assert_eq!(more[0], copied);
-    assert_eq!(more[1..], vec![on; 14]);
+    assert_eq!(more[1..], vec![on; BASE + ADDED]);
     assert_eq!(less.len(), more.len());
 }
 
@@ -119,7 +119,7 @@ fn a_return_waits_for_its_stack_pointer_and_no_flag_changes() {
             .iter()
             .filter_map(|line| line.split(' ').next())
             .collect();
-        assert_eq!(words.iter().filter(|word| **word == "crc32").count(), 14);
+        assert_eq!(words.iter().filter(|word| **word == "crc32").count(), BASE + ADDED);
         assert!(
             words
                 .iter()
@@ -138,8 +138,8 @@ fn a_return_waits_for_its_stack_pointer_and_no_flag_changes() {
             .filter(|line| **line == format!("crc32 {register}, {register}"));
         own.count()
     };
-    assert_eq!([of(0, "r11"), of(0, "r10")], [6, 8]);
-    assert_eq!([of(1, "r11"), of(1, "r10")], [14, 0]);
+    assert_eq!([of(0, "r11"), of(0, "r10")], [BASE, ADDED]);
+    assert_eq!([of(1, "r11"), of(1, "r10")], [BASE + ADDED, 0]);
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn what_changes_its_operand_is_done_once_more_on_the_copy() {
     let edit = &way.insertions[0].edits[0];
     assert!(edit.is_doubled);
     assert_eq!(edit.before, ["mov r11, rcx"]);
-    assert_eq!(edit.after.len(), 14);
+    assert_eq!(edit.after.len(), BASE + ADDED);
 }
 
 #[test]
