@@ -119,7 +119,10 @@ fn a_return_waits_for_its_stack_pointer_and_no_flag_changes() {
             .iter()
             .filter_map(|line| line.split(' ').next())
             .collect();
-        assert_eq!(words.iter().filter(|word| **word == "crc32").count(), BASE + ADDED);
+        assert_eq!(
+            words.iter().filter(|word| **word == "crc32").count(),
+            BASE + ADDED
+        );
         assert!(
             words
                 .iter()
