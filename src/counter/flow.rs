@@ -923,6 +923,9 @@ fn effect_of(code: Instruction, factory: &mut InstructionInfoFactory) -> Effect 
             effect.numbers.push(number);
         }
     }
+    if looks_above_the_low_byte(&code) {
+        effect.data &= !(1 << (LOW as usize + code.op0_register().full_register().number()));
+    }
     // What a multiplication is added to is read, although the part of the register beyond it is cleared.
     if code.op0_kind() == OpKind::Register
         && code.op0_register().is_vector_register()
@@ -972,6 +975,22 @@ fn effect_of(code: Instruction, factory: &mut InstructionInfoFactory) -> Effect 
         _ => {}
     }
     effect
+}
+
+/// Whether a mask, or the number of a bit, leaves out the lowest byte of a register.
+fn looks_above_the_low_byte(code: &Instruction) -> bool {
+    let register = code.op0_register();
+    let is_wide = code.op0_kind() == OpKind::Register && register.is_gpr() && !register.is_gpr8();
+    let Ok(immediate) = code.try_immediate(1) else {
+        return false;
+    };
+    let bits = register.size() as u64 * 8;
+    is_wide
+        && match code.mnemonic() {
+            Mnemonic::And | Mnemonic::Test => immediate & 0xff == 0,
+            Mnemonic::Bt => immediate % bits >= 8,
+            _ => false,
+        }
 }
 
 fn is_x87(code: &Instruction) -> bool {
@@ -1122,6 +1141,24 @@ mod tests {
             assert_eq!(effect.covered & !flags(u32::MAX), covered, "{text}");
             let registers = !flags(u32::MAX) & !(1 << X87);
             assert_ne!(effect.written & registers, 0, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_masked_out_is_not_read() {
+        let low = 1 << (LOW as usize + 1);
+        let cases = [
+            ("test ecx, 0x100", 0),
+            ("test ecx, 0x101", low),
+            ("and ecx, 0xffffff00", 0),
+            ("and ecx, eax", low),
+            ("bt ecx, 8", 0),
+            ("bt ecx, 7", low),
+            ("bt cx, 16", low),
+            ("test cl, 0", low),
+        ];
+        for (text, read) in cases {
+            assert_eq!(effect(text).data & low, read, "{text}");
         }
     }
 

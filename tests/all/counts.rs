@@ -404,7 +404,7 @@ fn a_path_that_more_than_the_receiver_decides_is_interpreted_for_the_whole_walk(
         ("ss_jump",  "body:\n mov ecx, ss\n mov eax, [rax]\n mov ss, ecx\n jmp 1f\n1: nop\n", Stepped(5.0)),
         ("ss_twice", "body:\n mov ecx, ss\n mov eax, [rax]\n mov ss, ecx\n mov ss, ecx\n nop\n", Stepped(5.0)),
         ("ss_last",  "body:\n mov ecx, ss\n mov eax, [rax]\n mov ss, ecx\n",                 Stepped(3.0)),
-        ("looks",    "body:\n pushfq\n pop rcx\n test ecx, 0x100\n mov eax, [rax]\n jz 1f\n nop\n1:\n", Interpreted(5.0)),
+        ("looks",    "body:\n pushfq\n pop rcx\n test ecx, 0x100\n mov eax, [rax]\n jz 1f\n nop\n1:\n", Stepped(5.0)),
     ];
     for (name, text, instructions) in templates {
         let file = common::template(&folder, name, &format!("{header}{text}"));
