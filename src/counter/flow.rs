@@ -257,6 +257,13 @@ impl<'a> Flow<'a> {
         self.found
     }
 
+    /// Whether code puts something into a segment register that holds whatever is put there.
+    pub(super) fn keeps_selector(&self) -> bool {
+        self.effects
+            .values()
+            .any(|effect| effect.is_own && keeps_selector(&effect.code))
+    }
+
     /// The instruction that reads what differs between runs, where there is one.
     pub(super) fn reads(&self) -> Option<Mnemonic> {
         self.reads

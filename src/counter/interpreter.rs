@@ -127,6 +127,7 @@ fn follow(
         counts: flow.counts().to_vec(),
         found: flow.found(),
         reads: flow.reads(),
+        lost: None,
     }))
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Followed {
     pub(super) found: Made,
     /// The instruction that reads what differs between runs, where there is one.
     pub(super) reads: Option<Mnemonic>,
+    /// What was lost on the way that the timed code keeps, so that it may have taken another path.
+    pub(super) lost: Option<&'static str>,
 }
 
 impl Followed {
@@ -92,6 +94,9 @@ pub(super) fn count(
     let Some(followed) = follow(distinct.clone())? else {
         return unknown;
     };
+    if followed.lost.is_some() {
+        return unknown;
+    }
     let (mut counts, mut found) = (followed.counts, followed.found);
     if found == Made::FRAME && row.clobbers == Clobbers::All {
         // Each receiver in each of the frames that take turns.

@@ -182,8 +182,10 @@ pub fn count(
     match interpreter::count(stage, ground, visits, source.depth, belief)? {
         Ok((counts, why)) => Ok((Some(counts), why)),
         Err(why) => Ok(match count_prefix(stage, ground, visits, source)? {
-            Some(counts) if counts.stepped.is_none() => (Some(counts), None),
-            counts => (counts, Some(format!("not interpreted: {why}"))),
+            Ok(Some(counts)) if counts.stepped.is_none() => (Some(counts), None),
+            Ok(Some(counts)) => (Some(counts), Some(format!("not interpreted: {why}"))),
+            Ok(None) => (None, None),
+            Err(lost) => (None, Some(format!("single steps lose {lost}"))),
         }),
     }
 }
@@ -237,21 +239,34 @@ fn follow(
     if exit.is_none() {
         counts.pop();
     }
+    let is_nested = log.steps().iter().any(|step| step.flags & NESTED_TASK != 0);
+    let lost = match () {
+        () if is_nested => Some("the nested-task flag, which the code sets"),
+        () if flow.keeps_selector() => {
+            Some("the low bits of a null selector, and the code loads one")
+        }
+        () => None,
+    };
     let followed = Followed {
         counts,
         found: flow.found(),
         reads: flow.reads(),
+        lost,
     };
     stage.rewind(ground, 0);
     Ok(Some(followed).filter(|followed| exit.is_some() || !followed.counts.is_empty()))
 }
+
+/// The nested-task flag: the kernel clears it where a step is trapped, and does not set it again
+/// (arch/x86/kernel/signal_64.c, FIX_EFLAGS).
+const NESTED_TASK: u64 = 1 << 14;
 
 fn count_prefix(
     stage: &mut Stage<'_>,
     ground: &mut Ground,
     visits: &Visits,
     source: &mut StepSource,
-) -> Result<Option<Counts>, Failure> {
+) -> Result<Result<Option<Counts>, &'static str>, Failure> {
     const PREFIX: u64 = 64;
     let has_walk = stage.row.heap.kind != HeapKind::None;
     let iterations = if has_walk {
@@ -260,8 +275,11 @@ fn count_prefix(
         PREFIX
     };
     let Some(followed) = follow(stage, ground, visits, iterations, source)? else {
-        return Ok(None);
+        return Ok(Ok(None));
     };
+    if let Some(lost) = followed.lost {
+        return Ok(Err(lost));
+    }
     let counted = &followed.counts;
     // All frames are among them, and there is no receiver that is not.
     let is_same = counted.iter().all(|count| {
@@ -272,12 +290,12 @@ fn count_prefix(
     let mean = |of: fn(&Count) -> u64| {
         counted.iter().map(of).sum::<u64>() as f64 / counted.len() as f64 / unroll
     };
-    Ok(Some(Counts {
+    Ok(Ok(Some(Counts {
         instructions: mean(|count| count.instructions),
         branches: mean(|count| count.branches),
         stepped: (!is_all).then_some(counted.len() as u64 * u64::from(stage.row.unroll)),
         by: CountedBy::Step,
-    }))
+    })))
 }
 
 /// Steps one iteration of an image, on the walk's first object: the first of two, because the last one runs on

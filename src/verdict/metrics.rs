@@ -64,8 +64,8 @@ pub(super) fn metrics(
     let counted = |event: Event| summary?.events[event as usize];
     let own = |event: Event, of: fn(&Counts) -> f64, around: f64| {
         let Some(counts) = &proof.counts else {
-            let why = "one iteration takes more steps than a count may; shorten the body's loops";
-            return Metric::none(why);
+            let many = "one iteration takes more steps than a count may; shorten the body's loops";
+            return Metric::none(proof.partial.as_deref().unwrap_or(many));
         };
         match counted(event) {
             // Where the hardware's readings were refused, stepping has counted all the same.

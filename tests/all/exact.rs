@@ -322,8 +322,6 @@ fn loops_of_vectors_that_are_longer_than_a_log_of_steps_have_counts() {
 fn state_that_is_put_away_and_taken_back_makes_a_count_one_of_a_part() {
     // A counter goes by way of state that is no register of the body, and now and then 2001 instructions more run.
     let late = "jne 1f\n mov ecx, 1000\n2: dec ecx\n jne 2b\n1: nop\n";
-    let selector =
-        format!("body: mov ecx, es\n inc ecx\n and ecx, 3\n mov es, ecx\n test ecx, ecx\n {late}");
     let data = "data \"buf\":\n align 64\n times 64 dq 0\n";
     let of = |take: &str, put: &str| {
         format!(
@@ -331,7 +329,6 @@ fn state_that_is_put_away_and_taken_back_makes_a_count_one_of_a_part() {
         )
     };
     let all = [
-        ("selector", selector),
         ("fxrstor", of("fxrstor [\"buf\"]", "fxsave [\"buf\"]")),
         ("fxrstor64", of("fxrstor64 [\"buf\"]", "fxsave64 [\"buf\"]")),
     ];
@@ -350,6 +347,44 @@ fn state_that_is_put_away_and_taken_back_makes_a_count_one_of_a_part() {
     for (name, row) in rows(&document) {
         let counts = &row["metrics"]["instructions"];
         assert!(counts["stepped"].is_u64(), "{name}: {counts}");
+    }
+}
+
+#[test]
+fn what_single_steps_lose_leaves_a_row_without_counts() {
+    let late = "jne 1f\n mov ecx, 1000\n2: dec ecx\n jne 2b\n1: nop\n";
+    let nested = |mask: &str| {
+        format!(
+            "body: pushfq\n xor dword [rsp], {mask}\n popfq\n pushfq\n pop rax\n test eax, 0x4000\n {late}"
+        )
+    };
+    let selector =
+        format!("body: mov ecx, es\n inc ecx\n and ecx, 3\n mov es, ecx\n test ecx, ecx\n {late}");
+    let all = [
+        ("nested", nested("0x4000"), Some("the nested-task flag")),
+        ("not_nested", nested("0"), None),
+        (
+            "selector",
+            selector,
+            Some("the low bits of a null selector"),
+        ),
+    ];
+    let folder = common::folder("lost_state");
+    let mut arguments = vec!["run".to_string(), "--counters".into(), "none".into()];
+    for (name, text, _) in &all {
+        let header = format!("{NONE};! clobbers = \"all\"\n");
+        arguments.push(common::template(&folder, name, &format!("{header}{text}")));
+    }
+    let (code, document) = json(&arguments);
+    assert_eq!(code, 0, "{document:#}");
+    for ((name, _, lost), (_, row)) in all.iter().zip(rows(&document)) {
+        let count = &row["metrics"]["instructions"];
+        assert_eq!(count["value"].is_null(), lost.is_some(), "{name}: {count}");
+        let why = count["why"].as_str().unwrap_or_default();
+        assert!(
+            lost.is_none_or(|lost| why.contains(lost)),
+            "{name}: {count}"
+        );
     }
 }
 
