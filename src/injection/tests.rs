@@ -30,8 +30,18 @@ fn planned(text: &str, around: &Surroundings) -> Result<Way, Refusal> {
     plan(&program(text), "site", &["site", "second"], around)
 }
 
+/// Where latency goes, without the fence in front of it.
 fn way(text: &str, around: &Surroundings) -> Way {
-    planned(text, around).unwrap_or_else(|refusal| panic!("{text}: {refusal:?}"))
+    without_fence(planned(text, around).unwrap_or_else(|refusal| panic!("{text}: {refusal:?}")))
+}
+
+fn without_fence(mut way: Way) -> Way {
+    assert!(way.is_fenced);
+    for insertion in &mut way.insertions {
+        let fence = insertion.edits[0].before.remove(0);
+        assert_eq!(fence, "lfence");
+    }
+    way
 }
 
 /// What is delayed, and how many instructions in front of the branch.
@@ -266,7 +276,8 @@ fn what_the_setup_alone_writes_holds_the_same_in_each_iteration() {
             ..fragment("mov rcx, 5").expect("assembles")
         };
         let sections = vec![first, fragment(body).expect("assembles")];
-        let way = plan(&Program { sections }, "site", &["site"], &IFACE).expect("a way");
+        let way = plan(&Program { sections }, "site", &["site"], &IFACE);
+        let way = without_fence(way.expect("a way"));
         let before = &way.insertions[1].edits[0].before;
         assert_eq!(before[0], format!("mov r11, {waits}"), "{kind:?}");
     }
@@ -298,12 +309,46 @@ fn neither_the_result_nor_the_work_around_the_body_is_delayed_through() {
 }
 
 #[test]
+fn a_fence_stands_where_an_iteration_runs_the_branch_once() {
+    let section = |kind, name: &str, text: &str| Section {
+        kind,
+        name: name.into(),
+        ..fragment(text).expect("assembles")
+    };
+    let site = "mov rcx, [rax]\n site: call rcx";
+    let body = |text: &str| vec![section(SectionKind::Body, "body", text)];
+    let called = |text: &str| {
+        let callee = section(SectionKind::Func, "main.f", &format!("{site}\n ret"));
+        vec![section(SectionKind::Body, "body", text), callee]
+    };
+    #[rustfmt::skip] // a table: one shape a line
+    let cases = [
+        (body(site),                                                              true),
+        (body(&format!("{site}\n jnz l\n l:")),                                   true),
+        (body(&format!("l: dec edx\n jnz l\n {site}")),                           true),
+        (body(&format!("l: {site}\n dec edx\n jnz l")),                           false),
+        (body(&format!("l: nop\n {site}\n test edx, edx\n jz m\n jmp l\n m:")),   false),
+        (called("call \"main.f\""),                                               true),
+        (called("nop"),                                                           true),
+        (called("call \"main.f\"\n call \"main.f\""),                             false),
+        (called("l: call \"main.f\"\n dec edx\n jnz l"),                          false),
+    ];
+    for (sections, is_fenced) in cases {
+        let program = Program { sections };
+        let way = plan(&program, "site", &["site"], &IFACE).expect("a way");
+        assert_eq!(way.is_fenced, is_fenced, "{:?}", program.sections[0].bytes);
+        let has_one = way.insertions[0].edits[0].before[0] == "lfence";
+        assert_eq!(has_one, is_fenced);
+    }
+}
+
+#[test]
 fn copies_of_different_lengths_are_none() {
     let section = |text: &str| fragment(text).expect("assembles");
-    let of = |second: &str| latency(Some(vec![section("nop"), section(second)]), 1);
+    let of = |second: &str| latency(Some(vec![section("nop"), section(second)]), (1, true));
     assert!(matches!(of("nop"), Latency::Delayed { .. }));
     assert!(matches!(of("nop\n nop"), Latency::None(why) if why.contains("no room")));
-    assert!(matches!(latency(None, 1), Latency::None(_)));
+    assert!(matches!(latency(None, (1, true)), Latency::None(_)));
 }
 
 #[test]
@@ -350,6 +395,7 @@ fn images_are_numbered_over_the_sites_that_have_any() {
     let delayed = |line| Latency::Delayed {
         copies: Box::new([section(line), section(line + 1)]),
         comparisons: 1,
+        is_fenced: true,
     };
     let site = |label: &str, section, latency| Site {
         label: label.into(),

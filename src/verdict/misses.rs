@@ -36,13 +36,22 @@ pub(super) fn sites(
         };
         let never = match &site.latency {
             Latency::None(why) => Some(why.clone()),
-            Latency::Delayed { .. } => refused().or_else(|| given_up_on(at, timing)),
+            Latency::Delayed { is_fenced, .. } => {
+                let repeats = || {
+                    count
+                        .filter(|_| *is_fenced)
+                        .and_then(|count| repeated(count.executions))
+                };
+                refused()
+                    .or_else(|| given_up_on(at, timing))
+                    .or_else(repeats)
+            }
         };
         let most = count.map(|count| count.most);
         let is_lost = never.is_none();
         let number = never.map_or_else(|| number(at, timing, seed), Err);
         let number = match row.heap.kind {
-            HeapKind::None => number.and_then(repeatable),
+            HeapKind::None => number.and_then(|number| repeatable(number, executions)),
             _ => number,
         };
         let number = number.and_then(|number| possible(number, most));
@@ -60,6 +69,17 @@ pub(super) fn sites(
         }
     };
     sites.map(one).collect()
+}
+
+/// Why there is no number for a branch that is to run once an iteration and does not.
+fn repeated(executions: f64) -> Option<String> {
+    const ONCE: f64 = 1.001;
+    (executions > ONCE).then(|| {
+        format!(
+            "an iteration runs it {executions:.2} times, by ways that its section does not show, and what is in front \
+             of it was taken to run once: jump back to it from its own section"
+        )
+    })
 }
 
 /// Why a site was not timed.
@@ -103,9 +123,11 @@ fn possible(number: Estimate, most: Option<f64>) -> Result<Estimate, String> {
 
 /// A number of misses of a branch that follows a sequence of the body's own; none where rounds of one run
 /// already learn different parts of it: those of another read something else again (0.24 to 0.68, Zen 4).
-fn repeatable(number: Estimate) -> Result<Estimate, String> {
+/// A branch that an iteration runs many times may be as vague each time.
+fn repeatable(number: Estimate, executions: Option<f64>) -> Result<Estimate, String> {
     const VAGUE: f64 = 0.05;
-    if number.high - number.low > 2.0 * VAGUE {
+    let most = 2.0 * VAGUE * executions.unwrap_or(1.0).max(1.0);
+    if number.high - number.low > most {
         return Err(format!(
             "{:.2} to {:.2} misses came out: the branch follows a sequence of the body's own, of which one round \
              learns more than another; a longer --time does not settle that",
@@ -421,8 +443,8 @@ mod tests {
 
     #[test]
     fn a_sequence_of_which_rounds_learn_different_parts_has_no_number() {
-        assert!(repeatable(estimate(0.5, 0.451, 0.549)).is_ok());
-        let why = repeatable(estimate(0.5, 0.449, 0.551)).expect_err("none");
+        assert!(repeatable(estimate(0.5, 0.451, 0.549), Some(1.0)).is_ok());
+        let why = repeatable(estimate(0.5, 0.449, 0.551), None).expect_err("none");
         assert!(why.starts_with("0.45 to 0.55 misses came out"), "{why}");
     }
 

@@ -411,7 +411,6 @@ fn an_upper_end_is_that_of_95_percent_and_so_is_a_lower_one() {
             let by_turn = |turn: u32| 1.0 + if turn < turns { sign } else { 0.0 };
             sample.timing.delayed = vec![missed(20, by_turn)];
             sample.proof.sites[0].most = executions;
-            sample.proof.sites[0].executions = executions;
             let row = &sample.report().rows[0];
             let site = &row.metrics.as_ref().expect("numbers").sites[0];
             let ends = [site.low, site.high].map(|end| end.expect("an interval"));
