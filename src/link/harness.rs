@@ -110,10 +110,13 @@ fn emit_at(row: &JobRow, site: Site, lead: u32, is_short: bool) -> Harness {
     }
     let body = body_start..here(&ops, site);
     dynasm!(ops; .arch x64; =>after_body);
+    let is_delayed = matches!(site.variant, Variant::Delayed(_));
+    if is_delayed {
+        cover(&mut ops);
+    }
     work::behind(&mut ops, row, site.variant);
     add_result(&mut ops, row, site.variant);
-    if matches!(site.variant, Variant::Delayed(_)) {
-        cover(&mut ops);
+    if is_delayed {
         fence(&mut ops);
     }
     count_down(&mut ops, row);
@@ -267,8 +270,8 @@ fn load_receiver(ops: &mut Assembler, row: &JobRow, site: Site) {
     if row.settings.recover {
         dynasm!(ops
             ; .arch x64
-            ; mov rcx, QWORD site.data as i64
-            ; mov [rcx + context::BODY_RSP as i32], rsp
+            ; mov rax, QWORD site.data as i64
+            ; mov [rax + context::BODY_RSP as i32], rsp
         );
     }
     match row.clobbers {
@@ -280,28 +283,25 @@ fn load_receiver(ops: &mut Assembler, row: &JobRow, site: Site) {
             dynasm!(ops; .arch x64; add r12, BYTE element as i8);
         }
         Clobbers::All => {
-            dynasm!(ops; .arch x64; mov rdx, [rsp + state::CURSOR]);
+            // Only the registers that a receiver comes in are free: what the body left in the others is its own.
+            dynasm!(ops; .arch x64; mov rax, [rsp + state::CURSOR]);
             if row.heap.indexed {
-                dynasm!(ops; .arch x64; mov rcx, [rdx]; mov rax, [rsp + state::ARRAY]);
-                if two_words {
-                    dynasm!(ops; .arch x64; shl rcx, 4; mov rbx, [rax + rcx + 8]; mov rax, [rax + rcx]);
-                } else {
-                    dynasm!(ops; .arch x64; mov rax, [rax + rcx * 8]);
-                }
-            } else if two_words {
-                dynasm!(ops; .arch x64; mov rax, [rdx]; mov rbx, [rdx + 8]);
+                let shift = if two_words { 4 } else { 3 };
+                dynasm!(ops; .arch x64; mov rax, [rax]; shl rax, shift; add rax, [rsp + state::ARRAY]);
+            }
+            if two_words {
+                dynasm!(ops; .arch x64; mov rbx, [rax + 8]; mov rax, [rax]);
             } else {
                 // The form with a displacement is a byte longer and makes the part in front of the
                 // body 32 bytes: a call right at the body's start would otherwise cross a 32-byte
                 // line at placement 0, which cores with the JCC erratum punish, and which Go's
-                // assembler never emits.
-                dynasm!(ops; .arch x64; mov rax, [BYTE rdx + 0]);
+                // assembler never emits. The same holds for the long form of the addition.
+                dynasm!(ops; .arch x64; mov rax, [BYTE rax + 0]);
             }
             dynasm!(ops
                 ; .arch x64
-                ; add rdx, BYTE 4 * element as i8
+                ; add QWORD [rsp + state::CURSOR], DWORD 4 * element
                 ; mov r14, [rsp + state::G]
-                ; mov [rsp + state::CURSOR], rdx
             );
         }
     }
@@ -398,8 +398,8 @@ fn count_down(ops: &mut Assembler, row: &JobRow) {
         (Clobbers::All, _) => {
             dynasm!(ops
                 ; .arch x64
-                ; mov rcx, [rsp + state::END]
-                ; cmp rcx, [rsp + state::CURSOR]
+                ; mov rax, [rsp + state::END]
+                ; cmp rax, [rsp + state::CURSOR]
             );
             next_frame(ops);
         }

@@ -128,6 +128,43 @@ fn state_that_decides_a_path_is_followed_until_it_repeats_itself_or_is_said_to_d
     check("exact_frames", &frames, &cases[..5], &[]);
 }
 
+/// All registers but the receiver's are the body's own, those too that the harness once went through.
+#[test]
+fn a_counter_in_any_register_goes_from_iteration_to_iteration_in_every_loop() {
+    let all = POINTER.to_string() + ";! clobbers = \"all\"\n";
+    let eface = all.replace("\"pointer\"", "\"eface\"");
+    let counter = |low: &str, load: &str| {
+        format!("body: mov eax, [{load}]\n inc {low}\n test {low}, 63\n jne 1f\n nop\n1: nop\n")
+    };
+    let registers = [
+        "cl", "dl", "sil", "dil", "bpl", "r8b", "r9b", "r10b", "r11b", "r12b", "r13b", "r15b",
+    ];
+    let mut texts: Vec<(String, String)> = Vec::new();
+    for low in registers {
+        texts.push((format!("{low}_eface"), counter(low, "rbx")));
+        texts.push((low.to_string(), counter(low, "rax")));
+    }
+    texts.push(("bl".to_string(), counter("bl", "rax")));
+    let is_eface = |name: &str| name.ends_with("eface");
+    let (two, one): (Vec<_>, Vec<_>) = texts.iter().partition(|(name, _)| is_eface(name));
+    let exact = 5.0 + 1.0 / 64.0;
+    for indexed in [&[][..], &["-p", "indexed=true"]] {
+        for (header, texts) in [(&all, &one), (&eface, &two)] {
+            let cases = texts.iter().map(|(name, text)| {
+                let (name, text): (&'static str, &'static str) =
+                    (name.clone().leak(), text.clone().leak());
+                (name, text, exact, 1.0, All)
+            });
+            check(
+                "exact_registers",
+                header,
+                &cases.collect::<Vec<Case>>(),
+                indexed,
+            );
+        }
+    }
+}
+
 #[test]
 fn a_mean_over_a_period_is_that_of_all_iterations() {
     #[rustfmt::skip] // a table: one template a line

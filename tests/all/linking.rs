@@ -158,11 +158,11 @@ fn the_loop_is_what_the_method_says() {
     };
     assert_eq!(
         loop_of("inline", PLACEMENTS[0]),
-        "mov mov add mov mov mov add mov cmp lea btr jne"
+        "mov mov add mov mov add mov cmp lea btr jne"
     );
     assert_eq!(
         loop_of("itab_call", PLACEMENTS[1]),
-        "mov mov mov add mov mov mov add mov cmp lea btr jne"
+        "mov mov mov add mov mov add mov cmp lea btr jne"
     );
 }
 
