@@ -189,6 +189,7 @@ impl<'a> Flow<'a> {
             HeapKind::None => 0,
             _ => flags(RflagsBits::CF | RflagsBits::OF | RflagsBits::SF | RflagsBits::ZF),
         };
+        let (found, reads) = setup::left_by(image);
         Flow {
             image,
             loops: loop_words(image, frame, stack.end),
@@ -203,8 +204,8 @@ impl<'a> Flow<'a> {
             stored: ByAddress::default(),
             parts: [Made::KNOWN; PARTS],
             memory: ByAddress::default(),
-            found: Made::KNOWN,
-            reads: None,
+            found,
+            reads,
             pending: None,
             iterations: Iterations::new(image),
             has_begun: false,
@@ -1098,6 +1099,8 @@ fn is_with_itself(code: &Instruction) -> bool {
         _ => false,
     }
 }
+
+mod setup;
 
 #[cfg(test)]
 mod tests {

@@ -336,6 +336,43 @@ fn what_the_loop_around_the_body_counts_with_makes_a_count_one_of_a_part() {
     }
 }
 
+/// What the setup makes of the machine or of an address is another number in the next run.
+#[test]
+fn what_a_setup_takes_from_the_machine_makes_a_count_one_of_a_part() {
+    let spin = "mov ecx, ebx\n1: dec ecx\n jne 1b\n";
+    let data = "data \"buf\": resb 64\n";
+    let low = "and ebx, 15\n inc ebx\n";
+    #[rustfmt::skip] // a table: one template a line
+    let cases = [
+        ("clock",    format!("setup: rdtsc\n mov ebx, eax\n {low}body: {spin}"), Some("`rdtsc` reads")),
+        ("random",   format!("setup: rdrand ebx\n {low}body: {spin}"), Some("`rdrand` reads")),
+        ("address",  format!("setup: lea rbx, [\"buf\"]\n shr rbx, 12\n {low}body: {spin}{data}"), Some("an address decides")),
+        ("stack",    format!("setup: mov rbx, rsp\n imul ebx, ebx, 77\n shr ebx, 20\n {low}body: {spin}"), Some("an address decides")),
+        ("masked",   format!("setup: lea rbx, [\"buf\"]\n and ebx, 0xff000\n shr ebx, 12\n {low}body: {spin}{data}"), Some("an address decides")),
+        ("constant", format!("setup: mov ebx, 77\n {low}body: {spin}"), None),
+        ("moved",    format!("setup: lea rsi, [\"buf\"]\n add rsi, 8\n mov [rsi], rsi\n mov ebx, 77\n {low}body: {spin}{data}"), None),
+        ("replaced", format!("setup: lea rbx, [\"buf\"]\n mov ebx, 0x4d0\n shr ebx, 4\n {low}body: {spin}{data}"), None),
+        ("aligned",  format!("setup: lea rsi, [\"buf\"]\n and rsi, -64\n mov ebx, 77\n {low}body: {spin}{data}"), None),
+    ];
+    let folder = common::folder("exact_setup");
+    let mut arguments = vec!["run".to_string(), "--counters".into(), "none".into()];
+    for (name, text, _) in &cases {
+        let header = format!("{NONE};! clobbers = \"all\"\n");
+        arguments.push(common::template(&folder, name, &format!("{header}{text}")));
+    }
+    let (code, document) = json(&arguments);
+    assert_eq!(code, 0, "{document:#}");
+    for ((name, _, said), (_, row)) in cases.iter().zip(rows(&document)) {
+        let count = &row["metrics"]["instructions"];
+        assert_eq!(count["stepped"].is_u64(), said.is_some(), "{name}: {count}");
+        let why = count["why"].as_str().unwrap_or_default();
+        assert!(
+            said.is_none_or(|said| why.contains(said)),
+            "{name}: {count}"
+        );
+    }
+}
+
 #[test]
 fn loops_of_vectors_that_are_longer_than_a_log_of_steps_have_counts() {
     #[rustfmt::skip] // a table: one template a line
