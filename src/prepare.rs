@@ -182,6 +182,8 @@ fn assemble(
         file: &file,
         hash: &hash,
         is_open: false,
+        syntax: scenario.template.header.syntax,
+        separates: false,
     };
     let mut planned = Vec::new();
     let assembled = asm::assemble_and_insert(sections, &context, |program| {

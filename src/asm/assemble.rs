@@ -9,11 +9,12 @@ use super::encode::{self, Choice};
 use super::insert::{Insertion, insert};
 use super::inst::{Datum, Direction, Inst, Name, Target};
 use super::items::{Bench, Context, Found, Item, ItemKind, Scope, aims, parse};
-use super::lay::{Aim, Ground, Piece, PieceKind, lay_out};
+use super::lay::{Aim, Ground, Piece, PieceKind, lay_out, measure};
 use super::problem::{Problem, Span};
 use super::program::{MAX_DATA, Program, Section, SectionKind};
+use super::read::Offsets;
 use super::registers;
-use super::{SourceLine, SourceSection};
+use super::{SourceLine, SourceSection, Syntax};
 use crate::text::diagnostic::Diagnostic;
 
 /// Assembles all sections of one template.
@@ -45,7 +46,7 @@ pub fn assemble_and_insert(
     let mut scopes = Vec::with_capacity(sections.len());
     let mut items = Vec::with_capacity(sections.len());
     for (at, source) in sections.iter().enumerate() {
-        let (scope, parsed) = parse(source, at, context, &mut bench, &mut found);
+        let (scope, parsed) = settled(source, at, context, &mut bench, &mut found);
         scopes.push(scope);
         items.push(parsed);
     }
@@ -70,7 +71,7 @@ pub fn assemble_and_insert(
         let mut bench = Bench::default();
         let source = sections.get(insertion.section)?;
         let (mut scope, mut items) =
-            parse(source, insertion.section, context, &mut bench, &mut found);
+            settled(source, insertion.section, context, &mut bench, &mut found);
         insert(
             insertion,
             (source, context),
@@ -86,19 +87,81 @@ pub fn assemble_and_insert(
     Ok((program, inserted))
 }
 
+/// Reads a section, and again until the distances of labels in it are those of the layout they give.
+fn settled<'a>(
+    source: &'a SourceSection,
+    number: usize,
+    context: &Context<'_>,
+    bench: &mut Bench<'a>,
+    found: &mut Found<'_>,
+) -> (Scope<'a>, Vec<Item<'a>>) {
+    /// Layouts that one text may take: each makes what depends on it right but for the last byte or two.
+    const MOST_ROUNDS: usize = 16;
+    let known = found.problems.len();
+    let copies = bench.copies();
+    let mut offsets = Offsets::default();
+    for _ in 0..MOST_ROUNDS {
+        let (scope, items, is_asked) = parse(source, number, context, &offsets, bench, found);
+        if !is_asked || found.is_full() {
+            return (scope, items);
+        }
+        let new = scope.offsets(&items);
+        if offsets == new {
+            return (scope, items);
+        }
+        offsets = new;
+        found.problems.truncate(known);
+        bench.restart(copies);
+    }
+    let (scope, items, _) = parse(source, number, context, &offsets, bench, found);
+    let span = Span {
+        column: 1,
+        width: 1,
+    };
+    let message = "the distances of labels in this text change with every layout of it";
+    found
+        .problems
+        .push((number, 0, Problem::new(span, message)));
+    (scope, items)
+}
+
 /// Assembles one piece of plain text as a body.
 ///
 /// # Errors
 /// Everything that is wrong with any line.
 pub fn fragment(text: &str) -> Result<Section, Vec<Diagnostic>> {
-    fragment_in(text, "fragment", false)
+    fragment_in(text, &Reading::default())
 }
 
-/// The same, with the file's name for diagnostics; branches may leave an open fragment.
+/// How a piece of plain text is to be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'a> {
+    /// The file's name for diagnostics.
+    pub file: &'a str,
+    /// Whether branches may leave it.
+    pub is_open: bool,
+    /// How it is written.
+    pub syntax: Syntax,
+    /// Whether `;` separates statements in Intel syntax.
+    pub separates: bool,
+}
+
+impl Default for Reading<'_> {
+    fn default() -> Self {
+        Reading {
+            file: "fragment",
+            is_open: false,
+            syntax: Syntax::Auto,
+            separates: false,
+        }
+    }
+}
+
+/// The same, read in another way.
 ///
 /// # Errors
 /// Everything that is wrong with any line.
-pub fn fragment_in(text: &str, file: &str, is_open: bool) -> Result<Section, Vec<Diagnostic>> {
+pub fn fragment_in(text: &str, reading: &Reading<'_>) -> Result<Section, Vec<Diagnostic>> {
     let lines = (1..).zip(text.lines()).map(|(number, text)| SourceLine {
         number,
         text: text.to_owned(),
@@ -110,9 +173,11 @@ pub fn fragment_in(text: &str, file: &str, is_open: bool) -> Result<Section, Vec
         lines: lines.collect(),
     };
     let context = Context {
-        file,
+        file: reading.file,
         hash: &|name| Err(format!("the hash of `{name}` is not known here")),
-        is_open,
+        is_open: reading.is_open,
+        syntax: reading.syntax,
+        separates: reading.separates,
     };
     let program = assemble(std::slice::from_ref(&source), &context)?;
     Ok(program
@@ -164,6 +229,51 @@ impl<'a> Elsewhere<'a> {
 }
 
 impl<'a> Scope<'a> {
+    /// Where labels and lines stand, as far as the items of this section alone tell.
+    fn offsets(&self, items: &[Item<'a>]) -> Offsets<'a> {
+        let empty = || PieceKind::Bytes(Vec::new());
+        let find = |target: &Target<'a>, at| Aim {
+            label: self.places.find(&target.name, at),
+            target: target.clone(),
+        };
+        let piece = |(at, (line, item)): (usize, &Item<'a>)| {
+            let kind = match item {
+                ItemKind::Align(padding) => PieceKind::Align(*padding),
+                ItemKind::Datum(Datum::Bytes(bytes)) => PieceKind::Bytes(bytes.clone()),
+                ItemKind::Datum(Datum::Address(_, width) | Datum::Distance(_, _, width)) => {
+                    PieceKind::Bytes(vec![0; *width as usize])
+                }
+                ItemKind::Repeat(unit, count) => PieceKind::Repeat(unit.clone(), *count),
+                ItemKind::Inst(choice, aim) => {
+                    let aim = aim.as_ref().map(|(target, _)| find(target, at));
+                    place(choice.clone(), aim).unwrap_or_else(empty)
+                }
+                ItemKind::Odd(odd) => match &odd.1 {
+                    Ok(choice) => {
+                        let aim = aims(&odd.0).last().map(|(target, _)| find(target, at));
+                        place(choice.clone(), aim).unwrap_or_else(empty)
+                    }
+                    Err(_) => empty(),
+                },
+            };
+            Piece { line: *line, kind }
+        };
+        let pieces: Vec<Piece<'_>> = items.iter().enumerate().map(piece).collect();
+        let starts = measure(&pieces);
+        let order = self.places.order.iter();
+        Offsets {
+            is_known: true,
+            labels: order
+                .map(|(name, piece)| (*name, starts[*piece] as i64))
+                .collect(),
+            lines: self
+                .lines
+                .iter()
+                .map(|piece| starts[*piece] as i64)
+                .collect(),
+        }
+    }
+
     /// The symbol of a function or datum.
     fn symbol(&self) -> Option<&'a str> {
         matches!(self.source.kind, SectionKind::Func | SectionKind::Data)
@@ -206,6 +316,7 @@ impl<'a> Scope<'a> {
             symbol: self.symbol(),
             is_unique: &|name| elsewhere.scopes.len() == 1 || elsewhere.count(name) == 1,
             is_code,
+            is_open: elsewhere.is_open,
             room: if is_code { u64::MAX } else { *room },
         });
         for (line, problem) in laid.problems {
@@ -220,6 +331,7 @@ impl<'a> Scope<'a> {
         }
         let section = Section {
             is_runtime: false,
+            listed: self.listed,
             kind: self.source.kind,
             name: self.source.name.clone(),
             line: self.source.line,
@@ -266,13 +378,17 @@ impl<'a> Scope<'a> {
             ItemKind::Datum(Datum::Address(target, width)) => {
                 PieceKind::Address(find(target, false)?, width)
             }
+            ItemKind::Datum(Datum::Distance(to, from, width)) => {
+                PieceKind::Distance(find(to, false)?, find(from, false)?, width)
+            }
             ItemKind::Inst(choice, aim) => {
                 let aim = aim.map(|(target, is_branch)| find(target, is_branch));
                 place(choice, aim.transpose()?).expect("only those with a long form are kept so")
             }
             ItemKind::Odd(odd) => {
                 let (inst, choice) = *odd;
-                if !encode::is_known(&inst) {
+                // `lea` without brackets is wrong before its symbol is.
+                if !encode::is_known(&inst) || choice.is_err() && inst.mnemonic == "lea" {
                     return Err(choice.err().unwrap_or_else(|| no_long_form(&inst)));
                 }
                 let mut last = None;
@@ -298,7 +414,16 @@ impl<'a> Scope<'a> {
             return Ok(Some(label));
         }
         let name = match &target.name {
-            Name::Symbol(_) => return Ok(None),
+            // The linker knows it, or says that nobody does.
+            Name::Symbol(_) | Name::Open(_) => return Ok(None),
+            Name::Here | Name::Start => return Ok(Some(0)),
+            Name::Address(address, symbol) => {
+                return match symbol {
+                    Some((_, 0)) => Ok(None),
+                    _ if elsewhere.is_open => Ok(None),
+                    _ => Err(self.outside(*address, target.span)),
+                };
+            }
             Name::Numeric(number, way) => {
                 let side = if *way == Direction::Forward {
                     "after"
@@ -330,10 +455,13 @@ impl<'a> Scope<'a> {
                 }
                 known.sort_unstable();
                 let problem = Problem::new(target.span, format!("{what} `{name}`"));
+                if let Some(help) = meant(name) {
+                    return Err(problem.help(help));
+                }
                 Err(problem.suggest(
                     name,
                     known.into_iter(),
-                    Some("symbols stand in double quotes"),
+                    Some("symbols stand in double quotes; where a debugger shows a variable's name, write its address or a label"),
                 ))
             }
             _ => {
@@ -352,6 +480,40 @@ impl<'a> Scope<'a> {
                     holders.join(", ")
                 )))
             }
+        }
+    }
+}
+
+/// What a name that nothing has was meant to be.
+fn meant(name: &str) -> Option<String> {
+    let digits = name
+        .strip_suffix(['h', 'H'])
+        .filter(|digits| !digits.is_empty());
+    if let Some(digits) =
+        digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    {
+        return Some(format!(
+            "a hexadecimal number begins with a digit: `0{digits}h` or `0x{digits}`"
+        ));
+    }
+    registers::missing(name)
+}
+
+impl Scope<'_> {
+    /// A branch to an address that no line has.
+    fn outside(&self, address: u64, span: Span) -> Problem {
+        let mut known: Vec<u64> = self.places.addresses.keys().copied().collect();
+        known.sort_unstable();
+        let message = format!("the target {address:x} is no line of this text");
+        let problem = Problem::new(span, message);
+        match (known.first(), known.last()) {
+            (Some(first), Some(last)) => problem.help(format!(
+                "there are {} addresses, from {first:x} to {last:x}; paste the lines that it goes to as well, or name a symbol",
+                known.len()
+            )),
+            _ => problem.help(
+                "this is a line of a listing: paste its column of addresses, too, or write a label in front of the line it goes to",
+            ),
         }
     }
 }

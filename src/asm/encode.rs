@@ -7,18 +7,22 @@
 pub(in crate::asm) mod emit;
 mod fit;
 mod forms;
+mod listed;
+mod mistakes;
 mod refuse;
 mod spellings;
+mod strings;
 
 use std::borrow::Cow;
 
-use iced_x86::{Code, Register};
+use iced_x86::{Code, EncodingKind, Register};
 
-use super::inst::{Inst, Operand, OperandKind, Prefix, Reach};
+use super::inst::{Encoding, Inst, Operand, OperandKind, Prefix, Reach};
 use super::problem::Problem;
 use emit::{Coder, Encoded, Width, encode_form};
 use fit::{Fit, fit};
 use forms::{Age, Form, Rule};
+pub(in crate::asm) use listed::listed;
 
 /// The encodings among which the layout chooses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +33,9 @@ pub(super) struct Choice {
     pub(super) long: Option<Encoded>,
 }
 
-/// What decides between encodings: age, length, and whether the immediate is extended.
-type Rank = (Age, usize, bool);
+/// What decides between encodings: whether it has another length than was asked for, age, length,
+/// whether the immediate is extended, and whether it is the other one of two of a kind.
+type Rank = (bool, Age, usize, bool, bool);
 
 /// The best encodings so far, and what their forms say of memory.
 #[derive(Default)]
@@ -47,8 +52,10 @@ impl Found {
     }
 
     /// Keeps an encoding that is better than those before it; of equal ones the first stays.
-    fn take(&mut self, form: &Form, encoded: Encoded) {
-        let rank = (form.age, encoded.bytes().len(), !form.extends());
+    fn take(&mut self, form: &Form, encoded: Encoded, wanted: Option<u8>) {
+        let length = encoded.bytes().len();
+        let is_other = wanted.is_some_and(|wanted| usize::from(wanted) != length);
+        let rank = (is_other, form.age, length, !form.extends(), form.is_second);
         let is_short = encoded
             .field
             .is_some_and(|field| field.width == Width::Rel8);
@@ -60,6 +67,11 @@ impl Found {
         if place.as_ref().is_none_or(|(best, _)| rank < *best) {
             *place = Some((rank, encoded));
         }
+        self.admit(form);
+    }
+
+    /// Notes the width of a form that would do, were it not for a number.
+    fn admit(&mut self, form: &Form) {
         let bits = form.memory_bits;
         if form.takes_memory() && !self.sizes.contains(&bits) {
             self.sizes.push(bits);
@@ -67,28 +79,90 @@ impl Found {
     }
 }
 
+/// Whether a name in lower case is that of an instruction.
+pub(super) fn knows(name: &str) -> bool {
+    forms::find(name).is_some() || strings::is_string(name)
+}
+
+/// Whether an instruction can name a general-purpose register, whose width a suffix may say.
+pub(super) fn is_general(name: &str) -> bool {
+    forms::find(name).is_some_and(|spelling| spelling.forms.iter().any(Form::is_general))
+}
+
 /// Whether there is such an instruction at all.
 pub(super) fn is_known(inst: &Inst<'_>) -> bool {
-    forms::find(&inst.mnemonic).is_some()
+    knows(&inst.mnemonic) || strings::is_string(&inst.mnemonic)
 }
 
 /// The encodings of `inst`. The coder is one that earlier instructions used.
 pub(super) fn encode(inst: &Inst<'_>, coder: &mut Coder) -> Result<Choice, Problem> {
+    let implicit = strings::implicit(inst)?;
+    let inst = &*implicit;
     let Some(spelling) = forms::find(&inst.mnemonic) else {
         return Err(refuse::unknown_mnemonic(inst));
     };
     let name = spelling.name;
     refuse::thread_base(inst, name)?;
     refuse::faulting(inst, name)?;
+    refuse::alike(inst, name)?;
     let inst = &*complete(inst, name, spelling.implied);
+    let choice = chosen(inst, name, spelling.forms, coder)?;
+    if let (Some(wanted), true) = (inst.form.length, inst.form.displacement.is_none()) {
+        if has_length(&choice, wanted) {
+            return Ok(only(choice, wanted));
+        }
+        // A displacement that is longer than it needs to be.
+        for displacement in [8, 32] {
+            let mut longer = inst.clone();
+            longer.form.displacement = Some(displacement);
+            if let Ok(choice) = chosen(&longer, name, spelling.forms, coder)
+                && has_length(&choice, wanted)
+            {
+                return Ok(choice);
+            }
+        }
+    }
+    Ok(choice)
+}
+
+fn has_length(choice: &Choice, wanted: u8) -> bool {
+    let both = [&choice.short, &choice.long].into_iter().flatten();
+    both.into_iter()
+        .any(|one| one.bytes().len() == usize::from(wanted))
+}
+
+/// Of the two lengths of a branch the one that was asked for.
+fn only(choice: Choice, wanted: u8) -> Choice {
+    let is_wanted = |one: &Encoded| one.bytes().len() == usize::from(wanted);
+    match choice {
+        Choice {
+            short: Some(short),
+            long: Some(long),
+        } => Choice {
+            short: Some(short).filter(is_wanted),
+            long: Some(long).filter(is_wanted),
+        },
+        one => one,
+    }
+}
+
+/// The best of all forms.
+fn chosen(
+    inst: &Inst<'_>,
+    name: &'static str,
+    listed: &'static [Form],
+    coder: &mut Coder,
+) -> Result<Choice, Problem> {
     let mut found = Found::default();
-    candidates(inst, spelling.forms, coder, &mut found)?;
+    candidates(inst, listed, coder, &mut found)?;
     for (other, name) in other_spellings(inst, name, found.is_empty()) {
         // A refusal would be of something that nobody wrote.
         let _ = candidates(&other, forms::of(name), coder, &mut found);
     }
     if found.is_empty() {
-        return Err(refuse::no_form(inst, name, spelling.forms));
+        return Err(
+            mistakes::mistake(inst, name).unwrap_or_else(|| refuse::no_form(inst, name, listed))
+        );
     }
     check_size(inst, name, &mut found.sizes)?;
     Ok(Choice {
@@ -128,7 +202,45 @@ fn complete<'i, 'a>(inst: &'i Inst<'a>, name: &str, implied: Option<u8>) -> Cow<
         let first = first.clone();
         inst.to_mut().operands.insert(1, first);
     }
+    widths(&mut inst, name);
     inst
+}
+
+/// The width that a word in front of a number gives to memory, and the length that padding asks for.
+fn widths(inst: &mut Cow<'_, Inst<'_>>, name: &str) {
+    let sized = |operand: &Operand<'_>| match operand.kind {
+        OperandKind::Immediate { bits, .. } => bits,
+        _ => None,
+    };
+    if let Some(bits) = inst.operands.iter().find_map(sized) {
+        let is_open = |operand: &Operand<'_>| matches!(&operand.kind, OperandKind::Memory(mem) if mem.bits.is_none());
+        let gives = inst.operands.iter().any(is_open);
+        // 64 bits are pushed however the number is written.
+        if gives || name == "push" && bits == 64 {
+            for operand in &mut inst.to_mut().operands {
+                match &mut operand.kind {
+                    OperandKind::Memory(mem) => mem.bits = mem.bits.or(Some(bits)),
+                    OperandKind::Immediate { bits, .. } => *bits = None,
+                    _ => {}
+                }
+            }
+        }
+    }
+    // What lengthens a nop is written for its length alone.
+    if name == "nop"
+        && inst.form.displacement.is_none()
+        && inst.form.length.is_none()
+        && let [
+            Operand {
+                kind: OperandKind::Memory(mem),
+                ..
+            },
+        ] = &inst.operands[..]
+        && mem.is_displaced
+        && mem.displacement == 0
+    {
+        inst.to_mut().form.displacement = Some(8);
+    }
 }
 
 /// Other ways to write the same instruction, which the table lists instead or as well.
@@ -158,6 +270,15 @@ fn other_spellings<'a>(
             vec![with(vec![b.clone(), a.clone()])]
         }
         ("movsx", _) if alone => vec![(inst.clone(), "movsxd")],
+        // The upper half is cleared either way, so that REX.W says nothing.
+        (name, [to, rest @ ..]) if narrows(name, &to.kind) => {
+            let mut operands = vec![Operand {
+                kind: OperandKind::Register(half(&to.kind)),
+                span: to.span,
+            }];
+            operands.extend_from_slice(rest);
+            vec![with(operands)]
+        }
         // These read xmm0 whether it is written or not.
         ("sha256rnds2" | "pblendvb" | "blendvps" | "blendvpd", [rest @ .., last])
             if rest.len() == 2 && last.kind.register() == Some(Register::XMM0) =>
@@ -188,6 +309,21 @@ fn other_spellings<'a>(
     }
 }
 
+/// Whether the instruction moves few bits into a 64-bit register.
+fn narrows(name: &str, to: &OperandKind<'_>) -> bool {
+    let name = name.strip_prefix('v').unwrap_or(name);
+    matches!(
+        name,
+        "pextrw" | "pextrb" | "movmskps" | "movmskpd" | "pmovmskb" | "extractps"
+    ) && to.register().is_some_and(Register::is_gpr64)
+}
+
+/// The lower half of a 64-bit register.
+fn half(register: &OperandKind<'_>) -> Register {
+    let number = register.register().map_or(0, |register| register.number());
+    Register::EAX + number as u32
+}
+
 /// The popping form of an x87 instruction that pops where it has no operands.
 fn popping(name: &str) -> Option<&'static str> {
     Some(match name {
@@ -215,18 +351,25 @@ fn candidates(
         if form.sorts & sorts != sorts || !admits(inst, form) {
             continue;
         }
-        let fits = inst
-            .operands
-            .iter()
-            .zip(form.written())
-            .all(|(operand, kind)| fit(&operand.kind, *kind, form, inst.reach) == Fit::Yes);
-        if !fits {
+        let (mut fits, mut is_wide) = (true, false);
+        for (operand, kind) in inst.operands.iter().zip(form.written()) {
+            match fit(&operand.kind, *kind, form, inst.reach) {
+                Fit::Yes => {}
+                Fit::Immediate { .. } => is_wide = true,
+                _ => fits = false,
+            }
+        }
+        if fits && is_wide {
+            // The number does not choose the width of the memory beside it.
+            found.admit(form);
+        }
+        if !fits || is_wide {
             continue;
         }
         match check_prefixes(inst, form).and_then(|()| encode_form(inst, form, coder)) {
             Ok(encoded) => {
                 is_taken = true;
-                found.take(form, encoded);
+                found.take(form, encoded, inst.form.length);
             }
             // What the last form to fit was refused for says most: the earlier ones are narrower.
             Err(problem) => refusal = Some(problem),
@@ -241,17 +384,39 @@ fn candidates(
 /// Whether the form is meant, where its operands fit.
 pub(super) fn admits(inst: &Inst<'_>, form: &Form) -> bool {
     let is_absolute = || inst.mnemonic == "movabs";
-    match form.rule {
-        Rule::None | Rule::WideMov => true,
-        Rule::Mov => !is_absolute(),
-        Rule::OffsetMov => is_absolute(),
-        Rule::ExchangeEax => inst
-            .operands
+    let has_memory = || {
+        inst.operands
             .iter()
-            .any(|operand| operand.kind.register() != Some(Register::EAX)),
-        Rule::Word => inst.operands.iter().any(|operand| operand.kind.is_word()),
-        Rule::Never => false,
-    }
+            .any(|operand| matches!(operand.kind, OperandKind::Memory(_)))
+    };
+    let is_asked = match inst.form.encoding {
+        None => true,
+        Some(Encoding::Vex | Encoding::Vex3) => form.info.encoding() == EncodingKind::VEX,
+        Some(Encoding::Evex) => form.info.encoding() == EncodingKind::EVEX,
+        Some(Encoding::Load) => form.loads(),
+        Some(Encoding::Store) => !form.loads(),
+    };
+    is_asked
+        && match form.rule {
+            Rule::Registers => !has_memory(),
+            Rule::Old => !inst.operands.iter().any(|operand| match &operand.kind {
+                OperandKind::Memory(mem) => mem
+                    .base
+                    .into_iter()
+                    .chain(mem.index)
+                    .any(|one| one.number() > 7),
+                _ => false,
+            }),
+            Rule::None | Rule::WideMov => true,
+            Rule::Mov => !is_absolute(),
+            Rule::OffsetMov => is_absolute(),
+            Rule::ExchangeEax => inst
+                .operands
+                .iter()
+                .any(|operand| operand.kind.register() != Some(Register::EAX)),
+            Rule::Word => inst.operands.iter().any(|operand| operand.kind.is_word()),
+            Rule::Never => false,
+        }
 }
 
 impl OperandKind<'_> {
@@ -293,6 +458,7 @@ fn check_prefixes(inst: &Inst<'_>, form: &Form) -> Result<(), Problem> {
             Prefix::Repne => info.can_use_repne_prefix(),
             Prefix::Notrack => info.can_use_notrack_prefix(),
             Prefix::Bnd => info.can_use_bnd_prefix(),
+            Prefix::Raw(_) => true,
         };
         if !allowed {
             return Err(refuse::prefix(inst, *prefix, *span));
@@ -334,7 +500,7 @@ fn check_size(inst: &Inst<'_>, name: &str, sizes: &mut [u32]) -> Result<(), Prob
     }
     if sizes.len() > 1 {
         sizes.sort_unstable();
-        Err(refuse::ambiguous(memory, sizes))
+        Err(refuse::ambiguous(inst, memory, sizes))
     } else {
         Ok(())
     }
@@ -349,6 +515,11 @@ pub(super) fn check_reach(inst: &Inst<'_>) -> Result<(), Problem> {
         .operands
         .iter()
         .any(|operand| matches!(operand.kind, OperandKind::Target(_)));
+    // In front of a register or memory NASM's `near` says what goes without saying.
+    let is_indirect = matches!(&inst.operands[..], [operand] if operand.kind.target().is_none() || matches!(operand.kind, OperandKind::Memory(_)));
+    if reach == Reach::Near && is_indirect && matches!(&*inst.mnemonic, "call" | "jmp") {
+        return Ok(());
+    }
     if has_target
         && forms::find(&inst.mnemonic)
             .is_some_and(|spelling| spelling.forms.iter().any(Form::branches))

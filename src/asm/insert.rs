@@ -9,9 +9,12 @@ use std::borrow::Cow;
 use iced_x86::Register;
 
 use super::SourceSection;
-use super::inst::{Decor, Inst, Operand, OperandKind, Statement};
+use super::inst::{Asked, Decor, Inst, Operand, OperandKind, Statement};
 use super::items::{Bench, Context, Item, ItemKind, Scope};
-use super::read;
+use super::read::dialect::Choice;
+use super::read::{self, Around, Offsets};
+use super::registers::at_bits;
+use super::source::Syntax;
 
 /// What becomes of a section.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -108,17 +111,9 @@ pub(super) fn insert<'a>(
         let count = before.len() + after.len();
         items.splice(at + 1..at + 1, after);
         items.splice(at..at, before);
-        let places = &mut scope.places;
-        let named = places.named.values_mut().map(|(piece, _)| piece);
-        let order = places.order.iter_mut().map(|(_, piece)| piece);
-        let numeric = places.numeric.iter_mut().map(|(_, piece)| piece);
-        for piece in named
-            .chain(order)
-            .chain(numeric)
-            .filter(|piece| **piece > at)
-        {
-            *piece += count;
-        }
+        scope
+            .places
+            .settle(|place| if place > at { place + count } else { place });
     }
     Some(())
 }
@@ -138,11 +133,7 @@ impl<'a> Put<'_, 'a> {
         let mut parsed = Vec::new();
         for text in texts {
             let no_hash = |name: &str| Err(format!("no hash of {name}"));
-            let Bench {
-                tokens, statements, ..
-            } = &mut *self.bench;
-            read::parse(text, &no_hash, tokens, statements).ok()?;
-            let statements = std::mem::take(statements);
+            let statements = statements(text, Syntax::Intel, &no_hash, self.bench)?;
             for statement in statements {
                 let Statement::Inst(inst) = statement else {
                     return None;
@@ -161,17 +152,38 @@ fn written<'a>(
     context: &Context<'_>,
     bench: &mut Bench<'a>,
 ) -> Option<Inst<'a>> {
-    let Bench {
-        tokens, statements, ..
-    } = bench;
-    read::parse(text, context.hash, tokens, statements).ok()?;
+    let statements = statements(text, context.syntax, context.hash, bench)?;
     let insts = statements
-        .drain(..)
+        .into_iter()
         .filter_map(|statement| match statement {
             Statement::Inst(inst) => Some(inst),
             _ => None,
         });
     insts.collect::<Vec<_>>().into_iter().nth(nth)
+}
+
+/// The statements of one line by itself.
+fn statements<'a>(
+    text: &'a str,
+    syntax: Syntax,
+    hash: &dyn Fn(&str) -> Result<u32, String>,
+    bench: &mut Bench<'a>,
+) -> Option<Vec<Statement<'a>>> {
+    let offsets = Offsets::default();
+    let mut around = Around::new(hash, &offsets);
+    let choice = Choice::new(syntax, false, std::iter::once(text));
+    let mut made = Vec::new();
+    let part = 0..text.len();
+    read::parse(
+        text,
+        part,
+        &choice,
+        &mut around,
+        &mut bench.tokens,
+        &mut made,
+    )
+    .ok()?;
+    Some(made)
 }
 
 /// An instruction with another operand, and what loads that.
@@ -201,7 +213,7 @@ fn exchanged(mut inst: Inst<'_>, exchange: Exchange) -> Option<Exchanged<'_>> {
                 }
             }
             (Exchange::Memory { by, bits }, kind @ OperandKind::Memory(_)) => {
-                let register = OperandKind::Register(of_bits(by, bits)?);
+                let register = OperandKind::Register(at_bits(by, bits)?);
                 let memory = std::mem::replace(kind, register.clone());
                 let operand = |kind| Operand {
                     kind,
@@ -214,6 +226,7 @@ fn exchanged(mut inst: Inst<'_>, exchange: Exchange) -> Option<Exchanged<'_>> {
                     operands: vec![operand(register), operand(memory)],
                     reach: None,
                     decor: Decor::default(),
+                    form: Asked::default(),
                 });
                 is_found = true;
             }
@@ -232,22 +245,7 @@ fn at_width(by: Register, like: Register) -> Option<Register> {
         like,
         Register::AH | Register::BH | Register::CH | Register::DH
     );
-    of_bits(by, like.size() as u32 * 8).filter(|_| !is_high)
-}
-
-/// A 64-bit register at a width.
-fn of_bits(register: Register, bits: u32) -> Option<Register> {
-    let number = register.number() as u32;
-    let first = match bits {
-        64 => Register::RAX,
-        32 => Register::EAX,
-        16 => Register::AX,
-        // The high bytes stand between the four low ones of old and the others.
-        8 if number < 4 => Register::AL,
-        8 => return Some(Register::SPL + (number - 4)),
-        _ => return None,
-    };
-    Some(first + number)
+    at_bits(by, like.size() as u32 * 8).filter(|_| !is_high)
 }
 
 #[cfg(test)]
@@ -275,6 +273,8 @@ mod tests {
             file: "test",
             hash: &|_| Err("none".into()),
             is_open: true,
+            syntax: Syntax::Intel,
+            separates: false,
         };
         let plan = |_: &_| vec![insertion.clone()];
         let sections = [source(text)];

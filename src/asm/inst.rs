@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use iced_x86::{Register, RoundingControl};
 
 use super::problem::Span;
+use super::source::Syntax;
 
 /// What a line, or a part of one, asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,14 +19,48 @@ pub(super) enum Statement<'a> {
     NumericLabel(u32),
     /// An instruction.
     Inst(Inst<'a>),
-    /// `db`, `dw`, `dd` or `dq`.
+    /// `db`, `dw`, `dd` or `dq`, and what GNU as calls them.
     Data(Vec<Datum<'a>>),
-    /// `align N`.
-    Align(u32),
+    /// `align N` and its kin.
+    Align(Padding),
     /// `resb`, `resw`, `resd` or `resq`: so many zero bytes.
     Reserve(u64, Span),
+    /// `.zero N`, `.skip N, FILL`: a byte so many times.
+    Fill(u8, u64),
+    /// `.set NAME, VALUE`, `NAME equ VALUE`, `NAME = VALUE`.
+    Set(&'a str, i128),
+    /// `.text`, `.section .rodata`: whether what follows is code.
+    Place(Place),
+    /// `.intel_syntax` or `.att_syntax`.
+    Syntax(Syntax),
+    /// `.rept N` or `%rep N`.
+    Repeat(u64, Span),
+    /// `.endr` or `%endrep`.
+    EndRepeat(Span),
     /// `times N` in front of an instruction or data.
     Times(Box<Times<'a>>),
+}
+
+/// What fills up to a multiple.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Padding {
+    /// The multiple, a power of two.
+    pub(super) to: u32,
+    /// The byte that fills; none where it is code's own padding, or zeros in data.
+    pub(super) fill: Option<u8>,
+    /// More bytes than this are none at all.
+    pub(super) most: u32,
+}
+
+/// Where lines go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Among the code.
+    Code,
+    /// Behind all of it: tables and constants.
+    Aside,
+    /// Nowhere: notes and what a debugger reads.
+    Nowhere,
 }
 
 /// A statement that is repeated.
@@ -55,6 +90,8 @@ pub(super) enum Datum<'a> {
     Bytes(Vec<u8>),
     /// An address, 4 or 8 bytes wide.
     Address(Target<'a>, u32),
+    /// How far the first is from the second, in so many bytes.
+    Distance(Target<'a>, Target<'a>, u32),
 }
 
 /// One instruction.
@@ -72,6 +109,36 @@ pub(super) struct Inst<'a> {
     pub(super) reach: Option<Reach>,
     /// What stands in braces.
     pub(super) decor: Decor,
+    /// Which of several encodings was asked for.
+    pub(super) form: Asked,
+}
+
+/// What a line asks of its encoding beside what the instruction is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Asked {
+    /// `{vex}`, `{evex}` and the like.
+    pub(super) encoding: Option<Encoding>,
+    /// Bits of the displacement: 8 or 32.
+    pub(super) displacement: Option<u32>,
+    /// Whether it is written in AT&T syntax, for what is said of it.
+    pub(super) is_att: bool,
+    /// Bytes of the whole instruction, as a listing's addresses tell.
+    pub(super) length: Option<u8>,
+}
+
+/// A word in braces in front of the mnemonic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// `{vex}` or `{vex2}`.
+    Vex,
+    /// `{vex3}`.
+    Vex3,
+    /// `{evex}`.
+    Evex,
+    /// `{load}`: the form whose destination is the register field.
+    Load,
+    /// `{store}`: the other one.
+    Store,
 }
 
 /// AVX-512 decorations of an instruction; broadcasts belong to their memory operand.
@@ -109,6 +176,8 @@ pub(super) enum Prefix {
     Notrack,
     /// `bnd`.
     Bnd,
+    /// `data16`, `addr32`, `cs` or `rex.W` where nothing else asks for it: this byte.
+    Raw(u8),
 }
 
 impl Prefix {
@@ -120,8 +189,28 @@ impl Prefix {
             "repne" | "repnz" => Prefix::Repne,
             "notrack" => Prefix::Notrack,
             "bnd" => Prefix::Bnd,
-            _ => return None,
+            "data16" | "data32" | "o16" => Prefix::Raw(0x66),
+            "addr32" | "a32" => Prefix::Raw(0x67),
+            "es" => Prefix::Raw(0x26),
+            "cs" => Prefix::Raw(0x2e),
+            "ss" => Prefix::Raw(0x36),
+            "ds" => Prefix::Raw(0x3e),
+            _ => return Prefix::rex(word),
         })
+    }
+
+    /// `rex`, `rex.W`, `rex.WRXB` and what lies between.
+    fn rex(word: &str) -> Option<Prefix> {
+        let rest = word.strip_prefix("rex")?;
+        let bits = match rest.strip_prefix('.') {
+            None if rest.is_empty() => "",
+            bits => bits?,
+        };
+        let bit = |c| Some(8 >> "wrxb".find(c)?);
+        let rex = bits
+            .chars()
+            .try_fold(0x40u8, |rex, c| Some(rex | bit(c)?))?;
+        Some(Prefix::Raw(rex))
     }
 }
 
@@ -178,8 +267,19 @@ pub(super) struct Mem<'a> {
     pub(super) displacement: i128,
     /// Label or symbol: the operand is addressed from the instruction pointer.
     pub(super) target: Option<Target<'a>>,
+    /// Whether one element goes to all.
+    pub(super) broadcast: Option<Broadcast>,
+    /// Whether a constant part was written, be it 0.
+    pub(super) is_displaced: bool,
+}
+
+/// How often an element is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Broadcast {
     /// n of `{1ton}`.
-    pub(super) broadcast: Option<u32>,
+    Times(u32),
+    /// `DWORD BCST`: as often as the vector has room.
+    Full,
 }
 
 /// A label or symbol, with what is added to its address.
@@ -198,6 +298,16 @@ pub(super) struct Target<'a> {
 pub(super) enum Name<'a> {
     /// A bare word: a label.
     Label(&'a str),
+    /// A bare word where the text says that it is a symbol, as in `foo[rip]`: a label if there is
+    /// one, else the linker's.
+    Open(&'a str),
+    /// An address of a listing's column, with what the listing calls it: a symbol, and a number that
+    /// is added.
+    Address(u64, Option<(&'a str, i64)>),
+    /// `.` or `$`: this instruction.
+    Here,
+    /// `$$`: the beginning.
+    Start,
     /// `1f` or `1b`.
     Numeric(u32, Direction),
     /// In double quotes: a symbol, known to the linker only.

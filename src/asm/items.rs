@@ -4,16 +4,19 @@
 //! Correct means: items stand in the order of their statements, each with its line, and of what is
 //! wrong every line says its own.
 
-use std::collections::hash_map::Entry;
-
 use super::SourceSection;
 use super::encode::emit::Coder;
 use super::encode::{self, Choice};
-use super::inst::{Datum, Inst, OperandKind, Repeated, Statement, Target, Times};
+use super::inst::{
+    Datum, Inst, Operand, OperandKind, Padding, Place, Repeated, Statement, Target, Times,
+};
 use super::lay::Places;
 use super::problem::{Problem, Span};
 use super::program::SectionKind;
-use super::read::{self, Placed};
+use super::read::dialect::Choice as Dialects;
+use super::read::listing::{Entry as Columns, Listing, Row, goal, survey};
+use super::read::{self, Around, Offsets, Placed};
+use super::source::Syntax;
 use crate::text::diagnostic::Diagnostic;
 
 /// What assembling needs to know beside the text.
@@ -24,6 +27,10 @@ pub struct Context<'a> {
     pub hash: &'a dyn Fn(&str) -> Result<u32, String>,
     /// Whether a branch may go to a bare name that nothing here defines, as it may to a symbol.
     pub is_open: bool,
+    /// How the text is written.
+    pub syntax: Syntax,
+    /// Whether `;` separates statements, where it would begin a comment.
+    pub separates: bool,
 }
 
 /// Problems after which the rest of a text is not looked at: nobody reads more.
@@ -88,7 +95,7 @@ pub(super) enum ItemKind<'a> {
     /// Bytes over and over, and how many times.
     Repeat(Vec<u8>, u64),
     /// `align N`.
-    Align(u32),
+    Align(Padding),
 }
 
 impl<'a> ItemKind<'a> {
@@ -105,6 +112,19 @@ impl<'a> ItemKind<'a> {
                 drop(aims);
                 ItemKind::Odd(Box::new((inst, choice)))
             }
+        }
+    }
+
+    /// An instruction whose bytes a listing shows.
+    fn listed(inst: Inst<'a>, bytes: &[u8], coder: &mut Coder) -> ItemKind<'a> {
+        let choice = encode::listed(&inst, bytes, coder);
+        let aim = aims(&inst).next();
+        match choice {
+            Ok(choice) => {
+                let aim = aim.map(|(target, is_branch)| (target.clone(), is_branch));
+                ItemKind::Inst(choice, aim)
+            }
+            choice => ItemKind::Odd(Box::new((inst, choice))),
         }
     }
 
@@ -128,6 +148,10 @@ pub(super) struct Scope<'a> {
     /// Index of the section.
     pub(super) number: usize,
     pub(super) places: Places<'a>,
+    /// Instructions whose bytes a listing shows.
+    pub(super) listed: u32,
+    /// The item at which each line begins.
+    pub(super) lines: Vec<usize>,
 }
 
 /// What one section leaves to the next: an encoder, and room.
@@ -140,79 +164,372 @@ pub(super) struct Bench<'a> {
     copies: u64,
 }
 
+impl Bench<'_> {
+    /// What `times` has written out so far.
+    pub(super) fn copies(&self) -> u64 {
+        self.copies
+    }
+
+    /// Forgets what was written out since.
+    pub(super) fn restart(&mut self, copies: u64) {
+        self.copies = copies;
+    }
+}
+
 /// One section's lines as items, with all its labels.
+///
+/// `offsets` are those of a layout before, for distances that are numbers; the answer says whether
+/// one was asked for.
 pub(super) fn parse<'a>(
     source: &'a SourceSection,
     number: usize,
     context: &Context<'_>,
+    offsets: &Offsets<'a>,
     bench: &mut Bench<'a>,
     found: &mut Found<'_>,
-) -> (Scope<'a>, Vec<Item<'a>>) {
-    let mut places = Places::default();
-    let mut items: Vec<Item<'a>> = Vec::with_capacity(source.lines.len());
-    let Bench {
-        coder,
-        tokens,
-        statements,
-        copies,
-    } = bench;
-    let is_data = source.kind == SectionKind::Data;
-    let mut refused = 0;
-    for (at, line) in source.lines.iter().enumerate() {
-        if found.is_full() || refused >= MOST_PROBLEMS {
-            break;
-        }
-        if let Err(problem) = read::parse(&line.text, context.hash, tokens, statements) {
-            found.problems.push((number, at, problem));
-        }
-        for statement in statements.drain(..) {
-            let next = items.len();
-            match statement {
-                Statement::NumericLabel(label) => places.numeric.push((label, next)),
-                Statement::Label(name, span) => match places.named.entry(name) {
-                    Entry::Vacant(entry) => {
-                        entry.insert((next, at));
-                        places.order.push((name, next));
-                    }
-                    Entry::Occupied(first) => {
-                        let first = source.lines[first.get().1].number;
-                        let problem =
-                            Problem::new(span, format!("the label `{name}` is defined twice"))
-                                .help(format!("the first one stands in line {first}"));
-                        found.problems.push((number, at, problem));
-                    }
-                },
-                Statement::Inst(inst) => {
-                    let item = ItemKind::of(inst, coder);
-                    refused += usize::from(item.is_refused());
-                    items.push((at, item));
-                }
-                Statement::Align(to) => items.push((at, ItemKind::Align(to))),
-                Statement::Reserve(bytes, _) if is_data => {
-                    items.push((at, repeat(vec![0], bytes)));
-                }
-                Statement::Reserve(_, span) => {
-                    found.problems.push((number, at, not_in_code(span)));
-                }
-                Statement::Times(times) => match written_out(*times, is_data, coder, copies) {
-                    Ok(all) => {
-                        refused += usize::from(all.iter().any(ItemKind::is_refused));
-                        items.extend(all.into_iter().map(|item| (at, item)));
-                    }
-                    Err(problem) => found.problems.push((number, at, problem)),
-                },
-                Statement::Data(data) => {
-                    items.extend(data.into_iter().map(|datum| (at, ItemKind::Datum(datum))));
-                }
-            }
-        }
-    }
-    let scope = Scope {
+) -> (Scope<'a>, Vec<Item<'a>>, bool) {
+    let lines = source.lines.iter().map(|line| line.text.as_str());
+    let listing = survey(lines.clone());
+    let mut reader = Reader {
         source,
         number,
-        places,
+        dialects: Dialects::new(context.syntax, context.separates, lines),
+        around: Around::new(context.hash, offsets),
+        places: Places::default(),
+        code: Vec::with_capacity(source.lines.len()),
+        aside: Vec::new(),
+        place: Place::Code,
+        refused: 0,
+        listed: 0,
+        lines: vec![0; source.lines.len()],
+        bench,
     };
-    (scope, items)
+    let mut at = 0;
+    let mut repeats: Vec<Loop> = Vec::new();
+    while at < source.lines.len() && !found.is_full() && reader.refused < MOST_PROBLEMS {
+        let step = reader.line(at, listing.as_ref(), found);
+        at = turn(at, step, &mut repeats, &mut reader, found);
+    }
+    if let Some(open) = repeats.last() {
+        let problem = Problem::new(open.span, "nothing ends what is repeated")
+            .help("write `.endr` behind it");
+        found.problems.push((number, open.line, problem));
+    }
+    reader.finish()
+}
+
+/// What a line says of the lines that come next.
+enum Step {
+    /// The next one.
+    On,
+    /// The lines up to the end are repeated so many times.
+    Repeat(u64, Span),
+    /// The end of what is repeated.
+    End(Span),
+}
+
+/// Lines that are repeated.
+struct Loop {
+    line: usize,
+    left: u64,
+    span: Span,
+}
+
+/// The line that comes after `at`.
+fn turn(
+    at: usize,
+    step: Step,
+    repeats: &mut Vec<Loop>,
+    reader: &mut Reader<'_, '_, '_>,
+    found: &mut Found<'_>,
+) -> usize {
+    let end = reader.source.lines.len();
+    let mut refuse = |line: usize, problem: Problem| {
+        found.problems.push((reader.number, line, problem));
+        end
+    };
+    match step {
+        Step::On => at + 1,
+        Step::Repeat(count, span) => {
+            if count > 0 {
+                repeats.push(Loop {
+                    line: at,
+                    left: count,
+                    span,
+                });
+                return at + 1;
+            }
+            let is_end =
+                |line: &str| matches!(line.split_whitespace().next(), Some(".endr" | "%endrep"));
+            let lines = &reader.source.lines[at..];
+            let length = lines.iter().position(|line| is_end(&line.text));
+            length.map_or(end, |length| at + length + 1)
+        }
+        Step::End(span) => {
+            let Some(open) = repeats.last_mut() else {
+                return refuse(at, Problem::new(span, "nothing is repeated here"));
+            };
+            reader.bench.copies += (at - open.line) as u64;
+            if reader.bench.copies > MOST_COPIES {
+                let message = format!(
+                    "all lines of a text are repeated at most {MOST_COPIES} times together"
+                );
+                return refuse(open.line, Problem::new(open.span, message));
+            }
+            open.left -= 1;
+            if open.left > 0 {
+                return open.line + 1;
+            }
+            repeats.pop();
+            at + 1
+        }
+    }
+}
+
+/// A section while its lines are read.
+struct Reader<'e, 'a, 'b> {
+    source: &'a SourceSection,
+    number: usize,
+    dialects: Dialects,
+    around: Around<'e, 'a>,
+    places: Places<'a>,
+    code: Vec<Item<'a>>,
+    /// Tables, which stand behind the code.
+    aside: Vec<Item<'a>>,
+    place: Place,
+    refused: usize,
+    /// Instructions whose bytes a listing shows.
+    listed: u32,
+    /// The item at which each line begins.
+    lines: Vec<usize>,
+    bench: &'b mut Bench<'a>,
+}
+
+/// Added to the place of what stands aside, until it is known how much code there is.
+const ASIDE: usize = 1 << 40;
+
+impl<'a> Reader<'_, 'a, '_> {
+    fn finish(mut self) -> (Scope<'a>, Vec<Item<'a>>, bool) {
+        let count = self.code.len();
+        self.places.settle(|place| match place.checked_sub(ASIDE) {
+            Some(place) => place + count,
+            None => place,
+        });
+        for place in &mut self.lines {
+            if let Some(aside) = place.checked_sub(ASIDE) {
+                *place = aside + count;
+            }
+        }
+        self.code.append(&mut self.aside);
+        let scope = Scope {
+            source: self.source,
+            number: self.number,
+            places: self.places,
+            listed: self.listed,
+            lines: self.lines,
+        };
+        (scope, self.code, self.around.is_asked.get())
+    }
+
+    /// The place of the next item.
+    fn next(&self) -> usize {
+        match self.is_aside() {
+            true => ASIDE + self.aside.len(),
+            false => self.code.len(),
+        }
+    }
+
+    /// Data stand together in a section of data.
+    fn is_aside(&self) -> bool {
+        self.place != Place::Code && self.source.kind != SectionKind::Data
+    }
+
+    fn push(&mut self, line: usize, item: ItemKind<'a>) {
+        self.refused += usize::from(item.is_refused());
+        match self.is_aside() {
+            true => self.aside.push((line, item)),
+            false => self.code.push((line, item)),
+        }
+    }
+
+    /// Reads one line.
+    fn line(&mut self, at: usize, listing: Option<&Listing<'a>>, found: &mut Found<'_>) -> Step {
+        let text = self.source.lines[at].text.as_str();
+        self.lines[at] = self.next();
+        self.around.here = self.around.offsets.lines.get(at).copied().unwrap_or(0);
+        let none = Columns::default();
+        let (columns, is_sure) = match listing.map(|listing| &listing.rows[at]) {
+            None => (&none, true),
+            Some(Row::Heading(address, name, span)) => {
+                self.places
+                    .addresses
+                    .entry(*address)
+                    .or_insert(self.code.len());
+                self.label(at, name, *span, found);
+                return Step::On;
+            }
+            Some(Row::Passed | Row::More(_)) => return Step::On,
+            Some(Row::Entry(columns)) => {
+                if let Some(address) = columns.address {
+                    let next = self.next();
+                    self.places.addresses.entry(address).or_insert(next);
+                }
+                if columns.text == (0..0) || text[columns.text.clone()].starts_with("(bad)") {
+                    self.push(at, ItemKind::Datum(Datum::Bytes(columns.bytes.clone())));
+                    return Step::On;
+                }
+                (columns, true)
+            }
+            // Source between the instructions; but what was put in by hand counts.
+            Some(Row::Plain) => (&none, false),
+        };
+        let mut columns = std::borrow::Cow::Borrowed(columns);
+        if columns.text == (0..0) {
+            let whole = 0..text.len();
+            columns.to_mut().text = match goal(text, &whole, false) {
+                Some((goal, part)) => {
+                    columns.to_mut().target = Some(goal);
+                    part
+                }
+                None => whole,
+            };
+        }
+        let mut statements = std::mem::take(&mut self.bench.statements);
+        let parsed = read::parse(
+            text,
+            columns.text.clone(),
+            &self.dialects,
+            &mut self.around,
+            &mut self.bench.tokens,
+            &mut statements,
+        );
+        let is_passed = !is_sure && !self.is_meant(&parsed, &statements);
+        if let Err(problem) = parsed
+            && !is_passed
+            && self.place != Place::Nowhere
+        {
+            let problem = self.dialects.explained(problem, text, |line| {
+                self.source
+                    .lines
+                    .get(line)
+                    .map(|line| (line.number, line.text.as_str()))
+            });
+            found.problems.push((self.number, at, problem));
+        }
+        let mut step = Step::On;
+        for statement in statements.drain(..) {
+            if !is_passed {
+                self.statement(at, statement, &columns, listing, &mut step, found);
+            }
+        }
+        self.bench.statements = statements;
+        step
+    }
+
+    /// Whether a line between those of a listing is to be assembled: a label, or what does so.
+    fn is_meant(&mut self, parsed: &Result<(), Problem>, statements: &[Statement<'a>]) -> bool {
+        let is_one = |statement: &Statement<'a>| match statement {
+            Statement::Label(..) => true,
+            Statement::Inst(inst) => encode::is_known(inst),
+            _ => false,
+        };
+        parsed.is_ok() && !statements.is_empty() && statements.iter().all(is_one)
+    }
+
+    fn statement(
+        &mut self,
+        at: usize,
+        statement: Statement<'a>,
+        columns: &Columns<'a>,
+        listing: Option<&Listing<'a>>,
+        step: &mut Step,
+        found: &mut Found<'_>,
+    ) {
+        let is_data = self.source.kind == SectionKind::Data || self.is_aside();
+        let fail = |found: &mut Found<'_>, number: usize, problem: Problem| {
+            found.problems.push((number, at, problem));
+        };
+        match statement {
+            Statement::Place(place) => return self.place = place,
+            Statement::Syntax(syntax) => return self.dialects.asked = syntax,
+            Statement::Repeat(count, span) => return *step = Step::Repeat(count, span),
+            Statement::EndRepeat(span) => return *step = Step::End(span),
+            Statement::Set(name, value) => {
+                self.around.constants.insert(name, value);
+                return;
+            }
+            _ if self.place == Place::Nowhere => return,
+            _ => {}
+        }
+        match statement {
+            Statement::NumericLabel(label) => {
+                let next = self.next();
+                self.places.numeric.push((label, next));
+            }
+            Statement::Label(name, span) => self.label(at, name, span, found),
+            Statement::Inst(mut inst) => {
+                if let Some(goal) = &columns.target {
+                    inst.operands.push(Operand {
+                        kind: OperandKind::Target(goal.target()),
+                        span: goal.span,
+                    });
+                }
+                let coder = &mut self.bench.coder;
+                let item = if columns.bytes.is_empty() {
+                    inst.form.length =
+                        listing.and_then(|listing| listing.lengths.get(&at).copied());
+                    ItemKind::of(inst, coder)
+                } else {
+                    self.listed += 1;
+                    ItemKind::listed(inst, &columns.bytes, coder)
+                };
+                self.push(at, item);
+            }
+            Statement::Align(to) => self.push(at, ItemKind::Align(to)),
+            Statement::Reserve(bytes, _) if is_data => self.push(at, repeat(vec![0], bytes)),
+            Statement::Reserve(_, span) => fail(found, self.number, not_in_code(span)),
+            Statement::Fill(byte, count) if is_data => self.push(at, repeat(vec![byte], count)),
+            Statement::Fill(byte, count) => {
+                self.bench.copies = self.bench.copies.saturating_add(count);
+                if self.bench.copies > MOST_COPIES {
+                    let span = Span {
+                        column: 1,
+                        width: 1,
+                    };
+                    return fail(found, self.number, not_in_code(span));
+                }
+                let bytes = vec![byte; count as usize];
+                self.push(at, ItemKind::Datum(Datum::Bytes(bytes)));
+            }
+            Statement::Times(times) => {
+                let Bench { coder, copies, .. } = &mut *self.bench;
+                match written_out(*times, is_data, coder, copies) {
+                    Ok(all) => all.into_iter().for_each(|item| self.push(at, item)),
+                    Err(problem) => fail(found, self.number, problem),
+                }
+            }
+            Statement::Data(data) => {
+                for datum in data {
+                    self.push(at, ItemKind::Datum(datum));
+                }
+            }
+            Statement::Place(_)
+            | Statement::Syntax(_)
+            | Statement::Repeat(..)
+            | Statement::EndRepeat(_)
+            | Statement::Set(..) => {}
+        }
+    }
+
+    fn label(&mut self, at: usize, name: &'a str, span: Span, found: &mut Found<'_>) {
+        let next = self.next();
+        if let Err(first) = self.places.define(name, next, at) {
+            let first = self.source.lines[first].number;
+            let problem = Problem::new(span, format!("the label `{name}` is defined twice"))
+                .help(format!("the first one stands in line {first}"));
+            found.problems.push((self.number, at, problem));
+        }
+    }
 }
 
 fn repeat<'a>(unit: Vec<u8>, count: u64) -> ItemKind<'a> {
@@ -265,10 +582,10 @@ fn written_out<'a>(
     for datum in &data {
         match datum {
             Datum::Bytes(bytes) => unit.extend_from_slice(bytes),
-            Datum::Address(..) => {
+            Datum::Address(..) | Datum::Distance(..) => {
                 let weight = |datum: &Datum<'_>| match datum {
                     Datum::Bytes(bytes) => bytes.len().max(1),
-                    Datum::Address(..) => 1,
+                    Datum::Address(..) | Datum::Distance(..) => 1,
                 };
                 let count = take(data.iter().map(weight).sum())?;
                 let once: Vec<ItemKind<'a>> = data.into_iter().map(ItemKind::Datum).collect();

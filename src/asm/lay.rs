@@ -3,14 +3,14 @@
 //! Correct means: every branch to a label of the section is as short as it can be while all of
 //! them reach, and a label's offset is where its next byte stands.
 
+mod places;
 mod relax;
 
-use std::collections::HashMap;
-
 use super::encode::emit::{Encoded, Field, Width};
-use super::inst::{Direction, Name, Target};
+use super::inst::{Name, Padding, Target};
 use super::problem::Problem;
 use super::program::{Fixup, FixupKind, Label, LineMark, Repeat};
+pub(super) use places::Places;
 use relax::relax;
 
 /// Something that takes up room in a section, from one source line.
@@ -44,8 +44,10 @@ pub(super) enum PieceKind<'a> {
     Repeat(Vec<u8>, u64),
     /// An absolute address in data, 4 or 8 bytes wide.
     Address(Aim<'a>, u32),
+    /// How far the first is from the second, in so many bytes.
+    Distance(Aim<'a>, Aim<'a>, u32),
     /// Padding up to a multiple.
-    Align(u32),
+    Align(Padding),
 }
 
 /// A target, looked up.
@@ -55,38 +57,6 @@ pub(super) struct Aim<'a> {
     pub(super) target: Target<'a>,
     /// The piece before which it stands, where it is a label of this section.
     pub(super) label: Option<usize>,
-}
-
-/// Labels of one section, as positions between pieces.
-#[derive(Debug, Default)]
-pub(super) struct Places<'a> {
-    /// Named labels: index of the piece that follows, and of the line.
-    pub(super) named: HashMap<&'a str, (usize, usize)>,
-    /// The same in the order of the lines.
-    pub(super) order: Vec<(&'a str, usize)>,
-    /// Numeric labels in order.
-    pub(super) numeric: Vec<(u32, usize)>,
-}
-
-impl Places<'_> {
-    /// The piece before which the target's label stands, seen from piece `from`.
-    pub(super) fn find(&self, name: &Name<'_>, from: usize) -> Option<usize> {
-        match name {
-            Name::Symbol(_) => None,
-            Name::Label(name) => self.named.get(name).map(|(piece, _)| *piece),
-            Name::Numeric(number, way) => {
-                let (before, after) = self
-                    .numeric
-                    .split_at(self.numeric.partition_point(|(_, at)| *at <= from));
-                let same = |(known, _): &&(u32, usize)| known == number;
-                let found = match way {
-                    Direction::Forward => after.iter().find(same),
-                    Direction::Backward => before.iter().rfind(same),
-                };
-                found.map(|(_, at)| *at)
-            }
-        }
-    }
 }
 
 /// The finished bytes of a section.
@@ -121,12 +91,20 @@ pub(super) fn offsets(pieces: &[Piece<'_>], long: &[bool]) -> Vec<usize> {
             PieceKind::Branch { short, .. } => short.bytes().len(),
             PieceKind::Bytes(bytes) => bytes.len(),
             PieceKind::Repeat(unit, count) => unit.len() * *count as usize,
-            PieceKind::Address(_, width) => *width as usize,
-            PieceKind::Align(to) => at.next_multiple_of(*to as usize) - at,
+            PieceKind::Address(_, width) | PieceKind::Distance(_, _, width) => *width as usize,
+            PieceKind::Align(padding) => padding.bytes(at),
         };
     }
     starts.push(at);
     starts
+}
+
+impl Padding {
+    /// How much it is at an offset.
+    fn bytes(&self, at: usize) -> usize {
+        let bytes = at.next_multiple_of(self.to as usize) - at;
+        if bytes > self.most as usize { 0 } else { bytes }
+    }
 }
 
 /// The distance of a branch from its end to `label`.
@@ -147,6 +125,8 @@ pub(super) struct Ground<'a> {
     pub(super) is_unique: &'a dyn Fn(&str) -> bool,
     /// Whether padding is code.
     pub(super) is_code: bool,
+    /// Whether a name may be left to whoever reads the bytes.
+    pub(super) is_open: bool,
     /// Bytes that the section may take.
     pub(super) room: u64,
 }
@@ -178,6 +158,11 @@ impl Laid {
         });
         self.repeated += size;
     }
+}
+
+/// Where every piece begins, and at last the length.
+pub(super) fn measure(pieces: &[Piece<'_>]) -> Vec<usize> {
+    offsets(pieces, &relax(pieces).long)
 }
 
 /// The bytes of a section.
@@ -236,8 +221,15 @@ pub(super) fn lay_out(ground: &Ground<'_>) -> Laid {
                 let aim = (&aim.target, aim.label);
                 refer(&mut laid, ground, &starts, at, aim, kind, offset);
             }
-            PieceKind::Align(_) if ground.is_code => pad(&mut laid.bytes, starts[at + 1]),
-            PieceKind::Align(_) => laid.repeat(&[0], starts[at + 1] - laid.end()),
+            PieceKind::Distance(to, from, width) => {
+                differ(&mut laid, ground, &starts, at, (to, from), *width);
+            }
+            PieceKind::Align(Padding { fill: None, .. }) if ground.is_code => {
+                pad(&mut laid.bytes, starts[at + 1] - laid.repeated);
+            }
+            PieceKind::Align(padding) => {
+                laid.repeat(&[padding.fill.unwrap_or(0)], starts[at + 1] - laid.end());
+            }
         }
     }
     for (name, piece) in &ground.places.order {
@@ -286,6 +278,12 @@ fn emit(
         return refer(laid, ground, starts, at, aim, FixupKind::Abs64, offset);
     }
     let (target, Some(label)) = aim else {
+        if width == Width::Rel8 {
+            let problem = Problem::new(target_span(aim), "a short branch leaves the text")
+                .help("paste what it goes to, too");
+            laid.problems.push((ground.pieces[at].line, problem));
+            return;
+        }
         return refer(laid, ground, starts, at, aim, FixupKind::Rel32, offset);
     };
     let value = distance(starts, at, label, target.addend);
@@ -313,6 +311,69 @@ fn emit(
     }
 }
 
+fn target_span((target, _): (&Target<'_>, Option<usize>)) -> super::problem::Span {
+    target.span
+}
+
+/// Fills in a distance, or leaves it to the linker where only its end is known.
+fn differ(
+    laid: &mut Laid,
+    ground: &Ground<'_>,
+    starts: &[usize],
+    at: usize,
+    (to, from): (&Aim<'_>, &Aim<'_>),
+    width: u32,
+) {
+    let offset = laid.end();
+    laid.bytes.extend_from_slice(&[0; 16][..width as usize]);
+    let line = ground.pieces[at].line;
+    let Some(start) = from.label else {
+        let message = "a distance begins at a label of the same section";
+        return laid
+            .problems
+            .push((line, Problem::new(from.target.span, message)));
+    };
+    let begin = (starts[start] as i64).saturating_add(from.target.addend);
+    match to.label {
+        Some(end) => {
+            let end = (starts[end] as i64).saturating_add(to.target.addend);
+            let value = end.saturating_sub(begin);
+            let bits = 8 * width.min(8);
+            let fits = bits == 64 || (-(1i64 << (bits - 1))..1i64 << bits).contains(&value);
+            if !fits {
+                let message = format!("the distance is {value} and does not fit in {bits} bits");
+                laid.problems
+                    .push((line, Problem::new(to.target.span, message)));
+            }
+            let own = offset - laid.repeated;
+            let sign = if value < 0 { 0xff } else { 0 };
+            laid.bytes[own..own + width as usize].fill(sign);
+            let count = width.min(8) as usize;
+            laid.bytes[own..own + count].copy_from_slice(&value.to_le_bytes()[..count]);
+        }
+        None if width == 4 => {
+            let mut target = to.target.clone();
+            target.addend = target
+                .addend
+                .saturating_add((laid.end() as i64).saturating_sub(begin));
+            refer(
+                laid,
+                ground,
+                starts,
+                at,
+                (&target, None),
+                FixupKind::Rel32,
+                offset,
+            );
+        }
+        None => {
+            let message = "the distance to what stands elsewhere has 4 bytes";
+            laid.problems
+                .push((line, Problem::new(to.target.span, message)));
+        }
+    }
+}
+
 /// Leaves a field to the linker.
 fn refer(
     laid: &mut Laid,
@@ -329,13 +390,20 @@ fn refer(
             let inside = i64::try_from(starts[label]).unwrap_or(0);
             (symbol.to_owned(), target.addend.saturating_add(inside))
         }
-        (Name::Label(name), Some(_), None)
+        (Name::Label(name) | Name::Open(name), Some(_), None)
             if !name.starts_with('.') && (ground.is_unique)(name) =>
         {
             ((*name).to_owned(), target.addend)
         }
+        (Name::Label(name) | Name::Open(name), Some(_), None) if ground.is_open => {
+            ((*name).to_owned(), target.addend)
+        }
         (Name::Symbol(name), None, _) => (name.to_string(), target.addend),
-        (Name::Label(name), None, _) => ((*name).to_owned(), target.addend),
+        (Name::Label(name) | Name::Open(name), None, _) => ((*name).to_owned(), target.addend),
+        (Name::Address(_, Some((name, more))), None, _) => {
+            ((*name).to_owned(), target.addend.saturating_add(*more))
+        }
+        (Name::Address(address, None), None, _) => (format!("{address:#x}"), target.addend),
         _ => {
             let problem = Problem::new(target.span, "the linker cannot tell this label from others").help(
                 "`lea` the address, as in `lea rcx, [label]`, or give the label a name that no other section has",

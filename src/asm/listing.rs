@@ -31,33 +31,62 @@ pub fn disassemble(
     address: u64,
     name: &dyn Fn(u64) -> Option<String>,
 ) -> Vec<ListedInst> {
-    let named = Named::default();
-    let mut formatter = formatter(named.clone());
-    let mut decoder = Decoder::with_ip(64, bytes, address, DecoderOptions::NONE);
     let mut listed = Vec::new();
-    while decoder.can_decode() {
-        let start = decoder.position();
-        let here = decoder.ip();
-        let instruction = decoder.decode();
-        let text = if instruction.is_invalid() {
-            // What follows one bad byte may be good again.
-            let resumed = decoder.set_position(start + 1).is_ok();
-            debug_assert!(resumed, "a byte was decoded, so there is one more position");
-            decoder.set_ip(here.wrapping_add(1));
-            format!("db {:#04x}", bytes[start])
-        } else {
-            *named.0.borrow_mut() = target(&instruction).and_then(|to| Some((to, name(to)?)));
-            let mut text = String::new();
-            formatter.format(&instruction, &mut text);
-            as_written(text, &instruction)
-        };
-        listed.push(ListedInst {
-            address: here,
-            bytes: bytes[start..decoder.position()].to_vec(),
-            text,
-        });
-    }
+    Lister::default().list(bytes, address, name, |one| listed.push(one));
     listed
+}
+
+/// A formatter, which is worth keeping from one piece of code to the next.
+pub struct Lister {
+    named: Named,
+    formatter: NasmFormatter,
+}
+
+impl Default for Lister {
+    fn default() -> Lister {
+        let named = Named::default();
+        Lister {
+            formatter: formatter(named.clone()),
+            named,
+        }
+    }
+}
+
+impl Lister {
+    /// Gives the instructions of `bytes`, which stand at `address`, one by one to `take`; names as for
+    /// [`disassemble`].
+    pub fn list(
+        &mut self,
+        bytes: &[u8],
+        address: u64,
+        name: &dyn Fn(u64) -> Option<String>,
+        mut take: impl FnMut(ListedInst),
+    ) {
+        let mut decoder = Decoder::with_ip(64, bytes, address, DecoderOptions::NONE);
+        while decoder.can_decode() {
+            let start = decoder.position();
+            let here = decoder.ip();
+            let instruction = decoder.decode();
+            let text = if instruction.is_invalid() {
+                // What follows one bad byte may be good again.
+                let resumed = decoder.set_position(start + 1).is_ok();
+                debug_assert!(resumed, "a byte was decoded, so there is one more position");
+                decoder.set_ip(here.wrapping_add(1));
+                format!("db {:#04x}", bytes[start])
+            } else {
+                *self.named.0.borrow_mut() =
+                    target(&instruction).and_then(|to| Some((to, name(to)?)));
+                let mut text = String::new();
+                self.formatter.format(&instruction, &mut text);
+                as_written(text, &instruction)
+            };
+            take(ListedInst {
+                address: here,
+                bytes: bytes[start..decoder.position()].to_vec(),
+                text,
+            });
+        }
+    }
 }
 
 /// The text as a template would have it, where the formatter writes what the assembler does not

@@ -9,10 +9,12 @@
 //!                            Choice ─ lay, assemble ─▶ Section
 //! ```
 //!
-//! Only `read` knows a syntax: another one is a parser beside `intel`, and gives the same statements.
+//! Only `read` knows a syntax: another one is a parser beside `intel` and `att`, and gives the same
+//! statements.
 
 mod assemble;
 mod encode;
+mod hidden;
 mod insert;
 mod inst;
 mod items;
@@ -24,11 +26,12 @@ mod read;
 mod registers;
 mod source;
 
-pub use assemble::{assemble, assemble_and_insert, fragment, fragment_in};
+pub use assemble::{Reading, assemble, assemble_and_insert, fragment, fragment_in};
+pub use hidden::hidden;
 pub use insert::{Edit, Exchange, Insertion};
 pub use items::Context;
-pub use listing::{ListedInst, disassemble};
+pub use listing::{ListedInst, Lister, disassemble};
 pub use program::{
     Fixup, FixupKind, Label, LineMark, MAX_DATA, Program, Repeat, Section, SectionKind, Stretch,
 };
-pub use source::{SourceLine, SourceSection};
+pub use source::{SourceLine, SourceSection, Syntax};

@@ -41,6 +41,9 @@ pub struct Section {
     /// Whether it is a modelled piece of Go's runtime, which no line of the template wrote.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_runtime: bool,
+    /// How many instructions have the bytes that a listing shows.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub listed: u32,
     /// The bytes, fixup fields zero; all of them but those that are repeated.
     #[serde(with = "hex")]
     pub bytes: Vec<u8>,
@@ -53,6 +56,12 @@ pub struct Section {
     pub fixups: Vec<Fixup>,
     /// Where each source line begins, ascending by offset.
     pub lines: Vec<LineMark>,
+}
+
+/// Whether there are none.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Most bytes that all data sections of a program may take.

@@ -52,3 +52,41 @@ pub(super) fn lower(word: &str) -> Cow<'_, str> {
         Cow::Borrowed(word)
     }
 }
+
+/// A general-purpose register at a width.
+pub(super) fn at_bits(register: Register, bits: u32) -> Option<Register> {
+    let number = register.full_register().number() as u32;
+    let first = match bits {
+        64 => Register::RAX,
+        32 => Register::EAX,
+        16 => Register::AX,
+        // The high bytes stand between the four low ones of old and the others.
+        8 if number < 4 => Register::AL,
+        8 => return Some(Register::SPL + (number - 4)),
+        _ => return None,
+    };
+    Some(first + number)
+}
+
+/// What to say of a name that looks like a register's, and is none.
+pub(super) fn missing(name: &str) -> Option<String> {
+    let name = lower(name);
+    let number = |stem: &str, suffixes: &[&str]| {
+        let rest = name.strip_prefix(stem)?;
+        let ends = suffixes.iter().find_map(|suffix| rest.strip_suffix(suffix));
+        ends.unwrap_or(rest).parse::<u32>().ok()
+    };
+    for stem in ["xmm", "ymm", "zmm"] {
+        if number(stem, &[]).is_some() {
+            return Some(format!("there are {stem}0 to {stem}31"));
+        }
+    }
+    if number("k", &[]).is_some() {
+        return Some("there are k0 to k7".to_owned());
+    }
+    match number("r", &["d", "w", "b"]) {
+        Some(16..=31) => Some("r16 to r31 belong to APX, which is not supported".to_owned()),
+        Some(_) => Some("there are r8 to r15".to_owned()),
+        None => None,
+    }
+}

@@ -4,6 +4,18 @@
 
 use super::SectionKind;
 
+/// How text is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Syntax {
+    /// Line by line as it looks.
+    #[default]
+    Auto,
+    /// Destination first, as GCC, Clang, MSVC, objdump, gdb and NASM write it on request.
+    Intel,
+    /// Destination last, `%rax` and `$5`.
+    Att,
+}
+
 /// One section of an expanded template, before assembly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceSection {

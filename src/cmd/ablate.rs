@@ -6,7 +6,6 @@ use super::{Common, Stop};
 use crate::pipeline;
 use crate::pipeline::ablate::ablate;
 use crate::prepare::apart;
-use crate::template::library::Library;
 
 /// Milliseconds of timing for each image, as `compare` takes.
 const TIME_MS: f64 = 30.0;
@@ -18,7 +17,7 @@ pub(super) fn run(
     exports: &Exports,
 ) -> Result<i32, Stop> {
     exports.check_samples(common)?;
-    let library = Library::new(common.templates.clone())?;
+    let library = common.library()?;
     let bound = bind_among(&library, &[name.to_string()], &common.parameters()?)?;
     let [scenario] = &bound[..] else {
         unreachable!("one name is one scenario");

@@ -3,13 +3,16 @@
 //! Correct means: the bytes are those that a template with these lines would have, and a field is
 //! zero only where the command line allows it.
 
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
 use serde_json::json;
 
 use super::{Common, Stop, Syntax, print};
 use crate::asm::{self, Fixup, Section};
 use crate::template::library::{STDIN, text_of};
 use crate::text::diagnostic::Diagnostic;
-use crate::text::listed;
+use crate::text::{diagnostic, listed};
 
 /// Bytes in one row of data, at most.
 const DATA_ROW: usize = 8;
@@ -18,35 +21,71 @@ pub(super) fn asm(
     common: &Common,
     file: &str,
     syntax: Syntax,
+    separator: Option<char>,
     is_hex: bool,
     allow_undefined: bool,
 ) -> Result<i32, Stop> {
     if syntax == Syntax::Go {
         return Err(Stop::Usage(
-            "`--syntax go`: this build reads Intel syntax only; write the fragment in it, or leave the option out".into(),
+            "`--syntax go`: this build reads Intel and AT&T syntax; write the fragment in it, or leave the option out".into(),
         ));
     }
     let name = if file == "-" { STDIN } else { file };
     let text = text_of(file)?;
-    let section = asm::fragment_in(&text, name, allow_undefined).map_err(Stop::Templates)?;
-    if !allow_undefined && !section.fixups.is_empty() {
-        return Err(Stop::Templates(undefined(&section, name, &text)));
-    }
-    print(&if common.json {
-        as_json(&section)
-    } else if is_hex {
-        format!("{}\n", hex(&section.bytes))
+    let reading = asm::Reading {
+        file: name,
+        is_open: allow_undefined,
+        syntax: match syntax {
+            Syntax::Intel => asm::Syntax::Intel,
+            Syntax::Att => asm::Syntax::Att,
+            Syntax::Auto | Syntax::Go => asm::Syntax::Auto,
+        },
+        separates: separator.is_some(),
+    };
+    let hidden = if reading.separates {
+        Vec::new()
     } else {
-        as_text(&section, common.style().width)
-    })?;
+        asm::hidden(&text, name, reading.syntax)
+    };
+    if !hidden.is_empty() {
+        common.say(&diagnostic::render_hints(&hidden, common.error_style()));
+    }
+    let section = asm::fragment_in(&text, &reading).and_then(|section| {
+        match allow_undefined || section.fixups.is_empty() {
+            true => Ok(section),
+            false => Err(undefined(&section, name, &text)),
+        }
+    });
+    let section = match section {
+        Ok(section) => section,
+        Err(diagnostics) if common.json => {
+            let document = json!({ "schema": 1, "diagnostics": diagnostics });
+            print(&format!("{document:#}\n"))?;
+            return Ok(3);
+        }
+        Err(diagnostics) => return Err(Stop::Templates(diagnostics)),
+    };
+    let listing = Listing::new(&section);
+    if common.json {
+        print_json(&listing)?;
+    } else if is_hex {
+        print(&format!("{}\n", hex(&section.bytes)))?;
+    } else {
+        print_text(&listing, common.style().width)?;
+    }
     Ok(0)
 }
 
 /// A diagnostic for each field that waits for a linker.
 fn undefined(section: &Section, file: &str, text: &str) -> Vec<Diagnostic> {
-    let is_label = |name: &str| section.labels.iter().any(|label| label.name == name);
+    let labels: HashSet<&str> = section
+        .labels
+        .iter()
+        .map(|label| label.name.as_str())
+        .collect();
+    let lines: Vec<&str> = text.lines().collect();
     let complaint = |fixup: &Fixup| {
-        let message = if is_label(&fixup.symbol) {
+        let message = if labels.contains(fixup.symbol.as_str()) {
             format!(
                 "the address of `{}` is known only once it is linked",
                 fixup.symbol
@@ -54,7 +93,7 @@ fn undefined(section: &Section, file: &str, text: &str) -> Vec<Diagnostic> {
         } else {
             format!("nothing defines the symbol \"{}\"", fixup.symbol)
         };
-        let line = text.lines().nth(fixup.line as usize - 1).unwrap_or("");
+        let line = lines.get(fixup.line as usize - 1).copied().unwrap_or("");
         let quotes = line.chars().nth(fixup.column as usize - 1) == Some('"');
         Diagnostic {
             file: file.to_string(),
@@ -78,64 +117,93 @@ struct Row {
     line: u32,
 }
 
-/// The section line by line: instructions as they decode, everything else as data.
-fn rows(section: &Section) -> Vec<Row> {
-    let end = section.bytes.len() as u32;
-    let mut rows = Vec::new();
-    let mut marks = section.lines.iter().peekable();
-    while let Some(mark) = marks.next() {
-        // The values of one data directive have a mark each, and what `times` repeats has.
-        let mut starts = vec![mark.offset];
-        while let Some(next) = marks.next_if(|next| next.line == mark.line) {
-            starts.push(next.offset);
-        }
-        let until = marks.peek().map_or(end, |next| next.offset);
-        let bytes = &section.bytes[mark.offset as usize..until as usize];
-        let name = |address: u64| target(section, mark.offset..until, address);
-        let listed = asm::disassemble(bytes, u64::from(mark.offset), &name);
-        let is_padding = listed.iter().all(|one| one.text.starts_with("nop"));
-        let decoded = listed.iter().map(|one| one.address);
-        let is_as_marked = decoded.eq(starts.into_iter().map(u64::from));
-        if is_as_marked || is_padding {
-            rows.extend(listed.into_iter().map(|one| Row {
-                offset: one.address as u32,
-                bytes: one.bytes,
-                text: one.text,
-                line: mark.line,
-            }));
-            continue;
-        }
-        for (number, chunk) in (0u32..).zip(bytes.chunks(DATA_ROW)) {
-            let values: Vec<String> = chunk.iter().map(|byte| format!("{byte:#04x}")).collect();
-            rows.push(Row {
-                offset: mark.offset + number * DATA_ROW as u32,
-                bytes: chunk.to_vec(),
-                text: format!("db {}", values.join(", ")),
-                line: mark.line,
-            });
-        }
-    }
-    rows
+/// A section with what stands at its offsets.
+struct Listing<'a> {
+    section: &'a Section,
+    /// The first label of each offset.
+    labels: HashMap<u32, &'a str>,
+    /// Fields that wait for a linker, by offset.
+    fixups: Vec<&'a Fixup>,
 }
 
-/// What stands at an address that an instruction of these offsets names: the symbol that its field
-/// waits for, else a label.
-fn target(section: &Section, offsets: std::ops::Range<u32>, address: u64) -> Option<String> {
-    if let Some(fixup) = section
-        .fixups
-        .iter()
-        .find(|fixup| offsets.contains(&fixup.offset))
-    {
-        return Some(match fixup.addend {
-            0 => fixup.symbol.clone(),
-            addend => format!("{}{addend:+#x}", fixup.symbol),
-        });
+impl<'a> Listing<'a> {
+    fn new(section: &'a Section) -> Listing<'a> {
+        let mut fixups: Vec<&Fixup> = section.fixups.iter().collect();
+        fixups.sort_by_key(|fixup| fixup.offset);
+        let mut labels = HashMap::new();
+        for label in &section.labels {
+            labels.entry(label.offset).or_insert(label.name.as_str());
+        }
+        Listing {
+            section,
+            labels,
+            fixups,
+        }
     }
-    let label = section
-        .labels
-        .iter()
-        .find(|label| u64::from(label.offset) == address)?;
-    Some(label.name.clone())
+
+    /// The section line by line: instructions as they decode, everything else as data.
+    fn rows(&self, mut take: impl FnMut(Row) -> Result<(), Stop>) -> Result<(), Stop> {
+        let section = self.section;
+        let end = section.bytes.len() as u32;
+        let mut lister = asm::Lister::default();
+        let mut marks = section.lines.iter().peekable();
+        while let Some(mark) = marks.next() {
+            // The values of one data directive have a mark each, and what `times` repeats has.
+            let mut starts = vec![mark.offset];
+            while let Some(next) = marks.next_if(|next| next.line == mark.line) {
+                starts.push(next.offset);
+            }
+            let until = marks.peek().map_or(end, |next| next.offset);
+            let bytes = &section.bytes[mark.offset as usize..until as usize];
+            let name = |address: u64| self.target(mark.offset..until, address);
+            let mut listed = Vec::new();
+            lister.list(bytes, u64::from(mark.offset), &name, |one| listed.push(one));
+            let is_padding = listed.iter().all(|one| one.text.starts_with("nop"));
+            let decoded = listed.iter().map(|one| one.address);
+            let is_as_marked = decoded.eq(starts.into_iter().map(u64::from));
+            if is_as_marked || is_padding {
+                for one in listed {
+                    take(Row {
+                        offset: one.address as u32,
+                        bytes: one.bytes,
+                        text: one.text,
+                        line: mark.line,
+                    })?;
+                }
+                continue;
+            }
+            for (number, chunk) in (0u32..).zip(bytes.chunks(DATA_ROW)) {
+                let values: Vec<String> = chunk.iter().map(|byte| format!("{byte:#04x}")).collect();
+                take(Row {
+                    offset: mark.offset + number * DATA_ROW as u32,
+                    bytes: chunk.to_vec(),
+                    text: format!("db {}", values.join(", ")),
+                    line: mark.line,
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What stands at an address that an instruction of these offsets names: the symbol that its field
+    /// waits for, else a label.
+    fn target(&self, offsets: Range<u32>, address: u64) -> Option<String> {
+        let first = self
+            .fixups
+            .partition_point(|fixup| fixup.offset < offsets.start);
+        if let Some(fixup) = self
+            .fixups
+            .get(first)
+            .filter(|fixup| fixup.offset < offsets.end)
+        {
+            return Some(match fixup.addend {
+                0 => fixup.symbol.clone(),
+                addend => format!("{}{addend:+#x}", fixup.symbol),
+            });
+        }
+        let label = self.labels.get(&u32::try_from(address).ok()?)?;
+        Some((*label).to_owned())
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -149,25 +217,54 @@ fn hex(bytes: &[u8]) -> String {
     text
 }
 
-fn as_text(section: &Section, width: usize) -> String {
-    let mut out = String::new();
-    for row in rows(section) {
-        let offset = format!("{:5x}", row.offset);
-        out.push_str(&listed(&offset, &row.bytes, &row.text, "", width));
+/// Output in pieces, so that a listing takes no memory of its own.
+#[derive(Default)]
+struct Pieces(String);
+
+impl Pieces {
+    /// Bytes of one piece.
+    const SIZE: usize = 1 << 20;
+
+    fn add(&mut self, text: &str) -> Result<(), Stop> {
+        self.0.push_str(text);
+        if self.0.len() < Self::SIZE {
+            return Ok(());
+        }
+        print(&std::mem::take(&mut self.0))
     }
-    out
 }
 
-fn as_json(section: &Section) -> String {
-    let rows = rows(section).into_iter().map(|row| {
-        json!({
+fn print_text(listing: &Listing<'_>, width: usize) -> Result<(), Stop> {
+    let mut out = Pieces::default();
+    listing.rows(|row| {
+        let offset = format!("{:5x}", row.offset);
+        out.add(&listed(&offset, &row.bytes, &row.text, "", width))
+    })?;
+    print(&out.0)
+}
+
+fn print_json(listing: &Listing<'_>) -> Result<(), Stop> {
+    let mut out = Pieces::default();
+    let mut separator = "{\n  \"instructions\": [";
+    listing.rows(|row| {
+        let row = json!({
             "offset": row.offset,
             "bytes": hex(&row.bytes),
             "text": row.text,
             "line": row.line,
-        })
-    });
-    let undefined = section.fixups.iter().map(|fixup| {
+        });
+        out.add(separator)?;
+        separator = ",";
+        out.add("\n    ")?;
+        out.add(&format!("{row:#}").replace('\n', "\n    "))
+    })?;
+    let is_empty = separator != ",";
+    out.add(if is_empty {
+        "{\n  \"instructions\": ["
+    } else {
+        "\n  "
+    })?;
+    let undefined = listing.section.fixups.iter().map(|fixup| {
         json!({
             "symbol": fixup.symbol,
             "offset": fixup.offset,
@@ -175,10 +272,10 @@ fn as_json(section: &Section) -> String {
             "column": fixup.column,
         })
     });
-    let document = json!({
-        "schema": 1,
-        "instructions": rows.collect::<Vec<_>>(),
-        "undefined": undefined.collect::<Vec<_>>(),
-    });
-    format!("{document:#}\n")
+    let undefined = json!(undefined.collect::<Vec<_>>());
+    let undefined = format!("{undefined:#}").replace('\n', "\n  ");
+    out.add(&format!(
+        "],\n  \"schema\": 1,\n  \"undefined\": {undefined}\n}}\n"
+    ))?;
+    print(&out.0)
 }

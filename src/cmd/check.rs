@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::names::{check_stdin, of_suite};
 use super::{Common, Stop, print};
+use crate::asm;
 use crate::prepare::prepare;
 use crate::scenario::Scenario;
 use crate::template::Template;
@@ -18,7 +19,7 @@ use crate::text::diagnostic::Diagnostic;
 
 pub(super) fn check(common: &Common, files: &[String]) -> Result<i32, Stop> {
     check_stdin(files)?;
-    let library = Library::new(common.templates.clone())?;
+    let library = common.library()?;
     let parameters = common.parameters()?;
     let mut found = Vec::new();
     for file in files {
@@ -27,7 +28,12 @@ pub(super) fn check(common: &Common, files: &[String]) -> Result<i32, Stop> {
             continue;
         }
         let checked = match library.load(file) {
-            Ok(template) => check_template(&Arc::new(template), &parameters)?,
+            Ok(template) => {
+                for one in &template.assumed {
+                    common.warn(&format!("assumed: {one}\n"));
+                }
+                check_template(&Arc::new(template), &parameters)?
+            }
             Err(LoadError::Wrong(diagnostics)) => Checked::wrong(diagnostics),
             Err(other) => return Err(other.into()),
         };
@@ -41,10 +47,20 @@ pub(super) fn check(common: &Common, files: &[String]) -> Result<i32, Stop> {
                     "file": file,
                     "diagnostics": checked.diagnostics,
                     "hints": checked.hints,
+                    "listed": checked.listed,
                 })
             })
             .collect();
         print(&format!("{:#}\n", json!({ "schema": 1, "files": files })))?;
+    }
+    // Any other bytes would have been refused.
+    let listed = found
+        .iter()
+        .filter(|(_, checked)| checked.listed > 0 && checked.diagnostics.is_empty());
+    for (file, Checked { listed, .. }) in listed.filter(|_| !common.json) {
+        print(&format!(
+            "{file}: {listed} of {listed} instructions byte-identical to the listing\n"
+        ))?;
     }
     let (mut all, mut hints) = (Vec::new(), Vec::new());
     for (_, checked) in found {
@@ -87,6 +103,8 @@ struct Checked {
     diagnostics: Vec<Diagnostic>,
     /// What is allowed, and most likely not meant.
     hints: Vec<Diagnostic>,
+    /// Instructions that have the bytes of a listing.
+    listed: u32,
 }
 
 impl Checked {
@@ -94,6 +112,7 @@ impl Checked {
         Checked {
             diagnostics,
             hints: Vec::new(),
+            listed: 0,
         }
     }
 }
@@ -113,15 +132,19 @@ fn check_template(
         }
     }
     let mut seen = BTreeSet::new();
+    let syntax = template.header.syntax;
     let mut checked = Checked {
         diagnostics: Vec::new(),
-        hints: Vec::new(),
+        hints: asm::hidden(&template.text, &template.file_name(), syntax),
+        listed: 0,
     };
     let mut is_new = |one: &Diagnostic| seen.insert((one.line, one.column, one.message.clone()));
     for binding in &bindings {
         let scenario = Scenario::bind(Arc::clone(template), binding)?;
         match prepare(&scenario) {
             Ok(prepared) => {
+                let sections = &prepared.row.program.sections;
+                checked.listed = sections.iter().map(|section| section.listed).sum();
                 let hint = unset::hint(&scenario, &prepared);
                 checked.hints.extend(hint.filter(&mut is_new));
             }

@@ -11,13 +11,15 @@ use std::time::Duration;
 use clap::{ArgAction, Args};
 
 use super::{Stop, When, record, width_of};
+use crate::asm;
 use crate::counter::pmu;
 use crate::job::check::{self as job_check, MAX_TIME_MS};
 use crate::job::{Counters, EventState, FakeScript, PLACEMENT_COUNTS, Plan, catalogue, placements};
 use crate::pipeline;
 use crate::stats::Event;
-use crate::text::printable;
+use crate::template::{Library, Template};
 use crate::text::{Style, folded, hanging};
+use crate::text::{diagnostic, printable};
 use crate::worker::parent::{self, Told};
 
 /// Options of every command.
@@ -59,6 +61,9 @@ pub(super) struct Common {
     /// When to colour
     #[arg(long, value_enum, default_value_t = When::Auto, global = true)]
     pub(super) color: When,
+    /// Function that is called, of a file without sections that has several
+    #[arg(long, value_name = "SYMBOL", global = true)]
+    pub(super) call: Option<String>,
     /// No progress, no warnings
     #[arg(short, long, global = true)]
     pub(super) quiet: bool,
@@ -123,6 +128,26 @@ impl Common {
         if !self.quiet {
             // Nobody can be told that stderr is gone.
             let _ = io::stderr().write_all(text.as_bytes());
+        }
+    }
+
+    /// The templates that can be named.
+    pub(super) fn library(&self) -> Result<Library, Stop> {
+        Ok(Library::new(self.templates.clone())?.calling(self.call.clone()))
+    }
+
+    /// Says what was assumed of a text without sections, and what a comment hides.
+    pub(super) fn tell(&self, template: &Template) {
+        for one in &template.assumed {
+            self.warn(&format!("assumed: {one}\n"));
+        }
+        let hidden = asm::hidden(
+            &template.text,
+            &template.file_name(),
+            template.header.syntax,
+        );
+        if !hidden.is_empty() {
+            self.say(&diagnostic::render_hints(&hidden, self.error_style()));
         }
     }
 

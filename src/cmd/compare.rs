@@ -13,7 +13,6 @@ use crate::report::Report;
 use crate::report::saved::{self, SavedReport};
 use crate::scenario::Scenario;
 use crate::stats::paired::Verdict;
-use crate::template::library::Library;
 
 /// Milliseconds of timing for each image: two rows of five images, proved and timed, take half a
 /// second.
@@ -116,7 +115,7 @@ fn unshown(report: &Report) -> Vec<String> {
 
 fn contestants(common: &Common, names: &[String]) -> Result<Vec<Contestant>, Stop> {
     check_stdin(names)?;
-    let library = Library::new(common.templates.clone())?;
+    let library = common.library()?;
     let is_report = |name: &&String| Path::new(name).extension().is_some_and(|end| end == "json");
     let scenarios: Vec<String> = names
         .iter()

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use super::{Common, Stop, print};
 use crate::scenario::Scenario;
-use crate::template::library::{Library, LoadError};
+use crate::template::library::LoadError;
 use crate::template::{Origin, Param, Suite, Template};
 use crate::text::folded;
 use crate::text::printable;
 
 pub(super) fn list(common: &Common, part: Option<&str>) -> Result<i32, Stop> {
-    let library = Library::new(common.templates.clone())?;
+    let library = common.library()?;
     let wanted = |name: &str| part.is_none_or(|part| name.contains(part));
     let mut code = 0;
     // One file that is wrong hides none of the others.

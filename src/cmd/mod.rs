@@ -152,8 +152,11 @@ enum Command {
         /// File, or - for stdin [default: -]
         file: Option<String>,
         /// Syntax of the text
-        #[arg(long, value_enum, default_value_t = Syntax::Intel)]
+        #[arg(long, value_enum, default_value_t = Syntax::Auto)]
         syntax: Syntax,
+        /// Take `;` for what separates statements in Intel syntax, too
+        #[arg(long, value_name = "';'", value_parser = separator)]
+        separator: Option<char>,
         /// Print all bytes as one hex string
         #[arg(long)]
         hex: bool,
@@ -183,6 +186,9 @@ enum Command {
         /// Copy this template or file [default: a small one with comments]
         #[arg(long, value_name = "NAME")]
         from: Option<String>,
+        /// Make a template of this listing: what a compiler or disassembler printed
+        #[arg(long, value_name = "FILE", conflicts_with = "from")]
+        from_listing: Option<String>,
     },
     /// Print a completion script
     Completions {
@@ -227,10 +233,20 @@ enum When {
 /// How instructions are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Syntax {
-    /// As Intel's manuals and NASM have it
+    /// Line by line as it looks
+    Auto,
+    /// Destination first, as Intel's manuals, NASM and `-masm=intel` have it
     Intel,
+    /// Destination last, with % and $, as GNU as and `gcc -S` have it
+    Att,
     /// As `go tool compile -S` prints it
     Go,
+}
+
+/// The one sign that can separate statements.
+fn separator(text: &str) -> Result<char, String> {
+    let sign = text.parse::<char>().ok().filter(|sign| *sign == ';');
+    sign.ok_or_else(|| "`;` is the only sign that can separate statements".to_string())
 }
 
 /// A share above 0.5 and below 1.
@@ -323,19 +339,25 @@ pub fn main() -> ExitCode {
         Command::Asm {
             file,
             syntax,
+            separator,
             hex,
             allow_undefined,
         } => asm::asm(
             &common,
             file.as_deref().unwrap_or("-"),
             syntax,
+            separator,
             hex,
             allow_undefined,
         ),
         Command::Step { name, stepped } => step::step(&common, &name, stepped),
         Command::Check { files } => check::check(&common, &files),
         Command::Doctor => doctor::doctor(&common),
-        Command::New { name, from } => new::new(&common, &name, from.as_deref()),
+        Command::New {
+            name,
+            from,
+            from_listing,
+        } => new::new(&common, &name, from.as_deref(), from_listing.as_deref()),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { dir } => shell::man(&dir),
     };

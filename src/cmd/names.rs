@@ -45,7 +45,7 @@ impl From<BindError> for Stop {
 /// Finds what the names stand for.
 pub(super) fn resolve(common: &Common, names: &[String]) -> Result<Wanted, Stop> {
     check_stdin(names)?;
-    let library = Library::new(common.templates.clone())?;
+    let library = common.library()?;
     let parameters = common.parameters()?;
     let mut wanted = Wanted {
         scenarios: Vec::new(),
@@ -62,7 +62,11 @@ pub(super) fn resolve(common: &Common, names: &[String]) -> Result<Wanted, Stop>
                 wanted.reference.clone_from(&suite.reference);
                 wanted.suites.push(suite);
             }
-            None => wanted.scenarios.push(bind(&library, name, &parameters)?),
+            None => {
+                let scenario = bind(&library, name, &parameters)?;
+                common.tell(&scenario.template);
+                wanted.scenarios.push(scenario);
+            }
         }
     }
     let repeated = drop_repeated(&mut wanted.scenarios);
@@ -233,7 +237,7 @@ fn named(
 /// What suites say of rows, by name: of two that say something of one the first, and those that are
 /// `named` before all others.
 pub(super) fn said(common: &Common, named: &[Suite]) -> Result<BTreeMap<String, Said>, Stop> {
-    let library = Library::new(common.templates.clone())?;
+    let library = common.library()?;
     let mut suites = Vec::new();
     for name in library.suite_names() {
         match library.suite(&name) {

@@ -13,12 +13,18 @@ use crate::template::library::{FOLDER, Library};
 /// What a new template says where nothing is to be copied.
 const STARTER: &str = include_str!("starter.asm");
 
-pub(super) fn new(common: &Common, name: &str, from: Option<&str>) -> Result<i32, Stop> {
-    let library = Library::new(common.templates.clone())?;
+pub(super) fn new(
+    common: &Common,
+    name: &str,
+    from: Option<&str>,
+    listing: Option<&str>,
+) -> Result<i32, Stop> {
+    let library = common.library()?;
     check_name(name, &library)?;
-    let text = match from {
-        Some(from) => bind(&library, from, &[])?.template.text.clone(),
-        None => STARTER.to_string(),
+    let text = match (from, listing) {
+        (Some(from), _) => bind(&library, from, &[])?.template.text.clone(),
+        (None, Some(listing)) => from_listing(common, &library, listing)?,
+        (None, None) => STARTER.to_string(),
     };
     let folder = common.templates.clone();
     let folder = folder.or_else(|| Some(PathBuf::from(FOLDER)).filter(|folder| folder.is_dir()));
@@ -37,6 +43,18 @@ pub(super) fn new(common: &Common, name: &str, from: Option<&str>) -> Result<i32
         path.display()
     ))?;
     Ok(0)
+}
+
+/// The template of a listing, with what was assumed as comments.
+fn from_listing(common: &Common, library: &Library, file: &str) -> Result<String, Stop> {
+    let template = library.load(file)?;
+    common.tell(&template);
+    let text = template.from_pasted().map_err(Stop::Templates)?;
+    text.ok_or_else(|| {
+        Stop::Usage(format!(
+            "{file} is a template already: `new NAME --from {file}` copies it"
+        ))
+    })
 }
 
 fn check_name(name: &str, library: &Library) -> Result<(), Stop> {

@@ -13,7 +13,6 @@ use crate::go::{HeapKind, dump};
 use crate::link::{HEAP_OFFSET, Owner, Piece, frame};
 use crate::prepare::{Prepared, prepare};
 use crate::report::misses::{Modelled, note};
-use crate::template::library::Library;
 use crate::text::printable;
 use crate::text::{folded, listed};
 
@@ -32,8 +31,9 @@ pub(super) struct Shown {
 }
 
 pub(super) fn show(common: &Common, name: &str, shown: Shown) -> Result<i32, Stop> {
-    let library = Library::new(common.templates.clone())?;
+    let library = common.library()?;
     let scenario = bind(&library, name, &common.parameters()?)?;
+    common.tell(&scenario.template);
     let prepared = prepare(&scenario).map_err(Stop::Templates)?;
     let modelled = if shown.misses {
         Some(misses::predict(common, &scenario, &prepared)?)

@@ -8,7 +8,6 @@ use crate::pipeline::{self, Settings};
 use crate::prepare::prepare;
 use crate::report::steps::{self, Steps};
 use crate::steps::Drawn;
-use crate::template::library::Library;
 
 /// What to run, and what to show of it.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -43,8 +42,9 @@ pub(super) fn step(common: &Common, name: &str, stepped: Stepped) -> Result<i32,
             "`--iterations {iterations}`: 1 to {MAX_TRACED}"
         )));
     }
-    let library = Library::new(common.templates.clone())?;
+    let library = common.library()?;
     let scenario = bind(&library, name, &common.parameters()?)?;
+    common.tell(&scenario.template);
     let settings = common.settings(None)?;
     let settings = Settings {
         plan: Plan {

@@ -6,7 +6,6 @@ use super::{Common, Stop};
 use crate::axes::{Axis, points};
 use crate::pipeline;
 use crate::pipeline::points::{BoundPoint, sweep};
-use crate::template::library::Library;
 
 /// Milliseconds of timing for each image of each point.
 const TIME_MS: f64 = 20.0;
@@ -49,7 +48,7 @@ pub(super) fn run(
 
 /// Every point's scenarios: a value that one of them cannot have is refused before anything runs.
 fn bind_points(common: &Common, names: &[String], axes: &[Axis]) -> Result<Vec<BoundPoint>, Stop> {
-    let library = Library::new(common.templates.clone())?;
+    let library = common.library()?;
     let fixed = common.parameters()?;
     if let Some(axis) = axes
         .iter()

@@ -142,6 +142,8 @@ fn assembled(source: &SourceSection, release: Release) -> Result<Section, String
         file: "runtime",
         hash: &hash,
         is_open: false,
+        syntax: asm::Syntax::Intel,
+        separates: false,
     };
     let program = asm::assemble(std::slice::from_ref(source), &context).map_err(|errors| {
         let first = errors.first();
@@ -174,6 +176,7 @@ fn data(name: &str, bytes: Vec<u8>) -> Section {
         name: name.to_string(),
         line: 1,
         is_runtime: true,
+        listed: 0,
         bytes,
         labels: Vec::new(),
         fixups: Vec::new(),

@@ -122,7 +122,7 @@ impl Scenario {
         } else {
             plain_lines(&source)
         };
-        sections::split(&source, lines)
+        sections::split(&source, lines, &self.template.header)
     }
 
     fn expansion(&self, text: String) -> Expansion {

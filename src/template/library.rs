@@ -27,6 +27,8 @@ pub const STDIN: &str = "<stdin>";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Library {
     folder: Option<PathBuf>,
+    /// The function that is called of a text without sections.
+    call: Option<String>,
 }
 
 /// Why a template cannot be had.
@@ -111,12 +113,21 @@ impl Library {
             }
             None => Some(PathBuf::from(FOLDER)).filter(|folder| folder.is_dir()),
         };
-        Ok(Library { folder })
+        Ok(Library { folder, call: None })
+    }
+
+    /// The same, where of a text without sections this function is called.
+    #[must_use]
+    pub fn calling(self, call: Option<String>) -> Library {
+        Library { call, ..self }
     }
 
     /// The shipped templates alone.
     pub fn embedded() -> Library {
-        Library { folder: None }
+        Library {
+            folder: None,
+            call: None,
+        }
     }
 
     /// The names of all templates, sorted.
@@ -164,6 +175,12 @@ impl Library {
         name == "-" || Path::new(name).exists() && !Path::new(name).is_dir()
     }
 
+    fn read(&self, path: &Path, name: &str) -> Result<Template, LoadError> {
+        let text = text_at(path)?;
+        let origin = Origin::File(path.to_path_buf());
+        Template::parse_calling(name, origin, text, self.call.as_deref()).map_err(LoadError::Wrong)
+    }
+
     /// The template that `name` means: standard input for `-`, else an existing file, else a
     /// template of the folder, else a shipped one, else the file `NAME.asm`, which is what the name
     /// of a scenario from a file says.
@@ -172,7 +189,8 @@ impl Library {
     /// Where there is none, it cannot be read, or it is no template.
     pub fn load(&self, name: &str) -> Result<Template, LoadError> {
         if name == "-" {
-            return Template::parse("stdin", Origin::Stdin, text_of(name)?)
+            let call = self.call.as_deref();
+            return Template::parse_calling("stdin", Origin::Stdin, text_of(name)?, call)
                 .map_err(LoadError::Wrong);
         }
         let path = Path::new(name);
@@ -180,13 +198,13 @@ impl Library {
             if ends_in(path, "toml") {
                 return Err(LoadError::Suite(name.to_string()));
             }
-            return read(path, &stem(path));
+            return self.read(path, &stem(path));
         }
         let file = format!("{name}.asm");
         let own = self.folder.as_ref().map(|folder| folder.join(&file));
         if !name.is_empty() && !name.contains('/') {
             if let Some(own) = own.filter(|own| own.symlink_metadata().is_ok()) {
-                return read(&own, name);
+                return self.read(&own, name);
             }
             if let Some(text) = shipped::text(shipped::TEMPLATES, name) {
                 return Template::parse(name, Origin::Embedded, text.to_string())
@@ -194,11 +212,11 @@ impl Library {
             }
         }
         if Library::is_path(&file) {
-            return read(Path::new(&file), name);
+            return self.read(Path::new(&file), name);
         }
         // A path that is no file says so itself, better than any guess at a name.
         if name.contains('/') || ends_in(path, "asm") || ends_in(path, "toml") || path.is_dir() {
-            return read(path, &stem(path));
+            return self.read(path, &stem(path));
         }
         let (names, suites) = (self.names(), self.suite_names());
         if suites.iter().any(|suite| suite == name) {
@@ -238,11 +256,6 @@ fn names(files: shipped::Files, folder: Option<PathBuf>, ending: &str) -> Vec<St
 /// The path without its extension: the name of a scenario from a file.
 fn stem(path: &Path) -> String {
     path.with_extension("").display().to_string()
-}
-
-fn read(path: &Path, name: &str) -> Result<Template, LoadError> {
-    let text = text_at(path)?;
-    Template::parse(name, Origin::File(path.to_path_buf()), text).map_err(LoadError::Wrong)
 }
 
 fn read_suite(path: &Path) -> Result<Suite, LoadError> {

@@ -11,6 +11,7 @@ mod order;
 pub mod params;
 pub(crate) mod parse;
 pub(crate) mod parts;
+pub(crate) mod paste;
 pub(crate) mod sections;
 pub mod shipped;
 pub(crate) mod source;
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::asm::Syntax;
 use crate::go::{HeapKind, Release};
 
 pub use cold::Cold;
@@ -45,6 +47,8 @@ pub struct Template {
     pub text: String,
     /// What the `;!` lines say.
     pub header: Header,
+    /// What was assumed of a text without sections, a sentence each.
+    pub assumed: Vec<String>,
 }
 
 /// Where a template's text came from.
@@ -167,6 +171,10 @@ pub struct Header {
     pub clobbers: Clobbers,
     /// Copies of the body per loop turn; only for `heap = "none"`.
     pub unroll: u32,
+    /// How the code is written.
+    pub syntax: Syntax,
+    /// Which function of a text without sections is called.
+    pub call: Option<String>,
     /// Publication and section that the template reproduces.
     pub source: Option<String>,
     /// Other names for symbols: a reference to the key is to become one to the value. Not applied yet.
@@ -190,6 +198,8 @@ impl Default for Header {
             go: Release::NEWEST,
             clobbers: Clobbers::Some,
             unroll: 1,
+            syntax: Syntax::Auto,
+            call: None,
             source: None,
             bind: BTreeMap::new(),
         }

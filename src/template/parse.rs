@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::source::{Place, SourceText};
-use super::{Origin, Template, header, parts, sections};
+use super::{Clobbers, Origin, Template, header, parts, paste, sections};
 use crate::asm::SourceLine;
 use crate::text::diagnostic::Diagnostic;
 
@@ -22,17 +22,41 @@ impl Template {
     /// Everything that is wrong with the header, or, where it is sound and the text is not to be
     /// expanded, with the sections.
     pub fn parse(name: &str, origin: Origin, text: String) -> Result<Template, Vec<Diagnostic>> {
+        Template::parse_calling(name, origin, text, None)
+    }
+
+    /// The same of a text that may have no sections, with the function of it that is called.
+    ///
+    /// # Errors
+    /// As [`Template::parse`], and where the text has no such function.
+    pub fn parse_calling(
+        name: &str,
+        origin: Origin,
+        text: String,
+        call: Option<&str>,
+    ) -> Result<Template, Vec<Diagnostic>> {
         let source = SourceText::new(origin.file(&format!("{name}.asm")), &text);
         if let Some(found) = find_mark(&source) {
             return Err(vec![found]);
         }
-        let header = header::parse(&source)?;
+        let mut header = header::parse(&source)?;
+        if let Some(call) = call {
+            header.call = Some(call.to_string());
+        }
+        let mut assumed = Vec::new();
         if !header.expand {
             if let Some(found) = find_tag(&source) {
                 return Err(vec![found]);
             }
-            let sections = sections::split(&source, plain_lines(&source))?;
-            parts::leave_out(&source, sections, None)?;
+            let lines = plain_lines(&source);
+            if paste::is_pasted(&lines) {
+                assumed = paste::paste(&source, lines, &header)?.assumed;
+                // Nobody has said which registers a pasted function leaves alone.
+                header.clobbers = Clobbers::All;
+            } else {
+                let sections = sections::split(&source, lines, &header)?;
+                parts::leave_out(&source, sections, None)?;
+            }
         }
         Ok(Template {
             name: name.to_string(),
@@ -40,7 +64,22 @@ impl Template {
             sha256: lower_sha256(&text),
             text,
             header,
+            assumed,
         })
+    }
+
+    /// The template that a text without sections is, with what was assumed as comments; none where
+    /// the text has sections.
+    ///
+    /// # Errors
+    /// What is wrong with any line.
+    pub fn from_pasted(&self) -> Result<Option<String>, Vec<Diagnostic>> {
+        let source = self.source();
+        let lines = plain_lines(&source);
+        if self.header.expand || !paste::is_pasted(&lines) {
+            return Ok(None);
+        }
+        Ok(Some(paste::paste(&source, lines, &self.header)?.text()))
     }
 
     /// The text as lines that diagnostics can point into.
@@ -87,7 +126,13 @@ fn find_mark(source: &SourceText<'_>) -> Option<Diagnostic> {
 
 /// A minijinja tag in a template that does not ask for expansion: no instruction looks like that.
 fn find_tag(source: &SourceText<'_>) -> Option<Diagnostic> {
-    let code = |text: &str| text.split(';').next().unwrap_or_default().find("{%");
+    // `{%k1}` is a mask in AT&T syntax.
+    let is_tag = |rest: &str| !rest.starts_with("{%k");
+    let code = |text: &str| {
+        let code = text.split(';').next().unwrap_or_default();
+        let mut tags = code.match_indices("{%").map(|(at, _)| at);
+        tags.find(|at| is_tag(&code[*at..]))
+    };
     let numbered = source.lines.iter().zip(1..);
     let (line, text, at) = numbered
         .filter_map(|(text, line)| Some((line, text, code(text)?)))

@@ -5,8 +5,8 @@
 
 use std::collections::HashMap;
 
-use super::parts;
 use super::source::{Place, SourceText};
+use super::{Header, parts, paste};
 use crate::asm::{SectionKind, SourceLine, SourceSection};
 use crate::text::diagnostic::Diagnostic;
 
@@ -17,11 +17,33 @@ struct Opening {
     length: usize,
 }
 
-/// Cuts `lines` into sections.
+/// The sections of a text: those that it opens, or, where it opens none, those that calling one of its
+/// functions takes.
+///
+/// # Errors
+/// Code before the first section, a section that comes twice or is not spelt right, no `body:`; what
+/// is wrong with a text without sections.
+pub(crate) fn split(
+    source: &SourceText<'_>,
+    lines: Vec<SourceLine>,
+    header: &Header,
+) -> Result<Vec<SourceSection>, Vec<Diagnostic>> {
+    if paste::is_pasted(&lines) {
+        return Ok(paste::paste(source, lines, header)?.sections);
+    }
+    split_sections(source, lines)
+}
+
+/// Whether a line opens a section, or tries to.
+pub(crate) fn opens(line: &str) -> bool {
+    opening(line.trim_start()).is_some()
+}
+
+/// Cuts `lines` into the sections that they open.
 ///
 /// # Errors
 /// Code before the first section, a section that comes twice or is not spelt right, no `body:`.
-pub(crate) fn split(
+pub(crate) fn split_sections(
     source: &SourceText<'_>,
     lines: Vec<SourceLine>,
 ) -> Result<Vec<SourceSection>, Vec<Diagnostic>> {
@@ -201,7 +223,7 @@ mod tests {
 
     fn split_text(text: &str) -> Result<Vec<SourceSection>, Vec<Diagnostic>> {
         let source = SourceText::new("t.asm".to_string(), text);
-        split(&source, plain_lines(&source))
+        split_sections(&source, plain_lines(&source))
     }
 
     fn only_error(text: &str) -> Diagnostic {

@@ -176,6 +176,7 @@ impl Suite {
             sha256: lower_sha256(&self.text),
             text: self.text.clone(),
             header: Header::default(),
+            assumed: Vec::new(),
         }
     }
 

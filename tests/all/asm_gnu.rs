@@ -68,7 +68,7 @@ fn expand(family: &str) -> Vec<String> {
         .collect()
 }
 
-fn corpus() -> Vec<String> {
+pub(crate) fn corpus() -> Vec<String> {
     let families = FAMILIES
         .lines()
         .map(str::trim)

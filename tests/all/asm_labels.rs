@@ -3,8 +3,8 @@
 //! Correct means: what a section knows is in its bytes, the rest is a fixup, and offsets hold.
 
 use dispatchlab::asm::{
-    Context, Fixup, FixupKind, Program, Section, SectionKind, SourceLine, SourceSection, assemble,
-    fragment,
+    Context, Fixup, FixupKind, Program, Section, SectionKind, SourceLine, SourceSection, Syntax,
+    assemble, fragment,
 };
 
 fn source(kind: SectionKind, name: &str, line: u32, text: &str) -> SourceSection {
@@ -36,6 +36,8 @@ fn program(sections: &[SourceSection]) -> Result<Program, Vec<String>> {
             file: "t.asm",
             hash: &hash,
             is_open: false,
+            syntax: Syntax::Auto,
+            separates: false,
         },
     )
     .map_err(|found| {

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use crate::common::{data_of, dispatchlab, folder, json, rows, template, value};
 use dispatchlab::asm::{
-    Context, MAX_DATA, Program, Section, SectionKind, SourceLine, SourceSection, assemble, fragment,
+    Context, MAX_DATA, Program, Section, SectionKind, SourceLine, SourceSection, Syntax, assemble,
+    fragment,
 };
 use dispatchlab::job::{PLACEMENTS, check};
 use dispatchlab::link::Variant;
@@ -55,6 +56,8 @@ fn assembled(sections: &[&[&str]]) -> Result<Program, Vec<(u32, String, String)>
                 .ok_or("no hash".into())
         },
         is_open: false,
+        syntax: Syntax::Auto,
+        separates: false,
     };
     let told = |found: Vec<dispatchlab::text::diagnostic::Diagnostic>| {
         let all = found.into_iter();

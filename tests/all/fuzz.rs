@@ -191,6 +191,47 @@ fn no_line_makes_the_assembler_panic() {
     Inputs::new(texts, &extra).run(fuzz::assembler);
 }
 
+/// Lines that other tools print, and whole listings.
+fn pasted() -> Vec<String> {
+    let lines = include_str!("../fixtures/pasted/lines.tsv").lines();
+    let texts = lines.filter_map(|row| row.split('\t').nth(1));
+    let mut texts: Vec<String> = texts
+        .map(|text| text.replace("\\n", "\n").replace("\\t", "\t"))
+        .collect();
+    texts.extend(
+        [
+            include_str!("../fixtures/pasted/gcc-att.txt"),
+            include_str!("../fixtures/pasted/gcc-intel.txt"),
+            include_str!("../fixtures/pasted/gdb-r.txt"),
+            include_str!("../fixtures/pasted/objdump-intel.txt"),
+            include_str!("../fixtures/pasted/visual-studio.txt"),
+        ]
+        .map(str::to_string),
+    );
+    texts
+}
+
+#[rustfmt::skip]
+const SIGNS: &[&str] = &[
+    "%rax", "$5", "(%rdi,%rcx,8)", "*", "{%k1}", "{1to16}", ".rept 3\n", "\n.endr\n", ".long .-1b", "<f+0x8>", "  1139:\t55  \t", "=> 0x40 <+4>:\t",
+    "00007FF6A1B21000 48 8B 01   ", "[rip + ", "a::b<c>(d)", "%rep 2\n", ".section .rodata\n", ".text\n", "{evex} ", "/*", "*/", "$$", ".set x, ", "data16 ",
+];
+
+#[test]
+fn no_line_of_another_tool_makes_a_reader_panic() {
+    let extra = [ODD, SIGNS].concat();
+    for target in [fuzz::att, fuzz::intel] {
+        Inputs::new(pasted(), &extra).run(target);
+    }
+}
+
+#[test]
+fn no_listing_makes_its_reader_panic() {
+    apart::use_program(env!("CARGO_BIN_EXE_dispatchlab"));
+    let extra = [ODD, SIGNS].concat();
+    Inputs::new(pasted(), &extra).run(fuzz::listing);
+}
+
 #[test]
 fn no_job_makes_the_linker_panic() {
     let library = Library::embedded();

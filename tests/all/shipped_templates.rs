@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::common::{named, rows_of};
-use dispatchlab::asm::{self, Context, Program, SourceSection};
+use dispatchlab::asm::{self, Context, Program, SourceSection, Syntax};
 use dispatchlab::go::hash::type_hash;
 use dispatchlab::go::{HeapKind, symbol};
 use dispatchlab::scenario::{Scenario, parse_name};
@@ -35,6 +35,8 @@ fn assemble(scenario: &Scenario) -> Program {
         file: &scenario.template.file_name(),
         hash: &hash,
         is_open: false,
+        syntax: Syntax::Auto,
+        separates: false,
     };
     asm::assemble(&expand(scenario), &context)
         .unwrap_or_else(|errors| panic!("{}: {errors:#?}", scenario.name))

@@ -135,7 +135,10 @@ fn an_unknown_key_is_pointed_at_and_the_nearest_is_named() {
     assert_eq!(message, "a header has no key `metods`");
     assert_eq!(help, "did you mean `methods`?");
     let (.., help) = complaint(";! colour = 1");
-    assert!(help.starts_with("a header has bind, clobbers"), "{help}");
+    assert!(
+        help.starts_with("a header has bind, call, clobbers"),
+        "{help}"
+    );
 }
 
 #[test]

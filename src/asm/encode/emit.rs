@@ -10,7 +10,7 @@ use iced_x86::{
 use super::fit::fixed_register;
 use super::forms::Form;
 use super::refuse;
-use crate::asm::inst::{Inst, Mem, OperandKind, Prefix};
+use crate::asm::inst::{Encoding, Inst, Mem, OperandKind, Prefix};
 use crate::asm::problem::Problem;
 
 /// An encoded instruction; the field of a label or symbol is zero.
@@ -91,6 +91,9 @@ pub(in crate::asm) fn encode_form(
         }
     }
     let encoder = encoder.get_or_insert_with(|| Encoder::new(64));
+    if inst.form.encoding == Some(Encoding::Vex3) {
+        encoder.set_prevent_vex2(true);
+    }
     let mut instruction = Instruction::default();
     instruction.set_code(form.info.code());
     let mut operands = inst.operands.iter();
@@ -114,7 +117,7 @@ pub(in crate::asm) fn encode_form(
             }
             OperandKind::Memory(mem) => {
                 instruction.set_op_kind(at, OpKind::Memory);
-                set_memory(&mut instruction, mem);
+                set_memory(&mut instruction, mem, inst.form.displacement);
             }
             OperandKind::Target(_) if kind == Kind::imm64 => {
                 set_immediate(&mut instruction, at, kind, 0, 0)
@@ -128,6 +131,7 @@ pub(in crate::asm) fn encode_form(
     set_prefixes(&mut instruction, inst);
     // Address and target are both 0, so that every distance fits its field.
     let is_encoded = encoder.encode(&instruction, 0).is_ok();
+    encoder.set_prevent_vex2(false);
     let mut bytes = encoder.take_buffer();
     let encoded = is_encoded.then(|| {
         let offsets = encoder.get_constant_offsets();
@@ -138,12 +142,52 @@ pub(in crate::asm) fn encode_form(
             offsets.displacement_offset(),
             offsets.immediate_offset(),
         );
-        Encoded::new(&bytes, field)
+        prefixed(inst, &bytes, field)
     });
     // The room goes back, empty, for the next instruction.
     bytes.clear();
     encoder.set_buffer(bytes);
-    encoded.ok_or_else(|| refuse::unencodable(inst))
+    encoded.flatten().ok_or_else(|| refuse::unencodable(inst))
+}
+
+/// The instruction behind the bytes that were asked for in front of it.
+fn prefixed(inst: &Inst<'_>, bytes: &[u8], field: Option<Field>) -> Option<Encoded> {
+    let raw = inst.prefixes.iter().filter_map(|(prefix, _)| match prefix {
+        Prefix::Raw(byte) => Some(*byte),
+        _ => None,
+    });
+    let (rex, mut before): (Vec<u8>, Vec<u8>) = raw.partition(|byte| byte & 0xf0 == 0x40);
+    if rex.is_empty() && before.is_empty() {
+        return Some(Encoded::new(bytes, field));
+    }
+    let is_legacy = |byte: &u8| {
+        matches!(
+            byte,
+            0x26 | 0x2e | 0x36 | 0x3e | 0x64..=0x67 | 0xf0 | 0xf2 | 0xf3
+        )
+    };
+    let legacy = bytes.iter().take_while(|byte| is_legacy(byte)).count();
+    let added = before.len();
+    before.extend_from_slice(&bytes[..legacy]);
+    let mut rest = bytes[legacy..].to_vec();
+    let mut shift = added;
+    if let Some(rex) = rex.into_iter().reduce(|one, other| one | other) {
+        match rest.first_mut() {
+            Some(own) if *own & 0xf0 == 0x40 => *own |= rex,
+            // What VEX and EVEX encode has no place for it.
+            Some(0xc4 | 0xc5 | 0x62) => return None,
+            _ => {
+                rest.insert(0, rex);
+                shift += 1;
+            }
+        }
+    }
+    before.extend(rest);
+    let field = field.map(|field| Field {
+        offset: field.offset + shift as u8,
+        ..field
+    });
+    (before.len() <= 15).then(|| Encoded::new(&before, field))
 }
 
 fn set_implied(instruction: &mut Instruction, at: u32, kind: Kind) {
@@ -182,7 +226,7 @@ fn set_immediate(instruction: &mut Instruction, at: u32, kind: Kind, value: i128
     instruction.set_immediate_u64(at, value as u64);
 }
 
-fn set_memory(instruction: &mut Instruction, mem: &Mem<'_>) {
+fn set_memory(instruction: &mut Instruction, mem: &Mem<'_>, displacement: Option<u32>) {
     let relative = mem.target.is_some() || mem.base == Some(Register::RIP);
     let base = if relative {
         Register::RIP
@@ -198,6 +242,8 @@ fn set_memory(instruction: &mut Instruction, mem: &Mem<'_>) {
     instruction.set_memory_displ_size(match (base, index) {
         (Register::None, index) if index.is_gpr32() => 4,
         (Register::None | Register::RIP, _) => 8,
+        (base, _) if displacement == Some(32) => base.size() as u32,
+        _ if displacement == Some(8) => 1,
         _ => u32::from(mem.displacement != 0),
     });
     instruction.set_is_broadcast(mem.broadcast.is_some());
@@ -211,6 +257,7 @@ fn set_prefixes(instruction: &mut Instruction, inst: &Inst<'_>) {
             Prefix::Rep => instruction.set_has_rep_prefix(true),
             Prefix::Repne | Prefix::Bnd => instruction.set_has_repne_prefix(true),
             Prefix::Notrack => instruction.set_segment_prefix(Register::DS),
+            Prefix::Raw(_) => {}
         }
     }
     let decor = &inst.decor;

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use iced_x86::{OpCodeOperandKind as Kind, Register};
 
 use super::forms::Form;
-use crate::asm::inst::{Mem, OperandKind, Reach};
+use crate::asm::inst::{Broadcast, Mem, OperandKind, Reach};
 
 /// How an operand and a place for one go together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -263,8 +263,16 @@ fn memory(kind: Kind, mem: &Mem<'_>, form: &Form) -> Fit {
         return Fit::No;
     }
     let bits = match mem.broadcast {
+        None if vector_index(kind).is_some() && mem.bits.is_some_and(|bits| bits >= 128) => {
+            // LLVM writes the width of all elements together.
+            return Fit::Yes;
+        }
         None => form.memory_bits,
-        Some(count) => {
+        Some(Broadcast::Full) => match form.element_bits {
+            0 => return Fit::No,
+            element => element,
+        },
+        Some(Broadcast::Times(count)) => {
             let element = form.element_bits;
             if element == 0 || form.memory_bits != element.saturating_mul(count) {
                 return Fit::No;

@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 use foldhash::fast::FixedState;
 use iced_x86::{
     Code, CpuidFeature, EncodingKind, MemorySize, Mnemonic, OpCodeInfo, OpCodeOperandKind as Kind,
+    Register,
 };
 
 use super::fit::{self, Sorts};
@@ -30,6 +31,8 @@ pub(in crate::asm) struct Form {
     pub(in crate::asm) rule: Rule,
     /// When it came.
     pub(in crate::asm) age: Age,
+    /// Whether it is the one of two alike that other assemblers leave alone.
+    pub(in crate::asm) is_second: bool,
     /// The sorts of operands that may fit, side by side.
     pub(in crate::asm) sorts: Sorts,
     /// The operands that are written, and how many there are.
@@ -54,6 +57,10 @@ pub(in crate::asm) enum Rule {
     ExchangeEax,
     /// An operand that asks for 16 bits by itself.
     Word,
+    /// Registers only: with memory another opcode is meant.
+    Registers,
+    /// Registers without REX only: iced 1.22 drops that of 3DNow.
+    Old,
     /// Nothing helps: it is the 16-bit form of something whose operand has no width.
     Never,
 }
@@ -77,6 +84,13 @@ impl Age {
             _ => Age::Old,
         }
     }
+}
+
+/// Of AMD's instructions with four operands those with W set take any of the last two from memory; of
+/// registers alone, assemblers take that form.
+fn is_second(code: Code, info: &OpCodeInfo) -> bool {
+    let features = code.cpuid_features();
+    features.contains(&CpuidFeature::FMA4) && info.w() == 0
 }
 
 /// Whether it belongs to an extension that gave instructions of AVX-512 a VEX encoding afterwards.
@@ -106,6 +120,7 @@ impl Form {
             },
             rule: rule(code, info),
             age: Age::of(info),
+            is_second: is_second(code, info),
             sorts: 0,
             written: ([Kind::None; MOST], 0),
         };
@@ -134,6 +149,12 @@ impl Form {
         &self.written.0[..self.written.1]
     }
 
+    /// Whether its destination is the register of the register field.
+    pub(in crate::asm) fn loads(&self) -> bool {
+        let first = self.written().first();
+        first.is_some_and(|kind| format!("{kind:?}").ends_with("_reg"))
+    }
+
     /// Whether it takes a rounding mode. Every 32-bit integer is a double, so there is nothing to
     /// round: Intel's manual lists no rounding, though iced does.
     pub(in crate::asm) fn takes_rounding(&self) -> bool {
@@ -154,6 +175,14 @@ impl Form {
     /// Whether an operand can be memory of a size that somebody writes.
     pub(in crate::asm) fn takes_memory(&self) -> bool {
         self.written().iter().any(|kind| fit::takes_memory(*kind))
+    }
+
+    /// Whether an operand can be a general-purpose register of more than one width.
+    pub(in crate::asm) fn is_general(&self) -> bool {
+        let registers = [Register::BL, Register::BX, Register::EBX, Register::RBX];
+        self.written()
+            .iter()
+            .any(|kind| registers.iter().any(|one| fit::takes_register(*kind, *one)))
     }
 
     /// Whether it branches to a label.
@@ -196,6 +225,8 @@ fn rule(code: Code, info: &OpCodeInfo) -> Rule {
         M::Mov if info.op_kinds().contains(&Kind::mem_offs) => Rule::OffsetMov,
         M::Mov if info.op_kinds().contains(&Kind::imm64) => Rule::WideMov,
         M::Mov => Rule::Mov,
+        M::Movq | M::Vmovq if info.op_kinds().contains(&Kind::r64_or_mem) => Rule::Registers,
+        _ if info.encoding() == EncodingKind::D3NOW => Rule::Old,
         M::Xchg if code == Code::Xchg_r32_EAX => Rule::ExchangeEax,
         M::Push | M::Pop | M::Ret | M::Enter | M::Leave | M::Pushf | M::Popf if is_word => Rule::Word,
         // Refused before any form is looked at; a list of forms must not show them.
@@ -213,8 +244,6 @@ fn is_usable(code: Code, info: &OpCodeInfo) -> bool {
     info.is_instruction()
         && info.mode64()
         && info.encoding() != EncodingKind::MVEX
-        // iced 1.22 drops the REX prefix of 3DNow, and no CPU since 2011 has it.
-        && info.encoding() != EncodingKind::D3NOW
         && !info.is_reserved_nop()
         // Knights Corner's VEX codes are shorter than the real ones and fault everywhere else.
         && !(info.encoding() == EncodingKind::VEX && format!("{code:?}").starts_with("VEX_KNC_"))

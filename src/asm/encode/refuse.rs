@@ -7,9 +7,9 @@ use iced_x86::{OpCodeOperandKind as Kind, Register};
 use super::admits;
 use super::fit::{Fit, fit, signed_range};
 use super::forms::{self, Form};
-use crate::asm::inst::{Decor, Inst, Mem, Operand, OperandKind, Prefix};
+use crate::asm::inst::{Broadcast, Decor, Inst, Mem, Operand, OperandKind, Prefix};
 use crate::asm::problem::{Problem, Span};
-use crate::asm::registers::{name_of, register};
+use crate::asm::registers::{at_bits, name_of, register};
 
 /// How many forms a help lists.
 const LISTED: usize = 8;
@@ -20,6 +20,13 @@ const INSTEAD: [(&str, &str); 3] = [
     ("iretw",    "write `iretq`; the bytes of `iretw` are `db 0x66, 0xcf`"),
     ("pushfw",   "write `pushfq`, which keeps the stack aligned; the bytes of `pushfw` are `db 0x66, 0x9c`"),
     ("popfw",    "write `popfq`, which keeps the stack aligned; the bytes of `popfw` are `db 0x66, 0x9d`"),
+];
+
+/// Instructions that 64-bit code has no more.
+#[rustfmt::skip]
+const OLD: [&str; 20] = [
+    "aaa", "aas", "aam", "aad", "daa", "das", "pusha", "popa", "pushad", "popad", "pushal", "popal",
+    "into", "les", "lds", "bound", "arpl", "salc", "pushaw", "popaw",
 ];
 
 /// No such instruction.
@@ -33,6 +40,10 @@ pub(in crate::asm) fn unknown_mnemonic(inst: &Inst<'_>) -> Problem {
     }
     if register(name).is_some() {
         return problem.help("a register cannot begin an instruction; is the mnemonic missing?");
+    }
+    if OLD.contains(&&**name) {
+        let message = format!("there is no `{name}` in 64-bit code");
+        return Problem::new(inst.span, message);
     }
     if let Some((_, instead)) = INSTEAD.iter().find(|(known, _)| known == name) {
         return Problem::new(inst.span, format!("`{name}` is not assembled here")).help(*instead);
@@ -123,6 +134,45 @@ pub(in crate::asm) fn faulting(inst: &Inst<'_>, name: &str) -> Result<(), Proble
     }
 }
 
+/// Registers that an instruction wants to differ, and that raise an invalid opcode where they do not.
+pub(in crate::asm) fn alike(inst: &Inst<'_>, name: &str) -> Result<(), Problem> {
+    let register = |at: usize| inst.operands.get(at).and_then(|one| one.kind.register());
+    let index = inst.operands.iter().find_map(|one| match &one.kind {
+        OperandKind::Memory(mem) => mem.index.filter(|index| index.is_vector_register()),
+        _ => None,
+    });
+    let is_one = |one: Option<Register>, other: Option<Register>| match (one, other) {
+        (Some(one), Some(other)) => one.full_register() == other.full_register(),
+        _ => false,
+    };
+    let gathers = name.starts_with("vgather") || name.starts_with("vpgather");
+    let multiplies = matches!(
+        name,
+        "vfcmaddcph"
+            | "vfmaddcph"
+            | "vfcmulcph"
+            | "vfmulcph"
+            | "vfcmaddcsh"
+            | "vfmaddcsh"
+            | "vfcmulcsh"
+            | "vfmulcsh"
+    );
+    let is_refused = gathers
+        && (is_one(register(0), index)
+            || is_one(register(2), index)
+            || is_one(register(0), register(2)))
+        || multiplies && (is_one(register(0), register(1)) || is_one(register(0), register(2)));
+    if !is_refused {
+        return Ok(());
+    }
+    let message = format!(
+        "`{}` with these registers is an invalid opcode",
+        inst.mnemonic
+    );
+    Err(Problem::new(inst.operand_span(), message)
+        .help("the destination differs from the other registers, and in a gather all three do"))
+}
+
 /// Whether it is a control or debug register that has a number and nothing else.
 fn is_missing(kind: &OperandKind<'_>) -> bool {
     kind.register().is_some_and(|register| {
@@ -163,7 +213,7 @@ pub(in crate::asm) fn no_form(inst: &Inst<'_>, name: &str, listed: &[Form]) -> P
             inst.operand_span(),
             format!("`{name}` goes to a label or a symbol, not to a number"),
         )
-        .help("name a label, or a symbol in double quotes"),
+        .help(number_target(inst, name)),
         _ if let Some(operand) = inst
             .operands
             .iter()
@@ -184,6 +234,27 @@ pub(in crate::asm) fn no_form(inst: &Inst<'_>, name: &str, listed: &[Form]) -> P
     }
 }
 
+/// What to write for a branch to a number.
+fn number_target(inst: &Inst<'_>, name: &str) -> String {
+    let value = match inst.operands.first().map(|operand| &operand.kind) {
+        Some(OperandKind::Immediate { value, .. }) => *value,
+        _ => 0,
+    };
+    let local = match value {
+        0..=99 => format!(
+            "; of a label `{value}:`, `{value}b` is the one before and `{value}f` the one after"
+        ),
+        _ => String::new(),
+    };
+    let through = match name {
+        "call" | "jmp" => {
+            format!("; an address goes through a register: `mov rax, {value:#x}`, `{name} rax`")
+        }
+        _ => String::new(),
+    };
+    format!("name a label, or a symbol in double quotes{local}{through}")
+}
+
 /// Two memory operands, which no instruction has that writes its operands.
 fn memory_twice(inst: &Inst<'_>) -> Option<Problem> {
     let mut memory = inst
@@ -200,7 +271,10 @@ fn misfit_broadcast<'i>(inst: &'i Inst<'_>) -> Option<(&'i Operand<'i>, u32)> {
     inst.operands
         .iter()
         .find_map(|operand| match &operand.kind {
-            OperandKind::Memory(mem) => Some((operand, mem.broadcast?)),
+            OperandKind::Memory(Mem {
+                broadcast: Some(Broadcast::Times(count)),
+                ..
+            }) => Some((operand, *count)),
             _ => None,
         })
 }
@@ -264,9 +338,12 @@ fn near_miss(inst: &Inst<'_>, forms: &[&Form]) -> Option<Problem> {
         return Some(
             Problem::new(
                 *span,
-                format!("{value} does not fit in {field} bits{extended}"),
+                format!("{} does not fit in {field} bits{extended}", shown(*value)),
             )
-            .help(format!("the field holds {} to {most}", signed.start())),
+            .help(match clearing(inst, *value) {
+                Some(help) => help,
+                None => format!("the field holds {} to {most}", signed.start()),
+            }),
         );
     }
     let (bits, operand) = memory?;
@@ -279,6 +356,27 @@ fn near_miss(inst: &Inst<'_>, forms: &[&Form]) -> Option<Problem> {
     };
     let message = format!("the memory operand is {written} bits wide, the others want {bits}");
     Some(Problem::new(operand.span, message).help(forms_text(nearest_first(inst, forms))))
+}
+
+/// A number as people write it: large ones in both notations.
+fn shown(value: i128) -> String {
+    match value {
+        0x1_0000.. => format!("{value} ({value:#x})"),
+        _ => value.to_string(),
+    }
+}
+
+/// `and` with the lower half, which has a shorter way.
+fn clearing(inst: &Inst<'_>, value: i128) -> Option<String> {
+    let register = inst.operands.first()?.kind.register()?;
+    if inst.mnemonic != "and" || value != 0xffff_ffff || !register.is_gpr64() {
+        return None;
+    }
+    let low = name_of(at_bits(register, 32)?);
+    Some(match inst.form.is_att {
+        false => format!("`mov {low}, {low}` clears the upper half"),
+        true => format!("`movl %{low}, %{low}` clears the upper half"),
+    })
 }
 
 /// Two registers of different width where the instruction wants one width.
@@ -344,6 +442,7 @@ pub(in crate::asm) fn prefix(inst: &Inst<'_>, prefix: Prefix, span: Span) -> Pro
         Prefix::Repne => ("repne", "repne goes with cmps and scas"),
         Prefix::Notrack => ("notrack", "notrack goes with indirect call and jmp"),
         Prefix::Bnd => ("bnd", "bnd goes with call, jmp, jcc and ret"),
+        Prefix::Raw(_) => ("the prefix", "leave it out"),
     };
     let message = match prefix {
         Prefix::Lock
@@ -415,7 +514,7 @@ pub(in crate::asm) fn displacement_fits(mem: &Mem<'_>, kind: Kind) -> bool {
     let top = (1i128 << 64) - (1 << 31);
     signed_range(32).contains(&value)
         || (narrow(mem.base) || narrow(mem.index)) && (0..1 << 32).contains(&value)
-        || mem.base != Some(Register::RIP) && value >= top
+        || value >= top
 }
 
 /// A constant part that does not fit.
@@ -424,7 +523,14 @@ pub(in crate::asm) fn displacement(operand: &Operand<'_>) -> Problem {
         operand.span,
         "the displacement does not fit in 32 bits, sign-extended",
     )
-    .help("put the address in a register first: `mov rcx, 0x123456789`, then use [rcx]")
+    .help(match &operand.kind {
+        OperandKind::Memory(mem) if (0xffff_0000..1 << 32).contains(&mem.displacement) => {
+            format!("did you mean -{:#x}?", (1i128 << 32) - mem.displacement)
+        }
+        _ => {
+            "put the address in a register first: `mov rcx, 0x123456789`, then use [rcx]".to_owned()
+        }
+    })
 }
 
 /// The form fits, and yet the encoder refuses the combination.
@@ -457,7 +563,24 @@ pub(in crate::asm) fn unencodable(inst: &Inst<'_>) -> Problem {
 }
 
 /// Memory without a size where several would do.
-pub(in crate::asm) fn ambiguous(memory: &Operand<'_>, sizes: &[u32]) -> Problem {
+pub(in crate::asm) fn ambiguous(inst: &Inst<'_>, memory: &Operand<'_>, sizes: &[u32]) -> Problem {
+    if inst.form.is_att {
+        let letter = |bits: &u32| match bits {
+            8 => Some('b'),
+            16 => Some('w'),
+            32 => Some('l'),
+            64 => Some('q'),
+            _ => None,
+        };
+        let names = sizes.iter().filter_map(letter);
+        let names: Vec<String> = names
+            .map(|letter| format!("`{}{letter}`", inst.mnemonic))
+            .collect();
+        return Problem::new(memory.span, "operand size is ambiguous").help(format!(
+            "the last letter of the name says it: {}",
+            names.join(", ")
+        ));
+    }
     let words: Vec<&str> = sizes
         .iter()
         .filter_map(|bits| word_of(*bits))

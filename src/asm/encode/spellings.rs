@@ -31,6 +31,15 @@ pub(in crate::asm) fn spellings<T>(
             add(format!("vcmp{predicate}{lanes}"), &name, Some(number));
         }
     }
+    for lanes in ["ps", "pd", "ss", "sd", "ph", "sh"] {
+        for (predicate, number) in LONG_PREDICATES {
+            add(
+                format!("vcmp{predicate}{lanes}"),
+                &format!("vcmp{lanes}"),
+                Some(number),
+            );
+        }
+    }
     for prefix in ["cmov", "set", "j"] {
         for (alias, name) in CONDITIONS {
             add(format!("{prefix}{alias}"), &format!("{prefix}{name}"), None);
@@ -98,6 +107,13 @@ const PREDICATES: [&str; 32] = [
     "eq_uq", "nge",    "ngt",    "false",   "neq_oq", "ge",     "gt",     "true",
     "eq_os", "lt_oq",  "le_oq",  "unord_s", "neq_us", "nlt_uq", "nle_uq", "ord_s",
     "eq_us", "nge_uq", "ngt_uq", "false_os", "neq_os", "ge_oq", "gt_oq",  "true_us",
+];
+
+/// Names of predicates that say how they treat what is no number, where the short name does not.
+#[rustfmt::skip]
+const LONG_PREDICATES: [(&str, u8); 16] = [
+    ("eq_oq", 0),  ("lt_os", 1),  ("le_os", 2),  ("unord_q", 3),   ("neq_uq", 4),  ("nlt_us", 5),  ("nle_us", 6),  ("ord_q", 7),
+    ("nge_us", 9), ("ngt_us", 10), ("false_oq", 11), ("ge_os", 13), ("gt_os", 14), ("true_uq", 15), ("eq_uq", 8), ("neq_oq", 12),
 ];
 
 /// Predicates of the AVX-512 comparisons of integers.

@@ -39,11 +39,13 @@ struct Align {
     /// Where it begins, now.
     start: i64,
     to: i64,
+    most: i64,
 }
 
 impl Align {
     fn padding(&self) -> i64 {
-        (self.to - self.start % self.to) % self.to
+        let bytes = (self.to - self.start % self.to) % self.to;
+        if bytes > self.most { 0 } else { bytes }
     }
 }
 
@@ -134,12 +136,13 @@ fn measure(pieces: &[Piece<'_>], short: &[bool]) -> (Vec<Branch>, Vec<Align>, us
                     growth: signed(long.bytes().len()) - signed(short.bytes().len()),
                 });
             }
-            PieceKind::Align(to) => {
+            PieceKind::Align(padding_of) => {
                 aligns.push(Align {
                     piece: at,
                     least,
                     start: signed(starts[at]),
-                    to: i64::from(*to),
+                    to: i64::from(padding_of.to),
+                    most: i64::from(padding_of.most),
                 });
                 padding += starts[at + 1] - starts[at];
             }
@@ -195,7 +198,7 @@ fn signed(bytes: usize) -> i64 {
 mod tests {
     use super::*;
     use crate::asm::encode::emit::{Encoded, Field, Width};
-    use crate::asm::inst::{Name, Target};
+    use crate::asm::inst::{Name, Padding, Target};
     use crate::asm::lay::{Ground, Places, lay_out};
     use crate::asm::problem::Span;
 
@@ -242,7 +245,11 @@ mod tests {
             0..3 => branch(labels[random.below(8)], 0),
             3 => branch(labels[random.below(8)], addends[random.below(3)]),
             4..8 => fixed(random.below(9)),
-            _ => PieceKind::Align(1 << random.below(6)),
+            _ => PieceKind::Align(Padding {
+                to: 1 << random.below(6),
+                fill: None,
+                most: random.below(64) as u32,
+            }),
         });
         kinds.map(|kind| Piece { line: 0, kind }).collect()
     }
@@ -364,6 +371,7 @@ mod tests {
                 symbol: None,
                 is_unique: &|_| true,
                 is_code: true,
+                is_open: false,
                 room: u64::MAX,
             };
             let laid = lay_out(&ground);

@@ -1,140 +1,50 @@
-//! Intel syntax: one line to statements.
+//! Intel syntax: one statement.
 //!
 //! Correct means: what NASM, MASM and GNU as in Intel mode agree on is read as they read it; what
 //! they read differently must be written out.
 
+use super::data::count;
+use super::decor::decoration;
+use super::directive::{Directive, directive};
 use super::expression::Cursor;
-use super::lexer::{Placed, Token, tokens};
-use super::operand::{decoration, operand};
-use crate::asm::inst::{Datum, Decor, Inst, OperandKind, Prefix, Repeated, Statement, Times};
+use super::lexer::Token;
+use super::operand::operand;
+use super::prefix::{Begun, hint, prefixes};
+use crate::asm::inst::{Inst, OperandKind, Repeated, Statement, Times};
 use crate::asm::problem::{Problem, Span};
-use crate::asm::program::MAX_DATA;
-use crate::asm::registers::register;
 
-/// The widest alignment that a section can ask for: a page.
-const WIDEST_ALIGNMENT: i128 = 4096;
-
-/// The statements of one line: labels, then at most one instruction or directive.
-///
-/// Labels are found even where what follows them is wrong, so that one mistake is not two.
-/// `found` is room for tokens that one line leaves to the next.
-pub(in crate::asm) fn parse<'a>(
-    line: &'a str,
-    hash: &dyn Fn(&str) -> Result<u32, String>,
-    found: &mut Vec<Placed<'a>>,
+/// What stands behind the labels.
+pub(super) fn statement<'a>(
+    cursor: &mut Cursor<'_, 'a>,
+    begun: &mut Begun,
     statements: &mut Vec<Statement<'a>>,
 ) -> Result<(), Problem> {
-    found.clear();
-    let lexed = tokens(line, found);
-    let mut tokens = &found[..];
-    while let [
-        name,
-        Placed {
-            token: Token::Mark(':'),
-            ..
-        },
-        rest @ ..,
-    ] = tokens
-    {
-        match label(name)? {
-            Some(label) => statements.push(label),
-            None => break,
+    if begun.is_none() {
+        match directive(cursor)? {
+            Directive::No => {}
+            Directive::Passed => {
+                cursor.finish();
+                return Ok(());
+            }
+            Directive::Made(made) => {
+                statements.extend(made);
+                return Ok(());
+            }
         }
-        tokens = rest;
-    }
-    lexed?;
-    if !tokens.is_empty() {
-        let mut cursor = Cursor::new(tokens, hash);
-        statements.push(statement(&mut cursor)?);
-        if !cursor.is_done() {
-            statements.pop();
-            return Err(Problem::new(
-                cursor.span(),
-                "expected a comma or the end of the line here",
-            ));
+        if cursor.word().as_deref() == Some("times") {
+            let start = cursor.span();
+            cursor.advance();
+            statements.push(times(cursor, start)?);
+            return Ok(());
         }
     }
+    let Some(mut inst) = prefixes(cursor, begun)? else {
+        return Ok(());
+    };
+    hint(cursor, &mut inst);
+    operands(cursor, &mut inst)?;
+    statements.push(Statement::Inst(inst));
     Ok(())
-}
-
-fn label<'a>(name: &Placed<'a>) -> Result<Option<Statement<'a>>, Problem> {
-    match &name.token {
-        Token::Word(word) if register(word).is_some() => Err(Problem::new(
-            name.span,
-            format!("`{word}` is a register and cannot be a label"),
-        )),
-        Token::Word(word) => Ok(Some(Statement::Label(word, name.span))),
-        Token::Number(number) => match u32::try_from(*number) {
-            Ok(number) => Ok(Some(Statement::NumericLabel(number))),
-            Err(_) => Err(Problem::new(
-                name.span,
-                "the number of the label is too large",
-            )),
-        },
-        _ => Ok(None),
-    }
-}
-
-fn statement<'a>(cursor: &mut Cursor<'_, 'a>) -> Result<Statement<'a>, Problem> {
-    let mut prefixes = Vec::new();
-    loop {
-        let span = cursor.span();
-        let Some(word) = cursor.word() else {
-            if cursor.peek() == Some(&Token::Mark('{')) {
-                let message = "an encoding is not chosen in front of the instruction";
-                return Err(Problem::new(span, message).help(
-                    "leave {vex} or {evex} out: EVEX is taken where VEX cannot encode the line; \
-                     any other encoding goes into `db`",
-                ));
-            }
-            return Err(Problem::new(
-                span,
-                "expected an instruction, a directive or a label here",
-            ));
-        };
-        cursor.advance();
-        if let Some(prefix) = Prefix::from_word(&word) {
-            if cursor.is_done() {
-                return Err(Problem::new(
-                    span,
-                    format!("`{word}` stands before an instruction, on its line"),
-                )
-                .help(format!("write `{word}` and the instruction on one line")));
-            }
-            prefixes.push((prefix, span));
-            continue;
-        }
-        if word == "xacquire" || word == "xrelease" {
-            let byte = if word == "xacquire" { "f2" } else { "f3" };
-            let message = format!("`{word}` is not assembled here");
-            return Err(Problem::new(span, message).help(format!(
-                "leave it out, processors no longer elide locks; its byte is `db 0x{byte}` on the line before"
-            )));
-        }
-        if let Some(width) = data_width(&word) {
-            return data(cursor, width).map(Statement::Data);
-        }
-        if word == "align" || word == ".align" {
-            return align(cursor).map(Statement::Align);
-        }
-        if let Some(width) = reserved_width(&word) {
-            let bytes = width * count(cursor, &word)?;
-            return Ok(Statement::Reserve(bytes, span.to(cursor.last_span())));
-        }
-        if word == "times" && prefixes.is_empty() {
-            return times(cursor, span);
-        }
-        let mut inst = Inst {
-            mnemonic: word,
-            span,
-            prefixes,
-            operands: Vec::new(),
-            reach: None,
-            decor: Decor::default(),
-        };
-        operands(cursor, &mut inst)?;
-        return Ok(Statement::Inst(inst));
-    }
 }
 
 fn operands<'a>(cursor: &mut Cursor<'_, 'a>, inst: &mut Inst<'a>) -> Result<(), Problem> {
@@ -163,7 +73,7 @@ fn operands<'a>(cursor: &mut Cursor<'_, 'a>, inst: &mut Inst<'a>) -> Result<(), 
         while cursor.peek() == Some(&Token::Mark('{')) {
             let span = cursor.span();
             let was_rounded = inst.decor.is_rounded();
-            decoration(cursor, inst)?;
+            decoration(cursor, inst, |inst| inst.operands.len() == 1)?;
             if has_operand && inst.decor.is_rounded() && !was_rounded {
                 rounded = Some(span.to(cursor.last_span()));
             }
@@ -171,68 +81,26 @@ fn operands<'a>(cursor: &mut Cursor<'_, 'a>, inst: &mut Inst<'a>) -> Result<(), 
         if cursor.is_done() {
             return Ok(());
         }
-        cursor.expect(',').map_err(|problem| Problem {
-            message: "expected a comma or the end of the line here".into(),
-            ..problem
-        })?;
-        if cursor.is_done() {
-            return Err(Problem::new(
-                cursor.last_span(),
-                "an operand is missing after the comma",
-            ));
-        }
+        comma(cursor)?;
     }
     Ok(())
 }
 
-fn data_width(word: &str) -> Option<u32> {
-    Some(match word {
-        "db" => 1,
-        "dw" => 2,
-        "dd" => 4,
-        "dq" => 8,
-        _ => return None,
-    })
-}
-
-fn reserved_width(word: &str) -> Option<u64> {
-    Some(match word {
-        "resb" => 1,
-        "resw" => 2,
-        "resd" => 4,
-        "resq" => 8,
-        _ => return None,
-    })
-}
-
-/// How many times, or how many units: a constant.
-fn count(cursor: &mut Cursor<'_, '_>, word: &str) -> Result<u64, Problem> {
-    let start = cursor.span();
-    let wanted = |here: Span, what: &str| {
-        Problem::new(here, format!("`{word}` wants a constant number{what}")).help(
-            "write one, such as `64 * 1024`; a parameter `n` of an expanded template is `{{ n }}`",
-        )
-    };
-    if cursor.is_done() {
-        return Err(wanted(start, " behind it"));
+/// The comma between two operands.
+pub(super) fn comma(cursor: &mut Cursor<'_, '_>) -> Result<(), Problem> {
+    cursor.expect(',').map_err(|problem| Problem {
+        message: "expected a comma or the end of the line here".into(),
+        ..problem
+    })?;
+    if !cursor.is_done() {
+        return Ok(());
     }
-    let sum = cursor.sum()?;
-    let here = start.to(cursor.last_span());
-    let value = sum
-        .as_constant()
-        .ok_or_else(|| wanted(here, ", and this is none"))?;
-    match u64::try_from(value) {
-        Ok(value) if value <= MAX_DATA => Ok(value),
-        Ok(value) => Err(Problem::new(
-            here,
-            format!("`{word}` goes up to {MAX_DATA}, and this is {value}"),
-        )
-        .help("all data of a template may take 1 GiB; reserve less")),
-        Err(_) => Err(
-            Problem::new(here, format!("`{word}` counts from 0, and this is {value}"))
-                .help("leave the line out, or write `0`"),
-        ),
-    }
+    let problem = Problem::new(cursor.last_span(), "an operand is missing after the comma");
+    Err(match cursor.around.has_hash_comment {
+        true => problem
+            .help("`#` begins a comment here, and numbers have none in front: write `mov eax, 5`"),
+        false => problem,
+    })
 }
 
 /// What follows `times`, which stands at `start`.
@@ -246,10 +114,12 @@ fn times<'a>(cursor: &mut Cursor<'_, 'a>, start: Span) -> Result<Statement<'a>, 
     if word.as_deref() == Some("times") {
         return twice("times", "multiply the numbers, as in `times 2 * 3 nop`");
     }
-    let what = match statement(cursor)? {
-        Statement::Inst(inst) => Repeated::Inst(inst),
-        Statement::Data(data) => Repeated::Data(data),
-        Statement::Reserve(bytes, _) => {
+    let mut made = Vec::new();
+    statement(cursor, &mut None, &mut made)?;
+    let what = match (made.pop(), made.pop()) {
+        (Some(Statement::Inst(inst)), None) => Repeated::Inst(inst),
+        (Some(Statement::Data(data)), None) => Repeated::Data(data),
+        (Some(Statement::Reserve(bytes, _)), None) => {
             let all = bytes.saturating_mul(count);
             return Ok(Statement::Reserve(all, start.to(cursor.last_span())));
         }
@@ -263,56 +133,4 @@ fn times<'a>(cursor: &mut Cursor<'_, 'a>, start: Span) -> Result<Statement<'a>, 
         span: start.to(cursor.last_span()),
         what,
     })))
-}
-
-fn data<'a>(cursor: &mut Cursor<'_, 'a>, width: u32) -> Result<Vec<Datum<'a>>, Problem> {
-    let mut values = Vec::new();
-    loop {
-        values.push(datum(cursor, width)?);
-        if cursor.is_done() {
-            return Ok(values);
-        }
-        cursor.expect(',')?;
-    }
-}
-
-fn datum<'a>(cursor: &mut Cursor<'_, 'a>, width: u32) -> Result<Datum<'a>, Problem> {
-    if let (1, Some(Token::Text(text))) = (width, cursor.peek()) {
-        cursor.advance();
-        return Ok(Datum::Bytes(text.as_bytes().to_vec()));
-    }
-    let start = cursor.span();
-    let sum = cursor.sum()?;
-    let here = start.to(cursor.last_span());
-    if let Some(value) = sum.as_constant() {
-        let bits = 8 * width;
-        if value < -(1 << (bits - 1)) || value >= 1 << bits {
-            return Err(Problem::new(
-                here,
-                format!("{value} does not fit in {bits} bits"),
-            ));
-        }
-        let bytes = value.to_le_bytes();
-        return Ok(Datum::Bytes(bytes[..width as usize].to_vec()));
-    }
-    match sum.as_target() {
-        Some(target) if width >= 4 => Ok(Datum::Address(target, width)),
-        Some(_) => {
-            Err(Problem::new(here, "an address needs 4 or 8 bytes").help("use `dd` or `dq`"))
-        }
-        None => Err(Problem::new(
-            here,
-            "expected a number, a symbol or a label here",
-        )),
-    }
-}
-
-fn align(cursor: &mut Cursor<'_, '_>) -> Result<u32, Problem> {
-    let start = cursor.span();
-    let value = cursor.sum()?.as_constant();
-    let here = start.to(cursor.last_span());
-    value
-        .filter(|value| (1..=WIDEST_ALIGNMENT).contains(value) && value & (value - 1) == 0)
-        .and_then(|value| u32::try_from(value).ok())
-        .ok_or_else(|| Problem::new(here, "an alignment is a power of two from 1 to 4096"))
 }

@@ -1,25 +1,37 @@
-//! One line of Intel syntax as tokens.
+//! One line as tokens, in whichever dialect.
 //!
 //! Correct means: every token knows its characters, a comment never begins inside quotes, and
 //! what is not a token of the dialect is refused here with its column.
 
+mod number;
+mod quoted;
+mod symbol;
+
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::asm::inst::Direction;
 use crate::asm::problem::{Problem, Span};
+use number::number;
+use quoted::{quoted, text};
+use symbol::symbol_end;
 
 /// What a token is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::asm) enum Token<'a> {
-    /// A mnemonic, register, keyword or label, as written.
+    /// A mnemonic, register, keyword, label or symbol, as written.
     Word(&'a str),
     /// A number or character constant.
     Number(u64),
+    /// A number with a point: for data.
+    Float(&'a str),
     /// `1f` or `1b`.
     Numeric(u32, Direction),
     /// What stood in double quotes; a copy only where it has escapes.
     Text(Cow<'a, str>),
-    /// Any of `, : [ ] ( ) { } + - *`.
+    /// What stood in single quotes and is more than one character, or is no text: for data.
+    Quote(Cow<'a, [u8]>),
+    /// Any of `, : ; [ ] ( ) { } + - * / % & | ^ ~ $ =`, `<` for `<<` and `>` for `>>`.
     Mark(char),
 }
 
@@ -32,15 +44,34 @@ pub(in crate::asm) struct Placed<'a> {
     pub(in crate::asm) span: Span,
 }
 
-/// Appends the tokens of `line` up to its comment, or up to what is wrong with it.
+/// What begins a comment, and what a sign means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::asm) struct Dialect {
+    /// Whether `%` and `$` mark registers and immediates.
+    pub(in crate::asm) is_att: bool,
+    /// Whether `;` separates statements; else a comment begins there.
+    pub(in crate::asm) separates: bool,
+}
+
+/// Appends the tokens of the bytes `part` of `line` up to its comment, or up to what is wrong with it.
+/// The answer is where the comment begins, where there is one.
 pub(in crate::asm) fn tokens<'a>(
     line: &'a str,
+    part: Range<usize>,
+    dialect: Dialect,
     found: &mut Vec<Placed<'a>>,
-) -> Result<(), Problem> {
+) -> Result<Option<usize>, Problem> {
+    let all = line;
+    let line = &line[..part.end];
     // Positions count bytes, columns count characters.
-    let (mut at, mut column) = (0, 1);
     let is_ascii = line.is_ascii();
+    let mut at = part.start;
+    let mut column = match is_ascii {
+        true => narrow(at) + 1,
+        false => span(line, 0, at).width + 1,
+    };
     while let Some(first) = char_at(line, at) {
+        let second = line.as_bytes().get(at + 1).copied();
         let (token, end) = match first {
             // Blanks in a row are most of many lines.
             ' ' => {
@@ -55,31 +86,40 @@ pub(in crate::asm) fn tokens<'a>(
                 column += 1;
                 continue;
             }
-            ';' | '#' => break,
-            '/' if char_at(line, at + 1) == Some('/') => break,
-            '"' => text(line, at)?,
-            '\'' => character(line, at)?,
-            ',' | ':' | '[' | ']' | '(' | ')' | '{' | '}' | '+' | '-' | '*' => {
-                (Token::Mark(first), at + 1)
+            ';' if dialect.separates && second != Some(b';') => (Token::Mark(';'), at + 1),
+            ';' => return Ok(Some(at)),
+            '#' => return Ok(Some(at)),
+            '/' if second == Some(b'/') => return Ok(Some(at)),
+            '/' if second == Some(b'*') => {
+                let Some(length) = line[at + 2..].find("*/") else {
+                    // It goes on in the next line, where it would be taken for code.
+                    return Err(Problem::new(
+                        span(line, at, line.len()),
+                        "the comment is not closed on its line",
+                    )
+                    .help("write `*/` on the same line, or begin each line with `#`"));
+                };
+                let end = at + 2 + length + 2;
+                column += span(line, at, end).width;
+                at = end;
+                continue;
             }
-            _ if first.is_ascii_digit() => number(line, at)?,
-            _ if is_word(first) => {
-                let end = word_end(line, at);
-                (Token::Word(&line[at..end]), end)
+            '"' => text(line, at, '"')?,
+            '`' => text(line, at, '`')?,
+            '\'' => quoted(line, at, dialect)?,
+            '<' | '>' if second == Some(first as u8) => (Token::Mark(first), at + 2),
+            _ if first.is_ascii_digit() => number(line, at, dialect)?,
+            _ if is_word(first) || first == '<' || first == '$' && !dialect.is_att => {
+                match symbol_end(line, at, dialect) {
+                    Some(end) => (Token::Word(&all[at..end]), end),
+                    None if first == '$' && second == Some(b'$') => (Token::Word("$$"), at + 2),
+                    None if first == '$' => (Token::Mark(first), at + 1),
+                    None => return Err(unexpected(line, at, first)),
+                }
             }
-            _ => {
-                let problem = Problem::new(
-                    span(line, at, at + first.len_utf8()),
-                    format!("unexpected character `{first}`"),
-                );
-                return Err(match first {
-                    '$' | '%' => problem.help(
-                        "Intel syntax marks neither registers nor immediates: write `rax` and `5`",
-                    ),
-                    '/' => problem.help("a comment begins with `;`, `#` or `//`"),
-                    _ => problem,
-                });
-            }
+            ',' | ':' | '[' | ']' | '(' | ')' | '{' | '}' | '+' | '-' | '*' | '/' | '%' | '&'
+            | '|' | '^' | '~' | '$' | '=' => (Token::Mark(first), at + 1),
+            _ => return Err(unexpected(line, at, first)),
         };
         let width = narrow(if is_ascii {
             end - at
@@ -93,7 +133,14 @@ pub(in crate::asm) fn tokens<'a>(
         column += width;
         at = end;
     }
-    Ok(())
+    Ok(None)
+}
+
+fn unexpected(line: &str, at: usize, first: char) -> Problem {
+    Problem::new(
+        span(line, at, at + first.len_utf8()),
+        format!("unexpected character `{first}`"),
+    )
 }
 
 /// The character that begins at byte `at`.
@@ -110,20 +157,20 @@ fn narrow(count: usize) -> u32 {
 
 /// The characters between two positions. It counts from the start of the line: for problems, of
 /// which a line has one.
-fn span(line: &str, start: usize, end: usize) -> Span {
+pub(in crate::asm) fn span(line: &str, start: usize, end: usize) -> Span {
     Span {
         column: narrow(line[..start].chars().count() + 1),
         width: narrow(line[start..end].chars().count()),
     }
 }
 
-/// Go's middle dot stands in names such as `main·f`.
+/// Go's middle dot stands in names such as `main·f`, `$` in those of Rust and MSVC.
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '.' | '@' | '?' | '·')
 }
 
 fn word_end(line: &str, start: usize) -> usize {
-    let is_plain = |byte: &u8| byte.is_ascii() && is_word(char::from(*byte));
+    let is_plain = |byte: &u8| byte.is_ascii() && (is_word(char::from(*byte)) || *byte == b'$');
     let plain = line.as_bytes()[start..]
         .iter()
         .take_while(|byte| is_plain(byte));
@@ -132,155 +179,23 @@ fn word_end(line: &str, start: usize) -> usize {
         return end;
     }
     line[end..]
-        .find(|c| !is_word(c))
+        .find(|c| !is_word(c) && c != '$')
         .map_or(line.len(), |length| end + length)
-}
-
-fn text(line: &str, start: usize) -> Result<(Token<'_>, usize), Problem> {
-    let rest = &line[start + 1..];
-    if let Some(length) = rest.find(['"', '\\'])
-        && rest[length..].starts_with('"')
-    {
-        let text = Cow::Borrowed(&rest[..length]);
-        return Ok((Token::Text(text), start + 1 + length + 1));
-    }
-    let mut value = String::new();
-    let mut at = start + 1;
-    while let Some(c) = char_at(line, at) {
-        match c {
-            '"' => return Ok((Token::Text(Cow::Owned(value)), at + 1)),
-            '\\' => {
-                let (c, end) = escape(line, at)?;
-                value.push(c);
-                at = end;
-            }
-            _ => {
-                value.push(c);
-                at += c.len_utf8();
-            }
-        }
-    }
-    Err(Problem::new(
-        span(line, start, line.len()),
-        "the closing double quote is missing",
-    ))
-}
-
-/// The character that the escape at `at` stands for, and where the text goes on.
-fn escape(line: &str, at: usize) -> Result<(char, usize), Problem> {
-    let second = char_at(line, at + 1);
-    let known = match second {
-        Some('"') => Some('"'),
-        Some('\'') => Some('\''),
-        Some('\\') => Some('\\'),
-        Some('n') => Some('\n'),
-        Some('r') => Some('\r'),
-        Some('t') => Some('\t'),
-        Some('0') => Some('\0'),
-        _ => None,
-    };
-    let end = at + 1 + second.map_or(0, char::len_utf8);
-    match known {
-        Some(c) => Ok((c, end)),
-        None => Err(Problem::new(span(line, at, end), "unknown escape")
-            .help("known are \\\" \\' \\\\ \\n \\r \\t \\0; other bytes go into `db` as numbers")),
-    }
-}
-
-fn character(line: &str, start: usize) -> Result<(Token<'_>, usize), Problem> {
-    let inside = start + 1;
-    let (value, end) = match char_at(line, inside) {
-        Some('\\') => escape(line, inside)?,
-        Some(c) if c != '\'' => (c, inside + c.len_utf8()),
-        _ => (' ', inside),
-    };
-    if end > inside && char_at(line, end) == Some('\'') {
-        return Ok((Token::Number(u64::from(u32::from(value))), end + 1));
-    }
-    let end = line[inside..]
-        .find('\'')
-        .map_or(line.len(), |length| inside + length + 1);
-    Err(Problem::new(
-        span(line, start, end),
-        "a character constant is one character in single quotes",
-    )
-    .help("texts stand in double quotes"))
-}
-
-fn number(line: &str, start: usize) -> Result<(Token<'_>, usize), Problem> {
-    let end = word_end(line, start);
-    let written = &line[start..end];
-    // Nearly all numbers are plain decimal ones, which need no copy.
-    if let Ok(value) = written.parse() {
-        return Ok((Token::Number(value), end));
-    }
-    let digits = written.to_ascii_lowercase().replace('_', "");
-    let here = || span(line, start, end);
-
-    if let Some(label) = digits.strip_suffix(['f', 'b'])
-        && label.chars().all(|c| c.is_ascii_digit())
-        && !label.is_empty()
-    {
-        let way = if digits.ends_with('f') {
-            Direction::Forward
-        } else {
-            Direction::Backward
-        };
-        let Ok(label) = label.parse() else {
-            return Err(Problem::new(
-                here(),
-                format!("the number of label `{written}` is too large"),
-            ));
-        };
-        return Ok((Token::Numeric(label, way), end));
-    }
-    let (digits, base) = if let Some(hex) = digits.strip_prefix("0x") {
-        (hex, 16)
-    } else if let Some(hex) = digits.strip_suffix('h') {
-        (hex, 16)
-    } else if let Some(binary) = digits.strip_prefix("0b") {
-        (binary, 2)
-    } else if let Some(octal) = digits.strip_prefix("0o") {
-        (octal, 8)
-    } else {
-        (digits.as_str(), 10)
-    };
-    if !digits.is_empty() && digits.chars().all(|c| c.is_digit(base)) {
-        return match u64::from_str_radix(digits, base) {
-            Ok(value) => Ok((Token::Number(value), end)),
-            Err(_) => Err(Problem::new(
-                here(),
-                format!("the number {written} does not fit in 64 bits"),
-            )),
-        };
-    }
-    // `1to16`, as in an AVX-512 broadcast, is the only word that begins with a digit.
-    if written
-        .split_once("to")
-        .is_some_and(|(one, n)| one == "1" && n.chars().all(|c| c.is_ascii_digit()))
-    {
-        return Ok((Token::Word(written), end));
-    }
-    let problem = Problem::new(here(), format!("`{written}` is not a number"));
-    Err(
-        if digits.len() <= 16 && digits.chars().all(|c| c.is_ascii_hexdigit()) && base == 10 {
-            problem.help(format!(
-                "hexadecimal numbers are written 0x{digits} or 0{digits}h"
-            ))
-        } else {
-            problem
-        },
-    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const INTEL: Dialect = Dialect {
+        is_att: false,
+        separates: false,
+    };
+
     fn marks(line: &str) -> Vec<Token<'_>> {
         let mut found = Vec::new();
         // What stands before a problem is kept.
-        let _ = tokens(line, &mut found);
+        let _ = tokens(line, 0..line.len(), INTEL, &mut found);
         found.into_iter().map(|placed| placed.token).collect()
     }
 
@@ -322,16 +237,14 @@ mod tests {
     #[test]
     fn bad_tokens_are_refused_at_their_column() {
         for (line, column, width) in [
-            ("mov $5", 5, 1),
             ("x \"abc", 3, 4),
             ("a 12x4", 3, 4),
             ("''", 1, 2),
-            ("'ab'", 1, 4),
             ("99999999999999999999", 1, 20),
-            ("x / y", 3, 1),
+            ("x ! y", 3, 1),
             ("é \"\\q\"", 4, 2),
         ] {
-            let problem = tokens(line, &mut Vec::new()).unwrap_err();
+            let problem = tokens(line, 0..line.len(), INTEL, &mut Vec::new()).unwrap_err();
             assert_eq!(
                 problem.span,
                 Span { column, width },

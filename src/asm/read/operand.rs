@@ -1,23 +1,26 @@
-//! Intel syntax: one operand, and the braces after it.
+//! Intel syntax: one operand.
 //!
-//! Correct means: a size word, a segment and a factor are taken as they stand, and an address that
-//! the hardware cannot form is refused here.
+//! Correct means: a size word, a segment and a factor are taken as they stand, and no word is dropped.
 
-use iced_x86::{Register, RoundingControl};
+use std::borrow::Cow;
 
+use iced_x86::Register;
+
+use super::address::{check_thread, memory, without_own_segment};
 use super::expression::{Cursor, Linear};
 use super::lexer::Token;
-use crate::asm::inst::{Inst, Mem, Operand, OperandKind, Reach, Target};
+use crate::asm::inst::{Broadcast, Inst, Mem, Name, Operand, OperandKind, Reach, Target};
 use crate::asm::problem::{Problem, Span};
 use crate::asm::registers::{name_of, register};
 
 /// Bits named by a size word.
 fn size_word(word: &str) -> Option<u32> {
     Some(match word {
-        "byte" => 8,
-        "word" => 16,
-        "dword" => 32,
-        "qword" => 64,
+        "byte" | "sbyte" => 8,
+        "word" | "sword" => 16,
+        "dword" | "sdword" => 32,
+        // .NET prints what the collector follows as `gword` and what may point into it as `bword`.
+        "qword" | "sqword" | "mmword" | "gword" | "bword" => 64,
         "fword" => 48,
         "tbyte" | "tword" => 80,
         "oword" | "xmmword" => 128,
@@ -25,6 +28,19 @@ fn size_word(word: &str) -> Option<u32> {
         "zword" | "zmmword" => 512,
         _ => return None,
     })
+}
+
+/// A segment, and where it stands.
+type Segment = Option<(Register, Span)>;
+
+/// The words in front of an operand.
+#[derive(Debug, Clone, Copy, Default)]
+struct Words {
+    bits: Option<u32>,
+    /// `BCST`.
+    is_broadcast: bool,
+    /// `offset`.
+    offset: Option<Span>,
 }
 
 pub(in crate::asm) fn operand<'a>(
@@ -35,44 +51,9 @@ pub(in crate::asm) fn operand<'a>(
     if let Some(kind) = alone(cursor) {
         return Ok(Operand { kind, span: start });
     }
-    let mut bits = None;
-    while let Some(word) = cursor.word() {
-        let reach = match &*word {
-            "short" => Some(Reach::Short),
-            "near" => Some(Reach::Near),
-            _ => None,
-        };
-        if let Some(reach) = reach {
-            inst.reach = Some(reach);
-        } else if let Some(size) = size_word(&word) {
-            bits = Some(size);
-        } else if !(word == "ptr" && bits.is_some() || word == "offset" && bits.is_none()) {
-            break;
-        }
-        cursor.advance();
-    }
+    let words = words(cursor, inst)?;
     let segment = segment(cursor)?;
-    let kind = if cursor.take('[') {
-        let inner = segment_inside(cursor, segment)?;
-        let inside = cursor.span();
-        let is_relative = before_address(cursor)?;
-        let sum = cursor.sum()?;
-        if is_relative && sum.target.is_none() {
-            return Err(Problem::new(inside, "`rel` stands only before a label or a symbol")
-                .help("an address is absolute without it; a distance from the next instruction is [rip+8]"));
-        }
-        let inside = inside.to(cursor.last_span());
-        cursor.expect(']')?;
-        OperandKind::Memory(Mem {
-            bits,
-            segment: inner,
-            ..memory(sum, inside)?
-        })
-    } else if segment.is_some() {
-        return Err(
-            Problem::new(cursor.span(), "a segment goes before brackets").help("write gs:[-8]"),
-        );
-    } else if let Some(st) = x87_register(cursor) {
+    let kind = if let Some(st) = x87_register(cursor) {
         if cursor.peek() == Some(&Token::Mark('(')) {
             return Err(Problem::new(
                 start.to(cursor.span()),
@@ -82,12 +63,52 @@ pub(in crate::asm) fn operand<'a>(
         }
         OperandKind::Register(st)
     } else {
-        plain(cursor, bits)?
+        unbracketed(cursor, inst, words, segment)?
     };
     Ok(Operand {
         kind,
         span: start.to(cursor.last_span()),
     })
+}
+
+/// Size words and their like.
+fn words(cursor: &mut Cursor<'_, '_>, inst: &mut Inst<'_>) -> Result<Words, Problem> {
+    let mut words = Words::default();
+    while let Some(word) = cursor.word() {
+        let here = cursor.span();
+        // `byte` can be a symbol's name, too.
+        let is_last = matches!(cursor.peek_second(), None | Some(Token::Mark(',' | ']')));
+        match &*word {
+            _ if is_last => break,
+            "short" => inst.reach = Some(Reach::Short),
+            "near" => inst.reach = Some(Reach::Near),
+            "far" => {
+                return Err(Problem::new(here, "far transfers are not assembled here")
+                    .help("leave `far` out: 64-bit code stays in one segment"));
+            }
+            "strict" => {}
+            "bcst" if words.bits.is_some() => words.is_broadcast = true,
+            "ptr" if words.bits.is_some() => {}
+            "offset" if words.bits.is_none() => {
+                words.offset = Some(here);
+                if cursor.peek_second() == Some(&Token::Word("FLAT"))
+                    || cursor.peek_second() == Some(&Token::Word("flat"))
+                {
+                    return Err(flat(inst, here));
+                }
+            }
+            _ => match size_word(&word) {
+                Some(_) if words.bits.is_some() => {
+                    return Err(Problem::new(here, "two size words in one operand")
+                        .help("leave one of them out"));
+                }
+                Some(bits) => words.bits = Some(bits),
+                None => break,
+            },
+        }
+        cursor.advance();
+    }
+    Ok(words)
 }
 
 /// A register or a number with nothing beside it: what most operands are, and quickly read.
@@ -109,20 +130,194 @@ fn alone(cursor: &mut Cursor<'_, '_>) -> Option<OperandKind<'static>> {
     Some(kind)
 }
 
-/// An operand without brackets.
-fn plain<'a>(cursor: &mut Cursor<'_, 'a>, bits: Option<u32>) -> Result<OperandKind<'a>, Problem> {
+/// An operand behind its words: a sum, brackets, or both.
+fn unbracketed<'a>(
+    cursor: &mut Cursor<'_, 'a>,
+    inst: &mut Inst<'a>,
+    words: Words,
+    segment: Segment,
+) -> Result<OperandKind<'a>, Problem> {
     let start = cursor.span();
-    let sum = cursor.sum()?;
+    let mut sum = Linear::default();
+    let mut is_memory = segment.is_some();
+    let mut segment = segment;
+    let mut place = None;
+    if cursor.peek() == Some(&Token::Mark('(')) {
+        check_parenthesis(cursor, inst)?;
+    }
+    if cursor.peek() != Some(&Token::Mark('[')) {
+        sum = cursor.settled_sum()?;
+    }
+    while cursor.peek() == Some(&Token::Mark('[')) {
+        let here = cursor.span();
+        if let Some(offset) = words.offset {
+            return Err(Problem::new(
+                offset.to(here),
+                "`offset` takes the address of a label, and brackets read what lies there",
+            )
+            .help("write `lea rax, [label]` for the address, or leave `offset` out"));
+        }
+        cursor.advance();
+        match bracketed(cursor, inst, segment)? {
+            Inside::Operand(kind) => {
+                let is_alone = !is_memory && sum.target.is_none() && !sum.has_number;
+                cursor.expect(']')?;
+                return match kind {
+                    OperandKind::Memory(_) if is_alone && words.bits.is_none() => Ok(kind),
+                    _ => Err(Problem::new(
+                        start.to(cursor.last_span()),
+                        "brackets in brackets are an address of their own",
+                    )
+                    .help("write call [rax+16]")),
+                };
+            }
+            Inside::Sum(inner, found, inside) => {
+                segment = found;
+                // Brackets alone are marked inside.
+                place = Some(if start == here {
+                    inside
+                } else {
+                    start.to(cursor.span())
+                });
+                let whole = start.to(cursor.span());
+                sum = sum.plus(inner, whole)?;
+                cursor.expect(']')?;
+            }
+        }
+        is_memory = true;
+    }
     let here = start.to(cursor.last_span());
+    if !is_memory {
+        return plain(cursor, sum, words, here);
+    }
+    let place = place.unwrap_or(here);
+    let mut mem = Mem {
+        bits: words.bits,
+        segment: segment.map(|(register, _)| register),
+        broadcast: words.is_broadcast.then_some(Broadcast::Full),
+        ..memory(cursor.settled(sum, place)?, place)?
+    };
+    check_thread(&mem, segment.map_or(here, |(_, span)| span))?;
+    without_own_segment(&mut mem);
+    Ok(OperandKind::Memory(mem))
+}
+
+/// What stands between brackets.
+enum Inside<'a> {
+    /// `[QWORD PTR [rax+16]]`, as GCC writes calls.
+    Operand(OperandKind<'a>),
+    /// An address, with the segment in front of it.
+    Sum(Linear<'a>, Segment, Span),
+}
+
+fn bracketed<'a>(
+    cursor: &mut Cursor<'_, 'a>,
+    inst: &mut Inst<'a>,
+    segment: Segment,
+) -> Result<Inside<'a>, Problem> {
+    let segment = segment_inside(cursor, segment)?;
+    let mut is_relative = false;
+    while let Some(word) = cursor.word() {
+        let here = cursor.span();
+        if let Some(bits) = size_word(&word)
+            && !matches!(
+                cursor.peek_second(),
+                None | Some(Token::Mark(']' | '+' | '-' | '*'))
+            )
+        {
+            let is_pointer = matches!(cursor.peek_second(), Some(Token::Word(word)) if word.eq_ignore_ascii_case("ptr"));
+            if is_pointer || cursor.peek_second() == Some(&Token::Mark('[')) {
+                let operand = operand(cursor, inst)?;
+                if bits != 64 {
+                    return Err(Problem::new(here, "a call or a jump goes through 64 bits")
+                        .help(format!("write `{} [QWORD PTR [rax]]`", inst.mnemonic)));
+                }
+                return Ok(Inside::Operand(operand.kind));
+            }
+            match bits {
+                8 | 32 => inst.form.displacement = Some(bits),
+                _ => return Err(displacement_word(&word, here)),
+            }
+        } else if word == "rel" {
+            is_relative = true;
+        } else if word != "abs" && word != "nosplit" {
+            break;
+        }
+        cursor.advance();
+        if cursor.peek() == Some(&Token::Mark(']')) {
+            return Err(Problem::new(
+                here,
+                format!("`{word}` stands before an address"),
+            ));
+        }
+    }
+    let segment = segment_inside(cursor, segment)?;
+    let inside = cursor.span();
+    if (cursor.peek(), cursor.peek_second())
+        == (Some(&Token::Mark('(')), Some(&Token::Word("reloc")))
+    {
+        return Err(Problem::new(
+            inside,
+            "a run-time compiler's listing does not show this address",
+        )
+        .help("write a label or a number in its place, or a symbol in double quotes"));
+    }
+    let mut sum = cursor.settled_sum()?;
+    if let Some(target) = in_parentheses(cursor, &sum) {
+        sum.target = Some(target);
+        sum.constant = 0;
+    }
+    if is_relative && sum.target.is_none() && !sum.registers.is_empty() {
+        return Err(
+            Problem::new(inside, "`rel` stands only before a label or a symbol")
+                .help("a distance from the next instruction is [rip+8]"),
+        );
+    }
+    Ok(Inside::Sum(sum, segment, inside.to(cursor.last_span())))
+}
+
+/// `[name (07FF6A1B21017h)]`, as Visual Studio writes what lies at an address.
+fn in_parentheses<'a>(cursor: &mut Cursor<'_, 'a>, sum: &Linear<'a>) -> Option<Target<'a>> {
+    let target = sum.as_target()?;
+    let Name::Label(name) = target.name else {
+        return None;
+    };
+    let (Some(Token::Mark('(')), Some(Token::Number(address)), Some(Token::Mark(')'))) =
+        (cursor.peek(), cursor.peek_second(), cursor.peek_third())
+    else {
+        return None;
+    };
+    for _ in 0..3 {
+        cursor.advance();
+    }
+    Some(Target {
+        name: Name::Address(*address, Some((name, 0))),
+        addend: 0,
+        span: target.span,
+    })
+}
+
+/// An operand without brackets.
+fn plain<'a>(
+    cursor: &Cursor<'_, 'a>,
+    sum: Linear<'a>,
+    words: Words,
+    here: Span,
+) -> Result<OperandKind<'a>, Problem> {
+    let sum = cursor.settled(sum, here)?;
     if let Some(value) = sum.as_constant() {
-        return Ok(OperandKind::Immediate { value, bits });
+        return Ok(immediate(value, words));
     }
     if let Some(target) = sum.as_target() {
         return Ok(OperandKind::Target(target));
     }
     match sum.as_register() {
         Some(Register::RIP) => Err(Problem::new(here, "`rip` stands only inside brackets")),
-        Some(register) if bits.is_some_and(|bits| bits as usize != 8 * register.size()) => {
+        Some(register)
+            if words
+                .bits
+                .is_some_and(|bits| bits as usize != 8 * register.size()) =>
+        {
             Err(Problem::new(
                 here,
                 format!(
@@ -137,6 +332,31 @@ fn plain<'a>(cursor: &mut Cursor<'_, 'a>, bits: Option<u32>) -> Result<OperandKi
             "a sum with registers stands only inside brackets",
         )),
     }
+}
+
+fn immediate<'a>(value: i128, words: Words) -> OperandKind<'a> {
+    // In front of a number a size word says of how many bits it is meant to be.
+    let is_wrapped = words.bits.is_some_and(|bits| bits < 64) && value > i128::from(i64::MAX);
+    OperandKind::Immediate {
+        value: if is_wrapped { value - (1 << 64) } else { value },
+        bits: words.bits,
+    }
+}
+
+/// A register in parentheses: AT&T's memory, which would be taken for the register.
+fn check_parenthesis(cursor: &Cursor<'_, '_>, inst: &Inst<'_>) -> Result<(), Problem> {
+    let Some(Token::Word(word)) = cursor.peek_second() else {
+        return Ok(());
+    };
+    if register(word).is_none() {
+        return Ok(());
+    }
+    let name = &inst.mnemonic;
+    Err(
+        Problem::new(cursor.span(), "memory stands in brackets in Intel syntax").help(format!(
+            "write `{name} [{word}]` for what lies there, or `{name} {word}` for the register"
+        )),
+    )
 }
 
 /// `st(3)`; plain `st` is `st(0)`.
@@ -156,8 +376,8 @@ fn x87_register(cursor: &mut Cursor<'_, '_>) -> Option<Register> {
     Some(Register::ST0)
 }
 
-/// `gs:` before brackets.
-fn segment(cursor: &mut Cursor<'_, '_>) -> Result<Option<Register>, Problem> {
+/// `gs:` before an address.
+fn segment(cursor: &mut Cursor<'_, '_>) -> Result<Segment, Problem> {
     let (Some(Token::Mark(':')), Some(word)) = (cursor.peek_second(), cursor.word()) else {
         return Ok(None);
     };
@@ -168,20 +388,13 @@ fn segment(cursor: &mut Cursor<'_, '_>) -> Result<Option<Register>, Problem> {
             format!("`{word}` is not a segment register"),
         ));
     };
-    if segment == Register::FS {
-        return Err(Problem::new(here, "`fs` belongs to the tool's own thread")
-            .help("Go's g stands at `gs:[-8]` here"));
-    }
     cursor.advance();
     cursor.advance();
-    Ok(Some(segment))
+    Ok(Some((segment, here)))
 }
 
 /// `[gs:-8]` means `gs:[-8]`.
-fn segment_inside(
-    cursor: &mut Cursor<'_, '_>,
-    before: Option<Register>,
-) -> Result<Option<Register>, Problem> {
+fn segment_inside(cursor: &mut Cursor<'_, '_>, before: Segment) -> Result<Segment, Problem> {
     let here = cursor.span();
     let inside = segment(cursor)?;
     if inside.is_some() && before.is_some() {
@@ -190,215 +403,22 @@ fn segment_inside(
     Ok(before.or(inside))
 }
 
-/// What may stand between the bracket and the address: `rel`, and no size word, which in NASM asks
-/// for a displacement of that width.
-fn before_address(cursor: &mut Cursor<'_, '_>) -> Result<bool, Problem> {
-    let Some(word) = cursor.word() else {
-        return Ok(false);
-    };
-    if size_word(&word).is_some() {
-        return Err(Problem::new(
-            cursor.span(),
-            "the width of a displacement cannot be chosen: it is the shortest that holds it",
-        )
-        .help(format!(
-            "a size word for what lies there goes before the bracket, as in {word} [rax+8]; a 64-bit address wants movabs"
-        )));
-    }
-    let is_relative = word == "rel";
-    if is_relative {
-        cursor.advance();
-    }
-    Ok(is_relative)
+/// A size word in front of an address, where no displacement has that size.
+fn displacement_word(word: &Cow<'_, str>, here: Span) -> Problem {
+    Problem::new(here, "the width of a displacement is `byte` or `dword`").help(format!(
+        "a size word for what lies there goes before the bracket, as in {word} [rax+8]; a 64-bit address wants movabs"
+    ))
 }
 
-/// Base, index and scale from a sum of registers.
-fn memory(sum: Linear<'_>, here: Span) -> Result<Mem<'_>, Problem> {
-    let mut mem = Mem {
-        bits: None,
-        segment: None,
-        base: None,
-        index: None,
-        scale: 1,
-        displacement: sum.constant,
-        target: None,
-        broadcast: None,
-    };
-    for term in sum.registers.iter() {
-        let register = term.register;
-        let name = || name_of(register);
-        if !(register.is_gpr32()
-            || register.is_gpr64()
-            || register.is_vector_register()
-            || register == Register::RIP)
-        {
-            return Err(Problem::new(
-                term.span,
-                format!("`{}` cannot address memory in 64-bit code", name()),
-            ));
-        }
-        if term.scale < 0 {
-            return Err(Problem::new(
-                here,
-                format!("`{}` cannot be subtracted in an address", name()),
-            )
-            .help("`neg` it in a register of its own, and add that"));
-        }
-        if ![1, 2, 4, 8].contains(&term.scale) {
-            return Err(Problem::new(
-                here,
-                format!("the factor of `{}` must be 1, 2, 4 or 8", name()),
-            )
-            .help("multiply before: `lea rcx, [rax+rax*2]` is three times rax"));
-        }
-        let must_be_index = term.scale != 1 || register.is_vector_register();
-        let is_index = must_be_index || term.scaled && mem.index.is_none() || mem.base.is_some();
-        if is_index && mem.index.is_none() {
-            mem.index = Some(register);
-            mem.scale = u32::try_from(term.scale).unwrap_or(1);
-        } else if !must_be_index && mem.base.is_none() {
-            mem.base = Some(register);
-        } else {
-            return Err(Problem::new(
-                here,
-                "only one register of an address can have a factor",
-            ));
-        }
-    }
-    order_registers(&mut mem, here)?;
-    if let Some(target) = sum.target {
-        if mem.index.is_some() || mem.base.is_some_and(|base| base != Register::RIP) {
-            return Err(Problem::new(
-                here,
-                "a symbol's address is relative to `rip` and takes no other register",
-            )
-            .help("load the address first: `lea rcx, [symbol]`, then use [rcx + ...]"));
-        }
-        let Ok(addend) = i64::try_from(sum.constant) else {
-            return Err(Problem::new(
-                here,
-                "the distance from the symbol is out of range",
-            ));
-        };
-        mem.base = None;
-        mem.displacement = 0;
-        mem.target = Some(Target { addend, ..target });
-    }
-    Ok(mem)
-}
-
-/// The stack pointer has no encoding as an index, so it changes places with an unscaled base.
-fn order_registers(mem: &mut Mem<'_>, here: Span) -> Result<(), Problem> {
-    let is_stack = |register| matches!(register, Some(Register::RSP | Register::ESP));
-    if is_stack(mem.index) && mem.scale == 1 && !is_stack(mem.base) {
-        std::mem::swap(&mut mem.base, &mut mem.index);
-    }
-    if is_stack(mem.index) {
-        return Err(Problem::new(here, "`rsp` cannot be an index")
-            .help("copy it to another register first, or give the other register the factor"));
-    }
-    if (mem.index, mem.base) == (mem.index, Some(Register::RIP)) && mem.index.is_some()
-        || mem.index == Some(Register::RIP)
-    {
-        return Err(
-            Problem::new(here, "`rip` takes neither an index nor a factor")
-                .help("load the address first: `lea rcx, [rip+8]`, then use [rcx + ...]"),
-        );
-    }
-    if let (Some(base), Some(index)) = (mem.base, mem.index)
-        && !index.is_vector_register()
-        && base.size() != index.size()
-    {
-        return Err(Problem::new(
-            here,
-            format!(
-                "`{}` and `{}` differ in width and cannot form one address",
-                name_of(base),
-                name_of(index)
-            ),
-        )
-        .help("use the 64-bit names of both"));
-    }
-    Ok(())
-}
-
-/// `{k1}`, `{z}`, `{1to8}`, `{sae}` or `{rn-sae}`.
-pub(in crate::asm) fn decoration(
-    cursor: &mut Cursor<'_, '_>,
-    inst: &mut Inst<'_>,
-) -> Result<(), Problem> {
-    let start = cursor.span();
-    cursor.expect('{')?;
-    let mut word = cursor.word().unwrap_or_default();
-    cursor.advance();
-    if cursor.take('-') {
-        word = format!("{word}-{}", cursor.word().unwrap_or_default()).into();
-        cursor.advance();
-    }
-    cursor.expect('}')?;
-    let here = start.to(cursor.last_span());
-    let is_behind_destination = inst.operands.len() == 1;
-    let decor = &mut inst.decor;
-    let before = *decor;
-    decor.span.get_or_insert(here);
-    match &*word {
-        "z" => {
-            check_place(here, is_behind_destination, before.zeroing.is_some())?;
-            decor.zeroing = Some(here);
-        }
-        "sae" => decor.exact = true,
-        "rn-sae" => decor.rounding = Some(RoundingControl::RoundToNearest),
-        "rd-sae" => decor.rounding = Some(RoundingControl::RoundDown),
-        "ru-sae" => decor.rounding = Some(RoundingControl::RoundUp),
-        "rz-sae" => decor.rounding = Some(RoundingControl::RoundTowardZero),
-        _ => {
-            if let Some(mask) =
-                register(&word).filter(|register| register.is_k() && *register != Register::K0)
-            {
-                check_place(here, is_behind_destination, before.mask.is_some())?;
-                decor.mask = Some(mask);
-                return Ok(());
-            }
-            if let Some(count) = word
-                .strip_prefix("1to")
-                .and_then(|count| count.parse().ok())
-                && let Some(Operand {
-                    kind: OperandKind::Memory(mem),
-                    ..
-                }) = inst.operands.last_mut()
-            {
-                return match mem.broadcast.replace(count) {
-                    None => Ok(()),
-                    Some(_) => Err(twice(here)),
-                };
-            }
-            return Err(Problem::new(here, format!("unknown decoration `{{{word}}}`"))
-                .help("known are {k1} to {k7}, {z}, {1to2} to {1to32} after memory, {sae} and {rn-sae}, {rd-sae}, {ru-sae}, {rz-sae}"));
-        }
-    }
-    if word.ends_with("sae") && (before.exact || before.rounding.is_some()) {
-        return Err(twice(here));
-    }
-    Ok(())
-}
-
-/// Refuses a mask or `{z}` that is not the destination's own, or not the first.
-fn check_place(here: Span, is_behind_destination: bool, is_second: bool) -> Result<(), Problem> {
-    if !is_behind_destination {
-        return Err(Problem::new(
-            here,
-            "masks and {z} belong to the destination, the first operand",
-        )
-        .help("write vaddpd zmm1{k1}{z}, zmm2, zmm3"));
-    }
-    if is_second {
-        return Err(twice(here));
-    }
-    Ok(())
-}
-
-/// A decoration where one of its kind stands already.
-fn twice(here: Span) -> Problem {
-    Problem::new(here, "an instruction takes one decoration of a kind")
-        .help("leave out one of the two")
+/// `OFFSET FLAT:foo`.
+fn flat(inst: &Inst<'_>, here: Span) -> Problem {
+    let destination = inst.operands.first().and_then(|one| one.kind.register());
+    let register = destination.map_or("rdi".into(), |one| name_of(one.full_register()));
+    Problem::new(
+        here,
+        "a 32-bit address is not known here: code lies wherever there is room",
+    )
+    .help(format!(
+        "write `lea {register}, foo[rip]` with the symbol; or compile with -fpie"
+    ))
 }

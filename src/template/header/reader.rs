@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::block::Block;
 use super::register::register;
+use crate::asm::Syntax;
 use crate::go::types::Signature;
 use crate::go::{HeapKind, Release};
 use crate::template::params::MAX_SITES;
@@ -21,9 +22,9 @@ use crate::text::closest;
 use crate::text::diagnostic::Diagnostic;
 
 /// Every key a header may have.
-const KEYS: [&str; 14] = [
-    "bind", "clobbers", "dispatch", "expand", "expect", "go", "heap", "methods", "params",
-    "result", "source", "title", "types", "unroll",
+const KEYS: [&str; 16] = [
+    "bind", "call", "clobbers", "dispatch", "expand", "expect", "go", "heap", "methods", "params",
+    "result", "source", "syntax", "title", "types", "unroll",
 ];
 
 /// Where the rows of the suite `book` and published figures have gone.
@@ -72,6 +73,8 @@ impl Reader<'_> {
                 "go" => header.go = self.go(value).unwrap_or(Release::NEWEST),
                 "clobbers" => header.clobbers = self.clobbers(value),
                 "unroll" => header.unroll = self.unroll(value),
+                "call" => header.call = self.text("call", value),
+                "syntax" => header.syntax = self.syntax(value),
                 "source" => header.source = self.text("source", value),
                 "bind" => header.bind = self.bind(value),
                 "book" | "published" => self.moved(key, IN_A_SUITE),
@@ -202,6 +205,15 @@ impl Reader<'_> {
     fn clobbers(&mut self, value: &Entry<'_>) -> Clobbers {
         self.word("clobbers", value, &[("all", Clobbers::All)])
             .unwrap_or(Clobbers::Some)
+    }
+
+    fn syntax(&mut self, value: &Entry<'_>) -> Syntax {
+        let words = [
+            ("auto", Syntax::Auto),
+            ("intel", Syntax::Intel),
+            ("att", Syntax::Att),
+        ];
+        self.word("syntax", value, &words).unwrap_or_default()
     }
 
     fn go(&mut self, value: &Entry<'_>) -> Option<Release> {

@@ -51,7 +51,31 @@ pub(crate) fn suite(text: &str) {
 
 /// Lines of instructions and data.
 pub(crate) fn assembler(text: &str) {
-    match asm::fragment(text) {
+    read(text, asm::Syntax::Auto);
+}
+
+/// The same of a text that is AT&T syntax, whatever it looks like.
+pub(crate) fn att(text: &str) {
+    read(text, asm::Syntax::Att);
+}
+
+/// The same of Intel syntax.
+pub(crate) fn intel(text: &str) {
+    read(text, asm::Syntax::Intel);
+}
+
+/// A listing, with what is called of it and what is there in place of what it names.
+pub(crate) fn listing(text: &str) {
+    assembler(text);
+    template(text);
+}
+
+fn read(text: &str, syntax: asm::Syntax) {
+    let reading = asm::Reading {
+        syntax,
+        ..asm::Reading::default()
+    };
+    match asm::fragment_in(text, &reading) {
         Ok(section) => {
             let size = section.bytes.len();
             assert!(

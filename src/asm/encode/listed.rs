@@ -1,0 +1,155 @@
+//! An instruction whose bytes a listing shows.
+//!
+//! Correct means: the bytes are taken as they stand, and only where they and the text say the same.
+
+use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
+
+use super::emit::{Coder, Encoded, Field, Width};
+use super::{Choice, encode};
+use crate::asm::inst::{Inst, OperandKind};
+use crate::asm::listing::disassemble;
+use crate::asm::problem::Problem;
+
+/// The encoding that the listing shows.
+pub(in crate::asm) fn listed(
+    inst: &Inst<'_>,
+    bytes: &[u8],
+    coder: &mut Coder,
+) -> Result<Choice, Problem> {
+    let shown = decode(bytes);
+    let choice = encode(inst, coder)?;
+    let candidates = [&choice.long, &choice.short];
+    let is_same = |own: &Encoded| {
+        // Some, as `fstsw`, are two to the decoder.
+        own.bytes() == bytes
+            || shown.len() == bytes.len() && same(&decode(own.bytes()), &shown, inst)
+    };
+    let is_same = candidates.into_iter().flatten().any(is_same);
+    if !is_same {
+        let own = choice.long.or(choice.short).unwrap_or_default();
+        return Err(contradiction(inst, bytes, own.bytes()));
+    }
+    Ok(Choice {
+        short: None,
+        long: Some(Encoded::new(bytes, field(inst, bytes))),
+    })
+}
+
+fn decode(bytes: &[u8]) -> Instruction {
+    Decoder::with_ip(64, bytes, 0, DecoderOptions::NONE).decode()
+}
+
+/// The field of the instruction's target.
+fn field(inst: &Inst<'_>, bytes: &[u8]) -> Option<Field> {
+    let mut decoder = Decoder::with_ip(64, bytes, 0, DecoderOptions::NONE);
+    let decoded = decoder.decode();
+    let offsets = decoder.get_constant_offsets(&decoded);
+    let target = inst
+        .operands
+        .iter()
+        .find(|operand| operand.kind.target().is_some())?;
+    let (offset, size) = match target.kind {
+        OperandKind::Memory(_) => (offsets.displacement_offset(), offsets.displacement_size()),
+        _ => (offsets.immediate_offset(), offsets.immediate_size()),
+    };
+    let width = match size {
+        1 => Width::Rel8,
+        4 => Width::Rel32,
+        8 => Width::Abs64,
+        _ => return None,
+    };
+    Some(Field {
+        offset: offset as u8,
+        width,
+    })
+}
+
+/// Whether two instructions do the same: prefixes without effect and the choice among encodings
+/// count for nothing, and neither does the field of a target.
+fn same(one: &Instruction, other: &Instruction, inst: &Inst<'_>) -> bool {
+    let has_target = inst
+        .operands
+        .iter()
+        .any(|operand| operand.kind.target().is_some());
+    let commute = matches!(one.mnemonic(), Mnemonic::Xchg | Mnemonic::Test);
+    let flags = |of: &Instruction| {
+        (
+            of.has_lock_prefix(),
+            of.op_mask(),
+            of.zeroing_masking(),
+            of.rounding_control(),
+            of.suppress_all_exceptions(),
+            of.is_broadcast(),
+        )
+    };
+    if one.mnemonic() != other.mnemonic()
+        || one.op_count() != other.op_count()
+        || flags(one) != flags(other)
+    {
+        return false;
+    }
+    let count = one.op_count();
+    let in_order = (0..count).all(|at| alike(one, at, other, at, has_target));
+    in_order || commute && (0..count).all(|at| alike(one, at, other, count - 1 - at, has_target))
+}
+
+fn alike(one: &Instruction, at: u32, other: &Instruction, to: u32, has_target: bool) -> bool {
+    use OpKind as K;
+    let is_immediate = |kind| {
+        matches!(
+            kind,
+            K::Immediate8
+                | K::Immediate8_2nd
+                | K::Immediate16
+                | K::Immediate32
+                | K::Immediate64
+                | K::Immediate8to16
+                | K::Immediate8to32
+                | K::Immediate8to64
+                | K::Immediate32to64
+        )
+    };
+    match (one.op_kind(at), other.op_kind(to)) {
+        (K::Register, K::Register) => one.op_register(at) == other.op_register(to),
+        (K::NearBranch64, K::NearBranch64) => true,
+        (K::Memory, K::Memory) => {
+            let segment = |of: &Instruction| match of.segment_prefix() {
+                register @ (Register::FS | Register::GS) => register,
+                _ => Register::None,
+            };
+            let is_relative = one.is_ip_rel_memory_operand();
+            let place = |of: &Instruction| match is_relative {
+                // Both stand at 0, and count from their ends.
+                true => of.memory_displacement64().wrapping_sub(of.next_ip()),
+                false => of.memory_displacement64(),
+            };
+            one.memory_base() == other.memory_base()
+                && one.memory_index() == other.memory_index()
+                && one.memory_index_scale() == other.memory_index_scale()
+                && segment(one) == segment(other)
+                && one.memory_size() == other.memory_size()
+                && (has_target && is_relative || place(one) == place(other))
+        }
+        (one_kind, other_kind) if is_immediate(one_kind) && is_immediate(other_kind) => {
+            let (value, own) = (one.immediate(at), other.immediate(to));
+            // Two widths of one number agree where both hold it.
+            value == own || one.code() != other.code() && value as u32 == own as u32
+        }
+        (one_kind, other_kind) => one_kind == other_kind,
+    }
+}
+
+fn contradiction(inst: &Inst<'_>, bytes: &[u8], own: &[u8]) -> Problem {
+    let text = |bytes: &[u8]| {
+        let listed = disassemble(bytes, 0, &|_| None);
+        let texts: Vec<String> = listed.into_iter().map(|one| one.text).collect();
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{hex} {}", texts.join("; "))
+    };
+    let (shown, written) = (text(bytes), text(own));
+    Problem::new(
+        inst.whole(),
+        format!("the listing's bytes say `{shown}`, and its text `{written}`"),
+    )
+    .help("one of the two columns was changed: take the bytes out of the line, or correct the text")
+}

@@ -1,0 +1,162 @@
+//! Which syntax a line is written in, where nothing says it.
+//!
+//! Correct means: a line with a marked register or number is AT&T, a `$` or `%` that stands in Intel
+//! text for something else makes none of it, and what both read alike goes with its neighbours.
+
+use std::ops::Range;
+
+use super::att;
+use crate::asm::encode;
+use crate::asm::problem::Problem;
+use crate::asm::registers::{lower, register};
+use crate::asm::source::Syntax;
+
+/// How the lines of one text are read.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::asm) struct Choice {
+    /// What was asked for, or what a directive has said since.
+    pub(in crate::asm) asked: Syntax,
+    /// What a line without any mark is: what the marked lines are.
+    pub(in crate::asm) neutral: Syntax,
+    /// Whether `;` separates statements in Intel syntax.
+    pub(in crate::asm) separates: bool,
+}
+
+impl Choice {
+    /// For a text of these lines.
+    pub(in crate::asm) fn new<'a>(
+        asked: Syntax,
+        separates: bool,
+        lines: impl Iterator<Item = &'a str>,
+    ) -> Choice {
+        let mut lines = lines;
+        let is_att = match asked {
+            Syntax::Auto => lines.any(|line| is_marked(line, &(0..line.len()))),
+            asked => asked == Syntax::Att,
+        };
+        Choice {
+            asked,
+            neutral: if is_att { Syntax::Att } else { Syntax::Intel },
+            separates,
+        }
+    }
+
+    /// A problem of a line, with what else is wrong where it is written in another syntax than its
+    /// neighbours. `line` gives the lines of the text by index, with their numbers.
+    pub(in crate::asm) fn explained<'a>(
+        &self,
+        problem: Problem,
+        text: &str,
+        line: impl Fn(usize) -> Option<(u32, &'a str)>,
+    ) -> Problem {
+        if self.asked != Syntax::Auto
+            || self.neutral != Syntax::Att
+            || is_marked(text, &(0..text.len()))
+        {
+            return problem;
+        }
+        let mut lines = (0..).map_while(line);
+        let Some((number, _)) = lines.find(|(_, text)| is_marked(text, &(0..text.len()))) else {
+            return problem;
+        };
+        let message = format!(
+            "{} (line {number} is AT&T syntax, and this line is not)",
+            problem.message
+        );
+        Problem { message, ..problem }.help(
+            "write all of the text in one syntax, or put `.intel_syntax noprefix` and `.att_syntax` between",
+        )
+    }
+
+    /// The syntax of a line: Intel or AT&T.
+    pub(super) fn syntax(&self, line: &str, part: &Range<usize>) -> Syntax {
+        match self.asked {
+            Syntax::Auto if is_marked(line, part) => Syntax::Att,
+            Syntax::Auto if self.neutral == Syntax::Intel && is_att_alone(&line[part.clone()]) => {
+                Syntax::Att
+            }
+            // Brackets hold memory in Intel syntax, and nothing in AT&T.
+            Syntax::Auto if self.neutral == Syntax::Att && is_bracketed(&line[part.clone()]) => {
+                Syntax::Intel
+            }
+            Syntax::Auto => self.neutral,
+            asked => asked,
+        }
+    }
+}
+
+/// Whether a part of a line has a register with `%` or a number with `$` where operands stand.
+pub(in crate::asm) fn is_marked(line: &str, part: &Range<usize>) -> bool {
+    let text = &line.as_bytes()[part.clone()];
+    if !text.iter().any(|byte| matches!(byte, b'%' | b'$')) {
+        return false;
+    }
+    let mut quote = None;
+    let mut before = b' ';
+    for (at, byte) in text.iter().copied().enumerate() {
+        match quote {
+            Some(open) => {
+                if byte == open {
+                    quote = None;
+                }
+            }
+            None => match byte {
+                b'"' => quote = Some(byte),
+                b'#' => return false,
+                b'/' if text.get(at + 1) == Some(&b'/') => return false,
+                b'%' | b'$' if begins_operand(before) => {
+                    let rest = &text[at + 1..];
+                    if byte == b'%' && is_register(rest) || byte == b'$' && is_number(rest) {
+                        return true;
+                    }
+                }
+                _ => {}
+            },
+        }
+        if byte != b' ' && byte != b'\t' || !begins_operand(before) {
+            before = byte;
+        }
+    }
+    false
+}
+
+fn begins_operand(before: u8) -> bool {
+    matches!(before, b' ' | b'\t' | b',' | b'*' | b'(' | b'{')
+}
+
+fn is_register(rest: &[u8]) -> bool {
+    let length = rest
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric())
+        .count();
+    std::str::from_utf8(&rest[..length]).is_ok_and(|word| {
+        let word = lower(word);
+        register(&word).is_some() || word == "st"
+    })
+}
+
+fn is_number(rest: &[u8]) -> bool {
+    matches!(rest.first(), Some(b'0'..=b'9' | b'-' | b'~' | b'\''))
+        || rest.first() == Some(&b'(') && rest.get(1).is_some_and(u8::is_ascii_digit)
+}
+
+/// Whether the line begins with a name that AT&T syntax alone has.
+fn is_att_alone(text: &str) -> bool {
+    let mut words = text.split_whitespace();
+    let Some(first) = words.next() else {
+        return false;
+    };
+    let is_name = |word: &str| word.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_name(first)
+        && {
+            let name = lower(first);
+            name.len() < 12 && !encode::knows(&name) && att::is_known(&name)
+        }
+        && !words.next().is_some_and(|second| second.starts_with(':'))
+}
+
+/// Whether a bracket stands outside quotes and comments.
+fn is_bracketed(text: &str) -> bool {
+    let code = text.split(['#', '"']).next().unwrap_or_default();
+    code.contains('[') && !code.trim_start().starts_with('[')
+}

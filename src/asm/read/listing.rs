@@ -1,0 +1,420 @@
+//! The columns that disassemblers put around an instruction.
+//!
+//! Correct means: a text is a listing only where its lines say so beyond doubt; an address and bytes are
+//! then those of the line, and of lines between nothing is lost that reads as an instruction.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use crate::asm::encode;
+use crate::asm::inst::{Prefix, Target};
+use crate::asm::problem::Span;
+use crate::asm::registers::lower;
+
+/// What a line of a listing is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::asm) enum Row<'a> {
+    /// `0000000000001139 <twice>:`
+    Heading(u64, &'a str, Span),
+    /// An instruction with what stands in front of it.
+    Entry(Entry<'a>),
+    /// Bytes that belong to the line before.
+    More(Vec<u8>),
+    /// Nothing of these.
+    Plain,
+    /// What says nothing: `Disassembly of section .text:`.
+    Passed,
+}
+
+/// An instruction in its columns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::asm) struct Entry<'a> {
+    /// Where it stands.
+    pub(in crate::asm) address: Option<u64>,
+    /// Its bytes; none where the listing shows none.
+    pub(in crate::asm) bytes: Vec<u8>,
+    /// The text, in bytes of the line, without a target that is an address.
+    pub(in crate::asm) text: Range<usize>,
+    /// That target.
+    pub(in crate::asm) target: Option<Goal<'a>>,
+    /// Whether the address can be no label: it has an offset behind it, or no colon.
+    is_marked: bool,
+    /// Whether it could well be a label: it stands at the beginning of its line, or has no digit.
+    is_doubtful: bool,
+}
+
+/// Where a branch goes in a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::asm) struct Goal<'a> {
+    pub(in crate::asm) address: u64,
+    /// What the listing calls it, and what is added to that.
+    pub(in crate::asm) symbol: Option<(&'a str, i64)>,
+    pub(in crate::asm) span: Span,
+}
+
+/// A listing's lines, and how long each instruction is where only addresses say it.
+#[derive(Debug, Default)]
+pub(in crate::asm) struct Listing<'a> {
+    pub(in crate::asm) rows: Vec<Row<'a>>,
+    /// By line.
+    pub(in crate::asm) lengths: HashMap<usize, u8>,
+}
+
+/// The rows of a text that is a listing.
+pub(in crate::asm) fn survey<'a>(
+    lines: impl Iterator<Item = &'a str> + Clone,
+) -> Option<Listing<'a>> {
+    if !lines.clone().any(looks_dressed) {
+        return None;
+    }
+    let mut rows: Vec<Row<'a>> = lines.map(row).collect();
+    if !is_listing(&rows) {
+        return None;
+    }
+    join(&mut rows);
+    let lengths = lengths(&rows);
+    Some(Listing { rows, lengths })
+}
+
+/// A quick look that passes over nearly every line that is no row.
+fn looks_dressed(line: &str) -> bool {
+    let code = line.trim_start();
+    let digits = code.bytes().take_while(u8::is_ascii_hexdigit).count();
+    code.starts_with("=>")
+        || code.starts_with("0x")
+        || code.starts_with("Dump of")
+        || digits > 0
+            && matches!(
+                code.as_bytes().get(digits),
+                Some(b':' | b' ' | b'\t' | b'`')
+            )
+}
+
+/// Whether these rows make a listing. A number and a colon alone can be a label of GNU as.
+fn is_listing(rows: &[Row<'_>]) -> bool {
+    let mut addresses = Vec::new();
+    let mut is_mixed = false;
+    for row in rows {
+        match row {
+            Row::Heading(..) => return true,
+            Row::Entry(entry) if !entry.bytes.is_empty() => return true,
+            Row::Entry(entry) if entry.is_marked => return true,
+            Row::Entry(entry) if entry.is_doubtful => is_mixed = true,
+            Row::Entry(entry) => addresses.extend(entry.address),
+            // Labels of GNU as stand among lines without any.
+            Row::Plain => is_mixed = true,
+            _ => {}
+        }
+    }
+    let ascends = |pair: &[u64]| pair[0] < pair[1] && pair[1] - pair[0] <= 15;
+    !is_mixed && addresses.len() > 1 && addresses.windows(2).all(ascends)
+}
+
+/// Gives bytes of continued rows to the instruction that they belong to.
+fn join(rows: &mut [Row<'_>]) {
+    let mut owner = None;
+    for at in 0..rows.len() {
+        match &mut rows[at] {
+            Row::Entry(_) => owner = Some(at),
+            Row::More(bytes) => {
+                let more = std::mem::take(bytes);
+                if let Some(owner) = owner
+                    && let Row::Entry(entry) = &mut rows[owner]
+                {
+                    entry.bytes.extend(more);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn lengths(rows: &[Row<'_>]) -> HashMap<usize, u8> {
+    let mut lengths = HashMap::new();
+    let mut before: Option<(usize, u64)> = None;
+    for (at, row) in rows.iter().enumerate() {
+        let address = match row {
+            Row::Entry(entry) => entry.address,
+            Row::Heading(address, ..) => Some(*address),
+            _ => continue,
+        };
+        if let (Some((line, start)), Some(end)) = (before, address)
+            && let Ok(length @ 1..=15) = u8::try_from(end.wrapping_sub(start).min(255))
+        {
+            lengths.insert(line, length);
+        }
+        let is_open = matches!(row, Row::Entry(entry) if entry.bytes.is_empty());
+        before = address.filter(|_| is_open).map(|address| (at, address));
+    }
+    lengths
+}
+
+/// One line.
+fn row(line: &str) -> Row<'_> {
+    let start = line.len() - line.trim_start().len();
+    if let Some(heading) = heading(line, start) {
+        return heading;
+    }
+    let code = &line[start..];
+    let passed = [
+        "Dump of assembler code",
+        "End of assembler dump",
+        "Disassembly of section",
+        "--- ",
+    ];
+    if passed.iter().any(|begin| code.starts_with(begin))
+        || code.contains("file format elf")
+        || code.trim_end() == "..."
+        || code.is_empty()
+        || code.starts_with([';', '#'])
+    {
+        return Row::Passed;
+    }
+    let (address, at, is_marked) = match address(line, start) {
+        Some((address, at, is_marked)) => (Some(address), at, is_marked),
+        None => (None, start, false),
+    };
+    let (bytes, behind) = bytes(line, at, address.is_some());
+    let text = trimmed(line, behind);
+    match (address, bytes.is_empty(), text.is_empty()) {
+        (None, true, _) => Row::Plain,
+        (_, false, true) => Row::More(bytes),
+        (Some(_), true, true) => Row::Passed,
+        _ => {
+            let mut entry = Entry {
+                address,
+                bytes,
+                text,
+                target: None,
+                is_marked,
+                is_doubtful: start == 0
+                    || !line[start..at].bytes().any(|byte| byte.is_ascii_digit()),
+            };
+            if let Some((target, text)) = goal(line, &entry.text, address.is_some()) {
+                entry.text = text;
+                entry.target = Some(target);
+            }
+            Row::Entry(entry)
+        }
+    }
+}
+
+fn trimmed(line: &str, start: usize) -> Range<usize> {
+    let text = &line[start..];
+    let start = start + text.len() - text.trim_start().len();
+    start..start + text.trim().len()
+}
+
+fn span(line: &str, part: &Range<usize>) -> Span {
+    super::lexer::span(
+        line,
+        part.start,
+        part.end.max(part.start + 1).min(line.len()),
+    )
+}
+
+fn heading(line: &str, start: usize) -> Option<Row<'_>> {
+    let code = line[start..].trim_end();
+    let (digits, rest) = code.split_once(" <")?;
+    let name = rest.strip_suffix(">:")?;
+    if name.contains('+') && !name.contains(['(', '<']) {
+        return None;
+    }
+    let address = u64::from_str_radix(digits.strip_prefix("0x").unwrap_or(digits), 16).ok()?;
+    let at = start + digits.len() + 2;
+    Some(Row::Heading(
+        address,
+        name,
+        span(line, &(at..at + name.len())),
+    ))
+}
+
+/// The address that a line begins with, where that ends, and whether it can be no label.
+fn address(line: &str, start: usize) -> Option<(u64, usize, bool)> {
+    let mut at = start;
+    let rest = |at: usize| &line[at..];
+    if rest(at).starts_with("=>") {
+        at += 2;
+        at += rest(at).len() - rest(at).trim_start().len();
+    }
+    let is_prefixed = rest(at).starts_with("0x");
+    if is_prefixed {
+        at += 2;
+    }
+    let begin = at;
+    let is_digit = |c: char| c.is_ascii_hexdigit() || c == '`';
+    at += rest(at).find(|c| !is_digit(c)).unwrap_or(rest(at).len());
+    let digits = line[begin..at].replace('`', "");
+    let value = u64::from_str_radix(&digits, 16).ok()?;
+    let tail = rest(at);
+    if let Some(tail) = tail.strip_prefix(':') {
+        return tail
+            .starts_with([' ', '\t'])
+            .then_some((value, at + 1, is_prefixed));
+    }
+    // gdb: ` <+11>:` and ` <main+11>:`
+    if tail.starts_with(" <")
+        && let Some(end) = tail.find(">:")
+    {
+        return Some((value, at + end + 2, true));
+    }
+    // Visual Studio and WinDbg have no colon.
+    let is_long =
+        !is_prefixed && digits.len() >= 8 && digits.bytes().any(|byte| byte.is_ascii_digit());
+    (is_long && tail.starts_with(' ')).then_some((value, at, digits.len() >= 12))
+}
+
+/// The bytes in front of the text, and where they end. Without an address they must be told from a
+/// mnemonic of such letters.
+fn bytes(line: &str, start: usize, is_sure: bool) -> (Vec<u8>, usize) {
+    let none = (Vec::new(), start);
+    let text = trimmed(line, start);
+    let (mut at, mut found) = (text.start, Vec::new());
+    let all = line.as_bytes();
+    let digits = all[at..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_hexdigit())
+        .count();
+    let value = |at: usize| u8::from_str_radix(&line[at..at + 2], 16).unwrap_or_default();
+    if digits > 2 && digits % 2 == 0 {
+        found.extend((at..at + digits).step_by(2).map(value));
+        at += digits;
+    } else {
+        let is_digit = |at: usize| all.get(at).is_some_and(u8::is_ascii_hexdigit);
+        let is_end = |at: usize| all.get(at).is_none_or(|byte| matches!(byte, b' ' | b'\t'));
+        while is_digit(at) && is_digit(at + 1) && is_end(at + 2) {
+            found.push(value(at));
+            at += 2;
+            if all.get(at) == Some(&b' ') && is_digit(at + 1) {
+                at += 1;
+            }
+        }
+    }
+    let rest = &line[at..];
+    let blanks = &rest[..rest.len() - rest.trim_start().len()];
+    let is_apart = blanks.contains('\t') || blanks.len() > 1 || blanks.len() == rest.len();
+    if found.is_empty() || !is_apart || found.len() > 15 {
+        return none;
+    }
+    let behind = rest.split_whitespace().next();
+    let is_followed = behind.is_some_and(begins_instruction);
+    // Behind an address two letters alone can be a directive of data.
+    let is_directive = matches!(
+        line[text.start..at].to_ascii_lowercase().as_str(),
+        "db" | "dd"
+    );
+    let is_text = behind.is_none_or(|word| word.starts_with(|c: char| c.is_alphabetic()));
+    match is_followed || is_sure && is_text && !is_directive {
+        true => (found, at),
+        false => none,
+    }
+}
+
+fn begins_instruction(word: &str) -> bool {
+    let word = lower(word);
+    let is_bad = word == "(bad)";
+    is_bad
+        || encode::knows(&word)
+        || Prefix::from_word(&word).is_some()
+        || super::att::is_known(&word)
+        || word.starts_with('.')
+}
+
+/// The address that a branch of a listing goes to, and the text without it.
+///
+/// Where the line has no address of its own, only a name behind the number says that it is one.
+pub(in crate::asm) fn goal<'a>(
+    line: &'a str,
+    text: &Range<usize>,
+    is_row: bool,
+) -> Option<(Goal<'a>, Range<usize>)> {
+    let code = &line[text.clone()];
+    // What comes behind a comment sign is none.
+    let code = code.split('#').next().unwrap_or(code).trim_end();
+    if !is_row && !code.contains('<') {
+        return None;
+    }
+    let mut at = 0;
+    let mut is_branch = false;
+    for word in code.split([' ', '\t']) {
+        let name = word.split(',').next().unwrap_or(word);
+        let is_prefix = word.is_empty() || Prefix::from_word(&lower(word)).is_some();
+        is_branch = !is_prefix && super::att::is_branch(&lower(name));
+        if !is_prefix {
+            at += word.len();
+            break;
+        }
+        at += word.len() + 1;
+    }
+    if !is_branch {
+        return None;
+    }
+    let operand = code.get(at..)?.trim_start();
+    let begin = text.start + code.len() - operand.len();
+    let (digits, symbol) = match operand.split_once([' ', '\t']) {
+        None => (operand, None),
+        Some((digits, behind)) => {
+            let behind = behind.trim();
+            let named = behind
+                .strip_prefix('<')
+                .and_then(|name| name.strip_suffix('>'));
+            match (
+                named,
+                behind
+                    .strip_prefix('(')
+                    .and_then(|rest| rest.strip_suffix(')')),
+            ) {
+                (Some(name), _) => (digits, Some(name)),
+                // Visual Studio has it the other way round.
+                (_, Some(address)) => (address, Some(digits)),
+                _ => return None,
+            }
+        }
+    };
+    if !is_row && symbol.is_none() {
+        return None;
+    }
+    let hex = digits
+        .strip_prefix("0x")
+        .or(digits.strip_suffix(['h', 'H']))
+        .unwrap_or(digits);
+    let address = u64::from_str_radix(&hex.replace('`', ""), 16).ok()?;
+    let part = begin..begin + operand.len();
+    let goal = Goal {
+        address,
+        symbol: symbol.map(named),
+        span: span(line, &part),
+    };
+    Some((goal, text.start..begin))
+}
+
+/// `foo@plt` and `foo+0x10` as a symbol and what is added.
+fn named(name: &str) -> (&str, i64) {
+    let (name, addend) = match name.rsplit_once(['+', '-']) {
+        Some((stem, offset)) if !stem.is_empty() => {
+            let hex = offset.strip_prefix("0x").or(offset.strip_suffix('h'));
+            let value = match hex {
+                Some(hex) => i64::from_str_radix(hex, 16).ok(),
+                None => offset.parse().ok(),
+            };
+            match value {
+                Some(value) if name.as_bytes()[stem.len()] == b'-' => (stem, -value),
+                Some(value) => (stem, value),
+                None => (name, 0),
+            }
+        }
+        _ => (name, 0),
+    };
+    (name.strip_suffix("@plt").unwrap_or(name), addend)
+}
+
+impl<'a> Goal<'a> {
+    /// It, as the operand of a branch.
+    pub(in crate::asm) fn target(&self) -> Target<'a> {
+        Target {
+            name: crate::asm::inst::Name::Address(self.address, self.symbol),
+            addend: 0,
+            span: self.span,
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! A text without sections, as compilers and disassemblers print it, as sections of a template.
+//!
+//! Correct means: the text is assembled as it stands, one function of it is called once an iteration,
+//! and everything that nobody wrote is named as an assumption.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::Header;
+use super::sections::{opens, split_sections};
+use super::source::{Place, SourceText};
+use crate::asm::{self, Fixup, Section, SectionKind, SourceLine, SourceSection};
+use crate::text::diagnostic::Diagnostic;
+
+/// The section that holds the text.
+const CODE: &str = "listing";
+/// The section that holds what the text puts into writable memory.
+const DATA: &str = "listing.data";
+/// Bytes of an object that a text names and does not define.
+const UNKNOWN: u32 = 4096;
+
+/// A text as sections.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Pasted {
+    /// All of them, ready to be assembled.
+    pub(crate) sections: Vec<SourceSection>,
+    /// What was assumed, a sentence each.
+    pub(crate) assumed: Vec<String>,
+    /// The sections that nobody wrote, as text.
+    generated: String,
+}
+
+/// Whether a text has code and opens no section.
+pub(crate) fn is_pasted(lines: &[SourceLine]) -> bool {
+    let is_code = |line: &SourceLine| {
+        let code = line.text.trim_start();
+        !code.is_empty() && !code.starts_with([';', '#'])
+    };
+    lines.iter().any(is_code) && !lines.iter().any(|line| opens(&line.text))
+}
+
+/// The sections of a text, and what was assumed.
+///
+/// # Errors
+/// What is wrong with any line; several functions and no word which of them is called.
+pub(crate) fn paste(
+    source: &SourceText<'_>,
+    lines: Vec<SourceLine>,
+    header: &Header,
+) -> Result<Pasted, Vec<Diagnostic>> {
+    let functions = functions(&lines);
+    let (code, data) = apart(lines);
+    let section = |kind, name: &str, lines: Vec<SourceLine>| SourceSection {
+        kind,
+        name: name.to_string(),
+        line: lines.first().map_or(1, |line| line.number),
+        lines,
+    };
+    let mut own = vec![section(SectionKind::Func, CODE, code)];
+    if !data.is_empty() {
+        own.push(section(SectionKind::Data, DATA, data));
+    }
+    let program = asm::assemble(
+        &own,
+        &asm::Context {
+            file: &source.file,
+            hash: &|name| {
+                Err(format!(
+                    "the hash of `{name}` is not known in a text without a header"
+                ))
+            },
+            is_open: true,
+            syntax: header.syntax,
+            separates: false,
+        },
+    )?;
+    let code = &program.sections[0];
+    let mut assumed = Vec::new();
+    let returns = own[0].lines.iter().any(|line| line.text.contains("ret"));
+    let known: Vec<&str> = match functions.is_empty() {
+        true => labels(code),
+        false => functions.iter().map(String::as_str).collect(),
+    };
+    if known.is_empty() && header.call.is_none() && !returns {
+        assumed.push(
+            "the text has no function and no `ret`, so all of it is one iteration".to_string(),
+        );
+        let mut sections = own;
+        sections[0].kind = SectionKind::Body;
+        sections[0].name = "body".to_string();
+        return Ok(Pasted {
+            sections,
+            assumed,
+            generated: String::new(),
+        });
+    }
+    let called = called(source, &known, header)?;
+    let mut generated = String::from("body:\n.intel_syntax noprefix\n");
+    let entry = called.filter(|name| code.labels.iter().any(|label| label.name == **name));
+    generated.push_str("  lea rdi, [\"listing.object\"]\n  mov rcx, rdi\n");
+    for register in ["esi", "edx", "r8d", "r9d"] {
+        let _ = writeln!(generated, "  mov {register}, 1");
+    }
+    let _ = writeln!(generated, "  call \"{}\"", entry.unwrap_or(CODE));
+    assumed.push(match called {
+        Some(name) => format!("one iteration calls `{name}`"),
+        None => "one iteration calls the first line".to_string(),
+    });
+    assumed.push(
+        "rdi and rcx hold the address of an object, each word of which points to a table of functions that return 1; \
+         esi, edx, r8d and r9d hold 1"
+            .to_string(),
+    );
+    generated.push_str(OBJECT);
+    for (symbol, what) in unknown(&program.sections, &own) {
+        let name = symbol.split('@').next().unwrap_or(&symbol);
+        match what {
+            Unknown::Guard => {
+                let _ = write!(
+                    generated,
+                    "func \"{symbol}\":\n.intel_syntax noprefix\n  ud2\n"
+                );
+                assumed.push(format!(
+                    "`{name}` is there and ends the run with an invalid opcode"
+                ));
+            }
+            Unknown::Function => {
+                let _ = write!(
+                    generated,
+                    "func \"{symbol}\":\n.intel_syntax noprefix\n  mov eax, 1\n  ret\n"
+                );
+                assumed.push(format!("`{name}`, which the text calls, returns 1"));
+            }
+            Unknown::Pointer => {
+                let _ = writeln!(generated, "data \"{symbol}\": dq \"listing.callee\"");
+                assumed.push(format!(
+                    "`{name}`, which the text calls through memory, returns 1"
+                ));
+            }
+            Unknown::Address => {
+                let _ = writeln!(generated, "data \"{symbol}\": dq \"listing.object\"");
+                assumed.push(format!("`{name}` lies at the object's address"));
+            }
+            Unknown::Data => {
+                let _ = writeln!(generated, "data \"{symbol}\": resb {UNKNOWN}");
+                assumed.push(format!("`{name}` is {UNKNOWN} bytes of zeros"));
+            }
+        }
+    }
+    let text = SourceText::new(source.file.clone(), &generated);
+    let lines = text.lines.iter().map(|text| SourceLine {
+        number: 1,
+        text: (*text).to_string(),
+    });
+    let mut sections = split_sections(&text, lines.collect())?;
+    sections.extend(own);
+    Ok(Pasted {
+        sections,
+        assumed,
+        generated,
+    })
+}
+
+/// What stands in for arguments. The words behind the function's first lead to it again, so that a pointer to
+/// objects leads somewhere, too.
+const OBJECT: &str = "\
+data \"listing.object\": times 512 dq \"listing.table\"
+data \"listing.table\": times 512 dq \"listing.callee\"
+func \"listing.callee\":
+.intel_syntax noprefix
+  mov eax, 1
+  ret
+  align 8
+  times 64 dq \"listing.callee\"
+";
+
+impl Pasted {
+    /// The template that this text is, with what was assumed as comments.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::from(";! title = \"a pasted listing\"\n;! clobbers = \"all\"\n");
+        for one in &self.assumed {
+            let _ = writeln!(text, "; Assumed: {one}.");
+        }
+        text.push('\n');
+        text.push_str(&self.generated);
+        for section in &self.sections {
+            let header = match section.name.as_str() {
+                CODE => format!("func \"{CODE}\":\n"),
+                DATA => format!("data \"{DATA}\":\n"),
+                "body" if self.generated.is_empty() => "body:\n".to_string(),
+                _ => continue,
+            };
+            text.push_str(&header);
+            for line in &section.lines {
+                let _ = writeln!(text, "{}", line.text);
+            }
+        }
+        text
+    }
+}
+
+/// The functions that the text itself calls so.
+fn functions(lines: &[SourceLine]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for line in lines {
+        let code = line.text.trim();
+        let words: Vec<&str> = code.split_whitespace().collect();
+        let name = match &words[..] {
+            [".type", name, kind] if kind.ends_with("function") => Some(name.trim_end_matches(',')),
+            [name, kind] if kind.eq_ignore_ascii_case("proc") => Some(*name),
+            [_, ..] if code.ends_with(">:") => code
+                .split_once(" <")
+                .map(|(_, name)| name.trim_end_matches(">:")),
+            ["Dump", .., name] => Some(name.trim_end_matches(':')),
+            _ => None,
+        };
+        found.extend(name.map(|name| name.trim_matches('"').to_string()));
+    }
+    found.dedup();
+    found
+}
+
+/// Labels that others can see.
+fn labels(section: &Section) -> Vec<&str> {
+    let labels = section.labels.iter().map(|label| label.name.as_str());
+    labels
+        .filter(|name| !name.starts_with(['.', '$']))
+        .collect()
+}
+
+/// The function to call; none where the text has none with a name.
+fn called<'a>(
+    source: &SourceText<'_>,
+    known: &[&'a str],
+    header: &Header,
+) -> Result<Option<&'a str>, Vec<Diagnostic>> {
+    let complain = |message: String, help: String| {
+        let place = Place {
+            line: 1,
+            column: 1,
+            width: 1,
+        };
+        vec![source.complain(place, message, Some(help))]
+    };
+    match (&header.call, known) {
+        (Some(wanted), _) => match known.iter().find(|name| *name == wanted) {
+            Some(name) => Ok(Some(name)),
+            None => Err(complain(
+                format!("the text has no function `{wanted}`"),
+                format!("it has {}", known.join(", ")),
+            )),
+        },
+        (None, []) => Ok(None),
+        (None, [name]) => Ok(Some(name)),
+        (None, _) => Err(complain(
+            "the text has several functions, and one is to be called".to_string(),
+            format!(
+                "name it with `--call SYMBOL`, or in a header `;! call = \"SYMBOL\"`: {}",
+                known.join(", ")
+            ),
+        )),
+    }
+}
+
+/// Lines of code and tables, and lines of what is written to.
+fn apart(lines: Vec<SourceLine>) -> (Vec<SourceLine>, Vec<SourceLine>) {
+    let (mut code, mut data) = (Vec::new(), Vec::new());
+    let mut is_data = false;
+    for line in lines {
+        let mut words = line
+            .text
+            .split([' ', '\t', ','])
+            .filter(|word| !word.is_empty());
+        let (first, second) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+        let writable = |name: &str| {
+            [".data", ".bss", ".tdata", ".tbss"]
+                .iter()
+                .any(|begin| name.starts_with(begin))
+                && !name.starts_with(".data.rel.ro")
+        };
+        match first {
+            ".data" | ".bss" => is_data = true,
+            ".section" | "section" | "segment" if writable(second) => is_data = true,
+            ".section" | "section" | "segment" | ".text" => {
+                is_data = false;
+                code.push(line);
+            }
+            ".comm" | ".lcomm" => data.push(line),
+            _ if is_data => data.push(line),
+            _ => code.push(line),
+        }
+    }
+    (code, data)
+}
+
+/// What a text names and does not define.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unknown {
+    /// What C calls where the guard of a stack has changed.
+    Guard,
+    /// What is called.
+    Function,
+    /// A word in memory that is called through.
+    Pointer,
+    /// A word in memory that holds an address.
+    Address,
+    /// Anything else.
+    Data,
+}
+
+fn unknown(sections: &[Section], sources: &[SourceSection]) -> BTreeMap<String, Unknown> {
+    let is_known = |name: &str| {
+        sections.iter().any(|section| {
+            section.name == name || section.labels.iter().any(|label| label.name == name)
+        })
+    };
+    let mut found = BTreeMap::new();
+    for (section, source) in sections.iter().zip(sources) {
+        for fixup in section
+            .fixups
+            .iter()
+            .filter(|fixup| !is_known(&fixup.symbol))
+        {
+            found
+                .entry(fixup.symbol.clone())
+                .or_insert_with(|| kind(fixup, source));
+        }
+    }
+    found
+}
+
+fn kind(fixup: &Fixup, source: &SourceSection) -> Unknown {
+    let line = source.lines.iter().find(|line| line.number == fixup.line);
+    let text = line.map_or("", |line| line.text.as_str());
+    let branches = text
+        .split_whitespace()
+        .any(|word| word.starts_with("call") || word.starts_with('j') || word.starts_with("loop"));
+    let is_indirect = text.contains(['[', '*']);
+    if fixup.symbol.starts_with("__stack_chk_fail") && !is_indirect {
+        return Unknown::Guard;
+    }
+    match (branches, is_indirect, fixup.symbol.contains("@GOTPCREL")) {
+        (true, false, _) => Unknown::Function,
+        (true, true, _) => Unknown::Pointer,
+        (false, _, true) => Unknown::Address,
+        _ => Unknown::Data,
+    }
+}

@@ -1,0 +1,169 @@
+//! Listings without a header: run, checked, and made a template of.
+//!
+//! Correct means: a pasted function runs as it is, what nobody wrote is said, and what is left to choose
+//! is asked.
+
+use std::fs;
+
+use crate::common::{Run, dispatchlab, folder, json, rows, value};
+
+fn fixture(name: &str) -> String {
+    format!(
+        "{}/tests/fixtures/pasted/{name}",
+        env!("CARGO_MANIFEST_DIR")
+    )
+}
+
+fn run(arguments: &[&str]) -> Run {
+    let all = ["run", "--quick", "--counters", "none"]
+        .iter()
+        .chain(arguments);
+    dispatchlab(&all.collect::<Vec<_>>())
+}
+
+#[test]
+fn a_pasted_function_runs_and_says_what_it_assumed() {
+    for (name, function) in [
+        ("gdb-r.txt", "fold"),
+        ("gcc-intel.txt", "step"),
+        ("gcc-att.txt", "_Z5totalPKP5Shapem"),
+        ("visual-studio.txt", "twice"),
+    ] {
+        let run = run(&[&fixture(name)]);
+        assert_eq!(run.code, 0, "{name}: {}{}", run.stdout, run.stderr);
+        let said = run.said();
+        assert!(
+            said.contains(&format!("one iteration calls `{function}`")),
+            "{name}: {said}"
+        );
+        assert!(
+            said.contains("rdi and rcx hold the address of an object"),
+            "{name}: {said}"
+        );
+    }
+}
+
+#[test]
+fn of_several_functions_one_is_asked_for() {
+    let folder = folder("several");
+    let text = "one:\n  mov eax, 1\n  ret\ntwo:\n  xor eax, eax\n  add eax, 2\n  ret\n";
+    let file = folder.join("several.s");
+    fs::write(&file, text).expect("written");
+    let file = file.to_str().expect("UTF-8");
+    let asked = run(&[file]);
+    assert_eq!(asked.code, 3);
+    let said = asked.said();
+    assert!(
+        said.contains("`--call SYMBOL`") && said.contains("one, two"),
+        "{said}"
+    );
+    let none = run(&[file, "--call", "three"]);
+    assert!(
+        none.said().contains("no function `three`"),
+        "{}",
+        none.stderr
+    );
+    let counted = |symbol: &str| {
+        let arguments = [
+            "run",
+            file,
+            "--call",
+            symbol,
+            "--quick",
+            "--counters",
+            "none",
+        ];
+        let (code, document) = json(&arguments);
+        assert_eq!(code, 0);
+        value(rows(&document)[0].1, "instructions")
+    };
+    assert_eq!(counted("two") - counted("one"), 1.0);
+}
+
+#[test]
+fn text_without_a_function_is_the_iteration_itself() {
+    let folder = folder("bare");
+    let file = folder.join("bare.txt");
+    fs::write(&file, "  imul %esi, %edi\n  addl %edi, %eax\n").expect("written");
+    let file = file.to_str().expect("UTF-8");
+    let (code, document) = json(&["run", file, "--quick", "--counters", "none"]);
+    assert_eq!(code, 0);
+    assert_eq!(value(rows(&document)[0].1, "instructions"), 2.0);
+}
+
+#[test]
+fn the_template_of_a_listing_has_the_assumptions_as_comments_and_runs() {
+    let folder = folder("from-listing");
+    let dir = folder.to_str().expect("UTF-8");
+    let made = dispatchlab(&[
+        "new",
+        "mine",
+        "--from-listing",
+        &fixture("gdb-r.txt"),
+        "--templates",
+        dir,
+    ]);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let text = fs::read_to_string(folder.join("mine.asm")).expect("written");
+    assert!(
+        text.contains("; Assumed: one iteration calls `fold`."),
+        "{text}"
+    );
+    assert!(text.contains("func \"listing\":"), "{text}");
+    let (code, pasted) = json(&[
+        "run",
+        &fixture("gdb-r.txt"),
+        "--quick",
+        "--counters",
+        "none",
+    ]);
+    assert_eq!(code, 0);
+    let (code, template) = json(&[
+        "run",
+        "mine",
+        "--templates",
+        dir,
+        "--quick",
+        "--counters",
+        "none",
+    ]);
+    assert_eq!(code, 0);
+    let count = |document| value(rows(document)[0].1, "instructions");
+    assert_eq!(count(&pasted), count(&template));
+}
+
+#[test]
+fn check_counts_the_instructions_that_have_the_listing_s_bytes() {
+    let checked = dispatchlab(&["check", &fixture("objdump-intel.txt")]);
+    assert_eq!(checked.code, 0, "{}", checked.stderr);
+    let said = "50 of 50 instructions byte-identical to the listing";
+    assert!(checked.stdout.contains(said), "{}", checked.stdout);
+}
+
+#[test]
+fn the_guard_of_a_stack_is_read_and_its_failure_is_there() {
+    let folder = folder("guard");
+    let file = folder.join("guard.s");
+    let text = "f:\n\tsubq $24, %rsp\n\tmovq %fs:40, %rax\n\tmovq %rax, 8(%rsp)\n\txorl %eax, %eax\n\
+                \tmovq 8(%rsp), %rdx\n\tsubq %fs:40, %rdx\n\tjne .L4\n\taddq $24, %rsp\n\tret\n.L4:\n\tcall __stack_chk_fail@PLT\n";
+    fs::write(&file, text).expect("written");
+    let run = run(&[file.to_str().expect("UTF-8")]);
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    assert!(
+        run.said().contains("`__stack_chk_fail` is there"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_fragment_is_json_where_json_is_asked_for() {
+    let folder = folder("wrong");
+    let file = folder.join("wrong.s");
+    fs::write(&file, "mov eax, bl\n".repeat(30)).expect("written");
+    let (code, document) = json(&["asm", file.to_str().expect("UTF-8")]);
+    assert_eq!(code, 3);
+    let diagnostics = document["diagnostics"].as_array().expect("a list");
+    assert_eq!(diagnostics.len(), 30);
+    assert_eq!(diagnostics[29]["line"], 30);
+}
