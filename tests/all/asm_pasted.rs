@@ -170,7 +170,7 @@ fn gnu_as_agrees_with_the_table_of_pasted_lines() {
         compared += 1;
         let right = |right: &&str| agrees(&bytes, right);
         // A field for the linker holds what GNU as leaves in it.
-        let is_field = line.text.contains(|c: char| c == '@') || bytes.len() == line.right[0].len();
+        let is_field = line.text.contains('@') || bytes.len() == line.right[0].len();
         assert!(
             line.right.iter().any(right) || is_field,
             "{:?}: {bytes}",

@@ -74,8 +74,8 @@ pub(super) fn directive<'a>(cursor: &mut Cursor<'_, 'a>) -> Result<Directive<'a>
     let span = cursor.span();
     match cursor.peek() {
         // NASM's `%rep`; `[section .text]`, its directives in brackets.
-        Some(Token::Mark('%')) if !cursor.is_att => return percent(cursor, span),
-        Some(Token::Mark('[')) => return in_brackets(cursor),
+        Some(Token::Mark('%')) if !cursor.is_att => percent(cursor, span),
+        Some(Token::Mark('[')) => in_brackets(cursor),
         Some(Token::Word(word)) => {
             if let Some(made) = named(cursor, word)? {
                 return Ok(Directive::Made(made));

@@ -2,8 +2,6 @@
 //!
 //! Correct means: a size word, a segment and a factor are taken as they stand, and no word is dropped.
 
-use std::borrow::Cow;
-
 use iced_x86::Register;
 
 use super::address::{check_thread, memory, without_own_segment};
@@ -404,7 +402,7 @@ fn segment_inside(cursor: &mut Cursor<'_, '_>, before: Segment) -> Result<Segmen
 }
 
 /// A size word in front of an address, where no displacement has that size.
-fn displacement_word(word: &Cow<'_, str>, here: Span) -> Problem {
+fn displacement_word(word: &str, here: Span) -> Problem {
     Problem::new(here, "the width of a displacement is `byte` or `dword`").help(format!(
         "a size word for what lies there goes before the bracket, as in {word} [rax+8]; a 64-bit address wants movabs"
     ))

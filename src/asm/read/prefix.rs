@@ -3,8 +3,6 @@
 //! Correct means: a prefix belongs to the instruction behind it, and each of those that mean something
 //! stands once.
 
-use std::borrow::Cow;
-
 use super::expression::Cursor;
 use super::lexer::Token;
 use crate::asm::inst::{Asked, Decor, Encoding, Inst, Prefix};
@@ -82,7 +80,7 @@ pub(super) fn prefixes<'a>(
 }
 
 /// A prefix that nothing follows.
-fn alone(word: &Cow<'_, str>, span: Span) -> Problem {
+fn alone(word: &str, span: Span) -> Problem {
     Problem::new(
         span,
         format!("`{word}` stands before an instruction, on its line"),
