@@ -240,7 +240,7 @@ impl<'a> Scope<'a> {
             let kind = match item {
                 ItemKind::Align(padding) => PieceKind::Align(*padding),
                 ItemKind::Datum(Datum::Bytes(bytes)) => PieceKind::Bytes(bytes.clone()),
-                ItemKind::Datum(Datum::Address(_, width) | Datum::Distance(_, _, width)) => {
+                ItemKind::Datum(Datum::Address(_, width) | Datum::Distance(_, width)) => {
                     PieceKind::Bytes(vec![0; *width as usize])
                 }
                 ItemKind::Repeat(unit, count) => PieceKind::Repeat(unit.clone(), *count),
@@ -378,8 +378,10 @@ impl<'a> Scope<'a> {
             ItemKind::Datum(Datum::Address(target, width)) => {
                 PieceKind::Address(find(target, false)?, width)
             }
-            ItemKind::Datum(Datum::Distance(to, from, width)) => {
-                PieceKind::Distance(find(to, false)?, find(from, false)?, width)
+            ItemKind::Datum(Datum::Distance(both, width)) => {
+                let (to, from) = *both;
+                let both = (find(to, false)?, find(from, false)?);
+                PieceKind::Distance(Box::new(both), width)
             }
             ItemKind::Inst(choice, aim) => {
                 let aim = aim.map(|(target, is_branch)| find(target, is_branch));
@@ -417,7 +419,8 @@ impl<'a> Scope<'a> {
             // The linker knows it, or says that nobody does.
             Name::Symbol(_) | Name::Open(_) => return Ok(None),
             Name::Here | Name::Start => return Ok(Some(0)),
-            Name::Address(address, symbol) => {
+            Name::Address(named) => {
+                let (address, symbol) = &**named;
                 return match symbol {
                     Some((_, 0)) => Ok(None),
                     _ if elsewhere.is_open => Ok(None),

@@ -91,7 +91,7 @@ pub(super) enum Datum<'a> {
     /// An address, 4 or 8 bytes wide.
     Address(Target<'a>, u32),
     /// How far the first is from the second, in so many bytes.
-    Distance(Target<'a>, Target<'a>, u32),
+    Distance(Box<(Target<'a>, Target<'a>)>, u32),
 }
 
 /// One instruction.
@@ -303,7 +303,7 @@ pub(super) enum Name<'a> {
     Open(&'a str),
     /// An address of a listing's column, with what the listing calls it: a symbol, and a number that
     /// is added.
-    Address(u64, Option<(&'a str, i64)>),
+    Address(Box<(u64, Option<(&'a str, i64)>)>),
     /// `.` or `$`: this instruction.
     Here,
     /// `$$`: the beginning.

@@ -45,7 +45,7 @@ pub(super) enum PieceKind<'a> {
     /// An absolute address in data, 4 or 8 bytes wide.
     Address(Aim<'a>, u32),
     /// How far the first is from the second, in so many bytes.
-    Distance(Aim<'a>, Aim<'a>, u32),
+    Distance(Box<(Aim<'a>, Aim<'a>)>, u32),
     /// Padding up to a multiple.
     Align(Padding),
 }
@@ -91,7 +91,7 @@ pub(super) fn offsets(pieces: &[Piece<'_>], long: &[bool]) -> Vec<usize> {
             PieceKind::Branch { short, .. } => short.bytes().len(),
             PieceKind::Bytes(bytes) => bytes.len(),
             PieceKind::Repeat(unit, count) => unit.len() * *count as usize,
-            PieceKind::Address(_, width) | PieceKind::Distance(_, _, width) => *width as usize,
+            PieceKind::Address(_, width) | PieceKind::Distance(_, width) => *width as usize,
             PieceKind::Align(padding) => padding.bytes(at),
         };
     }
@@ -221,7 +221,8 @@ pub(super) fn lay_out(ground: &Ground<'_>) -> Laid {
                 let aim = (&aim.target, aim.label);
                 refer(&mut laid, ground, &starts, at, aim, kind, offset);
             }
-            PieceKind::Distance(to, from, width) => {
+            PieceKind::Distance(both, width) => {
+                let (to, from) = &**both;
                 differ(&mut laid, ground, &starts, at, (to, from), *width);
             }
             PieceKind::Align(Padding { fill: None, .. }) if ground.is_code => {
@@ -400,10 +401,10 @@ fn refer(
         }
         (Name::Symbol(name), None, _) => (name.to_string(), target.addend),
         (Name::Label(name) | Name::Open(name), None, _) => ((*name).to_owned(), target.addend),
-        (Name::Address(_, Some((name, more))), None, _) => {
-            ((*name).to_owned(), target.addend.saturating_add(*more))
-        }
-        (Name::Address(address, None), None, _) => (format!("{address:#x}"), target.addend),
+        (Name::Address(named), None, _) => match **named {
+            (_, Some((name, more))) => (name.to_owned(), target.addend.saturating_add(more)),
+            (address, None) => (format!("{address:#x}"), target.addend),
+        },
         _ => {
             let problem = Problem::new(target.span, "the linker cannot tell this label from others").help(
                 "`lea` the address, as in `lea rcx, [label]`, or give the label a name that no other section has",

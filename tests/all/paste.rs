@@ -94,6 +94,8 @@ fn text_without_a_function_is_the_iteration_itself() {
 #[test]
 fn the_template_of_a_listing_has_the_assumptions_as_comments_and_runs() {
     let folder = folder("from-listing");
+    // What an earlier run has left is not overwritten.
+    let _ = fs::remove_file(folder.join("mine.asm"));
     let dir = folder.to_str().expect("UTF-8");
     let made = dispatchlab(&[
         "new",

@@ -136,6 +136,9 @@ pub(in crate::asm) fn faulting(inst: &Inst<'_>, name: &str) -> Result<(), Proble
 
 /// Registers that an instruction wants to differ, and that raise an invalid opcode where they do not.
 pub(in crate::asm) fn alike(inst: &Inst<'_>, name: &str) -> Result<(), Problem> {
+    if !name.starts_with('v') {
+        return Ok(());
+    }
     let register = |at: usize| inst.operands.get(at).and_then(|one| one.kind.register());
     let index = inst.operands.iter().find_map(|one| match &one.kind {
         OperandKind::Memory(mem) => mem.index.filter(|index| index.is_vector_register()),

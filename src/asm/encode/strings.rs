@@ -30,6 +30,14 @@ pub(in crate::asm) fn implicit<'i, 'a>(inst: &'i Inst<'a>) -> Result<Cow<'i, Ins
         implicit.operands.clear();
         return Ok(Cow::Owned(implicit));
     }
+    // Most names are told from these by one letter.
+    let may_be = name.len() < 6
+        && (name.as_bytes().get(3) == Some(&b's')
+            || name.starts_with("ins")
+            || name.starts_with("xlat"));
+    if !may_be {
+        return Ok(Cow::Borrowed(inst));
+    }
     let stem = NAMES.iter().find(|stem| name.starts_with(**stem));
     let Some((stem, rest)) = stem.map(|stem| (*stem, &name[stem.len()..])) else {
         return Ok(Cow::Borrowed(inst));

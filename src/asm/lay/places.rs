@@ -82,7 +82,7 @@ impl<'a> Places<'a> {
             Name::Symbol(name) => self.quoted(name),
             Name::Here => Some(from),
             Name::Start => Some(0),
-            Name::Address(address, _) => self.addresses.get(address).copied(),
+            Name::Address(named) => self.addresses.get(&named.0).copied(),
             Name::Label(name) | Name::Open(name) => {
                 if !self.local.is_empty() && name.starts_with('.') {
                     let behind = self.global.partition_point(|at| *at <= from);

@@ -52,7 +52,7 @@ pub(super) fn data_of<'a>(
         let targets = match value {
             Datum::Bytes(_) => [None, None],
             Datum::Address(target, _) => [Some(target), None],
-            Datum::Distance(to, from, _) => [Some(to), Some(from)],
+            Datum::Distance(both, _) => [Some(&mut both.0), Some(&mut both.1)],
         };
         for target in targets.into_iter().flatten() {
             target.name = open(target.name.clone());
@@ -107,7 +107,7 @@ fn datum<'a>(cursor: &mut Cursor<'_, 'a>, width: u32) -> Result<Datum<'a>, Probl
     let sum = cursor.sum()?;
     let here = start.to(cursor.last_span());
     if let Some((to, from)) = distance(&sum, here)? {
-        return Ok(Datum::Distance(to, from, width));
+        return Ok(Datum::Distance(Box::new((to, from)), width));
     }
     if let Some(value) = sum.as_constant() {
         let bits = 8 * width;
@@ -145,7 +145,7 @@ fn distance<'a>(sum: &Linear<'a>, here: Span) -> Result<Option<(Target<'a>, Targ
         addend,
         ..to.clone()
     };
-    Ok(Some((to, from.clone())))
+    Ok(Some((to, (**from).clone())))
 }
 
 /// A floating-point number as memory has it.

@@ -20,6 +20,8 @@ pub(in crate::asm) struct Choice {
     pub(in crate::asm) neutral: Syntax,
     /// Whether `;` separates statements in Intel syntax.
     pub(in crate::asm) separates: bool,
+    /// Whether any line has a mark of AT&T syntax.
+    has_marks: bool,
 }
 
 impl Choice {
@@ -38,6 +40,7 @@ impl Choice {
             asked,
             neutral: if is_att { Syntax::Att } else { Syntax::Intel },
             separates,
+            has_marks: is_att,
         }
     }
 
@@ -71,7 +74,7 @@ impl Choice {
     /// The syntax of a line: Intel or AT&T.
     pub(super) fn syntax(&self, line: &str, part: &Range<usize>) -> Syntax {
         match self.asked {
-            Syntax::Auto if is_marked(line, part) => Syntax::Att,
+            Syntax::Auto if self.has_marks && is_marked(line, part) => Syntax::Att,
             Syntax::Auto if self.neutral == Syntax::Intel && is_att_alone(&line[part.clone()]) => {
                 Syntax::Att
             }
@@ -142,17 +145,39 @@ fn is_number(rest: &[u8]) -> bool {
 
 /// Whether the line begins with a name that AT&T syntax alone has.
 fn is_att_alone(text: &str) -> bool {
-    let mut words = text.split_whitespace();
-    let Some(first) = words.next() else {
+    let text = text.trim_start_matches([' ', '\t']);
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric();
+    let length = text.bytes().take_while(|byte| is_name(byte)).count();
+    let (first, behind) = text.split_at(length);
+    // What ends in another letter has no suffix.
+    let ends = matches!(
+        first.as_bytes().last(),
+        Some(
+            b'b' | b'w'
+                | b'l'
+                | b'q'
+                | b'o'
+                | b'd'
+                | b'a'
+                | b's'
+                | b't'
+                | b'B'
+                | b'W'
+                | b'L'
+                | b'Q'
+        )
+    );
+    if !ends
+        || length > 12
+        || !matches!(
+            behind.as_bytes().first(),
+            None | Some(b' ' | b'\t' | b';' | b'#')
+        )
+    {
         return false;
-    };
-    let is_name = |word: &str| word.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    is_name(first)
-        && {
-            let name = lower(first);
-            name.len() < 12 && !encode::knows(&name) && att::is_known(&name)
-        }
-        && !words.next().is_some_and(|second| second.starts_with(':'))
+    }
+    let name = lower(first);
+    !encode::knows(&name) && att::is_known(&name)
 }
 
 /// Whether a bracket stands outside quotes and comments.

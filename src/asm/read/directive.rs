@@ -6,6 +6,7 @@
 use super::data::{align, count, data, data_of, fill, floats, p2align, texts};
 use super::expression::Cursor;
 use super::lexer::Token;
+use crate::asm::encode;
 use crate::asm::inst::{Name, Place, Statement};
 use crate::asm::problem::{Problem, Span};
 use crate::asm::registers::lower;
@@ -77,10 +78,14 @@ pub(super) fn directive<'a>(cursor: &mut Cursor<'_, 'a>) -> Result<Directive<'a>
         Some(Token::Mark('%')) if !cursor.is_att => percent(cursor, span),
         Some(Token::Mark('[')) => in_brackets(cursor),
         Some(Token::Word(word)) => {
-            if let Some(made) = named(cursor, word)? {
+            let written = *word;
+            let word = lower(word);
+            if encode::knows(&word) {
+                return Ok(Directive::No);
+            }
+            if let Some(made) = named(cursor, written)? {
                 return Ok(Directive::Made(made));
             }
-            let word = lower(word);
             if word.starts_with('.') {
                 return dotted(cursor, &word, span);
             }
@@ -96,24 +101,6 @@ pub(super) fn directive<'a>(cursor: &mut Cursor<'_, 'a>) -> Result<Directive<'a>
                 let bytes = width * count(cursor, &word)?;
                 let reserve = Statement::Reserve(bytes, span.to(cursor.last_span()));
                 return Ok(Directive::Made(vec![reserve]));
-            }
-            if !matches!(
-                word.as_bytes()[0],
-                b'a' | b'b'
-                    | b'c'
-                    | b'd'
-                    | b'e'
-                    | b'g'
-                    | b'i'
-                    | b'm'
-                    | b'n'
-                    | b'p'
-                    | b's'
-                    | b't'
-                    | b'u'
-                    | b'_'
-            ) {
-                return Ok(Directive::No);
             }
             plain(cursor, &word, span)
         }

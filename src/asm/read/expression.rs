@@ -35,7 +35,7 @@ pub(in crate::asm) struct Linear<'a> {
     /// The label or symbol; its addend is kept in `constant` until the end.
     pub(in crate::asm) target: Option<Target<'a>>,
     /// The label or symbol that is subtracted.
-    pub(in crate::asm) minus: Option<Target<'a>>,
+    pub(in crate::asm) minus: Option<Box<Target<'a>>>,
     /// Whether a number was written, be it 0.
     pub(in crate::asm) has_number: bool,
 }
@@ -444,8 +444,12 @@ impl<'a> Linear<'a> {
     pub(in crate::asm) fn times(mut self, by: i128, here: Span) -> Result<Linear<'a>, Problem> {
         match (by, &self.target, &self.minus) {
             (1, ..) | (_, None, None) => {}
-            (-1, ..) => std::mem::swap(&mut self.target, &mut self.minus),
-            (_, Some(target), _) | (_, _, Some(target)) => return Err(multiplied(target, here)),
+            (-1, ..) => {
+                let target = self.target.take().map(Box::new);
+                self.target = std::mem::replace(&mut self.minus, target).map(|minus| *minus);
+            }
+            (_, Some(target), _) => return Err(multiplied(target, here)),
+            (_, _, Some(target)) => return Err(multiplied(target, here)),
         }
         for term in self.registers.iter_mut() {
             term.scale = bounded(term.scale.checked_mul(by), here)?;
@@ -459,10 +463,13 @@ impl<'a> Linear<'a> {
         other: Linear<'a>,
         here: Span,
     ) -> Result<Linear<'a>, Problem> {
-        for (one, other) in [(&self.target, &other.target), (&self.minus, &other.minus)] {
-            if let (Some(_), Some(second)) = (one, other) {
-                return Err(Problem::new(second.span, "two addresses cannot be added"));
-            }
+        let second = match (&self.target, &self.minus) {
+            (Some(_), _) if other.target.is_some() => other.target.as_ref(),
+            (_, Some(_)) => other.minus.as_deref(),
+            _ => None,
+        };
+        if let Some(second) = second {
+            return Err(Problem::new(second.span, "two addresses cannot be added"));
         }
         self.target = self.target.or(other.target);
         self.minus = self.minus.or(other.minus);

@@ -78,16 +78,23 @@ pub(in crate::asm) fn survey<'a>(
 
 /// A quick look that passes over nearly every line that is no row.
 fn looks_dressed(line: &str) -> bool {
-    let code = line.trim_start();
-    let digits = code.bytes().take_while(u8::is_ascii_hexdigit).count();
-    code.starts_with("=>")
-        || code.starts_with("0x")
-        || code.starts_with("Dump of")
-        || digits > 0
-            && matches!(
-                code.as_bytes().get(digits),
-                Some(b':' | b' ' | b'\t' | b'`')
-            )
+    let bytes = line.as_bytes();
+    let blanks = bytes
+        .iter()
+        .take_while(|byte| matches!(byte, b' ' | b'\t'))
+        .count();
+    let code = &bytes[blanks..];
+    let digits = code
+        .iter()
+        .take_while(|byte| byte.is_ascii_hexdigit())
+        .count();
+    let is_colon = code.get(digits) == Some(&b':');
+    // `add` and `dec` are of such letters.
+    let is_number = || is_colon || code[..digits].iter().any(u8::is_ascii_digit);
+    code.starts_with(b"=>")
+        || code.starts_with(b"0x")
+        || code.starts_with(b"Dump of")
+        || digits > 0 && is_number() && matches!(code.get(digits), Some(b':' | b' ' | b'\t' | b'`'))
 }
 
 /// Whether these rows make a listing. A number and a colon alone can be a label of GNU as.
@@ -412,7 +419,7 @@ impl<'a> Goal<'a> {
     /// It, as the operand of a branch.
     pub(in crate::asm) fn target(&self) -> Target<'a> {
         Target {
-            name: crate::asm::inst::Name::Address(self.address, self.symbol),
+            name: crate::asm::inst::Name::Address(Box::new((self.address, self.symbol))),
             addend: 0,
             span: self.span,
         }

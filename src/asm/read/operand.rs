@@ -289,7 +289,7 @@ fn in_parentheses<'a>(cursor: &mut Cursor<'_, 'a>, sum: &Linear<'a>) -> Option<T
         cursor.advance();
     }
     Some(Target {
-        name: Name::Address(*address, Some((name, 0))),
+        name: Name::Address(Box::new((*address, Some((name, 0))))),
         addend: 0,
         span: target.span,
     })
