@@ -346,6 +346,11 @@ fn a_row_of_a_listing_is_never_dropped_for_its_letters() {
         hex(&read(text, Syntax::Auto).expect("assembles").bytes),
         "53c3"
     );
+    let x87 = "0000000000001000 <f>:\n    1000:\tfadd   st,st(0)\n    1002:\tret\n";
+    assert_eq!(
+        hex(&read(x87, Syntax::Auto).expect("assembles").bytes),
+        "d8c0c3"
+    );
     // Labels of such letters are labels.
     let labels = "a: nop\nb: mov eax, b - a\n";
     assert_eq!(

@@ -136,9 +136,11 @@ pub(in crate::asm) fn takes_register(kind: Kind, register: Register) -> bool {
         | Kind::r64_opcode | Kind::r64_vvvv => register.is_gpr64(),
         Kind::mm_or_mem | Kind::mm_reg | Kind::mm_rm => register.is_mm(),
         Kind::xmm_or_mem | Kind::xmm_reg | Kind::xmm_rm | Kind::xmm_vvvv | Kind::xmmp3_vvvv
-        | Kind::xmm_is4 | Kind::xmm_is5 => register.is_xmm(),
-        Kind::ymm_or_mem | Kind::ymm_reg | Kind::ymm_rm | Kind::ymm_vvvv
-        | Kind::ymm_is4 | Kind::ymm_is5 => register.is_ymm(),
+            => register.is_xmm(),
+        // Four bits of an immediate name these.
+        Kind::xmm_is4 | Kind::xmm_is5 => register.is_xmm() && register.number() < 16,
+        Kind::ymm_is4 | Kind::ymm_is5 => register.is_ymm() && register.number() < 16,
+        Kind::ymm_or_mem | Kind::ymm_reg | Kind::ymm_rm | Kind::ymm_vvvv => register.is_ymm(),
         Kind::zmm_or_mem | Kind::zmm_reg | Kind::zmm_rm | Kind::zmm_vvvv | Kind::zmmp3_vvvv => register.is_zmm(),
         Kind::k_or_mem | Kind::k_reg | Kind::kp1_reg | Kind::k_rm | Kind::k_vvvv => register.is_k(),
         Kind::tmm_reg | Kind::tmm_rm | Kind::tmm_vvvv => register.is_tmm(),

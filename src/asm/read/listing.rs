@@ -305,11 +305,9 @@ fn bytes(line: &str, start: usize, is_sure: bool) -> (Vec<u8>, usize) {
     }
     let behind = rest.split_whitespace().next();
     let is_followed = behind.is_some_and(begins_instruction);
-    // Behind an address two letters alone can be a directive of data.
-    let is_directive = matches!(
-        line[text.start..at].to_ascii_lowercase().as_str(),
-        "db" | "dd"
-    );
+    // `fadd` and `db` are of such letters, too.
+    let first = line[text.start..at].to_ascii_lowercase();
+    let is_directive = matches!(&*first, "db" | "dd") || encode::knows(&first);
     let is_text = behind.is_none_or(|word| word.starts_with(|c: char| c.is_alphabetic()));
     match is_followed || is_sure && is_text && !is_directive {
         true => (found, at),
