@@ -141,10 +141,15 @@ pub fn judge(
         sites = misses::sites(&prepared.row, known, outcome.timing.as_ref(), plan.seed);
         let timed = outcome.timing.as_ref().zip(summary.as_ref());
         let has_walk = prepared.row.heap.kind != HeapKind::None;
-        row.warnings
-            .extend(timed.map_or_else(Vec::new, |(timing, summary)| {
-                misses::doubts(&sites, (timing, has_walk), summary, plan.seed)
-            }));
+        // Of a branch that goes one way no sequence, and no part of the walk, has other misses.
+        let varies = !proof.sites.iter().all(|site| site.goes_one_way);
+        row.warnings.extend(
+            timed
+                .filter(|_| varies)
+                .map_or_else(Vec::new, |(timing, summary)| {
+                    misses::doubts(&sites, (timing, has_walk), summary, plan.seed)
+                }),
+        );
     }
     let inferred = misses::total(&prepared.row.injection, &sites);
     let mut metrics = metrics(

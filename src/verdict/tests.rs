@@ -76,7 +76,7 @@ impl Sample {
                     executions: 1.0,
                     traced: None,
                     most: 1.0,
-                    goes_one_way: true,
+                    goes_one_way: false,
                 }],
             },
             timing: fixture::steady(20, 5.0),
