@@ -16,6 +16,7 @@ use crate::report::steps::Steps;
 use crate::report::{Report, Status};
 use crate::scenario::Scenario;
 use crate::steps;
+use crate::sys::interrupt;
 use crate::template::Said;
 use crate::text::diagnostic::Diagnostic;
 use crate::verdict;
@@ -116,6 +117,10 @@ pub fn run(
     let mut ready = Vec::new();
     while let Some(batch) = batches.next() {
         let mut tasks = std::mem::take(&mut ready);
+        if interrupt::seen().is_some() {
+            session.leave_out(batch);
+            continue;
+        }
         let unready = &batch[tasks.len()..];
         tasks.extend(unready.iter().map(Task::new));
         let next = batches.peek().copied().unwrap_or_default();
@@ -169,9 +174,10 @@ pub fn measure(
     Ok(measured(tasks, settings, progress)?.report)
 }
 
-/// The exit code of a report: the highest of its rows', or that of an interrupted one.
+/// The exit code of a report: the highest of its rows', or 128 and the
+/// signal that ended the run.
 pub fn exit_code(report: &Report) -> i32 {
-    let interrupted = if report.interrupted { 130 } else { 0 };
+    let interrupted = report.interrupted.map_or(0, |signal| 128 + signal);
     let codes = report.rows.iter().map(|row| status_code(&row.status));
     codes.fold(interrupted, i32::max)
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::common::allows_scripts;
-use super::names::{bind_among, check_stdin, said};
+use super::names::{bind_among, check_stdin, inputs, said};
 use super::run::{Exports, Outputs};
 use super::{Common, Stop};
 use crate::pipeline::compare::{Contestant, Saved, compare};
@@ -58,7 +58,12 @@ pub(super) fn run(
         settings.plan.time_ms = TIME_MS;
     }
     settings.samples = files.samples;
-    let outputs = Outputs::open(files, None)?;
+    let scenarios = contestants.iter().filter_map(|one| match one {
+        Contestant::Task(task) => Some(task.scenario.clone()),
+        Contestant::Saved(_) => None,
+    });
+    let scenarios: Vec<Scenario> = scenarios.collect();
+    let outputs = Outputs::open(files, None, &inputs(common, names, &scenarios)?)?;
     let mut progress = common.progress();
     let report = compare(contestants, &settings, confidence, &mut progress)?;
     common.end_progress();

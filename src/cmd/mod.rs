@@ -12,6 +12,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEn
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::prepare::apart;
+use crate::sys::process::survive_long_files;
 use crate::template::library::{Library, LoadError};
 use crate::text::printable;
 use crate::text::{Style, diagnostic, folded};
@@ -83,7 +84,8 @@ const EXAMPLES: &str = "Examples:
   dispatchlab doctor                       what can be measured here and why not
 
 Exit codes: 0 ok, 1 a self-check failed, 2 usage, 3 template error, 4 a template
-crashed or gave a wrong result, 5 counters not available, 130 interrupted";
+crashed or gave a wrong result, 5 counters not available, 130 interrupted
+(128 + signal)";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -270,6 +272,7 @@ pub fn main() -> ExitCode {
             }
         };
     }
+    survive_long_files();
     apart::use_program(parent::THIS_PROGRAM);
     let cli = parse().unwrap_or_else(|error| refuse(&error));
     bound_memory();

@@ -6,13 +6,15 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Common, Stop};
+use super::output::Input;
+use super::{Common, Stop, record};
 use crate::scenario::{BindError, Recording, Scenario, parse_name};
 use crate::template::library::{Library, LoadError};
 use crate::template::suite::{Member, Said, Suite};
-use crate::template::{Template, params};
+use crate::template::{Origin, Template, params};
 use crate::text::closest;
 use crate::text::diagnostic::Diagnostic;
 
@@ -73,6 +75,31 @@ pub(super) fn resolve(common: &Common, names: &[String]) -> Result<Wanted, Stop>
         ));
     }
     Ok(wanted)
+}
+
+/// The files that names and scenarios are read from, and those that a run looks into besides.
+pub(super) fn inputs(
+    common: &Common,
+    names: &[String],
+    scenarios: &[Scenario],
+) -> Result<Vec<Input>, Stop> {
+    let mut paths = Library::new(common.templates.clone())?.files();
+    paths.extend(record::path());
+    for name in names {
+        let template = name.split('[').next().unwrap_or(name);
+        paths.extend([
+            name.into(),
+            template.into(),
+            format!("{template}.asm").into(),
+        ]);
+    }
+    for scenario in scenarios {
+        paths.extend(scenario.recording_path().map(PathBuf::from));
+        if let Origin::File(path) = &scenario.template.origin {
+            paths.push(path.clone());
+        }
+    }
+    Ok(paths.iter().filter_map(|path| Input::at(path)).collect())
 }
 
 /// Refuses to read standard input twice, for the second time it is empty.

@@ -2,8 +2,7 @@
 //!
 //! Correct means: nothing is overwritten or hidden, and what was written runs as it is.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::names::bind;
@@ -59,9 +58,7 @@ fn check_name(name: &str, library: &Library) -> Result<(), Stop> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Stop> {
-    let opened = OpenOptions::new().write(true).create_new(true).open(path);
-    let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| match error.kind() {
+    output::create(path, text).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => Stop::Usage(format!(
             "{} is there already, and nothing was written; choose another name or remove it",
             path.display()

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Common;
+use super::{Common, output};
 use crate::job::{Counters, EventState, Plan};
 use crate::machine::{CoreClock, Machine};
 use crate::report::{Basis, Provenance, Report};
@@ -144,7 +144,7 @@ fn write(path: &Path, record: &Record) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    fs::write(path, serde_json::to_string_pretty(record)? + "\n")
+    output::replace(path, &(serde_json::to_string_pretty(record)? + "\n"))
 }
 
 /// The check whose failure takes inferred misses away.
@@ -205,7 +205,7 @@ fn recorded(provenance: &Provenance) -> Option<Record> {
 }
 
 /// The file: where the XDG base directory specification wants it, which takes absolute paths only.
-fn path() -> Option<PathBuf> {
+pub(super) fn path() -> Option<PathBuf> {
     let absolute = |name: &str| {
         let folder = PathBuf::from(std::env::var_os(name)?);
         folder.is_absolute().then_some(folder)

@@ -1,11 +1,12 @@
 //! `sweep`: scenarios over one parameter or two.
 
-use super::names::{bind_among, check_stdin, said};
+use super::names::{bind_among, check_stdin, inputs, said};
 use super::run::{Exports, Outputs};
 use super::{Common, Stop};
 use crate::axes::{Axis, points};
 use crate::pipeline;
 use crate::pipeline::points::{BoundPoint, sweep};
+use crate::scenario::Scenario;
 use crate::template::library::Library;
 
 /// Milliseconds of timing for each image of each point.
@@ -35,7 +36,8 @@ pub(super) fn run(
         settings.plan.time_ms = TIME_MS;
     }
     settings.samples = exports.samples;
-    let outputs = Outputs::open(exports, None)?;
+    let all: Vec<Scenario> = bound.iter().flat_map(|(_, all)| all.clone()).collect();
+    let outputs = Outputs::open(exports, None, &inputs(common, names, &all)?)?;
     let mut progress = common.progress();
     let report = sweep(&axes, names, &bound, &settings, confidence, &mut progress)?;
     common.end_progress();

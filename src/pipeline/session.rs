@@ -10,9 +10,11 @@ use crate::job::{Counters, JobRow, Plan, check};
 use crate::machine::{CoreClock, Machine};
 use crate::report::samples::Samples;
 use crate::report::{Report, Row, Status};
+use crate::scenario::Scenario;
 use crate::stats::Timing;
+use crate::sys::interrupt;
 use crate::verdict;
-use crate::worker::parent::{self, Meanwhile, Progress};
+use crate::worker::parent::{self, Meanwhile, Progress, signal_name};
 
 /// How many of the first tasks one worker gets, by the bytes of their data sections: it has all of them
 /// in memory together, in one window of addresses.
@@ -61,7 +63,8 @@ pub(super) struct Session<'a> {
     cpu: Option<u32>,
     has_run: bool,
     unfiltered: Option<String>,
-    interrupted: bool,
+    /// The signal that ended the run.
+    interrupted: Option<i32>,
 }
 
 impl<'a> Session<'a> {
@@ -76,7 +79,7 @@ impl<'a> Session<'a> {
             cpu: None,
             has_run: false,
             unfiltered: None,
-            interrupted: false,
+            interrupted: None,
         }
     }
 
@@ -102,13 +105,20 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Names scenarios as unfinished, because a signal ends the run before their turn.
+    pub(super) fn leave_out(&mut self, scenarios: &[Scenario]) {
+        self.interrupted = self.interrupted.or_else(interrupt::seen);
+        let names = scenarios.iter().map(|scenario| scenario.name.clone());
+        self.unfinished.extend(names);
+    }
+
     fn measure_batch(
         &mut self,
         tasks: Vec<Task>,
         progress: Progress<'_>,
         meanwhile: Meanwhile<'_>,
     ) -> io::Result<()> {
-        if self.interrupted {
+        if self.interrupted.is_some() {
             let names = tasks.into_iter().map(|task| task.scenario.name);
             self.unfinished.extend(names);
             return Ok(());
@@ -137,7 +147,7 @@ impl<'a> Session<'a> {
                 Err(diagnostics) => verdict::unmeasured(scenario, Status::Error(diagnostics)),
                 Ok(prepared) => {
                     let row_outcome = outcomes.next().unwrap_or_default();
-                    if outcome.interrupted && row_outcome.is_open(&plan) {
+                    if outcome.interrupted.is_some() && row_outcome.is_open(&plan) {
                         self.unfinished.push(scenario.name.clone());
                         continue;
                     }
@@ -189,9 +199,10 @@ impl<'a> Session<'a> {
                  you would run as programs"
             )
         }));
-        if self.interrupted {
+        if let Some(signal) = self.interrupted {
             warnings.push(format!(
-                "interrupted: without a number are {}; run these again",
+                "interrupted by {}: without a number are {}; run these again",
+                signal_name(signal),
                 self.unfinished.join(", ")
             ));
         }

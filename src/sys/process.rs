@@ -18,6 +18,12 @@ pub struct Watched {
     clock: Option<ClockId>,
 }
 
+/// From now on a file that gets too long (`ulimit -f`) is an error of who writes it, and not the end of the process.
+pub fn survive_long_files() {
+    // SAFETY: ignoring a signal runs no code of ours.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
 /// What happened first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {

@@ -129,6 +129,12 @@ impl Library {
         names(shipped::SUITES, self.folder_of_suites(), "toml")
     }
 
+    /// The files of the folder: its templates and its suites.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let own = files(self.folder.clone(), "asm");
+        own.chain(files(self.folder_of_suites(), "toml")).collect()
+    }
+
     fn folder_of_suites(&self) -> Option<PathBuf> {
         self.folder.as_ref().map(|folder| folder.join(SUITES))
     }
@@ -218,21 +224,22 @@ fn ends_in(path: &Path, ending: &str) -> bool {
 }
 
 /// The names of shipped files and of those of a folder, sorted.
-fn names(files: shipped::Files, folder: Option<PathBuf>, ending: &str) -> Vec<String> {
-    let mut names: BTreeSet<String> = files.iter().map(|(name, _)| name.to_string()).collect();
-    // A folder that has vanished since is as good as an empty one; loading from it says so.
-    let entries = folder
-        .iter()
-        .flat_map(std::fs::read_dir)
-        .flatten()
-        .flatten();
-    let paths = entries.map(|entry| entry.path());
-    // A pipe would be waited for, and a link that leads nowhere is no file.
-    for path in paths.filter(|path| ends_in(path, ending) && path.is_file()) {
+fn names(shipped: shipped::Files, folder: Option<PathBuf>, ending: &str) -> Vec<String> {
+    let mut names: BTreeSet<String> = shipped.iter().map(|(name, _)| name.to_string()).collect();
+    for path in files(folder, ending) {
         let stem = path.file_stem().and_then(|stem| stem.to_str());
         names.extend(stem.map(String::from));
     }
     names.into_iter().collect()
+}
+
+/// The files of a folder whose names end so.
+fn files(folder: Option<PathBuf>, ending: &str) -> impl Iterator<Item = PathBuf> {
+    // A folder that has vanished since is as good as an empty one; loading from it says so.
+    let entries = folder.into_iter().flat_map(std::fs::read_dir).flatten();
+    let paths = entries.flatten().map(|entry| entry.path());
+    // A pipe would be waited for, and a link that leads nowhere is no file.
+    paths.filter(move |path| ends_in(path, ending) && path.is_file())
 }
 
 /// The path without its extension: the name of a scenario from a file.

@@ -71,8 +71,8 @@ pub struct Outcome {
     pub cpu: Option<u32>,
     /// Why the worker's system calls were not filtered, where they were not.
     pub unfiltered: Option<String>,
-    /// Whether the user ended it, so that rows may lack their timing and their proof.
-    pub interrupted: bool,
+    /// The signal that ended it, so that rows may lack their timing and their proof.
+    pub interrupted: Option<i32>,
     /// What each hardware counter is good for, where they were asked.
     pub counters: Vec<EventState>,
     /// How they were read, where there are any.
@@ -143,8 +143,8 @@ pub fn run_beside(
         let open: Vec<usize> = (0..rows.len())
             .filter(|&at| is_open(&outcome.rows[at]))
             .collect();
-        outcome.interrupted = interrupt::is_seen() && !open.is_empty();
-        if open.is_empty() || outcome.interrupted {
+        outcome.interrupted = interrupt::seen().filter(|_| !open.is_empty());
+        if open.is_empty() || outcome.interrupted.is_some() {
             return Ok(outcome);
         }
         let part = Part {
@@ -425,7 +425,7 @@ impl Shift {
         let now = self
             .watched
             .wait(self.out.get_ref().as_fd(), Duration::ZERO)?;
-        Ok(!self.out.buffer().is_empty() || now != Event::TimedOut || interrupt::is_seen())
+        Ok(!self.out.buffer().is_empty() || now != Event::TimedOut || interrupt::seen().is_some())
     }
 
     /// Waits until there is something to read, or the worker has been in one entry for too long: of its own time on
@@ -444,7 +444,7 @@ impl Shift {
             if !self.out.buffer().is_empty() {
                 return Ok(Waited::Line);
             }
-            let is_interrupted = interrupt::is_seen();
+            let is_interrupted = interrupt::seen().is_some();
             let slice = if is_interrupted {
                 Duration::ZERO
             } else {

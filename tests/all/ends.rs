@@ -1,0 +1,162 @@
+//! How a run ends that is ended: by a signal, by a second one, by the end of what it is part of.
+//!
+//! Correct means: what is done is printed and exported, what is not is named, the exit code says which signal it
+//! was, and no process is left.
+
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use crate::common::{command, fresh, rows, template, unfolded, wait_until, workers_of};
+use dispatchlab::sys::interrupt;
+
+/// Sends a signal by its name.
+fn send(process: u32, signal: &str) {
+    let arguments = [format!("-{signal}"), process.to_string()];
+    let status = Command::new("kill").args(arguments).status();
+    assert!(status.expect("kill runs").success());
+}
+
+fn is_gone(process: u32) -> bool {
+    !Path::new(&format!("/proc/{process}")).exists()
+}
+
+/// Rows behind the first; each takes seconds.
+const BUSY: usize = 12;
+
+fn start(place: &Path, more: &[&str]) -> (Child, u32) {
+    template(place, "busy", "body:\n mov ecx, 100\n1: dec ecx\n jnz 1b\n");
+    let busy: Vec<String> = (1..=BUSY)
+        .map(|at| format!("busy.asm[align={at}]"))
+        .collect();
+    let names = ["run", "inline"]
+        .into_iter()
+        .chain(busy.iter().map(String::as_str));
+    let names: Vec<&str> = names
+        .chain(["--placements", "1", "--time", "400"])
+        .collect();
+    let mut command = command(place, &[&names, more].concat());
+    // Whoever started the tests may ignore interrupts.
+    let child = interrupt::allow_in(&mut command)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let mut workers = Vec::new();
+    wait_until("a worker starts", || {
+        workers = workers_of(child.id());
+        !workers.is_empty()
+    });
+    (child, workers[0])
+}
+
+/// What a run leaves that a signal ends when its first row is done, however long that takes here.
+fn ended_by(place: &Path, signal: &str, more: &[&str]) -> Output {
+    for seconds in [3, 6, 12, 24] {
+        let (child, worker) = start(place, more);
+        std::thread::sleep(Duration::from_secs(seconds));
+        send(child.id(), signal);
+        let output = child.wait_with_output().expect("ends");
+        wait_until("the worker is gone", || is_gone(worker));
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        if !rows(&document).is_empty() {
+            return output;
+        }
+    }
+    panic!("{signal}: no row in 24 seconds");
+}
+
+#[test]
+fn each_signal_that_ends_a_run_prints_and_exports_what_is_done_and_names_the_rest() {
+    let signals = [
+        ("INT", 130),
+        ("TERM", 143),
+        ("HUP", 129),
+        ("QUIT", 131),
+        ("XCPU", 152),
+    ];
+    // Side by side, because each waits.
+    std::thread::scope(|all| {
+        for (signal, code) in signals {
+            let place = fresh(&format!("signal_{signal}"));
+            all.spawn(move || prints_what_is_done(&place, signal, code));
+        }
+    });
+}
+
+fn prints_what_is_done(place: &Path, signal: &str, code: i32) {
+    let output = ended_by(place, signal, &["--json", "--export-json", "x.json"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{signal}: {stderr}");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let names: Vec<&str> = rows(&document).iter().map(|(name, _)| *name).collect();
+    assert_eq!(names[0], "inline", "{signal}");
+    let warnings = document["warnings"].to_string();
+    let words = format!(
+        "interrupted by SIG{signal}: without a number are busy[align={}]",
+        names.len()
+    );
+    assert!(warnings.contains(&words), "{warnings}");
+    assert!(unfolded(&stderr).contains(&words), "{stderr}");
+    let exported = std::fs::read(place.join("x.json")).expect("an export");
+    let exported: serde_json::Value = serde_json::from_slice(&exported).expect("whole");
+    assert_eq!(exported["rows"], document["rows"], "{signal}");
+}
+
+#[test]
+fn a_second_signal_ends_at_once_and_leaves_no_worker_and_no_half_export() {
+    use std::os::unix::process::ExitStatusExt;
+    for (first, second, number) in [("INT", "INT", libc::SIGINT), ("HUP", "TERM", libc::SIGTERM)] {
+        let place = fresh(&format!("twice_{second}"));
+        std::fs::write(place.join("x.json"), "old").expect("writes");
+        let (mut child, worker) = start(&place, &["--export-json", "x.json"]);
+        std::thread::sleep(Duration::from_millis(300));
+        send(child.id(), first);
+        // It may have ended in between; then there is nothing to end.
+        let arguments = [format!("-{second}"), child.id().to_string()];
+        let _ = Command::new("kill")
+            .args(arguments)
+            .stderr(Stdio::null())
+            .status();
+        let status = child.wait().expect("ends");
+        let ended = [status.code(), status.signal().map(|signal| 128 + signal)];
+        let codes = [130, 129, 128 + number].map(Some);
+        assert!(ended.iter().any(|end| codes.contains(end)), "{status}");
+        wait_until("the worker is gone", || is_gone(worker));
+        let text = std::fs::read_to_string(place.join("x.json")).expect("there");
+        assert!(text == "old" || serde_json::from_str::<serde_json::Value>(&text).is_ok());
+    }
+}
+
+/// As of a background job of a script, and of `nohup`.
+#[test]
+fn a_signal_that_is_ignored_around_a_run_is_ignored_by_it() {
+    for signal in ["INT", "HUP"] {
+        let ignoring =
+            format!("trap '' {signal}; exec \"$0\" run inline --placements 1 --time 300");
+        let child = Command::new("sh")
+            .args(["-c", &ignoring, env!("CARGO_BIN_EXE_dispatchlab")])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("starts");
+        let program = format!("/proc/{}/exe", child.id());
+        let is_running =
+            || std::fs::read_link(&program).is_ok_and(|path| path.ends_with("dispatchlab"));
+        wait_until("the shell is replaced", is_running);
+        send(child.id(), signal);
+        let output = child.wait_with_output().expect("ends");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{signal}: {stderr}");
+    }
+}
+
+#[test]
+fn a_worker_ends_with_its_parent_however_that_ends() {
+    let place = fresh("orphan");
+    let (mut child, worker) = start(&place, &[]);
+    send(child.id(), "KILL");
+    child.wait().expect("ends");
+    wait_until("the worker is gone", || is_gone(worker));
+}
