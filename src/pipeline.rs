@@ -189,11 +189,11 @@ pub fn status_code(status: &Status) -> i32 {
         | Status::Panic {
             asked_for: true, ..
         } => 0,
-        Status::Ended { .. } => 2,
         Status::Error(_) => 3,
         Status::Panic { .. }
         | Status::Fault(_)
         | Status::Timeout(_)
+        | Status::Ended { .. }
         | Status::WrongResult { .. } => 4,
     }
 }

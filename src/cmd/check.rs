@@ -12,7 +12,7 @@ use super::{Common, Stop, print};
 use crate::prepare::prepare;
 use crate::scenario::Scenario;
 use crate::template::Template;
-use crate::template::library::{Library, LoadError};
+use crate::template::library::Library;
 use crate::text::diagnostic;
 use crate::text::diagnostic::Diagnostic;
 
@@ -28,8 +28,7 @@ pub(super) fn check(common: &Common, files: &[String]) -> Result<i32, Stop> {
         }
         let checked = match library.load(file) {
             Ok(template) => check_template(&Arc::new(template), &parameters)?,
-            Err(LoadError::Wrong(diagnostics)) => Checked::wrong(diagnostics),
-            Err(other) => return Err(other.into()),
+            Err(error) => Checked::wrong(error.diagnostics()?),
         };
         found.push((file, checked));
     }
@@ -76,8 +75,7 @@ fn check_suite(
             let rows = of_suite(library, &suite, parameters)?;
             Some(rows.into_iter().flat_map(|row| row.refused).collect())
         }
-        Err(LoadError::Wrong(diagnostics)) => Some(diagnostics),
-        Err(other) => return Err(other.into()),
+        Err(error) => Some(error.diagnostics()?),
     })
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::output::Input;
 use super::{Common, Stop, record};
 use crate::scenario::{BindError, Recording, Scenario, parse_name};
-use crate::template::library::{Library, LoadError};
+use crate::template::library::{Library, LoadError, text_of};
 use crate::template::suite::{Member, Said, Suite};
 use crate::template::{Origin, Template, params};
 use crate::text::closest;
@@ -64,7 +64,13 @@ pub(super) fn resolve(common: &Common, names: &[String]) -> Result<Wanted, Stop>
                 wanted.reference.clone_from(&suite.reference);
                 wanted.suites.push(suite);
             }
-            None => wanted.scenarios.push(bind(&library, name, &parameters)?),
+            None => wanted.scenarios.push(match load(&library, name)? {
+                Ok((template, given)) => {
+                    let bound: Vec<_> = given.into_iter().chain(parameters.clone()).collect();
+                    with_recording(Scenario::bind(Arc::new(template), &bound)?)?
+                }
+                Err(error) => refused(name, error)?,
+            }),
         }
     }
     let repeated = drop_repeated(&mut wanted.scenarios);
@@ -133,13 +139,38 @@ pub(super) fn bind(
     name: &str,
     parameters: &[(String, String)],
 ) -> Result<Scenario, Stop> {
-    let (template, mut bound) = match std::path::Path::new(name).is_file() {
+    let (template, mut bound) = load(library, name)??;
+    bound.extend_from_slice(parameters);
+    with_recording(Scenario::bind(Arc::new(template), &bound)?)
+}
+
+/// A template and the parameters in the brackets behind its name.
+type Loaded = (Template, Vec<(String, String)>);
+
+/// The template that a name, or a path with or without parameters in brackets, begins with.
+fn load(library: &Library, name: &str) -> Result<Result<Loaded, LoadError>, Stop> {
+    let (template, bound) = match std::path::Path::new(name).is_file() {
         true => (name.to_string(), Vec::new()),
         false => parse_name(name)?,
     };
-    bound.extend_from_slice(parameters);
-    let template = library.load(&template)?;
-    with_recording(Scenario::bind(Arc::new(template), &bound)?)
+    Ok(library.load(&template).map(|template| (template, bound)))
+}
+
+/// A row that says what is wrong with its file, so that the others run.
+fn refused(name: &str, error: LoadError) -> Result<Scenario, Stop> {
+    let why = error.diagnostics()?;
+    let origin = match name {
+        "-" => Origin::Stdin,
+        _ => Origin::File(why.first().map_or(name, |one| &one.file).into()),
+    };
+    // Where it can be read again, its hash says which text it was.
+    let text = match &origin {
+        Origin::File(path) if path.is_file() => text_of(&path.to_string_lossy()).ok(),
+        _ => None,
+    };
+    let (short, _) = parse_name(name).unwrap_or_default();
+    let template = Template::in_place(&short, origin, text.unwrap_or_default());
+    Ok(Scenario::refused(template, name, why))
 }
 
 /// Reads the recording that `order=@FILE` names.
@@ -190,11 +221,8 @@ pub(super) fn bind_among(
 ) -> Result<Vec<Scenario>, Stop> {
     let mut loaded = Vec::new();
     for name in names {
-        let (template, bound) = match std::path::Path::new(name).is_file() {
-            true => (name.to_string(), Vec::new()),
-            false => parse_name(name)?,
-        };
-        loaded.push((Arc::new(library.load(&template)?), bound));
+        let (template, bound) = load(library, name)??;
+        loaded.push((Arc::new(template), bound));
     }
     bind_fitting(&loaded, parameters)
 }

@@ -41,7 +41,9 @@ pub enum LoadError {
     },
     /// The name is that of a suite, where one template is wanted.
     Suite(String),
-    /// The file is there, or should be, and cannot be read.
+    /// There is no such file or folder.
+    Missing(PathBuf),
+    /// The file is there and cannot be read.
     Unreadable {
         /// Which file or folder.
         path: PathBuf,
@@ -74,6 +76,13 @@ impl fmt::Display for LoadError {
                 f,
                 "`{name}` is a suite, and one of its scenarios is wanted here; `dispatchlab run {name}` runs them all"
             ),
+            LoadError::Missing(path) => {
+                write!(
+                    f,
+                    "cannot read {}: there is no such file or folder",
+                    path.display()
+                )
+            }
             LoadError::Unreadable { path, reason } => {
                 write!(f, "cannot read {}: {reason}", path.display())
             }
@@ -96,6 +105,30 @@ impl fmt::Display for LoadError {
 }
 
 impl std::error::Error for LoadError {}
+
+impl LoadError {
+    /// What is wrong with the file, where there is one: beside others it is a row of its own. Else the name is
+    /// wrong, and nothing runs.
+    ///
+    /// # Errors
+    /// The same error, where the name is wrong.
+    pub fn diagnostics(self) -> Result<Vec<Diagnostic>, LoadError> {
+        match self {
+            LoadError::Wrong(diagnostics) => Ok(diagnostics),
+            LoadError::Unreadable { path, reason } => Ok(vec![Diagnostic {
+                file: path.display().to_string(),
+                line: 1,
+                column: 1,
+                width: 1,
+                text: String::new(),
+                origin: None,
+                message: format!("cannot read it: {reason}"),
+                help: None,
+            }]),
+            other => Err(other),
+        }
+    }
+}
 
 impl Library {
     /// The shipped templates, overridden by those in `dir`, or, where it is not given, by those in
@@ -316,7 +349,7 @@ fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String, LoadError> {
 
 fn unreadable(path: &Path, error: &std::io::Error) -> LoadError {
     let reason = match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file or folder".to_string(),
+        std::io::ErrorKind::NotFound => return LoadError::Missing(path.to_path_buf()),
         std::io::ErrorKind::PermissionDenied => "permission denied".to_string(),
         std::io::ErrorKind::IsADirectory => {
             "it is a folder; name a file in it, or use --templates".to_string()

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::source::{Place, SourceText};
-use super::{Origin, Template, header, parts, sections};
+use super::{Header, Origin, Template, header, parts, sections};
 use crate::asm::SourceLine;
 use crate::text::diagnostic::Diagnostic;
 
@@ -35,12 +35,20 @@ impl Template {
             parts::leave_out(&source, sections, None)?;
         }
         Ok(Template {
+            header,
+            ..Template::in_place(name, origin, text)
+        })
+    }
+
+    /// What stands in a report for a text that is no template: it says nothing of itself.
+    pub fn in_place(name: &str, origin: Origin, text: String) -> Template {
+        Template {
             name: name.to_string(),
             origin,
             sha256: lower_sha256(&text),
             text,
-            header,
-        })
+            header: Header::default(),
+        }
     }
 
     /// The text as lines that diagnostics can point into.

@@ -185,14 +185,14 @@ fn odd_files_have_one_error_with_its_place() {
     write("header.asm", b";! title = \"x\"\n");
     write("nul.asm", b"body:\n nop\0\n");
     for (file, code, words) in [
-        ("folder.asm", 2, "it is a folder"),
-        ("bytes.asm", 2, "line 3, byte 4: 0xff"),
-        ("wide.asm", 2, "line 1, byte 1: 0xff"),
+        ("folder.asm", 3, "it is a folder"),
+        ("bytes.asm", 3, "line 3, byte 4: 0xff"),
+        ("wide.asm", 3, "line 1, byte 1: 0xff"),
         ("empty.asm", 3, "no `body:`"),
         ("header.asm", 3, "no `body:`"),
         ("nul.asm", 3, "nul.asm:2"),
         ("none.asm", 2, "no such file"),
-        ("/dev/zero", 2, "at most 32 MiB"),
+        ("/dev/zero", 3, "at most 32 MiB"),
     ] {
         let run = run_in(&place, &["check", file]);
         assert_eq!(
