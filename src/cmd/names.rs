@@ -31,9 +31,9 @@ pub(super) struct Wanted {
 
 impl From<LoadError> for Stop {
     fn from(error: LoadError) -> Stop {
-        match error {
-            LoadError::Wrong(diagnostics) => Stop::Templates(diagnostics),
-            other => Stop::Usage(other.to_string()),
+        match error.diagnostics() {
+            Ok(diagnostics) => Stop::Templates(diagnostics),
+            Err(other) => Stop::Usage(other.to_string()),
         }
     }
 }
