@@ -12,7 +12,7 @@ use clap::{ArgAction, Args};
 
 use super::{Stop, When, record, width_of};
 use crate::counter::pmu;
-use crate::job::check::{self as job_check, MAX_TIME_MS};
+use crate::job::check::{self as job_check, MAX_ROW_S, MAX_TIME_MS};
 use crate::job::{Counters, EventState, FakeScript, PLACEMENT_COUNTS, Plan, catalogue, placements};
 use crate::pipeline;
 use crate::stats::Event;
@@ -50,6 +50,9 @@ pub(super) struct Common {
     /// Seconds of its processor that one entry into generated code may take [default: 3]
     #[arg(long, value_name = "S", global = true, allow_negative_numbers = true)]
     pub(super) timeout: Option<f64>,
+    /// Seconds that a row may take beside its timing: verification is cut to them, or the row refused [default: 60]
+    #[arg(long, value_name = "S", global = true, allow_negative_numbers = true)]
+    pub(super) max_row: Option<f64>,
     /// Placements of each row: 1 to 4, 8, 16, 32, 64, or all, which is 64 [default: 4, quick 2]
     #[arg(long, value_name = "N", global = true, allow_negative_numbers = true)]
     pub(super) placements: Option<String>,
@@ -183,6 +186,7 @@ impl Common {
         Ok(Plan {
             cpu: self.checked_cpu(base.cpu)?,
             seed: self.seed.unwrap_or(base.seed),
+            max_row_s: self.checked_max_row()?.unwrap_or(base.max_row_s),
             time_ms,
             infer_ms,
             run_ms: if self.quick {
@@ -241,6 +245,16 @@ impl Common {
             return Err(Stop::Usage(message));
         }
         Ok(Some(Duration::from_secs_f64(seconds)))
+    }
+
+    fn checked_max_row(&self) -> Result<Option<f64>, Stop> {
+        let (least, most) = (MAX_ROW_S.start(), MAX_ROW_S.end());
+        match self.max_row {
+            Some(seconds) if !MAX_ROW_S.contains(&seconds) => Err(Stop::Usage(format!(
+                "`--max-row {seconds:?}`: seconds from {least} to {most}"
+            ))),
+            wanted => Ok(wanted),
+        }
     }
 
     pub(super) fn checked_cpu(&self, planned: Option<u32>) -> Result<Option<u32>, Stop> {

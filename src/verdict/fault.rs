@@ -16,7 +16,7 @@ use crate::report::{FaultReport, Status};
 use crate::scenario::Scenario;
 use crate::sys::filter;
 use crate::template::Clobbers;
-use crate::worker::parent::signal_name;
+use crate::worker::parent::{duration, signal_name};
 
 /// What ended a row that is no fault.
 const TIMEOUT: &str = "timeout";
@@ -138,6 +138,20 @@ pub fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan:
             let message = format!("one entry took more than {limit} s");
             let remedy = "; an endless loop? (--timeout S gives it longer)";
             Status::Timeout(report(TIMEOUT, message, remedy, place))
+        }
+        Failure::TooLong {
+            needed_ms,
+            iteration_us,
+            limit_ms,
+        } => {
+            let message = format!(
+                "it would take {} at the least, because one iteration takes {}, and a row may take {}; fewer \
+                 --placements make it less, --max-row S allows more",
+                duration(*needed_ms as f64 / 1e3),
+                duration(*iteration_us as f64 / 1e6),
+                duration(*limit_ms as f64 / 1e3)
+            );
+            Status::Timeout(report(TIMEOUT, message, "", &Place::default()))
         }
         Failure::Unfinished { in_setup, place } => {
             let who = if *in_setup { "setup" } else { "body" };

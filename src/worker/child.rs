@@ -17,7 +17,7 @@ use nix::unistd::Pid;
 
 use super::neighbours::StealMeter;
 use super::scrubber::Scrubber;
-use super::timing::{self, Proved, Scale, Sized};
+use super::timing::{self, Expected, Proved, Scale, Sized};
 use super::{cold, further, guarded, inference, model, probe, runtime, sites, trace, verify};
 use crate::counter::CounterSource;
 use crate::counter::clock::Clock;
@@ -292,7 +292,8 @@ impl<'a> Worker<'a> {
         let visits = stage.walk(FIRST_WALK, self.plan.seed)?;
         probe::set_up(stage, ground, &visits, self.steps.log())?;
         probe::probe(stage, ground, &visits, self.steps.log())?;
-        verify::verify(stage, ground, &visits)?;
+        let longest_ns = (self.plan.max_row_s * 1e9) as u64;
+        verify::verify(stage, ground, &visits, longest_ns)?;
         model::model(stage, ground, self.plan.seed, wanted, &mut self.steps)
     }
 
@@ -317,10 +318,7 @@ impl<'a> Worker<'a> {
         let first = stage.first_elements(FIRST_WALK, self.plan.seed)?;
         probe::set_up(&mut stage, ground, &first, self.steps.log())?;
         probe::probe(&mut stage, ground, &first, self.steps.log())?;
-        let Sized {
-            iterations: chunk,
-            iteration_ns,
-        } = match self.plan.counters {
+        let sized = match self.plan.counters {
             Counters::Clock | Counters::Pmu => {
                 timing::size_chunk(&mut stage, ground, &first, tsc_hz, self.plan.chunk_ns)?
             }
@@ -329,16 +327,29 @@ impl<'a> Worker<'a> {
                 iteration_ns: 0.0,
             },
         };
+        let Sized {
+            iterations: chunk,
+            iteration_ns,
+        } = sized;
         let visits = stage.walk(chunk, self.plan.seed)?;
-        let seconds = timing::expected_seconds(&stage, &visits, self.plan, iteration_ns);
-        if chunk == 1 && seconds > LONG_S {
+        let expected = Expected::of(&stage, &visits, self.plan, sized);
+        let left_s = self.plan.max_row_s - expected.timed;
+        if left_s <= 0.0 {
+            return Err(Failure::TooLong {
+                needed_ms: (expected.timed * 1e3) as u64,
+                iteration_us: (iteration_ns / 1e3) as u64,
+                limit_ms: (self.plan.max_row_s * 1e3) as u64,
+            });
+        }
+        let seconds = expected.timed + expected.verified.min(left_s);
+        if seconds > LONG_S {
             said(say(&Message::Expected {
                 row: index,
                 seconds,
                 iteration_ns,
             }))?;
         }
-        let verified = verify::verify(&mut stage, ground, &visits)?;
+        let verified = verify::verify(&mut stage, ground, &visits, (left_s * 1e9) as u64)?;
         let uninferred = inference::verify(&mut stage, ground, &visits, iteration_ns);
         let baseline = stage.baseline();
         let [first, empty] = [0, baseline]
@@ -371,6 +382,7 @@ impl<'a> Worker<'a> {
             checksum: verified.checksum,
             allocations: verified.allocations,
             elements: visits.len(),
+            only_verified: verified.only,
             panic: verified.panic,
             uninferred: uninferred.clone(),
             sites,

@@ -643,7 +643,7 @@ fn long(name: &str, seconds: f64, iteration_ns: f64) -> String {
 }
 
 /// A time in the unit that it has a few of.
-fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     const UNITS: [(f64, &str); 5] = [
         (86_400.0, "days"),
         (3600.0, "hours"),
