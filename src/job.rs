@@ -246,6 +246,11 @@ pub struct JobRow {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Message {
+    /// It cannot run: nothing of any row has.
+    Unable {
+        /// Why, one sentence without a full stop.
+        why: String,
+    },
     /// It runs, and where.
     Ready {
         /// The CPU it is pinned to.
@@ -323,7 +328,8 @@ impl Message {
             | Message::Traced { row, .. }
             | Message::Modelled { row, .. }
             | Message::Failed { row, .. } => Some(*row),
-            Message::Ready { .. }
+            Message::Unable { .. }
+            | Message::Ready { .. }
             | Message::Counters { .. }
             | Message::Further { .. }
             | Message::Done => None,
@@ -692,9 +698,16 @@ pub enum Outside {
         name: Option<String>,
     },
     /// The kernel, for want of memory.
-    Memory,
+    Memory {
+        /// MiB that the memory cgroup allows, where it bounds them.
+        allowed_mib: Option<u64>,
+    },
     /// Its time on the processor was used up (`ulimit -t`).
     Processor,
+    /// It never came so far: something that it needs could not be had.
+    Unable(String),
+    /// It was given no more memory than its limits leave it.
+    NoMemory,
     /// It was stopped, or given no time: so many milliseconds of it, in so many that went by.
     Starved {
         /// Of the processor.

@@ -20,7 +20,7 @@ use crate::sys::interrupt;
 use crate::template::Said;
 use crate::text::diagnostic::Diagnostic;
 use crate::verdict;
-use crate::worker::parent::{self, Progress, RowOutcome};
+use crate::worker::parent::{self, Progress, RowOutcome, Told};
 
 pub mod ablate;
 pub mod compare;
@@ -45,6 +45,8 @@ pub struct Settings {
     pub samples: bool,
     /// What the hardware counters are good for, as it was found out before.
     pub events: Vec<EventState>,
+    /// What disturbs the run as a whole, as it is known before.
+    pub disturbance: Option<String>,
 }
 
 /// A scenario, and what it was assembled to or why it was not.
@@ -122,7 +124,10 @@ pub fn run(
             continue;
         }
         let unready = &batch[tasks.len()..];
-        tasks.extend(unready.iter().map(Task::new));
+        tasks.extend(unready.iter().map(|scenario| {
+            progress(Told::Step(&format!("preparing {}", scenario.name)));
+            Task::new(scenario)
+        }));
         let next = batches.peek().copied().unwrap_or_default();
         // The next ones get ready while these are proved.
         let mut meanwhile = || {

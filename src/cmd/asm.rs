@@ -5,7 +5,7 @@
 
 use serde_json::json;
 
-use super::{Common, Stop, Syntax, print};
+use super::{Common, Stop, Syntax, print_json, print_plain};
 use crate::asm::{self, Fixup, Section};
 use crate::template::library::{STDIN, text_of};
 use crate::text::diagnostic::Diagnostic;
@@ -32,13 +32,13 @@ pub(super) fn asm(
     if !allow_undefined && !section.fixups.is_empty() {
         return Err(Stop::Templates(undefined(&section, name, &text)));
     }
-    print(&if common.json {
-        as_json(&section)
+    if common.json {
+        print_json(&as_json(&section))?;
     } else if is_hex {
-        format!("{}\n", hex(&section.bytes))
+        print_plain(&format!("{}\n", hex(&section.bytes)))?;
     } else {
-        as_text(&section, common.style().width)
-    })?;
+        print_plain(&as_text(&section, common.style().width))?;
+    }
     Ok(0)
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::names::{check_stdin, of_suite};
-use super::{Common, Stop, print};
+use super::{Common, Stop, print_json};
 use crate::prepare::prepare;
 use crate::scenario::Scenario;
 use crate::template::Template;
@@ -43,7 +43,7 @@ pub(super) fn check(common: &Common, files: &[String]) -> Result<i32, Stop> {
                 })
             })
             .collect();
-        print(&format!("{:#}\n", json!({ "schema": 1, "files": files })))?;
+        print_json(&format!("{:#}\n", json!({ "schema": 1, "files": files })))?;
     }
     let (mut all, mut hints) = (Vec::new(), Vec::new());
     for (_, checked) in found {

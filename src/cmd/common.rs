@@ -6,18 +6,19 @@
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{ArgAction, Args};
 
+use super::progress::{CLEARED, Display};
 use super::{Stop, When, record, width_of};
 use crate::counter::pmu;
 use crate::job::check::{self as job_check, MAX_ROW_S, MAX_TIME_MS};
 use crate::job::{Counters, EventState, FakeScript, PLACEMENT_COUNTS, Plan, catalogue, placements};
+use crate::machine::cpus::{self, Claim};
 use crate::pipeline;
 use crate::stats::Event;
-use crate::text::printable;
-use crate::text::{Style, folded, hanging};
+use crate::text::{Style, folded, printable};
 use crate::worker::parent::{self, Told};
 
 /// Options of every command.
@@ -118,7 +119,7 @@ impl Common {
 
     /// Says what is not a result.
     pub(super) fn warn(&self, text: &str) {
-        self.say(&folded(text, 2, width_of(&io::stderr())));
+        self.say(&folded(&printable::lines(text), 2, width_of(&io::stderr())));
     }
 
     /// The same of what is laid out already.
@@ -160,6 +161,7 @@ impl Common {
             said: BTreeMap::new(),
             samples: false,
             events,
+            disturbance: None,
         })
     }
 
@@ -340,28 +342,46 @@ impl Common {
         Ok(parent::verify_counters(&plan)?)
     }
 
-    /// One line that replaces itself, only where somebody watches, and between them what everybody must know.
+    /// Has the run a core of its own, as long as the claim lives, where others of this program measure too; where
+    /// there is none left, the report says so.
+    pub(super) fn claim_core(&self, settings: &mut pipeline::Settings) -> Option<Claim> {
+        if !matches!(settings.plan.counters, Counters::Clock | Counters::Pmu) {
+            return None;
+        }
+        let wanted = settings.plan.cpu;
+        let cpus = wanted.map_or_else(cpus::usable, |cpu| vec![cpu]);
+        match cpus::claim(&cpus) {
+            Ok(claim) => {
+                settings.plan.cpu = wanted.or(claim.as_ref().map(|claim| claim.cpu));
+                claim
+            }
+            Err(cpu) => {
+                settings.disturbance = Some(format!(
+                    "another run of dispatchlab measures on the core of CPU {cpu}, and no other is free: they disturb \
+                     each other; run one after the other"
+                ));
+                None
+            }
+        }
+    }
+
+    /// What is at work, and between that what everybody must know now.
     pub(super) fn progress(&self) -> impl FnMut(Told<'_>) {
         let is_said = !self.quiet;
-        let shown = is_said && io::stderr().is_terminal();
-        let width = self.error_style().width;
-        move |told: Told<'_>| match told {
-            Told::Step(text) if shown => {
-                let _ = write!(io::stderr(), "\r\x1b[K{text}");
+        let is_terminal = io::stderr().is_terminal();
+        let mut display = Display::new(is_terminal, self.error_style().width, Instant::now());
+        move |told: Told<'_>| {
+            let text = display.text(told, Instant::now());
+            if let Some(text) = text.filter(|_| is_said) {
+                let _ = io::stderr().write_all(text.as_bytes());
             }
-            Told::Notice(text) if is_said => {
-                let line = if shown { "\r\x1b[K" } else { "" };
-                let text = hanging(&printable::lines(text), "note:", 2, width);
-                let _ = write!(io::stderr(), "{line}{text}");
-            }
-            _ => {}
         }
     }
 
     /// Removes the progress line.
     pub(super) fn end_progress(&self) {
         if !self.quiet && io::stderr().is_terminal() {
-            let _ = write!(io::stderr(), "\r\x1b[K");
+            let _ = io::stderr().write_all(CLEARED.as_bytes());
         }
     }
 }

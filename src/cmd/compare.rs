@@ -64,6 +64,7 @@ pub(super) fn run(
     });
     let scenarios: Vec<Scenario> = scenarios.collect();
     let outputs = Outputs::open(files, None, &inputs(common, names, &scenarios)?)?;
+    let _core = common.claim_core(&mut settings);
     let mut progress = common.progress();
     let report = compare(contestants, &settings, confidence, &mut progress)?;
     common.end_progress();

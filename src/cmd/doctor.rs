@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::record::{self, Concerns, Failed};
-use super::{Common, Stop, print};
+use super::{Common, Stop, print_json, print_plain};
 use crate::counter::pmu;
 use crate::fingerprint::{self, Fingerprint, Unprepared};
 use crate::job::{Counters, Plan, Unavailable};
@@ -57,6 +57,7 @@ pub(super) fn doctor(common: &Common) -> Result<i32, Stop> {
     }
     settings.plan.time_ms = common.time.unwrap_or(10.0);
     settings.plan.further.clear();
+    let _core = common.claim_core(&mut settings);
     let machine = Machine::inspect(&settings.plan, &settings.events);
     let mut progress = common.progress();
     let by_counters = (settings.plan.counters == Counters::Pmu)
@@ -112,7 +113,11 @@ pub(super) fn doctor(common: &Common) -> Result<i32, Stop> {
              that can be written\n"
         ));
     }
-    print(&rendered)?;
+    if common.json {
+        print_json(&rendered)?;
+    } else {
+        print_plain(&rendered)?;
+    }
     Ok(i32::from(checks.iter().any(|check| !check.ok)))
 }
 

@@ -3,16 +3,18 @@
 //! Correct means: results go to stdout, everything else to stderr, and the exit code is the one
 //! that the table in docs/method.md gives.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::Resource;
 
 use crate::prepare::apart;
 use crate::sys::process::survive_long_files;
+use crate::sys::{limits, stack};
 use crate::template::library::{Library, LoadError};
 use crate::text::printable;
 use crate::text::{Style, diagnostic, folded};
@@ -29,6 +31,7 @@ mod misses;
 mod names;
 mod new;
 mod output;
+mod progress;
 mod record;
 mod run;
 mod shell;
@@ -256,8 +259,16 @@ fn percent(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "a number of percent from 0, such as 5 or 5%".to_string())
 }
 
+/// Bytes of the stack that all runs on: the first thread may have no more than its system leaves it.
+const STACK: usize = 8 << 20;
+
 /// Parses the command line, runs the command, and prints.
 pub fn main() -> ExitCode {
+    // Without memory for it there is none for a template either, and that is said where it is missed.
+    stack::on_own(STACK, on_a_stack).unwrap_or_else(|_| on_a_stack())
+}
+
+fn on_a_stack() -> ExitCode {
     if let Some((role, descriptor)) = role() {
         bound_memory();
         let ended = match role {
@@ -273,7 +284,8 @@ pub fn main() -> ExitCode {
         };
     }
     survive_long_files();
-    apart::use_program(parent::THIS_PROGRAM);
+    limits::hear_of_processor_time();
+    apart::use_program(parent::this_program());
     let cli = parse().unwrap_or_else(|error| refuse(&error));
     bound_memory();
     let style = cli.common.error_style();
@@ -388,18 +400,19 @@ fn parse() -> Result<Cli, clap::Error> {
 /// An expansion can double a text forty times: the process ends before the machine suffers.
 fn bound_memory() {
     const MOST: u64 = 4 << 30;
-    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_DATA)
-        && soft > MOST
-    {
-        // What may not be limited stays as it was.
-        let _ = setrlimit(Resource::RLIMIT_DATA, MOST, hard);
-    }
+    // What may not be limited stays as it was.
+    let _ = limits::lower_soft(Resource::RLIMIT_DATA, MOST);
 }
 
 /// Says what is wrong with the command line, or prints the help that it asks for, and ends.
 fn refuse(error: &clap::Error) -> ! {
     if error.use_stderr() {
-        let message = error.render().ansi().to_string();
+        // What was typed stands in it as it was.
+        let plain = error.render().to_string();
+        let message = match printable::lines(&plain) {
+            Cow::Borrowed(_) => error.render().ansi().to_string(),
+            Cow::Owned(escaped) => escaped,
+        };
         let message = folded(&message, 2, width_of(&io::stderr()));
         let _ = anstream::stderr().write_all(message.as_bytes());
     } else {
@@ -419,11 +432,14 @@ fn refuse(error: &clap::Error) -> ! {
 
 /// Says on stderr why there is no result, and gives the exit code.
 fn explain(stop: &Stop, style: Style) -> i32 {
-    let said = |message: &str| folded(&format!("error: {message}\n"), 2, style.width);
+    let said = |message: &str| {
+        let message = format!("error: {message}\n");
+        folded(&printable::lines(&message), 2, style.width)
+    };
     let (text, code) = match stop {
-        Stop::Usage(message) => (said(&printable::lines(message)), 2),
+        Stop::Usage(message) => (said(message), 2),
         Stop::Templates(diagnostics) => (diagnostic::render(diagnostics, style), 3),
-        Stop::Job(message) => (said(&printable::lines(message)), 3),
+        Stop::Job(message) => (said(message), 3),
         Stop::Counters(message) => (said(message), 5),
         // The reader of our output is gone, and wants no word about it.
         Stop::System(error) if error.kind() == io::ErrorKind::BrokenPipe => return 0,
@@ -431,6 +447,16 @@ fn explain(stop: &Stop, style: Style) -> i32 {
     };
     let _ = io::stderr().write_all(text.as_bytes());
     code
+}
+
+/// Prints text that has no colours of ours.
+fn print_plain(text: &str) -> Result<(), Stop> {
+    print(&printable::lines(text))
+}
+
+/// Prints a JSON document.
+fn print_json(document: &str) -> Result<(), Stop> {
+    print(&printable::json(document))
 }
 
 /// Prints a result.

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::names::bind;
-use super::{Common, Stop, output, print};
+use super::{Common, Stop, output, print_plain};
 use crate::template::library::{FOLDER, Library};
 
 /// What a new template says where nothing is to be copied.
@@ -31,7 +31,7 @@ pub(super) fn new(common: &Common, name: &str, from: Option<&str>) -> Result<i32
         (None, Some(_)) => name.to_string(),
         (None, None) => format!("{name}.asm"),
     };
-    print(&format!(
+    print_plain(&format!(
         "wrote {}\nnext: dispatchlab run {run}\n",
         path.display()
     ))?;

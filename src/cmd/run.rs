@@ -18,6 +18,7 @@ use crate::report::terminal::{self, markdown};
 use crate::report::{Report, csv, json};
 use crate::scenario::Scenario;
 use crate::template::Suite;
+use crate::text::printable;
 
 /// What is read and written besides names and report.
 #[derive(Debug, Default, PartialEq, Eq, Args)]
@@ -103,7 +104,7 @@ impl Outputs {
         };
         let report = &*record::precede(common, report);
         let rendered = match (common.json, common.verbose) {
-            (true, _) => json::render(report),
+            (true, _) => printable::json(&json::render(report)).into_owned(),
             (false, true) => terminal::in_full(report, common.style()),
             (false, false) => terminal::render(report, common.style()),
         };
@@ -113,7 +114,7 @@ impl Outputs {
         for (output, render) in self.exports {
             written = written.and(output.write(&render(report)));
         }
-        common.warn(&warnings);
+        common.say(&warnings);
         written.and(printed)
     }
 }
@@ -189,10 +190,11 @@ fn measure(
     settings: Settings,
     inputs: &[Input],
 ) -> Result<(Report, Outputs), Stop> {
-    let settings = Settings {
+    let mut settings = Settings {
         samples: files.exports.samples,
         ..settings
     };
+    let _core = common.claim_core(&mut settings);
     let mut outputs = Outputs::open(&files.exports, files.save_job.as_ref(), inputs)?;
     if let (Some(output), What::Prepared(tasks)) = (outputs.job.take(), &what) {
         save(common, output, tasks, &settings)?;
@@ -232,6 +234,7 @@ fn from_job(common: &Common, path: &Path) -> Result<(Vec<Task>, Settings), Stop>
         said: saved.said().clone(),
         samples: false,
         events,
+        disturbance: None,
     };
     Ok((pipeline::saved(&saved), settings))
 }

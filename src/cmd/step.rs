@@ -1,7 +1,7 @@
 //! `step`: one or a few iterations, instruction by instruction.
 
 use super::names::bind;
-use super::{Common, Stop, print};
+use super::{Common, Stop, print_json, print_plain};
 use crate::job::check::MAX_TRACED;
 use crate::job::{Counters, Plan};
 use crate::pipeline::{self, Settings};
@@ -71,11 +71,11 @@ pub(super) fn step(common: &Common, name: &str, stepped: Stepped) -> Result<i32,
         let prepared = prepare(&scenario).map_err(Stop::Templates)?;
         told.modelled = Some(super::misses::predict(common, &scenario, &prepared)?);
     }
-    print(&if common.json {
-        steps::json(&told, harness)
+    if common.json {
+        print_json(&steps::json(&told, harness))?;
     } else {
-        steps::text(&told, harness, common.style().width)
-    })?;
+        print_plain(&steps::text(&told, harness, common.style().width))?;
+    }
     Ok(pipeline::status_code(&told.status))
 }
 

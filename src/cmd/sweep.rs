@@ -38,6 +38,7 @@ pub(super) fn run(
     settings.samples = exports.samples;
     let all: Vec<Scenario> = bound.iter().flat_map(|(_, all)| all.clone()).collect();
     let outputs = Outputs::open(exports, None, &inputs(common, names, &all)?)?;
+    let _core = common.claim_core(&mut settings);
     let mut progress = common.progress();
     let report = sweep(&axes, names, &bound, &settings, confidence, &mut progress)?;
     common.end_progress();

@@ -45,11 +45,9 @@ pub fn sweep(
             values.join(", ")
         );
         progress(Told::Step(&step));
-        // Its own steps are no news; what takes long is.
-        let mut noticed = |told: Told<'_>| {
-            if let Told::Notice(_) = told {
-                progress(told);
-            }
+        let mut noticed = |told: Told<'_>| match told {
+            Told::Step(text) => progress(Told::Step(&format!("{step}: {text}"))),
+            Told::Notice(_) => progress(told),
         };
         let point = calmest(|| measure_point(scenarios, &settings, confidence, &mut noticed))?;
         settings.plan.cpu = point.provenance.pinned_cpu;

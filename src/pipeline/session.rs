@@ -6,7 +6,7 @@ use std::io;
 
 use super::{Settings, Task};
 use crate::asm::MAX_DATA;
-use crate::job::{Counters, JobRow, Plan, check};
+use crate::job::{Counters, Failure, JobRow, Outside, Plan, check};
 use crate::machine::{CoreClock, Machine};
 use crate::report::samples::Samples;
 use crate::report::{Report, Row, Status};
@@ -132,8 +132,11 @@ impl<'a> Session<'a> {
             ..settings.plan.clone()
         };
         let rows: Vec<&JobRow> = prepared.map(|prepared| &prepared.row).collect();
-        self.has_run |= !rows.is_empty();
         let outcome = parent::run_beside(&plan, &rows, settings.timeout, progress, meanwhile)?;
+        self.has_run |= outcome
+            .rows
+            .iter()
+            .any(|row| !matches!(row.failure, Some(Failure::Ended(Outside::Unable(_)))));
         self.machine.has_run(&outcome);
         self.cpu = self.cpu.or(outcome.cpu);
         self.interrupted = outcome.interrupted;
@@ -188,6 +191,7 @@ impl<'a> Session<'a> {
         verdict::hold(&mut rows, &settings.said);
         let cpu = self.cpu.or((!self.has_run).then_some(0));
         let mut warnings = self.machine.warnings(cpu);
+        warnings.extend(settings.disturbance.clone());
         if matches!(settings.plan.counters, Counters::Fake(_)) {
             warnings.push(
                 "scripted: no time and no count of hardware in this report was measured".into(),

@@ -253,13 +253,25 @@ fn ended(scenario: &Scenario, how: &Outside) -> Status {
                 "run it again",
             )
         }
-        Outside::Memory => (
-            "the kernel ended the worker for want of memory (the OOM killer)".into(),
-            "run fewer rows at once, or where there is more memory",
+        Outside::Memory { allowed_mib } => (
+            match allowed_mib {
+                Some(mib) => format!(
+                    "the kernel ended the worker for want of memory (the OOM killer): the memory cgroup allows {mib} \
+                     MiB; {} are the next to try",
+                    2 * mib
+                ),
+                None => "the kernel ended the worker for want of memory (the OOM killer)".into(),
+            },
+            "run fewer rows at once, lower `objects` or --placements, or run it where there is more memory",
         ),
         Outside::Processor => (
             "the worker's time on the processor was used up (SIGXCPU)".into(),
             "raise `ulimit -t`",
+        ),
+        Outside::Unable(why) => (why.clone(), "raise that limit, or run it elsewhere"),
+        Outside::NoMemory => (
+            "the worker got no more memory".into(),
+            "raise `ulimit -v` and `ulimit -d`, or lower the template's parameters",
         ),
         Outside::Starved {
             processor_ms,

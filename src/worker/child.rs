@@ -10,9 +10,7 @@ use std::panic;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
-use nix::sys::prctl::set_pdeathsig;
-use nix::sys::resource::{Resource, setrlimit};
-use nix::sys::signal::Signal;
+use nix::sys::resource::Resource;
 use nix::unistd::Pid;
 
 use super::neighbours::StealMeter;
@@ -30,7 +28,9 @@ use crate::counter::step::{self, StepSource};
 use crate::job::{Ask, Counters, Failure, Job, JobRow, Message, Plan, Prediction, Proof, Trace};
 use crate::stage::{Ground, Stage, notes};
 use crate::stats::{Calibration, Steal, Timing};
+use crate::sys::limits;
 use crate::sys::mapping::Window;
+use crate::sys::process::end_with;
 use crate::sys::shared::SharedPage;
 use crate::sys::time::{Moment, nanoseconds};
 use crate::sys::{filter, signals};
@@ -55,6 +55,17 @@ pub fn run(descriptor: i32) -> io::Result<std::convert::Infallible> {
     let status = page.noted(notes::STATUS) as u32;
     page.note(notes::STATUS, 0);
     SECRET.store(status, Ordering::Relaxed);
+    end_with(page.noted(notes::PARENT))?;
+    let never = work(page, status, started);
+    let Err(error) = never;
+    // Nothing has run yet, so no row is to blame.
+    let why = limits::refused("no worker can be set up", &error);
+    let _ = say(&Message::Unable { why });
+    std::process::exit(status as i32)
+}
+
+/// Does what the Job asks for, and ends the process.
+fn work(page: SharedPage, status: u32, started: Moment) -> io::Result<std::convert::Infallible> {
     let page = signals::install(page, status as i32)?;
     set_limits()?;
     let job = read_job()?;
@@ -97,13 +108,11 @@ pub fn run(descriptor: i32) -> io::Result<std::convert::Infallible> {
     std::process::exit(status as i32)
 }
 
-/// Limits that hold accidents: no core file, no orphan, no flood of memory.
+/// Limits that hold accidents: no core file, no flood of memory.
 fn set_limits() -> io::Result<()> {
     const ADDRESS_SPACE: u64 = 16 << 30;
-    set_pdeathsig(Signal::SIGKILL)?;
-    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
-    setrlimit(Resource::RLIMIT_AS, ADDRESS_SPACE, ADDRESS_SPACE)?;
-    Ok(())
+    limits::lower(Resource::RLIMIT_CORE, 0)?;
+    limits::lower(Resource::RLIMIT_AS, ADDRESS_SPACE)
 }
 
 fn read_job() -> io::Result<Job> {
