@@ -22,7 +22,7 @@ fn no_command_prints_what_steers_a_terminal() {
         .map(|c| format!("\\U{:08x}", c as u32))
         .collect();
     let text = format!(
-        ";! title = \"t {escaped}\"\n;! heap = \"iface\"\n;! types = \"main.T{escaped}\"\n;! methods = [\"Id\"]\n;! result = \"eax\"\n;! expect = \"id\"\nbody: ; {ODD}\n mov rcx, [rax + 24]\n mov rax, rbx\n call rcx\n call \"f{ODD}\"\n;! part p{ODD}\n nop\n;! end\nfunc \"main.(*T{ODD}).Id\":\n mov eax, [rax]\n ret\nfunc \"f{ODD}\":\n ret\ndata \"d{ODD}\":\n dq 1\n;! note n {ODD}\n"
+        ";! title = \"t {escaped}\"\n;! heap = \"iface\"\n;! types = \"main.T{escaped}\"\n;! methods = [\"Id\"]\n;! result = \"eax\"\n;! expect = \"id\"\nbody: ; {ODD}\n mov rcx, [rax + 24]\n mov rax, rbx\n call rcx\n call \"f{ODD}\"\n;! part p\n nop\n;! end\nfunc \"main.(*T{ODD}).Id\":\n mov eax, [rax]\n ret\nfunc \"f{ODD}\":\n ret\ndata \"d{ODD}\":\n dq 1\n;! note n {ODD}\n"
     );
     std::fs::write(place.join(&file), &text).expect("writes");
     std::fs::write(
@@ -69,6 +69,8 @@ fn no_command_prints_what_steers_a_terminal() {
         vec!["run", "inline", "-e", &nowhere],
         vec!["run", "inline", "-p", &format!("order=@{nowhere}")].into_iter().map(|text| &*text.to_string().leak()).collect(),
     ];
+    let shown = run_in(&place, &["show", &file]);
+    assert_eq!(shown.code, 0, "it is a template: {}", shown.stderr);
     for arguments in all {
         let run = run_in(&place, &arguments);
         assert!(is_clean(&run.stdout), "{arguments:?}: {:?}", run.stdout);
