@@ -22,7 +22,7 @@ fn is_gone(process: u32) -> bool {
 }
 
 /// Rows behind the first; each takes seconds.
-const BUSY: usize = 8;
+const BUSY: usize = 30;
 
 fn start(place: &Path, more: &[&str]) -> (Child, u32) {
     template(place, "busy", "body:\n mov ecx, 100\n1: dec ecx\n jnz 1b\n");
@@ -155,4 +155,126 @@ fn a_worker_ends_with_its_parent_however_that_ends() {
     send(child.id(), "KILL");
     child.wait().expect("ends");
     wait_until("the worker is gone", || is_gone(worker));
+}
+
+/// The process of a run that was started for this.
+fn child_for(parent: u32, role: &str) -> u32 {
+    let mut found = None;
+    wait_until(role, || {
+        found = workers_of(parent).into_iter().find(|child| {
+            let line = std::fs::read(format!("/proc/{child}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains(role)
+        });
+        found.is_some()
+    });
+    found.expect("it was waited for")
+}
+
+#[test]
+fn an_expansion_ends_with_its_parent_however_that_ends() {
+    let place = fresh("expander");
+    let text = "{% for i in range(100000) %}{% set x = range(100000)|sort %}{% endfor %}";
+    template(
+        &place,
+        "endless",
+        &format!(";! expand = true\nbody:\n{text}\n nop\n"),
+    );
+    let mut child = command(&place, &["run", "endless.asm"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("starts");
+    let expander = child_for(child.id(), "__expand");
+    std::thread::sleep(Duration::from_millis(200));
+    send(child.id(), "KILL");
+    child.wait().expect("ends");
+    // By itself it would go on for seconds of the processor.
+    let is_soon = (0..400).any(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        is_gone(expander)
+    });
+    assert!(is_soon, "it goes on alone");
+}
+
+#[test]
+fn a_worker_that_is_killed_before_its_first_row_costs_that_row() {
+    let place = fresh("before_the_first");
+    template(&place, "good", "body:\n nop\n");
+    // Large, so that the worker is still reading when it is killed.
+    let names = [
+        "run",
+        "itab_call[targets=8192]",
+        "good.asm",
+        "--quick",
+        "--json",
+    ];
+    let child = command(&place, &names)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    send(child_for(child.id(), "__worker"), "KILL");
+    let output = child.wait_with_output().expect("ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let statuses: Vec<_> = rows(&document)
+        .iter()
+        .map(|(_, row)| row["status"].clone())
+        .collect();
+    assert_eq!(statuses, ["error", "ok"], "{document:#}");
+    let message = rows(&document)[0].1["diagnostics"][0]["message"].to_string();
+    assert!(
+        message.contains("ended by SIGKILL from outside"),
+        "{message}"
+    );
+}
+
+#[test]
+fn two_runs_take_two_cores_or_say_that_they_disturb_each_other() {
+    let place = fresh("side_by_side");
+    template(
+        &place,
+        "busy",
+        "body:\n mov ecx, 100\n1: dec ecx\n jnz 1b\n",
+    );
+    let started = |cpu: &[&str]| {
+        let names = [
+            "run",
+            "busy.asm",
+            "busy.asm[align=1]",
+            "--json",
+            "--time",
+            "700",
+            "--placements",
+            "1",
+        ];
+        let child = command(&place, &[&names, cpu].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("starts");
+        child_for(child.id(), "__worker");
+        child
+    };
+    let document = |child: Child| -> serde_json::Value {
+        let output = child.wait_with_output().expect("ends");
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    let is_told = |document: &serde_json::Value| {
+        document["warnings"]
+            .to_string()
+            .contains("they disturb each other")
+    };
+    let first = started(&[]);
+    let second = started(&[]);
+    let (first, second) = (document(first), document(second));
+    let cpu = |document: &serde_json::Value| document["provenance"]["pinned_cpu"].clone();
+    assert!(cpu(&first) != cpu(&second) || is_told(&first) || is_told(&second));
+    // On one core, the second is told whatever else runs here.
+    let cpu = cpu(&first).to_string();
+    let first = started(&["--cpu", &cpu]);
+    let second = document(started(&["--cpu", &cpu]));
+    assert!(is_told(&second), "{second:#}");
+    document(first);
 }

@@ -13,6 +13,7 @@ mod asm_labels;
 mod asm_panics;
 mod book;
 mod book_conversions;
+mod bounds;
 mod buffers;
 mod cli;
 mod cold;
