@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use clap::{ArgAction, Args};
 
 use super::progress::{CLEARED, Display};
-use super::{Stop, When, record, width_of};
+use super::{Stop, When, named, record, width_of};
 use crate::counter::pmu;
 use crate::job::check::{self as job_check, MAX_ROW_S, MAX_TIME_MS};
 use crate::job::{Counters, EventState, FakeScript, PLACEMENT_COUNTS, Plan, catalogue, placements};
@@ -25,7 +25,7 @@ use crate::worker::parent::{self, Told};
 #[derive(Debug, Args)]
 pub(super) struct Common {
     /// Bind a parameter: targets=8, order=random, order=hot:90, order=@FILE, work=16, align=0, …
-    #[arg(short = 'p', value_name = "KEY=VALUE", global = true, action = ArgAction::Append)]
+    #[arg(short = 'p', value_name = "KEY=VALUE", global = true, action = ArgAction::Append, value_parser = named())]
     pub(super) parameters: Vec<String>,
     /// Take templates from this folder first [default: ./asm_templates, then the built-in ones]
     #[arg(long, value_name = "DIR", global = true)]

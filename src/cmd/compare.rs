@@ -13,7 +13,7 @@ use crate::report::Report;
 use crate::report::saved::{self, SavedReport};
 use crate::scenario::Scenario;
 use crate::stats::paired::Verdict;
-use crate::template::library::Library;
+use crate::template::library::{Library, path_of};
 
 /// Milliseconds of timing for each image: two rows of five images, proved and timed, take half a
 /// second.
@@ -217,7 +217,7 @@ fn pick(file: &str, report: &SavedReport, wanted: Option<&str>) -> Result<Saved,
 }
 
 fn read(file: &str) -> Result<SavedReport, Stop> {
-    let text = fs::read_to_string(file)
+    let text = fs::read_to_string(path_of(Path::new(file)))
         .map_err(|error| Stop::Usage(format!("`{file}`: cannot read it: {error}")))?;
     let saved = saved::read(&text).map_err(|error| Stop::Usage(format!("`{file}`: {error}")))?;
     if saved.is_scripted() && !allows_scripts() {

@@ -9,13 +9,14 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use nix::sys::resource::Resource;
 
 use crate::prepare::apart;
 use crate::sys::process::survive_long_files;
 use crate::sys::{limits, stack};
-use crate::template::library::{Library, LoadError};
+use crate::template::library::{self, Library, LoadError};
 use crate::text::printable;
 use crate::text::{Style, diagnostic, folded};
 use crate::worker::parent;
@@ -95,6 +96,7 @@ enum Command {
     /// Measure scenarios, files or suites; a table on stdout [default: the suite `tour`]
     Run {
         /// Scenario `NAME[KEY=VALUE,..]`, template file, suite, or - for stdin
+        #[arg(value_parser = named())]
         names: Vec<String>,
         #[command(flatten)]
         files: run::Files,
@@ -102,9 +104,10 @@ enum Command {
     /// Measure scenarios, files or saved reports in turns, each against the first
     Compare {
         /// Scenario, template file, or a report of --export-json: what the others are held against
+        #[arg(value_parser = named())]
         base: String,
         /// The others
-        #[arg(required = true)]
+        #[arg(required = true, value_parser = named())]
         others: Vec<String>,
         /// Confidence of the intervals, all others together
         #[arg(long, value_name = "SHARE", default_value_t = 0.95, allow_negative_numbers = true, value_parser = confidence)]
@@ -119,7 +122,7 @@ enum Command {
     /// Scan one parameter or two; of several scenarios, who wins from where
     Sweep {
         /// Scenarios or template files; at each point they take turns
-        #[arg(required = true)]
+        #[arg(required = true, value_parser = named())]
         names: Vec<String>,
         /// What to scan: KEY=1,2,4 or KEY=0..63 or KEY=0..64:+4 or KEY=1..1024:x2; twice for a grid
         #[arg(short = 'P', value_name = "KEY=VALUES", required = true)]
@@ -133,6 +136,7 @@ enum Command {
     /// What each marked part of a template costs, by leaving it out
     Ablate {
         /// Scenario or template file
+        #[arg(value_parser = named())]
         name: String,
         /// Confidence of the intervals, all parts together
         #[arg(long, value_name = "SHARE", default_value_t = 0.95, allow_negative_numbers = true, value_parser = confidence)]
@@ -148,6 +152,7 @@ enum Command {
     /// Expand, assemble, link and disassemble; runs nothing but with --misses
     Show {
         /// Scenario or template file
+        #[arg(value_parser = named())]
         name: String,
         #[command(flatten)]
         shown: show::Shown,
@@ -155,6 +160,7 @@ enum Command {
     /// Assemble a fragment: instructions, labels and data, no header; runs nothing
     Asm {
         /// File, or - for stdin [default: -]
+        #[arg(value_parser = named())]
         file: Option<String>,
         /// Syntax of the text
         #[arg(long, value_enum, default_value_t = Syntax::Intel)]
@@ -169,6 +175,7 @@ enum Command {
     /// Run one or a few iterations instruction by instruction: what each changed, and where it went
     Step {
         /// Scenario or template file
+        #[arg(value_parser = named())]
         name: String,
         #[command(flatten)]
         stepped: step::Stepped,
@@ -176,7 +183,7 @@ enum Command {
     /// Check templates and suites; diagnostics only
     Check {
         /// Template files, suites, or - for stdin
-        #[arg(required = true)]
+        #[arg(required = true, value_parser = named())]
         files: Vec<String>,
     },
     /// What can be measured here and why not, and a self-check of the harness
@@ -186,7 +193,7 @@ enum Command {
         /// Name of the new template: letters, digits, - and _
         name: String,
         /// Copy this template or file [default: a small one with comments]
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", value_parser = named())]
         from: Option<String>,
     },
     /// Print a completion script
@@ -236,6 +243,11 @@ enum Syntax {
     Intel,
     /// As `go tool compile -S` prints it
     Go,
+}
+
+/// A name, or a path, which need not be UTF-8.
+fn named() -> impl TypedValueParser<Value = String> {
+    OsStringValueParser::new().map(|path| library::named(&path))
 }
 
 /// A share above 0.5 and below 1.

@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::output::Input;
 use super::{Common, Stop, record};
 use crate::scenario::{BindError, Recording, Scenario, parse_name};
-use crate::template::library::{Library, LoadError, text_of};
+use crate::template::library::{Library, LoadError, named, path_of, text_of};
 use crate::template::suite::{Member, Said, Suite};
 use crate::template::{Origin, Template, params};
 use crate::text::closest;
@@ -105,7 +105,10 @@ pub(super) fn inputs(
             paths.push(path.clone());
         }
     }
-    Ok(paths.iter().filter_map(|path| Input::at(path)).collect())
+    Ok(paths
+        .iter()
+        .filter_map(|path| Input::at(&path_of(path)))
+        .collect())
 }
 
 /// Refuses to read standard input twice, for the second time it is empty.
@@ -149,7 +152,7 @@ type Loaded = (Template, Vec<(String, String)>);
 
 /// The template that a name, or a path with or without parameters in brackets, begins with.
 fn load(library: &Library, name: &str) -> Result<Result<Loaded, LoadError>, Stop> {
-    let (template, bound) = match std::path::Path::new(name).is_file() {
+    let (template, bound) = match path_of(Path::new(name)).is_file() {
         true => (name.to_string(), Vec::new()),
         false => parse_name(name)?,
     };
@@ -165,7 +168,7 @@ fn refused(name: &str, error: LoadError) -> Result<Scenario, Stop> {
     };
     // Where it can be read again, its hash says which text it was.
     let text = match &origin {
-        Origin::File(path) if path.is_file() => text_of(&path.to_string_lossy()).ok(),
+        Origin::File(path) if path_of(path).is_file() => text_of(&named(path.as_os_str())).ok(),
         _ => None,
     };
     let (short, _) = parse_name(name).unwrap_or_default();
@@ -180,14 +183,15 @@ fn with_recording(scenario: Scenario) -> Result<Scenario, Stop> {
     let Some(path) = scenario.recording_path().map(str::to_string) else {
         return Ok(scenario);
     };
+    let file = path_of(Path::new(&path));
     let wrong = |why: String| Stop::Usage(format!("`order=@{path}`: {why}"));
     let mut bytes = Vec::new();
-    if fs::metadata(&path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+    if fs::metadata(&file).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
         return Err(wrong(
             "it is no regular file; write the numbers into one".into(),
         ));
     }
-    fs::File::open(&path)
+    fs::File::open(&file)
         .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
         .map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => {
@@ -240,7 +244,7 @@ pub(super) fn of_suite(
         let loaded = templates
             .entry(name)
             .or_insert_with(|| library.load(name).map(Arc::new));
-        rows.push(named(suite, member, loaded));
+        rows.push(as_it_stands(suite, member, loaded));
     }
     let found: Vec<Named> = rows.iter().flatten().cloned().collect();
     refuse_unknown(&found, parameters)?;
@@ -263,7 +267,7 @@ pub(super) fn of_suite(
 ///
 /// # Errors
 /// Why it does not.
-fn named(
+fn as_it_stands(
     suite: &Suite,
     member: &Member,
     loaded: &Result<Arc<Template>, LoadError>,

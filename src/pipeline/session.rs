@@ -27,6 +27,15 @@ fn fitting(bytes: impl Iterator<Item = u64>) -> usize {
     bytes.take_while(fits).count()
 }
 
+/// Names in a sentence: of very many the first, and how many there are.
+fn some_of(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    match names.len().checked_sub(SHOWN) {
+        None | Some(0) => names.join(", "),
+        Some(more) => format!("{} and {more} more", names[..SHOWN].join(", ")),
+    }
+}
+
 /// Bytes of its data sections.
 fn own_data(task: &Task) -> u64 {
     let prepared = task.prepared.as_ref();
@@ -207,7 +216,7 @@ impl<'a> Session<'a> {
             warnings.push(format!(
                 "interrupted by {}: without a number are {}; run these again",
                 signal_name(signal),
-                self.unfinished.join(", ")
+                some_of(&self.unfinished)
             ));
         }
         let seed = settings.plan.seed;
@@ -232,6 +241,14 @@ impl<'a> Session<'a> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn of_very_many_names_the_first_are_named() {
+        let names = |count: usize| -> Vec<String> { (0..count).map(|at| at.to_string()).collect() };
+        assert_eq!(super::some_of(&names(2)), "0, 1");
+        assert!(super::some_of(&names(20)).ends_with(", 19"));
+        assert!(super::some_of(&names(21)).ends_with(", 19 and 1 more"));
+    }
+
     #[test]
     fn a_worker_gets_rows_up_to_a_gibibyte_of_data() {
         const MIB: u64 = 1 << 20;

@@ -4,8 +4,10 @@
 //! same name as a whole, and a file that cannot be read says why.
 
 use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::Read as _;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use super::{Origin, Suite, Template, shipped};
@@ -116,7 +118,7 @@ impl LoadError {
         match self {
             LoadError::Wrong(diagnostics) => Ok(diagnostics),
             LoadError::Unreadable { path, reason } => Ok(vec![Diagnostic {
-                file: path.display().to_string(),
+                file: named(path.as_os_str()),
                 line: 1,
                 column: 1,
                 width: 1,
@@ -188,7 +190,7 @@ impl Library {
         let own = self
             .folder_of_suites()
             .map(|folder| folder.join(format!("{name}.toml")));
-        if let Some(own) = own.filter(|own| own.symlink_metadata().is_ok()) {
+        if let Some(own) = own.filter(|own| path_of(own).symlink_metadata().is_ok()) {
             return read_suite(&own).map(Some);
         }
         let shipped = shipped::text(shipped::SUITES, name);
@@ -200,7 +202,8 @@ impl Library {
 
     /// Whether a name can only be that of a file: standard input, or a path that exists.
     pub fn is_path(name: &str) -> bool {
-        name == "-" || Path::new(name).exists() && !Path::new(name).is_dir()
+        let path = path_of(Path::new(name));
+        name == "-" || path.exists() && !path.is_dir()
     }
 
     /// The template that `name` means: standard input for `-`, else an existing file, else a
@@ -224,7 +227,7 @@ impl Library {
         let file = format!("{name}.asm");
         let own = self.folder.as_ref().map(|folder| folder.join(&file));
         if !name.is_empty() && !name.contains('/') {
-            if let Some(own) = own.filter(|own| own.symlink_metadata().is_ok()) {
+            if let Some(own) = own.filter(|own| path_of(own).symlink_metadata().is_ok()) {
                 return read(&own, name);
             }
             if let Some(text) = shipped::text(shipped::TEMPLATES, name) {
@@ -260,8 +263,7 @@ fn ends_in(path: &Path, ending: &str) -> bool {
 fn names(shipped: shipped::Files, folder: Option<PathBuf>, ending: &str) -> Vec<String> {
     let mut names: BTreeSet<String> = shipped.iter().map(|(name, _)| name.to_string()).collect();
     for path in files(folder, ending) {
-        let stem = path.file_stem().and_then(|stem| stem.to_str());
-        names.extend(stem.map(String::from));
+        names.extend(path.file_stem().map(named));
     }
     names.into_iter().collect()
 }
@@ -277,21 +279,67 @@ fn files(folder: Option<PathBuf>, ending: &str) -> impl Iterator<Item = PathBuf>
 
 /// The path without its extension: the name of a scenario from a file.
 fn stem(path: &Path) -> String {
-    path.with_extension("").display().to_string()
+    named(path.with_extension("").as_os_str())
 }
 
 fn read(path: &Path, name: &str) -> Result<Template, LoadError> {
     let text = text_at(path)?;
-    Template::parse(name, Origin::File(path.to_path_buf()), text).map_err(LoadError::Wrong)
+    Template::parse(name, origin(path), text).map_err(LoadError::Wrong)
 }
 
 fn read_suite(path: &Path) -> Result<Suite, LoadError> {
-    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    let name = named(path.file_stem().unwrap_or_default());
     let text = text_at(path)?;
-    Suite::parse(&name, Origin::File(path.to_path_buf()), text).map_err(LoadError::Wrong)
+    Suite::parse(&name, origin(path), text).map_err(LoadError::Wrong)
+}
+
+/// A path that is no UTF-8, as text: what is none stands as `%FF`, and `%` as `%25`.
+pub fn named(path: &OsStr) -> String {
+    if let Some(text) = path.to_str() {
+        return text.to_string();
+    }
+    let mut name = String::new();
+    for chunk in path.as_bytes().utf8_chunks() {
+        name += &chunk.valid().replace('%', "%25");
+        name.extend(chunk.invalid().iter().map(|byte| format!("%{byte:02X}")));
+    }
+    name
+}
+
+/// The path that [`named`] wrote so, where there is one and none of the very name.
+pub fn path_of(name: &Path) -> PathBuf {
+    let bytes = name.as_os_str().as_bytes();
+    if !bytes.contains(&b'%') || name.symlink_metadata().is_ok() {
+        return name.to_path_buf();
+    }
+    let mut path = Vec::new();
+    let mut rest = bytes;
+    while let Some((&byte, after)) = rest.split_first() {
+        let digit = |at: usize| after.get(at).and_then(|&c| char::from(c).to_digit(16));
+        (path, rest) = match (byte, digit(0), digit(1)) {
+            (b'%', Some(high), Some(low)) => {
+                path.push((high * 16 + low) as u8);
+                (path, &after[2..])
+            }
+            _ => {
+                path.push(byte);
+                (path, after)
+            }
+        };
+    }
+    let path = PathBuf::from(OsString::from_vec(path));
+    match path.symlink_metadata() {
+        Ok(_) => path,
+        Err(_) => name.to_path_buf(),
+    }
+}
+
+fn origin(path: &Path) -> Origin {
+    Origin::File(named(path.as_os_str()).into())
 }
 
 fn text_at(path: &Path) -> Result<String, LoadError> {
+    let path = &path_of(path);
     let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
     utf8(path, read_bounded(path, file)?)
 }

@@ -342,3 +342,57 @@ fn a_new_template_runs_as_it_is_and_nothing_is_overwritten() {
     let files = std::fs::read_dir(&place).expect("a folder").count();
     assert_eq!(files, 2, "mine.asm and asm_templates");
 }
+
+#[test]
+fn paths_that_are_no_utf_8_are_read_written_and_told_with_escapes() {
+    use std::ffi::{OsStr, OsString};
+    use std::os::unix::ffi::OsStrExt as _;
+    let place = fresh("bytes");
+    let odd = |name: &[u8]| OsStr::from_bytes(name).to_os_string();
+    let template = odd(b"t\xff 10%.asm");
+    let text = ";! heap = \"pointer\"\n;! params = { targets = 2 }\n;! types = \"main.T{t}\"\n;! result = \"eax\"\n;! expect = \"type\"\nbody:\n mov eax, [rax]\n";
+    std::fs::write(place.join(&template), text).expect("writes");
+    std::fs::write(place.join(odd(b"met\xfe.txt")), "0 1\n").expect("writes");
+    let run = |arguments: &[OsString]| {
+        let output = crate::common::command(&place, &["run", "--counters", "none"])
+            .args(arguments)
+            .output()
+            .expect("runs");
+        let said = format!("{output:?}");
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let (json, job) = (odd(b"e\xff.json"), odd(b"j\xff.json"));
+    let all = [
+        &template,
+        OsStr::new("--export-json"),
+        &json,
+        OsStr::new("--save-job"),
+        &job,
+    ];
+    let printed = run(&all.map(OsStr::to_os_string));
+    assert!(printed.contains("t%FF 10%25 "), "{printed}");
+    let exported = std::fs::read_to_string(place.join(&json)).expect("written");
+    let document: serde_json::Value = serde_json::from_str(&exported).expect("JSON");
+    let (name, row) = rows(&document)[0];
+    assert_eq!(
+        (name, &row["template_path"]),
+        ("t%FF 10%25", &"t%FF 10%25.asm".into())
+    );
+    // The name that a report has finds the file again, and so does a job.
+    assert!(run(&["t%FF 10%25.asm".into()]).contains("t%FF 10%25"));
+    assert!(run(&["--job".into(), job]).contains("t%FF 10%25"));
+    let mut order = OsString::from("order=@");
+    order.push(odd(b"met\xfe.txt"));
+    assert!(run(&[template.clone(), "-p".into(), order]).contains("order=@met%25FE.txt"));
+    // It is an input as any other.
+    let output = crate::common::command(&place, &["run", "--export-json"])
+        .args([&template, &template])
+        .output()
+        .expect("runs");
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        std::fs::read_to_string(place.join(&template)).expect("there"),
+        text
+    );
+}
