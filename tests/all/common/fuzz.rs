@@ -108,7 +108,7 @@ pub(crate) fn printed(text: &str) {
         column: 1,
         width: text.len() as u32,
         text: first.into(),
-        origin: (text.len() % 2 == 0).then(|| first.into()),
+        origin: text.len().is_multiple_of(2).then(|| first.into()),
         message: format!("x{text}"),
         help: Some(text.into()),
     };
