@@ -8,7 +8,7 @@ use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 
-use super::mapping::Writable;
+use super::mapping::{PAGE, Writable};
 
 /// What is called there, and what came of it.
 struct Call<F, T> {
@@ -21,8 +21,9 @@ struct Call<F, T> {
 /// # Errors
 /// Where there is no memory for it; then `work` was not called.
 pub fn on_own<T, F: FnOnce() -> T>(bytes: usize, work: F) -> io::Result<T> {
-    let stack = Writable::new(bytes)?;
-    let top = stack.addresses().end;
+    let stack = Writable::new(bytes + PAGE)?;
+    // The page above it has zeros: who walks up the frames, for a backtrace, takes them for the last one's return address.
+    let top = stack.addresses().end - PAGE as u64;
     let mut call = Call {
         work: ManuallyDrop::new(work),
         answer: None,
