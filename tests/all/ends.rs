@@ -3,6 +3,7 @@
 //! Correct means: what is done is printed and exported, what is not is named, the exit code says which signal it
 //! was, and no process is left.
 
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -50,20 +51,21 @@ fn start(place: &Path, more: &[&str]) -> (Child, u32) {
     (child, workers[0])
 }
 
-/// What a run leaves that a signal ends when its first row is done, however long that takes here.
-fn ended_by(place: &Path, signal: &str, more: &[&str]) -> Output {
-    for seconds in [2, 4, 8, 16, 32] {
-        let (child, worker) = start(place, more);
-        std::thread::sleep(Duration::from_secs(seconds));
-        send(child.id(), signal);
-        let output = child.wait_with_output().expect("ends");
-        wait_until("the worker is gone", || is_gone(worker));
-        let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
-        if !rows(&document).is_empty() {
-            return output;
-        }
+/// What a run leaves that a signal ends once it says that it has timed a row: its output, and what stood on stderr.
+fn ended_by(place: &Path, signal: &str, more: &[&str]) -> (Output, String) {
+    let (mut child, worker) = start(place, more);
+    let mut errors = BufReader::new(child.stderr.take().expect("piped"));
+    let mut said = String::new();
+    let is_under_way = |line: &str| line.contains(": timing ") && !line.contains(", 0 of");
+    while !said.lines().any(is_under_way) {
+        let read = errors.read_line(&mut said).expect("UTF-8");
+        assert!(read > 0, "{signal}: it ended by itself: {said}");
     }
-    panic!("{signal}: no row in 32 seconds");
+    send(child.id(), signal);
+    let output = child.wait_with_output().expect("ends");
+    errors.read_to_string(&mut said).expect("UTF-8");
+    wait_until("the worker is gone", || is_gone(worker));
+    (output, said)
 }
 
 #[test]
@@ -75,14 +77,17 @@ fn each_signal_that_ends_a_run_prints_and_exports_what_is_done_and_names_the_res
         ("QUIT", 131),
         ("XCPU", 152),
     ];
-    for (signal, code) in signals {
-        prints_what_is_done(&fresh(&format!("signal_{signal}")), signal, code);
-    }
+    // Side by side, because each waits.
+    std::thread::scope(|all| {
+        for (signal, code) in signals {
+            let place = fresh(&format!("signal_{signal}"));
+            all.spawn(move || prints_what_is_done(&place, signal, code));
+        }
+    });
 }
 
 fn prints_what_is_done(place: &Path, signal: &str, code: i32) {
-    let output = ended_by(place, signal, &["--json", "--export-json", "x.json"]);
-    let stderr = String::from_utf8_lossy(&output.stderr);
+    let (output, stderr) = ended_by(place, signal, &["--json", "--export-json", "x.json"]);
     assert_eq!(output.status.code(), Some(code), "{signal}: {stderr}");
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let names: Vec<&str> = rows(&document).iter().map(|(name, _)| *name).collect();
