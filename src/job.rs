@@ -46,6 +46,10 @@ pub struct Plan {
     /// How many times as long a row may take while something on the machine disturbs it.
     #[serde(default = "patience")]
     pub patience: f64,
+    /// Seconds that a row may take beside the timing that is asked for: its verification is cut to what fits, and a
+    /// row that cannot be timed at all in them is refused.
+    #[serde(default = "max_row_s")]
+    pub max_row_s: f64,
     /// Shortest time of a chunk, nanoseconds; the longest is twice as long.
     pub chunk_ns: f64,
     /// Milliseconds of the run that nothing interrupts, which chunks are held against; 0 for none.
@@ -104,6 +108,7 @@ impl Default for Plan {
             seed: 1,
             time_ms: 40.0,
             patience: patience(),
+            max_row_s: max_row_s(),
             chunk_ns: 20_000.0,
             run_ms: 10.0,
             placements: placements(4),
@@ -131,6 +136,11 @@ pub const PATIENCE: f64 = 4.0;
 
 pub(crate) fn patience() -> f64 {
     PATIENCE
+}
+
+/// Seconds of a row by default.
+pub fn max_row_s() -> f64 {
+    60.0
 }
 
 /// Steps verified by default.
@@ -236,6 +246,11 @@ pub struct JobRow {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Message {
+    /// It cannot run: nothing of any row has.
+    Unable {
+        /// Why, one sentence without a full stop.
+        why: String,
+    },
     /// It runs, and where.
     Ready {
         /// The CPU it is pinned to.
@@ -313,7 +328,8 @@ impl Message {
             | Message::Traced { row, .. }
             | Message::Modelled { row, .. }
             | Message::Failed { row, .. } => Some(*row),
-            Message::Ready { .. }
+            Message::Unable { .. }
+            | Message::Ready { .. }
             | Message::Counters { .. }
             | Message::Further { .. }
             | Message::Done => None,
@@ -340,6 +356,9 @@ pub struct Proof {
     pub checksum: Option<Checksum>,
     /// Elements of the walk.
     pub elements: u64,
+    /// How many of them were verified one by one, where there was no time for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only_verified: Option<u64>,
     /// The panic that every iteration ended in, where panics are recovered.
     pub panic: Option<PanicAt>,
     /// What the modelled allocator gave out in one iteration.
@@ -608,6 +627,15 @@ pub enum Failure {
         /// Where it was.
         place: Place,
     },
+    /// It would take longer than a row may.
+    TooLong {
+        /// Milliseconds that it would take at the least.
+        needed_ms: u64,
+        /// Microseconds of an iteration.
+        iteration_us: u64,
+        /// Milliseconds that it may.
+        limit_ms: u64,
+    },
     /// A result was wrong.
     WrongResult {
         /// Walk element, or first iteration of a timed chunk, counted from 0.
@@ -670,9 +698,16 @@ pub enum Outside {
         name: Option<String>,
     },
     /// The kernel, for want of memory.
-    Memory,
+    Memory {
+        /// MiB that the memory cgroup allows, where it bounds them.
+        allowed_mib: Option<u64>,
+    },
     /// Its time on the processor was used up (`ulimit -t`).
     Processor,
+    /// It never came so far: something that it needs could not be had.
+    Unable(String),
+    /// It was given no more memory than its limits leave it.
+    NoMemory,
     /// It was stopped, or given no time: so many milliseconds of it, in so many that went by.
     Starved {
         /// Of the processor.
@@ -723,6 +758,7 @@ impl Failure {
             | Failure::Above { place, .. }
             | Failure::Unfinished { place, .. } => place.delayed,
             Failure::Panic(_)
+            | Failure::TooLong { .. }
             | Failure::WrongResult { .. }
             | Failure::Worker(_)
             | Failure::Ended(_) => None,

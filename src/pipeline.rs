@@ -16,10 +16,11 @@ use crate::report::steps::Steps;
 use crate::report::{Report, Status};
 use crate::scenario::Scenario;
 use crate::steps;
+use crate::sys::interrupt;
 use crate::template::Said;
 use crate::text::diagnostic::Diagnostic;
 use crate::verdict;
-use crate::worker::parent::{self, Progress, RowOutcome};
+use crate::worker::parent::{self, Progress, RowOutcome, Told};
 
 pub mod ablate;
 pub mod compare;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub samples: bool,
     /// What the hardware counters are good for, as it was found out before.
     pub events: Vec<EventState>,
+    /// What disturbs the run as a whole, as it is known before.
+    pub disturbance: Option<String>,
 }
 
 /// A scenario, and what it was assembled to or why it was not.
@@ -116,8 +119,15 @@ pub fn run(
     let mut ready = Vec::new();
     while let Some(batch) = batches.next() {
         let mut tasks = std::mem::take(&mut ready);
+        if interrupt::seen().is_some() {
+            session.leave_out(batch);
+            continue;
+        }
         let unready = &batch[tasks.len()..];
-        tasks.extend(unready.iter().map(Task::new));
+        tasks.extend(unready.iter().map(|scenario| {
+            progress(Told::Step(&format!("preparing {}", scenario.name)));
+            Task::new(scenario)
+        }));
         let next = batches.peek().copied().unwrap_or_default();
         // The next ones get ready while these are proved.
         let mut meanwhile = || {
@@ -169,9 +179,10 @@ pub fn measure(
     Ok(measured(tasks, settings, progress)?.report)
 }
 
-/// The exit code of a report: the highest of its rows', or that of an interrupted one.
+/// The exit code of a report: the highest of its rows', or 128 and the
+/// signal that ended the run.
 pub fn exit_code(report: &Report) -> i32 {
-    let interrupted = if report.interrupted { 130 } else { 0 };
+    let interrupted = report.interrupted.map_or(0, |signal| 128 + signal);
     let codes = report.rows.iter().map(|row| status_code(&row.status));
     codes.fold(interrupted, i32::max)
 }
@@ -183,11 +194,11 @@ pub fn status_code(status: &Status) -> i32 {
         | Status::Panic {
             asked_for: true, ..
         } => 0,
-        Status::Ended { .. } => 2,
         Status::Error(_) => 3,
         Status::Panic { .. }
         | Status::Fault(_)
         | Status::Timeout(_)
+        | Status::Ended { .. }
         | Status::WrongResult { .. } => 4,
     }
 }

@@ -247,7 +247,7 @@ impl Scenario {
         })
     }
 
-    /// A scenario that a suite names and that there is not: its row says why, and the others run.
+    /// A scenario that was named and that there is not: its row says why, and the others run.
     ///
     /// # Panics
     /// Where `template`, which stands in its place, has parameters of its own.

@@ -47,6 +47,8 @@ pub mod notes {
     pub const INSIDE: usize = 5;
     /// Address of that image's data.
     pub const DATA: usize = 6;
+    /// The process that the worker ends with.
+    pub const PARENT: usize = 7;
 }
 
 /// One entry to be read.

@@ -127,6 +127,13 @@ pub fn judge(
     row.modelled_runtime = modelled_runtime(prepared, proof);
     row.verified = proof.checksum.is_some();
     row.checksum = checksum(proof);
+    row.warnings.extend(proof.only_verified.map(|only| {
+        format!(
+            "only {only} of the {} elements of its walk were verified one by one, in the {} s that a row may take; the \
+             others by the sums of timed chunks: --max-row S allows more",
+            proof.elements, plan.max_row_s
+        )
+    }));
     let summary = outcome.timing.as_ref().map(|timing| {
         let summary = stats::summarize(timing, plan.seed);
         clock.see(timing.tsc_hz, summary.core_hz);

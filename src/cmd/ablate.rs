@@ -1,6 +1,6 @@
 //! `ablate`: what each marked part of a template costs.
 
-use super::names::{bind_among, said};
+use super::names::{bind_among, inputs, said};
 use super::run::{Exports, Outputs};
 use super::{Common, Stop};
 use crate::pipeline;
@@ -35,7 +35,8 @@ pub(super) fn run(
         settings.plan.time_ms = TIME_MS;
     }
     settings.samples = exports.samples;
-    let outputs = Outputs::open(exports, None)?;
+    let outputs = Outputs::open(exports, None, &inputs(common, &[name.to_string()], &bound)?)?;
+    let _core = common.claim_core(&mut settings);
     let mut progress = common.progress();
     let report = ablate(scenario, &parts, &settings, confidence, &mut progress)?;
     common.end_progress();

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use serde_json::json;
 
-use super::{Common, Stop, Syntax, print};
+use super::{Common, Stop, Syntax, print_json, print_plain};
 use crate::asm::{self, Fixup, Section};
 use crate::template::library::{STDIN, text_of};
 use crate::text::diagnostic::Diagnostic;
@@ -60,18 +60,18 @@ pub(super) fn asm(
         Ok(section) => section,
         Err(diagnostics) if common.json => {
             let document = json!({ "schema": 1, "diagnostics": diagnostics });
-            print(&format!("{document:#}\n"))?;
+            print_json(&format!("{document:#}\n"))?;
             return Ok(3);
         }
         Err(diagnostics) => return Err(Stop::Templates(diagnostics)),
     };
     let listing = Listing::new(&section);
     if common.json {
-        print_json(&listing)?;
+        print_document(&listing)?;
     } else if is_hex {
-        print(&format!("{}\n", hex(&section.bytes)))?;
+        print_plain(&format!("{}\n", hex(&section.bytes)))?;
     } else {
-        print_text(&listing, common.style().width)?;
+        print_listing(&listing, common.style().width)?;
     }
     Ok(0)
 }
@@ -218,33 +218,46 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Output in pieces, so that a listing takes no memory of its own.
-#[derive(Default)]
-struct Pieces(String);
+struct Pieces {
+    piece: String,
+    print: fn(&str) -> Result<(), Stop>,
+}
 
 impl Pieces {
     /// Bytes of one piece.
     const SIZE: usize = 1 << 20;
 
+    fn new(print: fn(&str) -> Result<(), Stop>) -> Pieces {
+        Pieces {
+            piece: String::new(),
+            print,
+        }
+    }
+
     fn add(&mut self, text: &str) -> Result<(), Stop> {
-        self.0.push_str(text);
-        if self.0.len() < Self::SIZE {
+        self.piece.push_str(text);
+        if self.piece.len() < Self::SIZE {
             return Ok(());
         }
-        print(&std::mem::take(&mut self.0))
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), Stop> {
+        (self.print)(&std::mem::take(&mut self.piece))
     }
 }
 
-fn print_text(listing: &Listing<'_>, width: usize) -> Result<(), Stop> {
-    let mut out = Pieces::default();
+fn print_listing(listing: &Listing<'_>, width: usize) -> Result<(), Stop> {
+    let mut out = Pieces::new(print_plain);
     listing.rows(|row| {
         let offset = format!("{:5x}", row.offset);
         out.add(&listed(&offset, &row.bytes, &row.text, "", width))
     })?;
-    print(&out.0)
+    out.end()
 }
 
-fn print_json(listing: &Listing<'_>) -> Result<(), Stop> {
-    let mut out = Pieces::default();
+fn print_document(listing: &Listing<'_>) -> Result<(), Stop> {
+    let mut out = Pieces::new(print_json);
     let mut separator = "{\n  \"instructions\": [";
     listing.rows(|row| {
         let row = json!({
@@ -277,5 +290,5 @@ fn print_json(listing: &Listing<'_>) -> Result<(), Stop> {
     out.add(&format!(
         "],\n  \"schema\": 1,\n  \"undefined\": {undefined}\n}}\n"
     ))?;
-    print(&out.0)
+    out.end()
 }

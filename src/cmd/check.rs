@@ -8,12 +8,12 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::names::{check_stdin, of_suite};
-use super::{Common, Stop, print};
+use super::{Common, Stop, print_json, print_plain};
 use crate::asm;
 use crate::prepare::prepare;
 use crate::scenario::Scenario;
 use crate::template::Template;
-use crate::template::library::{Library, LoadError};
+use crate::template::library::Library;
 use crate::text::diagnostic;
 use crate::text::diagnostic::Diagnostic;
 
@@ -34,8 +34,7 @@ pub(super) fn check(common: &Common, files: &[String]) -> Result<i32, Stop> {
                 }
                 check_template(&Arc::new(template), &parameters)?
             }
-            Err(LoadError::Wrong(diagnostics)) => Checked::wrong(diagnostics),
-            Err(other) => return Err(other.into()),
+            Err(error) => Checked::wrong(error.diagnostics()?),
         };
         found.push((file, checked));
     }
@@ -51,14 +50,14 @@ pub(super) fn check(common: &Common, files: &[String]) -> Result<i32, Stop> {
                 })
             })
             .collect();
-        print(&format!("{:#}\n", json!({ "schema": 1, "files": files })))?;
+        print_json(&format!("{:#}\n", json!({ "schema": 1, "files": files })))?;
     }
     // Any other bytes would have been refused.
     let listed = found
         .iter()
         .filter(|(_, checked)| checked.listed > 0 && checked.diagnostics.is_empty());
     for (file, Checked { listed, .. }) in listed.filter(|_| !common.json) {
-        print(&format!(
+        print_plain(&format!(
             "{file}: {listed} of {listed} instructions byte-identical to the listing\n"
         ))?;
     }
@@ -92,8 +91,7 @@ fn check_suite(
             let rows = of_suite(library, &suite, parameters)?;
             Some(rows.into_iter().flat_map(|row| row.refused).collect())
         }
-        Err(LoadError::Wrong(diagnostics)) => Some(diagnostics),
-        Err(other) => return Err(other.into()),
+        Err(error) => Some(error.diagnostics()?),
     })
 }
 

@@ -6,27 +6,28 @@
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{ArgAction, Args};
 
-use super::{Stop, When, record, width_of};
+use super::progress::{CLEARED, Display};
+use super::{Stop, When, named, record, width_of};
 use crate::asm;
 use crate::counter::pmu;
-use crate::job::check::{self as job_check, MAX_TIME_MS};
+use crate::job::check::{self as job_check, MAX_ROW_S, MAX_TIME_MS};
 use crate::job::{Counters, EventState, FakeScript, PLACEMENT_COUNTS, Plan, catalogue, placements};
+use crate::machine::cpus::{self, Claim};
 use crate::pipeline;
 use crate::stats::Event;
 use crate::template::{Library, Template};
-use crate::text::{Style, folded, hanging};
-use crate::text::{diagnostic, printable};
+use crate::text::{Style, diagnostic, folded, printable};
 use crate::worker::parent::{self, Told};
 
 /// Options of every command.
 #[derive(Debug, Args)]
 pub(super) struct Common {
     /// Bind a parameter: targets=8, order=random, order=hot:90, order=@FILE, work=16, align=0, …
-    #[arg(short = 'p', value_name = "KEY=VALUE", global = true, action = ArgAction::Append)]
+    #[arg(short = 'p', value_name = "KEY=VALUE", global = true, action = ArgAction::Append, value_parser = named())]
     pub(super) parameters: Vec<String>,
     /// Take templates from this folder first [default: ./asm_templates, then the built-in ones]
     #[arg(long, value_name = "DIR", global = true)]
@@ -52,6 +53,9 @@ pub(super) struct Common {
     /// Seconds of its processor that one entry into generated code may take [default: 3]
     #[arg(long, value_name = "S", global = true, allow_negative_numbers = true)]
     pub(super) timeout: Option<f64>,
+    /// Seconds that a row may take beside its timing: verification is cut to them, or the row refused [default: 60]
+    #[arg(long, value_name = "S", global = true, allow_negative_numbers = true)]
+    pub(super) max_row: Option<f64>,
     /// Placements of each row: 1 to 4, 8, 16, 32, 64, or all, which is 64 [default: 4, quick 2]
     #[arg(long, value_name = "N", global = true, allow_negative_numbers = true)]
     pub(super) placements: Option<String>,
@@ -120,7 +124,7 @@ impl Common {
 
     /// Says what is not a result.
     pub(super) fn warn(&self, text: &str) {
-        self.say(&folded(text, 2, width_of(&io::stderr())));
+        self.say(&folded(&printable::lines(text), 2, width_of(&io::stderr())));
     }
 
     /// The same of what is laid out already.
@@ -182,6 +186,7 @@ impl Common {
             said: BTreeMap::new(),
             samples: false,
             events,
+            disturbance: None,
         })
     }
 
@@ -208,6 +213,7 @@ impl Common {
         Ok(Plan {
             cpu: self.checked_cpu(base.cpu)?,
             seed: self.seed.unwrap_or(base.seed),
+            max_row_s: self.checked_max_row()?.unwrap_or(base.max_row_s),
             time_ms,
             infer_ms,
             run_ms: if self.quick {
@@ -266,6 +272,16 @@ impl Common {
             return Err(Stop::Usage(message));
         }
         Ok(Some(Duration::from_secs_f64(seconds)))
+    }
+
+    fn checked_max_row(&self) -> Result<Option<f64>, Stop> {
+        let (least, most) = (MAX_ROW_S.start(), MAX_ROW_S.end());
+        match self.max_row {
+            Some(seconds) if !MAX_ROW_S.contains(&seconds) => Err(Stop::Usage(format!(
+                "`--max-row {seconds:?}`: seconds from {least} to {most}"
+            ))),
+            wanted => Ok(wanted),
+        }
     }
 
     pub(super) fn checked_cpu(&self, planned: Option<u32>) -> Result<Option<u32>, Stop> {
@@ -351,28 +367,46 @@ impl Common {
         Ok(parent::verify_counters(&plan)?)
     }
 
-    /// One line that replaces itself, only where somebody watches, and between them what everybody must know.
+    /// Has the run a core of its own, as long as the claim lives, where others of this program measure too; where
+    /// there is none left, the report says so.
+    pub(super) fn claim_core(&self, settings: &mut pipeline::Settings) -> Option<Claim> {
+        if !matches!(settings.plan.counters, Counters::Clock | Counters::Pmu) {
+            return None;
+        }
+        let wanted = settings.plan.cpu;
+        let cpus = wanted.map_or_else(cpus::usable, |cpu| vec![cpu]);
+        match cpus::claim(&cpus) {
+            Ok(claim) => {
+                settings.plan.cpu = wanted.or(claim.as_ref().map(|claim| claim.cpu));
+                claim
+            }
+            Err(cpu) => {
+                settings.disturbance = Some(format!(
+                    "another run of dispatchlab measures on the core of CPU {cpu}, and no other is free: they disturb \
+                     each other; run one after the other"
+                ));
+                None
+            }
+        }
+    }
+
+    /// What is at work, and between that what everybody must know now.
     pub(super) fn progress(&self) -> impl FnMut(Told<'_>) {
         let is_said = !self.quiet;
-        let shown = is_said && io::stderr().is_terminal();
-        let width = self.error_style().width;
-        move |told: Told<'_>| match told {
-            Told::Step(text) if shown => {
-                let _ = write!(io::stderr(), "\r\x1b[K{text}");
+        let is_terminal = io::stderr().is_terminal();
+        let mut display = Display::new(is_terminal, self.error_style().width, Instant::now());
+        move |told: Told<'_>| {
+            let text = display.text(told, Instant::now());
+            if let Some(text) = text.filter(|_| is_said) {
+                let _ = io::stderr().write_all(text.as_bytes());
             }
-            Told::Notice(text) if is_said => {
-                let line = if shown { "\r\x1b[K" } else { "" };
-                let text = hanging(&printable::lines(text), "note:", 2, width);
-                let _ = write!(io::stderr(), "{line}{text}");
-            }
-            _ => {}
         }
     }
 
     /// Removes the progress line.
     pub(super) fn end_progress(&self) {
         if !self.quiet && io::stderr().is_terminal() {
-            let _ = write!(io::stderr(), "\r\x1b[K");
+            let _ = io::stderr().write_all(CLEARED.as_bytes());
         }
     }
 }

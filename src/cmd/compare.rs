@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::common::allows_scripts;
-use super::names::{bind_among, check_stdin, said};
+use super::names::{bind_among, check_stdin, inputs, said};
 use super::run::{Exports, Outputs};
 use super::{Common, Stop};
 use crate::pipeline::compare::{Contestant, Saved, compare};
@@ -13,6 +13,7 @@ use crate::report::Report;
 use crate::report::saved::{self, SavedReport};
 use crate::scenario::Scenario;
 use crate::stats::paired::Verdict;
+use crate::template::library::path_of;
 
 /// Milliseconds of timing for each image: two rows of five images, proved and timed, take half a
 /// second.
@@ -57,7 +58,13 @@ pub(super) fn run(
         settings.plan.time_ms = TIME_MS;
     }
     settings.samples = files.samples;
-    let outputs = Outputs::open(files, None)?;
+    let scenarios = contestants.iter().filter_map(|one| match one {
+        Contestant::Task(task) => Some(task.scenario.clone()),
+        Contestant::Saved(_) => None,
+    });
+    let scenarios: Vec<Scenario> = scenarios.collect();
+    let outputs = Outputs::open(files, None, &inputs(common, names, &scenarios)?)?;
+    let _core = common.claim_core(&mut settings);
     let mut progress = common.progress();
     let report = compare(contestants, &settings, confidence, &mut progress)?;
     common.end_progress();
@@ -210,7 +217,7 @@ fn pick(file: &str, report: &SavedReport, wanted: Option<&str>) -> Result<Saved,
 }
 
 fn read(file: &str) -> Result<SavedReport, Stop> {
-    let text = fs::read_to_string(file)
+    let text = fs::read_to_string(path_of(Path::new(file)))
         .map_err(|error| Stop::Usage(format!("`{file}`: cannot read it: {error}")))?;
     let saved = saved::read(&text).map_err(|error| Stop::Usage(format!("`{file}`: {error}")))?;
     if saved.is_scripted() && !allows_scripts() {

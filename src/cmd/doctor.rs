@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::record::{self, Concerns, Failed};
-use super::{Common, Stop, print};
+use super::{Common, Stop, print_json, print_plain};
 use crate::counter::pmu;
 use crate::fingerprint::{self, Fingerprint, Unprepared};
 use crate::job::{Counters, Plan, Unavailable};
@@ -19,8 +19,10 @@ use crate::pipeline::{self, Settings};
 use crate::report::{Report, Row};
 use crate::scenario::Scenario;
 use crate::stats::Quantity;
+use crate::sys::interrupt;
 use crate::template::{Origin, Template};
 use crate::text::{folded, hanging};
+use crate::worker::parent::{Progress, signal_name};
 
 mod misses;
 mod proof;
@@ -55,6 +57,7 @@ pub(super) fn doctor(common: &Common) -> Result<i32, Stop> {
     }
     settings.plan.time_ms = common.time.unwrap_or(10.0);
     settings.plan.further.clear();
+    let _core = common.claim_core(&mut settings);
     let machine = Machine::inspect(&settings.plan, &settings.events);
     let mut progress = common.progress();
     let by_counters = (settings.plan.counters == Counters::Pmu)
@@ -73,18 +76,20 @@ pub(super) fn doctor(common: &Common) -> Result<i32, Stop> {
         ..settings.clone()
     };
     let doubled = pipeline::run(&kernels()?[..1], &twice, &mut progress)?;
-    common.end_progress();
     let counted = by_counters.as_ref();
-    if report.interrupted || doubled.interrupted || counted.is_some_and(|report| report.interrupted)
-    {
-        common.warn("warning: interrupted: nothing was checked; run it again\n");
-        return Ok(130);
+    if let Some(code) = interrupted(common) {
+        return Ok(code);
     }
     let mut checks = checks(&report, &doubled);
     checks.extend(by_counters.iter().flat_map(counter_checks));
-    checks.extend(proof::checks(&settings)?);
-    checks.extend(misses::check(&settings)?);
-    let fingerprint = fingerprint(&settings)?;
+    checks.extend(proof::checks(&settings, &mut progress)?);
+    checks.extend(misses::check(&settings, &mut progress)?);
+    let fingerprint = fingerprint(&settings, &mut progress)?;
+    // What a signal has cut short has not failed.
+    if let Some(code) = interrupted(common) {
+        return Ok(code);
+    }
+    common.end_progress();
     report.provenance.predictor = Some(fingerprint.line.clone());
     report.provenance.sources = match counted {
         Some(counted) => counted.provenance.sources.clone(),
@@ -108,12 +113,27 @@ pub(super) fn doctor(common: &Common) -> Result<i32, Stop> {
              that can be written\n"
         ));
     }
-    print(&rendered)?;
+    if common.json {
+        print_json(&rendered)?;
+    } else {
+        print_plain(&rendered)?;
+    }
     Ok(i32::from(checks.iter().any(|check| !check.ok)))
 }
 
+/// Says that a signal has ended it, where one has, and gives the exit code.
+fn interrupted(common: &Common) -> Option<i32> {
+    let signal = interrupt::seen()?;
+    common.end_progress();
+    let name = signal_name(signal);
+    common.warn(&format!(
+        "warning: interrupted by {name}: nothing was checked; run it again\n"
+    ));
+    Some(128 + signal)
+}
+
 /// Runs patterns of branches, briefly.
-fn fingerprint(settings: &Settings) -> Result<Fingerprint, Stop> {
+fn fingerprint(settings: &Settings, progress: Progress<'_>) -> Result<Fingerprint, Stop> {
     const TIME_MS: f64 = 3.0;
     let scenarios = fingerprint::scenarios(settings.plan.seed).map_err(|error| match error {
         Unprepared::Template(diagnostics) => Stop::Templates(diagnostics),
@@ -122,7 +142,7 @@ fn fingerprint(settings: &Settings) -> Result<Fingerprint, Stop> {
     let mut settings = settings.clone();
     settings.plan.time_ms = TIME_MS;
     settings.plan.placements.truncate(1);
-    let report = pipeline::run(&scenarios, &settings, &mut |_| {})?;
+    let report = pipeline::run(&scenarios, &settings, progress)?;
     Ok(Fingerprint::of(&report.rows))
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Common, Stop, print};
+use super::{Common, Stop, print_json, print_plain};
 use crate::scenario::Scenario;
 use crate::template::library::LoadError;
 use crate::template::{Origin, Param, Suite, Template};
@@ -52,7 +52,7 @@ pub(super) fn list(common: &Common, part: Option<&str>) -> Result<i32, Stop> {
         )));
     }
     if common.json {
-        print(&listed.as_json(&templates, &suites)?)?;
+        print_json(&listed.as_json(&templates, &suites)?)?;
     } else {
         let mut text = as_text(&templates, common.style().width);
         for suite in suites {
@@ -60,7 +60,7 @@ pub(super) fn list(common: &Common, part: Option<&str>) -> Result<i32, Stop> {
             let is_asked_for = part == Some(suite.name.as_str());
             text += &suite_as_text(suite, is_asked_for, common.style().width);
         }
-        print(&text)?;
+        print_plain(&text)?;
     }
     Ok(code)
 }

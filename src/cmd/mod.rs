@@ -3,16 +3,20 @@
 //! Correct means: results go to stdout, everything else to stderr, and the exit code is the one
 //! that the table in docs/method.md gives.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::Resource;
 
 use crate::prepare::apart;
-use crate::template::library::{Library, LoadError};
+use crate::sys::process::survive_long_files;
+use crate::sys::{limits, stack};
+use crate::template::library::{self, Library, LoadError};
 use crate::text::printable;
 use crate::text::{Style, diagnostic, folded};
 use crate::worker::parent;
@@ -28,6 +32,7 @@ mod misses;
 mod names;
 mod new;
 mod output;
+mod progress;
 mod record;
 mod run;
 mod shell;
@@ -83,13 +88,15 @@ const EXAMPLES: &str = "Examples:
   dispatchlab doctor                       what can be measured here and why not
 
 Exit codes: 0 ok, 1 a self-check failed, 2 usage, 3 template error, 4 a template
-crashed or gave a wrong result, 5 counters not available, 130 interrupted";
+crashed or gave a wrong result, 5 counters not available, 130 interrupted
+(128 + signal)";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Measure scenarios, files or suites; a table on stdout [default: the suite `tour`]
     Run {
         /// Scenario `NAME[KEY=VALUE,..]`, template file, suite, or - for stdin
+        #[arg(value_parser = named())]
         names: Vec<String>,
         #[command(flatten)]
         files: run::Files,
@@ -97,9 +104,10 @@ enum Command {
     /// Measure scenarios, files or saved reports in turns, each against the first
     Compare {
         /// Scenario, template file, or a report of --export-json: what the others are held against
+        #[arg(value_parser = named())]
         base: String,
         /// The others
-        #[arg(required = true)]
+        #[arg(required = true, value_parser = named())]
         others: Vec<String>,
         /// Confidence of the intervals, all others together
         #[arg(long, value_name = "SHARE", default_value_t = 0.95, allow_negative_numbers = true, value_parser = confidence)]
@@ -114,7 +122,7 @@ enum Command {
     /// Scan one parameter or two; of several scenarios, who wins from where
     Sweep {
         /// Scenarios or template files; at each point they take turns
-        #[arg(required = true)]
+        #[arg(required = true, value_parser = named())]
         names: Vec<String>,
         /// What to scan: KEY=1,2,4 or KEY=0..63 or KEY=0..64:+4 or KEY=1..1024:x2; twice for a grid
         #[arg(short = 'P', value_name = "KEY=VALUES", required = true)]
@@ -128,6 +136,7 @@ enum Command {
     /// What each marked part of a template costs, by leaving it out
     Ablate {
         /// Scenario or template file
+        #[arg(value_parser = named())]
         name: String,
         /// Confidence of the intervals, all parts together
         #[arg(long, value_name = "SHARE", default_value_t = 0.95, allow_negative_numbers = true, value_parser = confidence)]
@@ -143,6 +152,7 @@ enum Command {
     /// Expand, assemble, link and disassemble; runs nothing but with --misses
     Show {
         /// Scenario or template file
+        #[arg(value_parser = named())]
         name: String,
         #[command(flatten)]
         shown: show::Shown,
@@ -150,6 +160,7 @@ enum Command {
     /// Assemble a fragment: instructions, labels and data, no header; runs nothing
     Asm {
         /// File, or - for stdin [default: -]
+        #[arg(value_parser = named())]
         file: Option<String>,
         /// Syntax of the text
         #[arg(long, value_enum, default_value_t = Syntax::Auto)]
@@ -167,6 +178,7 @@ enum Command {
     /// Run one or a few iterations instruction by instruction: what each changed, and where it went
     Step {
         /// Scenario or template file
+        #[arg(value_parser = named())]
         name: String,
         #[command(flatten)]
         stepped: step::Stepped,
@@ -174,7 +186,7 @@ enum Command {
     /// Check templates and suites; diagnostics only
     Check {
         /// Template files, suites, or - for stdin
-        #[arg(required = true)]
+        #[arg(required = true, value_parser = named())]
         files: Vec<String>,
     },
     /// What can be measured here and why not, and a self-check of the harness
@@ -184,10 +196,10 @@ enum Command {
         /// Name of the new template: letters, digits, - and _
         name: String,
         /// Copy this template or file [default: a small one with comments]
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", value_parser = named())]
         from: Option<String>,
         /// Make a template of this listing: what a compiler or disassembler printed
-        #[arg(long, value_name = "FILE", conflicts_with = "from")]
+        #[arg(long, value_name = "FILE", conflicts_with = "from", value_parser = named())]
         from_listing: Option<String>,
     },
     /// Print a completion script
@@ -249,6 +261,11 @@ fn separator(text: &str) -> Result<char, String> {
     sign.ok_or_else(|| "`;` is the only sign that can separate statements".to_string())
 }
 
+/// A name, or a path, which need not be UTF-8.
+fn named() -> impl TypedValueParser<Value = String> {
+    OsStringValueParser::new().map(|path| library::named(&path))
+}
+
 /// A share above 0.5 and below 1.
 fn confidence(text: &str) -> Result<f64, String> {
     let share = text.parse::<f64>().ok();
@@ -270,8 +287,16 @@ fn percent(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "a number of percent from 0, such as 5 or 5%".to_string())
 }
 
+/// Bytes of the stack that all runs on: the first thread may have no more than its system leaves it.
+const STACK: usize = 8 << 20;
+
 /// Parses the command line, runs the command, and prints.
 pub fn main() -> ExitCode {
+    // Without memory for it there is none for a template either, and that is said where it is missed.
+    stack::on_own(STACK, on_a_stack).unwrap_or_else(|_| on_a_stack())
+}
+
+fn on_a_stack() -> ExitCode {
     if let Some((role, descriptor)) = role() {
         bound_memory();
         let ended = match role {
@@ -286,7 +311,9 @@ pub fn main() -> ExitCode {
             }
         };
     }
-    apart::use_program(parent::THIS_PROGRAM);
+    survive_long_files();
+    limits::hear_of_processor_time();
+    apart::use_program(parent::this_program());
     let cli = parse().unwrap_or_else(|error| refuse(&error));
     bound_memory();
     let style = cli.common.error_style();
@@ -407,18 +434,19 @@ fn parse() -> Result<Cli, clap::Error> {
 /// An expansion can double a text forty times: the process ends before the machine suffers.
 fn bound_memory() {
     const MOST: u64 = 4 << 30;
-    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_DATA)
-        && soft > MOST
-    {
-        // What may not be limited stays as it was.
-        let _ = setrlimit(Resource::RLIMIT_DATA, MOST, hard);
-    }
+    // What may not be limited stays as it was.
+    let _ = limits::lower_soft(Resource::RLIMIT_DATA, MOST);
 }
 
 /// Says what is wrong with the command line, or prints the help that it asks for, and ends.
 fn refuse(error: &clap::Error) -> ! {
     if error.use_stderr() {
-        let message = error.render().ansi().to_string();
+        // What was typed stands in it as it was.
+        let plain = error.render().to_string();
+        let message = match printable::lines(&plain) {
+            Cow::Borrowed(_) => error.render().ansi().to_string(),
+            Cow::Owned(escaped) => escaped,
+        };
         let message = folded(&message, 2, width_of(&io::stderr()));
         let _ = anstream::stderr().write_all(message.as_bytes());
     } else {
@@ -438,11 +466,14 @@ fn refuse(error: &clap::Error) -> ! {
 
 /// Says on stderr why there is no result, and gives the exit code.
 fn explain(stop: &Stop, style: Style) -> i32 {
-    let said = |message: &str| folded(&format!("error: {message}\n"), 2, style.width);
+    let said = |message: &str| {
+        let message = format!("error: {message}\n");
+        folded(&printable::lines(&message), 2, style.width)
+    };
     let (text, code) = match stop {
-        Stop::Usage(message) => (said(&printable::lines(message)), 2),
+        Stop::Usage(message) => (said(message), 2),
         Stop::Templates(diagnostics) => (diagnostic::render(diagnostics, style), 3),
-        Stop::Job(message) => (said(&printable::lines(message)), 3),
+        Stop::Job(message) => (said(message), 3),
         Stop::Counters(message) => (said(message), 5),
         // The reader of our output is gone, and wants no word about it.
         Stop::System(error) if error.kind() == io::ErrorKind::BrokenPipe => return 0,
@@ -450,6 +481,16 @@ fn explain(stop: &Stop, style: Style) -> i32 {
     };
     let _ = io::stderr().write_all(text.as_bytes());
     code
+}
+
+/// Prints text that has no colours of ours.
+fn print_plain(text: &str) -> Result<(), Stop> {
+    print(&printable::lines(text))
+}
+
+/// Prints a JSON document.
+fn print_json(document: &str) -> Result<(), Stop> {
+    print(&printable::json(document))
 }
 
 /// Prints a result.

@@ -6,13 +6,15 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Common, Stop};
+use super::output::Input;
+use super::{Common, Stop, record};
 use crate::scenario::{BindError, Recording, Scenario, parse_name};
-use crate::template::library::{Library, LoadError};
+use crate::template::library::{Library, LoadError, named, path_of, text_of};
 use crate::template::suite::{Member, Said, Suite};
-use crate::template::{Template, params};
+use crate::template::{Origin, Template, params};
 use crate::text::closest;
 use crate::text::diagnostic::Diagnostic;
 
@@ -29,9 +31,9 @@ pub(super) struct Wanted {
 
 impl From<LoadError> for Stop {
     fn from(error: LoadError) -> Stop {
-        match error {
-            LoadError::Wrong(diagnostics) => Stop::Templates(diagnostics),
-            other => Stop::Usage(other.to_string()),
+        match error.diagnostics() {
+            Ok(diagnostics) => Stop::Templates(diagnostics),
+            Err(other) => Stop::Usage(other.to_string()),
         }
     }
 }
@@ -62,11 +64,14 @@ pub(super) fn resolve(common: &Common, names: &[String]) -> Result<Wanted, Stop>
                 wanted.reference.clone_from(&suite.reference);
                 wanted.suites.push(suite);
             }
-            None => {
-                let scenario = bind(&library, name, &parameters)?;
-                common.tell(&scenario.template);
-                wanted.scenarios.push(scenario);
-            }
+            None => wanted.scenarios.push(match load(&library, name)? {
+                Ok((template, given)) => {
+                    let bound: Vec<_> = given.into_iter().chain(parameters.clone()).collect();
+                    common.tell(&template);
+                    with_recording(Scenario::bind(Arc::new(template), &bound)?)?
+                }
+                Err(error) => refused(name, error)?,
+            }),
         }
     }
     let repeated = drop_repeated(&mut wanted.scenarios);
@@ -77,6 +82,34 @@ pub(super) fn resolve(common: &Common, names: &[String]) -> Result<Wanted, Stop>
         ));
     }
     Ok(wanted)
+}
+
+/// The files that names and scenarios are read from, and those that a run looks into besides.
+pub(super) fn inputs(
+    common: &Common,
+    names: &[String],
+    scenarios: &[Scenario],
+) -> Result<Vec<Input>, Stop> {
+    let mut paths = Library::new(common.templates.clone())?.files();
+    paths.extend(record::path());
+    for name in names {
+        let template = name.split('[').next().unwrap_or(name);
+        paths.extend([
+            name.into(),
+            template.into(),
+            format!("{template}.asm").into(),
+        ]);
+    }
+    for scenario in scenarios {
+        paths.extend(scenario.recording_path().map(PathBuf::from));
+        if let Origin::File(path) = &scenario.template.origin {
+            paths.push(path.clone());
+        }
+    }
+    Ok(paths
+        .iter()
+        .filter_map(|path| Input::at(&path_of(path)))
+        .collect())
 }
 
 /// Refuses to read standard input twice, for the second time it is empty.
@@ -110,13 +143,38 @@ pub(super) fn bind(
     name: &str,
     parameters: &[(String, String)],
 ) -> Result<Scenario, Stop> {
-    let (template, mut bound) = match std::path::Path::new(name).is_file() {
+    let (template, mut bound) = load(library, name)??;
+    bound.extend_from_slice(parameters);
+    with_recording(Scenario::bind(Arc::new(template), &bound)?)
+}
+
+/// A template and the parameters in the brackets behind its name.
+type Loaded = (Template, Vec<(String, String)>);
+
+/// The template that a name, or a path with or without parameters in brackets, begins with.
+fn load(library: &Library, name: &str) -> Result<Result<Loaded, LoadError>, Stop> {
+    let (template, bound) = match path_of(Path::new(name)).is_file() {
         true => (name.to_string(), Vec::new()),
         false => parse_name(name)?,
     };
-    bound.extend_from_slice(parameters);
-    let template = library.load(&template)?;
-    with_recording(Scenario::bind(Arc::new(template), &bound)?)
+    Ok(library.load(&template).map(|template| (template, bound)))
+}
+
+/// A row that says what is wrong with its file, so that the others run.
+fn refused(name: &str, error: LoadError) -> Result<Scenario, Stop> {
+    let why = error.diagnostics()?;
+    let origin = match name {
+        "-" => Origin::Stdin,
+        _ => Origin::File(why.first().map_or(name, |one| &one.file).into()),
+    };
+    // Where it can be read again, its hash says which text it was.
+    let text = match &origin {
+        Origin::File(path) if path_of(path).is_file() => text_of(&named(path.as_os_str())).ok(),
+        _ => None,
+    };
+    let (short, _) = parse_name(name).unwrap_or_default();
+    let template = Template::in_place(&short, origin, text.unwrap_or_default());
+    Ok(Scenario::refused(template, name, why))
 }
 
 /// Reads the recording that `order=@FILE` names.
@@ -126,14 +184,15 @@ fn with_recording(scenario: Scenario) -> Result<Scenario, Stop> {
     let Some(path) = scenario.recording_path().map(str::to_string) else {
         return Ok(scenario);
     };
+    let file = path_of(Path::new(&path));
     let wrong = |why: String| Stop::Usage(format!("`order=@{path}`: {why}"));
     let mut bytes = Vec::new();
-    if fs::metadata(&path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+    if fs::metadata(&file).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
         return Err(wrong(
             "it is no regular file; write the numbers into one".into(),
         ));
     }
-    fs::File::open(&path)
+    fs::File::open(&file)
         .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
         .map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => {
@@ -167,11 +226,8 @@ pub(super) fn bind_among(
 ) -> Result<Vec<Scenario>, Stop> {
     let mut loaded = Vec::new();
     for name in names {
-        let (template, bound) = match std::path::Path::new(name).is_file() {
-            true => (name.to_string(), Vec::new()),
-            false => parse_name(name)?,
-        };
-        loaded.push((Arc::new(library.load(&template)?), bound));
+        let (template, bound) = load(library, name)??;
+        loaded.push((Arc::new(template), bound));
     }
     bind_fitting(&loaded, parameters)
 }
@@ -189,7 +245,7 @@ pub(super) fn of_suite(
         let loaded = templates
             .entry(name)
             .or_insert_with(|| library.load(name).map(Arc::new));
-        rows.push(named(suite, member, loaded));
+        rows.push(as_it_stands(suite, member, loaded));
     }
     let found: Vec<Named> = rows.iter().flatten().cloned().collect();
     refuse_unknown(&found, parameters)?;
@@ -212,7 +268,7 @@ pub(super) fn of_suite(
 ///
 /// # Errors
 /// Why it does not.
-fn named(
+fn as_it_stands(
     suite: &Suite,
     member: &Member,
     loaded: &Result<Arc<Template>, LoadError>,

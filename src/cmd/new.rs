@@ -2,12 +2,11 @@
 //!
 //! Correct means: nothing is overwritten or hidden, and what was written runs as it is.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::names::bind;
-use super::{Common, Stop, output, print};
+use super::{Common, Stop, output, print_plain};
 use crate::template::library::{FOLDER, Library};
 
 /// What a new template says where nothing is to be copied.
@@ -38,7 +37,7 @@ pub(super) fn new(
         (None, Some(_)) => name.to_string(),
         (None, None) => format!("{name}.asm"),
     };
-    print(&format!(
+    print_plain(&format!(
         "wrote {}\nnext: dispatchlab run {run}\n",
         path.display()
     ))?;
@@ -77,9 +76,7 @@ fn check_name(name: &str, library: &Library) -> Result<(), Stop> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Stop> {
-    let opened = OpenOptions::new().write(true).create_new(true).open(path);
-    let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| match error.kind() {
+    output::create(path, text).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => Stop::Usage(format!(
             "{} is there already, and nothing was written; choose another name or remove it",
             path.display()

@@ -6,12 +6,12 @@
 
 use std::borrow::Cow;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Common;
+use super::{Common, output};
 use crate::job::{Counters, EventState, Plan};
 use crate::machine::{CoreClock, Machine};
 use crate::report::{Basis, Provenance, Report};
@@ -144,7 +144,7 @@ fn write(path: &Path, record: &Record) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    fs::write(path, serde_json::to_string_pretty(record)? + "\n")
+    output::replace(path, &(serde_json::to_string_pretty(record)? + "\n"))
 }
 
 /// The check whose failure takes inferred misses away.
@@ -158,7 +158,8 @@ pub(super) fn distrust(plan: &Plan, events: &[EventState]) -> Option<String> {
     }
     let machine = Machine::inspect(plan, events);
     let provenance = machine.provenance(None, &CoreClock::default(), plan.seed);
-    let record = recorded(&provenance)?;
+    // That it is broken is said with the result.
+    let record = recorded(&provenance).ok()??;
     let failed = record
         .failed
         .iter()
@@ -173,7 +174,11 @@ pub(super) fn distrust(plan: &Plan, events: &[EventState]) -> Option<String> {
 /// it found out about the predictors.
 pub(super) fn precede<'a>(common: &Common, report: &'a Report) -> Cow<'a, Report> {
     let mut report = Cow::Borrowed(report);
-    let Some(record) = recorded(&report.provenance) else {
+    let record = recorded(&report.provenance).unwrap_or_else(|broken| {
+        common.warn(&format!("warning: {broken}\n"));
+        None
+    });
+    let Some(record) = record else {
         return report;
     };
     if record.predictor.is_some() {
@@ -195,17 +200,68 @@ pub(super) fn precede<'a>(common: &Common, report: &'a Report) -> Cow<'a, Report
     report
 }
 
-/// What is known of this state of this machine; a file that makes no sense says nothing.
-fn recorded(provenance: &Provenance) -> Option<Record> {
-    let text = path().and_then(|path| fs::read_to_string(path).ok());
-    let record = text.and_then(|text| serde_json::from_str::<Record>(&text).ok());
+/// What is known of this state of this machine.
+///
+/// # Errors
+/// That there is a file which is no record, and what to do.
+fn recorded(provenance: &Provenance) -> Result<Option<Record>, String> {
+    let Some(path) = path() else {
+        return Ok(None);
+    };
+    let Some(text) = text_of(&path).map_err(|why| format!("{}: {why}", path.display()))? else {
+        return Ok(None);
+    };
+    // Another version may have written another layout.
+    let schema = serde_json::from_str::<Versioned>(&text).map(|found| found.schema);
+    if matches!(schema, Ok(schema) if schema != SCHEMA) {
+        return Ok(None);
+    }
+    let record: Record = serde_json::from_str(&text).map_err(|error| {
+        format!(
+            "{}: what the last self-check found cannot be read ({error}); `dispatchlab doctor` writes it anew",
+            path.display()
+        )
+    })?;
     let here = MachineState::of(provenance);
-    let applies = |record: &Record| record.schema == SCHEMA && record.state == here;
-    record.filter(applies)
+    Ok(Some(record).filter(|record| record.state == here))
+}
+
+/// The layout that a file says it has.
+#[derive(Deserialize)]
+struct Versioned {
+    schema: u32,
+}
+
+/// The text of a small regular file; none where there is no file. Anything else would be waited for, or never end.
+fn text_of(path: &Path) -> Result<Option<String>, String> {
+    const LONGEST: u64 = 1 << 20;
+    let Ok(known) = fs::metadata(path) else {
+        return Ok(None);
+    };
+    if !known.is_file() || known.len() > LONGEST {
+        let what = if known.is_file() {
+            "no small"
+        } else {
+            "no regular"
+        };
+        return Err(format!(
+            "it is {what} file, so what the last self-check found is not known; remove it"
+        ));
+    }
+    let read = || {
+        let mut bytes = Vec::new();
+        fs::File::open(path)?
+            .take(LONGEST)
+            .read_to_end(&mut bytes)?;
+        String::from_utf8(bytes).map_err(io::Error::other)
+    };
+    read().map(Some).map_err(|error| {
+        format!("what the last self-check found cannot be read ({error}); `dispatchlab doctor` writes it anew")
+    })
 }
 
 /// The file: where the XDG base directory specification wants it, which takes absolute paths only.
-fn path() -> Option<PathBuf> {
+pub(super) fn path() -> Option<PathBuf> {
     let absolute = |name: &str| {
         let folder = PathBuf::from(std::env::var_os(name)?);
         folder.is_absolute().then_some(folder)

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::common::allows_scripts;
-use super::names::{resolve, said};
-use super::output::Output;
+use super::names::{inputs, resolve, said};
+use super::output::{Input, Output};
 use super::record;
 use super::{Common, Stop, misses, print};
 use crate::job::file::{self, SavedJob};
@@ -18,6 +18,7 @@ use crate::report::terminal::{self, markdown};
 use crate::report::{Report, csv, json};
 use crate::scenario::Scenario;
 use crate::template::Suite;
+use crate::text::printable;
 
 /// What is read and written besides names and report.
 #[derive(Debug, Default, PartialEq, Eq, Args)]
@@ -52,15 +53,20 @@ pub(super) struct Exports {
 /// How a report is rendered.
 type Renderer = fn(&Report) -> String;
 
-/// The files that the options name, all open.
+/// The files that the options name, all known to be writable.
 pub(super) struct Outputs {
     exports: Vec<(Output, Renderer)>,
     job: Option<Output>,
 }
 
 impl Outputs {
-    /// Opens all of them, so that nothing is measured that cannot be written.
-    pub(super) fn open(files: &Exports, job: Option<&PathBuf>) -> Result<Outputs, Stop> {
+    /// Looks at all of them before anything runs, so that nothing is measured that cannot be written, and nothing
+    /// is written over what this run reads.
+    pub(super) fn open(
+        files: &Exports,
+        job: Option<&PathBuf>,
+        inputs: &[Input],
+    ) -> Result<Outputs, Stop> {
         let Exports {
             export_json,
             export_csv,
@@ -86,7 +92,7 @@ impl Outputs {
             .map(|(output, _)| output)
             .chain(&job)
             .collect();
-        Output::all_differ(&all)?;
+        Output::check(&all, inputs)?;
         Ok(Outputs { exports, job })
     }
 
@@ -98,17 +104,18 @@ impl Outputs {
         };
         let report = &*record::precede(common, report);
         let rendered = match (common.json, common.verbose) {
-            (true, _) => json::render(report),
+            (true, _) => printable::json(&json::render(report)).into_owned(),
             (false, true) => terminal::in_full(report, common.style()),
             (false, false) => terminal::render(report, common.style()),
         };
         // A full disk or a closed pipe on one side takes nothing from the others.
-        let mut said = print(&rendered);
+        let printed = print(&rendered);
+        let mut written = Ok(());
         for (output, render) in self.exports {
-            said = said.and(output.write(&render(report)));
+            written = written.and(output.write(&render(report)));
         }
-        common.warn(&warnings);
-        said
+        common.say(&warnings);
+        written.and(printed)
     }
 }
 
@@ -133,11 +140,14 @@ pub(super) fn run(common: &Common, names: &[String], files: &Files) -> Result<i3
         }
         Some(path) => {
             let (tasks, settings) = from_job(common, path)?;
-            measure(common, files, What::Prepared(tasks), settings)?
+            let inputs: Vec<Input> = Input::at(path).into_iter().collect();
+            measure(common, files, What::Prepared(tasks), settings, &inputs)?
         }
         None => {
             let tour = ["tour".to_string()];
-            let wanted = resolve(common, if names.is_empty() { &tour } else { names })?;
+            let names = if names.is_empty() { &tour } else { names };
+            let wanted = resolve(common, names)?;
+            let inputs = inputs(common, names, &wanted.scenarios)?;
             let mut settings = common.settings(wanted.reference)?;
             settings.said = said(common, &wanted.suites)?;
             let by_section = wanted.suites.iter().any(Suite::has_sections);
@@ -154,7 +164,7 @@ pub(super) fn run(common: &Common, names: &[String], files: &Files) -> Result<i3
                 Some(_) => What::Prepared(wanted.scenarios.iter().map(Task::new).collect()),
                 None => What::Named(wanted.scenarios),
             };
-            let mut measured = measure(common, files, what, settings)?;
+            let mut measured = measure(common, files, what, settings, &inputs)?;
             measured.0.by_section = by_section;
             measured
         }
@@ -172,18 +182,20 @@ enum What {
     Named(Vec<Scenario>),
 }
 
-/// Measures, with the files open that are to be written.
+/// Measures, where all files can be written that are to be.
 fn measure(
     common: &Common,
     files: &Files,
     what: What,
     settings: Settings,
+    inputs: &[Input],
 ) -> Result<(Report, Outputs), Stop> {
-    let settings = Settings {
+    let mut settings = Settings {
         samples: files.exports.samples,
         ..settings
     };
-    let mut outputs = Outputs::open(&files.exports, files.save_job.as_ref())?;
+    let _core = common.claim_core(&mut settings);
+    let mut outputs = Outputs::open(&files.exports, files.save_job.as_ref(), inputs)?;
     if let (Some(output), What::Prepared(tasks)) = (outputs.job.take(), &what) {
         save(common, output, tasks, &settings)?;
     }
@@ -222,6 +234,7 @@ fn from_job(common: &Common, path: &Path) -> Result<(Vec<Task>, Settings), Stop>
         said: saved.said().clone(),
         samples: false,
         events,
+        disturbance: None,
     };
     Ok((pipeline::saved(&saved), settings))
 }

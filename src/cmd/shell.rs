@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use super::{Cli, Stop, output, print};
+use super::{Cli, Stop, output, print, print_plain};
 
 pub(super) fn completions(shell: Shell) -> Result<i32, Stop> {
     let mut script = Vec::new();
@@ -27,6 +27,6 @@ pub(super) fn man(folder: &Path) -> Result<i32, Stop> {
         .map(|path| path.display().to_string())
         .collect();
     pages.sort();
-    print(&(pages.join("\n") + "\n"))?;
+    print_plain(&(pages.join("\n") + "\n"))?;
     Ok(0)
 }

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::names::bind;
-use super::{Common, Stop, misses, print};
+use super::{Common, Stop, misses, print_plain};
 use crate::asm;
 use crate::asm::SectionKind;
 use crate::go::picture::picture;
@@ -42,7 +42,7 @@ pub(super) fn show(common: &Common, name: &str, shown: Shown) -> Result<i32, Sto
     };
     let known = modelled.as_ref().and_then(|one| one.as_ref().ok());
     let title = format!("{}  ({})", scenario.name, scenario.template.file_name());
-    let mut out = format!("{}\n", printable::line(&title));
+    let mut out = format!("{title}\n");
     let width = common.style().width;
     out.push_str(&listing(&prepared, shown.harness, width, known));
     if let Some(modelled) = &modelled {
@@ -53,7 +53,7 @@ pub(super) fn show(common: &Common, name: &str, shown: Shown) -> Result<i32, Sto
         out.push('\n');
         out.push_str(&heap_dump(&prepared));
     }
-    print(&folded(&out, 2, width))?;
+    print_plain(&folded(&printable::lines(&out), 2, width))?;
     Ok(modelled.map_or(0, |modelled| {
         modelled.map_or_else(|reason| reason.code, |_| 0)
     }))

@@ -1,13 +1,15 @@
 //! `step`: one or a few iterations, instruction by instruction.
 
 use super::names::bind;
-use super::{Common, Stop, print};
+use super::{Common, Stop, print_json, print_plain};
 use crate::job::check::MAX_TRACED;
 use crate::job::{Counters, Plan};
 use crate::pipeline::{self, Settings};
 use crate::prepare::prepare;
 use crate::report::steps::{self, Steps};
 use crate::steps::Drawn;
+use crate::sys::interrupt;
+use crate::worker::parent::signal_name;
 
 /// What to run, and what to show of it.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -61,6 +63,11 @@ pub(super) fn step(common: &Common, name: &str, stepped: Stepped) -> Result<i32,
     let mut progress = common.progress();
     let told = pipeline::step(&scenario, &settings, iterations, drawn, &mut progress)?;
     common.end_progress();
+    if let Some(signal) = interrupt::seen() {
+        let name = signal_name(signal);
+        common.warn(&format!("warning: interrupted by {name}: run it again\n"));
+        return Ok(128 + signal);
+    }
     let mut told = told.map_err(Stop::Templates)?;
     if let Some(line) = at.filter(|line| !reaches(&told, *line)) {
         return Err(Stop::Usage(format!(
@@ -71,11 +78,11 @@ pub(super) fn step(common: &Common, name: &str, stepped: Stepped) -> Result<i32,
         let prepared = prepare(&scenario).map_err(Stop::Templates)?;
         told.modelled = Some(super::misses::predict(common, &scenario, &prepared)?);
     }
-    print(&if common.json {
-        steps::json(&told, harness)
+    if common.json {
+        print_json(&steps::json(&told, harness))?;
     } else {
-        steps::text(&told, harness, common.style().width)
-    })?;
+        print_plain(&steps::text(&told, harness, common.style().width))?;
+    }
     Ok(pipeline::status_code(&told.status))
 }
 

@@ -1,11 +1,12 @@
 //! `sweep`: scenarios over one parameter or two.
 
-use super::names::{bind_among, check_stdin, said};
+use super::names::{bind_among, check_stdin, inputs, said};
 use super::run::{Exports, Outputs};
 use super::{Common, Stop};
 use crate::axes::{Axis, points};
 use crate::pipeline;
 use crate::pipeline::points::{BoundPoint, sweep};
+use crate::scenario::Scenario;
 
 /// Milliseconds of timing for each image of each point.
 const TIME_MS: f64 = 20.0;
@@ -34,7 +35,9 @@ pub(super) fn run(
         settings.plan.time_ms = TIME_MS;
     }
     settings.samples = exports.samples;
-    let outputs = Outputs::open(exports, None)?;
+    let all: Vec<Scenario> = bound.iter().flat_map(|(_, all)| all.clone()).collect();
+    let outputs = Outputs::open(exports, None, &inputs(common, names, &all)?)?;
+    let _core = common.claim_core(&mut settings);
     let mut progress = common.progress();
     let report = sweep(&axes, names, &bound, &settings, confidence, &mut progress)?;
     common.end_progress();

@@ -23,6 +23,8 @@ pub const MAX_REGION: u64 = 256 << 20;
 pub const MAX_UNROLL: u32 = 1024;
 /// Longest time that a row may be given, milliseconds.
 pub const MAX_TIME_MS: f64 = 600_000.0;
+/// Seconds that a row may be allowed.
+pub const MAX_ROW_S: RangeInclusive<f64> = 0.1..=86_400.0;
 
 /// What the harness itself takes on the way in and out, many times over.
 const MIN_STEPS: u64 = 1_000;
@@ -93,6 +95,10 @@ fn plan(plan: &Plan) -> Result<(), Problem> {
             )
         },
     )?;
+    demand(MAX_ROW_S.contains(&plan.max_row_s), "max_row_s", || {
+        let (least, most) = (MAX_ROW_S.start(), MAX_ROW_S.end());
+        format!("seconds from {least} to {most}, not {}", plan.max_row_s)
+    })?;
     demand((0.0..=MAX_TIME_MS).contains(&plan.run_ms), "run_ms", || {
         format!("0 to {MAX_TIME_MS} milliseconds, not {}", plan.run_ms)
     })?;

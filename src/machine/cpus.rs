@@ -1,12 +1,15 @@
 //! The CPUs as the kernel describes them: who shares a core, what sets the frequency, who is idle.
 //!
-//! Correct means: what the kernel does not say is unknown, with the reason, and a CPU is called idle
-//! only if it was so while the run lasted.
+//! Correct means: what the kernel does not say is unknown, with the reason, a CPU is called idle
+//! only if it was so while the run lasted, and two processes that claim a core have one each where there are two.
 
 use std::fs;
+use std::io;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
 
-use nix::sched::sched_getaffinity;
+use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu};
 use nix::unistd::Pid;
 
 /// Where the kernel describes its CPUs.
@@ -117,6 +120,49 @@ fn isolation(root: &Path, cpu: u32) -> Result<String, String> {
     .into())
 }
 
+/// A core that no other process of this program measures on, as long as this value lives.
+#[derive(Debug)]
+pub struct Claim {
+    /// The CPU to measure on.
+    pub cpu: u32,
+    _held: UnixDatagram,
+}
+
+/// Claims the core of one of these CPUs, the first that is free; `None` where others have them all, or nothing can
+/// be claimed here.
+///
+/// # Errors
+/// The first of the CPUs, where others have them all.
+pub fn claim(cpus: &[u32]) -> Result<Option<Claim>, u32> {
+    claim_as("dispatchlab", cpus)
+}
+
+/// A claim is the name of a socket that no file stands for: the kernel frees it however its process ends.
+fn claim_as(name: &str, cpus: &[u32]) -> Result<Option<Claim>, u32> {
+    for &cpu in cpus {
+        let siblings = siblings(Path::new(ROOT), cpu).unwrap_or_default();
+        let core = siblings.into_iter().fold(cpu, u32::min);
+        let held = SocketAddr::from_abstract_name(format!("{name}-core-{core}"));
+        match held.and_then(|address| UnixDatagram::bind_addr(&address)) {
+            Ok(held) => return Ok(Some(Claim { cpu, _held: held })),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            Err(_) => return Ok(None),
+        }
+    }
+    cpus.first().map_or(Ok(None), |first| Err(*first))
+}
+
+/// The CPUs that this process may use, the one that it runs on first.
+pub fn usable() -> Vec<u32> {
+    let now = sched_getcpu().unwrap_or(0);
+    let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap_or_default();
+    let mut cpus: Vec<usize> = (0..CpuSet::count())
+        .filter(|cpu| allowed.is_set(*cpu).unwrap_or(false))
+        .collect();
+    cpus.sort_by_key(|cpu| *cpu != now);
+    cpus.into_iter().map(|cpu| cpu as u32).collect()
+}
+
 /// The numbers of a list as the kernel writes them: `0-3,8`.
 fn numbers(list: &str) -> Vec<u32> {
     let range = |part: &str| {
@@ -198,6 +244,21 @@ fn loads(stat: &str) -> Vec<Load> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_claimed_core_is_free_again_when_its_claim_is_gone() {
+        let name = format!("dispatchlab-test-{}", std::process::id());
+        // No machine has these, so each is a core of its own.
+        let cpus = [70_001, 70_002];
+        let claim = |cpus: &[u32]| claim_as(&name, cpus).map(|claim| claim.expect("sockets"));
+        let first = claim(&cpus).expect("free");
+        let second = claim(&cpus).expect("free");
+        assert_eq!((first.cpu, second.cpu), (70_001, 70_002));
+        assert_eq!(claim(&cpus).map(|claim| claim.cpu), Err(70_001));
+        drop(first);
+        assert_eq!(claim(&cpus).map(|claim| claim.cpu), Ok(70_001));
+        assert!(matches!(claim_as(&name, &[]), Ok(None)));
+    }
 
     fn machine(name: &str, files: &[(&str, &str)]) -> std::path::PathBuf {
         let root = std::env::temp_dir().join(format!("cpus-{}-{name}", std::process::id()));

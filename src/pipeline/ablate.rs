@@ -33,7 +33,7 @@ pub fn ablate(
     let all = [whole].into_iter().chain(tasks);
     let contestants = all.map(|task| Contestant::Task(Box::new(task)));
     let mut report = compare(contestants.collect(), settings, confidence, progress)?;
-    if !report.interrupted {
+    if report.interrupted.is_none() {
         report.ablation = Some(told(&report, parts));
     }
     report.changes.clear();

@@ -48,7 +48,7 @@ pub fn compare(
         mut report,
         timings,
     } = measured(tasks, &settings, progress)?;
-    if report.interrupted {
+    if report.interrupted.is_some() {
         return Ok(report);
     }
     let mut fresh = std::mem::take(&mut report.rows).into_iter().zip(&timings);

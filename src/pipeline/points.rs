@@ -13,7 +13,7 @@ use crate::report::sweep::{Sweep, SweepPoint};
 use crate::report::{Provenance, Report, Row};
 use crate::scenario::Scenario;
 use crate::sys::interrupt;
-use crate::worker::parent::{Progress, Told};
+use crate::worker::parent::{Progress, Told, signal_name};
 
 /// One point: the values of its parameters and its scenarios.
 pub type BoundPoint = (Vec<String>, Vec<Scenario>);
@@ -45,11 +45,9 @@ pub fn sweep(
             values.join(", ")
         );
         progress(Told::Step(&step));
-        // Its own steps are no news; what takes long is.
-        let mut noticed = |told: Told<'_>| {
-            if let Told::Notice(_) = told {
-                progress(told);
-            }
+        let mut noticed = |told: Told<'_>| match told {
+            Told::Step(text) => progress(Told::Step(&format!("{step}: {text}"))),
+            Told::Notice(_) => progress(told),
         };
         let point = calmest(|| measure_point(scenarios, &settings, confidence, &mut noticed))?;
         settings.plan.cpu = point.provenance.pinned_cpu;
@@ -67,8 +65,14 @@ pub fn sweep(
                 comparisons: comparisons..whole.comparisons.len(),
             });
         }
-        if whole.interrupted || interrupt::is_seen() {
-            whole.interrupted = true;
+        whole.interrupted = whole.interrupted.or_else(interrupt::seen);
+        if let Some(signal) = whole.interrupted {
+            let left = points.len() - at - 1;
+            whole.warnings.push(format!(
+                "interrupted by {}: of {} points the last {left} were not begun; run it again",
+                signal_name(signal),
+                points.len()
+            ));
             break;
         }
     }
@@ -102,11 +106,11 @@ fn calmest(mut measure: impl FnMut() -> io::Result<Report>) -> io::Result<Report
     };
     let mut best = measure()?;
     for _ in 1..TRIES {
-        if best.interrupted || !best.rows.iter().any(Row::is_disturbed) {
+        if best.interrupted.is_some() || !best.rows.iter().any(Row::is_disturbed) {
             break;
         }
         let again = measure()?;
-        if again.interrupted || disturbed(&again) < disturbed(&best) {
+        if again.interrupted.is_some() || disturbed(&again) < disturbed(&best) {
             best = again;
         }
     }
@@ -132,7 +136,7 @@ fn merge(whole: &mut Report, point: Report) {
     whole.rows.extend(point.rows);
     whole.comparisons.extend(point.comparisons);
     whole.warnings.extend(point.warnings);
-    whole.interrupted |= point.interrupted;
+    whole.interrupted = whole.interrupted.or(point.interrupted);
     let Provenance { core_hz_spread, .. } = point.provenance;
     let spread = &mut whole.provenance.core_hz_spread;
     *spread = match (*spread, core_hz_spread) {
@@ -210,13 +214,14 @@ mod tests {
         let mut tries = 0;
         let measure = || {
             tries += 1;
-            let interrupted = tries == 2;
+            let interrupted = (tries == 2).then_some(libc::SIGINT);
             Ok(Report {
                 interrupted,
                 ..point("call", &[900])
             })
         };
-        assert!(calmest(measure).expect("measures").interrupted);
+        let best = calmest(measure).expect("measures");
+        assert_eq!(best.interrupted, Some(libc::SIGINT));
         assert_eq!(tries, 2);
     }
 

@@ -52,7 +52,7 @@ pub fn predict(
         }),
         (None, None) => Err(NotModelled {
             why: "interrupted; run it again".into(),
-            code: 130,
+            code: outcome.interrupted.map_or(0, |signal| 128 + signal),
         }),
     })
 }

@@ -6,13 +6,15 @@ use std::io;
 
 use super::{Settings, Task};
 use crate::asm::MAX_DATA;
-use crate::job::{Counters, JobRow, Plan, check};
+use crate::job::{Counters, Failure, JobRow, Outside, Plan, check};
 use crate::machine::{CoreClock, Machine};
 use crate::report::samples::Samples;
 use crate::report::{Report, Row, Status};
+use crate::scenario::Scenario;
 use crate::stats::Timing;
+use crate::sys::interrupt;
 use crate::verdict;
-use crate::worker::parent::{self, Meanwhile, Progress};
+use crate::worker::parent::{self, Meanwhile, Progress, signal_name};
 
 /// How many of the first tasks one worker gets, by the bytes of their data sections: it has all of them
 /// in memory together, in one window of addresses.
@@ -23,6 +25,15 @@ fn fitting(bytes: impl Iterator<Item = u64>) -> usize {
         all <= MAX_DATA
     };
     bytes.take_while(fits).count()
+}
+
+/// Names in a sentence: of very many the first, and how many there are.
+fn some_of(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    match names.len().checked_sub(SHOWN) {
+        None | Some(0) => names.join(", "),
+        Some(more) => format!("{} and {more} more", names[..SHOWN].join(", ")),
+    }
 }
 
 /// Bytes of its data sections.
@@ -61,7 +72,8 @@ pub(super) struct Session<'a> {
     cpu: Option<u32>,
     has_run: bool,
     unfiltered: Option<String>,
-    interrupted: bool,
+    /// The signal that ended the run.
+    interrupted: Option<i32>,
 }
 
 impl<'a> Session<'a> {
@@ -76,7 +88,7 @@ impl<'a> Session<'a> {
             cpu: None,
             has_run: false,
             unfiltered: None,
-            interrupted: false,
+            interrupted: None,
         }
     }
 
@@ -102,13 +114,20 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Names scenarios as unfinished, because a signal ends the run before their turn.
+    pub(super) fn leave_out(&mut self, scenarios: &[Scenario]) {
+        self.interrupted = self.interrupted.or_else(interrupt::seen);
+        let names = scenarios.iter().map(|scenario| scenario.name.clone());
+        self.unfinished.extend(names);
+    }
+
     fn measure_batch(
         &mut self,
         tasks: Vec<Task>,
         progress: Progress<'_>,
         meanwhile: Meanwhile<'_>,
     ) -> io::Result<()> {
-        if self.interrupted {
+        if self.interrupted.is_some() {
             let names = tasks.into_iter().map(|task| task.scenario.name);
             self.unfinished.extend(names);
             return Ok(());
@@ -122,8 +141,11 @@ impl<'a> Session<'a> {
             ..settings.plan.clone()
         };
         let rows: Vec<&JobRow> = prepared.map(|prepared| &prepared.row).collect();
-        self.has_run |= !rows.is_empty();
         let outcome = parent::run_beside(&plan, &rows, settings.timeout, progress, meanwhile)?;
+        self.has_run |= outcome
+            .rows
+            .iter()
+            .any(|row| !matches!(row.failure, Some(Failure::Ended(Outside::Unable(_)))));
         self.machine.has_run(&outcome);
         self.cpu = self.cpu.or(outcome.cpu);
         self.interrupted = outcome.interrupted;
@@ -137,7 +159,7 @@ impl<'a> Session<'a> {
                 Err(diagnostics) => verdict::unmeasured(scenario, Status::Error(diagnostics)),
                 Ok(prepared) => {
                     let row_outcome = outcomes.next().unwrap_or_default();
-                    if outcome.interrupted && row_outcome.is_open(&plan) {
+                    if outcome.interrupted.is_some() && row_outcome.is_open(&plan) {
                         self.unfinished.push(scenario.name.clone());
                         continue;
                     }
@@ -178,6 +200,7 @@ impl<'a> Session<'a> {
         verdict::hold(&mut rows, &settings.said);
         let cpu = self.cpu.or((!self.has_run).then_some(0));
         let mut warnings = self.machine.warnings(cpu);
+        warnings.extend(settings.disturbance.clone());
         if matches!(settings.plan.counters, Counters::Fake(_)) {
             warnings.push(
                 "scripted: no time and no count of hardware in this report was measured".into(),
@@ -189,10 +212,11 @@ impl<'a> Session<'a> {
                  you would run as programs"
             )
         }));
-        if self.interrupted {
+        if let Some(signal) = self.interrupted {
             warnings.push(format!(
-                "interrupted: without a number are {}; run these again",
-                self.unfinished.join(", ")
+                "interrupted by {}: without a number are {}; run these again",
+                signal_name(signal),
+                some_of(&self.unfinished)
             ));
         }
         let seed = settings.plan.seed;
@@ -217,6 +241,14 @@ impl<'a> Session<'a> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn of_very_many_names_the_first_are_named() {
+        let names = |count: usize| -> Vec<String> { (0..count).map(|at| at.to_string()).collect() };
+        assert_eq!(super::some_of(&names(2)), "0, 1");
+        assert!(super::some_of(&names(20)).ends_with(", 19"));
+        assert!(super::some_of(&names(21)).ends_with(", 19 and 1 more"));
+    }
+
     #[test]
     fn a_worker_gets_rows_up_to_a_gibibyte_of_data() {
         const MIB: u64 = 1 << 20;

@@ -18,9 +18,10 @@ use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, rlim_t, setrl
 use nix::sys::signal::Signal;
 
 use crate::scenario::{ENDLESS, Expansion, Unexpanded};
+use crate::sys::limits;
 use crate::sys::mapping::PAGE;
 use crate::sys::memory::{self, OUT_OF_MEMORY};
-use crate::sys::process::{Event, Watched};
+use crate::sys::process::{Event, Watched, end_with};
 use crate::sys::shared::SharedPage;
 
 /// The argument that makes a process of this program expand; the next one is its page.
@@ -37,6 +38,8 @@ const CLOCK: Duration = Duration::from_secs(120);
 
 /// The note that says how far an expansion has got.
 const LINE: usize = 0;
+/// The one that says with which process it ends.
+const PARENT: usize = 1;
 
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 static EXPANDER: Mutex<Option<Expander>> = Mutex::new(None);
@@ -58,8 +61,12 @@ pub fn render(expansion: &Expansion) -> Result<String, Unexpanded> {
     };
     let mut kept = EXPANDER.lock().unwrap_or_else(PoisonError::into_inner);
     render_in(&mut kept, program, expansion).unwrap_or_else(|error| {
-        let message = format!("there is no process to expand it in: {error}");
-        Err(cut_off(0, message))
+        Err(Unexpanded {
+            line: 0,
+            range: None,
+            message: limits::refused("there is no process to expand it in", &error),
+            help: None,
+        })
     })
 }
 
@@ -157,10 +164,11 @@ impl Expander {
     }
 
     fn of(mut command: Command, page: SharedPage) -> io::Result<Expander> {
+        page.note(PARENT, std::process::id().into());
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            // A group of its own: Ctrl-C is for this process, with whose end its input ends.
+            // A group of its own: Ctrl-C is for this process.
             .process_group(0)
             .spawn()?;
         let watched = Watched::new(&child)?;
@@ -203,6 +211,7 @@ impl Expander {
 /// When what comes was not written by [`render`], or nobody hears the answer.
 pub fn serve(descriptor: i32) -> io::Result<()> {
     let page = SharedPage::inherited(descriptor)?;
+    end_with(page.noted(PARENT))?;
     memory::end_silently();
     let given = [Resource::RLIMIT_DATA, Resource::RLIMIT_CPU].map(getrlimit);
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());

@@ -325,7 +325,7 @@ pub(crate) fn report() -> Report {
             "the worker was not pinned to a CPU: pass --cpu N with a CPU that this process may use"
                 .into(),
         ],
-        interrupted: false,
+        interrupted: None,
     }
 }
 

@@ -401,7 +401,7 @@ pub struct Report {
     pub reference: Option<String>,
     /// Warnings about the run as a whole.
     pub warnings: Vec<String>,
-    /// Whether the user ended the run before it was done.
+    /// The signal that ended the run before it was done.
     #[serde(skip)]
-    pub interrupted: bool,
+    pub interrupted: Option<i32>,
 }

@@ -1,76 +1,88 @@
-//! Ctrl-C: the first is noted, the second ends the process.
+//! Signals that ask a process to end: the first is noted, the second ends it.
 //!
-//! Correct means: after the first interrupt the process goes on and can see it; the next has its
-//! default effect; and where interrupts were ignored they stay ignored.
+//! Correct means: after the first of them the process goes on and can see which it was; the next, whichever it is,
+//! has its default effect; and those that were ignored stay ignored.
 
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::ptr;
 use std::sync::Once;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 
-static SEEN: AtomicBool = AtomicBool::new(false);
+/// Ctrl-C, what `kill` and `timeout` send, a closed terminal, Ctrl-\, and the soft limit of `ulimit -t`.
+pub const ENDING: [i32; 5] = [
+    libc::SIGINT,
+    libc::SIGTERM,
+    libc::SIGHUP,
+    libc::SIGQUIT,
+    libc::SIGXCPU,
+];
+
+/// The first one's number; 0 where there was none.
+static SEEN: AtomicI32 = AtomicI32::new(0);
 static WATCHED: Once = Once::new();
 
-/// Notes interrupts from now on. To be called as often as anybody likes.
+/// Notes these signals from now on. To be called as often as anybody likes.
 pub fn watch() {
     WATCHED.call_once(|| {
-        // Without a handler the first interrupt ends the process, as it did before.
-        let _ = install();
+        // Without a handler the first signal ends the process, as it did before.
+        for signal in ENDING {
+            let _ = install(signal);
+        }
     });
 }
 
-/// Whether there was an interrupt since [`watch`].
-pub fn is_seen() -> bool {
-    SEEN.load(Ordering::Acquire)
+/// The first such signal since [`watch`].
+pub fn seen() -> Option<i32> {
+    Some(SEEN.load(Ordering::Acquire)).filter(|signal| *signal != 0)
 }
 
-/// Lets what a command starts be interrupted, also where interrupts are ignored or held back around this
-/// process, as in a background job of a script: a program inherits both.
+/// Lets what a command starts be ended by these signals, also where they are ignored or held back around this
+/// process, as interrupts are in a background job of a script: a program inherits both.
 pub fn allow_in(command: &mut Command) -> &mut Command {
     let allow = || {
-        // SAFETY: zeroed sets and actions are valid ones (all fields are integers); both calls change
-        // nothing but this process, and both are async-signal-safe.
-        let answers = unsafe {
+        // SAFETY: zeroed sets and actions are valid ones (all fields are integers); the calls change
+        // nothing but this process, and all are async-signal-safe.
+        let is_done = unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = libc::SIG_DFL;
             let mut set: libc::sigset_t = std::mem::zeroed();
-            libc::sigaddset(&mut set, libc::SIGINT);
-            [
-                libc::sigaction(libc::SIGINT, &action, ptr::null_mut()),
-                libc::sigprocmask(libc::SIG_UNBLOCK, &set, ptr::null_mut()),
-            ]
+            let mut is_done = true;
+            for signal in ENDING {
+                libc::sigaddset(&mut set, signal);
+                is_done &= libc::sigaction(signal, &action, ptr::null_mut()) == 0;
+            }
+            is_done & (libc::sigprocmask(libc::SIG_UNBLOCK, &set, ptr::null_mut()) == 0)
         };
-        if answers == [0, 0] {
+        if is_done {
             Ok(())
         } else {
             Err(io::Error::last_os_error())
         }
     };
-    // SAFETY: between fork and exec the closure makes two system calls, takes no lock and allocates
+    // SAFETY: between fork and exec the closure makes system calls, takes no lock and allocates
     // nothing.
     unsafe { command.pre_exec(allow) }
 }
 
-fn install() -> io::Result<()> {
-    // SAFETY: a zeroed sigaction is a valid one (all fields are integers), `note` has the signature
-    // of a plain handler and stores to an atomic only, which is async-signal-safe.
+fn install(signal: i32) -> io::Result<()> {
+    // SAFETY: a zeroed sigaction is a valid one (all fields are integers), and `note` has the signature
+    // of a plain handler.
     let answer = unsafe {
         let mut before: libc::sigaction = std::mem::zeroed();
-        if libc::sigaction(libc::SIGINT, ptr::null(), &mut before) != 0 {
+        if libc::sigaction(signal, ptr::null(), &mut before) != 0 {
             return Err(io::Error::last_os_error());
         }
-        // A shell starts background jobs with interrupts ignored.
+        // A shell starts background jobs with interrupts ignored, and `nohup` ignores hang-ups.
         if before.sa_sigaction == libc::SIG_IGN {
             return Ok(());
         }
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = note as *const () as usize;
-        // The second interrupt finds the default again, which ends the process.
-        action.sa_flags = libc::SA_RESETHAND | libc::SA_RESTART;
+        action.sa_flags = libc::SA_RESTART;
         libc::sigemptyset(&mut action.sa_mask);
-        libc::sigaction(libc::SIGINT, &action, ptr::null_mut())
+        libc::sigaction(signal, &action, ptr::null_mut())
     };
     if answer == 0 {
         Ok(())
@@ -79,6 +91,16 @@ fn install() -> io::Result<()> {
     }
 }
 
-extern "C" fn note(_: libc::c_int) {
-    SEEN.store(true, Ordering::Release);
+extern "C" fn note(signal: libc::c_int) {
+    let is_first = SEEN
+        .compare_exchange(0, signal, Ordering::AcqRel, Ordering::Acquire)
+        .is_ok();
+    if !is_first {
+        // SAFETY: both calls are async-signal-safe; the signal is held back until this handler returns, and then
+        // has its default effect, which ends the process.
+        unsafe {
+            libc::signal(signal, libc::SIG_DFL);
+            libc::raise(signal);
+        }
+    }
 }

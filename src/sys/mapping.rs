@@ -12,6 +12,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use memmap2::{MmapMut, MmapOptions};
+use nix::sys::resource::{Resource, getrlimit};
 
 use super::signals::{self, StepLog};
 
@@ -30,6 +31,8 @@ pub struct Writable {
 #[derive(Debug)]
 pub struct Window {
     base: usize,
+    /// Bytes that are reserved; no other code is mapped in the rest of the [`WINDOW`].
+    reserved: usize,
     /// Bytes given away, guards included.
     used: usize,
 }
@@ -117,11 +120,16 @@ impl Writable {
 }
 
 impl Window {
-    /// Reserves the addresses of a whole, aligned [`WINDOW`].
+    /// Reserves the addresses of an aligned [`WINDOW`], or, where `ulimit -v` leaves no room for that, of its first
+    /// part.
     ///
     /// # Errors
-    /// When the kernel has no such address space, for one because of `ulimit -v`.
+    /// When the kernel has no address space even for that.
     pub fn reserve() -> io::Result<Window> {
+        Window::whole().or_else(Window::first_part)
+    }
+
+    fn whole() -> io::Result<Window> {
         // SAFETY: a fresh mapping at an address of the kernel's choice overlaps nothing.
         let wide = unsafe {
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
@@ -145,7 +153,57 @@ impl Window {
                 unsafe { libc::munmap(from as *mut libc::c_void, to - from) };
             }
         }
-        Ok(Window { base, used: 0 })
+        Ok(Window {
+            base,
+            reserved: WINDOW,
+            used: 0,
+        })
+    }
+
+    /// As much as half of what this process may map, at a place far from where the kernel maps libraries.
+    fn first_part(refused: io::Error) -> io::Result<Window> {
+        /// Where nothing is: below it programs, far above it the libraries and the stack.
+        const FIRST: usize = 1 << 40;
+        const PLACES: usize = 64;
+        const LEAST: usize = 64 << 20;
+        let (limit, _) = getrlimit(Resource::RLIMIT_AS)?;
+        let half = usize::try_from(limit / 2).unwrap_or(WINDOW).min(WINDOW);
+        if half < LEAST {
+            return Err(refused);
+        }
+        let reserved = 1 << half.ilog2();
+        for base in (0..PLACES).map(|place| FIRST + place * WINDOW) {
+            // SAFETY: a mapping that may replace no other overlaps nothing.
+            let found = unsafe {
+                let flags = libc::MAP_PRIVATE
+                    | libc::MAP_ANONYMOUS
+                    | libc::MAP_NORESERVE
+                    | libc::MAP_FIXED_NOREPLACE;
+                libc::mmap(
+                    base as *mut libc::c_void,
+                    reserved,
+                    libc::PROT_NONE,
+                    flags,
+                    -1,
+                    0,
+                )
+            };
+            match found {
+                libc::MAP_FAILED => {}
+                found if found as usize == base => {
+                    return Ok(Window {
+                        base,
+                        reserved,
+                        used: 0,
+                    });
+                }
+                // SAFETY: kernels before 4.17 take the address for a hint; this is what was just mapped.
+                elsewhere => unsafe {
+                    libc::munmap(elsewhere, reserved);
+                },
+            }
+        }
+        Err(refused)
     }
 
     /// What all addresses of the window have above bit 31.
@@ -160,10 +218,15 @@ impl Window {
     pub fn take(&mut self, bytes: usize) -> io::Result<Unsealed> {
         let inner = bytes.max(1).next_multiple_of(PAGE);
         // The last page is never given away: a filter sees the address behind an instruction.
-        if self.used + inner + 2 * PAGE > WINDOW {
+        if self.used + inner + 2 * PAGE > self.reserved {
+            let room = self.reserved >> 20;
+            let remedy = match self.reserved {
+                WINDOW => "",
+                _ => ", half of `ulimit -v`; raise that",
+            };
             return Err(io::Error::new(
                 io::ErrorKind::OutOfMemory,
-                "all code of a run has to fit into 4 GiB",
+                format!("all code and data of a run have to fit into {room} MiB{remedy}"),
             ));
         }
         let start = self.base + self.used + PAGE;

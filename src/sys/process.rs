@@ -8,14 +8,35 @@ use std::process::Child;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
 use nix::time::{ClockId, clock_gettime};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getppid};
 
 /// A handle to a running child.
 #[derive(Debug)]
 pub struct Watched {
     descriptor: OwnedFd,
     clock: Option<ClockId>,
+}
+
+/// From now on this process ends when its parent does, however that ends.
+///
+/// # Errors
+/// Where it has ended already.
+pub fn end_with(parent: u64) -> io::Result<()> {
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+    match u64::try_from(getppid().as_raw()) {
+        Ok(now) if now == parent => Ok(()),
+        _ => Err(io::Error::other(
+            "the process that started this one is gone",
+        )),
+    }
+}
+
+/// From now on a file that gets too long (`ulimit -f`) is an error of who writes it, and not the end of the process.
+pub fn survive_long_files() {
+    // SAFETY: ignoring a signal runs no code of ours.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
 /// What happened first.

@@ -4,8 +4,10 @@
 //! same name as a whole, and a file that cannot be read says why.
 
 use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::Read as _;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use super::{Origin, Suite, Template, shipped};
@@ -43,7 +45,9 @@ pub enum LoadError {
     },
     /// The name is that of a suite, where one template is wanted.
     Suite(String),
-    /// The file is there, or should be, and cannot be read.
+    /// There is no such file or folder.
+    Missing(PathBuf),
+    /// The file is there and cannot be read.
     Unreadable {
         /// Which file or folder.
         path: PathBuf,
@@ -76,6 +80,13 @@ impl fmt::Display for LoadError {
                 f,
                 "`{name}` is a suite, and one of its scenarios is wanted here; `dispatchlab run {name}` runs them all"
             ),
+            LoadError::Missing(path) => {
+                write!(
+                    f,
+                    "cannot read {}: there is no such file or folder",
+                    path.display()
+                )
+            }
             LoadError::Unreadable { path, reason } => {
                 write!(f, "cannot read {}: {reason}", path.display())
             }
@@ -98,6 +109,30 @@ impl fmt::Display for LoadError {
 }
 
 impl std::error::Error for LoadError {}
+
+impl LoadError {
+    /// What is wrong with the file, where there is one: beside others it is a row of its own. Else the name is
+    /// wrong, and nothing runs.
+    ///
+    /// # Errors
+    /// The same error, where the name is wrong.
+    pub fn diagnostics(self) -> Result<Vec<Diagnostic>, LoadError> {
+        match self {
+            LoadError::Wrong(diagnostics) => Ok(diagnostics),
+            LoadError::Unreadable { path, reason } => Ok(vec![Diagnostic {
+                file: named(path.as_os_str()),
+                line: 1,
+                column: 1,
+                width: 1,
+                text: String::new(),
+                origin: None,
+                message: format!("cannot read it: {reason}"),
+                help: None,
+            }]),
+            other => Err(other),
+        }
+    }
+}
 
 impl Library {
     /// The shipped templates, overridden by those in `dir`, or, where it is not given, by those in
@@ -140,6 +175,12 @@ impl Library {
         names(shipped::SUITES, self.folder_of_suites(), "toml")
     }
 
+    /// The files of the folder: its templates and its suites.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let own = files(self.folder.clone(), "asm");
+        own.chain(files(self.folder_of_suites(), "toml")).collect()
+    }
+
     fn folder_of_suites(&self) -> Option<PathBuf> {
         self.folder.as_ref().map(|folder| folder.join(SUITES))
     }
@@ -160,7 +201,7 @@ impl Library {
         let own = self
             .folder_of_suites()
             .map(|folder| folder.join(format!("{name}.toml")));
-        if let Some(own) = own.filter(|own| own.symlink_metadata().is_ok()) {
+        if let Some(own) = own.filter(|own| path_of(own).symlink_metadata().is_ok()) {
             return read_suite(&own).map(Some);
         }
         let shipped = shipped::text(shipped::SUITES, name);
@@ -172,13 +213,14 @@ impl Library {
 
     /// Whether a name can only be that of a file: standard input, or a path that exists.
     pub fn is_path(name: &str) -> bool {
-        name == "-" || Path::new(name).exists() && !Path::new(name).is_dir()
+        let path = path_of(Path::new(name));
+        name == "-" || path.exists() && !path.is_dir()
     }
 
     fn read(&self, path: &Path, name: &str) -> Result<Template, LoadError> {
         let text = text_at(path)?;
-        let origin = Origin::File(path.to_path_buf());
-        Template::parse_calling(name, origin, text, self.call.as_deref()).map_err(LoadError::Wrong)
+        Template::parse_calling(name, origin(path), text, self.call.as_deref())
+            .map_err(LoadError::Wrong)
     }
 
     /// The template that `name` means: standard input for `-`, else an existing file, else a
@@ -203,7 +245,7 @@ impl Library {
         let file = format!("{name}.asm");
         let own = self.folder.as_ref().map(|folder| folder.join(&file));
         if !name.is_empty() && !name.contains('/') {
-            if let Some(own) = own.filter(|own| own.symlink_metadata().is_ok()) {
+            if let Some(own) = own.filter(|own| path_of(own).symlink_metadata().is_ok()) {
                 return self.read(&own, name);
             }
             if let Some(text) = shipped::text(shipped::TEMPLATES, name) {
@@ -236,35 +278,81 @@ fn ends_in(path: &Path, ending: &str) -> bool {
 }
 
 /// The names of shipped files and of those of a folder, sorted.
-fn names(files: shipped::Files, folder: Option<PathBuf>, ending: &str) -> Vec<String> {
-    let mut names: BTreeSet<String> = files.iter().map(|(name, _)| name.to_string()).collect();
-    // A folder that has vanished since is as good as an empty one; loading from it says so.
-    let entries = folder
-        .iter()
-        .flat_map(std::fs::read_dir)
-        .flatten()
-        .flatten();
-    let paths = entries.map(|entry| entry.path());
-    // A pipe would be waited for, and a link that leads nowhere is no file.
-    for path in paths.filter(|path| ends_in(path, ending) && path.is_file()) {
-        let stem = path.file_stem().and_then(|stem| stem.to_str());
-        names.extend(stem.map(String::from));
+fn names(shipped: shipped::Files, folder: Option<PathBuf>, ending: &str) -> Vec<String> {
+    let mut names: BTreeSet<String> = shipped.iter().map(|(name, _)| name.to_string()).collect();
+    for path in files(folder, ending) {
+        names.extend(path.file_stem().map(named));
     }
     names.into_iter().collect()
 }
 
+/// The files of a folder whose names end so.
+fn files(folder: Option<PathBuf>, ending: &str) -> impl Iterator<Item = PathBuf> {
+    // A folder that has vanished since is as good as an empty one; loading from it says so.
+    let entries = folder.into_iter().flat_map(std::fs::read_dir).flatten();
+    let paths = entries.flatten().map(|entry| entry.path());
+    // A pipe would be waited for, and a link that leads nowhere is no file.
+    paths.filter(move |path| ends_in(path, ending) && path.is_file())
+}
+
 /// The path without its extension: the name of a scenario from a file.
 fn stem(path: &Path) -> String {
-    path.with_extension("").display().to_string()
+    named(path.with_extension("").as_os_str())
 }
 
 fn read_suite(path: &Path) -> Result<Suite, LoadError> {
-    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    let name = named(path.file_stem().unwrap_or_default());
     let text = text_at(path)?;
-    Suite::parse(&name, Origin::File(path.to_path_buf()), text).map_err(LoadError::Wrong)
+    Suite::parse(&name, origin(path), text).map_err(LoadError::Wrong)
+}
+
+/// A path that is no UTF-8, as text: what is none stands as `%FF`, and `%` as `%25`.
+pub fn named(path: &OsStr) -> String {
+    if let Some(text) = path.to_str() {
+        return text.to_string();
+    }
+    let mut name = String::new();
+    for chunk in path.as_bytes().utf8_chunks() {
+        name += &chunk.valid().replace('%', "%25");
+        name.extend(chunk.invalid().iter().map(|byte| format!("%{byte:02X}")));
+    }
+    name
+}
+
+/// The path that [`named`] wrote so, where there is one and none of the very name.
+pub fn path_of(name: &Path) -> PathBuf {
+    let bytes = name.as_os_str().as_bytes();
+    if !bytes.contains(&b'%') || name.symlink_metadata().is_ok() {
+        return name.to_path_buf();
+    }
+    let mut path = Vec::new();
+    let mut rest = bytes;
+    while let Some((&byte, after)) = rest.split_first() {
+        let digit = |at: usize| after.get(at).and_then(|&c| char::from(c).to_digit(16));
+        (path, rest) = match (byte, digit(0), digit(1)) {
+            (b'%', Some(high), Some(low)) => {
+                path.push((high * 16 + low) as u8);
+                (path, &after[2..])
+            }
+            _ => {
+                path.push(byte);
+                (path, after)
+            }
+        };
+    }
+    let path = PathBuf::from(OsString::from_vec(path));
+    match path.symlink_metadata() {
+        Ok(_) => path,
+        Err(_) => name.to_path_buf(),
+    }
+}
+
+fn origin(path: &Path) -> Origin {
+    Origin::File(named(path.as_os_str()).into())
 }
 
 fn text_at(path: &Path) -> Result<String, LoadError> {
+    let path = &path_of(path);
     let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
     utf8(path, read_bounded(path, file)?)
 }
@@ -322,7 +410,7 @@ fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String, LoadError> {
 
 fn unreadable(path: &Path, error: &std::io::Error) -> LoadError {
     let reason = match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file or folder".to_string(),
+        std::io::ErrorKind::NotFound => return LoadError::Missing(path.to_path_buf()),
         std::io::ErrorKind::PermissionDenied => "permission denied".to_string(),
         std::io::ErrorKind::IsADirectory => {
             "it is a folder; name a file in it, or use --templates".to_string()

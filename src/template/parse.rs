@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::source::{Place, SourceText};
-use super::{Clobbers, Origin, Template, header, parts, paste, sections};
+use super::{Clobbers, Header, Origin, Template, header, parts, paste, sections};
 use crate::asm::SourceLine;
 use crate::text::diagnostic::Diagnostic;
 
@@ -59,13 +59,22 @@ impl Template {
             }
         }
         Ok(Template {
+            header,
+            assumed,
+            ..Template::in_place(name, origin, text)
+        })
+    }
+
+    /// What stands in a report for a text that is no template: it says nothing of itself.
+    pub fn in_place(name: &str, origin: Origin, text: String) -> Template {
+        Template {
             name: name.to_string(),
             origin,
             sha256: lower_sha256(&text),
             text,
-            header,
-            assumed,
-        })
+            header: Header::default(),
+            assumed: Vec::new(),
+        }
     }
 
     /// The template that a text without sections is, with what was assumed as comments; none where

@@ -11,9 +11,8 @@ use serde::de::{Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::parse::lower_sha256;
 use super::source::{Place, SourceText};
-use super::{Header, Origin, Template};
+use super::{Origin, Template};
 use crate::stats::Quantity;
 use crate::text::closest;
 use crate::text::diagnostic::Diagnostic;
@@ -170,14 +169,7 @@ impl Suite {
 
     /// What stands in a report for a template of one of its rows that there is not.
     pub fn in_place_of(&self, member: &Member) -> Template {
-        Template {
-            name: member.template().to_string(),
-            origin: self.origin.clone(),
-            sha256: lower_sha256(&self.text),
-            text: self.text.clone(),
-            header: Header::default(),
-            assumed: Vec::new(),
-        }
+        Template::in_place(member.template(), self.origin.clone(), self.text.clone())
     }
 
     /// A diagnostic at one of its rows.

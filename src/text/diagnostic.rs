@@ -9,7 +9,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::{Deserialize, Serialize};
 
-use crate::text::{Style, folded};
+use crate::text::{Style, folded, printable};
 
 /// One thing that is wrong with a template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,10 +99,14 @@ fn clipped(diagnostic: &Diagnostic, style: Style) -> Diagnostic {
     {
         clipped.origin = Some(origin.chars().take(LONGEST).collect());
     }
+    clipped.text = printable::in_columns(&clipped.text);
+    clipped.origin = clipped.origin.as_deref().map(printable::in_columns);
+    clipped.file = printable::line(&clipped.file).into_owned();
     for text in [Some(&mut clipped.message), clipped.help.as_mut()]
         .into_iter()
         .flatten()
     {
+        *text = printable::lines(text).into_owned();
         if text.chars().nth(LONGEST).is_some() {
             *text = text.chars().take(LONGEST).chain("...".chars()).collect();
         }

@@ -16,7 +16,7 @@ use crate::report::{FaultReport, Status};
 use crate::scenario::Scenario;
 use crate::sys::filter;
 use crate::template::Clobbers;
-use crate::worker::parent::signal_name;
+use crate::worker::parent::{duration, signal_name};
 
 /// What ended a row that is no fault.
 const TIMEOUT: &str = "timeout";
@@ -139,6 +139,20 @@ pub fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan:
             let remedy = "; an endless loop? (--timeout S gives it longer)";
             Status::Timeout(report(TIMEOUT, message, remedy, place))
         }
+        Failure::TooLong {
+            needed_ms,
+            iteration_us,
+            limit_ms,
+        } => {
+            let message = format!(
+                "it would take {} at the least, because one iteration takes {}, and a row may take {}; fewer \
+                 --placements make it less, --max-row S allows more",
+                duration(*needed_ms as f64 / 1e3),
+                duration(*iteration_us as f64 / 1e6),
+                duration(*limit_ms as f64 / 1e3)
+            );
+            Status::Timeout(report(TIMEOUT, message, "", &Place::default()))
+        }
         Failure::Unfinished { in_setup, place } => {
             let who = if *in_setup { "setup" } else { "body" };
             let message = format!("the {who} does not end on an instruction");
@@ -239,13 +253,25 @@ fn ended(scenario: &Scenario, how: &Outside) -> Status {
                 "run it again",
             )
         }
-        Outside::Memory => (
-            "the kernel ended the worker for want of memory (the OOM killer)".into(),
-            "run fewer rows at once, or where there is more memory",
+        Outside::Memory { allowed_mib } => (
+            match allowed_mib {
+                Some(mib) => format!(
+                    "the kernel ended the worker for want of memory (the OOM killer): the memory cgroup allows {mib} \
+                     MiB; {} are the next to try",
+                    2 * mib
+                ),
+                None => "the kernel ended the worker for want of memory (the OOM killer)".into(),
+            },
+            "run fewer rows at once, lower `objects` or --placements, or run it where there is more memory",
         ),
         Outside::Processor => (
             "the worker's time on the processor was used up (SIGXCPU)".into(),
             "raise `ulimit -t`",
+        ),
+        Outside::Unable(why) => (why.clone(), "raise that limit, or run it elsewhere"),
+        Outside::NoMemory => (
+            "the worker got no more memory".into(),
+            "raise `ulimit -v` and `ulimit -d`, or lower the template's parameters",
         ),
         Outside::Starved {
             processor_ms,

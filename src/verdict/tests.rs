@@ -68,6 +68,7 @@ impl Sample {
                     actual: 42,
                 }),
                 elements: 8,
+                only_verified: None,
                 panic: None,
                 allocations: Default::default(),
                 runtime: Default::default(),

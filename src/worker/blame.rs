@@ -61,7 +61,9 @@ pub(super) fn ended_unseen(signal: i32, kills: [Option<u64>; 2]) -> Option<Outsi
     let is_more = before.zip(now).is_some_and(|(before, now)| now > before);
     let is_for_memory = signal == libc::SIGKILL && is_more;
     Some(match is_for_memory {
-        true => Outside::Memory,
+        true => Outside::Memory {
+            allowed_mib: memory_allowed(),
+        },
         false => Outside::Signal {
             signal,
             sender: None,
@@ -75,6 +77,42 @@ pub(super) fn kills_for_memory() -> Option<u64> {
     let text = fs::read_to_string("/proc/vmstat").ok()?;
     let mut lines = text.lines();
     lines.find_map(|line| line.strip_prefix("oom_kill ")?.parse().ok())
+}
+
+/// MiB that the memory cgroup of this process allows, where it bounds them.
+fn memory_allowed() -> Option<u64> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let limits = limits_of_memory(&groups);
+    let bytes = limits.iter().find_map(|path| fs::read_to_string(path).ok());
+    mib(&bytes?)
+}
+
+/// Where the limit of the process's memory cgroup stands, by its `/proc/self/cgroup` (cgroups(7)): of version 1,
+/// of version 2, and as a container sees its own.
+fn limits_of_memory(groups: &str) -> Vec<String> {
+    let mut paths = Vec::new();
+    for line in groups.lines() {
+        let mut fields = line.splitn(3, ':').skip(1);
+        match (fields.next(), fields.next()) {
+            (Some("memory"), Some(path)) => {
+                paths.push(format!("/sys/fs/cgroup/memory{path}/memory.limit_in_bytes"));
+                paths.push("/sys/fs/cgroup/memory/memory.limit_in_bytes".into());
+            }
+            (Some(""), Some(path)) => {
+                paths.push(format!("/sys/fs/cgroup{path}/memory.max"));
+                paths.push("/sys/fs/cgroup/memory.max".into());
+            }
+            _ => {}
+        }
+    }
+    paths
+}
+
+/// A limit in bytes; none where it says `max`, or as much as version 1 does.
+fn mib(limit: &str) -> Option<u64> {
+    const UNBOUNDED: u64 = 1 << 60;
+    let bytes: u64 = limit.trim().parse().ok()?;
+    (bytes < UNBOUNDED).then_some(bytes >> 20)
 }
 
 /// What a process runs.
@@ -527,13 +565,24 @@ mod tests {
     fn an_end_that_nothing_recorded_is_anothers_unless_faults_end_so() {
         let unseen = |signal, kills| ended_unseen(signal, kills);
         let is_signal = |how: Option<Outside>| matches!(how, Some(Outside::Signal { .. }));
-        assert_eq!(
-            unseen(libc::SIGKILL, [Some(3), Some(4)]),
-            Some(Outside::Memory)
-        );
+        let killed = unseen(libc::SIGKILL, [Some(3), Some(4)]);
+        assert!(matches!(killed, Some(Outside::Memory { .. })));
         assert!(is_signal(unseen(libc::SIGKILL, [Some(3), Some(3)])));
         assert!(is_signal(unseen(libc::SIGKILL, [None, Some(3)])));
         assert!(is_signal(unseen(libc::SIGUSR1, [Some(3), Some(4)])));
         assert_eq!(unseen(libc::SIGSEGV, [Some(3), Some(4)]), None);
+    }
+
+    #[test]
+    fn the_limit_of_memory_is_found_in_both_kinds_of_groups() {
+        let paths = limits_of_memory("5:cpu:/a\n4:memory:/a/b\n0::/\n");
+        assert_eq!(paths[0], "/sys/fs/cgroup/memory/a/b/memory.limit_in_bytes");
+        assert_eq!(
+            limits_of_memory("0::/user.slice\n")[0],
+            "/sys/fs/cgroup/user.slice/memory.max"
+        );
+        assert_eq!(limits_of_memory(""), Vec::<String>::new());
+        let all = ["59998208\n", "max\n", "9223372036854771712", ""].map(mib);
+        assert_eq!(all, [Some(57), None, None, None]);
     }
 }

@@ -10,14 +10,12 @@ use std::panic;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
-use nix::sys::prctl::set_pdeathsig;
-use nix::sys::resource::{Resource, setrlimit};
-use nix::sys::signal::Signal;
+use nix::sys::resource::Resource;
 use nix::unistd::Pid;
 
 use super::neighbours::StealMeter;
 use super::scrubber::Scrubber;
-use super::timing::{self, Proved, Scale, Sized};
+use super::timing::{self, Expected, Proved, Scale, Sized};
 use super::{cold, further, guarded, inference, model, probe, runtime, sites, trace, verify};
 use crate::counter::CounterSource;
 use crate::counter::clock::Clock;
@@ -30,7 +28,9 @@ use crate::counter::step::{self, StepSource};
 use crate::job::{Ask, Counters, Failure, Job, JobRow, Message, Plan, Prediction, Proof, Trace};
 use crate::stage::{Ground, Stage, notes};
 use crate::stats::{Calibration, Steal, Timing};
+use crate::sys::limits;
 use crate::sys::mapping::Window;
+use crate::sys::process::end_with;
 use crate::sys::shared::SharedPage;
 use crate::sys::time::{Moment, nanoseconds};
 use crate::sys::{filter, signals};
@@ -55,6 +55,17 @@ pub fn run(descriptor: i32) -> io::Result<std::convert::Infallible> {
     let status = page.noted(notes::STATUS) as u32;
     page.note(notes::STATUS, 0);
     SECRET.store(status, Ordering::Relaxed);
+    end_with(page.noted(notes::PARENT))?;
+    let never = work(page, status, started);
+    let Err(error) = never;
+    // Nothing has run yet, so no row is to blame.
+    let why = limits::refused("no worker can be set up", &error);
+    let _ = say(&Message::Unable { why });
+    std::process::exit(status as i32)
+}
+
+/// Does what the Job asks for, and ends the process.
+fn work(page: SharedPage, status: u32, started: Moment) -> io::Result<std::convert::Infallible> {
     let page = signals::install(page, status as i32)?;
     set_limits()?;
     let job = read_job()?;
@@ -97,13 +108,11 @@ pub fn run(descriptor: i32) -> io::Result<std::convert::Infallible> {
     std::process::exit(status as i32)
 }
 
-/// Limits that hold accidents: no core file, no orphan, no flood of memory.
+/// Limits that hold accidents: no core file, no flood of memory.
 fn set_limits() -> io::Result<()> {
     const ADDRESS_SPACE: u64 = 16 << 30;
-    set_pdeathsig(Signal::SIGKILL)?;
-    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
-    setrlimit(Resource::RLIMIT_AS, ADDRESS_SPACE, ADDRESS_SPACE)?;
-    Ok(())
+    limits::lower(Resource::RLIMIT_CORE, 0)?;
+    limits::lower(Resource::RLIMIT_AS, ADDRESS_SPACE)
 }
 
 fn read_job() -> io::Result<Job> {
@@ -292,7 +301,8 @@ impl<'a> Worker<'a> {
         let visits = stage.walk(FIRST_WALK, self.plan.seed)?;
         probe::set_up(stage, ground, &visits, self.steps.log())?;
         probe::probe(stage, ground, &visits, self.steps.log())?;
-        verify::verify(stage, ground, &visits)?;
+        let longest_ns = (self.plan.max_row_s * 1e9) as u64;
+        verify::verify(stage, ground, &visits, longest_ns)?;
         model::model(stage, ground, self.plan.seed, wanted, &mut self.steps)
     }
 
@@ -317,10 +327,7 @@ impl<'a> Worker<'a> {
         let first = stage.first_elements(FIRST_WALK, self.plan.seed)?;
         probe::set_up(&mut stage, ground, &first, self.steps.log())?;
         probe::probe(&mut stage, ground, &first, self.steps.log())?;
-        let Sized {
-            iterations: chunk,
-            iteration_ns,
-        } = match self.plan.counters {
+        let sized = match self.plan.counters {
             Counters::Clock | Counters::Pmu => {
                 timing::size_chunk(&mut stage, ground, &first, tsc_hz, self.plan.chunk_ns)?
             }
@@ -329,16 +336,29 @@ impl<'a> Worker<'a> {
                 iteration_ns: 0.0,
             },
         };
+        let Sized {
+            iterations: chunk,
+            iteration_ns,
+        } = sized;
         let visits = stage.walk(chunk, self.plan.seed)?;
-        let seconds = timing::expected_seconds(&stage, &visits, self.plan, iteration_ns);
-        if chunk == 1 && seconds > LONG_S {
+        let expected = Expected::of(&stage, &visits, self.plan, sized);
+        let left_s = self.plan.max_row_s - expected.timed;
+        if left_s <= 0.0 {
+            return Err(Failure::TooLong {
+                needed_ms: (expected.timed * 1e3) as u64,
+                iteration_us: (iteration_ns / 1e3) as u64,
+                limit_ms: (self.plan.max_row_s * 1e3) as u64,
+            });
+        }
+        let seconds = expected.timed + expected.verified.min(left_s);
+        if seconds > LONG_S {
             said(say(&Message::Expected {
                 row: index,
                 seconds,
                 iteration_ns,
             }))?;
         }
-        let verified = verify::verify(&mut stage, ground, &visits)?;
+        let verified = verify::verify(&mut stage, ground, &visits, (left_s * 1e9) as u64)?;
         let uninferred = inference::verify(&mut stage, ground, &visits, iteration_ns);
         let baseline = stage.baseline();
         let [first, empty] = [0, baseline]
@@ -371,6 +391,7 @@ impl<'a> Worker<'a> {
             checksum: verified.checksum,
             allocations: verified.allocations,
             elements: visits.len(),
+            only_verified: verified.only,
             panic: verified.panic,
             uninferred: uninferred.clone(),
             sites,

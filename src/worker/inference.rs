@@ -91,7 +91,7 @@ fn verify_image(
     const FEW: u64 = 64;
     const MOST: u64 = 1 << 15;
     if stage.row.heap.kind == HeapKind::None {
-        return verify::verify_image(stage, ground, visits, image).map(|_| ());
+        return verify::verify_image(stage, ground, visits, image, 0).map(|_| ());
     }
     let mut element = 0;
     let end = visits.len().min(MOST);
@@ -114,7 +114,7 @@ pub fn why(failure: &Failure) -> String {
         Failure::Panic(_) => "panics",
         Failure::Signal { .. } | Failure::Exit { .. } => "faults",
         Failure::Forbidden { .. } => "makes a system call",
-        Failure::Timeout { .. } => "does not end in time",
+        Failure::Timeout { .. } | Failure::TooLong { .. } => "does not end in time",
         Failure::Clobber { .. }
         | Failure::Above { .. }
         | Failure::Worker(_)

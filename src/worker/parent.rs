@@ -9,6 +9,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,8 @@ use crate::link::{Image, Site, Variant, frame, link};
 use crate::stage::notes;
 use crate::stats::Timing;
 use crate::sys::interrupt;
+use crate::sys::limits;
+use crate::sys::memory::OUT_OF_MEMORY;
 use crate::sys::process::{Event, Watched};
 use crate::sys::shared::{RawFault, SharedPage};
 use crate::sys::signals::{self, WHERE};
@@ -71,8 +74,8 @@ pub struct Outcome {
     pub cpu: Option<u32>,
     /// Why the worker's system calls were not filtered, where they were not.
     pub unfiltered: Option<String>,
-    /// Whether the user ended it, so that rows may lack their timing and their proof.
-    pub interrupted: bool,
+    /// The signal that ended it, so that rows may lack their timing and their proof.
+    pub interrupted: Option<i32>,
     /// What each hardware counter is good for, where they were asked.
     pub counters: Vec<EventState>,
     /// How they were read, where there are any.
@@ -143,8 +146,8 @@ pub fn run_beside(
         let open: Vec<usize> = (0..rows.len())
             .filter(|&at| is_open(&outcome.rows[at]))
             .collect();
-        outcome.interrupted = interrupt::is_seen() && !open.is_empty();
-        if open.is_empty() || outcome.interrupted {
+        outcome.interrupted = interrupt::seen().filter(|_| !open.is_empty());
+        if open.is_empty() || outcome.interrupted.is_some() {
             return Ok(outcome);
         }
         let part = Part {
@@ -154,7 +157,14 @@ pub fn run_beside(
                 .map(|&at| without.get(&at).unwrap_or(rows[at]))
                 .collect(),
         };
-        let mut shift = Shift::start(&part, timeout)?;
+        let mut shift = match Shift::start(&part, timeout) {
+            Ok(shift) => shift,
+            Err(error) => {
+                let why = limits::refused("no worker can be started", &error);
+                give_up_all(&mut outcome, plan, &why);
+                continue;
+            }
+        };
         let end = shift.watch(
             &part,
             &open,
@@ -174,6 +184,7 @@ pub fn run_beside(
                 row.failure = Some(failure);
                 row.steps = shift.page.fault().map_or(0, |fault| fault.steps);
             }
+            End::Unable(why) => give_up_all(&mut outcome, plan, &why),
             End::Interrupted => {}
             // A worker that is done leaves nothing open; if it did, another would do the same.
             End::Done => {
@@ -182,6 +193,14 @@ pub fn run_beside(
                 }
             }
         }
+    }
+}
+
+/// Rows that no worker can be had for: those that are done keep what they have.
+fn give_up_all(outcome: &mut Outcome, plan: &Plan, why: &str) {
+    let open = outcome.rows.iter_mut().filter(|row| row.is_open(plan));
+    for row in open {
+        row.failure = Some(Failure::Ended(Outside::Unable(why.into())));
     }
 }
 
@@ -217,7 +236,10 @@ pub fn verify_counters(plan: &Plan) -> io::Result<Vec<EventState>> {
     };
     let mut outcome = Outcome::default();
     let alone = (&mut |_: Told<'_>| {}, &mut || false);
-    Shift::start(&job, LIMIT)?.watch(&job, &[], &mut outcome, (alone.0, alone.1))?;
+    let end = Shift::start(&job, LIMIT)?.watch(&job, &[], &mut outcome, (alone.0, alone.1))?;
+    if let End::Unable(why) = end {
+        return Err(io::Error::other(why));
+    }
     if outcome.counters.is_empty() {
         let message = "the worker that checks the hardware counters ended without an answer";
         return Err(io::Error::other(message));
@@ -231,6 +253,8 @@ enum End {
     Done,
     /// This row of its job ended it.
     Blamed(usize, Failure),
+    /// It could not begin.
+    Unable(String),
     /// The user did.
     Interrupted,
 }
@@ -246,8 +270,14 @@ enum Waited {
 /// Bytes of a line that no message has.
 const LONGEST_LINE: usize = 1 << 30;
 
-/// The file that runs now, even where a build has replaced it meanwhile.
-pub const THIS_PROGRAM: &str = "/proc/self/exe";
+/// The file that runs now, even where a build has replaced it meanwhile; without /proc, what was called.
+pub fn this_program() -> PathBuf {
+    let running = Path::new("/proc/self/exe");
+    match std::env::args_os().next() {
+        Some(called) if !running.exists() => called.into(),
+        _ => running.into(),
+    }
+}
 
 /// Seconds that a worker may take for work of its own, such as to link a row or to interpret an iteration:
 /// 100,000 functions take a few.
@@ -269,6 +299,10 @@ struct Shift {
     timeout: Duration,
     /// Whether it has linked its rows: before that, none of their code runs.
     is_ready: bool,
+    /// How many of its rows are proved, and timed; one that went wrong is both.
+    done: [usize; 2],
+    /// When it was last said what is at work.
+    told: Instant,
     /// Processes that the kernel had ended for want of memory when this one began.
     kills: Option<u64>,
 }
@@ -289,7 +323,8 @@ impl Shift {
         let page = SharedPage::new()?;
         let status = secret_status();
         page.note(notes::STATUS, u64::from(status));
-        let mut child = Command::new(THIS_PROGRAM)
+        page.note(notes::PARENT, std::process::id().into());
+        let mut child = Command::new(this_program())
             .arg(WORKER)
             .arg(page.descriptor().to_string())
             .stdin(Stdio::piped())
@@ -316,6 +351,8 @@ impl Shift {
             out: BufReader::new(out),
             timeout,
             is_ready: false,
+            done: [0; 2],
+            told: Instant::now(),
             kills: blame::kills_for_memory(),
         })
     }
@@ -329,10 +366,11 @@ impl Shift {
         (progress, meanwhile): (Progress<'_>, Meanwhile<'_>),
     ) -> io::Result<End> {
         let mut said = Vec::new();
-        let mut unproved = rows.len();
         loop {
-            while unproved > 0 && !self.has_line()? && meanwhile() {}
-            match self.wait_for_line()? {
+            while self.done[0] < rows.len() && !self.has_line()? && meanwhile() {
+                self.tell(job, progress);
+            }
+            match self.wait_for_line(job, progress)? {
                 Waited::Line => {}
                 Waited::TooLong => {
                     let (row, failure) = self.ask_where(job);
@@ -360,10 +398,14 @@ impl Shift {
             let Some(message) = message else {
                 return Ok(self.distrust(job));
             };
-            if matches!(message, Message::Proved { .. } | Message::Failed { .. }) {
-                unproved = unproved.saturating_sub(1);
+            match message {
+                Message::Proved { .. } => self.done[0] += 1,
+                Message::Timed { .. } => self.done[1] += 1,
+                Message::Failed { .. } => self.done = self.done.map(|done| done + 1),
+                _ => {}
             }
             match message {
+                Message::Unable { why } => return Ok(End::Unable(why)),
                 Message::Ready { cpu, unfiltered } => {
                     self.is_ready = true;
                     outcome.cpu = cpu;
@@ -383,11 +425,9 @@ impl Shift {
                     iteration_ns,
                 ))),
                 Message::Proved { row, proof } => {
-                    progress(Told::Step(&format!("verified {}", job.rows[row].name)));
                     outcome.rows[rows[row]].proof = Some(proof);
                 }
                 Message::Timed { row, timing } => {
-                    progress(Told::Step(&format!("timed {}", job.rows[row].name)));
                     outcome.rows[rows[row]].timing = Some(timing);
                 }
                 Message::Traced { row, trace } => outcome.rows[rows[row]].trace = Some(trace),
@@ -425,12 +465,12 @@ impl Shift {
         let now = self
             .watched
             .wait(self.out.get_ref().as_fd(), Duration::ZERO)?;
-        Ok(!self.out.buffer().is_empty() || now != Event::TimedOut || interrupt::is_seen())
+        Ok(!self.out.buffer().is_empty() || now != Event::TimedOut || interrupt::seen().is_some())
     }
 
     /// Waits until there is something to read, or the worker has been in one entry for too long: of its own time on
     /// the processor, which is what an endless loop takes, whoever else wants the processor.
-    fn wait_for_line(&mut self) -> io::Result<Waited> {
+    fn wait_for_line(&mut self, job: &Part<'_>, progress: Progress<'_>) -> io::Result<Waited> {
         const SLICE: Duration = Duration::from_millis(50);
         let progress_now = |page: &SharedPage| {
             let noted = [notes::ROW, notes::ENTRIES, notes::INSIDE].map(|note| page.noted(note));
@@ -444,7 +484,7 @@ impl Shift {
             if !self.out.buffer().is_empty() {
                 return Ok(Waited::Line);
             }
-            let is_interrupted = interrupt::is_seen();
+            let is_interrupted = interrupt::seen().is_some();
             let slice = if is_interrupted {
                 Duration::ZERO
             } else {
@@ -455,6 +495,7 @@ impl Shift {
                 Event::TimedOut if is_interrupted => return Ok(Waited::Interrupted),
                 Event::TimedOut => {}
             }
+            self.tell(job, progress);
             let (now, used) = (progress_now(&self.page), used_now(&self.watched));
             if now != seen {
                 (seen, since) = (now, (Instant::now(), used));
@@ -476,6 +517,28 @@ impl Shift {
                 }));
             }
         }
+    }
+
+    /// Says what is at work, now and then.
+    fn tell(&mut self, job: &Part<'_>, progress: Progress<'_>) {
+        const EVERY: Duration = Duration::from_secs(1);
+        if self.told.elapsed() < EVERY {
+            return;
+        }
+        self.told = Instant::now();
+        let Some(row) = self.row_at_work(job).and_then(|row| job.rows.get(row)) else {
+            return;
+        };
+        let [proved, timed] = self.done;
+        let of = job.rows.len();
+        let (what, done) = match proved < of {
+            true => ("verifying", proved),
+            false => ("timing", timed),
+        };
+        progress(Told::Step(&format!(
+            "{what} {}, {done} of {of} done",
+            row.name
+        )));
     }
 
     /// The row at work when the worker was last seen.
@@ -530,11 +593,15 @@ impl Shift {
         if let Some(how) = ended.filter(|_| !job.rows.is_empty()) {
             return Ok(End::Blamed(row.unwrap_or(0), Failure::Ended(how)));
         }
-        let Some(row) = row else {
-            return Err(io::Error::other(format!(
-                "the worker ended before its first row: {status}"
-            )));
-        };
+        if job.rows.is_empty() {
+            let message = format!("the worker ended before it began: {status}");
+            return Ok(End::Unable(message));
+        }
+        // Killed before its first row, it takes only that one with it.
+        let row = row.unwrap_or(0);
+        if status.code() == Some(OUT_OF_MEMORY) {
+            return Ok(End::Blamed(row, Failure::Ended(Outside::NoMemory)));
+        }
         if let Some(fault) = self.page.fault() {
             let Blamed {
                 address,
@@ -643,7 +710,7 @@ fn long(name: &str, seconds: f64, iteration_ns: f64) -> String {
 }
 
 /// A time in the unit that it has a few of.
-fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     const UNITS: [(f64, &str); 5] = [
         (86_400.0, "days"),
         (3600.0, "hours"),

@@ -95,19 +95,38 @@ pub fn size_chunk(
     }
 }
 
-/// Seconds that a row will take from here on, of iterations so long that its chunks have one each: what is
-/// verified, the run and the trials of chunks, and one round of turns at the least.
-pub fn expected_seconds(stage: &Stage<'_>, visits: &Visits, plan: &Plan, iteration_ns: f64) -> f64 {
-    const RUN_AND_TRIALS: f64 = 20.0;
-    let images = stage.baseline() as f64;
-    let verified = match stage.row.heap.kind {
-        HeapKind::None => 1.0,
-        _ => visits.len() as f64,
-    };
-    let rounds = if plan.together { FEWEST_ROUNDS } else { 1 };
-    let turns = f64::from(rounds * (UNTIMED + TIMED));
-    let iterations = images * (verified + turns) + RUN_AND_TRIALS;
-    iterations * iteration_ns / 1e9
+/// Seconds that a row will take from here on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Expected {
+    /// To verify each element of its walk.
+    pub verified: f64,
+    /// To time it at the least, of iterations so long that its chunks have one each: the run and the trials of
+    /// chunks, and one round of turns. Shorter ones take the time that they are given.
+    pub timed: f64,
+}
+
+impl Expected {
+    /// Of iterations so long, as the first ones were.
+    pub fn of(stage: &Stage<'_>, visits: &Visits, plan: &Plan, sized: Sized) -> Expected {
+        const RUN_AND_TRIALS: f64 = 20.0;
+        /// Entering for one iteration, and comparing.
+        const ENTRY_NS: f64 = 300.0;
+        let images = stage.baseline() as f64;
+        let verified = match stage.row.heap.kind {
+            HeapKind::None => 0.0,
+            _ => visits.len() as f64,
+        };
+        let rounds = if plan.together { FEWEST_ROUNDS } else { 1 };
+        let turns = f64::from(rounds * (UNTIMED + TIMED));
+        let timed = match sized.iterations {
+            1 => images * turns + RUN_AND_TRIALS,
+            _ => 0.0,
+        };
+        Expected {
+            verified: images * verified * (sized.iteration_ns + ENTRY_NS) / 1e9,
+            timed: timed * sized.iteration_ns / 1e9,
+        }
+    }
 }
 
 /// A row that may be timed.

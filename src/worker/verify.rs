@@ -24,9 +24,12 @@ pub struct Verified {
     pub allocations: Allocations,
     /// The panic that the last entry recovered from.
     pub panic: Option<PanicAt>,
+    /// How many elements of the walk were compared in each image, where there was no time for all.
+    pub only: Option<u64>,
 }
 
-/// Compares the result of each element in each image.
+/// Compares the result of each element in each image; of a walk as many as fit into so many nanoseconds, all images
+/// together.
 ///
 /// # Errors
 /// The first wrong result, or what entering says.
@@ -34,12 +37,17 @@ pub fn verify(
     stage: &mut Stage<'_>,
     ground: &mut Ground,
     visits: &Visits,
+    longest_ns: u64,
 ) -> Result<Verified, Failure> {
     let mut verified = Verified::default();
+    let has_walk = stage.row.heap.kind != HeapKind::None;
+    let mut fewest = visits.len();
+    let each_ns = longest_ns / stage.baseline().max(1) as u64;
     for image in 0..stage.baseline() {
         stage.rewind(ground, image);
         let before = stage.allocated(ground, image);
-        let (sums, entered) = verify_image(stage, ground, visits, image)?;
+        let (sums, entered) = verify_image(stage, ground, visits, image, each_ns)?;
+        fewest = fewest.min(entered);
         if image == 0 {
             let after = stage.allocated(ground, image);
             let [blocks, bytes] =
@@ -52,14 +60,54 @@ pub fn verify(
                     iterations: entered,
                 },
                 panic: stage.last_panic(0),
+                only: None,
             };
         }
         stage.rewind(ground, image);
     }
+    verified.only = (has_walk && fewest < visits.len()).then_some(fewest);
     Ok(verified)
 }
 
-/// The same for one image, whatever it is, from where it is: the sums, and how often it was entered.
+/// Asks the clock now and then whether there is time for more.
+struct Deadline {
+    ends_ns: u64,
+    /// When it was last asked, and in front of which element.
+    asked: (u64, u64),
+    /// The element in front of which it is asked again.
+    next: u64,
+}
+
+impl Deadline {
+    fn in_ns(longest_ns: u64) -> Deadline {
+        let now = time::nanoseconds();
+        Deadline {
+            ends_ns: now + longest_ns,
+            asked: (now, 0),
+            // The first element is always entered.
+            next: 1,
+        }
+    }
+
+    /// Whether there is time for an element: each is asked for where they take long, else one of many, for asking
+    /// takes a part of what entering does.
+    fn allows(&mut self, element: u64) -> bool {
+        const LONG_NS: u64 = 100_000;
+        const MANY: u64 = 64;
+        if element < self.next {
+            return true;
+        }
+        let now = time::nanoseconds();
+        let (before, first) = self.asked;
+        let is_long = now - before > LONG_NS * (element - first);
+        self.next = element + if is_long { 1 } else { MANY };
+        self.asked = (now, element);
+        now < self.ends_ns
+    }
+}
+
+/// The same for one image, whatever it is, from where it is: the sums, and how often it was entered. `longest_ns` is
+/// of a walk.
 ///
 /// # Errors
 /// As [`verify`].
@@ -68,6 +116,7 @@ pub fn verify_image(
     ground: &mut Ground,
     visits: &Visits,
     image: usize,
+    longest_ns: u64,
 ) -> Result<(Checksum, u64), Failure> {
     let has_walk = stage.row.heap.kind != HeapKind::None;
     let entries = if has_walk {
@@ -79,11 +128,9 @@ pub fn verify_image(
         expected: 0,
         actual: 0,
     };
-    let started = time::nanoseconds();
-    let goes_on =
-        |element: u64| has_walk || element == 0 || time::nanoseconds() - started < LONGEST_NS;
+    let mut deadline = Deadline::in_ns(if has_walk { longest_ns } else { LONGEST_NS });
     let mut entered = 0;
-    for element in (0..entries).take_while(|element| goes_on(*element)) {
+    for element in (0..entries).take_while(|element| deadline.allows(*element)) {
         let at = if has_walk { element } else { 0 };
         stage.approach(visits, at + AHEAD);
         let exit = stage.enter(ground, image, visits, at, 1)?;

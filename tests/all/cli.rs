@@ -186,6 +186,71 @@ fn one_bad_template_leaves_the_others_their_numbers() {
 }
 
 #[test]
+fn a_file_that_is_no_template_is_a_row_and_the_others_run() {
+    let folder = common::fresh("no_templates");
+    template(
+        &folder,
+        "header",
+        ";! heap = \"ifcae\"\nbody:\n mov rax, rbx\n",
+    );
+    template(&folder, "empty", "");
+    std::fs::write(folder.join("latin.asm"), b"; caf\xe9\nbody:\n nop\n").expect("writes");
+    std::fs::create_dir(folder.join("folder.asm")).expect("a folder");
+    template(&folder, "good", "body:\n nop\n");
+    #[rustfmt::skip] // a table: one name a line, and words of its diagnostic
+    let wrong = [
+        ("header.asm[targets=2]", "heap"),
+        ("empty.asm",             "no `body:`"),
+        ("latin.asm",             "line 1, byte 6: 0xe9"),
+        ("folder.asm",            "it is a folder"),
+    ];
+    for (name, words) in wrong {
+        let arguments = ["run", name, "good.asm", "--counters", "none", "--json"];
+        let run = common::run_in(&folder, &arguments);
+        assert_eq!(
+            (run.code, run.stderr.contains("error:")),
+            (3, false),
+            "{name}: {}",
+            run.stderr
+        );
+        let document: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+        let [(bad, row), (good, other)] = rows(&document)[..] else {
+            panic!("{name}: {document:#}");
+        };
+        assert_eq!(
+            (bad, &row["status"], good, &other["status"]),
+            (name, &"error".into(), "good", &"ok".into())
+        );
+        let message = row["diagnostics"][0]["message"]
+            .as_str()
+            .expect("a message");
+        assert!(message.contains(words), "{name}: {message}");
+        // Alone it is a row as well, in text too.
+        let run = common::run_in(&folder, &["run", name, "--counters", "none"]);
+        assert_eq!(run.code, 3, "{name}");
+        assert!(
+            common::unfolded(&run.stdout).contains(words),
+            "{name}: {}",
+            run.stdout
+        );
+        // And no file hides what is wrong with another.
+        let run = common::run_in(
+            &folder,
+            &["check", name.split('[').next().unwrap_or(name), "empty.asm"],
+        );
+        assert_eq!(run.code, 3, "{name}");
+        assert!(
+            run.said().contains(words) && run.said().contains("no `body:`"),
+            "{name}: {}",
+            run.stderr
+        );
+    }
+    // A name that there is not is no row: most likely it is mistyped.
+    let run = common::run_in(&folder, &["run", "god.asm", "good.asm"]);
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""));
+}
+
+#[test]
 fn a_template_in_the_working_directory_is_edited_and_run_again_without_a_rebuild() {
     let folder = folder("edited");
     let shipped = std::fs::read_to_string("asm_templates/inline.asm").expect("shipped");

@@ -5,6 +5,7 @@ pub(crate) mod fuzz;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use dispatchlab::link::{Image, link_with_data};
 use dispatchlab::prepare::Prepared;
@@ -124,6 +125,63 @@ pub(crate) fn folder(name: &str) -> PathBuf {
         .join(name);
     std::fs::create_dir_all(&path).expect("a folder");
     path
+}
+
+/// A command to be run in a folder.
+pub(crate) fn command(directory: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dispatchlab"));
+    command
+        .args(arguments)
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .env(
+            "XDG_STATE_HOME",
+            state_home(arguments.first().unwrap_or(&"tour")),
+        )
+        .env_remove("NO_COLOR")
+        .env_remove("CLICOLOR_FORCE");
+    command
+}
+
+/// Runs in a folder of its own.
+pub(crate) fn run_in(directory: &Path, arguments: &[&str]) -> Run {
+    let output = command(directory, arguments).output().expect("runs");
+    Run {
+        code: output.status.code().expect("it ends by itself"),
+        stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+        stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+    }
+}
+
+/// An empty folder of the file whose test asks.
+#[track_caller]
+pub(crate) fn fresh(name: &str) -> PathBuf {
+    let place = folder(name);
+    std::fs::remove_dir_all(&place).expect("removes");
+    folder(name)
+}
+
+/// The processes that a process has started.
+pub(crate) fn workers_of(parent: u32) -> Vec<u32> {
+    let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
+    let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_child = |number: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
+        let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+        after_name.split(' ').nth(1) == Some(&parent.to_string())
+    };
+    numbers.filter(is_child).collect()
+}
+
+/// Waits for what comes soon, or, on a busy machine, late. The clock is not asked: this process may be stopped for
+/// minutes.
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let mut left = 6000;
+    while !is_so() {
+        left -= 1;
+        assert!(left > 0, "{what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// Writes a template into a folder and returns its path.

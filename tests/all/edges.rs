@@ -1,201 +1,13 @@
-//! The edges of the command line: interruptions, closed pipes, colours, odd files and odd arguments.
+//! The edges of the command line: closed pipes, colours, odd files and odd arguments.
 //!
 //! Correct means: each ends with the exit code of the table and one error that says what next, and
 //! nothing is left behind.
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
 
-use crate::common::{self, Run, dispatchlab, folder, json, rows, template};
-use dispatchlab::sys::interrupt;
-use dispatchlab::template::shipped;
-
-fn command(directory: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dispatchlab"));
-    command
-        .args(arguments)
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .env(
-            "XDG_STATE_HOME",
-            common::state_home(arguments.first().unwrap_or(&"tour")),
-        )
-        .env_remove("NO_COLOR")
-        .env_remove("CLICOLOR_FORCE");
-    command
-}
-
-/// Runs in a folder of its own.
-fn run_in(directory: &Path, arguments: &[&str]) -> Run {
-    let output = command(directory, arguments).output().expect("runs");
-    Run {
-        code: output.status.code().expect("it ends by itself"),
-        stdout: String::from_utf8(output.stdout).expect("UTF-8"),
-        stderr: String::from_utf8(output.stderr).expect("UTF-8"),
-    }
-}
-
-/// An empty folder.
-fn fresh(name: &str) -> std::path::PathBuf {
-    let place = folder(name);
-    std::fs::remove_dir_all(&place).expect("removes");
-    folder(name)
-}
-
-fn send_interrupt(child: &Child) {
-    let number = child.id().to_string();
-    let status = Command::new("kill").args(["-INT", &number]).status();
-    assert!(status.expect("kill runs").success());
-}
-
-fn workers_of(parent: u32) -> Vec<u32> {
-    let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
-    let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let is_child = |number: &u32| {
-        let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
-        let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
-        after_name.split(' ').nth(1) == Some(&parent.to_string())
-    };
-    numbers.filter(is_child).collect()
-}
-
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !is_so() {
-        assert!(started.elapsed() < Duration::from_secs(60), "{what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// A row that is done at once, and one that would take a minute.
-fn start_long_run(name: &str) -> (Child, u32) {
-    let place = fresh(name);
-    let busy = "body:\n mov ecx, 100\n1: dec ecx\n jnz 1b\n";
-    template(&place, "busy", busy);
-    let mut command = command(
-        &place,
-        &["run", "inline", "busy.asm", "--json", "--time", "4000"],
-    );
-    // Whoever started the tests may ignore interrupts.
-    let child = interrupt::allow_in(&mut command)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("starts");
-    let mut workers = Vec::new();
-    wait_until("a worker starts", || {
-        workers = workers_of(child.id());
-        !workers.is_empty()
-    });
-    (child, workers[0])
-}
-
-#[test]
-fn an_interrupt_prints_what_is_done_and_names_the_rest() {
-    let (child, worker) = start_long_run("interrupt");
-    // The handler is there once the worker has said something; a moment later it still measures.
-    std::thread::sleep(Duration::from_millis(500));
-    send_interrupt(&child);
-    let output = child.wait_with_output().expect("ends");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(130), "{stderr}");
-    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let warnings = document["warnings"].to_string();
-    assert!(
-        warnings.contains("interrupted") && warnings.contains("busy"),
-        "{warnings}"
-    );
-    assert!(rows(&document).iter().all(|(name, _)| *name != "busy"));
-    assert!(stderr.contains("interrupted"), "{stderr}");
-    wait_until("the worker is gone", || {
-        !Path::new(&format!("/proc/{worker}")).exists()
-    });
-}
-
-#[test]
-fn an_interrupted_run_keeps_the_rows_that_are_done() {
-    let place = fresh("interrupt_kept");
-    template(&place, "busy", "body:\n nop\n");
-    let names = [
-        "run",
-        "inline",
-        "busy.asm",
-        "--json",
-        "--time",
-        "1500",
-        "--placements",
-        "1",
-    ];
-    let child = interrupt::allow_in(&mut command(&place, &names))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("starts");
-    // Two images of 1.5 s, or four times that where the machine is busy, and then the next row.
-    let output = {
-        std::thread::sleep(Duration::from_millis(4500));
-        send_interrupt(&child);
-        child.wait_with_output().expect("ends")
-    };
-    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let done: Vec<&str> = rows(&document).iter().map(|(name, _)| *name).collect();
-    assert!(
-        done.len() < 2 || output.status.code() == Some(0),
-        "{done:?}"
-    );
-    for (name, row) in rows(&document) {
-        assert_eq!(row["status"], "ok", "{name}");
-        assert!(row["metrics"]["cycles"]["value"].is_number(), "{name}");
-    }
-}
-
-#[test]
-fn a_second_interrupt_ends_at_once_and_leaves_no_worker() {
-    use std::os::unix::process::ExitStatusExt;
-    let (mut child, worker) = start_long_run("interrupt_twice");
-    std::thread::sleep(Duration::from_millis(300));
-    send_interrupt(&child);
-    // It may have ended in between; then there is nothing to interrupt.
-    let _ = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    let status = child.wait().expect("ends");
-    assert!(
-        status.code() == Some(130) || status.signal() == Some(libc::SIGINT),
-        "{status}"
-    );
-    wait_until("the worker is gone", || {
-        !Path::new(&format!("/proc/{worker}")).exists()
-    });
-}
-
-/// As of a background job of a script.
-#[test]
-fn an_interrupt_that_is_ignored_around_a_run_is_ignored_by_it() {
-    let mut shell = Command::new("sh");
-    let ignoring = "trap '' INT; exec \"$0\" run inline --placements 1 --time 300";
-    let child = shell
-        .args(["-c", ignoring, env!("CARGO_BIN_EXE_dispatchlab")])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("starts");
-    let program = format!("/proc/{}/exe", child.id());
-    let is_running =
-        || std::fs::read_link(&program).is_ok_and(|path| path.ends_with("dispatchlab"));
-    wait_until("the shell is replaced", is_running);
-    send_interrupt(&child);
-    let output = child.wait_with_output().expect("ends");
-    assert_eq!(
-        output.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
+use crate::common::{self, command, dispatchlab, fresh, json, rows, run_in, template};
 
 #[test]
 fn a_closed_pipe_is_quiet() {
@@ -373,14 +185,14 @@ fn odd_files_have_one_error_with_its_place() {
     write("header.asm", b";! title = \"x\"\n");
     write("nul.asm", b"body:\n nop\0\n");
     for (file, code, words) in [
-        ("folder.asm", 2, "it is a folder"),
-        ("bytes.asm", 2, "line 3, byte 4: 0xff"),
-        ("wide.asm", 2, "line 1, byte 1: 0xff"),
+        ("folder.asm", 3, "it is a folder"),
+        ("bytes.asm", 3, "line 3, byte 4: 0xff"),
+        ("wide.asm", 3, "line 1, byte 1: 0xff"),
         ("empty.asm", 3, "no `body:`"),
         ("header.asm", 3, "no `body:`"),
         ("nul.asm", 3, "nul.asm:2"),
         ("none.asm", 2, "no such file"),
-        ("/dev/zero", 2, "at most 32 MiB"),
+        ("/dev/zero", 3, "at most 32 MiB"),
     ] {
         let run = run_in(&place, &["check", file]);
         assert_eq!(
@@ -609,7 +421,7 @@ fn a_suite_takes_a_parameter_that_a_member_has_and_refuses_one_that_none_has() {
     assert!(run.said().contains("no parameter"), "{}", run.stderr);
     // With four targets, two of its members are one.
     let run = of("targets=4");
-    assert_eq!(run.stderr, "");
+    assert!(!run.stderr.contains("warning"), "{}", run.stderr);
     let document: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
     let rows = rows(&document);
     let is_it = |row: &&(&str, &serde_json::Value)| row.0 == "itab_call[targets=4]";
@@ -632,141 +444,6 @@ fn standard_input_is_a_template() {
     let output = child.wait_with_output().expect("ends");
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(rows(&document)[0].1["template_path"], "-");
-}
-
-#[test]
-fn exports_are_opened_before_and_written_after() {
-    let place = fresh("exports");
-    let old = place.join("old.csv");
-    std::fs::write(&old, "old text\n".repeat(1000)).expect("writes");
-    for (path, words) in [
-        ("-", "stdout"),
-        ("nowhere/x.csv", "no folder"),
-        (".", "folder"),
-    ] {
-        let run = run_in(
-            &place,
-            &[
-                "run",
-                "inline",
-                "--export-json",
-                "new.json",
-                "--export-csv",
-                path,
-            ],
-        );
-        assert_eq!(run.code, 2, "{path}: {}", run.stderr);
-        assert!(
-            run.said().contains(words) && run.stdout.is_empty(),
-            "{path}: {}",
-            run.stderr
-        );
-        assert!(
-            !place.join("new.json").exists(),
-            "{path}: nothing measured, nothing left"
-        );
-    }
-    let same = ["run", "inline", "--export-json", "x", "--export-csv", "./x"];
-    assert_eq!(run_in(&place, &same).code, 2);
-    let all = [
-        "run",
-        "itab_call[order=random,targets=8]",
-        "--quick",
-        "--samples",
-        "--export-csv",
-        "old.csv",
-        "--export-json",
-        "new.json",
-        "--export-markdown",
-        "new.md",
-    ];
-    let run = run_in(&place, &all);
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(run.stdout.starts_with("scenario"));
-    let read = |name: &str| std::fs::read_to_string(place.join(name)).expect(name);
-    assert!(read("old.csv").starts_with("scenario,") && !read("old.csv").contains("old text"));
-    assert!(read("new.md").starts_with("| scenario | cycles |"));
-    let document: serde_json::Value = serde_json::from_str(&read("new.json")).expect("JSON");
-    let (_, row) = rows(&document)[0];
-    let chunks = row["samples"]["chunks"].as_array().expect("samples");
-    let dropped = chunks
-        .iter()
-        .filter(|chunk| {
-            chunk["why"]
-                .as_str()
-                .is_some_and(|why| why.starts_with("beside"))
-        })
-        .count();
-    // Where all of an image was disturbed, one of them may be far out besides.
-    assert!(row["dropped_samples"].as_u64() >= Some(dropped as u64));
-    let kept = chunks
-        .iter()
-        .filter(|chunk| chunk["placement"] == 0 && chunk["kept"] == true);
-    let iterations =
-        kept.count() as u64 * row["samples"]["iterations_per_chunk"].as_u64().expect("n");
-    assert_eq!(row["iterations"].as_u64(), Some(iterations));
-}
-
-#[test]
-fn a_new_template_runs_as_it_is_and_nothing_is_overwritten() {
-    let place = fresh("new");
-    let run = run_in(&place, &["new", "mine"]);
-    assert_eq!(
-        (run.code, run.stdout.as_str()),
-        (0, "wrote mine.asm\nnext: dispatchlab run mine.asm\n")
-    );
-    let ran = run_in(
-        &place,
-        &[
-            "run",
-            "mine.asm",
-            "-p",
-            "targets=4",
-            "-p",
-            "order=cyclic",
-            "--counters",
-            "none",
-        ],
-    );
-    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    let again = run_in(&place, &["new", "mine"]);
-    assert_eq!(again.code, 2);
-    assert!(
-        again.said().contains("nothing was written"),
-        "{}",
-        again.stderr
-    );
-    std::fs::create_dir(place.join("asm_templates")).expect("a folder");
-    let copied = run_in(&place, &["new", "switch", "--from", "type_switch"]);
-    assert!(
-        copied.stdout.contains("asm_templates/switch.asm"),
-        "{}",
-        copied.stdout
-    );
-    let text = std::fs::read_to_string(place.join("asm_templates/switch.asm")).expect("there");
-    assert_eq!(
-        Some(text.as_str()),
-        shipped::text(shipped::TEMPLATES, "type_switch")
-    );
-    for (arguments, words) in [
-        (&["new", "a/b"][..], "letters"),
-        (&["new", "../b"], "letters"),
-        (&["new", "b.asm"], "letters"),
-        (&["new", ""], "letters"),
-        (&["new", "tour"], "suite"),
-        (&["new", "inline"], "--from inline"),
-        (
-            &["new", "b", "--from", "type_swich"],
-            "did you mean `type_switch`",
-        ),
-        (&["new", "b", "--templates", "nowhere"], "nowhere"),
-    ] {
-        let run = run_in(&place, arguments);
-        assert_eq!(run.code, 2, "{arguments:?}: {}", run.stderr);
-        assert!(run.said().contains(words), "{arguments:?}: {}", run.stderr);
-    }
-    let files = std::fs::read_dir(&place).expect("a folder").count();
-    assert_eq!(files, 2, "mine.asm and asm_templates");
 }
 
 #[test]

@@ -114,6 +114,7 @@ fn unsafe_stands_in_sys_alone() {
         "src/sys/process.rs",
         "src/sys/shared.rs",
         "src/sys/signals.rs",
+        "src/sys/stack.rs",
         "src/sys/time.rs",
     ];
     assert_eq!(files, expected);

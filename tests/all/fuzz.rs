@@ -151,6 +151,45 @@ fn no_template_makes_the_parser_or_the_linker_panic() {
 }
 
 #[test]
+fn no_header_makes_its_reader_panic() {
+    let line = |line: &str| line.strip_prefix(";! ").map(|line| format!("{line}\n"));
+    let header = |text: String| text.lines().filter_map(line).collect();
+    Inputs::new(templates().into_iter().map(header).collect(), ODD).run(fuzz::header);
+}
+
+#[test]
+fn no_report_makes_its_reader_panic_or_steers_a_terminal() {
+    let texts = vec![
+        include_str!("../golden/report_all.json").to_string(),
+        include_str!("../golden/report_all.json").replace("\"direct_call\"", "\"a\\u001bb\""),
+    ];
+    let extra = [
+        ODD,
+        &["\\u001b", "\\u202e", "null", "true", "1e999", "\"exact\""],
+    ]
+    .concat();
+    Inputs::new(texts, &extra).run(fuzz::report);
+}
+
+#[test]
+fn no_name_steers_a_terminal() {
+    let texts = [
+        "itab_call[order=random]",
+        "größe 面\t\u{202e}x\u{1b}[2J",
+        "/tmp/a b.asm",
+        "",
+    ];
+    let extra = [
+        ODD,
+        &[
+            "\u{1b}", "\u{9b}", "\u{200b}", "\u{2066}", "\u{feff}", "\r", "\u{7f}",
+        ],
+    ]
+    .concat();
+    Inputs::new(texts.map(str::to_string).to_vec(), &extra).run(fuzz::printed);
+}
+
+#[test]
 fn no_suite_makes_its_reader_panic() {
     let texts = shipped::SUITES.iter().map(|(_, text)| text.to_string());
     let extra = [

@@ -375,3 +375,32 @@ fn a_job_takes_neither_names_nor_parameters() {
         );
     }
 }
+
+#[test]
+fn no_command_but_run_with_job_runs_a_saved_job() {
+    let (job, _) = saved("not_run", &["inline", "--counters", "none"]);
+    for arguments in [
+        &["compare", &job, "inline"][..],
+        &["compare", "inline", &job],
+        &["run", &job],
+        &["show", &job],
+        &["step", &job],
+        &["sweep", &job, "-P", "align=0,1"],
+        &["ablate", &job],
+    ] {
+        let run = dispatchlab(arguments);
+        assert!(
+            [2, 3].contains(&run.code),
+            "{arguments:?}: {}{}",
+            run.stdout,
+            run.stderr
+        );
+        // The row that `run` makes of it says that it is no template.
+        let is_row = arguments[0] == "run" && run.stdout.contains("error:");
+        assert!(
+            run.stdout.is_empty() || is_row,
+            "{arguments:?}: {}",
+            run.stdout
+        );
+    }
+}

@@ -393,7 +393,7 @@ fn a_worker_that_is_ended_from_outside_blames_no_template() {
         std::thread::sleep(Duration::from_millis(300));
         send(&format!("-{signal}"), worker);
         let (code, document) = document(running);
-        assert_eq!(code, 2, "{signal}: {document:#}");
+        assert_eq!(code, 4, "{signal}: {document:#}");
         let rows = rows(&document);
         let ended: Vec<&Value> = rows
             .iter()

@@ -212,7 +212,7 @@ fn a_suite_that_cannot_be_read_runs_nothing_and_says_where() {
     let good = path(&place, "good.toml", OWN);
     #[rustfmt::skip] // a table: text, exit code, what is said
     let wrong: [(&str, &[u8], i32, &str); 4] = [
-        ("bytes.toml", b"title = \"x\"\nrows = [\"\xff\"]\n", 2, "bytes.toml: line 2, byte 10: 0xff is not UTF-8 text"),
+        ("bytes.toml", b"title = \"x\"\nrows = [\"\xff\"]\n", 3, "line 2, byte 10: 0xff is not UTF-8 text"),
         ("empty.toml", b"",                                   3, "the suite has no rows"),
         ("type.toml",  b"title = \"x\"\nrows = 7\n",          3, "type.toml:2:8"),
         ("key.toml",   b"title = \"x\"\nrosw = [\"a\"]\n",    3, "did you mean `rows`?"),

@@ -322,7 +322,7 @@ fn a_file_that_cannot_be_read_says_why() {
     assert!(reason("").contains("`dispatchlab list`"));
     assert!(matches!(
         Library::new(Some("nowhere".into())),
-        Err(LoadError::Unreadable { .. })
+        Err(LoadError::Missing(_))
     ));
     std::fs::remove_dir_all(&folder).expect("removed");
 }

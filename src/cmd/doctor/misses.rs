@@ -10,6 +10,7 @@ use crate::pipeline::{self, Settings};
 use crate::scenario::Scenario;
 use crate::stats::Quantity;
 use crate::template::Library;
+use crate::worker::parent::Progress;
 
 /// How far an inferred number may be off.
 const MARGIN: f64 = 0.06;
@@ -27,7 +28,7 @@ const KNOWN: [Known; 3] = [
 ];
 
 /// Measures the rows, where misses are inferred at all.
-pub(super) fn check(settings: &Settings) -> Result<Option<Check>, Stop> {
+pub(super) fn check(settings: &Settings, progress: Progress<'_>) -> Result<Option<Check>, Stop> {
     let mut settings = settings.clone();
     settings.plan.uninferred = None;
     settings.plan.infer_ms = settings.plan.infer_ms.max(10.0);
@@ -38,7 +39,7 @@ pub(super) fn check(settings: &Settings) -> Result<Option<Check>, Stop> {
     let scenarios = scenarios()?;
     let mut found = [None; 3];
     for _ in 0..ATTEMPTS {
-        let report = pipeline::run(&scenarios, &settings, &mut |_| {})?;
+        let report = pipeline::run(&scenarios, &settings, &mut *progress)?;
         for (found, row) in found.iter_mut().zip(&report.rows) {
             *found = row.value(Quantity::BranchMisses);
         }

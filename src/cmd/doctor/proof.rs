@@ -14,6 +14,7 @@ use crate::scenario::Scenario;
 use crate::stats::coverage::{Coverage, coverage};
 use crate::stats::paired::Verdict;
 use crate::template::{Origin, Template};
+use crate::worker::parent::Progress;
 
 /// Simulated rows.
 const SIMULATIONS: u32 = 200;
@@ -26,23 +27,23 @@ const WIDE: f64 = 0.01;
 /// A loop over eight objects that returns the number of each.
 const NUMBERS: &str = ";! title = \"numbers\"\n;! heap = \"pointer\"\n;! params = { objects = 8, order = \"cyclic\" }\n;! result = \"eax\"\n;! expect = \"id\"\nbody:\n mov eax, [rax]\n";
 
-pub(super) fn checks(settings: &Settings) -> Result<Vec<Check>, Stop> {
+pub(super) fn checks(settings: &Settings, progress: Progress<'_>) -> Result<Vec<Check>, Stop> {
     Ok(vec![
         intervals(coverage(SIMULATIONS, 1)),
-        itself(settings)?,
-        wrong_results(settings)?,
+        itself(settings, &mut *progress)?,
+        wrong_results(settings, progress)?,
     ])
 }
 
 /// A row in turns with itself: the same bytes at other addresses.
-fn itself(settings: &Settings) -> Result<Check, Stop> {
+fn itself(settings: &Settings, progress: Progress<'_>) -> Result<Check, Stop> {
     const CONFIDENCE: f64 = 0.95;
     const TIME_MS: f64 = 20.0;
     let scenario = numbers()?;
     let one = || Contestant::Task(Box::new(Task::new(&scenario)));
     let mut settings = settings.clone();
     settings.plan.time_ms = TIME_MS;
-    let report = compare(vec![one(), one()], &settings, CONFIDENCE, &mut |_| {})?;
+    let report = compare(vec![one(), one()], &settings, CONFIDENCE, progress)?;
     let cycles = report.comparisons.iter().find(|one| one.metric == "cycles");
     let ratio = cycles.and_then(|one| one.ratio);
     let ok =
@@ -91,7 +92,7 @@ fn intervals(found: Coverage) -> Check {
 
 /// The right expectation, one with two neighbours swapped (their sum is the same), and one that is
 /// off by one for one object.
-fn wrong_results(settings: &Settings) -> Result<Check, Stop> {
+fn wrong_results(settings: &Settings, progress: Progress<'_>) -> Result<Check, Stop> {
     let scenario = numbers()?;
     let changes: [fn(&mut [u64]); 3] = [
         |_| {},
@@ -117,7 +118,7 @@ fn wrong_results(settings: &Settings) -> Result<Check, Stop> {
         },
         ..settings.clone()
     };
-    let report = pipeline::measure(changes.map(task).into(), &settings, &mut |_| {})?;
+    let report = pipeline::measure(changes.map(task).into(), &settings, progress)?;
     let said: Vec<&str> = report.rows.iter().map(|row| row.status.name()).collect();
     let ok = said == ["ok", "wrong-result", "wrong-result"];
     Ok(Check {

@@ -12,11 +12,17 @@ use dispatchlab::go::heap::lay_out;
 use dispatchlab::job::{check, file};
 use dispatchlab::link::{Site, Variant, link};
 use dispatchlab::prepare::{SHOWN_CODE, SHOWN_DATA, prepare};
+use dispatchlab::report::{Report, json, saved, terminal};
 use dispatchlab::scenario::Scenario;
 use dispatchlab::template::{Origin, Suite, Template};
 use dispatchlab::text::diagnostic::Diagnostic;
-use dispatchlab::text::{Style, diagnostic};
+use dispatchlab::text::{Style, diagnostic, printable};
 
+const PLAIN: Style = Style {
+    width: 80,
+    color: false,
+    unicode: false,
+};
 /// Types and objects beyond which an input is left alone: it would only be slow.
 const MANY: u32 = 2048;
 
@@ -39,6 +45,81 @@ pub(crate) fn template(text: &str) {
         }
         Err(found) => check_all(&found, text.lines().count()),
     }
+}
+
+/// The lines of a header, above a body that any of them may have.
+pub(crate) fn header(text: &str) {
+    let lines: String = text.lines().map(|line| format!(";! {line}\n")).collect();
+    template(&format!("{lines}body:\n nop\n"));
+}
+
+/// A saved report, up to what a terminal gets of it.
+pub(crate) fn report(text: &str) {
+    let saved = match saved::read(text) {
+        Ok(saved) => saved,
+        Err(error) => return assert!(!error.to_string().is_empty()),
+    };
+    let report = Report {
+        provenance: saved.provenance,
+        rows: saved.rows,
+        ..Report::default()
+    };
+    for text in [
+        terminal::render(&report, PLAIN),
+        terminal::in_full(&report, PLAIN),
+        terminal::markdown::render(&report),
+    ] {
+        assert!(!text.contains(|c| is_unseen(c) && c != '\n'), "{text:?}");
+    }
+    // What is written can be read again.
+    let again: serde_json::Value = serde_json::from_str(&json::render(&report)).expect("JSON");
+    assert!(again["rows"].is_array());
+}
+
+/// A name, or whatever else is printed to a terminal.
+pub(crate) fn printed(text: &str) {
+    let line = printable::line(text);
+    assert!(!line.contains(is_unseen), "{line:?}");
+    assert_eq!(printable::line(&line), line, "what is escaped stays so");
+    assert_eq!(
+        printable::lines(text).matches('\n').count(),
+        text.matches('\n').count()
+    );
+    let columns = printable::in_columns(text);
+    assert_eq!(columns.chars().count(), text.chars().count());
+    assert!(
+        !columns.contains(|c| is_unseen(c) && c != '\t'),
+        "{columns:?}"
+    );
+    let document = serde_json::json!({ text: [text] });
+    for written in [document.to_string(), format!("{document:#}")] {
+        let escaped = printable::json(&written);
+        assert!(
+            !escaped.contains(|c| is_unseen(c) && c != '\n'),
+            "{escaped:?}"
+        );
+        let read: serde_json::Value = serde_json::from_str(&escaped).expect("JSON");
+        assert_eq!(read, document);
+    }
+    let first = text.lines().next().unwrap_or_default();
+    let found = Diagnostic {
+        file: text.into(),
+        line: 1,
+        column: 1,
+        width: text.len() as u32,
+        text: first.into(),
+        origin: text.len().is_multiple_of(2).then(|| first.into()),
+        message: format!("x{text}"),
+        help: Some(text.into()),
+    };
+    let shown = diagnostic::render(&[found], PLAIN);
+    assert!(!shown.contains(|c| is_unseen(c) && c != '\n'), "{shown:?}");
+}
+
+/// What no terminal may get: controls, and of what has no width or turns text round the best known.
+fn is_unseen(c: char) -> bool {
+    let known = "\u{ad}\u{61c}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2060}\u{2066}\u{2067}\u{2068}\u{2069}\u{feff}\u{e0041}";
+    c.is_control() || known.contains(c)
 }
 
 /// A suite's text.
@@ -135,11 +216,6 @@ pub(crate) fn job(text: &str) {
 
 /// Diagnostics are there, point into the text, and can be shown.
 fn check_all(found: &[Diagnostic], lines: usize) {
-    const PLAIN: Style = Style {
-        width: 80,
-        color: false,
-        unicode: false,
-    };
     assert!(!found.is_empty(), "a refusal without a reason");
     for one in found {
         let last = one.text.chars().count() as u32 + 1;

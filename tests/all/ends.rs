@@ -1,0 +1,285 @@
+//! How a run ends that is ended: by a signal, by a second one, by the end of what it is part of.
+//!
+//! Correct means: what is done is printed and exported, what is not is named, the exit code says which signal it
+//! was, and no process is left.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use crate::common::{command, fresh, rows, template, unfolded, wait_until, workers_of};
+use dispatchlab::sys::interrupt;
+
+/// Sends a signal by its name.
+fn send(process: u32, signal: &str) {
+    let arguments = [format!("-{signal}"), process.to_string()];
+    let status = Command::new("kill").args(arguments).status();
+    assert!(status.expect("kill runs").success());
+}
+
+fn is_gone(process: u32) -> bool {
+    !Path::new(&format!("/proc/{process}")).exists()
+}
+
+/// Rows behind the first; each takes seconds.
+const BUSY: usize = 30;
+
+fn start(place: &Path, more: &[&str]) -> (Child, u32) {
+    template(place, "busy", "body:\n mov ecx, 100\n1: dec ecx\n jnz 1b\n");
+    let busy: Vec<String> = (1..=BUSY)
+        .map(|at| format!("busy.asm[align={at}]"))
+        .collect();
+    let names = ["run", "inline"]
+        .into_iter()
+        .chain(busy.iter().map(String::as_str));
+    let names: Vec<&str> = names
+        .chain(["--placements", "1", "--time", "200"])
+        .collect();
+    let mut command = command(place, &[&names, more].concat());
+    // Whoever started the tests may ignore interrupts.
+    let child = interrupt::allow_in(&mut command)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let mut workers = Vec::new();
+    wait_until("a worker starts", || {
+        workers = workers_of(child.id());
+        !workers.is_empty()
+    });
+    (child, workers[0])
+}
+
+/// What a run leaves that a signal ends once it says that it has timed a row: its output, and what stood on stderr.
+fn ended_by(place: &Path, signal: &str, more: &[&str]) -> (Output, String) {
+    let (mut child, worker) = start(place, more);
+    let mut errors = BufReader::new(child.stderr.take().expect("piped"));
+    let mut said = String::new();
+    let is_under_way = |line: &str| line.contains(": timing ") && !line.contains(", 0 of");
+    while !said.lines().any(is_under_way) {
+        let read = errors.read_line(&mut said).expect("UTF-8");
+        assert!(read > 0, "{signal}: it ended by itself: {said}");
+    }
+    send(child.id(), signal);
+    let output = child.wait_with_output().expect("ends");
+    errors.read_to_string(&mut said).expect("UTF-8");
+    wait_until("the worker is gone", || is_gone(worker));
+    (output, said)
+}
+
+#[test]
+fn each_signal_that_ends_a_run_prints_and_exports_what_is_done_and_names_the_rest() {
+    let signals = [
+        ("INT", 130),
+        ("TERM", 143),
+        ("HUP", 129),
+        ("QUIT", 131),
+        ("XCPU", 152),
+    ];
+    // Side by side, because each waits.
+    std::thread::scope(|all| {
+        for (signal, code) in signals {
+            let place = fresh(&format!("signal_{signal}"));
+            all.spawn(move || prints_what_is_done(&place, signal, code));
+        }
+    });
+}
+
+fn prints_what_is_done(place: &Path, signal: &str, code: i32) {
+    let (output, stderr) = ended_by(place, signal, &["--json", "--export-json", "x.json"]);
+    assert_eq!(output.status.code(), Some(code), "{signal}: {stderr}");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let names: Vec<&str> = rows(&document).iter().map(|(name, _)| *name).collect();
+    assert_eq!(names[0], "inline", "{signal}");
+    let warnings = document["warnings"].to_string();
+    let words = format!(
+        "interrupted by SIG{signal}: without a number are busy[align={}]",
+        names.len()
+    );
+    assert!(warnings.contains(&words), "{warnings}");
+    assert!(unfolded(&stderr).contains(&words), "{stderr}");
+    let exported = std::fs::read(place.join("x.json")).expect("an export");
+    let exported: serde_json::Value = serde_json::from_slice(&exported).expect("whole");
+    assert_eq!(exported["rows"], document["rows"], "{signal}");
+}
+
+#[test]
+fn a_second_signal_ends_at_once_and_leaves_no_worker_and_no_half_export() {
+    use std::os::unix::process::ExitStatusExt;
+    for (first, second, number) in [("INT", "INT", libc::SIGINT), ("HUP", "TERM", libc::SIGTERM)] {
+        let place = fresh(&format!("twice_{second}"));
+        std::fs::write(place.join("x.json"), "old").expect("writes");
+        let (mut child, worker) = start(&place, &["--export-json", "x.json"]);
+        std::thread::sleep(Duration::from_millis(300));
+        send(child.id(), first);
+        // It may have ended in between; then there is nothing to end.
+        let arguments = [format!("-{second}"), child.id().to_string()];
+        let _ = Command::new("kill")
+            .args(arguments)
+            .stderr(Stdio::null())
+            .status();
+        let status = child.wait().expect("ends");
+        let ended = [status.code(), status.signal().map(|signal| 128 + signal)];
+        let codes = [130, 129, 128 + number].map(Some);
+        assert!(ended.iter().any(|end| codes.contains(end)), "{status}");
+        wait_until("the worker is gone", || is_gone(worker));
+        let text = std::fs::read_to_string(place.join("x.json")).expect("there");
+        assert!(text == "old" || serde_json::from_str::<serde_json::Value>(&text).is_ok());
+    }
+}
+
+/// As of a background job of a script, and of `nohup`.
+#[test]
+fn a_signal_that_is_ignored_around_a_run_is_ignored_by_it() {
+    for signal in ["INT", "HUP"] {
+        let ignoring =
+            format!("trap '' {signal}; exec \"$0\" run inline --placements 1 --time 300");
+        let child = Command::new("sh")
+            .args(["-c", &ignoring, env!("CARGO_BIN_EXE_dispatchlab")])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("starts");
+        let program = format!("/proc/{}/exe", child.id());
+        let is_running =
+            || std::fs::read_link(&program).is_ok_and(|path| path.ends_with("dispatchlab"));
+        wait_until("the shell is replaced", is_running);
+        send(child.id(), signal);
+        let output = child.wait_with_output().expect("ends");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{signal}: {stderr}");
+    }
+}
+
+#[test]
+fn a_worker_ends_with_its_parent_however_that_ends() {
+    let place = fresh("orphan");
+    let (mut child, worker) = start(&place, &[]);
+    send(child.id(), "KILL");
+    child.wait().expect("ends");
+    wait_until("the worker is gone", || is_gone(worker));
+}
+
+/// The process of a run that was started for this.
+fn child_for(parent: u32, role: &str) -> u32 {
+    let mut found = None;
+    wait_until(role, || {
+        found = workers_of(parent).into_iter().find(|child| {
+            let line = std::fs::read(format!("/proc/{child}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains(role)
+        });
+        found.is_some()
+    });
+    found.expect("it was waited for")
+}
+
+#[test]
+fn an_expansion_ends_with_its_parent_however_that_ends() {
+    let place = fresh("expander");
+    let text = "{% for i in range(100000) %}{% set x = range(100000)|sort %}{% endfor %}";
+    template(
+        &place,
+        "endless",
+        &format!(";! expand = true\nbody:\n{text}\n nop\n"),
+    );
+    let mut child = command(&place, &["run", "endless.asm"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("starts");
+    let expander = child_for(child.id(), "__expand");
+    std::thread::sleep(Duration::from_millis(200));
+    send(child.id(), "KILL");
+    child.wait().expect("ends");
+    // By itself it would go on for seconds of the processor.
+    let is_soon = (0..400).any(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        is_gone(expander)
+    });
+    assert!(is_soon, "it goes on alone");
+}
+
+#[test]
+fn a_worker_that_is_killed_before_its_first_row_costs_that_row() {
+    let place = fresh("before_the_first");
+    template(&place, "good", "body:\n nop\n");
+    // Large, so that the worker is still reading when it is killed.
+    let names = [
+        "run",
+        "itab_call[targets=8192]",
+        "good.asm",
+        "--quick",
+        "--json",
+    ];
+    let child = command(&place, &names)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    send(child_for(child.id(), "__worker"), "KILL");
+    let output = child.wait_with_output().expect("ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let statuses: Vec<_> = rows(&document)
+        .iter()
+        .map(|(_, row)| row["status"].clone())
+        .collect();
+    assert_eq!(statuses, ["error", "ok"], "{document:#}");
+    let message = rows(&document)[0].1["diagnostics"][0]["message"].to_string();
+    assert!(
+        message.contains("ended by SIGKILL from outside"),
+        "{message}"
+    );
+}
+
+#[test]
+fn two_runs_take_two_cores_or_say_that_they_disturb_each_other() {
+    let place = fresh("side_by_side");
+    template(
+        &place,
+        "busy",
+        "body:\n mov ecx, 100\n1: dec ecx\n jnz 1b\n",
+    );
+    let started = |cpu: &[&str]| {
+        let names = [
+            "run",
+            "busy.asm",
+            "busy.asm[align=1]",
+            "--json",
+            "--time",
+            "700",
+            "--placements",
+            "1",
+        ];
+        let child = command(&place, &[&names, cpu].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("starts");
+        child_for(child.id(), "__worker");
+        child
+    };
+    let document = |child: Child| -> serde_json::Value {
+        let output = child.wait_with_output().expect("ends");
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    let is_told = |document: &serde_json::Value| {
+        document["warnings"]
+            .to_string()
+            .contains("they disturb each other")
+    };
+    let first = started(&[]);
+    let second = started(&[]);
+    let (first, second) = (document(first), document(second));
+    let cpu = |document: &serde_json::Value| document["provenance"]["pinned_cpu"].clone();
+    assert!(cpu(&first) != cpu(&second) || is_told(&first) || is_told(&second));
+    // On one core, the second is told whatever else runs here.
+    let cpu = cpu(&first).to_string();
+    let first = started(&["--cpu", &cpu]);
+    let second = document(started(&["--cpu", &cpu]));
+    assert!(is_told(&second), "{second:#}");
+    document(first);
+}

@@ -1,0 +1,247 @@
+//! Machines and batch systems that leave little: limits, no /proc, a home that cannot be written.
+//!
+//! Correct means: it runs, or it names the limit that is too small and the number that would do; and that number
+//! does.
+
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use crate::common::{self, Run, command, fresh, run_in, template, unfolded};
+
+/// One row that is expanded and one that is not, timed as briefly as can be.
+const NAMES: [&str; 6] = [
+    "run",
+    "good.asm",
+    "direct_call",
+    "--quick",
+    "--placements",
+    "1",
+];
+
+/// Runs them in a shell that does something first.
+fn after(place: &Path, first: &str) -> Run {
+    let output = Command::new("bash")
+        .args([
+            "-c",
+            &format!("{first}; exec \"$0\" \"$@\""),
+            env!("CARGO_BIN_EXE_dispatchlab"),
+        ])
+        .args(NAMES)
+        .current_dir(place)
+        .env("XDG_STATE_HOME", common::state_home("run"))
+        .stdin(std::process::Stdio::null())
+        .output()
+        .expect("runs");
+    Run {
+        code: output.status.code().expect("it ends by itself"),
+        stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+        stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+    }
+}
+
+#[test]
+fn a_limit_that_is_too_small_is_named_with_one_that_would_do() {
+    let place = fresh("limits");
+    template(
+        &place,
+        "good",
+        ";! result = \"eax\"\n;! expect = 1\nbody:\n mov eax, 1\n",
+    );
+    #[rustfmt::skip] // a table: what does, what does not, and what is said of that
+    let limits = [
+        ("ulimit -v 524288",  "ulimit -v 65536", "`ulimit -v` is 65536 KiB; 524288 would do"),
+        ("ulimit -v 4194304", "ulimit -n 10",    "`ulimit -n` is 10; 32 would do"),
+        ("ulimit -n 32",      "ulimit -n 8",     "`ulimit -n` is 8; 32 would do"),
+        ("ulimit -f 4",       "ulimit -f 0",     "`ulimit -f` is 0 KiB; 4 would do"),
+    ];
+    for (enough, too_small, words) in limits {
+        let run = after(&place, enough);
+        assert_eq!(run.code, 0, "{enough}: {}{}", run.stdout, run.stderr);
+        let run = after(&place, too_small);
+        assert_eq!(run.code, 4, "{too_small}: {}{}", run.stdout, run.stderr);
+        assert!(
+            unfolded(&run.stdout).contains(words),
+            "{too_small}: {}",
+            run.stdout
+        );
+        assert!(
+            !run.stdout.contains("look for a loop"),
+            "{too_small}: {}",
+            run.stdout
+        );
+    }
+}
+
+#[test]
+fn the_first_thread_needs_no_more_than_64_kib_of_stack() {
+    let place = fresh("stack");
+    template(&place, "good", "body:\n nop\n");
+    for first in ["ulimit -s 64", "ulimit -s 64; set -- show itab_call --heap"] {
+        let run = after(&place, first);
+        assert_eq!(run.code, 0, "{first}: {}{}", run.stdout, run.stderr);
+    }
+}
+
+/// Whom the kernel lets do everything.
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+}
+
+/// A user who may not.
+const NOBODY: u32 = 65_534;
+
+#[test]
+fn a_user_who_may_start_no_further_process_is_told_how_many_would_do() {
+    if is_root() {
+        let place = fresh("processes");
+        template(&place, "good", "body:\n nop\n");
+        // The user must reach the program and the template.
+        let program = Path::new("/tmp").join(format!("dispatchlab-{}", std::process::id()));
+        std::fs::copy(env!("CARGO_BIN_EXE_dispatchlab"), &program).expect("copies");
+        let mut command = Command::new("bash");
+        command
+            .args([
+                "-c",
+                "ulimit -u 1; exec \"$0\" run - --quick",
+                program.to_str().expect("UTF-8"),
+            ])
+            .stdin(std::fs::File::open(place.join("good.asm")).expect("opens"))
+            .current_dir("/")
+            .uid(NOBODY);
+        let output = command.output().expect("runs");
+        let _ = std::fs::remove_file(&program);
+        let said = unfolded(&String::from_utf8_lossy(&output.stdout));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(4), "{said} {stderr}");
+        assert!(
+            said.contains("`ulimit -u` is 1 for all processes of this user; "),
+            "{said}"
+        );
+        assert!(said.contains(" would do"), "{said}");
+    }
+}
+
+#[test]
+fn processor_time_that_is_used_up_is_told_although_the_limit_is_a_hard_one() {
+    let place = fresh("processor_time");
+    template(&place, "good", "body:\n nop\n");
+    let run = after(
+        &place,
+        "ulimit -t 2; set -- run good.asm good.asm[align=1] --time 3000 --placements 1 --json",
+    );
+    assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("raise `ulimit -t`"), "{}", run.stdout);
+}
+
+#[test]
+fn hard_limits_that_are_lower_than_ours_stay() {
+    let place = fresh("lower");
+    template(&place, "good", "body:\n nop\n");
+    // Less than what a worker bounds itself to, and no core files: raising either is not permitted.
+    let run = after(
+        &place,
+        "ulimit -Hv 8388608; ulimit -Sv 6291456; ulimit -c 0",
+    );
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+}
+
+#[test]
+fn a_machine_without_proc_and_sys_measures() {
+    let place = fresh("no_proc");
+    template(&place, "good", "body:\n nop\n");
+    let hide = "mount -t tmpfs none /proc && mount -t tmpfs none /sys";
+    let tried = Command::new("unshare")
+        .args(["-rm", "sh", "-c", hide])
+        .output();
+    // Where a container may not mount, there is nothing to hide it with.
+    if tried.is_ok_and(|tried| tried.status.success()) {
+        let script = format!("{hide} && exec \"$0\" \"$@\"");
+        let output = Command::new("unshare")
+            .args([
+                "-rm",
+                "sh",
+                "-c",
+                &script,
+                env!("CARGO_BIN_EXE_dispatchlab"),
+            ])
+            .args(NAMES)
+            .current_dir(&place)
+            .output()
+            .expect("runs");
+        let said = format!("{output:?}");
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert!(
+            String::from_utf8_lossy(&output.stdout).contains("direct_call"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_home_that_cannot_be_written_takes_nothing_from_a_run() {
+    let place = fresh("home");
+    template(&place, "good", "body:\n nop\n");
+    let run = |name: &str| {
+        let output = command(&place, &["run", "good.asm", "--counters", "none"])
+            .env_remove("XDG_STATE_HOME")
+            .env("HOME", name)
+            .output()
+            .expect("runs");
+        assert_eq!(output.status.code(), Some(0), "{name}: {output:?}");
+        assert!(output.stderr.is_empty(), "{name}: {output:?}");
+    };
+    // No folder can be made in either.
+    run("/proc");
+    run("/dev/null");
+}
+
+#[test]
+fn a_state_file_that_is_none_is_said_once_and_a_run_goes_on() {
+    let place = fresh("state");
+    template(&place, "good", "body:\n nop\n");
+    let folder = place.join("s/dispatchlab");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = folder.join("doctor.json");
+    let run = |make: &dyn Fn(), words: &str| {
+        let _ = std::fs::remove_file(&file);
+        make();
+        let output = command(&place, &["run", "good.asm", "--counters", "none"])
+            .env("XDG_STATE_HOME", place.join("s"))
+            .output()
+            .expect("runs");
+        let said = unfolded(&String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert_eq!(
+            said.matches("warning:").count(),
+            usize::from(!words.is_empty()),
+            "{said}"
+        );
+        assert!(said.contains(words), "{words}: {said}");
+    };
+    let write = |text: &str| std::fs::write(&file, text).expect("writes");
+    run(
+        &|| {
+            Command::new("mkfifo").arg(&file).status().expect("mkfifo");
+        },
+        "no regular file",
+    );
+    run(
+        &|| std::os::unix::fs::symlink("/dev/zero", &file).expect("links"),
+        "no regular file",
+    );
+    run(&|| write(&"x".repeat((1 << 20) + 1)), "no small file");
+    run(
+        &|| write("{ \"schema\": 1, "),
+        "`dispatchlab doctor` writes it anew",
+    );
+    run(&|| write("\u{202e}"), "`dispatchlab doctor` writes it anew");
+    // That of another version says nothing.
+    run(&|| write("{ \"schema\": 9999 }"), "");
+    std::fs::remove_file(&file).expect("removes");
+    // A folder in its place.
+    std::fs::create_dir(&file).expect("a folder");
+    let run = run_in(&place, &["run", "good.asm", "--counters", "none"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+}
