@@ -44,6 +44,8 @@ pub struct Settings {
     pub samples: bool,
     /// What the hardware counters are good for, as it was found out before.
     pub events: Vec<EventState>,
+    /// The CPU that this was found out on; none where it does not depend on one.
+    pub cpu: Option<u32>,
 }
 
 /// A scenario, and what it was assembled to or why it was not.

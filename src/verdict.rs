@@ -134,6 +134,10 @@ pub fn judge(
     });
     let counting = outcome.timing.as_ref();
     let counting = counting.and_then(|timing| timing.counting.as_ref());
+    let replaced = counting.filter(|counting| counting.is_replaced);
+    let without =
+        replaced.map(|counting| machine.distrusting(counting.why.as_deref().unwrap_or_default()));
+    let machine = without.as_ref().unwrap_or(machine);
     let refused = counting.and_then(|counting| counting.why.as_deref());
     let mut sites = Vec::new();
     if machine.source("branch_misses").basis == Basis::Inferred {
@@ -149,8 +153,8 @@ pub fn judge(
     let inferred = misses::total(&prepared.row.injection, &sites);
     let mut metrics = metrics(
         proof,
-        summary.as_ref(),
-        machine,
+        (summary.as_ref(), outcome.timing.as_ref()),
+        (machine, plan.seed),
         (refused, &inferred, misses::remark(&sites)),
     );
     mark_allocations(
@@ -170,9 +174,12 @@ pub fn judge(
     row.warnings.extend(counting.and_then(|counting| {
         let why = counting.why.as_deref()?;
         let count = counting.refused;
-        Some(format!(
-            "{count} readings of the hardware counters were refused: {why}"
-        ))
+        Some(match counting.is_replaced {
+            true => {
+                format!("the hardware counters are not believed: {why}; cycles are the clock's")
+            }
+            false => format!("{count} readings of the hardware counters were refused: {why}"),
+        })
     }));
     row.modelled = proof.prediction.as_ref().map(|prediction| {
         let modelled = told(prepared, prediction);

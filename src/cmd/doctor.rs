@@ -16,7 +16,7 @@ use crate::job::{Counters, Plan, Unavailable};
 use crate::machine::Machine;
 use crate::machine::cpus::{self, Fact};
 use crate::pipeline::{self, Settings};
-use crate::report::{Report, Row};
+use crate::report::{Basis, Report, Row};
 use crate::scenario::Scenario;
 use crate::stats::Quantity;
 use crate::template::{Origin, Template};
@@ -81,7 +81,17 @@ pub(super) fn doctor(common: &Common) -> Result<i32, Stop> {
         return Ok(130);
     }
     let mut checks = checks(&report, &doubled);
-    checks.extend(by_counters.iter().flat_map(counter_checks));
+    let counter_checks = by_counters
+        .iter()
+        .flat_map(|counted| counter_checks(counted, &report));
+    let counter_checks: Vec<Check> = counter_checks.collect();
+    // What fails here is not believed elsewhere on this page.
+    let machine = match counter_checks.iter().find(|check| !check.ok) {
+        Some(check) => machine.distrusting(&format!("`{}` has {}", check.name, check.value)),
+        None => machine,
+    };
+    let counted = counted.filter(|_| counter_checks.iter().all(|check| check.ok));
+    checks.extend(counter_checks);
     checks.extend(proof::checks(&settings)?);
     checks.extend(misses::check(&settings)?);
     let fingerprint = fingerprint(&settings)?;
@@ -266,8 +276,9 @@ fn checks(report: &Report, doubled: &Report) -> Vec<Check> {
         measured(
             "dependent imul",
             imul,
-            near(imul, 3.0, 0.01),
-            "3.00 cycles",
+            // Five or six on small cores, but whole cycles on all.
+            (3.0..=6.0).contains(&imul.round()) && near(imul, imul.round(), 0.01),
+            "3, 4, 5 or 6 cycles",
             unit,
         ),
         measured(
@@ -320,11 +331,16 @@ fn checks(report: &Report, doubled: &Report) -> Vec<Check> {
     ]
 }
 
-/// The same kernels, by the hardware counters.
-fn counter_checks(report: &Report) -> Vec<Check> {
+/// The same kernels, by the hardware counters, and cycles beside the clock's.
+fn counter_checks(counted: &Report, by_clock: &Report) -> Vec<Check> {
+    let row =
+        |report: &'_ Report, name: &str| report.rows.iter().position(|row| row.template == name);
     let metric = |name: &str, quantity: Quantity| {
-        let row = report.rows.iter().find(|row| row.template == name);
-        row.and_then(|row| row.value(quantity))
+        let metric = &counted.rows[row(counted, name)?].metrics.as_ref()?[quantity];
+        // Where the counters of a row were not believed, another source stands in.
+        metric.value.filter(|_| {
+            metric.basis == Basis::Measured && metric.source.as_deref() != Some("clock")
+        })
     };
     let check = |name, value: Option<f64>, wanted: f64, expected| {
         let value = value.unwrap_or(f64::NAN);
@@ -339,11 +355,14 @@ fn counter_checks(report: &Report) -> Vec<Check> {
             concerns: Concerns::Counters,
         }
     };
-    let cycles = metric("imul", Quantity::Cycles);
+    let clock = row(by_clock, "imul").map(|at| cycles(Some(&by_clock.rows[at])));
+    let ratio = metric("imul", Quantity::Cycles)
+        .zip(clock)
+        .map(|(pmu, clock)| pmu / clock);
     let instructions = metric("steps", Quantity::Instructions);
     let branches = metric("steps", Quantity::Branches);
     vec![
-        check("pmu: dependent imul", cycles, 3.0, "3.00 cycles"),
+        check("pmu: cycles, to the clock's", ratio, 1.0, "ratio 1.000"),
         check("pmu: loop of ten", instructions, 32.0, "32 instructions"),
         check("pmu: loop of ten", branches, 10.0, "10 branches"),
     ]
@@ -575,7 +594,7 @@ mod tests {
     #[test]
     fn each_kernel_may_be_off_by_its_bound_and_no_more() {
         #[rustfmt::skip] // a table: one machine a line
-        let table: [(Measured, &[&str]); 20] = [
+        let table: [(Measured, &[&str]); 24] = [
             (RIGHT, &[]),
             (([1.009, 3.0, 4.0, 1.0, 1.009], RIGHT.1), &[]),
             (([1.011, 3.0, 4.0, 1.0, 1.011], RIGHT.1), &["dependent add"]),
@@ -583,6 +602,10 @@ mod tests {
             (([1.0, 3.027, 4.0, 1.0, 1.0], RIGHT.1), &[]),
             (([1.0, 3.033, 4.0, 1.0, 1.0], RIGHT.1), &["dependent imul"]),
             (([1.0, 2.967, 4.0, 1.0, 1.0], RIGHT.1), &["dependent imul"]),
+            (([1.0, 5.04, 4.0, 1.0, 1.0], RIGHT.1), &[]), // a small core
+            (([1.0, 6.07, 4.0, 1.0, 1.0], RIGHT.1), &["dependent imul"]),
+            (([1.0, 7.0, 4.0, 1.0, 1.0], RIGHT.1), &["dependent imul"]),
+            (([1.0, 2.0, 4.0, 1.0, 1.0], RIGHT.1), &["dependent imul"]),
             (([1.0, 3.0, 4.07, 1.0, 1.0], RIGHT.1), &[]),
             (([1.0, 3.0, 4.09, 1.0, 1.0], RIGHT.1), &["dependent load from L1"]),
             (([1.0, 3.0, 4.89, 1.0, 1.0], RIGHT.1), &["dependent load from L1"]),
@@ -612,15 +635,31 @@ mod tests {
             (0.981, true),
             (0.979, false),
         ] {
-            let rows = vec![
-                ok("imul", 3.0 * factor, 4.0, (1.0, 0.0)),
-                ok("steps", 12.0, 12.0, (32.0 * factor, 10.0 * factor)),
-            ];
-            let report = Report {
+            let counted = |mut row: Row| {
+                let metrics = row.metrics.as_mut().expect("numbers");
+                for quantity in [Quantity::Cycles, Quantity::Instructions, Quantity::Branches] {
+                    metrics[quantity].basis = Basis::Measured;
+                    metrics[quantity].source = Some("pmu".into());
+                }
+                row
+            };
+            let report = |rows| Report {
                 rows,
                 ..Report::default()
             };
-            let checks = counter_checks(&report);
+            // A small core's multiplications.
+            let by_clock = report(vec![ok("imul", 5.0, 5.0, (1.0, 0.0))]);
+            let counted = report(vec![
+                counted(ok("imul", 5.0 * factor, 5.0, (1.0, 0.0))),
+                counted(ok("steps", 12.0, 12.0, (32.0 * factor, 10.0 * factor))),
+            ]);
+            let checks = counter_checks(&counted, &by_clock);
+            // What the clock stands in for was not counted.
+            assert!(
+                counter_checks(&by_clock, &by_clock)
+                    .iter()
+                    .all(|check| !check.ok)
+            );
             assert_eq!(checks.len(), 3);
             assert!(
                 checks.iter().all(|check| check.ok == is_sound),
@@ -628,7 +667,7 @@ mod tests {
             );
         }
         assert!(
-            counter_checks(&Report::default())
+            counter_checks(&Report::default(), &Report::default())
                 .iter()
                 .all(|check| !check.ok)
         );

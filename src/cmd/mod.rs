@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::job::Unavailable;
 use crate::prepare::apart;
 use crate::template::library::{Library, LoadError};
 use crate::text::printable;
@@ -54,7 +55,20 @@ pub enum Stop {
 
 impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Stop {
-        Stop::System(error)
+        match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(unavailable) => Stop::from(unavailable),
+            None => Stop::System(error),
+        }
+    }
+}
+
+impl From<&Unavailable> for Stop {
+    fn from(unavailable: &Unavailable) -> Stop {
+        Stop::Counters(format!(
+            "no hardware counters: {}\nhelp: {}; `dispatchlab doctor` tells more, and --counters clock measures \
+             without them",
+            unavailable.reason, unavailable.remedy
+        ))
     }
 }
 

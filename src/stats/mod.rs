@@ -10,6 +10,7 @@ mod calibration;
 mod cold;
 mod costs;
 pub mod coverage;
+mod distrust;
 mod disturbances;
 mod events;
 #[cfg(test)]
@@ -28,6 +29,7 @@ mod slope;
 pub use calibration::BEST_WIDTH_TOLERANCE;
 pub use cold::{ColdSamples, ColdSummary};
 pub use costs::Fate;
+pub use distrust::distrust;
 pub use disturbances::{Disturbances, Steal};
 pub use events::{Counting, Event, Events};
 pub use further::{CountedChunk, Further, per_iteration};
@@ -363,12 +365,13 @@ fn is_lost(image: &ImageSamples, timing: &Timing) -> bool {
 }
 
 /// The core cycles of visits, from the source that the row asked; where that counts other events
-/// only, from the clock. A reading that was refused is no reason to take another source.
+/// only, from the clock, which stands in for counts that are not believed where the run says so.
 fn cycles(rule: Rule, visits: &[Visit], timing: &Timing) -> Segments {
     let counted = |visit: &Visit| visit.events[Event::Cycles as usize];
     match &timing.counting {
         Some(counting)
-            if counting.refused > 0 || counting.overhead.get(Event::Cycles).is_some() =>
+            if !counting.is_replaced
+                && (counting.refused > 0 || counting.overhead.get(Event::Cycles).is_some()) =>
         {
             Segments::by(rule, visits, counted)
         }

@@ -37,6 +37,7 @@ mod misses;
 mod modelled;
 mod modelled_runtime;
 mod orderings;
+mod pmu;
 mod scripts;
 mod self_proof;
 mod shipped_templates;
