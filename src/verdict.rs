@@ -20,6 +20,7 @@ use crate::worker::parent::RowOutcome;
 mod agreement;
 mod cold;
 mod contamination;
+mod counted;
 mod fault;
 mod metrics;
 mod misses;
@@ -190,6 +191,10 @@ pub fn judge(
     });
     metrics.sites = sites;
     metrics.further = further(outcome.timing.as_ref(), machine, plan.seed);
+    if let Some(summary) = &summary {
+        let beside = counted::beside(summary, &metrics[Quantity::Cycles]);
+        metrics.further.splice(0..0, beside);
+    }
     row.metrics = Some(metrics);
     row.cold = cold::cold(prepared, summary.as_ref().and_then(|one| one.cold.as_ref()));
     row.warnings
@@ -235,8 +240,10 @@ fn checksum(proof: &Proof) -> Option<Checksum> {
     })
 }
 
-/// Fills in the ratios to the reference, between rows of one harness state only.
+/// Fills in the ratios to the reference, between rows of one harness state only, and what a miss costs beside a row
+/// that has none.
 pub fn relate(rows: &mut [Row], reference: Option<&str>) {
+    counted::cost_misses(rows);
     let cycles = |row: &Row| row.value(Quantity::Cycles);
     let Some(base) = rows
         .iter()
