@@ -8,9 +8,9 @@ use std::io;
 
 use raw_cpuid::{CpuId, CpuIdReaderNative};
 
-use super::cores::CorePmus;
 use crate::job::Unavailable;
 use crate::job::catalogue::Asked;
+use crate::sys::cores::CorePmus;
 
 /// The errnos with a sentence of their own, by name. The first four groups are one cause each.
 #[rustfmt::skip] // a table: one errno a line

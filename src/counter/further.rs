@@ -6,8 +6,10 @@
 
 use std::io;
 
+use super::clock::Clock;
 use super::errno::{Surroundings, explain};
 use super::group::{EventGroup, PmuType, Refused, Snapshot};
+use super::pmu::count_known;
 use crate::job::catalogue::{Countable, CountedIn};
 use crate::job::{FurtherState, Unavailable, catalogue};
 
@@ -52,6 +54,27 @@ impl Further {
     pub fn has_hardware(&self) -> bool {
         let mut events = self.events.iter();
         events.any(|one| one.event.by == CountedIn::Hardware && one.group.is_ok())
+    }
+
+    /// Holds those that have a name of our own against loops of which their counts are known. No other counter of this
+    /// process may count meanwhile.
+    pub fn check(&mut self, clock: &mut Clock) {
+        for one in &mut self.events {
+            let (Some(known), Ok(group)) = (one.event.known, &mut one.group) else {
+                continue;
+            };
+            let counted = group.resume().map_err(unswitched);
+            let counted = counted.and_then(|()| count_known(group, clock));
+            let counted = group.pause().map_err(unswitched).and(counted);
+            let verdict = match counted.as_deref() {
+                Ok([counted, ..]) => counted.is_known(known),
+                Ok([]) => Err(Refused::Incomplete.into()),
+                Err(refused) => Err(Unavailable::from(*refused)),
+            };
+            if let Err(why) = verdict {
+                one.group = Err(why);
+            }
+        }
     }
 
     /// Takes the word of no counter of the CPU.

@@ -75,7 +75,9 @@ fn builder<'a>(asked: &Asked, pmu: PmuType, without_guests: bool) -> Builder<'a>
         Asked::Raw(code) => {
             let attributes = builder.attrs_mut();
             attributes.type_ = RAW;
-            attributes.config = *code;
+            attributes.config = code.config;
+            attributes.__bindgen_anon_3.config1 = code.config1;
+            attributes.__bindgen_anon_4.config2 = code.config2;
         }
     }
     let attributes = builder.attrs_mut();

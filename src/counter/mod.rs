@@ -9,7 +9,6 @@ use crate::stage::{Exit, Ground, Request, Stage};
 use crate::stats::{Calibration, Events};
 
 pub mod clock;
-pub mod cores;
 pub mod errno;
 pub mod fake;
 mod flow;

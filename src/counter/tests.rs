@@ -117,7 +117,7 @@ fn a_member_refused_in_the_group_ends_the_group_and_another_is_opened_without_it
 }
 
 fn raw(code: u64) -> crate::job::catalogue::Asked {
-    crate::job::catalogue::Asked::Raw(code)
+    crate::job::catalogue::Asked::Raw(code.into())
 }
 
 fn pair() -> [Named<&'static str>; 2] {

@@ -21,7 +21,6 @@ use super::timing::{self, Proved, Scale, Sized};
 use super::{cold, further, guarded, inference, model, probe, runtime, sites, trace, verify};
 use crate::counter::CounterSource;
 use crate::counter::clock::Clock;
-use crate::counter::cores::CorePmus;
 use crate::counter::fake::{CHAIN_CYCLES, Fake, OVERHEAD_TICKS};
 use crate::counter::further::{Further, untimed};
 use crate::counter::interpreter::Belief;
@@ -30,6 +29,7 @@ use crate::counter::step::{self, StepSource};
 use crate::job::{Ask, Counters, Failure, Job, JobRow, Message, Plan, Prediction, Proof, Trace};
 use crate::stage::{Ground, Stage, notes};
 use crate::stats::{Calibration, Steal, Timing};
+use crate::sys::cores::CorePmus;
 use crate::sys::mapping::Window;
 use crate::sys::shared::SharedPage;
 use crate::sys::time::{Moment, nanoseconds};
@@ -77,8 +77,13 @@ pub fn run(descriptor: i32) -> io::Result<std::convert::Infallible> {
     if let (Some(pmu), Ask::Measure) = (&mut counters, job.plan.ask) {
         clock.spin(SPIN_NS);
         pmu.check(&mut clock);
-        if let Some(why) = pmu.distrust() {
-            further.distrust_hardware(why);
+        match pmu.distrust() {
+            Some(why) => further.distrust_hardware(why),
+            None => {
+                pmu.pause();
+                further.check(&mut clock);
+                pmu.resume();
+            }
         }
     }
     let plan = job.plan.checked(counters.as_ref().map_or(&[], Pmu::states));

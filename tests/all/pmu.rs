@@ -491,3 +491,90 @@ fn each_errno_is_said_in_words_of_its_own() {
         assert!(run.said().contains(words), "{errno}: {}", run.said());
     }
 }
+
+#[test]
+fn events_of_our_own_names_and_of_the_kernels_list_are_counted() {
+    let events = [
+        "-e",
+        "indirect-branches,indirect-misses,cpu/branch-misses/,r123",
+        "--json",
+    ];
+    let Some(run) = Machine::with("").run_as("auto", &events) else {
+        return;
+    };
+    let document: Value = serde_json::from_str(&run.stdout).expect("a document");
+    for (name, row) in rows(&document) {
+        let misses = if name.contains("chain") { 0.0 } else { 1.0 };
+        for (event, known) in [
+            ("indirect-branches", 0.0),
+            ("indirect-misses", 0.0),
+            ("cpu/branch-misses/", misses),
+        ] {
+            let metric = &row["metrics"][event];
+            if metric["why"] == dispatchlab::job::catalogue::NO_CODE {
+                println!("skipped: {event}: this CPU is neither Intel's nor AMD's");
+                continue;
+            }
+            assert_eq!(metric["source"], "pmu", "{name}: {event}: {metric:#}");
+            assert!(
+                (value(row, event) - known).abs() < 0.02,
+                "{name}: {event}: {metric:#}"
+            );
+        }
+        let why = row["metrics"]["r123"]["why"].as_str().expect("a reason");
+        assert!(
+            why.contains("this CPU has no such event") && why.contains("raw code"),
+            "{why}"
+        );
+    }
+}
+
+#[test]
+fn a_code_that_counts_something_else_than_its_name_says_is_no_number() {
+    let events = ["-e", "indirect-branches,indirect-misses", "--json"];
+    let Some(run) = Machine::with("swapped").run_as("auto", &events) else {
+        return;
+    };
+    let document: Value = serde_json::from_str(&run.stdout).expect("a document");
+    for (name, row) in rows(&document) {
+        for event in ["indirect-branches", "indirect-misses"] {
+            let metric = &row["metrics"][event];
+            assert!(metric["value"].is_null(), "{name}: {event}: {metric:#}");
+            let why = metric["why"].as_str().expect("a reason");
+            let is_known =
+                why.contains("which are not their") || why == dispatchlab::job::catalogue::NO_CODE;
+            assert!(is_known, "{why}");
+        }
+    }
+}
+
+#[test]
+fn doctor_takes_back_what_its_own_checks_refute() {
+    let doctor = ["doctor", "--json", "--time", "0.5", "--quick"];
+    let Some(run) = Machine::with("stands-still").dispatchlab(&doctor) else {
+        return;
+    };
+    let document = serde_json::from_str(&run.stdout);
+    let document: Value = document.unwrap_or_else(|error| panic!("{error}: {}", run.stderr));
+    let list = |name: &str| document[name].as_array().expect("a list").clone();
+    let checks = list("checks");
+    let is_of_pmu = |check: &&Value| {
+        check["name"]
+            .as_str()
+            .is_some_and(|name| name.starts_with("pmu: "))
+    };
+    assert!(
+        checks
+            .iter()
+            .filter(is_of_pmu)
+            .any(|check| check["ok"] == false),
+        "{checks:#?}"
+    );
+    for counter in list("counters")
+        .iter()
+        .filter(|counter| counter["kind"] == "pmu")
+    {
+        assert_eq!(counter["ok"], false, "{counter:#}");
+    }
+    assert_eq!(source(&document, "cycles")["source"], "clock");
+}

@@ -64,6 +64,11 @@ impl CorePmus {
         self.all.is_empty()
     }
 
+    /// Whether there is one of a name.
+    pub fn has(&self, name: &str) -> bool {
+        self.all.iter().any(|pmu| pmu.name == name)
+    }
+
     /// Whether cores differ in theirs.
     pub fn is_hybrid(&self) -> bool {
         self.all.len() > 1
