@@ -4,10 +4,12 @@
 //! a check that fails says what it means for the numbers.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
 
+use super::output::Output;
 use super::record::{self, Concerns, Failed};
 use super::{Common, Stop, print};
 use crate::counter::pmu;
@@ -22,6 +24,7 @@ use crate::stats::Quantity;
 use crate::template::{Origin, Template};
 use crate::text::{folded, hanging};
 
+mod bundle;
 mod misses;
 mod proof;
 
@@ -48,7 +51,10 @@ const KERNELS: [(&str, &str); 6] = [
     ("call",  ";! title = \"a system call\"\nbody:\n mov eax, 39\n syscall\n"),
 ];
 
-pub(super) fn doctor(common: &Common) -> Result<i32, Stop> {
+pub(super) fn doctor(common: &Common, bundle: Option<&Path>) -> Result<i32, Stop> {
+    let output = bundle
+        .map(|path| Output::open("--report", path))
+        .transpose()?;
     let mut settings = common.settings(None)?;
     if settings.plan.counters == Counters::None {
         settings.plan.counters = Counters::Clock;
@@ -102,6 +108,10 @@ pub(super) fn doctor(common: &Common) -> Result<i32, Stop> {
     };
     let counters = Counter::all(&machine, matches!(common.counters.as_str(), "auto" | "pmu"));
     let facts = cpus::facts(report.provenance.pinned_cpu);
+    if let Some(output) = output {
+        let found = as_json(&report, &counters, &checks, (&facts, &fingerprint));
+        output.write(&bundle::bundle(report.provenance.pinned_cpu, &found)?)?;
+    }
     let rendered = if common.json {
         as_json(&report, &counters, &checks, (&facts, &fingerprint))
     } else {

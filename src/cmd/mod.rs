@@ -189,7 +189,11 @@ enum Command {
         files: Vec<String>,
     },
     /// What can be measured here and why not, and a self-check of the harness
-    Doctor,
+    Doctor {
+        /// Write what a maintainer needs of this machine's counters: no name of it or of its users is in it
+        #[arg(long, value_name = "FILE")]
+        report: Option<PathBuf>,
+    },
     /// Write a template to start from
     New {
         /// Name of the new template: letters, digits, - and _
@@ -226,7 +230,7 @@ impl Command {
             | Command::Asm { .. }
             | Command::Step { .. }
             | Command::Check { .. }
-            | Command::Doctor => None,
+            | Command::Doctor { .. } => None,
         }
     }
 }
@@ -348,7 +352,7 @@ pub fn main() -> ExitCode {
         ),
         Command::Step { name, stepped } => step::step(&common, &name, stepped),
         Command::Check { files } => check::check(&common, &files),
-        Command::Doctor => doctor::doctor(&common),
+        Command::Doctor { report } => doctor::doctor(&common, report.as_deref()),
         Command::New { name, from } => new::new(&common, &name, from.as_deref()),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { dir } => shell::man(&dir),

@@ -9,7 +9,7 @@ use std::io;
 use super::clock::Clock;
 use super::errno::{Surroundings, explain};
 use super::group::{EventGroup, PmuType, Refused, Snapshot};
-use super::pmu::count_known;
+use super::pmu::Tries;
 use crate::job::catalogue::{Countable, CountedIn};
 use crate::job::{FurtherState, Unavailable, catalogue};
 
@@ -64,12 +64,11 @@ impl Further {
                 continue;
             };
             let counted = group.resume().map_err(unswitched);
-            let counted = counted.and_then(|()| count_known(group, clock));
+            let counted = counted.and_then(|()| Tries::count(group, clock));
             let counted = group.pause().map_err(unswitched).and(counted);
-            let verdict = match counted.as_deref() {
-                Ok([counted, ..]) => counted.is_known(known),
-                Ok([]) => Err(Refused::Incomplete.into()),
-                Err(refused) => Err(Unavailable::from(*refused)),
+            let verdict = match counted {
+                Ok(tries) => tries.of(0).is_known(known),
+                Err(refused) => Err(Unavailable::from(refused)),
             };
             if let Err(why) = verdict {
                 one.group = Err(why);

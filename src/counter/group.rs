@@ -45,6 +45,14 @@ pub fn probe<N: Copy>(events: &[Named<N>], pmu: PmuType) -> Vec<(N, io::Result<(
     events.iter().map(open).collect()
 }
 
+/// What the kernel says to an event without guests and with them: a number of errno, or nothing where it opens.
+pub fn answers(asked: &Asked, pmu: PmuType) -> [Option<i32>; 2] {
+    [true, false].map(|without_guests| {
+        let opened = builder(asked, pmu, without_guests).build();
+        opened.err().and_then(|error| error.raw_os_error())
+    })
+}
+
 /// Opens an event. Guests of this machine are left out, as perf leaves them out: some PMUs count nothing else, and
 /// an event that would count guests keeps some of those from starting. A kernel that does not know the wish says
 /// EINVAL, and is asked again without it.

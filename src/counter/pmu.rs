@@ -8,11 +8,13 @@ use std::fs;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use perf_event::events::Hardware;
+use serde::{Deserialize, Serialize};
 
 use super::clock::Clock;
 use super::errno::{Surroundings, explain, never_ran};
 use super::group::{
-    Counts, EventGroup, Named, PmuType, Refused, Snapshot, Way, probe as probe_each,
+    Counts, EventGroup, Named, PmuType, Refused, Snapshot, Way, answers as answers_to,
+    probe as probe_each,
 };
 use super::{CounterSource, Reading};
 use crate::job::catalogue::Known;
@@ -43,6 +45,14 @@ pub fn pmu_type(cores: &CorePmus, cpu: Option<u32>) -> PmuType {
         .of(cpu)
         .filter(|_| cores.is_hybrid())
         .map(|pmu| pmu.kind)
+}
+
+/// What the kernel says to each event in each way to ask for it: a number of errno, or nothing where it opens.
+pub fn answers(cpu: Option<u32>) -> Vec<(Event, [Option<i32>; 2])> {
+    let pmu = pmu_type(&CorePmus::inspect(), cpu);
+    Event::ALL
+        .map(|event| (event, answers_to(&hardware(event).1, pmu)))
+        .to_vec()
 }
 
 /// Opens each event by itself, for this thread, user mode only. `Ok` where it opens; whether it
@@ -105,6 +115,8 @@ pub struct Pmu {
     states: Vec<EventState>,
     /// What two readings with nothing between them count.
     reading: Option<Cost>,
+    /// What those counted that are counted at once; none where they were refused.
+    checked: Option<Checked>,
 }
 
 impl Pmu {
@@ -118,6 +130,7 @@ impl Pmu {
             apart: Vec::new(),
             states: Vec::new(),
             reading: None,
+            checked: None,
         };
         pmu.open_together(&Event::ALL);
         pmu
@@ -171,8 +184,12 @@ impl Pmu {
             self.find_way();
             let Some(group) = &self.group else { return };
             let names: Vec<Event> = group.names().collect();
-            match (verify(group, clock), &names[..]) {
-                (Ok(verdicts), _) => break verdicts,
+            match (Tries::count(group, clock), &names[..]) {
+                (Ok(tries), _) => {
+                    let members = names;
+                    let checked = self.checked.insert(Checked { members, tries });
+                    break checked.judge();
+                }
                 // Opening holds a group against an empty PMU. Where others have some of its counters, one that is
                 // too large never runs.
                 (Err(Refused::NeverRan { .. }), [fewer @ .., last]) if !fewer.is_empty() => {
@@ -215,7 +232,7 @@ impl Pmu {
         let mut verdicts = Vec::new();
         for group in &mut self.apart {
             let verified = match group.resume() {
-                Ok(()) => verify(group, clock),
+                Ok(()) => Tries::count(group, clock),
                 Err(error) => Err(Refused::Unread(error.raw_os_error().unwrap_or(0))),
             };
             let _ = group.pause();
@@ -225,7 +242,7 @@ impl Pmu {
         for (event, verified) in verdicts {
             let Some(event) = event else { continue };
             let verdict = match verified {
-                Ok(verdicts) => verdicts.into_iter().try_for_each(|(_, verdict)| verdict),
+                Ok(tries) => tries.of(0).judge(event),
                 Err(refused) => Err(self.explained(refused)),
             };
             self.state(event, verdict);
@@ -324,6 +341,11 @@ impl Pmu {
         let _ = self.group.as_mut().map(EventGroup::resume);
     }
 
+    /// What the verdict on those counted at once rests on.
+    pub fn checked(&self) -> Option<&Checked> {
+        self.checked.as_ref()
+    }
+
     /// The believed events that have turns of their own.
     pub fn apart(&mut self) -> impl Iterator<Item = (Event, &mut EventGroup<Event>)> {
         let states = &self.states;
@@ -404,54 +426,84 @@ impl Cost {
     }
 }
 
-/// Holds a group against loops of known length.
-fn verify(group: &EventGroup<Event>, clock: &mut Clock) -> Result<Vec<EventState>, Refused> {
-    let counted = count_known(group, clock)?;
-    let verdicts = group.names().zip(counted);
-    Ok(verdicts
-        .map(|(event, counted)| (event, counted.judge(event)))
-        .collect())
+/// What some events counted of the known loops, in each try: all that a verdict on them rests on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Checked {
+    /// The events.
+    pub members: Vec<Event>,
+    /// What they counted.
+    pub tries: Tries,
 }
 
-/// What each member counts of a steady chain, a row of coins and a row of indirect jumps: the medians of several tries. A
-/// reading that something else disturbs is followed by another one; the refusal is of one of too many.
-pub(super) fn count_known<N: Copy>(
-    group: &EventGroup<N>,
-    clock: &mut Clock,
-) -> Result<Vec<Counted>, Refused> {
-    const GOOD: usize = 5;
-    const MOST_REFUSED: u32 = 55;
-    /// Readings without one that counted: there will be none.
-    const HOPELESS: u32 = 10;
-    let mut counted = Vec::new();
-    let mut refusals = 0;
-    while counted.len() < GOOD {
-        let mut kernels = || -> Result<[Vec<f64>; 3], Refused> {
-            Ok([
-                count(group, |turns| clock.go_steadily(turns))?,
-                count(group, |turns| clock.toss(turns))?,
-                count(group, |turns| clock.jump(turns))?,
-            ])
-        };
-        match kernels() {
-            Ok(one) => counted.push(one),
-            Err(refused) => {
-                refusals += 1;
-                if refusals > MOST_REFUSED || counted.is_empty() && refusals >= HOPELESS {
-                    return Err(refused);
+impl Checked {
+    /// The verdict on each event.
+    pub fn judge(&self) -> Vec<EventState> {
+        let verdict =
+            |(member, event): (usize, &Event)| (*event, self.tries.of(member).judge(*event));
+        self.members.iter().enumerate().map(verdict).collect()
+    }
+}
+
+/// What each member of a group counts of a steady chain, a row of coins and a row of indirect jumps, several times.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tries {
+    /// A try: three loops, each with a count for each member.
+    pub counts: Vec<[Vec<f64>; 3]>,
+    /// Tries beside them in which a reading was refused.
+    pub refused: u32,
+}
+
+impl Tries {
+    /// Runs the loops. A reading that something else disturbs is followed by another one.
+    ///
+    /// # Errors
+    /// The refusal of one of too many.
+    pub(super) fn count<N: Copy>(
+        group: &EventGroup<N>,
+        clock: &mut Clock,
+    ) -> Result<Tries, Refused> {
+        const GOOD: usize = 5;
+        const MOST_REFUSED: u32 = 55;
+        /// Readings without one that counted: there will be none.
+        const HOPELESS: u32 = 10;
+        let mut tries = Tries::default();
+        while tries.counts.len() < GOOD {
+            let mut kernels = || -> Result<[Vec<f64>; 3], Refused> {
+                Ok([
+                    count(group, |turns| clock.go_steadily(turns))?,
+                    count(group, |turns| clock.toss(turns))?,
+                    count(group, |turns| clock.jump(turns))?,
+                ])
+            };
+            match kernels() {
+                Ok(one) => tries.counts.push(one),
+                Err(refused) => {
+                    tries.refused += 1;
+                    let is_hopeless = tries.counts.is_empty() && tries.refused >= HOPELESS;
+                    if tries.refused > MOST_REFUSED || is_hopeless {
+                        return Err(refused);
+                    }
                 }
             }
         }
+        Ok(tries)
     }
-    let middle = |kernel: usize, member: usize| {
-        median(&sorted(counted.iter().map(|one| one[kernel][member]))).unwrap_or(f64::NAN)
-    };
-    let counted = |member: usize| Counted {
-        steady: middle(0, member),
-        coins: middle(1, member),
-        jumps: middle(2, member),
-    };
-    Ok((0..group.names().count()).map(counted).collect())
+
+    /// The medians of a member; not numbers where there is none.
+    pub(super) fn of(&self, member: usize) -> Counted {
+        let middle = |kernel: usize| {
+            let counts = self
+                .counts
+                .iter()
+                .filter_map(|one| one[kernel].get(member).copied());
+            median(&sorted(counts)).unwrap_or(f64::NAN)
+        };
+        Counted {
+            steady: middle(0),
+            coins: middle(1),
+            jumps: middle(2),
+        }
+    }
 }
 
 /// What [`TURNS`] turns of a kernel take: an entry's own counts cancel out between a short entry and
@@ -459,7 +511,7 @@ pub(super) fn count_known<N: Copy>(
 fn count<N: Copy>(group: &EventGroup<N>, mut run: impl FnMut(u64)) -> Result<Vec<f64>, Refused> {
     let few = count_between(group, || run(FEW_TURNS))?;
     let many = count_between(group, || run(FEW_TURNS + TURNS))?;
-    let pairs = many.iter().zip(&few);
+    let pairs = many.iter().zip(&few).take(group.names().count());
     Ok(pairs
         .map(|(many, few)| *many as f64 - *few as f64)
         .collect())
@@ -711,6 +763,7 @@ mod tests {
             apart: Vec::new(),
             states: vec![(Event::Cycles, Ok(())), (Event::BranchMisses, Ok(()))],
             reading: None,
+            checked: None,
         }
     }
 
@@ -719,8 +772,10 @@ mod tests {
         let mut window = Window::reserve().expect("reserves");
         let mut clock = Clock::new(&mut window).expect("maps");
         let pmu = disguised();
-        let states = verify(pmu.group.as_ref().expect("a group"), &mut clock);
-        let states = states.expect("software events always run");
+        let group = pmu.group.as_ref().expect("a group");
+        let members = group.names().collect();
+        let tries = Tries::count(group, &mut clock).expect("software events always run");
+        let states = Checked { members, tries }.judge();
         assert_eq!(states.len(), 2);
         for (event, state) in states {
             let why = state.expect_err("it counts nanoseconds and faults");

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use dispatchlab::counter::pmu::Checked;
+use dispatchlab::job::EventState;
 use serde_json::Value;
 
 use crate::common::{Run, dispatchlab, folder, rows, state_home, template, unfolded, value};
@@ -545,6 +547,91 @@ fn a_code_that_counts_something_else_than_its_name_says_is_no_number() {
                 why.contains("which are not their") || why == dispatchlab::job::catalogue::NO_CODE;
             assert!(is_known, "{why}");
         }
+    }
+}
+
+/// The readings of a bundle's check, and the verdict that was reached on them.
+fn checked(bundle: &Value) -> (Checked, Vec<EventState>) {
+    let counted = &bundle["counted"];
+    let read = |name: &str| counted[name].clone();
+    let checked = serde_json::from_value(read("checked")).expect("the readings of a check");
+    (
+        checked,
+        serde_json::from_value(read("states")).expect("states"),
+    )
+}
+
+/// Each bundle that was contributed says what has to be found on its machine: `believed`, or words of the reason.
+#[test]
+fn every_bundle_is_judged_as_it_is_known_to_be() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/pmu");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("readable");
+        let bundle: Value = serde_json::from_str(&text).expect("a bundle");
+        let states = checked(&bundle).0.judge();
+        assert!(!states.is_empty(), "{path:?}");
+        for (event, state) in states {
+            let known = bundle["judgement"][event.name()]
+                .as_str()
+                .expect("a judgement");
+            match state {
+                Ok(()) => assert_eq!(known, "believed", "{path:?}: {event:?}"),
+                Err(why) => assert!(why.reason.contains(known), "{path:?}: {event:?}: {why}"),
+            }
+        }
+        seen += 1;
+    }
+    assert!(seen >= 2, "{seen} bundles");
+}
+
+#[test]
+fn a_bundle_has_what_decides_and_no_name_of_the_machine() {
+    let path = folder("bundle").join("bundle.json");
+    let file = path.display().to_string();
+    let doctor = ["doctor", "--time", "0.5", "--quick", "--report", &file];
+    let Some(run) = Machine::with("ticks").dispatchlab(&doctor) else {
+        return;
+    };
+    assert!(
+        run.stdout.contains("Self-check of the harness"),
+        "{}",
+        run.stderr
+    );
+    let text = std::fs::read_to_string(path).expect("it was written");
+    let bundle: Value = serde_json::from_str(&text).expect("JSON");
+    let (checked, states) = checked(&bundle);
+    assert_eq!(checked.judge(), states);
+    let cycles = states[0].1.clone().expect_err("they are ticks");
+    assert!(
+        cycles
+            .reason
+            .contains("cycles in three loops that have 100000"),
+        "{cycles}"
+    );
+    for (name, is_there) in [
+        ("cpuid", bundle["cpuid"]["0x0"].is_array()),
+        ("kernel", bundle["kernel"].is_string()),
+        (
+            "answers",
+            bundle["counted"]["answers"]["cycles"].is_object(),
+        ),
+        ("devices", bundle["devices"]["software/type"] == "1"),
+        ("doctor", bundle["doctor"]["checks"].is_array()),
+    ] {
+        assert!(is_there, "{name}");
+    }
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("a name");
+    let names = [
+        host.trim().to_string(),
+        std::env::var("USER").unwrap_or_default(),
+    ];
+    for name in names.iter().filter(|name| name.len() > 4) {
+        assert!(!text.contains(name.as_str()), "{name}");
     }
 }
 
