@@ -132,7 +132,18 @@ impl Machine {
                 remedy: "run it again, or take --counters clock".into(),
             })
         };
+        let is_of_cpu =
+            |name: &str| catalogue::find(name).is_ok_and(|event| event.by == CountedIn::Hardware);
+        let further = self.further.iter().map(|(name, known)| {
+            let known = if is_of_cpu(name) {
+                state().and(known.clone())
+            } else {
+                known.clone()
+            };
+            (name.clone(), known)
+        });
         Machine {
+            further: further.collect(),
             events: Event::ALL.map(|event| (event, state())).to_vec(),
             plan: Plan {
                 counters: Counters::Clock,

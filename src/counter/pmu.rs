@@ -372,13 +372,14 @@ impl Pmu {
         let mut events = Events::default();
         let members = self.group.iter().flat_map(EventGroup::names);
         for (event, count) in members.zip(counts) {
+            if !is_believed(&self.states, event) {
+                continue;
+            }
             // Entering alone takes some of both.
             if *count == 0 && matches!(event, Event::Cycles | Event::Instructions) {
                 return Err(Refused::StoodStill);
             }
-            if is_believed(&self.states, event) {
-                events.set(event, Some(*count));
-            }
+            events.set(event, Some(*count));
         }
         Ok(events)
     }

@@ -70,7 +70,10 @@ pub(super) fn metrics(
             let estimate = stats::per_iteration(apart, timing, seed);
             (!estimate.value.is_nan()).then_some(estimate)
         };
-        summary?.events[event as usize].or_else(apart)
+        let is_counted = machine.source(event.name()).basis == Basis::Measured;
+        summary?.events[event as usize]
+            .or_else(apart)
+            .filter(|_| is_counted)
     };
     let own = |event: Event, of: fn(&Counts) -> f64, around: f64| {
         let Some(counts) = &proof.counts else {
