@@ -11,7 +11,7 @@ pub mod file;
 mod placement;
 
 pub use carried::Carried;
-pub use counters::{EventState, FurtherState, Unavailable};
+pub use counters::{EventState, FurtherState, PmuUse, Unavailable};
 pub use placement::{PLACEMENT_COUNTS, PLACEMENTS, Placement, placements};
 
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ use crate::asm::Program;
 use crate::branch::BranchKind;
 use crate::go::HeapSpec;
 use crate::injection::{IMAGES_PER_SITE, Injection};
-use crate::stats::Timing;
+use crate::stats::{Event, Timing};
 use crate::template::params::Settings;
 use crate::template::{Clobbers, ResultRegister};
 
@@ -59,6 +59,12 @@ pub struct Plan {
     pub placements: Vec<Placement>,
     /// Where cycles come from.
     pub counters: Counters,
+    /// Whether the clock stands in where the hardware's counters are not believed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub or_clock: bool,
+    /// Whether the hardware was found to count branch misses: each worker finds out for itself.
+    #[serde(skip)]
+    pub counts_misses: bool,
     /// Steps that a probe or a count may take, each.
     pub step_budget: u64,
     /// Iterations that the interpreter may run for a count.
@@ -113,6 +119,8 @@ impl Default for Plan {
             run_ms: 10.0,
             placements: placements(4),
             counters: Counters::Clock,
+            or_clock: false,
+            counts_misses: false,
             step_budget: 60_000,
             interpreted: interpreted(),
             verified: verified(),
@@ -262,8 +270,8 @@ pub enum Message {
     Counters {
         /// In the order of the columns.
         events: Vec<EventState>,
-        /// How they are read; `None` where there are none.
-        way: Option<String>,
+        /// How they are read; `None` where none is believed.
+        usage: Option<PmuUse>,
     },
     /// What each event beside those of the columns is good for, where there are any.
     Further {
@@ -766,6 +774,12 @@ impl Failure {
     }
 }
 
+/// Whether the hardware counts an event, as far as these states say.
+pub fn counts(states: &[EventState], event: Event) -> bool {
+    let mut states = states.iter();
+    states.any(|(other, state)| *other == event && state.is_ok())
+}
+
 impl Plan {
     /// Rows that each have their whole time.
     pub const UNSHARED: usize = 40;
@@ -791,12 +805,26 @@ impl Plan {
         }
     }
 
+    /// The plan as a check of the hardware's counters leaves it.
+    pub fn checked(&self, states: &[EventState]) -> Plan {
+        let is_pmu = self.counters == Counters::Pmu;
+        Plan {
+            counters: match is_pmu && self.or_clock && !counts(states, Event::Cycles) {
+                true => Counters::Clock,
+                false => self.counters.clone(),
+            },
+            counts_misses: counts(states, Event::Cycles) && counts(states, Event::BranchMisses),
+            ..self.clone()
+        }
+    }
+
     /// Whether branch misses are inferred, as far as the plan is concerned: where nothing counts them.
     pub fn infers(&self) -> bool {
         let is_source = match &self.counters {
             Counters::Clock => true,
             Counters::Fake(script) => !script.delayed.is_empty(),
-            Counters::Pmu | Counters::None => false,
+            Counters::Pmu => !self.counts_misses,
+            Counters::None => false,
         };
         is_source && self.infer_ms > 0.0 && self.uninferred.is_none()
     }

@@ -6,9 +6,10 @@ use std::fs;
 
 use raw_cpuid::{CpuId, CpuIdReaderNative};
 
-use crate::counter::pmu::is_believed;
 use crate::job::catalogue::CountedIn;
-use crate::job::{Counters, EventState, FurtherState, Plan, catalogue};
+use crate::job::{
+    Counters, EventState, FurtherState, Plan, PmuUse, Unavailable, catalogue, counts,
+};
 use crate::report::{Basis, Provenance, SourceLine};
 use crate::stats::Event;
 use crate::worker::parent::Outcome;
@@ -56,15 +57,12 @@ pub struct Machine {
     pub has_invariant_tsc: bool,
     /// The hardware events, each with the reason where it cannot be counted.
     pub events: Vec<EventState>,
-    counters: Counters,
+    /// How the run measures, as far as it is known.
+    plan: Plan,
     /// How the hardware counters are read, once it is known.
-    way: Option<String>,
+    usage: Option<PmuUse>,
     /// The events beside those of the columns, each with the reason where it cannot be counted.
     pub further: Vec<FurtherState>,
-    /// Whether branch misses are inferred where nothing counts them.
-    infers: bool,
-    /// Why not, where `doctor` found something.
-    uninferred: Option<String>,
     watch: Watch,
     idle_cpu: Option<u32>,
 }
@@ -105,11 +103,9 @@ impl Machine {
                 .get_advanced_power_mgmt_info()
                 .is_some_and(|power| power.has_invariant_tsc()),
             events: events.to_vec(),
-            counters: plan.counters.clone(),
-            way: None,
+            plan: plan.checked(events),
+            usage: None,
             further: Vec::new(),
-            infers: plan.infers(),
-            uninferred: plan.uninferred.clone(),
             watch: Watch::begin(),
             idle_cpu: None,
         }
@@ -118,8 +114,45 @@ impl Machine {
     /// Notes that the run is over, where it was and how it counted.
     pub fn has_run(&mut self, outcome: &Outcome) {
         self.idle_cpu = self.watch.idle_cpu(outcome.cpu);
-        self.way.clone_from(&outcome.way);
+        // What the worker that measured found out itself is what holds.
+        if !outcome.counters.is_empty() {
+            self.events.clone_from(&outcome.counters);
+            self.plan = self.plan.checked(&outcome.counters);
+        }
+        self.usage.clone_from(&outcome.usage);
         self.further.clone_from(&outcome.further);
+    }
+
+    /// The machine of a row whose hardware counters are not believed: nothing is counted or inferred of it.
+    pub fn distrusting(&self, why: &str) -> Machine {
+        let reason = format!("the hardware counters were not believed in this row: {why}");
+        let state = || {
+            Err(Unavailable {
+                reason: reason.clone(),
+                remedy: "run it again, or take --counters clock".into(),
+            })
+        };
+        let is_of_cpu =
+            |name: &str| catalogue::find(name).is_ok_and(|event| event.by == CountedIn::Hardware);
+        let further = self.further.iter().map(|(name, known)| {
+            let known = if is_of_cpu(name) {
+                state().and(known.clone())
+            } else {
+                known.clone()
+            };
+            (name.clone(), known)
+        });
+        Machine {
+            further: further.collect(),
+            events: Event::ALL.map(|event| (event, state())).to_vec(),
+            plan: Plan {
+                counters: Counters::Clock,
+                infer_ms: 0.0,
+                ..self.plan.clone()
+            },
+            usage: None,
+            ..self.clone()
+        }
     }
 
     /// A CPU on another core that was idle during the run.
@@ -129,12 +162,12 @@ impl Machine {
 
     /// Whether the run's hardware counters, real or scripted, count an event.
     fn counts(&self, event: Event) -> bool {
-        let asks = match &self.counters {
+        let asks = match &self.plan.counters {
             Counters::Pmu => true,
             Counters::Fake(script) => !script.events.is_empty(),
             Counters::Clock | Counters::None => false,
         };
-        asks && is_believed(&self.events, event)
+        asks && counts(&self.events, event)
     }
 
     /// Why an event does not come from the hardware.
@@ -154,9 +187,9 @@ impl Machine {
             basis,
             why,
         };
-        let is_fake = matches!(self.counters, Counters::Fake(_));
+        let is_fake = matches!(self.plan.counters, Counters::Fake(_));
         let named = |source: &'static str| if is_fake { "fake" } else { source };
-        let mut lines = if self.counters == Counters::None {
+        let mut lines = if self.plan.counters == Counters::None {
             let why = "not timed: --counters none";
             vec![
                 line("ns", "none", Basis::Unsupported, why.into()),
@@ -175,22 +208,28 @@ impl Machine {
                 Event::BranchMisses => "retired in user mode, the harness's own included",
             };
             let (source, basis, why) = match event {
-                Event::Cycles if self.counters == Counters::None => continue,
+                Event::Cycles if self.plan.counters == Counters::None => continue,
                 _ if self.counts(event) => {
-                    let way = self.way.iter().map(|way| format!("; {way}"));
-                    let why = std::iter::once(counted.to_string()).chain(way).collect();
-                    (named("pmu"), Basis::Measured, why)
+                    let usage = self.usage.as_ref();
+                    let apart = usage.is_some_and(|usage| usage.apart.contains(&event));
+                    let turns = if apart { "; in turns of its own" } else { "" };
+                    let way = usage.map_or_else(String::new, |usage| format!("; {}", usage.told()));
+                    (
+                        named("pmu"),
+                        Basis::Measured,
+                        format!("{counted}{turns}{way}"),
+                    )
                 }
                 Event::Cycles => (named("clock"), Basis::Measured, self.why_not(event)),
                 Event::Instructions | Event::Branches => {
                     ("step", Basis::Exact, self.why_not(event))
                 }
-                Event::BranchMisses if self.infers => {
+                Event::BranchMisses if self.plan.infers() => {
                     ("injection", Basis::Inferred, self.why_not(event))
                 }
                 Event::BranchMisses => {
                     let mut why = self.why_not(event);
-                    if let Some(uninferred) = &self.uninferred {
+                    if let Some(uninferred) = &self.plan.uninferred {
                         why += "; they are not inferred: ";
                         why += uninferred;
                     }

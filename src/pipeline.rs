@@ -47,6 +47,8 @@ pub struct Settings {
     pub events: Vec<EventState>,
     /// What disturbs the run as a whole, as it is known before.
     pub disturbance: Option<String>,
+    /// The CPU that this was found out on; none where it does not depend on one.
+    pub cpu: Option<u32>,
 }
 
 /// A scenario, and what it was assembled to or why it was not.

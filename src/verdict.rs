@@ -20,6 +20,7 @@ use crate::worker::parent::RowOutcome;
 mod agreement;
 mod cold;
 mod contamination;
+mod counted;
 mod fault;
 mod metrics;
 mod misses;
@@ -141,6 +142,10 @@ pub fn judge(
     });
     let counting = outcome.timing.as_ref();
     let counting = counting.and_then(|timing| timing.counting.as_ref());
+    let replaced = counting.filter(|counting| counting.is_replaced);
+    let without =
+        replaced.map(|counting| machine.distrusting(counting.why.as_deref().unwrap_or_default()));
+    let machine = without.as_ref().unwrap_or(machine);
     let refused = counting.and_then(|counting| counting.why.as_deref());
     let mut sites = Vec::new();
     if machine.source("branch_misses").basis == Basis::Inferred {
@@ -161,8 +166,8 @@ pub fn judge(
     let inferred = misses::total(&prepared.row.injection, &sites);
     let mut metrics = metrics(
         proof,
-        summary.as_ref(),
-        machine,
+        (summary.as_ref(), outcome.timing.as_ref()),
+        (machine, plan.seed),
         (refused, &inferred, misses::remark(&sites)),
     );
     mark_allocations(
@@ -182,9 +187,12 @@ pub fn judge(
     row.warnings.extend(counting.and_then(|counting| {
         let why = counting.why.as_deref()?;
         let count = counting.refused;
-        Some(format!(
-            "{count} readings of the hardware counters were refused: {why}"
-        ))
+        Some(match counting.is_replaced {
+            true => {
+                format!("the hardware counters are not believed: {why}; cycles are the clock's")
+            }
+            false => format!("{count} readings of the hardware counters were refused: {why}"),
+        })
     }));
     row.modelled = proof.prediction.as_ref().map(|prediction| {
         let modelled = told(prepared, prediction);
@@ -195,6 +203,10 @@ pub fn judge(
     });
     metrics.sites = sites;
     metrics.further = further(outcome.timing.as_ref(), machine, plan.seed);
+    if let Some(summary) = &summary {
+        let beside = counted::beside(summary, &metrics[Quantity::Cycles]);
+        metrics.further.splice(0..0, beside);
+    }
     row.metrics = Some(metrics);
     row.cold = cold::cold(prepared, summary.as_ref().and_then(|one| one.cold.as_ref()));
     row.warnings
@@ -240,8 +252,10 @@ fn checksum(proof: &Proof) -> Option<Checksum> {
     })
 }
 
-/// Fills in the ratios to the reference, between rows of one harness state only.
+/// Fills in the ratios to the reference, between rows of one harness state only, and what a miss costs beside a row
+/// that has none.
 pub fn relate(rows: &mut [Row], reference: Option<&str>) {
+    counted::cost_misses(rows);
     let cycles = |row: &Row| row.value(Quantity::Cycles);
     let Some(base) = rows
         .iter()

@@ -170,12 +170,13 @@ impl Common {
 
     /// How to measure.
     pub(super) fn settings(&self, reference: Option<String>) -> Result<pipeline::Settings, Stop> {
-        let (counters, events) = self.counters(None)?;
+        let found = self.counters(None)?;
         let mut plan = self.plan_over(Plan {
-            counters,
+            counters: found.counters,
+            or_clock: found.or_clock,
             ..Plan::default()
         })?;
-        plan.uninferred = record::distrust(&plan, &events);
+        plan.uninferred = record::distrust(&plan, &found.events);
         const SECONDS: f64 = 3.0;
         Ok(pipeline::Settings {
             plan,
@@ -185,7 +186,8 @@ impl Common {
             reference,
             said: BTreeMap::new(),
             samples: false,
-            events,
+            events: found.events,
+            cpu: found.cpu,
             disturbance: None,
         })
     }
@@ -304,21 +306,20 @@ impl Common {
 
     /// The source of cycles, and what the hardware counters are good for. A saved job's source
     /// stands where the command line names none.
-    pub(super) fn counters(
-        &self,
-        saved: Option<Counters>,
-    ) -> Result<(Counters, Vec<EventState>), Stop> {
+    pub(super) fn counters(&self, saved: Option<Counters>) -> Result<Found, Stop> {
         let wanted = match (self.counters.as_str(), saved) {
             ("auto", Some(saved)) => saved,
             ("auto", None) => {
-                let events = self.verified(pmu::probe())?;
-                let is_usable = pmu::is_believed(&events, Event::Cycles);
-                let best = if is_usable {
-                    Counters::Pmu
-                } else {
-                    Counters::Clock
-                };
-                return Ok((best, events));
+                let found = self.verified(pmu::probe())?;
+                let is_usable = pmu::is_believed(&found.events, Event::Cycles);
+                return Ok(Found {
+                    counters: match is_usable {
+                        true => Counters::Pmu,
+                        false => Counters::Clock,
+                    },
+                    or_clock: is_usable,
+                    ..found
+                });
             }
             ("pmu", _) => Counters::Pmu,
             ("clock", _) => Counters::Clock,
@@ -332,39 +333,43 @@ impl Common {
                 }
             },
         };
-        let events = match &wanted {
+        let found = match &wanted {
             Counters::Pmu => self.demanded()?,
-            Counters::Fake(script) => script.states().unwrap_or_else(pmu::probe),
-            Counters::Clock | Counters::None => pmu::probe(),
+            Counters::Fake(script) => Found::of(script.states().unwrap_or_else(pmu::probe)),
+            Counters::Clock | Counters::None => Found::of(pmu::probe()),
         };
-        Ok((wanted, events))
+        Ok(Found {
+            counters: wanted,
+            ..found
+        })
     }
 
     /// The hardware counters, where nothing else will do.
-    pub(super) fn demanded(&self) -> Result<Vec<EventState>, Stop> {
-        let events = self.verified(pmu::probe())?;
-        let mut cycles = events.iter().filter(|(event, _)| *event == Event::Cycles);
-        match cycles.find_map(|(_, state)| state.as_ref().err()) {
-            None => Ok(events),
-            Some(unavailable) => Err(Stop::Counters(format!(
-                "no hardware counters: {}\nhelp: {}; `dispatchlab doctor` tells more, and \
-                 --counters clock measures without them",
-                unavailable.reason, unavailable.remedy
-            ))),
+    pub(super) fn demanded(&self) -> Result<Found, Stop> {
+        let found = self.verified(pmu::probe())?;
+        let mut states = found.events.iter();
+        let cycles = states.find(|(event, _)| *event == Event::Cycles);
+        match cycles.and_then(|(_, state)| state.as_ref().err()) {
+            None => Ok(found),
+            Some(unavailable) => Err(Stop::from(unavailable)),
         }
     }
 
     /// The counters that open, held against known loops by a worker on the CPU of the run.
-    pub(super) fn verified(&self, opened: Vec<EventState>) -> Result<Vec<EventState>, Stop> {
+    pub(super) fn verified(&self, opened: Vec<EventState>) -> Result<Found, Stop> {
         if !pmu::is_believed(&opened, Event::Cycles) {
-            return Ok(opened);
+            return Ok(Found::of(opened));
         }
         let plan = Plan {
             cpu: self.checked_cpu(None)?,
             counters: Counters::Pmu,
             ..Plan::default()
         };
-        Ok(parent::verify_counters(&plan)?)
+        let outcome = parent::verify_counters(&plan)?;
+        Ok(Found {
+            cpu: outcome.cpu,
+            ..Found::of(outcome.counters)
+        })
     }
 
     /// Has the run a core of its own, as long as the claim lives, where others of this program measure too; where
@@ -374,7 +379,10 @@ impl Common {
             return None;
         }
         let wanted = settings.plan.cpu;
-        let cpus = wanted.map_or_else(cpus::usable, |cpu| vec![cpu]);
+        let mut cpus = wanted.map_or_else(cpus::usable, |cpu| vec![cpu]);
+        // Where counters were found to be good is looked at first.
+        let found = settings.cpu;
+        cpus.sort_by_key(|cpu| Some(*cpu) != found);
         match cpus::claim(&cpus) {
             Ok(claim) => {
                 settings.plan.cpu = wanted.or(claim.as_ref().map(|claim| claim.cpu));
@@ -407,6 +415,29 @@ impl Common {
     pub(super) fn end_progress(&self) {
         if !self.quiet && io::stderr().is_terminal() {
             let _ = io::stderr().write_all(CLEARED.as_bytes());
+        }
+    }
+}
+
+/// What was found out about counters before anything is measured.
+pub(super) struct Found {
+    /// The source of cycles.
+    pub(super) counters: Counters,
+    /// Whether the clock stands in for the hardware.
+    pub(super) or_clock: bool,
+    /// What each of the hardware's is good for.
+    pub(super) events: Vec<EventState>,
+    /// Where they were checked: it holds of no other CPU.
+    pub(super) cpu: Option<u32>,
+}
+
+impl Found {
+    fn of(events: Vec<EventState>) -> Found {
+        Found {
+            counters: Counters::Clock,
+            or_clock: false,
+            events,
+            cpu: None,
         }
     }
 }

@@ -4,10 +4,12 @@
 //! a check that fails says what it means for the numbers.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
 
+use super::output::Output;
 use super::record::{self, Concerns, Failed};
 use super::{Common, Stop, print_json, print_plain};
 use crate::counter::pmu;
@@ -16,7 +18,7 @@ use crate::job::{Counters, Plan, Unavailable};
 use crate::machine::Machine;
 use crate::machine::cpus::{self, Fact};
 use crate::pipeline::{self, Settings};
-use crate::report::{Report, Row};
+use crate::report::{Basis, Report, Row};
 use crate::scenario::Scenario;
 use crate::stats::Quantity;
 use crate::sys::interrupt;
@@ -24,6 +26,7 @@ use crate::template::{Origin, Template};
 use crate::text::{folded, hanging};
 use crate::worker::parent::{Progress, signal_name};
 
+mod bundle;
 mod misses;
 mod proof;
 
@@ -50,7 +53,10 @@ const KERNELS: [(&str, &str); 6] = [
     ("call",  ";! title = \"a system call\"\nbody:\n mov eax, 39\n syscall\n"),
 ];
 
-pub(super) fn doctor(common: &Common) -> Result<i32, Stop> {
+pub(super) fn doctor(common: &Common, bundle: Option<&Path>) -> Result<i32, Stop> {
+    let output = bundle
+        .map(|path| Output::open("--report", path))
+        .transpose()?;
     let mut settings = common.settings(None)?;
     if settings.plan.counters == Counters::None {
         settings.plan.counters = Counters::Clock;
@@ -81,7 +87,17 @@ pub(super) fn doctor(common: &Common) -> Result<i32, Stop> {
         return Ok(code);
     }
     let mut checks = checks(&report, &doubled);
-    checks.extend(by_counters.iter().flat_map(counter_checks));
+    let counter_checks = by_counters
+        .iter()
+        .flat_map(|counted| counter_checks(counted, &report));
+    let counter_checks: Vec<Check> = counter_checks.collect();
+    // What fails here is not believed elsewhere on this page.
+    let machine = match counter_checks.iter().find(|check| !check.ok) {
+        Some(check) => machine.distrusting(&format!("`{}` has {}", check.name, check.value)),
+        None => machine,
+    };
+    let counted = counted.filter(|_| counter_checks.iter().all(|check| check.ok));
+    checks.extend(counter_checks);
     checks.extend(proof::checks(&settings, &mut progress)?);
     checks.extend(misses::check(&settings, &mut progress)?);
     let fingerprint = fingerprint(&settings, &mut progress)?;
@@ -97,6 +113,10 @@ pub(super) fn doctor(common: &Common) -> Result<i32, Stop> {
     };
     let counters = Counter::all(&machine, matches!(common.counters.as_str(), "auto" | "pmu"));
     let facts = cpus::facts(report.provenance.pinned_cpu);
+    if let Some(output) = output {
+        let found = as_json(&report, &counters, &checks, (&facts, &fingerprint));
+        output.write(&bundle::bundle(report.provenance.pinned_cpu, &found)?)?;
+    }
     let rendered = if common.json {
         as_json(&report, &counters, &checks, (&facts, &fingerprint))
     } else {
@@ -286,8 +306,9 @@ fn checks(report: &Report, doubled: &Report) -> Vec<Check> {
         measured(
             "dependent imul",
             imul,
-            near(imul, 3.0, 0.01),
-            "3.00 cycles",
+            // Five or six on small cores, but whole cycles on all.
+            (3.0..=6.0).contains(&imul.round()) && near(imul, imul.round(), 0.01),
+            "3, 4, 5 or 6 cycles",
             unit,
         ),
         measured(
@@ -340,11 +361,16 @@ fn checks(report: &Report, doubled: &Report) -> Vec<Check> {
     ]
 }
 
-/// The same kernels, by the hardware counters.
-fn counter_checks(report: &Report) -> Vec<Check> {
+/// The same kernels, by the hardware counters, and cycles beside the clock's.
+fn counter_checks(counted: &Report, by_clock: &Report) -> Vec<Check> {
+    let row =
+        |report: &'_ Report, name: &str| report.rows.iter().position(|row| row.template == name);
     let metric = |name: &str, quantity: Quantity| {
-        let row = report.rows.iter().find(|row| row.template == name);
-        row.and_then(|row| row.value(quantity))
+        let metric = &counted.rows[row(counted, name)?].metrics.as_ref()?[quantity];
+        // Where the counters of a row were not believed, another source stands in.
+        metric.value.filter(|_| {
+            metric.basis == Basis::Measured && metric.source.as_deref() != Some("clock")
+        })
     };
     let check = |name, value: Option<f64>, wanted: f64, expected| {
         let value = value.unwrap_or(f64::NAN);
@@ -359,11 +385,14 @@ fn counter_checks(report: &Report) -> Vec<Check> {
             concerns: Concerns::Counters,
         }
     };
-    let cycles = metric("imul", Quantity::Cycles);
+    let clock = row(by_clock, "imul").map(|at| cycles(Some(&by_clock.rows[at])));
+    let ratio = metric("imul", Quantity::Cycles)
+        .zip(clock)
+        .map(|(pmu, clock)| pmu / clock);
     let instructions = metric("steps", Quantity::Instructions);
     let branches = metric("steps", Quantity::Branches);
     vec![
-        check("pmu: dependent imul", cycles, 3.0, "3.00 cycles"),
+        check("pmu: cycles, to the clock's", ratio, 1.0, "ratio 1.000"),
         check("pmu: loop of ten", instructions, 32.0, "32 instructions"),
         check("pmu: loop of ten", branches, 10.0, "10 branches"),
     ]
@@ -595,7 +624,7 @@ mod tests {
     #[test]
     fn each_kernel_may_be_off_by_its_bound_and_no_more() {
         #[rustfmt::skip] // a table: one machine a line
-        let table: [(Measured, &[&str]); 20] = [
+        let table: [(Measured, &[&str]); 24] = [
             (RIGHT, &[]),
             (([1.009, 3.0, 4.0, 1.0, 1.009], RIGHT.1), &[]),
             (([1.011, 3.0, 4.0, 1.0, 1.011], RIGHT.1), &["dependent add"]),
@@ -603,6 +632,10 @@ mod tests {
             (([1.0, 3.027, 4.0, 1.0, 1.0], RIGHT.1), &[]),
             (([1.0, 3.033, 4.0, 1.0, 1.0], RIGHT.1), &["dependent imul"]),
             (([1.0, 2.967, 4.0, 1.0, 1.0], RIGHT.1), &["dependent imul"]),
+            (([1.0, 5.04, 4.0, 1.0, 1.0], RIGHT.1), &[]), // a small core
+            (([1.0, 6.07, 4.0, 1.0, 1.0], RIGHT.1), &["dependent imul"]),
+            (([1.0, 7.0, 4.0, 1.0, 1.0], RIGHT.1), &["dependent imul"]),
+            (([1.0, 2.0, 4.0, 1.0, 1.0], RIGHT.1), &["dependent imul"]),
             (([1.0, 3.0, 4.07, 1.0, 1.0], RIGHT.1), &[]),
             (([1.0, 3.0, 4.09, 1.0, 1.0], RIGHT.1), &["dependent load from L1"]),
             (([1.0, 3.0, 4.89, 1.0, 1.0], RIGHT.1), &["dependent load from L1"]),
@@ -632,15 +665,31 @@ mod tests {
             (0.981, true),
             (0.979, false),
         ] {
-            let rows = vec![
-                ok("imul", 3.0 * factor, 4.0, (1.0, 0.0)),
-                ok("steps", 12.0, 12.0, (32.0 * factor, 10.0 * factor)),
-            ];
-            let report = Report {
+            let counted = |mut row: Row| {
+                let metrics = row.metrics.as_mut().expect("numbers");
+                for quantity in [Quantity::Cycles, Quantity::Instructions, Quantity::Branches] {
+                    metrics[quantity].basis = Basis::Measured;
+                    metrics[quantity].source = Some("pmu".into());
+                }
+                row
+            };
+            let report = |rows| Report {
                 rows,
                 ..Report::default()
             };
-            let checks = counter_checks(&report);
+            // A small core's multiplications.
+            let by_clock = report(vec![ok("imul", 5.0, 5.0, (1.0, 0.0))]);
+            let counted = report(vec![
+                counted(ok("imul", 5.0 * factor, 5.0, (1.0, 0.0))),
+                counted(ok("steps", 12.0, 12.0, (32.0 * factor, 10.0 * factor))),
+            ]);
+            let checks = counter_checks(&counted, &by_clock);
+            // What the clock stands in for was not counted.
+            assert!(
+                counter_checks(&by_clock, &by_clock)
+                    .iter()
+                    .all(|check| !check.ok)
+            );
             assert_eq!(checks.len(), 3);
             assert!(
                 checks.iter().all(|check| check.ok == is_sound),
@@ -648,7 +697,7 @@ mod tests {
             );
         }
         assert!(
-            counter_checks(&Report::default())
+            counter_checks(&Report::default(), &Report::default())
                 .iter()
                 .all(|check| !check.ok)
         );

@@ -13,6 +13,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use nix::sys::resource::Resource;
 
+use crate::job::Unavailable;
 use crate::prepare::apart;
 use crate::sys::process::survive_long_files;
 use crate::sys::{limits, stack};
@@ -59,7 +60,20 @@ pub enum Stop {
 
 impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Stop {
-        Stop::System(error)
+        match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(unavailable) => Stop::from(unavailable),
+            None => Stop::System(error),
+        }
+    }
+}
+
+impl From<&Unavailable> for Stop {
+    fn from(unavailable: &Unavailable) -> Stop {
+        Stop::Counters(format!(
+            "no hardware counters: {}\nhelp: {}; `dispatchlab doctor` tells more, and --counters clock measures \
+             without them",
+            unavailable.reason, unavailable.remedy
+        ))
     }
 }
 
@@ -190,7 +204,11 @@ enum Command {
         files: Vec<String>,
     },
     /// What can be measured here and why not, and a self-check of the harness
-    Doctor,
+    Doctor {
+        /// Write what a maintainer needs of this machine's counters: no name of it or of its users is in it
+        #[arg(long, value_name = "FILE")]
+        report: Option<PathBuf>,
+    },
     /// Write a template to start from
     New {
         /// Name of the new template: letters, digits, - and _
@@ -230,7 +248,7 @@ impl Command {
             | Command::Asm { .. }
             | Command::Step { .. }
             | Command::Check { .. }
-            | Command::Doctor => None,
+            | Command::Doctor { .. } => None,
         }
     }
 }
@@ -379,7 +397,7 @@ fn on_a_stack() -> ExitCode {
         ),
         Command::Step { name, stepped } => step::step(&common, &name, stepped),
         Command::Check { files } => check::check(&common, &files),
-        Command::Doctor => doctor::doctor(&common),
+        Command::Doctor { report } => doctor::doctor(&common, report.as_deref()),
         Command::New {
             name,
             from,

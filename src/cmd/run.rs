@@ -216,15 +216,15 @@ fn from_job(common: &Common, path: &Path) -> Result<(Vec<Task>, Settings), Stop>
     }
     let saved = read_job(path)?;
     let mut plan = saved.job().plan.clone();
-    let (counters, events) = common.counters(Some(plan.counters))?;
-    if matches!(counters, Counters::Fake(_)) && !allows_scripts() {
+    let found = common.counters(Some(plan.counters).filter(|_| !plan.or_clock))?;
+    if matches!(found.counters, Counters::Fake(_)) && !allows_scripts() {
         return Err(Stop::Job(format!(
             "{}: plan.counters: a script stands there, so no number would be measured; --counters clock measures \
              the rows of this job",
             path.display()
         )));
     }
-    plan.counters = counters;
+    (plan.counters, plan.or_clock) = (found.counters, found.or_clock);
     // A replay measures, even where the job was saved of one that was stepped.
     plan.ask = Ask::Measure;
     let settings = Settings {
@@ -233,7 +233,8 @@ fn from_job(common: &Common, path: &Path) -> Result<(Vec<Task>, Settings), Stop>
         reference: saved.reference().map(str::to_string),
         said: saved.said().clone(),
         samples: false,
-        events,
+        events: found.events,
+        cpu: found.cpu,
         disturbance: None,
     };
     Ok((pipeline::saved(&saved), settings))

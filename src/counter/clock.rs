@@ -25,8 +25,9 @@ pub struct Clock {
     code: Executable,
     chain: u64,
     width: u64,
-    imul: u64,
+    steady: u64,
     coin: u64,
+    jump: u64,
 }
 
 impl Clock {
@@ -46,8 +47,9 @@ impl Clock {
             code,
             chain: base + u64::from(kernels.chain),
             width: base + u64::from(kernels.width),
-            imul: base + u64::from(kernels.imul),
+            steady: base + u64::from(kernels.steady),
             coin: base + u64::from(kernels.coin),
+            jump: base + u64::from(kernels.jump),
         })
     }
 
@@ -68,14 +70,19 @@ impl Clock {
         readings[readings.len() / 2]
     }
 
-    /// Runs the chain of dependent multiplications.
-    pub fn multiply(&mut self, turns: u64) {
-        self.code.enter(self.imul, turns);
+    /// Runs a chain whose branches are all predicted.
+    pub fn go_steadily(&mut self, turns: u64) {
+        self.code.enter(self.steady, turns);
     }
 
     /// Runs the branches that nothing predicts.
     pub fn toss(&mut self, turns: u64) {
         self.code.enter(self.coin, turns);
+    }
+
+    /// Runs the indirect jumps that nothing predicts.
+    pub fn jump(&mut self, turns: u64) {
+        self.code.enter(self.jump, turns);
     }
 
     /// Runs the chain until the core has had time to reach its frequency.

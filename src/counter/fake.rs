@@ -3,7 +3,7 @@
 //! Correct means: the code runs and is verified as ever; only the ticks and the counts are the
 //! script's, and a scripted reading passes through the checks that a real one does.
 
-use super::group::{Refused, Snapshot, Times};
+use super::group::{Counts, Refused, Snapshot, Times};
 use super::{CounterSource, Reading};
 use crate::job::{EventState, Failure, FakeReading, FakeScript, FurtherState, Unavailable};
 use crate::stage::{Ground, Request, Stage};
@@ -153,17 +153,19 @@ fn counted(value: &FakeReading, iterations: f64) -> Result<Events, Refused> {
     const ENABLED_NS: u64 = 1000;
     let counts = Event::ALL.map(|event| value.of(event).unwrap_or(0.0) * iterations);
     let enabled_ns = value.time_enabled.unwrap_or(ENABLED_NS);
+    let mut all = Counts::default();
+    for (count, own) in all.iter_mut().zip(counts) {
+        *count = own.round() as u64 + OVERHEAD_EVENTS;
+    }
     let now = Snapshot {
-        counts: counts
-            .map(|count| count.round() as u64 + OVERHEAD_EVENTS)
-            .to_vec(),
+        counts: all,
         times: Times::Call {
             enabled_ns,
             running_ns: value.time_running.unwrap_or(enabled_ns),
         },
     };
     let before = Snapshot {
-        counts: vec![0; Event::ALL.len()],
+        counts: Counts::default(),
         times: Times::Call {
             enabled_ns: 0,
             running_ns: 0,

@@ -1,15 +1,20 @@
-//! The events that `-e` may name: perf's names for them, and raw codes of the CPU's own.
+//! The events that `-e` may name: perf's names for them, those that the kernel lists for this CPU, raw codes of the
+//! CPU's own, and those about calls and jumps, by what they are.
 //!
 //! Correct means: a name opens the event that `perf stat -e NAME:u` opens, and an event that counts
-//! nothing in user mode whatever happens, or nothing on this architecture, never yields a 0 for it.
+//! nothing in user mode whatever happens, or nothing on this architecture, never yields a 0 for it. A name of our
+//! own is believed only where its code counts a known loop as the name says.
 
 use std::fmt;
+
+use raw_cpuid::{CpuId, CpuIdReaderNative};
 
 use perf_event::events::{
     Cache, CacheOp, CacheResult, Event as KernelEvent, Hardware, Software, WhichCache,
 };
 
 use crate::stats::Event;
+use crate::sys::cores::CorePmus;
 use crate::text::closest;
 
 /// What the kernel is asked to count: in user mode, but for what happens in the kernel alone.
@@ -20,7 +25,27 @@ pub enum Asked {
     /// The same, in the kernel too.
     WithKernel(KernelEvent),
     /// A code of the CPU's own.
-    Raw(u64),
+    Raw(Code),
+}
+
+/// What `perf_event_attr` has for an event of the CPU's own, in the words of that structure.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Code {
+    /// The event, its mask and the like.
+    pub config: u64,
+    /// What some events take beside it.
+    pub config1: u64,
+    /// The same once more.
+    pub config2: u64,
+}
+
+impl From<u64> for Code {
+    fn from(config: u64) -> Code {
+        Code {
+            config,
+            ..Code::default()
+        }
+    }
 }
 
 impl From<KernelEvent> for Asked {
@@ -55,6 +80,20 @@ pub struct Countable {
     pub by: CountedIn,
     /// `count`, or `ns` of the kernel's clocks.
     pub unit: &'static str,
+    /// What it has to count of known loops before it is believed; none where a code says what it counts.
+    pub known: Option<Known>,
+}
+
+/// What an event counts in a turn of the loops that counters are held against: one without a branch that is missed, one
+/// with a coin, one with an indirect jump that nothing predicts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// The coin where it is missed.
+    MissedCoins,
+    /// The jump where it is missed.
+    MissedJumps,
+    /// The jump.
+    Jumps,
 }
 
 /// Who counts an event.
@@ -139,6 +178,17 @@ const CACHES: [(&str, WhichCache, &[CacheOp]); 7] = [
     ("node",      WhichCache::NODE, &[CacheOp::READ, CacheOp::WRITE, CacheOp::PREFETCH]),
 ];
 
+/// Events about calls and jumps, by the codes that the manuals of Intel's cores and of AMD's from Zen on have for them.
+/// The codes are of the manuals and not of a machine, which is why each is held against what is known.
+#[rustfmt::skip] // a table: one event a line, its code on Intel's and on AMD's
+const DISPATCH: [(&str, Option<u64>, Option<u64>, Known); 3] = [
+    ("indirect-misses",    Some(0x80c5), Some(0xca), Known::MissedJumps),
+    ("conditional-misses", Some(0x01c5), None,       Known::MissedCoins),
+    ("indirect-branches",  Some(0x80c4), Some(0xcc), Known::Jumps),
+];
+/// Why a CPU has none of them, or not this one.
+pub const NO_CODE: &str = "no code of this CPU is known for it; -e rNNNN takes one of its manual";
+
 /// What the kernel never counts here, in one sentence.
 const NEVER: &str = "Linux counts it on no x86-64 machine, so that it would be 0 whatever happens";
 
@@ -159,6 +209,7 @@ fn named() -> Vec<(Vec<String>, Countable)> {
                 asked,
                 by,
                 unit,
+                known: None,
             },
         )
     };
@@ -205,7 +256,24 @@ fn named() -> Vec<(Vec<String>, Countable)> {
             ]
         })
     });
-    hardware.chain(software).chain(caches).collect()
+    let dispatch = DISPATCH.iter().map(|(name, intel, amd, known)| {
+        let code = match CpuId::with_cpuid_reader(CpuIdReaderNative).get_vendor_info() {
+            Some(vendor) if vendor.as_str() == "GenuineIntel" => *intel,
+            Some(vendor) if vendor.as_str() == "AuthenticAMD" => *amd,
+            _ => None,
+        };
+        let asked = code.map(|code| Asked::Raw(code.into())).ok_or(NO_CODE);
+        let (names, event) = countable(owned(&[name]), asked, CountedIn::Hardware, "count");
+        (
+            names,
+            Countable {
+                known: Some(*known),
+                ..event
+            },
+        )
+    });
+    let all = hardware.chain(software).chain(caches);
+    all.chain(dispatch).collect()
 }
 
 /// The event of one name or raw code.
@@ -213,16 +281,21 @@ fn named() -> Vec<(Vec<String>, Countable)> {
 /// # Errors
 /// Where there is none, with what could be meant and what there is.
 pub fn find(text: &str) -> Result<Countable, UnknownEvent> {
-    let (name, modes) = match text.rsplit_once(':') {
-        Some((name, modes)) if !text.ends_with('/') => (name, modes),
-        _ => (text, "u"),
+    let (name, modes) = match (text.rsplit_once('/'), text.rsplit_once(':')) {
+        (Some((name, modes)), _) if name.contains('/') => (format!("{name}/"), modes),
+        (None, Some((name, modes))) => (name.to_string(), modes),
+        _ => (text.to_string(), ""),
     };
-    if modes != "u" {
+    if !modes.is_empty() && modes != "u" {
         return Err(UnknownEvent {
-            message: format!("`-e {text}`: events are counted in user mode"),
-            help: format!("write {name}, which is {name}:u"),
+            message: format!(
+                "`-e {text}`: of the modifiers `{modes}` only u can be had: events are counted in user mode, and \
+                 counted for good"
+            ),
+            help: format!("write {name}, which is counted in user mode"),
         });
     }
+    let name = &name[..];
     let column = COLUMNS
         .iter()
         .find(|(other, _)| other.eq_ignore_ascii_case(name));
@@ -238,12 +311,14 @@ pub fn find(text: &str) -> Result<Countable, UnknownEvent> {
     if let Some((_, countable)) = known.iter().find(|(names, _)| is_it(names)) {
         return Ok(countable.clone());
     }
-    if let Some((name, code)) = raw(name) {
+    let cores = CorePmus::inspect();
+    if let Some((name, code)) = raw(name, &cores) {
         return Ok(Countable {
             name,
             asked: Ok(Asked::Raw(code)),
             by: CountedIn::Hardware,
             unit: "count",
+            known: None,
         });
     }
     let names = known
@@ -268,46 +343,116 @@ fn listed() -> String {
         .iter()
         .filter(|(_, _, happens)| *happens != Happens::Never);
     let plain = plain.chain(software.map(|(names, _, _)| first(names)));
+    let plain = plain.chain(DISPATCH.iter().map(|(name, ..)| *name));
     let caches: Vec<&str> = CACHES.iter().map(|(name, _, _)| *name).collect();
     format!(
-        "{}; of {} the -loads, -stores and -prefetches, and the -load-misses and so on; raw codes of the \
-         CPU's manual such as r01c4 or cpu/event=0xc4,umask=0x1/",
+        "{}; of {} the -loads, -stores and -prefetches, and the -load-misses and so on; what the \
+         kernel lists in /sys/bus/event_source/devices/cpu/events; raw codes of the CPU's manual such as r01c4 or \
+         cpu/event=0xc4,umask=0x1/",
         plain.collect::<Vec<_>>().join(", "),
         caches.join(", ")
     )
 }
 
-/// A raw code, and the name that it gets: `rNNNN`, or `cpu/event=0xc4,umask=0x1/` with the fields that
-/// Intel and AMD have in common.
-fn raw(text: &str) -> Option<(String, u64)> {
+/// A raw code, and the name that it gets: `rNNNN`, `cpu/event=0xc4,umask=0x1/` with the fields that the kernel lists for
+/// this CPU, or where it lists none those that Intel and AMD have in common, or a name that the kernel lists, with
+/// `cpu/` around it or without.
+fn raw(text: &str, cores: &CorePmus) -> Option<(String, Code)> {
     const DIGITS: usize = 16;
     let text = text.to_ascii_lowercase();
-    if let Some(fields) = text
-        .strip_prefix("cpu/")
-        .and_then(|rest| rest.strip_suffix('/'))
-    {
-        let code = fields
-            .split(',')
-            .try_fold(0, |code, field| Some(code | place(field.trim())?))?;
+    let within = text.strip_suffix('/').and_then(|text| text.split_once('/'));
+    if let Some((pmu, terms)) = within {
+        let is_known = pmu == "cpu" || cores.has(pmu);
+        let code = terms_of(terms, cores).filter(|_| is_known)?;
         return Some((text, code));
     }
-    let digits = text.strip_prefix('r')?;
-    let is_hexadecimal = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    let is_sound = is_hexadecimal && (1..=DIGITS).contains(&digits.len());
-    let code = u64::from_str_radix(digits, 16).ok().filter(|_| is_sound)?;
-    Some((text, code))
+    let digits = text.strip_prefix('r').filter(|digits| {
+        digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+            && (1..=DIGITS).contains(&digits.len())
+    });
+    match digits {
+        Some(digits) => {
+            let config = u64::from_str_radix(digits, 16).ok()?;
+            Some((text, config.into()))
+        }
+        None => {
+            let code = terms_of(&listed_event(&text, cores)?, cores)?;
+            Some((text, code))
+        }
+    }
+}
+
+/// What the kernel writes for an event of a name that it lists.
+fn listed_event(name: &str, cores: &CorePmus) -> Option<String> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let is_sound = !name.starts_with('.') && name.chars().all(is_name);
+    let pmu = cores.of(None).filter(|_| is_sound)?;
+    cores.file(pmu, &format!("events/{name}"))
+}
+
+/// The bits of all terms between two commas; a term without a number may be a name that the kernel lists.
+fn terms_of(terms: &str, cores: &CorePmus) -> Option<Code> {
+    let mut code = Code::default();
+    for term in terms.split(',').map(str::trim) {
+        let listed = (!term.contains('='))
+            .then(|| listed_event(term, cores))
+            .flatten();
+        for term in listed.as_deref().unwrap_or(term).split(',').map(str::trim) {
+            let bits = term_of(term, cores)?;
+            code.config |= bits.config;
+            code.config1 |= bits.config1;
+            code.config2 |= bits.config2;
+        }
+    }
+    Some(code)
+}
+
+fn term_of(term: &str, cores: &CorePmus) -> Option<Code> {
+    let (name, value) = term.split_once('=').unwrap_or((term, "1"));
+    let (name, value) = (name.trim(), value.trim());
+    let value = match value.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok()?,
+        None => value.parse().ok()?,
+    };
+    match name {
+        "config" => return Some(value.into()),
+        "config1" | "config2" => return within(&format!("{name}:0-63"), value),
+        _ => {}
+    }
+    let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let format = cores.of(None).filter(|_| is_name);
+    match format.and_then(|pmu| cores.file(pmu, &format!("format/{name}"))) {
+        Some(format) => within(&format, value),
+        None => place(name, value).map(Code::from),
+    }
+}
+
+/// A value at the bits that a format such as `config:0-7,32-35` has for it.
+fn within(format: &str, value: u64) -> Option<Code> {
+    let (word, spans) = format.split_once(':')?;
+    let (mut bits, mut left) = (0, value);
+    for span in spans.split(',') {
+        let (first, last) = span.split_once('-').unwrap_or((span, span));
+        let (first, last): (u32, u32) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+        let width = last.checked_sub(first).filter(|_| last < 64)? + 1;
+        bits |= (left & u64::MAX >> (64 - width)) << first;
+        left = left.checked_shr(width).unwrap_or(0);
+    }
+    let mut code = Code::default();
+    let word = match word {
+        "config" => &mut code.config,
+        "config1" => &mut code.config1,
+        "config2" => &mut code.config2,
+        _ => return None,
+    };
+    *word = bits;
+    (left == 0).then_some(code)
 }
 
 /// The bits of one field, at the place that it has in the code (Intel SDM vol. 3, 20.2.1; AMD64 APM
 /// vol. 2, 13.2.1): of an event's number AMD has four bits more, which stand above.
-fn place(field: &str) -> Option<u64> {
-    let (name, value) = field.split_once('=').unwrap_or((field, "1"));
-    let value = match value.trim().strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16).ok()?,
-        None => value.trim().parse().ok()?,
-    };
-    let (shift, most) = match name.trim() {
-        "config" => (0, u64::MAX),
+fn place(name: &str, value: u64) -> Option<u64> {
+    let (shift, most) = match name {
         "event" if value > 0xff => {
             return (value <= 0xfff).then_some(value & 0xff | value >> 8 << 32);
         }
@@ -420,6 +565,78 @@ mod tests {
         assert_eq!(find("task-clock").expect("an event").unit, "ns");
     }
 
+    /// The kernel's list of a CPU, in a folder.
+    fn listed_cpu(name: &str) -> (std::path::PathBuf, CorePmus) {
+        let root = std::env::temp_dir().join(format!("dispatchlab-{name}-{}", std::process::id()));
+        for (file, text) in [
+            ("type", "4"),
+            ("events/branch-misses", "event=0xc3"),
+            ("events/mem-loads", "event=0xcd,umask=0x1,ldlat=3"),
+            ("format/event", "config:0-7,32-35"),
+            ("format/umask", "config:8-15"),
+            ("format/ldlat", "config1:0-15"),
+            ("format/odd", "config2:1,3"),
+        ] {
+            let path = root.join("cpu").join(file);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            std::fs::write(path, text).expect("writes");
+        }
+        let cores = CorePmus::below(&root);
+        (root, cores)
+    }
+
+    #[test]
+    fn what_the_kernel_lists_is_an_event_with_the_bits_where_it_says() {
+        let (root, cores) = listed_cpu("listed");
+        let code = |config, config1, config2| Code {
+            config,
+            config1,
+            config2,
+        };
+        for (text, wanted) in [
+            ("branch-misses", Some(code(0xc3, 0, 0))),
+            ("cpu/branch-misses/", Some(code(0xc3, 0, 0))),
+            ("cpu/mem-loads/", Some(code(0x1cd, 3, 0))),
+            ("mem-loads", Some(code(0x1cd, 3, 0))),
+            ("cpu/event=0x1c3,umask=1/", Some(code(0x1_0000_01c3, 0, 0))),
+            ("cpu/event=0xc3,config1=0x20/", Some(code(0xc3, 0x20, 0))),
+            ("cpu/odd=3/", Some(code(0, 0, 0b1010))),
+            ("cpu/odd=4/", None),
+            ("cpu/event=0x1000/", None),
+            ("cpu/other=1/", None),
+            ("cpu_atom/event=1/", None),
+            ("../type", None),
+            ("nothing", None),
+        ] {
+            let found = raw(text, &cores).map(|(_, code)| code);
+            assert_eq!(found, wanted, "{text}");
+        }
+        std::fs::remove_dir_all(root).expect("removes");
+    }
+
+    #[test]
+    fn of_the_modifiers_only_user_mode_can_be_had() {
+        for text in [
+            "cache-misses:u",
+            "cpu/event=0xc4/u",
+            "r1c4:u",
+            "cpu/event=0xc4/",
+        ] {
+            assert!(find(text).is_ok(), "{text}");
+        }
+        for (text, modifiers) in [
+            ("cache-misses:pp", "pp"),
+            ("cpu/event=0xc4/k", "k"),
+            ("r1c4:uk", "uk"),
+        ] {
+            let why = find(text).expect_err(text).to_string();
+            assert!(
+                why.contains(&format!("of the modifiers `{modifiers}` only u")),
+                "{why}"
+            );
+        }
+    }
+
     #[test]
     fn raw_codes_are_those_of_the_manuals() {
         #[rustfmt::skip] // a table: one code a line
@@ -434,7 +651,7 @@ mod tests {
         ];
         for (text, code) in codes {
             let found = find(text).expect(text);
-            assert_eq!(found.asked, Ok(Asked::Raw(code)), "{text}");
+            assert_eq!(found.asked, Ok(Asked::Raw(Code::from(code))), "{text}");
             assert_eq!(found.name, text.to_lowercase());
         }
         for text in [

@@ -23,8 +23,63 @@ impl fmt::Display for Unavailable {
     }
 }
 
+impl std::error::Error for Unavailable {}
+
 /// An event of a column, and why it is not counted where it is not.
 pub type EventState = (Event, Result<(), Unavailable>);
 
 /// An event by its name, and how it is read or why it cannot be counted.
 pub type FurtherState = (String, Result<String, Unavailable>);
+
+/// How a worker reads the CPU's counters, where any is believed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PmuUse {
+    /// The PMU by the kernel's name for it: `cpu`, or on a CPU with two kinds of cores `cpu_core` or `cpu_atom`.
+    pub name: Option<String>,
+    /// With `rdpmc` or `read()`, and why.
+    pub way: String,
+    /// The CPU's counters that the events counted together are on, where their pages say: fixed ones from 2³⁰.
+    pub numbers: Vec<Option<u32>>,
+    /// The events that are counted at once.
+    pub together: Vec<Event>,
+    /// Those that there is no counter for beside the others, which have turns of their own.
+    pub apart: Vec<Event>,
+    /// Cycles from one reading to another, with nothing between them.
+    pub reading_cycles: Option<u64>,
+    /// Instructions likewise.
+    pub reading_instructions: Option<u64>,
+}
+
+impl PmuUse {
+    /// All of it in one line.
+    pub fn told(&self) -> String {
+        const FIXED: u32 = 1 << 30;
+        let mut told = self.way.clone();
+        if let (Some(cycles), Some(instructions)) = (self.reading_cycles, self.reading_instructions)
+        {
+            told += &format!(", {cycles} cycles and {instructions} instructions a reading");
+        }
+        if let Some(name) = &self.name {
+            told += &format!("; PMU {name}");
+        }
+        let numbers: Option<Vec<String>> = self
+            .numbers
+            .iter()
+            .map(|number| {
+                let number = (*number)?;
+                Some(match number.checked_sub(FIXED) {
+                    Some(fixed) => format!("fixed {fixed}"),
+                    None => number.to_string(),
+                })
+            })
+            .collect();
+        if let Some(numbers) = numbers.filter(|numbers| !numbers.is_empty()) {
+            told += &format!(", counters {}", numbers.join(", "));
+        }
+        if !self.apart.is_empty() {
+            let all = self.together.len() + self.apart.len();
+            told += &format!("; {} of {all} counters are free", self.together.len());
+        }
+        told
+    }
+}

@@ -1,5 +1,5 @@
 //! Kernels that something is known of: two of known length in core cycles, timed beside every chunk,
-//! and two that hardware counters are held against.
+//! and three that hardware counters are held against.
 //!
 //! Correct means: the chain takes one cycle an instruction on any CPU whose `add r64, r64` has a
 //! latency of one cycle (every x86-64 core so far), and the width kernel issues four independent
@@ -12,13 +12,24 @@ use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 pub const CHAIN_ADDS: u64 = 50;
 /// Adds in one turn of the width kernel.
 pub const WIDTH_ADDS: u64 = 200;
-/// Multiplications in one turn of the imul chain, three cycles each on every core since Nehalem and
-/// Zen; with the jump back and its count, a turn has two instructions more, and one branch.
-pub const IMULS: u64 = 50;
+/// Instructions in one turn of the steady kernel: the adds of the chain, a comparison and two jumps behind it,
+/// the jump back and its count.
+pub const STEADY_INSTRUCTIONS: u64 = CHAIN_ADDS + 5;
+/// Branches in one turn of the steady kernel, all of them predicted: one that is never taken, one that always
+/// is, and the jump back.
+pub const STEADY_BRANCHES: u64 = 3;
 /// Instructions in one turn of the coin kernel, the jump back and its count included.
 pub const COIN_INSTRUCTIONS: u64 = 6;
 /// Branches in one turn of the coin kernel: one that nothing predicts, and the jump back.
 pub const COIN_BRANCHES: u64 = 2;
+
+/// Targets of the jump kernel's indirect jump.
+pub const JUMP_TARGETS: u64 = 8;
+/// Instructions in one turn of the jump kernel, the jump back and its count included.
+pub const JUMP_INSTRUCTIONS: u64 = 10;
+/// Branches in one turn of the jump kernel: an indirect one that nothing predicts, the one from its target, and
+/// the jump back.
+pub const JUMP_BRANCHES: u64 = 3;
 
 /// All kernels as `extern "sysv64" fn(turns: u64) -> ticks: u64`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,10 +40,12 @@ pub struct Kernels {
     pub chain: u32,
     /// Offset of the width kernel's entry.
     pub width: u32,
-    /// Offset of the imul chain's entry.
-    pub imul: u32,
+    /// Offset of the steady kernel's entry.
+    pub steady: u32,
     /// Offset of the coin kernel's entry.
     pub coin: u32,
+    /// Offset of the jump kernel's entry.
+    pub jump: u32,
 }
 
 /// Emits all. Position-independent.
@@ -50,11 +63,21 @@ pub fn emit() -> Kernels {
             dynasm!(ops; .arch x64; add r8, r8; add r9, r9; add r10, r10; add r11, r11);
         }
     });
-    let imul = ops.offset().0 as u32;
+    let steady = ops.offset().0 as u32;
+    // Adds again, because no other instruction takes as long on all cores: three cycles of a multiplication are
+    // five or six on small ones.
     emit_one(&mut ops, |ops| {
-        for _ in 0..IMULS {
-            dynasm!(ops; .arch x64; imul r8, r8);
+        for _ in 0..CHAIN_ADDS {
+            dynasm!(ops; .arch x64; add r8, r8);
         }
+        dynasm!(ops
+            ; .arch x64
+            ; test r9, r9
+            ; jnz >never
+            ; jz >always
+            ; never:
+            ; always:
+        );
     });
     let coin = ops.offset().0 as u32;
     // A linear congruential generator whose increment is the time stamp in rsi, so that no two
@@ -69,13 +92,34 @@ pub fn emit() -> Kernels {
             ; tossed:
         );
     });
+    let jump = ops.offset().0 as u32;
+    // The same generator, whose three highest bits are one of eight targets, eight bytes apart.
+    emit_one(&mut ops, |ops| {
+        dynasm!(ops
+            ; .arch x64
+            ; imul r8, r8, 0x5851_f42d
+            ; add r8, rsi
+            ; mov r9, r8
+            ; shr r9, 61
+            ; lea r10, [>targets]
+            ; lea r10, [r10 + r9 * 8]
+            ; jmp r10
+            ; .align 8
+            ; targets:
+        );
+        for _ in 0..JUMP_TARGETS {
+            dynasm!(ops; .arch x64; jmp >join; .align 8);
+        }
+        dynasm!(ops; .arch x64; join:);
+    });
     match ops.finalize() {
         Ok(code) => Kernels {
             code,
             chain,
             width,
-            imul,
+            steady,
             coin,
+            jump,
         },
         Err(error) => unreachable!("the kernels have only local labels, all bound: {error}"),
     }
@@ -122,7 +166,7 @@ fn emit_one(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction};
+    use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic};
 
     /// The instructions of one turn: from the target of the first jump back to that jump.
     fn turn(kernels: &Kernels, entry: u32) -> Vec<Instruction> {
@@ -149,14 +193,19 @@ mod tests {
         let known = [
             (kernels.chain, CHAIN_ADDS + 2,    1),
             (kernels.width, WIDTH_ADDS + 2,    1),
-            (kernels.imul,  IMULS + 2,         1),
+            (kernels.steady, STEADY_INSTRUCTIONS, STEADY_BRANCHES),
             (kernels.coin,  COIN_INSTRUCTIONS, COIN_BRANCHES),
+            // Of the targets one is visited.
+            (kernels.jump,  JUMP_INSTRUCTIONS + JUMP_TARGETS - 1, JUMP_BRANCHES + JUMP_TARGETS - 1),
         ];
         for (entry, instructions, branches) in known {
-            let turn = turn(&kernels, entry);
+            let turn: Vec<_> = turn(&kernels, entry)
+                .into_iter()
+                .filter(|one| one.mnemonic() != Mnemonic::Nop)
+                .collect();
             let jumps = turn
                 .iter()
-                .filter(|one| one.flow_control() == FlowControl::ConditionalBranch);
+                .filter(|one| one.flow_control() != FlowControl::Next);
             assert_eq!(turn.len() as u64, instructions, "kernel at {entry}");
             assert_eq!(jumps.count() as u64, branches, "kernel at {entry}");
         }

@@ -11,7 +11,7 @@ use crate::machine::{CoreClock, Machine};
 use crate::report::samples::Samples;
 use crate::report::{Report, Row, Status};
 use crate::scenario::Scenario;
-use crate::stats::Timing;
+use crate::stats::{self, Timing};
 use crate::sys::interrupt;
 use crate::verdict;
 use crate::worker::parent::{self, Meanwhile, Progress, signal_name};
@@ -85,7 +85,7 @@ impl<'a> Session<'a> {
             rows: Vec::new(),
             timings: Vec::new(),
             unfinished: Vec::new(),
-            cpu: None,
+            cpu: settings.cpu,
             has_run: false,
             unfiltered: None,
             interrupted: None,
@@ -154,14 +154,22 @@ impl<'a> Session<'a> {
         let mut outcomes = outcome.rows.into_iter();
         for task in tasks {
             let scenario = &task.scenario;
-            let mut timing = None;
+            let (mut timing, mut sampled) = (None, None);
             let mut row = match task.prepared {
                 Err(diagnostics) => verdict::unmeasured(scenario, Status::Error(diagnostics)),
                 Ok(prepared) => {
-                    let row_outcome = outcomes.next().unwrap_or_default();
+                    let mut row_outcome = outcomes.next().unwrap_or_default();
                     if outcome.interrupted.is_some() && row_outcome.is_open(&plan) {
                         self.unfinished.push(scenario.name.clone());
                         continue;
+                    }
+                    sampled = row_outcome
+                        .timing
+                        .as_ref()
+                        .filter(|_| settings.samples)
+                        .map(Samples::of);
+                    if let Some(timing) = &mut row_outcome.timing {
+                        stats::distrust(timing, plan.or_clock);
                     }
                     timing = row_outcome.timing.clone();
                     verdict::judge(
@@ -174,8 +182,7 @@ impl<'a> Session<'a> {
                     )
                 }
             };
-            let sampled = timing.as_ref().filter(|_| settings.samples);
-            row.samples = sampled.map(Samples::of);
+            row.samples = sampled;
             row.warnings.extend(task.warning);
             if !row.verified && row.metrics.is_some() {
                 row.warnings.push(task.unchecked.unwrap_or_else(|| {

@@ -134,7 +134,7 @@ pub struct Metrics {
     numbers: Vec<Metric>,
     /// The branches that its misses are inferred from, each by itself; empty where they are not inferred.
     pub sites: Vec<SiteMisses>,
-    /// The events beside those of the quantities that were asked for.
+    /// What follows from the hardware's counts, and the events beside those of the quantities that were asked for.
     pub further: Vec<FurtherMetric>,
 }
 
@@ -222,9 +222,9 @@ impl<'de> Deserialize<'de> for Metrics {
 /// The number of an event beside those of the quantities.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FurtherMetric {
-    /// As perf names it.
+    /// As perf names it, or what follows from counts.
     pub name: String,
-    /// `count`, or `ns`.
+    /// `count`, `cycles` or `ns`.
     pub unit: String,
     /// The number, of one iteration of the whole loop.
     pub metric: Metric,

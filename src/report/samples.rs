@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use crate::stats::{self, Calibration, Events, Fate, ImageSamples, Timing};
+use crate::stats::{self, Calibration, Events, Fate, Further, ImageSamples, Timing};
 
 /// What was timed for a row.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -29,6 +29,9 @@ pub struct Samples {
     pub entry_overhead_events: Option<Events>,
     /// The chunks, image by image in the order they ran.
     pub chunks: Vec<Sample>,
+    /// The events that had turns of their own, each with all of its chunks; absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<Further>,
 }
 
 /// One chunk.
@@ -76,6 +79,7 @@ impl Samples {
             tsc_hz: timing.tsc_hz,
             entry_overhead_events: timing.counting.as_ref().map(|counting| counting.overhead),
             chunks: chunks.collect(),
+            further: timing.further.clone(),
         }
     }
 }

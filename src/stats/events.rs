@@ -66,6 +66,9 @@ pub struct Counting {
     pub overhead: Events,
     /// Readings that were refused.
     pub refused: u64,
-    /// Why the first of them was.
+    /// Why the first of them was, or all.
     pub why: Option<String>,
+    /// Whether none of them is believed, and the clock stands in for them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_replaced: bool,
 }

@@ -10,6 +10,7 @@ mod calibration;
 mod cold;
 mod costs;
 pub mod coverage;
+mod distrust;
 mod disturbances;
 mod events;
 #[cfg(test)]
@@ -28,6 +29,7 @@ mod slope;
 pub use calibration::BEST_WIDTH_TOLERANCE;
 pub use cold::{ColdSamples, ColdSummary};
 pub use costs::Fate;
+pub use distrust::distrust;
 pub use disturbances::{Disturbances, Steal};
 pub use events::{Counting, Event, Events};
 pub use further::{CountedChunk, Further, per_iteration};
@@ -229,6 +231,8 @@ pub struct Summary {
     /// Core cycles per iteration at placement 0: the hardware's where it was asked, else the
     /// clock's.
     pub cycles: Estimate,
+    /// The same by the clock, where they are the hardware's.
+    pub cycles_by_clock: Option<Estimate>,
     /// Nanoseconds per iteration at placement 0.
     pub ns: Estimate,
     /// Events per iteration of the whole loop at placement 0, in the order of [`Event::ALL`]; `None`
@@ -310,6 +314,11 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
     };
     Summary {
         cycles: bootstrap::estimate(&cycles(rule, first), seed),
+        cycles_by_clock: is_counted(timing)
+            .then(|| {
+                bootstrap::estimate(&Segments::by(rule, first, |visit| Some(visit.cycles)), seed)
+            })
+            .filter(|clock| !clock.value.is_nan()),
         ns: bootstrap::estimate(&Segments::by(rule, first, |visit| Some(visit.ns)), seed),
         events: Event::ALL.map(mean),
         cold: cold::summarize(timing, &scale, seed),
@@ -363,17 +372,21 @@ fn is_lost(image: &ImageSamples, timing: &Timing) -> bool {
 }
 
 /// The core cycles of visits, from the source that the row asked; where that counts other events
-/// only, from the clock. A reading that was refused is no reason to take another source.
+/// only, from the clock, which stands in for counts that are not believed where the run says so.
 fn cycles(rule: Rule, visits: &[Visit], timing: &Timing) -> Segments {
     let counted = |visit: &Visit| visit.events[Event::Cycles as usize];
-    match &timing.counting {
-        Some(counting)
-            if counting.refused > 0 || counting.overhead.get(Event::Cycles).is_some() =>
-        {
-            Segments::by(rule, visits, counted)
-        }
-        _ => Segments::by(rule, visits, |visit| Some(visit.cycles)),
+    match is_counted(timing) {
+        true => Segments::by(rule, visits, counted),
+        false => Segments::by(rule, visits, |visit| Some(visit.cycles)),
     }
+}
+
+/// Whether the cycles of a row are the hardware's.
+fn is_counted(timing: &Timing) -> bool {
+    timing.counting.as_ref().is_some_and(|counting| {
+        !counting.is_replaced
+            && (counting.refused > 0 || counting.overhead.get(Event::Cycles).is_some())
+    })
 }
 
 /// The values of the placements, ascending. One that was disturbed throughout counts only where it is

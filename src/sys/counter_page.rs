@@ -118,6 +118,25 @@ fn attempt(page: &impl Fields) -> Result<Shown, NotShown> {
     })
 }
 
+/// Reads an open counter's words into memory of the caller's, and says how many there were.
+///
+/// # Errors
+/// What the kernel says; no word is of use then.
+pub fn read_words(counter: &impl AsRawFd, words: &mut [u64]) -> io::Result<usize> {
+    // SAFETY: the kernel writes no more bytes than `words` has, and any bytes are a word.
+    let read = unsafe {
+        libc::read(
+            counter.as_raw_fd(),
+            words.as_mut_ptr().cast(),
+            size_of_val(words),
+        )
+    };
+    match usize::try_from(read) {
+        Ok(bytes) => Ok(bytes / size_of::<u64>()),
+        Err(_) => Err(io::Error::last_os_error()),
+    }
+}
+
 /// The page of one counter.
 #[derive(Debug)]
 pub struct CounterPage {
@@ -143,6 +162,11 @@ impl CounterPage {
     /// Where it cannot be read so, now or ever.
     pub fn read(&self) -> Result<Shown, NotShown> {
         read(self)
+    }
+
+    /// The CPU's counter that it is on now: fixed counters have numbers from 2³⁰.
+    pub fn number(&self) -> Option<u32> {
+        self.index().checked_sub(1)
     }
 
     fn word32(&self, offset: usize) -> u32 {

@@ -22,12 +22,14 @@ use super::mapping::PAGE;
 pub struct Opening {
     /// A `PERF_TYPE` of linux/perf_event.h.
     pub kind: u32,
-    /// The event's code.
+    /// The event's code, with the type of a PMU above bit 31.
     pub code: u64,
     /// Whether it is to be a member of a group.
     pub is_member: bool,
     /// Whether what the kernel does is counted too.
     pub counts_kernel: bool,
+    /// Whether what guests of this machine do is left out.
+    pub is_without_guests: bool,
 }
 
 impl Opening {
@@ -192,6 +194,7 @@ impl Hooks for Script {
             code: attributes.config,
             is_member: group >= 0,
             counts_kernel: attributes.exclude_kernel() == 0,
+            is_without_guests: attributes.exclude_guest() == 1,
         };
         let mut state = self.0.borrow_mut();
         let refused = (state.answer)(&opening);

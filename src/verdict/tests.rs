@@ -484,9 +484,10 @@ fn what_the_rows_own_cycles_come_to_is_told_where_it_is_a_twentieth_more() {
 }
 
 #[test]
-fn hardware_counts_are_held_against_stepping_within_one_percent() {
+fn hardware_counts_are_held_against_stepping_within_one_percent_and_a_quarter_of_a_prefix() {
     const INSTRUCTIONS: Option<&str> =
         Some("instructions where single-stepping counts 6.00; believe the latter");
+    const PREFIX: Option<&str> = Some("counts 6.00 in the first iterations; believe the latter");
     const BRANCHES: Option<&str> = Some("branches where single-stepping counts");
     // Six and two of the template's own, beside nine and one of the loop around them. Below one the bound is that of one.
     #[rustfmt::skip] // a table: one reading a line
@@ -501,7 +502,8 @@ fn hardware_counts_are_held_against_stepping_within_one_percent() {
         ((15.0,  2.979, 2.0, false), BRANCHES),
         ((15.0,  1.009, 0.0, false), None),
         ((15.0,  1.011, 0.0, false), BRANCHES),
-        ((17.0,  3.0,   2.0, true),  None), // a prefix of the walk is another walk
+        ((16.4,  3.0,   2.0, true),  None), // a prefix of the walk is another walk
+        ((16.6,  3.0,   2.0, true),  PREFIX),
     ];
     hold(
         &table,

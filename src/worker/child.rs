@@ -1,7 +1,7 @@
 //! The worker: reads a Job, stages every row, confines itself, proves every row, then times them,
 //! and says each result as it has it.
 //!
-//! Correct means: no generated code runs before the filter is on, a row is timed only after it was
+//! Correct means: no template's code runs before the filter is on, a row is timed only after it was
 //! probed, verified and counted in this process, and the shared page names the row at work before
 //! any of its code runs.
 
@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 use std::panic;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
+use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use nix::sys::resource::Resource;
 use nix::unistd::Pid;
 
@@ -21,13 +21,13 @@ use crate::counter::CounterSource;
 use crate::counter::clock::Clock;
 use crate::counter::fake::{CHAIN_CYCLES, Fake, OVERHEAD_TICKS};
 use crate::counter::further::{Further, untimed};
-use crate::counter::group::Way;
 use crate::counter::interpreter::Belief;
-use crate::counter::pmu::{Pmu, PmuSource};
+use crate::counter::pmu::{Pmu, PmuSource, pmu_type};
 use crate::counter::step::{self, StepSource};
 use crate::job::{Ask, Counters, Failure, Job, JobRow, Message, Plan, Prediction, Proof, Trace};
 use crate::stage::{Ground, Stage, notes};
 use crate::stats::{Calibration, Steal, Timing};
+use crate::sys::cores::CorePmus;
 use crate::sys::limits;
 use crate::sys::mapping::Window;
 use crate::sys::process::end_with;
@@ -74,18 +74,36 @@ fn work(page: SharedPage, status: u32, started: Moment) -> io::Result<std::conve
     panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
     let mut window = Window::reserve()?;
     // Opened here, because the filter lets nothing be opened.
-    let further = Further::open(match job.plan.counters {
-        Counters::Clock | Counters::Pmu => &job.plan.further,
-        Counters::None | Counters::Fake(_) => &[],
-    });
+    let mut further = Further::open(
+        match job.plan.counters {
+            Counters::Clock | Counters::Pmu => &job.plan.further,
+            Counters::None | Counters::Fake(_) => &[],
+        },
+        pmu_type(&CorePmus::inspect(), cpu),
+    );
+    let mut clock = Clock::new(&mut window)?;
     let is_asked = job.plan.counters == Counters::Pmu || further.has_hardware();
-    let counters = is_asked.then(Pmu::open);
+    let mut counters = is_asked.then(|| Pmu::open(cpu));
+    // What they are good for decides which images there are. Only kernels of this program's own run here.
+    if let (Some(pmu), Ask::Measure) = (&mut counters, job.plan.ask) {
+        clock.spin(SPIN_NS);
+        pmu.check(&mut clock);
+        match pmu.distrust() {
+            Some(why) => further.distrust_hardware(why),
+            None => {
+                pmu.pause();
+                further.check(&mut clock);
+                pmu.resume();
+            }
+        }
+    }
+    let plan = job.plan.checked(counters.as_ref().map_or(&[], Pmu::states));
     let steal = StealMeter::open(cpu);
     let mut worker = Worker {
         page,
         steal,
         ground: Ground::new(page)?,
-        clock: Clock::new(&mut window)?,
+        clock,
         scrubber: job
             .rows
             .iter()
@@ -94,14 +112,21 @@ fn work(page: SharedPage, status: u32, started: Moment) -> io::Result<std::conve
             .transpose()?,
         counters,
         further,
-        steps: StepSource::new(&job.plan),
-        plan: &job.plan,
+        steps: StepSource::new(&plan),
+        plan: &plan,
         started,
     };
     let stages = worker.stage(&job.rows, &mut window)?;
     let unfiltered = filter::install(&filter::program(window.high(), status)).err();
     let unfiltered = unfiltered.map(|error| error.to_string());
     say(&Message::Ready { cpu, unfiltered })?;
+    let is_pmu = job.plan.counters == Counters::Pmu && job.plan.ask == Ask::Measure;
+    if let Some(pmu) = worker.counters.as_ref().filter(|_| is_pmu) {
+        say(&Message::Counters {
+            events: pmu.states().to_vec(),
+            usage: pmu.usage(),
+        })?;
+    }
     if let Err(error) = worker.run(stages).and_then(|()| say(&Message::Done)) {
         eprintln!("{error}");
     }
@@ -121,12 +146,14 @@ fn read_job() -> io::Result<Job> {
     Ok(serde_json::from_slice(&text)?)
 }
 
-/// Pins this process to a CPU, by default the one it runs on.
+/// Pins this process to a CPU, by default the one it runs on, or a performance core where that is none.
 fn pin(wanted: Option<u32>) -> io::Result<Option<u32>> {
-    let cpu = match wanted {
-        Some(cpu) => cpu as usize,
-        None => sched_getcpu()?,
+    let preferred = || -> io::Result<u32> {
+        let allowed = sched_getaffinity(Pid::from_raw(0))?;
+        let may_use = |cpu: u32| allowed.is_set(cpu as usize).unwrap_or(false);
+        Ok(CorePmus::inspect().preferred(sched_getcpu()? as u32, may_use))
     };
+    let cpu = wanted.map_or_else(preferred, Ok)? as usize;
     let mut set = CpuSet::new();
     set.set(cpu)?;
     match sched_setaffinity(Pid::from_raw(0), &set) {
@@ -196,19 +223,6 @@ impl<'a> Worker<'a> {
             Ask::Measure => {}
             Ask::Trace(iterations) => return self.trace(stages, iterations),
             Ask::Model(iterations) => return self.model(stages, iterations),
-        }
-        if let Some(pmu) = &mut self.counters {
-            self.clock.spin(SPIN_NS);
-            pmu.check(&mut self.clock);
-            if let Some(why) = pmu.distrust() {
-                self.further.distrust_hardware(why);
-            }
-            if self.plan.counters == Counters::Pmu {
-                say(&Message::Counters {
-                    events: pmu.states().to_vec(),
-                    way: pmu.way().map(Way::to_string),
-                })?;
-            }
         }
         if !self.plan.further.is_empty() {
             let events = match &self.plan.counters {
@@ -493,6 +507,7 @@ impl<'a> Worker<'a> {
     /// Gives each row turns in which one further event is counted, and no other at all.
     fn count_further(&mut self, rows: &mut [Proved<'a>], timings: &mut [Result<Timing, Failure>]) {
         let takes_turns = rows.len() > 1;
+        let is_pmu = self.plan.counters == Counters::Pmu;
         if let Some(pmu) = &mut self.counters {
             pmu.pause();
         }
@@ -507,7 +522,14 @@ impl<'a> Worker<'a> {
                         Counters::Fake(script) => {
                             further::count_scripted(row, ground, self.plan, script)
                         }
-                        _ => further::count_all(row, ground, self.plan, &mut self.further),
+                        _ => {
+                            let mut all =
+                                further::count_all(row, ground, self.plan, &mut self.further)?;
+                            if let Some(pmu) = self.counters.as_mut().filter(|_| is_pmu) {
+                                all.extend(further::count_apart(row, ground, self.plan, pmu)?);
+                            }
+                            Ok(all)
+                        }
                     },
                 );
             match counted {

@@ -7,6 +7,7 @@ use super::timing::{Proved, TIMED, UNTIMED, check_sum};
 use crate::counter::fake::OVERHEAD_EVENTS;
 use crate::counter::further::{Further as Events, Turn};
 use crate::counter::group::Refused;
+use crate::counter::pmu::Pmu;
 use crate::job::{Failure, FakeScript, Plan, Unavailable};
 use crate::stage::{Exit, Ground, Request, Stage};
 use crate::stats::quantile::{rank, sorted};
@@ -37,7 +38,7 @@ trait Meter {
     ) -> Result<Counted, Failure>;
 }
 
-impl Meter for Turn<'_> {
+impl<N: Copy> Meter for Turn<'_, N> {
     fn count(
         &mut self,
         stage: &mut Stage<'_>,
@@ -87,23 +88,50 @@ pub(super) fn count_all(
     events: &mut Events,
 ) -> Result<Vec<Further>, Failure> {
     let mut all = Vec::new();
-    for (name, mut turn) in events.counted() {
-        let begun = turn.begin();
-        let counted = match &begun {
-            Ok(()) => count(row, ground, plan, name, &mut turn),
-            Err(_) => Ok(Further {
-                name: name.to_string(),
-                ..Further::default()
-            }),
-        };
-        let ended = turn.end();
-        let mut counted = counted?;
-        if let Err(refused) = begun.and(ended) {
-            let _ = accepted(&mut counted, Err(refused));
-        }
-        all.push(counted);
+    for (name, turn) in events.counted() {
+        all.push(count_one(row, ground, plan, name, turn)?);
     }
     Ok(all)
+}
+
+/// The same for those events of the columns that there is no counter for beside the others.
+///
+/// # Errors
+/// What entering or comparing says.
+pub(super) fn count_apart(
+    row: &mut Proved<'_>,
+    ground: &mut Ground,
+    plan: &Plan,
+    pmu: &mut Pmu,
+) -> Result<Vec<Further>, Failure> {
+    let mut all = Vec::new();
+    for (event, group) in pmu.apart() {
+        all.push(count_one(row, ground, plan, event.name(), Turn::of(group))?);
+    }
+    Ok(all)
+}
+
+fn count_one<N: Copy>(
+    row: &mut Proved<'_>,
+    ground: &mut Ground,
+    plan: &Plan,
+    name: &str,
+    mut turn: Turn<'_, N>,
+) -> Result<Further, Failure> {
+    let begun = turn.begin();
+    let counted = match &begun {
+        Ok(()) => count(row, ground, plan, name, &mut turn),
+        Err(_) => Ok(Further {
+            name: name.to_string(),
+            ..Further::default()
+        }),
+    };
+    let ended = turn.end();
+    let mut counted = counted?;
+    if let Err(refused) = begun.and(ended) {
+        let _ = accepted(&mut counted, Err(refused));
+    }
+    Ok(counted)
 }
 
 /// The same with the counts of a script.

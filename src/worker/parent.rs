@@ -20,7 +20,7 @@ use super::inference;
 use crate::go::heap::lay_out;
 use crate::job::{
     Ask, Counters, EventState, Failure, FurtherState, JobRow, Message, Outside, Place, Plan,
-    Prediction, Proof, Trace, Uninferred,
+    PmuUse, Prediction, Proof, Trace, Uninferred,
 };
 use crate::link::{Image, Site, Variant, frame, link};
 use crate::stage::notes;
@@ -78,8 +78,8 @@ pub struct Outcome {
     pub interrupted: Option<i32>,
     /// What each hardware counter is good for, where they were asked.
     pub counters: Vec<EventState>,
-    /// How they were read, where there are any.
-    pub way: Option<String>,
+    /// How they were read, where any is believed.
+    pub usage: Option<PmuUse>,
     /// What each further event is good for, where there are any.
     pub further: Vec<FurtherState>,
 }
@@ -224,7 +224,7 @@ fn secret_status() -> u32 {
 ///
 /// # Errors
 /// When no worker can be started at all.
-pub fn verify_counters(plan: &Plan) -> io::Result<Vec<EventState>> {
+pub fn verify_counters(plan: &Plan) -> io::Result<Outcome> {
     const LIMIT: Duration = Duration::from_secs(3);
     let plan = Plan {
         counters: Counters::Pmu,
@@ -244,7 +244,7 @@ pub fn verify_counters(plan: &Plan) -> io::Result<Vec<EventState>> {
         let message = "the worker that checks the hardware counters ended without an answer";
         return Err(io::Error::other(message));
     }
-    Ok(outcome.counters)
+    Ok(outcome)
 }
 
 /// How a worker's life ended.
@@ -411,8 +411,16 @@ impl Shift {
                     outcome.cpu = cpu;
                     outcome.unfiltered = unfiltered;
                 }
-                Message::Counters { events, way } => {
-                    (outcome.counters, outcome.way) = (events, way);
+                Message::Counters { events, usage } => {
+                    (outcome.counters, outcome.usage) = (events, usage);
+                    let cycles = outcome
+                        .counters
+                        .first()
+                        .and_then(|(_, state)| state.as_ref().err());
+                    // Whoever asks for them and nothing else has no use for the rest.
+                    if let Some(why) = cycles.filter(|_| !job.plan.or_clock && !rows.is_empty()) {
+                        return Err(io::Error::other(why.clone()));
+                    }
                 }
                 Message::Further { events } => outcome.further = events,
                 Message::Expected {

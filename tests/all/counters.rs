@@ -12,11 +12,16 @@ use dispatchlab::counter::pmu;
 use dispatchlab::stats::Event;
 use serde_json::Value;
 
-/// Writes a script and returns what `--counters` takes.
+/// Writes a script, whose clock says eight cycles, and returns what `--counters` takes.
 fn fake(name: &str, events: &str) -> String {
+    fake_beside(name, 8.0, events)
+}
+
+/// The same with another clock.
+fn fake_beside(name: &str, cycles: f64, events: &str) -> String {
     let path = folder("counters").join(format!("{name}.json"));
     let text = format!(
-        r#"{{"tsc_hz": 2.0e9, "cycles_per_tick": 1.5, "cycles": {{"*": [6.0]}}, "events": {events}}}"#
+        r#"{{"tsc_hz": 2.0e9, "cycles_per_tick": 1.5, "cycles": {{"*": [{cycles:?}]}}, "events": {events}}}"#
     );
     std::fs::write(&path, text).expect("writes");
     format!("fake:{}", path.display())
@@ -48,7 +53,7 @@ fn scripted_counters_are_the_rows_columns() {
     assert!(near(value(row, "cycles"), 8.25), "{row:#}");
     assert!(near(value(row, "branch_misses"), 0.5), "{row:#}");
     assert!(
-        near(value(row, "ns"), 6.0 / 1.5 / 2.0),
+        near(value(row, "ns"), 8.0 / 1.5 / 2.0),
         "ns is the clock's: {row:#}"
     );
     // direct_call is 4 instructions and 2 branches; the harness around it, as docs/method.md lists
@@ -118,8 +123,9 @@ fn raw_samples_hold_what_each_value_is_made_of() {
 #[test]
 fn the_harness_around_a_body_in_registers_is_subtracted_too() {
     // Its seven instructions are listed in docs/method.md.
-    let counters = fake(
+    let counters = fake_beside(
         "registers",
+        5.0,
         r#"{"*": [{"cycles": 5, "instructions": 13, "branches": 3}]}"#,
     );
     let row = row("tests/fixtures/contract_sample.asm", &counters);
@@ -132,8 +138,9 @@ fn the_harness_around_a_body_in_registers_is_subtracted_too() {
 fn the_harness_around_copies_of_a_body_is_shared_among_them() {
     let text = ";! unroll = 50\nbody:\n add rax, rax\n";
     let file = template(&folder("counters"), "unrolled", text);
-    let counters = fake(
+    let counters = fake_beside(
         "unrolled",
+        1.0,
         r#"{"*": [{"cycles": 1, "instructions": 1.04, "branches": 0.02}]}"#,
     );
     let row = row(&file, &counters);
@@ -186,7 +193,7 @@ fn a_reading_that_missed_a_part_is_unsupported_and_says_why() {
             );
         }
         // What does not hang on the counters stands.
-        assert!(near(value(&row, "ns"), 2.0), "{row:#}");
+        assert!(near(value(&row, "ns"), 8.0 / 3.0), "{row:#}");
         assert_eq!(value(&row, "instructions"), 4.0);
         assert_eq!(row["metrics"]["instructions"]["basis"], "exact");
         assert_eq!(row["metrics"]["instructions"]["source"], "step");
@@ -223,7 +230,25 @@ fn without_an_event_for_cycles_they_are_the_clocks() {
     assert_eq!(of_cycles["why"], "the script has no such event");
     let row = rows(&document)[0].1;
     assert_eq!(row["metrics"]["cycles"]["basis"], "measured");
-    assert!(near(value(row, "cycles"), 6.0), "{row:#}");
+    assert!(near(value(row, "cycles"), 8.0), "{row:#}");
+}
+
+#[test]
+fn cycles_that_are_not_the_clocks_are_no_number_and_both_are_named() {
+    for (cycles, is_near) in [(8.7, true), (8.9, false), (7.3, true), (7.1, false)] {
+        let events =
+            format!(r#"{{"*": [{{"cycles": {cycles}, "instructions": 16, "branches": 3}}]}}"#);
+        let row = row("direct_call", &fake(&format!("apart-{cycles}"), &events));
+        let metric = &row["metrics"]["cycles"];
+        assert_eq!(metric["value"].is_number(), is_near, "{cycles}: {metric:#}");
+        if !is_near {
+            let why = metric["why"].as_str().expect("a reason");
+            let words =
+                format!("they have {cycles:.2} cycles for an iteration that has 8.00 by the clock");
+            assert!(why.contains(&words), "{why}");
+            assert_eq!(row["metrics"]["instructions"]["basis"], "exact");
+        }
+    }
 }
 
 #[test]

@@ -57,6 +57,35 @@ fn scripted_events_are_metrics_of_their_own() {
 }
 
 #[test]
+fn raw_samples_hold_what_their_values_are_made_of() {
+    let counters = scripted("samples");
+    let run = [
+        "run",
+        "inline",
+        "--counters",
+        &counters,
+        "--samples",
+        "--time",
+        "1",
+    ];
+    let (_, document) = json(&[&run[..], &["-e", "cache-misses"]].concat());
+    let (_, row) = rows(&document)[0];
+    let samples = &row["samples"];
+    let [event] = &samples["further"].as_array().expect("a list")[..] else {
+        panic!("{samples:#}")
+    };
+    assert_eq!(event["name"], "cache-misses");
+    let number = |value: &serde_json::Value| value.as_f64().expect("a number");
+    let (overhead, iterations) = (&event["overhead"], &samples["iterations_per_chunk"]);
+    let chunks = event["chunks"].as_array().expect("a list");
+    assert!(!chunks.is_empty());
+    for chunk in chunks {
+        let of_one = (number(&chunk["count"]) - number(overhead)) / number(iterations);
+        assert_eq!(of_one, value(row, "cache-misses"));
+    }
+}
+
+#[test]
 fn they_stand_under_their_row_and_in_every_export() {
     let counters = scripted("text");
     let place = folder("further");

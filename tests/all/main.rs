@@ -42,6 +42,7 @@ mod modelled_runtime;
 mod orderings;
 mod outputs;
 mod paste;
+mod pmu;
 mod printing;
 mod scripts;
 mod self_proof;
