@@ -19,6 +19,7 @@ use crate::job::{Counters, EventState, FakeScript, PLACEMENT_COUNTS, Plan, catal
 use crate::machine::cpus::{self, Claim};
 use crate::pipeline;
 use crate::stats::Event;
+use crate::sys::cores::CorePmus;
 use crate::template::{Library, Template};
 use crate::text::{Style, diagnostic, folded, printable};
 use crate::worker::parent::{self, Told};
@@ -380,9 +381,13 @@ impl Common {
         }
         let wanted = settings.plan.cpu;
         let mut cpus = wanted.map_or_else(cpus::usable, |cpu| vec![cpu]);
-        // Where counters were found to be good is looked at first.
+        // Where counters were found to be good is looked at first, and cores of another kind not at all.
         let found = settings.cpu;
         cpus.sort_by_key(|cpu| Some(*cpu) != found);
+        let kinds = CorePmus::inspect();
+        if wanted.is_none() && kinds.is_hybrid() {
+            cpus.retain(|cpu| kinds.of(Some(*cpu)) == kinds.of(found));
+        }
         match cpus::claim(&cpus) {
             Ok(claim) => {
                 settings.plan.cpu = wanted.or(claim.as_ref().map(|claim| claim.cpu));

@@ -75,19 +75,32 @@ fn render_in(
     program: &Path,
     expansion: &Expansion,
 ) -> io::Result<Result<String, Unexpanded>> {
-    let mut expander = match kept.take() {
-        Some(expander) => expander,
-        None => Expander::start(program)?,
-    };
-    Ok(
-        match expander.ask(&serde_json::to_vec(expansion)?, CLOCK)? {
-            Ok(answer) => {
-                *kept = Some(expander);
-                serde_json::from_slice(&answer)?
-            }
-            Err(cut) => Err(cut_off(expander.page.noted(LINE) as usize, cut.sentence())),
-        },
-    )
+    let request = serde_json::to_vec(expansion)?;
+    if let Some(mut expander) = kept.take() {
+        // One that is kept ends with the thread that started it: then another one is asked.
+        match expander.ask(&request, CLOCK) {
+            Ok(Err(Cut::Crash)) | Err(_) => {}
+            told => return answered(kept, expander, told?),
+        }
+    }
+    let mut expander = Expander::start(program)?;
+    let told = expander.ask(&request, CLOCK)?;
+    answered(kept, expander, told)
+}
+
+/// Keeps who has answered.
+fn answered(
+    kept: &mut Option<Expander>,
+    expander: Expander,
+    told: Result<Vec<u8>, Cut>,
+) -> io::Result<Result<String, Unexpanded>> {
+    Ok(match told {
+        Ok(answer) => {
+            *kept = Some(expander);
+            serde_json::from_slice(&answer)?
+        }
+        Err(cut) => Err(cut_off(expander.page.noted(LINE) as usize, cut.sentence())),
+    })
 }
 
 fn cut_off(line: usize, what: String) -> Unexpanded {

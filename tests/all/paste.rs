@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use crate::common::{Run, dispatchlab, folder, json, rows, value};
+use crate::common::{Run, dispatchlab, folder, json, rows, unfolded, value};
 
 fn fixture(name: &str) -> String {
     format!(
@@ -52,14 +52,14 @@ fn of_several_functions_one_is_asked_for() {
     let file = file.to_str().expect("UTF-8");
     let asked = run(&[file]);
     assert_eq!(asked.code, 3);
-    let said = asked.said();
+    let said = unfolded(&asked.stdout);
     assert!(
         said.contains("`--call SYMBOL`") && said.contains("one, two"),
         "{said}"
     );
     let none = run(&[file, "--call", "three"]);
     assert!(
-        none.said().contains("no function `three`"),
+        unfolded(&none.stdout).contains("no function `three`"),
         "{}",
         none.stderr
     );

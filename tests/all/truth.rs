@@ -182,7 +182,7 @@ fn a_setup_of_any_length_is_in_no_number() {
     until(&spins, &["--quick"], |rows, values| {
         for row in rows {
             let empty = &row["baseline"]["instructions"]["value"];
-            assert_eq!(*empty, 12.0, "{}: show --harness has them", name(row));
+            assert_eq!(*empty, 11.0, "{}: show --harness has them", name(row));
             assert_eq!(row["verified"], true, "{}", name(row));
         }
         alike(values)
