@@ -383,6 +383,9 @@ enum Led {
     Perhaps,
     /// What it takes its target from holds this one.
     Surely,
+    /// So does a call's, whose return address is on top of the stack: a return finds its target by chance in what
+    /// others left below.
+    Called,
 }
 
 /// The instructions that can have led to nowhere: all whose target is known to be the place that faulted; where
@@ -409,7 +412,7 @@ fn into_the_middle(
         return None;
     }
     match leads_to(image, fault) {
-        (Led::Surely, led) if led.len() == 1 => led.first().copied(),
+        (Led::Surely | Led::Called, led) if led.len() == 1 => led.first().copied(),
         _ => None,
     }
 }
@@ -443,7 +446,9 @@ fn leads(image: &Image, one: &Instruction, fault: &RawFault) -> Led {
         }
         FlowControl::IndirectCall if !is_at_work(one) => Led::Not,
         FlowControl::IndirectCall | FlowControl::IndirectBranch => match one.op0_kind() {
-            OpKind::Register => surely(value_of(one.op0_register(), fault) == Some(target)),
+            OpKind::Register if value_of(one.op0_register(), fault) != Some(target) => Led::Not,
+            OpKind::Register if one.flow_control() == FlowControl::IndirectCall => Led::Called,
+            OpKind::Register => Led::Surely,
             _ => leads_through_memory(image, one, (target, fault)),
         },
         _ => Led::Not,

@@ -171,6 +171,7 @@ fn who_led_to_nowhere_late_is_named_by_what_held_its_target() {
         ("ret_of_two",   " mov edx, 0x1234\n push rdx\n ret\n",                         "func \"main.g\":\n ret\n", "by a jump in one of the lines 12 and 15", None),
         ("jump",         " mov edx, 0x1234\n jmp rdx\n",                                "", "at `jmp rdx`", Some(11)),
         ("call",         " mov edx, 0x1234\n call rdx\n",                               "", "at `call rdx`", Some(11)),
+        ("call_nil",     " xor edx, edx\n call rdx\n",                                   "func \"main.g\":\n ret\n", "at `call rdx`", Some(11)),
         ("call_memory",  " call [\"p\"]\n",                                             "data \"p\": dq 0x1234\n", "SIGSEGV at address 0x1234: no code stands there, at `call", Some(10)),
         ("call_padding", " lea rdx, [\"main.f\"]\n add rdx, 4\n mov [\"p\"], rdx\n call [\"p\"]\n", "func \"main.f\":\n jmp rcx\ndata \"p\": dq 0\n", PADDING, Some(13)),
         ("call_stack",   " mov qword [rsp+8], 0x1234\n call [rsp+8]\n",                  "", "at `call", Some(11)),
