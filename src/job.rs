@@ -648,6 +648,8 @@ pub enum Failure {
     WrongResult {
         /// Walk element, or first iteration of a timed chunk, counted from 0.
         element: u64,
+        /// Of so many iterations from there on it is the sum.
+        iterations: u64,
         /// What it should have been.
         expected: u64,
         /// What it was.

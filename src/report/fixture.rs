@@ -269,6 +269,7 @@ fn failed_rows() -> Vec<Row> {
             "mine[mode=swapped]",
             Status::WrongResult {
                 element: 17,
+                iterations: 1,
                 expected: 4,
                 actual: 5,
             },

@@ -56,6 +56,8 @@ pub enum Status {
     WrongResult {
         /// Walk element, counted from 0.
         element: u64,
+        /// Of so many iterations from there on it is the sum.
+        iterations: u64,
         /// What it should have been.
         expected: u64,
         /// What it was.
@@ -109,12 +111,18 @@ enum Written {
     },
     WrongResult {
         element: u64,
+        #[serde(rename = "summed", skip_serializing_if = "is_one")]
+        iterations: u64,
         expected: String,
         actual: String,
     },
     Error {
         diagnostics: Vec<Value>,
     },
+}
+
+fn is_one(iterations: &u64) -> bool {
+    *iterations == 1
 }
 
 impl From<Status> for Written {
@@ -130,10 +138,12 @@ impl From<Status> for Written {
             Status::Timeout(fault) => Written::Timeout { fault },
             Status::WrongResult {
                 element,
+                iterations,
                 expected,
                 actual,
             } => Written::WrongResult {
                 element,
+                iterations,
                 expected: hex(expected),
                 actual: hex(actual),
             },

@@ -271,6 +271,7 @@ fn reason(steps: &Steps) -> Option<String> {
             element,
             expected,
             actual,
+            ..
         } => format!(
             "{name}: iteration {} left {actual:#x}, expected {expected:#x}",
             element + 1

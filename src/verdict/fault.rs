@@ -47,10 +47,12 @@ pub fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan:
         Failure::Panic(panic) => panicked(scenario, prepared, *panic, plan),
         Failure::WrongResult {
             element,
+            iterations,
             expected,
             actual,
         } => Status::WrongResult {
             element: *element,
+            iterations: *iterations,
             expected: *expected,
             actual: *actual,
         },

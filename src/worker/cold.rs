@@ -173,7 +173,7 @@ impl Turn<'_, '_> {
                 false => expected_of(self.row.stage.row, 0),
             };
             if let Some(expected) = expected {
-                compare(&entry.exit, element, expected)?;
+                compare(&entry.exit, (element, 1), expected)?;
             }
         }
         Ok((entry.ticks, entry.scrub_ticks))

@@ -100,7 +100,7 @@ fn verify_image(
         let count = step.min(end - element);
         let exit = stage.enter(ground, image, visits, element, count)?;
         if let Some(expected) = visits.expected(element, count) {
-            verify::compare(&exit, element, expected)?;
+            verify::compare(&exit, (element, count), expected)?;
         }
         element += count;
     }

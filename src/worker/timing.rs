@@ -443,7 +443,8 @@ pub(super) fn check_sum(row: &JobRow, request: &Request<'_>, exit: &Exit) -> Res
         HeapKind::None => expected_of(row, 0).map(|one| one.wrapping_mul(request.iterations)),
         _ => request.visits.expected(request.element, request.iterations),
     };
-    expected.map_or(Ok(()), |expected| compare(exit, request.element, expected))
+    let of = (request.element, request.iterations);
+    expected.map_or(Ok(()), |expected| compare(exit, of, expected))
 }
 
 /// Ticks and events of an entry without an iteration: the medians of many.

@@ -107,6 +107,7 @@ fn mismatch(element: usize, iteration: &TraceIteration) -> Option<Failure> {
     let (expected, actual) = iteration.expected.zip(iteration.result)?;
     (expected != actual).then_some(Failure::WrongResult {
         element: element as u64,
+        iterations: 1,
         expected,
         actual,
     })

@@ -144,23 +144,28 @@ pub fn verify_image(
         let Some(expected) = expected else {
             continue;
         };
-        compare(&exit, element, expected)?;
+        compare(&exit, (element, 1), expected)?;
         sums.expected = sums.expected.wrapping_add(expected);
         sums.actual = sums.actual.wrapping_add(exit.sum);
     }
     Ok((sums, entered))
 }
 
-/// Refuses an exit whose sum is not what the iterations from `element` must add up to.
+/// Refuses an exit whose sum is not what so many iterations from `element` on must add up to.
 ///
 /// # Errors
-/// A wrong result at `element`.
-pub fn compare(exit: &Exit, element: u64, expected: u64) -> Result<(), Failure> {
+/// A wrong result there.
+pub fn compare(
+    exit: &Exit,
+    (element, iterations): (u64, u64),
+    expected: u64,
+) -> Result<(), Failure> {
     if exit.sum == expected {
         return Ok(());
     }
     Err(Failure::WrongResult {
         element,
+        iterations,
         expected,
         actual: exit.sum,
     })

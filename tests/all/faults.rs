@@ -1,7 +1,7 @@
 //! Templates that do everything wrong: each is a row with its reason and line, and the rows beside
 //! it still have their numbers.
 
-use crate::common::{folder, json, rows, template, value};
+use crate::common::{self, folder, json, rows, template, unfolded, value};
 use dispatchlab::sys::filter;
 
 const HEADER: &str = ";! heap = \"pointer\"\n;! params = { objects = 8, order = \"cyclic\" }\n;! result = \"eax\"\n;! expect = \"id\"\n";
@@ -375,7 +375,22 @@ fn a_result_that_goes_wrong_after_5000_iterations_is_noticed() {
     let text = ";! result = \"eax\"\n;! expect = 7\nbody:\n mov eax, 7\n inc dword [\"n\"]\n cmp dword [\"n\"], 5000\n jb 1f\n mov eax, 8\n1:\ndata \"n\":\n dd 0\n";
     let (code, document) = json(&["run", &template(&folder, "late", text), "--quick"]);
     assert_eq!(code, 4);
-    assert_eq!(rows(&document)[0].1["status"], "wrong-result");
+    let (_, row) = rows(&document)[0];
+    assert_eq!(row["status"], "wrong-result");
+    // What is compared then is a sum, and no element.
+    let iterations = row["summed"].as_u64().expect("a number");
+    assert!(iterations > 1, "{row:#}");
+    let number = |field: &str| {
+        let text = row[field].as_str().expect("hexadecimal");
+        u64::from_str_radix(text.trim_start_matches("0x"), 16).expect("hexadecimal")
+    };
+    assert_eq!(number("expected"), 7 * iterations, "{row:#}");
+    let run = common::dispatchlab(&["run", &template(&folder, "late", text), "--quick"]);
+    let said = unfolded(&run.stdout);
+    assert!(
+        said.contains("iterations from element") && said.contains("add up to"),
+        "{said}"
+    );
 }
 
 /// A sum over the walk would not notice: the swapped constants add up to the same.

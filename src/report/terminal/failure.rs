@@ -36,14 +36,19 @@ pub(super) fn reasons(status: &Status, style: Style) -> Vec<String> {
         }
         Status::WrongResult {
             element,
+            iterations,
             expected,
             actual,
         } => {
-            vec![named(&format!(
-                "element {element} gave {}, expected {}",
-                number(*actual),
-                number(*expected)
-            ))]
+            let [actual, expected] = [actual, expected].map(|sum| number(*sum));
+            let what = match iterations {
+                1 => format!("element {element} gave {actual}, expected {expected}"),
+                _ => format!(
+                    "{iterations} iterations from element {element} on add up to {actual}, expected {expected}; each \
+                     element was right when it was verified, so what they leave behind makes one wrong later"
+                ),
+            };
+            vec![named(&what)]
         }
         Status::Ended { message, help, .. } => vec![named(&format!("{message}; {help}"))],
         Status::Error(diagnostics) => {
