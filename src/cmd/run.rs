@@ -111,8 +111,13 @@ impl Outputs {
         // A full disk or a closed pipe on one side takes nothing from the others.
         let printed = print(&rendered);
         let mut written = Ok(());
+        // An empty report would take the place of one that has rows.
+        let is_empty = report.interrupted.is_some() && report.rows.is_empty();
         for (output, render) in self.exports {
-            written = written.and(output.write(&render(report)));
+            written = match is_empty {
+                true => written,
+                false => written.and(output.write(&render(report))),
+            };
         }
         common.say(&warnings);
         written.and(printed)

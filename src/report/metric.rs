@@ -158,6 +158,27 @@ impl Metrics {
     }
 }
 
+impl Metric {
+    /// The texts in it.
+    fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        self.why.iter_mut().chain(&mut self.source)
+    }
+}
+
+impl Metrics {
+    /// The texts in it, which those of a report that is read back have from elsewhere.
+    pub(super) fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let numbers = self.numbers.iter_mut().flat_map(Metric::texts_mut);
+        let sites = self.sites.iter_mut();
+        let sites = sites.flat_map(|site| site.why.iter_mut().chain([&mut site.label]));
+        let further = self.further.iter_mut().flat_map(|one| {
+            let names = [&mut one.name, &mut one.unit];
+            names.into_iter().chain(one.metric.texts_mut())
+        });
+        numbers.chain(sites).chain(further)
+    }
+}
+
 impl Index<Quantity> for Metrics {
     type Output = Metric;
     fn index(&self, quantity: Quantity) -> &Metric {

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::{FaultReport, Report, Row, Status};
+use super::{FaultReport, Metrics, Report, Row, Status};
 use crate::template::Figure;
 use crate::text::printable::{line, lines};
 
@@ -57,6 +57,10 @@ fn escape_row(row: &mut Row) {
     escape(&mut row.warnings);
     escape(&mut row.section);
     escape(&mut row.today);
+    escape(row.metrics.iter_mut().flat_map(Metrics::texts_mut));
+    for one in &mut row.modelled_runtime {
+        escape([&mut one.function, &mut one.in_go]);
+    }
     for one in &mut row.published {
         escape([&mut one.published.metric, &mut one.published.source]);
         escape(&mut one.why);
@@ -108,6 +112,12 @@ mod tests {
             row.template_path = format!("/tmp/{BAD}.asm");
             row.note = Some(BAD.into());
             row.warnings.push(BAD.into());
+            if let Some(metrics) = &mut row.metrics {
+                for quantity in crate::stats::Quantity::ALL.iter().copied() {
+                    let why = &mut metrics[quantity].why;
+                    *why = why.take().map(|why| why + BAD);
+                }
+            }
             match &mut row.status {
                 Status::Fault(fault) | Status::Timeout(fault) => {
                     fault.message += BAD;

@@ -105,6 +105,21 @@ fn prints_what_is_done(place: &Path, signal: &str, code: i32) {
 }
 
 #[test]
+fn a_run_that_ends_before_its_first_row_leaves_an_old_export_as_it_was() {
+    let place = fresh("ends_early");
+    let old = place.join("x.json");
+    std::fs::write(&old, "old").expect("writes");
+    let (child, _) = start(&place, &["--export-json", "x.json"]);
+    send(child.id(), "TERM");
+    let output = child.wait_with_output().expect("ends");
+    assert_eq!(output.status.code(), Some(143));
+    assert_eq!(std::fs::read_to_string(&old).expect("reads"), "old");
+    let files = std::fs::read_dir(&place).expect("reads").flatten();
+    let left: Vec<_> = files.map(|file| file.file_name()).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
 fn a_second_signal_ends_at_once_and_leaves_no_worker_and_no_half_export() {
     use std::os::unix::process::ExitStatusExt;
     for (first, second, number) in [("INT", "INT", libc::SIGINT), ("HUP", "TERM", libc::SIGTERM)] {
