@@ -176,7 +176,7 @@ fn no_name_steers_a_terminal() {
     let texts = [
         "itab_call[order=random]",
         "größe 面\t\u{202e}x\u{1b}[2J",
-        "/tmp/a b.asm",
+        "/nowhere/a b.asm",
         "",
     ];
     let extra = [
