@@ -30,15 +30,14 @@ mod repeats;
 
 use registers::{Code, Usage};
 
-/// Multiplications that the branch waits for in both copies. With none, one of ten settings that were tried was off
-/// by 0.15; with four, each of two independent jumps was by 0.035.
-const BASE: usize = 5;
+/// Multiplications that the branch waits for in both copies. A wrong path lives as long, and resolves branches behind
+/// this one: with five of them the first of two independent jumps read 0.81 for 0.875, with eight 0.877 (Zen 4).
+const BASE: usize = 8;
 /// Multiplications that it waits for in the second copy only. What is off is less than a cycle, whatever their
-/// number: with four it reads as 0.08 misses, with eight as 0.033 (jumps through tables of 8 and 16 targets), with
-/// twelve as 0.028. With eighteen a jump that runs three times an iteration reads 2.02 for 2.25, and where a
-/// neighbour uses half of the core 0.98 now and then 0.55 to 0.77: what multiplies has room for 24 of them, or 12,
-/// and the cover waits for room behind those that nobody does (Zen 4).
-const ADDED: usize = 12;
+/// number, so that with four it reads as 0.08 misses. With ten jumps through tables of 2 to 1024 targets are within
+/// 0.01; with eleven or twelve one of 8 reads 0.02 to 0.04 too few: what multiplies has room for 24, or
+/// half of it beside a neighbour, and the cover waits for room behind those that nobody does.
+const ADDED: usize = 10;
 /// Cycles of one of them on every core since Nehalem and Zen 2, and of a `crc32`; `doctor` measures it.
 const LATENCY: f64 = 3.0;
 /// Cycles of latency that the second copy has more than the first.
