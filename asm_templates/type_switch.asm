@@ -1,7 +1,7 @@
 ;! title    = "type switch: find the case by the type's hash, then compare the type"
 ;! heap     = "eface"
 ;! types    = "main.T{t}"
-;! params   = { go = ["1.27", "1.26", "1.25", "1.22", "1.19", "1.10"], strategy = ["linear", "go", "binary", "jump", "pointer"], cases = { default = 2, min = 2, max = 1024 }, hit = ["first", "last", "default", "order"], order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.26", "1.25", "1.22", "1.19", "1.10"], strategy = ["linear", "go", "binary", "jump", "pointer"], cases = { default = 2, min = 2, max = 1024 }, hit = ["first", "last", "default", "order"], default_case = [false, true], order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id+type"
 ;! dispatch = "site"
@@ -20,8 +20,9 @@
 ; linear; else a table since 1.22, from five cases on, if two bits more than number the cases are
 ; enough to tell them apart; else binary. `pointer`: no hash, each type's address is compared.
 ;
-; Go 1.10 goes from a hash that differs to the next case by way of a load that nothing uses, and
-; tests a second time whether the type was the right one. Both are as its compiler emits them.
+; Go 1.10 tests a second time whether the type was the right one, and goes to the next case after a
+; collision by way of the end of the switch: the book's listing, whose switch has no default case. With one
+; (`default_case=true`) it goes there from a hash that differs too, by way of an address that nothing uses.
 ;
 ; The calls are gone: each case does what the method of its type would do.
 
@@ -66,7 +67,7 @@ try{{ case.index }}:
 ;! end
 {% if is_first and loop.first %}site:{% endif %}
 ;! part hash-compare
-        jne  {{ "differs" ~ case.index if go_minor <= 12 else next }}
+        jne  {{ "differs" ~ case.index if go_minor <= 12 and default_case else next }}
 ;! end
 {{ act(case, next) }}
 {% endfor %}
@@ -78,9 +79,11 @@ try{{ case.index }}:
 shared{{ case.index }}:                 ; the hash of another type: the value of a failed assertion
         mov  edx, 0
         jmp  again{{ case.index }}
+{% if default_case %}
 differs{{ case.index }}:
         lea  rdx, ["type.{{ case.name }}"]
         jmp  {{ "other" if loop.first else "try" ~ cases[loop.revindex].index }}
+{% endif %}
 {% endfor %}
 {% endmacro %}
 
