@@ -12,6 +12,7 @@ pub mod params;
 pub(crate) mod parse;
 pub(crate) mod parts;
 pub(crate) mod paste;
+pub mod remark;
 pub(crate) mod sections;
 pub mod shipped;
 pub(crate) mod source;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::source::{Place, SourceText};
-use super::{Origin, Template};
+use super::{Origin, Template, remark};
 use crate::stats::Quantity;
 use crate::text::closest;
 use crate::text::diagnostic::Diagnostic;
@@ -69,7 +69,7 @@ pub struct Said {
     pub compiled: Option<f64>,
     /// What others published about it.
     pub published: Vec<Published>,
-    /// Where compilers and processors of today disagree with the figures, and why.
+    /// Where compilers and processors of today disagree with the figures, and why: a [`remark`].
     pub today: Option<String>,
 }
 
@@ -190,6 +190,19 @@ impl Suite {
     ) -> Member {
         let place = self.place(row.span());
         let Row(row) = row.into_inner();
+        // A long remark stands on several lines of the file.
+        let today = row
+            .today
+            .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+        for wanted in today.iter().flat_map(|today| remark::wanted(today)) {
+            if !metrics().contains(&wanted.metric) {
+                let message = format!(
+                    "`today` wants `{{{}}}`, of which no row has a number",
+                    wanted.metric
+                );
+                errors.push(self.complain_at(place, message, suggested(wanted.metric, &metrics())));
+            }
+        }
         let claims = row.published.into_iter();
         Member {
             scenario: sorted(&row.row),
@@ -200,10 +213,7 @@ impl Suite {
                 published: claims
                     .flat_map(|claim| self.figures(claim, errors))
                     .collect(),
-                // A long remark stands on several lines of the file.
-                today: row
-                    .today
-                    .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" ")),
+                today,
             },
             place,
         }
@@ -269,6 +279,9 @@ impl Suite {
                 );
                 errors.push(self.complain_at(member.place, message, Some(help)));
             }
+            let remark = member.said.today.iter();
+            let held = remark.flat_map(|today| remark::wanted(today).filter_map(|one| one.to));
+            meant.extend(held.map(|to| (to.to_string(), member.place)));
             meant.extend(
                 member
                     .said
@@ -515,6 +528,8 @@ mod tests {
             ("rows = [\n {}]",                          (2, 2), "missing field `row`", "a row is"),
             ("rows = [{ row = \"a\", cuont = [1, 2] }]", (1, 22), "there is no key `cuont` here", "did you mean `count`?"),
             ("rows = [{ row = \"a\", count = [1] }]",    (1, 30), "invalid length 1, expected an array of length 2", "a row is"),
+            ("rows = [{ row = \"a\", today = \"{ms}.\" }]", (1, 9), "`today` wants `{ms}`, of which no row has a number", "did you mean `ns`?"),
+            ("rows = [{ row = \"a\", today = \"{ns/b}.\" }]", (1, 9), "`b`, which others are held against, is no row of this suite", "there is a"),
             ("[[section]]\nrows = [\"a\"]",             (1, 1), "missing field `title`", "a row is"),
             ("[[section]]\ntitle = \"x\"\nrow = []",    (3, 1), "there is no key `row` here", "did you mean `rows`?"),
             ("rows = [\"a\",\n \"b[x=1,y=2]\",\n \"b[y=2,x=1]\"]", (3, 2), "`b[x=1,y=2]` is a row twice", "the first is on line 2"),

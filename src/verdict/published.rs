@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use crate::report::{Basis, Held, Metric, Row};
 use crate::stats::Quantity;
 use crate::stats::quantity::significant;
+use crate::template::remark::{self, Wanted};
 use crate::template::{Figure, Said};
 
 /// A number and how it was obtained, or why there is none.
@@ -20,6 +21,18 @@ pub fn hold(rows: &mut [Row], said: &BTreeMap<String, Said>) {
             row.published = said.published.into_iter().map(Held::from).collect();
             (row.section, row.today) = (said.section, said.today);
         }
+    }
+    let remarks: Vec<Option<String>> = rows
+        .iter()
+        .map(|row| {
+            let number = |wanted: &Wanted<'_>| remarked(rows, row, wanted);
+            row.today
+                .as_ref()
+                .and_then(|today| remark::filled(today, number))
+        })
+        .collect();
+    for (row, remark) in rows.iter_mut().zip(remarks) {
+        row.today = remark;
     }
     let held: Vec<Vec<Ours>> = rows
         .iter()
@@ -82,6 +95,39 @@ fn ours(rows: &[Row], row: &Row, metric: &str, figure: &Figure) -> Ours {
     } else {
         Err(format!("{to} has {base} {metric}"))
     }
+}
+
+/// A number in words, as it stands in a sentence.
+fn remarked(rows: &[Row], row: &Row, wanted: &Wanted<'_>) -> Option<String> {
+    let metric = wanted.metric;
+    let name = metric.replace('_', " ");
+    let Some(to) = wanted.to else {
+        return Some(format!("{:.2} {name}", value_of(row, metric).ok()?.0));
+    };
+    let other = rows.iter().find(|other| other.scenario == to)?;
+    let ratio = value_of(row, metric).ok()?.0 / value_of(other, metric).ok()?.0;
+    if !ratio.is_finite() {
+        return None;
+    }
+    let said = format!("{ratio:.2}× the {name} of `{to}`");
+    let (Some(own), Some(others)) = (row.layout, other.layout) else {
+        return Some(said);
+    };
+    let (least, most) = (
+        own.cycles_min / others.cycles_max,
+        own.cycles_max / others.cycles_min,
+    );
+    let is_of_time = matches!(
+        Quantity::named(metric),
+        Some(Quantity::Cycles | Quantity::Ns)
+    );
+    Some(match is_of_time {
+        true if (least..=most).contains(&1.0) => {
+            format!("{said}, which is within what placement moves ({least:.2} to {most:.2}×)")
+        }
+        true => format!("{said} ({least:.2} to {most:.2}× by place)"),
+        false => said,
+    })
 }
 
 fn value_of(row: &Row, metric: &str) -> Ours {

@@ -285,3 +285,47 @@ fn the_tables_of_fidelity_leave_nothing_unexplained() {
         );
     }
 }
+
+/// What is said of time or of prediction holds on one machine and not on the next: it is written from the row's
+/// own numbers, or not at all.
+#[test]
+fn no_remark_speaks_of_time_or_of_prediction_without_a_number_of_the_run() {
+    const WORDS: [&str; 10] = [
+        "predict",
+        "mispredict",
+        "faster",
+        "slower",
+        "quick",
+        "cheap",
+        "costs",
+        "takes the time",
+        "doubles",
+        "as long",
+    ];
+    let library = Library::embedded();
+    let rows = ["book", "tour"].into_iter().flat_map(rows_of);
+    let remarks = rows.filter_map(|(_, row)| Some((row.scenario, row.said.today?)));
+    let templates = library
+        .names()
+        .into_iter()
+        .map(|name| library.load(&name).expect("it is shipped"));
+    let notes = templates.flat_map(|template| {
+        let notes = template
+            .text
+            .lines()
+            .filter_map(|line| line.strip_prefix(";! note "));
+        notes
+            .map(|note| (template.name.clone(), note.to_string()))
+            .collect::<Vec<_>>()
+    });
+    let mut wrong = Vec::new();
+    for (row, remark) in remarks.chain(notes) {
+        for sentence in remark.split(". ") {
+            let speaks = WORDS.iter().any(|word| sentence.contains(word));
+            if speaks && !sentence.contains('{') {
+                wrong.push(format!("{row}: {sentence}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

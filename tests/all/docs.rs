@@ -361,9 +361,9 @@ fn section_of_book(title: &str, run: Option<&Value>) -> Vec<String> {
         if figures.is_empty() {
             table.push(format!("| {} | | |", cells.join(" | ")));
         }
-        if let Some(today) = &row.said.today {
-            remarks.push(format!("- `{}`: {today}", row.scenario));
-        }
+        let filled = |row: &Value| row["today"].as_str().map(str::to_string);
+        let today = measured.map_or(row.said.today.clone(), filled);
+        remarks.extend(today.map(|today| format!("- `{}`: {today}", row.scenario)));
     }
     if table.len() == 2 {
         return Vec::new();
@@ -412,11 +412,16 @@ fn the_book_shows_each_row_of_the_suite_with_what_was_published() {
         let expected = section_of_book(title, run.as_ref()).join("\n");
         if run.is_none() {
             let told = |text: &str| text.trim().lines().map(theirs).collect::<Vec<_>>();
-            assert_eq!(
-                told(&shown),
-                told(&expected),
-                "{title}: BLESS=1 rewrites it"
-            );
+            let (shown, expected) = (told(&shown), told(&expected));
+            assert_eq!(shown.len(), expected.len(), "{title}: BLESS=1 rewrites it");
+            for (shown, expected) in shown.iter().zip(&expected) {
+                // From a number of ours on a remark is of the run.
+                let is_told = match expected.split_once('{') {
+                    Some((start, _)) => shown.starts_with(start),
+                    None => shown == expected,
+                };
+                assert!(is_told, "{title}: BLESS=1 rewrites it: {shown}: {expected}");
+            }
         }
         written += &format!("\n{expected}\n\n<!-- end -->\n");
     }
