@@ -644,6 +644,11 @@ pub enum Failure {
         /// Milliseconds that it may.
         limit_ms: u64,
     },
+    /// It got slower while it was timed, and took longer than a row may.
+    Slowed {
+        /// Milliseconds of the processor that its long entries had had.
+        spent_ms: u64,
+    },
     /// A result was wrong.
     WrongResult {
         /// Walk element, or first iteration of a timed chunk, counted from 0.
@@ -713,11 +718,17 @@ pub enum Outside {
         allowed_mib: Option<u64>,
     },
     /// Its time on the processor was used up (`ulimit -t`).
-    Processor,
+    Processor {
+        /// Seconds of it that are allowed, where they are known.
+        allowed_s: Option<u64>,
+    },
     /// It never came so far: something that it needs could not be had.
     Unable(String),
     /// It was given no more memory than its limits leave it.
-    NoMemory,
+    NoMemory {
+        /// The limit that somebody has set, in words.
+        limit: Option<String>,
+    },
     /// It was stopped, or given no time: so many milliseconds of it, in so many that went by.
     Starved {
         /// Of the processor.
@@ -769,6 +780,7 @@ impl Failure {
             | Failure::Unfinished { place, .. } => place.delayed,
             Failure::Panic(_)
             | Failure::TooLong { .. }
+            | Failure::Slowed { .. }
             | Failure::WrongResult { .. }
             | Failure::Worker(_)
             | Failure::Ended(_) => None,
@@ -783,6 +795,19 @@ pub fn counts(states: &[EventState], event: Event) -> bool {
 }
 
 impl Plan {
+    /// Nanoseconds that a row's long entries may take while it is timed: those beside its timing, for each event that is
+    /// counted in turns of its own too, what its timing may take where others want the processor, and the
+    /// uninterrupted runs of every length of chunks.
+    pub fn longest_ns(&self) -> u64 {
+        const BESIDE_OTHERS: f64 = 8.0;
+        const RUNS: f64 = 100.0;
+        let turns = 1.0 + self.further.len() as f64;
+        let images = self.placements.len() as f64 + 1.0;
+        let asked_s = (self.time_ms + self.infer_ms) * images / 1e3;
+        let allowed_s = self.max_row_s + asked_s * BESIDE_OTHERS + self.run_ms * RUNS / 1e3;
+        (allowed_s * turns * 1e9) as u64
+    }
+
     /// Rows that each have their whole time.
     pub const UNSHARED: usize = 40;
 

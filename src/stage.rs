@@ -631,6 +631,7 @@ impl<'a> Stage<'a> {
         let ticks = time::ticks() - entered;
         let after = read();
         let exit = self.leave(ground, image, Left::Loop { iterations })?;
+        ground.took(ticks)?;
         Ok(Between {
             exit,
             ticks,

@@ -21,22 +21,13 @@ pub(super) fn check(common: &Common, files: &[String]) -> Result<i32, Stop> {
     check_stdin(files)?;
     let library = common.library()?;
     let parameters = common.parameters()?;
-    let mut found = Vec::new();
+    let (mut found, mut code) = (Vec::new(), 0);
     for file in files {
-        if let Some(diagnostics) = check_suite(&library, file, &parameters)? {
-            found.push((file, Checked::wrong(diagnostics)));
-            continue;
+        match check_one(common, &library, file, &parameters) {
+            Ok(checked) => found.push((file, checked)),
+            // A name that means nothing hides nothing of the others.
+            Err(stop) => code = code.max(super::explain(&stop, common.error_style())),
         }
-        let checked = match library.load(file) {
-            Ok(template) => {
-                for one in &template.assumed {
-                    common.warn(&format!("assumed: {one}\n"));
-                }
-                check_template(&Arc::new(template), &parameters)?
-            }
-            Err(error) => Checked::wrong(error.diagnostics()?),
-        };
-        found.push((file, checked));
     }
     if common.json {
         let files: Vec<_> = found
@@ -70,12 +61,33 @@ pub(super) fn check(common: &Common, files: &[String]) -> Result<i32, Stop> {
         common.say(&diagnostic::render_hints(&hints, common.error_style()));
     }
     if all.is_empty() {
-        return Ok(0);
+        return Ok(code);
     }
     if common.json {
         Ok(3)
     } else {
         Err(Stop::Templates(all))
+    }
+}
+
+/// What is wrong with a file.
+fn check_one(
+    common: &Common,
+    library: &Library,
+    file: &str,
+    parameters: &[(String, String)],
+) -> Result<Checked, Stop> {
+    if let Some(diagnostics) = check_suite(library, file, parameters)? {
+        return Ok(Checked::wrong(diagnostics));
+    }
+    match library.load(file) {
+        Ok(template) => {
+            for one in &template.assumed {
+                common.warn(&format!("assumed: {one}\n"));
+            }
+            check_template(&Arc::new(template), parameters)
+        }
+        Err(error) => Ok(Checked::wrong(error.diagnostics()?)),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::{ArgAction, Args};
@@ -20,6 +20,7 @@ use crate::machine::cpus::{self, Claim};
 use crate::pipeline;
 use crate::stats::Event;
 use crate::sys::cores::CorePmus;
+use crate::sys::files;
 use crate::template::{Library, Template};
 use crate::text::{Style, diagnostic, folded, printable};
 use crate::worker::parent::{self, Told};
@@ -456,8 +457,9 @@ pub(super) fn allows_scripts() -> bool {
 fn fake_script(path: &str) -> Result<FakeScript, Stop> {
     let wrong =
         |why: &dyn std::fmt::Display| Stop::Usage(format!("`--counters fake:{path}`: {why}"));
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(&error))?;
-    let script = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
+    const LONGEST: u64 = 64 << 20;
+    let text = files::read(Path::new(path), LONGEST).map_err(|error| wrong(&error))?;
+    let script = serde_json::from_slice(&text).map_err(|error| wrong(&error))?;
     job_check::fake(&script).map_err(|problem| wrong(&problem))?;
     Ok(script)
 }

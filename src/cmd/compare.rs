@@ -1,10 +1,11 @@
 //! `compare`: scenarios, files and saved reports in turns, each against the first.
 
-use std::fs;
+use std::fmt::Display;
+use std::io;
 use std::path::Path;
 
 use super::common::allows_scripts;
-use super::names::{bind_among, check_stdin, inputs, said};
+use super::names::{self, bind_fitting, check_stdin, inputs, named_in, said};
 use super::run::{Exports, Outputs};
 use super::{Common, Stop};
 use crate::pipeline::compare::{Contestant, Saved, compare};
@@ -13,15 +14,20 @@ use crate::report::Report;
 use crate::report::saved::{self, SavedReport};
 use crate::scenario::Scenario;
 use crate::stats::paired::Verdict;
-use crate::template::library::path_of;
+use crate::sys::files;
+use crate::template::library::{Library, path_of};
+use crate::text::content::Content;
 
 /// Milliseconds of timing for each image: two rows of five images, proved and timed, take half a
 /// second.
 const TIME_MS: f64 = 30.0;
 
+/// Longest report that is read.
+const MAX_BYTES: u64 = 256 << 20;
+
 /// What the names on the command line stand for.
 enum Named {
-    Scenario(Box<Scenario>),
+    Template(names::Named),
     Report(String, Box<SavedReport>),
 }
 
@@ -33,7 +39,7 @@ pub(super) fn run(
     files: &Exports,
 ) -> Result<i32, Stop> {
     files.check_samples(common)?;
-    let contestants = contestants(common, names)?;
+    let (contestants, left_out) = contestants(common, names)?;
     let states = |contestant: &Contestant| match contestant {
         Contestant::Task(task) => {
             let template = &task.scenario.template;
@@ -68,7 +74,7 @@ pub(super) fn run(
     let mut progress = common.progress();
     let report = compare(contestants, &settings, confidence, &mut progress)?;
     common.end_progress();
-    let code = pipeline::exit_code(&report);
+    let code = pipeline::exit_code(&report).max(left_out);
     outputs.write(common, &report)?;
     let mut failed = fail_above.map_or_else(Vec::new, |bound| above(&report, bound));
     if fail_above.is_some() {
@@ -120,57 +126,70 @@ fn unshown(report: &Report) -> Vec<String> {
         .collect()
 }
 
-fn contestants(common: &Common, names: &[String]) -> Result<Vec<Contestant>, Stop> {
+/// What the names stand for, and the exit code of those that are left out: a file that is wrong costs its own
+/// comparisons, and all of them where it is the base.
+fn contestants(common: &Common, names: &[String]) -> Result<(Vec<Contestant>, i32), Stop> {
     check_stdin(names)?;
     let library = common.library()?;
-    let is_report = |name: &&String| Path::new(name).extension().is_some_and(|end| end == "json");
-    let scenarios: Vec<String> = names
+    let found: Vec<Result<Named, Stop>> = names
         .iter()
-        .filter(|name| !is_report(name))
-        .cloned()
-        .collect();
-    let mut bound = bind_among(&library, &scenarios, &common.parameters()?)?.into_iter();
-    let mut named = Vec::new();
-    for name in names {
-        named.push(match is_report(&name) {
-            true => Named::Report(name.clone(), Box::new(read(name)?)),
-            false => match bound.next() {
-                Some(scenario) => Named::Scenario(Box::new(scenario)),
-                None => unreachable!("each name that is no report was bound"),
-            },
-        });
-    }
-    // A report among the others, or one that begins, is held against the rows of the same name.
-    let wanted: Vec<&str> = named
+        .map(|name| named(&library, name))
+        .collect::<Result<_, _>>()?;
+    let templates: Vec<names::Named> = found
         .iter()
         .filter_map(|one| match one {
-            Named::Scenario(scenario) => Some(scenario.name.as_str()),
-            Named::Report(..) => None,
+            Ok(Named::Template(named)) => Some(named.clone()),
+            _ => None,
         })
         .collect();
-    let only = match (&named[0], &wanted[..]) {
-        (_, [first, ..]) => Some((*first).to_string()),
-        (Named::Report(_, report), []) if report.rows.len() == 1 => {
+    let bound = bind_fitting(&templates, &common.parameters()?)?;
+    // A report among the others, or one that begins, is held against the rows of the same name.
+    let only = match (&found[0], &bound[..]) {
+        (_, [first, ..]) => Some(first.name.clone()),
+        (Ok(Named::Report(_, report)), []) if report.rows.len() == 1 => {
             Some(report.rows[0].scenario.clone())
         }
         _ => None,
     };
-    let mut contestants = Vec::new();
-    for one in &named {
+    let mut bound = bound.iter();
+    let contestant = |one: Result<Named, Stop>| match one? {
+        Named::Template(_) => match bound.next() {
+            Some(scenario) => Ok(Contestant::Task(Box::new(Task::new(scenario)))),
+            None => unreachable!("each template was bound"),
+        },
+        Named::Report(file, report) => {
+            let saved = pick(&file, &report, only.as_deref())?;
+            Ok(Contestant::Saved(Box::new(saved)))
+        }
+    };
+    sift(common, found.into_iter().map(contestant).collect())
+}
+
+/// Those that are right, where these are the base and another.
+fn sift(
+    common: &Common,
+    all: Vec<Result<Contestant, Stop>>,
+) -> Result<(Vec<Contestant>, i32), Stop> {
+    let is_enough = all[0].is_ok() && all[1..].iter().any(Result::is_ok);
+    let (mut right, mut code, mut last) = (Vec::new(), 0, None);
+    for one in all {
         match one {
-            Named::Scenario(scenario) => {
-                contestants.push(Contestant::Task(Box::new(Task::new(scenario))));
-            }
-            Named::Report(file, report) => {
-                contestants.push(Contestant::Saved(Box::new(pick(
-                    file,
-                    report,
-                    only.as_deref(),
-                )?)));
+            Ok(one) => right.push(one),
+            Err(stop) => {
+                let earlier = last.replace(stop);
+                code = earlier.map_or(code, |stop| explained(common, &stop).max(code));
             }
         }
     }
-    Ok(contestants)
+    match last {
+        Some(stop) if !is_enough => Err(stop),
+        Some(stop) => Ok((right, explained(common, &stop).max(code))),
+        None => Ok((right, code)),
+    }
+}
+
+fn explained(common: &Common, stop: &Stop) -> i32 {
+    super::explain(stop, common.error_style())
 }
 
 /// The row of a saved report: the one named, or the only one.
@@ -216,14 +235,43 @@ fn pick(file: &str, report: &SavedReport, wanted: Option<&str>) -> Result<Saved,
     })
 }
 
-fn read(file: &str) -> Result<SavedReport, Stop> {
-    let text = fs::read_to_string(path_of(Path::new(file)))
-        .map_err(|error| Stop::Usage(format!("`{file}`: cannot read it: {error}")))?;
-    let saved = saved::read(&text).map_err(|error| Stop::Usage(format!("`{file}`: {error}")))?;
+/// What a name means.
+///
+/// # Errors
+/// That it means nothing; within, what is wrong with its file.
+fn named(library: &Library, name: &str) -> Result<Result<Named, Stop>, Stop> {
+    if Path::new(name).extension().is_none_or(|end| end != "json") {
+        return Ok(named_in(library, name)?.map(Named::Template));
+    }
+    let path = path_of(Path::new(name));
+    let wrong = |why: &dyn Display| Stop::Usage(format!("`{name}`: {why}"));
+    if path.symlink_metadata().is_err() {
+        return Err(wrong(&"there is no such file"));
+    }
+    Ok(read(&path)
+        .map(|report| Named::Report(name.to_string(), Box::new(report)))
+        .map_err(|why| wrong(&why)))
+}
+
+fn read(path: &Path) -> Result<SavedReport, String> {
+    let bytes = files::read(path, MAX_BYTES + 1).map_err(|error| match error.kind() {
+        io::ErrorKind::IsADirectory => "it is a folder".to_string(),
+        _ => format!("cannot read it: {error}"),
+    })?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(format!("a report has at most {} MiB", MAX_BYTES >> 20));
+    }
+    match Content::of(&bytes) {
+        None | Some(Content::Report | Content::Json) => {}
+        Some(content) => return Err(format!("no report: it is {content}")),
+    }
+    let text =
+        String::from_utf8(bytes).map_err(|_| "no report: it is not UTF-8 text".to_string())?;
+    let saved = saved::read(&text).map_err(|error| error.to_string())?;
     if saved.is_scripted() && !allows_scripts() {
-        return Err(Stop::Usage(format!(
-            "`{file}`: its numbers are those of a script and none was measured; measure it again"
-        )));
+        return Err(
+            "its numbers are those of a script and none was measured; measure it again".into(),
+        );
     }
     Ok(saved)
 }

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::{Common, Stop, print_json, print_plain};
 use crate::scenario::Scenario;
-use crate::template::library::LoadError;
 use crate::template::{Origin, Param, Suite, Template};
 use crate::text::folded;
 use crate::text::printable;
@@ -17,23 +16,29 @@ pub(super) fn list(common: &Common, part: Option<&str>) -> Result<i32, Stop> {
     let wanted = |name: &str| part.is_none_or(|part| name.contains(part));
     let mut code = 0;
     // One file that is wrong hides none of the others.
-    let mut wrong = |name: &str, error: LoadError| {
+    let mut wrong = |name: &str, stop: Stop| {
         if wanted(name) {
-            code = code.max(super::explain(&error.into(), common.error_style()));
+            code = code.max(super::explain(&stop, common.error_style()));
         }
     };
     let mut templates = Vec::new();
     for name in library.names() {
         match library.load(&name) {
-            Ok(template) => templates.push(Arc::new(template)),
-            Err(error) => wrong(&name, error),
+            Ok(template) => {
+                let template = Arc::new(template);
+                match Scenario::bind(Arc::clone(&template), &[]) {
+                    Ok(_) => templates.push(template),
+                    Err(error) => wrong(&name, error.into()),
+                }
+            }
+            Err(error) => wrong(&name, error.into()),
         }
     }
     let mut suites = Vec::new();
     for name in library.suite_names() {
         match library.suite(&name) {
             Ok(suite) => suites.extend(suite),
-            Err(error) => wrong(&name, error),
+            Err(error) => wrong(&name, error.into()),
         }
     }
     // Those that are told in full before those of which only the size is.

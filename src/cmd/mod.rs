@@ -15,7 +15,7 @@ use nix::sys::resource::Resource;
 
 use crate::job::Unavailable;
 use crate::prepare::apart;
-use crate::sys::process::survive_long_files;
+use crate::sys::process::{hear_of_children, survive_long_files};
 use crate::sys::{limits, stack};
 use crate::template::library::{self, Library, LoadError};
 use crate::text::printable;
@@ -161,6 +161,7 @@ enum Command {
     /// List scenarios and suites; a partial name lists what matches
     List {
         /// Part of a name
+        #[arg(value_parser = named())]
         part: Option<String>,
     },
     /// Expand, assemble, link and disassemble; runs nothing but with --misses
@@ -212,6 +213,7 @@ enum Command {
     /// Write a template to start from
     New {
         /// Name of the new template: letters, digits, - and _
+        #[arg(value_parser = named())]
         name: String,
         /// Copy this template or file [default: a small one with comments]
         #[arg(long, value_name = "NAME", value_parser = named())]
@@ -330,6 +332,7 @@ fn on_a_stack() -> ExitCode {
         };
     }
     survive_long_files();
+    hear_of_children();
     limits::hear_of_processor_time();
     apart::use_program(parent::this_program());
     let cli = parse().unwrap_or_else(|error| refuse(&error));
@@ -451,9 +454,8 @@ fn parse() -> Result<Cli, clap::Error> {
 
 /// An expansion can double a text forty times: the process ends before the machine suffers.
 fn bound_memory() {
-    const MOST: u64 = 4 << 30;
     // What may not be limited stays as it was.
-    let _ = limits::lower_soft(Resource::RLIMIT_DATA, MOST);
+    let _ = limits::lower_soft(Resource::RLIMIT_DATA, limits::DATA_BYTES);
 }
 
 /// Says what is wrong with the command line, or prints the help that it asks for, and ends.

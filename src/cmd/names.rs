@@ -4,14 +4,14 @@
 //! bound says what could.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::output::Input;
 use super::{Common, Stop, record};
 use crate::scenario::{BindError, Recording, Scenario, parse_name};
+use crate::sys::files;
 use crate::template::library::{Library, LoadError, named, path_of, text_of};
 use crate::template::suite::{Member, Said, Suite};
 use crate::template::{Origin, Template, params};
@@ -55,8 +55,9 @@ pub(super) fn resolve(common: &Common, names: &[String]) -> Result<Wanted, Stop>
         suites: Vec::new(),
     };
     for name in names {
-        match library.suite(name)? {
-            Some(suite) => {
+        match library.suite(name) {
+            Err(error) => wanted.scenarios.push(refused(name, error)?),
+            Ok(Some(suite)) => {
                 let mut members = of_suite(&library, &suite, &parameters)?;
                 // A parameter may make members equal, which nobody has named twice.
                 drop_repeated(&mut members);
@@ -64,7 +65,7 @@ pub(super) fn resolve(common: &Common, names: &[String]) -> Result<Wanted, Stop>
                 wanted.reference.clone_from(&suite.reference);
                 wanted.suites.push(suite);
             }
-            None => wanted.scenarios.push(match load(&library, name)? {
+            Ok(None) => wanted.scenarios.push(match load(&library, name)? {
                 Ok((template, given)) => {
                     let bound: Vec<_> = given.into_iter().chain(parameters.clone()).collect();
                     common.tell(&template);
@@ -128,7 +129,9 @@ fn drop_repeated(scenarios: &mut Vec<Scenario>) -> Vec<String> {
     let mut repeated = Vec::new();
     for scenario in scenarios.drain(..) {
         if kept.contains(&scenario) {
-            repeated.push(scenario.name);
+            if !repeated.contains(&scenario.name) {
+                repeated.push(scenario.name);
+            }
         } else {
             kept.push(scenario);
         }
@@ -186,23 +189,13 @@ fn with_recording(scenario: Scenario) -> Result<Scenario, Stop> {
     };
     let file = path_of(Path::new(&path));
     let wrong = |why: String| Stop::Usage(format!("`order=@{path}`: {why}"));
-    let mut bytes = Vec::new();
-    if fs::metadata(&file).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-        return Err(wrong(
-            "it is no regular file; write the numbers into one".into(),
-        ));
-    }
-    fs::File::open(&file)
-        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => {
-                wrong("there is no such file; the path counts from the working directory".into())
-            }
-            io::ErrorKind::IsADirectory => {
-                wrong("it is a folder; name a file of type numbers".into())
-            }
-            _ => wrong(format!("cannot read it: {error}")),
-        })?;
+    let bytes = files::read(&file, MAX_BYTES + 1).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            wrong("there is no such file; the path counts from the working directory".into())
+        }
+        io::ErrorKind::IsADirectory => wrong("it is a folder; name a file of type numbers".into()),
+        _ => wrong(format!("cannot read it: {error}")),
+    })?;
     if bytes.len() as u64 > MAX_BYTES {
         let limit = MAX_BYTES >> 20;
         return Err(wrong(format!(
@@ -224,12 +217,19 @@ pub(super) fn bind_among(
     names: &[String],
     parameters: &[(String, String)],
 ) -> Result<Vec<Scenario>, Stop> {
-    let mut loaded = Vec::new();
-    for name in names {
-        let (template, bound) = load(library, name)??;
-        loaded.push((Arc::new(template), bound));
-    }
+    let loaded: Vec<Named> = names
+        .iter()
+        .map(|name| named_in(library, name)?)
+        .collect::<Result<_, _>>()?;
     bind_fitting(&loaded, parameters)
+}
+
+/// What a name that stands beside others means, or what is wrong with its file alone.
+pub(super) fn named_in(library: &Library, name: &str) -> Result<Result<Named, Stop>, Stop> {
+    Ok(match load(library, name)? {
+        Ok((template, bound)) => Ok((Arc::new(template), bound)),
+        Err(error) => Err(Stop::Templates(error.diagnostics()?)),
+    })
 }
 
 /// A suite's scenarios. A row that there is not is one with the reason, so that the others run.
@@ -323,7 +323,10 @@ pub(super) fn said(common: &Common, named: &[Suite]) -> Result<BTreeMap<String, 
 pub(super) type Named = (Arc<Template>, Vec<(String, String)>);
 
 /// Each takes those of the parameters that it has.
-fn bind_fitting(loaded: &[Named], parameters: &[(String, String)]) -> Result<Vec<Scenario>, Stop> {
+pub(super) fn bind_fitting(
+    loaded: &[Named],
+    parameters: &[(String, String)],
+) -> Result<Vec<Scenario>, Stop> {
     refuse_unknown(loaded, parameters)?;
     let bind = |(template, bound): &Named| bind_one(template, bound, parameters);
     loaded.iter().map(bind).collect()

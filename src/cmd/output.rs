@@ -11,6 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Stop;
+use crate::sys::files;
 
 /// A file that can be written, its old text still there.
 #[derive(Debug)]
@@ -140,12 +141,13 @@ fn place(path: &Path) -> io::Result<Place> {
     if path.as_os_str().as_bytes().ends_with(b"/") {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    let known = fs::metadata(path).ok();
+    let known = match fs::metadata(path) {
+        Ok(known) => Some(known),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
     // Not truncated: what is in it stays if measuring fails.
-    let opened = known
-        .is_some()
-        .then(|| OpenOptions::new().write(true).open(path))
-        .transpose()?;
+    let opened = known.is_some().then(|| files::to_write(path)).transpose()?;
     let place = behind_links(path);
     let is_same = |known: &fs::Metadata| {
         let found = fs::metadata(&place).ok();
@@ -258,10 +260,19 @@ pub(super) fn refusal(option: &str, path: &Path, error: &io::Error) -> Stop {
     let shown = path.display();
     let why = match error.kind() {
         io::ErrorKind::NotFound => {
-            format!(
-                "there is no folder {}; make it first",
-                folder_of(path).display()
-            )
+            let place = behind_links(path);
+            let folder = folder_of(&place);
+            match (folder.is_dir(), folder == Path::new(".")) {
+                (true, false) => format!(
+                    "no file can be made in {}; name another place",
+                    folder.display()
+                ),
+                (_, true) => "the working directory is gone; go to another".into(),
+                (false, false) => format!("there is no folder {}; make it first", folder.display()),
+            }
+        }
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            "what is there is no folder; name another place".into()
         }
         io::ErrorKind::PermissionDenied => "permission denied; name another place".into(),
         io::ErrorKind::IsADirectory => "it is a folder; name a file in it".into(),

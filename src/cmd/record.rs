@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use super::{Common, output};
 use crate::job::{Counters, EventState, Plan};
 use crate::machine::{CoreClock, Machine};
 use crate::report::{Basis, Provenance, Report};
+use crate::sys::files;
 use crate::text::hanging;
 
 /// The version of the file's layout.
@@ -248,13 +249,7 @@ fn text_of(path: &Path) -> Result<Option<String>, String> {
             "it is {what} file, so what the last self-check found is not known; remove it"
         ));
     }
-    let read = || {
-        let mut bytes = Vec::new();
-        fs::File::open(path)?
-            .take(LONGEST)
-            .read_to_end(&mut bytes)?;
-        String::from_utf8(bytes).map_err(io::Error::other)
-    };
+    let read = || String::from_utf8(files::read(path, LONGEST)?).map_err(io::Error::other);
     read().map(Some).map_err(|error| {
         format!("what the last self-check found cannot be read ({error}); `dispatchlab doctor` writes it anew")
     })

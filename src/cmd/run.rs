@@ -1,6 +1,5 @@
 //! `run`: measure, and print a report.
 
-use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -17,7 +16,9 @@ use crate::pipeline::{self, Settings, Task};
 use crate::report::terminal::{self, markdown};
 use crate::report::{Report, csv, json};
 use crate::scenario::Scenario;
+use crate::sys::files;
 use crate::template::Suite;
+use crate::text::content::Content;
 use crate::text::printable;
 
 /// What is read and written besides names and report.
@@ -249,14 +250,15 @@ fn read_job(path: &Path) -> Result<SavedJob, Stop> {
     let cannot = |why: &dyn std::fmt::Display| {
         Stop::Usage(format!("`--job {}`: cannot read it: {why}", path.display()))
     };
-    let mut bytes = Vec::new();
-    let read = |from: &mut dyn io::Read, bytes: &mut Vec<u8>| {
-        from.take(file::MAX_BYTES + 1).read_to_end(bytes)
-    };
-    if path == Path::new("-") {
-        read(&mut io::stdin(), &mut bytes)
-    } else {
-        fs::File::open(path).and_then(|mut file| read(&mut file, &mut bytes))
+    let bytes = match path == Path::new("-") {
+        true => {
+            let mut bytes = Vec::new();
+            let read = io::stdin()
+                .take(file::MAX_BYTES + 1)
+                .read_to_end(&mut bytes);
+            read.map(|_| bytes)
+        }
+        false => files::read(path, file::MAX_BYTES + 1),
     }
     .map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => cannot(&"there is no such file"),
@@ -267,6 +269,12 @@ fn read_job(path: &Path) -> Result<SavedJob, Stop> {
     if bytes.len() as u64 > file::MAX_BYTES {
         let limit = file::MAX_BYTES >> 20;
         return Err(wrong(&format!("a saved job has at most {limit} MiB")));
+    }
+    match Content::of(&bytes) {
+        Some(content) if content != Content::Job && content != Content::Json => {
+            return Err(wrong(&format!("this is no saved job; it is {content}")));
+        }
+        _ => {}
     }
     let text = String::from_utf8(bytes).map_err(|_| wrong(&file::ReadError::Foreign))?;
     file::read(&text).map_err(|error| wrong(&error))

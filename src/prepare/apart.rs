@@ -21,8 +21,9 @@ use crate::scenario::{ENDLESS, Expansion, Unexpanded};
 use crate::sys::limits;
 use crate::sys::mapping::PAGE;
 use crate::sys::memory::{self, OUT_OF_MEMORY};
-use crate::sys::process::{Event, Watched, end_with};
+use crate::sys::process::{Event, Watched, end_with, wait_for};
 use crate::sys::shared::SharedPage;
+use crate::sys::signals;
 
 /// The argument that makes a process of this program expand; the next one is its page.
 pub const EXPAND: &str = "__expand";
@@ -79,7 +80,7 @@ fn render_in(
     if let Some(mut expander) = kept.take() {
         // One that is kept ends with the thread that started it: then another one is asked.
         match expander.ask(&request, CLOCK) {
-            Ok(Err(Cut::Crash)) | Err(_) => {}
+            Ok(Err(Cut::Crash | Cut::Signal(_))) | Err(_) => {}
             told => return answered(kept, expander, told?),
         }
     }
@@ -99,11 +100,22 @@ fn answered(
             *kept = Some(expander);
             serde_json::from_slice(&answer)?
         }
-        Err(cut) => Err(cut_off(expander.page.noted(LINE) as usize, cut.sentence())),
+        Err(cut) => Err(cut_off(expander.page.noted(LINE) as usize, cut)),
     })
 }
 
-fn cut_off(line: usize, what: String) -> Unexpanded {
+fn cut_off(line: usize, cut: Cut) -> Unexpanded {
+    let what = match cut.outside() {
+        Some((what, help)) => {
+            return Unexpanded {
+                line: 0,
+                range: None,
+                message: format!("{what}; the template is not to blame"),
+                help: Some(help.to_string()),
+            };
+        }
+        None => cut.sentence(),
+    };
     let message = match line {
         0 => what,
         _ => format!("{what}; it had got to this line"),
@@ -123,14 +135,64 @@ enum Cut {
     Time,
     Clock,
     Crash,
+    /// The kernel ended it, so that others had memory.
+    Killed,
+    /// Somebody sent it a signal.
+    Signal(i32),
 }
 
 impl Cut {
-    fn of(end: ExitStatus) -> Cut {
-        match (end.code(), end.signal()) {
+    fn of(end: ExitStatus, processor: Duration, kills: [Option<u64>; 2]) -> Cut {
+        /// What its own mistakes end with.
+        const RAISED: [Signal; 6] = [
+            Signal::SIGSEGV,
+            Signal::SIGBUS,
+            Signal::SIGILL,
+            Signal::SIGFPE,
+            Signal::SIGTRAP,
+            Signal::SIGABRT,
+        ];
+        let signal = end
+            .signal()
+            .and_then(|signal| Signal::try_from(signal).ok());
+        let is_more = |[before, now]: [Option<u64>; 2]| {
+            before.zip(now).is_some_and(|(before, now)| now > before)
+        };
+        match (end.code(), signal) {
             (Some(OUT_OF_MEMORY), _) => Cut::Memory,
-            (_, Some(signal)) if signal == Signal::SIGXCPU as i32 => Cut::Time,
+            (_, Some(Signal::SIGXCPU)) => Cut::Time,
+            (_, Some(Signal::SIGKILL)) if limits::is_used_up(processor) => Cut::Time,
+            (_, Some(Signal::SIGKILL)) if is_more(kills) => Cut::Killed,
+            (_, Some(signal)) if !RAISED.contains(&signal) => Cut::Signal(signal as i32),
             _ => Cut::Crash,
+        }
+    }
+
+    /// What is none of the template's doing, and what to do about it.
+    fn outside(self) -> Option<(String, &'static str)> {
+        let raise = "raise that limit";
+        let process = "the process that expands templates";
+        match self {
+            Cut::Memory => limits::memory()
+                .filter(|limit| limit.bytes() < MEMORY)
+                .map(|limit| (format!("there is no memory to expand it in: {limit}"), raise)),
+            Cut::Time => limits::processor_seconds()
+                .filter(|seconds| *seconds <= PROCESSOR.as_secs())
+                .map(|seconds| {
+                    let what = format!(
+                        "{process} had used up its time on the processor: `ulimit -t` is {seconds} s; 60 would do"
+                    );
+                    (what, raise)
+                }),
+            Cut::Killed => Some((
+                format!("the kernel ended {process} for want of memory (the OOM killer)"),
+                "run it where there is more memory",
+            )),
+            Cut::Signal(signal) => Some((
+                format!("{process} was ended by {} from outside", signals::name(signal)),
+                "run it again",
+            )),
+            Cut::Clock | Cut::Crash => None,
         }
     }
 
@@ -145,7 +207,7 @@ impl Cut {
                 PROCESSOR.as_secs()
             ),
             Cut::Clock => "the expansion does not come to an end: it stood still".into(),
-            Cut::Crash => "the expansion crashed".into(),
+            Cut::Crash | Cut::Killed | Cut::Signal(_) => "the expansion crashed".into(),
         }
     }
 }
@@ -158,6 +220,8 @@ struct Expander {
     page: SharedPage,
     requests: ChildStdin,
     answers: ChildStdout,
+    /// Processes that the kernel had ended for want of memory when this one began.
+    kills: Option<u64>,
 }
 
 impl Drop for Expander {
@@ -193,6 +257,7 @@ impl Expander {
             page,
             requests,
             answers,
+            kills: limits::kills_for_memory(),
         })
     }
 
@@ -210,7 +275,11 @@ impl Expander {
                 return Ok(Err(Cut::Clock));
             }
             match self.answers.read(&mut piece)? {
-                0 => return Ok(Err(Cut::of(self.child.wait()?))),
+                0 => {
+                    let (end, processor) = wait_for(&mut self.child)?;
+                    let kills = [self.kills, limits::kills_for_memory()];
+                    return Ok(Err(Cut::of(end, processor, kills)));
+                }
                 length => answer.extend_from_slice(&piece[..length]),
             }
         }
@@ -295,6 +364,8 @@ mod tests {
             ("read it; exit 3", Err(Cut::Memory)),
             ("read it; kill -XCPU $$", Err(Cut::Time)),
             ("read it; kill -ABRT $$", Err(Cut::Crash)),
+            ("read it; kill -KILL $$", Err(Cut::Signal(libc::SIGKILL))),
+            ("read it; kill -USR1 $$", Err(Cut::Signal(libc::SIGUSR1))),
             ("read it; printf half", Err(Cut::Crash)),
         ] {
             assert_eq!(ask(command, minute), answer, "{command}");

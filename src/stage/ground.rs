@@ -3,17 +3,18 @@
 //! Correct means: frame 0 stands where the harness can wrap four frames with one bit, and guards around the
 //! frames' state tell of writes that reach too far.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::Range;
 
-use crate::job::JobRow;
+use crate::job::{Failure, JobRow};
 use crate::link::frame::{self, carried};
 use crate::stage::notes;
 use crate::sys::first_writes::FirstWrites;
 use crate::sys::mapping::{self, PAGE, Writable};
 use crate::sys::shared::SharedPage;
 use crate::sys::signals;
+use crate::sys::time;
 use crate::template::Clobbers;
 
 /// Bytes of the stack that generated code runs on.
@@ -31,6 +32,49 @@ pub struct Ground {
     pub(super) stack_writes: FirstWrites,
     /// Parts of the stack that rows have written.
     pub(super) used: BTreeSet<u32>,
+    /// What long entries may take of each row's time.
+    bound: Option<Bound>,
+}
+
+/// What the long entries of a row may take together: code that gets slower later than anybody has looked would have
+/// no end that the number of its entries sets.
+#[derive(Debug)]
+struct Bound {
+    longest_ns: u64,
+    ns_per_tick: f64,
+    /// The row at work.
+    row: usize,
+    /// Of the processor, when it was last asked.
+    processor_ns: u64,
+    /// What each row has had.
+    spent_ns: BTreeMap<usize, u64>,
+}
+
+impl Bound {
+    /// Adds an entry of so many ticks.
+    fn add(&mut self, ticks: u64) -> Result<(), Failure> {
+        /// Twenty-five times a chunk.
+        const LONG_NS: u64 = 1_000_000;
+        let entry_ns = (ticks as f64 * self.ns_per_tick) as u64;
+        if entry_ns < LONG_NS {
+            return Ok(());
+        }
+        // While somebody else had the processor, the row had none.
+        let now = time::processor_nanoseconds();
+        let own = (now - self.processor_ns).min(entry_ns);
+        self.processor_ns = now;
+        if own < LONG_NS {
+            return Ok(());
+        }
+        let spent = self.spent_ns.entry(self.row).or_default();
+        *spent += own;
+        match *spent > self.longest_ns {
+            true => Err(Failure::Slowed {
+                spent_ms: *spent / 1_000_000,
+            }),
+            false => Ok(()),
+        }
+    }
 }
 
 /// Notes progress that takes no entry.
@@ -73,6 +117,7 @@ impl Ground {
             data_writes: FirstWrites::new(PAGE)?,
             stack_writes: FirstWrites::new(STACK_BYTES)?,
             used: BTreeSet::new(),
+            bound: None,
         })
     }
 
@@ -118,8 +163,35 @@ impl Ground {
     }
 
     /// Notes the row whose code may run from now on: the one to blame for what happens then.
-    pub fn work_on(&self, row: usize) {
+    pub fn work_on(&mut self, row: usize) {
         self.page.note(notes::ROW, row as u64 + 1);
+        if let Some(bound) = &mut self.bound {
+            bound.row = row;
+        }
+        self.begin_turn();
+    }
+
+    /// Begins some entries: what was done before them is not theirs.
+    pub fn begin_turn(&mut self) {
+        if let Some(bound) = &mut self.bound {
+            bound.processor_ns = time::processor_nanoseconds();
+        }
+    }
+
+    /// From now on the long entries of a row take no longer than this together.
+    pub fn bound(&mut self, longest_ns: u64, tsc_hz: f64) {
+        self.bound = Some(Bound {
+            longest_ns,
+            ns_per_tick: 1e9 / tsc_hz,
+            row: 0,
+            processor_ns: time::processor_nanoseconds(),
+            spent_ns: BTreeMap::new(),
+        });
+    }
+
+    /// Counts an entry towards that.
+    pub(super) fn took(&mut self, ticks: u64) -> Result<(), Failure> {
+        self.bound.as_mut().map_or(Ok(()), |bound| bound.add(ticks))
     }
 
     /// Notes that the worker is at work: who watches it counts these.

@@ -10,13 +10,22 @@ use std::ptr;
 use std::sync::Once;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-/// Ctrl-C, what `kill` and `timeout` send, a closed terminal, Ctrl-\, and the soft limit of `ulimit -t`.
-pub const ENDING: [i32; 5] = [
+/// Ctrl-C, what `kill` and `timeout` send, a closed terminal, Ctrl-\, the soft limit of `ulimit -t`; what batch systems
+/// send as a warning before their own end; the timers that a shell or a debugger can leave to a program; and a failing
+/// power supply. All of them end a process that does not ask for them.
+pub const ENDING: [i32; 12] = [
     libc::SIGINT,
     libc::SIGTERM,
     libc::SIGHUP,
     libc::SIGQUIT,
     libc::SIGXCPU,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGALRM,
+    libc::SIGVTALRM,
+    libc::SIGPROF,
+    libc::SIGIO,
+    libc::SIGPWR,
 ];
 
 /// The first one's number; 0 where there was none.

@@ -4,14 +4,51 @@
 //! through [`OUT_OF_MEMORY`] instead of an abort with a core file.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::fmt::{self, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::limits;
 
 /// Exit status of a process that got no memory.
 pub const OUT_OF_MEMORY: i32 = 3;
 
-const MESSAGE: &[u8] =
-    b"error: this takes more memory than a process gets here (4 GiB, or what the\n  \
-system has left); a template that grows without end? lower its parameters\n";
+/// A sentence that takes no memory.
+struct Sentence {
+    text: [u8; 256],
+    length: usize,
+}
+
+impl fmt::Write for Sentence {
+    fn write_str(&mut self, words: &str) -> fmt::Result {
+        let room = &mut self.text[self.length..];
+        let length = words.len().min(room.len());
+        room[..length].copy_from_slice(&words.as_bytes()[..length]);
+        self.length += length;
+        Ok(())
+    }
+}
+
+impl Sentence {
+    fn of_refusal() -> Sentence {
+        let mut sentence = Sentence {
+            text: [0; 256],
+            length: 0,
+        };
+        // What does not fit is left out.
+        let _ = match limits::memory() {
+            Some(limit) => writeln!(
+                sentence,
+                "error: this takes more memory than a process gets here:\n  {limit}"
+            ),
+            None => writeln!(
+                sentence,
+                "error: this takes more memory than a process gets here (4 GiB, or what the\n  system has left); a \
+                 template that grows without end? lower its parameters"
+            ),
+        };
+        sentence
+    }
+}
 
 static IS_SILENT: AtomicBool = AtomicBool::new(false);
 
@@ -51,8 +88,9 @@ unsafe impl GlobalAlloc for Ending {
 fn end_if_null(pointer: *mut u8) -> *mut u8 {
     if pointer.is_null() {
         if !IS_SILENT.load(Ordering::Relaxed) {
-            // SAFETY: the message is a constant with its length.
-            unsafe { libc::write(libc::STDERR_FILENO, MESSAGE.as_ptr().cast(), MESSAGE.len()) };
+            let Sentence { text, length } = Sentence::of_refusal();
+            // SAFETY: the first `length` bytes of the text were written by us.
+            unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), length) };
         }
         // SAFETY: _exit takes a number and does not return.
         unsafe { libc::_exit(OUT_OF_MEMORY) }

@@ -11,6 +11,7 @@ pub mod cores;
 pub mod counter_page;
 #[cfg(test)]
 pub mod fake_kernel;
+pub mod files;
 pub mod filter;
 pub mod first_writes;
 pub mod interrupt;

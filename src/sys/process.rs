@@ -4,11 +4,13 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
-use std::process::Child;
+use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::Signal;
+use nix::sys::time::TimeValLike as _;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Pid, getppid};
 
@@ -33,10 +35,37 @@ pub fn end_with(parent: u64) -> io::Result<()> {
     }
 }
 
+/// From now on the ends of children are kept until somebody asks for them. A process that ignores them, or was started
+/// by one that does, would never hear how a child ended.
+pub fn hear_of_children() {
+    // SAFETY: the default effect of that signal is none, and no code of ours runs.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+}
+
 /// From now on a file that gets too long (`ulimit -f`) is an error of who writes it, and not the end of the process.
 pub fn survive_long_files() {
     // SAFETY: ignoring a signal runs no code of ours.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
+/// Waits for a child's end: how it ended, and the time of the processor that it has had.
+///
+/// # Errors
+/// What the kernel says.
+pub fn wait_for(child: &mut Child) -> io::Result<(ExitStatus, Duration)> {
+    // The kernel adds up the time of all that were waited for.
+    let used = || {
+        let usage = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
+        let [user, system] = [usage.user_time(), usage.system_time()]
+            .map(|time| Duration::from_micros(time.num_microseconds().unsigned_abs()));
+        Some(user + system)
+    };
+    let before = used();
+    let status = child.wait()?;
+    let own = before
+        .zip(used())
+        .map(|(before, now)| now.saturating_sub(before));
+    Ok((status, own.unwrap_or_default()))
 }
 
 /// What happened first.

@@ -11,7 +11,9 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use super::{Origin, Suite, Template, shipped};
+use crate::sys::files;
 use crate::text::closest;
+use crate::text::content::Content;
 use crate::text::diagnostic::Diagnostic;
 
 /// The folder that overrides shipped templates where the command line names none.
@@ -214,7 +216,8 @@ impl Library {
     /// Whether a name can only be that of a file: standard input, or a path that exists.
     pub fn is_path(name: &str) -> bool {
         let path = path_of(Path::new(name));
-        name == "-" || path.exists() && !path.is_dir()
+        // A link that leads nowhere is a file that cannot be read, and no wrong name.
+        name == "-" || path.symlink_metadata().is_ok() && !path.is_dir()
     }
 
     fn read(&self, path: &Path, name: &str) -> Result<Template, LoadError> {
@@ -353,8 +356,8 @@ fn origin(path: &Path) -> Origin {
 
 fn text_at(path: &Path) -> Result<String, LoadError> {
     let path = &path_of(path);
-    let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
-    utf8(path, read_bounded(path, file)?)
+    let read = files::read(path, MAX_BYTES + 1);
+    text_in(path, read.map_err(|error| unreadable(path, &error))?)
 }
 
 /// The text of a file, of standard input for `-`.
@@ -364,27 +367,30 @@ fn text_at(path: &Path) -> Result<String, LoadError> {
 pub fn text_of(name: &str) -> Result<String, LoadError> {
     if name == "-" {
         let path = Path::new(STDIN);
-        return utf8(path, read_bounded(path, std::io::stdin())?);
+        let mut bytes = Vec::new();
+        std::io::stdin()
+            .take(MAX_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| unreadable(path, &error))?;
+        return text_in(path, bytes);
     }
     text_at(Path::new(name))
 }
 
-/// Reads to the end, which a device may not have.
-fn read_bounded(path: &Path, from: impl std::io::Read) -> Result<Vec<u8>, LoadError> {
-    let mut bytes = Vec::new();
-    from.take(MAX_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| unreadable(path, &error))?;
-    if bytes.len() as u64 <= MAX_BYTES {
-        return Ok(bytes);
-    }
-    Err(LoadError::Unreadable {
+/// The text that the bytes of a file are.
+fn text_in(path: &Path, bytes: Vec<u8>) -> Result<String, LoadError> {
+    let refuse = |reason: String| LoadError::Unreadable {
         path: path.to_path_buf(),
-        reason: format!(
+        reason,
+    };
+    match Content::foreign(&bytes) {
+        Some(content) => Err(refuse(format!("it is {content}"))),
+        None if bytes.len() as u64 > MAX_BYTES => Err(refuse(format!(
             "a template or suite has at most {} MiB; in a template, write what repeats as a loop, with `expand = true`",
             MAX_BYTES >> 20
-        ),
-    })
+        ))),
+        None => utf8(path, bytes),
+    }
 }
 
 fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String, LoadError> {
@@ -410,7 +416,10 @@ fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String, LoadError> {
 
 fn unreadable(path: &Path, error: &std::io::Error) -> LoadError {
     let reason = match error.kind() {
-        std::io::ErrorKind::NotFound => return LoadError::Missing(path.to_path_buf()),
+        std::io::ErrorKind::NotFound => match std::fs::read_link(path) {
+            Ok(target) => format!("it is a link to {}, which is not there", target.display()),
+            Err(_) => return LoadError::Missing(path.to_path_buf()),
+        },
         std::io::ErrorKind::PermissionDenied => "permission denied".to_string(),
         std::io::ErrorKind::IsADirectory => {
             "it is a folder; name a file in it, or use --templates".to_string()

@@ -2,6 +2,7 @@
 //!
 //! Correct means: nothing here knows what the text is about.
 
+pub mod content;
 pub mod diagnostic;
 mod paint;
 pub mod printable;

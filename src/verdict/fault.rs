@@ -155,6 +155,15 @@ pub fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan:
             );
             Status::Timeout(report(TIMEOUT, message, "", &Place::default()))
         }
+        Failure::Slowed { spent_ms } => {
+            let message = format!(
+                "it got slower than its first iterations were: while it was timed its long entries took {}, and a row \
+                 may take {} besides what --time asks for; --max-row S allows more",
+                duration(*spent_ms as f64 / 1e3),
+                duration(plan.max_row_s)
+            );
+            Status::Timeout(report(TIMEOUT, message, "", &Place::default()))
+        }
         Failure::Unfinished { in_setup, place } => {
             let who = if *in_setup { "setup" } else { "body" };
             let message = format!("the {who} does not end on an instruction");
@@ -266,14 +275,23 @@ fn ended(scenario: &Scenario, how: &Outside) -> Status {
             },
             "run fewer rows at once, lower `objects` or --placements, or run it where there is more memory",
         ),
-        Outside::Processor => (
-            "the worker's time on the processor was used up (SIGXCPU)".into(),
-            "raise `ulimit -t`",
+        Outside::Processor { allowed_s } => (
+            match allowed_s {
+                Some(seconds) => format!(
+                    "the worker's time on the processor was used up: `ulimit -t` is {seconds} s for each process"
+                ),
+                None => "the worker's time on the processor was used up (`ulimit -t`)".into(),
+            },
+            "raise `ulimit -t`, or run fewer rows at once",
         ),
         Outside::Unable(why) => (why.clone(), "raise that limit, or run it elsewhere"),
-        Outside::NoMemory => (
+        Outside::NoMemory { limit: Some(limit) } => (
+            format!("the worker got no more memory: {limit}"),
+            "raise that limit, or lower the template's parameters",
+        ),
+        Outside::NoMemory { limit: None } => (
             "the worker got no more memory".into(),
-            "raise `ulimit -v` and `ulimit -d`, or lower the template's parameters",
+            "lower the template's parameters, or run it where there is more",
         ),
         Outside::Starved {
             processor_ms,

@@ -4,12 +4,14 @@
 //! or the kernel did to the worker is no fault of the template.
 
 use std::fs;
+use std::time::Duration;
 
 use iced_x86::{EncodingKind, FlowControl, Instruction, Mnemonic, OpKind, Register};
 
 use crate::asm::Program;
 use crate::job::{Cause, Outside};
 use crate::link::{Image, Owner, Piece};
+use crate::sys::limits;
 use crate::sys::shared::RawFault;
 
 /// What a fault comes to.
@@ -30,7 +32,7 @@ pub(super) struct Blamed {
 /// Who ended a worker that recorded a signal, where that was no instruction.
 pub(super) fn ended_by(fault: &RawFault) -> Option<Outside> {
     if fault.signal == libc::SIGXCPU {
-        return Some(Outside::Processor);
+        return Some(used_up());
     }
     fault.is_sent().then(|| {
         let sender = Some(fault.sender).filter(|sender| *sender > 0);
@@ -42,10 +44,21 @@ pub(super) fn ended_by(fault: &RawFault) -> Option<Outside> {
     })
 }
 
+fn used_up() -> Outside {
+    Outside::Processor {
+        allowed_s: limits::processor_seconds(),
+    }
+}
+
 /// The same of one that had no time to record anything. Faults of generated code are recorded; one that is
 /// not is the template's all the same, for it has overwritten what records.
 /// `kills` are the processes that the kernel had ended for want of memory when the worker began, and has now.
-pub(super) fn ended_unseen(signal: i32, kills: [Option<u64>; 2]) -> Option<Outside> {
+/// `processor` is the time of it that the worker has had.
+pub(super) fn ended_unseen(
+    signal: i32,
+    kills: [Option<u64>; 2],
+    processor: Duration,
+) -> Option<Outside> {
     const RAISED: [i32; 6] = [
         libc::SIGSEGV,
         libc::SIGBUS,
@@ -57,12 +70,15 @@ pub(super) fn ended_unseen(signal: i32, kills: [Option<u64>; 2]) -> Option<Outsi
     if RAISED.contains(&signal) {
         return None;
     }
+    if signal == libc::SIGKILL && limits::is_used_up(processor) {
+        return Some(used_up());
+    }
     let [before, now] = kills;
     let is_more = before.zip(now).is_some_and(|(before, now)| now > before);
     let is_for_memory = signal == libc::SIGKILL && is_more;
     Some(match is_for_memory {
         true => Outside::Memory {
-            allowed_mib: memory_allowed(),
+            allowed_mib: limits::memory_of_group(),
         },
         false => Outside::Signal {
             signal,
@@ -70,49 +86,6 @@ pub(super) fn ended_unseen(signal: i32, kills: [Option<u64>; 2]) -> Option<Outsi
             name: None,
         },
     })
-}
-
-/// How many processes the kernel has ended for want of memory since the machine started.
-pub(super) fn kills_for_memory() -> Option<u64> {
-    let text = fs::read_to_string("/proc/vmstat").ok()?;
-    let mut lines = text.lines();
-    lines.find_map(|line| line.strip_prefix("oom_kill ")?.parse().ok())
-}
-
-/// MiB that the memory cgroup of this process allows, where it bounds them.
-fn memory_allowed() -> Option<u64> {
-    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let limits = limits_of_memory(&groups);
-    let bytes = limits.iter().find_map(|path| fs::read_to_string(path).ok());
-    mib(&bytes?)
-}
-
-/// Where the limit of the process's memory cgroup stands, by its `/proc/self/cgroup` (cgroups(7)): of version 1,
-/// of version 2, and as a container sees its own.
-fn limits_of_memory(groups: &str) -> Vec<String> {
-    let mut paths = Vec::new();
-    for line in groups.lines() {
-        let mut fields = line.splitn(3, ':').skip(1);
-        match (fields.next(), fields.next()) {
-            (Some("memory"), Some(path)) => {
-                paths.push(format!("/sys/fs/cgroup/memory{path}/memory.limit_in_bytes"));
-                paths.push("/sys/fs/cgroup/memory/memory.limit_in_bytes".into());
-            }
-            (Some(""), Some(path)) => {
-                paths.push(format!("/sys/fs/cgroup{path}/memory.max"));
-                paths.push("/sys/fs/cgroup/memory.max".into());
-            }
-            _ => {}
-        }
-    }
-    paths
-}
-
-/// A limit in bytes; none where it says `max`, or as much as version 1 does.
-fn mib(limit: &str) -> Option<u64> {
-    const UNBOUNDED: u64 = 1 << 60;
-    let bytes: u64 = limit.trim().parse().ok()?;
-    (bytes < UNBOUNDED).then_some(bytes >> 20)
 }
 
 /// What a process runs.
@@ -563,12 +536,12 @@ mod tests {
             Some(Outside::Signal { sender: None, .. })
         ));
         let limit = ended_by(&fault(libc::SIGXCPU, SI_KERNEL, 0));
-        assert_eq!(limit, Some(Outside::Processor));
+        assert!(matches!(limit, Some(Outside::Processor { .. })));
     }
 
     #[test]
     fn an_end_that_nothing_recorded_is_anothers_unless_faults_end_so() {
-        let unseen = |signal, kills| ended_unseen(signal, kills);
+        let unseen = |signal, kills| ended_unseen(signal, kills, Duration::ZERO);
         let is_signal = |how: Option<Outside>| matches!(how, Some(Outside::Signal { .. }));
         let killed = unseen(libc::SIGKILL, [Some(3), Some(4)]);
         assert!(matches!(killed, Some(Outside::Memory { .. })));
@@ -576,18 +549,5 @@ mod tests {
         assert!(is_signal(unseen(libc::SIGKILL, [None, Some(3)])));
         assert!(is_signal(unseen(libc::SIGUSR1, [Some(3), Some(4)])));
         assert_eq!(unseen(libc::SIGSEGV, [Some(3), Some(4)]), None);
-    }
-
-    #[test]
-    fn the_limit_of_memory_is_found_in_both_kinds_of_groups() {
-        let paths = limits_of_memory("5:cpu:/a\n4:memory:/a/b\n0::/\n");
-        assert_eq!(paths[0], "/sys/fs/cgroup/memory/a/b/memory.limit_in_bytes");
-        assert_eq!(
-            limits_of_memory("0::/user.slice\n")[0],
-            "/sys/fs/cgroup/user.slice/memory.max"
-        );
-        assert_eq!(limits_of_memory(""), Vec::<String>::new());
-        let all = ["59998208\n", "max\n", "9223372036854771712", ""].map(mib);
-        assert_eq!(all, [Some(57), None, None, None]);
     }
 }

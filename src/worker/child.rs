@@ -30,6 +30,7 @@ use crate::stats::{Calibration, Steal, Timing};
 use crate::sys::cores::CorePmus;
 use crate::sys::limits;
 use crate::sys::mapping::Window;
+use crate::sys::memory;
 use crate::sys::process::end_with;
 use crate::sys::shared::SharedPage;
 use crate::sys::time::{Moment, nanoseconds};
@@ -67,6 +68,8 @@ pub fn run(descriptor: i32) -> io::Result<std::convert::Infallible> {
 /// Does what the Job asks for, and ends the process.
 fn work(page: SharedPage, status: u32, started: Moment) -> io::Result<std::convert::Infallible> {
     let page = signals::install(page, status as i32)?;
+    // The row that wanted more says so.
+    memory::end_silently();
     set_limits()?;
     let job = read_job()?;
     let cpu = pin(job.plan.cpu)?;
@@ -258,6 +261,9 @@ impl<'a> Worker<'a> {
             return Ok(());
         }
         let mut scale = self.scale(tsc_hz);
+        if !matches!(self.plan.counters, Counters::Fake(_)) {
+            self.ground.bound(self.plan.longest_ns(), tsc_hz);
+        }
         let together = if self.plan.together {
             proved.len().max(1)
         } else {
@@ -342,10 +348,10 @@ impl<'a> Worker<'a> {
         probe::set_up(&mut stage, ground, &first, self.steps.log())?;
         probe::probe(&mut stage, ground, &first, self.steps.log())?;
         let sized = match self.plan.counters {
-            Counters::Clock | Counters::Pmu => {
+            Counters::Clock | Counters::Pmu | Counters::None => {
                 timing::size_chunk(&mut stage, ground, &first, tsc_hz, self.plan.chunk_ns)?
             }
-            Counters::None | Counters::Fake(_) => Sized {
+            Counters::Fake(_) => Sized {
                 iterations: FIRST_WALK,
                 iteration_ns: 0.0,
             },

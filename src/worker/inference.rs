@@ -114,7 +114,9 @@ pub fn why(failure: &Failure) -> String {
         Failure::Panic(_) => "panics",
         Failure::Signal { .. } | Failure::Exit { .. } => "faults",
         Failure::Forbidden { .. } => "makes a system call",
-        Failure::Timeout { .. } | Failure::TooLong { .. } => "does not end in time",
+        Failure::Timeout { .. } | Failure::TooLong { .. } | Failure::Slowed { .. } => {
+            "does not end in time"
+        }
         Failure::Clobber { .. }
         | Failure::Above { .. }
         | Failure::Worker(_)

@@ -28,7 +28,7 @@ use crate::stats::Timing;
 use crate::sys::interrupt;
 use crate::sys::limits;
 use crate::sys::memory::OUT_OF_MEMORY;
-use crate::sys::process::{Event, Watched};
+use crate::sys::process::{Event, Watched, wait_for};
 use crate::sys::shared::{RawFault, SharedPage};
 use crate::sys::signals::{self, WHERE};
 use crate::template::Clobbers;
@@ -355,7 +355,7 @@ impl Shift {
             is_ready: false,
             done: [0; 2],
             told: Instant::now(),
-            kills: blame::kills_for_memory(),
+            kills: limits::kills_for_memory(),
         })
     }
 
@@ -592,14 +592,20 @@ impl Shift {
     /// The output ended without a last word.
     fn conclude(&mut self, job: &Part<'_>) -> io::Result<End> {
         use std::os::unix::process::ExitStatusExt;
-        let status = self.child.wait()?;
+        let (status, processor) = wait_for(&mut self.child)?;
         let row = self.row_at_work(job);
         let ended = match self.page.fault() {
             Some(fault) => blame::ended_by(&fault),
             None => status.signal().and_then(|signal| {
-                blame::ended_unseen(signal, [self.kills, blame::kills_for_memory()])
+                let kills = [self.kills, limits::kills_for_memory()];
+                blame::ended_unseen(signal, kills, processor)
             }),
         };
+        if let Some(Outside::Signal { signal, .. }) = ended
+            && is_of_the_run(signal)
+        {
+            return Ok(End::Interrupted);
+        }
         if let Some(how) = ended.filter(|_| !job.rows.is_empty()) {
             return Ok(End::Blamed(row.unwrap_or(0), Failure::Ended(how)));
         }
@@ -610,7 +616,11 @@ impl Shift {
         // Killed before its first row, it takes only that one with it.
         let row = row.unwrap_or(0);
         if status.code() == Some(OUT_OF_MEMORY) {
-            return Ok(End::Blamed(row, Failure::Ended(Outside::NoMemory)));
+            let limit = limits::memory().map(|limit| limit.to_string());
+            return Ok(End::Blamed(
+                row,
+                Failure::Ended(Outside::NoMemory { limit }),
+            ));
         }
         if let Some(fault) = self.page.fault() {
             let Blamed {
@@ -708,6 +718,20 @@ impl Shift {
             place: self.place(job, None),
         })
     }
+}
+
+/// Whether a signal that has ended a worker was one to end the run: batch systems and service managers send theirs to
+/// all processes at once, and the worker may be the first to get it.
+fn is_of_the_run(signal: i32) -> bool {
+    const AT_ONCE: Duration = Duration::from_millis(200);
+    let began = Instant::now();
+    while interrupt::ENDING.contains(&signal) && began.elapsed() < AT_ONCE {
+        if interrupt::seen().is_some() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    false
 }
 
 /// What the user must know of a row that takes long.

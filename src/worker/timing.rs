@@ -14,7 +14,7 @@ use super::verify::compare;
 use crate::counter::group::Refused;
 use crate::counter::{CounterSource, Reading};
 use crate::go::HeapKind;
-use crate::job::{Failure, JobRow, Plan, Unavailable, Uninferred};
+use crate::job::{Counters, Failure, JobRow, Plan, Unavailable, Uninferred};
 use crate::stage::{Exit, Ground, Request, Stage, Visits, expected_of};
 use crate::stats::{
     AGREES, BEST_WIDTH_TOLERANCE, Chunk, Counting, Event, Events, ImageSamples, Timing, quantile,
@@ -118,8 +118,10 @@ impl Expected {
         };
         let rounds = if plan.together { FEWEST_ROUNDS } else { 1 };
         let turns = f64::from(rounds * (UNTIMED + TIMED));
-        let timed = match sized.iterations {
-            1 => images * turns + RUN_AND_TRIALS,
+        let timed = match (&plan.counters, sized.iterations) {
+            // Each image is entered for its first element, however long that takes.
+            (Counters::None, _) => images,
+            (_, 1) => images * turns + RUN_AND_TRIALS,
             _ => 0.0,
         };
         Expected {
@@ -511,6 +513,7 @@ pub(super) struct Turner<'a, 'row> {
 
 impl Turner<'_, '_> {
     pub(super) fn run(&mut self, turn: u32, samples: &mut ImageSamples) -> Result<(), Failure> {
+        self.ground.begin_turn();
         for _ in 0..UNTIMED {
             self.chunk()?;
         }

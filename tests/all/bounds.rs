@@ -107,11 +107,67 @@ fn a_row_that_cannot_be_timed_in_time_is_refused_with_what_it_would_take() {
         assert!(message.contains(words), "{message}");
     }
     assert_eq!(rows[1].1["status"], "ok");
+    // Where nothing is timed, each placement is entered once all the same.
+    let run = |limit: &str| {
+        let arguments = [
+            "run",
+            &file,
+            "--counters",
+            "none",
+            "--placements",
+            "2",
+            "--max-row",
+            limit,
+        ];
+        json(&arguments)
+    };
+    let (code, document) = run("0.1");
+    assert_eq!(code, 4, "{document:#}");
+    let row = &document["rows"][0];
+    assert_eq!(row["status"], "timeout", "{document:#}");
+    assert!(
+        row["fault"]["message"]
+            .to_string()
+            .contains("it would take ")
+    );
+    let (code, document) = run("600");
+    assert_eq!(code, 0, "{document:#}");
     for wrong in ["0", "-1", "NaN", "86401"] {
         let run = run_in(&place, &["run", "inline", "--max-row", wrong]);
         assert_eq!(run.code, 2, "{wrong}");
         assert!(run.said().contains("--max-row"), "{}", run.stderr);
     }
+}
+
+#[test]
+fn a_row_that_gets_much_slower_while_it_is_timed_has_its_bound_all_the_same() {
+    let place = fresh("slowed");
+    // From its 300,000th iteration on one takes some 8 µs, so that a chunk takes a quarter of a second.
+    let text = "setup:\n xor edx, edx\nbody:\n inc edx\n cmp edx, 300000\n jb 2f\n mov ecx, 30000\n1: dec ecx\n jnz 1b\n2:\n";
+    let file = template(&place, "slowed", text);
+    let arguments = [
+        "run",
+        &file,
+        "inline",
+        "--placements",
+        "1",
+        "--time",
+        "10",
+        "--max-row",
+        "0.2",
+    ];
+    let (code, document) = json(&arguments);
+    assert_eq!(code, 4, "{document:#}");
+    let rows = rows(&document);
+    assert_eq!(rows[0].1["status"], "timeout", "{document:#}");
+    let message = rows[0].1["fault"]["message"].to_string();
+    for words in [
+        "it got slower than its first iterations were",
+        "a row may take 200 ms besides what --time asks for",
+    ] {
+        assert!(message.contains(words), "{message}");
+    }
+    assert_eq!(rows[1].1["status"], "ok");
 }
 
 #[test]

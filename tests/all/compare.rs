@@ -307,7 +307,7 @@ fn what_cannot_be_compared_is_refused_before_anything_runs() {
         ),
         (
             vec!["compare".into(), file("base.asm"), file("none.json")],
-            "cannot read it",
+            "there is no such file",
         ),
         (
             vec![

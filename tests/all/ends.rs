@@ -76,14 +76,81 @@ fn each_signal_that_ends_a_run_prints_and_exports_what_is_done_and_names_the_res
         ("HUP", 129),
         ("QUIT", 131),
         ("XCPU", 152),
+        ("USR1", 138),
+        ("USR2", 140),
+        ("ALRM", 142),
+        ("VTALRM", 154),
+        ("PROF", 155),
+        ("IO", 157),
+        ("PWR", 158),
     ];
-    // Side by side, because each waits.
-    std::thread::scope(|all| {
-        for (signal, code) in signals {
-            let place = fresh(&format!("signal_{signal}"));
-            all.spawn(move || prints_what_is_done(&place, signal, code));
-        }
-    });
+    assert_eq!(signals.len(), interrupt::ENDING.len());
+    // Side by side, because each waits; not all at once, because each works, too.
+    for some in signals.chunks(6) {
+        std::thread::scope(|all| {
+            for (signal, code) in some {
+                let place = fresh(&format!("signal_{signal}"));
+                all.spawn(move || prints_what_is_done(&place, signal, *code));
+            }
+        });
+    }
+}
+
+/// As a batch system or a service manager does it: the worker may be the first to get it.
+#[test]
+fn a_signal_to_all_processes_of_a_run_is_that_of_the_run() {
+    for signal in ["TERM", "USR1"] {
+        let place = fresh(&format!("all_{signal}"));
+        let (child, worker) = start(&place, &["--json"]);
+        std::thread::sleep(Duration::from_millis(500));
+        let both = [worker, child.id()].map(|process| process.to_string());
+        let status = Command::new("kill")
+            .arg(format!("-{signal}"))
+            .args(both)
+            .status();
+        assert!(status.expect("kill runs").success());
+        let output = child.wait_with_output().expect("ends");
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let warnings = document["warnings"].to_string();
+        assert!(
+            warnings.contains(&format!("interrupted by SIG{signal}")),
+            "{document:#}"
+        );
+        let is_error = |(_, row): &(&str, &serde_json::Value)| row["status"] == "error";
+        assert!(!rows(&document).iter().any(is_error), "{document:#}");
+    }
+}
+
+#[test]
+fn an_expander_that_is_killed_is_not_the_templates_fault() {
+    let place = fresh("killed_expander");
+    let text = "{% for i in range(100000) %}{% set x = range(100000)|sort %}{% endfor %}";
+    template(
+        &place,
+        "endless",
+        &format!(";! expand = true\nbody:\n{text}\n nop\n"),
+    );
+    template(&place, "good", "body:\n nop\n");
+    let names = ["run", "endless.asm", "good.asm", "--counters", "none"];
+    let child = command(&place, &names)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let expander = child_for(child.id(), "__expand");
+    std::thread::sleep(Duration::from_millis(200));
+    send(expander, "KILL");
+    let output = child.wait_with_output().expect("ends");
+    let said = unfolded(&String::from_utf8_lossy(&output.stdout));
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(
+        said.contains(
+            "was ended by SIGKILL from outside; the template is not to blame; run it again"
+        ) || said.contains("was ended by SIGKILL from outside; the template is not to blame"),
+        "{said}"
+    );
+    assert!(!said.contains("loop that repeats"), "{said}");
+    assert!(said.contains("good – – 1 0"), "{said}");
 }
 
 fn prints_what_is_done(place: &Path, signal: &str, code: i32) {

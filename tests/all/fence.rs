@@ -188,6 +188,10 @@ fn pure_stages_know_nothing_of_workers_commands_and_the_system() {
         }
         for (number, line) in code(&path) {
             let reaches = ["worker", "counter", "sys", "cmd", "machine", "pipeline"];
+            // What reads has to do it without waiting for ever.
+            if relative(&path) == READS_FILES && line == "use crate::sys::files;" {
+                continue;
+            }
             if reaches
                 .iter()
                 .any(|module| line.contains(&format!("crate::{module}")))

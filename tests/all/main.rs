@@ -33,6 +33,7 @@ mod further;
 mod fuzz;
 mod fuzz_job;
 mod go_binary;
+mod inputs;
 mod interpreter;
 mod jobs;
 mod linking;

@@ -54,6 +54,7 @@ fn a_limit_that_is_too_small_is_named_with_one_that_would_do() {
         ("ulimit -v 4194304", "ulimit -n 10",    "`ulimit -n` is 10; 32 would do"),
         ("ulimit -n 32",      "ulimit -n 8",     "`ulimit -n` is 8; 32 would do"),
         ("ulimit -f 4",       "ulimit -f 0",     "`ulimit -f` is 0 KiB; 4 would do"),
+        ("ulimit -d 65536",   "ulimit -d 8000",  "the worker got no more memory: `ulimit -d` is 8000 KiB; 65536 would do"),
     ];
     for (enough, too_small, words) in limits {
         let run = after(&place, enough);
@@ -71,6 +72,67 @@ fn a_limit_that_is_too_small_is_named_with_one_that_would_do() {
             run.stdout
         );
     }
+}
+
+#[test]
+fn where_there_is_no_memory_for_the_program_itself_its_limit_is_named() {
+    let place = fresh("no_memory");
+    template(&place, "good", "body:\n nop\n");
+    let run = after(&place, "ulimit -d 1000");
+    assert_ne!(run.code, 0, "{}", run.stdout);
+    let said = run.said();
+    assert!(
+        said.contains("`ulimit -d` is 1000 KiB; 65536 would do for small rows"),
+        "{said}"
+    );
+    assert!(!said.contains("grows without end"), "{said}");
+}
+
+#[test]
+fn an_expansion_that_a_limit_ends_is_not_the_templates_fault() {
+    let place = fresh("expansion_limits");
+    let endless = "{% for i in range(100000) %}{% set x = range(100000)|sort %}{% endfor %}";
+    template(
+        &place,
+        "endless",
+        &format!(";! expand = true\nbody:\n{endless}\n nop\n"),
+    );
+    let large = "{% set ns = namespace(s=\"x\") %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}";
+    template(
+        &place,
+        "large",
+        &format!(";! expand = true\nbody:\n{large}\n nop\n"),
+    );
+    let run = |first: &str, name: &str| {
+        let run = after(
+            &place,
+            &format!("{first}; set -- run {name}.asm --counters none"),
+        );
+        assert_eq!(run.code, 3, "{}{}", run.stdout, run.stderr);
+        unfolded(&run.stdout)
+    };
+    for limit in ["1", "3"] {
+        let said = run(&format!("ulimit -t {limit}"), "endless");
+        assert!(
+            said.contains(&format!(
+                "`ulimit -t` is {limit} s; 60 would do; the template is not to blame"
+            )),
+            "{said}"
+        );
+    }
+    let said = run("ulimit -d 200000", "large");
+    assert!(
+        said.contains(
+            "`ulimit -d` is 200000 KiB; 400000 is the next to try; the template is not to blame"
+        ),
+        "{said}"
+    );
+    // Without a limit it is its own.
+    let said = run("true", "large");
+    assert!(
+        said.contains("the expansion takes more than 1024 MiB"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -133,6 +195,17 @@ fn processor_time_that_is_used_up_is_told_although_the_limit_is_a_hard_one() {
     );
     assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
     assert!(run.stdout.contains("raise `ulimit -t`"), "{}", run.stdout);
+    // A second leaves no room for a softer limit, and the kernel kills without a word.
+    let run = after(
+        &place,
+        "ulimit -t 1; set -- run good.asm --time 3000 --placements 1 --json",
+    );
+    assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
+    assert!(
+        run.stdout.contains("`ulimit -t` is 1 s for each process"),
+        "{}",
+        run.stdout
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::common::{Run, dispatchlab, folder, json, rows, suite, template};
+use crate::common::{Run, dispatchlab, folder, json, rows, suite, template, unfolded};
 use serde_json::Value;
 
 /// A folder for templates, with `suites/`.
@@ -207,7 +207,7 @@ fn a_row_that_there_is_not_costs_itself_alone() {
 }
 
 #[test]
-fn a_suite_that_cannot_be_read_runs_nothing_and_says_where() {
+fn a_suite_that_cannot_be_read_is_a_row_that_says_where() {
     let place = place("wrong");
     let good = path(&place, "good.toml", OWN);
     #[rustfmt::skip] // a table: text, exit code, what is said
@@ -228,7 +228,11 @@ fn a_suite_that_cannot_be_read_runs_nothing_and_says_where() {
     };
     for (name, bytes, code, words) in wrong {
         let file = path(&place, name, bytes);
-        runs(dispatchlab(&["run", &good, &file]), code, words);
+        let run = dispatchlab(&["run", &good, &file, "--counters", "none"]);
+        let said = unfolded(&run.stdout);
+        assert_eq!(run.code, code, "{said}{}", run.stderr);
+        assert!(said.contains(words), "{words}: {said}");
+        assert!(said.contains("inline – – 2 0"), "{said}");
         runs(dispatchlab(&["check", &file]), code, words);
     }
     runs(

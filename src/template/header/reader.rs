@@ -60,6 +60,11 @@ impl Reader<'_> {
         let mut places = BTreeMap::new();
         for (key, value) in table {
             places.insert(key.get_ref().to_string(), self.block.place(value.span()));
+            if breaks_lines(key.get_ref()) || has_line_break(value.get_ref()) {
+                let help = "write it in one line, without `\\n` and `\\r`";
+                self.error(value.span(), "a line break in a header's text", help);
+                continue;
+            }
             match key.get_ref().as_ref() {
                 "title" => header.title = self.text("title", value).unwrap_or_default(),
                 "heap" => header.heap = self.heap(value).unwrap_or(HeapKind::None),
@@ -82,7 +87,9 @@ impl Reader<'_> {
                 unknown => self.unknown_key(unknown, key.span(), &KEYS, "a header"),
             }
         }
-        if let Some(value) = table.get("params") {
+        if let Some(value) = table.get("params")
+            && !has_line_break(value.get_ref())
+        {
             header.params = self.params(value, header.heap);
         }
         (header, places)
@@ -346,6 +353,23 @@ impl Reader<'_> {
             );
         }
         aliases.unwrap_or_default()
+    }
+}
+
+/// Whether a text would be seen as several lines.
+fn breaks_lines(text: &str) -> bool {
+    text.contains(['\n', '\r'])
+}
+
+/// The same of any text in a value: each is a name, or stands in one line with others.
+fn has_line_break(value: &DeValue<'_>) -> bool {
+    match value {
+        DeValue::String(text) => breaks_lines(text),
+        DeValue::Array(all) => all.iter().any(|one| has_line_break(one.get_ref())),
+        DeValue::Table(all) => all
+            .iter()
+            .any(|(key, value)| breaks_lines(key.get_ref()) || has_line_break(value.get_ref())),
+        _ => false,
     }
 }
 
