@@ -199,6 +199,17 @@ impl Prefix {
         })
     }
 
+    /// The byte that it is.
+    pub(super) fn byte(self) -> u8 {
+        match self {
+            Prefix::Lock => 0xf0,
+            Prefix::Rep => 0xf3,
+            Prefix::Repne | Prefix::Bnd => 0xf2,
+            Prefix::Notrack => 0x3e,
+            Prefix::Raw(byte) => byte,
+        }
+    }
+
     /// `rex`, `rex.W`, `rex.WRXB` and what lies between.
     fn rex(word: &str) -> Option<Prefix> {
         let rest = word.strip_prefix("rex")?;

@@ -202,6 +202,7 @@ pub(super) fn parse<'a>(
         refused: 0,
         listed: 0,
         lines: vec![0; source.lines.len()],
+        begun_at: 0,
         bench,
     };
     let mut at = 0;
@@ -214,6 +215,14 @@ pub(super) fn parse<'a>(
         let problem = Problem::new(open.span, "nothing ends what is repeated")
             .help("write `.endr` behind it");
         found.problems.push((number, open.line, problem));
+    }
+    let at = reader.begun_at;
+    if let Some(problem) = reader.around.begun.refuse() {
+        found.problems.push((number, at, problem));
+    }
+    if let Some(Statement::Data(bytes)) = reader.around.begun.bytes() {
+        let bytes = bytes.into_iter().map(ItemKind::Datum);
+        bytes.for_each(|datum| reader.push(at, datum));
     }
     reader.finish()
 }
@@ -302,6 +311,8 @@ struct Reader<'e, 'a, 'b> {
     listed: u32,
     /// The item at which each line begins.
     lines: Vec<usize>,
+    /// The line of the last prefix that stands alone.
+    begun_at: usize,
     bench: &'b mut Bench<'a>,
 }
 
@@ -395,6 +406,7 @@ impl<'a> Reader<'_, 'a, '_> {
             };
         }
         let mut statements = std::mem::take(&mut self.bench.statements);
+        let begun = self.around.begun.count();
         let parsed = read::parse(
             text,
             columns.text.clone(),
@@ -404,6 +416,16 @@ impl<'a> Reader<'_, 'a, '_> {
             &mut statements,
         );
         let is_passed = !is_sure && !self.is_meant(&parsed, &statements);
+        let is_row = is_sure && listing.is_some();
+        match self.around.begun.count() {
+            0 => {}
+            // A row of a listing has bytes of its own, and what is passed over none.
+            _ if is_passed || is_row => {
+                statements.extend(self.around.begun.bytes());
+            }
+            count if count != begun => self.begun_at = at,
+            _ => {}
+        }
         if let Err(problem) = parsed
             && !is_passed
             && self.place != Place::Nowhere
