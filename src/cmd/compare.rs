@@ -129,7 +129,11 @@ fn contestants(common: &Common, names: &[String]) -> Result<Vec<Contestant>, Sto
         .filter(|name| !is_report(name))
         .cloned()
         .collect();
-    let mut bound = bind_among(&library, &scenarios, &common.parameters()?)?.into_iter();
+    let bound = bind_among(&library, &scenarios, &common.parameters()?)?;
+    for scenario in &bound {
+        common.tell(&scenario.template);
+    }
+    let mut bound = bound.into_iter();
     let mut named = Vec::new();
     for name in names {
         named.push(match is_report(&name) {
