@@ -18,7 +18,7 @@ use std::borrow::Cow;
 use iced_x86::{Code, EncodingKind, Register};
 
 use super::inst::{Encoding, Inst, Operand, OperandKind, Prefix, Reach};
-use super::problem::Problem;
+use super::problem::{Problem, Span};
 use emit::{Coder, Encoded, Width, encode_form};
 use fit::{Fit, fit};
 use forms::{Age, Form, Rule};
@@ -227,19 +227,10 @@ fn widths(inst: &mut Cow<'_, Inst<'_>>, name: &str) {
         }
     }
     // What lengthens a nop is written for its length alone.
-    if name == "nop"
-        && inst.form.displacement.is_none()
-        && inst.form.length.is_none()
-        && let [
-            Operand {
-                kind: OperandKind::Memory(mem),
-                ..
-            },
-        ] = &inst.operands[..]
-        && mem.is_displaced
-        && mem.displacement == 0
-    {
-        inst.to_mut().form.displacement = Some(8);
+    if inst.is_padding() && inst.form.displacement.is_none() && inst.form.length.is_none() {
+        let is_segment = |(prefix, _): &(Prefix, Span)| *prefix == Prefix::Raw(0x2e);
+        let is_longest = inst.prefixes.iter().any(is_segment);
+        inst.to_mut().form.displacement = Some(if is_longest { 32 } else { 8 });
     }
 }
 

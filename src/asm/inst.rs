@@ -342,6 +342,14 @@ impl Inst<'_> {
             .map_or(self.span, |last| self.span.to(last.span))
     }
 
+    /// Whether it is what compilers fill up with: `nop` with a displacement of 0 that it does not need. Theirs
+    /// have every 66 in front of a segment, and four bytes of displacement behind one.
+    pub(super) fn is_padding(&self) -> bool {
+        let is_stretched = |mem: &Mem<'_>| mem.is_displaced && mem.displacement == 0;
+        self.mnemonic == "nop"
+            && matches!(&self.operands[..], [Operand { kind: OperandKind::Memory(mem), .. }] if is_stretched(mem))
+    }
+
     /// The operands, or the mnemonic where there are none.
     pub(super) fn operand_span(&self) -> Span {
         match (self.operands.first(), self.operands.last()) {

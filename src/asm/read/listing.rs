@@ -39,6 +39,8 @@ pub(in crate::asm) struct Entry<'a> {
     pub(in crate::asm) target: Option<Goal<'a>>,
     /// Whether the address can be no label: it has an offset behind it, or no colon.
     is_marked: bool,
+    /// Whether it is padding.
+    is_nop: bool,
     /// Whether it could well be a label: it stands at the beginning of its line, or has no digit.
     is_doubtful: bool,
 }
@@ -153,6 +155,15 @@ fn lengths(rows: &[Row<'_>]) -> HashMap<usize, u8> {
         let is_open = matches!(row, Row::Entry(entry) if entry.bytes.is_empty());
         before = address.filter(|_| is_open).map(|address| (at, address));
     }
+    // Behind a function compilers fill up to where the next one would begin.
+    const PADDED_TO: u64 = 16;
+    if let Some((line, start)) = before
+        && let Some(length) = u8::try_from(PADDED_TO - start % PADDED_TO).ok()
+        && let Row::Entry(entry) = &rows[line]
+        && entry.is_nop
+    {
+        lengths.insert(line, length);
+    }
     lengths
 }
 
@@ -191,9 +202,12 @@ fn row(line: &str) -> Row<'_> {
             let mut entry = Entry {
                 address,
                 bytes,
-                text,
+                text: text.clone(),
                 target: None,
                 is_marked,
+                is_nop: line[text.clone()]
+                    .split([' ', '\t'])
+                    .any(|word| word.starts_with("nop")),
                 is_doubtful: start == 0
                     || !line[start..at].bytes().any(|byte| byte.is_ascii_digit()),
             };
@@ -334,6 +348,10 @@ pub(in crate::asm) fn goal<'a>(
     is_row: bool,
 ) -> Option<(Goal<'a>, Range<usize>)> {
     let code = &line[text.clone()];
+    // Most lines are no rows, and have none.
+    if !is_row && !code.as_bytes().contains(&b'<') {
+        return None;
+    }
     // What comes behind a comment sign is none.
     let code = code.split('#').next().unwrap_or(code).trim_end();
     if !is_row && !code.contains('<') {
