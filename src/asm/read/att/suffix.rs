@@ -124,8 +124,7 @@ pub(in crate::asm::read) fn is_known(name: &str) -> bool {
 }
 
 pub(in crate::asm::read) fn is_branch(name: &str) -> bool {
-    let name = bare(name);
-    name.starts_with('j') || name.starts_with("loop") || matches!(name, "call" | "xbegin")
+    name.starts_with('j') || name.starts_with("loop") || matches!(name, "call" | "callq" | "xbegin")
 }
 
 /// A known name and the letter of a width behind it.
