@@ -202,8 +202,44 @@ fn complete<'i, 'a>(inst: &'i Inst<'a>, name: &str, implied: Option<u8>) -> Cow<
         let first = first.clone();
         inst.to_mut().operands.insert(1, first);
     }
+    unwritten(&mut inst, name);
     widths(&mut inst, name);
     inst
+}
+
+/// Registers that some leave out and others write.
+fn unwritten(inst: &mut Cow<'_, Inst<'_>>, name: &str) {
+    let here = inst.whole();
+    let register = |register| Operand {
+        kind: OperandKind::Register(register),
+        span: here,
+    };
+    let of = |at: usize, inst: &Inst<'_>| inst.operands.get(at).and_then(|one| one.kind.register());
+    match (name, inst.operands.len()) {
+        ("shld" | "shrd", 2) => inst.to_mut().operands.push(register(Register::CL)),
+        ("fstsw" | "fnstsw", 0) => inst.to_mut().operands.push(register(Register::AX)),
+        // What is divided is the accumulator, of the width of the divisor.
+        ("div" | "idiv", 2) if let Some(top) = of(0, inst) => {
+            let is_accumulator = matches!(
+                top,
+                Register::AL | Register::AX | Register::EAX | Register::RAX
+            );
+            let bits = 8 * top.size() as u32;
+            let is_alike = match &inst.operands[1].kind {
+                OperandKind::Register(by) => by.size() == top.size(),
+                OperandKind::Memory(mem) => mem.bits.is_none_or(|own| own == bits),
+                _ => false,
+            };
+            if is_accumulator && is_alike {
+                let inst = inst.to_mut();
+                inst.operands.remove(0);
+                if let OperandKind::Memory(mem) = &mut inst.operands[0].kind {
+                    mem.bits = Some(bits);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// The width that a word in front of a number gives to memory, and the length that padding asks for.
@@ -261,6 +297,9 @@ fn other_spellings<'a>(
             vec![with(vec![b.clone(), a.clone()])]
         }
         ("movsx", _) if alone => vec![(inst.clone(), "movsxd")],
+        ("vmovd", _) if alone && inst.operands.iter().any(|one| one.kind.is_quadword()) => {
+            vec![(inst.clone(), "vmovq")]
+        }
         // The upper half is cleared either way, so that REX.W says nothing.
         (name, [to, rest @ ..]) if narrows(name, &to.kind) => {
             let mut operands = vec![Operand {

@@ -189,6 +189,9 @@ impl Prefix {
             "repne" | "repnz" => Prefix::Repne,
             "notrack" => Prefix::Notrack,
             "bnd" => Prefix::Bnd,
+            // Hints of a transaction, which processors no longer take.
+            "xacquire" => Prefix::Raw(0xf2),
+            "xrelease" => Prefix::Raw(0xf3),
             "data16" | "data32" | "o16" => Prefix::Raw(0x66),
             "addr32" | "a32" => Prefix::Raw(0x67),
             "es" => Prefix::Raw(0x26),

@@ -15,7 +15,6 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("lsl rax, cx",              "cx",           "registers of one width",                 "`lar eax, ecx`"),
     ("movd xmm0, rax",           "rax",          "moves 32 bits",                          "`movq`"),
     ("movd rax, xmm0",           "rax",          "moves 32 bits",                          "`movq`"),
-    ("xacquire lock add [rax], ecx", "xacquire", "not assembled here",                     "leave it out"),
     ("xrelease mov [rax], ecx",  "xrelease",     "not assembled here",                     "leave it out"),
     ("iretw",                    "iretw",        "not assembled here",                     "`iretq`"),
     ("pushfw",                   "pushfw",       "not assembled here",                     "`pushfq`"),

@@ -160,6 +160,10 @@ fn prefixed(inst: &Inst<'_>, bytes: &[u8], field: Option<Field>) -> Option<Encod
     if rex.is_empty() && before.is_empty() {
         return Some(Encoded::new(bytes, field));
     }
+    // It would make four bytes of the eight that the address has.
+    if inst.mnemonic == "movabs" && before.contains(&0x67) {
+        return None;
+    }
     let is_legacy = |byte: &u8| {
         matches!(
             byte,

@@ -17,6 +17,7 @@ mod decor;
 pub(in crate::asm) mod dialect;
 mod directive;
 mod expression;
+mod float;
 mod intel;
 mod lexer;
 pub(in crate::asm) mod listing;

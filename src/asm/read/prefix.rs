@@ -74,13 +74,6 @@ pub(super) fn prefixes<'a>(
             }
             continue;
         }
-        if word == "xacquire" || word == "xrelease" {
-            let byte = if word == "xacquire" { "f2" } else { "f3" };
-            let message = format!("`{word}` is not assembled here");
-            return Err(Problem::new(span, message).help(format!(
-                "leave it out, processors no longer elide locks; its byte is `db 0x{byte}` on the line before"
-            )));
-        }
         return Ok(Some(Inst {
             mnemonic: word,
             span,

@@ -66,6 +66,10 @@ pub(super) fn name(inst: &mut Inst<'_>) -> Result<(), Problem> {
     let Some(bits) = bits_of(letter) else {
         return Ok(());
     };
+    // Nothing is there to have the width.
+    if inst.operands.is_empty() && stem == "nop" {
+        return Ok(());
+    }
     let is_vector = bits >= 128;
     if is_vector && !stem.starts_with('v') && !stem.starts_with("cvt") {
         return Ok(());
@@ -142,8 +146,11 @@ fn takes(stem: &str, letter: char) -> bool {
         "ret" | "leave" | "enter" | "call" | "jmp" | "pushf" | "popf" => letter == 'q',
         "push" | "pop" => matches!(letter, 'q' | 'w'),
         "iret" => false,
-        _ if stem.starts_with('j') || stem.starts_with("set") || stem.starts_with("loop") => false,
+        _ if stem.starts_with("set") => letter == 'b',
+        _ if stem.starts_with('j') || stem.starts_with("loop") => false,
         _ if matches!(letter, 'x' | 'y' | 'z') => true,
+        // Of these the conversions from and to integers have one.
+        _ if stem.starts_with(['v', 'k']) => stem.contains("si"),
         _ => encode::is_general(stem) || STRINGS.contains(&stem),
     }
 }
@@ -244,7 +251,7 @@ fn real(name: &str) -> Option<(&str, u32)> {
 /// register than the top, and all have stayed with it; so with divisions.
 fn x87(inst: &mut Inst<'_>) {
     let written = inst.mnemonic.clone();
-    if let Some((stem, bits)) = real(&written) {
+    if let Some((stem, bits)) = real(&written).filter(|_| !inst.operands.is_empty()) {
         for operand in &mut inst.operands {
             if let OperandKind::Memory(mem) = &mut operand.kind {
                 mem.bits = Some(bits);
