@@ -217,7 +217,6 @@ fn unwritten(inst: &mut Cow<'_, Inst<'_>>, name: &str) {
     let of = |at: usize, inst: &Inst<'_>| inst.operands.get(at).and_then(|one| one.kind.register());
     match (name, inst.operands.len()) {
         ("shld" | "shrd", 2) => inst.to_mut().operands.push(register(Register::CL)),
-        ("fstsw" | "fnstsw", 0) => inst.to_mut().operands.push(register(Register::AX)),
         // What is divided is the accumulator, of the width of the divisor.
         ("div" | "idiv", 2) if let Some(top) = of(0, inst) => {
             let is_accumulator = matches!(

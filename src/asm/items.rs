@@ -14,7 +14,7 @@ use super::lay::Places;
 use super::problem::{Problem, Span};
 use super::program::SectionKind;
 use super::read::dialect::Choice as Dialects;
-use super::read::listing::{Entry as Columns, Listing, Row, goal, survey};
+use super::read::listing::{Entry as Columns, Listing, Row, goal, survey, without_callee};
 use super::read::{self, Around, Offsets, Placed};
 use super::source::Syntax;
 use crate::text::diagnostic::Diagnostic;
@@ -118,9 +118,11 @@ impl<'a> ItemKind<'a> {
     /// An instruction whose bytes a listing shows.
     fn listed(inst: Inst<'a>, bytes: &[u8], coder: &mut Coder) -> ItemKind<'a> {
         let choice = encode::listed(&inst, bytes, coder);
-        let aim = aims(&inst).next();
         match choice {
             Ok(choice) => {
+                // A debugger's name of a variable has no field.
+                let is_field = choice.long.is_some_and(|long| long.field.is_some());
+                let aim = aims(&inst).next().filter(|_| is_field);
                 let aim = aim.map(|(target, is_branch)| (target.clone(), is_branch));
                 ItemKind::Inst(choice, aim)
             }
@@ -371,12 +373,14 @@ impl<'a> Reader<'_, 'a, '_> {
         let none = Columns::default();
         let (columns, is_sure) = match listing.map(|listing| &listing.rows[at]) {
             None => (&none, true),
-            Some(Row::Heading(address, name, span)) => {
+            Some(Row::Heading(address, name)) => {
                 self.places
                     .addresses
                     .entry(*address)
                     .or_insert(self.code.len());
-                self.label(at, name, *span, found);
+                // Versions of a destructor have one name; branches to them have the address.
+                let next = self.next();
+                let _ = self.places.define(name, next, at);
                 return Step::On;
             }
             Some(Row::Passed | Row::More(_)) => return Step::On,
@@ -405,11 +409,12 @@ impl<'a> Reader<'_, 'a, '_> {
                 None => whole,
             };
         }
+        let part = without_callee(text, columns.text.clone());
         let mut statements = std::mem::take(&mut self.bench.statements);
         let begun = self.around.begun.count();
         let parsed = read::parse(
             text,
-            columns.text.clone(),
+            part,
             &self.dialects,
             &mut self.around,
             &mut self.bench.tokens,

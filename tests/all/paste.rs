@@ -64,7 +64,7 @@ fn every_command_that_reads_a_text_is_told_its_syntax_and_what_separates() {
         &["show"],
         &["step"],
         &["compare", "inline", "--quick", "--counters", "none"],
-        &["sweep", "-P", "go=1.27", "--quick", "--counters", "none"],
+        &["sweep", "-P", "align=0,16", "--quick", "--counters", "none"],
         &["new", "mine", "--templates", new, "--from-listing"],
     ];
     for command in commands {

@@ -80,6 +80,9 @@ pub(in crate::asm) fn implicit<'i, 'a>(inst: &'i Inst<'a>) -> Result<Cow<'i, Ins
         // One address size is of both.
         _ => return Ok(Cow::Borrowed(inst)),
     }
+    if inst.operands.iter().any(is_thread) {
+        implicit.prefixes.push((Prefix::Raw(0x65), inst.span));
+    }
     implicit.operands.clear();
     implicit.mnemonic = match stem {
         "xlat" => "xlatb".into(),
@@ -90,6 +93,11 @@ pub(in crate::asm) fn implicit<'i, 'a>(inst: &'i Inst<'a>) -> Result<Cow<'i, Ins
 
 fn is_memory(operand: &&Operand<'_>) -> bool {
     matches!(operand.kind, OperandKind::Memory(_))
+}
+
+/// Whether it is memory of Go's thread.
+fn is_thread(operand: &Operand<'_>) -> bool {
+    matches!(&operand.kind, OperandKind::Memory(mem) if mem.segment == Some(Register::GS))
 }
 
 /// Whether it is memory at a 32-bit register.
@@ -108,9 +116,9 @@ fn is_fixed(operand: &Operand<'_>) -> bool {
 /// The width of the operands, where they are those of the instruction.
 fn width(stem: &str, letter: &str, operands: &[Operand<'_>]) -> Option<u32> {
     use Register as R;
-    let source = |operand: &Operand<'_>| at(operand, R::RSI, &[None, Some(R::DS)]);
+    let source = |operand: &Operand<'_>| at(operand, R::RSI, &[None, Some(R::DS), Some(R::GS)]);
     let target = |operand: &Operand<'_>| at(operand, R::RDI, &[None, Some(R::ES)]);
-    let table = |operand: &Operand<'_>| at(operand, R::RBX, &[None, Some(R::DS)]);
+    let table = |operand: &Operand<'_>| at(operand, R::RBX, &[None, Some(R::DS), Some(R::GS)]);
     let value = |operand: &Operand<'_>| match operand.kind.register()? {
         R::AL => Some(Some(8)),
         R::AX => Some(Some(16)),

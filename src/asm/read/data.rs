@@ -153,7 +153,7 @@ fn distance<'a>(sum: &Linear<'a>, here: Span) -> Result<Option<(Target<'a>, Targ
 fn is_float(token: Option<&Token<'_>>) -> bool {
     match token {
         Some(Token::Float(_)) => true,
-        Some(Token::Word(word)) => word.starts_with("__?") && word.ends_with("?__"),
+        Some(Token::Word(word)) => float::is_special(word),
         _ => false,
     }
 }

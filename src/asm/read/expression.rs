@@ -324,6 +324,11 @@ impl<'t, 'a> Cursor<'t, 'a> {
             Token::Float(text) => Err(float_misplaced(text, here)),
             Token::Quote(bytes) => Ok(Linear::number(packed(bytes, here)?)),
             Token::Word("hash") if self.peek() == Some(&Token::Mark('(')) => self.hash(here),
+            Token::Word(word) if word.starts_with("__?") => Err(Problem::new(
+                here,
+                format!("NASM's `{word}` is not known here"),
+            )
+            .help("write the number that it stands for")),
             Token::Word(".") => Ok(Linear::target(Name::Here, here)),
             Token::Word("$$") => Ok(Linear::target(Name::Start, here)),
             Token::Word(word) => Ok(match register(word).filter(|_| !self.is_att) {

@@ -65,7 +65,12 @@ pub(super) fn bytes(text: &str, is_negative: bool, width: u32) -> Result<Vec<u8>
     Ok(bits.to_le_bytes()[..width as usize].to_vec())
 }
 
-/// NASM's names for what is no number, as exponent and significand.
+/// Whether it is one of NASM's words for what is no number.
+pub(super) fn is_special(word: &str) -> bool {
+    Layout::of(8).is_some_and(|layout| special(word, layout).is_some())
+}
+
+/// NASM's words for what is no number, as exponent and significand.
 fn special(text: &str, layout: Layout) -> Option<(i64, u128)> {
     let name = text.trim_matches('_').trim_matches('?');
     let quiet = 1 << (layout.fraction - 1);

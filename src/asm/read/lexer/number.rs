@@ -14,6 +14,15 @@ pub(super) fn number(
 ) -> Result<(Token<'_>, usize), Problem> {
     let mut end = word_end(line, start);
     let written = &line[start..end];
+    // Windows' debuggers part an address in the middle.
+    if let Some(low) = line[end..].strip_prefix('`')
+        && let Some(low) = low
+            .get(..8)
+            .filter(|low| low.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        && let Ok(address) = u64::from_str_radix(&format!("{written}{low}"), 16)
+    {
+        return Ok((Token::Number(address), end + 9));
+    }
     let is_octal = dialect.is_att && written.len() > 1 && written.starts_with('0');
     // Nearly all numbers are plain decimal ones, which need no copy.
     if !is_octal && let Ok(value) = written.parse() {
