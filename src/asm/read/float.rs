@@ -116,10 +116,11 @@ struct Number {
     under: Whole,
 }
 
-/// Exponents beyond which every format has nothing but zero and infinity.
+/// Exponents beyond which every format has nothing but zero and infinity: of two, and of ten.
 const FARTHEST: i64 = 40_000;
+const FARTHEST_TEN: i64 = 8_000;
 /// Digits beyond which nobody writes.
-const MOST_DIGITS: usize = 10_000;
+const MOST_DIGITS: usize = 2_000;
 
 impl Number {
     fn read(text: &str) -> Option<Number> {
@@ -148,11 +149,10 @@ impl Number {
         let places = fraction.len() as i64;
         match base {
             10 => {
+                let exponent = exponent.clamp(-FARTHEST_TEN, FARTHEST_TEN);
                 let power = exponent - places;
                 let side = if power < 0 { &mut under } else { &mut over };
-                for _ in 0..power.unsigned_abs() {
-                    side.multiply(10, 0);
-                }
+                side.raise(power.unsigned_abs());
             }
             _ => {
                 let power = exponent - places * bits;
@@ -228,6 +228,14 @@ impl Whole {
         if carry > 0 {
             self.0.push(carry as u32);
         }
+    }
+
+    /// Times a power of ten.
+    fn raise(&mut self, power: u64) {
+        for _ in 0..power / 9 {
+            self.multiply(1_000_000_000, 0);
+        }
+        self.multiply(10u32.pow((power % 9) as u32), 0);
     }
 
     fn shift(&mut self, bits: u64) {
@@ -373,6 +381,8 @@ mod tests {
         ] {
             assert!(bytes(text, false, width).is_err(), "{text}");
         }
+        assert_eq!(bytes("1e-9999999", false, 16), Ok(vec![0; 16]));
+        assert!(bytes("1e9999999", false, 16).is_err());
         // The last one below the middle between the largest number and infinity.
         assert_eq!(bytes("65519.0", false, 2), Ok(vec![0xff, 0x7b]));
     }
