@@ -183,7 +183,7 @@ fn assemble(
         hash: &hash,
         is_open: false,
         syntax: scenario.template.header.syntax,
-        separates: false,
+        separates: scenario.template.header.separates,
     };
     let mut planned = Vec::new();
     let assembled = asm::assemble_and_insert(sections, &context, |program| {

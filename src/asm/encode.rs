@@ -18,7 +18,7 @@ use std::borrow::Cow;
 use iced_x86::{Code, EncodingKind, Register};
 
 use super::inst::{Encoding, Inst, Operand, OperandKind, Prefix, Reach};
-use super::problem::Problem;
+use super::problem::{Problem, Span};
 use emit::{Coder, Encoded, Width, encode_form};
 use fit::{Fit, fit};
 use forms::{Age, Form, Rule};
@@ -202,8 +202,43 @@ fn complete<'i, 'a>(inst: &'i Inst<'a>, name: &str, implied: Option<u8>) -> Cow<
         let first = first.clone();
         inst.to_mut().operands.insert(1, first);
     }
+    unwritten(&mut inst, name);
     widths(&mut inst, name);
     inst
+}
+
+/// Registers that some leave out and others write.
+fn unwritten(inst: &mut Cow<'_, Inst<'_>>, name: &str) {
+    let here = inst.whole();
+    let register = |register| Operand {
+        kind: OperandKind::Register(register),
+        span: here,
+    };
+    let of = |at: usize, inst: &Inst<'_>| inst.operands.get(at).and_then(|one| one.kind.register());
+    match (name, inst.operands.len()) {
+        ("shld" | "shrd", 2) => inst.to_mut().operands.push(register(Register::CL)),
+        // What is divided is the accumulator, of the width of the divisor.
+        ("div" | "idiv", 2) if let Some(top) = of(0, inst) => {
+            let is_accumulator = matches!(
+                top,
+                Register::AL | Register::AX | Register::EAX | Register::RAX
+            );
+            let bits = 8 * top.size() as u32;
+            let is_alike = match &inst.operands[1].kind {
+                OperandKind::Register(by) => by.size() == top.size(),
+                OperandKind::Memory(mem) => mem.bits.is_none_or(|own| own == bits),
+                _ => false,
+            };
+            if is_accumulator && is_alike {
+                let inst = inst.to_mut();
+                inst.operands.remove(0);
+                if let OperandKind::Memory(mem) = &mut inst.operands[0].kind {
+                    mem.bits = Some(bits);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// The width that a word in front of a number gives to memory, and the length that padding asks for.
@@ -227,19 +262,10 @@ fn widths(inst: &mut Cow<'_, Inst<'_>>, name: &str) {
         }
     }
     // What lengthens a nop is written for its length alone.
-    if name == "nop"
-        && inst.form.displacement.is_none()
-        && inst.form.length.is_none()
-        && let [
-            Operand {
-                kind: OperandKind::Memory(mem),
-                ..
-            },
-        ] = &inst.operands[..]
-        && mem.is_displaced
-        && mem.displacement == 0
-    {
-        inst.to_mut().form.displacement = Some(8);
+    if inst.is_padding() && inst.form.displacement.is_none() && inst.form.length.is_none() {
+        let is_segment = |(prefix, _): &(Prefix, Span)| *prefix == Prefix::Raw(0x2e);
+        let is_longest = inst.prefixes.iter().any(is_segment);
+        inst.to_mut().form.displacement = Some(if is_longest { 32 } else { 8 });
     }
 }
 
@@ -270,6 +296,9 @@ fn other_spellings<'a>(
             vec![with(vec![b.clone(), a.clone()])]
         }
         ("movsx", _) if alone => vec![(inst.clone(), "movsxd")],
+        ("vmovd", _) if alone && inst.operands.iter().any(|one| one.kind.is_quadword()) => {
+            vec![(inst.clone(), "vmovq")]
+        }
         // The upper half is cleared either way, so that REX.W says nothing.
         (name, [to, rest @ ..]) if narrows(name, &to.kind) => {
             let mut operands = vec![Operand {

@@ -8,13 +8,14 @@ use super::inst::{OperandKind, Statement};
 use super::problem::{Problem, Span};
 use super::read::dialect::Choice;
 use super::read::{self, Around, Offsets};
-use super::{SourceLine, Syntax};
+use super::{Reading, SourceLine, Syntax};
 use crate::text::diagnostic::Diagnostic;
 
 /// A remark for each line on which `;` begins a comment in Intel syntax and an instruction stands
 /// behind it.
-pub fn hidden(text: &str, file: &str, syntax: Syntax) -> Vec<Diagnostic> {
-    if syntax == Syntax::Att || !text.contains(';') {
+pub fn hidden(text: &str, reading: &Reading<'_>) -> Vec<Diagnostic> {
+    let syntax = reading.syntax;
+    if syntax == Syntax::Att || reading.separates || !text.contains(';') {
         return Vec::new();
     }
     let choice = Choice::new(syntax, false, text.lines());
@@ -41,8 +42,8 @@ pub fn hidden(text: &str, file: &str, syntax: Syntax) -> Vec<Diagnostic> {
                 text: line.to_owned(),
             };
             Problem::new(span, "`;` begins a comment here, and an instruction stands in it")
-                .help("write it on a line of its own, or have `asm` read it so with `--separator ';'`; in AT&T text `;` separates instructions")
-                .at(file, &line)
+                .help("write it on a line of its own, or have it read so with `--separator ';'`; in AT&T text `;` separates instructions")
+                .at(reading.file, &line)
         })
     };
     (1..).zip(text.lines()).filter_map(remark).collect()

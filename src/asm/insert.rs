@@ -8,13 +8,13 @@ use std::borrow::Cow;
 
 use iced_x86::Register;
 
-use super::SourceSection;
 use super::inst::{Asked, Decor, Inst, Operand, OperandKind, Statement};
 use super::items::{Bench, Context, Item, ItemKind, Scope};
 use super::read::dialect::Choice;
 use super::read::{self, Around, Offsets};
 use super::registers::at_bits;
 use super::source::Syntax;
+use super::{SourceLine, SourceSection};
 
 /// What becomes of a section.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub(super) fn insert<'a>(
             Some(exchange) => {
                 let before = items[..at].iter().rev();
                 let nth = before.take_while(|(other, _)| *other == line).count();
-                let written = written(&source.lines[line].text, nth, context, bench)?;
+                let written = written(&source.lines[..=line], nth, context, bench)?;
                 exchanged(written, exchange)?
             }
         };
@@ -133,7 +133,13 @@ impl<'a> Put<'_, 'a> {
         let mut parsed = Vec::new();
         for text in texts {
             let no_hash = |name: &str| Err(format!("no hash of {name}"));
-            let statements = statements(text, Syntax::Intel, &no_hash, self.bench)?;
+            let statements = statements(
+                std::iter::once(text.as_str()),
+                Syntax::Intel,
+                false,
+                &no_hash,
+                self.bench,
+            )?;
             for statement in statements {
                 let Statement::Inst(inst) = statement else {
                     return None;
@@ -145,14 +151,28 @@ impl<'a> Put<'_, 'a> {
     }
 }
 
-/// The n-th instruction of a line as it was written.
+/// The n-th instruction of the last of these lines as it was written.
 fn written<'a>(
-    text: &'a str,
+    lines: &'a [SourceLine],
     nth: usize,
     context: &Context<'_>,
     bench: &mut Bench<'a>,
 ) -> Option<Inst<'a>> {
-    let statements = statements(text, context.syntax, context.hash, bench)?;
+    let (last, before) = lines.split_last()?;
+    // A prefix may stand on the line before.
+    let before = before
+        .iter()
+        .rev()
+        .find(|line| !line.text.trim().is_empty());
+    let texts = before.into_iter().chain([last]);
+    let texts = texts.map(|line| line.text.as_str());
+    let statements = statements(
+        texts,
+        context.syntax,
+        context.separates,
+        context.hash,
+        bench,
+    )?;
     let insts = statements
         .into_iter()
         .filter_map(|statement| match statement {
@@ -162,27 +182,26 @@ fn written<'a>(
     insts.collect::<Vec<_>>().into_iter().nth(nth)
 }
 
-/// The statements of one line by itself.
+/// The statements of the last of some lines.
 fn statements<'a>(
-    text: &'a str,
+    texts: impl Iterator<Item = &'a str> + Clone,
     syntax: Syntax,
+    separates: bool,
     hash: &dyn Fn(&str) -> Result<u32, String>,
     bench: &mut Bench<'a>,
 ) -> Option<Vec<Statement<'a>>> {
     let offsets = Offsets::default();
     let mut around = Around::new(hash, &offsets);
-    let choice = Choice::new(syntax, false, std::iter::once(text));
+    let choice = Choice::new(syntax, separates, texts.clone());
     let mut made = Vec::new();
-    let part = 0..text.len();
-    read::parse(
-        text,
-        part,
-        &choice,
-        &mut around,
-        &mut bench.tokens,
-        &mut made,
-    )
-    .ok()?;
+    let mut parsed = Ok(());
+    for text in texts {
+        made.clear();
+        let part = 0..text.len();
+        let tokens = &mut bench.tokens;
+        parsed = read::parse(text, part, &choice, &mut around, tokens, &mut made);
+    }
+    parsed.ok()?;
     Some(made)
 }
 
@@ -333,6 +352,7 @@ mod tests {
             ("site: cmp dword [rbx + 4], 9",      register(Register::RBX), "cmp dword [r11 + 4], 9"),
             ("site: cmp byte [rsp + 4], 9",       memory(8),               "mov r11b, [rsp + 4]\n cmp r11b, 9"),
             ("site: call [rsp + 8]",              memory(64),              "mov r11, [rsp + 8]\n call r11"),
+            ("site:\nlock\n\nxadd [rax], ecx",    register(Register::RAX), "lock xadd [r11], ecx"),
             ("top: nop\nsite: cmp [top], edx",    memory(32),              "top: nop\n mov r11d, [top]\n cmp r11d, edx"),
         ];
         for (text, exchange, longer) in shapes {

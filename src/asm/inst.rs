@@ -189,6 +189,9 @@ impl Prefix {
             "repne" | "repnz" => Prefix::Repne,
             "notrack" => Prefix::Notrack,
             "bnd" => Prefix::Bnd,
+            // Hints of a transaction, which processors no longer take.
+            "xacquire" => Prefix::Raw(0xf2),
+            "xrelease" => Prefix::Raw(0xf3),
             "data16" | "data32" | "o16" => Prefix::Raw(0x66),
             "addr32" | "a32" => Prefix::Raw(0x67),
             "es" => Prefix::Raw(0x26),
@@ -197,6 +200,17 @@ impl Prefix {
             "ds" => Prefix::Raw(0x3e),
             _ => return Prefix::rex(word),
         })
+    }
+
+    /// The byte that it is.
+    pub(super) fn byte(self) -> u8 {
+        match self {
+            Prefix::Lock => 0xf0,
+            Prefix::Rep => 0xf3,
+            Prefix::Repne | Prefix::Bnd => 0xf2,
+            Prefix::Notrack => 0x3e,
+            Prefix::Raw(byte) => byte,
+        }
     }
 
     /// `rex`, `rex.W`, `rex.WRXB` and what lies between.
@@ -329,6 +343,14 @@ impl Inst<'_> {
         self.operands
             .last()
             .map_or(self.span, |last| self.span.to(last.span))
+    }
+
+    /// Whether it is what compilers fill up with: `nop` with a displacement of 0 that it does not need. Theirs
+    /// have every 66 in front of a segment, and four bytes of displacement behind one.
+    pub(super) fn is_padding(&self) -> bool {
+        let is_stretched = |mem: &Mem<'_>| mem.is_displaced && mem.displacement == 0;
+        self.mnemonic == "nop"
+            && matches!(&self.operands[..], [Operand { kind: OperandKind::Memory(mem), .. }] if is_stretched(mem))
     }
 
     /// The operands, or the mnemonic where there are none.

@@ -14,7 +14,7 @@ use super::lay::Places;
 use super::problem::{Problem, Span};
 use super::program::SectionKind;
 use super::read::dialect::Choice as Dialects;
-use super::read::listing::{Entry as Columns, Listing, Row, goal, survey};
+use super::read::listing::{Entry as Columns, Listing, Row, goal, survey, without_callee};
 use super::read::{self, Around, Offsets, Placed};
 use super::source::Syntax;
 use crate::text::diagnostic::Diagnostic;
@@ -118,9 +118,11 @@ impl<'a> ItemKind<'a> {
     /// An instruction whose bytes a listing shows.
     fn listed(inst: Inst<'a>, bytes: &[u8], coder: &mut Coder) -> ItemKind<'a> {
         let choice = encode::listed(&inst, bytes, coder);
-        let aim = aims(&inst).next();
         match choice {
             Ok(choice) => {
+                // A debugger's name of a variable has no field.
+                let is_field = choice.long.is_some_and(|long| long.field.is_some());
+                let aim = aims(&inst).next().filter(|_| is_field);
                 let aim = aim.map(|(target, is_branch)| (target.clone(), is_branch));
                 ItemKind::Inst(choice, aim)
             }
@@ -202,6 +204,7 @@ pub(super) fn parse<'a>(
         refused: 0,
         listed: 0,
         lines: vec![0; source.lines.len()],
+        begun_at: 0,
         bench,
     };
     let mut at = 0;
@@ -214,6 +217,14 @@ pub(super) fn parse<'a>(
         let problem = Problem::new(open.span, "nothing ends what is repeated")
             .help("write `.endr` behind it");
         found.problems.push((number, open.line, problem));
+    }
+    let at = reader.begun_at;
+    if let Some(problem) = reader.around.begun.refuse() {
+        found.problems.push((number, at, problem));
+    }
+    if let Some(Statement::Data(bytes)) = reader.around.begun.bytes() {
+        let bytes = bytes.into_iter().map(ItemKind::Datum);
+        bytes.for_each(|datum| reader.push(at, datum));
     }
     reader.finish()
 }
@@ -302,6 +313,8 @@ struct Reader<'e, 'a, 'b> {
     listed: u32,
     /// The item at which each line begins.
     lines: Vec<usize>,
+    /// The line of the last prefix that stands alone.
+    begun_at: usize,
     bench: &'b mut Bench<'a>,
 }
 
@@ -360,12 +373,14 @@ impl<'a> Reader<'_, 'a, '_> {
         let none = Columns::default();
         let (columns, is_sure) = match listing.map(|listing| &listing.rows[at]) {
             None => (&none, true),
-            Some(Row::Heading(address, name, span)) => {
+            Some(Row::Heading(address, name)) => {
                 self.places
                     .addresses
                     .entry(*address)
                     .or_insert(self.code.len());
-                self.label(at, name, *span, found);
+                // Versions of a destructor have one name; branches to them have the address.
+                let next = self.next();
+                let _ = self.places.define(name, next, at);
                 return Step::On;
             }
             Some(Row::Passed | Row::More(_)) => return Step::On,
@@ -394,16 +409,28 @@ impl<'a> Reader<'_, 'a, '_> {
                 None => whole,
             };
         }
+        let part = without_callee(text, columns.text.clone());
         let mut statements = std::mem::take(&mut self.bench.statements);
+        let begun = self.around.begun.count();
         let parsed = read::parse(
             text,
-            columns.text.clone(),
+            part,
             &self.dialects,
             &mut self.around,
             &mut self.bench.tokens,
             &mut statements,
         );
         let is_passed = !is_sure && !self.is_meant(&parsed, &statements);
+        let is_row = is_sure && listing.is_some();
+        match self.around.begun.count() {
+            0 => {}
+            // A row of a listing has bytes of its own, and what is passed over none.
+            _ if is_passed || is_row => {
+                statements.extend(self.around.begun.bytes());
+            }
+            count if count != begun => self.begun_at = at,
+            _ => {}
+        }
         if let Err(problem) = parsed
             && !is_passed
             && self.place != Place::Nowhere

@@ -2,10 +2,13 @@
 //!
 //! Correct means: a line's number is the one that its reader knows it by, however it came here.
 
+use serde::{Deserialize, Serialize};
+
 use super::SectionKind;
 
 /// How text is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Syntax {
     /// Line by line as it looks.
     #[default]

@@ -22,6 +22,7 @@ pub(super) fn run(
     let [scenario] = &bound[..] else {
         unreachable!("one name is one scenario");
     };
+    common.tell(&scenario.template);
     let parts = scenario.parts_by(&apart::render).map_err(Stop::Templates)?;
     if parts.is_empty() {
         return Err(Stop::Usage(format!(

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use serde_json::json;
 
-use super::{Common, Stop, Syntax, print_json, print_plain};
+use super::{Common, Stop, print_json, print_plain};
 use crate::asm::{self, Fixup, Section};
 use crate::template::library::{STDIN, text_of};
 use crate::text::diagnostic::Diagnostic;
@@ -20,33 +20,18 @@ const DATA_ROW: usize = 8;
 pub(super) fn asm(
     common: &Common,
     file: &str,
-    syntax: Syntax,
-    separator: Option<char>,
     is_hex: bool,
     allow_undefined: bool,
 ) -> Result<i32, Stop> {
-    if syntax == Syntax::Go {
-        return Err(Stop::Usage(
-            "`--syntax go`: this build reads Intel and AT&T syntax; write the fragment in it, or leave the option out".into(),
-        ));
-    }
     let name = if file == "-" { STDIN } else { file };
     let text = text_of(file)?;
     let reading = asm::Reading {
         file: name,
         is_open: allow_undefined,
-        syntax: match syntax {
-            Syntax::Intel => asm::Syntax::Intel,
-            Syntax::Att => asm::Syntax::Att,
-            Syntax::Auto | Syntax::Go => asm::Syntax::Auto,
-        },
-        separates: separator.is_some(),
+        syntax: common.syntax()?.unwrap_or_default(),
+        separates: common.separator.is_some(),
     };
-    let hidden = if reading.separates {
-        Vec::new()
-    } else {
-        asm::hidden(&text, name, reading.syntax)
-    };
+    let hidden = asm::hidden(&text, &reading);
     if !hidden.is_empty() {
         common.say(&diagnostic::render_hints(&hidden, common.error_style()));
     }
@@ -256,39 +241,76 @@ fn print_listing(listing: &Listing<'_>, width: usize) -> Result<(), Stop> {
     out.end()
 }
 
+/// A name and its value as JSON.
+struct Field<'a>(&'a str, String);
+
+/// Each row is written by itself: a document of all of them would take many times their room.
 fn print_document(listing: &Listing<'_>) -> Result<(), Stop> {
+    let text = |text: &str| serde_json::Value::from(text).to_string();
     let mut out = Pieces::new(print_json);
-    let mut separator = "{\n  \"instructions\": [";
+    let mut rows = Rows::new("{\n  \"instructions\": [");
     listing.rows(|row| {
-        let row = json!({
-            "offset": row.offset,
-            "bytes": hex(&row.bytes),
-            "text": row.text,
-            "line": row.line,
-        });
-        out.add(separator)?;
-        separator = ",";
-        out.add("\n    ")?;
-        out.add(&format!("{row:#}").replace('\n', "\n    "))
+        let fields = [
+            Field("offset", row.offset.to_string()),
+            Field("bytes", format!("\"{}\"", hex(&row.bytes))),
+            Field("text", text(&row.text)),
+            Field("line", row.line.to_string()),
+        ];
+        rows.add(&mut out, &fields)
     })?;
-    let is_empty = separator != ",";
-    out.add(if is_empty {
-        "{\n  \"instructions\": ["
-    } else {
-        "\n  "
-    })?;
-    let undefined = listing.section.fixups.iter().map(|fixup| {
-        json!({
-            "symbol": fixup.symbol,
-            "offset": fixup.offset,
-            "line": fixup.line,
-            "column": fixup.column,
-        })
-    });
-    let undefined = json!(undefined.collect::<Vec<_>>());
-    let undefined = format!("{undefined:#}").replace('\n', "\n  ");
-    out.add(&format!(
-        "],\n  \"schema\": 1,\n  \"undefined\": {undefined}\n}}\n"
-    ))?;
+    rows.end(&mut out)?;
+    let mut rows = Rows::new(",\n  \"schema\": 1,\n  \"undefined\": [");
+    for fixup in &listing.section.fixups {
+        let fields = [
+            Field("symbol", text(&fixup.symbol)),
+            Field("offset", fixup.offset.to_string()),
+            Field("line", fixup.line.to_string()),
+            Field("column", fixup.column.to_string()),
+        ];
+        rows.add(&mut out, &fields)?;
+    }
+    rows.end(&mut out)?;
+    out.add("\n}\n")?;
     out.end()
+}
+
+/// A list of JSON objects, while it is written.
+struct Rows {
+    /// What stands in front of the next one.
+    begin: &'static str,
+    is_empty: bool,
+}
+
+impl Rows {
+    fn new(begin: &'static str) -> Rows {
+        Rows {
+            begin,
+            is_empty: true,
+        }
+    }
+
+    fn add(&mut self, out: &mut Pieces, fields: &[Field<'_>]) -> Result<(), Stop> {
+        let mut text = String::with_capacity(128);
+        text.push_str(self.begin);
+        let mut separator = "\n    {\n      \"";
+        for Field(name, value) in fields {
+            for part in [separator, name, "\": ", value] {
+                text.push_str(part);
+            }
+            separator = ",\n      \"";
+        }
+        text.push_str("\n    }");
+        (self.begin, self.is_empty) = (",", false);
+        out.add(&text)
+    }
+
+    fn end(&mut self, out: &mut Pieces) -> Result<(), Stop> {
+        match self.is_empty {
+            true => {
+                out.add(self.begin)?;
+                out.add("]")
+            }
+            false => out.add("\n  ]"),
+        }
+    }
 }

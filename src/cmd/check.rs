@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::common::hidden;
 use super::names::{check_stdin, of_suite};
 use super::{Common, Stop, print_json, print_plain};
-use crate::asm;
 use crate::prepare::prepare;
 use crate::scenario::Scenario;
 use crate::template::Template;
@@ -142,10 +142,9 @@ fn check_template(
         }
     }
     let mut seen = BTreeSet::new();
-    let syntax = template.header.syntax;
     let mut checked = Checked {
         diagnostics: Vec::new(),
-        hints: asm::hidden(&template.text, &template.file_name(), syntax),
+        hints: hidden(template),
         listed: 0,
     };
     let mut is_new = |one: &Diagnostic| seen.insert((one.line, one.column, one.message.clone()));

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use clap::{ArgAction, Args};
 
 use super::progress::{CLEARED, Display};
-use super::{Stop, When, named, record, width_of};
+use super::{Stop, Syntax, When, named, record, separator, width_of};
 use crate::asm;
 use crate::counter::pmu;
 use crate::job::check::{self as job_check, MAX_ROW_S, MAX_TIME_MS};
@@ -21,7 +21,7 @@ use crate::pipeline;
 use crate::stats::Event;
 use crate::sys::cores::CorePmus;
 use crate::sys::files;
-use crate::template::{Library, Template};
+use crate::template::{Library, Template, TextOptions};
 use crate::text::{Style, diagnostic, folded, printable};
 use crate::worker::parent::{self, Told};
 
@@ -70,12 +70,29 @@ pub(super) struct Common {
     /// Function that is called, of a file without sections that has several
     #[arg(long, value_name = "SYMBOL", global = true)]
     pub(super) call: Option<String>,
+    /// Syntax of files and standard input [default: what they say, or line by line as it looks]
+    #[arg(long, value_enum, global = true)]
+    pub(super) syntax: Option<Syntax>,
+    /// Take `;` for what separates statements in Intel syntax, too
+    #[arg(long, value_name = "';'", global = true, value_parser = separator)]
+    pub(super) separator: Option<char>,
     /// No progress, no warnings
     #[arg(short, long, global = true)]
     pub(super) quiet: bool,
     /// Print all that is known: reasons, medians, the legend in sentences, the templates' hashes
     #[arg(short, long, global = true)]
     pub(super) verbose: bool,
+}
+
+/// What comments of a template hide.
+pub(super) fn hidden(template: &Template) -> Vec<diagnostic::Diagnostic> {
+    let reading = asm::Reading {
+        file: &template.file_name(),
+        syntax: template.header.syntax,
+        separates: template.header.separates,
+        ..asm::Reading::default()
+    };
+    asm::hidden(&template.text, &reading)
 }
 
 /// Milliseconds for each image that misses are inferred from, under `--quick`.
@@ -139,7 +156,27 @@ impl Common {
 
     /// The templates that can be named.
     pub(super) fn library(&self) -> Result<Library, Stop> {
-        Ok(Library::new(self.templates.clone())?.calling(self.call.clone()))
+        let options = TextOptions {
+            call: self.call.clone(),
+            syntax: self.syntax()?,
+            separates: self.separator.is_some(),
+        };
+        Ok(Library::new(self.templates.clone())?.reading(options))
+    }
+
+    /// How texts are written, where the command line says it.
+    pub(super) fn syntax(&self) -> Result<Option<asm::Syntax>, Stop> {
+        Ok(match self.syntax {
+            None => None,
+            Some(Syntax::Auto) => Some(asm::Syntax::Auto),
+            Some(Syntax::Intel) => Some(asm::Syntax::Intel),
+            Some(Syntax::Att) => Some(asm::Syntax::Att),
+            Some(Syntax::Go) => {
+                return Err(Stop::Usage(
+                    "`--syntax go`: this build reads Intel and AT&T syntax; write the text in it, or leave the option out".into(),
+                ));
+            }
+        })
     }
 
     /// Says what was assumed of a text without sections, and what a comment hides.
@@ -147,11 +184,7 @@ impl Common {
         for one in &template.assumed {
             self.warn(&format!("assumed: {one}\n"));
         }
-        let hidden = asm::hidden(
-            &template.text,
-            &template.file_name(),
-            template.header.syntax,
-        );
+        let hidden = hidden(template);
         if !hidden.is_empty() {
             self.say(&diagnostic::render_hints(&hidden, self.error_style()));
         }

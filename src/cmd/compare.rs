@@ -143,6 +143,9 @@ fn contestants(common: &Common, names: &[String]) -> Result<(Vec<Contestant>, i3
         })
         .collect();
     let bound = bind_fitting(&templates, &common.parameters()?)?;
+    for scenario in &bound {
+        common.tell(&scenario.template);
+    }
     // A report among the others, or one that begins, is held against the rows of the same name.
     let only = match (&found[0], &bound[..]) {
         (_, [first, ..]) => Some(first.name.clone()),

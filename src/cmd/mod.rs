@@ -177,12 +177,6 @@ enum Command {
         /// File, or - for stdin [default: -]
         #[arg(value_parser = named())]
         file: Option<String>,
-        /// Syntax of the text
-        #[arg(long, value_enum, default_value_t = Syntax::Auto)]
-        syntax: Syntax,
-        /// Take `;` for what separates statements in Intel syntax, too
-        #[arg(long, value_name = "';'", value_parser = separator)]
-        separator: Option<char>,
         /// Print all bytes as one hex string
         #[arg(long)]
         hex: bool,
@@ -386,15 +380,11 @@ fn on_a_stack() -> ExitCode {
         Command::Show { name, shown } => show::show(&common, &name, shown),
         Command::Asm {
             file,
-            syntax,
-            separator,
             hex,
             allow_undefined,
         } => asm::asm(
             &common,
             file.as_deref().unwrap_or("-"),
-            syntax,
-            separator,
             hex,
             allow_undefined,
         ),

@@ -220,6 +220,10 @@ fn from_job(common: &Common, path: &Path) -> Result<(Vec<Task>, Settings), Stop>
         let message = "`--job` replays what was saved: its parameters and templates are in the file; leave -p and --templates out";
         return Err(Stop::Usage(message.into()));
     }
+    if common.call.is_some() || common.syntax.is_some() || common.separator.is_some() {
+        let message = "`--job` replays what was saved as it was read; leave --call, --syntax and --separator out";
+        return Err(Stop::Usage(message.into()));
+    }
     let saved = read_job(path)?;
     let mut plan = saved.job().plan.clone();
     let found = common.counters(Some(plan.counters).filter(|_| !plan.or_clock))?;

@@ -71,6 +71,9 @@ fn bind_points(common: &Common, names: &[String], axes: &[Axis]) -> Result<Vec<B
         bound.push((values, bind_among(&library, names, &parameters)?));
     }
     let scenarios = bound.first().map_or(&[][..], |(_, scenarios)| scenarios);
+    for scenario in scenarios {
+        common.tell(&scenario.template);
+    }
     for axis in axes {
         let lacks = scenarios
             .iter()

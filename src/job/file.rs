@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::check::{self, Problem};
 use super::{Job, JobRow, Plan};
 use crate::scenario::{Recording, Scenario};
-use crate::template::{Order, Origin, Said, Template, Value, params};
+use crate::template::{Order, Origin, Said, Template, TextOptions, Value, params};
 
 /// The version of the file's layout.
 pub const SCHEMA: u32 = 4;
@@ -98,6 +98,8 @@ struct SavedTemplate {
     origin: Origin,
     sha256: String,
     text: String,
+    #[serde(default, skip_serializing_if = "TextOptions::is_empty")]
+    options: TextOptions,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -196,6 +198,7 @@ impl SavedJob {
             origin: template.origin.clone(),
             sha256: template.sha256.clone(),
             text: template.text.clone(),
+            options: template.options.clone(),
         });
         let document = Document {
             kind: KIND.into(),
@@ -272,7 +275,8 @@ fn build(document: Document) -> Result<SavedJob, Problem> {
 }
 
 fn template(saved: SavedTemplate) -> Result<Template, String> {
-    let template = Template::parse(&saved.name, saved.origin, saved.text).map_err(|found| {
+    let parsed = Template::parse_as(&saved.name, saved.origin, saved.text, &saved.options);
+    let template = parsed.map_err(|found| {
         let first = found.first();
         first.map_or_else(String::new, |one| {
             format!("line {}: {}", one.line, one.message)

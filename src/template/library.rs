@@ -10,7 +10,7 @@ use std::io::Read as _;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use super::{Origin, Suite, Template, shipped};
+use super::{Origin, Suite, Template, TextOptions, shipped};
 use crate::sys::files;
 use crate::text::closest;
 use crate::text::content::Content;
@@ -31,8 +31,8 @@ pub const STDIN: &str = "<stdin>";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Library {
     folder: Option<PathBuf>,
-    /// The function that is called of a text without sections.
-    call: Option<String>,
+    /// What is said of files and of standard input.
+    options: TextOptions,
 }
 
 /// Why a template cannot be had.
@@ -150,20 +150,24 @@ impl Library {
             }
             None => Some(PathBuf::from(FOLDER)).filter(|folder| folder.is_dir()),
         };
-        Ok(Library { folder, call: None })
+        Ok(Library {
+            folder,
+            options: TextOptions::default(),
+        })
     }
 
-    /// The same, where of a text without sections this function is called.
+    /// The same, where this is said of files and of standard input. Templates of the folder and shipped ones
+    /// say themselves what they are.
     #[must_use]
-    pub fn calling(self, call: Option<String>) -> Library {
-        Library { call, ..self }
+    pub fn reading(self, options: TextOptions) -> Library {
+        Library { options, ..self }
     }
 
     /// The shipped templates alone.
     pub fn embedded() -> Library {
         Library {
             folder: None,
-            call: None,
+            options: TextOptions::default(),
         }
     }
 
@@ -220,12 +224,6 @@ impl Library {
         name == "-" || path.symlink_metadata().is_ok() && !path.is_dir()
     }
 
-    fn read(&self, path: &Path, name: &str) -> Result<Template, LoadError> {
-        let text = text_at(path)?;
-        Template::parse_calling(name, origin(path), text, self.call.as_deref())
-            .map_err(LoadError::Wrong)
-    }
-
     /// The template that `name` means: standard input for `-`, else an existing file, else a
     /// template of the folder, else a shipped one, else the file `NAME.asm`, which is what the name
     /// of a scenario from a file says.
@@ -234,8 +232,7 @@ impl Library {
     /// Where there is none, it cannot be read, or it is no template.
     pub fn load(&self, name: &str) -> Result<Template, LoadError> {
         if name == "-" {
-            let call = self.call.as_deref();
-            return Template::parse_calling("stdin", Origin::Stdin, text_of(name)?, call)
+            return Template::parse_as("stdin", Origin::Stdin, text_of(name)?, &self.options)
                 .map_err(LoadError::Wrong);
         }
         let path = Path::new(name);
@@ -243,13 +240,13 @@ impl Library {
             if ends_in(path, "toml") {
                 return Err(LoadError::Suite(name.to_string()));
             }
-            return self.read(path, &stem(path));
+            return read(path, &stem(path), &self.options);
         }
         let file = format!("{name}.asm");
         let own = self.folder.as_ref().map(|folder| folder.join(&file));
         if !name.is_empty() && !name.contains('/') {
             if let Some(own) = own.filter(|own| path_of(own).symlink_metadata().is_ok()) {
-                return self.read(&own, name);
+                return read(&own, name, &TextOptions::default());
             }
             if let Some(text) = shipped::text(shipped::TEMPLATES, name) {
                 return Template::parse(name, Origin::Embedded, text.to_string())
@@ -257,11 +254,11 @@ impl Library {
             }
         }
         if Library::is_path(&file) {
-            return self.read(Path::new(&file), name);
+            return read(Path::new(&file), name, &self.options);
         }
         // A path that is no file says so itself, better than any guess at a name.
         if name.contains('/') || ends_in(path, "asm") || ends_in(path, "toml") || path.is_dir() {
-            return self.read(path, &stem(path));
+            return read(path, &stem(path), &self.options);
         }
         let (names, suites) = (self.names(), self.suite_names());
         if suites.iter().any(|suite| suite == name) {
@@ -301,6 +298,11 @@ fn files(folder: Option<PathBuf>, ending: &str) -> impl Iterator<Item = PathBuf>
 /// The path without its extension: the name of a scenario from a file.
 fn stem(path: &Path) -> String {
     named(path.with_extension("").as_os_str())
+}
+
+fn read(path: &Path, name: &str, options: &TextOptions) -> Result<Template, LoadError> {
+    let text = text_at(path)?;
+    Template::parse_as(name, origin(path), text, options).map_err(LoadError::Wrong)
 }
 
 fn read_suite(path: &Path) -> Result<Suite, LoadError> {

@@ -48,6 +48,8 @@ pub struct Template {
     pub text: String,
     /// What the `;!` lines say.
     pub header: Header,
+    /// What the command line said of it.
+    pub options: TextOptions,
     /// What was assumed of a text without sections, a sentence each.
     pub assumed: Vec<String>,
 }
@@ -72,6 +74,28 @@ impl Origin {
             Origin::File(path) => path.display().to_string(),
             Origin::Stdin => library::STDIN.to_string(),
         }
+    }
+}
+
+/// What the command line says of a text; it stands above what the text's header says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextOptions {
+    /// The function that is called of a text without sections.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
+    /// How it is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syntax: Option<Syntax>,
+    /// Whether `;` separates statements in Intel syntax.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub separates: bool,
+}
+
+impl TextOptions {
+    /// Whether the command line says nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == TextOptions::default()
     }
 }
 
@@ -174,6 +198,8 @@ pub struct Header {
     pub unroll: u32,
     /// How the code is written.
     pub syntax: Syntax,
+    /// Whether `;` separates statements in Intel syntax, where it would begin a comment.
+    pub separates: bool,
     /// Which function of a text without sections is called.
     pub call: Option<String>,
     /// Publication and section that the template reproduces.
@@ -200,6 +226,7 @@ impl Default for Header {
             clobbers: Clobbers::Some,
             unroll: 1,
             syntax: Syntax::Auto,
+            separates: false,
             call: None,
             source: None,
             bind: BTreeMap::new(),

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::source::{Place, SourceText};
-use super::{Clobbers, Header, Origin, Template, header, parts, paste, sections};
+use super::{Clobbers, Header, Origin, Template, TextOptions, header, parts, paste, sections};
 use crate::asm::SourceLine;
 use crate::text::diagnostic::Diagnostic;
 
@@ -22,27 +22,27 @@ impl Template {
     /// Everything that is wrong with the header, or, where it is sound and the text is not to be
     /// expanded, with the sections.
     pub fn parse(name: &str, origin: Origin, text: String) -> Result<Template, Vec<Diagnostic>> {
-        Template::parse_calling(name, origin, text, None)
+        Template::parse_as(name, origin, text, &TextOptions::default())
     }
 
-    /// The same of a text that may have no sections, with the function of it that is called.
+    /// The same, with what the command line says of the text.
     ///
     /// # Errors
-    /// As [`Template::parse`], and where the text has no such function.
-    pub fn parse_calling(
+    /// As [`Template::parse`], and where the text has no function that is to be called.
+    pub fn parse_as(
         name: &str,
         origin: Origin,
         text: String,
-        call: Option<&str>,
+        options: &TextOptions,
     ) -> Result<Template, Vec<Diagnostic>> {
         let source = SourceText::new(origin.file(&format!("{name}.asm")), &text);
         if let Some(found) = find_mark(&source) {
             return Err(vec![found]);
         }
         let mut header = header::parse(&source)?;
-        if let Some(call) = call {
-            header.call = Some(call.to_string());
-        }
+        header.call = options.call.clone().or(header.call);
+        header.syntax = options.syntax.unwrap_or(header.syntax);
+        header.separates |= options.separates;
         let mut assumed = Vec::new();
         if !header.expand {
             if let Some(found) = find_tag(&source) {
@@ -60,6 +60,7 @@ impl Template {
         }
         Ok(Template {
             header,
+            options: options.clone(),
             assumed,
             ..Template::in_place(name, origin, text)
         })
@@ -73,6 +74,7 @@ impl Template {
             sha256: lower_sha256(&text),
             text,
             header: Header::default(),
+            options: TextOptions::default(),
             assumed: Vec::new(),
         }
     }
@@ -88,7 +90,9 @@ impl Template {
         if self.header.expand || !paste::is_pasted(&lines) {
             return Ok(None);
         }
-        Ok(Some(paste::paste(&source, lines, &self.header)?.text()))
+        Ok(Some(
+            paste::paste(&source, lines, &self.header)?.text(&self.header),
+        ))
     }
 
     /// The text as lines that diagnostics can point into.

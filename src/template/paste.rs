@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use super::Header;
 use super::sections::{opens, split_sections};
 use super::source::{Place, SourceText};
-use crate::asm::{self, Fixup, Section, SectionKind, SourceLine, SourceSection};
+use crate::asm::{self, Fixup, Section, SectionKind, SourceLine, SourceSection, Syntax};
 use crate::text::diagnostic::Diagnostic;
 
 /// The section that holds the text.
@@ -71,7 +71,7 @@ pub(crate) fn paste(
             },
             is_open: true,
             syntax: header.syntax,
-            separates: false,
+            separates: header.separates,
         },
     )?;
     let code = &program.sections[0];
@@ -176,8 +176,16 @@ func \"listing.callee\":
 
 impl Pasted {
     /// The template that this text is, with what was assumed as comments.
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn text(&self, header: &Header) -> String {
         let mut text = String::from(";! title = \"a pasted listing\"\n;! clobbers = \"all\"\n");
+        text.push_str(match header.syntax {
+            Syntax::Auto => "",
+            Syntax::Intel => ";! syntax = \"intel\"\n",
+            Syntax::Att => ";! syntax = \"att\"\n",
+        });
+        if header.separates {
+            text.push_str(";! separator = \";\"\n");
+        }
         for one in &self.assumed {
             let _ = writeln!(text, "; Assumed: {one}.");
         }

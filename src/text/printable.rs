@@ -13,6 +13,9 @@ pub fn line(text: &str) -> Cow<'_, str> {
 
 /// The same with its line breaks.
 pub fn lines(text: &str) -> Cow<'_, str> {
+    if is_plain(text) {
+        return Cow::Borrowed(text);
+    }
     escaped(text, |c| is_odd(c) && c != '\n')
 }
 
@@ -29,7 +32,7 @@ pub fn in_columns(text: &str) -> String {
 /// A JSON document that means the same: what is odd can stand in its strings alone, which have escapes for it.
 pub fn json(document: &str) -> Cow<'_, str> {
     let is_text = |c: char| is_odd(c) && c != '\n';
-    if !document.contains(is_text) {
+    if is_plain(document) || !document.contains(is_text) {
         return Cow::Borrowed(document);
     }
     let mut out = String::with_capacity(document.len() + 8);
@@ -43,6 +46,12 @@ pub fn json(document: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
+}
+
+/// Whether a text has nothing but lines of visible ASCII, as nearly all have: a look that is quick.
+fn is_plain(text: &str) -> bool {
+    let is_visible = |byte: &u8| matches!(byte, b' '..=b'~' | b'\n');
+    text.as_bytes().iter().all(is_visible)
 }
 
 /// Whether a character is none to be seen: a control, or one that Unicode calls default-ignorable, among which are

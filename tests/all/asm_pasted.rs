@@ -116,7 +116,7 @@ fn each_pasted_listing_has_the_bytes_of_its_program() {
         let has_tables = text.contains(".long");
         assert!(has_tables || got.len() == right.len(), "{path:?}");
     }
-    assert_eq!(seen, 11);
+    assert_eq!(seen, 18);
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn the_mistakes_of_those_who_paste_get_the_answer_that_helps() {
 
 #[test]
 fn an_instruction_behind_a_semicolon_is_told_and_prose_is_not() {
-    let remarks = |text: &str| hidden(text, "t", Syntax::Auto).len();
+    let remarks = |text: &str| hidden(text, &Reading::default()).len();
     for text in [
         "ADD RAX, RBX; ADD RBX, RAX",
         "nop; nop",
@@ -322,6 +322,40 @@ fn a_semicolon_separates_where_it_is_asked_for() {
     let both = fragment_in(text, &reading).expect("assembles").bytes;
     assert_eq!(hex(&both), "4801d84801c3");
     assert_eq!(hex(&fragment(text).expect("assembles").bytes), "4801d8");
+}
+
+#[test]
+fn a_prefix_alone_on_a_line_belongs_to_the_instruction_on_the_next() {
+    for (text, right) in [
+        ("lock\nadd dword ptr [rax], 1", "f0830001"),
+        ("lock\naddl $1, (%rax)", "f0830001"),
+        ("rep\nmovsb", "f3a4"),
+        ("rep\n\n ; a comment\nmovsb\nnop", "f3a490"),
+        ("rep; ret\nmovl %eax, %ebx", "f3c389c3"),
+        ("bnd\nnotrack\njmp rax", "3ef2ffe0"),
+        // In front of anything else it is its byte, as in C libraries that jump over a `lock`.
+        ("jmp 1f\nlock\n1: add [rax], ecx", "eb01f00108"),
+        ("lock\ndb 0x90", "f090"),
+        ("data16", "66"),
+        // The rows of a listing have bytes of their own.
+        (
+            " 401000:\tf0                   \tlock\n 401001:\t01 08                \tadd    DWORD PTR [rax],ecx",
+            "f00108",
+        ),
+    ] {
+        let got = read(text, Syntax::Auto).map(|section| hex(&section.bytes));
+        assert_eq!(got.as_deref(), Ok(right), "{text:?}");
+    }
+    let refused = |text| fragment(text).expect_err(text).remove(0);
+    let found = refused("lock\nmov [rax], ecx");
+    assert!(found.message.contains("cannot be locked"), "{found:?}");
+    let found = refused("nop\nlock\n\n");
+    assert_eq!((found.line, found.column, found.width), (2, 1, 4));
+    assert!(
+        refused("lock\nlock\nadd [rax], ecx")
+            .message
+            .contains("twice")
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod asm_command;
 mod asm_errors;
 mod asm_gnu;
 mod asm_labels;
+mod asm_oracles;
 mod asm_panics;
 mod asm_pasted;
 mod book;

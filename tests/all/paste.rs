@@ -44,6 +44,110 @@ fn a_pasted_function_runs_and_says_what_it_assumed() {
 }
 
 #[test]
+fn every_command_that_reads_a_text_is_told_its_syntax_and_what_separates() {
+    let folder = folder("told");
+    let written = |name: &str, text: &str| {
+        let file = folder.join(name);
+        fs::write(&file, text).expect("written");
+        file.to_str().expect("UTF-8").to_string()
+    };
+    // Each of them makes of a number and a register what the other does not.
+    let intel = written("intel.s", "mov eax, 1\nadd eax, 2; add eax, 3\nret\n");
+    let att = written("att.s", "movl $1, %eax\nadd $2, %eax; add $3, %eax\nret\n");
+    let new = folder.join("new");
+    fs::create_dir_all(&new).expect("a folder");
+    let new = new.to_str().expect("UTF-8");
+    let commands: [&[&str]; 8] = [
+        &["asm"],
+        &["check"],
+        &["run", "--quick", "--counters", "none"],
+        &["show"],
+        &["step"],
+        &["compare", "inline", "--quick", "--counters", "none"],
+        &["sweep", "-P", "align=0,16", "--quick", "--counters", "none"],
+        &["new", "mine", "--templates", new, "--from-listing"],
+    ];
+    for command in commands {
+        let with = |file: &str, options: &[&str]| {
+            let all: Vec<&str> = [command, &[file], options].concat();
+            dispatchlab(&all)
+        };
+        for (file, other) in [(&intel, "att"), (&att, "intel")] {
+            let run = with(file, &["--syntax", other]);
+            assert_eq!(
+                run.code, 3,
+                "{command:?} {other}: {}{}",
+                run.stdout, run.stderr
+            );
+        }
+        let run = with(&intel, &["--syntax", "intel", "--separator", ";"]);
+        assert_eq!(run.code, 0, "{command:?}: {}{}", run.stdout, run.stderr);
+        let warned = |run: &Run| run.said().contains("an instruction stands in it");
+        assert!(!warned(&run), "{command:?}: {}", run.stderr);
+        if command[0] == "new" {
+            let file = format!("{new}/mine.asm");
+            let text = fs::read_to_string(&file).expect("written");
+            assert!(
+                text.contains(";! syntax = \"intel\"\n;! separator = \";\"\n"),
+                "{text}"
+            );
+            assert_eq!(dispatchlab(&["check", &file]).code, 0);
+        } else {
+            assert!(warned(&with(&intel, &[])), "{command:?}");
+        }
+    }
+}
+
+fn instructions(arguments: &[&str]) -> f64 {
+    let all = ["run", "--quick", "--counters", "none"];
+    let (code, document) = json(&[&all, arguments].concat());
+    assert_eq!(code, 0, "{document}");
+    value(rows(&document)[0].1, "instructions")
+}
+
+#[test]
+fn what_was_said_of_a_text_is_in_its_header_or_in_the_saved_job() {
+    let folder = folder("told_once");
+    let written = |name: &str, text: &str| {
+        let file = folder.join(name);
+        fs::write(&file, text).expect("written");
+        file.to_str().expect("UTF-8").to_string()
+    };
+    let code = "one:\n  mov eax, 1\n  ret\ntwo:\n  mov eax, 1; add eax, 2; add eax, 3\n  ret\n";
+    let plain = written("plain.s", code);
+    let told = written(
+        "told.s",
+        &format!(";! separator = \";\"\n;! call = \"two\"\n{code}"),
+    );
+    let options = ["--separator", ";", "--call", "two"];
+    let by_options = instructions(&[&[plain.as_str()], &options[..]].concat());
+    assert_eq!(by_options, instructions(&[&told]));
+    assert_eq!(by_options, instructions(&[&plain, "--call", "two"]) + 2.0);
+    let job = folder.join("job.json");
+    let job = job.to_str().expect("UTF-8");
+    let save = [
+        &[
+            "run",
+            "--quick",
+            "--counters",
+            "none",
+            "--save-job",
+            job,
+            &plain,
+        ],
+        &options[..],
+    ]
+    .concat();
+    let saved = dispatchlab(&save);
+    assert_eq!(saved.code, 0, "{}{}", saved.stdout, saved.stderr);
+    assert_eq!(by_options, instructions(&["--job", job]));
+    let again = dispatchlab(&["run", "--job", job, "--syntax", "intel"]);
+    assert_eq!(again.code, 2, "{}", again.stderr);
+    let wrong = written("wrong.s", ";! separator = \",\"\nnop\n");
+    assert_eq!(dispatchlab(&["check", &wrong]).code, 3);
+}
+
+#[test]
 fn of_several_functions_one_is_asked_for() {
     let folder = folder("several");
     let text = "one:\n  mov eax, 1\n  ret\ntwo:\n  xor eax, eax\n  add eax, 2\n  ret\n";

@@ -160,6 +160,10 @@ fn prefixed(inst: &Inst<'_>, bytes: &[u8], field: Option<Field>) -> Option<Encod
     if rex.is_empty() && before.is_empty() {
         return Some(Encoded::new(bytes, field));
     }
+    // It would make four bytes of the eight that the address has.
+    if inst.mnemonic == "movabs" && before.contains(&0x67) {
+        return None;
+    }
     let is_legacy = |byte: &u8| {
         matches!(
             byte,
@@ -169,6 +173,9 @@ fn prefixed(inst: &Inst<'_>, bytes: &[u8], field: Option<Field>) -> Option<Encod
     let legacy = bytes.iter().take_while(|byte| is_legacy(byte)).count();
     let added = before.len();
     before.extend_from_slice(&bytes[..legacy]);
+    if inst.is_padding() {
+        before.sort_by_key(|byte| *byte != 0x66);
+    }
     let mut rest = bytes[legacy..].to_vec();
     let mut shift = added;
     if let Some(rex) = rex.into_iter().reduce(|one, other| one | other) {

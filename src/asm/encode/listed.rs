@@ -6,7 +6,7 @@ use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register}
 
 use super::emit::{Coder, Encoded, Field, Width};
 use super::{Choice, encode};
-use crate::asm::inst::{Inst, OperandKind};
+use crate::asm::inst::{Inst, Name, OperandKind};
 use crate::asm::listing::disassemble;
 use crate::asm::problem::Problem;
 
@@ -49,6 +49,12 @@ fn field(inst: &Inst<'_>, bytes: &[u8]) -> Option<Field> {
         .iter()
         .find(|operand| operand.kind.target().is_some())?;
     let (offset, size) = match target.kind {
+        // A variable of a debugger lies in the stack.
+        OperandKind::Memory(_)
+            if !decoded.is_ip_rel_memory_operand() && offsets.displacement_size() < 8 =>
+        {
+            return None;
+        }
         OperandKind::Memory(_) => (offsets.displacement_offset(), offsets.displacement_size()),
         _ => (offsets.immediate_offset(), offsets.immediate_size()),
     };
@@ -89,8 +95,24 @@ fn same(one: &Instruction, other: &Instruction, inst: &Inst<'_>) -> bool {
         return false;
     }
     let count = one.op_count();
-    let in_order = (0..count).all(|at| alike(one, at, other, at, has_target));
-    in_order || commute && (0..count).all(|at| alike(one, at, other, count - 1 - at, has_target))
+    // Debuggers show a variable's name, and the bytes where it lies.
+    let is_variable = |kind: &OperandKind<'_>| {
+        matches!(kind, OperandKind::Memory(mem) if mem.base.is_none()
+            && mem.target.as_ref().is_some_and(|target| matches!(target.name, Name::Label(_))))
+    };
+    let is_variable = inst
+        .operands
+        .iter()
+        .any(|operand| is_variable(&operand.kind))
+        && !other.is_ip_rel_memory_operand();
+    let alike = |one: &Instruction, at, other: &Instruction, to| {
+        is_variable
+            && (one.op_kind(at), other.op_kind(to)) == (OpKind::Memory, OpKind::Memory)
+            && one.memory_size() == other.memory_size()
+            || alike(one, at, other, to, has_target)
+    };
+    let in_order = (0..count).all(|at| alike(one, at, other, at));
+    in_order || commute && (0..count).all(|at| alike(one, at, other, count - 1 - at))
 }
 
 fn alike(one: &Instruction, at: u32, other: &Instruction, to: u32, has_target: bool) -> bool {

@@ -76,6 +76,25 @@ pub(in crate::asm) fn spellings<T>(
         add(format!("cmp{one}xadd"), &format!("cmp{other}xadd"), None);
         add(format!("cmp{other}xadd"), &format!("cmp{one}xadd"), None);
     }
+    // NASM has two names for each order of operands.
+    for kind in [
+        "vfmadd",
+        "vfmsub",
+        "vfnmadd",
+        "vfnmsub",
+        "vfmaddsub",
+        "vfmsubadd",
+    ] {
+        for (other, order) in [("123", "213"), ("312", "132"), ("321", "231")] {
+            for lanes in ["ps", "pd", "ss", "sd"] {
+                add(
+                    format!("{kind}{other}{lanes}"),
+                    &format!("{kind}{order}{lanes}"),
+                    None,
+                );
+            }
+        }
+    }
     for (alias, name) in ALIASES {
         add(alias.to_owned(), name, None);
     }

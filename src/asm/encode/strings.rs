@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use iced_x86::Register;
 
-use crate::asm::inst::{Inst, Mem, Operand, OperandKind};
+use crate::asm::inst::{Inst, Mem, Operand, OperandKind, Prefix};
 use crate::asm::problem::Problem;
 
 /// Their names without a width.
@@ -67,12 +67,42 @@ pub(in crate::asm) fn implicit<'i, 'a>(inst: &'i Inst<'a>) -> Result<Cow<'i, Ins
         _ => "q",
     };
     let mut implicit = inst.clone();
+    let narrow = inst
+        .operands
+        .iter()
+        .filter(|operand| has_half_address(operand));
+    match (
+        narrow.count(),
+        inst.operands.iter().filter(is_memory).count(),
+    ) {
+        (0, _) => {}
+        (narrow, all) if narrow == all => implicit.prefixes.push((Prefix::Raw(0x67), inst.span)),
+        // One address size is of both.
+        _ => return Ok(Cow::Borrowed(inst)),
+    }
+    if inst.operands.iter().any(is_thread) {
+        implicit.prefixes.push((Prefix::Raw(0x65), inst.span));
+    }
     implicit.operands.clear();
     implicit.mnemonic = match stem {
         "xlat" => "xlatb".into(),
         _ => format!("{stem}{letter}").into(),
     };
     Ok(Cow::Owned(implicit))
+}
+
+fn is_memory(operand: &&Operand<'_>) -> bool {
+    matches!(operand.kind, OperandKind::Memory(_))
+}
+
+/// Whether it is memory of Go's thread.
+fn is_thread(operand: &Operand<'_>) -> bool {
+    matches!(&operand.kind, OperandKind::Memory(mem) if mem.segment == Some(Register::GS))
+}
+
+/// Whether it is memory at a 32-bit register.
+fn has_half_address(operand: &Operand<'_>) -> bool {
+    matches!(&operand.kind, OperandKind::Memory(mem) if mem.base.is_some_and(|base| base.is_gpr32()))
 }
 
 /// The registers that a wait for memory has.
@@ -86,9 +116,9 @@ fn is_fixed(operand: &Operand<'_>) -> bool {
 /// The width of the operands, where they are those of the instruction.
 fn width(stem: &str, letter: &str, operands: &[Operand<'_>]) -> Option<u32> {
     use Register as R;
-    let source = |operand: &Operand<'_>| at(operand, R::RSI, &[None, Some(R::DS)]);
+    let source = |operand: &Operand<'_>| at(operand, R::RSI, &[None, Some(R::DS), Some(R::GS)]);
     let target = |operand: &Operand<'_>| at(operand, R::RDI, &[None, Some(R::ES)]);
-    let table = |operand: &Operand<'_>| at(operand, R::RBX, &[None, Some(R::DS)]);
+    let table = |operand: &Operand<'_>| at(operand, R::RBX, &[None, Some(R::DS), Some(R::GS)]);
     let value = |operand: &Operand<'_>| match operand.kind.register()? {
         R::AL => Some(Some(8)),
         R::AX => Some(Some(16)),
@@ -140,5 +170,6 @@ fn at(
     else {
         return None;
     };
-    (*base == Some(register) && segments.contains(segment)).then_some(*bits)
+    let is_own = base.is_some_and(|base| base.full_register() == register);
+    (is_own && segments.contains(segment)).then_some(*bits)
 }

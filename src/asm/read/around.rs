@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
 use super::expression::as_binary;
+use super::prefix::Begun;
 use crate::asm::inst::{Direction, Name, Target};
 use crate::asm::problem::{Problem, Span};
 
@@ -24,8 +25,8 @@ pub(in crate::asm) struct Around<'e, 'a> {
     pub(in crate::asm) here: i64,
     /// Whether a distance was asked for.
     pub(in crate::asm) is_asked: Cell<bool>,
-    /// Whether another statement follows on the line.
-    pub(in crate::asm) is_followed: bool,
+    /// Prefixes that stand alone so far.
+    pub(in crate::asm) begun: Begun,
     /// Whether the line ends in a comment that `#` begins.
     pub(in crate::asm) has_hash_comment: bool,
 }
@@ -53,7 +54,7 @@ impl<'e, 'a> Around<'e, 'a> {
             offsets,
             here: 0,
             is_asked: Cell::new(false),
-            is_followed: false,
+            begun: Begun::default(),
             has_hash_comment: false,
         }
     }

@@ -1,4 +1,4 @@
-//! AT&T syntax: one statement.
+//! AT&T syntax: the operands of one instruction.
 //!
 //! Correct means: the same instruction as GNU as reads, in Intel's order of operands and under Intel's
 //! name; a register without its `%` is never taken for memory.
@@ -9,39 +9,20 @@ use iced_x86::Register;
 
 use super::address::{check_thread, memory, without_own_segment};
 use super::decor::decoration;
-use super::directive::{Directive, directive, open};
+use super::directive::open;
 use super::expression::{Cursor, Linear};
 use super::intel::comma;
 use super::lexer::Token;
-use super::prefix::{Begun, hint, prefixes};
-use crate::asm::inst::{Inst, Name, Operand, OperandKind, Statement};
+use crate::asm::inst::{Inst, Name, Operand, OperandKind};
 use crate::asm::problem::{Problem, Span};
 use crate::asm::registers::{name_of, register};
 pub(super) use suffix::{is_branch, is_known};
 
-/// What stands behind the labels.
-pub(super) fn statement<'a>(
+/// What stands behind the mnemonic.
+pub(super) fn operands<'a>(
     cursor: &mut Cursor<'_, 'a>,
-    begun: &mut Begun,
-    statements: &mut Vec<Statement<'a>>,
+    inst: &mut Inst<'a>,
 ) -> Result<(), Problem> {
-    if begun.is_none() {
-        match directive(cursor)? {
-            Directive::No => {}
-            Directive::Passed => {
-                cursor.finish();
-                return Ok(());
-            }
-            Directive::Made(made) => {
-                statements.extend(made);
-                return Ok(());
-            }
-        }
-    }
-    let Some(mut inst) = prefixes(cursor, begun)? else {
-        return Ok(());
-    };
-    hint(cursor, &mut inst);
     let is_branch = is_branch(&inst.mnemonic);
     let mut is_indirect = false;
     while !cursor.is_done() {
@@ -56,7 +37,7 @@ pub(super) fn statement<'a>(
                 .help("leave it out"));
             }
             is_indirect |= star;
-            let operand = operand(cursor, is_branch && !star, &inst)?;
+            let operand = operand(cursor, is_branch && !star, inst)?;
             if inst.operands.len() == 5 {
                 return Err(Problem::new(
                     operand.span,
@@ -66,22 +47,20 @@ pub(super) fn statement<'a>(
             inst.operands.push(operand);
         }
         while cursor.peek() == Some(&Token::Mark('{')) {
-            decorated(cursor, &mut inst)?;
+            decorated(cursor, inst)?;
         }
         if !cursor.is_done() {
             comma(cursor)?;
         }
     }
     if is_branch && !is_indirect {
-        check_direct(&inst)?;
+        check_direct(inst)?;
     }
     // Both operands of `enter` are numbers, and stand in Intel's order.
     if inst.mnemonic != "enter" && inst.mnemonic != "enterq" {
         inst.operands.reverse();
     }
-    suffix::name(&mut inst)?;
-    statements.push(Statement::Inst(inst));
-    Ok(())
+    suffix::name(inst)
 }
 
 /// A decoration; a mask belongs to the last operand, and rounding stands in front of all.

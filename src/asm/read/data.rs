@@ -4,6 +4,7 @@
 
 use super::directive::open;
 use super::expression::{Cursor, Linear};
+use super::float;
 use super::lexer::Token;
 use crate::asm::inst::{Datum, Padding, Statement, Target};
 use crate::asm::problem::{Problem, Span};
@@ -97,10 +98,10 @@ fn datum<'a>(cursor: &mut Cursor<'_, 'a>, width: u32) -> Result<Datum<'a>, Probl
             bytes.resize(bytes.len().next_multiple_of(width as usize), 0);
             return Ok(Datum::Bytes(bytes));
         }
-        Some(Token::Float(_)) => return float(cursor, width),
-        Some(Token::Mark('-')) if matches!(cursor.peek_second(), Some(Token::Float(_))) => {
-            return float(cursor, width);
+        Some(Token::Mark('-' | '+')) if is_float(cursor.peek_second()) => {
+            return float_datum(cursor, width);
         }
+        token if is_float(token) => return float_datum(cursor, width),
         _ => {}
     }
     let start = cursor.span();
@@ -148,36 +149,33 @@ fn distance<'a>(sum: &Linear<'a>, here: Span) -> Result<Option<(Target<'a>, Targ
     Ok(Some((to, (**from).clone())))
 }
 
+/// Whether a token is a floating-point constant: a number, or NASM's word for what is none.
+fn is_float(token: Option<&Token<'_>>) -> bool {
+    match token {
+        Some(Token::Float(_)) => true,
+        Some(Token::Word(word)) => float::is_special(word),
+        _ => false,
+    }
+}
+
 /// A floating-point number as memory has it.
-fn float<'a>(cursor: &mut Cursor<'_, 'a>, width: u32) -> Result<Datum<'a>, Problem> {
+fn float_datum<'a>(cursor: &mut Cursor<'_, 'a>, width: u32) -> Result<Datum<'a>, Problem> {
     let start = cursor.span();
     let is_negative = cursor.take('-');
+    if !is_negative {
+        cursor.take('+');
+    }
     let text = match cursor.peek() {
         Some(Token::Float(text)) => (*text).to_owned(),
         Some(Token::Number(number)) => number.to_string(),
-        Some(Token::Word(word)) => word.to_ascii_lowercase(),
+        Some(Token::Word(word)) => (*word).to_owned(),
         _ => String::new(),
     };
     cursor.advance();
     let here = start.to(cursor.last_span());
-    let signed = format!("{}{text}", if is_negative { "-" } else { "" });
-    let bytes = match width {
-        4 => signed
-            .parse()
-            .map(|value: f32| value.to_le_bytes().to_vec()),
-        8 => signed
-            .parse()
-            .map(|value: f64| value.to_le_bytes().to_vec()),
-        _ => {
-            return Err(
-                Problem::new(here, "a floating-point number has 4 or 8 bytes")
-                    .help("use `dd` or `dq`"),
-            );
-        }
-    };
-    match bytes {
+    match float::bytes(&text, is_negative, width) {
         Ok(bytes) => Ok(Datum::Bytes(bytes)),
-        Err(_) => Err(Problem::new(here, "expected a floating-point number here")),
+        Err(message) => Err(Problem::new(here, message)),
     }
 }
 
@@ -187,7 +185,7 @@ pub(super) fn floats<'a>(
     width: u32,
 ) -> Result<Statement<'a>, Problem> {
     Ok(Statement::Data(values(cursor, |cursor| {
-        float(cursor, width)
+        float_datum(cursor, width)
     })?))
 }
 

@@ -20,8 +20,6 @@ pub(in crate::asm) struct Choice {
     pub(in crate::asm) neutral: Syntax,
     /// Whether `;` separates statements in Intel syntax.
     pub(in crate::asm) separates: bool,
-    /// Whether any line has a mark of AT&T syntax.
-    has_marks: bool,
 }
 
 impl Choice {
@@ -40,7 +38,6 @@ impl Choice {
             asked,
             neutral: if is_att { Syntax::Att } else { Syntax::Intel },
             separates,
-            has_marks: is_att,
         }
     }
 
@@ -74,15 +71,14 @@ impl Choice {
     /// The syntax of a line: Intel or AT&T.
     pub(super) fn syntax(&self, line: &str, part: &Range<usize>) -> Syntax {
         match self.asked {
-            Syntax::Auto if self.has_marks && is_marked(line, part) => Syntax::Att,
-            Syntax::Auto if self.neutral == Syntax::Intel && is_att_alone(&line[part.clone()]) => {
-                Syntax::Att
-            }
-            // Brackets hold memory in Intel syntax, and nothing in AT&T.
-            Syntax::Auto if self.neutral == Syntax::Att && is_bracketed(&line[part.clone()]) => {
-                Syntax::Intel
-            }
-            Syntax::Auto => self.neutral,
+            Syntax::Auto => match self.neutral {
+                // Brackets hold memory in Intel syntax, and nothing in AT&T.
+                Syntax::Att if is_bracketed(&line[part.clone()]) && !is_marked(line, part) => {
+                    Syntax::Intel
+                }
+                Syntax::Intel if is_att_alone(&line[part.clone()]) => Syntax::Att,
+                neutral => neutral,
+            },
             asked => asked,
         }
     }

@@ -396,6 +396,8 @@ pub(super) fn data_width(word: &str) -> Option<u32> {
         "dw" => 2,
         "dd" => 4,
         "dq" => 8,
+        "dt" => 10,
+        "do" => 16,
         _ => return None,
     })
 }
@@ -406,6 +408,8 @@ pub(super) fn reserved_width(word: &str) -> Option<u64> {
         "resw" => 2,
         "resd" => 4,
         "resq" => 8,
+        "rest" => 10,
+        "reso" => 16,
         _ => return None,
     })
 }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use iced_x86::Register;
 
 use super::around::Around;
+use super::float;
 use super::lexer::{Placed, Token};
 use crate::asm::inst::{Direction, Name, Target};
 use crate::asm::problem::{Problem, Span};
@@ -324,6 +325,11 @@ impl<'t, 'a> Cursor<'t, 'a> {
             Token::Float(text) => Err(float_misplaced(text, here)),
             Token::Quote(bytes) => Ok(Linear::number(packed(bytes, here)?)),
             Token::Word("hash") if self.peek() == Some(&Token::Mark('(')) => self.hash(here),
+            Token::Word(word) if word.starts_with("__?") => Err(Problem::new(
+                here,
+                format!("NASM's `{word}` is not known here"),
+            )
+            .help("write the number that it stands for")),
             Token::Word(".") => Ok(Linear::target(Name::Here, here)),
             Token::Word("$$") => Ok(Linear::target(Name::Start, here)),
             Token::Word(word) => Ok(match register(word).filter(|_| !self.is_att) {
@@ -550,11 +556,17 @@ fn percent(here: Span) -> Problem {
 
 /// A floating-point number where none can be.
 fn float_misplaced(text: &str, here: Span) -> Problem {
-    let bits = text.parse::<f32>().map_or(0, f32::to_bits);
     let message = format!("an instruction has no floating-point constants such as {text}");
-    Problem::new(here, message).help(format!(
-        "the bits of {text} as a float are {bits:#x}; or load it from data, as `dd {text}`"
-    ))
+    let problem = Problem::new(here, message);
+    match float::bytes(text, false, 4).as_deref() {
+        Ok(&[a, b, c, d]) => {
+            let bits = u32::from_le_bytes([a, b, c, d]);
+            problem.help(format!(
+                "the bits of {text} as a float are {bits:#x}; or load it from data, as `dd {text}`"
+            ))
+        }
+        _ => problem.help("load it from data, as wide as it has to be: `dq`, `dt` or `do`"),
+    }
 }
 
 /// A name behind `%` that no register has.

@@ -15,7 +15,7 @@ use crate::asm::registers::lower;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::asm) enum Row<'a> {
     /// `0000000000001139 <twice>:`
-    Heading(u64, &'a str, Span),
+    Heading(u64, &'a str),
     /// An instruction with what stands in front of it.
     Entry(Entry<'a>),
     /// Bytes that belong to the line before.
@@ -39,6 +39,8 @@ pub(in crate::asm) struct Entry<'a> {
     pub(in crate::asm) target: Option<Goal<'a>>,
     /// Whether the address can be no label: it has an offset behind it, or no colon.
     is_marked: bool,
+    /// Whether it is padding.
+    is_nop: bool,
     /// Whether it could well be a label: it stands at the beginning of its line, or has no digit.
     is_doubtful: bool,
 }
@@ -153,6 +155,15 @@ fn lengths(rows: &[Row<'_>]) -> HashMap<usize, u8> {
         let is_open = matches!(row, Row::Entry(entry) if entry.bytes.is_empty());
         before = address.filter(|_| is_open).map(|address| (at, address));
     }
+    // Behind a function compilers fill up to where the next one would begin.
+    const PADDED_TO: u64 = 16;
+    if let Some((line, start)) = before
+        && let Some(length) = u8::try_from(PADDED_TO - start % PADDED_TO).ok()
+        && let Row::Entry(entry) = &rows[line]
+        && entry.is_nop
+    {
+        lengths.insert(line, length);
+    }
     lengths
 }
 
@@ -191,9 +202,12 @@ fn row(line: &str) -> Row<'_> {
             let mut entry = Entry {
                 address,
                 bytes,
-                text,
+                text: text.clone(),
                 target: None,
                 is_marked,
+                is_nop: line[text.clone()]
+                    .split([' ', '\t'])
+                    .any(|word| word.starts_with("nop")),
                 is_doubtful: start == 0
                     || !line[start..at].bytes().any(|byte| byte.is_ascii_digit()),
             };
@@ -228,18 +242,20 @@ fn heading(line: &str, start: usize) -> Option<Row<'_>> {
         return None;
     }
     let address = u64::from_str_radix(digits.strip_prefix("0x").unwrap_or(digits), 16).ok()?;
-    let at = start + digits.len() + 2;
-    Some(Row::Heading(
-        address,
-        name,
-        span(line, &(at..at + name.len())),
-    ))
+    Some(Row::Heading(address, name))
 }
 
 /// The address that a line begins with, where that ends, and whether it can be no label.
 fn address(line: &str, start: usize) -> Option<(u64, usize, bool)> {
     let mut at = start;
     let rest = |at: usize| &line[at..];
+    // WinDbg has the number of the source line in front.
+    if let Some((number, behind)) = rest(at).split_once(' ')
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+        && behind.trim_start().as_bytes().get(8) == Some(&b'`')
+    {
+        at = line.len() - behind.trim_start().len();
+    }
     if rest(at).starts_with("=>") {
         at += 2;
         at += rest(at).len() - rest(at).trim_start().len();
@@ -299,12 +315,15 @@ fn bytes(line: &str, start: usize, is_sure: bool) -> (Vec<u8>, usize) {
     }
     let rest = &line[at..];
     let blanks = &rest[..rest.len() - rest.trim_start().len()];
-    let is_apart = blanks.contains('\t') || blanks.len() > 1 || blanks.len() == rest.len();
+    let behind = rest.split_whitespace().next();
+    let is_followed = behind.is_some_and(begins_instruction);
+    // A long instruction fills .NET's column.
+    let is_full = found.len() >= 8 && blanks.len() == 1 && is_followed;
+    let is_apart =
+        blanks.contains('\t') || blanks.len() > 1 || blanks.len() == rest.len() || is_full;
     if found.is_empty() || !is_apart || found.len() > 15 {
         return none;
     }
-    let behind = rest.split_whitespace().next();
-    let is_followed = behind.is_some_and(begins_instruction);
     // `fadd` and `db` are of such letters, too.
     let first = line[text.start..at].to_ascii_lowercase();
     let is_directive = matches!(&*first, "db" | "dd") || encode::knows(&first);
@@ -325,6 +344,20 @@ fn begins_instruction(word: &str) -> bool {
         || word.starts_with('.')
 }
 
+/// A part of a line without the method that .NET names behind a call's brackets, `[rax+0x20]T:F():int`.
+pub(in crate::asm) fn without_callee(line: &str, text: Range<usize>) -> Range<usize> {
+    let code = line[text.clone()].trim_start();
+    let is_branch = code.starts_with("call") || code.starts_with("jmp");
+    let end = code.find(']').filter(|_| is_branch).map(|end| end + 1);
+    match end {
+        Some(end) if code[end..].starts_with(|c: char| c.is_alphabetic() || c == '<') => {
+            let start = text.start + line[text].len() - code.len();
+            start..start + end
+        }
+        _ => text,
+    }
+}
+
 /// The address that a branch of a listing goes to, and the text without it.
 ///
 /// Where the line has no address of its own, only a name behind the number says that it is one.
@@ -334,8 +367,17 @@ pub(in crate::asm) fn goal<'a>(
     is_row: bool,
 ) -> Option<(Goal<'a>, Range<usize>)> {
     let code = &line[text.clone()];
-    // What comes behind a comment sign is none.
-    let code = code.split('#').next().unwrap_or(code).trim_end();
+    // Most lines are no rows, and have none.
+    if !is_row && !code.as_bytes().contains(&b'<') {
+        return None;
+    }
+    // What comes behind a comment sign is none; `{lambda(int)#1}` is a name.
+    let begins_comment = |at: &usize| *at == 0 || matches!(code.as_bytes()[at - 1], b' ' | b'\t');
+    let comment = code
+        .match_indices('#')
+        .map(|(at, _)| at)
+        .find(begins_comment);
+    let code = code[..comment.unwrap_or(code.len())].trim_end();
     if !is_row && !code.contains('<') {
         return None;
     }

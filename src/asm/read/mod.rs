@@ -6,7 +6,7 @@
 //! ```text
 //! line ─ listing ─▶ address, bytes, text       the columns of a disassembler
 //!        text ─ dialect ─▶ Intel or AT&T       as it looks, where nothing says it
-//!        text ─ lexer ─▶ tokens ─ intel, att ─▶ Statement
+//!        text ─ lexer ─▶ tokens ─ statement ─▶ Statement, its operands by intel or att
 //! ```
 
 mod address;
@@ -17,15 +17,17 @@ mod decor;
 pub(in crate::asm) mod dialect;
 mod directive;
 mod expression;
+mod float;
 mod intel;
 mod lexer;
 pub(in crate::asm) mod listing;
 mod operand;
 mod prefix;
+mod statement;
 
 use std::ops::Range;
 
-use crate::asm::inst::{Datum, Prefix, Statement};
+use crate::asm::inst::Statement;
 use crate::asm::problem::Problem;
 use crate::asm::registers::register;
 use crate::asm::source::Syntax;
@@ -34,6 +36,7 @@ use dialect::Choice;
 use expression::Cursor;
 pub(in crate::asm) use lexer::Placed;
 use lexer::{Dialect, Token, tokens};
+use statement::statement;
 
 /// The statements of a part of one line: labels, and instructions or directives.
 ///
@@ -54,7 +57,7 @@ pub(in crate::asm) fn parse<'a>(
         is_att,
         separates: is_att || choice.separates,
     };
-    let part = if is_att && line[part.clone()].trim_start().starts_with(';') {
+    let part = if dialect.separates && line[part.clone()].trim_start().starts_with(';') {
         // A line that begins with `;` is a comment in each of them.
         part.start..part.start
     } else {
@@ -64,7 +67,7 @@ pub(in crate::asm) fn parse<'a>(
     let comment = lexed.as_ref().ok().copied().flatten();
     around.has_hash_comment = comment.is_some_and(|at| line[at..].starts_with('#'));
     let mut rest = &found[..];
-    let mut begun = None;
+    let mut begun = std::mem::take(&mut around.begun);
     loop {
         let end = rest
             .iter()
@@ -78,6 +81,7 @@ pub(in crate::asm) fn parse<'a>(
             if let Statement::NumericLabel(number) = label {
                 around.numeric.insert(number);
             }
+            statements.extend(begun.bytes());
             statements.push(label);
             one = behind;
         }
@@ -89,14 +93,10 @@ pub(in crate::asm) fn parse<'a>(
                 Err(problem.clone())
             };
         }
-        around.is_followed = others.len() > 1;
         if !one.is_empty() {
             let mut cursor = Cursor::new(one, around, is_att);
             let before = statements.len();
-            match is_att {
-                true => att::statement(&mut cursor, &mut begun, statements)?,
-                false => intel::statement(&mut cursor, &mut begun, statements)?,
-            }
+            statement(&mut cursor, &mut begun, statements)?;
             if !cursor.is_done() {
                 statements.truncate(before);
                 return Err(Problem::new(
@@ -108,17 +108,7 @@ pub(in crate::asm) fn parse<'a>(
         match others {
             [_, others @ ..] => rest = others,
             [] => {
-                let raw = begun
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|(prefix, _)| match prefix {
-                        Prefix::Raw(byte) => Some(byte),
-                        _ => None,
-                    });
-                let raw: Vec<u8> = raw.collect();
-                if !raw.is_empty() {
-                    statements.push(Statement::Data(vec![Datum::Bytes(raw)]));
-                }
+                around.begun = begun;
                 return Ok(());
             }
         }

@@ -7,7 +7,7 @@ use iced_x86::Register;
 use super::address::{check_thread, memory, without_own_segment};
 use super::expression::{Cursor, Linear};
 use super::lexer::Token;
-use crate::asm::inst::{Broadcast, Inst, Mem, Name, Operand, OperandKind, Reach, Target};
+use crate::asm::inst::{Broadcast, Inst, Mem, Name, Operand, OperandKind, Prefix, Reach, Target};
 use crate::asm::problem::{Problem, Span};
 use crate::asm::registers::{name_of, register};
 
@@ -213,8 +213,9 @@ fn bracketed<'a>(
     inst: &mut Inst<'a>,
     segment: Segment,
 ) -> Result<Inside<'a>, Problem> {
-    let segment = segment_inside(cursor, segment)?;
+    let mut segment = segment_inside(cursor, segment)?;
     let mut is_relative = false;
+    let mut address: Option<(usize, Span)> = None;
     while let Some(word) = cursor.word() {
         let here = cursor.span();
         if let Some(bits) = size_word(&word)
@@ -234,11 +235,17 @@ fn bracketed<'a>(
             }
             match bits {
                 8 | 32 => inst.form.displacement = Some(bits),
+                // A number of 64 bits, which `mov` alone can have, and the accumulator.
+                64 if inst.mnemonic == "mov" && is_number(cursor.peek_second()) => {
+                    inst.mnemonic = "movabs".into();
+                }
                 _ => return Err(displacement_word(&word, here)),
             }
         } else if word == "rel" {
             is_relative = true;
-        } else if word != "abs" && word != "nosplit" {
+        } else if matches!(&*word, "a32" | "a64") {
+            address = Some((if word == "a32" { 32 } else { 64 }, here));
+        } else if !matches!(&*word, "abs" | "nosplit") {
             break;
         }
         cursor.advance();
@@ -248,8 +255,8 @@ fn bracketed<'a>(
                 format!("`{word}` stands before an address"),
             ));
         }
+        segment = segment_inside(cursor, segment)?;
     }
-    let segment = segment_inside(cursor, segment)?;
     let inside = cursor.span();
     if (cursor.peek(), cursor.peek_second())
         == (Some(&Token::Mark('(')), Some(&Token::Word("reloc")))
@@ -261,6 +268,27 @@ fn bracketed<'a>(
         .help("write a label or a number in its place, or a symbol in double quotes"));
     }
     let mut sum = cursor.settled_sum()?;
+    // NASM writes the index of a tile or of a bound so.
+    if cursor.take(',') {
+        let index = cursor.settled_sum()?.scaled();
+        sum = sum.plus(index, inside.to(cursor.last_span()))?;
+    }
+    if let Some((bits, here)) = address {
+        let is_of =
+            |register: Register| register.is_vector_register() || 8 * register.size() == bits;
+        let is_wide = bits == 32 && (sum.target.is_some() || inst.mnemonic == "movabs");
+        if is_wide || !sum.registers.iter().all(|term| is_of(term.register)) {
+            return Err(Problem::new(here, "the address has another width")
+                .help("leave the word out: registers say how wide an address is"));
+        }
+        if bits == 32 && sum.registers.is_empty() {
+            inst.prefixes.push((Prefix::Raw(0x67), here));
+            // It wraps, and what is written may be either sign.
+            if let Ok(number) = u32::try_from(sum.constant) {
+                sum.constant = i128::from(number as i32);
+            }
+        }
+    }
     if let Some(target) = in_parentheses(cursor, &sum) {
         sum.target = Some(target);
         sum.constant = 0;
@@ -272,6 +300,18 @@ fn bracketed<'a>(
         );
     }
     Ok(Inside::Sum(sum, segment, inside.to(cursor.last_span())))
+}
+
+/// Whether a token begins an address that is a number, perhaps behind its segment or `abs`.
+fn is_number(token: Option<&Token<'_>>) -> bool {
+    match token {
+        Some(Token::Number(_)) => true,
+        Some(Token::Word(word)) => {
+            word.eq_ignore_ascii_case("abs")
+                || register(word).is_some_and(|register| register.is_segment_register())
+        }
+        _ => false,
+    }
 }
 
 /// `[name (07FF6A1B21017h)]`, as Visual Studio writes what lies at an address.

@@ -5,18 +5,42 @@
 
 use super::expression::Cursor;
 use super::lexer::Token;
-use crate::asm::inst::{Asked, Decor, Encoding, Inst, Prefix};
+use crate::asm::inst::{Asked, Datum, Decor, Encoding, Inst, Prefix, Statement};
 use crate::asm::problem::{Problem, Span};
 
 /// Prefixes of an instruction that has not come yet, as in `lock; incl (%rdi)`.
-pub(super) type Begun = Option<Vec<(Prefix, Span)>>;
+#[derive(Debug, Default)]
+pub(in crate::asm) struct Begun(Vec<(Prefix, Span)>);
 
-/// The prefixes and the mnemonic; none where only prefixes stand in front of a separator.
+impl Begun {
+    /// How many.
+    pub(in crate::asm) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// They alone, in front of what is no instruction.
+    pub(in crate::asm) fn bytes<'a>(&mut self) -> Option<Statement<'a>> {
+        let bytes: Vec<u8> = self.0.drain(..).map(|(prefix, _)| prefix.byte()).collect();
+        (!bytes.is_empty()).then(|| Statement::Data(vec![Datum::Bytes(bytes)]))
+    }
+
+    /// Why they cannot be the last of a text.
+    pub(in crate::asm) fn refuse(&mut self) -> Option<Problem> {
+        // A disassembler prints the byte of one that nothing takes.
+        let is_word = |(prefix, _): &(Prefix, Span)| !matches!(prefix, Prefix::Raw(_));
+        let (_, span) = *self.0.last().filter(|_| self.0.iter().any(is_word))?;
+        self.0.clear();
+        let message = "a prefix stands before an instruction, and none comes";
+        Some(Problem::new(span, message).help("write both on one line, or leave the prefix out"))
+    }
+}
+
+/// The prefixes and the mnemonic; none where only prefixes stand there: they are kept.
 pub(super) fn prefixes<'a>(
     cursor: &mut Cursor<'_, 'a>,
     begun: &mut Begun,
 ) -> Result<Option<Inst<'a>>, Problem> {
-    let mut prefixes = begun.take().unwrap_or_default();
+    let mut prefixes = std::mem::take(&mut begun.0);
     let mut form = Asked {
         is_att: cursor.is_att,
         ..Asked::default()
@@ -35,20 +59,6 @@ pub(super) fn prefixes<'a>(
         };
         cursor.advance();
         if let Some(prefix) = Prefix::from_word(&word) {
-            if cursor.is_done() {
-                if cursor.around.is_followed {
-                    prefixes.push((prefix, span));
-                    *begun = Some(prefixes);
-                    return Ok(None);
-                }
-                if let Prefix::Raw(_) = prefix {
-                    // A disassembler prints the byte of one that nothing takes.
-                    prefixes.push((prefix, span));
-                    *begun = Some(prefixes);
-                    return Ok(None);
-                }
-                return Err(alone(&word, span));
-            }
             if !matches!(prefix, Prefix::Raw(_))
                 && prefixes.iter().any(|(before, _)| *before == prefix)
             {
@@ -58,14 +68,11 @@ pub(super) fn prefixes<'a>(
                 );
             }
             prefixes.push((prefix, span));
+            if cursor.is_done() {
+                *begun = Begun(prefixes);
+                return Ok(None);
+            }
             continue;
-        }
-        if word == "xacquire" || word == "xrelease" {
-            let byte = if word == "xacquire" { "f2" } else { "f3" };
-            let message = format!("`{word}` is not assembled here");
-            return Err(Problem::new(span, message).help(format!(
-                "leave it out, processors no longer elide locks; its byte is `db 0x{byte}` on the line before"
-            )));
         }
         return Ok(Some(Inst {
             mnemonic: word,
@@ -77,15 +84,6 @@ pub(super) fn prefixes<'a>(
             form,
         }));
     }
-}
-
-/// A prefix that nothing follows.
-fn alone(word: &str, span: Span) -> Problem {
-    Problem::new(
-        span,
-        format!("`{word}` stands before an instruction, on its line"),
-    )
-    .help(format!("write `{word}` and the instruction on one line"))
 }
 
 /// `{vex}` and its like.

@@ -22,9 +22,24 @@ use crate::text::closest;
 use crate::text::diagnostic::Diagnostic;
 
 /// Every key a header may have.
-const KEYS: [&str; 16] = [
-    "bind", "call", "clobbers", "dispatch", "expand", "expect", "go", "heap", "methods", "params",
-    "result", "source", "syntax", "title", "types", "unroll",
+const KEYS: [&str; 17] = [
+    "bind",
+    "call",
+    "clobbers",
+    "dispatch",
+    "expand",
+    "expect",
+    "go",
+    "heap",
+    "methods",
+    "params",
+    "result",
+    "separator",
+    "source",
+    "syntax",
+    "title",
+    "types",
+    "unroll",
 ];
 
 /// Where the rows of the suite `book` and published figures have gone.
@@ -80,6 +95,7 @@ impl Reader<'_> {
                 "unroll" => header.unroll = self.unroll(value),
                 "call" => header.call = self.text("call", value),
                 "syntax" => header.syntax = self.syntax(value),
+                "separator" => header.separates = self.separates(value),
                 "source" => header.source = self.text("source", value),
                 "bind" => header.bind = self.bind(value),
                 "book" | "published" => self.moved(key, IN_A_SUITE),
@@ -221,6 +237,10 @@ impl Reader<'_> {
             ("att", Syntax::Att),
         ];
         self.word("syntax", value, &words).unwrap_or_default()
+    }
+
+    fn separates(&mut self, value: &Entry<'_>) -> bool {
+        self.word("separator", value, &[(";", true)]).is_some()
     }
 
     fn go(&mut self, value: &Entry<'_>) -> Option<Release> {

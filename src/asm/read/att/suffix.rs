@@ -66,6 +66,10 @@ pub(super) fn name(inst: &mut Inst<'_>) -> Result<(), Problem> {
     let Some(bits) = bits_of(letter) else {
         return Ok(());
     };
+    // Nothing is there to have the width.
+    if inst.operands.is_empty() && stem == "nop" {
+        return Ok(());
+    }
     let is_vector = bits >= 128;
     if is_vector && !stem.starts_with('v') && !stem.starts_with("cvt") {
         return Ok(());
@@ -124,8 +128,7 @@ pub(in crate::asm::read) fn is_known(name: &str) -> bool {
 }
 
 pub(in crate::asm::read) fn is_branch(name: &str) -> bool {
-    let name = bare(name);
-    name.starts_with('j') || name.starts_with("loop") || matches!(name, "call" | "xbegin")
+    name.starts_with('j') || name.starts_with("loop") || matches!(name, "call" | "callq" | "xbegin")
 }
 
 /// A known name and the letter of a width behind it.
@@ -143,8 +146,11 @@ fn takes(stem: &str, letter: char) -> bool {
         "ret" | "leave" | "enter" | "call" | "jmp" | "pushf" | "popf" => letter == 'q',
         "push" | "pop" => matches!(letter, 'q' | 'w'),
         "iret" => false,
-        _ if stem.starts_with('j') || stem.starts_with("set") || stem.starts_with("loop") => false,
+        _ if stem.starts_with("set") => letter == 'b',
+        _ if stem.starts_with('j') || stem.starts_with("loop") => false,
         _ if matches!(letter, 'x' | 'y' | 'z') => true,
+        // Of these the conversions from and to integers have one.
+        _ if stem.starts_with(['v', 'k']) => stem.contains("si"),
         _ => encode::is_general(stem) || STRINGS.contains(&stem),
     }
 }
@@ -245,7 +251,7 @@ fn real(name: &str) -> Option<(&str, u32)> {
 /// register than the top, and all have stayed with it; so with divisions.
 fn x87(inst: &mut Inst<'_>) {
     let written = inst.mnemonic.clone();
-    if let Some((stem, bits)) = real(&written) {
+    if let Some((stem, bits)) = real(&written).filter(|_| !inst.operands.is_empty()) {
         for operand in &mut inst.operands {
             if let OperandKind::Memory(mem) = &mut operand.kind {
                 mem.bits = Some(bits);

@@ -14,13 +14,21 @@ pub(super) fn number(
 ) -> Result<(Token<'_>, usize), Problem> {
     let mut end = word_end(line, start);
     let written = &line[start..end];
+    // Windows' debuggers part an address in the middle.
+    if let Some(low) = line[end..].strip_prefix('`')
+        && let Some(low) = low
+            .get(..8)
+            .filter(|low| low.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        && let Ok(address) = u64::from_str_radix(&format!("{written}{low}"), 16)
+    {
+        return Ok((Token::Number(address), end + 9));
+    }
     let is_octal = dialect.is_att && written.len() > 1 && written.starts_with('0');
     // Nearly all numbers are plain decimal ones, which need no copy.
     if !is_octal && let Ok(value) = written.parse() {
         return Ok((Token::Number(value), end));
     }
-    let is_hex = written.starts_with("0x") || written.starts_with("0X");
-    if !is_hex && let Some(length) = float_length(line, start, end) {
+    if let Some(length) = float_length(line, start, end) {
         end = start + length;
         return Ok((Token::Float(&line[start..end]), end));
     }
@@ -97,33 +105,56 @@ pub(super) fn number(
     )
 }
 
-/// Bytes of a number with a point: digits, a point, digits and perhaps an exponent.
+/// Bytes of a number with a point or an exponent, in any base, or of packed digits.
 fn float_length(line: &str, start: usize, end: usize) -> Option<usize> {
     let written = &line[start..end];
-    let (whole, rest) = written.split_once('.')?;
-    if !whole.chars().all(|c| c.is_ascii_digit()) {
+    let all = written.as_bytes();
+    let is_based = all[0] == b'0'
+        && matches!(
+            all.get(1),
+            Some(b'x' | b'X' | b'h' | b'H' | b'o' | b'q' | b'b' | b'y')
+        );
+    let (digits, mark) = match (is_based, all.get(1)) {
+        (true, Some(b'x' | b'X' | b'h' | b'H')) => (&written[2..], b'p'),
+        (true, _) => (&written[2..], b'p'),
+        _ => (written, b'e'),
+    };
+    let is_hex = matches!(all.get(1), Some(b'x' | b'X' | b'h' | b'H')) && is_based;
+    let is_digit = |byte: &u8| match is_hex {
+        true => byte.is_ascii_hexdigit() || *byte == b'_',
+        false => byte.is_ascii_digit() || *byte == b'_',
+    };
+    let count = |text: &str| text.bytes().take_while(|byte| is_digit(byte)).count();
+    let mut length = count(digits);
+    let has_point = digits[length..].starts_with('.');
+    if has_point {
+        length += 1;
+        length += count(&digits[length..]);
+    }
+    let rest = &digits[length..];
+    let skipped = written.len() - digits.len();
+    if rest.is_empty() {
+        return has_point.then_some(skipped + length);
+    }
+    if rest.eq_ignore_ascii_case("p")
+        && !is_based
+        && !has_point
+        && !line[end..].starts_with(['+', '-'])
+    {
+        return Some(skipped + length + 1);
+    }
+    if rest.as_bytes()[0].to_ascii_lowercase() != mark {
         return None;
     }
-    let fraction = rest.chars().take_while(char::is_ascii_digit).count();
-    let rest = &rest[fraction..];
-    let mut length = whole.len() + 1 + fraction;
-    if let Some(exponent) = rest.strip_prefix(['e', 'E']) {
-        // The sign ends the word.
-        let tail = if exponent.is_empty() {
-            &line[start + length + 1..]
-        } else {
-            exponent
-        };
-        let sign = usize::from(tail.starts_with(['+', '-']));
-        let digits = tail[sign..]
-            .chars()
-            .take_while(char::is_ascii_digit)
-            .count();
-        if digits == 0 {
-            return None;
-        }
-        length += 1 + sign + digits;
-        return Some(length);
+    // A sign ends the word.
+    let tail = match rest.len() {
+        1 => &line[end..],
+        _ => &rest[1..],
+    };
+    let sign = usize::from(tail.starts_with(['+', '-']));
+    let exponent = tail[sign..].bytes().take_while(u8::is_ascii_digit).count();
+    if exponent == 0 || rest.len() > 1 && exponent + 1 != rest.len() {
+        return None;
     }
-    rest.is_empty().then_some(length)
+    Some(skipped + length + 1 + sign + exponent)
 }

@@ -50,7 +50,8 @@ pub(super) fn symbol_end(line: &str, start: usize, dialect: Dialect) -> Option<u
         return None;
     }
     match line.as_bytes().get(end) {
-        Some(b':' | b'<' | b'(') => Some(qualified(line, at, dialect)),
+        Some(b':' | b'<' | b'(' | b'!') => Some(qualified(line, at, dialect)),
+        Some(b'{') if line[end..].starts_with("{{") => Some(qualified(line, at, dialect)),
         Some(b' ') if word == "operator" => Some(qualified(line, at, dialect)),
         _ => Some(end),
     }
@@ -74,10 +75,17 @@ fn qualified(line: &str, start: usize, dialect: Dialect) -> usize {
                 match char_at(line, at) {
                     Some('~') => at += 1,
                     Some('{' | '<' | '(') => at = balanced(line, at).unwrap_or(at),
+                    Some('`') => at = made_up(line, at),
                     _ => {}
                 }
                 continue;
             }
+            // A module in front, as Windows' debuggers have it.
+            Some('!') if at > start => {
+                at = made_up(line, at + 1);
+                continue;
+            }
+            Some('{') if rest.starts_with("{{") => balanced(line, at),
             Some('<') if !rest.starts_with("<<") && at > start => balanced(line, at),
             Some('(') if at > start && is_argument_list(line, at, word, dialect) => {
                 balanced(line, at).map(|end| with_qualifiers(line, end))
@@ -90,6 +98,13 @@ fn qualified(line: &str, start: usize, dialect: Dialect) -> usize {
             None => return at,
         }
     }
+}
+
+/// Behind a name such as `` `vftable' ``, where one begins at `at`.
+fn made_up(line: &str, at: usize) -> usize {
+    let rest = line[at..].strip_prefix('`');
+    let length = rest.and_then(|rest| rest.find('\''));
+    length.map_or(at, |length| at + length + 2)
 }
 
 /// What follows `operator`: a sign, or a type's name, up to the arguments.

@@ -1,0 +1,83 @@
+//! One statement, up to its operands: what all syntaxes share.
+//!
+//! Correct means: prefixes that nothing follows in their statement belong to the next one, and are bytes
+//! where that is no instruction.
+
+use super::data::count;
+use super::directive::{Directive, directive};
+use super::expression::Cursor;
+use super::prefix::{Begun, hint, prefixes};
+use super::{att, intel};
+use crate::asm::inst::{Repeated, Statement, Times};
+use crate::asm::problem::{Problem, Span};
+
+/// What stands behind the labels.
+pub(super) fn statement<'a>(
+    cursor: &mut Cursor<'_, 'a>,
+    begun: &mut Begun,
+    statements: &mut Vec<Statement<'a>>,
+) -> Result<(), Problem> {
+    match directive(cursor)? {
+        Directive::No => {}
+        Directive::Passed => {
+            cursor.finish();
+            return Ok(());
+        }
+        Directive::Made(made) => {
+            statements.extend(begun.bytes());
+            statements.extend(made);
+            return Ok(());
+        }
+    }
+    if !cursor.is_att && cursor.word().as_deref() == Some("times") {
+        statements.extend(begun.bytes());
+        let start = cursor.span();
+        cursor.advance();
+        statements.push(times(cursor, start)?);
+        return Ok(());
+    }
+    let Some(mut inst) = prefixes(cursor, begun)? else {
+        return Ok(());
+    };
+    hint(cursor, &mut inst);
+    match cursor.is_att {
+        true => att::operands(cursor, &mut inst)?,
+        false => intel::operands(cursor, &mut inst)?,
+    }
+    statements.push(Statement::Inst(inst));
+    Ok(())
+}
+
+/// What follows NASM's `times`, which stands at `start`.
+fn times<'a>(cursor: &mut Cursor<'_, 'a>, start: Span) -> Result<Statement<'a>, Problem> {
+    let count = count(cursor, "times")?;
+    let here = cursor.span();
+    let twice = |word: &str, help: &str| {
+        Err(Problem::new(here, format!("`times` does not repeat `{word}`")).help(help))
+    };
+    let word = cursor.word();
+    if word.as_deref() == Some("times") {
+        return twice("times", "multiply the numbers, as in `times 2 * 3 nop`");
+    }
+    let mut made = Vec::new();
+    let mut begun = Begun::default();
+    statement(cursor, &mut begun, &mut made)?;
+    made.extend(begun.bytes());
+    let what = match (made.pop(), made.pop()) {
+        (Some(Statement::Inst(inst)), None) => Repeated::Inst(inst),
+        (Some(Statement::Data(data)), None) => Repeated::Data(data),
+        (Some(Statement::Reserve(bytes, _)), None) => {
+            let all = bytes.saturating_mul(count);
+            return Ok(Statement::Reserve(all, start.to(cursor.last_span())));
+        }
+        _ => {
+            let help = "put it on a line of its own, without `times`";
+            return twice(word.as_deref().unwrap_or("this"), help);
+        }
+    };
+    Ok(Statement::Times(Box::new(Times {
+        count,
+        span: start.to(cursor.last_span()),
+        what,
+    })))
+}
