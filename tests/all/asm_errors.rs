@@ -99,7 +99,6 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("kmovq k1, eax",            "k1, eax",      "does not take these operands",           "kmovq k1, r64"),
     ("movsd xmm0, dword [rax]",  "dword [rax]",  "32 bits wide, the others want 64",       "m64"),
     ("pshufd xmm0, xmm1",        "xmm0, xmm1",   "does not take 2 operands",               "imm8"),
-    ("lodsb gs:[rsi]",           "gs:[rsi]",     "operands of `lodsb` are not written",    "segment cannot be chosen"),
     // The x87 stack.
     ("fld rax",                  "rax",          "does not take these operands",           "fld m64fp"),
     ("fld st(8)",                "st(",          "st(0) to st(7)",                         "st(1)"),

@@ -194,9 +194,8 @@ pub(in crate::asm) fn no_form(inst: &Inst<'_>, name: &str, listed: &[Form]) -> P
         .collect();
     if same_count.is_empty() && listed.iter().all(|form| form.is_string()) {
         let message = format!("the operands of `{}` are not written", inst.mnemonic);
-        return Problem::new(inst.operand_span(), message).help(
-            "it reads at [rsi], writes at [rdi] or compares both; the segment cannot be chosen",
-        );
+        return Problem::new(inst.operand_span(), message)
+            .help("it reads at [rsi] or gs:[rsi], writes at [rdi] or compares both");
     }
     if same_count.is_empty() {
         let message = format!(
