@@ -352,9 +352,11 @@ impl Pmu {
     /// What so many pairs of readings count with nothing between them, of those counted at once: in the way that was
     /// found the quieter one, and by the system call. None of a pair that was refused.
     pub fn empty(&self, pairs: usize) -> [Vec<Option<Vec<u64>>>; 2] {
-        let ways: [fn(&EventGroup<Event>) -> Result<Snapshot, Refused>; 2] =
-            [EventGroup::read, EventGroup::read_call];
-        ways.map(|read| {
+        [false, true].map(|calls| {
+            let read = match calls {
+                true => EventGroup::read_call,
+                false => EventGroup::read,
+            };
             let Some(group) = &self.group else {
                 return Vec::new();
             };
