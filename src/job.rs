@@ -83,6 +83,9 @@ pub struct Plan {
     /// Iterations that models of predictors are shown beside what is measured; 0 shows none.
     #[serde(default)]
     pub modelled: u64,
+    /// Iterations of the first row that an execution breakpoint counts, for the harness to be held against; 0 for none.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub heads: u64,
     /// Events to count beside those of the columns, by their names in [`crate::job::catalogue`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further: Vec<String>,
@@ -127,11 +130,16 @@ impl Default for Plan {
             infer_ms: 20.0,
             uninferred: None,
             modelled: 0,
+            heads: 0,
             further: Vec::new(),
             together: false,
             ask: Ask::Measure,
         }
     }
+}
+
+fn is_none(iterations: &u64) -> bool {
+    *iterations == 0
 }
 
 /// Iterations interpreted by default: a whole walk that draws at random.
@@ -382,6 +390,18 @@ pub struct Proof {
     /// The functions of Go's runtime that iterations run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub runtime: Vec<RuntimeCall>,
+    /// How often the head of its loop ran, where the plan asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heads: Option<Heads>,
+}
+
+/// How often the head of a row's loop ran, by an execution breakpoint of the CPU.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Heads {
+    /// Iterations that were asked for.
+    pub iterations: u64,
+    /// Those that the CPU counted, or why it counts none here.
+    pub counted: Result<u64, Unavailable>,
 }
 
 /// A function of Go's runtime that a row's iterations run.

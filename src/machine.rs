@@ -111,6 +111,11 @@ impl Machine {
         }
     }
 
+    /// What holds of any run here.
+    pub fn known(&self) -> &Provenance {
+        &self.known
+    }
+
     /// Notes that the run is over, where it was and how it counted.
     pub fn has_run(&mut self, outcome: &Outcome) {
         self.idle_cpu = self.watch.idle_cpu(outcome.cpu);

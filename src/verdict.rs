@@ -22,6 +22,7 @@ mod cold;
 mod contamination;
 mod counted;
 mod fault;
+mod locked;
 mod metrics;
 mod misses;
 mod predicted;
@@ -182,6 +183,11 @@ pub fn judge(
     }
     row.warnings
         .extend(unexpected_misses(scenario, &metrics, &proof.sites));
+    row.warnings.extend(locked::doubt(
+        &prepared.image,
+        machine.known(),
+        &metrics[Quantity::Branches],
+    ));
     row.warnings
         .extend(contradiction(&metrics, proof.counts.as_ref()));
     row.warnings.extend(counting.and_then(|counting| {

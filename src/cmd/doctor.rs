@@ -11,18 +11,18 @@ use serde_json::json;
 
 use super::output::Output;
 use super::record::{self, Concerns, Failed};
-use super::{Common, Stop, print_json, print_plain};
+use super::{Common, Stop, names, print_json, print_plain};
 use crate::counter::pmu;
 use crate::fingerprint::{self, Fingerprint, Unprepared};
 use crate::job::{Counters, Plan, Unavailable};
 use crate::machine::Machine;
 use crate::machine::cpus::{self, Fact};
 use crate::pipeline::{self, Settings};
-use crate::report::{Basis, Report, Row};
+use crate::report::{Basis, Report, Row, json};
 use crate::scenario::Scenario;
 use crate::stats::Quantity;
 use crate::sys::interrupt;
-use crate::template::{Origin, Template};
+use crate::template::{Library, Origin, Template};
 use crate::text::{folded, hanging};
 use crate::worker::parent::{Progress, signal_name};
 
@@ -69,6 +69,7 @@ pub(super) fn doctor(common: &Common, bundle: Option<&Path>) -> Result<i32, Stop
     let by_counters = (settings.plan.counters == Counters::Pmu)
         .then(|| pipeline::run(&kernels()?, &settings, &mut progress).map_err(Stop::from))
         .transpose()?;
+    let mut asked = settings.clone();
     if by_counters.is_some() {
         // The harness itself is checked with what any machine has.
         settings.plan.counters = Counters::Clock;
@@ -99,6 +100,13 @@ pub(super) fn doctor(common: &Common, bundle: Option<&Path>) -> Result<i32, Stop
     let counted = counted.filter(|_| counter_checks.iter().all(|check| check.ok));
     checks.extend(counter_checks);
     checks.extend(proof::checks(&settings, &mut progress)?);
+    let heads = proof::heads(&settings, &mut progress)?;
+    let breakpoint = Counter {
+        kind: "breakpoint",
+        event: "iterations of a loop",
+        state: heads.as_ref().map(|_| ()).map_err(Clone::clone),
+    };
+    checks.extend(heads.ok());
     checks.extend(misses::check(&settings, &mut progress)?);
     let fingerprint = fingerprint(&settings, &mut progress)?;
     // What a signal has cut short has not failed.
@@ -111,11 +119,19 @@ pub(super) fn doctor(common: &Common, bundle: Option<&Path>) -> Result<i32, Stop
         Some(counted) => counted.provenance.sources.clone(),
         None => machine.sources(),
     };
-    let counters = Counter::all(&machine, matches!(common.counters.as_str(), "auto" | "pmu"));
+    let mut counters = Counter::all(&machine, matches!(common.counters.as_str(), "auto" | "pmu"));
+    counters.push(breakpoint);
     let facts = cpus::facts(report.provenance.pinned_cpu);
     if let Some(output) = output {
         let found = as_json(&report, &counters, &checks, (&facts, &fingerprint));
-        output.write(&bundle::bundle(report.provenance.pinned_cpu, &found)?)?;
+        asked.plan.placements.truncate(1);
+        let tour = json::render(&pipeline::run(&tour()?, &asked, &mut common.progress())?);
+        common.end_progress();
+        output.write(&bundle::bundle(
+            report.provenance.pinned_cpu,
+            &found,
+            &tour,
+        )?)?;
     }
     let rendered = if common.json {
         as_json(&report, &counters, &checks, (&facts, &fingerprint))
@@ -139,6 +155,16 @@ pub(super) fn doctor(common: &Common, bundle: Option<&Path>) -> Result<i32, Stop
         print_plain(&rendered)?;
     }
     Ok(i32::from(checks.iter().any(|check| !check.ok)))
+}
+
+/// The rows of the suite that everybody has.
+fn tour() -> Result<Vec<Scenario>, Stop> {
+    let library = Library::embedded();
+    let suite = library.suite("tour")?;
+    let members = suite.iter().flat_map(|suite| &suite.members);
+    members
+        .map(|member| names::bind(&library, &member.scenario, &[]))
+        .collect()
 }
 
 /// Says that a signal has ended it, where one has, and gives the exit code.

@@ -6,6 +6,7 @@
 use std::fs;
 use std::io;
 
+use perf_event::events::Event as KernelEvent;
 use raw_cpuid::{CpuId, CpuIdReaderNative};
 
 use crate::job::Unavailable;
@@ -48,6 +49,8 @@ pub struct Surroundings {
     pub has_watchdog: bool,
     /// Whether what was refused counts in the kernel too, which fewer may.
     pub counts_kernel: bool,
+    /// Whether it is no counter, but one of the CPU's breakpoints.
+    pub is_breakpoint: bool,
     /// Whether it was refused as a member of a group only.
     pub is_member: bool,
 }
@@ -59,6 +62,8 @@ pub enum Hypervisor {
     Kvm,
     /// VMware's.
     VMware,
+    /// Xen, where it tells its guests of itself.
+    Xen,
     /// Microsoft's, with a machine of its own.
     HyperV,
     /// Microsoft's, with the machine of the Windows Subsystem for Linux.
@@ -74,6 +79,9 @@ impl Hypervisor {
                  sizes, older ones from a whole socket; hosted CI runners and Firecracker have none"
             }
             Hypervisor::VMware => "under VMware usually `vpmc.enable = \"TRUE\"`",
+            Hypervisor::Xen => {
+                "under Xen usually `vpmu=on` on the hypervisor's own command line, and a reboot of the host"
+            }
             Hypervisor::HyperV => {
                 "under Hyper-V usually `Set-VMProcessor -Perfmon @(\"pmu\")` while the machine is off"
             }
@@ -107,6 +115,7 @@ impl Surroundings {
                 .is_some_and(|feature| feature.has_hypervisor()),
             hypervisor: match named {
                 Some(raw_cpuid::Hypervisor::KVM) => Some(Hypervisor::Kvm),
+                Some(raw_cpuid::Hypervisor::Xen) => Some(Hypervisor::Xen),
                 Some(raw_cpuid::Hypervisor::VMware) => Some(Hypervisor::VMware),
                 Some(raw_cpuid::Hypervisor::HyperV) if is_wsl => Some(Hypervisor::Wsl),
                 Some(raw_cpuid::Hypervisor::HyperV) => Some(Hypervisor::HyperV),
@@ -117,6 +126,7 @@ impl Surroundings {
             is_privileged: is_privileged(&status),
             has_watchdog: read("/proc/sys/kernel/nmi_watchdog").as_deref() == Some("1"),
             counts_kernel: false,
+            is_breakpoint: false,
             is_member: false,
         }
     }
@@ -125,6 +135,7 @@ impl Surroundings {
     pub fn asking(&self, asked: &Asked) -> Surroundings {
         Surroundings {
             counts_kernel: matches!(asked, Asked::WithKernel(_)),
+            is_breakpoint: matches!(asked, Asked::Event(KernelEvent::Breakpoint(_))),
             ..self.clone()
         }
     }
@@ -153,6 +164,14 @@ pub fn explain(error: &io::Error, surroundings: &Surroundings) -> Unavailable {
             "the CPU has no counter for it beside the others",
             "end what else counts".into(),
         ),
+        libc::ENOENT | libc::ENODEV | libc::ENXIO | libc::EOPNOTSUPP | libc::EINVAL
+            if surroundings.is_breakpoint =>
+        {
+            (
+                "the kernel gives no breakpoints here",
+                "run it on another kernel; no number needs them".into(),
+            )
+        }
         libc::ENOENT | libc::ENODEV | libc::ENXIO if surroundings.has_pmu => {
             ("this CPU has no such event", RAW.into())
         }
@@ -270,7 +289,7 @@ fn not_allowed(surroundings: &Surroundings) -> String {
 
 #[cfg(test)]
 mod tests {
-    use perf_event::events::Software;
+    use perf_event::events::{Breakpoint, Software};
 
     use super::*;
 
@@ -335,6 +354,14 @@ mod tests {
         let switches = guest.asking(&Asked::WithKernel(Software::CONTEXT_SWITCHES.into()));
         let remedy = said(libc::EACCES, &switches).remedy;
         assert!(remedy.contains("perf_event_paranoid=1"), "{remedy}");
+        // What is no counter has nothing to do with a PMU.
+        let code = Breakpoint::Code { addr: 0x1000 };
+        let breakpoint = guest.asking(&Asked::Event(KernelEvent::Breakpoint(code)));
+        for errno in [libc::ENOENT, libc::EOPNOTSUPP, libc::EINVAL] {
+            let said = said(errno, &breakpoint);
+            assert!(said.reason.contains("no breakpoints here"), "{said}");
+            assert!(!said.to_string().contains("PMU"), "{said}");
+        }
         assert!(
             said(libc::ENOENT, &guest)
                 .remedy
@@ -343,6 +370,7 @@ mod tests {
         for hypervisor in [
             Hypervisor::Kvm,
             Hypervisor::VMware,
+            Hypervisor::Xen,
             Hypervisor::HyperV,
             Hypervisor::Wsl,
         ] {

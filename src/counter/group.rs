@@ -231,6 +231,15 @@ impl<N: Copy> EventGroup<N> {
         self.way = Way::Call(why);
     }
 
+    /// What stands in the members' pages; none where they cannot be mapped.
+    pub fn pages(&self) -> Vec<[(&'static str, u64); 6]> {
+        self.pages
+            .iter()
+            .flatten()
+            .map(CounterPage::fields)
+            .collect()
+    }
+
     /// The numbers of the CPU's counters that the members are on, as far as their pages say.
     pub fn numbers(&self) -> Vec<Option<u32>> {
         let pages = self.pages.iter().flatten();

@@ -341,6 +341,34 @@ impl Pmu {
         let _ = self.group.as_mut().map(EventGroup::resume);
     }
 
+    /// What the page of each event that is counted says.
+    pub fn pages(&self) -> Vec<(Event, [(&'static str, u64); 6])> {
+        let groups = self.group.iter().chain(&self.apart);
+        groups
+            .flat_map(|group| group.names().zip(group.pages()).collect::<Vec<_>>())
+            .collect()
+    }
+
+    /// What so many pairs of readings count with nothing between them, of those counted at once: in the way that was
+    /// found the quieter one, and by the system call. None of a pair that was refused.
+    pub fn empty(&self, pairs: usize) -> [Vec<Option<Vec<u64>>>; 2] {
+        [false, true].map(|calls| {
+            let read = match calls {
+                true => EventGroup::read_call,
+                false => EventGroup::read,
+            };
+            let Some(group) = &self.group else {
+                return Vec::new();
+            };
+            let members = group.names().count();
+            let pair = |_| {
+                let (before, after) = (read(group).ok()?, read(group).ok()?);
+                Some(after.since(&before).ok()?[..members].to_vec())
+            };
+            (0..pairs).map(pair).collect()
+        })
+    }
+
     /// What the verdict on those counted at once rests on.
     pub fn checked(&self) -> Option<&Checked> {
         self.checked.as_ref()

@@ -33,6 +33,8 @@ const MAX_STEPS: u64 = 1_000_000;
 pub const MAX_TRACED: u64 = 1024;
 /// Most iterations that the models of predictors are shown.
 pub const MAX_MODELLED: u64 = 1 << 20;
+/// Most iterations that a breakpoint counts: each takes some 20 µs.
+const MAX_HEADS: u64 = 100_000;
 const CHUNK_NS: RangeInclusive<f64> = 1_000.0..=10_000_000.0;
 const PATIENCE: RangeInclusive<f64> = 1.0..=100.0;
 
@@ -98,6 +100,9 @@ fn plan(plan: &Plan) -> Result<(), Problem> {
     demand(MAX_ROW_S.contains(&plan.max_row_s), "max_row_s", || {
         let (least, most) = (MAX_ROW_S.start(), MAX_ROW_S.end());
         format!("seconds from {least} to {most}, not {}", plan.max_row_s)
+    })?;
+    demand(plan.heads <= MAX_HEADS, "heads", || {
+        format!("at most {MAX_HEADS} iterations, not {}", plan.heads)
     })?;
     demand((0.0..=MAX_TIME_MS).contains(&plan.run_ms), "run_ms", || {
         format!("0 to {MAX_TIME_MS} milliseconds, not {}", plan.run_ms)

@@ -76,6 +76,7 @@ impl PmuUse {
         if let Some(numbers) = numbers.filter(|numbers| !numbers.is_empty()) {
             told += &format!(", counters {}", numbers.join(", "));
         }
+        told += "; enabled = running in each reading, others are left out";
         if !self.apart.is_empty() {
             let all = self.together.len() + self.apart.len();
             told += &format!("; {} of {all} counters are free", self.together.len());

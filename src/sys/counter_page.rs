@@ -164,6 +164,18 @@ impl CounterPage {
         read(self)
     }
 
+    /// What stands in it now, by the names of linux/perf_event.h.
+    pub fn fields(&self) -> [(&'static str, u64); 6] {
+        [
+            ("index", u64::from(self.index())),
+            ("offset", self.offset()),
+            ("time_enabled", self.enabled_ns()),
+            ("time_running", self.running_ns()),
+            ("capabilities", self.capabilities()),
+            ("pmc_width", u64::from(self.width())),
+        ]
+    }
+
     /// The CPU's counter that it is on now: fixed counters have numbers from 2³⁰.
     pub fn number(&self) -> Option<u32> {
         self.index().checked_sub(1)

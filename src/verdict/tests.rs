@@ -72,6 +72,7 @@ impl Sample {
                 panic: None,
                 allocations: Default::default(),
                 runtime: Default::default(),
+                heads: None,
                 uninferred: Vec::new(),
                 sites: vec![SiteCount {
                     executions: 1.0,

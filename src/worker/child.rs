@@ -13,6 +13,7 @@ use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use nix::sys::resource::Resource;
 use nix::unistd::Pid;
 
+use super::heads::Breakpointed;
 use super::neighbours::StealMeter;
 use super::scrubber::Scrubber;
 use super::timing::{self, Expected, Proved, Scale, Sized};
@@ -118,8 +119,12 @@ fn work(page: SharedPage, status: u32, started: Moment) -> io::Result<std::conve
         steps: StepSource::new(&plan),
         plan: &plan,
         started,
+        heads: None,
     };
     let stages = worker.stage(&job.rows, &mut window)?;
+    if let Some((row, first)) = stages.first().filter(|_| plan.heads > 0) {
+        worker.heads = Some((*row, Breakpointed::open(first.images[0].loop_head)));
+    }
     let unfiltered = filter::install(&filter::program(window.high(), status)).err();
     let unfiltered = unfiltered.map(|error| error.to_string());
     say(&Message::Ready { cpu, unfiltered })?;
@@ -199,6 +204,8 @@ struct Worker<'a> {
     further: Further,
     steps: StepSource,
     plan: &'a Plan,
+    /// The breakpoint, and the row it is of. It stays open: this process may look at no descriptor that it closes.
+    heads: Option<(usize, Breakpointed)>,
     /// Reading the job and linking are part of the time that the time stamp counter is measured in.
     started: Moment,
 }
@@ -379,6 +386,12 @@ impl<'a> Worker<'a> {
             }))?;
         }
         let verified = verify::verify(&mut stage, ground, &visits, (left_s * 1e9) as u64)?;
+        let heads = match &mut self.heads {
+            Some((row, heads)) if *row == index => {
+                Some(heads.count(&mut stage, ground, &visits, self.plan.heads)?)
+            }
+            _ => None,
+        };
         let uninferred = inference::verify(&mut stage, ground, &visits, iteration_ns);
         let baseline = stage.baseline();
         let [first, empty] = [0, baseline]
@@ -416,6 +429,7 @@ impl<'a> Worker<'a> {
             uninferred: uninferred.clone(),
             sites,
             runtime,
+            heads,
         };
         Ok((
             Proved {

@@ -12,6 +12,7 @@ pub mod branches;
 pub mod child;
 mod cold;
 mod further;
+mod heads;
 pub mod inference;
 pub mod model;
 mod neighbours;

@@ -622,9 +622,22 @@ fn a_bundle_has_what_decides_and_no_name_of_the_machine() {
         ),
         ("devices", bundle["devices"]["software/type"] == "1"),
         ("doctor", bundle["doctor"]["checks"].is_array()),
+        ("tour", bundle["tour"]["rows"][0]["metrics"].is_object()),
+        ("kernel_log", bundle["kernel_log"].is_object()),
+        ("perf_stat", bundle["perf_stat"].is_object()),
+        (
+            "pages",
+            bundle["counted"]["pages"]["cycles"]["pmc_width"].is_u64(),
+        ),
     ] {
         assert!(is_there, "{name}");
     }
+    for way in ["empty", "empty_by_call"] {
+        let pairs = bundle["counted"][way].as_array().expect("a list");
+        assert_eq!(pairs.len(), 501, "{way}");
+        assert_eq!(pairs[0].as_array().expect("a pair").len(), 4, "{way}");
+    }
+    assert!(!text.contains(env!("CARGO_MANIFEST_DIR")));
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("a name");
     let names = [
         host.trim().to_string(),

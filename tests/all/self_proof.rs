@@ -245,6 +245,14 @@ fn the_program_proves_its_intervals_and_its_checksums() {
         (&wrong["ok"], &wrong["value"]),
         (&true.into(), &"noticed".into())
     );
+    // The CPU counts the loop itself, or the kernel says why not.
+    let counters = report["counters"].as_array().expect("counters");
+    let breakpoint = counters.iter().find(|one| one["kind"] == "breakpoint");
+    let breakpoint = breakpoint.expect("a line about breakpoints");
+    match breakpoint["ok"].as_bool().expect("a verdict") {
+        true => assert_eq!(named("1000 iterations")["value"], "1000"),
+        false => assert!(breakpoint["why"].is_string(), "{breakpoint}"),
+    }
     for name in ["SMT sibling", "frequency governor", "turbo", "isolation"] {
         let fact = named(name);
         assert_eq!(fact["ok"], true);

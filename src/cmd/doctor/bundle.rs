@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
@@ -35,8 +36,18 @@ const LEAVES: [u32; 11] = [
     0x8000_0022,
 ];
 
-/// The whole file, with what `doctor` prints as JSON inside.
-pub(super) fn bundle(cpu: Option<u32>, found: &str) -> Result<String, Stop> {
+/// Pairs of readings with nothing between them.
+const EMPTY: usize = 501;
+/// The same events by the program that everybody knows.
+const PERF_STAT: [&str; 4] = [
+    "stat",
+    "-e",
+    "cycles:u,instructions:u,branches:u,branch-misses:u",
+    "true",
+];
+
+/// The whole file, with what `doctor` and the tour print as JSON inside.
+pub(super) fn bundle(cpu: Option<u32>, found: &str, tour: &str) -> Result<String, Stop> {
     // Counters are of a thread, and so is the CPU that it keeps to.
     let counting = std::thread::spawn(move || count(cpu)).join();
     let counted =
@@ -70,6 +81,9 @@ pub(super) fn bundle(cpu: Option<u32>, found: &str) -> Result<String, Stop> {
         "seccomp": own("Seccomp:"),
         "rights": own("CapEff:"),
         "devices": devices(Path::new(DEVICES)),
+        "kernel_log": told("dmesg", &[], is_about_counters),
+        "perf_stat": told("perf", &PERF_STAT, |line| !line.trim().is_empty()),
+        "tour": serde_json::from_str::<Value>(tour).unwrap_or_default(),
         "counted": counted,
         "doctor": serde_json::from_str::<Value>(found).unwrap_or_default(),
     });
@@ -96,7 +110,55 @@ fn count(cpu: Option<u32>) -> io::Result<Value> {
     let checked: Option<&Checked> = counters.checked();
     let states: &[EventState] = counters.states();
     let usage: Option<PmuUse> = counters.usage();
-    Ok(json!({"answers": answers, "checked": checked, "states": states, "usage": usage}))
+    let pages: BTreeMap<_, _> = counters
+        .pages()
+        .into_iter()
+        .map(|(event, fields)| (event.name(), BTreeMap::from(fields)))
+        .collect();
+    let [empty, empty_by_call] = counters.empty(EMPTY);
+    Ok(json!({
+        "answers": answers,
+        "checked": checked,
+        "states": states,
+        "usage": usage,
+        "pages": pages,
+        "empty": empty,
+        "empty_by_call": empty_by_call,
+    }))
+}
+
+/// What another program says of the machine, and why it says nothing where it does not.
+fn told(program: &str, arguments: &[&str], is_wanted: fn(&str) -> bool) -> Value {
+    let output = Command::new(program)
+        .args(arguments)
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .output();
+    match output {
+        Err(error) => json!({ "why": format!("{program} does not run: {error}") }),
+        Ok(output) => {
+            let text = [output.stdout, output.stderr]
+                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            let lines = text.iter().flat_map(|text| text.lines());
+            let lines: Vec<&str> = lines.filter(|line| is_wanted(line)).collect();
+            json!({ "status": output.status.code(), "lines": lines })
+        }
+    }
+}
+
+/// Whether a line of the kernel's log is about counters; others may name anything.
+fn is_about_counters(line: &str) -> bool {
+    const BEGIN: [&str; 6] = [
+        "perf:",
+        "perf_event",
+        "Performance Events:",
+        "NMI watchdog:",
+        "core: ",
+        "... ",
+    ];
+    // Behind the time, where there is one.
+    let said = line.split_once("] ").map_or(line, |(_, said)| said);
+    BEGIN.iter().any(|begin| said.starts_with(begin))
 }
 
 /// The kernel's list of PMUs, file by file.

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use super::{Check, Concerns};
 use crate::cmd::Stop;
-use crate::job::{Counters, Plan};
+use crate::job::{Counters, Plan, Unavailable};
 use crate::pipeline::compare::{Contestant, compare};
 use crate::pipeline::{self, Settings, Task};
 use crate::scenario::Scenario;
 use crate::stats::coverage::{Coverage, coverage};
 use crate::stats::paired::Verdict;
 use crate::template::{Origin, Template};
-use crate::worker::parent::Progress;
+use crate::worker::parent::{self, Progress};
 
 /// Simulated rows.
 const SIMULATIONS: u32 = 200;
@@ -23,6 +23,9 @@ const SIMULATIONS: u32 = 200;
 const COVERED: f64 = 0.9;
 /// The widest that they may be, as a share of the value: an interval that is wide enough holds anything.
 const WIDE: f64 = 0.01;
+
+/// Iterations that a breakpoint counts; each takes some 20 µs on a virtual machine.
+const HEADS: u64 = 1000;
 
 /// A loop over eight objects that returns the number of each.
 const NUMBERS: &str = ";! title = \"numbers\"\n;! heap = \"pointer\"\n;! params = { objects = 8, order = \"cyclic\" }\n;! result = \"eax\"\n;! expect = \"id\"\nbody:\n mov eax, [rax]\n";
@@ -33,6 +36,46 @@ pub(super) fn checks(settings: &Settings, progress: Progress<'_>) -> Result<Vec<
         itself(settings, &mut *progress)?,
         wrong_results(settings, progress)?,
     ])
+}
+
+/// The iterations of a loop, by the CPU's own count of its head; or why it counts none here.
+pub(super) fn heads(
+    settings: &Settings,
+    progress: Progress<'_>,
+) -> Result<Result<Check, Unavailable>, Stop> {
+    let task = Task::new(&numbers()?);
+    let prepared = task.prepared.map_err(Stop::Templates)?;
+    let plan = Plan {
+        counters: Counters::None,
+        heads: HEADS,
+        further: Vec::new(),
+        ..settings.plan.clone()
+    };
+    let outcome = parent::run(&plan, &[&prepared.row], settings.timeout, progress)?;
+    let proof = outcome.rows.into_iter().next().and_then(|row| row.proof);
+    let Some(heads) = proof.and_then(|proof| proof.heads) else {
+        return Ok(Err(Unavailable {
+            reason: "the row that was to be counted has ended".into(),
+            remedy: "run it again".into(),
+        }));
+    };
+    Ok(heads.counted.map(of_heads))
+}
+
+fn of_heads(counted: u64) -> Check {
+    let ok = counted == HEADS;
+    Check {
+        name: "1000 iterations",
+        ok,
+        value: counted.to_string(),
+        expected: "1000, by a breakpoint",
+        why: if ok {
+            String::new()
+        } else {
+            "the loop does not run as often as it is said to: believe nothing".into()
+        },
+        concerns: Concerns::All,
+    }
 }
 
 /// A row in turns with itself: the same bytes at other addresses.
@@ -142,6 +185,12 @@ fn wrong_results(settings: &Settings, progress: Progress<'_>) -> Result<Check, S
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_loop_that_runs_once_more_or_once_less_fails() {
+        let ok = [HEADS - 1, HEADS, HEADS + 1].map(|counted| of_heads(counted).ok);
+        assert_eq!(ok, [false, true, false]);
+    }
 
     #[test]
     fn intervals_have_to_hold_the_truth_in_nine_of_ten_cases_and_be_no_wider_than_one_percent() {
