@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::common::{self, dispatchlab, folder, json, rows, template, value};
-use dispatchlab::injection::{Injection, Latency};
+use dispatchlab::injection::{ADDED_CYCLES, Injection, Latency};
 use dispatchlab::job::PLACEMENTS;
 use dispatchlab::link::Variant;
 use dispatchlab::prepare::prepare;
@@ -56,10 +56,15 @@ fn misses_of_random_targets_are_all_but_one_in_k() {
     );
 }
 
-fn fake(name: &str, delayed: &str) -> String {
+/// A script of so many misses, branch by branch.
+fn fake(name: &str, misses: &[f64]) -> String {
     let path = folder("misses").join(format!("{name}.json"));
+    let delayed: Vec<f64> = misses
+        .iter()
+        .flat_map(|misses| [80.0, 80.0 + misses * ADDED_CYCLES])
+        .collect();
     let text = format!(
-        r#"{{"tsc_hz": 2.0e9, "cycles_per_tick": 1.5, "cycles": {{"*": [6.0]}}, "delayed": {delayed}}}"#
+        r#"{{"tsc_hz": 2.0e9, "cycles_per_tick": 1.5, "cycles": {{"*": [6.0]}}, "delayed": {{"*": {delayed:?}}}}}"#
     );
     std::fs::write(&path, text).expect("writes");
     format!("fake:{}", path.display())
@@ -71,7 +76,7 @@ fn metric(document: &Value, at: usize) -> Value {
 
 #[test]
 fn a_row_has_the_slope_or_the_reason_why_there_is_none() {
-    let counters = fake("slope", r#"{"*": [80.0, 98.0]}"#);
+    let counters = fake("slope", &[0.5]);
     let scenarios = [
         "run",
         "itab_call",
@@ -115,7 +120,7 @@ fn a_row_has_the_slope_or_the_reason_why_there_is_none() {
 
 #[test]
 fn misses_of_one_type_are_warned_of() {
-    let counters = fake("monomorphic", r#"{"*": [80.0, 98.0]}"#);
+    let counters = fake("monomorphic", &[0.5]);
     let scenarios = ["run", "itab_call", "itab_call[targets=2]"];
     let (_, document) = json(&[&scenarios[..], &["--counters", &counters, "--time", "2"]].concat());
     let is_warned = |at: usize| {
@@ -127,7 +132,7 @@ fn misses_of_one_type_are_warned_of() {
 
 #[test]
 fn where_objects_of_one_type_lead_a_branch_both_ways_nothing_is_warned_of() {
-    let counters = fake("one_type", r#"{"*": [80.0, 98.0]}"#);
+    let counters = fake("one_type", &[0.5]);
     let text = ";! heap = \"pointer\"\n;! params = { order = \"random\", objects = 2 }\n;! result = \"eax\"\n;! expect = \
                 \"id\"\n;! dispatch = \"site\"\nbody: mov ecx, [rax]\n mov eax, 1\n cmp ecx, 2\nsite: jne first\n \
                 mov eax, 2\nfirst: nop\n";
@@ -190,7 +195,7 @@ fn a_sequence_of_the_bodys_own_has_a_possible_number_which_says_whose_it_is() {
 #[test]
 fn a_return_is_not_said_to_go_one_way() {
     // Where it goes is decided by the call in front of it, so that its misses are no wonder.
-    let counters = fake("return", r#"{"*": [80.0, 98.0]}"#);
+    let counters = fake("return", &[0.5]);
     let text = ";! heap = \"pointer\"\n;! result = \"eax\"\n;! expect = \"id\"\n;! dispatch = \"site\"\n;! clobbers = \
                 \"all\"\nbody: call \"f\"\nfunc \"f\": mov eax, [rax]\nsite: ret\n";
     let path = template(&folder("misses"), "returns", text);
@@ -203,7 +208,7 @@ fn a_return_is_not_said_to_go_one_way() {
 
 #[test]
 fn a_quick_run_infers_too() {
-    let counters = fake("quick", r#"{"*": [80.0, 98.0]}"#);
+    let counters = fake("quick", &[0.5]);
     let (_, document) = json(&["run", "itab_call", "--quick", "--counters", &counters]);
     let metric = metric(&document, 0);
     assert_eq!(metric["basis"], "inferred");
@@ -220,7 +225,7 @@ const SITES: &str = ";! result = \"eax\"\n;! expect = 7\n;! dispatch = [\"first\
 
 #[test]
 fn each_site_has_its_number_and_the_column_is_their_sum() {
-    let counters = fake("sites", r#"{"*": [80.0, 98.0, 80.0, 116.0, 80.0, 94.4]}"#);
+    let counters = fake("sites", &[0.5, 1.0, 0.4]);
     let path = template(&folder("misses"), "sites", SITES);
     let (code, document) = json(&["run", &path, "--counters", &counters, "--time", "2"]);
     assert_eq!(code, 0, "{document:#}");
@@ -250,14 +255,14 @@ fn each_site_has_its_number_and_the_column_is_their_sum() {
 #[test]
 fn no_number_lies_above_the_executions_of_its_site_or_below_none() {
     let path = template(&folder("misses"), "bounds", SITES);
-    for (name, delayed, expected) in [
-        ("above", "[80.0, 123.2]", [1.0, 1.2, 1.2]),
-        ("far_above", "[80.0, 152.0]", [f64::NAN, 2.0, 2.0]),
-        ("far_below", "[80.0, 70.4]", [f64::NAN; 3]),
-        ("below", "[80.0, 76.4]", [-0.02; 3]),
-        ("just_below", "[80.0, 79.64]", [-0.01; 3]),
+    for (name, misses, expected) in [
+        ("above", 1.2, [1.0, 1.2, 1.2]),
+        ("far_above", 2.0, [f64::NAN, 2.0, 2.0]),
+        ("far_below", -0.27, [f64::NAN; 3]),
+        ("below", -0.1, [-0.02; 3]),
+        ("just_below", -0.01, [-0.01; 3]),
     ] {
-        let counters = fake(name, &format!(r#"{{"*": {delayed}}}"#));
+        let counters = fake(name, &[misses]);
         let (_, document) = json(&["run", &path, "--counters", &counters, "--time", "2"]);
         let metric = metric(&document, 0);
         let sites = metric["sites"].as_array().expect("sites");
@@ -284,7 +289,7 @@ fn a_site_without_a_number_leaves_the_others_theirs_and_the_column_its_reason() 
         "[\"first\", \"direct\"]",
     );
     let text = text.replace(" add eax, 1\n", "direct: jmp over\nover: add eax, 1\n");
-    let counters = fake("one_of_two", r#"{"*": [80.0, 98.0]}"#);
+    let counters = fake("one_of_two", &[0.5]);
     let path = template(&folder("misses"), "one_of_two", &text);
     let (code, document) = json(&["run", &path, "--counters", &counters, "--time", "2"]);
     assert_eq!(code, 0, "{document:#}");
@@ -311,7 +316,7 @@ fn a_fault_in_an_image_of_one_site_costs_that_sites_number_alone() {
                 rcx, [\"f\"]\n xor eax, eax\nfirst: call rcx\n lea rdx, [\"f\"]\nstart:\nsecond: call rdx\nend:\n lea rdi, \
                 [end]\n lea rsi, [start]\n sub rdi, rsi\n cmp rdi, 2\n je fine\n mov eax, [0]\nfine: add eax, 1\nfunc \
                 \"f\":\n add eax, 2\n ret\n";
-    let counters = fake("faults", r#"{"*": [80.0, 98.0]}"#);
+    let counters = fake("faults", &[0.5]);
     let path = template(&folder("misses"), "faults", text);
     let (code, document) = json(&["run", &path, "--counters", &counters, "--time", "2"]);
     assert_eq!(code, 0, "{document:#}");
@@ -425,7 +430,7 @@ fn a_dispatch_list_is_checked_in_the_header() {
 
 #[test]
 fn code_that_reads_flags_behind_its_branch_keeps_its_numbers() {
-    let counters = fake("flags", r#"{"*": [80.0, 98.0]}"#);
+    let counters = fake("flags", &[0.5]);
     let path = template(
         &folder("misses"),
         "flags",
@@ -505,12 +510,9 @@ fn every_shipped_template_has_latency_or_a_direct_branch_or_none() {
 #[test]
 fn where_inference_and_models_disagree_the_row_says_so_and_where_they_agree_it_does_not() {
     // A script of 0.5 and of 0.875 misses, for targets of which all models miss 0.875.
-    let cases = [
-        ("half", "[80.0, 98.0]", true),
-        ("most", "[80.0, 111.5]", false),
-    ];
-    for (name, delayed, disagrees) in cases {
-        let counters = fake(name, &format!(r#"{{"*": {delayed}}}"#));
+    let cases = [("half", 0.5, true), ("most", 0.875, false)];
+    for (name, misses, disagrees) in cases {
+        let counters = fake(name, &[misses]);
         let arguments = [
             "run",
             "itab_call[order=random,targets=8]",

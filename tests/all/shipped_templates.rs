@@ -322,12 +322,17 @@ fn a_type_switch_of_two_has_the_instructions_of_go() {
         format!("test je mov {case} {case} mov add")
     );
     // What follows the default: for each case, last first, the value of an assertion that failed,
-    // and the detour to the next case.
-    let (case, detours) = ("cmp jne lea cmp jne mov jne lea jmp", "mov jmp lea jmp");
-    assert_eq!(
-        body("type_switch[go=1.10]"),
-        format!("test je mov {case} {case} mov add jmp {detours} {detours}")
-    );
+    // and with a default case the detour to the next one.
+    let case = "cmp jne lea cmp jne mov jne lea jmp";
+    for (name, detours) in [
+        ("type_switch[go=1.10]", "mov jmp"),
+        ("type_switch[default_case=true,go=1.10]", "mov jmp lea jmp"),
+    ] {
+        assert_eq!(
+            body(name),
+            format!("test je mov {case} {case} mov add jmp {detours} {detours}")
+        );
+    }
 }
 
 #[test]
