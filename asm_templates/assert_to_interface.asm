@@ -109,6 +109,14 @@ found:
         mov  rbx, [rsp + 72]
 {% else %}
         mov  ["main.Sink"], rdx
+{% if go_minor >= 21 %}
+        cmp  dword ["runtime.writeBarrier"], 0
+        je   keep                       ; off: over what tells the collector of the old pointer and the new one
+        mov  rsi, ["main.Sink" + 8]
+        call "runtime.gcWriteBarrier2"
+        mov  [r11], rbx
+        mov  [r11 + 8], rsi
+{% else %}
 {% if go_minor >= 12 %}
         cmp  dword ["runtime.writeBarrier"], 0
 {% else %}
@@ -116,6 +124,8 @@ found:
         test ecx, ecx
 {% endif %}
         jne  wrong
+{% endif %}
+keep:
 {% if abi == "register" and go_minor <= 21 and not ok %}
         mov  rbx, [rsp + 32]
 {% endif %}

@@ -14,6 +14,14 @@
 body:                                   ; rax = pointer
         lea  rcx, ["type.*main.T"]
         mov  ["main.Sink"], rcx
+{% if go_minor >= 21 %}
+        cmp  dword ["runtime.writeBarrier"], 0
+        je   keep                       ; off: over what tells the collector of the old pointer and the new one
+        mov  rcx, ["main.Sink" + 8]
+        call "runtime.gcWriteBarrier2"
+        mov  [r11], rax
+        mov  [r11 + 8], rcx
+{% else %}
 {% if go_minor >= 12 %}
         cmp  dword ["runtime.writeBarrier"], 0
 {% else %}
@@ -21,6 +29,8 @@ body:                                   ; rax = pointer
         test esi, esi
 {% endif %}
         jne  barrier
+{% endif %}
+keep:
         mov  ["main.Sink" + 8], rax
         mov  eax, [rax]
 

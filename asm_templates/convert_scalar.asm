@@ -65,6 +65,18 @@ body:                                   ; rax = pointer to the value
         mov  ["main.Sink"], rcx
 {% endif %}
 {% endif %}
+{% if go_minor >= 21 %}
+        cmp  dword ["runtime.writeBarrier"], 0
+        je   keep                       ; off: over what tells the collector of the old pointer and the new one
+        mov  rdx, ["main.Sink" + 8]
+        call "runtime.gcWriteBarrier{{ 1 if bits == 8 else 2 }}"
+{% if bits == 8 %}
+        mov  [r11], rdx
+{% else %}
+        mov  [r11], rax
+        mov  [r11 + 8], rdx
+{% endif %}
+{% else %}
 {% if go_minor >= 12 %}
         cmp  dword ["runtime.writeBarrier"], 0
 {% else %}
@@ -72,6 +84,8 @@ body:                                   ; rax = pointer to the value
         test ecx, ecx
 {% endif %}
         jne  barrier
+{% endif %}
+keep:
         mov  ["main.Sink" + 8], rax
 {{ load("a", "rax") }}
 {% if value == "large" and bits > 8 %}

@@ -12,6 +12,13 @@
 body:
         lea  rcx, ["type.uint64"]
         mov  ["main.Sink"], rcx
+{% if go_minor >= 21 %}
+        cmp  dword ["runtime.writeBarrier"], 0
+        je   keep                       ; off: over what tells the collector of the old pointer and the new one
+        mov  rsi, ["main.Sink" + 8]
+        call "runtime.gcWriteBarrier1"
+        mov  [r11], rsi
+{% else %}
 {% if go_minor >= 12 %}
         cmp  dword ["runtime.writeBarrier"], 0
 {% else %}
@@ -19,6 +26,8 @@ body:
         test esi, esi
 {% endif %}
         jne  barrier
+{% endif %}
+keep:
         lea  rdx, ["main.statictmp_0"]
         mov  ["main.Sink" + 8], rdx
         mov  eax, [rdx]

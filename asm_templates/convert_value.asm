@@ -69,6 +69,14 @@ body:                                   ; rax = pointer
         mov  rax, [rsp + 24]
         mov  ["main.Sink"], rcx
 {% endif %}
+{% if go_minor >= 21 %}
+        cmp  dword ["runtime.writeBarrier"], 0
+        je   keep                       ; off: over what tells the collector of the old pointer and the new one
+        mov  rcx, ["main.Sink" + 8]
+        call "runtime.gcWriteBarrier2"
+        mov  [r11], rax
+        mov  [r11 + 8], rcx
+{% else %}
 {% if go_minor >= 12 %}
         cmp  dword ["runtime.writeBarrier"], 0
 {% else %}
@@ -76,6 +84,8 @@ body:                                   ; rax = pointer
         test esi, esi
 {% endif %}
         jne  barrier
+{% endif %}
+keep:
         mov  ["main.Sink" + 8], rax
 {% if kind in ["string", "slice"] %}
         mov  rax, [rax]

@@ -64,6 +64,14 @@ body:
 {% endif %}
         mov  ["main.Sink"], rcx
 {% endif %}
+{% if go_minor >= 21 %}
+        cmp  dword ["runtime.writeBarrier"], 0
+        je   keep                       ; off: over what tells the collector of the old pointer and the new one
+        mov  rcx, ["main.Sink" + 8]
+        call "runtime.gcWriteBarrier2"
+        mov  [r11], rax
+        mov  [r11 + 8], rcx
+{% else %}
 {% if go_minor >= 12 %}
         cmp  dword ["runtime.writeBarrier"], 0
 {% else %}
@@ -71,6 +79,8 @@ body:
         test esi, esi
 {% endif %}
         jne  barrier
+{% endif %}
+keep:
         mov  ["main.Sink" + 8], rax
 {% if kind == "struct" %}
         lea  rcx, ["runtime.zerobase"]

@@ -20,13 +20,21 @@ body:                                   ; rbx = *id32; the itab that the harness
 {% if abi == "register" %}
         lea  rdx, ["go.itab.main.id32,main.I"]
         mov  ["main.sink"], rdx
-        cmp  dword ["main.writeBarrier"], 0
+        cmp  dword ["runtime.writeBarrier"], 0
+{% if go_minor >= 21 %}
+        je   keep                       ; off: over what tells the collector of the old pointer and the new one
+        mov  rsi, ["main.sink" + 8]
+        call "runtime.gcWriteBarrier2"
+        mov  [r11], rbx
+        mov  [r11 + 8], rsi
+{% else %}
         jne  "main.barrier"
-        mov  ["main.sink" + 8], rbx
+{% endif %}
+keep:   mov  ["main.sink" + 8], rbx
 {% else %}
         lea  rcx, ["go.itab.main.id32,main.I"]
         mov  ["main.sink"], rcx
-        mov  esi, ["main.writeBarrier"]
+        mov  esi, ["runtime.writeBarrier"]
         test esi, esi
         jne  "main.barrier"
         mov  ["main.sink" + 8], rbx
@@ -43,5 +51,3 @@ func "main.barrier":                    ; the write barrier itself is not modell
 
 data "main.sink":
         dq   0, 0
-data "main.writeBarrier":
-        dq   0

@@ -24,6 +24,14 @@ store:
 store:
 {% endif %}
         mov  ["main.Sink"], rcx
+{% if go_minor >= 21 %}
+        cmp  dword ["runtime.writeBarrier"], 0
+        je   keep                       ; off: over what tells the collector of the old pointer and the new one
+        mov  rsi, ["main.Sink" + 8]
+        call "runtime.gcWriteBarrier2"
+        mov  [r11], rbx
+        mov  [r11 + 8], rsi
+{% else %}
 {% if go_minor >= 12 %}
         cmp  dword ["runtime.writeBarrier"], 0
 {% else %}
@@ -31,6 +39,8 @@ store:
         test esi, esi
 {% endif %}
         jne  barrier
+{% endif %}
+keep:
         mov  ["main.Sink" + 8], rbx
         mov  eax, [rbx]
         add  eax, [rcx + 40]            ; the word of the name, which here holds the type's number

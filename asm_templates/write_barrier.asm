@@ -9,11 +9,20 @@
 ;! source   = "go-internals II, Interface holding a scalar type"
 
 ; While the collector marks, every store of a pointer to the heap tells it the old and the new one.
-; The flag is tested at each such store; what it costs when it is set is the way to a buffer, which up
+; The flag is tested at each such store, and since Go 1.21 the jump is taken where it is off; what it costs
+; when it is set is the way to a buffer, which up
 ; to Go 1.20 also did the store, and since then only gives room. Here the buffer is never flushed. The
 ; last two instructions read the pointer back, for the result.
 
 body:                                   ; rax = pointer
+{% if go_minor >= 21 %}
+        cmp  dword ["runtime.writeBarrier"], 0
+        je   keep                       ; off: over what tells the collector of the old pointer and the new one
+        mov  rcx, ["main.Sink"]
+        call "runtime.gcWriteBarrier2"  ; answers in r11
+        mov  [r11], rax
+        mov  [r11 + 8], rcx
+{% else %}
 {% if go_minor >= 12 %}
         cmp  dword ["runtime.writeBarrier"], 0
 {% else %}
@@ -21,21 +30,16 @@ body:                                   ; rax = pointer
         test ecx, ecx
 {% endif %}
         jne  slow
-store:  mov  ["main.Sink"], rax
+{% endif %}
+keep:   mov  ["main.Sink"], rax
 stored: mov  rax, ["main.Sink"]
         mov  eax, [rax]
 
-func "main.slow":
 {% if go_minor <= 20 %}
+func "main.slow":
 slow:   lea  rdi, ["main.Sink"]
         call "runtime.gcWriteBarrier"
         jmp  stored
-{% else %}
-slow:   mov  rcx, ["main.Sink"]
-        call "runtime.gcWriteBarrier2"  ; answers in r11
-        mov  [r11], rax
-        mov  [r11 + 8], rcx
-        jmp  store
 {% endif %}
 
 data "runtime.writeBarrier": dd {{ 1 if barrier else 0 }}, 0, 0, 0

@@ -1,10 +1,11 @@
 //! Two sequences of executed instructions, held against each other.
 //!
 //! Correct means: an instruction is like another if it does the same to operands of the same kinds, in
-//! the caller or in what it calls; which registers it uses, at which addresses, and which way a
-//! condition is put, do not matter. What is not alike is told, and from which side.
+//! the caller or in what it calls; which registers it uses, and at which addresses, does not matter. A conditional
+//! jump is like another if it has the same condition and goes the same way. What is not alike is told, and from
+//! which side.
 
-use iced_x86::{Instruction, Mnemonic, OpKind};
+use iced_x86::{ConditionCode, Instruction, Mnemonic, OpKind};
 
 use super::stepped::Trace;
 
@@ -28,6 +29,8 @@ pub(crate) struct Executed {
 struct Likeness {
     mnemonic: Mnemonic,
     operands: [Kind; 2],
+    /// Of a conditional jump: its condition, and whether it was taken.
+    way: Option<(ConditionCode, bool)>,
     is_own: bool,
 }
 
@@ -61,9 +64,13 @@ impl Executed {
             Mnemonic::Sub if operands[1] == Kind::Number => Mnemonic::Add,
             other => other,
         };
+        let way = one
+            .is_jcc_short_or_near()
+            .then(|| (one.condition_code(), self.is_taken));
         Likeness {
             mnemonic,
             operands,
+            way,
             is_own: self.is_own,
         }
     }
