@@ -9,6 +9,7 @@ use crate::go::heap::{Heap, HeapSpec, lay_out};
 use crate::go::{HeapKind, hash, runtime, symbol};
 use crate::injection::{self, Injection, Latency};
 use crate::job::{Carried, JobRow, Placement, check};
+use crate::link::harness::stub_names;
 use crate::link::{Image, LinkError, Site, Variant, link, link_with_written_data};
 use crate::scenario::Scenario;
 use crate::template;
@@ -136,7 +137,8 @@ pub(crate) fn complete(
         variant: Variant::Body,
     };
     let image = link(&row, &heap, site).map_err(|errors| {
-        let offered = runtime::names(row.heap.release);
+        let mut offered = runtime::names(row.heap.release);
+        offered.extend(stub_names().map(str::to_string));
         let told = errors.iter();
         let told = told.map(|error| link_diagnostic(template, &row.program, error, &offered));
         let mut told: Vec<Diagnostic> = told.collect();
@@ -178,12 +180,14 @@ fn assemble(
     let release = scenario.release;
     let hash = move |name: &str| hash::type_hash(release, name);
     let file = template.file_name();
+    let bound: Vec<String> = template.header.bind.keys().cloned().collect();
     let context = asm::Context {
         file: &file,
         hash: &hash,
         is_open: false,
         syntax: scenario.template.header.syntax,
         separates: scenario.template.header.separates,
+        bound: &bound,
     };
     let mut planned = Vec::new();
     let assembled = asm::assemble_and_insert(sections, &context, |program| {
@@ -247,6 +251,19 @@ fn heap_spec(scenario: &Scenario) -> HeapSpec {
     }
 }
 
+/// What there is of the runtime, for who calls something else of it.
+fn modelled(wanted: &str, offered: &[String]) -> String {
+    let mut names: Vec<&str> = offered
+        .iter()
+        .filter_map(|name| name.strip_prefix("runtime."))
+        .collect();
+    names.sort_unstable();
+    format!(
+        "of the runtime there are {}; a section of your own takes its place by `;! bind = {{ \"{wanted}\" = \"main.mine\" }}`",
+        names.join(", ")
+    )
+}
+
 /// `offered` are the runtime's functions, which are there where somebody names them.
 fn link_diagnostic(
     template: &Template,
@@ -269,9 +286,10 @@ fn link_diagnostic(
         } => {
             let wanted = symbol::canonical(&program.sections[*section].fixups[*fixup].symbol);
             let is_runtime = wanted.starts_with("runtime.");
-            let offered = offered.iter().filter(|_| is_runtime).map(String::as_str);
-            let near = closest(&wanted, offered).or(nearest.as_deref());
+            let of_runtime = offered.iter().filter(|_| is_runtime).map(String::as_str);
+            let near = closest(&wanted, of_runtime).or(nearest.as_deref());
             let help = match near {
+                None if is_runtime => modelled(&wanted, offered),
                 Some(near) => format!("did you mean \"{near}\"?"),
                 None => format!("define it with `func \"{wanted}\":` or `data \"{wanted}\":`"),
             };

@@ -9,10 +9,13 @@ use super::encode::{self, Choice};
 use super::insert::{Insertion, insert};
 use super::inst::{Datum, Direction, Inst, Name, Target};
 use super::items::{Bench, Context, Found, Item, ItemKind, Scope, aims, parse};
+use super::join::join;
 use super::lay::{Aim, Ground, Piece, PieceKind, lay_out, measure};
 use super::problem::{Problem, Span};
 use super::program::{MAX_DATA, Program, Section, SectionKind};
 use super::read::Offsets;
+use super::read::dialect::Choice as Dialects;
+use super::read::go::sections::split_go;
 use super::registers;
 use super::{SourceLine, SourceSection, Syntax};
 use crate::text::diagnostic::Diagnostic;
@@ -133,6 +136,12 @@ pub fn fragment(text: &str) -> Result<Section, Vec<Diagnostic>> {
     fragment_in(text, &Reading::default())
 }
 
+/// Whether lines are in Go's syntax, for all that is said and seen.
+pub fn is_go(lines: &[SourceLine], syntax: Syntax) -> bool {
+    let lines = lines.iter().map(|line| line.text.as_str());
+    Dialects::new(syntax, false, lines).is_go_text()
+}
+
 /// How a piece of plain text is to be read.
 #[derive(Debug, Clone, Copy)]
 pub struct Reading<'a> {
@@ -178,13 +187,15 @@ pub fn fragment_in(text: &str, reading: &Reading<'_>) -> Result<Section, Vec<Dia
         is_open: reading.is_open,
         syntax: reading.syntax,
         separates: reading.separates,
+        bound: &[],
     };
-    let program = assemble(std::slice::from_ref(&source), &context)?;
-    Ok(program
-        .sections
-        .into_iter()
-        .next()
-        .expect("one section in, one section out"))
+    let is_go = |section: &SourceSection| is_go(&section.lines, reading.syntax);
+    let sections = match is_go(&source) {
+        true => split_go(vec![source]),
+        false => vec![source],
+    };
+    let program = assemble(&sections, &context)?;
+    Ok(join(program.sections).expect("one section in, at least one out"))
 }
 
 /// What a section can see of the others.
@@ -507,6 +518,9 @@ impl Scope<'_> {
     fn outside(&self, address: u64, span: Span) -> Problem {
         let mut known: Vec<u64> = self.places.addresses.keys().copied().collect();
         known.sort_unstable();
+        if self.is_go {
+            return missing_offset(address, span, &known);
+        }
         let message = format!("the target {address:x} is no line of this text");
         let problem = Problem::new(span, message);
         match (known.first(), known.last()) {
@@ -518,6 +532,26 @@ impl Scope<'_> {
                 "this is a line of a listing: paste its column of addresses, too, or write a label in front of the line it goes to",
             ),
         }
+    }
+}
+
+/// A jump to an offset that no line of a listing has.
+fn missing_offset(address: u64, span: Span, known: &[u64]) -> Problem {
+    /// Offsets that are named around the one that is missing.
+    const NEAR: usize = 4;
+    let at = known.partition_point(|one| *one < address);
+    let near = &known[at.saturating_sub(NEAR)..(at + NEAR).min(known.len())];
+    let named: Vec<String> = near.iter().map(u64::to_string).collect();
+    let problem = Problem::new(
+        span,
+        format!("no line of this function has the offset {address}"),
+    );
+    match known.len() {
+        0 => problem.help("put a label in front of the line that it goes to, and name that"),
+        count => problem.help(format!(
+            "there are {count} offsets, near it {}; paste the line, too, or bind it in the header to a label: `;! bind = {{ \"@{address}\" = \"done\" }}`",
+            named.join(", ")
+        )),
     }
 }
 

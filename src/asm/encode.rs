@@ -21,6 +21,7 @@ use super::inst::{Encoding, Inst, Operand, OperandKind, Prefix, Reach};
 use super::problem::{Problem, Span};
 use emit::{Coder, Encoded, Width, encode_form};
 use fit::{Fit, fit};
+pub(in crate::asm) use forms::mnemonics;
 use forms::{Age, Form, Rule};
 pub(in crate::asm) use listed::listed;
 

@@ -15,11 +15,12 @@ use crate::text::diagnostic::Diagnostic;
 /// behind it.
 pub fn hidden(text: &str, reading: &Reading<'_>) -> Vec<Diagnostic> {
     let syntax = reading.syntax;
-    if syntax == Syntax::Att || reading.separates || !text.contains(';') {
+    let is_other = matches!(syntax, Syntax::Att | Syntax::Go);
+    if is_other || reading.separates || !text.contains(';') {
         return Vec::new();
     }
     let choice = Choice::new(syntax, false, text.lines());
-    if choice.neutral == Syntax::Att {
+    if choice.neutral == Syntax::Att || choice.is_go_text() {
         return Vec::new();
     }
     let mut coder = Coder::default();

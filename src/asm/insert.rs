@@ -294,6 +294,7 @@ mod tests {
             is_open: true,
             syntax: Syntax::Intel,
             separates: false,
+            bound: &[],
         };
         let plan = |_: &_| vec![insertion.clone()];
         let sections = [source(text)];

@@ -15,7 +15,7 @@ use super::problem::{Problem, Span};
 use super::program::SectionKind;
 use super::read::dialect::Choice as Dialects;
 use super::read::listing::{Entry as Columns, Listing, Row, goal, survey, without_callee};
-use super::read::{self, Around, Offsets, Placed};
+use super::read::{self, Around, Offsets, Placed, go};
 use super::source::Syntax;
 use crate::text::diagnostic::Diagnostic;
 
@@ -31,6 +31,8 @@ pub struct Context<'a> {
     pub syntax: Syntax,
     /// Whether `;` separates statements, where it would begin a comment.
     pub separates: bool,
+    /// Names that are bound to others afterwards: `@46` is an offset of a listing that no line has.
+    pub bound: &'a [String],
 }
 
 /// Problems after which the rest of a text is not looked at: nobody reads more.
@@ -152,6 +154,8 @@ pub(super) struct Scope<'a> {
     pub(super) places: Places<'a>,
     /// Instructions whose bytes a listing shows.
     pub(super) listed: u32,
+    /// Whether its addresses are offsets of a listing of Go's.
+    pub(super) is_go: bool,
     /// The item at which each line begins.
     pub(super) lines: Vec<usize>,
 }
@@ -191,12 +195,20 @@ pub(super) fn parse<'a>(
     found: &mut Found<'_>,
 ) -> (Scope<'a>, Vec<Item<'a>>, bool) {
     let lines = source.lines.iter().map(|line| line.text.as_str());
-    let listing = survey(lines.clone());
+    let dialects = Dialects::new(context.syntax, context.separates, lines.clone());
+    let listing = match dialects.is_go_text() {
+        true => go::rows::survey(lines),
+        false => survey(lines),
+    };
+    let mut dialects = dialects;
+    dialects.has_guests = listing
+        .as_ref()
+        .is_some_and(|listing| listing.is_disassembled);
     let mut reader = Reader {
         source,
         number,
-        dialects: Dialects::new(context.syntax, context.separates, lines),
-        around: Around::new(context.hash, offsets),
+        dialects,
+        around: Around::new(context.hash, offsets).binding(context.bound),
         places: Places::default(),
         code: Vec::with_capacity(source.lines.len()),
         aside: Vec::new(),
@@ -339,6 +351,7 @@ impl<'a> Reader<'_, 'a, '_> {
             number: self.number,
             places: self.places,
             listed: self.listed,
+            is_go: self.dialects.is_go_text(),
             lines: self.lines,
         };
         (scope, self.code, self.around.is_asked.get())
@@ -384,6 +397,19 @@ impl<'a> Reader<'_, 'a, '_> {
                 return Step::On;
             }
             Some(Row::Passed | Row::More(_)) => return Step::On,
+            Some(Row::Wrong(problem)) => {
+                found.problems.push((self.number, at, problem.clone()));
+                return Step::On;
+            }
+            Some(Row::Values(values, room)) => {
+                for value in values {
+                    self.push(at, ItemKind::Datum(value.clone()));
+                }
+                if *room > 0 {
+                    self.push(at, repeat(vec![0], *room));
+                }
+                return Step::On;
+            }
             Some(Row::Entry(columns)) => {
                 if let Some(address) = columns.address {
                     let next = self.next();
@@ -409,7 +435,17 @@ impl<'a> Reader<'_, 'a, '_> {
                 None => whole,
             };
         }
-        let part = without_callee(text, columns.text.clone());
+        if let Some(listing) = listing.filter(|_| self.dialects.is_go_text()) {
+            let function = &mut self.around.function;
+            function.is_lowered = true;
+            function.is_disassembled = listing.is_disassembled;
+            function.length = listing.lengths.get(&at).copied();
+            function.shown.clone_from(&columns.bytes);
+        }
+        let part = match self.dialects.is_go_text() {
+            true => columns.text.clone(),
+            false => without_callee(text, columns.text.clone()),
+        };
         let mut statements = std::mem::take(&mut self.bench.statements);
         let begun = self.around.begun.count();
         let parsed = read::parse(
@@ -503,8 +539,8 @@ impl<'a> Reader<'_, 'a, '_> {
                 }
                 let coder = &mut self.bench.coder;
                 let item = if columns.bytes.is_empty() {
-                    inst.form.length =
-                        listing.and_then(|listing| listing.lengths.get(&at).copied());
+                    let length = listing.and_then(|listing| listing.lengths.get(&at).copied());
+                    inst.form.length = length.or(inst.form.length);
                     ItemKind::of(inst, coder)
                 } else {
                     self.listed += 1;

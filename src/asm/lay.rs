@@ -446,7 +446,8 @@ const NOPS: [&[u8]; 9] = [
     &[0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
 ];
 
-fn pad(bytes: &mut Vec<u8>, end: usize) {
+/// Fills code up to an offset.
+pub(super) fn pad(bytes: &mut Vec<u8>, end: usize) {
     while bytes.len() < end {
         let length = (end - bytes.len()).min(NOPS.len());
         bytes.extend_from_slice(NOPS[length - 1]);

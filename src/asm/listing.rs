@@ -7,9 +7,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use iced_x86::{
-    Code, Decoder, DecoderOptions, Formatter, Instruction, NasmFormatter, OpKind, Register,
-    SymbolResolver, SymbolResult,
+    Code, Decoder, DecoderOptions, Formatter, GasFormatter, Instruction, NasmFormatter, OpKind,
+    Register, SymbolResolver, SymbolResult,
 };
+
+use super::source::Syntax;
 
 /// One instruction of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,23 +38,57 @@ pub fn disassemble(
     listed
 }
 
+/// The same in AT&T syntax, or in Intel's where another one is asked for.
+pub fn disassemble_in(
+    syntax: Syntax,
+    bytes: &[u8],
+    address: u64,
+    name: &dyn Fn(u64) -> Option<String>,
+) -> Vec<ListedInst> {
+    let mut lister = match syntax {
+        Syntax::Att => Lister::att(),
+        _ => Lister::default(),
+    };
+    let mut listed = Vec::new();
+    lister.list(bytes, address, name, |one| listed.push(one));
+    listed
+}
+
 /// A formatter, which is worth keeping from one piece of code to the next.
 pub struct Lister {
     named: Named,
-    formatter: NasmFormatter,
+    formatter: Box<dyn Formatter>,
+    is_att: bool,
 }
 
 impl Default for Lister {
     fn default() -> Lister {
         let named = Named::default();
         Lister {
-            formatter: formatter(named.clone()),
+            formatter: Box::new(formatter(named.clone())),
             named,
+            is_att: false,
         }
     }
 }
 
 impl Lister {
+    /// One that writes AT&T syntax.
+    pub fn att() -> Lister {
+        let named = Named::default();
+        let mut formatter = GasFormatter::with_options(Some(Box::new(named.clone())), None);
+        let options = formatter.options_mut();
+        options.set_gas_show_mnemonic_size_suffix(true);
+        options.set_uppercase_hex(false);
+        options.set_space_after_operand_separator(true);
+        options.set_branch_leading_zeros(false);
+        Lister {
+            formatter: Box::new(formatter),
+            named,
+            is_att: true,
+        }
+    }
+
     /// Gives the instructions of `bytes`, which stand at `address`, one by one to `take`; names as for
     /// [`disassemble`].
     pub fn list(
@@ -72,13 +108,17 @@ impl Lister {
                 let resumed = decoder.set_position(start + 1).is_ok();
                 debug_assert!(resumed, "a byte was decoded, so there is one more position");
                 decoder.set_ip(here.wrapping_add(1));
-                format!("db {:#04x}", bytes[start])
+                let directive = if self.is_att { ".byte" } else { "db" };
+                format!("{directive} {:#04x}", bytes[start])
             } else {
                 *self.named.0.borrow_mut() =
                     target(&instruction).and_then(|to| Some((to, name(to)?)));
                 let mut text = String::new();
                 self.formatter.format(&instruction, &mut text);
-                as_written(text, &instruction)
+                match self.is_att {
+                    true => text,
+                    false => as_written(text, &instruction),
+                }
             };
             take(ListedInst {
                 address: here,
@@ -210,6 +250,29 @@ mod tests {
         ] {
             let section = crate::asm::fragment(line).expect(line);
             assert_eq!(texts(&section.bytes, &|_| None), [line]);
+        }
+    }
+
+    #[test]
+    fn a_line_in_att_syntax_reads_back_as_the_same_bytes() {
+        #[rustfmt::skip] // a table
+        let all = [
+            "mov rcx, [rax+24]", "mov eax, [rsp+8]", "call rcx", "jmp [rax+rcx*8]", "cmp rsp, [r14+16]", "lea rax, [rbx+rcx*4-5]",
+            "movzx eax, byte [rdi]", "movsx rcx, word [rdi+2]", "movsxd rax, ecx", "add qword [rax], 5", "test al, 1", "shl rdx, cl",
+            "movaps xmm0, [rsp+32]", "movq xmm0, rax", "cvtsi2sd xmm0, rax", "vpaddd ymm1, ymm2, ymm3", "lock xadd [rcx], eax",
+            "rep movsq", "mov rax, [gs:-8]", "push rbp", "ret", "ud2", "imul rax, rbx, 24", "cmovne rax, rcx", "setg al",
+            "mov rax, 0x1122334455667788", "xchg rax, rbx", "bswap rax", "cqo", "popcnt rax, rbx",
+        ];
+        for line in all {
+            let own = crate::asm::fragment(line).expect(line);
+            let listed = disassemble_in(Syntax::Att, &own.bytes, 0, &|_| None);
+            let text: Vec<&str> = listed.iter().map(|one| one.text.as_str()).collect();
+            let reading = crate::asm::Reading {
+                syntax: Syntax::Att,
+                ..crate::asm::Reading::default()
+            };
+            let read = crate::asm::fragment_in(&text.join("\n"), &reading);
+            assert_eq!(read.expect(line).bytes, own.bytes, "{line}: {text:?}");
         }
     }
 

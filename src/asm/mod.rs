@@ -18,20 +18,24 @@ mod hidden;
 mod insert;
 mod inst;
 mod items;
+mod join;
 mod lay;
 mod listing;
+mod print;
 mod problem;
 pub mod program;
 mod read;
 mod registers;
 mod source;
 
-pub use assemble::{Reading, assemble, assemble_and_insert, fragment, fragment_in};
+pub use assemble::{Reading, assemble, assemble_and_insert, fragment, fragment_in, is_go};
 pub use hidden::hidden;
 pub use insert::{Edit, Exchange, Insertion};
 pub use items::Context;
-pub use listing::{ListedInst, Lister, disassemble};
+pub use listing::{ListedInst, Lister, disassemble, disassemble_in};
+pub use print::{Origin, go_listing};
 pub use program::{
     Fixup, FixupKind, Label, LineMark, MAX_DATA, Program, Repeat, Section, SectionKind, Stretch,
 };
+pub use read::go::sections::split_go;
 pub use source::{SourceLine, SourceSection, Syntax};

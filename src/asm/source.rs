@@ -17,6 +17,8 @@ pub enum Syntax {
     Intel,
     /// Destination last, `%rax` and `$5`.
     Att,
+    /// Go's assembler and its listings: destination last, `AX` and `$5`.
+    Go,
 }
 
 /// One section of an expanded template, before assembly.

@@ -28,7 +28,7 @@ pub(super) fn asm(
     let reading = asm::Reading {
         file: name,
         is_open: allow_undefined,
-        syntax: common.syntax()?.unwrap_or_default(),
+        syntax: common.syntax().unwrap_or_default(),
         separates: common.separator.is_some(),
     };
     let hidden = asm::hidden(&text, &reading);

@@ -70,12 +70,16 @@ pub(super) struct Common {
     /// Function that is called, of a file without sections that has several
     #[arg(long, value_name = "SYMBOL", global = true)]
     pub(super) call: Option<String>,
-    /// Syntax of files and standard input [default: what they say, or line by line as it looks]
+    /// Syntax of files and standard input, and in which `show` prints [default: what they say, or line by line
+    /// as it looks; Intel's]
     #[arg(long, value_enum, global = true)]
     pub(super) syntax: Option<Syntax>,
     /// Take `;` for what separates statements in Intel syntax, too
     #[arg(long, value_name = "';'", global = true, value_parser = separator)]
     pub(super) separator: Option<char>,
+    /// Argument of the function of a Go listing: AX=5, 8(SP)=5 or iface=main.T0; the others are 0
+    #[arg(long = "arg", value_name = "KEY=VALUE", value_parser = assignment, global = true)]
+    pub(super) arguments: Vec<(String, String)>,
     /// No progress, no warnings
     #[arg(short, long, global = true)]
     pub(super) quiet: bool,
@@ -93,6 +97,15 @@ pub(super) fn hidden(template: &Template) -> Vec<diagnostic::Diagnostic> {
         ..asm::Reading::default()
     };
     asm::hidden(&template.text, &reading)
+}
+
+/// `KEY=VALUE` of an argument.
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=');
+    let parts = parts.filter(|(key, value)| !key.is_empty() && !value.is_empty());
+    let wanted = || "an argument is AX=5, 8(SP)=5 or iface=main.T0".to_string();
+    let (key, value) = parts.ok_or_else(wanted)?;
+    Ok((key.to_string(), value.to_string()))
 }
 
 /// Milliseconds for each image that misses are inferred from, under `--quick`.
@@ -156,26 +169,27 @@ impl Common {
 
     /// The templates that can be named.
     pub(super) fn library(&self) -> Result<Library, Stop> {
+        self.library_reading(self.syntax())
+    }
+
+    /// The same, where files are in this syntax.
+    pub(super) fn library_reading(&self, syntax: Option<asm::Syntax>) -> Result<Library, Stop> {
         let options = TextOptions {
             call: self.call.clone(),
-            syntax: self.syntax()?,
+            arguments: self.arguments.clone(),
+            syntax,
             separates: self.separator.is_some(),
         };
         Ok(Library::new(self.templates.clone())?.reading(options))
     }
 
     /// How texts are written, where the command line says it.
-    pub(super) fn syntax(&self) -> Result<Option<asm::Syntax>, Stop> {
-        Ok(match self.syntax {
-            None => None,
-            Some(Syntax::Auto) => Some(asm::Syntax::Auto),
-            Some(Syntax::Intel) => Some(asm::Syntax::Intel),
-            Some(Syntax::Att) => Some(asm::Syntax::Att),
-            Some(Syntax::Go) => {
-                return Err(Stop::Usage(
-                    "`--syntax go`: this build reads Intel and AT&T syntax; write the text in it, or leave the option out".into(),
-                ));
-            }
+    pub(super) fn syntax(&self) -> Option<asm::Syntax> {
+        self.syntax.map(|syntax| match syntax {
+            Syntax::Auto => asm::Syntax::Auto,
+            Syntax::Intel => asm::Syntax::Intel,
+            Syntax::Att => asm::Syntax::Att,
+            Syntax::Go => asm::Syntax::Go,
         })
     }
 

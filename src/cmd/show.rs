@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::names::bind;
-use super::{Common, Stop, misses, print_plain};
+use super::{Common, Stop, Syntax, misses, print_plain};
 use crate::asm;
 use crate::asm::SectionKind;
 use crate::go::picture::picture;
@@ -31,7 +31,7 @@ pub(super) struct Shown {
 }
 
 pub(super) fn show(common: &Common, name: &str, shown: Shown) -> Result<i32, Stop> {
-    let library = common.library()?;
+    let library = common.library_reading(None)?;
     let scenario = bind(&library, name, &common.parameters()?)?;
     common.tell(&scenario.template);
     let prepared = prepare(&scenario).map_err(Stop::Templates)?;
@@ -44,7 +44,23 @@ pub(super) fn show(common: &Common, name: &str, shown: Shown) -> Result<i32, Sto
     let title = format!("{}  ({})", scenario.name, scenario.template.file_name());
     let mut out = format!("{title}\n");
     let width = common.style().width;
-    out.push_str(&listing(&prepared, shown.harness, width, known));
+    match common.syntax {
+        Some(Syntax::Go) => out.push_str(&go_listings(
+            &prepared,
+            shown.harness,
+            &scenario.template.file_name(),
+        )),
+        Some(Syntax::Att) => {
+            out.push_str(&listing(&prepared, &shown, asm::Syntax::Att, width, known))
+        }
+        _ => out.push_str(&listing(
+            &prepared,
+            &shown,
+            asm::Syntax::Intel,
+            width,
+            known,
+        )),
+    }
     if let Some(modelled) = &modelled {
         out.push('\n');
         out.push_str(&note(modelled));
@@ -53,30 +69,63 @@ pub(super) fn show(common: &Common, name: &str, shown: Shown) -> Result<i32, Sto
         out.push('\n');
         out.push_str(&heap_dump(&prepared));
     }
-    print_plain(&folded(&printable::lines(&out), 2, width))?;
+    let out = printable::lines(&out);
+    // A broken line of a listing could not be pasted.
+    let out = match common.syntax {
+        Some(Syntax::Go) => out.into_owned(),
+        _ => folded(&out, 2, width),
+    };
+    print_plain(&out)?;
     Ok(modelled.map_or(0, |modelled| {
         modelled.map_or_else(|reason| reason.code, |_| 0)
     }))
 }
 
+/// The same as Go's compiler prints it.
+fn go_listings(prepared: &Prepared, harness: bool, file: &str) -> String {
+    let image = &prepared.image;
+    let mut out = String::new();
+    for piece in &image.pieces {
+        let symbol = match &piece.owner {
+            Owner::Section(index) => &*prepared.row.program.sections[*index].name,
+            _ if !harness => continue,
+            Owner::Harness => "harness",
+            Owner::Stub(name) => name,
+        };
+        let first = piece.addresses.start;
+        let start = (first - image.site.code) as usize;
+        let end = (piece.addresses.end - image.site.code) as usize;
+        let origin = asm::Origin {
+            symbol,
+            file,
+            line: &|address| image.line(&prepared.row.program, address),
+            name: &|address| image.name(address),
+        };
+        out.push('\n');
+        out.push_str(&asm::go_listing(&image.code[start..end], first, &origin));
+    }
+    out
+}
+
 /// The disassembly: address, bytes, instruction, template line.
 fn listing(
     prepared: &Prepared,
-    harness: bool,
+    shown: &Shown,
+    syntax: asm::Syntax,
     width: usize,
     modelled: Option<&Modelled>,
 ) -> String {
     let mut out = String::new();
     for piece in &prepared.image.pieces {
         let title = match &piece.owner {
-            Owner::Harness if !harness => continue,
-            Owner::Stub(_) if !harness => continue,
+            Owner::Harness if !shown.harness => continue,
+            Owner::Stub(_) if !shown.harness => continue,
             Owner::Harness => "harness".to_string(),
             Owner::Stub(name) => format!("{name}  (modelled)"),
             Owner::Section(index) => prepared.row.program.sections[*index].name.clone(),
         };
         let _ = writeln!(out, "\n{title}:");
-        list_piece(&mut out, prepared, piece, width, modelled);
+        list_piece(&mut out, prepared, piece, (syntax, width), modelled);
     }
     out
 }
@@ -85,7 +134,7 @@ fn list_piece(
     out: &mut String,
     prepared: &Prepared,
     piece: &Piece,
-    width: usize,
+    (syntax, width): (asm::Syntax, usize),
     modelled: Option<&Modelled>,
 ) {
     let image = &prepared.image;
@@ -97,7 +146,7 @@ fn list_piece(
         label.map(str::to_owned).or_else(|| image.name(address))
     };
     let mut last_line = None;
-    for inst in asm::disassemble(&image.code[start..end], first, &name) {
+    for inst in asm::disassemble_in(syntax, &image.code[start..end], first, &name) {
         let line = image.line(&prepared.row.program, inst.address);
         let shown = match line {
             Some(line) if line != last_line.unwrap_or(0) => format!("; line {line}"),

@@ -41,9 +41,10 @@ pub const SITE_CACHES_BYTES: u32 = 64 << 10;
 const ZERO_BYTES: usize = 1024;
 
 /// What all functions are written in, one file for each idea.
-const SOURCES: [&str; 4] = [
+const SOURCES: [&str; 5] = [
     include_str!("runtime/frames.asm"),
     include_str!("runtime/allocate.asm"),
+    include_str!("runtime/clear.asm"),
     include_str!("runtime/convert.asm"),
     include_str!("runtime/itab.asm"),
 ];
@@ -75,6 +76,22 @@ pub fn pull_in(program: &mut Program, heap: &HeapSpec) -> Result<(), String> {
 pub fn names(release: Release) -> Vec<String> {
     let functions = functions(release).into_iter();
     functions.map(|function| function.name).collect()
+}
+
+/// Whether a release has such data, or such a type of the language, without any template's doing.
+pub fn has_datum(name: &str, release: Release) -> bool {
+    const ALWAYS: [&str; 7] = [
+        "runtime.staticuint64s",
+        "runtime.staticbytes",
+        "runtime.zeroVal",
+        "runtime.zerobase",
+        "runtime.writeBarrier",
+        "runtime.itabTable",
+        "runtime.arena",
+    ];
+    let predeclared = name.strip_prefix("type.");
+    let is_type = predeclared.is_some_and(|name| Shape::predeclared(name).is_some());
+    is_type || ALWAYS.contains(&name) || names(release).iter().any(|known| known == name)
 }
 
 fn name_of(section: &Section) -> String {
@@ -144,6 +161,7 @@ fn assembled(source: &SourceSection, release: Release) -> Result<Section, String
         is_open: false,
         syntax: asm::Syntax::Intel,
         separates: false,
+        bound: &[],
     };
     let program = asm::assemble(std::slice::from_ref(source), &context).map_err(|errors| {
         let first = errors.first();
@@ -209,7 +227,8 @@ fn datum(name: &str, program: &Program, heap: &HeapSpec) -> Result<Option<Sectio
         "runtime.zerobase" => vec![0; 8],
         "runtime.writeBarrier" => vec![0; 16],
         "runtime.arena" => vec![0; (ARENA_START + ARENA_BYTES + LARGEST_BLOCK) as usize],
-        "runtime.wbBuf" => vec![0; 8 + BARRIER_BYTES as usize],
+        // The last of them may reach over the end by eight words.
+        "runtime.wbBuf" => vec![0; 8 + BARRIER_BYTES as usize + 64],
         "runtime.siteCaches" => vec![0; 8 + SITE_CACHES_BYTES as usize],
         "runtime.itabTable" => return table_of_itabs(program, heap).map(Some),
         _ => {

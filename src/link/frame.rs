@@ -157,6 +157,16 @@ pub const PANIC_DOTTYPE: u64 = 3;
 /// Panic kind of an assertion to an interface of a type that lacks a method. The types are what was
 /// there and the interface asked for.
 pub const PANIC_MISSING_METHOD: u64 = 4;
+/// Panic kind of `runtime.panicIndex` and its like: no types come with this one and those below.
+pub const PANIC_INDEX: u64 = 5;
+/// Panic kind of `runtime.panicSliceAlen` and its like.
+pub const PANIC_SLICE: u64 = 6;
+/// Panic kind of `runtime.panicdivide`.
+pub const PANIC_DIVIDE: u64 = 7;
+/// Panic kind of `runtime.panicshift`.
+pub const PANIC_SHIFT: u64 = 8;
+/// Panic kind of `runtime.gopanic`.
+pub const PANIC_CALLED: u64 = 9;
 
 /// Cursor ends and counts of the four frames for `iterations` from `cursor`.
 ///

@@ -457,6 +457,11 @@ fn restore_caller(ops: &mut Assembler, site: Site) {
     );
 }
 
+/// The names of the runtime functions that end an iteration.
+pub fn stub_names() -> impl Iterator<Item = &'static str> {
+    stubs::Stub::ALL.iter().map(|stub| stub.name)
+}
+
 /// The runtime functions that end an iteration. Each notes where it was called from and what
 /// happened, then leaves through the unwinder; Go's own code for it is longer. Those that only some
 /// templates call are there only for them.

@@ -15,11 +15,18 @@ use self::block::Block;
 use self::reader::Reader;
 use super::source::SourceText;
 use super::{Header, parts};
+use crate::asm::Syntax;
 use crate::text::diagnostic::Diagnostic;
 
 /// Whether a line belongs to the header. Marks look like one and belong to the code.
 pub(crate) fn is_header_line(line: &str) -> bool {
-    line.trim_start().starts_with(";!") && !parts::is_mark(line)
+    content(line).is_some() && !parts::is_mark(line)
+}
+
+/// What a header line says, behind `;!`, or `//!` as Go's comments begin.
+fn content(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    line.strip_prefix(";!").or_else(|| line.strip_prefix("//!"))
 }
 
 /// Reads the header of a template.
@@ -34,7 +41,11 @@ pub(crate) fn parse(source: &SourceText<'_>) -> Result<Header, Vec<Diagnostic>> 
         vec![source.complain(place, error.message().replace('\n', "; "), Some(help))]
     })?;
     let mut reader = Reader::new(source, &block);
-    let (header, places) = reader.header(table.get_ref());
+    let (mut header, places) = reader.header(table.get_ref());
+    let is_go = |line: &&str| line.trim_start().starts_with("//!");
+    if !table.get_ref().contains_key("syntax") && source.lines.iter().any(is_go) {
+        header.syntax = Syntax::Go;
+    }
     let mut errors = reader.errors;
     // A value that could not be read would only break rules that the user kept.
     if errors.is_empty() {

@@ -84,6 +84,9 @@ pub struct TextOptions {
     /// The function that is called of a text without sections.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<String>,
+    /// What that one is given, of a text in Go's syntax: a register or a place on the stack, and a value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arguments: Vec<(String, String)>,
     /// How it is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub syntax: Option<Syntax>,
@@ -204,6 +207,10 @@ pub struct Header {
     pub call: Option<String>,
     /// Publication and section that the template reproduces.
     pub source: Option<String>,
+    /// Arguments of the function that is called, from the command line.
+    pub args: Vec<(String, String)>,
+    /// Whether it says the release.
+    pub states_go: bool,
     /// Other names for symbols: a reference to the key is to become one to the value. Not applied yet.
     pub bind: BTreeMap<String, String>,
 }
@@ -229,6 +236,8 @@ impl Default for Header {
             separates: false,
             call: None,
             source: None,
+            args: Vec::new(),
+            states_go: false,
             bind: BTreeMap::new(),
         }
     }

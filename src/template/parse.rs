@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::source::{Place, SourceText};
-use super::{Clobbers, Header, Origin, Template, TextOptions, header, parts, paste, sections};
+use super::{Header, Origin, Template, TextOptions, header, parts, paste, sections};
 use crate::asm::SourceLine;
 use crate::text::diagnostic::Diagnostic;
 
@@ -41,6 +41,7 @@ impl Template {
         }
         let mut header = header::parse(&source)?;
         header.call = options.call.clone().or(header.call);
+        header.args.clone_from(&options.arguments);
         header.syntax = options.syntax.unwrap_or(header.syntax);
         header.separates |= options.separates;
         let mut assumed = Vec::new();
@@ -50,9 +51,9 @@ impl Template {
             }
             let lines = plain_lines(&source);
             if paste::is_pasted(&lines) {
-                assumed = paste::paste(&source, lines, &header)?.assumed;
-                // Nobody has said which registers a pasted function leaves alone.
-                header.clobbers = Clobbers::All;
+                let pasted = paste::paste(&source, lines, &header)?;
+                pasted.settle(&mut header);
+                assumed = pasted.assumed;
             } else {
                 let sections = sections::split(&source, lines, &header)?;
                 parts::leave_out(&source, sections, None)?;

@@ -3,12 +3,14 @@
 //! Correct means: the text is assembled as it stands, one function of it is called once an iteration,
 //! and everything that nobody wrote is named as an assumption.
 
+mod go;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::Header;
 use super::sections::{opens, split_sections};
 use super::source::{Place, SourceText};
+use super::{Clobbers, Header};
 use crate::asm::{self, Fixup, Section, SectionKind, SourceLine, SourceSection, Syntax};
 use crate::text::diagnostic::Diagnostic;
 
@@ -28,6 +30,8 @@ pub(crate) struct Pasted {
     pub(crate) assumed: Vec<String>,
     /// The sections that nobody wrote, as text.
     generated: String,
+    /// What a text in Go's syntax says beside.
+    go: Option<go::Listed>,
 }
 
 /// Whether a text has code and opens no section.
@@ -36,7 +40,14 @@ pub(crate) fn is_pasted(lines: &[SourceLine]) -> bool {
         let code = line.text.trim_start();
         !code.is_empty() && !code.starts_with([';', '#'])
     };
-    lines.iter().any(is_code) && !lines.iter().any(|line| opens(&line.text))
+    let mut opened = lines.iter().filter(|line| opens(&line.text));
+    // `func (t T) Add() {` is Go itself, which listings have between their lines.
+    let is_source = |line: &SourceLine| line.text.starts_with("func ") && !line.text.contains('"');
+    lines.iter().any(is_code)
+        && match asm::is_go(lines, Syntax::Auto) {
+            true => opened.all(is_source),
+            false => opened.next().is_none(),
+        }
 }
 
 /// The sections of a text, and what was assumed.
@@ -48,6 +59,9 @@ pub(crate) fn paste(
     lines: Vec<SourceLine>,
     header: &Header,
 ) -> Result<Pasted, Vec<Diagnostic>> {
+    if asm::is_go(&lines, header.syntax) {
+        return go::paste(source, lines, header);
+    }
     let functions = functions(&lines);
     let (code, data) = apart(lines);
     let section = |kind, name: &str, lines: Vec<SourceLine>| SourceSection {
@@ -72,6 +86,7 @@ pub(crate) fn paste(
             is_open: true,
             syntax: header.syntax,
             separates: header.separates,
+            bound: &[],
         },
     )?;
     let code = &program.sections[0];
@@ -92,6 +107,7 @@ pub(crate) fn paste(
             sections,
             assumed,
             generated: String::new(),
+            go: None,
         });
     }
     let called = called(source, &known, header)?;
@@ -158,6 +174,7 @@ pub(crate) fn paste(
         sections,
         assumed,
         generated,
+        go: None,
     })
 }
 
@@ -175,22 +192,39 @@ func \"listing.callee\":
 ";
 
 impl Pasted {
+    /// Gives a header what only the text says.
+    pub(crate) fn settle(&self, header: &mut Header) {
+        // Nobody has said which registers a pasted function leaves alone.
+        header.clobbers = Clobbers::All;
+        if let Some(go) = &self.go {
+            go.settle(header);
+        }
+    }
+
     /// The template that this text is, with what was assumed as comments.
     pub(crate) fn text(&self, header: &Header) -> String {
         let mut text = String::from(";! title = \"a pasted listing\"\n;! clobbers = \"all\"\n");
         text.push_str(match header.syntax {
-            Syntax::Auto => "",
+            // Each section shows what it is, and the call is Intel's.
+            Syntax::Auto | Syntax::Go => "",
             Syntax::Intel => ";! syntax = \"intel\"\n",
             Syntax::Att => ";! syntax = \"att\"\n",
         });
         if header.separates {
             text.push_str(";! separator = \";\"\n");
         }
+        if let Some(go) = &self.go {
+            text.push_str(&go.header());
+        }
         for one in &self.assumed {
             let _ = writeln!(text, "; Assumed: {one}.");
         }
         text.push('\n');
         text.push_str(&self.generated);
+        if let Some(go) = &self.go {
+            text.push_str(&go::sections_text(&self.sections[go.first_own..]));
+            return text;
+        }
         for section in &self.sections {
             let header = match section.name.as_str() {
                 CODE => format!("func \"{CODE}\":\n"),

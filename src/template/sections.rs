@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::source::{Place, SourceText};
 use super::{Header, parts, paste};
-use crate::asm::{SectionKind, SourceLine, SourceSection};
+use crate::asm::{self, SectionKind, SourceLine, SourceSection};
 use crate::text::diagnostic::Diagnostic;
 
 /// A section's opening: its kind, its name, and the characters up to and with the colon.
@@ -31,7 +31,12 @@ pub(crate) fn split(
     if paste::is_pasted(&lines) {
         return Ok(paste::paste(source, lines, header)?.sections);
     }
-    split_sections(source, lines)
+    let sections = split_sections(source, lines)?;
+    let is_go = |one: &SourceSection| asm::is_go(&one.lines, header.syntax);
+    Ok(match sections.iter().any(is_go) {
+        true => asm::split_go(sections),
+        false => sections,
+    })
 }
 
 /// Whether a line opens a section, or tries to.

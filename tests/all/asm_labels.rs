@@ -38,6 +38,7 @@ fn program(sections: &[SourceSection]) -> Result<Program, Vec<String>> {
             is_open: false,
             syntax: Syntax::Auto,
             separates: false,
+            bound: &[],
         },
     )
     .map_err(|found| {

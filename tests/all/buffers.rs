@@ -58,6 +58,7 @@ fn assembled(sections: &[&[&str]]) -> Result<Program, Vec<(u32, String, String)>
         is_open: false,
         syntax: Syntax::Auto,
         separates: false,
+        bound: &[],
     };
     let told = |found: Vec<dispatchlab::text::diagnostic::Diagnostic>| {
         let all = found.into_iter();

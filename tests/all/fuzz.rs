@@ -264,6 +264,25 @@ fn no_line_of_another_tool_makes_a_reader_panic() {
     }
 }
 
+#[rustfmt::skip]
+const OF_GO: &[&str] = &[
+    "TEXT ·f(SB), NOSPLIT, $16-8\n", "MOVQ 8(AX), BX\n", "(SB)", "(FP)", "(TLS)", "$sym+8(SB)", "go.itab.\"\".A,\"\".B(SB)", "\n\t0x0049 00073 (a.go:1)\t",
+    "  a.go:1\t0x45\t90\tNOP\n", "rel 8+8 t=1 main.f+0\n", "x SRODATA size=40\n", "\t0x0000 8a 3d 5f 61  .=_a\n", "DATA x+8(SB)/8, $", "GLOBL x(SB), $16\n", "DUFFZERO $99\n", "LOCK\n",
+];
+
+#[test]
+fn no_listing_of_go_s_makes_its_reader_panic() {
+    apart::use_program(env!("CARGO_BIN_EXE_dispatchlab"));
+    let extra = [ODD, OF_GO].concat();
+    let texts = [
+        include_str!("../fixtures/go/call.txt"),
+        include_str!("../fixtures/go/old.txt"),
+        include_str!("../fixtures/go/shapes.txt"),
+    ];
+    let texts = texts.map(str::to_string).to_vec();
+    Inputs::new(texts, &extra).run(fuzz::go);
+}
+
 #[test]
 fn no_listing_makes_its_reader_panic() {
     apart::use_program(env!("CARGO_BIN_EXE_dispatchlab"));

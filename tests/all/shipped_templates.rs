@@ -37,6 +37,7 @@ fn assemble(scenario: &Scenario) -> Program {
         is_open: false,
         syntax: Syntax::Auto,
         separates: false,
+        bound: &[],
     };
     asm::assemble(&expand(scenario), &context)
         .unwrap_or_else(|errors| panic!("{}: {errors:#?}", scenario.name))

@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
 use super::expression::as_binary;
+use super::go::Function;
 use super::prefix::Begun;
 use crate::asm::inst::{Direction, Name, Target};
 use crate::asm::problem::{Problem, Span};
@@ -29,6 +30,8 @@ pub(in crate::asm) struct Around<'e, 'a> {
     pub(in crate::asm) begun: Begun,
     /// Whether the line ends in a comment that `#` begins.
     pub(in crate::asm) has_hash_comment: bool,
+    /// What a line in Go's syntax has to know of its function.
+    pub(in crate::asm) function: Function,
 }
 
 /// Where labels stand in a layout.
@@ -56,7 +59,16 @@ impl<'e, 'a> Around<'e, 'a> {
             is_asked: Cell::new(false),
             begun: Begun::default(),
             has_hash_comment: false,
+            function: Function::default(),
         }
+    }
+
+    /// The same, where these names are bound to others afterwards.
+    pub(in crate::asm) fn binding(mut self, bound: &[String]) -> Self {
+        let offsets = bound.iter().filter_map(|name| name.strip_prefix('@'));
+        let offsets = offsets.filter_map(|offset| offset.parse().ok());
+        self.function.bound = offsets.collect();
+        self
     }
 
     /// Bytes from `from` to `to`.

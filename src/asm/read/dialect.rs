@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::att;
+use super::{att, go};
 use crate::asm::encode;
 use crate::asm::problem::Problem;
 use crate::asm::registers::{lower, register};
@@ -20,6 +20,10 @@ pub(in crate::asm) struct Choice {
     pub(in crate::asm) neutral: Syntax,
     /// Whether `;` separates statements in Intel syntax.
     pub(in crate::asm) separates: bool,
+    /// Whether any line is Go's alone.
+    has_go: bool,
+    /// Whether what stands in small letters behind Go's columns is another assembler's: delve's.
+    pub(in crate::asm) has_guests: bool,
 }
 
 impl Choice {
@@ -27,10 +31,15 @@ impl Choice {
     pub(in crate::asm) fn new<'a>(
         asked: Syntax,
         separates: bool,
-        lines: impl Iterator<Item = &'a str>,
+        lines: impl Iterator<Item = &'a str> + Clone,
     ) -> Choice {
+        let has_go = match asked {
+            Syntax::Auto => lines.clone().any(go::marks::is_marked),
+            asked => asked == Syntax::Go,
+        };
         let mut lines = lines;
         let is_att = match asked {
+            Syntax::Auto if has_go => false,
             Syntax::Auto => lines.any(|line| is_marked(line, &(0..line.len()))),
             asked => asked == Syntax::Att,
         };
@@ -38,7 +47,23 @@ impl Choice {
             asked,
             neutral: if is_att { Syntax::Att } else { Syntax::Intel },
             separates,
+            has_go,
+            has_guests: false,
         }
+    }
+
+    /// Whether the text is in Go's syntax.
+    pub(in crate::asm) fn is_go_text(&self) -> bool {
+        self.has_go && matches!(self.asked, Syntax::Auto | Syntax::Go)
+    }
+
+    /// Whether a line is: delve prints Intel's or AT&T's behind Go's columns.
+    pub(super) fn is_go(&self, text: &str) -> bool {
+        let is_small = || {
+            text.trim_start()
+                .starts_with(|c: char| c.is_ascii_lowercase())
+        };
+        self.is_go_text() && !(self.has_guests && is_small())
     }
 
     /// A problem of a line, with what else is wrong where it is written in another syntax than its
@@ -71,6 +96,11 @@ impl Choice {
     /// The syntax of a line: Intel or AT&T.
     pub(super) fn syntax(&self, line: &str, part: &Range<usize>) -> Syntax {
         match self.asked {
+            // What stands in small letters behind the columns of a Go listing.
+            Syntax::Auto | Syntax::Go if self.has_go => match is_marked(line, part) {
+                true => Syntax::Att,
+                false => Syntax::Intel,
+            },
             Syntax::Auto => match self.neutral {
                 // Brackets hold memory in Intel syntax, and nothing in AT&T.
                 Syntax::Att if is_bracketed(&line[part.clone()]) && !is_marked(line, part) => {

@@ -7,12 +7,12 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::asm::encode;
-use crate::asm::inst::{Prefix, Target};
-use crate::asm::problem::Span;
+use crate::asm::inst::{Datum, Prefix, Target};
+use crate::asm::problem::{Problem, Span};
 use crate::asm::registers::lower;
 
 /// What a line of a listing is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(in crate::asm) enum Row<'a> {
     /// `0000000000001139 <twice>:`
     Heading(u64, &'a str),
@@ -24,6 +24,10 @@ pub(in crate::asm) enum Row<'a> {
     Plain,
     /// What says nothing: `Disassembly of section .text:`.
     Passed,
+    /// Data, and how many zeros behind them.
+    Values(Vec<Datum<'a>>, u64),
+    /// A line whose columns contradict each other.
+    Wrong(Problem),
 }
 
 /// An instruction in its columns.
@@ -45,6 +49,19 @@ pub(in crate::asm) struct Entry<'a> {
     is_doubtful: bool,
 }
 
+impl Entry<'_> {
+    /// A row at an address, beyond doubt.
+    pub(in crate::asm) fn at(address: u64, bytes: Vec<u8>, text: Range<usize>) -> Self {
+        Entry {
+            address: Some(address),
+            bytes,
+            text,
+            is_marked: true,
+            ..Entry::default()
+        }
+    }
+}
+
 /// Where a branch goes in a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::asm) struct Goal<'a> {
@@ -60,6 +77,8 @@ pub(in crate::asm) struct Listing<'a> {
     pub(in crate::asm) rows: Vec<Row<'a>>,
     /// By line.
     pub(in crate::asm) lengths: HashMap<usize, u8>,
+    /// Whether it is of Go's disassembler, which has spellings of its own.
+    pub(in crate::asm) is_disassembled: bool,
 }
 
 /// The rows of a text that is a listing.
@@ -75,7 +94,11 @@ pub(in crate::asm) fn survey<'a>(
     }
     join(&mut rows);
     let lengths = lengths(&rows);
-    Some(Listing { rows, lengths })
+    Some(Listing {
+        rows,
+        lengths,
+        is_disassembled: false,
+    })
 }
 
 /// A quick look that passes over nearly every line that is no row.

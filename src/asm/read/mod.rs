@@ -18,6 +18,7 @@ pub(in crate::asm) mod dialect;
 mod directive;
 mod expression;
 mod float;
+pub(in crate::asm) mod go;
 mod intel;
 mod lexer;
 pub(in crate::asm) mod listing;
@@ -51,6 +52,9 @@ pub(in crate::asm) fn parse<'a>(
     statements: &mut Vec<Statement<'a>>,
 ) -> Result<(), Problem> {
     found.clear();
+    if choice.is_go(&line[part.clone()]) {
+        return go::statements(line, part, around, statements);
+    }
     let syntax = choice.syntax(line, &part);
     let is_att = syntax == Syntax::Att;
     let dialect = Dialect {

@@ -56,16 +56,18 @@ func "runtime.gcWriteBarrier":          ; rdi = where, rax = what; also does the
         mov  [rdi], rax
         ret
 {% else %}
-func "runtime.gcWriteBarrier2":         ; answers in r11 where two words go
+{% for words in range(1, 9) %}
+func "runtime.gcWriteBarrier{{ words }}":         ; answers in r11 where its words go
         push r12
         mov  r11, ["runtime.wbBuf"]
-        lea  r12, [r11 + 16]
+        lea  r12, [r11 + {{ 8 * words }}]
         and  r12, {{ barrier_bytes - 1 }}
         mov  ["runtime.wbBuf"], r12
         lea  r12, ["runtime.wbBuf" + 8]
         add  r11, r12
         pop  r12
         ret
+{% endfor %}
 {% endif %}
 
 {% if abi == "register" %}

@@ -37,7 +37,7 @@ enum Arguments {
 
 impl Stub {
     #[rustfmt::skip] // a table: one stub a line
-    pub(super) const ALL: [Stub; 7] = [
+    pub(in crate::link) const ALL: [Stub; 31] = [
         Stub::new("runtime.panicwrap",          frame::PANIC_WRAP,           true,  Arguments::None),
         Stub::new("runtime.morestack_noctxt",   frame::PANIC_STACK,          true,  Arguments::Stack),
         Stub::new("runtime.morestack",          frame::PANIC_STACK,          true,  Arguments::Stack),
@@ -45,6 +45,30 @@ impl Stub {
         Stub::new("runtime.panicdottypeI",      frame::PANIC_DOTTYPE,        false, Arguments::ItabAndTypes(&[0, 8, 16])),
         Stub::new("runtime.panicnildottype",    frame::PANIC_DOTTYPE,        false, Arguments::Types(&[8])),
         Stub::new("runtime.panicmissingmethod", frame::PANIC_MISSING_METHOD, false, Arguments::Types(&[0, 8])),
+        Stub::new("runtime.panicIndex",          frame::PANIC_INDEX,         false, Arguments::None),
+        Stub::new("runtime.panicIndexU",         frame::PANIC_INDEX,         false, Arguments::None),
+        Stub::new("runtime.panicindex",          frame::PANIC_INDEX,         false, Arguments::None),
+        Stub::new("runtime.goPanicIndex",        frame::PANIC_INDEX,         false, Arguments::None),
+        Stub::new("runtime.goPanicIndexU",       frame::PANIC_INDEX,         false, Arguments::None),
+        Stub::new("runtime.panicSliceAlen",      frame::PANIC_SLICE,         false, Arguments::None),
+        Stub::new("runtime.panicSliceAlenU",     frame::PANIC_SLICE,         false, Arguments::None),
+        Stub::new("runtime.panicSliceAcap",      frame::PANIC_SLICE,         false, Arguments::None),
+        Stub::new("runtime.panicSliceAcapU",     frame::PANIC_SLICE,         false, Arguments::None),
+        Stub::new("runtime.panicSliceB",         frame::PANIC_SLICE,         false, Arguments::None),
+        Stub::new("runtime.panicSliceBU",        frame::PANIC_SLICE,         false, Arguments::None),
+        Stub::new("runtime.panicSlice3Alen",     frame::PANIC_SLICE,         false, Arguments::None),
+        Stub::new("runtime.panicSlice3AlenU",    frame::PANIC_SLICE,         false, Arguments::None),
+        Stub::new("runtime.panicSlice3Acap",     frame::PANIC_SLICE,         false, Arguments::None),
+        Stub::new("runtime.panicSlice3AcapU",    frame::PANIC_SLICE,         false, Arguments::None),
+        Stub::new("runtime.panicSlice3B",        frame::PANIC_SLICE,         false, Arguments::None),
+        Stub::new("runtime.panicSlice3BU",       frame::PANIC_SLICE,         false, Arguments::None),
+        Stub::new("runtime.panicSlice3C",        frame::PANIC_SLICE,         false, Arguments::None),
+        Stub::new("runtime.panicSlice3CU",       frame::PANIC_SLICE,         false, Arguments::None),
+        Stub::new("runtime.panicSliceConvert",   frame::PANIC_SLICE,         false, Arguments::None),
+        Stub::new("runtime.panicslice",          frame::PANIC_SLICE,         false, Arguments::None),
+        Stub::new("runtime.panicdivide",         frame::PANIC_DIVIDE,        false, Arguments::None),
+        Stub::new("runtime.panicshift",          frame::PANIC_SHIFT,         false, Arguments::None),
+        Stub::new("runtime.gopanic",             frame::PANIC_CALLED,        false, Arguments::None),
     ];
 
     const fn new(

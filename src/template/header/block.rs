@@ -35,7 +35,7 @@ impl Block {
                         Some(help),
                     )]);
                 }
-            } else if let Some(content) = trimmed.strip_prefix(";!") {
+            } else if let Some(content) = super::content(line) {
                 if begun {
                     let help = "move it above the first line of code".to_string();
                     let place = source.whole_line(number);
@@ -49,7 +49,8 @@ impl Block {
                 block.starts.push((block.toml.len(), number, before as u32));
                 block.toml.push_str(without_remark(content, &mut depth));
                 block.toml.push('\n');
-            } else if !trimmed.is_empty() && !trimmed.starts_with(';') {
+            } else if !trimmed.is_empty() && !trimmed.starts_with(';') && !trimmed.starts_with("//")
+            {
                 begun = true;
             }
         }

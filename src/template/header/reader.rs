@@ -90,7 +90,10 @@ impl Reader<'_> {
                 "expect" => header.expect = self.expect(value),
                 "dispatch" => header.dispatch = self.dispatch(value),
                 "expand" => header.expand = self.boolean("expand", value).unwrap_or(false),
-                "go" => header.go = self.go(value).unwrap_or(Release::NEWEST),
+                "go" => {
+                    header.go = self.go(value).unwrap_or(Release::NEWEST);
+                    header.states_go = true;
+                }
                 "clobbers" => header.clobbers = self.clobbers(value),
                 "unroll" => header.unroll = self.unroll(value),
                 "call" => header.call = self.text("call", value),
@@ -235,6 +238,7 @@ impl Reader<'_> {
             ("auto", Syntax::Auto),
             ("intel", Syntax::Intel),
             ("att", Syntax::Att),
+            ("go", Syntax::Go),
         ];
         self.word("syntax", value, &words).unwrap_or_default()
     }

@@ -140,6 +140,12 @@ pub(crate) fn att(text: &str) {
     read(text, asm::Syntax::Att);
 }
 
+/// The same of Go's.
+pub(crate) fn go(text: &str) {
+    read(text, asm::Syntax::Go);
+    template(text);
+}
+
 /// The same of Intel syntax.
 pub(crate) fn intel(text: &str) {
     read(text, asm::Syntax::Intel);

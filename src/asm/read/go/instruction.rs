@@ -1,0 +1,347 @@
+//! One instruction in Go's syntax.
+//!
+//! Correct means: operands have the widths that the name says, stand in Intel's order, and ask for the
+//! encoding that Go's assembler takes.
+
+use std::borrow::Cow;
+
+use iced_x86::Register;
+
+use super::names::{Meaning, Order, meaning};
+use super::operand::{Written, at_width, operand};
+use super::{Call, Function};
+use crate::asm::encode;
+use crate::asm::inst::{
+    Asked, Decor, Encoding, Inst, Mem, Name, Operand, OperandKind, Statement, Target,
+};
+use crate::asm::problem::Problem;
+
+impl<'a> Call<'a> {
+    /// An instruction of the processor.
+    pub(super) fn instruction(
+        &self,
+        function: &Function,
+        statements: &mut Vec<Statement<'a>>,
+    ) -> Result<(), Problem> {
+        let shown = function.shown();
+        let meaning = match &shown {
+            Some(shown) => shown.meaning(self.name),
+            None => meaning(self.name),
+        };
+        let meaning = meaning.ok_or_else(|| self.unknown())?;
+        let is_branch = meaning.name.starts_with('j') || meaning.name == "call";
+        let mut written = Vec::with_capacity(self.operands.len());
+        for at in 0..self.operands.len() {
+            let text = self.text(at);
+            // `CALL *AX` and `JMP *AX` are other assemblers'.
+            let text = text.strip_prefix('*').filter(|_| is_branch).unwrap_or(text);
+            written.push(operand(text, self.span(at), is_branch, function)?);
+        }
+        if written.len() > 5 {
+            return Err(Problem::new(
+                self.span(5),
+                "no instruction takes more than five operands",
+            ));
+        }
+        // The operands of string instructions are fixed, and a disassembler prints them.
+        if function.is_disassembled && is_string(&meaning.name) {
+            written.clear();
+        }
+        let mut inst = Inst {
+            mnemonic: meaning.name.clone(),
+            span: self.here,
+            prefixes: Vec::new(),
+            operands: Vec::with_capacity(written.len()),
+            reach: None,
+            decor: Decor::default(),
+            form: Asked::default(),
+        };
+        let last = written.len().saturating_sub(1);
+        if shown.is_none() {
+            rename(&mut inst, &meaning, &written);
+        }
+        for (at, one) in written.into_iter().enumerate() {
+            let is_exact = shown.is_none();
+            let kind = self.kind(
+                one,
+                (at, at == last),
+                &mut inst,
+                &meaning,
+                is_branch,
+                (is_exact, &function.bound),
+            )?;
+            inst.operands.push(Operand {
+                kind,
+                span: self.span(at),
+            });
+        }
+        match meaning.order {
+            Order::Kept if !function.is_disassembled => {}
+            Order::NumberLast if inst.operands.len() == 3 => inst.operands[..2].reverse(),
+            _ => inst.operands.reverse(),
+        }
+        match &shown {
+            Some(shown) => shown.widen(&mut inst),
+            None => choose(&mut inst, self.name, &meaning, function),
+        }
+        // The compiler prints an offset there; its name is that of the wrapped function.
+        if function.is_disassembled {
+            own(&mut inst, function);
+        }
+        statements.push(Statement::Inst(inst));
+        Ok(())
+    }
+
+    /// An operand in the widths that the name says.
+    fn kind(
+        &self,
+        written: Written<'a>,
+        (at, is_last): (usize, bool),
+        inst: &mut Inst<'a>,
+        meaning: &Meaning,
+        is_branch: bool,
+        (is_exact, bound): (bool, &[u64]),
+    ) -> Result<OperandKind<'a>, Problem> {
+        let span = self.span(at);
+        let width = if is_last { meaning.to } else { meaning.from };
+        Ok(match written {
+            Written::Register(register, said) => {
+                let is_count = matches!(
+                    &*inst.mnemonic,
+                    "shl" | "shr" | "sar" | "rol" | "ror" | "rcl" | "rcr" | "shld" | "shrd"
+                ) && at == 0
+                    && !is_last;
+                let bits = match (said, width) {
+                    _ if is_count => 8,
+                    (Some(said), Some(width)) if is_exact && said != width && !is_vector(inst) => {
+                        return Err(Problem::new(
+                            span,
+                            format!(
+                                "`{}` is a register of {said} bits, and `{}` has operands of {width}",
+                                self.text(at),
+                                self.name
+                            ),
+                        ));
+                    }
+                    (Some(said), _) => said,
+                    (None, Some(width)) => width,
+                    (None, None) => meaning.plain,
+                };
+                OperandKind::Register(at_width(register, bits))
+            }
+            Written::Number(value) => {
+                let is_wrapped = meaning.to == Some(64) && value > i128::from(i64::MAX);
+                OperandKind::Immediate {
+                    value: if is_wrapped { value - (1 << 64) } else { value },
+                    bits: None,
+                }
+            }
+            Written::Address(target) if self.name == "MOVQ" && at == 0 => {
+                inst.mnemonic = Cow::Borrowed("lea");
+                OperandKind::Memory(Mem {
+                    bits: None,
+                    segment: None,
+                    base: None,
+                    index: None,
+                    scale: 1,
+                    displacement: 0,
+                    target: Some(target),
+                    broadcast: None,
+                    is_displaced: false,
+                })
+            }
+            Written::Address(_) => {
+                return Err(Problem::new(
+                    span,
+                    "an address is known only once the code lies somewhere, and only MOVQ and LEAQ take it then",
+                )
+                .help("take it with LEAQ into a register first"));
+            }
+            Written::Memory(Mem {
+                target: Some(target),
+                base: None,
+                index: None,
+                ..
+            }) if is_branch => OperandKind::Target(target),
+            Written::Memory(mut mem) => {
+                let takes_width = !matches!(
+                    &*inst.mnemonic,
+                    "lea" | "movq" | "movd" | "vmovq" | "vmovd" | "nop"
+                );
+                mem.bits = width.filter(|_| takes_width);
+                // A disassembler prints distances without their sign.
+                if (1 << 31..1 << 32).contains(&mem.displacement) {
+                    mem.displacement -= 1 << 32;
+                } else if mem.displacement > i128::from(i64::MAX) {
+                    mem.displacement -= 1 << 64;
+                }
+                OperandKind::Memory(mem)
+            }
+            Written::Offset(value) => {
+                let Ok(address) = u64::try_from(value) else {
+                    return Err(Problem::new(span, "an offset is not negative"));
+                };
+                let name = match bound.contains(&address) {
+                    true => Name::Symbol(Cow::Owned(format!("@{address}"))),
+                    false => Name::Address(Box::new((address, None))),
+                };
+                OperandKind::Target(Target {
+                    name,
+                    addend: 0,
+                    span,
+                })
+            }
+            Written::Instructions(_) => {
+                return Err(
+                    Problem::new(span, "a distance in instructions is not counted here")
+                        .help("put a label in front of the line that it goes to, and name that"),
+                );
+            }
+            Written::Label(name) => OperandKind::Target(Target {
+                name: Name::Label(name),
+                addend: 0,
+                span,
+            }),
+        })
+    }
+
+    fn unknown(&self) -> Problem {
+        let name = self.name;
+        let lower = name.to_ascii_lowercase();
+        let problem = Problem::new(
+            self.here,
+            format!("Go's assembler has no instruction `{name}`"),
+        );
+        if name == lower && encode::knows(&lower) {
+            return problem.help(format!(
+                "`{name}` is Intel's or AT&T's; Go's names are in capitals with the width behind, as MOVQ, and one text has one syntax"
+            ));
+        }
+        if encode::knows(&lower) {
+            let upper = name.to_ascii_uppercase();
+            return problem.help(format!(
+                "Intel's `{lower}` has its width at the end here: {upper}B, {upper}W, {upper}L or {upper}Q"
+            ));
+        }
+        let stem = lower.strip_suffix(['b', 'w', 'l', 'q', 'd']);
+        let near = stem.filter(|stem| encode::knows(stem));
+        match near {
+            Some(stem) => problem.help(format!("Intel's `{stem}` has no such width")),
+            None => problem.suggest(
+                &lower,
+                encode::mnemonics(),
+                Some("Go's names are Intel's in capitals, with B, W, L or Q behind those of integers"),
+            ),
+        }
+    }
+}
+
+/// A branch to the function's own symbol goes to its beginning.
+fn own(inst: &mut Inst<'_>, function: &Function) {
+    for operand in &mut inst.operands {
+        if let OperandKind::Target(target) = &mut operand.kind
+            && let Name::Symbol(name) = &target.name
+            && function.symbol.as_deref() == Some(&**name)
+        {
+            target.name = Name::Start;
+        }
+    }
+}
+
+fn is_string(name: &str) -> bool {
+    matches!(
+        name,
+        "movsb"
+            | "movsw"
+            | "movsq"
+            | "stosb"
+            | "stosw"
+            | "stosd"
+            | "stosq"
+            | "lodsb"
+            | "lodsw"
+            | "lodsd"
+            | "lodsq"
+            | "scasb"
+            | "scasw"
+            | "scasd"
+            | "scasq"
+            | "cmpsb"
+            | "cmpsw"
+            | "cmpsq"
+    )
+}
+
+fn is_vector(inst: &Inst<'_>) -> bool {
+    !encode::is_general(&inst.mnemonic)
+}
+
+/// The name that depends on the operands.
+fn rename(inst: &mut Inst<'_>, meaning: &Meaning, written: &[Written<'_>]) {
+    let is_vector = |one: &Written<'_>| matches!(one, Written::Register(register, _) if register.is_vector_register() || register.is_mm());
+    let name = match (&*meaning.name, written.len()) {
+        ("mov", 2) if written.iter().any(is_vector) => match meaning.to {
+            Some(64) => "movq",
+            _ => "movd",
+        },
+        ("shl", 3) => "shld",
+        ("shr", 3) => "shrd",
+        ("int", 1) if written[0] == Written::Number(3) => "int3",
+        _ => return,
+    };
+    inst.mnemonic = Cow::Borrowed(name);
+}
+
+/// What Go's assembler takes where that is not the shortest, the operands in Intel's order.
+fn choose(inst: &mut Inst<'_>, name: &str, meaning: &Meaning, function: &Function) {
+    if inst.mnemonic == "int3" {
+        inst.operands.clear();
+        return;
+    }
+    let registers = inst
+        .operands
+        .iter()
+        .all(|operand| operand.kind.register().is_some());
+    match (name, &inst.operands[..]) {
+        ("MOVLQZX", _) if registers => inst.form.encoding = Some(Encoding::Load),
+        ("VMOVDQU", _) if registers => inst.form.encoding = Some(Encoding::Store),
+        ("TESTB", [to, from])
+            if to.kind.register() == Some(Register::AL)
+                && matches!(from.kind, OperandKind::Immediate { .. }) =>
+        {
+            inst.form.length = Some(3);
+        }
+        (
+            "MOVQ" | "MOVL",
+            [
+                Operand {
+                    kind: OperandKind::Register(to),
+                    ..
+                },
+                Operand {
+                    kind: OperandKind::Immediate { value: number, .. },
+                    ..
+                },
+            ],
+        ) if to.is_gpr() && meaning.name == "mov" => constant(inst, *to, *number, function),
+        _ => {}
+    }
+}
+
+/// A number into a register: its upper half is cleared by an instruction of 32 bits.
+fn constant(inst: &mut Inst<'_>, to: Register, number: i128, function: &Function) {
+    let half = at_width(to.full_register(), 32);
+    // Clearing takes 2 bytes, or 3; a listing says so where the compiler wanted the flags kept.
+    let clears = match function.length {
+        Some(length) => length <= 3,
+        None => !function.is_lowered,
+    };
+    if number == 0 && clears {
+        inst.mnemonic = Cow::Borrowed("xor");
+        for operand in &mut inst.operands {
+            operand.kind = OperandKind::Register(half);
+        }
+    } else if (0..1 << 32).contains(&number) && function.length != Some(7) {
+        inst.operands[0].kind = OperandKind::Register(half);
+    }
+}

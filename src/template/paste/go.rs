@@ -1,0 +1,537 @@
+//! A listing of Go's compiler or disassembler, or a source of its assembler, as sections of a template.
+//!
+//! Correct means: one function of it is called once an iteration, in the convention of the release that
+//! the listing is of; what it reaches is there as it was pasted, or as the runtime is modelled; and
+//! everything that nobody wrote is named as an assumption.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt::Write as _;
+
+use super::{Pasted, called};
+use crate::asm::{self, Fixup, SectionKind, SourceLine, SourceSection};
+use crate::go::symbol::{itab, pointer_method};
+use crate::go::{HeapKind, Release, hash, runtime};
+use crate::template::sections::split_sections;
+use crate::template::source::{Place, SourceText};
+use crate::template::{Header, Param, Value};
+use crate::text::diagnostic::Diagnostic;
+
+/// The section of what stands in front of the first function.
+const REST: &str = "listing";
+/// Bytes of a datum that is named and nowhere.
+const UNKNOWN: u32 = 4096;
+/// Registers that carry arguments since Go 1.17, by Go's names and as 64 bits.
+#[rustfmt::skip]
+const REGISTERS: [(&str, &str); 9] = [
+    ("AX", "rax"), ("BX", "rbx"), ("CX", "rcx"), ("DI", "rdi"), ("SI", "rsi"),
+    ("R8", "r8"), ("R9", "r9"), ("R10", "r10"), ("R11", "r11"),
+];
+/// Bytes of arguments that the harness has room for.
+const MOST_ARGUMENTS: u32 = 256;
+
+/// What a listing says of the template that it becomes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listed {
+    release: Release,
+    receiver: Option<Receiver>,
+    /// The first section that was pasted, behind those that nobody wrote.
+    pub(super) first_own: usize,
+}
+
+/// What a listing says of the receiver that it is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Receiver {
+    /// Pattern of its types.
+    pub(crate) types: String,
+    /// The methods of its interface.
+    pub(crate) methods: Vec<String>,
+}
+
+/// The sections of a text in Go's syntax, and what was assumed.
+///
+/// # Errors
+/// What is wrong with any line; several functions and no word which of them is called; an argument
+/// that is none.
+pub(super) fn paste(
+    source: &SourceText<'_>,
+    lines: Vec<SourceLine>,
+    header: &Header,
+) -> Result<Pasted, Vec<Diagnostic>> {
+    let release = match header.states_go {
+        true => header.go,
+        false => told(&lines),
+    };
+    let mut own = sections(lines);
+    let hash = |name: &str| hash::type_hash(release, name);
+    let bound: Vec<String> = header.bind.keys().cloned().collect();
+    let program = asm::assemble(
+        &own,
+        &asm::Context {
+            file: &source.file,
+            hash: &hash,
+            is_open: true,
+            syntax: asm::Syntax::Go,
+            separates: header.separates,
+            bound: &bound,
+        },
+    )?;
+    let functions: Vec<&str> = own
+        .iter()
+        .zip(&program.sections)
+        .filter(|(one, made)| one.kind == SectionKind::Func && made.size() > 0)
+        .map(|(one, _)| one.name.as_str())
+        .filter(|name| *name != REST)
+        .collect();
+    let entry = called(source, &functions, header)?.unwrap_or(REST);
+    let mut text = Text {
+        release,
+        is_register: is_register(&own, entry, release),
+        functions: &functions,
+        generated: String::new(),
+        assumed: vec![format!(
+            "one iteration calls `{entry}`, and the release is {release}: `go = \"1.N\"` in a header says another"
+        )],
+    };
+    let receiver = receiver(source, header, &functions)?;
+    text.body(source, header, entry, receiver.as_ref(), frame(&own, entry))?;
+    let mut roots = vec![entry.to_string()];
+    if let Some(receiver) = &receiver {
+        let all = functions.iter().filter(|name| is_method(name, receiver));
+        roots.extend(all.map(|name| (*name).to_string()));
+    }
+    // Functions of assumed itabs are reached through them.
+    let mut known: HashSet<String> = own.iter().map(|one| one.name.clone()).collect();
+    let mut reached: BTreeSet<String> = BTreeSet::new();
+    while let Some(name) = roots.pop() {
+        if !reached.insert(name.clone()) {
+            continue;
+        }
+        let at = own.iter().position(|one| one.name == name);
+        let Some(at) = at else { continue };
+        for fixup in &program.sections[at].fixups {
+            let symbol = header.bind.get(&fixup.symbol).unwrap_or(&fixup.symbol);
+            roots.push(symbol.clone());
+            if known.insert(symbol.clone()) && !is_called(fixup, &own[at]) {
+                roots.extend(text.datum(symbol));
+            }
+        }
+    }
+    let written = SourceText::new(source.file.clone(), &text.generated);
+    let lines = written.lines.iter().map(|text| SourceLine {
+        number: 1,
+        text: (*text).to_string(),
+    });
+    let mut all = split_sections(&written, lines.collect())?;
+    let first_own = all.len();
+    let Text {
+        assumed, generated, ..
+    } = text;
+    own.retain(|one| reached.contains(&one.name));
+    all.extend(own);
+    Ok(Pasted {
+        sections: all,
+        assumed,
+        generated,
+        go: Some(Listed {
+            release,
+            receiver,
+            first_own,
+        }),
+    })
+}
+
+/// The functions and data of the text, each once.
+fn sections(lines: Vec<SourceLine>) -> Vec<SourceSection> {
+    let whole = SourceSection {
+        kind: SectionKind::Func,
+        name: REST.to_string(),
+        line: lines.first().map_or(1, |line| line.number),
+        lines,
+    };
+    let mut seen = HashSet::new();
+    let all = asm::split_go(vec![whole]).into_iter();
+    all.filter(|one| seen.insert(one.name.clone())).collect()
+}
+
+/// The release that a listing looks like.
+fn told(lines: &[SourceLine]) -> Release {
+    let has = |part: &str| lines.iter().any(|line| line.text.contains(part));
+    let has_g = has("(R14)");
+    let minor = if has_g && (has("PUSHQ\tBP") || has("PUSHQ BP")) {
+        Release::NEWEST.minor()
+    } else if has_g {
+        19
+    } else if has("(TLS)") || has("\"\".") || has("FS:") || has("GS:") {
+        match () {
+            () if has("staticuint64s") => 15,
+            () if ["convT16(", "convT32(", "convT64(", "convTstring("]
+                .iter()
+                .any(|name| has(name)) =>
+            {
+                12
+            }
+            () => 10,
+        }
+    } else {
+        Release::NEWEST.minor()
+    };
+    format!("1.{minor}").parse().unwrap_or(Release::NEWEST)
+}
+
+/// The `TEXT` line of a function, without its columns.
+fn opening<'a>(own: &'a [SourceSection], name: &str) -> Option<&'a str> {
+    let section = own.iter().find(|one| one.name == name)?;
+    let mut texts = section.lines.iter().map(|line| line.text.as_str());
+    texts.find_map(|text| Some(&text[text.find("TEXT")?..]).filter(|text| text.contains("(SB)")))
+}
+
+/// Whether a function takes its arguments in registers: compiled ones since Go 1.17 do, and those that
+/// are written by hand do not.
+fn is_register(own: &[SourceSection], name: &str, release: Release) -> bool {
+    let is_listed = own.iter().filter(|one| one.name == name).any(|one| {
+        let mut lines = one.lines.iter().map(|line| line.text.as_str());
+        lines.any(|text| {
+            text.contains("0x") && text.trim_start().starts_with(['0', '/', '='])
+                || text.contains(".go:")
+        })
+    });
+    let is_marked = opening(own, name).is_some_and(|text| text.contains("ABIInternal"));
+    release.has_register_abi() && (is_listed || is_marked)
+}
+
+/// Bytes of arguments and results, as the `TEXT` line says, or the heading in front of it.
+fn frame(own: &[SourceSection], name: &str) -> u32 {
+    /// What is taken where nothing says it.
+    const UNSAID: u32 = 64;
+    let size = opening(own, name).and_then(|text| {
+        let (_, size) = text.rsplit_once('$')?;
+        let size = size.split(['/', ';', ' ', '\t']).next()?;
+        size.rsplit_once('-')?.1.trim().parse().ok()
+    });
+    let heading = || {
+        let section = own.iter().find(|one| one.name == name)?;
+        let (_, size) = section.lines.first()?.text.split_once(" args=0x")?;
+        u32::from_str_radix(size.split(' ').next()?, 16).ok()
+    };
+    size.or_else(heading).unwrap_or(UNSAID).min(MOST_ARGUMENTS)
+}
+
+/// Whether a symbol is branched to, rather than read.
+fn is_called(fixup: &Fixup, section: &SourceSection) -> bool {
+    let line = section.lines.iter().find(|line| line.number == fixup.line);
+    let mut words = line
+        .map_or("", |line| line.text.as_str())
+        .split_whitespace();
+    words.any(|word| word == "CALL" || word == "DUFFZERO" || word == "DUFFCOPY" || word == "JMP")
+}
+
+/// A type whose methods the text has.
+fn is_method(function: &str, receiver: &Receiver) -> bool {
+    let (package, rest) = function.split_once(".(*").unwrap_or((function, ""));
+    let Some((name, method)) = rest.split_once(").") else {
+        return false;
+    };
+    let is_type = match receiver.types.split_once("{t}") {
+        None => receiver.types == format!("{package}.{name}"),
+        Some((stem, _)) => format!("{package}.{name}")
+            .strip_prefix(stem)
+            .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit())),
+    };
+    is_type && receiver.methods.iter().any(|one| one == method)
+}
+
+/// What `--arg iface=main.T0` asks for.
+fn receiver(
+    source: &SourceText<'_>,
+    header: &Header,
+    functions: &[&str],
+) -> Result<Option<Receiver>, Vec<Diagnostic>> {
+    let Some((_, name)) = header.args.iter().find(|(name, _)| name == "iface") else {
+        return Ok(None);
+    };
+    let of = |name: &str| -> Vec<String> {
+        let begin = pointer_method(name, "");
+        let methods = functions
+            .iter()
+            .filter_map(|function| function.strip_prefix(&*begin));
+        let methods: BTreeSet<&str> = methods
+            .filter(|method| !method.contains(['.', '-']))
+            .collect();
+        methods.into_iter().map(str::to_string).collect()
+    };
+    let first = name.replace("{t}", "0");
+    let methods = of(&first);
+    if methods.is_empty() {
+        let wanted = pointer_method(&first, "NAME");
+        return Err(refuse(
+            source,
+            format!("`--arg iface={name}`: the text has no method of `*{first}`"),
+            format!(
+                "paste its functions `{wanted}`, too; an itab leads to those of the pointer type"
+            ),
+        ));
+    }
+    // Where the next type is there as well, a walk can visit several.
+    let types = match first.strip_suffix('0').filter(|_| !name.contains("{t}")) {
+        Some(stem) if of(&format!("{stem}1")) == methods => format!("{stem}{{t}}"),
+        _ => name.clone(),
+    };
+    Ok(Some(Receiver { types, methods }))
+}
+
+fn refuse(source: &SourceText<'_>, message: String, help: String) -> Vec<Diagnostic> {
+    let place = Place {
+        line: 1,
+        column: 1,
+        width: 1,
+    };
+    vec![source.complain(place, message, Some(help))]
+}
+
+/// The sections that nobody wrote, while they are written.
+struct Text<'a> {
+    release: Release,
+    is_register: bool,
+    functions: &'a [&'a str],
+    generated: String,
+    assumed: Vec<String>,
+}
+
+impl Text<'_> {
+    /// The call, with its arguments.
+    fn body(
+        &mut self,
+        source: &SourceText<'_>,
+        header: &Header,
+        entry: &str,
+        receiver: Option<&Receiver>,
+        bytes: u32,
+    ) -> Result<(), Vec<Diagnostic>> {
+        let mut values: BTreeMap<String, String> = BTreeMap::new();
+        for (name, value) in &header.args {
+            if name == "iface" {
+                continue;
+            }
+            let value = number(value).ok_or_else(|| {
+                refuse(
+                    source,
+                    format!("`--arg {name}={value}`: the value is a whole number"),
+                    "write --arg AX=5, --arg AX=0x10, or --arg iface=main.T0".to_string(),
+                )
+            })?;
+            values.insert(name.clone(), value);
+        }
+        let mut said = Vec::new();
+        let out = &mut self.generated;
+        out.push_str("body:\n.intel_syntax noprefix\n");
+        if self.is_register {
+            // The harness has loaded itab and object already.
+            let skipped = if receiver.is_some() { 2 } else { 0 };
+            for (go, intel) in &REGISTERS[skipped..] {
+                let value = values.remove(*go).unwrap_or_else(|| "0".to_string());
+                let _ = match &*value {
+                    "0" => writeln!(out, "  xor {0}, {0}", half(intel)),
+                    value => writeln!(out, "  mov {intel}, {value}"),
+                };
+                said.push(format!("{go} = {value}"));
+            }
+            out.push_str("  xor edx, edx\n  xorps xmm15, xmm15\n");
+        } else {
+            let mut at = 0;
+            if receiver.is_some() {
+                out.push_str("  mov [rsp], rax\n  mov [rsp + 8], rbx\n");
+                at = 16;
+            }
+            while at < bytes.next_multiple_of(8) {
+                let value = values
+                    .remove(&format!("{at}(SP)"))
+                    .unwrap_or_else(|| "0".to_string());
+                let _ = match value.parse::<i32>() {
+                    Ok(value) => writeln!(out, "  mov qword [rsp + {at}], {value}"),
+                    Err(_) => writeln!(out, "  mov rax, {value}\n  mov [rsp + {at}], rax"),
+                };
+                said.push(format!("{at}(SP) = {value}"));
+                at += 8;
+            }
+        }
+        let _ = writeln!(out, "  call \"{entry}\"");
+        if let Some((name, _)) = values.first_key_value() {
+            let known = match self.is_register {
+                true => "it takes AX, BX, CX, DI, SI, R8 to R11, and iface".to_string(),
+                false => format!("it takes 0(SP), 8(SP) and so on up to {bytes} bytes, and iface"),
+            };
+            return Err(refuse(
+                source,
+                format!("`--arg {name}`: `{entry}` has no such argument"),
+                known,
+            ));
+        }
+        if let Some(receiver) = receiver {
+            let place = if self.is_register {
+                "AX and BX"
+            } else {
+                "0(SP) and 8(SP)"
+            };
+            said.insert(
+                0,
+                format!("{place} = itab and object of {}", receiver.types),
+            );
+        }
+        self.assumed
+            .push(format!("its arguments are {}", said.join(", ")));
+        Ok(())
+    }
+
+    /// A datum that is named and nowhere; the functions that it leads to.
+    fn datum(&mut self, symbol: &str) -> Vec<String> {
+        if runtime::has_datum(symbol, self.release) || self.functions.contains(&symbol) {
+            return Vec::new();
+        }
+        let out = &mut self.generated;
+        let _ = write!(out, "data \"{symbol}\":\n.intel_syntax noprefix\n");
+        let constant = symbol
+            .strip_prefix("$f64.")
+            .or(symbol.strip_prefix("$f32."));
+        let text = symbol
+            .strip_prefix("go.string.'")
+            .and_then(|text| text.strip_suffix('\''));
+        if let Some(bits) = constant.filter(|bits| u64::from_str_radix(bits, 16).is_ok()) {
+            let width = if symbol.starts_with("$f64") {
+                "dq"
+            } else {
+                "dd"
+            };
+            let _ = writeln!(out, "  {width} 0x{bits}");
+        } else if let Some(text) = text {
+            let bytes: Vec<String> = text.bytes().map(|byte| byte.to_string()).collect();
+            let _ = writeln!(out, "  db {}", bytes.join(", "));
+            self.assumed
+                .push(format!("`{symbol}` holds the text of its name"));
+        } else if let Some((name, interface)) = symbol
+            .strip_prefix("go.itab.")
+            .and_then(|name| name.rsplit_once(','))
+        {
+            return self.itab(name, interface);
+        } else if let Some(name) = symbol.strip_prefix("type.") {
+            let hash = hash::type_hash(self.release, name).unwrap_or(0);
+            let _ = writeln!(out, "  dq 64, 0\n  dd {hash:#x}\n  times 92 db 0");
+            self.assumed.push(format!(
+                "of the type `{name}` there is its hash, {hash:#x}, and a size of 64 bytes"
+            ));
+        } else if let Some(function) = self
+            .functions
+            .iter()
+            .find(|name| symbol == format!("{name}.f"))
+        {
+            let _ = writeln!(out, "  dq \"{function}\"");
+            return vec![(*function).to_string()];
+        } else {
+            let _ = writeln!(out, "  resb {UNKNOWN}");
+            self.assumed
+                .push(format!("`{symbol}` is {UNKNOWN} bytes of zeros"));
+        }
+        Vec::new()
+    }
+
+    /// The itab of a type, with the methods that the text has.
+    fn itab(&mut self, name: &str, interface: &str) -> Vec<String> {
+        let begin = pointer_method(name, "");
+        let mut methods: Vec<String> = self
+            .functions
+            .iter()
+            .filter(|function| {
+                function.starts_with(&*begin) && !function[begin.len()..].contains(['.', '-'])
+            })
+            .map(|function| (*function).to_string())
+            .collect();
+        methods.sort();
+        let hash = hash::type_hash(self.release, name).unwrap_or(0);
+        let out = &mut self.generated;
+        let _ = writeln!(out, "  dq 0, \"type.{name}\"\n  dd {hash:#x}, 0");
+        for method in &methods {
+            let _ = writeln!(out, "  dq \"{method}\"");
+        }
+        let symbol = itab(name, interface);
+        self.assumed.push(match methods.len() {
+            0 => format!("`{symbol}` has no methods, for none of `{name}` is pasted"),
+            _ => format!("the methods of `{symbol}` are {}", methods.join(", ")),
+        });
+        let descriptor = format!("type.{name}");
+        methods.extend(self.datum(&descriptor));
+        methods
+    }
+}
+
+/// The lower half of a register.
+fn half(register: &str) -> String {
+    match register.strip_prefix('r') {
+        Some(number) if number.starts_with(|c: char| c.is_ascii_digit()) => format!("{register}d"),
+        Some(name) => format!("e{name}"),
+        None => register.to_string(),
+    }
+}
+
+/// A whole number as the assembler reads it.
+fn number(text: &str) -> Option<String> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", text),
+    };
+    let value = match digits.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16).ok()?,
+        None => digits.parse().ok()?,
+    };
+    Some(format!("{sign}{value}"))
+}
+
+impl Listed {
+    /// The lines of a header that say it.
+    pub(super) fn header(&self) -> String {
+        let mut text = format!(";! go = \"{}\"\n", self.release);
+        if let Some(receiver) = &self.receiver {
+            let methods = receiver.methods.iter().map(|name| format!("{name:?}"));
+            let methods: Vec<String> = methods.collect();
+            let _ = writeln!(
+                text,
+                ";! heap = \"iface\"\n;! types = {:?}\n;! methods = [{}]",
+                receiver.types,
+                methods.join(", ")
+            );
+        }
+        text
+    }
+
+    /// Gives a header what the listing and its arguments say.
+    pub(super) fn settle(&self, header: &mut Header) {
+        header.go = self.release;
+        if let Some(receiver) = &self.receiver {
+            header.heap = HeapKind::Iface;
+            header.types.clone_from(&receiver.types);
+            header.methods.clone_from(&receiver.methods);
+            if receiver.types.contains("{t}") {
+                let targets = Param {
+                    default: Value::Int(1),
+                    allowed: Vec::new(),
+                    range: None,
+                };
+                header.params.insert("targets".to_string(), targets);
+            }
+        }
+    }
+}
+
+/// The pasted sections as text.
+pub(super) fn sections_text(sections: &[SourceSection]) -> String {
+    let mut text = String::new();
+    for section in sections {
+        let word = match section.kind {
+            SectionKind::Data => "data",
+            _ => "func",
+        };
+        let _ = writeln!(text, "{word} \"{}\":", section.name);
+        for line in &section.lines {
+            let _ = writeln!(text, "{}", line.text);
+        }
+    }
+    text
+}

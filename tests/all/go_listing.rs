@@ -1,0 +1,405 @@
+//! Listings and sources of Go's tools: read in every shape, run, checked, and made a template of.
+//!
+//! Correct means: all shapes of one function give the same bytes; a pasted function runs in the convention
+//! of its release with the arguments that it is given; and what cannot be known is asked for or said.
+
+use std::fs;
+
+use dispatchlab::asm::{Reading, fragment_in};
+
+use crate::common::{Run, dispatchlab, folder, json, rows, unfolded};
+
+fn fixture(name: &str) -> String {
+    format!("{}/tests/fixtures/go/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn run(arguments: &[&str]) -> Run {
+    let all = ["run", "--quick", "--counters", "none"]
+        .iter()
+        .chain(arguments);
+    dispatchlab(&all.collect::<Vec<_>>())
+}
+
+/// Instructions of the only row.
+fn instructions(arguments: &[&str]) -> f64 {
+    let all = ["run", "--quick", "--counters", "none"].iter();
+    let (code, document) = json(&all.chain(arguments).copied().collect::<Vec<_>>());
+    assert_eq!(code, 0, "{document:#}");
+    let row = rows(&document)[0].1.clone();
+    row["metrics"]["instructions"]["value"]
+        .as_f64()
+        .expect("a number")
+}
+
+fn hex(text: &str) -> String {
+    let section =
+        fragment_in(text, &Reading::default()).unwrap_or_else(|errors| panic!("{errors:#?}"));
+    section
+        .bytes
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn problem(text: &str) -> (u32, u32, String, String) {
+    let errors = fragment_in(text, &Reading::default()).expect_err(text);
+    let first = &errors[0];
+    let help = first.help.clone().unwrap_or_default();
+    (first.line, first.column, first.message.clone(), help)
+}
+
+#[test]
+fn one_function_is_the_same_in_every_shape() {
+    let text = fs::read_to_string(fixture("shapes.txt")).expect("it is there");
+    let shapes: Vec<(&str, &str)> = text
+        .split("-- ")
+        .skip(1)
+        .map(|part| part.split_once('\n').expect("a name"))
+        .collect();
+    assert_eq!(shapes.len(), 11);
+    for (name, shape) in shapes {
+        assert_eq!(hex(shape), "488b4424084885c074044883c005c3", "{name}");
+    }
+}
+
+#[test]
+fn a_line_is_read_as_go_s_assembler_reads_it() {
+    #[rustfmt::skip] // a table: one line a line
+    let all = [
+        ("MOVQ $5, AX", "b805000000"),
+        ("MOVQ $-1, AX", "48c7c0ffffffff"),
+        ("MOVQ $0x200000000a, BX", "48bb0a00000020000000"),
+        ("MOVL $0, AX", "31c0"),
+        ("MOVLQZX AX, BX", "8bd8"),
+        ("MOVBLZX AL, BX", "0fb6d8"),
+        ("MOVBQZX AL, BX", "480fb6d8"),
+        ("MOVLQSX CX, AX", "4863c1"),
+        ("CMPQ SP, 16(R14)", "493b6610"),
+        ("CMPB AL, $3", "3c03"),
+        ("TESTB $1, AL", "f6c001"),
+        ("XCHGL AX, AX", "90"),
+        ("MOVQ AX, X0", "66480f6ec0"),
+        ("MOVQ X1, (AX)", "660fd608"),
+        ("MOVL X0, AX", "660f7ec0"),
+        ("MOVUPS X15, 8(SP)", "440f117c2408"),
+        ("CVTSQ2SD AX, X0", "f2480f2ac0"),
+        ("CVTTSD2SQ X0, AX", "f2480f2cc0"),
+        ("SHLQ CX, DX", "48d3e2"),
+        ("SHLQ $3, CX, AX", "480fa4c803"),
+        ("IMUL3Q $24, AX, BX", "486bd818"),
+        ("SETGT AX", "0f9fc0"),
+        ("CMOVQNE AX, BX", "480f45d8"),
+        ("LEAQ (AX)(BX*8), CX", "488d0cd8"),
+        ("LEAQ 8(SP)(AX*1), CX", "488d4c0408"),
+        ("JMP (SI)(CX*8)", "ff24ce"),
+        ("CALL 24(AX)", "ff5018"),
+        ("MOVQ (TLS), CX", "65488b0c25f8ffffff"),
+        ("LOCK\nXADDL AX, (CX)", "f00fc101"),
+        ("REP\nMOVSQ", "f348a5"),
+        ("CMPSD X1, X0, $2", "f20fc2c102"),
+        ("VPADDD Y1, Y2, Y3", "c5edfed9"),
+        ("VMOVDQU Y1, Y2", "c5fe7fca"),
+        ("PSLLO $8, X1", "660f73f908"),
+        ("INT $3", "cc"),
+        ("UNDEF", "0f0b"),
+        ("BYTE $0x0f; BYTE $0x0b; RET", "0f0bc3"),
+        ("ADDQ $-128, SP", "4883c480"),
+        ("ANDQ $0xfffffffffffffff0, SP", "4883e4f0"),
+        ("MOVW $5, (AX)", "66c7000500"),
+        ("PUSHQ BP", "55"),
+        ("BSWAPQ AX", "480fc8"),
+        ("POPCNTQ (AX), BX", "f3480fb818"),
+    ];
+    for (line, bytes) in all {
+        // Behind a line that only Go's assembler has, all are Go's.
+        let text = format!("TEXT ·f(SB), NOSPLIT, $0\n{line}\n");
+        assert_eq!(hex(&text), bytes, "{line}");
+    }
+}
+
+#[test]
+fn padding_and_what_is_inserted_have_the_length_that_offsets_say() {
+    let text = "0x0000 00000 (a.go:1) TEXT main.f(SB), $0\n0x0000 00000 (a.go:1) NOP\n\
+                0x000b 00011 (a.go:1) XCHGL AX, AX\n0x000c 00012 (a.go:1) MOVL $0, AX\n\
+                0x0011 00017 (a.go:1) MOVL $0, AX\n0x0013 00019 (a.go:1) RET\n";
+    assert_eq!(
+        hex(text),
+        "660f1f84000000000066909".to_owned() + "0b80000000031c0c3"
+    );
+    let frame = "TEXT ·f(SB), NOSPLIT, $16-8\nMOVQ x+0(FP), AX\nMOVQ AX, y-8(SP)\nRET\n";
+    // sub rsp, 24; mov [rsp+16], rbp; lea rbp, [rsp+16]; mov rax, [rsp+32]; mov [rsp+8], rax; ...
+    assert_eq!(
+        hex(frame),
+        "4883ec1848896c2410488d6c2410488b4424204889442408488b6c24104883c418c3"
+    );
+}
+
+#[test]
+fn what_is_wrong_is_said_at_its_place_in_the_pasted_file() {
+    let (line, column, message, help) = problem(
+        "\t0x0000 00000 (a.go:1)\tTEXT\tmain.f(SB), $0\n\t0x0000 00000 (a.go:1)\tJMP\t46\n\t0x0002 00002 (a.go:1)\tRET\n",
+    );
+    assert_eq!((line, column), (2, 28), "{message}");
+    assert!(
+        message.contains("no line of this function has the offset 46"),
+        "{message}"
+    );
+    assert!(help.contains("0, 2") && help.contains("\"@46\""), "{help}");
+    let (line, column, message, help) =
+        problem("TEXT ·f(SB), NOSPLIT, $0\nMOVZX AL, AX\nADD AX, BX\n");
+    assert_eq!((line, column), (3, 1), "{message}");
+    assert!(help.contains("ADDB, ADDW, ADDL or ADDQ"), "{help}");
+    let (.., message, _) = problem("0x0049 00074 (a.go:1) MOVQ AX, BX\n");
+    assert!(
+        message.contains("0x49 is 73") || message.contains("73"),
+        "{message}"
+    );
+    let (.., message, _) = problem("TEXT ·f(SB), $24\nRET\n");
+    assert!(message.contains("check of the stack"), "{message}");
+    let (line, _, message, _) = problem("MOVQ 8(AX), BX\nmov rax, [rbx]\n");
+    assert_eq!(line, 2);
+    assert!(message.contains("no instruction `mov`"), "{message}");
+    let (.., message, help) = problem("MOVQ 8(AX), BX\nMOVQ RBX, AX\n");
+    assert!(help.contains("writes BX"), "{message} {help}");
+}
+
+#[test]
+fn a_listing_of_the_stack_abi_runs_with_a_receiver() {
+    let file = fixture("old.txt");
+    let arguments = [
+        file.as_str(),
+        "--call",
+        "main.pick",
+        "--arg",
+        "iface=main.T0",
+    ];
+    let run = run(&arguments);
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    let said = run.said();
+    assert!(said.contains("the release is 1.10"), "{said}");
+    assert!(
+        said.contains("0(SP) and 8(SP) = itab and object of main.T0"),
+        "{said}"
+    );
+    // Two words and the result's, the call; 16 of the function, 4 of the method.
+    assert_eq!(instructions(&arguments), 24.0);
+}
+
+#[test]
+fn a_listing_of_the_register_abi_runs_with_its_bytes() {
+    let file = fixture("call.txt");
+    let check = dispatchlab(&["check", &file, "--call", "main.call"]);
+    assert_eq!(check.code, 0, "{}", check.stderr);
+    let said = unfolded(&check.stdout);
+    assert!(
+        said.contains("instructions byte-identical to the listing"),
+        "{said}"
+    );
+    let given = [
+        file.as_str(),
+        "--call",
+        "main.call",
+        "--arg",
+        "iface=main.T0",
+    ];
+    // Nine words of the body and two of them loaded by the harness, the function, wrapper and method.
+    let with = instructions(&given);
+    assert!((40.0..50.0).contains(&with), "{with}");
+    // The pasted itab is the one that is called through.
+    let folder = folder("go_itab");
+    let through = folder.join("through.s");
+    let text = fs::read_to_string(&file).expect("it is there");
+    let source = "0x0000 00000 (m.go:1)\tTEXT\tmain.through(SB), ABIInternal, $24-8\n\
+        0x0000 00000 (m.go:1)\tSUBQ\t$24, SP\n\
+        0x0004 00004 (m.go:1)\tLEAQ\tgo.itab.main.T0,main.Adder(SB), CX\n\
+        0x000b 00011 (m.go:1)\tMOVQ\t24(CX), CX\n\
+        0x000f 00015 (m.go:1)\tLEAQ\tmain.object(SB), AX\n\
+        0x0016 00022 (m.go:1)\tCALL\tCX\n\
+        0x0018 00024 (m.go:1)\tADDQ\t$24, SP\n\
+        0x001c 00028 (m.go:1)\tRET\n";
+    fs::write(&through, format!("{text}{source}")).expect("written");
+    let through = through.to_str().expect("UTF-8");
+    let ran = run(&[through, "--call", "main.through"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.said().contains("`main.object` is 4096 bytes of zeros"),
+        "{}",
+        ran.said()
+    );
+}
+
+#[test]
+fn of_several_functions_one_is_asked_for_and_an_argument_must_be_one() {
+    let file = fixture("call.txt");
+    let asked = run(&[&file]);
+    assert_eq!(asked.code, 3);
+    let said = unfolded(&asked.stdout);
+    assert!(
+        said.contains("`--call SYMBOL`") && said.contains("main.(*T0).Add"),
+        "{said}"
+    );
+    for (argument, wanted) in [
+        ("DX=1", "has no such argument"),
+        ("AX=one", "a whole number"),
+        ("iface=main.T9", "no method of `*main.T9`"),
+    ] {
+        let refused = run(&[&file, "--call", "main.call", "--arg", argument]);
+        assert_eq!(refused.code, 3, "{argument}");
+        let said = unfolded(&refused.stdout);
+        assert!(said.contains(wanted), "{argument}: {said}");
+    }
+    let none = run(&[&file, "--arg", "AX"]);
+    assert_eq!(none.code, 2, "{}", none.stderr);
+}
+
+#[test]
+fn a_callee_that_is_not_there_is_an_error_which_a_header_can_mend() {
+    let folder = folder("go_callee");
+    let file = folder.join("callee.s");
+    let text = |bind: &str| {
+        format!(
+            "{bind}TEXT ·f(SB), NOSPLIT, $0-8\n\tCALL runtime·printlock(SB)\n\tJMP 46\n\tRET\n\
+             TEXT ·mine(SB), NOSPLIT, $0\n\tRET\n"
+        )
+    };
+    let path = file.to_str().expect("UTF-8");
+    fs::write(&file, text("").replace("\tJMP 46\n", "")).expect("written");
+    let refused = run(&[path, "--call", "main.f"]);
+    assert_eq!(refused.code, 3);
+    let said = unfolded(&refused.stdout);
+    assert!(
+        said.contains("runtime.printlock") && said.contains("convT32"),
+        "{said}"
+    );
+    let bind = "//! bind = { \"runtime.printlock\" = \"main.mine\", \"@46\" = \"main.mine\" }\n";
+    fs::write(&file, text(bind)).expect("written");
+    let bound = run(&[path, "--call", "main.f"]);
+    assert_eq!(bound.code, 0, "{}{}", bound.stdout, bound.stderr);
+}
+
+#[test]
+fn a_source_runs_with_its_data_and_its_arguments() {
+    let folder = folder("go_source");
+    let file = folder.join("source.s");
+    let text = "//! title = \"a table\"\n#include \"textflag.h\"\n\
+        DATA ·table+0(SB)/8, $7\nDATA ·table+8(SB)/8, $·next(SB)\nGLOBL ·table(SB), RODATA, $24\n\
+        TEXT ·f(SB), NOSPLIT, $0-16\n\tMOVQ n+0(FP), CX\n\tMOVQ ·table(SB), AX\nloop:\n\tDECQ CX\n\tJGT loop\n\
+        \tMOVQ ·table+8(SB), DX\n\tCALL DX\n\tMOVQ AX, r+8(FP)\n\tRET\n\
+        TEXT ·next(SB), NOSPLIT, $0\n\tADDQ $1, AX\n\tRET\n";
+    fs::write(&file, text).expect("written");
+    let path = file.to_str().expect("UTF-8");
+    // mov, mov, call; 2, 3 times 2, 4; and 2 of the other one.
+    let arguments = [path, "--call", "main.f", "--arg", "0(SP)=3"];
+    assert_eq!(instructions(&arguments), 3.0 + 2.0 + 6.0 + 4.0 + 2.0);
+}
+
+#[test]
+fn a_listing_becomes_a_template_that_runs_alike() {
+    let folder = folder("go_new");
+    let file = fixture("old.txt");
+    let place = folder.to_str().expect("UTF-8");
+    let path = folder.join("mine.asm");
+    // An earlier run leaves it there, and nothing is overwritten.
+    let _ = fs::remove_file(&path);
+    let made = dispatchlab(&[
+        "new",
+        "mine",
+        "--templates",
+        place,
+        "--from-listing",
+        &file,
+        "--call",
+        "main.pick",
+        "--arg",
+        "iface=main.T0",
+    ]);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let text = fs::read_to_string(&path).expect("written");
+    assert!(
+        text.contains(";! go = \"1.10\"") && text.contains("; Assumed: "),
+        "{text}"
+    );
+    assert_eq!(instructions(&[path.to_str().expect("UTF-8")]), 24.0);
+}
+
+#[test]
+fn what_is_printed_in_go_s_syntax_reads_back_as_the_same_bytes() {
+    for name in [
+        "itab_wrapper",
+        "wrapper_call[go=1.10]",
+        "type_switch[cases=8,strategy=binary]",
+        "convert_value[kind=string,to=iface]",
+        "assert_to_interface",
+    ] {
+        let shown = dispatchlab(&["show", name, "--syntax", "go"]);
+        assert_eq!(shown.code, 0, "{name}: {}", shown.stderr);
+        let text = shown.stdout.split_once("\n\n").expect("a title").1;
+        let plain = dispatchlab(&["show", name]);
+        // Address, bytes and text of each instruction; what the linker fills differs.
+        let bytes: usize = plain
+            .stdout
+            .lines()
+            .filter(|line| line.starts_with("  0x"))
+            .map(|line| {
+                let rest = line.trim_start().split_once("  ").expect("an address").1;
+                let words = rest.split(' ').take_while(|word| word.len() == 2);
+                words
+                    .filter(|word| u8::from_str_radix(word, 16).is_ok())
+                    .count()
+            })
+            .sum();
+        let reading = Reading {
+            is_open: true,
+            ..Reading::default()
+        };
+        let read = fragment_in(text, &reading)
+            .unwrap_or_else(|errors| panic!("{name}: {errors:#?}\n{text}"));
+        assert_eq!(read.bytes.len(), bytes, "{name}");
+        // Nearly all of it stands there in words.
+        let raw = text
+            .lines()
+            .filter(|line| line.contains(")  BYTE "))
+            .count();
+        assert!(
+            raw * 20 < text.lines().count(),
+            "{name}: {raw} bytes\n{text}"
+        );
+    }
+}
+
+#[test]
+fn a_template_in_go_s_syntax_goes_through_every_command() {
+    let folder = folder("go_template");
+    let file = folder.join("sum.s");
+    let text = "//! result = \"eax\"\n//! expect = 42\n//! clobbers = \"all\"\nbody:\n\tMOVL $40, AX // of it\n\
+        \tCALL ·two(SB)\nTEXT ·two(SB), NOSPLIT, $0\n\tADDL $2, AX\n\tRET\n";
+    fs::write(&file, text).expect("written");
+    let file = file.to_str().expect("UTF-8");
+    assert_eq!(instructions(&[file]), 4.0);
+    for command in [
+        &["check", file][..],
+        &["show", file],
+        &["step", file],
+        &[
+            "compare",
+            file,
+            "direct_call",
+            "--quick",
+            "--counters",
+            "none",
+        ],
+    ] {
+        let run = dispatchlab(command);
+        assert_eq!(run.code, 0, "{command:?}: {}{}", run.stdout, run.stderr);
+    }
+    let mixed = format!("{text}\tmov eax, [rbx]\n");
+    let wrong = folder.join("mixed.s");
+    fs::write(&wrong, mixed).expect("written");
+    let run = dispatchlab(&["check", wrong.to_str().expect("UTF-8")]);
+    assert_eq!(run.code, 3);
+    assert!(
+        run.said().contains("one text has one syntax"),
+        "{}",
+        run.stderr
+    );
+}
