@@ -9,7 +9,7 @@
 //!                            Choice ─ lay, assemble ─▶ Section
 //! ```
 //!
-//! Only `read` knows a syntax: another one is a parser beside `intel` and `att`, and gives the same
+//! Only `read` knows a syntax: `intel`, `att` and `go` are parsers side by side, and give the same
 //! statements.
 
 mod assemble;

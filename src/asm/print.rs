@@ -27,6 +27,14 @@ pub fn go_listing(bytes: &[u8], address: u64, origin: &Origin<'_>) -> String {
     let mut text = format!("{} STEXT size={}\n", origin.symbol, bytes.len());
     let mut decoder = Decoder::with_ip(64, bytes, address, DecoderOptions::NONE);
     let ends = address..address + bytes.len() as u64;
+    let mut row = |at: usize, line: &str, row: &str| {
+        let (mnemonic, operands) = row.split_once('\t').unwrap_or((row, ""));
+        let columns = format!("  {at:#06x} {at:05} ({}{line})", origin.file);
+        let row = format!("{columns}  {mnemonic:<8}{operands}");
+        text.push_str(row.trim_end());
+        text.push('\n');
+    };
+    let mut leaves = false;
     while decoder.can_decode() {
         let (start, here) = (decoder.position(), decoder.ip());
         let instruction = decoder.decode();
@@ -36,14 +44,14 @@ pub fn go_listing(bytes: &[u8], address: u64, origin: &Origin<'_>) -> String {
             false => rows(&instruction, own, &ends, origin.name),
         };
         let line = (origin.line)(here).map_or(String::new(), |line| format!(":{line}"));
-        for (offset, row) in rows {
-            let at = start + offset;
-            let (mnemonic, operands) = row.split_once('\t').unwrap_or((&row, ""));
-            let columns = format!("  {at:#06x} {at:05} ({}{line})", origin.file);
-            let row = format!("{columns}  {mnemonic:<8}{operands}");
-            text.push_str(row.trim_end());
-            text.push('\n');
+        leaves |= instruction.near_branch_target() == ends.end;
+        for (offset, one) in rows {
+            row(start + offset, &line, &one);
         }
+    }
+    // What jumps there needs a line that it goes to.
+    if leaves {
+        row(bytes.len(), "", "NOP");
     }
     text
 }
@@ -157,7 +165,7 @@ fn operand(
         K::Register => register(instruction.op_register(at))?,
         K::NearBranch64 => {
             let target = instruction.near_branch_target();
-            match ends.contains(&target) {
+            match (ends.start..=ends.end).contains(&target) {
                 true => (target - ends.start).to_string(),
                 false => format!("{}(SB)", name(target)?),
             }

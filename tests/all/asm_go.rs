@@ -151,8 +151,15 @@ fn what_go_s_compiler_prints_has_its_bytes() {
     );
 }
 
-/// Lines of documents that have a typing error, and which.
-const MISTYPED: [(&str, &str); 1] = [("MOVQ \"\".m+48(SP), ex", "`ex` for `CX`")];
+/// Lines of documents that have a typing error, or in front of which others were left out.
+#[rustfmt::skip] // a table
+const MISTYPED: [(&str, &str); 5] = [
+    ("MOVQ \"\".m+48(SP), ex",   "`ex` for `CX`"),
+    ("0x00ld 00029",             "`l` for 1"),
+    ("0x00Sd 00093",             "`S` for 5"),
+    ("0x005c CALL\truntime.panicwrap(SB)", "the end of the function is left out"),
+    ("0x005c CALL runtime.panicwrap(SB)",  "the same"),
+];
 
 /// By hand, over documents with listings: `GO_DOCUMENTS=folder cargo test --test all asm_go`.
 #[test]
@@ -192,7 +199,8 @@ fn each_line_of_a_document_s_listings_assembles_to_the_length_that_its_offsets_s
                     lengths += 1;
                     let marks: Vec<u32> = section.lines.iter().map(|mark| mark.offset).collect();
                     let first = marks.get(1).copied().unwrap_or(section.bytes.len() as u32);
-                    if marks.len() > 1 && u64::from(first) != end - start {
+                    let is_whole = !MISTYPED.iter().any(|(text, _)| code.contains(text));
+                    if is_whole && marks.len() > 1 && u64::from(first) != end - start {
                         wrong.push(format!("{first} bytes: {text} .. {code}"));
                     }
                 }

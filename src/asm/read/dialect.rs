@@ -97,10 +97,12 @@ impl Choice {
     pub(super) fn syntax(&self, line: &str, part: &Range<usize>) -> Syntax {
         match self.asked {
             // What stands in small letters behind the columns of a Go listing.
-            Syntax::Auto | Syntax::Go if self.has_go => match is_marked(line, part) {
-                true => Syntax::Att,
-                false => Syntax::Intel,
-            },
+            Syntax::Auto | Syntax::Go if self.has_go => {
+                match is_marked(line, part) || is_att_alone(&line[part.clone()]) {
+                    true => Syntax::Att,
+                    false => Syntax::Intel,
+                }
+            }
             Syntax::Auto => match self.neutral {
                 // Brackets hold memory in Intel syntax, and nothing in AT&T.
                 Syntax::Att if is_bracketed(&line[part.clone()]) && !is_marked(line, part) => {

@@ -22,7 +22,8 @@ pub(in crate::asm) fn survey<'a>(lines: impl Iterator<Item = &'a str>) -> Option
     if is_data {
         return Some(data(&shapes));
     }
-    if !is(|shape| matches!(shape, Shape::Line(_) | Shape::Heading(_))) {
+    let is_row = |shape: &Shape<'_>| !matches!(shape, Shape::Other);
+    if !is(is_row) {
         return None;
     }
     Some(code(&lines, shapes))
