@@ -27,9 +27,9 @@ pub fn go_listing(bytes: &[u8], address: u64, origin: &Origin<'_>) -> String {
     let mut text = format!("{} STEXT size={}\n", origin.symbol, bytes.len());
     let mut decoder = Decoder::with_ip(64, bytes, address, DecoderOptions::NONE);
     let ends = address..address + bytes.len() as u64;
-    let mut row = |at: usize, line: &str, row: &str| {
+    let mut row = |at: usize, line: u32, row: &str| {
         let (mnemonic, operands) = row.split_once('\t').unwrap_or((row, ""));
-        let columns = format!("  {at:#06x} {at:05} ({}{line})", origin.file);
+        let columns = format!("  {at:#06x} {at:05} ({}:{line})", origin.file);
         let row = format!("{columns}  {mnemonic:<8}{operands}");
         text.push_str(row.trim_end());
         text.push('\n');
@@ -43,15 +43,16 @@ pub fn go_listing(bytes: &[u8], address: u64, origin: &Origin<'_>) -> String {
             true => as_bytes(own),
             false => rows(&instruction, own, &ends, origin.name),
         };
-        let line = (origin.line)(here).map_or(String::new(), |line| format!(":{line}"));
+        // A listing has a line everywhere.
+        let line = (origin.line)(here).unwrap_or(0);
         leaves |= instruction.near_branch_target() == ends.end;
         for (offset, one) in rows {
-            row(start + offset, &line, &one);
+            row(start + offset, line, &one);
         }
     }
     // What jumps there needs a line that it goes to.
     if leaves {
-        row(bytes.len(), "", "NOP");
+        row(bytes.len(), 0, "NOP");
     }
     text
 }

@@ -262,7 +262,7 @@ fn memory<'a>(
     let mut before = text;
     let mut groups: [Option<&str>; 2] = [None, None];
     // From behind, because a symbol's name may hold parentheses, too.
-    for at in 0..2 {
+    for slot in &mut groups {
         let Some(inside) = before.strip_suffix(')') else {
             break;
         };
@@ -273,7 +273,7 @@ fn memory<'a>(
         if !is_group(group) {
             break;
         }
-        groups[at] = Some(group);
+        *slot = Some(group);
         before = &inside[..open];
     }
     let (first, second) = match groups {
