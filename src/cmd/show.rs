@@ -99,12 +99,24 @@ fn go_listings(prepared: &Prepared, harness: bool, file: &str) -> String {
             symbol,
             file,
             line: &|address| image.line(&prepared.row.program, address),
-            name: &|address| image.name(address),
+            // Code jumps into the middle of other code, too.
+            name: &|address| image.name(address).or_else(|| within(prepared, address)),
         };
         out.push('\n');
         out.push_str(&asm::go_listing(&image.code[start..end], first, &origin));
     }
     out
+}
+
+/// The section around an address of code, and how far into it that is.
+fn within(prepared: &Prepared, address: u64) -> Option<String> {
+    let mut pieces = prepared.image.pieces.iter();
+    let piece = pieces.find(|piece| piece.addresses.contains(&address))?;
+    let Owner::Section(index) = &piece.owner else {
+        return None;
+    };
+    let name = &prepared.row.program.sections[*index].name;
+    Some(format!("{name}+{}", address - piece.addresses.start))
 }
 
 /// The disassembly: address, bytes, instruction, template line.
