@@ -403,3 +403,33 @@ fn a_template_in_go_s_syntax_goes_through_every_command() {
         run.stderr
     );
 }
+
+#[test]
+fn what_a_text_calls_of_the_runtime_is_there() {
+    let folder = folder("go_runtime");
+    let file = folder.join("calls.s");
+    let path = file.to_str().expect("UTF-8");
+    for release in ["1.10", "1.19", "1.27"] {
+        let barrier = match release {
+            "1.27" => "CALL runtime·gcWriteBarrier3(SB)\n",
+            _ => "",
+        };
+        let text = format!(
+            "//! go = \"{release}\"\nTEXT ·f(SB), NOSPLIT, $32-0\n\tLEAQ ·from(SB), DI\n\tDUFFZERO $253\n\
+             \tLEAQ ·from(SB), SI\n\tLEAQ ·to(SB), DI\n\tDUFFCOPY $840\n\tLEAQ type·uint64(SB), AX\n\
+             \tMOVQ AX, (SP)\n\tCALL runtime·newobject(SB)\n\t{barrier}\tRET\n"
+        );
+        fs::write(&file, text).expect("written");
+        let ran = run(&[path]);
+        assert_eq!(ran.code, 0, "{release}: {}{}", ran.stdout, ran.stderr);
+    }
+    fs::write(
+        &file,
+        "TEXT ·f(SB), NOSPLIT, $0\n\tCALL runtime·panicIndex(SB)\n\tRET\n",
+    )
+    .expect("written");
+    let (_, document) = json(&["run", "--quick", "--counters", "none", path]);
+    let row = rows(&document)[0].1.clone();
+    assert_eq!(row["status"], "panic", "{row:#}");
+    assert_eq!(row["panic"], "runtime error: index out of range");
+}

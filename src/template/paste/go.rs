@@ -377,8 +377,10 @@ impl Text<'_> {
                 format!("{place} = itab and object of {}", receiver.types),
             );
         }
-        self.assumed
-            .push(format!("its arguments are {}", said.join(", ")));
+        self.assumed.push(match said.is_empty() {
+            true => "it takes no arguments".to_string(),
+            false => format!("its arguments are {}", said.join(", ")),
+        });
         Ok(())
     }
 
