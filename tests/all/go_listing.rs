@@ -433,3 +433,22 @@ fn what_a_text_calls_of_the_runtime_is_there() {
     assert_eq!(row["status"], "panic", "{row:#}");
     assert_eq!(row["panic"], "runtime error: index out of range");
 }
+
+#[test]
+fn a_type_whose_hash_nobody_knows_here_is_said_to_have_none() {
+    let folder = folder("go_unhashed");
+    for (release, said) in [
+        ("1.23", "there is its hash"),
+        ("1.24", "0 for its hash"),
+        ("1.25", "there is its hash"),
+    ] {
+        let file = folder.join("unhashed.s");
+        let text = format!(
+            "//! go = \"{release}\"\nTEXT main.f(SB), ABIInternal, $0-8\n\tLEAQ type:main.T(SB), AX\n\tRET\n"
+        );
+        fs::write(&file, text).expect("written");
+        let ran = run(&[file.to_str().expect("UTF-8")]);
+        let told = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.contains(said), "{release}: {told}");
+    }
+}

@@ -415,11 +415,18 @@ impl Text<'_> {
         {
             return self.itab(name, interface);
         } else if let Some(name) = symbol.strip_prefix("type.") {
-            let hash = hash::type_hash(self.release, name).unwrap_or(0);
-            let _ = writeln!(out, "  dq 64, 0\n  dd {hash:#x}\n  times 92 db 0");
-            self.assumed.push(format!(
-                "of the type `{name}` there is its hash, {hash:#x}, and a size of 64 bytes"
-            ));
+            let hash = hash::type_hash(self.release, name);
+            let word = hash.as_ref().copied().unwrap_or(0);
+            let _ = writeln!(out, "  dq 64, 0\n  dd {word:#x}\n  times 92 db 0");
+            self.assumed.push(match hash {
+                Ok(hash) => format!(
+                    "of the type `{name}` there is its hash, {hash:#x}, and a size of 64 bytes"
+                ),
+                Err(why) => format!(
+                    "the type `{name}` has a size of 64 bytes and 0 for its hash, so that code which reads that goes \
+                     another way: {why}"
+                ),
+            });
         } else if let Some(function) = self
             .functions
             .iter()
