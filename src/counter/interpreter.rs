@@ -7,6 +7,7 @@
 use super::flow::Flow;
 use super::receivers::{self, Followed, More};
 use crate::branch::Branch;
+use crate::go::HeapKind;
 use crate::interpreter::{Cpu, Interpreter, Stop, Tally, Watch};
 use crate::job::{CountedBy, Counts, Failure};
 use crate::link::Image;
@@ -187,7 +188,11 @@ fn verify(
     depth: Depth,
 ) -> Result<Result<(), String>, Failure> {
     // An iteration has more than one step, and what is left of an entry when the log is full runs on.
-    let iterations = depth.iterations.min(depth.verified);
+    let all = match stage.row.heap.kind {
+        HeapKind::None => u64::MAX,
+        _ => visits.len(),
+    };
+    let iterations = depth.iterations.min(depth.verified).min(all);
     let image = stage.images[0].clone();
     let mut recorded = Recorded {
         states: Vec::new(),

@@ -47,7 +47,15 @@ fn a_job_replays_elsewhere_although_its_template_is_gone() {
         .expect("runs");
     assert_eq!(output.status.code(), Some(0));
     let after: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!(before["rows"], after["rows"]);
+    // How many iterations are summed up at a time depends on how long one takes at the moment.
+    let unsummed = |document: &serde_json::Value| {
+        let mut rows = document["rows"].as_array().expect("rows").clone();
+        for row in &mut rows {
+            row["checksum"] = serde_json::Value::Null;
+        }
+        rows
+    };
+    assert_eq!(unsummed(&before), unsummed(&after));
     assert_eq!(rows(&after)[0].1["template_path"], file);
     assert_eq!(
         rows(&after)[0].1["template_sha256"].as_str().map(str::len),

@@ -78,11 +78,11 @@ fn a_limit_that_is_too_small_is_named_with_one_that_would_do() {
 fn where_there_is_no_memory_for_the_program_itself_its_limit_is_named() {
     let place = fresh("no_memory");
     template(&place, "good", "body:\n nop\n");
-    let run = after(&place, "ulimit -d 1000");
+    let run = after(&place, "ulimit -d 2000");
     assert_ne!(run.code, 0, "{}", run.stdout);
     let said = run.said();
     assert!(
-        said.contains("`ulimit -d` is 1000 KiB; 65536 would do for small rows"),
+        said.contains("`ulimit -d` is 2000 KiB; 65536 would do for small rows"),
         "{said}"
     );
     assert!(!said.contains("grows without end"), "{said}");

@@ -124,7 +124,7 @@ fn errors_and_warnings_fit() {
         &["list", "nothing_is_called_like_this"],
         &["--export-csv", "x", "run", "inline"],
         &["run", "inline", "--templates", "/no/such/folder"],
-        &["asm", "--syntax", "go"],
+        &["asm", "--syntax", "nasm"],
         &["asm", "/no/such/file.asm"],
         &["step", "inline", "--iterations", "0"],
         &["frobnicate", "--with", "many", "arguments"],
