@@ -54,7 +54,7 @@ pub(super) fn asm(
     if common.json {
         print_document(&listing)?;
     } else if is_hex {
-        print_plain(&format!("{}\n", hex(&section.bytes)))?;
+        print_plain(&format!("{}\n", hex(&listing.bytes)))?;
     } else {
         print_listing(&listing, common.style().width)?;
     }
@@ -105,6 +105,8 @@ struct Row {
 /// A section with what stands at its offsets.
 struct Listing<'a> {
     section: &'a Section,
+    /// All bytes, those that are repeated among them.
+    bytes: Vec<u8>,
     /// The first label of each offset.
     labels: HashMap<u32, &'a str>,
     /// Fields that wait for a linker, by offset.
@@ -115,12 +117,15 @@ impl<'a> Listing<'a> {
     fn new(section: &'a Section) -> Listing<'a> {
         let mut fixups: Vec<&Fixup> = section.fixups.iter().collect();
         fixups.sort_by_key(|fixup| fixup.offset);
+        let mut bytes = vec![0; section.size() as usize];
+        section.write_to(&mut bytes, true);
         let mut labels = HashMap::new();
         for label in &section.labels {
             labels.entry(label.offset).or_insert(label.name.as_str());
         }
         Listing {
             section,
+            bytes,
             labels,
             fixups,
         }
@@ -129,7 +134,7 @@ impl<'a> Listing<'a> {
     /// The section line by line: instructions as they decode, everything else as data.
     fn rows(&self, mut take: impl FnMut(Row) -> Result<(), Stop>) -> Result<(), Stop> {
         let section = self.section;
-        let end = section.bytes.len() as u32;
+        let end = self.bytes.len() as u32;
         let mut lister = asm::Lister::default();
         let mut marks = section.lines.iter().peekable();
         while let Some(mark) = marks.next() {
@@ -139,7 +144,7 @@ impl<'a> Listing<'a> {
                 starts.push(next.offset);
             }
             let until = marks.peek().map_or(end, |next| next.offset);
-            let bytes = &section.bytes[mark.offset as usize..until as usize];
+            let bytes = &self.bytes[mark.offset as usize..until as usize];
             let name = |address: u64| self.target(mark.offset..until, address);
             let mut listed = Vec::new();
             lister.list(bytes, u64::from(mark.offset), &name, |one| listed.push(one));

@@ -48,9 +48,18 @@ fn further(name: &str, unit: &str, estimate: &Estimate, source: &str) -> Further
 /// Beside each row that misses, what a miss costs: its cycles above those of a row of the same template that misses
 /// nothing and differs from it in the receivers alone, for each of its misses.
 pub(super) fn cost_misses(rows: &mut [Row]) {
+    // Of the many rows of a large suite few have counted misses, and without a PMU none.
+    let misses = |row: &&Row| counted(row, Quantity::BranchMisses)?.value;
+    let predicted: Vec<&Row> = rows
+        .iter()
+        .filter(|row| misses(row).is_some_and(|misses| misses < FEW))
+        .collect();
     let costs: Vec<Option<FurtherMetric>> = rows
         .iter()
-        .map(|row| rows.iter().find_map(|predicted| cost(row, predicted)))
+        .map(|row| {
+            misses(&row).filter(|misses| *misses >= MANY)?;
+            predicted.iter().find_map(|predicted| cost(row, predicted))
+        })
         .collect();
     for (row, cost) in rows.iter_mut().zip(costs) {
         if let (Some(metrics), Some(cost)) = (&mut row.metrics, cost) {
@@ -64,6 +73,17 @@ const MANY: f64 = 0.1;
 /// Misses of a row that has none.
 const FEW: f64 = 0.01;
 
+/// What hardware counted of a row.
+fn counted(row: &Row, quantity: Quantity) -> Option<Metric> {
+    let metric = row.metrics.as_ref()?[quantity].clone();
+    let is_counted = matches!(metric.source.as_deref(), Some("pmu" | "fake"));
+    metric
+        .value
+        .filter(|_| is_counted && metric.basis == Basis::Measured)?;
+    Some(metric)
+}
+
+/// What a miss costs a row that has some, held against one that has none.
 fn cost(row: &Row, predicted: &Row) -> Option<FurtherMetric> {
     const RECEIVERS: [&str; 2] = ["order", "targets"];
     let others = |row: &'_ Row| -> Vec<String> {
@@ -72,14 +92,6 @@ fn cost(row: &Row, predicted: &Row) -> Option<FurtherMetric> {
         others
             .map(|(name, value)| format!("{name}={value:?}"))
             .collect()
-    };
-    let counted = |row: &Row, quantity: Quantity| {
-        let metric = row.metrics.as_ref()?[quantity].clone();
-        let is_counted = matches!(metric.source.as_deref(), Some("pmu" | "fake"));
-        metric
-            .value
-            .filter(|_| is_counted && metric.basis == Basis::Measured)?;
-        Some(metric)
     };
     let is_same = row.template_sha256 == predicted.template_sha256
         && row.clobbers == predicted.clobbers
@@ -91,7 +103,7 @@ fn cost(row: &Row, predicted: &Row) -> Option<FurtherMetric> {
         )
     });
     let (cycles, misses, base, none) = (cycles?, misses?, base?, none?);
-    if !is_same || misses.value? < MANY || none.value? >= FEW {
+    if !is_same {
         return None;
     }
     let ends =

@@ -452,3 +452,55 @@ fn a_type_whose_hash_nobody_knows_here_is_said_to_have_none() {
         assert!(told.contains(said), "{release}: {told}");
     }
 }
+
+#[test]
+fn no_row_of_a_listing_is_passed_over_because_of_what_stands_in_front_of_it() {
+    let first = "TEXT main.f(SB) a.go\n  a.go:9\t0x1000\tb801000000\tMOVL $0x1, AX\n";
+    for (front, column) in [("> ", 3), ("25 ", 4), ("a b.go:3 ", 10)] {
+        let text =
+            format!("{first}{front}0x1005\t4883c002\tADDQ $0x2, AX\n  a.go:9\t0x1009\tc3\tRET\n");
+        let (line, at, message, _) = problem(&text);
+        assert_eq!((line, at), (3, column), "{front}: {message}");
+        assert!(
+            message.starts_with("a row of a listing begins here"),
+            "{message}"
+        );
+    }
+    // Where delve has a breakpoint.
+    let marked = "TEXT main.f(SB) a.go\n\ta.go:9\t0x1000*\tb801000000\tmov eax, 0x1\n\ta.go:9\t0x1005\tc3\tret\n";
+    assert_eq!(hex(marked), "b801000000c3");
+}
+
+#[test]
+fn what_a_debugger_reads_is_no_row_of_the_data_in_front_of_it() {
+    let data = "main.x SNOPTRDATA size=8\n\t0x0000 03 00 00 00 00 00 00 00  ........\n";
+    let debugger = " SDWARFVAR size=8 align=0x0\n\t0x0000 0a 6d 61 69 6e 2e 78 00  .main.x.\n";
+    let code = "main.f STEXT nosplit size=1\n\t0x0000 00000 (a.go:1)\tTEXT\tmain.f(SB), NOSPLIT, $0\n\t0x0000 00000 (a.go:1)\tRET\n";
+    let folder = folder("go_debugger");
+    let file = folder.join("x.txt");
+    let of = |text: String| {
+        fs::write(&file, text).expect("written");
+        let run = dispatchlab(&["asm", "--hex", file.to_str().expect("UTF-8")]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        run.stdout
+    };
+    let without = of(format!("{code}{data}"));
+    assert!(without.contains("0300000000000000"), "{without}");
+    assert_eq!(of(format!("{code}{data}{debugger}")), without);
+}
+
+#[test]
+fn zeros_that_nothing_is_written_for_are_bytes_of_the_listing_too() {
+    let file = folder("go_zeros").join("zeros.txt");
+    for size in [1023, 1024, 4392] {
+        let text = format!(
+            "main.x SRODATA static size={size} align=0x8\nmain.y SRODATA size=8 align=0x8\n\t0x0000 01 02 03 04 05 06 07 08  ........\n"
+        );
+        fs::write(&file, text).expect("written");
+        let path = file.to_str().expect("UTF-8");
+        let bytes = dispatchlab(&["asm", "--hex", path]);
+        assert!(bytes.stdout.trim().len() >= 2 * (size + 8), "{size}");
+        let rows = dispatchlab(&["asm", path]);
+        assert_eq!((bytes.code, rows.code), (0, 0), "{}", rows.stderr);
+    }
+}

@@ -34,6 +34,7 @@ pub(super) fn data<'a>(shapes: &[Shape<'a>]) -> Listing<'a> {
             Shape::Dump(offset, bytes) => {
                 put(*offset, bytes);
             }
+            Shape::Broken(problem) => wrong = wrong.or(Some((at, problem.clone()))),
             // Of the short ones, which count from the beginning of all types, nothing is read here.
             Shape::Relocation(one) if one.width == 8 && !one.symbol.is_empty() => {
                 put(one.offset, &[0; 8]);

@@ -48,6 +48,7 @@ fn code<'a>(lines: &[&'a str], shapes: Vec<Shape<'a>>) -> Listing<'a> {
         let Shape::Line(line) = shape else {
             rows.push(match shape {
                 Shape::Other | Shape::Heading(_) => Row::Plain,
+                Shape::Broken(problem) => Row::Wrong(problem),
                 _ => Row::Passed,
             });
             continue;

@@ -40,7 +40,7 @@ fn opening(line: &str) -> Option<Opening<'_>> {
         Shape::Global(symbol, _) => Opening::Value(symbol),
         Shape::Line(row) => Opening::Code(opened_function(&line[row.text])?),
         Shape::Other => Opening::Code(opened_function(line.trim_start())?),
-        Shape::Dump(..) | Shape::Relocation(_) => return None,
+        Shape::Dump(..) | Shape::Relocation(_) | Shape::Broken(_) => return None,
     };
     Some(found)
 }

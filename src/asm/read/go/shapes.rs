@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::names::meaning;
 use super::operand::{number, split};
 use super::{place, trimmed};
-use crate::asm::problem::Span;
+use crate::asm::problem::{Problem, Span};
 
 /// What a line is.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,8 @@ pub(super) enum Shape<'a> {
     Data(Value<'a>),
     /// `GLOBL x(SB), RODATA, $16`.
     Global(&'a str, u64),
+    /// A row with something in front of it that no listing has there, or with a field that none has.
+    Broken(Problem),
     /// Anything else.
     Other,
 }
@@ -105,9 +107,40 @@ pub(super) fn shape(line: &str) -> Shape<'_> {
                     return row(line, behind.start, true);
                 }
             }
-            heading(code)
+            match (heading(code), hidden(line)) {
+                (Shape::Other, Some(at)) => {
+                    let problem = Problem::new(
+                        place(line, &at),
+                        "a row of a listing begins here, behind what no listing has in front of one",
+                    );
+                    Shape::Broken(problem.help("remove what stands in front of it"))
+                }
+                (shape, _) => shape,
+            }
         }
     }
+}
+
+/// The offset or address of a row that does not begin its line: columns of a row, and then an instruction or bytes.
+fn hidden(line: &str) -> Option<Range<usize>> {
+    let words: Vec<&str> = line
+        .split([' ', '\t'])
+        .filter(|word| !word.is_empty())
+        .collect();
+    let is_hex = |word: &str| word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_decimal = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
+    for three in words.windows(3) {
+        let [address, next, _] = three else { continue };
+        let is_address = address.strip_prefix("0x").is_some_and(is_hex);
+        let is_row = is_mnemonic(next)
+            || next.len() % 2 == 0 && is_hex(next)
+            || next.len() == 5 && is_decimal(next);
+        if is_address && is_row {
+            let start = address.as_ptr() as usize - line.as_ptr() as usize;
+            return Some(start..start + address.len());
+        }
+    }
+    None
 }
 
 /// A line that begins with an offset or an address.
@@ -119,7 +152,11 @@ fn row(line: &str, start: usize, is_disassembled: bool) -> Shape<'_> {
     let Ok(address) = u64::from_str_radix(&line[start + 2..start + 2 + hex], 16) else {
         return Shape::Other;
     };
-    let behind = start + 2 + hex;
+    let mut behind = start + 2 + hex;
+    // Where delve has a breakpoint.
+    if is_disassembled && line[behind..].starts_with('*') {
+        behind += 1;
+    }
     if !line[behind..].starts_with([' ', '\t']) {
         return Shape::Other;
     }
@@ -244,7 +281,14 @@ fn relocation(line: &str, start: usize) -> Shape<'_> {
             span: place(line, &(at..at + symbol.len())),
         })
     };
-    parse().map_or(Shape::Other, Shape::Relocation)
+    let wrong = || {
+        let problem = Problem::new(
+            place(line, &(start..line.trim_end().len())),
+            "a `rel` line has an offset, a width, a kind and a symbol",
+        );
+        Shape::Broken(problem.help("as in `rel 24+8 t=R_ADDR main.f+0`"))
+    };
+    parse().map_or_else(wrong, Shape::Relocation)
 }
 
 fn heading(code: &str) -> Shape<'_> {
@@ -265,6 +309,15 @@ fn heading(code: &str) -> Shape<'_> {
         "TLSBSS",
         "DWARF",
     ];
+    // Since Go 1.27 the debugger's have no name.
+    if code.starts_with("SDWARF") {
+        return Shape::Heading(Heading {
+            name: "",
+            is_code: false,
+            is_debug: true,
+            size: digits.parse().ok(),
+        });
+    }
     for (at, _) in code.match_indices(" S") {
         let kind = &code[at + 2..];
         let Some(found) = kinds.iter().find(|name| kind.starts_with(**name)) else {
