@@ -504,3 +504,22 @@ fn zeros_that_nothing_is_written_for_are_bytes_of_the_listing_too() {
         assert_eq!((bytes.code, rows.code), (0, 0), "{}", rows.stderr);
     }
 }
+
+#[test]
+fn a_comparison_with_its_bytes_beside_it_is_read_in_the_order_of_each_release() {
+    for (bytes, text) in [
+        ("39c3", "CMPL AX, BX"),
+        ("39c3", "CMPL BX, AX"),
+        ("493b6610", "CMPQ 0x10(R14), SP"),
+        ("493b6610", "CMPQ SP, 0x10(R14)"),
+        ("49396610", "CMPQ SP, 0x10(R14)"),
+        ("49396610", "CMPQ 0x10(R14), SP"),
+        ("4883f809", "CMPQ $0x9, AX"),
+        ("4883f809", "CMPQ AX, $0x9"),
+    ] {
+        let listing = format!(
+            "TEXT main.f(SB) a.go\n  a.go:9\t0x1000\t{bytes}\t{text}\n  a.go:9\t0x1010\tc3\tRET\n"
+        );
+        assert_eq!(hex(&listing), format!("{bytes}c3"), "{text}");
+    }
+}

@@ -9,6 +9,7 @@ use iced_x86::Register;
 
 use super::names::{Meaning, Order, meaning};
 use super::operand::{Written, at_width, operand};
+use super::shown::Shown;
 use super::{Call, Function};
 use crate::asm::encode;
 use crate::asm::inst::{
@@ -77,6 +78,9 @@ impl<'a> Call<'a> {
         }
         match meaning.order {
             Order::Kept if !function.is_disassembled => {}
+            // Go's disassembler turned comparisons round up to some release, and does not in 1.27: a number tells, and
+            // the bytes.
+            _ if inst.mnemonic == "cmp" && is_kept(&inst.operands, shown.as_ref()) => {}
             Order::NumberLast if inst.operands.len() == 3 => inst.operands[..2].reverse(),
             _ => inst.operands.reverse(),
         }
@@ -343,5 +347,33 @@ fn constant(inst: &mut Inst<'_>, to: Register, number: i128, function: &Function
         }
     } else if (0..1 << 32).contains(&number) && function.length != Some(7) {
         inst.operands[0].kind = OperandKind::Register(half);
+    }
+}
+
+/// Whether the operands of a disassembled comparison stand in the order of its encoding.
+fn is_kept(operands: &[Operand<'_>], shown: Option<&Shown>) -> bool {
+    match operands {
+        [
+            ..,
+            Operand {
+                kind: OperandKind::Immediate { .. },
+                ..
+            },
+        ] => true,
+        [
+            Operand {
+                kind: OperandKind::Register(first),
+                ..
+            },
+            ..,
+        ] => shown.is_some_and(|shown| shown.begins_with(*first)),
+        [
+            Operand {
+                kind: OperandKind::Memory(_),
+                ..
+            },
+            ..,
+        ] => shown.is_some_and(Shown::begins_with_memory),
+        _ => false,
     }
 }

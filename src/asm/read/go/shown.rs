@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use iced_x86::{Decoder, DecoderOptions, Instruction};
+use iced_x86::{Decoder, DecoderOptions, Instruction, OpKind, Register};
 
 use super::names::{Meaning, Order, meaning};
 use crate::asm::inst::{Inst, OperandKind};
@@ -44,6 +44,17 @@ impl Shown {
             order: Order::Reversed,
             ..found
         })
+    }
+
+    /// Whether its first operand is that register, of whatever width.
+    pub(super) fn begins_with(&self, register: Register) -> bool {
+        self.0.op0_kind() == OpKind::Register
+            && self.0.op0_register().full_register() == register.full_register()
+    }
+
+    /// Whether its first operand is in memory.
+    pub(super) fn begins_with_memory(&self) -> bool {
+        self.0.op0_kind() == OpKind::Memory
     }
 
     /// Gives operands, which stand in Intel's order, the widths that the bytes say.
