@@ -55,6 +55,8 @@ fn every_command_that_reads_a_text_is_told_its_syntax_and_what_separates() {
     let intel = written("intel.s", "mov eax, 1\nadd eax, 2; add eax, 3\nret\n");
     let att = written("att.s", "movl $1, %eax\nadd $2, %eax; add $3, %eax\nret\n");
     let new = folder.join("new");
+    // What an earlier run of the tests left.
+    let _ = fs::remove_dir_all(&new);
     fs::create_dir_all(&new).expect("a folder");
     let new = new.to_str().expect("UTF-8");
     // `show` says with it how it prints.
