@@ -17,8 +17,8 @@ use super::{Estimate, SiteSamples, Timing, bootstrap};
 
 /// How many times as far as rounds of one run do, separate runs differ: each has the code at other addresses.
 const APART: f64 = 1.6;
-/// Misses that separate runs of the steadiest rows differ by.
-const REPEATS: f64 = 0.01;
+/// Misses that separate runs of steady rows differ by: 20 of a sorted walk read 0.001 to 0.025 (Zen 4).
+const REPEATS: f64 = 0.015;
 /// The same where the branch is not predicted: of twenty runs one or two lay 0.03 to 0.06 off, and a jump
 /// through a table with 8 or 16 random targets reads 0.03 above what can be, each time (Zen 4).
 const REPEATS_MISSED: f64 = 0.04;
