@@ -50,7 +50,7 @@ fn beside<T>(loops: usize, work: impl FnOnce(&str) -> T) -> T {
 fn a_busy_loop_on_the_same_cpu_is_counted_and_its_turns_are_dropped() {
     let _alone = ALONE.lock();
     let row = beside(1, |cpu| {
-        let (code, document) = json(&["run", "direct_call", "--cpu", cpu, "--time", "40"]);
+        let (code, document) = json(&["run", "direct_call", "--cpu", cpu, "--time", "400"]);
         assert_eq!(code, 0);
         document["rows"][0].clone()
     });
