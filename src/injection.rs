@@ -20,9 +20,8 @@ use iced_x86::{FlowControl, Instruction, Mnemonic, OpAccess, OpKind, Register};
 use serde::{Deserialize, Serialize};
 
 use crate::asm::{Edit, Exchange, Insertion, Program, Section, SectionKind};
-use crate::go::HeapKind;
 use crate::scenario::Scenario;
-use crate::template::{Clobbers, ResultRegister, Work};
+use crate::template::{Clobbers, Work};
 
 mod chain;
 mod registers;
@@ -139,12 +138,12 @@ impl Injection {
 /// What of a scenario decides where latency can go, beside its code.
 #[derive(Debug, Clone, Copy)]
 pub struct Surroundings {
-    /// What the receivers are.
-    pub heap: HeapKind,
+    /// The general registers that the loop fills in front of each body, as bits by hardware number.
+    pub received: u16,
     /// The harness state.
     pub clobbers: Clobbers,
-    /// Where the result is left.
-    pub result: Option<ResultRegister>,
+    /// The registers that results are left in, in the same way.
+    pub results: u16,
     /// Instructions of the harness around the body.
     pub work: Work,
 }
@@ -198,9 +197,12 @@ impl Planned {
 pub fn plan_for(scenario: &Scenario, program: &Program) -> Vec<Planned> {
     let header = &scenario.template.header;
     let around = Surroundings {
-        heap: header.heap,
+        received: scenario.received(),
         clobbers: header.clobbers,
-        result: header.result,
+        results: header
+            .results
+            .iter()
+            .fold(0, |bits, one| bits | 1 << (one.number & 15)),
         work: scenario.settings.work,
     };
     let one = |label: &String| {

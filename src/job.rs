@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::asm::Program;
 use crate::branch::BranchKind;
-use crate::go::HeapSpec;
+use crate::formula::Formula;
+use crate::go::{HeapSpec, layout};
 use crate::injection::{IMAGES_PER_SITE, Injection};
 use crate::stats::{Event, Timing};
 use crate::template::params::Settings;
@@ -240,12 +241,16 @@ pub struct JobRow {
         with = "crate::go::runs"
     )]
     pub recorded: Vec<u32>,
-    /// Where an iteration leaves its result.
-    pub result: Option<ResultRegister>,
+    /// Where an iteration leaves its results.
+    #[serde(rename = "result", with = "one_or_many")]
+    pub results: Vec<ResultRegister>,
     /// The expected result: one value for each object, or one for all; `None` where nothing is
     /// stated.
     #[serde(with = "crate::go::runs::optional")]
     pub expected: Option<Vec<u64>>,
+    /// What each result is, where more decides it than the object that is visited; `expected` is `None` then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expect: Vec<Formula>,
     /// The harness state.
     pub clobbers: Clobbers,
     /// Copies of the body in a loop turn.
@@ -256,6 +261,83 @@ pub struct JobRow {
     /// Registers beside the general ones that its code names, which go from one entry to the next.
     #[serde(default, skip_serializing_if = "Carried::is_none")]
     pub carried: Carried,
+}
+
+impl JobRow {
+    /// Words of a receiver.
+    pub fn words(&self) -> usize {
+        match self.heap.words.len() {
+            0 => layout::receiver_bytes(self.heap.kind) as usize / 8,
+            words => words,
+        }
+    }
+
+    /// The general registers that the loop fills in front of each body, as bits by hardware number.
+    pub fn received(&self) -> u16 {
+        let registers = self.settings.element.registers(self.words());
+        registers.iter().fold(0, |bits, number| bits | 1 << number)
+    }
+
+    /// Whether an iteration is given more than the object that the walk visits.
+    pub fn is_by_element(&self) -> bool {
+        let mut formulas = self.expect.iter().chain(&self.heap.words);
+        !self.settings.element.is_plain() || formulas.any(Formula::is_of_the_element)
+    }
+
+    /// How many times what is reported is of one turn of the loop: copies of the body, or receivers of a batch.
+    pub fn copies(&self) -> u32 {
+        self.unroll * self.settings.element.batch
+    }
+}
+
+/// A list that is written as its only member where it has one, and as `null` where it has none.
+mod one_or_many {
+    use std::fmt;
+
+    use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+    use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+    use serde::ser::{Serialize, Serializer};
+
+    use crate::template::ResultRegister;
+
+    pub(super) fn serialize<S: Serializer>(
+        all: &[ResultRegister],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match all {
+            [] => serializer.serialize_none(),
+            [one] => one.serialize(serializer),
+            many => many.serialize(serializer),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<ResultRegister>, D::Error> {
+        deserializer.deserialize_any(OneOrMany)
+    }
+
+    struct OneOrMany;
+
+    impl<'de> Visitor<'de> for OneOrMany {
+        type Value = Vec<ResultRegister>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a register, a list of registers, or null")
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(Vec::new())
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+            ResultRegister::deserialize(MapAccessDeserializer::new(map)).map(|one| vec![one])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+            Vec::deserialize(SeqAccessDeserializer::new(seq))
+        }
+    }
 }
 
 /// What a worker says, one JSON document a line.

@@ -33,6 +33,7 @@ pub mod stats;
 
 // From text to an image.
 pub mod asm;
+pub mod formula;
 pub mod go;
 
 pub mod template;

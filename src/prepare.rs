@@ -89,11 +89,10 @@ pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
         )]);
     }
     let header = &scenario.template.header;
-    let objects = if header.heap == HeapKind::None {
-        1
-    } else {
-        scenario.objects
-    };
+    let expected = scenario.expected().map_err(|message| {
+        let line = scenario.template.header_line("expect");
+        vec![scenario.template.at_line(line, message, None)]
+    })?;
     let heap = heap_spec(scenario);
     runtime::pull_in(&mut program, &heap)
         .map_err(|message| vec![scenario.template.at_line(1, message, None)])?;
@@ -107,10 +106,9 @@ pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
             .recording
             .as_ref()
             .map_or_else(Vec::new, |recording| recording.types().to_vec()),
-        result: header.result,
-        expected: (0..objects)
-            .map(|object| scenario.expected(object))
-            .collect(),
+        results: header.results.clone(),
+        expected,
+        expect: scenario.expected_by_element(),
         clobbers: header.clobbers,
         unroll: header.unroll.max(1),
         injection,
@@ -248,6 +246,9 @@ fn heap_spec(scenario: &Scenario) -> HeapSpec {
         release: scenario.release,
         nil_receiver: scenario.nil_receiver,
         indexed: scenario.indexed,
+        object: header.object.clone(),
+        words: header.words.clone(),
+        interfaces: header.interfaces.clone(),
     }
 }
 
@@ -328,6 +329,9 @@ fn link_diagnostic(
                 message,
                 Some(format!("add a section `func \"{function}\":`")),
             )
+        }
+        LinkError::Formula { key, message } => {
+            template.at_line(template.header_line(key), message.clone(), None)
         }
         LinkError::Duplicate { section } => {
             let section = &program.sections[*section];

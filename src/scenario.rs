@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::formula::{Formula, Receivers};
 use crate::go::hash::type_hash;
-use crate::go::{HeapKind, Release};
+use crate::go::{HeapKind, Release, layout};
 use crate::template::params::{self, Settings, bound};
-use crate::template::{Clobbers, Expect, Order, Param, Percent, Template, Value};
+use crate::template::{self, Clobbers, Header, Order, Param, Percent, Template, Value};
 use crate::text::closest;
 use crate::text::diagnostic::Diagnostic;
 
@@ -219,6 +220,10 @@ impl Scenario {
             );
         }
         let settings = Settings::of(&params);
+        settings.element.check().map_err(|message| BindError {
+            message,
+            help: Some("leave the others at their defaults, 1, 0 and 1".into()),
+        })?;
         let objects = bound(&params, "objects").unwrap_or(1);
         check_share(settings.walk.order, visited, objects)?;
         let indexed = bound(&params, "indexed").unwrap_or(false);
@@ -229,6 +234,7 @@ impl Scenario {
                 help: Some("set `clobbers = \"all\"` in the template's header".into()),
             });
         }
+        check_element(header, &settings, indexed)?;
         let receiver: Option<String> = bound(&params, "receiver");
         Ok(Scenario {
             name: canonical_name(&template.name, &given, &name_defaults),
@@ -338,28 +344,76 @@ impl Scenario {
         }
     }
 
-    /// The result of an iteration that visits object `object`, as the result register holds it,
-    /// zero-extended; none where nothing is stated or a nil receiver leaves no result.
-    pub fn expected(&self, object: u32) -> Option<u64> {
+    /// Words of a receiver.
+    fn words(&self) -> usize {
         let header = &self.template.header;
-        let bits = header.result?.bits;
-        if self.nil_receiver || self.settings.panics {
-            return None;
+        match header.words.len() {
+            0 => layout::receiver_bytes(header.heap) as usize / 8,
+            words => words,
         }
-        let id = u64::from(object) + 1;
-        let number = u64::from(self.type_of_object(object)) + 1;
-        let result = match header.expect? {
-            Expect::Constant(constant) => constant,
-            Expect::Id => id,
-            Expect::Type => number,
-            Expect::IdPlusType => id + number,
+    }
+
+    /// The general registers that the loop fills in front of each body, as bits by hardware number.
+    pub fn received(&self) -> u16 {
+        let registers = self.settings.element.registers(self.words());
+        registers.iter().fold(0, |bits, number| bits | 1 << number)
+    }
+
+    /// What is said of an iteration's results, where it is compared: not where nothing is stated, nor where a nil
+    /// receiver or a panic leaves none.
+    fn stated(&self) -> Option<&[Formula]> {
+        let formulas = &self.template.header.expect;
+        let is_compared = !formulas.is_empty() && !self.nil_receiver && !self.settings.panics;
+        is_compared.then_some(formulas)
+    }
+
+    /// Whether an iteration is given more than the object that the first walk visits.
+    fn is_by_element(&self) -> bool {
+        let header = &self.template.header;
+        let mut formulas = header.expect.iter().chain(&header.words);
+        !self.settings.element.is_plain() || formulas.any(Formula::is_of_the_element)
+    }
+
+    /// What the results are, where more decides than the object that the first walk visits.
+    pub fn expected_by_element(&self) -> Vec<Formula> {
+        let formulas = self.stated().filter(|_| self.is_by_element());
+        formulas.unwrap_or_default().to_vec()
+    }
+
+    /// What the results of an iteration add up to for each object; none where nothing is stated, or where more decides.
+    ///
+    /// # Errors
+    /// Where a formula has no number for one of them.
+    pub fn expected(&self) -> Result<Option<Vec<u64>>, String> {
+        let Some(formulas) = self.stated() else {
+            return Ok(None);
         };
-        Some(result & (u64::MAX >> (64 - bits)))
+        let results = &self.template.header.results;
+        let objects = match self.template.header.heap {
+            HeapKind::None => 1,
+            _ => self.objects,
+        };
+        let types: Vec<u32> = (0..objects)
+            .map(|object| self.type_of_object(object))
+            .collect();
+        let one = |object: u32| {
+            let receivers = Receivers {
+                types: &types,
+                object,
+                second: object,
+                element: 0,
+            };
+            template::expected(results, formulas, &[receivers])
+        };
+        let all: Vec<u64> = (0..objects).map(one).collect::<Result<_, _>>()?;
+        Ok(Some(all).filter(|_| !self.is_by_element()))
     }
 }
 
 fn type_name(template: &Template, index: u32) -> String {
-    template.header.types.replace("{t}", &index.to_string())
+    let patterns = &template.header.types;
+    let pattern = &patterns[index as usize % patterns.len().max(1)];
+    pattern.replace("{t}", &index.to_string())
 }
 
 /// Which types the objects of a type switch have. First and last are meant in the order of the
@@ -389,6 +443,31 @@ fn visited_cases(
         hashes.iter().max()
     };
     Ok(Visited::Only(chosen.map_or(0, |&(_, index)| index)))
+}
+
+/// Refuses what an element cannot be given together with something else.
+fn check_element(header: &Header, settings: &Settings, indexed: bool) -> Result<(), BindError> {
+    let refused = |message: &str, help: &str| {
+        Err(BindError {
+            message: message.into(),
+            help: Some(help.into()),
+        })
+    };
+    let mut formulas = header.expect.iter().chain(&header.words);
+    let is_plain = settings.element.is_plain() && !formulas.any(Formula::is_of_the_element);
+    if indexed && !is_plain {
+        return refused(
+            "`indexed=true`: receivers that stand in an array hang on their object alone",
+            "leave out `walks`, `ahead`, `batch`, and formulas that name `element` or `second`",
+        );
+    }
+    if !settings.element.is_plain() && !settings.work.is_none() {
+        return refused(
+            "`work` stands around bodies that have one receiver",
+            "leave `work` at 0, or write the work into the body",
+        );
+    }
+    Ok(())
 }
 
 /// Refuses a share that is not everything, where there is nothing else.
@@ -639,7 +718,7 @@ mod tests {
         ] {
             bind(&format!("t[{key}]")).expect_err(key);
         }
-        assert_eq!(bind("t").expect("binds").expected(0), None);
+        assert_eq!(bind("t").expect("binds").expected(), Ok(None));
     }
 
     #[test]
@@ -647,13 +726,11 @@ mod tests {
         let scenario = bind("t[targets=3,objects=300]").expect("binds");
         assert_eq!(scenario.type_names(), ["main.T0", "main.T1", "main.T2"]);
         assert_eq!(scenario.type_of_object(4), 1);
-        assert_eq!(scenario.expected(4), Some(5 + 2));
-        assert_eq!(
-            scenario.expected(299),
-            Some((300 + 3) & 0xff),
-            "al holds eight bits"
-        );
-        assert_eq!(bind("t[receiver=nil]").expect("binds").expected(0), None);
+        let expected = scenario.expected().expect("numbers").expect("stated");
+        assert_eq!(expected[4], 5 + 2);
+        assert_eq!(expected[299], (300 + 3) & 0xff, "al holds eight bits");
+        let nil = bind("t[receiver=nil]").expect("binds");
+        assert_eq!(nil.expected(), Ok(None));
     }
 
     #[test]

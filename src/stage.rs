@@ -3,6 +3,7 @@
 //! Correct means: each entry starts from the same context, g and stack, and everything that the
 //! code must leave alone is compared at the exit.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl};
@@ -20,6 +21,7 @@ use crate::sys::time;
 use crate::template::Clobbers;
 
 mod build;
+mod elements;
 mod emulation;
 mod ground;
 mod memory;
@@ -29,6 +31,7 @@ mod visits;
 pub use ground::{Ground, Pulse, STACK_BYTES};
 pub use visits::{Visits, expected_of};
 
+use elements::Elements;
 use memory::{Changed, Own};
 
 /// What the words of the shared page mean to worker and parent.
@@ -163,6 +166,8 @@ pub struct Stage<'a> {
     stack: Own,
     /// By image, the frame that its next iteration runs in.
     frames: Vec<u64>,
+    /// What the elements of its walks hold, where that is more than an object.
+    elements: RefCell<Elements>,
 }
 
 /// What an entry runs.
@@ -193,7 +198,7 @@ impl<'a> Stage<'a> {
         let addresses = &self.images[0].data_addresses;
         let bytes = addresses.end - addresses.start;
         let is_large = bytes >= LARGE_BYTES;
-        u64::from(is_large) * (bytes / LINE).div_ceil(u64::from(self.row.unroll))
+        u64::from(is_large) * (bytes / LINE).div_ceil(u64::from(self.row.copies()))
     }
 
     /// Whether every branch of the template and of what it calls goes where it always goes: direct jumps and
@@ -231,13 +236,13 @@ impl<'a> Stage<'a> {
         self.baseline + 1..self.images.len()
     }
 
-    /// Puts a walk of this row into memory.
+    /// Puts a walk of this row into memory, by the kinds of its elements.
     ///
     /// # Errors
     /// When the kernel gives no memory.
-    pub fn visits(&self, objects: Vec<u32>) -> Result<Visits, Failure> {
-        Visits::new(self.row, &self.images[0].receivers, objects)
-            .map_err(|error| Failure::Worker(format!("mapping the walk: {error}")))
+    pub fn visits(&self, kinds: Vec<u32>) -> Result<Visits, Failure> {
+        let elements = self.elements.borrow();
+        Visits::new(self.row, &self.images[0].receivers, &elements, kinds)
     }
 
     /// The walk of this row for chunks of `chunk` iterations.
@@ -246,15 +251,33 @@ impl<'a> Stage<'a> {
     /// When the kernel gives no memory.
     pub fn walk(&self, chunk: u64, seed: u64) -> Result<Visits, Failure> {
         let course = Course::of(self.row);
-        self.visits(course.visits(course.elements(chunk), seed))
+        let receivers = u64::from(self.row.settings.element.batch);
+        self.visits(self.kinds(course.visits(course.elements(chunk * receivers), seed)))
+    }
+
+    /// The kinds of elements whose receivers visit these objects.
+    fn kinds(&self, objects: Vec<u32>) -> Vec<u32> {
+        match self.row.is_by_element() {
+            true => self.elements.borrow_mut().walk(self.row, &objects),
+            false => objects,
+        }
+    }
+
+    /// The object that an element's first receiver is of.
+    pub fn object(&self, kind: u32) -> u32 {
+        match self.row.is_by_element() {
+            true => self.elements.borrow().object(kind),
+            false => kind,
+        }
     }
 
     /// Asks for the cache lines that an entry for this element will wait for, where there is one: of a
     /// million receivers in any order each entry waits for two.
     pub fn approach(&self, visits: &Visits, element: u64) {
-        let Some(&object) = visits.objects.get(element as usize) else {
+        let Some(&kind) = visits.kinds.get(element as usize) else {
             return;
         };
+        let object = self.object(kind);
         self.code.prefetch(self.images[0].receivers.object(object));
         if let Some((array, bytes)) = self.array {
             self.code.prefetch(array + u64::from(object) * bytes);
@@ -266,7 +289,8 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// When the kernel gives no memory.
     pub fn first_elements(&self, count: u64, seed: u64) -> Result<Visits, Failure> {
-        self.visits(Course::of(self.row).visits(count, seed))
+        let receivers = u64::from(self.row.settings.element.batch);
+        self.visits(self.kinds(Course::of(self.row).visits(count * receivers, seed)))
     }
 
     /// Where an address lies in an image.

@@ -17,7 +17,7 @@ use crate::prepare::Prepared;
 use crate::report::Status;
 use crate::report::steps::{Branch, Change, Flag, Iteration, Line, Location, Steps};
 use crate::scenario::Scenario;
-use crate::template::ResultRegister;
+use crate::template::{ResultRegister, TURN};
 
 mod stack;
 
@@ -60,16 +60,23 @@ pub fn tell(
     Steps {
         scenario: scenario.name.clone(),
         template: scenario.template.file_name(),
-        result: prepared
-            .row
-            .result
-            .map(|register| register_name(register).to_string()),
+        result: added(&prepared.row.results),
         entry: lines.into_iter().map(|(_, line)| line).collect(),
         iterations,
         cut_short: trace.is_cut_short.then_some(trace.steps.len() as u64),
         status,
         modelled: None,
     }
+}
+
+/// What the loop adds of an iteration's results, as a reader can work it out.
+fn added(results: &[ResultRegister]) -> Option<String> {
+    let turned = |(turn, register): (u32, &ResultRegister)| match turn {
+        0 => register_name(*register).to_string(),
+        _ => format!("rol({}, {})", register_name(*register), turn * TURN),
+    };
+    let terms: Vec<String> = (0..).zip(results).map(turned).collect();
+    (!terms.is_empty()).then(|| terms.join(" + "))
 }
 
 fn iteration(

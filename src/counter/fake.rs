@@ -136,9 +136,9 @@ impl CounterSource for Fake {
             Some(copy) => self.delayed(&stage.row.name, copy),
             None => self.cycles(&stage.row.name, image),
         };
-        let cycles = per_iteration * (iterations * u64::from(stage.row.unroll)) as f64;
+        let cycles = per_iteration * (iterations * u64::from(stage.row.copies())) as f64;
         let ticks = (cycles / self.script.cycles_per_tick).round() as u64 + OVERHEAD_TICKS;
-        let iterations = (iterations * u64::from(stage.row.unroll)) as f64;
+        let iterations = (iterations * u64::from(stage.row.copies())) as f64;
         Ok(Reading {
             exit: Some(exit),
             ticks: Some(ticks),

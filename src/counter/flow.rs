@@ -23,8 +23,10 @@ use iced_x86::{
 use super::Count;
 use super::step::Iterations;
 use crate::go::HeapKind;
+use crate::job::JobRow;
 use crate::link::frame::{G, G_POINTER, context, state};
 use crate::link::{ByAddress, Image, Owner};
+use crate::template::Element;
 
 /// What a value is made of beside the receiver and constants.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -176,16 +178,18 @@ impl<'a> Flow<'a> {
     /// Nothing followed yet; `frame` is the address of frame 0 in the stack.
     pub(super) fn new(
         image: &'a Image,
-        heap: HeapKind,
+        row: &JobRow,
         (stack, frame): (Range<u64>, u64),
     ) -> Flow<'a> {
-        let receiver: Parts = match heap {
-            HeapKind::None => 0,
-            HeapKind::Pointer | HeapKind::Func => whole(0),
-            HeapKind::Iface | HeapKind::Eface => whole(0) | whole(3),
+        // What comes ahead of its time is of other elements.
+        let element = Element {
+            ahead: 0,
+            ..row.settings.element
         };
+        let numbers = element.registers(row.words()).into_iter();
+        let receiver: Parts = numbers.fold(0, |parts, number| parts | whole(number.into()));
         // With a walk the loop adds to its cursor right in front of the body: no carry, no zero, no sign.
-        let of_cursor = match heap {
+        let of_cursor = match row.heap.kind {
             HeapKind::None => 0,
             _ => flags(RflagsBits::CF | RflagsBits::OF | RflagsBits::SF | RflagsBits::ZF),
         };

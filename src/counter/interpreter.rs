@@ -71,7 +71,7 @@ pub fn count(
     }
     let limits = (FOLLOWED_STEPS / LEAST_STEPS, CountedBy::Interpreter);
     let row = stage.row;
-    let told = receivers::count(row, &visits.objects, limits, |objects| {
+    let told = receivers::count(row, &visits.kinds, limits, |objects| {
         follow(stage, ground, objects)
     })?;
     let more = match told {
@@ -84,7 +84,7 @@ pub fn count(
         Ok(_) => return Ok(Err("not one iteration ended".into())),
         Err(stop) => return Ok(Err(said(&stage.images[0], &stop))),
     };
-    let unroll = u64::from(row.unroll);
+    let unroll = u64::from(row.copies());
     let copies = (counted.iterations * unroll) as f64;
     let counts = Counts {
         instructions: counted.tally.instructions as f64 / copies,
@@ -105,7 +105,7 @@ fn follow(
     let visits = stage.visits(objects)?;
     let image = stage.images[0].clone();
     let stack = (ground.stack().addresses(), ground.frame());
-    let flow = Flow::new(&image, stage.row.heap.kind, stack);
+    let flow = Flow::new(&image, stage.row, stack);
     let mut following = Following {
         flow,
         left: 0,

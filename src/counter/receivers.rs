@@ -138,7 +138,7 @@ pub(super) fn count(
             .iter()
             .zip(&counts)
             .map(|((_, times), count)| times * of(count));
-        weighted.sum::<u64>() as f64 / (visits * u64::from(row.unroll)) as f64
+        weighted.sum::<u64>() as f64 / (visits * u64::from(row.copies())) as f64
     };
     Ok(Ok(Counts {
         instructions: mean(|count| count.instructions),

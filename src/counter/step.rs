@@ -203,7 +203,7 @@ fn count_receivers(
     let steps = (first.instructions + first.harness).max(FEWEST);
     let row = stage.row;
     let limits = (most / steps, CountedBy::Step);
-    receivers::count(row, &visits.objects, limits, |objects| {
+    receivers::count(row, &visits.kinds, limits, |objects| {
         let visits = stage.visits(objects)?;
         if visits.len() * steps > most {
             return Ok(None);
@@ -225,7 +225,7 @@ fn follow(
     let log = source.log();
     stage.rewind(ground, 0);
     let exit = stage.enter_stepping(ground, 0, visits, (0, iterations), log)?;
-    let mut flow = Flow::new(&image, stage.row.heap.kind, stack);
+    let mut flow = Flow::new(&image, stage.row, stack);
     let peek = |address| stage.word(address);
     for is_noting in [true, false] {
         if !is_noting {
@@ -286,14 +286,14 @@ fn count_prefix(
         (count.instructions, count.branches) == (counted[0].instructions, counted[0].branches)
     });
     let is_all = !has_walk && is_same && followed.is_of_all();
-    let unroll = f64::from(stage.row.unroll);
+    let unroll = f64::from(stage.row.copies());
     let mean = |of: fn(&Count) -> u64| {
         counted.iter().map(of).sum::<u64>() as f64 / counted.len() as f64 / unroll
     };
     Ok(Ok(Some(Counts {
         instructions: mean(|count| count.instructions),
         branches: mean(|count| count.branches),
-        stepped: (!is_all).then_some(counted.len() as u64 * u64::from(stage.row.unroll)),
+        stepped: (!is_all).then_some(counted.len() as u64 * u64::from(stage.row.copies())),
         by: CountedBy::Step,
     })))
 }
@@ -310,7 +310,7 @@ pub fn count_one(
     visits: &Visits,
     source: &mut StepSource,
 ) -> Result<Count, Failure> {
-    let twice = stage.visits(vec![visits.objects[0]; 2])?;
+    let twice = stage.visits(vec![visits.kinds[0]; 2])?;
     let request = Request {
         image,
         visits: &twice,

@@ -7,8 +7,10 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::object::ObjectShape;
 use super::types::{self, Shape, Signature};
 use super::{HeapKind, Release, hash, layout, symbol, type_data};
+use crate::formula::Formula;
 
 /// Most objects of a scenario: those of the book's benchmarks over many, 32 MiB of them.
 pub const MAX_OBJECTS: i64 = 1 << 21;
@@ -38,6 +40,27 @@ pub struct HeapSpec {
     /// only their numbers.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub indexed: bool,
+    /// What each object holds, where it is more than its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<ObjectShape>,
+    /// What the loop loads for a receiver, where it is not the object's address.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<Formula>,
+    /// Interfaces beside the first one, whose itabs are there, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interfaces: Vec<Interface>,
+}
+
+/// An interface beside that of the walk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interface {
+    /// Its name, with its package: `main.J`.
+    pub name: String,
+    /// Its methods, in `fun` order.
+    pub methods: Vec<String>,
+    /// Their types, as [`HeapSpec::signatures`] has them.
+    pub signatures: Vec<String>,
 }
 
 impl HeapSpec {
@@ -47,9 +70,38 @@ impl HeapSpec {
         self.kind != HeapKind::None
             && (self.types.iter().any(|one| one == name)
                 || has_interface
-                    && (interface_name(self) == name || self.names_in_a_signature(name)))
+                    && self
+                        .all_interfaces()
+                        .iter()
+                        .any(|one| one.name == name || one.names_in_a_signature(name)))
     }
 
+    /// The interfaces whose types and itabs are laid out, that of the walk first; none where the heap has no interfaces.
+    pub(super) fn all_interfaces(&self) -> Vec<Interface> {
+        if !matches!(self.kind, HeapKind::Iface | HeapKind::Eface) {
+            return Vec::new();
+        }
+        let first = Interface {
+            name: interface_name(self),
+            methods: self.methods.clone(),
+            signatures: self.signatures.clone(),
+        };
+        [vec![first], self.interfaces.clone()].concat()
+    }
+
+    /// Bytes from one object to the next.
+    pub fn object_bytes(&self) -> u32 {
+        let shape = self.object.as_ref();
+        shape.map_or(layout::OBJECT_SIZE, |shape| shape.size)
+    }
+
+    fn object_align(&self) -> u32 {
+        let shape = self.object.as_ref();
+        shape.map_or(layout::OBJECT_SIZE, |shape| shape.align)
+    }
+}
+
+impl Interface {
     fn names_in_a_signature(&self, name: &str) -> bool {
         let signatures = (0..self.methods.len()).filter_map(|method| self.signature(method).ok());
         let mut types = signatures.flat_map(|one| one.types().cloned().collect::<Vec<_>>());
@@ -171,7 +223,7 @@ pub fn lay_out(spec: &HeapSpec) -> Result<Heap, String> {
     if spec.kind == HeapKind::None {
         return Ok(heap);
     }
-    let interface = interface_name(spec);
+    let interfaces = spec.all_interfaces();
     let hashes = spec
         .types
         .iter()
@@ -181,14 +233,16 @@ pub fn lay_out(spec: &HeapSpec) -> Result<Heap, String> {
     for (name, &hash) in spec.types.iter().zip(&hashes) {
         heap.add_type(name, hash, spec);
     }
-    let interface_at = match spec.kind {
-        HeapKind::Iface | HeapKind::Eface => Some(heap.add_interface_type(&interface, spec)?),
-        _ => None,
-    };
+    let mut interfaces_at = Vec::new();
+    for interface in &interfaces {
+        interfaces_at.push(heap.add_interface_type(interface, spec)?);
+    }
     let first_itab = heap.symbols.len();
-    if spec.kind == HeapKind::Iface {
+    // A walk over empty interfaces has no itabs of its own.
+    let without_itabs = usize::from(spec.kind == HeapKind::Eface);
+    for interface in interfaces.iter().skip(without_itabs) {
         for (name, &hash) in spec.types.iter().zip(&hashes) {
-            heap.add_itab(name, &interface, hash, spec);
+            heap.add_itab(name, interface, hash, spec);
         }
     }
     let first_word = match spec.kind {
@@ -210,15 +264,18 @@ pub fn lay_out(spec: &HeapSpec) -> Result<Heap, String> {
             .collect(),
         _ => Vec::new(),
     };
-    let interface = interface_at.map(|at| (interface.as_str(), at));
-    type_data::add(&mut heap, spec, interface, &types)?;
+    let interfaces: Vec<(&Interface, u32)> = interfaces.iter().zip(interfaces_at).collect();
+    type_data::add(&mut heap, spec, &interfaces, &types)?;
     heap.size = heap.bytes.len() as u32;
     if is_apart {
         heap.apart = spec.objects.len() as u32;
-        heap.objects = heap.add_array("objects", heap.apart * layout::OBJECT_SIZE);
+        heap.objects = heap.add_array("objects", heap.apart * spec.object_bytes());
         for number in 0..NOTED_OBJECTS as u32 {
-            let at = heap.objects + number * layout::OBJECT_SIZE;
-            heap.note(at, OBJECT_ID_BYTES, "id".into(), true);
+            let at = heap.objects + number * spec.object_bytes();
+            match &spec.object {
+                Some(shape) => heap.note_words(at, shape),
+                None => heap.note(at, OBJECT_ID_BYTES, "id".into(), true),
+            }
         }
     }
     if spec.indexed {
@@ -246,11 +303,21 @@ impl Heap {
         offset
     }
 
-    /// Writes the objects that are in an array, which `array` begins with.
-    pub fn write_objects(&self, array: &mut [u8]) {
+    /// Writes the objects that are in an array, which `array` begins with, where they have their id alone.
+    pub fn write_objects(&self, spec: &HeapSpec, array: &mut [u8]) {
+        if spec.object.is_some() {
+            return;
+        }
         let objects = array.chunks_exact_mut(layout::OBJECT_SIZE as usize);
         for (object, number) in objects.zip(0..self.apart) {
             object[..OBJECT_ID_BYTES as usize].copy_from_slice(&object_id(number));
+        }
+    }
+
+    /// The words of an object, which are written once addresses are known.
+    fn note_words(&mut self, at: u32, shape: &ObjectShape) {
+        for word in &shape.words {
+            self.note(at + word.offset, word.bytes, word.name.clone().into(), true);
         }
     }
 
@@ -339,10 +406,11 @@ impl Heap {
         }
     }
 
-    fn add_interface_type(&mut self, interface: &str, spec: &HeapSpec) -> Result<u32, String> {
+    fn add_interface_type(&mut self, of: &Interface, spec: &HeapSpec) -> Result<u32, String> {
         let release = spec.release;
+        let interface = of.name.as_str();
         let hash = hash::type_hash(release, interface)?;
-        let count = spec.methods.len() as u32;
+        let count = of.methods.len() as u32;
         let name = symbol::type_descriptor(interface);
         let size = layout::INTERFACE_TYPE_SIZE + count * layout::IMETHOD_SIZE;
         let at = self.begin(name.clone(), size, 32);
@@ -367,10 +435,11 @@ impl Heap {
         Ok(at)
     }
 
-    fn add_itab(&mut self, name: &str, interface: &str, type_hash: u32, spec: &HeapSpec) {
+    fn add_itab(&mut self, name: &str, of: &Interface, type_hash: u32, spec: &HeapSpec) {
         let release = spec.release;
+        let interface = of.name.as_str();
         let (hash, fun) = (layout::itab_hash(release), layout::itab_fun(release));
-        let size = fun.offset + fun.size * spec.methods.len() as u32;
+        let size = fun.offset + fun.size * of.methods.len() as u32;
         let at = self.begin(symbol::itab(name, interface), size, 8);
         for (field, target) in [(layout::ITAB_INTER, interface), (layout::ITAB_TYPE, name)] {
             let target = symbol::type_descriptor(target);
@@ -389,7 +458,7 @@ impl Heap {
             self.put(at + bad.offset, bad.name(release), &[0]);
             self.leave(at, layout::ITAB_IN_HASH, release);
         }
-        for (slot, method) in spec.methods.iter().enumerate() {
+        for (slot, method) in of.methods.iter().enumerate() {
             self.point(
                 at + fun.offset + fun.size * slot as u32,
                 format!("{}[{slot}]", fun.name(release)),
@@ -402,23 +471,20 @@ impl Heap {
     /// All objects, one behind the other: few by name, many func values as one array.
     fn add_objects(&mut self, spec: &HeapSpec) {
         let is_named = spec.objects.len() <= NAMED_OBJECTS;
-        self.objects = (self.bytes.len() as u32).next_multiple_of(layout::OBJECT_SIZE);
-        let all = spec.objects.len() as u32 * layout::OBJECT_SIZE;
+        let (size, align) = (spec.object_bytes(), spec.object_align());
+        self.objects = (self.bytes.len() as u32).next_multiple_of(align);
+        let all = spec.objects.len() as u32 * size;
         if !is_named {
-            self.begin("objects".into(), all, layout::OBJECT_SIZE);
+            self.begin("objects".into(), all, align);
             self.bytes.truncate(self.bytes.len() - all as usize);
         }
         let mut noted = self.fields.len();
         for (number, &type_index) in spec.objects.iter().enumerate() {
-            let at = (self.bytes.len() as u32).next_multiple_of(layout::OBJECT_SIZE);
+            let at = (self.bytes.len() as u32).next_multiple_of(align);
             if is_named {
-                self.begin(
-                    format!("object[{number}]"),
-                    layout::OBJECT_SIZE,
-                    layout::OBJECT_SIZE,
-                );
+                self.begin(format!("object[{number}]"), size, align);
             } else {
-                self.bytes.resize((at + layout::OBJECT_SIZE) as usize, 0);
+                self.bytes.resize((at + size) as usize, 0);
             }
             self.put_object(at, number, &spec.types[type_index as usize], spec);
             if !is_named && number >= NOTED_OBJECTS {
@@ -431,7 +497,9 @@ impl Heap {
     /// An object: its id at offset 0. A func value: the code pointer at 0 and the id behind it.
     fn put_object(&mut self, at: u32, number: usize, type_name: &str, spec: &HeapSpec) {
         let id = object_id(number as u32);
-        if spec.kind == HeapKind::Func {
+        if let Some(shape) = &spec.object {
+            self.note_words(at, shape);
+        } else if spec.kind == HeapKind::Func {
             let method = spec.methods.first().map_or("Call", String::as_str);
             self.point(at, "fn", symbol::pointer_method(type_name, method), 0);
             self.put(at + 8, "id", &id);

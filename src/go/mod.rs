@@ -10,6 +10,7 @@ pub mod itab_table;
 mod kind;
 pub mod layout;
 pub mod modelled;
+pub mod object;
 pub mod panic_words;
 pub mod picture;
 pub mod release;
@@ -20,6 +21,7 @@ pub mod symbol;
 mod type_data;
 pub mod types;
 
-pub use heap::{Heap, HeapSpec, MAX_OBJECTS, lay_out};
+pub use heap::{Heap, HeapSpec, Interface, MAX_OBJECTS, lay_out};
 pub use kind::HeapKind;
+pub use object::ObjectShape;
 pub use release::Release;

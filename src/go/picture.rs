@@ -118,8 +118,8 @@ impl Drawer<'_> {
         if self.spec.nil_receiver {
             return Node::new(format!("{word} -> nil"));
         }
-        let at = self.heap.objects + number as u32 * layout::OBJECT_SIZE;
-        let below = self.fields(at, layout::OBJECT_SIZE);
+        let at = self.heap.objects + number as u32 * self.spec.object_bytes();
+        let below = self.fields(at, self.spec.object_bytes());
         Node {
             text: format!("{word} -> object[{number}]"),
             below: below.map(|field| self.field(field, at)).collect(),
@@ -254,6 +254,9 @@ mod tests {
             release: "1.10".parse().expect("a release"),
             nil_receiver: false,
             indexed: false,
+            object: None,
+            words: Vec::new(),
+            interfaces: Vec::new(),
         }
     }
 

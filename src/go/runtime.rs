@@ -317,6 +317,9 @@ mod tests {
             release: release.parse().expect("a release"),
             nil_receiver: false,
             indexed: false,
+            object: None,
+            words: Vec::new(),
+            interfaces: Vec::new(),
         }
     }
 

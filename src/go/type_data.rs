@@ -5,21 +5,21 @@
 
 use std::collections::HashMap;
 
-use super::heap::{Heap, HeapSpec, Offset};
+use super::heap::{Heap, HeapSpec, Interface, Offset};
 use super::types::{self, Shape, Signature};
 use super::{Release, hash, layout, symbol};
 
 /// Go's flag of a name that other packages see.
 const EXPORTED: u8 = 1;
 
-/// Adds what the interface type at `interface` and the dynamic types at `types` refer to.
+/// Adds what the types at `interfaces` and the dynamic types at `types` refer to.
 ///
 /// # Errors
 /// Where a signature cannot be read, or the release's type hash is not known.
 pub(super) fn add(
     heap: &mut Heap,
     spec: &HeapSpec,
-    interface: Option<(&str, u32)>,
+    interfaces: &[(&Interface, u32)],
     types: &[(&str, u32)],
 ) -> Result<(), String> {
     let mut added = Added {
@@ -28,7 +28,8 @@ pub(super) fn add(
         types: HashMap::new(),
         names: HashMap::new(),
     };
-    for &(name, at) in types.iter().chain(&interface) {
+    let named = interfaces.iter().map(|(one, at)| (one.name.as_str(), *at));
+    for (name, at) in types.iter().copied().chain(named) {
         added.types.insert(name.to_string(), at);
     }
     for &(name, at) in types {
@@ -37,15 +38,16 @@ pub(super) fn add(
             added.descriptor(element)?;
         }
     }
-    if let Some((name, at)) = interface {
+    for &(interface, at) in interfaces {
+        let name = interface.name.as_str();
         added.complete(at, name)?;
         let package = symbol::package(name);
         added.lay_out_name(symbol::import_path(package), package, 0);
-        for (number, method) in spec.methods.iter().enumerate() {
+        for (number, method) in interface.methods.iter().enumerate() {
             let own = at + layout::INTERFACE_TYPE_SIZE + number as u32 * layout::IMETHOD_SIZE;
             let name = added.name(method, is_exported(method));
             added.refer(own + layout::IMETHOD_NAME.offset, name);
-            let type_name = spec.signature(number)?.type_name();
+            let type_name = interface.signature(number)?.type_name();
             let method_type = added.descriptor(&type_name)?;
             added.refer(own + layout::IMETHOD_TYPE.offset, method_type);
         }

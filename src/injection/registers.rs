@@ -10,7 +10,6 @@ use iced_x86::{
 
 use super::Surroundings;
 use crate::asm::{Program, Section, SectionKind};
-use crate::go::HeapKind;
 use crate::template::Clobbers;
 
 /// A section, decoded; the address of an instruction is its offset.
@@ -67,7 +66,7 @@ fn bit(register: Register) -> u16 {
 impl Usage {
     pub(super) fn of(program: &Program, around: &Surroundings) -> Usage {
         let harness = harness_registers(around);
-        let received = received(around);
+        let received = around.received;
         let mut usage = Usage {
             used: harness | received,
             written: received,
@@ -155,15 +154,6 @@ fn is_same_always(code: &Instruction) -> bool {
     }
 }
 
-/// What the harness fills in front of each body.
-fn received(around: &Surroundings) -> u16 {
-    match (around.heap, around.clobbers) {
-        (HeapKind::None, _) => 0,
-        (HeapKind::Iface | HeapKind::Eface, _) => bit(Register::RAX) | bit(Register::RBX),
-        _ => bit(Register::RAX),
-    }
-}
-
 /// What it keeps or needs, and what it reads behind the body.
 fn harness_registers(around: &Surroundings) -> u16 {
     let own: &[Register] = match around.clobbers {
@@ -183,8 +173,7 @@ fn harness_registers(around: &Surroundings) -> u16 {
         Register::RDX,
     ];
     let all = always.iter().chain(own).chain(work);
-    let result = around.result.map_or(0, |result| 1 << (result.number & 15));
-    all.fold(result, |bits, register| bits | bit(*register))
+    all.fold(around.results, |bits, register| bits | bit(*register))
 }
 
 fn reads(access: OpAccess) -> bool {

@@ -2,12 +2,9 @@ use super::*;
 use crate::asm::fragment;
 
 const IFACE: Surroundings = Surroundings {
-    heap: HeapKind::Iface,
+    received: 1 | 1 << 3,
     clobbers: Clobbers::All,
-    result: Some(ResultRegister {
-        number: 0,
-        bits: 32,
-    }),
+    results: 1,
     work: Work {
         count: 0,
         is_dependent: false,
@@ -15,7 +12,7 @@ const IFACE: Surroundings = Surroundings {
 };
 
 const NO_HEAP: Surroundings = Surroundings {
-    heap: HeapKind::None,
+    received: 0,
     clobbers: Clobbers::Some,
     ..IFACE
 };
@@ -289,17 +286,17 @@ fn neither_the_result_nor_the_work_around_the_body_is_delayed_through() {
         count: 1,
         is_dependent: false,
     };
-    let result = |number| Some(ResultRegister { number, bits: 64 });
-    for (work, result, copy) in [
-        (IFACE.work, IFACE.result, "r11"),
+    let result = |number: u8| 1 << number;
+    for (work, results, copy) in [
+        (IFACE.work, IFACE.results, "r11"),
         (IFACE.work, result(11), "r10"),
         (IFACE.work, result(9), "r11"),
-        (work, IFACE.result, "r9"),
+        (work, IFACE.results, "r9"),
         (work, result(9), "r8"),
     ] {
         let around = Surroundings {
             work,
-            result,
+            results,
             ..IFACE
         };
         let way = way("mov rcx, [rax]\n site: call rcx", &around);

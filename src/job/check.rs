@@ -9,13 +9,17 @@ use std::ops::RangeInclusive;
 
 use super::{Ask, Counters, FakeScript, Job, JobRow, Plan};
 use crate::asm::{Fixup, FixupKind, MAX_DATA, Section, SectionKind, Stretch};
+use crate::go::object::{MOST_BYTES, Word};
 use crate::go::{HeapKind, MAX_OBJECTS, layout};
 use crate::injection::Latency;
 use crate::job::{PLACEMENT_COUNTS, Placement, catalogue};
 use crate::scenario::MAX_NUMBERS;
 use crate::stats::Event;
 use crate::template::params::{MAX_SITES, MAX_TYPES, SPACING};
-use crate::template::{Clobbers, MAX_WORK, Order, Percent, RANDOM_ELEMENTS, ResultRegister};
+use crate::template::{
+    Clobbers, MAX_WORK, MOST_AHEAD, MOST_IN_A_BATCH, MOST_RESULTS, Order, Percent, RANDOM_ELEMENTS,
+    ResultRegister,
+};
 
 /// Most bytes of code, and of a heap, of one image. Data sections have [`MAX_DATA`] beside it.
 pub const MAX_REGION: u64 = 256 << 20;
@@ -210,6 +214,7 @@ pub fn fake(script: &FakeScript) -> Result<(), Problem> {
 pub fn row(row: &JobRow) -> Result<(), Problem> {
     sections(row)?;
     heap(row)?;
+    receivers(row)?;
     result(row)?;
     demand(
         row.settings.walk.stride >= 1,
@@ -473,7 +478,7 @@ fn result(row: &JobRow) -> Result<(), Problem> {
     /// Registers that keep the harness's state where the body may not clobber all.
     const HARNESS: RangeInclusive<u8> = 12..=15;
     const RSP: u8 = 4;
-    if let Some(ResultRegister { number, bits }) = row.result {
+    for &ResultRegister { number, bits } in &row.results {
         let is_free = row.clobbers == Clobbers::All || !HARNESS.contains(&number);
         demand(
             number < 16 && number != RSP && is_free,
@@ -484,11 +489,25 @@ fn result(row: &JobRow) -> Result<(), Problem> {
             format!("8, 16, 32 or 64, not {bits}")
         })?;
     }
+    let count = row.results.len();
+    demand(count <= MOST_RESULTS, "result", || {
+        format!("at most {MOST_RESULTS} registers, not {count}")
+    })?;
+    let formulas = row.expect.len();
+    let is_wanted = row.is_by_element() && row.expected.is_none();
+    demand(
+        formulas == 0 || formulas == count && is_wanted,
+        "expect",
+        || format!("a formula for each of {count} results, where elements decide them"),
+    )?;
     let Some(expected) = &row.expected else {
         return Ok(());
     };
-    demand(row.result.is_some(), "expected", || {
+    demand(count > 0, "expected", || {
         "nothing says where the result is".into()
+    })?;
+    demand(!row.is_by_element(), "expected", || {
+        "more than an object decides the result".into()
     })?;
     let objects = row.heap.objects.len().max(1);
     demand(
@@ -501,6 +520,67 @@ fn result(row: &JobRow) -> Result<(), Problem> {
             )
         },
     )
+}
+
+/// What objects and receivers hold, and what an element has of them.
+fn receivers(row: &JobRow) -> Result<(), Problem> {
+    let (heap, element) = (&row.heap, row.settings.element);
+    let is_plain_heap = heap.kind == HeapKind::None;
+    demand(
+        heap.words.is_empty() || heap.kind == HeapKind::Pointer && heap.words.len() <= 2,
+        "heap.words",
+        || "one or two, of a heap of pointers".into(),
+    )?;
+    if let Some(shape) = &heap.object {
+        let is_sound = |word: &Word| {
+            let end = word.offset.checked_add(word.bytes);
+            [1, 2, 4, 8].contains(&word.bytes) && end.is_some_and(|end| end <= shape.size)
+        };
+        demand(
+            !matches!(heap.kind, HeapKind::None | HeapKind::Func)
+                && (1..=MOST_BYTES).contains(&shape.size)
+                && shape.align.is_power_of_two()
+                && shape.align <= MOST_BYTES
+                && shape.size.is_multiple_of(shape.align)
+                && shape.words.iter().all(is_sound),
+            "heap.object",
+            || format!("words within an object of at most {MOST_BYTES} bytes"),
+        )?;
+        let is_narrow = |word: &&Word| word.bytes < 8 && word.value.has_address();
+        let is_early = |word: &&Word| word.value.is_of_the_element();
+        demand(
+            !shape
+                .words
+                .iter()
+                .any(|word| is_narrow(&word) || is_early(&word)),
+            "heap.object",
+            || "addresses take 8 bytes, and elements are not known yet".into(),
+        )?;
+    }
+    demand(
+        heap.interfaces.is_empty() || matches!(heap.kind, HeapKind::Iface | HeapKind::Eface),
+        "heap.interfaces",
+        || "only of a heap of interfaces".into(),
+    )?;
+    let is_sound = (1..=2).contains(&element.walks)
+        && element.ahead <= MOST_AHEAD
+        && element.batch.is_power_of_two()
+        && element.batch <= MOST_IN_A_BATCH
+        && element.check().is_ok();
+    demand(is_sound, "settings.element", || {
+        "two walks, receivers ahead or a batch, and no two of them".into()
+    })?;
+    demand(
+        element.is_plain() || !is_plain_heap && !heap.indexed && row.settings.work.is_none(),
+        "settings.element",
+        || "with a heap, without `indexed` and `work`".into(),
+    )?;
+    demand(!is_plain_heap || !row.is_by_element(), "expect", || {
+        "without a heap there is no element".into()
+    })?;
+    demand(!heap.indexed || !row.is_by_element(), "expect", || {
+        "receivers in an array hang on their object alone".into()
+    })
 }
 
 /// Checks what code and data will take.
@@ -535,8 +615,17 @@ pub fn data_bytes(row: &JobRow) -> u64 {
 
 /// Bytes of data that are no section's, at most, and what aligns the sections.
 fn heap_bytes(row: &JobRow) -> u64 {
-    let (types, methods) = (row.heap.types.len() as u64, row.heap.methods.len() as u64);
-    let one_type = u64::from(layout::TYPE_SIZE + layout::INTERFACE_TYPE_SIZE) + 8 * methods + ALIGN;
+    let types = row.heap.types.len() as u64;
+    let further = row
+        .heap
+        .interfaces
+        .iter()
+        .map(|one| one.methods.len() as u64);
+    let methods = row.heap.methods.len() as u64 + further.clone().sum::<u64>();
+    let itabs = 1 + further.len() as u64;
+    let one_type = u64::from(layout::TYPE_SIZE + layout::INTERFACE_TYPE_SIZE) * itabs
+        + 8 * methods
+        + ALIGN * itabs;
     // What a type refers to: its pointer type and its name, which has its package's path at most.
     let names = row.heap.types.iter().chain(&row.heap.methods);
     let names = names.map(|name| name.len() as u64 + 2 * ALIGN).sum::<u64>();
@@ -549,11 +638,16 @@ fn heap_bytes(row: &JobRow) -> u64 {
     } else {
         0
     };
-    let objects = row.heap.objects.len() as u64 * (u64::from(layout::OBJECT_SIZE) + array);
+    let objects = row.heap.objects.len() as u64 * (u64::from(row.heap.object_bytes()) + array);
+    let align = row
+        .heap
+        .object
+        .as_ref()
+        .map_or(0, |shape| u64::from(shape.align));
     let aligned = bytes_of(row, SectionKind::Data, |_| ALIGN);
     (types + 1)
         .saturating_mul(one_type)
-        .saturating_add(objects + aligned + names + signatures)
+        .saturating_add(objects + align + aligned + names + signatures)
 }
 
 /// Checks what the code of all images will take, and with it their data.

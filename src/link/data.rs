@@ -3,43 +3,203 @@
 //! Correct means: what is written is what the heap and the template say, at the addresses of the
 //! layout, and every field that holds a code address is noted, whether it is written or not.
 
+use std::collections::HashMap;
+
 use super::layout::Layout;
 use super::{HEAP_OFFSET, LinkError, Site, fill};
 use crate::asm::Section;
+use crate::formula::{self, Base, Formula, Name, Value};
 use crate::go::heap::Heap;
-use crate::go::layout;
+use crate::go::symbol::canonical;
 use crate::job::JobRow;
 
 /// What the harness loads for each object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Receivers {
     /// The first word of an interface's two, by type; nothing where a receiver is a pointer.
-    pub(super) first_words: Vec<u64>,
+    first_words: Vec<u64>,
+    /// What is loaded in place of a pointer, where the template says.
+    words: Vec<Formula>,
+    /// The symbols that those name, for each type.
+    symbols: HashMap<String, u64>,
     /// The address of the first object.
-    pub(super) objects: u64,
-    pub(super) is_nil: bool,
+    objects: u64,
+    /// Bytes from one object to the next.
+    object_bytes: u32,
+    is_nil: bool,
 }
 
 impl Receivers {
-    /// The address of an object.
-    pub fn object(&self, object: u32) -> u64 {
-        self.objects + u64::from(object) * u64::from(layout::OBJECT_SIZE)
-    }
-
-    /// The words of an object of that type; the second is 0 where there is only one.
-    pub fn words(&self, object: u32, type_index: u32) -> [u64; 2] {
-        let pointer = if self.is_nil { 0 } else { self.object(object) };
-        match self.first_words.get(type_index as usize) {
-            Some(&first) => [first, pointer],
-            None => [pointer, 0],
+    /// Those of a row that is laid out.
+    ///
+    /// # Errors
+    /// What the template's `words` name and nothing defines, and where they are no words.
+    pub(super) fn new(
+        row: &JobRow,
+        heap: &Heap,
+        layout: &Layout<'_>,
+        site: Site,
+    ) -> Result<Receivers, LinkError> {
+        let first_words = heap.first_words.iter();
+        let mut symbols = HashMap::new();
+        for name in row.heap.words.iter().flat_map(Formula::names) {
+            let Name::Symbol(name) = name else { continue };
+            for number in 0..row.heap.types.len() as u32 {
+                let name = of_type(name, number);
+                let address = layout.names.get(&*canonical(&name)).copied();
+                let address = address.ok_or_else(|| unknown("words", &name))?;
+                symbols.insert(name, address);
+            }
+        }
+        let receivers = Receivers {
+            first_words: first_words
+                .map(|name| layout.names[name.as_str()])
+                .collect(),
+            words: row.heap.words.clone(),
+            symbols,
+            objects: site.data + u64::from(HEAP_OFFSET + heap.objects),
+            object_bytes: row.heap.object_bytes(),
+            is_nil: row.heap.nil_receiver,
+        };
+        let first = formula::Receivers {
+            types: &row.heap.objects,
+            object: 0,
+            second: 0,
+            element: 0,
+        };
+        match receivers.words(&first) {
+            Ok(_) => Ok(receivers),
+            Err(message) => Err(LinkError::Formula {
+                key: "words",
+                message,
+            }),
         }
     }
 
-    /// Those of all objects of a row, in order.
-    pub fn all<'a>(&'a self, row: &'a JobRow) -> impl Iterator<Item = [u64; 2]> + 'a {
-        let objects = (0..).zip(&row.heap.objects);
-        objects.map(|(object, &type_index)| self.words(object, type_index))
+    /// The address of an object.
+    pub fn object(&self, object: u32) -> u64 {
+        self.objects + u64::from(object) * u64::from(self.object_bytes)
     }
+
+    /// The words of a receiver; the second is 0 where there is only one.
+    ///
+    /// # Errors
+    /// Where the template says what they are, and they are nothing here.
+    pub fn words(&self, of: &formula::Receivers<'_>) -> Result<[u64; 2], String> {
+        let pointer = |object: u32| if self.is_nil { 0 } else { self.object(object) };
+        if !self.words.is_empty() {
+            let mut words = [0; 2];
+            for (word, formula) in words.iter_mut().zip(&self.words) {
+                *word = formula.value(of)?.at(|base| match base {
+                    Base::Object(object) => pointer(object),
+                    Base::Symbol(name, number) => self
+                        .symbols
+                        .get(&of_type(name, number))
+                        .copied()
+                        .unwrap_or(0),
+                })?;
+            }
+            return Ok(words);
+        }
+        let number = of.types.get(of.object as usize).copied().unwrap_or(0);
+        Ok(match self.first_words.get(number as usize) {
+            Some(&first) => [first, pointer(of.object)],
+            None => [pointer(of.object), 0],
+        })
+    }
+
+    /// Those of all objects of a row, in order, as the walk's first element has them.
+    pub fn all<'a>(&'a self, row: &'a JobRow) -> impl Iterator<Item = [u64; 2]> + 'a {
+        let types = &row.heap.objects;
+        (0..types.len() as u32).map(move |object| {
+            let of = formula::Receivers {
+                types,
+                object,
+                second: object,
+                element: 0,
+            };
+            self.words(&of).unwrap_or_default()
+        })
+    }
+}
+
+/// A symbol's name with the type's number in it.
+fn of_type(name: &str, number: u32) -> String {
+    name.replace("{t}", &number.to_string())
+}
+
+fn unknown(key: &'static str, name: &str) -> LinkError {
+    LinkError::Formula {
+        key,
+        message: format!("nothing defines the symbol \"{name}\""),
+    }
+}
+
+/// Writes the words of all objects that have a shape.
+pub(super) fn place_objects(
+    row: &JobRow,
+    heap: &Heap,
+    layout: &Layout<'_>,
+    site: Site,
+    (written, errors): (&mut Written<'_>, &mut Vec<LinkError>),
+) {
+    /// Objects that are looked at for what is wrong with their words, where nothing is written.
+    const LOOKED_AT: usize = 4096;
+    let Some(shape) = &row.heap.object else {
+        return;
+    };
+    let names = shape.words.iter().flat_map(|word| word.value.names());
+    let names_symbols = names
+        .into_iter()
+        .any(|name| matches!(name, Name::Symbol(_)));
+    let types = &row.heap.objects;
+    let objects = match written.data.is_some() || names_symbols {
+        true => types.len(),
+        false => types.len().min(LOOKED_AT),
+    };
+    let base = site.data + u64::from(HEAP_OFFSET + heap.objects);
+    for object in 0..objects as u32 {
+        let of = formula::Receivers {
+            types,
+            object,
+            second: object,
+            element: 0,
+        };
+        for word in &shape.words {
+            let put = word.value.value(&of).and_then(|value| {
+                let address = address(&value, base, shape.size, layout)?;
+                value.at(|_| address)
+            });
+            let put = match put {
+                Ok(put) => put,
+                Err(message) => {
+                    errors.push(LinkError::Formula {
+                        key: "object",
+                        message: format!("`{}` of object {object}: {message}", word.name),
+                    });
+                    return;
+                }
+            };
+            let at = HEAP_OFFSET + heap.objects + object * shape.size + word.offset;
+            written.put(at, &put.to_le_bytes()[..word.bytes as usize]);
+            if word.bytes == 8 {
+                written.note(at, put);
+            }
+        }
+    }
+}
+
+/// The address of what a value is of; 0 where it is a number.
+fn address(value: &Value<'_>, objects: u64, size: u32, layout: &Layout<'_>) -> Result<u64, String> {
+    Ok(match value.base {
+        None => 0,
+        Some(Base::Object(object)) => objects + u64::from(object) * u64::from(size),
+        Some(Base::Symbol(name, number)) => {
+            let name = of_type(name, number);
+            let found = layout.names.get(&*canonical(&name)).copied();
+            found.ok_or_else(|| format!("nothing defines the symbol \"{name}\""))?
+        }
+    })
 }
 
 /// The data region while it is written, or while only its code pointers are found.
@@ -116,7 +276,7 @@ pub(super) fn place_data(
 
 /// Writes the receivers into the array that `array` begins with.
 pub(super) fn write_receivers(row: &JobRow, receivers: &Receivers, array: &mut [u8]) {
-    let bytes = layout::receiver_bytes(row.heap.kind) as usize;
+    let bytes = 8 * row.words();
     for (element, words) in array.chunks_exact_mut(bytes).zip(receivers.all(row)) {
         for (field, word) in element.chunks_exact_mut(8).zip(words) {
             field.copy_from_slice(&word.to_le_bytes());

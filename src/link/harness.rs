@@ -18,9 +18,9 @@ use super::frame::{self, context, state};
 use super::{Owner, Piece, Site, Variant};
 use crate::asm;
 use crate::asm::SectionKind;
-use crate::go::{HeapKind, layout};
+use crate::go::HeapKind;
 use crate::job::JobRow;
-use crate::template::{Clobbers, ResultRegister};
+use crate::template::{Clobbers, PAIRS, ResultRegister, TURN};
 
 /// Emitted harness code with the addresses the linker needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,7 +115,7 @@ fn emit_at(row: &JobRow, site: Site, lead: u32, is_short: bool) -> Harness {
         cover(&mut ops);
     }
     work::behind(&mut ops, row, site.variant);
-    add_result(&mut ops, row, site.variant);
+    add_results(&mut ops, row, site.variant);
     if is_delayed {
         fence(&mut ops);
     }
@@ -257,8 +257,13 @@ pub fn element_bytes(row: &JobRow) -> u64 {
     if row.heap.indexed {
         8
     } else {
-        layout::receiver_bytes(row.heap.kind)
+        receiver_bytes(row) as u64 * u64::from(row.settings.element.receivers())
     }
+}
+
+/// Bytes of one receiver in an element.
+fn receiver_bytes(row: &JobRow) -> i32 {
+    8 * row.words() as i32
 }
 
 fn load_receiver(ops: &mut Assembler, row: &JobRow, site: Site) {
@@ -266,7 +271,8 @@ fn load_receiver(ops: &mut Assembler, row: &JobRow, site: Site) {
     if element == 0 {
         return;
     }
-    let two_words = layout::receiver_bytes(row.heap.kind) == 16;
+    let two_words = row.words() == 2;
+    let batch = row.settings.element.batch;
     if row.settings.recover {
         dynasm!(ops
             ; .arch x64
@@ -275,16 +281,31 @@ fn load_receiver(ops: &mut Assembler, row: &JobRow, site: Site) {
         );
     }
     match row.clobbers {
+        Clobbers::Some if batch > 1 => {
+            ops.extend(&bytes_of(&format!(
+                "mov rax, r12\nmov ebx, {batch}\nadd r12, {element}"
+            )));
+        }
         Clobbers::Some => {
             dynasm!(ops; .arch x64; mov rax, [r12]);
             if two_words {
                 dynasm!(ops; .arch x64; mov rbx, [r12 + 8]);
             }
-            dynasm!(ops; .arch x64; add r12, BYTE element as i8);
+            load_further(ops, row, "r12");
+            ops.extend(&bytes_of(&format!("add r12, {element}")));
+        }
+        Clobbers::All if batch > 1 => {
+            ops.extend(&bytes_of(&format!(
+                "mov rax, [rsp + {cursor}]\nmov ebx, {batch}\nadd qword [rsp + {cursor}], {step}\nmov r14, [rsp + {g}]",
+                cursor = state::CURSOR,
+                step = 4 * element,
+                g = state::G,
+            )));
         }
         Clobbers::All => {
             // Only the registers that a receiver comes in are free: what the body left in the others is its own.
             dynasm!(ops; .arch x64; mov rax, [rsp + state::CURSOR]);
+            load_further(ops, row, "rax");
             if row.heap.indexed {
                 let shift = if two_words { 4 } else { 3 };
                 dynasm!(ops; .arch x64; mov rax, [rax]; shl rax, shift; add rax, [rsp + state::ARRAY]);
@@ -303,6 +324,19 @@ fn load_receiver(ops: &mut Assembler, row: &JobRow, site: Site) {
                 ; add QWORD [rsp + state::CURSOR], DWORD 4 * element
                 ; mov r14, [rsp + state::G]
             );
+        }
+    }
+}
+
+/// Loads the receivers behind the first one: that of the second walk, or those of the elements that come next.
+fn load_further(ops: &mut Assembler, row: &JobRow, cursor: &str) {
+    let element = row.settings.element;
+    for further in 1..element.walks + element.ahead {
+        let pair = PAIRS[further as usize];
+        for (word, &number) in (0..).zip(&pair[..row.words()]) {
+            let name = register_name(ResultRegister { number, bits: 64 });
+            let offset = further as i32 * receiver_bytes(row) + 8 * word;
+            ops.extend(&bytes_of(&format!("mov {name}, [{cursor} + {offset}]")));
         }
     }
 }
@@ -348,10 +382,19 @@ fn bytes_of(text: &str) -> Vec<u8> {
     }
 }
 
-/// Adds the result to the sum. Without a walk no register may be written, so that dependency
-/// chains run through: then the sum is added to in memory, or through a spilled register.
-fn add_result(ops: &mut Assembler, row: &JobRow, variant: Variant) {
-    let Some(result) = row.result else { return };
+/// Adds the results to the sum, each turned by its own distance. One in rax comes first: the others may go through it.
+fn add_results(ops: &mut Assembler, row: &JobRow, variant: Variant) {
+    const RAX: u8 = 0;
+    let mut results: Vec<(u32, ResultRegister)> = (0..).zip(row.results.iter().copied()).collect();
+    results.sort_by_key(|(_, result)| result.number != RAX);
+    for (number, result) in results {
+        ops.extend(&bytes_of(&addition(row, variant, result, number * TURN)));
+    }
+}
+
+/// The instructions that add one result, turned left by so many bits. Without a walk no register may be written, so
+/// that dependency chains run through: then the sum is added to in memory, or through a spilled register.
+fn addition(row: &JobRow, variant: Variant, result: ResultRegister, turn: u32) -> String {
     let name = register_name(result);
     let sum = match row.clobbers {
         Clobbers::Some => "r13".to_string(),
@@ -364,14 +407,24 @@ fn add_result(ops: &mut Assembler, row: &JobRow, variant: Variant) {
         } else {
             name
         };
-    let widen = |to: &str| match result.bits {
-        32 => format!("mov {to}, {name}"),
-        _ => format!("movzx {to}, {name}"),
+    // A register of the harness, by its number of 64 bits and of 32, with the result in it.
+    let widened = |wide: &str, narrow: &str| {
+        let moved = match result.bits {
+            64 => format!("mov {wide}, {name}"),
+            32 => format!("mov {narrow}, {name}"),
+            _ => format!("movzx {narrow}, {name}"),
+        };
+        match turn {
+            0 => moved,
+            _ => format!("{moved}\nrol {wide}, {turn}"),
+        }
     };
-    let text = match (result.bits, row.heap.kind, row.clobbers) {
-        (64, _, _) => format!("add {sum}, {name}"),
-        (_, HeapKind::None, Clobbers::Some) => format!("{}\nadd r13, r12", widen("r12d")),
-        (32, HeapKind::None, Clobbers::All) => {
+    match (result.bits, row.heap.kind, row.clobbers) {
+        (64, _, _) if turn == 0 => format!("add {sum}, {name}"),
+        (_, HeapKind::None, Clobbers::Some) => {
+            format!("{}\nadd r13, r12", widened("r12", "r12d"))
+        }
+        (32, HeapKind::None, Clobbers::All) if turn == 0 => {
             format!(
                 "add dword [rsp + {}], {name}\nadc dword [rsp + {}], 0",
                 state::SUM,
@@ -380,12 +433,11 @@ fn add_result(ops: &mut Assembler, row: &JobRow, variant: Variant) {
         }
         (_, HeapKind::None, Clobbers::All) => format!(
             "mov [rsp + {spill}], rax\n{}\nadd {sum}, rax\nmov rax, [rsp + {spill}]",
-            widen("eax"),
+            widened("rax", "eax"),
             spill = state::SPILL
         ),
-        _ => format!("{}\nadd {sum}, rax", widen("eax")),
-    };
-    ops.extend(&bytes_of(&text));
+        _ => format!("{}\nadd {sum}, rax", widened("rax", "eax")),
+    }
 }
 
 fn count_down(ops: &mut Assembler, row: &JobRow) {
@@ -509,13 +561,12 @@ fn unwind(
         ; inc QWORD [rdi + context::PANICS as i32]
         ; mov rsp, [rdi + context::BODY_RSP as i32]
     );
-    if let Some(result) = row.result {
-        let whole = ResultRegister { bits: 64, ..result };
-        ops.extend(&bytes_of(&format!(
-            "mov {}, {:#x}",
-            register_name(whole),
-            frame::RECOVERED
-        )));
+    for (result, marker) in row.results.iter().zip([frame::RECOVERED, 0, 0, 0]) {
+        let name = register_name(ResultRegister {
+            bits: 64,
+            ..*result
+        });
+        ops.extend(&bytes_of(&format!("mov {name}, {marker:#x}")));
     }
     dynasm!(ops; .arch x64; jmp =>after_body);
 }

@@ -26,7 +26,7 @@ pub mod walk;
 
 pub use data::Receivers;
 
-use data::{Written, place_data, write_receivers};
+use data::{Written, place_data, place_objects, write_receivers};
 use harness::Harness;
 use layout::{Ends, Layout};
 
@@ -174,6 +174,13 @@ pub enum LinkError {
         /// Fixup index in that section.
         fixup: usize,
     },
+    /// What the header says of objects or receivers gives nothing.
+    Formula {
+        /// The header's key.
+        key: &'static str,
+        /// Why, one sentence without a full stop.
+        message: String,
+    },
     /// Two sections define one symbol.
     Duplicate {
         /// Section index of the second definition.
@@ -240,21 +247,18 @@ fn link_parts(
         code_pointers: Vec::new(),
     };
     place_data(row, heap, &layout, site, (&mut written, &mut errors));
+    place_objects(row, heap, &layout, site, (&mut written, &mut errors));
+    let receivers = Receivers::new(row, heap, &layout, site).map_err(|error| errors.push(error));
     let code_pointers = written.code_pointers;
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    let names = heap
-        .first_words
-        .iter()
-        .map(|name| layout.names[name.as_str()]);
-    let receivers = Receivers {
-        first_words: names.collect(),
-        objects: site.data + u64::from(HEAP_OFFSET + heap.objects),
-        is_nil: row.heap.nil_receiver,
+    let receivers = match receivers {
+        Ok(receivers) if errors.is_empty() => receivers,
+        _ => return Err(errors),
     };
     if let Some(data) = data {
-        heap.write_objects(&mut data[(HEAP_OFFSET + heap.objects) as usize..]);
+        heap.write_objects(
+            &row.heap,
+            &mut data[(HEAP_OFFSET + heap.objects) as usize..],
+        );
         if let Some(array) = heap.array {
             write_receivers(row, &receivers, &mut data[(HEAP_OFFSET + array) as usize..]);
         }

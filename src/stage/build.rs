@@ -6,7 +6,6 @@
 use super::Stage;
 use super::memory::Own;
 use crate::go::heap::{Heap, lay_out};
-use crate::go::layout;
 use crate::interpreter::native::Natives;
 use crate::job::{Failure, JobRow, Plan};
 use crate::link::{HEAP_OFFSET, Image, LinkError, Site, Variant, lengths, link, link_with_data};
@@ -83,7 +82,7 @@ impl<'a> Stage<'a> {
             row,
             natives,
             array: heap.array.map(|array| {
-                let bytes = layout::receiver_bytes(row.heap.kind);
+                let bytes = 8 * row.words() as u64;
                 (base + u64::from(HEAP_OFFSET + array), bytes)
             }),
             images,
@@ -94,6 +93,7 @@ impl<'a> Stage<'a> {
             data: Own::default(),
             stack: Own::default(),
             frames: Vec::new(),
+            elements: std::cell::RefCell::default(),
         })
     }
 }

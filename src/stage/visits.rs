@@ -1,22 +1,23 @@
 //! A walk in memory: what the loop loads, and the results that it must add up to.
 //!
-//! Correct means: element i holds the words of the object that the walk visits there, and the expected
-//! sum of any part of the walk is that of its elements.
+//! Correct means: element i holds the words of what the walk visits there, behind the last one come as many of the
+//! first as iterations look ahead, and the expected sum of any part of the walk is that of its elements.
 
-use std::io;
-
-use crate::job::JobRow;
+use crate::formula;
+use crate::job::{Failure, JobRow};
 use crate::link::harness::element_bytes;
 use crate::link::{Receivers, frame};
 use crate::sys::mapping::Writable;
+
+use super::elements::Elements;
 
 /// The elements that a loop visits, in memory.
 #[derive(Debug)]
 pub struct Visits {
     pub(super) memory: Writable,
     element: u64,
-    /// The object of each element.
-    pub objects: Vec<u32>,
+    /// What each element holds: the number of its object, or of its kind where it holds more.
+    pub kinds: Vec<u32>,
     /// Sum of the expected results before each element, and over all behind the last; empty where
     /// no result is stated.
     pub prefix: Vec<u64>,
@@ -32,30 +33,25 @@ impl Visits {
     pub(super) fn new(
         row: &JobRow,
         receivers: &Receivers,
-        objects: Vec<u32>,
-    ) -> io::Result<Visits> {
+        elements: &Elements,
+        kinds: Vec<u32>,
+    ) -> Result<Visits, Failure> {
         let element = element_bytes(row);
-        let mut memory = Writable::new(objects.len() * element as usize)?;
-        for (at, &object) in objects.iter().enumerate() {
-            let Some(&type_index) = row.heap.objects.get(object as usize) else {
-                break;
-            };
-            let words = if row.heap.indexed {
-                [u64::from(object), 0]
-            } else {
-                receivers.words(object, type_index)
-            };
-            let at = at * element as usize;
-            for (number, word) in words[..element as usize / 8].iter().enumerate() {
-                memory.bytes()[at + 8 * number..at + 8 * number + 8]
-                    .copy_from_slice(&word.to_le_bytes());
+        let ahead = row.settings.element.ahead as usize;
+        let mut memory = Writable::new((kinds.len() + ahead) * element as usize)
+            .map_err(|error| Failure::Worker(format!("mapping the walk: {error}")))?;
+        if element > 0 {
+            let held = kinds.iter().chain(kinds.iter().cycle().take(ahead));
+            let places = memory.bytes().chunks_exact_mut(element as usize);
+            for (place, &kind) in places.zip(held) {
+                write(place, row, receivers, elements, kind).map_err(Failure::Worker)?;
             }
         }
-        let prefix = prefix_sums(row, &objects);
+        let prefix = prefix_sums(row, elements, &kinds).map_err(Failure::Worker)?;
         Ok(Visits {
             memory,
             element,
-            objects,
+            kinds,
             prefix,
         })
     }
@@ -79,12 +75,12 @@ impl Visits {
 
     /// Elements.
     pub fn len(&self) -> u64 {
-        self.objects.len() as u64
+        self.kinds.len() as u64
     }
 
     /// Whether there is nothing to visit; never so in a built walk.
     pub fn is_empty(&self) -> bool {
-        self.objects.is_empty()
+        self.kinds.is_empty()
     }
 
     /// The expected sum of the results of `iterations` from `element`, where one is stated. The
@@ -95,24 +91,56 @@ impl Visits {
     }
 }
 
-/// The expected result of one iteration on `object`.
+fn write(
+    place: &mut [u8],
+    row: &JobRow,
+    receivers: &Receivers,
+    elements: &Elements,
+    kind: u32,
+) -> Result<(), String> {
+    let mut put = |words: &[u64]| {
+        for (field, word) in place.chunks_exact_mut(8).zip(words) {
+            field.copy_from_slice(&word.to_le_bytes());
+        }
+    };
+    if row.is_by_element() {
+        put(&elements.words(row, receivers, kind)?);
+    } else if row.heap.indexed {
+        put(&[u64::from(kind)]);
+    } else {
+        let of = formula::Receivers {
+            types: &row.heap.objects,
+            object: kind,
+            second: kind,
+            element: 0,
+        };
+        put(&receivers.words(&of)?);
+    }
+    Ok(())
+}
+
+/// The expected result of one iteration on `object`, where nothing but the object decides it.
 pub fn expected_of(row: &JobRow, object: u32) -> Option<u64> {
     if row.settings.recover && (row.heap.nil_receiver || row.settings.panics) {
-        return row.result.map(|_| frame::RECOVERED);
+        return (!row.results.is_empty()).then_some(frame::RECOVERED);
     }
     let expected = row.expected.as_ref()?;
     expected.get(object as usize).or(expected.first()).copied()
 }
 
-fn prefix_sums(row: &JobRow, objects: &[u32]) -> Vec<u64> {
+fn prefix_sums(row: &JobRow, elements: &Elements, kinds: &[u32]) -> Result<Vec<u64>, String> {
     let mut sum = 0u64;
     let mut sums = vec![0];
-    for &object in objects {
-        let Some(expected) = expected_of(row, object) else {
-            return Vec::new();
+    for &kind in kinds {
+        let expected = match row.expect.is_empty() {
+            true => expected_of(row, kind),
+            false => elements.expected(row, kind)?,
+        };
+        let Some(expected) = expected else {
+            return Ok(Vec::new());
         };
         sum = sum.wrapping_add(expected);
         sums.push(sum);
     }
-    sums
+    Ok(sums)
 }

@@ -4,6 +4,7 @@
 //! stage meets an unknown key, and every line keeps its number in the file the user edits.
 
 mod cold;
+mod element;
 pub(crate) mod header;
 pub mod library;
 mod lines;
@@ -13,6 +14,7 @@ pub(crate) mod parse;
 pub(crate) mod parts;
 pub(crate) mod paste;
 pub mod remark;
+mod results;
 pub(crate) mod sections;
 pub mod shipped;
 pub(crate) mod source;
@@ -26,12 +28,15 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::asm::Syntax;
-use crate::go::{HeapKind, Release};
+use crate::formula::Formula;
+use crate::go::{HeapKind, Interface, ObjectShape, Release};
 
 pub use cold::Cold;
+pub use element::{Element, MOST_AHEAD, MOST_IN_A_BATCH, PAIRS};
 pub use library::{Library, LoadError};
 pub use order::{Order, Percent, RANDOM_ELEMENTS, Walk};
 pub use parts::note;
+pub use results::{TURN, expected};
 pub use suite::{Figure, Published, Said, Suite};
 pub use work::{MAX_WORK, Work};
 
@@ -113,19 +118,8 @@ pub enum Clobbers {
     All,
 }
 
-/// What one iteration's result must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Expect {
-    /// The same integer every time.
-    Constant(u64),
-    /// The receiver's id, counted from 1.
-    Id,
-    /// The receiver's type, counted from 1.
-    Type,
-    /// The sum of both.
-    IdPlusType,
-}
+/// Most registers that hold results.
+pub const MOST_RESULTS: usize = 4;
 
 /// A register that holds an iteration's result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,18 +171,24 @@ pub struct Header {
     pub title: String,
     /// What the walk visits.
     pub heap: HeapKind,
-    /// Pattern of the dynamic types' names; `{t}` is the type's number.
-    pub types: String,
+    /// Patterns of the dynamic types' names, which they have in turn; `{t}` is the type's number.
+    pub types: Vec<String>,
+    /// What each object holds, where it is more than its id.
+    pub object: Option<ObjectShape>,
+    /// What the loop loads for a receiver, where it is not the object's address: one word or two.
+    pub words: Vec<Formula>,
+    /// Interfaces beside the first one, whose itabs are there, too.
+    pub interfaces: Vec<Interface>,
     /// The interface's methods in `fun` order.
     pub methods: Vec<String>,
     /// The methods' types, `(int32) int32`; empty where the header does not tell.
     pub signatures: Vec<String>,
     /// Parameters by name.
     pub params: BTreeMap<String, Param>,
-    /// Where an iteration leaves its result.
-    pub result: Option<ResultRegister>,
-    /// What the result must be.
-    pub expect: Option<Expect>,
+    /// Where an iteration leaves its results.
+    pub results: Vec<ResultRegister>,
+    /// What they must be, in the same order; nothing where nothing is stated.
+    pub expect: Vec<Formula>,
     /// Labels of the branches that are studied.
     pub dispatch: Vec<String>,
     /// Whether minijinja runs over the text.
@@ -221,12 +221,15 @@ impl Default for Header {
         Header {
             title: String::new(),
             heap: HeapKind::None,
-            types: "main.T".to_string(),
+            types: vec!["main.T".to_string()],
+            object: None,
+            words: Vec::new(),
+            interfaces: Vec::new(),
             methods: Vec::new(),
             signatures: Vec::new(),
             params: BTreeMap::new(),
-            result: None,
-            expect: None,
+            results: Vec::new(),
+            expect: Vec::new(),
             dispatch: Vec::new(),
             expand: false,
             go: Release::NEWEST,

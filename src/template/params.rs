@@ -7,7 +7,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cold, Header, MAX_WORK, Order, Param, Value, Walk, Work};
+use super::{
+    Cold, Element, Header, MAX_WORK, MOST_AHEAD, MOST_IN_A_BATCH, Order, Param, Value, Walk, Work,
+};
 use crate::go::{HeapKind, MAX_OBJECTS, Release};
 
 /// Most dynamic types of a scenario: 100,000 rounded up to a power of two.
@@ -63,8 +65,10 @@ enum Is {
 }
 
 #[rustfmt::skip] // a table: one parameter a line
-const OWN: [Own; 15] = [
+const OWN: [Own; 18] = [
+    Own { name: "ahead",    has: Has::None,           needs_a_heap: true,  is: Is::Whole(0, MOST_AHEAD as i64) },
     Own { name: "align",    has: Has::All("auto"),    needs_a_heap: false, is: Is::Align },
+    Own { name: "batch",    has: Has::None,           needs_a_heap: true,  is: Is::PowerOfTwo(1, MOST_IN_A_BATCH as i64) },
     Own { name: "cases",    has: Has::None,           needs_a_heap: false, is: Is::Whole(1, MAX_TYPES) },
     Own { name: "cold",     has: Has::All("none"),    needs_a_heap: false, is: Is::OneOf(&Cold::NAMES) },
     Own { name: "go",       has: Has::None,           needs_a_heap: false, is: Is::Release },
@@ -78,6 +82,7 @@ const OWN: [Own; 15] = [
     Own { name: "spacing",  has: Has::All("64"),      needs_a_heap: false, is: Is::PowerOfTwo(SPACING.0, SPACING.1) },
     Own { name: "stride",   has: Has::Heaps("1"),     needs_a_heap: true,  is: Is::Whole(1, MAX_OBJECTS) },
     Own { name: "targets",  has: Has::None,           needs_a_heap: true,  is: Is::Whole(1, MAX_TYPES) },
+    Own { name: "walks",    has: Has::None,           needs_a_heap: true,  is: Is::Whole(1, 2) },
     Own { name: "work",     has: Has::Heaps("0"),     needs_a_heap: true,  is: Is::Work },
 ];
 
@@ -99,6 +104,9 @@ pub struct Settings {
     pub align: Option<u32>,
     /// What is scrubbed between calls that are timed one by one.
     pub cold: Cold,
+    /// What an iteration is given beside one receiver.
+    #[serde(default, skip_serializing_if = "Element::is_plain")]
+    pub element: Element,
 }
 
 impl Settings {
@@ -115,6 +123,11 @@ impl Settings {
             work: bound(params, "work").unwrap_or_default(),
             align: bound(params, "align"),
             cold: bound(params, "cold").unwrap_or_default(),
+            element: Element {
+                walks: bound(params, "walks").unwrap_or(1),
+                ahead: bound(params, "ahead").unwrap_or(0),
+                batch: bound(params, "batch").unwrap_or(1),
+            },
         }
     }
 }

@@ -412,7 +412,7 @@ impl<'a> Worker<'a> {
         let steps = &mut self.steps;
         let sites = sites::count(&mut stage, ground, &visits, (steps, &mut belief))?;
         let runtime = runtime::calls(&mut stage, ground, &visits, (steps, &mut belief))?;
-        let unroll = stage.row.unroll;
+        let unroll = stage.row.copies();
         let branches = counts.as_ref().map_or(0.0, |counts| counts.branches);
         let is_direct = branches > 0.0 && stage.has_direct_branches_only();
         let proof = Proof {

@@ -66,7 +66,7 @@ impl Meter for Scripted<'_> {
         } = request;
         let exit = stage.enter(ground, image, visits, element, iterations)?;
         let count = self.0.further(&stage.row.name, self.1);
-        let iterations = (iterations * u64::from(stage.row.unroll)) as f64;
+        let iterations = (iterations * u64::from(stage.row.copies())) as f64;
         Ok((
             exit,
             Ok((count * iterations).round() as u64 + OVERHEAD_EVENTS),

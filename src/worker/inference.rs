@@ -166,7 +166,7 @@ pub(super) fn infer(
                 images,
                 (budget, scale),
             )?;
-            Ok(study.finished(row.stage.row.unroll))
+            Ok(study.finished(row.stage.row.copies()))
         });
         sites.push(inferred.unwrap_or_else(|failure| without(*site, why(&failure))));
     }
@@ -234,7 +234,7 @@ fn refer(
             (turn, 0, 0),
         )?;
     }
-    let chunk = site.iterations_per_chunk / u64::from(row.stage.row.unroll);
+    let chunk = site.iterations_per_chunk / u64::from(row.stage.row.copies());
     let mut missed = Study::new(0, &drawn, chunk.min(drawn.len()));
     let budget = (0.0, 0.0);
     missed.infer(
@@ -249,7 +249,7 @@ fn refer(
         segments: segments as u32,
         one,
         random,
-        missed: missed.finished(row.stage.row.unroll),
+        missed: missed.finished(row.stage.row.copies()),
     })))
 }
 

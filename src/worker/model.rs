@@ -78,7 +78,7 @@ pub fn interpreted(
             ..branch
         });
     });
-    let unroll = u64::from(stage.row.unroll);
+    let unroll = u64::from(stage.row.copies());
     Ok(traced.map(|traced| shown.prediction(CountedBy::Interpreter, traced.iterations, unroll)))
 }
 
@@ -105,7 +105,7 @@ fn stepped(
     let traced = branches::trace(stage, ground, &visits, turns, log, &mut |branch| {
         shown.see(&branch);
     })?;
-    Ok(shown.prediction(CountedBy::Step, traced, u64::from(stage.row.unroll)))
+    Ok(shown.prediction(CountedBy::Step, traced, u64::from(stage.row.copies())))
 }
 
 /// How many turns the steps are enough for.

@@ -77,7 +77,7 @@ pub(super) fn calls(
             },
         )?;
     }
-    Ok(told.calls(u64::from(stage.row.unroll)))
+    Ok(told.calls(u64::from(stage.row.copies())))
 }
 
 /// What the branches of an image have told; offsets count from the start of the code.

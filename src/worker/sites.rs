@@ -74,7 +74,7 @@ pub fn count(
     if told.turns == 0 {
         return Ok(Vec::new());
     }
-    Ok(told.counts(whole, u64::from(stage.row.unroll)))
+    Ok(told.counts(whole, u64::from(stage.row.copies())))
 }
 
 /// Where a site stands, from the start of the code: once in each copy of the body.
@@ -151,7 +151,7 @@ impl<'a> Told<'a> {
             }
             let object = self.visits.map_or(0, |visits| {
                 let at = self.turns % visits.len().max(1);
-                visits.objects.get(at as usize).copied().unwrap_or(0)
+                visits.kinds.get(at as usize).copied().unwrap_or(0)
             });
             self.turns += 1;
             let known = self
@@ -174,7 +174,7 @@ impl<'a> Told<'a> {
         let weighted = |site: usize| {
             let visits = self.visits?;
             let mut sum = 0;
-            for object in &visits.objects {
+            for object in &visits.kinds {
                 sum += known.get(*object as usize).copied()??[site];
             }
             Some(sum as f64 / visits.len().max(1) as f64)

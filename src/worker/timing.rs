@@ -348,8 +348,8 @@ impl Series {
         let mut images = self.images;
         let baseline = images.pop().unwrap_or_default();
         Timing {
-            iterations_per_chunk: row.chunk * u64::from(row.stage.row.unroll),
-            unroll: row.stage.row.unroll,
+            iterations_per_chunk: row.chunk * u64::from(row.stage.row.copies()),
+            unroll: row.stage.row.copies(),
             segments: self.segments,
             entry_overhead_ticks: self.entry_overhead_ticks,
             chain_overhead_ticks: scale.overhead_ticks,

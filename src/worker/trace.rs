@@ -6,9 +6,9 @@
 use super::probe;
 use crate::job::{Failure, Trace, TraceIteration, TraceStep};
 use crate::link::Image;
-use crate::stage::{Ground, Stage, Visits, expected_of};
+use crate::stage::{Ground, Stage, Visits};
 use crate::sys::signals::{Step, StepLog};
-use crate::template::ResultRegister;
+use crate::template::{ResultRegister, TURN};
 
 /// Steps the first `iterations` of a walk at placement 0.
 ///
@@ -55,15 +55,15 @@ pub fn trace(
     let mut from = 0;
     while let Some((start, end)) = next_iteration(&stage.images[0], steps, from) {
         let element = trace.iterations.len();
-        let object = visits.objects.get(element).copied().unwrap_or(0);
+        let kind = visits.kinds.get(element).copied().unwrap_or(0);
         let iteration = TraceIteration {
-            object,
+            object: stage.object(kind),
             start,
             end,
-            expected: expected_of(stage.row, object),
+            expected: visits.expected(element as u64 % visits.len(), 1),
             result: end
-                .zip(stage.row.result)
-                .map(|(end, register)| held(&steps[end], register)),
+                .filter(|_| !stage.row.results.is_empty())
+                .map(|end| sum(&steps[end], &stage.row.results)),
         };
         trace.failure = end.and_then(|end| {
             probe::find_culprit(stage, &steps[start..=end]).or(mismatch(element, &iteration))
@@ -98,9 +98,13 @@ fn next_iteration(image: &Image, steps: &[Step], from: usize) -> Option<(usize, 
     Some((start, end))
 }
 
-/// A register of the width that results have here, zero-extended.
-fn held(step: &Step, register: ResultRegister) -> u64 {
-    step.registers[usize::from(register.number)] & (u64::MAX >> (64 - u32::from(register.bits)))
+/// What the loop adds of the results that a step's registers hold.
+fn sum(step: &Step, results: &[ResultRegister]) -> u64 {
+    let turned = |(turn, register): (u32, &ResultRegister)| {
+        let value = register.cut(step.registers[usize::from(register.number)]);
+        value.rotate_left(turn * TURN)
+    };
+    (0..).zip(results).map(turned).fold(0, u64::wrapping_add)
 }
 
 fn mismatch(element: usize, iteration: &TraceIteration) -> Option<Failure> {
@@ -154,10 +158,13 @@ mod tests {
     fn a_result_has_the_width_of_its_register() {
         let mut step = Step::default();
         step.registers[2] = 0x1122_3344_5566_7788;
-        let of = |bits| held(&step, ResultRegister { number: 2, bits });
+        step.registers[3] = 5;
+        let of = |bits| sum(&step, &[ResultRegister { number: 2, bits }]);
         assert_eq!(
             [of(8), of(16), of(32), of(64)],
             [0x88, 0x7788, 0x5566_7788, 0x1122_3344_5566_7788]
         );
+        let both = [2, 3].map(|number| ResultRegister { number, bits: 8 });
+        assert_eq!(sum(&step, &both), 0x88 + (5 << 16));
     }
 }

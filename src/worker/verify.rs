@@ -53,7 +53,7 @@ pub fn verify(
             let [blocks, bytes] =
                 [0, 1].map(|of| after[of].wrapping_sub(before[of]) as f64 / entered.max(1) as f64);
             verified = Verified {
-                checksum: expected_of(stage.row, 0).map(|_| sums),
+                checksum: visits.expected(0, 1).map(|_| sums),
                 allocations: Allocations {
                     blocks,
                     bytes,
@@ -139,7 +139,7 @@ pub fn verify_image(
         let expected = if has_walk {
             visits.expected(at, 1)
         } else {
-            expected_of(stage.row, visits.objects[0])
+            expected_of(stage.row, visits.kinds[0])
         };
         let Some(expected) = expected else {
             continue;

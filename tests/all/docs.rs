@@ -841,6 +841,9 @@ fn fields(symbol: &str, release: &str) -> Vec<(String, String, String, bool)> {
         release: release.parse().expect("a release"),
         nil_receiver: false,
         indexed: false,
+        object: None,
+        words: Vec::new(),
+        interfaces: Vec::new(),
     })
     .expect("the hash is known");
     let own = heap.symbols.iter().find(|own| own.name == symbol);

@@ -73,6 +73,9 @@ fn the_model_is_what_the_installed_compiler_builds() {
         release,
         nil_receiver: false,
         indexed: false,
+        object: None,
+        words: Vec::new(),
+        interfaces: Vec::new(),
     })
     .expect("the hash is known");
     let mut compared = 0;

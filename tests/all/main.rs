@@ -36,6 +36,7 @@ mod fuzz;
 mod fuzz_job;
 mod go_binary;
 mod go_listing;
+mod ideas;
 mod inputs;
 mod interpreter;
 mod jobs;

@@ -174,9 +174,8 @@ fn every_scenario_of_a_suite_binds_under_the_name_it_has_there() {
 #[test]
 fn the_receivers_of_a_tour_give_different_results() {
     for (scenario, _) in rows_of("tour") {
-        let ids: BTreeSet<_> = (0..scenario.objects)
-            .map(|object| scenario.expected(object))
-            .collect();
+        let expected = scenario.expected().expect("numbers").unwrap_or_default();
+        let ids: BTreeSet<u64> = expected.into_iter().collect();
         assert!(
             ids.len() > 2 || scenario.nil_receiver,
             "{}: different receivers give the same result",
@@ -603,7 +602,8 @@ fn the_sample_of_the_contract_binds_and_expands_as_printed() {
     );
     assert_eq!(scenario.name, "sample[order=random,targets=3]");
     assert_eq!((scenario.types, scenario.objects), (3, 3));
-    assert_eq!(scenario.expected(2), Some(6));
+    let expected = scenario.expected().expect("numbers");
+    assert_eq!(expected.expect("it is stated")[2], 6);
     let sections = expand(&scenario);
     let names: Vec<&str> = sections
         .iter()

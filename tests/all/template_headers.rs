@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dispatchlab::go::HeapKind;
 use dispatchlab::scenario::Scenario;
 use dispatchlab::template::{
-    Clobbers, Expect, Library, LoadError, Origin, ResultRegister, Template, Value,
+    Clobbers, Library, LoadError, Origin, ResultRegister, Template, Value,
 };
 use dispatchlab::text::diagnostic::Diagnostic;
 
@@ -71,13 +71,14 @@ fn a_header_with_every_key_is_read() {
     );
     assert_eq!(header.methods, ["Get", "Id"]);
     assert_eq!(
-        header.result,
-        Some(ResultRegister {
+        header.results,
+        [ResultRegister {
             number: 15,
             bits: 8
-        })
+        }]
     );
-    assert_eq!(header.expect, Some(Expect::IdPlusType));
+    assert_eq!(header.expect.len(), 1);
+    assert_eq!(header.expect[0].to_string(), "(id + type)");
     assert_eq!(header.go.to_string(), "1.10");
     assert_eq!(header.params["targets"].default, Value::Int(2));
     assert_eq!(header.params["order"].allowed.len(), 2);
@@ -89,12 +90,12 @@ fn a_header_with_every_key_is_read() {
 fn a_template_without_a_header_has_the_defaults() {
     let header = parse("body:\n nop\n").expect("sound").header;
     assert_eq!(
-        (header.heap, header.types.as_str(), header.unroll),
-        (HeapKind::None, "main.T", 1)
+        (header.heap, &header.types[..], header.unroll),
+        (HeapKind::None, &["main.T".to_string()][..], 1)
     );
     assert_eq!(
-        (header.result, header.expect, header.expand),
-        (None, None, false)
+        (header.results, header.expect, header.expand),
+        (vec![], vec![], false)
     );
     assert_eq!(header.go.to_string(), "1.27");
 }
@@ -112,11 +113,7 @@ fn result_registers_of_all_widths_are_known() {
         let header = parse(&format!(";! result = \"{name}\"\nbody:\n nop\n"))
             .expect(name)
             .header;
-        assert_eq!(
-            header.result,
-            Some(ResultRegister { number, bits }),
-            "{name}"
-        );
+        assert_eq!(header.results, [ResultRegister { number, bits }], "{name}");
     }
     for name in ["rsp", "esp", "spl", "ah", "xmm0", "eaxx"] {
         let (place, message, _) = complaint(&format!(";! result = \"{name}\""));

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::common;
 use dispatchlab::asm::{Program, SectionKind};
+use dispatchlab::formula::Formula;
 use dispatchlab::prepare::prepare;
 use dispatchlab::scenario::{Scenario, parse_name};
-use dispatchlab::template::{Expect, Library, Origin, Template, shipped};
+use dispatchlab::template::{Library, Origin, Template, shipped};
 use dispatchlab::text::diagnostic::Diagnostic;
 
 fn scenario(text: &str) -> Result<Scenario, Vec<Diagnostic>> {
@@ -227,10 +228,10 @@ fn without_a_part_the_code_still_runs_and_without_most_it_is_still_right() {
                 let text = as_text(&whole.without(&part));
                 let file = common::template(&folder, &format!("{name}-{release}-{part}"), &text);
                 // The copy of the receiver is what a result with its id is made of.
-                let has_id = matches!(
-                    template.header.expect,
-                    Some(Expect::Id | Expect::IdPlusType)
-                );
+                let formulas = template.header.expect.iter();
+                let has_id = formulas
+                    .map(Formula::to_string)
+                    .any(|text| text.contains("id"));
                 let is_needed = part == "copy" && has_id;
                 files.push((format!("{file}[go={release}]"), is_needed));
             }

@@ -49,7 +49,7 @@ pub(super) fn count(
     let most = most.min(RANDOM_ELEMENTS);
     let pass = if has_walk { visits.len() } else { most };
     let unit = match has_walk {
-        true => least_common_multiple(period_of(&visits.objects), in_turn),
+        true => least_common_multiple(period_of(&visits.kinds), in_turn),
         false => in_turn,
     };
     let mut search = Search {

@@ -12,6 +12,9 @@ fn spec(release: &str) -> HeapSpec {
         release: release.parse().expect("a release"),
         nil_receiver: false,
         indexed: false,
+        object: None,
+        words: Vec::new(),
+        interfaces: Vec::new(),
     }
 }
 
@@ -72,7 +75,7 @@ fn many_objects_are_one_array_laid_out_as_the_named_ones() {
     assert!(array.offset as usize >= heap.bytes.len() && array.offset == heap.objects);
     assert_eq!(array.offset + array.size, heap.size);
     let mut written = vec![0; array.size as usize];
-    heap.write_objects(&mut written);
+    heap.write_objects(&many, &mut written);
     many.objects.pop();
     let named = lay_out(&many).expect("lays out");
     let first = named.objects as usize;

@@ -16,9 +16,9 @@ use crate::template::ResultRegister;
 /// The number of the register that may be written: r11, or r10 where r11 holds the result. Neither
 /// has a receiver, g, or harness state in it, in any harness state.
 fn scratch(row: &JobRow) -> u8 {
-    match row.result {
-        Some(ResultRegister { number: 11, .. }) => 10,
-        _ => 11,
+    match row.results.iter().any(|result| result.number == 11) {
+        true => 10,
+        false => 11,
     }
 }
 
@@ -28,7 +28,7 @@ pub(super) fn in_front(ops: &mut Assembler, row: &JobRow) {
     emit(
         ops,
         row,
-        row.settings.work.in_front(row.result.is_some()),
+        row.settings.work.in_front(!row.results.is_empty()),
         RAX,
     );
 }
@@ -36,14 +36,14 @@ pub(super) fn in_front(ops: &mut Assembler, row: &JobRow) {
 /// Emits the second half. Without a body no one writes the result, and a chain through it could go
 /// on from iteration to iteration; there it goes through rax, which every iteration loads.
 pub(super) fn behind(ops: &mut Assembler, row: &JobRow, variant: Variant) {
-    let through = match (variant, row.result) {
+    let through = match (variant, row.results.first()) {
         (Variant::Body | Variant::Delayed(_), Some(result)) => result.number,
         _ => 0,
     };
     emit(
         ops,
         row,
-        row.settings.work.behind(row.result.is_some()),
+        row.settings.work.behind(!row.results.is_empty()),
         through,
     );
 }

@@ -13,16 +13,17 @@ use toml::de::{DeTable, DeValue};
 use super::block::Block;
 use super::register::register;
 use crate::asm::Syntax;
+use crate::formula::{Formula, Known, Refused};
 use crate::go::types::Signature;
-use crate::go::{HeapKind, Release};
+use crate::go::{HeapKind, Interface, ObjectShape, Release};
 use crate::template::params::MAX_SITES;
 use crate::template::source::{Place, SourceText};
-use crate::template::{Clobbers, Expect, Header, ResultRegister};
+use crate::template::{Clobbers, Header, MOST_RESULTS, ResultRegister};
 use crate::text::closest;
 use crate::text::diagnostic::Diagnostic;
 
 /// Every key a header may have.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 20] = [
     "bind",
     "call",
     "clobbers",
@@ -31,7 +32,9 @@ const KEYS: [&str; 17] = [
     "expect",
     "go",
     "heap",
+    "interfaces",
     "methods",
+    "object",
     "params",
     "result",
     "separator",
@@ -40,6 +43,7 @@ const KEYS: [&str; 17] = [
     "title",
     "types",
     "unroll",
+    "words",
 ];
 
 /// Where the rows of the suite `book` and published figures have gone.
@@ -83,11 +87,12 @@ impl Reader<'_> {
             match key.get_ref().as_ref() {
                 "title" => header.title = self.text("title", value).unwrap_or_default(),
                 "heap" => header.heap = self.heap(value).unwrap_or(HeapKind::None),
-                "types" => header.types = self.text("types", value).unwrap_or_default(),
+                "types" => header.types = self.texts("types", value, "\"main.T{t}\""),
                 "methods" => (header.methods, header.signatures) = self.methods(value),
-                "params" => {} // Read below: which names it may have depends on the heap.
-                "result" => header.result = self.result(value),
-                "expect" => header.expect = self.expect(value),
+                "interfaces" => header.interfaces = self.interfaces(value),
+                // Read below: what these may name depends on other keys.
+                "params" | "object" | "words" | "expect" => {}
+                "result" => header.results = self.results(value),
                 "dispatch" => header.dispatch = self.dispatch(value),
                 "expand" => header.expand = self.boolean("expand", value).unwrap_or(false),
                 "go" => {
@@ -110,6 +115,17 @@ impl Reader<'_> {
             && !has_line_break(value.get_ref())
         {
             header.params = self.params(value, header.heap);
+        }
+        if let Some(value) = table.get("object") {
+            header.object = self.object(value);
+        }
+        let known = header.object.as_ref().map(ObjectShape::known);
+        let known = known.unwrap_or_default();
+        if let Some(value) = table.get("words") {
+            header.words = self.formulas("words", value, &known);
+        }
+        if let Some(value) = table.get("expect") {
+            header.expect = self.expect(value, &known);
         }
         (header, places)
     }
@@ -300,44 +316,139 @@ impl Reader<'_> {
         (names, signatures)
     }
 
-    fn result(&mut self, value: &Entry<'_>) -> Option<ResultRegister> {
-        let text = self.text("result", value)?;
-        match register(&text) {
-            Ok(register) => Some(register),
-            Err(help) => {
-                self.error(value.span(), format!("`{text}` cannot hold a result"), help);
+    /// One text, or a list of them.
+    fn texts(&mut self, key: &str, value: &Entry<'_>, example: &str) -> Vec<String> {
+        let Some(array) = value.get_ref().as_array() else {
+            return self.text(key, value).into_iter().collect();
+        };
+        let texts = array
+            .iter()
+            .map(|one| one.get_ref().as_str().map(String::from));
+        match texts
+            .collect::<Option<Vec<String>>>()
+            .filter(|texts| !texts.is_empty())
+        {
+            Some(texts) => texts,
+            None => {
+                self.wrong_type(key, value, "a text or a list of texts", example);
+                Vec::new()
+            }
+        }
+    }
+
+    fn results(&mut self, value: &Entry<'_>) -> Vec<ResultRegister> {
+        let mut results: Vec<ResultRegister> = Vec::new();
+        for text in self.texts("result", value, "\"eax\"") {
+            match register(&text) {
+                Ok(one) if results.iter().any(|other| other.number == one.number) => {
+                    let help = "name each register once".to_string();
+                    self.error(
+                        value.span(),
+                        format!("`{text}` holds a result already"),
+                        help,
+                    );
+                }
+                Ok(one) => results.push(one),
+                Err(help) => {
+                    self.error(value.span(), format!("`{text}` cannot hold a result"), help);
+                }
+            }
+        }
+        if results.len() > MOST_RESULTS {
+            let message = format!("at most {MOST_RESULTS} registers hold results");
+            self.error(value.span(), message, "combine some of them in the body");
+        }
+        results
+    }
+
+    /// What each result must be: a number, a formula, or a list of these.
+    fn expect(&mut self, value: &Entry<'_>, known: &Known) -> Vec<Formula> {
+        self.formulas("expect", value, known)
+    }
+
+    fn formulas(&mut self, key: &str, value: &Entry<'_>, known: &Known) -> Vec<Formula> {
+        match value.get_ref() {
+            DeValue::Array(all) => all
+                .iter()
+                .filter_map(|one| self.formula(key, one, known))
+                .collect(),
+            _ => self.formula(key, value, known).into_iter().collect(),
+        }
+    }
+
+    fn formula(&mut self, key: &str, value: &Entry<'_>, known: &Known) -> Option<Formula> {
+        match value.get_ref() {
+            DeValue::Integer(number) => {
+                let parsed = u64::from_str_radix(number.as_str(), number.radix()).ok();
+                if parsed.is_none() {
+                    self.error(
+                        value.span(),
+                        format!("`{key}` is an unsigned number of 64 bits"),
+                        "write what the register holds, zero-extended: 0xffffffff for -1 in eax",
+                    );
+                }
+                parsed.map(Formula::Number)
+            }
+            DeValue::String(text) => match Formula::parse(text, known) {
+                Ok(formula) => Some(formula),
+                Err(refused) => {
+                    self.refused(value, refused);
+                    None
+                }
+            },
+            _ => {
+                self.wrong_type(
+                    key,
+                    value,
+                    "a whole number or a formula in quotes",
+                    "\"id + type\"",
+                );
                 None
             }
         }
     }
 
-    fn expect(&mut self, value: &Entry<'_>) -> Option<Expect> {
-        if let DeValue::Integer(number) = value.get_ref() {
-            let parsed = u64::from_str_radix(number.as_str(), number.radix()).ok();
-            if parsed.is_none() {
-                self.error(
-                    value.span(),
-                    "`expect` is compared as an unsigned number of 64 bits",
-                    "write what the register holds, zero-extended: 0xffffffff for -1 in eax",
-                );
+    /// What is wrong inside a text: its place is exact where the text stands there as it is.
+    fn refused(&mut self, value: &Entry<'_>, refused: Refused) {
+        let span = value.span();
+        let text = value.get_ref().as_str().unwrap_or_default();
+        let is_plain = span.len() == text.len() + 2;
+        let before: usize = text.chars().take(refused.at).map(char::len_utf8).sum();
+        let span = match is_plain {
+            true => span.start + 1 + before..span.end.max(span.start + 2 + before) - 1,
+            false => span,
+        };
+        self.error(span, refused.message, refused.help);
+    }
+
+    fn object(&mut self, value: &Entry<'_>) -> Option<ObjectShape> {
+        let text = self.text("object", value)?;
+        match ObjectShape::parse(&text) {
+            Ok(shape) => Some(shape),
+            Err(refused) => {
+                self.refused(value, refused);
+                None
             }
-            return parsed.map(Expect::Constant);
         }
-        if value.get_ref().as_str().is_none() {
-            self.wrong_type(
-                "expect",
-                value,
-                "a whole number, \"id\", \"type\" or \"id+type\"",
-                "\"id\"",
-            );
-            return None;
+    }
+
+    /// `{ "main.J" = ["Add", "Sub"] }`
+    fn interfaces(&mut self, value: &Entry<'_>) -> Vec<Interface> {
+        let Some(table) = value.get_ref().as_table() else {
+            let wanted = "a table from interface to methods";
+            self.wrong_type("interfaces", value, wanted, "{ \"main.J\" = [\"Add\"] }");
+            return Vec::new();
+        };
+        let mut interfaces = Vec::new();
+        for (name, methods) in table {
+            let (methods, signatures) = self.methods(methods);
+            interfaces.push(Interface {
+                name: name.get_ref().to_string(),
+                methods,
+                signatures,
+            });
         }
-        let words = [
-            ("id", Expect::Id),
-            ("type", Expect::Type),
-            ("id+type", Expect::IdPlusType),
-        ];
-        self.word("expect", value, &words)
+        interfaces
     }
 
     fn unroll(&mut self, value: &Entry<'_>) -> u32 {

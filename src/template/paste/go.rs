@@ -515,7 +515,7 @@ impl Listed {
         header.go = self.release;
         if let Some(receiver) = &self.receiver {
             header.heap = HeapKind::Iface;
-            header.types.clone_from(&receiver.types);
+            header.types = vec![receiver.types.clone()];
             header.methods.clone_from(&receiver.methods);
             if receiver.types.contains("{t}") {
                 let targets = Param {
