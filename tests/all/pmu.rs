@@ -506,6 +506,36 @@ fn of_two_ways_to_read_the_quieter_one_is_taken() {
 }
 
 #[test]
+fn the_loop_of_a_runs_first_row_is_held_against_a_breakpoint_and_the_details_say_what_it_counted() {
+    let Some(run) = Machine::with("").run_as("auto", &["-v"]) else {
+        return;
+    };
+    let said = unfolded(&run.stdout);
+    if !said.contains("breakpoint: counts no iterations here") {
+        let words = "breakpoint: the CPU counted 64 of 64 iterations of the first row";
+        assert!(said.contains(words), "{said}");
+        let fewer = Machine::with("fewer-heads").run_as("auto", &[]);
+        let fewer = fewer.expect("there is a shim");
+        let words = "ran 63 times, by a breakpoint of the CPU, where 64 iterations were asked for";
+        assert!(fewer.said().contains(words), "{}", fewer.said());
+    }
+    // Where the kernel has none to give, that is a detail.
+    let refusing = Machine {
+        errno: libc::EACCES,
+        ..Machine::with("errno")
+    };
+    let details = refusing.run_as("auto", &["-v"]).expect("there is a shim");
+    let words = "breakpoint: counts no iterations here: not allowed";
+    assert!(
+        unfolded(&details.stdout).contains(words),
+        "{}",
+        details.stdout
+    );
+    let told = refusing.run_as("auto", &[]).expect("there is a shim");
+    assert!(!told.said().contains("breakpoint"), "{}", told.said());
+}
+
+#[test]
 fn each_errno_is_said_in_words_of_its_own() {
     for (errno, words) in [
         (libc::EACCES, "not allowed"),
