@@ -210,7 +210,9 @@ impl Machine {
                 Event::Instructions | Event::Branches => {
                     "retired in user mode, less the harness's own"
                 }
-                Event::BranchMisses => "retired in user mode, the harness's own included",
+                Event::BranchMisses => {
+                    "retired in user mode, the harness's own included, less the end of its loop"
+                }
             };
             let (source, basis, why) = match event {
                 Event::Cycles if self.plan.counters == Counters::None => continue,

@@ -218,6 +218,82 @@ fn a_group_says_why_it_is_not_read_with_rdpmc() {
 }
 
 #[test]
+fn a_group_whose_members_are_on_the_cpus_counters_is_read_with_rdpmc() {
+    let kernel = FakeKernel::with_counters(willing);
+    // 48 bits, and the highest is a sign: the first began half a counter below zero, as its page says.
+    let begun = 1 << 47;
+    kernel.will_show(0, begun);
+    kernel.will_show(1, 7);
+    let group = EventGroup::open(&pair(), None).group.expect("a group");
+    assert_eq!(group.way(), &Way::Rdpmc);
+    assert_eq!(group.numbers(), [Some(0), Some(1)]);
+    let before = group.read().expect("reads");
+    assert_eq!(before.counts[..2], [0, begun + 7]);
+    kernel.will_show(0, begun + 100);
+    kernel.will_show(1, 17);
+    let after = group.read().expect("reads");
+    assert_eq!(after.since(&before).expect("ran")[..2], [100, 10]);
+    // It is the page that says where a member counts.
+    kernel.take_away(0, 1);
+    let hidden = group.read().expect_err("one is on no counter");
+    assert!(
+        hidden.to_string().contains("on none of the CPU"),
+        "{hidden}"
+    );
+}
+
+/// Of a kernel with so many free counters: what counts together, and what in turns of its own.
+#[test]
+fn what_has_no_free_counter_beside_the_others_never_runs_with_them_and_is_counted_apart() {
+    let (first, last) = (&Event::ALL[..], &Event::ALL[3..]);
+    #[rustfmt::skip] // a table: free counters, each group's members in the order of their opening, and which count
+    let table = [
+        (4, vec![first], 0, vec![]),
+        (3, vec![first, &Event::ALL[..3], last], 1, vec![2]),
+        (2, vec![first, &Event::ALL[..3], last, &Event::ALL[..2], &Event::ALL[2..3]], 3, vec![2, 4]),
+    ];
+    for (free, groups, together, apart) in table {
+        let kernel = FakeKernel::with_room(free, willing);
+        let say = |group: usize, now: &mut [u64; 4], more: [u64; 4]| {
+            for (count, more) in now.iter_mut().zip(more) {
+                *count += more;
+            }
+            let of = |event: &Event| now[*event as usize];
+            let counts: Vec<u64> = groups[group].iter().map(of).collect();
+            kernel.will_read(group, &counts, (1000 + now[0], 1000 + now[0]));
+        };
+        let mut pmu = Pmu::open(None);
+        let mut now = [0; 4];
+        for _ in 0..2 * 33 {
+            say(together, &mut now, [0; 4]);
+            say(together, &mut now, [400, 90, 20, 1]);
+        }
+        count_the_kernels(&mut now, |now, counts| say(together, now, counts));
+        for _ in 0..5 {
+            for calls in [32, 0] {
+                say(together, &mut now, [0; 4]);
+                say(together, &mut now, [400, 90 + 30 * calls, 20, 1]);
+            }
+        }
+        for group in apart {
+            count_the_kernels(&mut now, |now, counts| say(group, now, counts));
+        }
+        let mut window = Window::reserve().expect("reserves");
+        pmu.check(&mut Clock::new(&mut window).expect("maps"));
+        for event in Event::ALL {
+            assert!(
+                is_believed(pmu.states(), event),
+                "{free}: {:?}",
+                pmu.states()
+            );
+        }
+        let usage = pmu.usage().expect("they are believed");
+        assert_eq!(usage.together, groups[together], "{free}");
+        assert_eq!(usage.together.len() + usage.apart.len(), 4, "{free}");
+    }
+}
+
+#[test]
 fn further_events_are_groups_of_their_own_of_which_one_counts_at_a_time() {
     let kernel = FakeKernel::install(|opening| (opening.code == 3).then_some(libc::ENOENT));
     let names = ["r1c4", "cache-misses", "cs", "faults"].map(String::from);
@@ -285,29 +361,11 @@ fn no_event_of_the_cpu_is_believed_where_its_counters_are_not() {
 /// What the fake PMU reads in the check: readings with nothing between; two entries of each kernel, five times, each
 /// with a reading in front and one behind; readings around calls of the kernel.
 fn pass_the_check(kernel: &FakeKernel, now: &mut [u64; 4]) {
-    const FEW: u64 = 8;
-    // Cycles, instructions, branches and misses of a turn, and misses of all.
-    const KERNELS: [([u64; 3], u64); 3] =
-        [([50, 55, 3], 0), ([13, 6, 2], 1000), ([30, 10, 3], 1750)];
     for _ in 0..2 * 33 {
         say(kernel, now, [0; 4]);
         say(kernel, now, [400, 90, 20, 1]);
     }
-    for _ in 0..5 {
-        for ([cycles, instructions, branches], misses) in KERNELS {
-            for turns in [FEW, FEW + 2000] {
-                say(kernel, now, [0; 4]);
-                let misses = if turns > FEW { misses } else { 0 };
-                let counts = [
-                    cycles * turns,
-                    instructions * turns,
-                    branches * turns,
-                    misses,
-                ];
-                say(kernel, now, counts);
-            }
-        }
-    }
+    count_the_kernels(now, |now, counts| say(kernel, now, counts));
     for _ in 0..5 {
         for calls in [32, 0] {
             say(kernel, now, [0; 4]);
@@ -316,6 +374,29 @@ fn pass_the_check(kernel: &FakeKernel, now: &mut [u64; 4]) {
                 now,
                 [400 + 300 * calls, 90 + 30 * calls, 20 + 4 * calls, 1],
             );
+        }
+    }
+}
+
+/// Five tries of the known loops.
+fn count_the_kernels(now: &mut [u64; 4], mut say: impl FnMut(&mut [u64; 4], [u64; 4])) {
+    const FEW: u64 = 8;
+    // Cycles, instructions, branches and misses of a turn, and misses of all.
+    const KERNELS: [([u64; 3], u64); 3] =
+        [([50, 55, 3], 0), ([13, 6, 2], 1000), ([30, 10, 3], 1750)];
+    for _ in 0..5 {
+        for ([cycles, instructions, branches], misses) in KERNELS {
+            for turns in [FEW, FEW + 2000] {
+                say(now, [0; 4]);
+                let misses = if turns > FEW { misses } else { 0 };
+                let counts = [
+                    cycles * turns,
+                    instructions * turns,
+                    branches * turns,
+                    misses,
+                ];
+                say(now, counts);
+            }
         }
     }
 }

@@ -6,10 +6,10 @@ use std::io;
 
 use super::{Settings, Task};
 use crate::asm::MAX_DATA;
-use crate::job::{Counters, Failure, JobRow, Outside, Plan, check};
+use crate::job::{Counters, Failure, Heads, JobRow, Outside, Plan, check};
 use crate::machine::{CoreClock, Machine};
 use crate::report::samples::Samples;
-use crate::report::{Report, Row, Status};
+use crate::report::{LoopHeads, Provenance, Report, Row, Status};
 use crate::scenario::Scenario;
 use crate::stats::{self, Timing};
 use crate::sys::interrupt;
@@ -33,6 +33,18 @@ fn some_of(names: &[String]) -> String {
     match names.len().checked_sub(SHOWN) {
         None | Some(0) => names.join(", "),
         Some(more) => format!("{} and {more} more", names[..SHOWN].join(", ")),
+    }
+}
+
+/// Iterations of a run's first row that a breakpoint counts, which takes a millisecond or two.
+const HEADS: u64 = 64;
+
+fn held(heads: &Heads) -> LoopHeads {
+    let counted = heads.counted.as_ref();
+    LoopHeads {
+        iterations: heads.iterations,
+        counted: counted.ok().copied(),
+        why: counted.err().map(|why| why.reason.clone()),
     }
 }
 
@@ -72,6 +84,8 @@ pub(super) struct Session<'a> {
     cpu: Option<u32>,
     has_run: bool,
     unfiltered: Option<String>,
+    /// What a breakpoint counted of the loop of the first row that was proved.
+    heads: Option<LoopHeads>,
     /// The signal that ended the run.
     interrupted: Option<i32>,
 }
@@ -88,6 +102,7 @@ impl<'a> Session<'a> {
             cpu: settings.cpu,
             has_run: false,
             unfiltered: None,
+            heads: None,
             interrupted: None,
         }
     }
@@ -138,6 +153,7 @@ impl<'a> Session<'a> {
         let prepared = tasks.iter().flat_map(|task| &task.prepared);
         let plan = Plan {
             cpu: settings.plan.cpu.or(self.cpu),
+            heads: self.heads_wanted(),
             ..settings.plan.clone()
         };
         let rows: Vec<&JobRow> = prepared.map(|prepared| &prepared.row).collect();
@@ -150,6 +166,9 @@ impl<'a> Session<'a> {
         self.cpu = self.cpu.or(outcome.cpu);
         self.interrupted = outcome.interrupted;
         self.unfiltered = self.unfiltered.take().or(outcome.unfiltered);
+        let proofs = outcome.rows.iter().flat_map(|row| &row.proof);
+        let heads = proofs.flat_map(|proof| &proof.heads).next();
+        self.heads = self.heads.take().or_else(|| heads.map(held));
 
         let mut outcomes = outcome.rows.into_iter();
         for task in tasks {
@@ -197,6 +216,14 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Iterations that a breakpoint is to count: once a run, and of one that is timed.
+    fn heads_wanted(&self) -> u64 {
+        match self.settings.plan.counters {
+            Counters::Clock | Counters::Pmu if self.heads.is_none() => HEADS,
+            _ => 0,
+        }
+    }
+
     pub(super) fn report(self) -> Measured {
         let (settings, mut rows) = (self.settings, self.rows);
         let reference = settings
@@ -208,6 +235,7 @@ impl<'a> Session<'a> {
         let cpu = self.cpu.or((!self.has_run).then_some(0));
         let mut warnings = self.machine.warnings(cpu);
         warnings.extend(settings.disturbance.clone());
+        warnings.extend(self.heads.as_ref().and_then(LoopHeads::warning));
         if matches!(settings.plan.counters, Counters::Fake(_)) {
             warnings.push(
                 "scripted: no time and no count of hardware in this report was measured".into(),
@@ -228,7 +256,10 @@ impl<'a> Session<'a> {
         }
         let seed = settings.plan.seed;
         let report = Report {
-            provenance: self.machine.provenance(self.cpu, &self.clock, seed),
+            provenance: Provenance {
+                breakpoint: self.heads,
+                ..self.machine.provenance(self.cpu, &self.clock, seed)
+            },
             rows,
             comparisons: Vec::new(),
             changes: Vec::new(),

@@ -302,6 +302,7 @@ pub(crate) fn report() -> Report {
             seed: 1,
             date: "2026-11-21T02:00:00Z".into(),
             predictor: None,
+            breakpoint: None,
             sources: vec![
                 source(
                     "ns",

@@ -373,6 +373,34 @@ pub struct Provenance {
     /// there was none.
     #[serde(default)]
     pub predictor: Option<String>,
+    /// What held the loop against the CPU's own count of its iterations; `None` where nothing was timed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breakpoint: Option<LoopHeads>,
+}
+
+/// How often the head of the first row's loop ran, by an execution breakpoint of the CPU, which no code of this program
+/// counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoopHeads {
+    /// Iterations that were asked for.
+    pub iterations: u64,
+    /// Those that the CPU counted; `None` where it counts none here.
+    pub counted: Option<u64>,
+    /// Why it counts none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl LoopHeads {
+    /// What must be said before any number: that the loop did not run as often as it was asked to.
+    pub fn warning(&self) -> Option<String> {
+        let counted = self.counted.filter(|counted| *counted != self.iterations)?;
+        Some(format!(
+            "the loop of the first row ran {counted} times, by a breakpoint of the CPU, where {} iterations were asked for: \
+             believe no number here, and run `dispatchlab doctor`",
+            self.iterations
+        ))
+    }
 }
 
 /// Everything that can be printed.

@@ -17,7 +17,7 @@ mod notes;
 mod sweep;
 mod table;
 
-use super::{Basis, Report, Row, SourceLine, Status, printable};
+use super::{Basis, LoopHeads, Report, Row, SourceLine, Status, printable};
 use crate::text::{Paint, Style, hanging};
 use notes::Notes;
 
@@ -266,14 +266,28 @@ fn provenance(report: &Report, style: Style) -> String {
     let sources = sources(&provenance.sources, style);
     let predictor = provenance.predictor.iter();
     let predictor = predictor.map(|line| format!("predictors, as `doctor` inferred: {line}"));
+    let breakpoint = provenance.breakpoint.iter().map(held);
     let lines = [machine.join(", "), run.join(", ")]
         .into_iter()
         .chain(sources)
+        .chain(breakpoint)
         .chain(predictor)
         .chain(templates(report));
     lines
         .map(|line| style.paint_lines(Paint::Faint, &hanging(&line, "", 2, style.width)))
         .collect()
+}
+
+/// What an execution breakpoint said of the first row's loop.
+fn held(heads: &LoopHeads) -> String {
+    match (heads.counted, &heads.why) {
+        (Some(counted), _) => format!(
+            "breakpoint: the CPU counted {counted} of {} iterations of the first row",
+            heads.iterations
+        ),
+        (None, Some(why)) => format!("breakpoint: counts no iterations here: {why}"),
+        (None, None) => "breakpoint: counts no iterations here".into(),
+    }
 }
 
 /// The templates that are not the shipped ones, folder by folder; those are named by the tool's

@@ -15,6 +15,9 @@ pub struct Further {
     pub name: String,
     /// Its count of an entry with no iteration: the median of many.
     pub overhead: u64,
+    /// Of branch misses, how many the end of a chunk's loop has: [`loop_end`](super::loop_end).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loop_end: Option<f64>,
     /// The chunks in the order they ran.
     pub chunks: Vec<CountedChunk>,
     /// Readings that were refused.

@@ -269,6 +269,18 @@ pub struct Summary {
     pub contended: f64,
 }
 
+/// Branch misses of the end of a chunk's loop, where the jump back is not taken for once: between 0, where the
+/// predictor has learned when, and 1. As many as a chunk of the empty loop has, which ends alike and has no other
+/// branch. `None` where nothing was counted there.
+pub fn loop_end(timing: &Timing) -> Option<f64> {
+    let counted = |visit: &Visit| visit.events[Event::BranchMisses as usize];
+    let baseline = Costs::of(&timing.baseline, timing, &Scale::of(timing));
+    let all = sorted(baseline.visits.iter().filter_map(counted));
+    let of_a_chunk = |misses: f64| misses * timing.iterations_per_chunk as f64;
+    // A chunk that was disturbed may have more, and none has fewer than none.
+    quantile::median(&all).map(|misses| of_a_chunk(misses).clamp(0.0, 1.0))
+}
+
 /// What became of each chunk: one list for each placement, and last the baseline's.
 pub fn fates(timing: &Timing) -> Vec<Vec<Fate>> {
     let scale = Scale::of(timing);

@@ -96,7 +96,14 @@ pub(super) fn metrics(
     let misses = || match machine.source("branch_misses").basis {
         Basis::Measured => {
             let counted = counted(Event::BranchMisses).unwrap_or(Estimate::NONE);
-            measured(&less(counted, 0.0), machine, "branch_misses", refused)
+            let has_branches = proof
+                .counts
+                .as_ref()
+                .is_none_or(|counts| counts.branches > 0.0);
+            let own = timing.map_or(counted, |timing| {
+                without_loop_end(counted, timing, has_branches)
+            });
+            measured(&less(own, 0.0), machine, "branch_misses", refused)
         }
         Basis::Inferred => match inferred {
             Ok(inferred) => Metric {
@@ -164,6 +171,28 @@ pub(super) fn further(timing: Option<&Timing>, machine: &Machine, seed: u64) -> 
         },
     };
     machine.further.iter().map(one).collect()
+}
+
+/// Misses without that of the loop's end, of which a chunk has one, or none where the predictor knows its length.
+/// With branches in the body it may know it better or less well than without, so the interval has both.
+fn without_loop_end(misses: Estimate, timing: &Timing, has_branches: bool) -> Estimate {
+    let iterations = timing.iterations_per_chunk.max(1) as f64;
+    let mut apart = timing.further.iter();
+    let apart = apart.find(|one| one.name == Event::BranchMisses.name());
+    let end = match apart {
+        Some(apart) => apart.loop_end,
+        None => stats::loop_end(timing),
+    };
+    let known = end.unwrap_or(0.0);
+    let (least, most) = match end {
+        Some(end) if !has_branches => (end, end),
+        _ => (0.0, 1.0),
+    };
+    Estimate {
+        value: misses.value - known / iterations,
+        low: misses.low - most / iterations,
+        high: misses.high - least / iterations,
+    }
 }
 
 /// An estimate without what is known of it. A count cannot be below 0: where it seems so, by a

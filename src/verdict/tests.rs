@@ -520,6 +520,56 @@ fn hardware_counts_are_held_against_stepping_within_one_percent_and_a_quarter_of
 }
 
 #[test]
+fn the_end_of_a_chunk_is_no_miss_of_the_row_as_far_as_the_empty_loop_has_it() {
+    /// Iterations of a chunk, misses in each, those of an empty chunk, and whether the body has branches.
+    type Chunks = (u64, u64, Option<u64>, bool);
+    #[rustfmt::skip] // a table: the chunks; value, and both ends of the interval, in misses of a chunk
+    let table: [(Chunks, [f64; 3]); 10] = [
+        ((64,    1, Some(1), false), [ 0.0,  0.0,  0.0]),
+        ((64,    0, Some(0), false), [ 0.0,  0.0,  0.0]), // the predictor has learned how long the loop is
+        ((64,    1, Some(0), false), [ 1.0,  1.0,  1.0]),
+        ((64,    0, Some(1), false), [ 0.0,  0.0,  0.0]), // never below none
+        ((64,    3, Some(9), false), [ 2.0,  2.0,  2.0]), // what disturbs the empty loop is no end of it
+        ((64,   33, Some(1), true),  [32.0, 32.0, 33.0]),
+        ((64,   33, Some(0), true),  [33.0, 32.0, 33.0]),
+        ((64,   33, None,    true),  [33.0, 32.0, 33.0]),
+        ((4096,  1, Some(1), false), [ 0.0,  0.0,  0.0]),
+        ((4096,  1, Some(0), false), [ 1.0,  1.0,  1.0]),
+    ];
+    for ((iterations, misses, empty, has_branches), wanted) in table {
+        let mut sample = Sample::counted([5.0, 15.0, 3.0, 0.0]);
+        sample.timing.iterations_per_chunk = iterations;
+        if !has_branches {
+            let counts = sample.proof.counts.as_mut().expect("counts");
+            counts.branches = 0.0;
+        }
+        let overhead = sample.timing.counting.as_ref().expect("counted").overhead;
+        let entered = overhead.get(Event::BranchMisses).expect("counted");
+        let counted = |image: &mut ImageSamples, misses: u64| {
+            for chunk in &mut image.chunks {
+                let mut events = chunk.events.unwrap_or_default();
+                events.set(Event::BranchMisses, Some(entered + misses));
+                chunk.events = Some(events);
+            }
+        };
+        counted(&mut sample.timing.images[0], misses);
+        if let Some(empty) = empty {
+            counted(&mut sample.timing.baseline, empty);
+        }
+        let (row, _) = sample.row(&mut CoreClock::default());
+        let metrics = row.metrics.expect("numbers");
+        let misses = &metrics[Quantity::BranchMisses];
+        let of_a_chunk = |value: Option<f64>| value.expect("a number") * iterations as f64;
+        let found = [misses.value, misses.low, misses.high].map(of_a_chunk);
+        let near = |(found, wanted): (&f64, &f64)| (found - wanted).abs() < 1e-9;
+        assert!(
+            found.iter().zip(&wanted).all(near),
+            "{iterations}, {empty:?}: {found:?}, not {wanted:?}"
+        );
+    }
+}
+
+#[test]
 fn no_count_is_below_none() {
     // Fewer than the loop around takes, as noise in what entering takes makes them.
     let mut sample = Sample::counted([5.0, 8.5, 0.9, -0.01]);

@@ -42,6 +42,8 @@ use crate::template::Cold;
 const FIRST_WALK: u64 = 4096;
 /// Seconds above which the user is told what a row takes before it does.
 const LONG_S: f64 = 10.0;
+/// Time in which a breakpoint counts iterations, without what its hits take.
+const HEADS_NS: f64 = 10e6;
 /// Time the core gets to reach its frequency before the first timed chunk.
 const SPIN_NS: u64 = 1_000_000;
 
@@ -388,7 +390,10 @@ impl<'a> Worker<'a> {
         let verified = verify::verify(&mut stage, ground, &visits, (left_s * 1e9) as u64)?;
         let heads = match &mut self.heads {
             Some((row, heads)) if *row == index => {
-                Some(heads.count(&mut stage, ground, &visits, self.plan.heads)?)
+                // Of long iterations fewer will do.
+                let most = (HEADS_NS / iteration_ns.max(1.0)) as u64;
+                let iterations = self.plan.heads.min(most.max(1));
+                Some(heads.count(&mut stage, ground, &visits, iterations)?)
             }
             _ => None,
         };

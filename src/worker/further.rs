@@ -10,14 +10,16 @@ use crate::counter::group::Refused;
 use crate::counter::pmu::Pmu;
 use crate::job::{Failure, FakeScript, Plan, Unavailable};
 use crate::stage::{Exit, Ground, Request, Stage};
-use crate::stats::quantile::{rank, sorted};
-use crate::stats::{CountedChunk, Further};
+use crate::stats::quantile::{median, rank, sorted};
+use crate::stats::{CountedChunk, Event, Further};
 use crate::sys::time;
 
 /// Turns that an event has, whatever the budget: fewer have no interval.
 const FEWEST_TURNS: u32 = 4;
 /// Entries without an iteration, whose median is what entering takes.
 const EMPTY_ENTRIES: u32 = 501;
+/// Chunks of the empty loop, whose median is what the end of a loop misses.
+const EMPTY_LOOPS: u32 = 33;
 /// An event's time, of a placement's.
 const SHARE: f64 = 0.5;
 
@@ -184,6 +186,22 @@ fn count(
     }
     let overheads = sorted(overheads.iter().map(|count| *count as f64));
     further.overhead = rank(&overheads, 0.5).map_or(0, |count| count as u64);
+    if name == Event::BranchMisses.name() {
+        let empty_loop = Request {
+            image: row.stage.baseline(),
+            ..request
+        };
+        let mut all = Vec::new();
+        for _ in 0..EMPTY_LOOPS {
+            let (_, counted) = meter.count(&mut row.stage, ground, empty_loop)?;
+            all.extend(accepted(&mut further, counted));
+        }
+        let all = sorted(
+            all.iter()
+                .map(|count| *count as f64 - further.overhead as f64),
+        );
+        further.loop_end = median(&all).map(|misses| misses.clamp(0.0, 1.0));
+    }
     let segments = row.visits.len().div_ceil(row.chunk).max(1) as u32;
     let mut segment = 0;
     let budget_ns = SHARE * plan.time_ms * 1e6;

@@ -67,7 +67,10 @@ impl Breakpointed {
                 let counts = switched
                     .map_err(refused)
                     .and_then(|()| entry.after?.since(&entry.before?));
-                counts.map(|counts| counts[0]).map_err(Unavailable::from)
+                // Some hypervisors let a debug register be set and none be hit.
+                let hits = |count: u64| (count > 0).then_some(count).ok_or(Refused::StoodStill);
+                let counted = counts.and_then(|counts| hits(counts[0]));
+                counted.map_err(Unavailable::from)
             }
         };
         Ok(Heads {

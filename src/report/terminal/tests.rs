@@ -516,3 +516,33 @@ fn an_event_rarer_than_one_in_a_thousand_iterations_has_its_power_of_ten() {
         assert!(told.contains(printed), "{value}: {told}");
     }
 }
+
+#[test]
+fn the_details_have_what_a_breakpoint_counted_and_a_warning_is_due_where_that_is_another_number() {
+    let heads = |counted, why: Option<&str>| LoopHeads {
+        iterations: 64,
+        counted,
+        why: why.map(String::from),
+    };
+    for (heads, words, is_wrong) in [
+        (heads(Some(64), None), "counted 64 of 64 iterations", false),
+        (heads(Some(63), None), "counted 63 of 64 iterations", true),
+        (heads(Some(65), None), "counted 65 of 64 iterations", true),
+        (
+            heads(None, Some("not allowed")),
+            "no iterations here: not allowed",
+            false,
+        ),
+    ] {
+        assert_eq!(heads.warning().is_some(), is_wrong, "{heads:?}");
+        let mut report = fixture::report();
+        report.provenance.breakpoint = Some(heads);
+        let wide = Style {
+            width: 200,
+            ..PIPED
+        };
+        let details = in_full(&report, wide);
+        assert!(details.contains(words), "{details}");
+        assert!(!both(&report, wide).contains("breakpoint"));
+    }
+}
