@@ -20,6 +20,7 @@
 ; Arguments that lie side by side in memory go there in one store: 0x200000000a is 10 and, in the upper
 ; half, 32.
 
+{% import "go/frames.asm" as frames %}
 {% set method = {"function": "main.Add", "two_results": "main.add", "pointer": "main.(*Adder).AddPtr",
                  "inferred": "main.Adder.AddVal", "deref": "main.Adder.AddVal", "wrapper": "main.(*Adder).AddVal"}[call] %}
 body:
@@ -87,30 +88,8 @@ done:
 {% if call == "wrapper" %}
 func "main.(*Adder).AddVal":
 {% if abi == "register" %}
-;! part stack-check
-start:  cmp  rsp, [r14 + 16]            ; g.stackguard0
-        jbe  more
-;! end
-{% if go_minor <= 20 %}
-        sub  rsp, 24
-;! part frame-pointer
-        mov  [rsp + 16], rbp
-        lea  rbp, [rsp + 16]
-;! end
-{% else %}
-;! part frame-pointer
-        push rbp
-        mov  rbp, rsp
-;! end
-        sub  rsp, 16
-{% endif %}
-{% if go_minor <= 25 %}
-;! part panic-check
-        mov  r12, [r14 + 32]            ; g._panic
-        test r12, r12
-        jne  fix
-;! end
-{% endif %}
+{{ frames.enter(16) }}
+{{ frames.panicking() }}
 check:
 ;! part nil-check
         test rax, rax
@@ -120,57 +99,16 @@ check:
         mov  eax, [rax]                 ; the copy of the receiver
 ;! end
         call "main.Adder.AddVal"
-{% if go_minor <= 20 %}
-;! part frame-pointer
-        mov  rbp, [rsp + 16]
-;! end
-        add  rsp, 24
-{% else %}
-        add  rsp, 16
-;! part frame-pointer
-        pop  rbp
-;! end
-{% endif %}
-        ret
+{{ frames.leave(16) }}
 ;! part nil-check
 nil:    call "runtime.panicwrap"
         nop
 ;! end
-;! part stack-check
-more:   mov  [rsp + 8], rax
-        mov  [rsp + 16], ebx
-        mov  [rsp + 20], ecx
-        call "runtime.morestack_noctxt"
-        mov  rax, [rsp + 8]
-        mov  ebx, [rsp + 16]
-        mov  ecx, [rsp + 20]
-        jmp  start
-;! end
-{% if go_minor <= 25 %}
-;! part panic-check
-fix:    lea  r13, [rsp + 32]
-        cmp  [r12], r13                 ; _panic.argp
-        jne  check
-        mov  [r12], rsp
-        jmp  check
-;! end
-{% endif %}
+{{ frames.grow(["rax", "ebx", "ecx"]) }}
+{{ frames.move_panic(16) }}
 {% else %}
-start:  mov  rcx, gs:[-8]               ; g
-;! part stack-check
-        cmp  rsp, [rcx + 16]            ; g.stackguard0
-        jbe  more
-;! end
-        sub  rsp, 32
-;! part frame-pointer
-        mov  [rsp + 24], rbp
-        lea  rbp, [rsp + 24]
-;! end
-;! part panic-check
-        mov  rbx, [rcx + 32]            ; g._panic
-        test rbx, rbx
-        jne  fix
-;! end
+{{ frames.enter(24) }}
+{{ frames.panicking() }}
 check:  mov  rax, [rsp + 40]            ; the receiver
 ;! part nil-check
         test rax, rax
@@ -187,26 +125,13 @@ check:  mov  rax, [rsp + 40]            ; the receiver
         call "main.Adder.AddVal"
         mov  eax, [rsp + 16]
         mov  [rsp + 56], eax
-;! part frame-pointer
-        mov  rbp, [rsp + 24]
-;! end
-        add  rsp, 32
-        ret
+{{ frames.leave(24) }}
 ;! part nil-check
 nil:    call "runtime.panicwrap"
         ud2
 ;! end
-;! part stack-check
-more:   call "runtime.morestack_noctxt"
-        jmp  start
-;! end
-;! part panic-check
-fix:    lea  rdi, [rsp + 40]
-        cmp  [rbx], rdi                 ; _panic.argp
-        jne  check
-        mov  [rbx], rsp
-        jmp  check
-;! end
+{{ frames.grow() }}
+{{ frames.move_panic(24) }}
 {% endif %}
 {% endif %}
 

@@ -17,6 +17,7 @@
 ; function `T.Id-fm` with a frame of its own, which takes the copy of the receiver from the closure and
 ; calls the method. Its stack check calls another runtime.morestack, one that keeps rdx.
 
+{% import "go/frames.asm" as frames %}
 body:                                   ; rax = the function value
 {% if abi == "register" %}
         mov  rcx, [rax]                 ; its code
@@ -39,78 +40,24 @@ func "main.(*T{{ type.index }}).Call":
 {% endif %}
         ret
 {% elif abi == "register" %}
-;! part stack-check
-start:  cmp  rsp, [r14 + 16]            ; g.stackguard0
-        jbe  more
-;! end
-{% if go_minor <= 20 %}
-        sub  rsp, 16
-;! part frame-pointer
-        mov  [rsp + 8], rbp
-        lea  rbp, [rsp + 8]
-;! end
-{% else %}
-;! part frame-pointer
-        push rbp
-        mov  rbp, rsp
-;! end
-        sub  rsp, 8
-{% endif %}
-{% if go_minor <= 25 %}
-;! part panic-check
-        mov  r12, [r14 + 32]            ; g._panic
-        test r12, r12
-        jne  fix
-;! end
-{% endif %}
+{{ frames.enter(8) }}
+{{ frames.panicking() }}
 copy:   mov  eax, [rdx + 8]             ; the captured receiver
         call "main.T{{ type.index }}.Id"
-{% if go_minor <= 20 %}
-;! part frame-pointer
-        mov  rbp, [rsp + 8]
-;! end
-        add  rsp, 16
-{% else %}
-        add  rsp, 8
-;! part frame-pointer
-        pop  rbp
-;! end
-{% endif %}
-        ret
+{{ frames.leave(8) }}
 ;! part stack-check
 more:   call "runtime.morestack"
         jmp  start
 ;! end
-{% if go_minor <= 25 %}
-;! part panic-check
-fix:    lea  r13, [rsp + 24]
-        cmp  [r12], r13                 ; _panic.argp
-        jne  copy
-        mov  [r12], rsp
-        jmp  copy
-;! end
-{% endif %}
+{{ frames.move_panic(8, "copy") }}
 {% else %}
-start:  mov  rcx, gs:[-8]               ; g
-;! part stack-check
-        cmp  rsp, [rcx + 16]            ; g.stackguard0
-        jbe  more
-;! end
-        sub  rsp, 24
-;! part frame-pointer
-        mov  [rsp + 16], rbp
-        lea  rbp, [rsp + 16]
-;! end
+{{ frames.enter(16) }}
         mov  eax, [rdx + 8]             ; the captured receiver
         mov  [rsp], eax
         call "main.T{{ type.index }}.Id"
         mov  eax, [rsp + 8]
         mov  [rsp + 32], eax
-;! part frame-pointer
-        mov  rbp, [rsp + 16]
-;! end
-        add  rsp, 24
-        ret
+{{ frames.leave(16) }}
 ;! part stack-check
 more:   call "runtime.morestack"
         jmp  start

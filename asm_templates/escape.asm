@@ -15,6 +15,7 @@
 ; which has a link in front of the hash: the first method stands at 32. The article has no listing of
 ; wrapper and method; these are those of Go 1.10, for words of 8 bytes.
 
+{% import "go/frames.asm" as frames %}
 body:
 {% if abi == "register" %}
 {% if form == "pointer" and go_minor <= 20 %}
@@ -70,18 +71,13 @@ func "main.Adder.Add":                  ; [rsp + 8] = receiver, arguments; the r
         ret
 
 func "main.(*Adder).Add":               ; the wrapper: see wrapper_call
-start:  mov  rcx, gs:[-8]               ; g
-        cmp  rsp, [rcx + 16]            ; g.stackguard0
-        jbe  more
-        sub  rsp, 40
-        mov  [rsp + 32], rbp
-        lea  rbp, [rsp + 32]
-        mov  rbx, [rcx + 32]            ; g._panic
-        test rbx, rbx
-        jne  fix
+{{ frames.enter(32) }}
+{{ frames.panicking() }}
 check:  mov  rax, [rsp + 48]            ; the receiver
+;! part nil-check
         test rax, rax
         je   nil
+;! end
         mov  rax, [rax]
         mov  [rsp], rax
         mov  rax, [rsp + 56]
@@ -91,18 +87,13 @@ check:  mov  rax, [rsp + 48]            ; the receiver
         call "main.Adder.Add"
         mov  rax, [rsp + 24]
         mov  [rsp + 72], rax
-        mov  rbp, [rsp + 32]
-        add  rsp, 40
-        ret
+{{ frames.leave(32) }}
+;! part nil-check
 nil:    call "runtime.panicwrap"
         ud2
-more:   call "runtime.morestack_noctxt"
-        jmp  start
-fix:    lea  rdi, [rsp + 48]
-        cmp  [rbx], rdi                 ; _panic.argp
-        jne  check
-        mov  [rbx], rsp
-        jmp  check
+;! end
+{{ frames.grow() }}
+{{ frames.move_panic(32) }}
 
 data "type.main.Adder": dq 8, 0
         dd hash("main.Adder"), 0
@@ -151,18 +142,13 @@ func "main.Adder.Add":                  ; [rsp + 8] = receiver, arguments; the r
         ret
 
 func "main.(*Adder).Add":               ; the wrapper: see wrapper_call
-start:  mov  rcx, gs:[-8]               ; g
-        cmp  rsp, [rcx + 16]            ; g.stackguard0
-        jbe  more
-        sub  rsp, 32
-        mov  [rsp + 24], rbp
-        lea  rbp, [rsp + 24]
-        mov  rbx, [rcx + 32]            ; g._panic
-        test rbx, rbx
-        jne  fix
+{{ frames.enter(24) }}
+{{ frames.panicking() }}
 check:  mov  rax, [rsp + 40]            ; the receiver
+;! part nil-check
         test rax, rax
         je   nil
+;! end
         mov  eax, [rax]
         mov  [rsp], eax
         mov  eax, [rsp + 48]
@@ -172,18 +158,13 @@ check:  mov  rax, [rsp + 40]            ; the receiver
         call "main.Adder.Add"
         mov  eax, [rsp + 16]
         mov  [rsp + 56], eax
-        mov  rbp, [rsp + 24]
-        add  rsp, 32
-        ret
+{{ frames.leave(24) }}
+;! part nil-check
 nil:    call "runtime.panicwrap"
         ud2
-more:   call "runtime.morestack_noctxt"
-        jmp  start
-fix:    lea  rdi, [rsp + 40]
-        cmp  [rbx], rdi                 ; _panic.argp
-        jne  check
-        mov  [rbx], rsp
-        jmp  check
+;! end
+{{ frames.grow() }}
+{{ frames.move_panic(24) }}
 
 data "type.main.Adder": dq 4, 0
         dd hash("main.Adder"), 0

@@ -18,6 +18,7 @@
 ; `Test` is a method of the same type that the interface does not ask for. The compiler writes it, and a
 ; wrapper for it, and the itab stays as it is: `dispatchlab show --heap`.
 
+{% import "go/frames.asm" as frames %}
 {% set wide = method == "Sub" %}
 body:                                   ; rax = itab, rbx = data
 {% if abi == "register" %}
@@ -75,30 +76,8 @@ func "main.(*Adder).{{ name }}":
 {% else %}
 func "main.(*Adder).{{ name }}":
 {% if abi == "register" %}
-;! part stack-check
-start:  cmp  rsp, [r14 + 16]            ; g.stackguard0
-        jbe  more
-;! end
-{% if go_minor <= 20 %}
-        sub  rsp, 24
-;! part frame-pointer
-        mov  [rsp + 16], rbp
-        lea  rbp, [rsp + 16]
-;! end
-{% else %}
-;! part frame-pointer
-        push rbp
-        mov  rbp, rsp
-;! end
-        sub  rsp, 16
-{% endif %}
-{% if go_minor <= 25 %}
-;! part panic-check
-        mov  r12, [r14 + 32]            ; g._panic
-        test r12, r12
-        jne  fix
-;! end
-{% endif %}
+{{ frames.enter(16) }}
+{{ frames.panicking() }}
 check:
 ;! part nil-check
 {% if go_minor <= 25 %}
@@ -111,61 +90,17 @@ check:
         mov  eax, [rax]                 ; the copy of the receiver
 ;! end
         call "main.Adder.{{ name }}"
-{% if go_minor <= 20 %}
-;! part frame-pointer
-        mov  rbp, [rsp + 16]
-;! end
-        add  rsp, 24
-{% else %}
-        add  rsp, 16
-;! part frame-pointer
-        pop  rbp
-;! end
-{% endif %}
-{% if go_minor > 25 %}
-        nop                             ; as emitted
-{% endif %}
-        ret
+{{ frames.leave(16, 1 if go_minor > 25 else 0) }}
 ;! part nil-check
 nil:    call "runtime.panicwrap"
         nop
 ;! end
-;! part stack-check
-more:   mov  [rsp + 8], rax
-        mov  [rsp + 16], rbx
-        mov  [rsp + 24], rcx
-        call "runtime.morestack_noctxt"
-        mov  rax, [rsp + 8]
-        mov  rbx, [rsp + 16]
-        mov  rcx, [rsp + 24]
-        jmp  start
-;! end
-{% if go_minor <= 25 %}
-;! part panic-check
-fix:    lea  r13, [rsp + 32]
-        cmp  [r12], r13                 ; _panic.argp
-        jne  check
-        mov  [r12], rsp
-        jmp  check
-;! end
-{% endif %}
+{{ frames.grow(["rax", "rbx", "rcx"]) }}
+{{ frames.move_panic(16) }}
 {% else %}
 {% set frame = 40 if wide else 32 %}
-start:  mov  rcx, gs:[-8]               ; g
-;! part stack-check
-        cmp  rsp, [rcx + 16]            ; g.stackguard0
-        jbe  more
-;! end
-        sub  rsp, {{ frame }}
-;! part frame-pointer
-        mov  [rsp + {{ frame - 8 }}], rbp
-        lea  rbp, [rsp + {{ frame - 8 }}]
-;! end
-;! part panic-check
-        mov  rbx, [rcx + 32]            ; g._panic
-        test rbx, rbx
-        jne  fix
-;! end
+{{ frames.enter(frame - 8) }}
+{{ frames.panicking() }}
 check:  mov  rax, [rsp + {{ frame + 8 }}]            ; the receiver
 ;! part nil-check
         test rax, rax
@@ -192,26 +127,13 @@ check:  mov  rax, [rsp + {{ frame + 8 }}]            ; the receiver
         mov  eax, [rsp + 16]
         mov  [rsp + 56], eax
 {% endif %}
-;! part frame-pointer
-        mov  rbp, [rsp + {{ frame - 8 }}]
-;! end
-        add  rsp, {{ frame }}
-        ret
+{{ frames.leave(frame - 8) }}
 ;! part nil-check
 nil:    call "runtime.panicwrap"
         ud2
 ;! end
-;! part stack-check
-more:   call "runtime.morestack_noctxt"
-        jmp  start
-;! end
-;! part panic-check
-fix:    lea  rdi, [rsp + {{ frame + 8 }}]
-        cmp  [rbx], rdi                 ; _panic.argp
-        jne  check
-        mov  [rbx], rsp
-        jmp  check
-;! end
+{{ frames.grow() }}
+{{ frames.move_panic(frame - 8) }}
 {% endif %}
 
 func "main.Adder.{{ name }}":

@@ -15,6 +15,7 @@
 ; carries the copy in three registers, which moves the arguments to the fourth and fifth; the stack ABI copies
 ; all of it from memory to memory.
 
+{% import "go/frames.asm" as frames %}
 body:                                   ; rax = itab, rbx = data
         mov  rbx, ["main.m"]            ; data, the article's object
 {% if abi == "register" %}
@@ -35,30 +36,8 @@ site:   call rdx
 {% for name in ["Add", "Sub"] %}
 func "main.(*Adder).{{ name }}":
 {% if abi == "register" %}
-;! part stack-check
-start:  cmp  rsp, [r14 + 16]            ; g.stackguard0
-        jbe  more
-;! end
-{% if go_minor <= 20 %}
-        sub  rsp, 48
-;! part frame-pointer
-        mov  [rsp + 40], rbp
-        lea  rbp, [rsp + 40]
-;! end
-{% else %}
-;! part frame-pointer
-        push rbp
-        mov  rbp, rsp
-;! end
-        sub  rsp, 40
-{% endif %}
-{% if go_minor <= 25 %}
-;! part panic-check
-        mov  r12, [r14 + 32]            ; g._panic
-        test r12, r12
-        jne  fix
-;! end
-{% endif %}
+{{ frames.enter(40) }}
+{{ frames.panicking() }}
 check:
 ;! part nil-check
         test rax, rax
@@ -73,57 +52,16 @@ check:
         mov  eax, edx
 ;! end
         call "main.Adder.{{ name }}"
-{% if go_minor <= 20 %}
-;! part frame-pointer
-        mov  rbp, [rsp + 40]
-;! end
-        add  rsp, 48
-{% else %}
-        add  rsp, 40
-;! part frame-pointer
-        pop  rbp
-;! end
-{% endif %}
-        ret
+{{ frames.leave(40) }}
 ;! part nil-check
 nil:    call "runtime.panicwrap"
         nop
 ;! end
-;! part stack-check
-more:   mov  [rsp + 8], rax
-        mov  [rsp + 16], ebx
-        mov  [rsp + 20], ecx
-        call "runtime.morestack_noctxt"
-        mov  rax, [rsp + 8]
-        mov  ebx, [rsp + 16]
-        mov  ecx, [rsp + 20]
-        jmp  start
-;! end
-{% if go_minor <= 25 %}
-;! part panic-check
-fix:    lea  r13, [rsp + 56]
-        cmp  [r12], r13                 ; _panic.argp
-        jne  check
-        mov  [r12], rsp
-        jmp  check
-;! end
-{% endif %}
+{{ frames.grow(["rax", "ebx", "ecx"]) }}
+{{ frames.move_panic(40) }}
 {% else %}
-start:  mov  rcx, gs:[-8]               ; g
-;! part stack-check
-        cmp  rsp, [rcx + 16]            ; g.stackguard0
-        jbe  more
-;! end
-        sub  rsp, 48
-;! part frame-pointer
-        mov  [rsp + 40], rbp
-        lea  rbp, [rsp + 40]
-;! end
-;! part panic-check
-        mov  rbx, [rcx + 32]            ; g._panic
-        test rbx, rbx
-        jne  fix
-;! end
+{{ frames.enter(40) }}
+{{ frames.panicking() }}
 check:  mov  rax, [rsp + 56]            ; the receiver
 ;! part nil-check
         test rax, rax
@@ -144,26 +82,13 @@ check:  mov  rax, [rsp + 56]            ; the receiver
         call "main.Adder.{{ name }}"
         mov  eax, [rsp + 32]
         mov  [rsp + 72], eax
-;! part frame-pointer
-        mov  rbp, [rsp + 40]
-;! end
-        add  rsp, 48
-        ret
+{{ frames.leave(40) }}
 ;! part nil-check
 nil:    call "runtime.panicwrap"
         ud2
 ;! end
-;! part stack-check
-more:   call "runtime.morestack_noctxt"
-        jmp  start
-;! end
-;! part panic-check
-fix:    lea  rdi, [rsp + 56]
-        cmp  [rbx], rdi                 ; _panic.argp
-        jne  check
-        mov  [rbx], rsp
-        jmp  check
-;! end
+{{ frames.grow() }}
+{{ frames.move_panic(40) }}
 {% endif %}
 
 func "main.Adder.{{ name }}":

@@ -16,6 +16,7 @@
 ; return the id and a constant of their type, in place of the sum of their arguments. With arguments in
 ; registers the two words are stored all the same, and nothing reads them again.
 
+{% import "go/frames.asm" as frames %}
 body:                                   ; rax = itab, rbx = data
 {% if abi == "register" %}
         call "main.receive"
@@ -28,23 +29,7 @@ body:                                   ; rax = itab, rbx = data
 
 func "main.receive":
 {% if abi == "register" %}
-;! part stack-check
-start:  cmp  rsp, [r14 + 16]            ; g.stackguard0
-        jbe  more
-;! end
-{% if go_minor <= 20 %}
-        sub  rsp, 24
-;! part frame-pointer
-        mov  [rsp + 16], rbp
-        lea  rbp, [rsp + 16]
-;! end
-{% else %}
-;! part frame-pointer
-        push rbp
-        mov  rbp, rsp
-;! end
-        sub  rsp, 16
-{% endif %}
+{{ frames.enter(16) }}
         mov  [rsp + 32], rax            ; m, to its place in the caller's frame
         mov  [rsp + 40], rbx
         mov  rdx, [rax + 24]            ; itab.fun[0]
@@ -52,37 +37,10 @@ start:  cmp  rsp, [r14 + 16]            ; g.stackguard0
         mov  ebx, 1
         mov  ecx, 2
 site:   call rdx
-{% if go_minor <= 20 %}
-;! part frame-pointer
-        mov  rbp, [rsp + 16]
-;! end
-        add  rsp, 24
+{{ frames.leave(16) }}
+{{ frames.grow(["rax", "rbx"]) }}
 {% else %}
-        add  rsp, 16
-;! part frame-pointer
-        pop  rbp
-;! end
-{% endif %}
-        ret
-;! part stack-check
-more:   mov  [rsp + 8], rax
-        mov  [rsp + 16], rbx
-        call "runtime.morestack_noctxt"
-        mov  rax, [rsp + 8]
-        mov  rbx, [rsp + 16]
-        jmp  start
-;! end
-{% else %}
-start:  mov  rcx, gs:[-8]               ; g
-;! part stack-check
-        cmp  rsp, [rcx + 16]            ; g.stackguard0
-        jbe  more
-;! end
-        sub  rsp, 32
-;! part frame-pointer
-        mov  [rsp + 24], rbp
-        lea  rbp, [rsp + 24]
-;! end
+{{ frames.enter(24) }}
         mov  rax, [rsp + 40]            ; m: its itab
         mov  rax, [rax + 24]            ; itab.fun[0]
         mov  rcx, [rsp + 48]            ; m: its data
@@ -92,15 +50,8 @@ start:  mov  rcx, gs:[-8]               ; g
 site:   call rax
         mov  eax, [rsp + 16]
         mov  [rsp + 56], eax
-;! part frame-pointer
-        mov  rbp, [rsp + 24]
-;! end
-        add  rsp, 32
-        ret
-;! part stack-check
-more:   call "runtime.morestack_noctxt"
-        jmp  start
-;! end
+{{ frames.leave(24) }}
+{{ frames.grow() }}
 {% endif %}
 
 {% for type in types %}

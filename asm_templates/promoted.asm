@@ -19,6 +19,7 @@
 ;
 ; The objects are made in the setup: what an Outer embeds is written behind its first word.
 
+{% import "go/frames.asm" as frames %}
 {% set frame = go_minor <= 26 if embeds == "interface" else true if embeds == "direct" else 21 <= go_minor and go_minor <= 23 %}
 {% set inner = "main.(*Inner).Add" %}
 {% if embeds == "interface" %}
@@ -59,30 +60,8 @@ site:   call rdx
 func "main.(*Outer).Add":
 {% if abi == "register" %}
 {% if frame %}
-;! part stack-check
-start:  cmp  rsp, [r14 + 16]            ; g.stackguard0
-        jbe  more
-;! end
-{% if go_minor <= 20 %}
-        sub  rsp, 24
-;! part frame-pointer
-        mov  [rsp + 16], rbp
-        lea  rbp, [rsp + 16]
-;! end
-{% else %}
-;! part frame-pointer
-        push rbp
-        mov  rbp, rsp
-;! end
-        sub  rsp, 16
-{% endif %}
-{% if go_minor <= 25 %}
-;! part panic-check
-        mov  r12, [r14 + 32]            ; g._panic
-        test r12, r12
-        jne  fix
-;! end
-{% endif %}
+{{ frames.enter(16) }}
+{{ frames.panicking() }}
 {% endif %}
 inner:
 {% if embeds == "pointer" %}
@@ -98,37 +77,9 @@ inner:
 {% set to = "rdx" if embeds == "interface" else '"' ~ inner ~ '"' %}
 {% if frame %}
         call {{ to }}
-{% if go_minor <= 20 %}
-;! part frame-pointer
-        mov  rbp, [rsp + 16]
-;! end
-        add  rsp, 24
-{% else %}
-        add  rsp, 16
-;! part frame-pointer
-        pop  rbp
-;! end
-{% endif %}
-        ret
-;! part stack-check
-more:   mov  [rsp + 8], rax
-        mov  [rsp + 16], ebx
-        mov  [rsp + 20], ecx
-        call "runtime.morestack_noctxt"
-        mov  rax, [rsp + 8]
-        mov  ebx, [rsp + 16]
-        mov  ecx, [rsp + 20]
-        jmp  start
-;! end
-{% if go_minor <= 25 %}
-;! part panic-check
-fix:    lea  r13, [rsp + 32]
-        cmp  [r12], r13                 ; _panic.argp
-        jne  inner
-        mov  [r12], rsp
-        jmp  inner
-;! end
-{% endif %}
+{{ frames.leave(16) }}
+{{ frames.grow(["rax", "ebx", "ecx"]) }}
+{{ frames.move_panic(16, "inner") }}
 {% else %}
         jmp  {{ to }}
 {% endif %}
@@ -144,21 +95,8 @@ fix:    lea  r13, [rsp + 32]
         mov  dword [rsp + 24], 0        ; the result
         jmp  "{{ inner }}"
 {% else %}
-start:  mov  rcx, gs:[-8]               ; g
-;! part stack-check
-        cmp  rsp, [rcx + 16]            ; g.stackguard0
-        jbe  more
-;! end
-        sub  rsp, 32
-;! part frame-pointer
-        mov  [rsp + 24], rbp
-        lea  rbp, [rsp + 24]
-;! end
-;! part panic-check
-        mov  rbx, [rcx + 32]            ; g._panic
-        test rbx, rbx
-        jne  fix
-;! end
+{{ frames.enter(24) }}
+{{ frames.panicking() }}
 inner:  mov  rax, [rsp + 40]
 {% if embeds == "interface" %}
         mov  rcx, [rax + 8]             ; the embedded interface: its itab
@@ -180,22 +118,9 @@ inner:  mov  rax, [rsp + 40]
 {% endif %}
         mov  eax, [rsp + 16]
         mov  [rsp + 56], eax
-;! part frame-pointer
-        mov  rbp, [rsp + 24]
-;! end
-        add  rsp, 32
-        ret
-;! part stack-check
-more:   call "runtime.morestack_noctxt"
-        jmp  start
-;! end
-;! part panic-check
-fix:    lea  rdi, [rsp + 40]
-        cmp  [rbx], rdi                 ; _panic.argp
-        jne  inner
-        mov  [rbx], rsp
-        jmp  inner
-;! end
+{{ frames.leave(24) }}
+{{ frames.grow() }}
+{{ frames.move_panic(24, "inner") }}
 {% endif %}
 
 func "{{ inner }}":

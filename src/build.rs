@@ -6,22 +6,52 @@ use std::{env, fs, io};
 fn main() -> io::Result<()> {
     // Of the folder as a whole: a file that is new changes it.
     println!("cargo::rerun-if-changed=asm_templates");
-    embed("asm_templates", "asm", "templates.rs")?;
-    embed("asm_templates/suites", "toml", "suites.rs")
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let folder = root.join("asm_templates");
+    let stem = |path: &Path| {
+        path.file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_string()
+    };
+    embed(files(&folder, "asm")?, stem, "templates.rs")?;
+    embed(files(&folder.join("suites"), "toml")?, stem, "suites.rs")?;
+    let below = |path: &Path| {
+        path.strip_prefix(&folder)
+            .unwrap_or(path)
+            .to_string_lossy()
+            .to_string()
+    };
+    embed(pieces(&folder)?, below, "pieces.rs")
 }
 
-/// Writes names and texts of a folder's files as a Rust expression.
-fn embed(folder: &str, ending: &str, to: &str) -> io::Result<()> {
-    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
-    let mut files: Vec<PathBuf> = fs::read_dir(root.join(folder))?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<io::Result<_>>()?;
+/// The files of a folder whose names end so.
+fn files(folder: &Path, ending: &str) -> io::Result<Vec<PathBuf>> {
+    let mut files = entries(folder)?;
     files.retain(|path| path.extension().is_some_and(|found| found == ending));
+    Ok(files)
+}
+
+/// The texts in the folders below one, which templates include.
+fn pieces(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut pieces = Vec::new();
+    for below in entries(folder)?.into_iter().filter(|path| path.is_dir()) {
+        pieces.extend(files(&below, "asm")?);
+        pieces.extend(self::pieces(&below)?);
+    }
+    Ok(pieces)
+}
+
+fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.path()))
+        .collect()
+}
+
+/// Writes names and texts of files as a Rust expression.
+fn embed(mut files: Vec<PathBuf>, name: impl Fn(&Path) -> String, to: &str) -> io::Result<()> {
     files.sort();
-    let embedded = |path: &PathBuf| {
-        let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        format!("({name:?}, include_str!({path:?})),\n")
-    };
+    let embedded = |path: &PathBuf| format!("({:?}, include_str!({path:?})),\n", name(path));
     let list: String = files.iter().map(embedded).collect();
     let out = env::var_os("OUT_DIR").unwrap_or_default();
     fs::write(Path::new(&out).join(to), format!("&[\n{list}]\n"))

@@ -197,6 +197,9 @@ fn assemble(
         for diagnostic in &mut diagnostics {
             let own = template.line(diagnostic.line);
             diagnostic.origin = (own != diagnostic.text).then(|| own.to_string());
+            let place = template.place(diagnostic.line);
+            diagnostic.line = place.line;
+            diagnostic.file = place.file.unwrap_or_else(|| file.clone());
         }
         diagnostics
     })?;

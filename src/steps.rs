@@ -17,7 +17,7 @@ use crate::prepare::Prepared;
 use crate::report::Status;
 use crate::report::steps::{Branch, Change, Flag, Iteration, Line, Location, Steps};
 use crate::scenario::Scenario;
-use crate::template::{ResultRegister, TURN};
+use crate::template::{LinePlace, ResultRegister, TURN, Template};
 
 mod stack;
 
@@ -40,6 +40,7 @@ pub fn tell(
     let teller = Teller {
         image: &prepared.image,
         program: &prepared.row.program,
+        template: &scenario.template,
         has_register_abi: prepared.row.heap.release.has_register_abi(),
         trace,
     };
@@ -140,6 +141,7 @@ struct Teller<'a> {
     /// The image of `show`, which has the layout of the worker's.
     image: &'a Image,
     program: &'a asm::Program,
+    template: &'a Template,
     has_register_abi: bool,
     trace: &'a Trace,
 }
@@ -184,6 +186,12 @@ impl Teller<'_> {
         lines
     }
 
+    /// The line of an address of `show`.
+    fn line_of(&self, address: u64) -> Option<LinePlace> {
+        let line = self.image.line(self.program, address)?;
+        Some(self.template.place(line))
+    }
+
     /// What stands at an address of the worker, where that lies in the image.
     fn site(&self, ip: u64) -> Option<Site> {
         let offset = ip.checked_sub(self.trace.code)?;
@@ -204,7 +212,7 @@ impl Teller<'_> {
             address,
             bytes: bytes.to_vec(),
             text: listed.into_iter().map(|one| one.text).collect(),
-            line: self.image.line(self.program, address),
+            line: self.line_of(address),
             changes: Vec::new(),
             flags: Vec::new(),
             memory: None,

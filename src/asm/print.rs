@@ -16,8 +16,8 @@ pub struct Origin<'a> {
     pub symbol: &'a str,
     /// The file that is named beside each line.
     pub file: &'a str,
-    /// The line of that file for an address.
-    pub line: &'a dyn Fn(u64) -> Option<u32>,
+    /// The line of an address, and its file where that is another one.
+    pub line: &'a dyn Fn(u64) -> Option<(Option<String>, u32)>,
     /// What stands at an address, such as `main.f+0x10`.
     pub name: &'a dyn Fn(u64) -> Option<String>,
 }
@@ -27,9 +27,10 @@ pub fn go_listing(bytes: &[u8], address: u64, origin: &Origin<'_>) -> String {
     let mut text = format!("{} STEXT size={}\n", origin.symbol, bytes.len());
     let mut decoder = Decoder::with_ip(64, bytes, address, DecoderOptions::NONE);
     let ends = address..address + bytes.len() as u64;
-    let mut row = |at: usize, line: u32, row: &str| {
+    let mut row = |at: usize, (file, line): &(Option<String>, u32), row: &str| {
         let (mnemonic, operands) = row.split_once('\t').unwrap_or((row, ""));
-        let columns = format!("  {at:#06x} {at:05} ({}:{line})", origin.file);
+        let file = file.as_deref().unwrap_or(origin.file);
+        let columns = format!("  {at:#06x} {at:05} ({file}:{line})");
         let row = format!("{columns}  {mnemonic:<8}{operands}");
         text.push_str(row.trim_end());
         text.push('\n');
@@ -44,15 +45,15 @@ pub fn go_listing(bytes: &[u8], address: u64, origin: &Origin<'_>) -> String {
             false => rows(&instruction, own, &ends, origin.name),
         };
         // A listing has a line everywhere.
-        let line = (origin.line)(here).unwrap_or(0);
+        let line = (origin.line)(here).unwrap_or_default();
         leaves |= instruction.near_branch_target() == ends.end;
         for (offset, one) in rows {
-            row(start + offset, line, &one);
+            row(start + offset, &line, &one);
         }
     }
     // What jumps there needs a line that it goes to.
     if leaves {
-        row(bytes.len(), 0, "NOP");
+        row(bytes.len(), &(None, 0), "NOP");
     }
     text
 }

@@ -103,8 +103,12 @@ pub(super) fn inputs(
     }
     for scenario in scenarios {
         paths.extend(scenario.recording_path().map(PathBuf::from));
-        if let Origin::File(path) = &scenario.template.origin {
-            paths.push(path.clone());
+        let template = &scenario.template;
+        let included = template.includes.texts.iter().map(|one| &one.origin);
+        for origin in std::iter::once(&template.origin).chain(included) {
+            if let Origin::File(path) = origin {
+                paths.push(path.clone());
+            }
         }
     }
     Ok(paths

@@ -13,6 +13,7 @@ use crate::go::{HeapKind, dump};
 use crate::link::{HEAP_OFFSET, Owner, Piece, frame};
 use crate::prepare::{Prepared, prepare};
 use crate::report::misses::{Modelled, note};
+use crate::template::Template;
 use crate::text::printable;
 use crate::text::{folded, listed};
 
@@ -45,20 +46,20 @@ pub(super) fn show(common: &Common, name: &str, shown: Shown) -> Result<i32, Sto
     let mut out = format!("{title}\n");
     let width = common.style().width;
     match common.syntax {
-        Some(Syntax::Go) => out.push_str(&go_listings(
-            &prepared,
-            shown.harness,
-            &scenario.template.file_name(),
-        )),
-        Some(Syntax::Att) => {
-            out.push_str(&listing(&prepared, &shown, asm::Syntax::Att, width, known))
+        Some(Syntax::Go) => {
+            out.push_str(&go_listings(&prepared, shown.harness, &scenario.template))
         }
+        Some(Syntax::Att) => out.push_str(&listing(
+            &prepared,
+            &shown,
+            (asm::Syntax::Att, width),
+            (&scenario.template, known),
+        )),
         _ => out.push_str(&listing(
             &prepared,
             &shown,
-            asm::Syntax::Intel,
-            width,
-            known,
+            (asm::Syntax::Intel, width),
+            (&scenario.template, known),
         )),
     }
     if let Some(modelled) = &modelled {
@@ -82,7 +83,8 @@ pub(super) fn show(common: &Common, name: &str, shown: Shown) -> Result<i32, Sto
 }
 
 /// The same as Go's compiler prints it.
-fn go_listings(prepared: &Prepared, harness: bool, file: &str) -> String {
+fn go_listings(prepared: &Prepared, harness: bool, template: &Template) -> String {
+    let file = &template.file_name();
     let image = &prepared.image;
     let mut out = String::new();
     for piece in &image.pieces {
@@ -98,7 +100,10 @@ fn go_listings(prepared: &Prepared, harness: bool, file: &str) -> String {
         let origin = asm::Origin {
             symbol,
             file,
-            line: &|address| image.line(&prepared.row.program, address),
+            line: &|address| {
+                let place = template.place(image.line(&prepared.row.program, address)?);
+                Some((place.file, place.line))
+            },
             // Code jumps into the middle of other code, too.
             name: &|address| image.name(address).or_else(|| within(prepared, address)),
         };
@@ -123,9 +128,8 @@ fn within(prepared: &Prepared, address: u64) -> Option<String> {
 fn listing(
     prepared: &Prepared,
     shown: &Shown,
-    syntax: asm::Syntax,
-    width: usize,
-    modelled: Option<&Modelled>,
+    look: (asm::Syntax, usize),
+    said: (&Template, Option<&Modelled>),
 ) -> String {
     let mut out = String::new();
     for piece in &prepared.image.pieces {
@@ -137,7 +141,7 @@ fn listing(
             Owner::Section(index) => prepared.row.program.sections[*index].name.clone(),
         };
         let _ = writeln!(out, "\n{title}:");
-        list_piece(&mut out, prepared, piece, (syntax, width), modelled);
+        list_piece(&mut out, prepared, piece, look, said);
     }
     out
 }
@@ -147,7 +151,7 @@ fn list_piece(
     prepared: &Prepared,
     piece: &Piece,
     (syntax, width): (asm::Syntax, usize),
-    modelled: Option<&Modelled>,
+    (template, modelled): (&Template, Option<&Modelled>),
 ) {
     let image = &prepared.image;
     let first = piece.addresses.start;
@@ -161,7 +165,7 @@ fn list_piece(
     for inst in asm::disassemble_in(syntax, &image.code[start..end], first, &name) {
         let line = image.line(&prepared.row.program, inst.address);
         let shown = match line {
-            Some(line) if line != last_line.unwrap_or(0) => format!("; line {line}"),
+            Some(line) if line != last_line.unwrap_or(0) => format!("; {}", template.place(line)),
             _ => String::new(),
         };
         last_line = line;

@@ -89,5 +89,9 @@ pub(super) fn step(common: &Common, name: &str, stepped: Stepped) -> Result<i32,
 /// Whether an iteration comes to an instruction of a line.
 fn reaches(told: &Steps, line: u32) -> bool {
     let mut lines = told.iterations.iter().flat_map(|one| &one.lines);
-    lines.any(|one| one.line == Some(line))
+    lines.any(|one| {
+        one.line
+            .as_ref()
+            .is_some_and(|place| place.file.is_none() && place.line == line)
+    })
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::check::{self, Problem};
 use super::{Job, JobRow, Plan};
 use crate::scenario::{Recording, Scenario};
-use crate::template::{Order, Origin, Said, Template, TextOptions, Value, params};
+use crate::template::{Includes, Order, Origin, Said, Template, TextOptions, Value, params};
 
 /// The version of the file's layout.
 pub const SCHEMA: u32 = 4;
@@ -98,6 +98,8 @@ struct SavedTemplate {
     origin: Origin,
     sha256: String,
     text: String,
+    #[serde(default, skip_serializing_if = "Includes::is_empty")]
+    includes: Includes,
     #[serde(default, skip_serializing_if = "TextOptions::is_empty")]
     options: TextOptions,
 }
@@ -198,6 +200,7 @@ impl SavedJob {
             origin: template.origin.clone(),
             sha256: template.sha256.clone(),
             text: template.text.clone(),
+            includes: template.includes.clone(),
             options: template.options.clone(),
         });
         let document = Document {
@@ -275,7 +278,18 @@ fn build(document: Document) -> Result<SavedJob, Problem> {
 }
 
 fn template(saved: SavedTemplate) -> Result<Template, String> {
-    let parsed = Template::parse_as(&saved.name, saved.origin, saved.text, &saved.options);
+    if !saved.includes.is_sound() {
+        return Err(
+            "`includes` names a text that is not there, or one that includes itself".into(),
+        );
+    }
+    let parsed = Template::parse_with(
+        &saved.name,
+        saved.origin,
+        saved.text,
+        &saved.options,
+        saved.includes,
+    );
     let template = parsed.map_err(|found| {
         let first = found.first();
         first.map_or_else(String::new, |one| {

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::steps::Location;
+use crate::template::LinePlace;
 
 /// Words in a row that nothing wrote and that are still drawn one by one.
 const DRAWN_UNWRITTEN: usize = 4;
@@ -62,14 +63,14 @@ pub struct Written {
     /// What it is for.
     pub slot: Slot,
     /// The line that wrote it, where it is the template's.
-    pub line: Option<u32>,
+    pub line: Option<LinePlace>,
 }
 
 /// What a slot of the stack is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Slot {
     /// What a call left; the line that it returns to, where it is the template's.
-    ReturnAddress(Option<u32>),
+    ReturnAddress(Option<LinePlace>),
     /// A register's value, to be put back.
     Saved(&'static str),
     /// Passed to a function that is called.
@@ -88,7 +89,7 @@ impl Slot {
     fn text(&self) -> String {
         match self {
             Slot::ReturnAddress(None) => "return address".into(),
-            Slot::ReturnAddress(Some(line)) => format!("return address, to line {line}"),
+            Slot::ReturnAddress(Some(line)) => format!("return address, to {line}"),
             Slot::Saved(register) => format!("saved {register}"),
             Slot::Argument => "argument".into(),
             Slot::Result => "result".into(),
@@ -184,24 +185,28 @@ fn value(word: &Word) -> String {
 
 /// What the parts are for, each once, with the lines that wrote them.
 fn note(word: &Word) -> String {
-    let mut notes: Vec<(String, Vec<u32>)> = Vec::new();
+    let mut notes: Vec<(String, Vec<&LinePlace>)> = Vec::new();
     for written in word.parts.iter().filter_map(|part| part.written.as_ref()) {
         let slot = written.slot.text();
         // Where a return address leads says more than the line of its call.
         let is_call = matches!(written.slot, Slot::ReturnAddress(_));
-        let line = written.line.filter(|_| !is_call);
+        let line = written.line.as_ref().filter(|_| !is_call);
         match notes.iter_mut().find(|(known, _)| *known == slot) {
             Some((_, lines)) => lines.extend(line.filter(|line| !lines.contains(line))),
             None => notes.push((slot, line.into_iter().collect())),
         }
     }
     let notes = notes.into_iter().map(|(slot, lines)| {
-        let several = if lines.len() > 1 { "s" } else { "" };
+        let numbers: Vec<String> = lines.iter().map(|line| line.line.to_string()).collect();
         match &lines[..] {
             [] => slot,
+            [line] => format!("{slot}, from {line}"),
+            _ if lines.iter().all(|line| line.file.is_none()) => {
+                format!("{slot}, from lines {}", numbers.join(" and "))
+            }
             _ => {
-                let lines: Vec<String> = lines.iter().map(u32::to_string).collect();
-                format!("{slot}, from line{several} {}", lines.join(" and "))
+                let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+                format!("{slot}, from {}", lines.join(" and "))
             }
         }
     });
@@ -212,8 +217,8 @@ fn note(word: &Word) -> String {
 pub(super) fn json(drawing: &Drawing, location: impl Fn(&Location) -> Value) -> Value {
     let part = |part: &Part| {
         let written = part.written.as_ref();
-        let returns_to = written.and_then(|written| match written.slot {
-            Slot::ReturnAddress(line) => line,
+        let returns_to = written.and_then(|written| match &written.slot {
+            Slot::ReturnAddress(line) => line.as_ref().map(|place| place.line),
             _ => None,
         });
         json!({
@@ -225,7 +230,7 @@ pub(super) fn json(drawing: &Drawing, location: impl Fn(&Location) -> Value) -> 
                 Slot::ReturnAddress(_) => "return address".to_string(),
                 slot => slot.text(),
             }),
-            "line": written.and_then(|written| written.line),
+            "line": written.and_then(|written| Some(written.line.as_ref()?.line)),
             "returns_to_line": returns_to,
         })
     };
@@ -268,7 +273,11 @@ mod tests {
             written: Some(Written {
                 value: value.map(location),
                 slot: Slot::Argument,
-                line: Some(offset as u32 + 1),
+                line: Some(LinePlace {
+                    file: None,
+                    name: None,
+                    line: offset as u32 + 1,
+                }),
             }),
         }
     }

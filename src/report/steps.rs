@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::misses::{self, Modelled, NotModelled};
 use super::stack::{self, Drawing};
 use super::{Status, json as document};
+use crate::template::LinePlace;
 use crate::text::printable;
 use crate::text::{folded, listed};
 
@@ -74,7 +75,7 @@ pub struct Line {
     /// Its text.
     pub text: String,
     /// Its line in the template.
-    pub line: Option<u32>,
+    pub line: Option<LinePlace>,
     /// The general-purpose registers that it changed.
     pub changes: Vec<Change>,
     /// The flags that it changed.
@@ -189,7 +190,8 @@ fn list(out: &mut String, steps: &Steps, lines: &[Line], harness: bool, width: u
         }
         let shown = line
             .line
-            .map(|line| format!("; line {line}"))
+            .as_ref()
+            .map(|line| format!("; {line}"))
             .unwrap_or_default();
         let drawing = line.stack.as_ref();
         out.extend(drawing.filter(|one| one.is_before).map(stack::text));
@@ -345,7 +347,7 @@ fn instruction(line: &Line) -> Value {
         "address": number(line.address),
         "bytes": hex(&line.bytes),
         "text": line.text,
-        "line": line.line,
+        "line": line.line.as_ref().map(|place| place.line),
         "registers": registers,
         "flags": flags,
         "memory": line.memory.as_ref().map(location),
@@ -354,6 +356,9 @@ fn instruction(line: &Line) -> Value {
             "to": location(&branch.to),
         })),
     });
+    if let Some(file) = line.line.as_ref().and_then(|place| place.file.as_ref()) {
+        step["file"] = json!(file);
+    }
     if let Some(drawing) = &line.stack {
         step["stack"] = stack::json(drawing, location);
     }

@@ -34,22 +34,35 @@ pub const ENDLESS: &str =
 /// Longest range, so that a slip of a digit does not fill the memory before the fuel is out.
 const MAX_RANGE: i64 = 1 << 20;
 
-/// A text to expand, and all that its tags can name: plain data, for whichever process expands it.
+/// Texts to expand, the template's first, and all that their tags can name: plain data, for whichever
+/// process expands them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Expansion {
-    text: String,
+    texts: Vec<Marked>,
     params: BTreeMap<String, Value>,
     release: Release,
     methods: Vec<String>,
     types: Vec<String>,
 }
 
+/// A text whose lines carry their numbers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Marked {
+    text: String,
+    /// Bytes of the mark in front of each line.
+    prefixes: Vec<usize>,
+    /// Lines in front of the first one, of the texts before.
+    before: u32,
+    /// What the names in its tags mean: indices into the texts behind the template's.
+    names: BTreeMap<String, usize>,
+}
+
 /// Why there is no text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unexpanded {
-    /// The line of the template; 0 where that is not known.
+    /// The line, counted through the template and then through what it includes; 0 where that is not known.
     pub line: usize,
-    /// What of the text is wrong, in bytes, where that is known.
+    /// What of the line's text is wrong, in bytes, where that is known.
     pub range: Option<Range<usize>>,
     /// What is wrong.
     pub message: String,
@@ -111,13 +124,14 @@ impl Scenario {
     fn expand_whole(&self, render: Renderer<'_>) -> Result<Vec<SourceSection>, Vec<Diagnostic>> {
         let source = self.template.source();
         let lines = if self.template.header.expand {
-            let (marked, prefixes) = mark_lines(&source);
-            if let Some(at) = chains::too_long(&marked) {
-                return Err(vec![chain_complaint(&source, &prefixes, at, &marked)]);
+            let expansion = self.expansion(&source);
+            for marked in &expansion.texts {
+                if let Some(at) = chains::too_long(&marked.text) {
+                    return Err(vec![chain_complaint(&source, marked, at)]);
+                }
             }
-            let expansion = self.expansion(marked);
             let rendered = render(&expansion)
-                .map_err(|refusal| vec![complaint(&source, &prefixes, refusal, &expansion.text)])?;
+                .map_err(|refusal| vec![complaint(&source, &expansion.texts, refusal)])?;
             unmark(&source, &rendered)
         } else {
             plain_lines(&source)
@@ -125,9 +139,17 @@ impl Scenario {
         sections::split(&source, lines, &self.template.header)
     }
 
-    fn expansion(&self, text: String) -> Expansion {
+    fn expansion(&self, source: &SourceText<'_>) -> Expansion {
+        let includes = &self.template.includes;
+        let texts = source
+            .files()
+            .enumerate()
+            .map(|(at, (before, lines))| Marked {
+                names: includes.names_of(at).clone(),
+                ..mark_lines(lines, before)
+            });
         Expansion {
-            text,
+            texts: texts.collect(),
             params: self.params.clone(),
             release: self.release,
             methods: self.template.header.methods.clone(),
@@ -142,13 +164,28 @@ impl Expansion {
     /// # Errors
     /// What minijinja refuses.
     pub fn render(&self, note: &dyn Fn(u32)) -> Result<String, Unexpanded> {
-        let refused = |error: Error| Unexpanded {
-            line: error.line().unwrap_or(1),
-            range: error.range(),
-            message: sentence(&error),
-            help: advice(&error).map(str::to_string),
+        let refused = |error: Error| {
+            let error = innermost(&error);
+            let text = error.name().and_then(|name| name.parse::<usize>().ok());
+            let before = text
+                .and_then(|at| self.texts.get(at))
+                .map_or(0, |text| text.before);
+            Unexpanded {
+                line: before as usize + error.line().unwrap_or(1),
+                range: error.range(),
+                message: sentence(error),
+                help: advice(error).map(str::to_string),
+            }
         };
+        // An index is what minijinja calls a text, and what its errors tell of it.
+        let names: Vec<String> = (0..self.texts.len()).map(|at| at.to_string()).collect();
         let mut environment = environment();
+        let meaning: Vec<_> = self.texts.iter().map(|text| text.names.clone()).collect();
+        environment.set_path_join_callback(move |name, parent| {
+            let parent = parent.parse::<usize>().ok();
+            let meant = parent.and_then(|at| meaning.get(at)?.get(name));
+            meant.map_or(name.into(), |at| (at + 1).to_string().into())
+        });
         let release = self.release;
         environment.add_function("hash", move |name: &str| hash(release, name));
         environment.add_function("jump_table", table_of);
@@ -159,8 +196,13 @@ impl Expansion {
             text: Vec::new(),
             note,
         };
+        for (name, marked) in names.iter().zip(&self.texts) {
+            environment
+                .add_template(name, &marked.text)
+                .map_err(refused)?;
+        }
         environment
-            .template_from_str(&self.text)
+            .get_template("0")
             .and_then(|template| {
                 template
                     .render_captured_to(self.context(), &mut out)
@@ -279,28 +321,48 @@ fn table_of(hashes: Vec<u32>, spare_bits: u32) -> Jinja {
     Jinja::from_pairs(fields)
 }
 
-/// The template with its header blank and a mark `MARK number MARK` before each line that begins
-/// outside a tag, and the length of each line's mark in bytes.
+/// A text with its header blank and a mark `MARK number MARK` before each line that begins outside a tag.
+/// `before` lines of other texts count in front of its first.
 ///
 /// A mark inside a tag would be part of an expression. One at the end of a line would be lost or
 /// kept depending on the blanks that a tag trims; before the line it stays with the line's text.
-fn mark_lines(source: &SourceText<'_>) -> (String, Vec<usize>) {
-    let mut marked = String::new();
+fn mark_lines(lines: &[&str], before: u32) -> Marked {
+    let mut text = String::new();
     let mut prefixes = Vec::new();
     let mut state = Scan::Text;
-    for (line, number) in source.lines.iter().zip(1u32..) {
-        let before = marked.len();
-        if state == Scan::Text {
-            marked.push_str(&format!("{MARK}{number}{MARK}"));
+    for (line, number) in lines.iter().zip(before + 1..) {
+        let start = text.len();
+        if state == Scan::Text && !is_condition(line) {
+            text.push_str(&format!("{MARK}{number}{MARK}"));
         }
-        prefixes.push(marked.len() - before);
+        prefixes.push(text.len() - start);
         if !header::is_header_line(line) {
-            marked.push_str(line);
+            text.push_str(line);
             state = scan(line, state);
         }
-        marked.push('\n');
+        text.push('\n');
     }
-    (marked, prefixes)
+    Marked {
+        text,
+        prefixes,
+        before,
+        names: BTreeMap::new(),
+    }
+}
+
+/// Whether a line is one tag that gives no text and takes no time: of such ones large expansions have the
+/// most, and no mark is worth its bytes there.
+fn is_condition(line: &str) -> bool {
+    let inner = line.trim().strip_prefix("{%");
+    let inner = inner.and_then(|rest| rest.strip_suffix("%}"));
+    inner.is_some_and(|inner| {
+        let word = inner
+            .trim_start_matches(['-', '+'])
+            .split_whitespace()
+            .next();
+        let is_one = !inner.contains("{%") && !inner.contains("{{") && !inner.contains("{#");
+        is_one && word.is_some_and(|word| ["if", "elif", "else", "endif"].contains(&word))
+    })
 }
 
 /// Where a scan over minijinja's tags stands.
@@ -359,17 +421,13 @@ fn unmark(source: &SourceText<'_>, rendered: &str) -> Vec<SourceLine> {
     lines
 }
 
-fn chain_complaint(
-    source: &SourceText<'_>,
-    prefixes: &[usize],
-    at: usize,
-    marked: &str,
-) -> Diagnostic {
-    let start = marked[..at].rfind('\n').map_or(0, |end| end + 1);
-    let line = marked[..at].matches('\n').count();
-    let start = (start + prefixes[line]).min(at);
-    let mut place = source.whole_line(line as u32 + 1);
-    place.column = marked[start..at].chars().count() as u32 + 1;
+fn chain_complaint(source: &SourceText<'_>, marked: &Marked, at: usize) -> Diagnostic {
+    let text = &marked.text;
+    let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    let line = text[..at].matches('\n').count();
+    let start = (start + marked.prefixes[line]).min(at);
+    let mut place = source.whole_line(marked.before + line as u32 + 1);
+    place.column = text[start..at].chars().count() as u32 + 1;
     place.width = 1;
     let help = "cut it in two with `{% set %}`, or use a loop, or separate `{% if %}`";
     source.complain(place, chain_sentence(), Some(help.to_string()))
@@ -382,25 +440,18 @@ fn chain_sentence() -> String {
     )
 }
 
-fn complaint(
-    source: &SourceText<'_>,
-    prefixes: &[usize],
-    refusal: Unexpanded,
-    marked: &str,
-) -> Diagnostic {
-    let line = refusal.line.clamp(1, source.lines.len().max(1));
-    let mut place = source.whole_line(line as u32);
-    if let Some(range) = refusal
-        .range
-        .filter(|range| range.end <= marked.len() && range.start <= range.end)
+fn complaint(source: &SourceText<'_>, texts: &[Marked], refusal: Unexpanded) -> Diagnostic {
+    let number = refusal.line.clamp(1, source.lines.len().max(1)) as u32;
+    let mut place = source.whole_line(number);
+    let marked = texts.iter().rev().find(|text| text.before < number);
+    let line = marked.map(|marked| (marked, (number - marked.before) as usize));
+    if let (Some(range), Some((marked, line))) = (refusal.range, line)
+        && line <= marked.prefixes.len()
+        && range.start <= range.end
     {
-        let start: usize = marked
-            .split_inclusive('\n')
-            .take(line - 1)
-            .map(str::len)
-            .sum();
-        let start = start + prefixes[line - 1];
-        let text = source.line(line as u32);
+        let lines = marked.text.split_inclusive('\n').take(line - 1);
+        let start = lines.map(str::len).sum::<usize>() + marked.prefixes[line - 1];
+        let text = source.line(number);
         let begin = range.start.saturating_sub(start);
         let end = range.end.saturating_sub(start).min(text.len());
         if range.start >= start
@@ -413,6 +464,19 @@ fn complaint(
         }
     }
     source.complain(place, refusal.message, refusal.help)
+}
+
+/// Where it went wrong, of errors that say that an included text did.
+fn innermost(error: &Error) -> &Error {
+    let inside = |error: &Error| error.kind() == ErrorKind::BadInclude;
+    let mut at = error;
+    while let Some(next) = std::error::Error::source(at)
+        .and_then(|source| source.downcast_ref::<Error>())
+        .filter(|_| inside(at))
+    {
+        at = next;
+    }
+    at
 }
 
 fn sentence(error: &Error) -> String {

@@ -16,6 +16,7 @@ use super::{State, Teller};
 use crate::link::frame::BODY_BYTES;
 use crate::report::stack::{Drawing, Frame, Part, Slot, Word, Written};
 use crate::report::steps::{Line, Location};
+use crate::template::LinePlace;
 
 /// Where the stack is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +79,7 @@ pub(super) fn draw(
         let is_listed = at < DRAWN_END || at + DRAWN_END >= count;
         let is_own = !lines[at].is_harness && is_listed;
         let depth = replay.activations.len();
-        if is_own && drawn == Drawn::Before(lines[at].line.unwrap_or(0)) {
+        if is_own && drawn == Drawn::Before(own_line(&lines[at])) {
             lines[at].stack = known.drawing(teller, &replay, one.now.registers[4], true);
         }
         let has_written = replay.step(one, &lines[at]);
@@ -100,7 +101,7 @@ pub(super) fn draw(
 struct Store {
     /// Calls that it is under.
     depth: usize,
-    line: Option<u32>,
+    line: Option<LinePlace>,
     /// What the instruction itself says of it.
     slot: Option<Slot>,
     /// Whether it lies above the return address of the function that made it.
@@ -288,7 +289,7 @@ impl Replay {
             }
             self.stores.push(Store {
                 depth,
-                line: line.line,
+                line: line.line.clone(),
                 slot: slot_of(one),
                 is_callers: own.is_some_and(|slot| range.start > slot),
                 is_over_argument,
@@ -500,16 +501,22 @@ impl Known {
         let slot = match &self.slots[store] {
             Slot::ReturnAddress(_) => {
                 let shown = value.as_ref().map(|value| value.shown);
-                Slot::ReturnAddress(shown.and_then(|at| teller.image.line(teller.program, at)))
+                Slot::ReturnAddress(shown.and_then(|at| teller.line_of(at)))
             }
             slot => slot.clone(),
         };
         Written {
             value,
             slot,
-            line: self.stores[store].line,
+            line: self.stores[store].line.clone(),
         }
     }
+}
+
+/// The line in the template's own file; 0 where it has none there.
+fn own_line(line: &Line) -> u32 {
+    let place = line.line.as_ref().filter(|place| place.file.is_none());
+    place.map_or(0, |place| place.line)
 }
 
 fn named(function: &str) -> Frame {

@@ -10,6 +10,7 @@ use std::io::Read as _;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
+use super::include::{Home, Shelf, Shipped};
 use super::{Origin, Suite, Template, TextOptions, shipped};
 use crate::sys::files;
 use crate::text::closest;
@@ -136,6 +137,17 @@ impl LoadError {
     }
 }
 
+impl LoadError {
+    /// Why, without the file.
+    fn reason(self) -> String {
+        match self {
+            LoadError::Unreadable { reason, .. } => reason,
+            LoadError::Missing(_) => "there is no such file".to_string(),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl Library {
     /// The shipped templates, overridden by those in `dir`, or, where it is not given, by those in
     /// the folder `asm_templates` of the working directory if there is one.
@@ -217,6 +229,45 @@ impl Library {
             .map_err(LoadError::Wrong)
     }
 
+    fn read(&self, path: &Path, name: &str, options: &TextOptions) -> Result<Template, LoadError> {
+        self.parse(name, origin(path), text_at(path)?, options)
+    }
+
+    /// A text as a template, with what it includes: from the folder where it lies, from that of the templates,
+    /// and from the shipped set.
+    fn parse(
+        &self,
+        name: &str,
+        origin: Origin,
+        text: String,
+        options: &TextOptions,
+    ) -> Result<Template, LoadError> {
+        let beside = match &origin {
+            Origin::File(path) => path_of(path).parent().map(Path::to_path_buf),
+            Origin::Embedded | Origin::Stdin => None,
+        };
+        let beside = beside.filter(|beside| !self.is_folder(beside));
+        let home = Home {
+            folder: String::new(),
+            is_beside: beside.is_some(),
+        };
+        let shelves = Shelves {
+            library: self,
+            beside,
+        };
+        let parsed = Template::parse_from(name, origin, text, options, (home, &shelves));
+        parsed.map_err(LoadError::Wrong)
+    }
+
+    /// Whether that is the folder of the templates, however it is written.
+    fn is_folder(&self, path: &Path) -> bool {
+        let same = |folder: &PathBuf| match (folder.canonicalize(), path.canonicalize()) {
+            (Ok(folder), Ok(path)) => folder == path,
+            _ => folder == path,
+        };
+        self.folder.as_ref().is_some_and(same)
+    }
+
     /// Whether a name can only be that of a file: standard input, or a path that exists.
     pub fn is_path(name: &str) -> bool {
         let path = path_of(Path::new(name));
@@ -232,33 +283,32 @@ impl Library {
     /// Where there is none, it cannot be read, or it is no template.
     pub fn load(&self, name: &str) -> Result<Template, LoadError> {
         if name == "-" {
-            return Template::parse_as("stdin", Origin::Stdin, text_of(name)?, &self.options)
-                .map_err(LoadError::Wrong);
+            return self.parse("stdin", Origin::Stdin, text_of(name)?, &self.options);
         }
         let path = Path::new(name);
         if Library::is_path(name) {
             if ends_in(path, "toml") {
                 return Err(LoadError::Suite(name.to_string()));
             }
-            return read(path, &stem(path), &self.options);
+            return self.read(path, &stem(path), &self.options);
         }
         let file = format!("{name}.asm");
         let own = self.folder.as_ref().map(|folder| folder.join(&file));
         if !name.is_empty() && !name.contains('/') {
             if let Some(own) = own.filter(|own| path_of(own).symlink_metadata().is_ok()) {
-                return read(&own, name, &TextOptions::default());
+                return self.read(&own, name, &TextOptions::default());
             }
             if let Some(text) = shipped::text(shipped::TEMPLATES, name) {
-                return Template::parse(name, Origin::Embedded, text.to_string())
-                    .map_err(LoadError::Wrong);
+                let own = TextOptions::default();
+                return self.parse(name, Origin::Embedded, text.to_string(), &own);
             }
         }
         if Library::is_path(&file) {
-            return read(Path::new(&file), name, &self.options);
+            return self.read(Path::new(&file), name, &self.options);
         }
         // A path that is no file says so itself, better than any guess at a name.
         if name.contains('/') || ends_in(path, "asm") || ends_in(path, "toml") || path.is_dir() {
-            return read(path, &stem(path), &self.options);
+            return self.read(path, &stem(path), &self.options);
         }
         let (names, suites) = (self.names(), self.suite_names());
         if suites.iter().any(|suite| suite == name) {
@@ -300,9 +350,59 @@ fn stem(path: &Path) -> String {
     named(path.with_extension("").as_os_str())
 }
 
-fn read(path: &Path, name: &str, options: &TextOptions) -> Result<Template, LoadError> {
-    let text = text_at(path)?;
-    Template::parse_as(name, origin(path), text, options).map_err(LoadError::Wrong)
+/// The files in the folders below one, by the path below it.
+fn pieces(folder: &Path) -> Vec<String> {
+    let mut pieces = Vec::new();
+    let mut below = vec![PathBuf::new()];
+    while let Some(path) = below.pop() {
+        let entries = std::fs::read_dir(folder.join(&path)).into_iter().flatten();
+        for entry in entries.flatten() {
+            let path = path.join(entry.file_name());
+            let is = |kind: fn(&std::fs::FileType) -> bool| {
+                entry.file_type().is_ok_and(|found| kind(&found))
+            };
+            // A link may lead to a folder around it.
+            if is(std::fs::FileType::is_dir) && path.components().count() < DEEPEST {
+                below.push(path);
+            } else if ends_in(&path, "asm") && path.components().count() > 1 {
+                pieces.push(named(path.as_os_str()));
+            }
+        }
+    }
+    pieces
+}
+
+/// Folders in folders that are looked through for what can be included.
+const DEEPEST: usize = 4;
+
+/// Where the texts that a template includes are looked for.
+struct Shelves<'a> {
+    library: &'a Library,
+    /// The folder of the template, where it stands beside nothing of the library.
+    beside: Option<PathBuf>,
+}
+
+impl Shelf for Shelves<'_> {
+    fn text(&self, path: &str, is_beside: bool) -> Result<Option<(Origin, String)>, String> {
+        let folder = match is_beside {
+            true => self.beside.as_ref(),
+            false => self.library.folder.as_ref(),
+        };
+        if let Some(file) = folder.map(|folder| folder.join(path))
+            && path_of(&file).is_file()
+        {
+            let text = text_at(&file).map_err(|error| error.reason())?;
+            return Ok(Some((origin(&file), text)));
+        }
+        Shipped.text(path, is_beside)
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: BTreeSet<String> = Shipped.names().into_iter().collect();
+        names.extend(self.library.folder.iter().flat_map(|folder| pieces(folder)));
+        names.extend(self.beside.iter().flat_map(|folder| pieces(folder)));
+        names.into_iter().collect()
+    }
 }
 
 fn read_suite(path: &Path) -> Result<Suite, LoadError> {

@@ -1,8 +1,13 @@
 //! A template's own lines, as messages about it show them.
 //!
-//! Correct means: numbers count from 1, as editors count, and the text is what the user wrote.
+//! Correct means: numbers count from 1, as editors count, and the text is what the user wrote. The numbers of
+//! included texts go on behind those of the template, and what a reader gets is the file and its own number.
 
-use super::Template;
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{Included, Template};
 use crate::text::diagnostic::Diagnostic;
 
 impl Template {
@@ -11,9 +16,37 @@ impl Template {
         self.origin.file(&format!("{}.asm", self.name))
     }
 
-    /// A line of the text; empty behind its end.
+    /// A line of the text, or of those that it includes; empty behind their end.
     pub fn line(&self, line: u32) -> &str {
-        self.text.lines().nth(line as usize - 1).unwrap_or("")
+        let (text, line) = match self.located(line) {
+            (Some(at), line) => (&self.includes.texts[at].text, line),
+            (None, line) => (&self.text, line),
+        };
+        let lines = text.lines().nth((line as usize).wrapping_sub(1));
+        lines.unwrap_or("").trim_start_matches('\u{feff}')
+    }
+
+    /// Which of the included texts a line is of, and its number there.
+    fn located(&self, line: u32) -> (Option<usize>, u32) {
+        let before = &self.includes.before;
+        match before
+            .partition_point(|before| *before < line)
+            .checked_sub(1)
+        {
+            Some(at) => (Some(at), line - before[at]),
+            None => (None, line),
+        }
+    }
+
+    /// The file and the number of a line, as a reader finds it.
+    pub fn place(&self, line: u32) -> LinePlace {
+        let (at, line) = self.located(line);
+        let included = at.map(|at| &self.includes.texts[at]);
+        LinePlace {
+            file: included.map(Included::file),
+            name: included.map(|one| one.name.clone()),
+            line,
+        }
     }
 
     /// The header line that sets `key`; the first line where there is none.
@@ -32,15 +65,37 @@ impl Template {
         let text = self.line(line).to_string();
         let column = text.chars().take_while(|c| c.is_whitespace()).count() as u32 + 1;
         let width = (text.trim().chars().count() as u32).max(1);
+        let place = self.place(line);
         Diagnostic {
-            file: self.file_name(),
-            line,
+            file: place.file.unwrap_or_else(|| self.file_name()),
+            line: place.line,
             column,
             width,
             text,
             origin: None,
             message,
             help,
+        }
+    }
+}
+
+/// A line, as a reader finds it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct LinePlace {
+    /// The file, where it is not the template's own.
+    pub file: Option<String>,
+    /// The name by which it was included.
+    pub name: Option<String>,
+    /// The number of the line in its file, from 1.
+    pub line: u32,
+}
+
+impl fmt::Display for LinePlace {
+    /// `line 7`, or `go/frames.asm:7`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            None => write!(f, "line {}", self.line),
+            Some(name) => write!(f, "{name}:{}", self.line),
         }
     }
 }

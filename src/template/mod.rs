@@ -6,6 +6,7 @@
 mod cold;
 mod element;
 pub(crate) mod header;
+pub mod include;
 pub mod library;
 mod lines;
 mod order;
@@ -33,7 +34,9 @@ use crate::go::{HeapKind, Interface, ObjectShape, Release};
 
 pub use cold::Cold;
 pub use element::{Element, MOST_AHEAD, MOST_IN_A_BATCH, PAIRS};
+pub use include::{Included, Includes};
 pub use library::{Library, LoadError};
+pub use lines::LinePlace;
 pub use order::{Order, Percent, RANDOM_ELEMENTS, Walk};
 pub use parts::note;
 pub use results::{TURN, expected};
@@ -47,10 +50,13 @@ pub struct Template {
     pub name: String,
     /// Where the text came from.
     pub origin: Origin,
-    /// SHA-256 of the text, lower-case hex.
+    /// SHA-256 of the text and of all that it includes, one behind the other in the order of
+    /// `includes`, lower-case hex.
     pub sha256: String,
     /// The whole text.
     pub text: String,
+    /// The texts that it includes.
+    pub includes: Includes,
     /// What the `;!` lines say.
     pub header: Header,
     /// What the command line said of it.
@@ -73,7 +79,7 @@ pub enum Origin {
 
 impl Origin {
     /// What diagnostics call a file of this name: the path, `<stdin>`, or `embedded:NAME`.
-    pub(super) fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         match self {
             Origin::Embedded => format!("embedded:{name}"),
             Origin::File(path) => path.display().to_string(),

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
+use super::include::{Home, Includes, Shelf, Shipped, gather};
 use super::source::{Place, SourceText};
 use super::{Header, Origin, Template, TextOptions, header, parts, paste, sections};
 use crate::asm::SourceLine;
@@ -30,6 +31,62 @@ impl Template {
     /// # Errors
     /// As [`Template::parse`], and where the text has no function that is to be called.
     pub fn parse_as(
+        name: &str,
+        origin: Origin,
+        text: String,
+        options: &TextOptions,
+    ) -> Result<Template, Vec<Diagnostic>> {
+        let home = Home {
+            folder: String::new(),
+            is_beside: false,
+        };
+        Template::parse_from(name, origin, text, options, (home, &Shipped))
+    }
+
+    /// The same, where what it includes is looked for on that shelf.
+    ///
+    /// # Errors
+    /// As [`Template::parse_as`], and what it cannot include.
+    pub(crate) fn parse_from(
+        name: &str,
+        origin: Origin,
+        text: String,
+        options: &TextOptions,
+        (home, shelf): (Home, &dyn Shelf),
+    ) -> Result<Template, Vec<Diagnostic>> {
+        let template = Template::parse_alone(name, origin, text, options)?;
+        if !template.header.expand {
+            return Ok(template);
+        }
+        let includes = gather(&template.file_name(), &template.text, home, shelf)?;
+        Ok(template.with(includes))
+    }
+
+    /// The same, where what it includes was found before.
+    ///
+    /// # Errors
+    /// As [`Template::parse_as`].
+    pub fn parse_with(
+        name: &str,
+        origin: Origin,
+        text: String,
+        options: &TextOptions,
+        includes: Includes,
+    ) -> Result<Template, Vec<Diagnostic>> {
+        Ok(Template::parse_alone(name, origin, text, options)?.with(includes))
+    }
+
+    fn with(self, mut includes: Includes) -> Template {
+        includes.count_lines(&self.text);
+        let texts = includes.texts.iter().map(|one| &one.text[..]);
+        Template {
+            sha256: lower_sha256(std::iter::once(&self.text[..]).chain(texts)),
+            includes,
+            ..self
+        }
+    }
+
+    fn parse_alone(
         name: &str,
         origin: Origin,
         text: String,
@@ -72,8 +129,9 @@ impl Template {
         Template {
             name: name.to_string(),
             origin,
-            sha256: lower_sha256(&text),
+            sha256: lower_sha256([&text[..]]),
             text,
+            includes: Includes::default(),
             header: Header::default(),
             options: TextOptions::default(),
             assumed: Vec::new(),
@@ -98,7 +156,9 @@ impl Template {
 
     /// The text as lines that diagnostics can point into.
     pub(crate) fn source(&self) -> SourceText<'_> {
-        SourceText::new(self.file_name(), &self.text)
+        let included = self.includes.texts.iter();
+        let included = included.map(|one| (one.file(), &one.text[..]));
+        SourceText::of(std::iter::once((self.file_name(), &self.text[..])).chain(included))
     }
 }
 
@@ -119,7 +179,7 @@ pub(crate) fn plain_lines(source: &SourceText<'_>) -> Vec<SourceLine> {
         .collect()
 }
 
-fn find_mark(source: &SourceText<'_>) -> Option<Diagnostic> {
+pub(super) fn find_mark(source: &SourceText<'_>) -> Option<Diagnostic> {
     let (text, line) = source
         .lines
         .iter()
@@ -166,9 +226,11 @@ fn find_tag(source: &SourceText<'_>) -> Option<Diagnostic> {
     ))
 }
 
-/// SHA-256 of a text in lower-case hex.
-pub(crate) fn lower_sha256(text: &str) -> String {
-    let bytes = Sha256::digest(text.as_bytes());
+/// SHA-256 of texts one behind the other, in lower-case hex.
+pub(crate) fn lower_sha256<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut hasher = Sha256::new();
+    texts.into_iter().for_each(|text| hasher.update(text));
+    let bytes = hasher.finalize();
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");

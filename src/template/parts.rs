@@ -102,9 +102,9 @@ fn stretches(
                 (Err(message), _) => complain(message, "write `;! part nil-check` and `;! end`"),
                 (Ok(Mark::Part(name)), None) => open = Some((at, name)),
                 (Ok(Mark::Part(name)), Some((begin, outer))) => {
-                    let begin = section.lines[begin].number;
+                    let begin = source.named(section.lines[begin].number);
                     complain(
-                        format!("part `{name}` begins inside part `{outer}` of line {begin}"),
+                        format!("part `{name}` begins inside part `{outer}` of {begin}"),
                         "parts are not nested: end the first one before it with `;! end`",
                     );
                     open = Some((at, name));

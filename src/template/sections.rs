@@ -75,7 +75,10 @@ pub(crate) fn split_sections(
             Some(Ok(Opening { kind, name, length })) => {
                 if let Some(&first) = first_seen.get(&name) {
                     let message = format!("section `{name}` comes twice");
-                    let help = format!("the first is on line {first}; rename or remove one");
+                    let help = format!(
+                        "the first is on {}; rename or remove one",
+                        source.named(first)
+                    );
                     errors.push(source.complain_expanded(
                         place(0, length),
                         &line.text,
@@ -141,7 +144,7 @@ pub(crate) fn split_sections(
     {
         let line = sections
             .first()
-            .map_or(source.lines.len().max(1) as u32, |section| section.line);
+            .map_or(source.own_lines().max(1) as u32, |section| section.line);
         let help = "add a line `body:` before the code of one iteration".to_string();
         errors.push(source.complain(
             source.whole_line(line),

@@ -11,6 +11,9 @@ pub const TEMPLATES: Files = include!(concat!(env!("OUT_DIR"), "/templates.rs"))
 /// The shipped suites.
 pub const SUITES: Files = include!(concat!(env!("OUT_DIR"), "/suites.rs"));
 
+/// What they include, by the path below their folder.
+pub const PIECES: Files = include!(concat!(env!("OUT_DIR"), "/pieces.rs"));
+
 /// The text of one of them.
 pub fn text(files: Files, name: &str) -> Option<&'static str> {
     let mut found = files.iter().filter(|(known, _)| *known == name);

@@ -106,14 +106,14 @@ pub(crate) fn folded(text: &str, hang: usize, width: usize) -> String {
 pub(crate) fn listed(address: &str, bytes: &[u8], text: &str, note: &str, width: usize) -> String {
     /// Eight bytes, and between them blanks; the few longer instructions push their text aside.
     const BYTES: usize = 23;
-    /// A note such as `; line 12`, with the blank before it.
+    /// A note such as `; line 12`, with the blank before it, at least.
     const NOTE: usize = 10;
     const TEXT: std::ops::RangeInclusive<usize> = 20..=36;
     const UNDER: usize = 16;
     let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let hex = hex.join(" ");
     let head = format!("{address}  {hex:<BYTES$} ");
-    let room = width.saturating_sub(head.len() + NOTE);
+    let room = width.saturating_sub(head.len() + NOTE.max(columns(note) + 1));
     let room = room.clamp(*TEXT.start(), *TEXT.end());
     let aligned = format!("{head}{text:<room$} {note}");
     let line = aligned.trim_end();

@@ -453,14 +453,18 @@ fn located(
             format!("{message}; it was noticed only after the body, at the exit{remedy}")
         }
     };
+    let own = line.map(|line| template.place(line));
     FaultReport {
         kind: (kind != TIMEOUT).then(|| kind.to_string()),
         signal: None,
         call: None,
         address: None,
         message,
-        template: template.file_name(),
-        line,
+        template: own
+            .as_ref()
+            .and_then(|own| own.file.clone())
+            .unwrap_or_else(|| template.file_name()),
+        line: own.as_ref().map(|own| own.line),
         text: line.map(|line| code_of(template.line(line)).to_string()),
         registers: BTreeMap::new(),
     }

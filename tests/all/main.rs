@@ -60,6 +60,7 @@ mod suites;
 mod sweep;
 mod template_expansion;
 mod template_headers;
+mod template_includes;
 mod template_parts;
 mod truth;
 mod widths;

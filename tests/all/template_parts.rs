@@ -7,7 +7,7 @@ use dispatchlab::asm::{Program, SectionKind};
 use dispatchlab::formula::Formula;
 use dispatchlab::prepare::prepare;
 use dispatchlab::scenario::{Scenario, parse_name};
-use dispatchlab::template::{Library, Origin, Template, shipped};
+use dispatchlab::template::{Library, Origin, Template, TextOptions, shipped};
 use dispatchlab::text::diagnostic::Diagnostic;
 
 fn scenario(text: &str) -> Result<Scenario, Vec<Diagnostic>> {
@@ -104,18 +104,26 @@ fn marks_change_no_byte_and_no_line() {
         let template = Template::parse(name, Origin::Embedded, text.to_string()).expect("sound");
         // An ordinary remark in place of each mark.
         let is_mark = |line: &str| line.starts_with(";! part ") || line == ";! end";
-        marked += text.lines().filter(|line| is_mark(line)).count();
-        let plain: String = text
-            .lines()
-            .map(|line| {
-                if is_mark(line) {
-                    ";\n".into()
-                } else {
-                    format!("{line}\n")
-                }
-            })
-            .collect();
-        let plain = Arc::new(Template::parse(name, Origin::Embedded, plain).expect("sound"));
+        let mut without_marks = |text: &str| -> String {
+            marked += text.lines().filter(|line| is_mark(line)).count();
+            let lines = text.lines().map(|line| match is_mark(line) {
+                true => ";\n".into(),
+                false => format!("{line}\n"),
+            });
+            lines.collect()
+        };
+        let mut includes = template.includes.clone();
+        for one in &mut includes.texts {
+            one.text = without_marks(&one.text);
+        }
+        let plain = Template::parse_with(
+            name,
+            Origin::Embedded,
+            without_marks(text),
+            &TextOptions::default(),
+            includes,
+        );
+        let plain = Arc::new(plain.expect("sound"));
         let template = Arc::new(template);
         for release in &template.header.params["go"].allowed {
             let overrides = [("go".to_string(), release.to_string())];

@@ -1,0 +1,49 @@
+; The wrapper that makes a value method callable through a pointer, of a receiver of one word that takes no
+; other argument: it checks the stack, checks the receiver for nil, copies it and calls the method. A nil
+; receiver goes to runtime.panicwrap, which finds the names for its message in the symbol of its caller.
+;
+; Up to Go 1.25 it also tests g._panic (offset 32): where a panic is under way and its argument pointer is
+; this call's, it is moved, so that recover() works through the wrapper.
+{% import "frames.asm" as frames %}
+{% macro nil() %}
+;! part nil-check
+nil:    call "runtime.panicwrap"
+        {{ "ud2" if abi == "stack" else "nop" }}                             ; the return address has to lie inside the function
+;! end
+{% endmacro %}
+
+{% macro test_nil() %}
+;! part nil-check
+        test rax, rax
+        je   nil
+;! end
+{% endmacro %}
+
+{% macro wrapper(method, is_padded=true) %}
+{% set room = 16 if abi == "stack" else 8 %}
+{{ frames.enter(room) }}
+{{ frames.panicking() }}
+check:
+{% if abi == "stack" %}
+        mov  rax, [rsp + 32]            ; the receiver
+{% endif %}
+{{ test_nil() }}
+;! part copy
+        mov  eax, [rax]                 ; the copy of the receiver
+{% if abi == "stack" %}
+        mov  [rsp], eax
+{% endif %}
+;! end
+{% if abi == "register" and go_minor <= 25 and is_padded %}
+        xchg ax, ax                     ; as emitted: no call may cross a 32-byte boundary
+{% endif %}
+        call "{{ method }}"
+{% if abi == "stack" %}
+        mov  eax, [rsp + 8]
+        mov  [rsp + 40], eax
+{% endif %}
+{{ frames.leave(room, 1 if go_minor > 25 and is_padded else 0) }}
+{{ nil() }}
+{{ frames.grow() }}
+{{ frames.move_panic(room) }}
+{% endmacro %}
