@@ -27,6 +27,8 @@ mod chain;
 mod registers;
 mod repeats;
 
+pub use registers::unused;
+
 use registers::{Code, Usage};
 
 /// Multiplications that the branch waits for in both copies. A wrong path lives as long, and resolves branches behind
@@ -148,6 +150,20 @@ pub struct Surroundings {
     pub work: Work,
 }
 
+/// Those of a scenario.
+pub fn surroundings(scenario: &Scenario) -> Surroundings {
+    let header = &scenario.template.header;
+    Surroundings {
+        received: scenario.received(),
+        clobbers: header.clobbers,
+        results: header
+            .results
+            .iter()
+            .fold(0, |bits, one| bits | 1 << (one.number & 15)),
+        work: scenario.settings.work,
+    }
+}
+
 /// Why no latency is put in front of a branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
@@ -196,15 +212,7 @@ impl Planned {
 /// Where latency goes in the program of a scenario, site by site.
 pub fn plan_for(scenario: &Scenario, program: &Program) -> Vec<Planned> {
     let header = &scenario.template.header;
-    let around = Surroundings {
-        received: scenario.received(),
-        clobbers: header.clobbers,
-        results: header
-            .results
-            .iter()
-            .fold(0, |bits, one| bits | 1 << (one.number & 15)),
-        work: scenario.settings.work,
-    };
+    let around = surroundings(scenario);
     let one = |label: &String| {
         let others: Vec<&str> = header.dispatch.iter().map(String::as_str).collect();
         let way = plan(program, label, &others, &around).map_err(|refusal| match refusal {

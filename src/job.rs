@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::asm::Program;
 use crate::branch::BranchKind;
 use crate::formula::Formula;
-use crate::go::{HeapSpec, layout};
+use crate::go::{HeapKind, HeapSpec, layout};
 use crate::injection::{IMAGES_PER_SITE, Injection};
 use crate::stats::{Event, Timing};
 use crate::template::params::Settings;
@@ -255,6 +255,9 @@ pub struct JobRow {
     pub clobbers: Clobbers,
     /// Copies of the body in a loop turn.
     pub unroll: u32,
+    /// The registers that keep the one receiver of a row without a walk.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<Kept>,
     /// What its branch misses are inferred from. Earlier versions saved other copies under another name.
     #[serde(default, rename = "studied")]
     pub injection: Injection,
@@ -263,7 +266,22 @@ pub struct JobRow {
     pub carried: Carried,
 }
 
+/// A word of a receiver that stays in a register which no code of the row names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kept {
+    /// The register that keeps it, by hardware number.
+    pub from: u8,
+    /// The register that the body finds it in.
+    pub to: u8,
+}
+
 impl JobRow {
+    /// Whether each iteration is given a receiver of its own.
+    pub fn has_walk(&self) -> bool {
+        self.heap.kind != HeapKind::None && !self.settings.is_still
+    }
+
     /// Words of a receiver.
     pub fn words(&self) -> usize {
         match self.heap.words.len() {

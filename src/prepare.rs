@@ -8,12 +8,12 @@ use crate::asm::{self, Program, Section, SectionKind, SourceSection};
 use crate::go::heap::{Heap, HeapSpec, lay_out};
 use crate::go::{HeapKind, hash, runtime, symbol};
 use crate::injection::{self, Injection, Latency};
-use crate::job::{Carried, JobRow, Placement, check};
+use crate::job::{Carried, JobRow, Kept, Placement, check};
 use crate::link::harness::stub_names;
 use crate::link::{Image, LinkError, Site, Variant, link, link_with_written_data};
 use crate::scenario::Scenario;
 use crate::template;
-use crate::template::{Order, Template};
+use crate::template::{Cold, Order, Template};
 use crate::text::closest;
 use crate::text::diagnostic::Diagnostic;
 
@@ -111,9 +111,65 @@ pub fn prepare(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
         expect: scenario.expected_by_element(),
         clobbers: header.clobbers,
         unroll: header.unroll.max(1),
+        kept: Vec::new(),
         injection,
     };
+    let row = match scenario.settings.is_still {
+        true => stand_still(scenario, row)?,
+        false => row,
+    };
     complete(scenario, row, template::note(&sections))
+}
+
+/// Copies of a body that has one receiver, and bytes that all of them take at the most.
+const STILL_COPIES: u32 = 8;
+const STILL_BYTES: usize = 1024;
+
+/// Keeps the receiver in registers that nothing names, and the body as often in a turn of the loop as it may stand there.
+fn stand_still(scenario: &Scenario, row: JobRow) -> Result<JobRow, Vec<Diagnostic>> {
+    let around = injection::surroundings(scenario);
+    let unused = injection::unused(&row.program, &around);
+    let received = row.settings.element.registers(row.words());
+    let kept = unused
+        .iter()
+        .zip(&received)
+        .map(|(&from, &to)| Kept { from, to });
+    let kept: Vec<Kept> = kept.collect();
+    if kept.len() < received.len() {
+        let message =
+            "`walk=none` keeps the receiver in registers that no code names, and too few are left";
+        let help = "use fewer registers, or leave out `walk`".to_string();
+        return Err(vec![scenario.template.at_line(
+            1,
+            message.into(),
+            Some(help),
+        )]);
+    }
+    let body = row
+        .program
+        .sections
+        .iter()
+        .find(|section| section.kind == SectionKind::Body);
+    let labels = body.map_or(&[][..], |body| &body.labels);
+    let mut fixups = row
+        .program
+        .sections
+        .iter()
+        .flat_map(|section| &section.fixups);
+    let has_one_address = fixups.any(|fixup| labels.iter().any(|label| label.name == fixup.symbol));
+    let bytes = body.map_or(1, |body| body.bytes.len().max(1));
+    let unroll = match has_one_address || scenario.settings.cold != Cold::None {
+        true => 1,
+        false => (STILL_BYTES / bytes).clamp(1, STILL_COPIES as usize) as u32,
+    };
+    // The copies would need registers of their own, and one receiver has nothing to mispredict.
+    let why = "with `walk=none` all iterations have one receiver, and each branch goes one way";
+    Ok(JobRow {
+        kept,
+        unroll,
+        injection: Injection::None(why.into()),
+        ..row
+    })
 }
 
 /// Lays out and links.

@@ -219,6 +219,9 @@ impl Scenario {
                 given.get("objects").cloned().unwrap_or(default),
             );
         }
+        if params.get("walk") == Some(&Value::Text("none".into())) {
+            stand_still(&mut params, &given)?;
+        }
         let settings = Settings::of(&params);
         settings.element.check().map_err(|message| BindError {
             message,
@@ -443,6 +446,46 @@ fn visited_cases(
         hashes.iter().max()
     };
     Ok(Visited::Only(chosen.map_or(0, |&(_, index)| index)))
+}
+
+/// Parameters that say which receivers a walk visits, and how.
+const OF_A_WALK: [&str; 11] = [
+    "order", "stride", "objects", "indexed", "receiver", "recover", "panics", "work", "ahead",
+    "batch", "walks",
+];
+
+/// Without a walk there is one receiver, and what would say of several how they are visited is refused.
+fn stand_still(
+    params: &mut BTreeMap<String, Value>,
+    given: &BTreeMap<&str, Value>,
+) -> Result<(), BindError> {
+    for key in OF_A_WALK {
+        if given.contains_key(key) {
+            return Err(BindError {
+                message: format!(
+                    "`walk=none` has one receiver in registers, and `{key}` is about several"
+                ),
+                help: Some(format!("leave out `{key}`, or `walk`")),
+            });
+        }
+    }
+    for key in ["ahead", "batch", "walks"] {
+        if bound::<u32>(params, key).is_some_and(|value| value > u32::from(key != "ahead")) {
+            return Err(BindError {
+                message: format!(
+                    "`walk=none` has one receiver, and the template gives a body more: `{key}`"
+                ),
+                help: Some("leave out `walk`".into()),
+            });
+        }
+    }
+    let still = [
+        ("order", Value::Text("same".into())),
+        ("objects", Value::Int(1)),
+        ("stride", Value::Int(1)),
+    ];
+    params.extend(still.map(|(key, value)| (key.to_string(), value)));
+    Ok(())
 }
 
 /// Refuses what an element cannot be given together with something else.

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl};
 
+use crate::formula;
 use crate::go::layout;
 use crate::interpreter::native::Natives;
 use crate::job::{Failure, JobRow, PanicAt, Place};
@@ -569,6 +570,25 @@ impl<'a> Stage<'a> {
         }
     }
 
+    /// Puts the receiver that all iterations have into the registers that keep it.
+    fn keep_receiver(&self, ground: &mut Ground) -> Result<(), Failure> {
+        let of = formula::Receivers {
+            types: &self.row.heap.objects,
+            object: 0,
+            second: 0,
+            element: 0,
+        };
+        let words = self.images[0]
+            .receivers
+            .words(&of)
+            .map_err(Failure::Worker)?;
+        for (kept, word) in self.row.kept.iter().zip(words) {
+            let at = carried::REGISTERS + 8 * i32::from(kept.from);
+            put(ground.frames(), at as u32, word);
+        }
+        Ok(())
+    }
+
     /// Brings the row's data back, and sets what lasts for the row: g, the word that `gs:[-8]` reads, and the
     /// stack.
     ///
@@ -596,6 +616,7 @@ impl<'a> Stage<'a> {
             );
             self.put(frame::G_POINTER, data + u64::from(frame::G));
         }
+        self.keep_receiver(ground)?;
         const R14: i32 = carried::REGISTERS + 8 * 14;
         put(ground.frames(), R14 as u32, data + u64::from(frame::G));
         self.watch(ground).map_err(protecting)?;

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::go::HeapKind;
 use crate::go::modelled::{self, InGo};
 use crate::job::{Plan, Proof, RuntimeCall};
 use crate::machine::{CoreClock, Machine};
@@ -153,7 +152,7 @@ pub fn judge(
         let known = (proof, &outcome.uninferred[..]);
         sites = misses::sites(&prepared.row, known, outcome.timing.as_ref(), plan.seed);
         let timed = outcome.timing.as_ref().zip(summary.as_ref());
-        let has_walk = prepared.row.heap.kind != HeapKind::None;
+        let has_walk = prepared.row.has_walk();
         // Of a branch that goes one way no sequence, and no part of the walk, has other misses.
         let varies = !proof.sites.iter().all(|site| site.goes_one_way);
         row.warnings.extend(
@@ -171,11 +170,7 @@ pub fn judge(
         (machine, plan.seed),
         (refused, &inferred, misses::remark(&sites)),
     );
-    mark_allocations(
-        &mut metrics,
-        proof,
-        prepared.row.heap.kind != HeapKind::None,
-    );
+    mark_allocations(&mut metrics, proof, prepared.row.has_walk());
     if let (Some(summary), Some(timing)) = (&summary, &outcome.timing) {
         settled::explain(&mut metrics, summary, timing);
         row.warnings.extend(settled::doubt(&metrics, summary));

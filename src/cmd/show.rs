@@ -182,6 +182,7 @@ fn heap_dump(prepared: &Prepared) -> String {
     let bytes = &data[start..start + prepared.heap.size as usize];
     let words: &[&str] = match prepared.row.heap.kind {
         HeapKind::None => &[],
+        HeapKind::Pointer if prepared.row.words() == 2 => &["first", "second"],
         HeapKind::Pointer => &["pointer"],
         HeapKind::Func => &["func"],
         HeapKind::Iface => &["tab", "data"],

@@ -22,7 +22,6 @@ use iced_x86::{
 
 use super::Count;
 use super::step::Iterations;
-use crate::go::HeapKind;
 use crate::job::JobRow;
 use crate::link::frame::{G, G_POINTER, context, state};
 use crate::link::{ByAddress, Image, Owner};
@@ -189,9 +188,9 @@ impl<'a> Flow<'a> {
         let numbers = element.registers(row.words()).into_iter();
         let receiver: Parts = numbers.fold(0, |parts, number| parts | whole(number.into()));
         // With a walk the loop adds to its cursor right in front of the body: no carry, no zero, no sign.
-        let of_cursor = match row.heap.kind {
-            HeapKind::None => 0,
-            _ => flags(RflagsBits::CF | RflagsBits::OF | RflagsBits::SF | RflagsBits::ZF),
+        let of_cursor = match row.has_walk() {
+            false => 0,
+            true => flags(RflagsBits::CF | RflagsBits::OF | RflagsBits::SF | RflagsBits::ZF),
         };
         let (found, reads) = setup::left_by(image);
         Flow {
@@ -309,6 +308,11 @@ impl<'a> Flow<'a> {
             self.note(&effect, before, after);
         } else if effect.is_own {
             self.follow(&effect, before, after, peek);
+        } else if self.has_begun {
+            // Between two copies of a body the harness puts the receiver back.
+            for part in members(effect.written & self.given) {
+                self.parts[part] = Made::KNOWN;
+            }
         }
     }
 

@@ -7,7 +7,6 @@
 use super::flow::Flow;
 use super::receivers::{self, Followed, More};
 use crate::branch::Branch;
-use crate::go::HeapKind;
 use crate::interpreter::{Cpu, Interpreter, Stop, Tally, Watch};
 use crate::job::{CountedBy, Counts, Failure};
 use crate::link::Image;
@@ -188,9 +187,9 @@ fn verify(
     depth: Depth,
 ) -> Result<Result<(), String>, Failure> {
     // An iteration has more than one step, and what is left of an entry when the log is full runs on.
-    let all = match stage.row.heap.kind {
-        HeapKind::None => u64::MAX,
-        _ => visits.len(),
+    let all = match stage.row.has_walk() {
+        false => u64::MAX,
+        true => visits.len(),
     };
     let iterations = depth.iterations.min(depth.verified).min(all);
     let image = stage.images[0].clone();

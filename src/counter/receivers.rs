@@ -7,7 +7,6 @@ use iced_x86::Mnemonic;
 
 use super::Count;
 use super::flow::Made;
-use crate::go::HeapKind;
 use crate::job::{CountedBy, Counts, Failure, JobRow};
 use crate::link::frame::FRAMES;
 use crate::template::Clobbers;
@@ -83,9 +82,9 @@ pub(super) fn count(
 ) -> Result<Result<Counts, More>, Failure> {
     let unknown = Ok(Err(More::Unknown));
     let one = [0];
-    let objects = match row.heap.kind {
-        HeapKind::None => &one,
-        _ => objects,
+    let objects = match row.has_walk() {
+        false => &one,
+        true => objects,
     };
     let Some(histogram) = histogram(objects, most) else {
         return unknown;

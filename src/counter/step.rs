@@ -10,7 +10,6 @@ use super::interpreter::{self, Belief, Depth};
 use super::receivers::{self, Followed, More};
 use super::{Count, CounterSource, Reading};
 use crate::branch::BranchKind;
-use crate::go::HeapKind;
 use crate::job::{CountedBy, Counts, Failure, Plan};
 use crate::link::{ByAddress, Image, Owner};
 use crate::stage::{Ground, Request, Stage, Visits, traps};
@@ -174,7 +173,7 @@ pub fn count(
     source: &mut StepSource,
     (first, belief): (&Count, &mut Belief),
 ) -> Result<(Option<Counts>, Option<String>), Failure> {
-    if stage.row.heap.kind != HeapKind::None
+    if stage.row.has_walk()
         && let Ok(counts) = count_receivers(stage, ground, visits, source, first)?
     {
         return Ok((Some(counts), None));
@@ -268,7 +267,7 @@ fn count_prefix(
     source: &mut StepSource,
 ) -> Result<Result<Option<Counts>, &'static str>, Failure> {
     const PREFIX: u64 = 64;
-    let has_walk = stage.row.heap.kind != HeapKind::None;
+    let has_walk = stage.row.has_walk();
     let iterations = if has_walk {
         PREFIX.min(visits.len())
     } else {

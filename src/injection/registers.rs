@@ -132,6 +132,13 @@ impl Usage {
     }
 }
 
+/// The general registers that neither the program nor the harness around it names, by hardware number, the least used by
+/// compilers first.
+pub fn unused(program: &Program, around: &Surroundings) -> Vec<u8> {
+    let free = Usage::of(program, around).free();
+    free.map(|register| register.number() as u8).collect()
+}
+
 /// Whether an instruction writes what no other decides.
 fn is_same_always(code: &Instruction) -> bool {
     let is_immediate = |op: u32| {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use super::{Ask, Counters, FakeScript, Job, JobRow, Plan};
+use super::{Ask, Counters, FakeScript, Job, JobRow, Kept, Plan};
 use crate::asm::{Fixup, FixupKind, MAX_DATA, Section, SectionKind, Stretch};
 use crate::go::object::{MOST_BYTES, Word};
 use crate::go::{HeapKind, MAX_OBJECTS, layout};
@@ -17,8 +17,8 @@ use crate::scenario::MAX_NUMBERS;
 use crate::stats::Event;
 use crate::template::params::{MAX_SITES, MAX_TYPES, SPACING};
 use crate::template::{
-    Clobbers, MAX_WORK, MOST_AHEAD, MOST_IN_A_BATCH, MOST_RESULTS, Order, Percent, RANDOM_ELEMENTS,
-    ResultRegister,
+    Clobbers, MAX_WORK, MOST_AHEAD, MOST_IN_A_BATCH, MOST_RESULTS, Order, PAIRS, Percent,
+    RANDOM_ELEMENTS, ResultRegister,
 };
 
 /// Most bytes of code, and of a heap, of one image. Data sections have [`MAX_DATA`] beside it.
@@ -215,6 +215,7 @@ pub fn row(row: &JobRow) -> Result<(), Problem> {
     sections(row)?;
     heap(row)?;
     receivers(row)?;
+    kept(row)?;
     result(row)?;
     demand(
         row.settings.walk.stride >= 1,
@@ -232,8 +233,8 @@ pub fn row(row: &JobRow) -> Result<(), Problem> {
         format!("1 to {MAX_UNROLL} copies, not {}", row.unroll)
     })?;
     let has_heap = row.heap.kind != HeapKind::None;
-    demand(row.unroll == 1 || !has_heap, "unroll", || {
-        "only a row without a heap has more than one body in a turn".into()
+    demand(row.unroll == 1 || !row.has_walk(), "unroll", || {
+        "only a row without a walk has more than one body in a turn".into()
     })?;
     demand(
         has_heap || !row.settings.recover,
@@ -295,11 +296,9 @@ fn surroundings(row: &JobRow) -> Result<(), Problem> {
             row.settings.work.count
         )
     })?;
-    demand(
-        row.heap.kind != HeapKind::None && row.unroll == 1,
-        "settings.work",
-        || "only a row with a heap and one body in a turn has work around it".into(),
-    )?;
+    demand(row.has_walk() && row.unroll == 1, "settings.work", || {
+        "only a row with a heap and one body in a turn has work around it".into()
+    })?;
     let mut sections = row.program.sections.iter();
     demand(
         !sections.any(|one| one.kind == SectionKind::Setup),
@@ -519,6 +518,30 @@ fn result(row: &JobRow) -> Result<(), Problem> {
                 expected.len()
             )
         },
+    )
+}
+
+/// The registers that keep a receiver where there is no walk.
+fn kept(row: &JobRow) -> Result<(), Problem> {
+    const HARNESS: [u8; 5] = [4, 12, 13, 14, 15];
+    let is_sound = |kept: &Kept| {
+        let is_harness = row.clobbers == Clobbers::Some && HARNESS.contains(&kept.from);
+        kept.from < 16 && kept.from != 4 && !is_harness && PAIRS[0].contains(&kept.to)
+    };
+    let words = match row.settings.is_still {
+        true => row.words(),
+        false => 0,
+    };
+    demand(
+        row.kept.len() == words && row.kept.iter().all(is_sound),
+        "kept",
+        || format!("registers for {words} words of a receiver"),
+    )?;
+    demand(
+        !row.settings.is_still
+            || row.heap.objects.len() == 1 && !row.heap.indexed && !row.settings.recover,
+        "settings.is_still",
+        || "one object, and no panic that is recovered".into(),
     )
 }
 

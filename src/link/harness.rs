@@ -18,7 +18,6 @@ use super::frame::{self, context, state};
 use super::{Owner, Piece, Site, Variant};
 use crate::asm;
 use crate::asm::SectionKind;
-use crate::go::HeapKind;
 use crate::job::JobRow;
 use crate::template::{Clobbers, PAIRS, ResultRegister, TURN};
 
@@ -104,7 +103,10 @@ fn emit_at(row: &JobRow, site: Site, lead: u32, is_short: bool) -> Harness {
     work::in_front(&mut ops, row);
     let body_start = here(&ops, site);
     if site.variant != Variant::Baseline {
-        for _ in 0..row.unroll {
+        for copy in 0..row.unroll {
+            if copy > 0 {
+                keep_receiver(&mut ops, row);
+            }
             ops.extend(section_bytes(row, site.variant, SectionKind::Body));
         }
     }
@@ -162,6 +164,18 @@ fn emit_at(row: &JobRow, site: Site, lead: u32, is_short: bool) -> Harness {
     harness
 }
 
+/// Where each copy of the body stands. Between two of them stands what puts the receiver back.
+pub(super) fn copies(row: &JobRow, body: &Range<u64>) -> impl Iterator<Item = Range<u64>> {
+    const MOVE_BYTES: u64 = 3;
+    let (unroll, start) = (u64::from(row.unroll), body.start);
+    let between = MOVE_BYTES * row.kept.len() as u64;
+    let size = (body.end - start).saturating_sub(between * (unroll - 1)) / unroll;
+    (0..unroll).map(move |copy| {
+        let start = start + copy * (size + between);
+        start..start + size
+    })
+}
+
 /// Cuts the harness's addresses into stretches of one owner each.
 fn pieces(row: &JobRow, harness: &Harness) -> Vec<Piece> {
     let index = |kind| {
@@ -178,11 +192,9 @@ fn pieces(row: &JobRow, harness: &Harness) -> Vec<Piece> {
         });
     }
     if let Some(body) = index(SectionKind::Body) {
-        let size = (harness.body.end - harness.body.start) / u64::from(row.unroll);
-        for copy in 0..u64::from(row.unroll) {
-            let start = harness.body.start + copy * size;
+        for addresses in copies(row, &harness.body) {
             inner.push(Piece {
-                addresses: start..start + size,
+                addresses,
                 owner: Owner::Section(body),
             });
         }
@@ -254,7 +266,9 @@ fn cover(ops: &mut Assembler) {
 
 /// Bytes of a walk element: the words the harness loads, or the number of the receiver that has them.
 pub fn element_bytes(row: &JobRow) -> u64 {
-    if row.heap.indexed {
+    if !row.has_walk() {
+        0
+    } else if row.heap.indexed {
         8
     } else {
         receiver_bytes(row) as u64 * u64::from(row.settings.element.receivers())
@@ -269,6 +283,7 @@ fn receiver_bytes(row: &JobRow) -> i32 {
 fn load_receiver(ops: &mut Assembler, row: &JobRow, site: Site) {
     let element = element_bytes(row) as i32;
     if element == 0 {
+        keep_receiver(ops, row);
         return;
     }
     let two_words = row.words() == 2;
@@ -325,6 +340,17 @@ fn load_receiver(ops: &mut Assembler, row: &JobRow, site: Site) {
                 ; mov r14, [rsp + state::G]
             );
         }
+    }
+}
+
+/// Puts the one receiver of a row without a walk where the body wants it, from the registers that keep it.
+fn keep_receiver(ops: &mut Assembler, row: &JobRow) {
+    for kept in &row.kept {
+        let [from, to] = [kept.from, kept.to].map(|number| {
+            let register = ResultRegister { number, bits: 64 };
+            register_name(register)
+        });
+        ops.extend(&bytes_of(&format!("mov {to}, {from}")));
     }
 }
 
@@ -401,12 +427,11 @@ fn addition(row: &JobRow, variant: Variant, result: ResultRegister, turn: u32) -
         Clobbers::All => format!("qword [rsp + {}]", state::SUM),
     };
     // The body wrote the register; the baseline has no body, and there any register will do.
-    let name =
-        if variant == Variant::Baseline && row.heap.kind != HeapKind::None && result.bits == 64 {
-            "rax"
-        } else {
-            name
-        };
+    let name = if variant == Variant::Baseline && row.has_walk() && result.bits == 64 {
+        "rax"
+    } else {
+        name
+    };
     // A register of the harness, by its number of 64 bits and of 32, with the result in it.
     let widened = |wide: &str, narrow: &str| {
         let moved = match result.bits {
@@ -419,19 +444,19 @@ fn addition(row: &JobRow, variant: Variant, result: ResultRegister, turn: u32) -
             _ => format!("{moved}\nrol {wide}, {turn}"),
         }
     };
-    match (result.bits, row.heap.kind, row.clobbers) {
+    match (result.bits, row.has_walk(), row.clobbers) {
         (64, _, _) if turn == 0 => format!("add {sum}, {name}"),
-        (_, HeapKind::None, Clobbers::Some) => {
+        (_, false, Clobbers::Some) => {
             format!("{}\nadd r13, r12", widened("r12", "r12d"))
         }
-        (32, HeapKind::None, Clobbers::All) if turn == 0 => {
+        (32, false, Clobbers::All) if turn == 0 => {
             format!(
                 "add dword [rsp + {}], {name}\nadc dword [rsp + {}], 0",
                 state::SUM,
                 state::SUM + 4
             )
         }
-        (_, HeapKind::None, Clobbers::All) => format!(
+        (_, false, Clobbers::All) => format!(
             "mov [rsp + {spill}], rax\n{}\nadd {sum}, rax\nmov rax, [rsp + {spill}]",
             widened("rax", "eax"),
             spill = state::SPILL
@@ -441,9 +466,9 @@ fn addition(row: &JobRow, variant: Variant, result: ResultRegister, turn: u32) -
 }
 
 fn count_down(ops: &mut Assembler, row: &JobRow) {
-    match (row.clobbers, row.heap.kind) {
+    match (row.clobbers, row.has_walk()) {
         (Clobbers::Some, _) => dynasm!(ops; .arch x64; dec r15),
-        (Clobbers::All, HeapKind::None) => {
+        (Clobbers::All, false) => {
             dynasm!(ops; .arch x64; dec QWORD [rsp + state::COUNT]);
             next_frame(ops);
         }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use super::harness::Harness;
+use super::harness::{self, Harness};
 use super::{
     HEAP_OFFSET, LinkError, Owner, Piece, Site, Symbol, Variant, frame, section_of, sections_of,
 };
@@ -144,9 +144,8 @@ impl<'a> Layout<'a> {
                 if section.kind == SectionKind::Setup {
                     self.code.push((index, harness.setup.start));
                 } else if site.variant != Variant::Baseline {
-                    let copies = (0..u64::from(row.unroll))
-                        .map(|copy| (index, harness.body.start + copy * size));
-                    self.code.extend(copies);
+                    let copies = harness::copies(row, &harness.body);
+                    self.code.extend(copies.map(|copy| (index, copy.start)));
                 }
                 continue;
             };

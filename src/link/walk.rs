@@ -29,7 +29,13 @@ impl<'a> Course<'a> {
     /// The walk of a row.
     pub fn of(row: &'a JobRow) -> Course<'a> {
         Course {
-            walk: row.settings.walk,
+            walk: match row.has_walk() {
+                true => row.settings.walk,
+                false => Walk {
+                    order: Order::Same,
+                    stride: 1,
+                },
+            },
             types: &row.heap.objects,
             recorded: &row.recorded,
             indexed: row.heap.indexed,

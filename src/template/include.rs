@@ -447,16 +447,16 @@ fn tag(text: &str, inner: Range<usize>) -> Tag<'_> {
     let rest = whole[word.len()..].trim_start();
     let start = inner.end - rest.len();
     let quoted = rest.chars().next().filter(|c| ['"', '\''].contains(c));
-    let name = quoted.and_then(|quote| rest[1..].split(quote).next());
+    let name = quoted.and_then(|quote| rest[1..].split_once(quote));
     // A name that goes on behind its quotes, as `"a" ~ b`, is none that is known before the expansion.
-    let behind = name.map_or("", |name| rest[name.len() + 2..].trim_start());
+    let behind = name.map_or("", |(_, behind)| behind.trim_start());
     let ends = |text: &str| {
         let text = text.trim_start_matches(['-', '+']);
         ["%}", "ignore", "as", "import", "with", "without"]
             .iter()
             .any(|one| text.starts_with(one))
     };
-    let name = name.filter(|_| ends(behind));
+    let name = name.map(|(name, _)| name).filter(|_| ends(behind));
     Tag {
         word,
         name,

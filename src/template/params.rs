@@ -65,7 +65,7 @@ enum Is {
 }
 
 #[rustfmt::skip] // a table: one parameter a line
-const OWN: [Own; 18] = [
+const OWN: [Own; 19] = [
     Own { name: "ahead",    has: Has::None,           needs_a_heap: true,  is: Is::Whole(0, MOST_AHEAD as i64) },
     Own { name: "align",    has: Has::All("auto"),    needs_a_heap: false, is: Is::Align },
     Own { name: "batch",    has: Has::None,           needs_a_heap: true,  is: Is::PowerOfTwo(1, MOST_IN_A_BATCH as i64) },
@@ -82,6 +82,7 @@ const OWN: [Own; 18] = [
     Own { name: "spacing",  has: Has::All("64"),      needs_a_heap: false, is: Is::PowerOfTwo(SPACING.0, SPACING.1) },
     Own { name: "stride",   has: Has::Heaps("1"),     needs_a_heap: true,  is: Is::Whole(1, MAX_OBJECTS) },
     Own { name: "targets",  has: Has::None,           needs_a_heap: true,  is: Is::Whole(1, MAX_TYPES) },
+    Own { name: "walk",     has: Has::Heaps("loaded"), needs_a_heap: true, is: Is::OneOf(&["loaded", "none"]) },
     Own { name: "walks",    has: Has::None,           needs_a_heap: true,  is: Is::Whole(1, 2) },
     Own { name: "work",     has: Has::Heaps("0"),     needs_a_heap: true,  is: Is::Work },
 ];
@@ -107,6 +108,9 @@ pub struct Settings {
     /// What an iteration is given beside one receiver.
     #[serde(default, skip_serializing_if = "Element::is_plain")]
     pub element: Element,
+    /// Whether all iterations have one receiver, which stays in registers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_still: bool,
 }
 
 impl Settings {
@@ -128,6 +132,7 @@ impl Settings {
                 ahead: bound(params, "ahead").unwrap_or(0),
                 batch: bound(params, "batch").unwrap_or(1),
             },
+            is_still: bound::<String>(params, "walk").is_some_and(|walk| walk == "none"),
         }
     }
 }

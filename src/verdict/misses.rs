@@ -3,7 +3,6 @@
 //! Correct means: no number lies where none can, below nothing or above the executions of its branch; a branch
 //! without a number has the reason, and then so has the sum.
 
-use crate::go::HeapKind;
 use crate::injection::{Injection, Latency};
 use crate::job::{JobRow, Proof, Uninferred};
 use crate::report::SiteMisses;
@@ -50,9 +49,9 @@ pub(super) fn sites(
         let most = count.map(|count| count.most);
         let is_lost = never.is_none();
         let number = never.map_or_else(|| number(at, timing, seed), Err);
-        let number = match row.heap.kind {
-            HeapKind::None => number.and_then(|number| repeatable(number, executions)),
-            _ => number,
+        let number = match row.has_walk() {
+            false => number.and_then(|number| repeatable(number, executions)),
+            true => number,
         };
         let number = number.and_then(|number| possible(number, most));
         SiteMisses {

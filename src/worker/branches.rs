@@ -7,7 +7,6 @@
 use iced_x86::{Decoder, DecoderOptions};
 
 use crate::branch::{Branch, BranchKind};
-use crate::go::HeapKind;
 use crate::job::Failure;
 use crate::link::{ByAddress, Image};
 use crate::stage::{Ground, Stage, Visits};
@@ -39,7 +38,7 @@ pub fn trace(
     // Twice as many as were planned for, because iterations differ.
     while done < turns && steps < 2 * MOST_STEPS {
         let mut span = (0, turns - done);
-        if stage.row.heap.kind != HeapKind::None {
+        if stage.row.has_walk() {
             span.0 = done % visits.len();
             span.1 = span.1.min(visits.len() - span.0);
         }
@@ -72,9 +71,9 @@ fn advance(
     visits: &Visits,
     mut turns: u64,
 ) -> Result<(), Failure> {
-    let most = match stage.row.heap.kind {
-        HeapKind::None => turns,
-        _ => visits.len(),
+    let most = match stage.row.has_walk() {
+        false => turns,
+        true => visits.len(),
     };
     while turns > 0 {
         let part = turns.min(most);

@@ -13,7 +13,6 @@ use super::timing::Proved;
 use super::verify::compare;
 use crate::counter::CounterSource;
 use crate::counter::clock::Clock;
-use crate::go::HeapKind;
 use crate::job::{Failure, Plan};
 use crate::link::scrub;
 use crate::stage::{Ground, Request, expected_of};
@@ -141,7 +140,7 @@ impl Turn<'_, '_> {
 
     /// Ticks of one entry with one iteration, and of the scrub in front of it.
     fn enter(&mut self) -> Result<(u64, u64), Failure> {
-        let has_walk = self.row.stage.row.heap.kind != HeapKind::None;
+        let has_walk = self.row.stage.row.has_walk();
         // One element a round: what a warm entry visits was visited by the one before.
         let element = if has_walk {
             u64::from(self.round) % self.row.visits.len().max(1)

@@ -13,7 +13,6 @@ use super::order::rotated;
 use super::timing::{Budget, Proved, Scale, TIMED, Turner, UNTIMED, quiet_turns};
 use super::verify;
 use crate::counter::CounterSource;
-use crate::go::HeapKind;
 use crate::injection::{ADDED_CYCLES, IMAGES_PER_SITE};
 use crate::job::{Failure, Plan, Uninferred};
 use crate::stage::{Ground, Request, Stage, Visits};
@@ -90,7 +89,7 @@ fn verify_image(
     const ONE_BY_ONE: u64 = 4096;
     const FEW: u64 = 64;
     const MOST: u64 = 1 << 15;
-    if stage.row.heap.kind == HeapKind::None {
+    if !stage.row.has_walk() {
         return verify::verify_image(stage, ground, visits, image, 0).map(|_| ());
     }
     let mut element = 0;
@@ -196,10 +195,7 @@ fn refer(
     let objects = row.stage.row.heap.objects.len() as u64;
     let order = row.stage.row.settings.walk.order;
     let is_one_of_them = matches!(order, Order::Same | Order::Random);
-    if row.stage.row.heap.kind == HeapKind::None
-        || is_one_of_them
-        || !(2..=NEAR_OBJECTS).contains(&objects)
-    {
+    if !row.stage.row.has_walk() || is_one_of_them || !(2..=NEAR_OBJECTS).contains(&objects) {
         return Ok(None);
     }
     // Most rows are predicted, in their own loop and in the fenced one: there is nothing to bound.
@@ -322,9 +318,9 @@ fn size(
         return Ok(Ok(row.chunk));
     }
     let heap = &row.stage.row.heap;
-    let longest = match heap.kind {
-        HeapKind::None => LARGEST,
-        _ => row.visits.len().min(LARGEST),
+    let longest = match row.stage.row.has_walk() {
+        false => LARGEST,
+        true => row.visits.len().min(LARGEST),
     };
     let least_ns = match heap.objects.len() as u64 > NEAR_OBJECTS {
         true => FAR_CHUNK_NS,

@@ -7,7 +7,6 @@ use super::branches::{self, MOST_STEPS};
 use crate::branch::Branch;
 use crate::counter::interpreter::{self, Belief, Depth, Wanted};
 use crate::counter::step::StepSource;
-use crate::go::HeapKind;
 use crate::job::{CountedBy, Failure, PredictedSite, Prediction};
 use crate::link::{Image, Owner};
 use crate::predict::Tally;
@@ -84,9 +83,9 @@ pub fn interpreted(
 
 /// Iterations from the first element of a walk to its end.
 fn limit(stage: &Stage<'_>, visits: &Visits) -> u64 {
-    match stage.row.heap.kind {
-        HeapKind::None => u64::MAX,
-        _ => visits.len(),
+    match stage.row.has_walk() {
+        false => u64::MAX,
+        true => visits.len(),
     }
 }
 

@@ -13,7 +13,6 @@
 use super::neighbours;
 use super::timing::{Proved, Scale, check_sum};
 use crate::counter::CounterSource;
-use crate::go::HeapKind;
 use crate::job::{Failure, Plan};
 use crate::stage::{Ground, Request};
 use crate::stats::quantile::{median, rank, sorted};
@@ -129,7 +128,7 @@ pub(super) fn find(
     if !source.is_timed() || plan.run_ms == 0.0 {
         return Ok(Pace::default());
     }
-    let has_walk = row.stage.row.heap.kind != HeapKind::None;
+    let has_walk = row.stage.row.has_walk();
     let shortest = row.chunk;
     let mut judge = Judge {
         row,
@@ -206,7 +205,7 @@ impl Judge<'_, '_> {
     /// Chunks at the first placement, one after the other.
     fn trial(&mut self) -> Result<Trial, Failure> {
         let segments = self.row.visits.len().div_ceil(self.row.chunk).max(1);
-        let has_walk = self.row.stage.row.heap.kind != HeapKind::None;
+        let has_walk = self.row.stage.row.has_walk();
         let mut costs = Vec::new();
         let mut before = self.source.calibrate();
         for part in 0..2 * CHUNKS {
@@ -270,7 +269,7 @@ impl Judge<'_, '_> {
     /// between.
     fn run_once(&mut self, least_ms: f64) -> Result<LongRun, Failure> {
         let row = self.row.stage.row;
-        let has_walk = row.heap.kind != HeapKind::None;
+        let has_walk = row.has_walk();
         let request = Request {
             image: 0,
             visits: &self.row.visits,

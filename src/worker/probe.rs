@@ -7,7 +7,6 @@
 
 use std::ops::Range;
 
-use crate::go::HeapKind;
 use crate::job::Failure;
 use crate::link::{Owner, trespass};
 use crate::stage::{Ground, Run, Stage, Visits};
@@ -118,7 +117,7 @@ fn probe_body(
     visits: &Visits,
     log: &mut StepLog,
 ) -> Result<(), Failure> {
-    let has_walk = stage.row.heap.kind != HeapKind::None;
+    let has_walk = stage.row.has_walk();
     log.stop_at(Some(stage.images[0].body.end));
     let end = stage.images[0].body.end;
     let mut answer = Ok(());

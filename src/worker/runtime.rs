@@ -9,7 +9,6 @@ use super::branches;
 use crate::branch::Branch;
 use crate::counter::interpreter::{self, Belief, Wanted};
 use crate::counter::step::StepSource;
-use crate::go::HeapKind;
 use crate::job::{Failure, RuntimeCall};
 use crate::link::{Image, Owner, Piece};
 use crate::stage::{Ground, Stage, Visits};
@@ -43,9 +42,9 @@ pub(super) fn calls(
     if !is_named {
         return Ok(Vec::new());
     }
-    let whole = match stage.row.heap.kind {
-        HeapKind::None => RANDOM_ELEMENTS,
-        _ => visits.len(),
+    let whole = match stage.row.has_walk() {
+        false => RANDOM_ELEMENTS,
+        true => visits.len(),
     };
     let wanted = Wanted {
         iterations: whole.min(steps.depth().iterations),

@@ -9,7 +9,6 @@ use super::branches::{self, ends_turn};
 use crate::branch::{Branch, BranchKind};
 use crate::counter::interpreter::{self, Belief, Wanted};
 use crate::counter::step::StepSource;
-use crate::go::HeapKind;
 use crate::injection::Site;
 use crate::job::{Failure, SiteCount};
 use crate::link::{Image, Owner};
@@ -39,7 +38,7 @@ pub fn count(
     }
     let image = stage.images[0].clone();
     let places: Vec<Vec<u64>> = sites.iter().map(|site| places(&image, site)).collect();
-    let has_walk = stage.row.heap.kind != HeapKind::None;
+    let has_walk = stage.row.has_walk();
     let whole = if has_walk {
         visits.len()
     } else {

@@ -13,7 +13,6 @@ use super::pace::{self, Pace};
 use super::verify::compare;
 use crate::counter::group::Refused;
 use crate::counter::{CounterSource, Reading};
-use crate::go::HeapKind;
 use crate::job::{Counters, Failure, JobRow, Plan, Unavailable, Uninferred};
 use crate::stage::{Exit, Ground, Request, Stage, Visits, expected_of};
 use crate::stats::{
@@ -62,7 +61,7 @@ pub fn size_chunk(
     chunk_ns: f64,
 ) -> Result<Sized, Failure> {
     const LARGEST: u64 = 1 << 18;
-    let has_walk = stage.row.heap.kind != HeapKind::None;
+    let has_walk = stage.row.has_walk();
     let mut iterations = 1u64;
     loop {
         let request = Request {
@@ -112,9 +111,9 @@ impl Expected {
         /// Entering for one iteration, and comparing.
         const ENTRY_NS: f64 = 300.0;
         let images = stage.baseline() as f64;
-        let verified = match stage.row.heap.kind {
-            HeapKind::None => 0.0,
-            _ => visits.len() as f64,
+        let verified = match stage.row.has_walk() {
+            false => 0.0,
+            true => visits.len() as f64,
         };
         let rounds = if plan.together { FEWEST_ROUNDS } else { 1 };
         let turns = f64::from(rounds * (UNTIMED + TIMED));
@@ -381,7 +380,7 @@ fn stagger(row: &mut Proved<'_>, ground: &mut Ground, segments: u32) -> Result<V
     if pass == 0 {
         return Ok(images.map(|_| 0).collect());
     }
-    if row.stage.row.heap.kind != HeapKind::None {
+    if row.stage.row.has_walk() {
         return Ok(images
             .map(|image| image % spread * segments / spread)
             .collect());
@@ -441,9 +440,9 @@ pub(super) fn quiet_turns(samples: &ImageSamples, scale: &mut Scale) -> BTreeSet
 /// # Errors
 /// A wrong result.
 pub(super) fn check_sum(row: &JobRow, request: &Request<'_>, exit: &Exit) -> Result<(), Failure> {
-    let expected = match row.heap.kind {
-        HeapKind::None => expected_of(row, 0).map(|one| one.wrapping_mul(request.iterations)),
-        _ => request.visits.expected(request.element, request.iterations),
+    let expected = match row.has_walk() {
+        false => expected_of(row, 0).map(|one| one.wrapping_mul(request.iterations)),
+        true => request.visits.expected(request.element, request.iterations),
     };
     let of = (request.element, request.iterations);
     expected.map_or(Ok(()), |expected| compare(exit, of, expected))

@@ -2,7 +2,6 @@
 //!
 //! Correct means: two swapped cases are noticed, and so is a result that is wrong only once.
 
-use crate::go::HeapKind;
 use crate::job::{Allocations, Checksum, Failure, PanicAt};
 use crate::stage::{Exit, Ground, Stage, Visits, expected_of};
 use crate::sys::time;
@@ -40,7 +39,7 @@ pub fn verify(
     longest_ns: u64,
 ) -> Result<Verified, Failure> {
     let mut verified = Verified::default();
-    let has_walk = stage.row.heap.kind != HeapKind::None;
+    let has_walk = stage.row.has_walk();
     let mut fewest = visits.len();
     let each_ns = longest_ns / stage.baseline().max(1) as u64;
     for image in 0..stage.baseline() {
@@ -118,7 +117,7 @@ pub fn verify_image(
     image: usize,
     longest_ns: u64,
 ) -> Result<(Checksum, u64), Failure> {
-    let has_walk = stage.row.heap.kind != HeapKind::None;
+    let has_walk = stage.row.has_walk();
     let entries = if has_walk {
         visits.len()
     } else {

@@ -13,7 +13,6 @@ use iced_x86::{Decoder, DecoderOptions, InstructionInfoFactory, OpAccess, Regist
 use super::super::flow::loop_words;
 use super::{LONGEST, most_instructions};
 use crate::branch::Branch;
-use crate::go::HeapKind;
 use crate::interpreter::memory::Stored;
 use crate::interpreter::{Cpu, Registers, State, Stop, Tally, Watch};
 use crate::link::frame::FRAMES;
@@ -41,7 +40,7 @@ pub(super) fn count(
     (most, seeks): (u64, bool),
 ) -> Result<Counted, Stop> {
     let image = stage.images[0].clone();
-    let has_walk = stage.row.heap.kind != HeapKind::None;
+    let has_walk = stage.row.has_walk();
     let in_turn = match stage.row.clobbers {
         Clobbers::All => FRAMES,
         Clobbers::Some => 1,
