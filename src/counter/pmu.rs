@@ -17,7 +17,6 @@ use super::group::{
     probe as probe_each,
 };
 use super::{CounterSource, Reading};
-use crate::job::catalogue::Known;
 pub use crate::job::counts as is_believed;
 use crate::job::{EventState, Failure, PmuUse, Unavailable, catalogue};
 use crate::link::kernel::{
@@ -499,9 +498,9 @@ impl Tries {
         while tries.counts.len() < GOOD {
             let mut kernels = || -> Result<[Vec<f64>; 3], Refused> {
                 Ok([
-                    count(group, |turns| clock.go_steadily(turns))?,
-                    count(group, |turns| clock.toss(turns))?,
-                    count(group, |turns| clock.jump(turns))?,
+                    count(group, TURNS, |turns| clock.go_steadily(turns))?,
+                    count(group, TURNS, |turns| clock.toss(turns))?,
+                    count(group, TURNS, |turns| clock.jump(turns))?,
                 ])
             };
             match kernels() {
@@ -535,11 +534,16 @@ impl Tries {
     }
 }
 
-/// What [`TURNS`] turns of a kernel take: an entry's own counts cancel out between a short entry and
+/// What so many turns of a kernel take: an entry's own counts cancel out between a short entry and
 /// a long one.
-fn count<N: Copy>(group: &EventGroup<N>, mut run: impl FnMut(u64)) -> Result<Vec<f64>, Refused> {
-    let few = count_between(group, || run(FEW_TURNS))?;
-    let many = count_between(group, || run(FEW_TURNS + TURNS))?;
+pub(super) fn count<N: Copy>(
+    group: &EventGroup<N>,
+    turns: u64,
+    mut run: impl FnMut(u64),
+) -> Result<Vec<f64>, Refused> {
+    let few_turns = FEW_TURNS.min(turns);
+    let few = count_between(group, || run(few_turns))?;
+    let many = count_between(group, || run(few_turns + turns))?;
     let pairs = many.iter().zip(&few).take(group.names().count());
     Ok(pairs
         .map(|(many, few)| *many as f64 - *few as f64)
@@ -547,55 +551,29 @@ fn count<N: Copy>(group: &EventGroup<N>, mut run: impl FnMut(u64)) -> Result<Vec
 }
 
 /// Turns of a known loop that are counted.
-const TURNS: u64 = 2000;
+pub(super) const TURNS: u64 = 2000;
 /// Turns of the entry that is subtracted.
-const FEW_TURNS: u64 = 8;
+pub(super) const FEW_TURNS: u64 = 8;
 /// Counts that interruptions may add to an exact number: some CPUs count one instruction and one
 /// branch for each return from an interrupt.
-const HANDFUL: f64 = 16.0;
+pub(super) const HANDFUL: f64 = 16.0;
 /// How far core cycles may be from their known number.
 const CYCLES_TOLERANCE: f64 = 0.03;
 /// Coins of which so large a share is guessed are guessed by chance.
-const CHANCE: std::ops::RangeInclusive<f64> = 0.3..=0.7;
+pub(super) const CHANCE: std::ops::RangeInclusive<f64> = 0.3..=0.7;
 /// The share of jumps to eight random targets that is missed: seven of eight, where no two turns in a row tell
 /// anything. All of them is what counts jumps, missed or not.
-const JUMPS_MISSED: std::ops::RangeInclusive<f64> = 0.75..=0.95;
+pub(super) const JUMPS_MISSED: std::ops::RangeInclusive<f64> = 0.75..=0.95;
 
 /// What an event counted on the known loops.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Counted {
-    steady: f64,
-    coins: f64,
-    jumps: f64,
+    pub(super) steady: f64,
+    pub(super) coins: f64,
+    pub(super) jumps: f64,
 }
 
 impl Counted {
-    /// Whether it is what an event about calls and jumps is known to count.
-    pub(super) fn is_known(self, known: Known) -> Result<(), Unavailable> {
-        let turns = TURNS as f64;
-        let is_none = |count: f64| count.abs() <= HANDFUL;
-        let is_sound = is_none(self.steady)
-            && match known {
-                Known::MissedCoins => is_none(self.jumps) && CHANCE.contains(&(self.coins / turns)),
-                Known::MissedJumps => {
-                    is_none(self.coins) && JUMPS_MISSED.contains(&(self.jumps / turns))
-                }
-                Known::Jumps => is_none(self.coins) && is_none(self.jumps - turns),
-            };
-        let what = match known {
-            Known::MissedCoins => "mispredicted conditional jumps",
-            Known::MissedJumps => "mispredicted indirect jumps",
-            Known::Jumps => "indirect jumps",
-        };
-        is_sound.then_some(()).ok_or_else(|| Unavailable {
-            reason: format!(
-                "its code counted {}, {} and {} in three loops of {turns} turns, which are not their {what}",
-                self.steady, self.coins, self.jumps
-            ),
-            remedy: "it is not believed; -e rNNNN takes another code of the CPU's manual".into(),
-        })
-    }
-
     fn judge(self, event: Event) -> Result<(), Unavailable> {
         let turns = TURNS as f64;
         let all = [self.steady, self.coins, self.jumps];

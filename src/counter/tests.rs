@@ -11,6 +11,7 @@ use super::clock::Clock;
 use super::further::Further;
 use super::group::{EventGroup, Named, Refused, Way};
 use super::pmu::{Pmu, PmuSource, is_believed};
+use crate::job::catalogue::{Countable, CountedIn, Known};
 use crate::job::{Counters, Plan};
 use crate::prepare::prepare;
 use crate::scenario::Scenario;
@@ -342,6 +343,64 @@ fn further_events_are_groups_of_their_own_of_which_one_counts_at_a_time() {
     }
     let switched = kernel.asked().split_off(expected.len());
     assert_eq!(switched, [on_and_off(0), on_and_off(1)].concat());
+}
+
+#[test]
+fn of_an_event_with_several_codes_the_first_one_counts_that_counts_what_its_name_says() {
+    let kernel = FakeKernel::install(|opening| (opening.code == 1).then_some(libc::ENOENT));
+    // The second code opens and counts nothing; the third counts two returns a turn of the loop that has them.
+    for (group, returns) in [(0, 0), (1, 2)] {
+        let (mut count, mut ns) = (0, 0);
+        let mut say = |more: u64| {
+            (count, ns) = (count + more, ns + 1000);
+            kernel.will_read(group, &[count], (ns, ns));
+        };
+        for of_a_turn in [[0; 15].as_slice(), &[returns; 5]].concat() {
+            for turns in [8, 2008] {
+                say(0);
+                say(turns * of_a_turn);
+            }
+        }
+    }
+    let event = Countable {
+        name: "returns".into(),
+        asked: Ok(raw(1)),
+        by: CountedIn::Hardware,
+        unit: "count",
+        known: Some(Known::Returns),
+        others: [2, 3, 4].map(raw).to_vec(),
+    };
+    let mut further = Further::of(vec![event.clone()], None);
+    let mut window = Window::reserve().expect("reserves");
+    let mut clock = Clock::new(&mut window).expect("maps");
+    further.check(&mut clock, &mut window);
+    assert!(further.states()[0].1.is_ok(), "{:?}", further.states());
+    let codes = kernel.openings().into_iter().filter(|one| one.kind == RAW);
+    let codes: Vec<u64> = codes.map(|one| one.code).collect();
+    assert_eq!(
+        codes,
+        [1, 2, 2, 3, 3],
+        "alone, and as the member of a group"
+    );
+    // Where none does, the first that opens is what is spoken of.
+    drop(kernel);
+    let kernel = FakeKernel::install(|opening| {
+        let is_another = opening.kind == RAW && opening.code != 2;
+        is_another.then_some(libc::ENOENT)
+    });
+    for reading in 1..=80 {
+        kernel.will_read(0, &[7], (reading, reading));
+    }
+    let mut further = Further::of(vec![event], None);
+    further.check(&mut clock, &mut window);
+    let why = further.states()[0]
+        .1
+        .clone()
+        .expect_err("it counts nothing");
+    assert!(
+        why.reason.contains("counted 0, 0, 0 and 0 in four loops"),
+        "{why}"
+    );
 }
 
 #[test]

@@ -570,7 +570,8 @@ fn each_errno_is_said_in_words_of_its_own() {
 fn events_of_our_own_names_and_of_the_kernels_list_are_counted() {
     let events = [
         "-e",
-        "indirect-branches,indirect-misses,cpu/branch-misses/,r123",
+        "indirect-branches,indirect-misses,conditional-misses,return-misses,returns,decode-redirects,btb-l2-overrides,\
+         btb-l1-overrides,cpu/branch-misses/,r123",
         "--json",
         "--samples",
     ];
@@ -583,11 +584,17 @@ fn events_of_our_own_names_and_of_the_kernels_list_are_counted() {
         for (event, known) in [
             ("indirect-branches", 0.0),
             ("indirect-misses", 0.0),
+            ("conditional-misses", misses),
+            ("return-misses", 0.0),
+            ("returns", 0.0),
+            ("decode-redirects", 0.0),
+            ("btb-l2-overrides", 0.0),
+            ("btb-l1-overrides", 0.0),
             ("cpu/branch-misses/", misses),
         ] {
             let metric = &row["metrics"][event];
             if metric["why"] == dispatchlab::job::catalogue::NO_CODE {
-                println!("skipped: {event}: this CPU is neither Intel's nor AMD's");
+                println!("skipped: {event}: nothing is known of this CPU");
                 continue;
             }
             assert_eq!(metric["source"], "pmu", "{name}: {event}: {metric:#}");
@@ -606,13 +613,22 @@ fn events_of_our_own_names_and_of_the_kernels_list_are_counted() {
 
 #[test]
 fn a_code_that_counts_something_else_than_its_name_says_is_no_number() {
-    let events = ["-e", "indirect-branches,indirect-misses", "--json"];
+    const NAMES: [&str; 7] = [
+        "indirect-branches",
+        "indirect-misses",
+        "returns",
+        "return-misses",
+        "decode-redirects",
+        "btb-l2-overrides",
+        "btb-l1-overrides",
+    ];
+    let events = ["-e", &NAMES.join(","), "--json"];
     let Some(run) = Machine::with("swapped").run_as("auto", &events) else {
         return;
     };
     let document: Value = serde_json::from_str(&run.stdout).expect("a document");
     for (name, row) in rows(&document) {
-        for event in ["indirect-branches", "indirect-misses"] {
+        for event in NAMES {
             let metric = &row["metrics"][event];
             assert!(metric["value"].is_null(), "{name}: {event}: {metric:#}");
             let why = metric["why"].as_str().expect("a reason");
