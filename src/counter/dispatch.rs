@@ -135,7 +135,7 @@ fn middle<N: Copy>(
             break;
         }
     }
-    let counted = sorted(counted.into_iter());
+    let counted = sorted(counted);
     median(&counted)
         .filter(|_| counted.len() == GOOD)
         .ok_or(refused)
