@@ -28,6 +28,7 @@ pub struct Clock {
     steady: u64,
     coin: u64,
     jump: u64,
+    ret: u64,
 }
 
 impl Clock {
@@ -50,6 +51,7 @@ impl Clock {
             steady: base + u64::from(kernels.steady),
             coin: base + u64::from(kernels.coin),
             jump: base + u64::from(kernels.jump),
+            ret: base + u64::from(kernels.ret),
         })
     }
 
@@ -83,6 +85,11 @@ impl Clock {
     /// Runs the indirect jumps that nothing predicts.
     pub fn jump(&mut self, turns: u64) {
         self.code.enter(self.jump, turns);
+    }
+
+    /// Runs the returns of which one goes astray.
+    pub fn go_astray(&mut self, turns: u64) {
+        self.code.enter(self.ret, turns);
     }
 
     /// Runs the chain until the core has had time to reach its frequency.

@@ -7,11 +7,12 @@
 use std::io;
 
 use super::clock::Clock;
+use super::dispatch;
 use super::errno::{Surroundings, explain};
 use super::group::{EventGroup, PmuType, Refused, Snapshot};
-use super::pmu::Tries;
-use crate::job::catalogue::{Countable, CountedIn};
+use crate::job::catalogue::{Asked, Countable, CountedIn};
 use crate::job::{FurtherState, Unavailable, catalogue};
+use crate::sys::mapping::Window;
 
 /// The same where nothing is timed, and so no turn taken.
 pub fn untimed(names: &[String]) -> Vec<FurtherState> {
@@ -27,26 +28,44 @@ pub fn untimed(names: &[String]) -> Vec<FurtherState> {
 #[derive(Debug)]
 pub struct Further {
     events: Vec<Opened>,
+    pmu: PmuType,
+    surroundings: Surroundings,
 }
 
 #[derive(Debug)]
 struct Opened {
     event: Countable,
     group: Result<EventGroup<()>, Unavailable>,
+    /// What can be asked for it that was not.
+    left: std::vec::IntoIter<Asked>,
 }
 
 impl Further {
     /// Opens what opens, for this thread; none of it counts yet.
     pub fn open(names: &[String], pmu: PmuType) -> Further {
-        let surroundings = Surroundings::inspect();
         // What names no event was refused before any worker was started.
         let events = names.iter().flat_map(|name| catalogue::find(name));
-        let open = |event: Countable| Opened {
-            group: open(&event, pmu, &surroundings),
-            event,
+        Further::of(events.collect(), pmu)
+    }
+
+    /// The same with the events themselves.
+    pub(super) fn of(events: Vec<Countable>, pmu: PmuType) -> Further {
+        let surroundings = Surroundings::inspect();
+        let open = |mut event: Countable| {
+            let asked = event.asked.clone();
+            let first = asked.map_err(|never| Unavailable {
+                reason: never.into(),
+                remedy: "leave it out".into(),
+            });
+            let mut left = std::mem::take(&mut event.others).into_iter();
+            let group = first.and_then(|asked| open(&asked, pmu, &surroundings));
+            let group = group.or_else(|why| next(&mut left, pmu, &surroundings).ok_or(why));
+            Opened { event, group, left }
         };
         Further {
-            events: events.map(open).collect(),
+            events: events.into_iter().map(open).collect(),
+            pmu,
+            surroundings,
         }
     }
 
@@ -56,22 +75,24 @@ impl Further {
         events.any(|one| one.event.by == CountedIn::Hardware && one.group.is_ok())
     }
 
-    /// Holds those that have a name of our own against loops of which their counts are known. No other counter of this
-    /// process may count meanwhile.
-    pub fn check(&mut self, clock: &mut Clock) {
+    /// Holds those that have a name of our own against loops of which their counts are known. Where a code counts
+    /// something else, it may be another family's, and the next one is held. No other counter of this process may count
+    /// meanwhile.
+    pub fn check(&mut self, clock: &mut Clock, window: &mut Window) {
+        let mut chains = None;
         for one in &mut self.events {
-            let (Some(known), Ok(group)) = (one.event.known, &mut one.group) else {
+            let Some(known) = one.event.known else {
                 continue;
             };
-            let counted = group.resume().map_err(unswitched);
-            let counted = counted.and_then(|()| Tries::count(group, clock));
-            let counted = group.pause().map_err(unswitched).and(counted);
-            let verdict = match counted {
-                Ok(tries) => tries.of(0).is_known(known),
-                Err(refused) => Err(Unavailable::from(refused)),
-            };
-            if let Err(why) = verdict {
-                one.group = Err(why);
+            let mut first = None;
+            while let Ok(group) = &mut one.group {
+                let held = group.resume().map_err(|error| unswitched(error).into());
+                let loops = (&mut *clock, &mut *window, &mut chains);
+                let held = held.and_then(|()| dispatch::hold(group, known, loops));
+                let paused = group.pause().map_err(|error| unswitched(error).into());
+                let Err(why) = paused.and(held) else { break };
+                let why = first.get_or_insert(why).clone();
+                one.group = next(&mut one.left, self.pmu, &self.surroundings).ok_or(why);
             }
         }
     }
@@ -108,16 +129,21 @@ impl Further {
     }
 }
 
+/// The first of what is left that opens.
+fn next(
+    left: &mut impl Iterator<Item = Asked>,
+    pmu: PmuType,
+    surroundings: &Surroundings,
+) -> Option<EventGroup<()>> {
+    left.find_map(|asked| open(&asked, pmu, surroundings).ok())
+}
+
 fn open(
-    event: &Countable,
+    asked: &Asked,
     pmu: PmuType,
     surroundings: &Surroundings,
 ) -> Result<EventGroup<()>, Unavailable> {
-    let asked = event.asked.clone().map_err(|never| Unavailable {
-        reason: never.into(),
-        remedy: "leave it out".into(),
-    })?;
-    let explained = |error: &io::Error| explain(error, &surroundings.asking(&asked));
+    let explained = |error: &io::Error| explain(error, &surroundings.asking(asked));
     let opened = EventGroup::open(&[((), asked.clone())], pmu);
     let refused = opened.refused.iter().chain(&opened.without_room).next();
     match (opened.group, refused) {

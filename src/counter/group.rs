@@ -13,6 +13,7 @@ use std::fmt;
 use std::io;
 
 use perf_event::{Builder, Counter, Group};
+use serde::{Deserialize, Serialize};
 
 use crate::job::Unavailable;
 use crate::job::catalogue::Asked;
@@ -37,12 +38,45 @@ const PMU_TYPE_SHIFT: u32 = 32;
 /// The PMU that is to count, by the kernel's number for it; none where the CPU has but one.
 pub type PmuType = Option<u32>;
 
+/// One opening, and what the kernel said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// A `PERF_TYPE` of linux/perf_event.h, or the number of a PMU.
+    pub kind: u32,
+    /// The event's code, with the number of a PMU above bit 31.
+    pub code: u64,
+    /// Whether it was to be a member of a group.
+    pub is_member: bool,
+    /// Whether guests of this machine were to be left out.
+    pub is_without_guests: bool,
+    /// The errno of a refusal; `None` where it opened.
+    pub errno: Option<i32>,
+}
+
+/// What leads each group: `PERF_TYPE_SOFTWARE` and `PERF_COUNT_SW_DUMMY`.
+const LEADER: (u32, u64) = (1, 9);
+
+impl Opening {
+    /// Whether it leads a group.
+    pub fn is_leader(&self) -> bool {
+        (self.kind, self.code) == LEADER && !self.is_member
+    }
+}
+
 /// Opens each event by itself, for this thread, user mode only, and closes it again.
 ///
 /// Opening a group would tell nothing: its leader is a software event and opens anywhere.
 pub fn probe<N: Copy>(events: &[Named<N>], pmu: PmuType) -> Vec<(N, io::Result<()>)> {
-    let open = |(name, asked): &Named<N>| (*name, open(asked, pmu, None).map(drop));
-    events.iter().map(open).collect()
+    probe_each(events, pmu, &mut Vec::new())
+}
+
+fn probe_each<N: Copy>(
+    events: &[Named<N>],
+    pmu: PmuType,
+    openings: &mut Vec<Opening>,
+) -> Vec<(N, io::Result<()>)> {
+    let mut open = |(name, asked): &Named<N>| (*name, open(asked, pmu, None, openings).map(drop));
+    events.iter().map(&mut open).collect()
 }
 
 /// What the kernel says to an event without guests and with them: a number of errno, or nothing where it opens.
@@ -53,16 +87,32 @@ pub fn answers(asked: &Asked, pmu: PmuType) -> [Option<i32>; 2] {
     })
 }
 
-/// Opens an event. Guests of this machine are left out, as perf leaves them out: some PMUs count nothing else, and
-/// an event that would count guests keeps some of those from starting. A kernel that does not know the wish says
-/// EINVAL, and is asked again without it.
-fn open(asked: &Asked, pmu: PmuType, mut group: Option<&mut Group>) -> io::Result<Counter> {
+/// Opens an event, and notes it. Guests of this machine are left out, as perf leaves them out: some PMUs count nothing
+/// else, and an event that would count guests keeps some of those from starting. A kernel that does not know the wish
+/// says EINVAL, and is asked again without it.
+fn open(
+    asked: &Asked,
+    pmu: PmuType,
+    mut group: Option<&mut Group>,
+    openings: &mut Vec<Opening>,
+) -> io::Result<Counter> {
     let mut build = |without_guests: bool| {
-        let builder = builder(asked, pmu, without_guests);
-        match group.as_deref_mut() {
+        let mut builder = builder(asked, pmu, without_guests);
+        let attributes = builder.attrs_mut();
+        let mut opening = Opening {
+            kind: attributes.type_,
+            code: attributes.config,
+            is_member: group.is_some(),
+            is_without_guests: attributes.exclude_guest() == 1,
+            errno: None,
+        };
+        let opened = match group.as_deref_mut() {
             Some(group) => builder.group(group).build(),
             None => builder.build(),
-        }
+        };
+        opening.errno = opened.as_ref().err().and_then(io::Error::raw_os_error);
+        openings.push(opening);
+        opened
     };
     let is_invalid = |error: &io::Error| error.raw_os_error() == Some(libc::EINVAL);
     match build(true) {
@@ -136,6 +186,8 @@ pub struct Opened<N> {
     pub refused: Vec<(N, io::Error)>,
     /// Those that open, and not as a member of the group, likewise.
     pub without_room: Vec<(N, io::Error)>,
+    /// All that was asked of the kernel, in order.
+    pub openings: Vec<Opening>,
 }
 
 impl<N: Copy> EventGroup<N> {
@@ -146,16 +198,18 @@ impl<N: Copy> EventGroup<N> {
             group: None,
             refused: Vec::new(),
             without_room: Vec::new(),
+            openings: Vec::new(),
         };
         let mut left = Vec::new();
-        for ((name, probed), event) in probe(events, pmu).into_iter().zip(events) {
+        let probed = probe_each(events, pmu, &mut opened.openings);
+        for ((name, probed), event) in probed.into_iter().zip(events) {
             match probed {
                 Ok(()) => left.push(event.clone()),
                 Err(error) => opened.refused.push((name, error)),
             }
         }
         while !left.is_empty() && opened.group.is_none() {
-            match EventGroup::build(&left, pmu) {
+            match EventGroup::build(&left, pmu, &mut opened.openings) {
                 Ok(group) => opened.group = Some(group),
                 Err((member, error)) => {
                     let (name, _) = left.remove(member);
@@ -167,14 +221,26 @@ impl<N: Copy> EventGroup<N> {
     }
 
     /// The group of exactly these events, or the member that the kernel refuses.
-    fn build(events: &[Named<N>], pmu: PmuType) -> Result<EventGroup<N>, (usize, io::Error)> {
-        let mut group = Group::new().map_err(|error| (0, error))?;
+    fn build(
+        events: &[Named<N>],
+        pmu: PmuType,
+        openings: &mut Vec<Opening>,
+    ) -> Result<EventGroup<N>, (usize, io::Error)> {
+        let group = Group::new();
+        openings.push(Opening {
+            kind: LEADER.0,
+            code: LEADER.1,
+            is_member: false,
+            is_without_guests: false,
+            errno: group.as_ref().err().and_then(io::Error::raw_os_error),
+        });
+        let mut group = group.map_err(|error| (0, error))?;
         let mut members = Vec::new();
         for (at, (name, event)) in events.iter().enumerate() {
             if at == MOST {
                 return Err((at, io::Error::from_raw_os_error(libc::EINVAL)));
             }
-            let member = open(event, pmu, Some(&mut group));
+            let member = open(event, pmu, Some(&mut group), openings);
             members.push((*name, member.map_err(|error| (at, error))?));
         }
         let pages: io::Result<Vec<_>> = members

@@ -9,6 +9,7 @@ use crate::stage::{Exit, Ground, Request, Stage};
 use crate::stats::{Calibration, Events};
 
 pub mod clock;
+mod dispatch;
 pub mod errno;
 pub mod fake;
 mod flow;

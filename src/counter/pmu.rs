@@ -13,11 +13,10 @@ use serde::{Deserialize, Serialize};
 use super::clock::Clock;
 use super::errno::{Surroundings, explain, never_ran};
 use super::group::{
-    Counts, EventGroup, Named, PmuType, Refused, Snapshot, Way, answers as answers_to,
-    probe as probe_each,
+    Counts, EventGroup, Named, Opened, Opening, PmuType, Refused, Snapshot, Way,
+    answers as answers_to, probe as probe_each,
 };
 use super::{CounterSource, Reading};
-use crate::job::catalogue::Known;
 pub use crate::job::counts as is_believed;
 use crate::job::{EventState, Failure, PmuUse, Unavailable, catalogue};
 use crate::link::kernel::{
@@ -115,22 +114,36 @@ pub struct Pmu {
     states: Vec<EventState>,
     /// What two readings with nothing between them count.
     reading: Option<Cost>,
-    /// What those counted that are counted at once; none where they were refused.
-    checked: Option<Checked>,
+    /// All that was asked of the kernel, and each group that came of it.
+    openings: Vec<Opening>,
+    held: Vec<Held>,
+    /// Instructions of a call of the kernel.
+    call: Option<f64>,
 }
 
 impl Pmu {
     /// Opens what opens on a CPU; nothing of it is believed before [`Pmu::check`].
     pub fn open(cpu: Option<u32>) -> Pmu {
+        Pmu::open_within(CorePmus::inspect(), Surroundings::inspect(), cpu)
+    }
+
+    /// The same with the kernel's list of PMUs and what decides on the words of refusals.
+    pub(super) fn open_within(
+        cores: CorePmus,
+        surroundings: Surroundings,
+        cpu: Option<u32>,
+    ) -> Pmu {
         let mut pmu = Pmu {
-            cores: CorePmus::inspect(),
+            cores,
             cpu,
-            surroundings: Surroundings::inspect(),
+            surroundings,
             group: None,
             apart: Vec::new(),
             states: Vec::new(),
             reading: None,
-            checked: None,
+            openings: Vec::new(),
+            held: Vec::new(),
+            call: None,
         };
         pmu.open_together(&Event::ALL);
         pmu
@@ -143,6 +156,7 @@ impl Pmu {
         // The one before it would take the counters of this one.
         self.group = None;
         let opened = EventGroup::open(&named, kind);
+        self.note(&opened, false);
         for (event, error) in &opened.refused {
             self.state(*event, Err(explain(error, &self.surroundings)));
         }
@@ -163,12 +177,34 @@ impl Pmu {
     /// Gives an event a group of its own; `why` is said where that does not open either.
     fn set_apart(&mut self, event: Event, why: Unavailable) {
         let kind = pmu_type(&self.cores, self.cpu);
-        let opened = EventGroup::open(&[hardware(event)], kind).group;
+        let opened = EventGroup::open(&[hardware(event)], kind);
+        self.note(&opened, true);
         self.state(event, Err(why));
-        self.apart.extend(opened.and_then(|mut group| {
+        self.apart.extend(opened.group.and_then(|mut group| {
             group.pause().ok()?;
             Some(group)
         }));
+    }
+
+    fn note(&mut self, opened: &Opened<Event>, is_apart: bool) {
+        self.openings.extend(&opened.openings);
+        let leaders = self.openings.iter().filter(|one| one.is_leader()).count();
+        self.held.extend(opened.group.as_ref().map(|group| Held {
+            leaders,
+            is_apart,
+            members: group.names().collect(),
+            tries: None,
+            has_run: true,
+        }));
+    }
+
+    /// Notes what came of holding the last group with these members against the loops.
+    fn note_tries(&mut self, members: &[Event], tries: &Result<Tries, Refused>) {
+        let mut held = self.held.iter_mut().rev();
+        if let Some(held) = held.find(|held| held.members == members) {
+            held.tries = tries.as_ref().ok().cloned();
+            held.has_run = !matches!(tries, Err(Refused::NeverRan { .. }));
+        }
     }
 
     fn state(&mut self, event: Event, state: Result<(), Unavailable>) {
@@ -184,12 +220,10 @@ impl Pmu {
             self.find_way();
             let Some(group) = &self.group else { return };
             let names: Vec<Event> = group.names().collect();
-            match (Tries::count(group, clock), &names[..]) {
-                (Ok(tries), _) => {
-                    let members = names;
-                    let checked = self.checked.insert(Checked { members, tries });
-                    break checked.judge();
-                }
+            let tries = Tries::count(group, clock);
+            self.note_tries(&names, &tries);
+            match (tries, &names[..]) {
+                (Ok(tries), names) => break tries.judge(names),
                 // Opening holds a group against an empty PMU. Where others have some of its counters, one that is
                 // too large never runs.
                 (Err(Refused::NeverRan { .. }), [fewer @ .., last]) if !fewer.is_empty() => {
@@ -241,6 +275,7 @@ impl Pmu {
         self.resume();
         for (event, verified) in verdicts {
             let Some(event) = event else { continue };
+            self.note_tries(&[event], &verified);
             let verdict = match verified {
                 Ok(tries) => tries.of(0).judge(event),
                 Err(refused) => Err(self.explained(refused)),
@@ -289,7 +324,8 @@ impl Pmu {
         let of_a_call =
             || Some((call(CALLS).ok()?[place].checked_sub(call(0).ok()?[place])?) / CALLS);
         let counted = sorted((0..5).filter_map(|_| of_a_call()).map(|count| count as f64));
-        let Some(counted) = median(&counted).filter(|count| *count > MOST_OF_A_CALL as f64) else {
+        self.call = median(&counted);
+        let Some(counted) = self.call.filter(|count| *count > MOST_OF_A_CALL as f64) else {
             return;
         };
         let why = Unavailable {
@@ -369,9 +405,19 @@ impl Pmu {
         })
     }
 
-    /// What the verdict on those counted at once rests on.
-    pub fn checked(&self) -> Option<&Checked> {
-        self.checked.as_ref()
+    /// All that was asked of the kernel, in order, and its answers.
+    pub fn openings(&self) -> &[Opening] {
+        &self.openings
+    }
+
+    /// What the verdict rests on: each group that was opened, and what it counted.
+    pub fn held(&self) -> &[Held] {
+        &self.held
+    }
+
+    /// Instructions that user mode saw of a call of the kernel; none where it was not asked.
+    pub fn call(&self) -> Option<f64> {
+        self.call
     }
 
     /// The believed events that have turns of their own.
@@ -455,22 +501,19 @@ impl Cost {
     }
 }
 
-/// What some events counted of the known loops, in each try: all that a verdict on them rests on.
+/// A group that was opened, and what it counted of the known loops.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Checked {
+pub struct Held {
+    /// Groups that had been begun by then, itself included: one that was refused a member was begun anew.
+    pub leaders: usize,
+    /// Whether its only member has turns of its own.
+    pub is_apart: bool,
     /// The events.
     pub members: Vec<Event>,
-    /// What they counted.
-    pub tries: Tries,
-}
-
-impl Checked {
-    /// The verdict on each event.
-    pub fn judge(&self) -> Vec<EventState> {
-        let verdict =
-            |(member, event): (usize, &Event)| (*event, self.tries.of(member).judge(*event));
-        self.members.iter().enumerate().map(verdict).collect()
-    }
+    /// What they counted; none where that was refused, or not asked.
+    pub tries: Option<Tries>,
+    /// Whether it was on the CPU's counters at all.
+    pub has_run: bool,
 }
 
 /// What each member of a group counts of a steady chain, a row of coins and a row of indirect jumps, several times.
@@ -499,9 +542,9 @@ impl Tries {
         while tries.counts.len() < GOOD {
             let mut kernels = || -> Result<[Vec<f64>; 3], Refused> {
                 Ok([
-                    count(group, |turns| clock.go_steadily(turns))?,
-                    count(group, |turns| clock.toss(turns))?,
-                    count(group, |turns| clock.jump(turns))?,
+                    count(group, TURNS, |turns| clock.go_steadily(turns))?,
+                    count(group, TURNS, |turns| clock.toss(turns))?,
+                    count(group, TURNS, |turns| clock.jump(turns))?,
                 ])
             };
             match kernels() {
@@ -516,6 +559,12 @@ impl Tries {
             }
         }
         Ok(tries)
+    }
+
+    /// The verdict on each of the members.
+    pub fn judge(&self, members: &[Event]) -> Vec<EventState> {
+        let verdict = |(member, event): (usize, &Event)| (*event, self.of(member).judge(*event));
+        members.iter().enumerate().map(verdict).collect()
     }
 
     /// The medians of a member; not numbers where there is none.
@@ -535,11 +584,16 @@ impl Tries {
     }
 }
 
-/// What [`TURNS`] turns of a kernel take: an entry's own counts cancel out between a short entry and
+/// What so many turns of a kernel take: an entry's own counts cancel out between a short entry and
 /// a long one.
-fn count<N: Copy>(group: &EventGroup<N>, mut run: impl FnMut(u64)) -> Result<Vec<f64>, Refused> {
-    let few = count_between(group, || run(FEW_TURNS))?;
-    let many = count_between(group, || run(FEW_TURNS + TURNS))?;
+pub(super) fn count<N: Copy>(
+    group: &EventGroup<N>,
+    turns: u64,
+    mut run: impl FnMut(u64),
+) -> Result<Vec<f64>, Refused> {
+    let few_turns = FEW_TURNS.min(turns);
+    let few = count_between(group, || run(few_turns))?;
+    let many = count_between(group, || run(few_turns + turns))?;
     let pairs = many.iter().zip(&few).take(group.names().count());
     Ok(pairs
         .map(|(many, few)| *many as f64 - *few as f64)
@@ -547,55 +601,29 @@ fn count<N: Copy>(group: &EventGroup<N>, mut run: impl FnMut(u64)) -> Result<Vec
 }
 
 /// Turns of a known loop that are counted.
-const TURNS: u64 = 2000;
+pub(super) const TURNS: u64 = 2000;
 /// Turns of the entry that is subtracted.
-const FEW_TURNS: u64 = 8;
+pub(super) const FEW_TURNS: u64 = 8;
 /// Counts that interruptions may add to an exact number: some CPUs count one instruction and one
 /// branch for each return from an interrupt.
-const HANDFUL: f64 = 16.0;
+pub(super) const HANDFUL: f64 = 16.0;
 /// How far core cycles may be from their known number.
 const CYCLES_TOLERANCE: f64 = 0.03;
 /// Coins of which so large a share is guessed are guessed by chance.
-const CHANCE: std::ops::RangeInclusive<f64> = 0.3..=0.7;
+pub(super) const CHANCE: std::ops::RangeInclusive<f64> = 0.3..=0.7;
 /// The share of jumps to eight random targets that is missed: seven of eight, where no two turns in a row tell
 /// anything. All of them is what counts jumps, missed or not.
-const JUMPS_MISSED: std::ops::RangeInclusive<f64> = 0.75..=0.95;
+pub(super) const JUMPS_MISSED: std::ops::RangeInclusive<f64> = 0.75..=0.95;
 
 /// What an event counted on the known loops.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Counted {
-    steady: f64,
-    coins: f64,
-    jumps: f64,
+    pub(super) steady: f64,
+    pub(super) coins: f64,
+    pub(super) jumps: f64,
 }
 
 impl Counted {
-    /// Whether it is what an event about calls and jumps is known to count.
-    pub(super) fn is_known(self, known: Known) -> Result<(), Unavailable> {
-        let turns = TURNS as f64;
-        let is_none = |count: f64| count.abs() <= HANDFUL;
-        let is_sound = is_none(self.steady)
-            && match known {
-                Known::MissedCoins => is_none(self.jumps) && CHANCE.contains(&(self.coins / turns)),
-                Known::MissedJumps => {
-                    is_none(self.coins) && JUMPS_MISSED.contains(&(self.jumps / turns))
-                }
-                Known::Jumps => is_none(self.coins) && is_none(self.jumps - turns),
-            };
-        let what = match known {
-            Known::MissedCoins => "mispredicted conditional jumps",
-            Known::MissedJumps => "mispredicted indirect jumps",
-            Known::Jumps => "indirect jumps",
-        };
-        is_sound.then_some(()).ok_or_else(|| Unavailable {
-            reason: format!(
-                "its code counted {}, {} and {} in three loops of {turns} turns, which are not their {what}",
-                self.steady, self.coins, self.jumps
-            ),
-            remedy: "it is not believed; -e rNNNN takes another code of the CPU's manual".into(),
-        })
-    }
-
     fn judge(self, event: Event) -> Result<(), Unavailable> {
         let turns = TURNS as f64;
         let all = [self.steady, self.coins, self.jumps];
@@ -792,7 +820,9 @@ mod tests {
             apart: Vec::new(),
             states: vec![(Event::Cycles, Ok(())), (Event::BranchMisses, Ok(()))],
             reading: None,
-            checked: None,
+            openings: Vec::new(),
+            held: Vec::new(),
+            call: None,
         }
     }
 
@@ -802,9 +832,9 @@ mod tests {
         let mut clock = Clock::new(&mut window).expect("maps");
         let pmu = disguised();
         let group = pmu.group.as_ref().expect("a group");
-        let members = group.names().collect();
+        let members: Vec<Event> = group.names().collect();
         let tries = Tries::count(group, &mut clock).expect("software events always run");
-        let states = Checked { members, tries }.judge();
+        let states = tries.judge(&members);
         assert_eq!(states.len(), 2);
         for (event, state) in states {
             let why = state.expect_err("it counts nanoseconds and faults");

@@ -3,19 +3,25 @@
 //! Correct means: what is asked of the kernel is asked in this order and nothing else is, and whatever it
 //! answers comes out as a number or as its reason.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use perf_event::events::{Hardware, Software};
+use serde_json::Value;
 
 use super::clock::Clock;
+use super::errno::Surroundings;
 use super::further::Further;
-use super::group::{EventGroup, Named, Refused, Way};
-use super::pmu::{Pmu, PmuSource, is_believed};
+use super::group::{self, EventGroup, Named, Refused, Way};
+use super::pmu::{Held, Pmu, PmuSource, is_believed};
+use crate::job::catalogue::{Countable, CountedIn, Known};
 use crate::job::{Counters, Plan};
 use crate::prepare::prepare;
 use crate::scenario::Scenario;
 use crate::stage::{Ground, Run, Stage};
 use crate::stats::{self, Event};
+use crate::sys::cores::CorePmus;
 use crate::sys::fake_kernel::{Asked, FakeKernel, Opening};
 use crate::sys::mapping::Window;
 use crate::sys::shared::SharedPage;
@@ -293,6 +299,136 @@ fn what_has_no_free_counter_beside_the_others_never_runs_with_them_and_is_counte
     }
 }
 
+/// Has a group read what it read on a machine that is elsewhere, phase by phase: however often it is read here.
+fn play(kernel: &FakeKernel, held: &Held, empty: &[Vec<u64>], call: Option<f64>) {
+    /// What an entry takes of each event.
+    const ENTRY: f64 = 10_000.0;
+    /// Pairs of readings with nothing between them, in either way.
+    const PAIRS: usize = 2 * 33;
+    let group = held.leaders - 1;
+    let none = vec![0.0; held.members.len()];
+    let (mut now, mut times) = (vec![0; none.len()], (0, 0));
+    let mut say = |more: &[f64], missed_ns: u64| {
+        for (count, more) in now.iter_mut().zip(more) {
+            *count += *more as u64;
+        }
+        times = (times.0 + 1000 + missed_ns, times.1 + 1000);
+        kernel.will_read(group, &now, times);
+    };
+    let entered =
+        |counts: &[f64]| -> Vec<f64> { counts.iter().map(|count| ENTRY + count).collect() };
+    if !held.has_run {
+        for reading in 1..=2 * (2 * PAIRS as u64) {
+            kernel.will_read(group, &vec![0; none.len()], (1000 * reading, 0));
+        }
+    }
+    let Some(tries) = &held.tries else { return };
+    for pair in empty
+        .iter()
+        .cycle()
+        .take(if held.is_apart { 0 } else { PAIRS })
+    {
+        say(&none, 0);
+        say(
+            &pair.iter().map(|count| *count as f64).collect::<Vec<_>>(),
+            0,
+        );
+    }
+    for _ in 0..tries.refused {
+        say(&none, 0);
+        say(&none, 500);
+    }
+    for counts in tries.counts.iter().flatten() {
+        for counts in [&none, counts] {
+            say(&none, 0);
+            say(&entered(counts), 0);
+        }
+    }
+    let place = held
+        .members
+        .iter()
+        .position(|event| *event == Event::Instructions);
+    let (Some(place), Some(call)) = (place, call) else {
+        return;
+    };
+    for calls in [32.0, 0.0].repeat(5) {
+        let mut counts = none.clone();
+        counts[place] = calls * call;
+        say(&none, 0);
+        say(&entered(&counts), 0);
+    }
+}
+
+/// The kernel's list of PMUs as a bundle has it, in a folder.
+fn listed_in(bundle: &Value, folder: &Path) -> CorePmus {
+    for (file, text) in bundle["devices"].as_object().into_iter().flatten() {
+        let path = folder.join(file);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("creates");
+        fs::write(path, text.as_str().expect("a text")).expect("writes");
+    }
+    CorePmus::below(folder)
+}
+
+/// Each bundle that was contributed says what has to be found on its machine: `believed`, or words of the reason.
+#[test]
+fn every_bundle_is_replayed_from_its_openings_to_its_judgement() {
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/pmu");
+    let mut seen = 0;
+    for entry in fs::read_dir(fixtures).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("readable");
+        let bundle: Value = serde_json::from_str(&text).expect("a bundle");
+        let counted = |name: &str| bundle["counted"][name].clone();
+        let openings = serde_json::from_value(counted("openings"));
+        let mut openings: Vec<group::Opening> = openings.expect("what was asked");
+        let held: Vec<Held> = serde_json::from_value(counted("held")).expect("groups");
+        let empty = serde_json::from_value::<Vec<Option<Vec<u64>>>>(counted("empty"));
+        let empty: Vec<Vec<u64>> = empty.expect("pairs").into_iter().flatten().collect();
+        let file = path.display().to_string();
+        let kernel = FakeKernel::install(move |asked| {
+            let asks = (
+                asked.kind,
+                asked.code,
+                asked.is_member,
+                asked.is_without_guests,
+            );
+            let is_it = |one: &group::Opening| {
+                (one.kind, one.code, one.is_member, one.is_without_guests) == asks
+            };
+            let place = openings.iter().position(is_it);
+            let place = place.unwrap_or_else(|| panic!("{file}: nothing is recorded of {asked:?}"));
+            openings.remove(place).errno
+        });
+        for held in &held {
+            play(&kernel, held, &empty, counted("call").as_f64());
+        }
+        let folder =
+            std::env::temp_dir().join(format!("dispatchlab-bundle-{}", std::process::id()));
+        let cores = listed_in(&bundle, &folder);
+        let cpu = bundle["cpu"].as_u64().map(|cpu| cpu as u32);
+        let mut pmu = Pmu::open_within(cores, Surroundings::default(), cpu);
+        let _ = fs::remove_dir_all(&folder);
+        let mut window = Window::reserve().expect("reserves");
+        pmu.check(&mut Clock::new(&mut window).expect("maps"));
+        assert_eq!(pmu.held(), held, "{path:?}");
+        for (event, state) in pmu.states() {
+            let known = bundle["judgement"][event.name()]
+                .as_str()
+                .expect("a judgement");
+            match state {
+                Ok(()) => assert_eq!(known, "believed", "{path:?}: {event:?}"),
+                Err(why) => assert!(why.reason.contains(known), "{path:?}: {event:?}: {why}"),
+            }
+        }
+        assert_eq!(pmu.states().len(), Event::ALL.len(), "{path:?}");
+        seen += 1;
+    }
+    assert!(seen >= 5, "{seen} bundles");
+}
+
 #[test]
 fn further_events_are_groups_of_their_own_of_which_one_counts_at_a_time() {
     let kernel = FakeKernel::install(|opening| (opening.code == 3).then_some(libc::ENOENT));
@@ -342,6 +478,64 @@ fn further_events_are_groups_of_their_own_of_which_one_counts_at_a_time() {
     }
     let switched = kernel.asked().split_off(expected.len());
     assert_eq!(switched, [on_and_off(0), on_and_off(1)].concat());
+}
+
+#[test]
+fn of_an_event_with_several_codes_the_first_one_counts_that_counts_what_its_name_says() {
+    let kernel = FakeKernel::install(|opening| (opening.code == 1).then_some(libc::ENOENT));
+    // The second code opens and counts nothing; the third counts two returns a turn of the loop that has them.
+    for (group, returns) in [(0, 0), (1, 2)] {
+        let (mut count, mut ns) = (0, 0);
+        let mut say = |more: u64| {
+            (count, ns) = (count + more, ns + 1000);
+            kernel.will_read(group, &[count], (ns, ns));
+        };
+        for of_a_turn in [[0; 15].as_slice(), &[returns; 5]].concat() {
+            for turns in [8, 2008] {
+                say(0);
+                say(turns * of_a_turn);
+            }
+        }
+    }
+    let event = Countable {
+        name: "returns".into(),
+        asked: Ok(raw(1)),
+        by: CountedIn::Hardware,
+        unit: "count",
+        known: Some(Known::Returns),
+        others: [2, 3, 4].map(raw).to_vec(),
+    };
+    let mut further = Further::of(vec![event.clone()], None);
+    let mut window = Window::reserve().expect("reserves");
+    let mut clock = Clock::new(&mut window).expect("maps");
+    further.check(&mut clock, &mut window);
+    assert!(further.states()[0].1.is_ok(), "{:?}", further.states());
+    let codes = kernel.openings().into_iter().filter(|one| one.kind == RAW);
+    let codes: Vec<u64> = codes.map(|one| one.code).collect();
+    assert_eq!(
+        codes,
+        [1, 2, 2, 3, 3],
+        "alone, and as the member of a group"
+    );
+    // Where none does, the first that opens is what is spoken of.
+    drop(kernel);
+    let kernel = FakeKernel::install(|opening| {
+        let is_another = opening.kind == RAW && opening.code != 2;
+        is_another.then_some(libc::ENOENT)
+    });
+    for reading in 1..=80 {
+        kernel.will_read(0, &[7], (reading, reading));
+    }
+    let mut further = Further::of(vec![event], None);
+    further.check(&mut clock, &mut window);
+    let why = further.states()[0]
+        .1
+        .clone()
+        .expect_err("it counts nothing");
+    assert!(
+        why.reason.contains("counted 0, 0, 0 and 0 in four loops"),
+        "{why}"
+    );
 }
 
 #[test]

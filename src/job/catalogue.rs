@@ -82,18 +82,39 @@ pub struct Countable {
     pub unit: &'static str,
     /// What it has to count of known loops before it is believed; none where a code says what it counts.
     pub known: Option<Known>,
+    /// What other families of the same maker have for it, asked where this does not count as it is known to.
+    pub others: Vec<Asked>,
 }
 
-/// What an event counts in a turn of the loops that counters are held against: one without a branch that is missed, one
-/// with a coin, one with an indirect jump that nothing predicts.
+/// What an event counts in loops that counters are held against; in others of them it counts nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {
-    /// The coin where it is missed.
+    /// A coin, where it is missed.
     MissedCoins,
-    /// The jump where it is missed.
+    /// An indirect jump that nothing predicts, where it is missed.
     MissedJumps,
-    /// The jump.
+    /// That jump.
     Jumps,
+    /// A return that goes elsewhere than its call would have it.
+    MissedReturns,
+    /// That one and one that does not.
+    Returns,
+    /// The jumps of a chain that no branch target buffer has room for: the decoder is the first to see them.
+    Redirects,
+    /// The jumps of a chain that only the second level of a branch target buffer has room for.
+    SecondLevel,
+    /// The jumps of one that the first level has room for, and what is in front of that has not.
+    FirstLevel,
+}
+
+impl Known {
+    /// Whether it is about which level of a branch target buffer has a jump.
+    pub fn is_of_chains(self) -> bool {
+        matches!(
+            self,
+            Known::Redirects | Known::SecondLevel | Known::FirstLevel
+        )
+    }
 }
 
 /// Who counts an event.
@@ -178,13 +199,20 @@ const CACHES: [(&str, WhichCache, &[CacheOp]); 7] = [
     ("node",      WhichCache::NODE, &[CacheOp::READ, CacheOp::WRITE, CacheOp::PREFETCH]),
 ];
 
-/// Events about calls and jumps, by the codes that the manuals of Intel's cores and of AMD's from Zen on have for them.
-/// The codes are of the manuals and not of a machine, which is why each is held against what is known.
-#[rustfmt::skip] // a table: one event a line, its code on Intel's and on AMD's
-const DISPATCH: [(&str, Option<u64>, Option<u64>, Known); 3] = [
-    ("indirect-misses",    Some(0x80c5), Some(0xca), Known::MissedJumps),
-    ("conditional-misses", Some(0x01c5), None,       Known::MissedCoins),
-    ("indirect-branches",  Some(0x80c4), Some(0xcc), Known::Jumps),
+/// Events about calls and jumps, by the codes that Linux lists for Intel's cores and for AMD's from Zen on (its files
+/// tools/perf/pmu-events/arch/x86). Families differ: of Intel's, C5/01 is all conditional misses up to Skylake's and the
+/// taken ones since Ice Lake's, which has 11 for all, and the small cores' masks are others. So each code is held against
+/// what is known, and the next one tried where it counts something else; no machine of ours has shown any.
+#[rustfmt::skip] // a table: one event a line, its codes on Intel's and on AMD's
+const DISPATCH: [(&str, &[u64], &[u64], Known); 8] = [
+    ("indirect-misses",    &[0x80c5, 0xebc5],         &[0xca],          Known::MissedJumps),
+    ("conditional-misses", &[0x11c5, 0x01c5, 0x7ec5], &[0x1_0000_00c7], Known::MissedCoins),
+    ("return-misses",      &[0x08c5, 0xf7c5],         &[0xc9],          Known::MissedReturns),
+    ("indirect-branches",  &[0x80c4, 0xebc4],         &[0xcc],          Known::Jumps),
+    ("returns",            &[0x08c4, 0xf7c4],         &[0xc8],          Known::Returns),
+    ("decode-redirects",   &[0x01e6, 0x0160],         &[0x91],          Known::Redirects),
+    ("btb-l2-overrides",   &[],                       &[0x8b],          Known::SecondLevel),
+    ("btb-l1-overrides",   &[],                       &[0x8a],          Known::FirstLevel),
 ];
 /// Why a CPU has none of them, or not this one.
 pub const NO_CODE: &str = "no code of this CPU is known for it; -e rNNNN takes one of its manual";
@@ -210,6 +238,7 @@ fn named() -> Vec<(Vec<String>, Countable)> {
                 by,
                 unit,
                 known: None,
+                others: Vec::new(),
             },
         )
     };
@@ -257,17 +286,19 @@ fn named() -> Vec<(Vec<String>, Countable)> {
         })
     });
     let dispatch = DISPATCH.iter().map(|(name, intel, amd, known)| {
-        let code = match CpuId::with_cpuid_reader(CpuIdReaderNative).get_vendor_info() {
+        let codes = match CpuId::with_cpuid_reader(CpuIdReaderNative).get_vendor_info() {
             Some(vendor) if vendor.as_str() == "GenuineIntel" => *intel,
             Some(vendor) if vendor.as_str() == "AuthenticAMD" => *amd,
-            _ => None,
+            _ => &[],
         };
-        let asked = code.map(|code| Asked::Raw(code.into())).ok_or(NO_CODE);
+        let mut codes = codes.iter().map(|code| Asked::Raw((*code).into()));
+        let asked = codes.next().ok_or(NO_CODE);
         let (names, event) = countable(owned(&[name]), asked, CountedIn::Hardware, "count");
         (
             names,
             Countable {
                 known: Some(*known),
+                others: codes.collect(),
                 ..event
             },
         )
@@ -319,6 +350,7 @@ pub fn find(text: &str) -> Result<Countable, UnknownEvent> {
             by: CountedIn::Hardware,
             unit: "count",
             known: None,
+            others: Vec::new(),
         });
     }
     let names = known

@@ -1,5 +1,5 @@
 //! Kernels that something is known of: two of known length in core cycles, timed beside every chunk,
-//! and three that hardware counters are held against.
+//! and those that hardware counters are held against.
 //!
 //! Correct means: the chain takes one cycle an instruction on any CPU whose `add r64, r64` has a
 //! latency of one cycle (every x86-64 core so far), and the width kernel issues four independent
@@ -31,6 +31,10 @@ pub const JUMP_INSTRUCTIONS: u64 = 10;
 /// the jump back.
 pub const JUMP_BRANCHES: u64 = 3;
 
+/// Returns in one turn of the return kernel: one that goes elsewhere than its call would have it, which no stack of
+/// return addresses predicts, and one that does not.
+pub const RETURNS: u64 = 2;
+
 /// All kernels as `extern "sysv64" fn(turns: u64) -> ticks: u64`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kernels {
@@ -46,6 +50,8 @@ pub struct Kernels {
     pub coin: u32,
     /// Offset of the jump kernel's entry.
     pub jump: u32,
+    /// Offset of the return kernel's entry.
+    pub ret: u32,
 }
 
 /// Emits all. Position-independent.
@@ -112,6 +118,22 @@ pub fn emit() -> Kernels {
         }
         dynasm!(ops; .arch x64; join:);
     });
+    let ret = ops.offset().0 as u32;
+    emit_one(&mut ops, |ops| {
+        dynasm!(ops
+            ; .arch x64
+            ; call >astray
+            ; int3
+            ; astray:
+            ; lea r9, [>elsewhere]
+            ; mov [rsp], r9
+            ; ret
+            ; back:
+            ; ret
+            ; elsewhere:
+            ; call <back
+        );
+    });
     match ops.finalize() {
         Ok(code) => Kernels {
             code,
@@ -120,8 +142,28 @@ pub fn emit() -> Kernels {
             steady,
             coin,
             jump,
+            ret,
         },
         Err(error) => unreachable!("the kernels have only local labels, all bound: {error}"),
+    }
+}
+
+/// A kernel whose turn is so many jumps, each to the next one. There is one in each half of a cache line, so that those of a
+/// long chain have no room in a branch target buffer together.
+pub fn emit_chain(jumps: u32) -> Vec<u8> {
+    const APART: usize = 32;
+    /// `jmp` over the rest.
+    const JUMP: [u8; 2] = [0xeb, APART as u8 - 2];
+    let mut ops = VecAssembler::<X64Relocation>::new(0);
+    emit_one(&mut ops, |ops| {
+        for _ in 0..jumps {
+            ops.extend(&JUMP);
+            ops.extend(std::iter::repeat_n(&0xcc_u8, APART - JUMP.len()));
+        }
+    });
+    match ops.finalize() {
+        Ok(code) => code,
+        Err(error) => unreachable!("the kernel has only local labels, all bound: {error}"),
     }
 }
 
@@ -195,6 +237,8 @@ mod tests {
             (kernels.width, WIDTH_ADDS + 2,    1),
             (kernels.steady, STEADY_INSTRUCTIONS, STEADY_BRANCHES),
             (kernels.coin,  COIN_INSTRUCTIONS, COIN_BRANCHES),
+            // All but the trap behind the call that goes astray.
+            (kernels.ret, 8 + 1, 6),
             // Of the targets one is visited.
             (kernels.jump,  JUMP_INSTRUCTIONS + JUMP_TARGETS - 1, JUMP_BRANCHES + JUMP_TARGETS - 1),
         ];
@@ -208,6 +252,22 @@ mod tests {
                 .filter(|one| one.flow_control() != FlowControl::Next);
             assert_eq!(turn.len() as u64, instructions, "kernel at {entry}");
             assert_eq!(jumps.count() as u64, branches, "kernel at {entry}");
+        }
+    }
+
+    #[test]
+    fn a_turn_of_a_chain_has_its_jumps_each_to_the_next_one() {
+        let code = emit_chain(3);
+        let mut ip = 64;
+        for jump in 0.. {
+            let decoder = Decoder::with_ip(64, &code[ip as usize..], ip, DecoderOptions::NONE);
+            let instruction = decoder.into_iter().next().expect("code");
+            if instruction.mnemonic() != Mnemonic::Jmp {
+                assert_eq!((jump, instruction.mnemonic()), (3, Mnemonic::Dec));
+                break;
+            }
+            assert_eq!(instruction.near_branch_target(), ip + 32);
+            ip = instruction.near_branch_target();
         }
     }
 

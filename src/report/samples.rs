@@ -27,6 +27,9 @@ pub struct Samples {
     /// where the hardware was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entry_overhead_events: Option<Events>,
+    /// Those of each such entry, of which these are the medians; absent likewise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub entries: Vec<Events>,
     /// The chunks, image by image in the order they ran.
     pub chunks: Vec<Sample>,
     /// The events that had turns of their own, each with all of its chunks; absent where there are none.
@@ -78,6 +81,10 @@ impl Samples {
             best_width_ticks: timing.best_width_ticks,
             tsc_hz: timing.tsc_hz,
             entry_overhead_events: timing.counting.as_ref().map(|counting| counting.overhead),
+            entries: timing
+                .counting
+                .as_ref()
+                .map_or_else(Vec::new, |counting| counting.entries.clone()),
             chunks: chunks.collect(),
             further: timing.further.clone(),
         }

@@ -88,6 +88,7 @@ mod tests {
             }],
             counting: Some(Counting {
                 overhead: events(0),
+                entries: Vec::new(),
                 refused: 0,
                 why: None,
                 is_replaced: false,

@@ -62,8 +62,11 @@ impl Events {
 /// What a row's hardware counters said as a whole; each chunk has its own [`Events`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Counting {
-    /// Counts of an entry with no iteration.
+    /// Counts of an entry with no iteration: the medians of all.
     pub overhead: Events,
+    /// Those of each such entry that was not refused, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entries: Vec<Events>,
     /// Readings that were refused.
     pub refused: u64,
     /// Why the first of them was, or all.

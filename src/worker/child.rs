@@ -98,7 +98,7 @@ fn work(page: SharedPage, status: u32, started: Moment) -> io::Result<std::conve
             Some(why) => further.distrust_hardware(why),
             None => {
                 pmu.pause();
-                further.check(&mut clock);
+                further.check(&mut clock, &mut window);
                 pmu.resume();
             }
         }

@@ -474,6 +474,7 @@ fn entry_overhead(
     ticks.sort_unstable();
     if let Some(counting) = &mut counting {
         counting.overhead = medians(&counted);
+        counting.entries = counted;
     }
     Ok((ticks[ticks.len() / 2], counting))
 }

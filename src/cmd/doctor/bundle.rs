@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::cmd::Stop;
 use crate::counter::clock::Clock;
-use crate::counter::pmu::{self, Checked, Pmu};
+use crate::counter::pmu::{self, Pmu};
 use crate::job::{EventState, PmuUse};
 use crate::sys::cores::DEVICES;
 use crate::sys::mapping::Window;
@@ -46,8 +46,11 @@ const PERF_STAT: [&str; 4] = [
     "true",
 ];
 
-/// The whole file, with what `doctor` and the tour print as JSON inside.
-pub(super) fn bundle(cpu: Option<u32>, found: &str, tour: &str) -> Result<String, Stop> {
+/// The whole file, with what `doctor`, the tour and one row with its samples print as JSON inside.
+pub(super) fn bundle(
+    cpu: Option<u32>,
+    (found, tour, row): (&str, &str, &str),
+) -> Result<String, Stop> {
     // Counters are of a thread, and so is the CPU that it keeps to.
     let counting = std::thread::spawn(move || count(cpu)).join();
     let counted =
@@ -84,6 +87,7 @@ pub(super) fn bundle(cpu: Option<u32>, found: &str, tour: &str) -> Result<String
         "kernel_log": told("dmesg", &[], is_about_counters),
         "perf_stat": told("perf", &PERF_STAT, |line| !line.trim().is_empty()),
         "tour": serde_json::from_str::<Value>(tour).unwrap_or_default(),
+        "row": serde_json::from_str::<Value>(row).unwrap_or_default(),
         "counted": counted,
         "doctor": serde_json::from_str::<Value>(found).unwrap_or_default(),
     });
@@ -107,7 +111,6 @@ fn count(cpu: Option<u32>) -> io::Result<Value> {
     let mut clock = Clock::new(&mut window)?;
     let mut counters = Pmu::open(cpu);
     counters.check(&mut clock);
-    let checked: Option<&Checked> = counters.checked();
     let states: &[EventState] = counters.states();
     let usage: Option<PmuUse> = counters.usage();
     let pages: BTreeMap<_, _> = counters
@@ -118,7 +121,9 @@ fn count(cpu: Option<u32>) -> io::Result<Value> {
     let [empty, empty_by_call] = counters.empty(EMPTY);
     Ok(json!({
         "answers": answers,
-        "checked": checked,
+        "openings": counters.openings(),
+        "held": counters.held(),
+        "call": counters.call(),
         "states": states,
         "usage": usage,
         "pages": pages,
