@@ -47,6 +47,7 @@ mod modelled_runtime;
 mod orderings;
 mod outputs;
 mod paste;
+mod placed;
 mod pmu;
 mod printing;
 mod scripts;
