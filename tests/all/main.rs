@@ -44,6 +44,7 @@ mod linking;
 mod misses;
 mod modelled;
 mod modelled_runtime;
+mod new_kinds;
 mod orderings;
 mod outputs;
 mod paste;
