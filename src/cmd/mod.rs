@@ -33,6 +33,7 @@ mod misses;
 mod names;
 mod new;
 mod output;
+mod overlay;
 mod progress;
 mod record;
 mod run;

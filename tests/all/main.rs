@@ -47,6 +47,7 @@ mod modelled_runtime;
 mod new_kinds;
 mod orderings;
 mod outputs;
+mod overlay;
 mod paste;
 mod placed;
 mod pmu;
