@@ -6,6 +6,8 @@
 use similar::{Algorithm, ChangeTag, capture_diff_slices};
 
 use crate::asm;
+use crate::injection::Injection;
+use crate::job::JobRow;
 use crate::link::Owner;
 use crate::prepare::Prepared;
 use crate::report::{Basis, ChangedLine, CodeChange, Comparison, Metric, Row};
@@ -292,6 +294,27 @@ fn listing(prepared: &Prepared) -> Listing {
         listing.lines.extend(listed.into_iter().map(|one| one.text));
     }
     listing
+}
+
+/// Whether two rows are the same to the worker: code, data and how they are run, wherever their lines stand.
+pub fn is_same(base: &Prepared, other: &Prepared) -> bool {
+    let plain = |row: &JobRow| {
+        let mut row = JobRow {
+            name: String::new(),
+            // What it is follows from the code, and from where in it labels stand.
+            injection: Injection::default(),
+            ..row.clone()
+        };
+        for section in &mut row.program.sections {
+            (section.line, section.listed) = (0, 0);
+            section.lines.clear();
+            for fixup in &mut section.fixups {
+                (fixup.line, fixup.column) = (0, 0);
+            }
+        }
+        row
+    };
+    plain(&base.row) == plain(&other.row)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use crate::worker::parent::{self, Progress, RowOutcome, Told};
 
 pub mod ablate;
 pub mod compare;
+pub mod overlay;
 pub mod points;
 pub mod predict;
 mod session;
@@ -43,6 +45,8 @@ pub struct Settings {
     pub said: BTreeMap<String, Said>,
     /// Whether the report keeps the raw samples.
     pub samples: bool,
+    /// The folder whose files stand over those of their names, for the report to say which took part.
+    pub overlay: Option<PathBuf>,
     /// What the hardware counters are good for, as it was found out before.
     pub events: Vec<EventState>,
     /// What disturbs the run as a whole, as it is known before.

@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::asm::{self, Program, Section, SectionKind, SourceSection};
+use crate::asm::{self, CodePlace, Program, Section, SectionKind, SourceSection};
 use crate::go::heap::{Heap, HeapSpec, lay_out};
 use crate::go::{HeapKind, hash, runtime, symbol};
 use crate::injection::{self, Injection, Latency};
-use crate::job::{Carried, JobRow, Kept, Placement, check};
+use crate::job::{Carried, JobRow, Kept, Placement, check, placements};
 use crate::link::harness::stub_names;
 use crate::link::{Image, LinkError, Site, Variant, link, link_with_written_data};
 use crate::scenario::Scenario;
@@ -202,6 +202,7 @@ pub(crate) fn complete(
         });
         told
     })?;
+    let row = held_apart(row, &heap, template)?;
     let is_bound = |label: &&String| {
         let mut labels = row
             .program
@@ -223,6 +224,42 @@ pub(crate) fn complete(
         image,
         note,
     })
+}
+
+/// The row, where functions at a distance overlap nothing at any placement. The images with latency are
+/// longer; where they do not link there are none.
+fn held_apart(
+    mut row: JobRow,
+    heap: &Heap,
+    template: &Template,
+) -> Result<JobRow, Vec<Diagnostic>> {
+    let is_far = |section: &Section| matches!(section.place, Some(CodePlace::Behind(_)));
+    if !row.program.sections.iter().any(is_far) {
+        return Ok(row);
+    }
+    let site = |placement, variant| Site {
+        data: SHOWN_DATA,
+        code: SHOWN_CODE,
+        placement,
+        variant,
+    };
+    let most = crate::job::PLACEMENT_COUNTS.last().copied().unwrap_or(1);
+    for placement in placements(most) {
+        for variant in [Variant::Body, Variant::Baseline] {
+            if let Err(errors) = link(&row, heap, site(placement, variant)) {
+                let told = errors
+                    .iter()
+                    .map(|error| link_diagnostic(template, &row.program, error, &[]));
+                return Err(told.collect());
+            }
+        }
+        let mut delayed = (0..row.injection.images()).map(Variant::Delayed);
+        if delayed.any(|variant| link(&row, heap, site(placement, variant)).is_err()) {
+            let why = "a function stands at a distance from the loop head at which the image with latency has other code";
+            row.injection = Injection::None(why.into());
+        }
+    }
+    Ok(row)
 }
 
 /// Assembles, and once more with latency in front of the dispatch branch where that can be.
@@ -391,6 +428,20 @@ fn link_diagnostic(
         }
         LinkError::Formula { key, message } => {
             template.at_line(template.header_line(key), message.clone(), None)
+        }
+        LinkError::Overlap {
+            section,
+            with,
+            free,
+        } => {
+            let name = |index: usize| format!("\"{}\"", program.sections[index].name);
+            let with = with.map_or("the loop and what stands behind it".to_string(), name);
+            let own = &program.sections[*section];
+            let message = format!("{} stands where {with} does", name(*section));
+            let help = format!(
+                "from \"+{free}\" on that is behind it; `dispatchlab show --harness` has all addresses"
+            );
+            template.at_line(own.line, message, Some(help))
         }
         LinkError::Duplicate { section } => {
             let section = &program.sections[*section];

@@ -9,11 +9,11 @@ use crate::go::modelled::{self, InGo};
 use crate::job::{Plan, Proof, RuntimeCall};
 use crate::machine::{CoreClock, Machine};
 use crate::prepare::Prepared;
-use crate::report::misses::Models;
+use crate::report::misses::{Modelled, Models};
 use crate::report::{Around, Baseline, Basis, Checksum, LongRun, ModelledRuntime, Row, Status};
 use crate::scenario::Scenario;
 use crate::stats::{self, Quantity};
-use crate::template::Origin;
+use crate::template::{Origin, Template};
 use crate::worker::parent::RowOutcome;
 
 mod agreement;
@@ -38,6 +38,15 @@ use fault::{no_result, panicked};
 use metrics::{
     contradiction, exact, further, lost, mark_allocations, measured, metrics, unexpected_misses,
 };
+
+/// Gives modelled branches the files that a reader finds their lines in.
+pub(crate) fn in_files(template: &Template, modelled: &mut Modelled) {
+    for site in &mut modelled.sites {
+        let place = site.line.map(|line| template.place(line));
+        site.file = place.as_ref().and_then(|place| place.file.clone());
+        site.line = place.map(|place| place.line);
+    }
+}
 
 /// A row without numbers.
 pub fn unmeasured(scenario: &Scenario, status: Status) -> Row {
@@ -202,6 +211,13 @@ pub fn judge(
             modelled,
         }
     });
+    for site in &mut sites {
+        let place = scenario.template.place(site.line);
+        (site.line, site.file) = (place.line, place.file);
+    }
+    if let Some(models) = &mut row.modelled {
+        in_files(&scenario.template, &mut models.modelled);
+    }
     metrics.sites = sites;
     metrics.further = further(outcome.timing.as_ref(), machine, plan.seed);
     if let Some(summary) = &summary {

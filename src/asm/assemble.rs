@@ -178,6 +178,7 @@ pub fn fragment_in(text: &str, reading: &Reading<'_>) -> Result<Section, Vec<Dia
     let source = SourceSection {
         kind: SectionKind::Body,
         name: "body".to_owned(),
+        place: None,
         line: 1,
         lines: lines.collect(),
     };
@@ -345,6 +346,7 @@ impl<'a> Scope<'a> {
             listed: self.listed,
             kind: self.source.kind,
             name: self.source.name.clone(),
+            place: self.source.place,
             line: self.source.line,
             bytes: laid.bytes,
             repeats: laid.repeats,

@@ -282,6 +282,7 @@ mod tests {
         SourceSection {
             kind: SectionKind::Body,
             name: "body".to_owned(),
+            place: None,
             line: 1,
             lines: lines.collect(),
         }

@@ -35,7 +35,8 @@ pub use items::Context;
 pub use listing::{ListedInst, Lister, disassemble, disassemble_in};
 pub use print::{Origin, go_listing};
 pub use program::{
-    Fixup, FixupKind, Label, LineMark, MAX_DATA, Program, Repeat, Section, SectionKind, Stretch,
+    CodePlace, Fixup, FixupKind, Label, LineMark, MAX_DATA, Program, Repeat, Section, SectionKind,
+    Stretch,
 };
 pub use read::go::sections::split_go;
 pub use source::{SourceLine, SourceSection, Syntax};

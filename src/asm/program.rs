@@ -4,6 +4,8 @@
 //! zero until the linker fills it; and offsets are those of the whole section, however little of it
 //! is written out.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// The assembled sections of one scenario, in the order of the template.
@@ -38,6 +40,9 @@ pub struct Section {
     pub name: String,
     /// Template line of the section's header, counted from 1.
     pub line: u32,
+    /// Where it is to stand, where that is said of a function.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<CodePlace>,
     /// Whether it is a modelled piece of Go's runtime, which no line of the template wrote.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_runtime: bool,
@@ -62,6 +67,59 @@ pub struct Section {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 fn is_none(count: &u32) -> bool {
     *count == 0
+}
+
+/// Where a function is to stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CodePlace {
+    /// So many bytes behind the loop head.
+    Behind(u32),
+    /// At this offset of a page on which no function stands in front of it.
+    Page(u32),
+    /// At the next multiple of this.
+    Align(u32),
+}
+
+impl CodePlace {
+    /// Bytes of a page.
+    pub const PAGE: u32 = 4096;
+    /// The longest distance, bytes.
+    pub const FURTHEST: u32 = 16 << 20;
+
+    /// What of it cannot be.
+    pub fn refusal(self) -> Option<String> {
+        match self {
+            CodePlace::Behind(distance) => (distance > CodePlace::FURTHEST).then(|| {
+                format!(
+                    "a distance is at most {} bytes, not {distance}",
+                    CodePlace::FURTHEST
+                )
+            }),
+            CodePlace::Page(offset) => (offset >= CodePlace::PAGE).then(|| {
+                format!(
+                    "a page has the offsets 0 to {}, not {offset}",
+                    CodePlace::PAGE - 1
+                )
+            }),
+            CodePlace::Align(to) => (!to.is_power_of_two() || to > CodePlace::PAGE).then(|| {
+                format!(
+                    "`align` is a power of two from 1 to {}, not {to}",
+                    CodePlace::PAGE
+                )
+            }),
+        }
+    }
+}
+
+impl fmt::Display for CodePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CodePlace::Behind(distance) => write!(f, "{distance} bytes behind the loop head"),
+            CodePlace::Page(offset) => write!(f, "{offset} bytes into a page of its own"),
+            CodePlace::Align(to) => write!(f, "aligned to {to} bytes"),
+        }
+    }
 }
 
 /// Most bytes that all data sections of a program may take.

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::SectionKind;
+use super::{CodePlace, SectionKind};
 
 /// How text is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub struct SourceSection {
     pub kind: SectionKind,
     /// `setup`, `body`, or the symbol.
     pub name: String,
+    /// Where it is to stand, where that is said of a function.
+    pub place: Option<CodePlace>,
     /// Template line of the section's header.
     pub line: u32,
     /// Its lines, without the header line (but with what followed the colon on it).

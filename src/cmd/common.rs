@@ -34,6 +34,10 @@ pub(super) struct Common {
     /// Take templates from this folder first [default: ./asm_templates, then the built-in ones]
     #[arg(long, value_name = "DIR", global = true)]
     pub(super) templates: Option<PathBuf>,
+    /// Let the files of this folder stand over all others of their names: templates, what they
+    /// include, suites
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(super) overlay: Option<PathBuf>,
     /// Source of cycles: auto, pmu, clock or none (verify and count only)
     #[arg(long, value_name = "SOURCE", default_value = "auto", global = true)]
     pub(super) counters: String,
@@ -180,7 +184,20 @@ impl Common {
             syntax,
             separates: self.separator.is_some(),
         };
-        Ok(Library::new(self.templates.clone())?.reading(options))
+        let library = Library::new(self.templates.clone())?.under(self.overlay.clone())?;
+        Ok(library.reading(options))
+    }
+
+    /// Says which files of the overlay stand over nothing.
+    pub(super) fn tell_overlay(&self, library: &Library) {
+        let over = library.over_nothing();
+        if let (Some(overlay), false) = (&self.overlay, over.is_empty()) {
+            self.warn(&format!(
+                "warning: in the overlay {}, over nothing of its name: {}\n",
+                overlay.display(),
+                over.join(", ")
+            ));
+        }
     }
 
     /// How texts are written, where the command line says it.
@@ -238,6 +255,7 @@ impl Common {
             events: found.events,
             cpu: found.cpu,
             disturbance: None,
+            overlay: self.overlay.clone(),
         })
     }
 

@@ -33,6 +33,7 @@ mod misses;
 mod names;
 mod new;
 mod output;
+mod overlay;
 mod progress;
 mod record;
 mod run;
@@ -215,6 +216,12 @@ enum Command {
         /// Make a template of this listing: what a compiler or disassembler printed
         #[arg(long, value_name = "FILE", conflicts_with = "from", value_parser = named())]
         from_listing: Option<String>,
+        /// Write one that shows this; latency and throughput take an instruction
+        #[arg(long, value_enum, conflicts_with_all = ["from", "from_listing"])]
+        kind: Option<new::Kind>,
+        /// The instruction of --kind latency or throughput, in quotes
+        #[arg(requires = "kind")]
+        instruction: Option<String>,
     },
     /// Print a completion script
     Completions {
@@ -395,7 +402,17 @@ fn on_a_stack() -> ExitCode {
             name,
             from,
             from_listing,
-        } => new::new(&common, &name, from.as_deref(), from_listing.as_deref()),
+            kind,
+            instruction,
+        } => {
+            let made = new::Made {
+                from: from.as_deref(),
+                listing: from_listing.as_deref(),
+                kind,
+                instruction: instruction.as_deref(),
+            };
+            new::new(&common, &name, &made)
+        }
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { dir } => shell::man(&dir),
     };

@@ -46,8 +46,18 @@ impl From<BindError> for Stop {
 
 /// Finds what the names stand for.
 pub(super) fn resolve(common: &Common, names: &[String]) -> Result<Wanted, Stop> {
-    check_stdin(names)?;
     let library = common.library()?;
+    common.tell_overlay(&library);
+    resolve_in(common, &library, names)
+}
+
+/// The same in a library.
+pub(super) fn resolve_in(
+    common: &Common,
+    library: &Library,
+    names: &[String],
+) -> Result<Wanted, Stop> {
+    check_stdin(names)?;
     let parameters = common.parameters()?;
     let mut wanted = Wanted {
         scenarios: Vec::new(),
@@ -58,14 +68,14 @@ pub(super) fn resolve(common: &Common, names: &[String]) -> Result<Wanted, Stop>
         match library.suite(name) {
             Err(error) => wanted.scenarios.push(refused(name, error)?),
             Ok(Some(suite)) => {
-                let mut members = of_suite(&library, &suite, &parameters)?;
+                let mut members = of_suite(library, &suite, &parameters)?;
                 // A parameter may make members equal, which nobody has named twice.
                 drop_repeated(&mut members);
                 wanted.scenarios.append(&mut members);
                 wanted.reference.clone_from(&suite.reference);
                 wanted.suites.push(suite);
             }
-            Ok(None) => wanted.scenarios.push(match load(&library, name)? {
+            Ok(None) => wanted.scenarios.push(match load(library, name)? {
                 Ok((template, given)) => {
                     let bound: Vec<_> = given.into_iter().chain(parameters.clone()).collect();
                     common.tell(&template);
@@ -91,7 +101,7 @@ pub(super) fn inputs(
     names: &[String],
     scenarios: &[Scenario],
 ) -> Result<Vec<Input>, Stop> {
-    let mut paths = Library::new(common.templates.clone())?.files();
+    let mut paths = common.library()?.files();
     paths.extend(record::path());
     for name in names {
         let template = name.split('[').next().unwrap_or(name);

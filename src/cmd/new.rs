@@ -5,25 +5,53 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
+
 use super::names::bind;
 use super::{Common, Stop, output, print_plain};
+use crate::template::chain::{self, Measured};
 use crate::template::library::{FOLDER, Library};
 
 /// What a new template says where nothing is to be copied.
 const STARTER: &str = include_str!("starter.asm");
 
-pub(super) fn new(
-    common: &Common,
-    name: &str,
-    from: Option<&str>,
-    listing: Option<&str>,
-) -> Result<i32, Stop> {
+/// What a template is to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Kind {
+    /// A call through an interface, with its wrapper
+    Itab,
+    /// A switch over types
+    Switch,
+    /// A virtual call through a table
+    Vtable,
+    /// A call behind an inline cache in data
+    Cache,
+    /// An instruction whose copies wait for each other
+    Latency,
+    /// An instruction whose copies do not wait for each other
+    Throughput,
+}
+
+/// What the text of a new template is made of.
+pub(super) struct Made<'a> {
+    /// A template or file to copy.
+    pub(super) from: Option<&'a str>,
+    /// A listing to make it of.
+    pub(super) listing: Option<&'a str>,
+    /// What it is to show.
+    pub(super) kind: Option<Kind>,
+    /// The instruction that it is to measure.
+    pub(super) instruction: Option<&'a str>,
+}
+
+pub(super) fn new(common: &Common, name: &str, made: &Made<'_>) -> Result<i32, Stop> {
     let library = common.library()?;
     check_name(name, &library)?;
-    let text = match (from, listing) {
-        (Some(from), _) => bind(&library, from, &[])?.template.text.clone(),
-        (None, Some(listing)) => from_listing(common, &library, listing)?,
-        (None, None) => STARTER.to_string(),
+    let text = match (made.from, made.listing, made.kind) {
+        (Some(from), ..) => bind(&library, from, &[])?.template.text.clone(),
+        (None, Some(listing), _) => from_listing(common, &library, listing)?,
+        (None, None, Some(kind)) => of_kind(kind, made.instruction)?,
+        (None, None, None) => STARTER.to_string(),
     };
     let folder = common.templates.clone();
     let folder = folder.or_else(|| Some(PathBuf::from(FOLDER)).filter(|folder| folder.is_dir()));
@@ -42,6 +70,34 @@ pub(super) fn new(
         path.display()
     ))?;
     Ok(0)
+}
+
+/// The template of a kind.
+fn of_kind(kind: Kind, instruction: Option<&str>) -> Result<String, Stop> {
+    let measured = match kind {
+        Kind::Latency => Measured::Latency,
+        Kind::Throughput => Measured::Throughput,
+        Kind::Itab | Kind::Switch | Kind::Vtable | Kind::Cache => {
+            if let Some(instruction) = instruction {
+                return Err(Stop::Usage(format!(
+                    "`{instruction}`: only --kind latency and --kind throughput take an instruction"
+                )));
+            }
+            return Ok(match kind {
+                Kind::Switch => include_str!("starters/switch.asm"),
+                Kind::Vtable => include_str!("starters/vtable.asm"),
+                Kind::Cache => include_str!("starters/cache.asm"),
+                _ => include_str!("starters/itab.asm"),
+            }
+            .to_string());
+        }
+    };
+    let Some(instruction) = instruction else {
+        let message = "--kind latency and --kind throughput take an instruction: `dispatchlab new mine --kind latency 'imul rax, rbx'`";
+        return Err(Stop::Usage(message.into()));
+    };
+    chain::template(measured, instruction)
+        .map_err(|why| Stop::Usage(format!("`{instruction}`: {why}")))
 }
 
 /// The template of a listing, with what was assumed as comments.

@@ -8,6 +8,7 @@ use clap::Args;
 use super::common::allows_scripts;
 use super::names::{inputs, resolve, said};
 use super::output::{Input, Output};
+use super::overlay;
 use super::record;
 use super::{Common, Stop, misses, print};
 use crate::job::file::{self, SavedJob};
@@ -32,6 +33,10 @@ pub(super) struct Files {
     /// Replay a saved job; no template is read
     #[arg(long, value_name = "FILE")]
     job: Option<PathBuf>,
+    /// Hold each row without the overlay against the same row with it, in turns; rows with the same
+    /// bytes are not measured
+    #[arg(long)]
+    compare: bool,
 }
 
 /// Where the report goes besides stdout, and how much of it.
@@ -139,6 +144,14 @@ impl Exports {
 
 pub(super) fn run(common: &Common, names: &[String], files: &Files) -> Result<i32, Stop> {
     files.exports.check_samples(common)?;
+    if files.compare {
+        if files.job.is_some() || files.save_job.is_some() {
+            let message =
+                "`--compare` reads templates and saves no job; leave --job and --save-job out";
+            return Err(Stop::Usage(message.into()));
+        }
+        return overlay::compare(common, names, &files.exports);
+    }
     let report = match &files.job {
         Some(_) if !names.is_empty() => {
             let message = "`--job` replays what was saved; leave the names out";
@@ -216,8 +229,9 @@ fn measure(
 
 /// A saved job with its own plan, over which the command line's options win.
 fn from_job(common: &Common, path: &Path) -> Result<(Vec<Task>, Settings), Stop> {
-    if !common.parameters.is_empty() || common.templates.is_some() {
-        let message = "`--job` replays what was saved: its parameters and templates are in the file; leave -p and --templates out";
+    let names_files = common.templates.is_some() || common.overlay.is_some();
+    if !common.parameters.is_empty() || names_files {
+        let message = "`--job` replays what was saved: its parameters and templates are in the file; leave -p, --templates and --overlay out";
         return Err(Stop::Usage(message.into()));
     }
     if common.call.is_some() || common.syntax.is_some() || common.separator.is_some() {
@@ -246,6 +260,7 @@ fn from_job(common: &Common, path: &Path) -> Result<(Vec<Task>, Settings), Stop>
         events: found.events,
         cpu: found.cpu,
         disturbance: None,
+        overlay: None,
     };
     Ok((pipeline::saved(&saved), settings))
 }

@@ -140,7 +140,12 @@ fn listing(
             Owner::Stub(name) => format!("{name}  (modelled)"),
             Owner::Section(index) => prepared.row.program.sections[*index].name.clone(),
         };
-        let _ = writeln!(out, "\n{title}:");
+        let place = match &piece.owner {
+            Owner::Section(index) => prepared.row.program.sections[*index].place,
+            _ => None,
+        };
+        let place = place.map_or(String::new(), |place| format!("  ({place})"));
+        let _ = writeln!(out, "\n{title}:{place}");
         list_piece(&mut out, prepared, piece, look, said);
     }
     out

@@ -137,6 +137,7 @@ fn functions(release: Release) -> Vec<SourceSection> {
             (Some((kind, (name, rest))), _) => sections.push(SourceSection {
                 kind,
                 name: name.to_string(),
+                place: None,
                 line: 1,
                 lines: vec![SourceLine {
                     number,
@@ -192,6 +193,7 @@ fn data(name: &str, bytes: Vec<u8>) -> Section {
         repeats: Vec::new(),
         kind: SectionKind::Data,
         name: name.to_string(),
+        place: None,
         line: 1,
         is_runtime: true,
         listed: 0,

@@ -8,7 +8,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::{Ask, Counters, FakeScript, Job, JobRow, Kept, Plan};
-use crate::asm::{Fixup, FixupKind, MAX_DATA, Section, SectionKind, Stretch};
+use crate::asm::{CodePlace, Fixup, FixupKind, MAX_DATA, Section, SectionKind, Stretch};
 use crate::go::object::{MOST_BYTES, Word};
 use crate::go::{HeapKind, MAX_OBJECTS, layout};
 use crate::injection::Latency;
@@ -317,6 +317,17 @@ fn sections(row: &JobRow) -> Result<(), Problem> {
     )?;
     for (at, one) in all.iter().enumerate() {
         section(one).map_err(|problem| problem.inside(format_args!("program.sections[{at}]")))?;
+        let place = one.place.filter(|_| one.kind == SectionKind::Func);
+        let refusal = place.and_then(CodePlace::refusal);
+        demand(
+            place == one.place && refusal.is_none(),
+            "program.sections.place",
+            || {
+                refusal
+                    .clone()
+                    .unwrap_or("only functions are placed".into())
+            },
+        )?;
     }
     let sites = row.injection.sites();
     demand(sites.len() <= MAX_SITES, "sites", || {
@@ -336,7 +347,8 @@ fn sections(row: &JobRow) -> Result<(), Problem> {
         for copy in &copies[..] {
             section(copy).map_err(|problem| problem.inside("sites"))?;
             let is_alike = |one: &Section| {
-                one.kind == copy.kind && one.name == copy.name && one.kind != SectionKind::Data
+                (one.kind, &one.name, one.place) == (copy.kind, &copy.name, copy.place)
+                    && one.kind != SectionKind::Data
             };
             demand(replaced.is_some_and(is_alike), "sites", || {
                 "a copy stands for a section of code of its kind and name".into()
@@ -719,6 +731,13 @@ fn code_bytes(row: &JobRow) -> u64 {
     let functions = bytes_of(row, SectionKind::Func, |bytes| {
         bytes.max(1).next_multiple_of(spacing)
     });
+    let places = row.program.sections.iter().filter_map(|one| one.place);
+    let beside = places.map(|place| match place {
+        CodePlace::Behind(distance) => u64::from(distance),
+        CodePlace::Page(offset) => u64::from(CodePlace::PAGE + offset),
+        CodePlace::Align(to) => u64::from(to),
+    });
+    let functions = beside.fold(functions, u64::saturating_add);
     bodies * u64::from(row.unroll) + setups + functions
 }
 

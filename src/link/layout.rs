@@ -10,7 +10,7 @@ use super::harness::{self, Harness};
 use super::{
     HEAP_OFFSET, LinkError, Owner, Piece, Site, Symbol, Variant, frame, section_of, sections_of,
 };
-use crate::asm::{Label, Program, Section, SectionKind};
+use crate::asm::{CodePlace, Label, Program, Section, SectionKind};
 use crate::go::heap::Heap;
 use crate::go::runtime;
 use crate::go::symbol::canonical;
@@ -23,6 +23,9 @@ pub(super) struct Ends {
     pub(super) code: u64,
     /// Bytes between functions.
     spacing: u64,
+    loop_head: u64,
+    /// The end of what stands at a distance.
+    far: u64,
 }
 
 impl Ends {
@@ -31,7 +34,14 @@ impl Ends {
             data: site.data + u64::from(HEAP_OFFSET) + u64::from(heap.size),
             code: harness.end.next_multiple_of(64) + u64::from(site.placement.callee),
             spacing: u64::from(row.settings.spacing),
+            loop_head: harness.loop_head,
+            far: harness.end,
         }
+    }
+
+    /// The end of all code.
+    pub(super) fn code_end(&self) -> u64 {
+        self.code.max(self.far)
     }
 
     /// The address of a function or datum; the harness places the rest.
@@ -40,8 +50,21 @@ impl Ends {
         match section.kind {
             SectionKind::Setup | SectionKind::Body => None,
             SectionKind::Func => {
-                let address = self.code;
-                self.code += size.max(1).next_multiple_of(self.spacing);
+                let taken = size.max(1);
+                let address = match section.place {
+                    None => self.code,
+                    Some(CodePlace::Behind(distance)) => {
+                        let address = self.loop_head + u64::from(distance);
+                        self.far = self.far.max(address + taken);
+                        return Some(address);
+                    }
+                    Some(CodePlace::Page(offset)) => {
+                        let page = self.code.next_multiple_of(CodePlace::PAGE.into());
+                        page + u64::from(offset)
+                    }
+                    Some(CodePlace::Align(to)) => self.code.next_multiple_of(to.into()),
+                };
+                self.code = address + taken.next_multiple_of(self.spacing);
                 Some(address)
             }
             SectionKind::Data => {
@@ -170,7 +193,42 @@ impl<'a> Layout<'a> {
             self.name(name, address, size);
         }
         self.data_end = ends.data;
-        self.code_end = ends.code.max(harness.end);
+        self.code_end = ends.code_end();
+        self.find_overlaps(row, site.variant, harness);
+    }
+
+    /// A function at a distance may stand where other code does.
+    fn find_overlaps(&mut self, row: &'a JobRow, variant: Variant, harness: &Harness) {
+        let is_far = |place: Option<CodePlace>| matches!(place, Some(CodePlace::Behind(_)));
+        let of = |&(index, address): &(usize, u64)| {
+            let section = section_of(row, variant, index);
+            let addresses = address..address + section.size().max(1);
+            let is_func = section.kind == SectionKind::Func;
+            is_func.then(|| (addresses, index, is_far(section.place)))
+        };
+        let mut placed: Vec<_> = self.code.iter().filter_map(of).collect();
+        if !placed.iter().any(|(.., is_far)| *is_far) {
+            return;
+        }
+        placed.sort_by_key(|(addresses, ..)| addresses.start);
+        let mut before = (harness.base..harness.end, None);
+        for (addresses, index, is_far) in placed {
+            if addresses.start < before.0.end {
+                // Of two the one at a distance is to blame.
+                let (section, with, end) = match (is_far, before.1) {
+                    (false, Some(other)) => (other, Some(index), addresses.end),
+                    (_, with) => (index, with, before.0.end),
+                };
+                self.errors.push(LinkError::Overlap {
+                    section,
+                    with,
+                    free: end - harness.loop_head,
+                });
+            }
+            if addresses.end > before.0.end {
+                before = (addresses, Some(index));
+            }
+        }
     }
 
     /// Labels are names of their own for jumps from one section into another.

@@ -181,6 +181,15 @@ pub enum LinkError {
         /// Why, one sentence without a full stop.
         message: String,
     },
+    /// A function at a distance stands where other code does.
+    Overlap {
+        /// Section index.
+        section: usize,
+        /// The other function; none where it is the loop.
+        with: Option<usize>,
+        /// The distance from the loop head at which the other code ends.
+        free: u64,
+    },
     /// Two sections define one symbol.
     Duplicate {
         /// Section index of the second definition.
@@ -300,7 +309,7 @@ pub fn lengths(row: &JobRow, heap: &Heap, site: Site) -> (usize, usize) {
     for section in sections_of(row, site.variant) {
         ends.place(section);
     }
-    let code = ends.code.max(harness.end) - harness.base;
+    let code = ends.code_end() - harness.base;
     ((ends.data - site.data) as usize, code as usize)
 }
 

@@ -33,7 +33,9 @@ pub fn predict(
     let row = outcome.rows.into_iter().next().unwrap_or_default();
     Ok(match (row.prediction, row.failure) {
         (Some(prediction), None) if prediction.counted > 0 => {
-            Ok(verdict::told(prepared, &prediction))
+            let mut modelled = verdict::told(prepared, &prediction);
+            verdict::in_files(&scenario.template, &mut modelled);
+            Ok(modelled)
         }
         (_, Some(failure)) => {
             let status = verdict::failed(scenario, prepared, &failure, &plan);

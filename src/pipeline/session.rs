@@ -4,6 +4,7 @@
 
 use std::io;
 
+use super::overlay::Parts;
 use super::{Settings, Task};
 use crate::asm::MAX_DATA;
 use crate::job::{Counters, Failure, Heads, JobRow, Outside, Plan, check};
@@ -88,6 +89,8 @@ pub(super) struct Session<'a> {
     heads: Option<LoopHeads>,
     /// The signal that ended the run.
     interrupted: Option<i32>,
+    /// What of the overlay rows were made of.
+    parts: Parts,
 }
 
 impl<'a> Session<'a> {
@@ -104,6 +107,7 @@ impl<'a> Session<'a> {
             unfiltered: None,
             heads: None,
             interrupted: None,
+            parts: Parts::default(),
         }
     }
 
@@ -148,6 +152,10 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         let settings = self.settings;
+        if let Some(overlay) = &settings.overlay {
+            let scenarios = tasks.iter().map(|task| &task.scenario);
+            scenarios.for_each(|scenario| self.parts.see(scenario, overlay));
+        }
         let count = settings.plan.placements.len();
         let tasks: Vec<Task> = tasks.into_iter().map(|task| task.within(count)).collect();
         let prepared = tasks.iter().flat_map(|task| &task.prepared);
@@ -265,6 +273,10 @@ impl<'a> Session<'a> {
             changes: Vec::new(),
             sweep: None,
             ablation: None,
+            overlay: settings
+                .overlay
+                .as_ref()
+                .map(|overlay| self.parts.told(overlay)),
             by_section: false,
             reference,
             warnings,

@@ -321,6 +321,7 @@ pub(crate) fn report() -> Report {
         changes: Vec::new(),
         sweep: None,
         ablation: None,
+        overlay: None,
         by_section: false,
         reference: Some("direct_call".into()),
         warnings: vec![

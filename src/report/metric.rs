@@ -256,8 +256,11 @@ pub struct FurtherMetric {
 pub struct SiteMisses {
     /// Its label.
     pub label: String,
-    /// Its line in the template.
+    /// Its line in the template, or in the text that it includes.
     pub line: u32,
+    /// That text's file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// How often an iteration runs it; `None` where that is not known.
     pub executions: Option<f64>,
     /// Iterations that this is the mean of, where they are not the whole walk.

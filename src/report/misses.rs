@@ -37,8 +37,10 @@ pub struct Models {
 pub struct Site {
     /// Where it stands in the listing of `show`.
     pub address: u64,
-    /// Its line in the template.
+    /// Its line in the template, or in the text that it includes.
     pub line: Option<u32>,
+    /// That text's file.
+    pub file: Option<String>,
     /// Its kind.
     pub kind: BranchKind,
     /// How often an iteration executes it.
@@ -160,11 +162,15 @@ fn site(site: &Site) -> Value {
             (miss.model.clone(), value)
         })
         .collect();
-    json!({
+    let mut told = json!({
         "address": format!("{:#x}", site.address),
         "line": site.line,
         "kind": site.kind,
         "executed": site.executed,
         "branch_misses": misses,
-    })
+    });
+    if let Some(file) = &site.file {
+        told["file"] = json!(file);
+    }
+    told
 }

@@ -25,6 +25,7 @@ pub(crate) mod golden;
 pub mod json;
 mod metric;
 pub mod misses;
+pub mod overlay;
 pub mod printable;
 pub mod published;
 pub mod samples;
@@ -422,6 +423,9 @@ pub struct Report {
     /// What was scanned, where something was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sweep: Option<sweep::Sweep>,
+    /// The folder whose files stood over those of their names, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overlay: Option<overlay::Overlay>,
     /// Whether the rows stand under the sections that they are in.
     #[serde(skip)]
     pub by_section: bool,

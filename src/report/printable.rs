@@ -33,6 +33,17 @@ pub(super) fn of(report: &Report) -> Report {
         escape(sweep.knees.iter_mut().map(|knee| &mut knee.text));
         escape(sweep.break_evens.iter_mut().map(|one| &mut one.text));
     }
+    if let Some(overlay) = &mut report.overlay {
+        escape([&mut overlay.folder]);
+        escape(overlay.files.iter_mut().map(|one| &mut one.file));
+        if let Some(effect) = &mut overlay.effect {
+            escape(&mut effect.same);
+            for one in &mut effect.changed {
+                escape([&mut one.scenario, &mut one.other]);
+                escape(&mut one.why);
+            }
+        }
+    }
     escape(&mut report.reference);
     escape(&mut report.warnings);
     report

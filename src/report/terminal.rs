@@ -14,9 +14,11 @@ mod footnotes;
 mod further;
 pub mod markdown;
 mod notes;
+mod overlay;
 mod sweep;
 mod table;
 
+use super::overlay::{Effect, Overlay};
 use super::{Basis, LoopHeads, Report, Row, SourceLine, Status, printable};
 use crate::text::{Paint, Style, hanging};
 use notes::Notes;
@@ -46,13 +48,17 @@ fn rendered(report: &Report, style: Style, detail: Detail) -> String {
     let report = &printable::of(report);
     let mut columns = table::all_columns(report, style, detail);
     let mut notes = Notes::mark(&mut columns, style, detail);
-    let mut parts = match &report.sweep {
-        Some(scanned) => vec![
+    let mut parts = match (&report.sweep, changed(report)) {
+        (None, Some(changed)) => vec![
+            overlay::effect(report, changed, style, detail),
+            modelled(report, style),
+        ],
+        (Some(scanned), _) => vec![
             sweep::render(report, scanned, style),
             modelled(report, style),
             further::of_all(report, style),
         ],
-        None => {
+        (None, None) => {
             let table = if book::is_one(report) {
                 book::render(report, &mut columns, style, &mut notes)
             } else {
@@ -65,10 +71,23 @@ fn rendered(report: &Report, style: Style, detail: Detail) -> String {
         }
     };
     parts.extend(match detail {
-        Detail::Brief => vec![footer::render(report, &columns, style)],
-        Detail::Full => vec![legend(report, style), provenance(report, style)],
+        Detail::Brief => vec![
+            overlay::files(report, style),
+            footer::render(report, &columns, style),
+        ],
+        Detail::Full => vec![
+            legend(report, style),
+            overlay::files(report, style),
+            provenance(report, style),
+        ],
     });
     joined(&parts)
+}
+
+/// What an overlay changed, where that was asked.
+fn changed(report: &Report) -> Option<(&Overlay, &Effect)> {
+    let overlay = report.overlay.as_ref()?;
+    Some((overlay, overlay.effect.as_ref()?))
 }
 
 /// The parts that are not empty, with an empty line between them.
@@ -94,6 +113,9 @@ fn modelled(report: &Report, style: Style) -> String {
 
 /// What came of comparing, scanning or leaving out; empty where only rows were measured.
 fn findings(report: &Report, style: Style, detail: Detail) -> String {
+    if let Some(changed) = changed(report) {
+        return overlay::effect(report, changed, style, detail);
+    }
     match (&report.ablation, &report.sweep) {
         (Some(costs), _) => ablation::render(report, costs, style),
         (_, Some(scanned)) => sweep::render(report, scanned, style),

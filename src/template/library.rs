@@ -32,6 +32,8 @@ pub const STDIN: &str = "<stdin>";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Library {
     folder: Option<PathBuf>,
+    /// The folder whose files stand over all others.
+    overlay: Option<PathBuf>,
     /// What is said of files and of standard input.
     options: TextOptions,
 }
@@ -164,8 +166,49 @@ impl Library {
         };
         Ok(Library {
             folder,
+            overlay: None,
             options: TextOptions::default(),
         })
+    }
+
+    /// The same, where the files of `overlay`, if there is one, stand over all others of their names:
+    /// templates, what they include, and suites.
+    ///
+    /// # Errors
+    /// Where it is no folder that can be read.
+    pub fn under(self, overlay: Option<PathBuf>) -> Result<Library, LoadError> {
+        if let Some(overlay) = &overlay {
+            std::fs::read_dir(overlay).map_err(|error| unreadable(overlay, &error))?;
+        }
+        Ok(Library { overlay, ..self })
+    }
+
+    /// The folders, that first whose files win.
+    fn folders(&self) -> impl Iterator<Item = &PathBuf> {
+        self.overlay.iter().chain(&self.folder)
+    }
+
+    /// The files of the overlay that stand over none: what they are called nothing else is.
+    pub fn over_nothing(&self) -> Vec<String> {
+        let below = Library {
+            overlay: None,
+            ..self.clone()
+        };
+        let Some(overlay) = &self.overlay else {
+            return Vec::new();
+        };
+        let (templates, suites) = (below.names(), below.suite_names());
+        let mut known: BTreeSet<String> = Shipped.names().into_iter().collect();
+        known.extend(self.folder.iter().flat_map(|folder| pieces(folder)));
+        known.extend(templates.iter().map(|name| format!("{name}.asm")));
+        known.extend(suites.iter().map(|name| format!("{SUITES}/{name}.toml")));
+        let own =
+            files(Some(overlay.clone()), "asm").chain(files(Some(overlay.join(SUITES)), "toml"));
+        let own = own.map(|path| named(path.strip_prefix(overlay).unwrap_or(&path).as_os_str()));
+        let mut over = own.chain(pieces(overlay)).collect::<Vec<_>>();
+        over.retain(|name| !known.contains(name));
+        over.sort();
+        over
     }
 
     /// The same, where this is said of files and of standard input. Templates of the folder and shipped ones
@@ -179,28 +222,40 @@ impl Library {
     pub fn embedded() -> Library {
         Library {
             folder: None,
+            overlay: None,
             options: TextOptions::default(),
         }
     }
 
     /// The names of all templates, sorted.
     pub fn names(&self) -> Vec<String> {
-        names(shipped::TEMPLATES, self.folder.clone(), "asm")
+        names(shipped::TEMPLATES, self.folders().cloned(), "asm")
     }
 
     /// The names of all suites, sorted.
     pub fn suite_names(&self) -> Vec<String> {
-        names(shipped::SUITES, self.folder_of_suites(), "toml")
+        names(shipped::SUITES, self.folders_of_suites(), "toml")
     }
 
     /// The files of the folder: its templates and its suites.
     pub fn files(&self) -> Vec<PathBuf> {
-        let own = files(self.folder.clone(), "asm");
-        own.chain(files(self.folder_of_suites(), "toml")).collect()
+        let own = self
+            .folders()
+            .flat_map(|folder| files(Some(folder.clone()), "asm"));
+        let suites = self
+            .folders_of_suites()
+            .flat_map(|folder| files(Some(folder), "toml"));
+        own.chain(suites).collect()
     }
 
-    fn folder_of_suites(&self) -> Option<PathBuf> {
-        self.folder.as_ref().map(|folder| folder.join(SUITES))
+    fn folders_of_suites(&self) -> impl Iterator<Item = PathBuf> {
+        self.folders().map(|folder| folder.join(SUITES))
+    }
+
+    /// The file of that name in the first folder that has one.
+    fn own(&self, file: &str) -> Option<PathBuf> {
+        let mut own = self.folders().map(|folder| folder.join(file));
+        own.find(|own| path_of(own).symlink_metadata().is_ok())
     }
 
     /// The suite that `name` means: an existing file that ends in `.toml`, else one of the folder's `suites`,
@@ -216,10 +271,7 @@ impl Library {
         if name.is_empty() || name.contains('/') {
             return Ok(None);
         }
-        let own = self
-            .folder_of_suites()
-            .map(|folder| folder.join(format!("{name}.toml")));
-        if let Some(own) = own.filter(|own| path_of(own).symlink_metadata().is_ok()) {
+        if let Some(own) = self.own(&format!("{SUITES}/{name}.toml")) {
             return read_suite(&own).map(Some);
         }
         let shipped = shipped::text(shipped::SUITES, name);
@@ -259,13 +311,13 @@ impl Library {
         parsed.map_err(LoadError::Wrong)
     }
 
-    /// Whether that is the folder of the templates, however it is written.
+    /// Whether that is a folder of templates, however it is written.
     fn is_folder(&self, path: &Path) -> bool {
         let same = |folder: &PathBuf| match (folder.canonicalize(), path.canonicalize()) {
             (Ok(folder), Ok(path)) => folder == path,
             _ => folder == path,
         };
-        self.folder.as_ref().is_some_and(same)
+        self.folders().any(same)
     }
 
     /// Whether a name can only be that of a file: standard input, or a path that exists.
@@ -293,9 +345,8 @@ impl Library {
             return self.read(path, &stem(path), &self.options);
         }
         let file = format!("{name}.asm");
-        let own = self.folder.as_ref().map(|folder| folder.join(&file));
         if !name.is_empty() && !name.contains('/') {
-            if let Some(own) = own.filter(|own| path_of(own).symlink_metadata().is_ok()) {
+            if let Some(own) = self.own(&file) {
                 return self.read(&own, name, &TextOptions::default());
             }
             if let Some(text) = shipped::text(shipped::TEMPLATES, name) {
@@ -327,10 +378,14 @@ fn ends_in(path: &Path, ending: &str) -> bool {
     path.extension().is_some_and(|found| found == ending)
 }
 
-/// The names of shipped files and of those of a folder, sorted.
-fn names(shipped: shipped::Files, folder: Option<PathBuf>, ending: &str) -> Vec<String> {
+/// The names of shipped files and of those of folders, sorted.
+fn names(
+    shipped: shipped::Files,
+    folders: impl Iterator<Item = PathBuf>,
+    ending: &str,
+) -> Vec<String> {
     let mut names: BTreeSet<String> = shipped.iter().map(|(name, _)| name.to_string()).collect();
-    for path in files(folder, ending) {
+    for path in folders.flat_map(|folder| files(Some(folder), ending)) {
         names.extend(path.file_stem().map(named));
     }
     names.into_iter().collect()
@@ -384,13 +439,11 @@ struct Shelves<'a> {
 
 impl Shelf for Shelves<'_> {
     fn text(&self, path: &str, is_beside: bool) -> Result<Option<(Origin, String)>, String> {
-        let folder = match is_beside {
-            true => self.beside.as_ref(),
-            false => self.library.folder.as_ref(),
+        let file = match is_beside {
+            true => self.beside.as_ref().map(|folder| folder.join(path)),
+            false => self.library.own(path),
         };
-        if let Some(file) = folder.map(|folder| folder.join(path))
-            && path_of(&file).is_file()
-        {
+        if let Some(file) = file.filter(|file| path_of(file).is_file()) {
             let text = text_at(&file).map_err(|error| error.reason())?;
             return Ok(Some((origin(&file), text)));
         }
@@ -399,7 +452,7 @@ impl Shelf for Shelves<'_> {
 
     fn names(&self) -> Vec<String> {
         let mut names: BTreeSet<String> = Shipped.names().into_iter().collect();
-        names.extend(self.library.folder.iter().flat_map(|folder| pieces(folder)));
+        names.extend(self.library.folders().flat_map(|folder| pieces(folder)));
         names.extend(self.beside.iter().flat_map(|folder| pieces(folder)));
         names.into_iter().collect()
     }

@@ -3,6 +3,7 @@
 //! Correct means: everything the header says is known, typed and checked here, so that no later
 //! stage meets an unknown key, and every line keeps its number in the file the user edits.
 
+pub mod chain;
 mod cold;
 mod element;
 pub(crate) mod header;

@@ -67,6 +67,7 @@ pub(crate) fn paste(
     let section = |kind, name: &str, lines: Vec<SourceLine>| SourceSection {
         kind,
         name: name.to_string(),
+        place: None,
         line: lines.first().map_or(1, |line| line.number),
         lines,
     };

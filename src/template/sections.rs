@@ -7,13 +7,14 @@ use std::collections::HashMap;
 
 use super::source::{Place, SourceText};
 use super::{Header, parts, paste};
-use crate::asm::{self, SectionKind, SourceLine, SourceSection};
+use crate::asm::{self, CodePlace, SectionKind, SourceLine, SourceSection};
 use crate::text::diagnostic::Diagnostic;
 
 /// A section's opening: its kind, its name, and the characters up to and with the colon.
 struct Opening {
     kind: SectionKind,
     name: String,
+    place: Option<CodePlace>,
     length: usize,
 }
 
@@ -72,7 +73,12 @@ pub(crate) fn split_sections(
             width: width as u32,
         };
         match opening(code) {
-            Some(Ok(Opening { kind, name, length })) => {
+            Some(Ok(Opening {
+                kind,
+                name,
+                place: at,
+                length,
+            })) => {
                 if let Some(&first) = first_seen.get(&name) {
                     let message = format!("section `{name}` comes twice");
                     let help = format!(
@@ -90,6 +96,7 @@ pub(crate) fn split_sections(
                 let mut section = SourceSection {
                     kind,
                     name,
+                    place: at,
                     line: line.number,
                     lines: Vec::new(),
                 };
@@ -177,6 +184,7 @@ fn opening(line: &str) -> Option<Result<Opening, (String, String)>> {
                 kind,
                 length: word.len() + colon + 1,
                 name: word.to_string(),
+                place: None,
             }));
         }
         "func" => SectionKind::Func,
@@ -199,7 +207,25 @@ fn opening(line: &str) -> Option<Result<Opening, (String, String)>> {
     let Some((name, after)) = quoted.split_once('"') else {
         return Some(Err(wanted()));
     };
-    if name.is_empty() || !after.trim_start().starts_with(':') {
+    if name.is_empty() {
+        return Some(Err(wanted()));
+    }
+    let (place, after) = match placed(after.trim_start()) {
+        Ok(None) => (None, after),
+        Ok(Some(_)) if kind == SectionKind::Data => {
+            let help = "data lie where the heap ends; leave `at` and `align` to functions";
+            return Some(Err((
+                "only a `func` is placed".to_string(),
+                help.to_string(),
+            )));
+        }
+        Ok(Some((place, after))) => (Some(place), after),
+        Err(message) => {
+            let help = "write `func \"main.name\" at \"+4096\":`, `at \"page+64\":` or `align 64:`";
+            return Some(Err((message, help.to_string())));
+        }
+    };
+    if !after.trim_start().starts_with(':') {
         return Some(Err(wanted()));
     }
     let colon = line.len() - after.trim_start().len();
@@ -207,8 +233,55 @@ fn opening(line: &str) -> Option<Result<Opening, (String, String)>> {
     Some(Ok(Opening {
         kind,
         name: name.to_string(),
+        place,
         length,
     }))
+}
+
+/// Where the rest of an opening puts its function, and what stands behind that; none where it puts it nowhere.
+fn placed(rest: &str) -> Result<Option<(CodePlace, &str)>, String> {
+    let end = rest
+        .find(|c: char| !c.is_ascii_alphabetic())
+        .unwrap_or(rest.len());
+    let (word, rest) = rest.split_at(end);
+    let rest = rest.trim_start();
+    let number = |text: &str| {
+        let digits = text.strip_prefix("0x");
+        let number = digits.map_or_else(
+            || text.parse().ok(),
+            |digits| u32::from_str_radix(digits, 16).ok(),
+        );
+        number.ok_or_else(|| format!("`{text}` is no number of bytes"))
+    };
+    let (place, after) = match word {
+        "at" => {
+            let quoted = rest.strip_prefix('"').and_then(|rest| rest.split_once('"'));
+            let (place, after) = quoted.ok_or("`at` is followed by a place in double quotes")?;
+            let place = place.trim();
+            let place = match (place.strip_prefix("page"), place.strip_prefix('+')) {
+                (Some(""), _) => CodePlace::Page(0),
+                (Some(rest), _) => match rest.trim_start().strip_prefix('+') {
+                    Some(offset) => CodePlace::Page(number(offset.trim())?),
+                    None => return Err(format!("`{place}` is no place of a function")),
+                },
+                (_, Some(distance)) => CodePlace::Behind(number(distance.trim())?),
+                _ => return Err(format!("`{place}` is no place of a function")),
+            };
+            (place, after)
+        }
+        "align" => {
+            let end = rest
+                .find(|c: char| !c.is_ascii_alphanumeric())
+                .unwrap_or(rest.len());
+            let (digits, after) = rest.split_at(end);
+            (CodePlace::Align(number(digits)?), after)
+        }
+        _ => return Ok(None),
+    };
+    match place.refusal() {
+        Some(refusal) => Err(refusal),
+        None => Ok(Some((place, after))),
+    }
 }
 
 /// `line` up to the `;` that begins its comment.

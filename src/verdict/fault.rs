@@ -15,7 +15,7 @@ use crate::prepare::Prepared;
 use crate::report::{FaultReport, Status};
 use crate::scenario::Scenario;
 use crate::sys::filter;
-use crate::template::Clobbers;
+use crate::template::{Clobbers, Template};
 use crate::worker::parent::{duration, signal_name};
 
 /// What ended a row that is no fault.
@@ -71,7 +71,7 @@ pub fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan:
                 None => (signal_message(*signal, *address, rsp), ""),
             };
             let image = placed_image(prepared, place, plan);
-            let message = message + &one_of(&image, prepared, may_be);
+            let message = message + &one_of(&image, (&scenario.template, prepared), may_be);
             let unbalanced = unbalanced(&image, prepared, place, rsp).unwrap_or_default();
             let mut fault = report("signal", message, &format!("{unbalanced}{remedy}"), place);
             fault.signal = Some(signal_name(*signal));
@@ -125,7 +125,12 @@ pub fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan:
         } => {
             let call = call_name(*number, *architecture);
             let message = format!("the system call {call} was stopped");
-            let remedy = "; generated code may make none: take it out of the template";
+            let remedy = match call.as_str() {
+                "mprotect" | "pkey_mprotect" => {
+                    "; code stays read-only: what changes is data, as in the template `filling_cache`"
+                }
+                _ => "; generated code may make none: take it out of the template",
+            };
             let mut fault = report("signal", message, remedy, place);
             fault.signal = Some(signal_name(libc::SIGSYS));
             fault.call = Some(call);
@@ -206,11 +211,17 @@ fn harness_register(prepared: &Prepared, failure: &Failure, plan: &Plan) -> Opti
 }
 
 /// The lines of instructions of which one did it.
-fn one_of(image: &Image, prepared: &Prepared, may_be: &[u64]) -> String {
+fn one_of(image: &Image, (template, prepared): (&Template, &Prepared), may_be: &[u64]) -> String {
     let line =
         |offset: &u64| image.line(&prepared.row.program, image.site.code.checked_add(*offset)?);
     let lines: BTreeSet<u32> = may_be.iter().filter_map(line).collect();
-    let mut named: Vec<String> = lines.iter().map(u32::to_string).collect();
+    let named = lines.iter().map(|line| template.place(*line));
+    let mut named: Vec<String> = named
+        .map(|place| match place.name {
+            None => place.line.to_string(),
+            Some(_) => place.to_string(),
+        })
+        .collect();
     match named.pop() {
         None => String::new(),
         Some(last) => format!(
@@ -341,12 +352,13 @@ fn cause_message(cause: Cause, address: Option<u64>) -> Option<(String, &'static
             "; align it, or take the instruction for unaligned data, as `movups` for `movaps`",
         ),
         Cause::CodeWritten => (
-            format!("SIGSEGV{at}: code is read-only"),
-            "; put what is written into a `data` section",
+            format!("SIGSEGV{at}: code is read-only, so none changes itself"),
+            "; what changes is data: a cell with an address that is called, `call [\"main.cell\"]`, a table of them, or an \
+             inline cache as in the template `filling_cache`",
         ),
         Cause::DataRun => (
             format!("SIGSEGV{at}: data cannot be run"),
-            "; code stands in `body:` and in `func` sections",
+            "; code stands in `body:` and in `func` sections, and data hold the addresses of functions, `dq \"main.f\"`",
         ),
         Cause::Nowhere => (format!("SIGSEGV{at}: no code stands there"), ""),
         Cause::Middle => (

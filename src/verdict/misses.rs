@@ -57,6 +57,7 @@ pub(super) fn sites(
         SiteMisses {
             label: site.label.clone(),
             line: site.line,
+            file: None,
             executions,
             traced: count.and_then(|count| count.traced),
             value: number.as_ref().ok().map(|number| number.value),
@@ -314,6 +315,7 @@ mod tests {
         SiteMisses {
             label: label.into(),
             line: 1,
+            file: None,
             executions: Some(1.0),
             traced: None,
             value: Some(value),

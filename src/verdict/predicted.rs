@@ -15,6 +15,7 @@ pub(crate) fn told(prepared: &Prepared, prediction: &Prediction) -> Modelled {
         Site {
             address,
             line: image.line(&prepared.row.program, address),
+            file: None,
             kind: site.kind,
             executed: each(site.executed),
             misses: site

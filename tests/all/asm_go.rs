@@ -42,6 +42,7 @@ fn functions(text: &str) -> Vec<SourceSection> {
     let whole = SourceSection {
         kind: SectionKind::Body,
         name: "body".to_owned(),
+        place: None,
         line: 1,
         lines: lines.collect(),
     };

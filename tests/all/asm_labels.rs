@@ -17,6 +17,7 @@ fn source(kind: SectionKind, name: &str, line: u32, text: &str) -> SourceSection
     SourceSection {
         kind,
         name: name.to_owned(),
+        place: None,
         line,
         lines: lines.collect(),
     }

@@ -43,6 +43,7 @@ fn assembled(sections: &[&[&str]]) -> Result<Program, Vec<(u32, String, String)>
         SourceSection {
             kind: SectionKind::Data,
             name: format!("main.d{at}"),
+            place: None,
             line,
             lines: lines.collect(),
         }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::notes::Notes;
 use super::table::{self, Cell, Column};
-use super::{Detail, further, legend, provenance, reason};
+use super::{Detail, further, legend, overlay, provenance, reason};
 use crate::report::{Basis, Report, Row, printable};
 use crate::text::Style;
 
@@ -39,7 +39,12 @@ pub fn render(report: &Report) -> String {
         });
         line(&mut out, &escaped(&row.scenario), cells);
     }
-    let under = [legend(report, STYLE), provenance(report, STYLE)].concat();
+    let under = [
+        legend(report, STYLE),
+        overlay::files(report, STYLE),
+        provenance(report, STYLE),
+    ]
+    .concat();
     out.push('\n');
     let warnings = super::laid_out(&report.warnings, STYLE);
     let warnings = warnings.lines().map(str::to_string);

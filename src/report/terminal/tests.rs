@@ -182,6 +182,7 @@ fn why_there_are_no_misses_is_told_where_another_run_may_have_them_and_else_in_f
     row.metrics.as_mut().expect("numbers").sites = vec![SiteMisses {
         label: "site".into(),
         line: 1,
+        file: None,
         executions: Some(1.0),
         traced: None,
         value: None,

@@ -145,6 +145,7 @@ fn sections(lines: Vec<SourceLine>) -> Vec<SourceSection> {
     let whole = SourceSection {
         kind: SectionKind::Func,
         name: REST.to_string(),
+        place: None,
         line: lines.first().map_or(1, |line| line.number),
         lines,
     };

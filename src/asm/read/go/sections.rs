@@ -49,6 +49,7 @@ fn split(section: SourceSection, made: &mut Vec<SourceSection>) {
     let SourceSection {
         kind,
         name,
+        place,
         line,
         lines,
     } = section;
@@ -56,6 +57,7 @@ fn split(section: SourceSection, made: &mut Vec<SourceSection>) {
     made.push(SourceSection {
         kind,
         name,
+        place,
         line,
         lines: Vec::new(),
     });
@@ -64,6 +66,7 @@ fn split(section: SourceSection, made: &mut Vec<SourceSection>) {
         let section = |kind: SectionKind, name: &str, line: &SourceLine| SourceSection {
             kind,
             name: canonical(name.trim()).into_owned(),
+            place: None,
             line: line.number,
             lines: Vec::new(),
         };
