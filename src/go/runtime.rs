@@ -162,6 +162,7 @@ fn assembled(source: &SourceSection, release: Release) -> Result<Section, String
         syntax: asm::Syntax::Intel,
         separates: false,
         bound: &[],
+        go_minor: None,
     };
     let program = asm::assemble(std::slice::from_ref(source), &context).map_err(|errors| {
         let first = errors.first();

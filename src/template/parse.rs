@@ -92,7 +92,7 @@ impl Template {
             return Ok(None);
         }
         Ok(Some(
-            paste::paste(&source, lines, &self.header)?.text(&self.header),
+            paste::paste(&source, lines, &self.header)?.text(&self.header, &source),
         ))
     }
 

@@ -118,6 +118,7 @@ fn what_go_s_compiler_prints_has_its_bytes() {
                 syntax: Syntax::Go,
                 separates: false,
                 bound: &[],
+                go_minor: None,
             };
             let program = assemble(std::slice::from_ref(&function), &context)
                 .unwrap_or_else(|errors| panic!("{}: {:#?}", function.name, errors[0]));

@@ -35,6 +35,8 @@ mod further;
 mod fuzz;
 mod fuzz_job;
 mod go_binary;
+mod go_frames;
+mod go_incomplete;
 mod go_listing;
 mod inputs;
 mod interpreter;
