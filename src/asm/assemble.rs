@@ -70,9 +70,10 @@ pub fn assemble_and_insert(
     let program = Program {
         sections: assembled,
     };
+    let keeps_order = bench.keeps_order();
     let again = |insertion: &Insertion| {
         let mut found = Found::new(sections, context);
-        let mut bench = Bench::new(sections, context);
+        let mut bench = Bench::again(keeps_order);
         let source = sections.get(insertion.section)?;
         let (mut scope, mut items) =
             settled(source, insertion.section, context, &mut bench, &mut found);

@@ -186,6 +186,19 @@ impl Bench<'_> {
         }
     }
 
+    /// For one of these sections once more.
+    pub(super) fn again(keeps_order: Option<bool>) -> Self {
+        Bench {
+            keeps_order,
+            ..Bench::default()
+        }
+    }
+
+    /// Whether comparisons of Go's disassembler stand in the order of their encoding, as far as is known.
+    pub(super) fn keeps_order(&self) -> Option<bool> {
+        self.keeps_order
+    }
+
     /// What `times` has written out so far.
     pub(super) fn copies(&self) -> u64 {
         self.copies

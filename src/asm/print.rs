@@ -30,7 +30,7 @@ pub fn go_listing(bytes: &[u8], address: u64, origin: &Origin<'_>) -> String {
     let mut row = |at: usize, line: u32, row: &str| {
         let (mnemonic, operands) = row.split_once('\t').unwrap_or((row, ""));
         let columns = format!("  {at:#06x} {at:05} ({}:{line})", origin.file);
-        let row = format!("{columns}  {mnemonic:<8}{operands}");
+        let row = format!("{columns}  {mnemonic:<7} {operands}");
         text.push_str(row.trim_end());
         text.push('\n');
     };

@@ -38,6 +38,8 @@ mod go_binary;
 mod go_frames;
 mod go_incomplete;
 mod go_listing;
+mod go_programs;
+mod go_random;
 mod inputs;
 mod interpreter;
 mod jobs;
