@@ -279,6 +279,7 @@ fn assemble(
         syntax: scenario.template.header.syntax,
         separates: scenario.template.header.separates,
         bound: &bound,
+        go_minor: Some(release.minor()),
     };
     let mut planned = Vec::new();
     let assembled = asm::assemble_and_insert(sections, &context, |program| {

@@ -3,6 +3,7 @@
 //! Correct means: every line is either in the bytes or has a Diagnostic, and one bad line hides no
 //! other's.
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
 use super::encode::{self, Choice};
@@ -45,7 +46,7 @@ pub fn assemble_and_insert(
     plan: impl FnOnce(&Program) -> Vec<Insertion>,
 ) -> Result<(Program, Vec<Option<Section>>), Vec<Diagnostic>> {
     let mut found = Found::new(sections, context);
-    let mut bench = Bench::default();
+    let mut bench = Bench::new(sections, context);
     let mut scopes = Vec::with_capacity(sections.len());
     let mut items = Vec::with_capacity(sections.len());
     for (at, source) in sections.iter().enumerate() {
@@ -69,9 +70,10 @@ pub fn assemble_and_insert(
     let program = Program {
         sections: assembled,
     };
+    let keeps_order = bench.keeps_order();
     let again = |insertion: &Insertion| {
         let mut found = Found::new(sections, context);
-        let mut bench = Bench::default();
+        let mut bench = Bench::again(keeps_order);
         let source = sections.get(insertion.section)?;
         let (mut scope, mut items) =
             settled(source, insertion.section, context, &mut bench, &mut found);
@@ -82,6 +84,8 @@ pub fn assemble_and_insert(
             &mut items,
             &mut bench,
         )?;
+        // What is put in is in no listing.
+        scope.claims.clear();
         let mut room = u64::MAX;
         let section = scope.assemble(items, &elsewhere, &mut room, &mut found);
         found.problems.is_empty().then_some(section)
@@ -153,6 +157,8 @@ pub struct Reading<'a> {
     pub syntax: Syntax,
     /// Whether `;` separates statements in Intel syntax.
     pub separates: bool,
+    /// The release 1.N of Go whose tools are meant, where it is said.
+    pub go_minor: Option<u8>,
 }
 
 impl Default for Reading<'_> {
@@ -162,6 +168,7 @@ impl Default for Reading<'_> {
             is_open: false,
             syntax: Syntax::Auto,
             separates: false,
+            go_minor: None,
         }
     }
 }
@@ -189,6 +196,7 @@ pub fn fragment_in(text: &str, reading: &Reading<'_>) -> Result<Section, Vec<Dia
         syntax: reading.syntax,
         separates: reading.separates,
         bound: &[],
+        go_minor: reading.go_minor,
     };
     let is_go = |section: &SourceSection| is_go(&section.lines, reading.syntax);
     let sections = match is_go(&source) {
@@ -334,6 +342,14 @@ impl<'a> Scope<'a> {
         for (line, problem) in laid.problems {
             found.add(self.number, line, problem);
         }
+        for (line, problem) in self.left_out(&pieces, &laid.starts) {
+            // A line that is refused has no length.
+            let is_own =
+                |(section, at, _): &(usize, usize, Problem)| (*section, *at) == (self.number, line);
+            if !found.problems.iter().any(is_own) {
+                found.add(self.number, line, problem);
+            }
+        }
         if let Some((at, end)) = laid.overrun {
             let line = pieces[at].line;
             let taken = (MAX_DATA - *room).saturating_add(end as u64);
@@ -358,6 +374,39 @@ impl<'a> Scope<'a> {
             *room = room.saturating_sub(section.size());
         }
         section
+    }
+
+    /// Lines that are longer or shorter than their listing says.
+    fn left_out(&self, pieces: &[Piece<'_>], starts: &[usize]) -> Vec<(usize, Problem)> {
+        if self.claims.is_empty() || starts.len() <= pieces.len() {
+            return Vec::new();
+        }
+        let mut lengths = vec![0; self.source.lines.len()];
+        for (at, piece) in pieces.iter().enumerate() {
+            lengths[piece.line] += (starts[at + 1] - starts[at]) as u64;
+        }
+        let wrong = self.claims.iter().filter_map(|claim| {
+            let own = lengths[claim.line];
+            let (next, length) = (claim.next, claim.length);
+            let problem = match own.cmp(&length) {
+                Ordering::Equal => return None,
+                Ordering::Less => Problem::new(
+                    claim.span,
+                    format!(
+                        "this takes {own} bytes, and the next offset, {next:#x}, is {length} away: lines of {} bytes are missing behind it",
+                        length - own
+                    ),
+                )
+                .help("paste them, too, or write in their place, without an offset, what is to run there"),
+                Ordering::Greater => Problem::new(
+                    claim.span,
+                    format!("this takes {own} bytes, and the next offset, {next:#x}, is {length} away"),
+                )
+                .help("the line or an offset has a typing error; a line without an offset may have any length"),
+            };
+            Some((claim.line, problem))
+        });
+        wrong.collect()
     }
 
     /// The line with which the data become more than fit.
@@ -410,7 +459,15 @@ impl<'a> Scope<'a> {
                 for (target, is_branch) in aims(&inst) {
                     last = Some(find(target.clone(), is_branch)?);
                 }
-                place(choice?, last).ok_or_else(|| no_long_form(&inst))?
+                place(choice?, last).ok_or_else(|| {
+                    let outside = aims(&inst).find_map(|(target, _)| match &target.name {
+                        Name::Address(named) if named.1.is_none() => {
+                            Some(self.outside(named.0, target.span))
+                        }
+                        _ => None,
+                    });
+                    outside.unwrap_or_else(|| no_long_form(&inst))
+                })?
             }
         })
     }
@@ -543,15 +600,28 @@ fn missing_offset(address: u64, span: Span, known: &[u64]) -> Problem {
     const NEAR: usize = 4;
     let at = known.partition_point(|one| *one < address);
     let near = &known[at.saturating_sub(NEAR)..(at + NEAR).min(known.len())];
-    let named: Vec<String> = near.iter().map(u64::to_string).collect();
+    // A disassembler prints addresses, and those in hexadecimal.
+    let written = |one: &u64| match one {
+        ..0x10_0000 => one.to_string(),
+        _ => format!("{one:#x}"),
+    };
+    let named: Vec<String> = near.iter().map(written).collect();
+    let (what, address) = (
+        if address < 0x10_0000 {
+            "offset"
+        } else {
+            "address"
+        },
+        written(&address),
+    );
     let problem = Problem::new(
         span,
-        format!("no line of this function has the offset {address}"),
+        format!("no line of this function has the {what} {address}"),
     );
     match known.len() {
         0 => problem.help("put a label in front of the line that it goes to, and name that"),
         count => problem.help(format!(
-            "there are {count} offsets, near it {}; paste the line, too, or bind it in the header to a label: `;! bind = {{ \"@{address}\" = \"done\" }}`",
+            "there are {count}, near it {}; paste the line, too, or bind it in the header to a label, a function or data: `;! bind = {{ \"@{address}\" = \"done\" }}`",
             named.join(", ")
         )),
     }

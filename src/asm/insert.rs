@@ -296,6 +296,7 @@ mod tests {
             syntax: Syntax::Intel,
             separates: false,
             bound: &[],
+            go_minor: None,
         };
         let plan = |_: &_| vec![insertion.clone()];
         let sections = [source(text)];

@@ -8,13 +8,13 @@ use super::SourceSection;
 use super::encode::emit::Coder;
 use super::encode::{self, Choice};
 use super::inst::{
-    Datum, Inst, Operand, OperandKind, Padding, Place, Repeated, Statement, Target, Times,
+    Datum, Inst, Name, Operand, OperandKind, Padding, Place, Repeated, Statement, Target, Times,
 };
 use super::lay::Places;
 use super::problem::{Problem, Span};
 use super::program::SectionKind;
 use super::read::dialect::Choice as Dialects;
-use super::read::listing::{Entry as Columns, Listing, Row, goal, survey, without_callee};
+use super::read::listing::{Claim, Entry as Columns, Listing, Row, goal, survey, without_callee};
 use super::read::{self, Around, Offsets, Placed, go};
 use super::source::Syntax;
 use crate::text::diagnostic::Diagnostic;
@@ -33,6 +33,8 @@ pub struct Context<'a> {
     pub separates: bool,
     /// Names that are bound to others afterwards: `@46` is an offset of a listing that no line has.
     pub bound: &'a [String],
+    /// The release 1.N whose tools wrote a text in Go's syntax, or are to read it; the newest where nobody says.
+    pub go_minor: Option<u8>,
 }
 
 /// Problems after which the rest of a text is not looked at: nobody reads more.
@@ -158,6 +160,8 @@ pub(super) struct Scope<'a> {
     pub(super) is_go: bool,
     /// The item at which each line begins.
     pub(super) lines: Vec<usize>,
+    /// How long lines are, as their listing says.
+    pub(super) claims: Vec<Claim>,
 }
 
 /// What one section leaves to the next: an encoder, and room.
@@ -168,9 +172,33 @@ pub(super) struct Bench<'a> {
     pub(super) statements: Vec<Statement<'a>>,
     /// What `times` has written out so far, of [`MOST_COPIES`].
     copies: u64,
+    /// Whether comparisons that Go's disassembler printed stand in the order of their encoding.
+    keeps_order: Option<bool>,
 }
 
 impl Bench<'_> {
+    /// For all sections of a text.
+    pub(super) fn new(sections: &[SourceSection], context: &Context<'_>) -> Self {
+        let told = go::marks::keeps_order_of(sections);
+        Bench {
+            keeps_order: told.or(context.go_minor.map(|minor| minor >= 27)),
+            ..Bench::default()
+        }
+    }
+
+    /// For one of these sections once more.
+    pub(super) fn again(keeps_order: Option<bool>) -> Self {
+        Bench {
+            keeps_order,
+            ..Bench::default()
+        }
+    }
+
+    /// Whether comparisons of Go's disassembler stand in the order of their encoding, as far as is known.
+    pub(super) fn keeps_order(&self) -> Option<bool> {
+        self.keeps_order
+    }
+
     /// What `times` has written out so far.
     pub(super) fn copies(&self) -> u64 {
         self.copies
@@ -217,8 +245,15 @@ pub(super) fn parse<'a>(
         listed: 0,
         lines: vec![0; source.lines.len()],
         begun_at: 0,
+        bound: Vec::new(),
         bench,
     };
+    if reader.dialects.is_go_text() {
+        let lines = source.lines.iter().map(|line| line.text.as_str());
+        reader.around.function.calls = go::Calls::of(lines);
+        reader.around.function.go_minor = context.go_minor.unwrap_or(u8::MAX);
+        reader.around.function.keeps_order = reader.bench.keeps_order;
+    }
     let mut at = 0;
     let mut repeats: Vec<Loop> = Vec::new();
     while at < source.lines.len() && !found.is_full() && reader.refused < MOST_PROBLEMS {
@@ -238,7 +273,15 @@ pub(super) fn parse<'a>(
         let bytes = bytes.into_iter().map(ItemKind::Datum);
         bytes.for_each(|datum| reader.push(at, datum));
     }
-    reader.finish()
+    for statement in reader.around.function.end() {
+        let columns = Columns::default();
+        reader.statement(0, statement, &columns, None, &mut Step::On, found);
+    }
+    let bound = std::mem::take(&mut reader.bound);
+    let (mut scope, items, is_asked) = reader.finish();
+    scope.claims = listing.map_or_else(Vec::new, |listing| listing.claims);
+    scope.claims.retain(|claim| !bound.contains(&claim.line));
+    (scope, items, is_asked)
 }
 
 /// What a line says of the lines that come next.
@@ -327,6 +370,8 @@ struct Reader<'e, 'a, 'b> {
     lines: Vec<usize>,
     /// The line of the last prefix that stands alone.
     begun_at: usize,
+    /// Lines whose branches go elsewhere than their listing says.
+    bound: Vec<usize>,
     bench: &'b mut Bench<'a>,
 }
 
@@ -353,6 +398,7 @@ impl<'a> Reader<'_, 'a, '_> {
             listed: self.listed,
             is_go: self.dialects.is_go_text(),
             lines: self.lines,
+            claims: Vec::new(),
         };
         (scope, self.code, self.around.is_asked.get())
     }
@@ -441,6 +487,14 @@ impl<'a> Reader<'_, 'a, '_> {
             function.is_disassembled = listing.is_disassembled;
             function.length = listing.lengths.get(&at).copied();
             function.shown.clone_from(&columns.bytes);
+            let length = match columns.bytes.len() {
+                0 => function.length.map(u64::from),
+                bytes => Some(bytes as u64),
+            };
+            function.next = columns
+                .address
+                .zip(length)
+                .map(|(address, length)| address + length);
         }
         let part = match self.dialects.is_go_text() {
             true => columns.text.clone(),
@@ -540,6 +594,15 @@ impl<'a> Reader<'_, 'a, '_> {
                 let coder = &mut self.bench.coder;
                 let item = if columns.bytes.is_empty() {
                     let length = listing.and_then(|listing| listing.lengths.get(&at).copied());
+                    // It was so long on its way to the offset, not to what a header binds that to.
+                    let is_bound = aims(&inst).any(|(target, is_branch)| {
+                        is_branch
+                            && matches!(&target.name, Name::Symbol(name) if name.starts_with('@'))
+                    });
+                    let length = length.filter(|_| !is_bound);
+                    if is_bound {
+                        self.bound.push(at);
+                    }
                     inst.form.length = length.or(inst.form.length);
                     ItemKind::of(inst, coder)
                 } else {

@@ -72,6 +72,8 @@ pub(super) struct Laid {
     pub(super) labels: Vec<Label>,
     pub(super) fixups: Vec<Fixup>,
     pub(super) lines: Vec<LineMark>,
+    /// Where each piece begins, and the end.
+    pub(super) starts: Vec<usize>,
     /// Problems with the index of their source line.
     pub(super) problems: Vec<(usize, Problem)>,
 }
@@ -241,6 +243,7 @@ pub(super) fn lay_out(ground: &Ground<'_>) -> Laid {
     }
     laid.labels
         .sort_by(|a, b| (a.offset, &a.name).cmp(&(b.offset, &b.name)));
+    laid.starts = starts;
     laid
 }
 

@@ -31,7 +31,7 @@ pub fn go_listing(bytes: &[u8], address: u64, origin: &Origin<'_>) -> String {
         let (mnemonic, operands) = row.split_once('\t').unwrap_or((row, ""));
         let file = file.as_deref().unwrap_or(origin.file);
         let columns = format!("  {at:#06x} {at:05} ({file}:{line})");
-        let row = format!("{columns}  {mnemonic:<8}{operands}");
+        let row = format!("{columns}  {mnemonic:<7} {operands}");
         text.push_str(row.trim_end());
         text.push('\n');
     };

@@ -9,7 +9,7 @@ use super::SourceLine;
 use crate::text::diagnostic::Diagnostic;
 
 /// A run of characters in one line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Span {
     /// First character, counted from 1.
     pub(super) column: u32,

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::{Common, Stop, print_json, print_plain};
 use crate::asm::{self, Fixup, Section};
+use crate::go::Release;
 use crate::template::library::{STDIN, text_of};
 use crate::text::diagnostic::Diagnostic;
 use crate::text::{diagnostic, listed};
@@ -30,6 +31,7 @@ pub(super) fn asm(
         is_open: allow_undefined,
         syntax: common.syntax().unwrap_or_default(),
         separates: common.separator.is_some(),
+        go_minor: said_release(&text).map(Release::minor),
     };
     let hidden = asm::hidden(&text, &reading);
     if !hidden.is_empty() {
@@ -59,6 +61,17 @@ pub(super) fn asm(
         print_listing(&listing, common.style().width)?;
     }
     Ok(0)
+}
+
+/// The release that a header in the text says.
+fn said_release(text: &str) -> Option<Release> {
+    let lines = text.lines().map(str::trim_start);
+    let mut said = lines.filter_map(|line| {
+        let line = line.strip_prefix(";!").or(line.strip_prefix("//!"))?;
+        let (key, value) = line.split_once('=')?;
+        (key.trim() == "go").then(|| value.trim().trim_matches('"').parse().ok())?
+    });
+    said.next()
 }
 
 /// A diagnostic for each field that waits for a linker.

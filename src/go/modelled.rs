@@ -23,15 +23,18 @@ const COPIES: InGo = InGo::Beside(
     "Go's has cases up to 256 bytes, then `rep movs`, and tells old values to the collector",
 );
 
-/// Without `runtime.`. The allocator's instructions are those that Go 1.10, 1.19 and 1.27 take, single-stepped:
-/// for four bytes Go 1.27 takes 98 in three calls of four and 156 to 248 in the fourth.
+/// The instructions that Go 1.10, 1.19 and 1.27 take, single-stepped: for four bytes Go 1.27 takes 98 in three calls of
+/// four and 156 to 248 in the fourth.
+const ALLOCATES: InGo = InGo::Instructions("80 to 200");
+
+/// Without `runtime.`.
 #[rustfmt::skip] // a table: one function a line
 const ALL: [(&str, InGo); 12] = [
-    ("mallocgc",                  InGo::Instructions("80 to 200")),
     ("memmove",                   COPIES),
     ("typedmemmove",              COPIES),
     ("getitab",                   BUILDS),
     ("(*itabTableType).find",     BUILDS),
+    ("memeqbody",                 InGo::Beside("Go's compares up to 64 bytes at a time")),
     ("typeAssert",                FILLS),
     ("interfaceSwitch",           FILLS),
     ("buildTypeAssertCache",      FILLS),
@@ -44,6 +47,9 @@ const ALL: [(&str, InGo); 12] = [
 /// What a function of the runtime does in Go, where that is more than what is modelled; `name` is its symbol.
 pub fn in_go(name: &str) -> Option<InGo> {
     let name = name.strip_prefix("runtime.")?;
+    if name.starts_with("mallocgc") {
+        return Some(ALLOCATES);
+    }
     if name.starts_with("gcWriteBarrier") {
         return Some(FLUSHES);
     }

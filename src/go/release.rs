@@ -13,6 +13,8 @@ pub struct Release(u8);
 impl Release {
     /// The release whose code the shipped templates show where nothing else is said.
     pub const NEWEST: Release = Release(27);
+    /// The one before it.
+    pub const BEFORE_NEWEST: Release = Release(26);
     /// The oldest release whose layouts are known here.
     pub const OLDEST: Release = Release(9);
 

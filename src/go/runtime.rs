@@ -41,12 +41,13 @@ pub const SITE_CACHES_BYTES: u32 = 64 << 10;
 const ZERO_BYTES: usize = 1024;
 
 /// What all functions are written in, one file for each idea.
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
     include_str!("runtime/frames.asm"),
     include_str!("runtime/allocate.asm"),
     include_str!("runtime/clear.asm"),
     include_str!("runtime/convert.asm"),
     include_str!("runtime/itab.asm"),
+    include_str!("runtime/equal.asm"),
 ];
 
 /// Adds to a program what it names of the runtime and does not define.
@@ -163,6 +164,7 @@ fn assembled(source: &SourceSection, release: Release) -> Result<Section, String
         syntax: asm::Syntax::Intel,
         separates: false,
         bound: &[],
+        go_minor: None,
     };
     let program = asm::assemble(std::slice::from_ref(source), &context).map_err(|errors| {
         let first = errors.first();

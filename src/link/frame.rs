@@ -167,6 +167,8 @@ pub const PANIC_DIVIDE: u64 = 7;
 pub const PANIC_SHIFT: u64 = 8;
 /// Panic kind of `runtime.gopanic`.
 pub const PANIC_CALLED: u64 = 9;
+/// Panic kind of `runtime.panicBounds`, which learns from tables whether it was an index.
+pub const PANIC_BOUNDS: u64 = 10;
 
 /// Cursor ends and counts of the four frames for `iterations` from `cursor`.
 ///

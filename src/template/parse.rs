@@ -150,7 +150,7 @@ impl Template {
             return Ok(None);
         }
         Ok(Some(
-            paste::paste(&source, lines, &self.header)?.text(&self.header),
+            paste::paste(&source, lines, &self.header)?.text(&self.header, &source),
         ))
     }
 

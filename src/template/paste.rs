@@ -88,6 +88,7 @@ pub(crate) fn paste(
             syntax: header.syntax,
             separates: header.separates,
             bound: &[],
+            go_minor: None,
         },
     )?;
     let code = &program.sections[0];
@@ -111,7 +112,7 @@ pub(crate) fn paste(
             go: None,
         });
     }
-    let called = called(source, &known, header)?;
+    let called = called(source, &known, header.call.as_deref())?;
     let mut generated = String::from("body:\n.intel_syntax noprefix\n");
     let entry = called.filter(|name| code.labels.iter().any(|label| label.name == **name));
     generated.push_str("  lea rdi, [\"listing.object\"]\n  mov rcx, rdi\n");
@@ -203,8 +204,16 @@ impl Pasted {
     }
 
     /// The template that this text is, with what was assumed as comments.
-    pub(crate) fn text(&self, header: &Header) -> String {
-        let mut text = String::from(";! title = \"a pasted listing\"\n;! clobbers = \"all\"\n");
+    pub(crate) fn text(&self, header: &Header, source: &SourceText<'_>) -> String {
+        let mut text = String::new();
+        let stated = stated(source);
+        if !stated.iter().any(|(key, _)| *key == "title") {
+            text.push_str(";! title = \"a pasted listing\"\n");
+        }
+        text.push_str(";! clobbers = \"all\"\n");
+        for (_, line) in stated {
+            let _ = writeln!(text, ";! {line}");
+        }
         text.push_str(match header.syntax {
             // Each section shows what it is, and the call is Intel's.
             Syntax::Auto | Syntax::Go => "",
@@ -242,6 +251,33 @@ impl Pasted {
     }
 }
 
+/// The header's lines that mean the same in a template, with their keys; the other ones are said of the text, or
+/// once more.
+fn stated<'a>(source: &SourceText<'a>) -> Vec<(&'a str, &'a str)> {
+    const KEPT: [&str; 5] = ["title", "source", "result", "expect", "bind"];
+    let mut key = "";
+    let mut lines = Vec::new();
+    for line in &source.lines {
+        let line = line.trim_start();
+        let Some(line) = line.strip_prefix(";!").or(line.strip_prefix("//!")) else {
+            continue;
+        };
+        // A value may go on in the next line.
+        if let Some((word, _)) = line.split_once('=')
+            && word
+                .trim()
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        {
+            key = word.trim();
+        }
+        if KEPT.contains(&key) {
+            lines.push((key, line.trim()));
+        }
+    }
+    lines
+}
+
 /// The functions that the text itself calls so.
 fn functions(lines: &[SourceLine]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
@@ -275,7 +311,7 @@ fn labels(section: &Section) -> Vec<&str> {
 fn called<'a>(
     source: &SourceText<'_>,
     known: &[&'a str],
-    header: &Header,
+    wanted: Option<&str>,
 ) -> Result<Option<&'a str>, Vec<Diagnostic>> {
     let complain = |message: String, help: String| {
         let place = Place {
@@ -285,8 +321,8 @@ fn called<'a>(
         };
         vec![source.complain(place, message, Some(help))]
     };
-    match (&header.call, known) {
-        (Some(wanted), _) => match known.iter().find(|name| *name == wanted) {
+    match (wanted, known) {
+        (Some(wanted), _) => match known.iter().find(|name| **name == wanted) {
             Some(name) => Ok(Some(name)),
             None => Err(complain(
                 format!("the text has no function `{wanted}`"),

@@ -550,6 +550,7 @@ pub(super) fn panicked(
             }),
         frame::PANIC_INDEX => "runtime error: index out of range".into(),
         frame::PANIC_SLICE => "runtime error: slice bounds out of range".into(),
+        frame::PANIC_BOUNDS => "runtime error: index or slice bounds out of range".into(),
         frame::PANIC_DIVIDE => "runtime error: integer divide by zero".into(),
         frame::PANIC_SHIFT => "runtime error: negative shift amount".into(),
         frame::PANIC_CALLED => "panic, called by the template".into(),

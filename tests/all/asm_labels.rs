@@ -40,6 +40,7 @@ fn program(sections: &[SourceSection]) -> Result<Program, Vec<String>> {
             syntax: Syntax::Auto,
             separates: false,
             bound: &[],
+            go_minor: None,
         },
     )
     .map_err(|found| {

@@ -60,6 +60,7 @@ fn assembled(sections: &[&[&str]]) -> Result<Program, Vec<(u32, String, String)>
         syntax: Syntax::Auto,
         separates: false,
         bound: &[],
+        go_minor: None,
     };
     let told = |found: Vec<dispatchlab::text::diagnostic::Diagnostic>| {
         let all = found.into_iter();

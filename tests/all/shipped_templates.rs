@@ -38,6 +38,7 @@ fn assemble(scenario: &Scenario) -> Program {
         syntax: Syntax::Auto,
         separates: false,
         bound: &[],
+        go_minor: None,
     };
     asm::assemble(&expand(scenario), &context)
         .unwrap_or_else(|errors| panic!("{}: {errors:#?}", scenario.name))

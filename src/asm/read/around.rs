@@ -65,9 +65,15 @@ impl<'e, 'a> Around<'e, 'a> {
 
     /// The same, where these names are bound to others afterwards.
     pub(in crate::asm) fn binding(mut self, bound: &[String]) -> Self {
-        let offsets = bound.iter().filter_map(|name| name.strip_prefix('@'));
-        let offsets = offsets.filter_map(|offset| offset.parse().ok());
-        self.function.bound = offsets.collect();
+        let offset = |name: &String| {
+            let digits = name.strip_prefix('@')?;
+            let offset = match digits.strip_prefix("0x") {
+                Some(hex) => u64::from_str_radix(hex, 16),
+                None => digits.parse(),
+            };
+            Some((offset.ok()?, name.clone()))
+        };
+        self.function.bound = bound.iter().filter_map(offset).collect();
         self
     }
 

@@ -4,7 +4,8 @@
 //! Correct means: the instruction is the one that Go's assembler makes, and so is its encoding, where
 //! that is not the shortest; what it inserts by itself is inserted, or refused by name.
 
-mod data;
+pub(in crate::asm) mod data;
+mod frame;
 mod instruction;
 pub(in crate::asm) mod marks;
 pub(in crate::asm) mod names;
@@ -15,15 +16,19 @@ pub(in crate::asm) mod rows;
 pub(in crate::asm) mod sections;
 mod shapes;
 mod shown;
-mod symbol;
+pub(in crate::asm) mod symbol;
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::around::Around;
 use super::lexer::span;
-use crate::asm::inst::{Datum, Statement};
+use crate::asm::inst::{Datum, Name, Statement};
 use crate::asm::problem::{Problem, Span};
 use crate::asm::source::Syntax;
+pub(in crate::asm) use frame::Calls;
+use frame::Frame;
 use pieces::{end_of, pieces};
 use shown::Shown;
 
@@ -38,12 +43,20 @@ pub(in crate::asm) struct Function {
     pub(in crate::asm) length: Option<u8>,
     /// Those bytes, where they are printed.
     pub(in crate::asm) shown: Vec<u8>,
-    /// Bytes of a source function's locals.
-    locals: i128,
+    /// What Go inserts into a source's function.
+    frame: Frame,
+    /// What the lines of a source call.
+    pub(in crate::asm) calls: Calls,
+    /// The release 1.N whose assembler is meant.
+    pub(in crate::asm) go_minor: u8,
     /// The function's own symbol.
     symbol: Option<String>,
-    /// Offsets that a header binds to something else.
-    pub(in crate::asm) bound: Vec<u64>,
+    /// The address behind the line at hand.
+    pub(in crate::asm) next: Option<u64>,
+    /// Whether a disassembler's comparisons stand in the order of their encoding.
+    pub(in crate::asm) keeps_order: Option<bool>,
+    /// Offsets that a header binds to something else, with the names it gives them.
+    pub(in crate::asm) bound: HashMap<u64, String>,
 }
 
 impl Function {
@@ -51,6 +64,14 @@ impl Function {
     fn shown(&self) -> Option<Shown> {
         let is_there = self.is_disassembled && !self.shown.is_empty();
         is_there.then(|| Shown::new(&self.shown))
+    }
+
+    /// What stands at an offset, or at an address.
+    fn place<'a>(&self, address: u64) -> Name<'a> {
+        match self.bound.get(&address) {
+            Some(name) => Name::Symbol(Cow::Owned(name.clone())),
+            None => Name::Address(Box::new((address, None))),
+        }
     }
 
     /// Bytes from the stack pointer to what a pseudo-register points to.
@@ -65,11 +86,12 @@ impl Function {
                     .help("write x+0(FP)"),
             );
         }
-        let saved = if self.locals > 0 { 8 } else { 0 };
-        Ok(match register {
-            "FP" => self.locals + saved + 8,
-            _ => self.locals,
-        })
+        Ok(self.frame.offset(register))
+    }
+
+    /// What Go inserts behind the last line.
+    pub(in crate::asm) fn end<'a>(&mut self) -> Vec<Statement<'a>> {
+        self.frame.end()
     }
 }
 
@@ -82,7 +104,9 @@ pub(super) fn statements<'a>(
 ) -> Result<(), Problem> {
     let mut start = part.start;
     loop {
-        let (end, next) = end_of(line, start..part.end, !around.function.is_lowered);
+        let first = line[start..part.end].split(';').next().unwrap_or_default();
+        let separates = !around.function.is_lowered || prefix(first.trim()).is_some();
+        let (end, next) = end_of(line, start..part.end, separates);
         one(line, start..end, around, statements)?;
         match next {
             Some(next) => start = next,
@@ -105,7 +129,7 @@ fn one<'a>(
         part = trimmed(line, name.end + 1..part.end);
     }
     let text = &line[part.clone()];
-    if text.is_empty() || text.starts_with("#include") {
+    if text.is_empty() || text.starts_with("#include") || text.starts_with("# ") {
         return Ok(());
     }
     // What the tool puts around Go's code is Intel's.
@@ -140,7 +164,11 @@ fn one<'a>(
             one(line, rest, around, statements)
         }
         None if call.pseudo(around, statements)? => Ok(()),
-        None => call.instruction(&around.function, statements),
+        None => {
+            call.instruction(&around.function, statements)?;
+            around.function.frame.count(name);
+            Ok(())
+        }
     }
 }
 

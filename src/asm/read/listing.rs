@@ -77,8 +77,20 @@ pub(in crate::asm) struct Listing<'a> {
     pub(in crate::asm) rows: Vec<Row<'a>>,
     /// By line.
     pub(in crate::asm) lengths: HashMap<usize, u8>,
+    /// What lines without bytes have to take, where offsets say it and a line that is missing would show.
+    pub(in crate::asm) claims: Vec<Claim>,
     /// Whether it is of Go's disassembler, which has spellings of its own.
     pub(in crate::asm) is_disassembled: bool,
+}
+
+/// How far a line's offset is from the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::asm) struct Claim {
+    pub(in crate::asm) line: usize,
+    pub(in crate::asm) length: u64,
+    /// The next offset.
+    pub(in crate::asm) next: u64,
+    pub(in crate::asm) span: Span,
 }
 
 /// The rows of a text that is a listing.
@@ -97,6 +109,7 @@ pub(in crate::asm) fn survey<'a>(
     Some(Listing {
         rows,
         lengths,
+        claims: Vec::new(),
         is_disassembled: false,
     })
 }

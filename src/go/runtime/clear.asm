@@ -20,6 +20,27 @@ clear:  test rcx, rcx
 done:
 {{- leave(24) }}
 {{- grow() }}
+{% if go_minor >= 27 %}
+{% for kind, first in [("Tiny", 2), ("SmallNoScan", 2), ("SmallScanNoHeader", 1)] %}
+{% for class in range(first, 3 if kind == "Tiny" else 8) %}
+func "runtime.mallocgc{{ kind }}SC{{ class }}": ; rax = size, rbx = type, rcx = whether to zero
+{{- enter(24) }}
+        mov  [rsp + 40], rax
+        call "runtime.mallocgc"
+        mov  rcx, [rsp + 40]
+        mov  rdi, rax
+clear:  test rcx, rcx
+        jle  done
+        mov  qword [rdi], 0
+        add  rdi, 8
+        sub  rcx, 8
+        jmp  clear
+done:
+{{- leave(24) }}
+{{- grow() }}
+{% endfor %}
+{% endfor %}
+{% endif %}
 {% else %}
 func "runtime.newobject":               ; [rsp + 8] = type; the object at 16
 {{- enter(40) }}

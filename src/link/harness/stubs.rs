@@ -37,7 +37,7 @@ enum Arguments {
 
 impl Stub {
     #[rustfmt::skip] // a table: one stub a line
-    pub(in crate::link) const ALL: [Stub; 31] = [
+    pub(in crate::link) const ALL: [Stub; 32] = [
         Stub::new("runtime.panicwrap",          frame::PANIC_WRAP,           true,  Arguments::None),
         Stub::new("runtime.morestack_noctxt",   frame::PANIC_STACK,          true,  Arguments::Stack),
         Stub::new("runtime.morestack",          frame::PANIC_STACK,          true,  Arguments::Stack),
@@ -66,6 +66,7 @@ impl Stub {
         Stub::new("runtime.panicSlice3CU",       frame::PANIC_SLICE,         false, Arguments::None),
         Stub::new("runtime.panicSliceConvert",   frame::PANIC_SLICE,         false, Arguments::None),
         Stub::new("runtime.panicslice",          frame::PANIC_SLICE,         false, Arguments::None),
+        Stub::new("runtime.panicBounds",         frame::PANIC_BOUNDS,        false, Arguments::None),
         Stub::new("runtime.panicdivide",         frame::PANIC_DIVIDE,        false, Arguments::None),
         Stub::new("runtime.panicshift",          frame::PANIC_SHIFT,         false, Arguments::None),
         Stub::new("runtime.gopanic",             frame::PANIC_CALLED,        false, Arguments::None),

@@ -18,6 +18,20 @@ use crate::text::diagnostic::Diagnostic;
 
 /// The section of what stands in front of the first function.
 const REST: &str = "listing";
+/// The last release whose disassembler turns comparisons round.
+const TURNED: Release = Release::BEFORE_NEWEST;
+/// The runtime's functions that look for an itab by its names.
+const LOOKUPS: [&str; 9] = [
+    "runtime.assertE2I",
+    "runtime.assertE2I2",
+    "runtime.assertI2I",
+    "runtime.assertI2I2",
+    "runtime.convI2I",
+    "runtime.getitab",
+    "runtime.interfaceSwitch",
+    "runtime.typeAssert",
+    "runtime.ifaceE2I",
+];
 /// Bytes of a datum that is named and nowhere.
 const UNKNOWN: u32 = 4096;
 /// Registers that carry arguments since Go 1.17, by Go's names and as 64 bits.
@@ -41,6 +55,8 @@ pub(crate) struct Listed {
 /// What a listing says of the receiver that it is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Receiver {
+    /// Whether its first word is an itab or a type.
+    pub(crate) heap: HeapKind,
     /// Pattern of its types.
     pub(crate) types: String,
     /// The methods of its interface.
@@ -62,7 +78,7 @@ pub(super) fn paste(
         false => told(&lines),
     };
     let mut own = sections(lines);
-    let hash = |name: &str| hash::type_hash(release, name);
+    let hash = |name: &str| hash::type_hash(release, &asm::go_type(name));
     let bound: Vec<String> = header.bind.keys().cloned().collect();
     let program = asm::assemble(
         &own,
@@ -73,8 +89,15 @@ pub(super) fn paste(
             syntax: asm::Syntax::Go,
             separates: header.separates,
             bound: &bound,
+            go_minor: header.states_go.then(|| header.go.minor()),
         },
     )?;
+    let release = match asm::keeps_order(&own) {
+        _ if header.states_go => release,
+        Some(true) => Release::NEWEST,
+        Some(false) if release == Release::NEWEST => TURNED,
+        _ => release,
+    };
     let functions: Vec<&str> = own
         .iter()
         .zip(&program.sections)
@@ -82,7 +105,8 @@ pub(super) fn paste(
         .map(|(one, _)| one.name.as_str())
         .filter(|name| *name != REST)
         .collect();
-    let entry = called(source, &functions, header)?.unwrap_or(REST);
+    let wanted = header.call.as_deref().map(asm::go_symbol);
+    let entry = called(source, &functions, wanted.as_deref())?.unwrap_or(REST);
     let mut text = Text {
         release,
         is_register: is_register(&own, entry, release),
@@ -106,13 +130,35 @@ pub(super) fn paste(
         if !reached.insert(name.clone()) {
             continue;
         }
+        if LOOKUPS.contains(&name.as_str()) {
+            // They find what no line names.
+            let itabs = own.iter().filter(|one| one.name.starts_with("go.itab."));
+            roots.extend(itabs.map(|one| one.name.clone()));
+            text.lookup();
+        }
         let at = own.iter().position(|one| one.name == name);
         let Some(at) = at else { continue };
+        if own[at].kind == SectionKind::Data
+            && let Some(bytes) = asm::unshown(&own[at].lines)
+        {
+            text.assumed.push(format!(
+                "the last {bytes} bytes of `{name}` are zeros, for no row shows them"
+            ));
+        }
         for fixup in &program.sections[at].fixups {
             let symbol = header.bind.get(&fixup.symbol).unwrap_or(&fixup.symbol);
             roots.push(symbol.clone());
             if known.insert(symbol.clone()) && !is_called(fixup, &own[at]) {
-                roots.extend(text.datum(symbol));
+                let found = text.datum(symbol).map_err(|what| {
+                    let place = Place {
+                        line: fixup.line,
+                        column: fixup.column,
+                        width: fixup.symbol.chars().count() as u32,
+                    };
+                    let help = "paste its `SRODATA` or `SNOPTRDATA` block, with its rows and `rel` lines, too";
+                    vec![source.complain(place, what, Some(help.to_string()))]
+                })?;
+                roots.extend(found);
             }
         }
     }
@@ -223,7 +269,7 @@ fn is_called(fixup: &Fixup, section: &SourceSection) -> bool {
     let mut words = line
         .map_or("", |line| line.text.as_str())
         .split_whitespace();
-    words.any(|word| word == "CALL" || word == "DUFFZERO" || word == "DUFFCOPY" || word == "JMP")
+    words.any(|word| matches!(word, "CALL" | "DUFFZERO" | "DUFFCOPY") || asm::is_go_jump(word))
 }
 
 /// A type whose methods the text has.
@@ -241,14 +287,33 @@ fn is_method(function: &str, receiver: &Receiver) -> bool {
     is_type && receiver.methods.iter().any(|one| one == method)
 }
 
+/// Whether an argument is a receiver: of an interface with methods, or of `any`.
+fn is_receiver(word: &str) -> bool {
+    matches!(word, "iface" | "eface")
+}
+
 /// What `--arg iface=main.T0` asks for.
 fn receiver(
     source: &SourceText<'_>,
     header: &Header,
     functions: &[&str],
 ) -> Result<Option<Receiver>, Vec<Diagnostic>> {
-    let Some((_, name)) = header.args.iter().find(|(name, _)| name == "iface") else {
+    let mut given = header.args.iter().filter(|(word, _)| is_receiver(word));
+    let Some((word, name)) = given.next() else {
         return Ok(None);
+    };
+    if given.next().is_some() {
+        let help = "leave one of them out: a walk has one kind of receivers".to_string();
+        return Err(refuse(
+            source,
+            "`--arg iface` and `--arg eface` are both given".to_string(),
+            help,
+        ));
+    }
+    let heap = if word == "iface" {
+        HeapKind::Iface
+    } else {
+        HeapKind::Eface
     };
     let of = |name: &str| -> Vec<String> {
         let begin = pointer_method(name, "");
@@ -262,7 +327,7 @@ fn receiver(
     };
     let first = name.replace("{t}", "0");
     let methods = of(&first);
-    if methods.is_empty() {
+    if methods.is_empty() && heap == HeapKind::Iface {
         let wanted = pointer_method(&first, "NAME");
         return Err(refuse(
             source,
@@ -277,7 +342,11 @@ fn receiver(
         Some(stem) if of(&format!("{stem}1")) == methods => format!("{stem}{{t}}"),
         _ => name.clone(),
     };
-    Ok(Some(Receiver { types, methods }))
+    Ok(Some(Receiver {
+        heap,
+        types,
+        methods,
+    }))
 }
 
 fn refuse(source: &SourceText<'_>, message: String, help: String) -> Vec<Diagnostic> {
@@ -310,14 +379,14 @@ impl Text<'_> {
     ) -> Result<(), Vec<Diagnostic>> {
         let mut values: BTreeMap<String, String> = BTreeMap::new();
         for (name, value) in &header.args {
-            if name == "iface" {
+            if is_receiver(name) {
                 continue;
             }
             let value = number(value).ok_or_else(|| {
                 refuse(
                     source,
                     format!("`--arg {name}={value}`: the value is a whole number"),
-                    "write --arg AX=5, --arg AX=0x10, or --arg iface=main.T0".to_string(),
+                    "write --arg AX=5, --arg AX=0x10, --arg iface=main.T0, or for `any` --arg eface=main.T0".to_string(),
                 )
             })?;
             values.insert(name.clone(), value);
@@ -358,8 +427,10 @@ impl Text<'_> {
         let _ = writeln!(out, "  call \"{entry}\"");
         if let Some((name, _)) = values.first_key_value() {
             let known = match self.is_register {
-                true => "it takes AX, BX, CX, DI, SI, R8 to R11, and iface".to_string(),
-                false => format!("it takes 0(SP), 8(SP) and so on up to {bytes} bytes, and iface"),
+                true => "it takes AX, BX, CX, DI, SI, R8 to R11, iface and eface".to_string(),
+                false => {
+                    format!("it takes 0(SP), 8(SP) and so on up to {bytes} bytes, iface and eface")
+                }
             };
             return Err(refuse(
                 source,
@@ -373,9 +444,13 @@ impl Text<'_> {
             } else {
                 "0(SP) and 8(SP)"
             };
+            let first = match receiver.heap {
+                HeapKind::Iface => "itab",
+                _ => "type",
+            };
             said.insert(
                 0,
-                format!("{place} = itab and object of {}", receiver.types),
+                format!("{place} = {first} and object of {}", receiver.types),
             );
         }
         self.assumed.push(match said.is_empty() {
@@ -385,19 +460,44 @@ impl Text<'_> {
         Ok(())
     }
 
+    /// That only what the text has can be looked up.
+    fn lookup(&mut self) {
+        const SAID: &str =
+            "a type implements an interface where the text has their itab, and no other does";
+        if !self.assumed.iter().any(|said| said == SAID) {
+            self.assumed.push(SAID.to_string());
+        }
+    }
+
     /// A datum that is named and nowhere; the functions that it leads to.
-    fn datum(&mut self, symbol: &str) -> Vec<String> {
+    ///
+    /// # Errors
+    /// What it is, where no bytes can be assumed for it.
+    fn datum(&mut self, symbol: &str) -> Result<Vec<String>, String> {
         if runtime::has_datum(symbol, self.release) || self.functions.contains(&symbol) {
-            return Vec::new();
+            return Ok(Vec::new());
+        }
+        // An address that no line has is refused when the text is assembled.
+        if symbol.starts_with("0x") {
+            return Ok(Vec::new());
+        }
+        let kinds = [
+            ("..typeAssert.", "what an assertion looks for"),
+            ("..interfaceSwitch.", "the cases of a type switch"),
+            ("..dict.", "the types of a generic function"),
+        ];
+        let kind = kinds.iter().find(|(part, _)| symbol.contains(part));
+        let kind = kind.map(|(_, what)| *what);
+        let kind = kind.or(asm::is_jump_table(symbol).then_some("a table of jumps"));
+        if let Some(what) = kind {
+            return Err(format!("`{symbol}`, {what}, is not in the text"));
         }
         let out = &mut self.generated;
         let _ = write!(out, "data \"{symbol}\":\n.intel_syntax noprefix\n");
         let constant = symbol
             .strip_prefix("$f64.")
             .or(symbol.strip_prefix("$f32."));
-        let text = symbol
-            .strip_prefix("go.string.'")
-            .and_then(|text| text.strip_suffix('\''));
+        let text = asm::go_string(symbol);
         if let Some(bits) = constant.filter(|bits| u64::from_str_radix(bits, 16).is_ok()) {
             let width = if symbol.starts_with("$f64") {
                 "dq"
@@ -406,17 +506,20 @@ impl Text<'_> {
             };
             let _ = writeln!(out, "  {width} 0x{bits}");
         } else if let Some(text) = text {
-            let bytes: Vec<String> = text.bytes().map(|byte| byte.to_string()).collect();
-            let _ = writeln!(out, "  db {}", bytes.join(", "));
+            let bytes: Vec<String> = text.iter().map(u8::to_string).collect();
+            let _ = match bytes.is_empty() {
+                true => writeln!(out, "  resb 1"),
+                false => writeln!(out, "  db {}", bytes.join(", ")),
+            };
             self.assumed
                 .push(format!("`{symbol}` holds the text of its name"));
         } else if let Some((name, interface)) = symbol
             .strip_prefix("go.itab.")
             .and_then(|name| name.rsplit_once(','))
         {
-            return self.itab(name, interface);
+            return Ok(self.itab(name, interface));
         } else if let Some(name) = symbol.strip_prefix("type.") {
-            let hash = hash::type_hash(self.release, name);
+            let hash = hash::type_hash(self.release, &asm::go_type(name));
             let word = hash.as_ref().copied().unwrap_or(0);
             let _ = writeln!(out, "  dq 64, 0\n  dd {word:#x}\n  times 92 db 0");
             self.assumed.push(match hash {
@@ -434,13 +537,13 @@ impl Text<'_> {
             .find(|name| symbol == format!("{name}.f"))
         {
             let _ = writeln!(out, "  dq \"{function}\"");
-            return vec![(*function).to_string()];
+            return Ok(vec![(*function).to_string()]);
         } else {
             let _ = writeln!(out, "  resb {UNKNOWN}");
             self.assumed
                 .push(format!("`{symbol}` is {UNKNOWN} bytes of zeros"));
         }
-        Vec::new()
+        Ok(Vec::new())
     }
 
     /// The itab of a type, with the methods that the text has.
@@ -455,7 +558,7 @@ impl Text<'_> {
             .map(|function| (*function).to_string())
             .collect();
         methods.sort();
-        let hash = hash::type_hash(self.release, name).unwrap_or(0);
+        let hash = hash::type_hash(self.release, &asm::go_type(name)).unwrap_or(0);
         let out = &mut self.generated;
         let _ = writeln!(out, "  dq 0, \"type.{name}\"\n  dd {hash:#x}, 0");
         for method in &methods {
@@ -467,7 +570,8 @@ impl Text<'_> {
             _ => format!("the methods of `{symbol}` are {}", methods.join(", ")),
         });
         let descriptor = format!("type.{name}");
-        methods.extend(self.datum(&descriptor));
+        // A type's is always assumed.
+        methods.extend(self.datum(&descriptor).unwrap_or_default());
         methods
     }
 }
@@ -499,14 +603,19 @@ impl Listed {
     pub(super) fn header(&self) -> String {
         let mut text = format!(";! go = \"{}\"\n", self.release);
         if let Some(receiver) = &self.receiver {
-            let methods = receiver.methods.iter().map(|name| format!("{name:?}"));
-            let methods: Vec<String> = methods.collect();
-            let _ = writeln!(
-                text,
-                ";! heap = \"iface\"\n;! types = {:?}\n;! methods = [{}]",
-                receiver.types,
-                methods.join(", ")
-            );
+            let _ = match receiver.heap {
+                HeapKind::Iface => {
+                    let methods = receiver.methods.iter().map(|name| format!("{name:?}"));
+                    let methods: Vec<String> = methods.collect();
+                    writeln!(
+                        text,
+                        ";! heap = \"iface\"\n;! methods = [{}]",
+                        methods.join(", ")
+                    )
+                }
+                _ => writeln!(text, ";! heap = \"eface\""),
+            };
+            let _ = writeln!(text, ";! types = {:?}", receiver.types);
         }
         text
     }
@@ -515,9 +624,11 @@ impl Listed {
     pub(super) fn settle(&self, header: &mut Header) {
         header.go = self.release;
         if let Some(receiver) = &self.receiver {
-            header.heap = HeapKind::Iface;
+            header.heap = receiver.heap;
             header.types = vec![receiver.types.clone()];
-            header.methods.clone_from(&receiver.methods);
+            if receiver.heap == HeapKind::Iface {
+                header.methods.clone_from(&receiver.methods);
+            }
             if receiver.types.contains("{t}") {
                 let targets = Param {
                     default: Value::Int(1),

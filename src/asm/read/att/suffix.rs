@@ -263,7 +263,8 @@ fn x87(inst: &mut Inst<'_>) {
     let swaps = match &inst.operands[..] {
         [] => true,
         [one] => written.ends_with('p') && one.kind.register().is_some(),
-        [to, _] => to.kind.register() != Some(Register::ST0),
+        // One that pops never goes into the top, though it may be written so.
+        [to, _] => written.ends_with('p') || to.kind.register() != Some(Register::ST0),
         _ => false,
     };
     let pairs = [

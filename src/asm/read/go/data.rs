@@ -4,11 +4,12 @@
 //! holds that of the symbol beside it.
 
 use super::operand::{number, split};
-use super::shapes::{Shape, Value};
-use super::symbol::canonical;
+use super::shapes::{Heading, Relocation, Shape, Value, shape};
+use super::symbol::{canonical, unescaped};
 use crate::asm::inst::{Datum, Name, Target};
-use crate::asm::problem::Problem;
+use crate::asm::problem::{Problem, Span};
 use crate::asm::read::listing::{Listing, Row};
+use crate::asm::source::SourceLine;
 
 /// Data as one row of values, behind all others.
 pub(super) fn data<'a>(shapes: &[Shape<'a>]) -> Listing<'a> {
@@ -16,6 +17,7 @@ pub(super) fn data<'a>(shapes: &[Shape<'a>]) -> Listing<'a> {
     let mut addresses: Vec<(usize, Datum<'a>)> = Vec::new();
     let mut size = 0;
     let mut wrong = None;
+    let mut rows = Rows::new(shapes);
     let mut put = |offset: u64, bytes: &[u8]| {
         let start = usize::try_from(offset)
             .ok()
@@ -32,11 +34,13 @@ pub(super) fn data<'a>(shapes: &[Shape<'a>]) -> Listing<'a> {
             Shape::Heading(heading) => size = heading.size.unwrap_or(0).max(size),
             Shape::Global(_, bytes) => size = (*bytes).max(size),
             Shape::Dump(offset, bytes) => {
+                wrong = wrong.or(rows.next(at, *offset, bytes.len()));
                 put(*offset, bytes);
             }
             Shape::Broken(problem) => wrong = wrong.or(Some((at, problem.clone()))),
             // Of the short ones, which count from the beginning of all types, nothing is read here.
             Shape::Relocation(one) if one.width == 8 && !one.symbol.is_empty() => {
+                wrong = wrong.or(rows.holds(at, one));
                 put(one.offset, &[0; 8]);
                 let target = Target {
                     name: Name::Symbol(canonical(one.symbol)),
@@ -58,6 +62,7 @@ pub(super) fn data<'a>(shapes: &[Shape<'a>]) -> Listing<'a> {
             _ => {}
         }
     }
+    wrong = wrong.or(rows.end());
     addresses.sort_by_key(|(offset, _)| *offset);
     let mut values = Vec::new();
     let mut at = 0;
@@ -82,6 +87,122 @@ pub(super) fn data<'a>(shapes: &[Shape<'a>]) -> Listing<'a> {
         rows,
         ..Listing::default()
     }
+}
+
+/// How much of a datum its rows show.
+struct Rows<'s, 'a> {
+    heading: Option<(usize, &'s Heading<'a>)>,
+    /// The last row: its index, and whether it is a whole one.
+    last: Option<(usize, bool)>,
+    /// Bytes that were shown so far.
+    shown: u64,
+}
+
+impl<'s, 'a> Rows<'s, 'a> {
+    /// Bytes of a row that is not the last.
+    const WHOLE: usize = 16;
+
+    fn new(shapes: &'s [Shape<'a>]) -> Rows<'s, 'a> {
+        let mut headings = shapes.iter().enumerate();
+        Rows {
+            heading: headings.find_map(|(at, shape)| match shape {
+                Shape::Heading(heading) => Some((at, heading)),
+                _ => None,
+            }),
+            last: None,
+            shown: 0,
+        }
+    }
+
+    /// Goes on to a row; what is missing in front of it.
+    fn next(&mut self, at: usize, offset: u64, bytes: usize) -> Option<(usize, Problem)> {
+        self.heading?;
+        let is_cut = self.last.is_some_and(|(_, is_whole)| !is_whole);
+        let (shown, before) = (self.shown, self.last);
+        self.last = Some((at, bytes == Rows::WHOLE));
+        self.shown = offset.saturating_add(bytes as u64);
+        if offset != shown {
+            let message = match offset > shown {
+                true => format!(
+                    "the rows of the bytes {shown:#x} to {offset:#x} are missing in front of this one"
+                ),
+                false => format!("the bytes from {offset:#x} on stand here for the second time"),
+            };
+            return Some((at, Problem::new(WHOLE_LINE, message).help(PASTE)));
+        }
+        let (cut, _) = before.filter(|_| is_cut)?;
+        let message = "this row has fewer than 16 bytes, and is not the last";
+        Some((cut, Problem::new(WHOLE_LINE, message).help(PASTE)))
+    }
+
+    /// What is wrong where an address lies behind the bytes that are shown.
+    fn holds(&self, at: usize, address: &Relocation<'_>) -> Option<(usize, Problem)> {
+        self.heading?;
+        let end = address.offset.saturating_add(address.width);
+        (end > self.shown).then(|| {
+            let message = format!(
+                "an address stands at the bytes {:#x} to {end:#x}, and the rows end at {:#x}",
+                address.offset, self.shown
+            );
+            (at, Problem::new(address.span, message).help(PASTE))
+        })
+    }
+
+    /// What is missing behind the last row. Zeros that nothing was written for are in no row: up to 4 bytes of a type,
+    /// and any number of a variable.
+    fn end(&self) -> Option<(usize, Problem)> {
+        let (at, heading) = self.heading?;
+        let size = heading.size?;
+        let name = canonical(heading.name);
+        let most = match &*name {
+            _ if heading.is_zero => return None,
+            name if name.starts_with("type..") => return None,
+            name if name.starts_with("type.") => 4,
+            name if name.starts_with("go.itab.") || name.starts_with("go.string.") => 0,
+            name if is_jump_table(name) => 0,
+            _ => return None,
+        };
+        if self.shown.saturating_add(most) >= size {
+            return None;
+        }
+        let message = match self.shown {
+            0 => format!("`{name}` has {size} bytes, and no row shows them"),
+            shown => format!("`{name}` has {size} bytes, and the rows end at {shown:#x}"),
+        };
+        Some((at, Problem::new(heading.span, message).help(PASTE)))
+    }
+}
+
+/// Rows begin their line, and what is wrong is all of one.
+const WHOLE_LINE: Span = Span {
+    column: 1,
+    width: 1,
+};
+
+/// What to do about rows that are missing.
+const PASTE: &str =
+    "paste all of its rows; without its heading, what is missing is assumed, and said";
+
+/// Whether a symbol is a table of a function's jumps, as Go has them since 1.19: `main.f.jump3`.
+pub fn is_jump_table(name: &str) -> bool {
+    let number = name.rsplit_once(".jump").map(|(_, number)| number);
+    number.is_some_and(|number| {
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+/// Bytes at the end of a datum that no row of its listing shows, where zeros may have been meant.
+pub fn unshown(lines: &[SourceLine]) -> Option<u64> {
+    let mut shown = 0;
+    let mut size = None;
+    for line in lines {
+        match shape(&line.text) {
+            Shape::Heading(heading) if !heading.is_zero => size = size.or(heading.size),
+            Shape::Dump(offset, bytes) => shown = offset + bytes.len() as u64,
+            _ => {}
+        }
+    }
+    size?.checked_sub(shown).filter(|bytes| *bytes > 0)
 }
 
 /// Most bytes of data that are written out.
@@ -134,36 +255,4 @@ fn meant<'a>(value: &Value<'a>) -> Result<Datum<'a>, Problem> {
         Some(_) => wrong("an address has 8 bytes"),
         None => wrong("the value is neither a number, nor a text, nor the address of a symbol"),
     }
-}
-
-/// The bytes of a text in quotes.
-fn unescaped(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut characters = text.chars();
-    while let Some(c) = characters.next() {
-        if c != '\\' {
-            bytes.extend(c.to_string().bytes());
-            continue;
-        }
-        match characters.next() {
-            Some('n') => bytes.push(b'\n'),
-            Some('t') => bytes.push(b'\t'),
-            Some('r') => bytes.push(b'\r'),
-            Some('x') => {
-                let value = (0..2).fold(0, |value, _| {
-                    value * 16 + characters.next().and_then(|c| c.to_digit(16)).unwrap_or(0)
-                });
-                bytes.push(value as u8);
-            }
-            Some(c @ '0'..='7') => {
-                let value = (0..2).fold(c.to_digit(8).unwrap_or(0), |value, _| {
-                    value * 8 + characters.next().and_then(|c| c.to_digit(8)).unwrap_or(0)
-                });
-                bytes.push(value as u8);
-            }
-            Some(c) => bytes.extend(c.to_string().bytes()),
-            None => {}
-        }
-    }
-    bytes
 }

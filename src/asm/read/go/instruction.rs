@@ -44,6 +44,14 @@ impl<'a> Call<'a> {
                 "no instruction takes more than five operands",
             ));
         }
+        let is_bare = function.is_disassembled && shown.is_none();
+        if is_bare && is_unsized(self.name, &meaning, &written) {
+            return Err(Problem::new(
+                self.here,
+                "how wide the operands are, Go's disassembler does not print here",
+            )
+            .help(PASTE_BYTES));
+        }
         // The operands of string instructions are fixed, and a disassembler prints them.
         if function.is_disassembled && is_string(&meaning.name) {
             written.clear();
@@ -69,7 +77,7 @@ impl<'a> Call<'a> {
                 &mut inst,
                 &meaning,
                 is_branch,
-                (is_exact, &function.bound),
+                (is_exact, function),
             )?;
             inst.operands.push(Operand {
                 kind,
@@ -81,6 +89,18 @@ impl<'a> Call<'a> {
             // Go's disassembler turned comparisons round up to some release, and does not in 1.27: a number tells, and
             // the bytes.
             _ if inst.mnemonic == "cmp" && is_kept(&inst.operands, shown.as_ref()) => {}
+            Order::Kept if is_bare && !is_number(&inst.operands[..1]) => match function.keeps_order
+            {
+                Some(true) => {}
+                Some(false) => inst.operands.reverse(),
+                None => {
+                    return Err(Problem::new(
+                        self.here,
+                        "up to Go 1.26 its disassembler turns comparisons round, since 1.27 it does not, and nothing tells which it was",
+                    )
+                    .help(format!("{PASTE_BYTES}; or say the release in a header, `//! go = \"1.27\"`")));
+                }
+            },
             Order::NumberLast if inst.operands.len() == 3 => inst.operands[..2].reverse(),
             _ => inst.operands.reverse(),
         }
@@ -104,7 +124,7 @@ impl<'a> Call<'a> {
         inst: &mut Inst<'a>,
         meaning: &Meaning,
         is_branch: bool,
-        (is_exact, bound): (bool, &[u64]),
+        (is_exact, function): (bool, &Function),
     ) -> Result<OperandKind<'a>, Problem> {
         let span = self.span(at);
         let width = if is_last { meaning.to } else { meaning.from };
@@ -117,7 +137,12 @@ impl<'a> Call<'a> {
                     && !is_last;
                 let bits = match (said, width) {
                     _ if is_count => 8,
-                    (Some(said), Some(width)) if is_exact && said != width && !is_vector(inst) => {
+                    (Some(said), Some(width))
+                        if is_exact
+                            && said != width
+                            && !is_vector(inst)
+                            && !function.is_disassembled =>
+                    {
                         return Err(Problem::new(
                             span,
                             format!(
@@ -185,10 +210,7 @@ impl<'a> Call<'a> {
                 let Ok(address) = u64::try_from(value) else {
                     return Err(Problem::new(span, "an offset is not negative"));
                 };
-                let name = match bound.contains(&address) {
-                    true => Name::Symbol(Cow::Owned(format!("@{address}"))),
-                    false => Name::Address(Box::new((address, None))),
-                };
+                let name = function.place(address);
                 OperandKind::Target(Target {
                     name,
                     addend: 0,
@@ -238,6 +260,31 @@ impl<'a> Call<'a> {
             ),
         }
     }
+}
+
+/// What tells all that a disassembler's words do not.
+const PASTE_BYTES: &str = "paste the lines with their column of bytes";
+
+fn is_number(operands: &[Operand<'_>]) -> bool {
+    let kind = operands.first().map(|one| &one.kind);
+    matches!(kind, Some(OperandKind::Immediate { .. }))
+}
+
+/// Whether a disassembler's line leaves open how wide its operands are: it prints Intel's conditional moves and
+/// extensions without any width, and one of 32 bits where registers from R8 on have 8.
+fn is_unsized(name: &str, meaning: &Meaning, written: &[Written<'_>]) -> bool {
+    let is_bare = meaning.to.is_none()
+        && (meaning.name.starts_with("cmov") || matches!(&*meaning.name, "movzx" | "movsx"));
+    let is_new = |one: &Written<'_>| match one {
+        Written::Register(register, None) => register.is_gpr64() && register.number() >= 8,
+        Written::Number(_) => true,
+        _ => false,
+    };
+    let has_register = written
+        .iter()
+        .any(|one| matches!(one, Written::Register(..)));
+    let is_long = meaning.to == Some(32) && super::names::is_sized(name) && name != "BSWAPL";
+    is_bare || is_long && has_register && written.iter().all(is_new)
 }
 
 /// A branch to the function's own symbol goes to its beginning.

@@ -7,6 +7,7 @@ use super::operand::register;
 use super::pieces::{end_of, pieces};
 use super::shapes::{Shape, is_mnemonic, shape};
 use super::trimmed;
+use crate::asm::source::SourceSection;
 
 /// Whether only Go's tools write such a line.
 pub(in crate::asm) fn is_marked(line: &str) -> bool {
@@ -72,6 +73,45 @@ fn is_instruction(text: &str) -> bool {
     let is_go = operands.any(is_own);
     let has_register = all.clone().any(|operand| register(operand).is_some());
     is_go && meaning(name).is_some() || is_sized && has_register && all.all(is_plain)
+}
+
+/// Whether comparisons of Go's disassembler stand in the order of their encoding, as they do since Go 1.27, and
+/// the other way round before; as far as the lines tell: a number is last in an encoding, and what checks the stack
+/// compares with memory. None where no line tells, and where two differ.
+fn keeps_order<'l>(lines: impl Iterator<Item = &'l str>) -> Option<bool> {
+    let mut told = lines
+        .filter(|line| line.contains("CMP"))
+        .filter_map(|line| {
+            let Shape::Line(row) = shape(line) else {
+                return None;
+            };
+            let text = line[row.text.clone()].trim();
+            let (name, rest) = text.split_once([' ', '\t'])?;
+            if !row.is_disassembled || !matches!(name, "CMPB" | "CMPW" | "CMPL" | "CMPQ") {
+                return None;
+            }
+            let operands = pieces(rest);
+            let [first, last] = &operands[..] else {
+                return None;
+            };
+            let (first, last) = (rest[first.clone()].trim(), rest[last.clone()].trim());
+            let is_guard = |one: &str| matches!(one, "0x10(R14)" | "0x10(CX)");
+            let is_number = |one: &str| one.starts_with('$');
+            let is_stack = |one: &str| matches!(one, "SP" | "R12" | "AX");
+            match () {
+                () if is_number(last) || is_stack(first) && is_guard(last) => Some(true),
+                () if is_number(first) || is_guard(first) && is_stack(last) => Some(false),
+                () => None,
+            }
+        });
+    let first = told.next()?;
+    told.all(|one| one == first).then_some(first)
+}
+
+/// The same, of all sections of a text.
+pub fn keeps_order_of(sections: &[SourceSection]) -> Option<bool> {
+    let lines = sections.iter().flat_map(|section| &section.lines);
+    keeps_order(lines.map(|line| line.text.as_str()))
 }
 
 #[cfg(test)]

@@ -93,6 +93,12 @@ const CONDITIONS: &[(&str, &str)] = &[
     ("P", "p"), ("PE", "p"), ("PO", "np"), ("S", "s"), ("Z", "e"),
 ];
 
+/// Whether a name is that of a jump.
+pub fn is_jump(name: &str) -> bool {
+    name.strip_prefix('J')
+        .is_some_and(|rest| rest == "MP" || condition(rest).is_some())
+}
+
 /// The letters of a condition.
 fn condition(name: &str) -> Option<&'static str> {
     let found = CONDITIONS.iter().find(|(go, _)| *go == name);

@@ -191,7 +191,7 @@ fn empty<'a>() -> Mem<'a> {
 }
 
 /// Where g stands: Go links `(TLS)` as `fs:[-8]`, and that belongs to the tool's own thread.
-fn own_g<'a>() -> Mem<'a> {
+pub(super) fn own_g<'a>() -> Mem<'a> {
     Mem {
         segment: Some(Register::GS),
         displacement: -8,
@@ -317,7 +317,22 @@ fn memory<'a>(
             };
         }
         "IP" => {
-            mem.base = Some(Register::RIP);
+            let address = function
+                .next
+                .and_then(|next| next.checked_add_signed(i64::try_from(offset).ok()?));
+            let Some(address) = address.filter(|_| mem.index.is_none() && symbol.is_empty()) else {
+                return Err(Problem::new(
+                    span,
+                    "where this points is known only with the address of the line, and how long it is",
+                )
+                .help("paste the columns of addresses and bytes, too"));
+            };
+            mem.displacement = 0;
+            mem.target = Some(Target {
+                name: function.place(address),
+                addend: 0,
+                span,
+            });
         }
         "SP" | "FP" => {
             mem.base = Some(Register::RSP);

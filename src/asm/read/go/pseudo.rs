@@ -4,14 +4,11 @@
 
 use std::borrow::Cow;
 
-use iced_x86::Register;
-
+use super::frame::{Frame, Opened, made};
 use super::operand::number;
 use super::symbol::canonical;
 use super::{Call, Function};
-use crate::asm::inst::{
-    Asked, Datum, Decor, Inst, Mem, Name, Operand, OperandKind, Padding, Statement, Target,
-};
+use crate::asm::inst::{Datum, Name, OperandKind, Padding, Statement, Target};
 use crate::asm::lay::pad;
 use crate::asm::problem::Problem;
 use crate::asm::read::around::Around;
@@ -25,6 +22,10 @@ impl<'a> Call<'a> {
     ) -> Result<bool, Problem> {
         let function = &mut around.function;
         match self.name {
+            "ADJSP" if !function.is_lowered => {
+                let bytes = self.number(0)?;
+                function.frame.move_by(bytes, self.here, statements);
+            }
             "FUNCDATA"
             | "PCDATA"
             | "GLOBL"
@@ -41,11 +42,21 @@ impl<'a> Call<'a> {
                 statements.push(Statement::Data(vec![Datum::Bytes(bytes)]));
             }
             "TEXT" => return self.text_line(function, statements).map(|()| true),
-            "RET" if function.locals > 0 && !function.is_lowered => {
-                let locals = function.locals;
-                statements.push(self.made("mov", vec![register(Register::RBP), stack(locals)]));
-                statements.push(self.made("add", vec![register(Register::RSP), value(locals + 8)]));
-                statements.push(self.made("ret", Vec::new()));
+            "RET" if !function.is_lowered => {
+                function.frame.leave(self.here, statements)?;
+                // With a target it goes on there.
+                return match self.operands.len() {
+                    1 => {
+                        let jump = Call {
+                            line: self.line,
+                            name: "JMP",
+                            here: self.here,
+                            operands: self.operands.clone(),
+                        };
+                        jump.instruction(function, statements).map(|()| true)
+                    }
+                    _ => Ok(false),
+                };
             }
             "BYTE" => self.data(1, statements)?,
             "WORD" => self.data(2, statements)?,
@@ -84,9 +95,10 @@ impl<'a> Call<'a> {
         function: &mut Function,
         statements: &mut Vec<Statement<'a>>,
     ) -> Result<(), Problem> {
-        let opened = self.text(0).find("(SB)").map(|end| &self.text(0)[..end]);
-        function.symbol = opened.map(|name| canonical(name).into_owned());
-        function.locals = 0;
+        let symbol = self.text(0).find("(SB)").map(|end| &self.text(0)[..end]);
+        function.symbol = symbol.map(|name| canonical(name).into_owned());
+        statements.extend(function.end());
+        function.frame = Frame::default();
         if function.is_lowered || self.operands.len() < 2 {
             return Ok(());
         }
@@ -101,48 +113,14 @@ impl<'a> Call<'a> {
             Problem::new(self.span(last), "the size of a frame is $locals-arguments")
                 .help("write $0-16, or $0")
         })?;
-        if locals <= 0 {
-            return Ok(());
-        }
-        let flags = if last > 1 { self.text(1) } else { "" };
-        if locals % 8 != 0 || !(1..1 << 20).contains(&locals) {
-            return Err(Problem::new(
-                self.span(last),
-                "a frame is a multiple of 8 bytes",
-            ));
-        }
-        let is_nosplit = flags
-            .split('|')
-            .any(|flag| flag.trim() == "NOSPLIT" || flag.trim() == "4");
-        if !is_nosplit {
-            return Err(Problem::new(
-                self.span(last),
-                "Go inserts a check of the stack into a function with a frame",
-            )
-            .help("write NOSPLIT, or paste what `go tool asm -S` makes of it"));
-        }
-        function.locals = locals;
-        statements.push(self.made("sub", vec![register(Register::RSP), value(locals + 8)]));
-        statements.push(self.made("mov", vec![stack(locals), register(Register::RBP)]));
-        statements.push(self.made("lea", vec![register(Register::RBP), stack(locals)]));
+        let opened = Opened {
+            symbol: symbol.unwrap_or_default(),
+            flags: if last > 1 { self.text(1) } else { "" },
+            locals,
+            here: self.span(last),
+        };
+        function.frame = Frame::open(&opened, function.calls, function.go_minor, statements)?;
         Ok(())
-    }
-
-    /// An instruction that Go inserts here.
-    fn made(&self, name: &'static str, kinds: Vec<OperandKind<'a>>) -> Statement<'a> {
-        let operands = kinds.into_iter().map(|kind| Operand {
-            kind,
-            span: self.here,
-        });
-        Statement::Inst(Inst {
-            mnemonic: Cow::Borrowed(name),
-            span: self.here,
-            prefixes: Vec::new(),
-            operands: operands.collect(),
-            reach: None,
-            decor: Decor::default(),
-            form: Asked::default(),
-        })
     }
 
     fn number(&self, at: usize) -> Result<i128, Problem> {
@@ -192,33 +170,10 @@ impl<'a> Call<'a> {
         if !is_bare {
             statements.push(bytes(&SAVE));
         }
-        statements.push(self.made("call", vec![target]));
+        statements.push(made(self.here, "call", vec![target]));
         if !is_bare {
             statements.push(bytes(&RESTORE));
         }
         Ok(())
     }
-}
-
-fn register<'a>(register: Register) -> OperandKind<'a> {
-    OperandKind::Register(register)
-}
-
-fn value<'a>(value: i128) -> OperandKind<'a> {
-    OperandKind::Immediate { value, bits: None }
-}
-
-/// Memory so far above the stack pointer.
-fn stack<'a>(displacement: i128) -> OperandKind<'a> {
-    OperandKind::Memory(Mem {
-        bits: None,
-        segment: None,
-        base: Some(Register::RSP),
-        index: None,
-        scale: 1,
-        displacement,
-        target: None,
-        broadcast: None,
-        is_displaced: true,
-    })
 }

@@ -6,9 +6,10 @@
 use std::collections::HashMap;
 
 use super::data::data;
-use super::shapes::{Line, Shape, shape};
+use super::place;
+use super::shapes::{Line, Shape, is_mnemonic, shape};
 use crate::asm::problem::Problem;
-use crate::asm::read::listing::{Entry, Listing, Row, goal};
+use crate::asm::read::listing::{Claim, Entry, Listing, Row, goal};
 
 /// The rows of a section in Go's syntax, where it is a listing or data.
 pub(in crate::asm) fn survey<'a>(lines: impl Iterator<Item = &'a str>) -> Option<Listing<'a>> {
@@ -44,8 +45,12 @@ fn code<'a>(lines: &[&'a str], shapes: Vec<Shape<'a>>) -> Listing<'a> {
     let mut rows = Vec::with_capacity(shapes.len());
     // From behind, so that each knows what follows it.
     let mut end = image.len() as u64;
+    let mut claims = Vec::new();
+    let mut is_followed = false;
     for (at, shape) in shapes.into_iter().enumerate().rev() {
         let Shape::Line(line) = shape else {
+            // What was put in by hand may stand for lines that were taken out.
+            is_followed &= !(shape == Shape::Other && is_code(lines[at]));
             rows.push(match shape {
                 Shape::Other | Shape::Heading(_) => Row::Plain,
                 Shape::Broken(problem) => Row::Wrong(problem),
@@ -54,7 +59,16 @@ fn code<'a>(lines: &[&'a str], shapes: Vec<Shape<'a>>) -> Listing<'a> {
             continue;
         };
         let length = end.checked_sub(line.address);
-        end = line.address;
+        let is_led_on = is_followed && !is_last(&lines[at][line.text.clone()]);
+        if let Some(length) = length.filter(|_| is_led_on) {
+            claims.push(Claim {
+                line: at,
+                length,
+                next: end,
+                span: place(lines[at], &line.text),
+            });
+        }
+        (end, is_followed) = (line.address, true);
         is_disassembled |= line.is_disassembled;
         // Where lines were left out, the distance says nothing.
         let length = length
@@ -101,11 +115,26 @@ fn code<'a>(lines: &[&'a str], shapes: Vec<Shape<'a>>) -> Listing<'a> {
         });
     }
     rows.reverse();
+    // Bytes that are shown say more.
+    claims.retain(|claim| matches!(&rows[claim.line], Row::Entry(entry) if entry.bytes.is_empty()));
     Listing {
         rows,
         lengths,
+        claims,
         is_disassembled,
     }
+}
+
+/// Whether nothing runs on from an instruction into what stands behind it.
+fn is_last(text: &str) -> bool {
+    let name = text.split([' ', '\t', ';']).next().unwrap_or_default();
+    matches!(name, "RET" | "JMP" | "UNDEF" | "INT")
+}
+
+/// Whether a line between those of a listing is an instruction of its own.
+fn is_code(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    words.next().is_some_and(is_mnemonic)
 }
 
 /// Whether other bytes stand there here: g lies elsewhere, and a call with a frame pointer around it is

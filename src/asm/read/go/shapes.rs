@@ -60,7 +60,11 @@ pub(super) struct Heading<'a> {
     pub(super) is_code: bool,
     /// Whether it is of the debugger's, which nothing here reads.
     pub(super) is_debug: bool,
+    /// Whether it is zeros until the program writes to it.
+    pub(super) is_zero: bool,
     pub(super) size: Option<u64>,
+    /// The line.
+    pub(super) span: Span,
 }
 
 /// A value of a source's data.
@@ -143,6 +147,9 @@ fn hidden(line: &str) -> Option<Range<usize>> {
     None
 }
 
+/// No address of a program's code is lower, and no offset in a function so high.
+const PROGRAM: u64 = 1 << 20;
+
 /// A line that begins with an offset or an address.
 fn row(line: &str, start: usize, is_disassembled: bool) -> Shape<'_> {
     let hex = line[start + 2..]
@@ -197,6 +204,8 @@ fn row(line: &str, start: usize, is_disassembled: bool) -> Shape<'_> {
             text = rest;
         }
     }
+    // No function of a listing is so long; a program's first one lies higher.
+    made.is_disassembled |= text.start == end - first.len() && address >= PROGRAM;
     if line[text.clone()].starts_with('(') {
         text = trimmed(line, text.start + position(&line[text.clone()])..text.end);
     }
@@ -299,6 +308,7 @@ fn heading(code: &str) -> Shape<'_> {
     let digits = &digits[..digits
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(digits.len())];
+    let span = place(code, &(0..code.trim_end().len()));
     let kinds = [
         "TEXT",
         "RODATA",
@@ -315,6 +325,8 @@ fn heading(code: &str) -> Shape<'_> {
             name: "",
             is_code: false,
             is_debug: true,
+            is_zero: false,
+            span,
             size: digits.parse().ok(),
         });
     }
@@ -327,6 +339,8 @@ fn heading(code: &str) -> Shape<'_> {
             name: &code[..at],
             is_code: *found == "TEXT",
             is_debug: *found == "DWARF",
+            is_zero: found.ends_with("BSS"),
+            span,
             size: digits.parse().ok(),
         });
     }

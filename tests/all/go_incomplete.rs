@@ -1,0 +1,340 @@
+//! Listings of Go's from which something is missing.
+//!
+//! Correct means: nothing that a listing had and the text has not is taken for zeros, for nothing, or for something
+//! else without a word; where the text does not tell, it is asked for.
+
+use std::fs;
+
+use dispatchlab::asm::{Reading, fragment_in};
+
+use crate::common::{Run, dispatchlab, folder, unfolded};
+
+fn read(text: &str, go_minor: Option<u8>) -> Result<String, (u32, String)> {
+    let reading = Reading {
+        go_minor,
+        is_open: true,
+        ..Reading::default()
+    };
+    let section = fragment_in(text, &reading).map_err(|errors| {
+        let help = errors[0].help.clone().unwrap_or_default();
+        (errors[0].line, format!("{}; {help}", errors[0].message))
+    })?;
+    Ok(section
+        .bytes
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
+}
+
+fn run(name: &str, text: &str, arguments: &[&str]) -> Run {
+    let file = folder("go_incomplete").join(name);
+    fs::write(&file, text).expect("written");
+    let path = file.to_str().expect("UTF-8");
+    let mut all = vec!["run", path, "--quick", "--counters", "none"];
+    all.extend(arguments);
+    dispatchlab(&all)
+}
+
+/// A function of a listing that ends in `RET`.
+fn listed(lines: &[(u32, &str)]) -> String {
+    let rows = lines
+        .iter()
+        .map(|(at, text)| format!("\t0x{at:04x} {at:05} (a.go:1)\t{text}\n"));
+    format!(
+        "\t0x0000 00000 (a.go:1)\tTEXT\tmain.f(SB), ABIInternal, $0-8\n{}",
+        rows.collect::<String>()
+    )
+}
+
+/// A row of data that has bytes from `at` on.
+fn row(at: usize, count: usize) -> String {
+    let bytes: Vec<String> = (at..at + count).map(|byte| format!("{byte:02x}")).collect();
+    format!("\t0x{at:04x} {}  {}\n", bytes.join(" "), ".".repeat(count))
+}
+
+#[test]
+fn rows_of_data_that_are_missing_are_named() {
+    let heading = |name: &str, kind: &str, size: usize| format!("{name} {kind} size={size}\n");
+    #[rustfmt::skip]
+    let all = [
+        (heading("type.main.T", "SRODATA", 48), Some((1, "no row shows them"))),
+        (heading("type:main.T", "SRODATA dupok", 48) + &row(0, 16) + &row(16, 16), Some((1, "the rows end at 0x20"))),
+        (heading("type.main.T", "SRODATA", 48) + &row(0, 16) + &row(32, 16), Some((3, "the bytes 0x10 to 0x20 are missing"))),
+        (heading("type.main.T", "SRODATA", 40) + &row(0, 16) + &row(16, 8) + &row(24, 16), Some((3, "fewer than 16 bytes"))),
+        (heading("type.main.T", "SRODATA", 48) + &row(0, 16) + &row(16, 16) + &row(16, 16), Some((4, "for the second time"))),
+        (heading("go.itab.main.T,main.I", "SRODATA", 32) + &row(0, 16) + "\trel 24+8 t=1 main.T.F+0\n", Some((3, "the bytes 0x18 to 0x20"))),
+        (heading("go.string.\"abc\"", "SRODATA", 3), Some((1, "no row shows them"))),
+        (heading("main.f.jump3", "SRODATA static", 24) + &row(0, 16), Some((1, "the rows end at 0x10"))),
+        // Zeros at the end that nothing was written for, as the compiler leaves them out.
+        (heading("type.func()", "SRODATA", 36) + &row(0, 16) + &row(16, 16), None),
+        (heading("type..gcmask.main.T", "SNOPTRBSS", 8), None),
+        (heading("main.table", "SNOPTRDATA", 64) + &row(0, 16), None),
+        (heading("go.string.\"\"", "SRODATA", 0), None),
+    ];
+    for (text, wanted) in all {
+        let found = read(&text, None);
+        match wanted {
+            None => assert!(found.is_ok(), "{text}: {found:?}"),
+            Some((line, said)) => {
+                let (at, message) = found.expect_err(&text);
+                assert!(
+                    at == line && message.contains(said),
+                    "{text}: {at}: {message}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn zeros_that_may_be_rows_left_out_are_said() {
+    let code = listed(&[(0, "MOVQ\tmain.table+56(SB), AX"), (7, "RET")]);
+    let said = run(
+        "table.txt",
+        &format!("{code}main.table SNOPTRDATA size=64\n{}", row(0, 16)),
+        &[],
+    )
+    .said();
+    assert!(
+        said.contains("the last 48 bytes of `main.table` are zeros"),
+        "{said}"
+    );
+    let said = run(
+        "whole.txt",
+        &format!("{code}main.table SNOPTRDATA size=16\n{}", row(0, 16)),
+        &[],
+    )
+    .said();
+    assert!(!said.contains("are zeros"), "{said}");
+}
+
+#[test]
+fn a_line_of_code_that_is_missing_is_missed() {
+    let whole = [
+        (0, "MOVQ\tAX, BX"),
+        (3, "ADDQ\t$2, BX"),
+        (7, "MOVQ\tBX, AX"),
+        (10, "RET"),
+    ];
+    assert_eq!(
+        read(&listed(&whole), None).as_deref(),
+        Ok("4889c34883c3024889d8c3")
+    );
+    let (line, message) =
+        read(&listed(&[whole[0], whole[2], whole[3]]), None).expect_err("4 bytes");
+    assert!(
+        line == 2 && message.contains("takes 3 bytes") && message.contains("lines of 4 bytes"),
+        "{message}"
+    );
+    let (line, message) = read(&listed(&[whole[0], (2, "ADDQ\t$2, BX"), whole[3]]), None)
+        .expect_err("a typing error");
+    assert!(line == 2 && message.contains("0x2, is 2 away"), "{message}");
+    // What was put in their place, or what nothing runs into.
+    let own = listed(&[whole[0]]) + "\tINCQ BX\n\t0x0007 00007 (a.go:1)\tRET\n";
+    assert_eq!(read(&own, None).as_deref(), Ok("4889c348ffc3c3"));
+    let behind = listed(&[(0, "RET"), (9, "UNDEF")]);
+    assert_eq!(read(&behind, None).as_deref(), Ok("c30f0b"));
+}
+
+/// A line of Go's disassembler without its bytes.
+fn bare(lines: &[&str]) -> String {
+    let rows = (0x45_7000..).step_by(16).zip(lines);
+    let rows = rows
+        .map(|(at, text)| format!("  a.go:9\t0x{at:x}\t{text}\n\tJMP over{at:x}\nover{at:x}:\n"));
+    format!("TEXT main.f(SB) a.go\n{}", rows.collect::<String>())
+}
+
+/// The encoding of the last line.
+fn last(lines: &[&str], go_minor: Option<u8>) -> Result<String, String> {
+    let bytes = read(&bare(lines), go_minor).map_err(|(_, message)| message)?;
+    let text = bytes.trim_end_matches("eb00");
+    Ok(text.rsplit("eb00").next().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn the_order_of_comparisons_is_told_by_numbers_and_by_the_check_of_the_stack() {
+    let less = "CMPQ AX, BX";
+    for (lines, minor, wanted) in [
+        (&["CMPQ $0x9, CX", less][..], None, Some("4839c3")),
+        (&["CMPQ CX, $0x9", less], None, Some("4839d8")),
+        (&["CMPQ 0x10(R14), SP", less], None, Some("4839c3")),
+        (&["CMPQ SP, 0x10(R14)", less], None, Some("4839d8")),
+        (&["CMPQ 0x10(CX), SP", less], Some(27), Some("4839c3")),
+        (&[less], Some(26), Some("4839c3")),
+        (&[less], Some(27), Some("4839d8")),
+        (&[less], None, None),
+        (&["CMPQ CX, $0x9", "CMPQ $0x9, CX", less], None, None),
+    ] {
+        let found = last(lines, minor);
+        match wanted {
+            Some(wanted) => assert_eq!(found.as_deref(), Ok(wanted), "{lines:?}"),
+            None => {
+                let message = found.expect_err("nothing tells");
+                assert!(
+                    message.contains("turns comparisons round") && message.contains("//! go ="),
+                    "{message}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_width_that_the_disassembler_does_not_print_is_asked_for() {
+    for (line, wanted) in [
+        ("TESTL AL, AL", Some("84c0")),
+        ("TESTL AX, AX", Some("85c0")),
+        ("TESTQ R8, R8", Some("4d85c0")),
+        ("REP; STOSQ AX, ES:0(DI)", Some("f348ab")),
+        ("TESTL R8, R8", None),
+        ("CMOVL BX, AX", None),
+        ("CMOVE 0x8(SP), AX", None),
+        ("MOVZX 0x8(SP), AX", None),
+    ] {
+        let found = last(&[line], Some(27));
+        match wanted {
+            Some(wanted) => assert_eq!(found.as_deref(), Ok(wanted), "{line}"),
+            None => {
+                let message = found.expect_err(line);
+                assert!(
+                    message.contains("how wide") && message.contains("column of bytes"),
+                    "{message}"
+                );
+            }
+        }
+    }
+    // Its bytes say it.
+    let text = "TEXT main.f(SB) a.go\n  a.go:9\t0x457000\t480f4cc3\tCMOVL BX, AX\n  a.go:9\t0x457004\tc3\tRET\n";
+    assert_eq!(read(text, None).as_deref(), Ok("480f4cc3c3"));
+}
+
+#[test]
+fn data_of_a_program_that_has_no_name_there_is_asked_for() {
+    let text = |bind: &str| {
+        format!(
+            "{bind}TEXT main.f(SB) a.go\n  a.go:9\t0x457000\t488d05f90f0000\tLEAQ 0xff9(IP), AX\n  \
+             a.go:9\t0x457007\t488b00\tMOVQ 0(AX), AX\n  a.go:9\t0x45700a\tc3\tRET\n\
+             DATA main.seven+0(SB)/8, $7\nGLOBL main.seven(SB), RODATA, $8\n"
+        )
+    };
+    let refused = run("ip.txt", &text(""), &[]);
+    let said = unfolded(&refused.stdout);
+    assert!(
+        refused.code == 3 && said.contains("has the address 0x458000"),
+        "{said}"
+    );
+    let header =
+        "//! bind = { \"@0x458000\" = \"main.seven\" }\n//! result = \"rax\"\n//! expect = 7\n";
+    let bound = run("bound.txt", &text(header), &[]);
+    assert_eq!(bound.code, 0, "{}{}", bound.stdout, bound.stderr);
+}
+
+#[test]
+fn what_no_zeros_can_stand_for_is_asked_for() {
+    let jump = listed(&[(0, "LEAQ\tmain.f.jump3(SB), CX"), (7, "JMP\t(CX)(AX*8)")]);
+    let refused = run("jump.txt", &jump, &[]);
+    let said = unfolded(&refused.stdout);
+    assert!(
+        refused.code == 3 && said.contains("a table of jumps, is not in the text"),
+        "{said}"
+    );
+    let known = listed(&[(0, "LEAQ\tmain..typeAssert.0(SB), AX"), (7, "RET")]);
+    let said = unfolded(&run("assert.txt", &known, &[]).stdout);
+    assert!(
+        said.contains("what an assertion looks for, is not in the text"),
+        "{said}"
+    );
+    let condition = listed(&[(0, "TESTQ\tAX, AX"), (3, "JEQ\t46"), (5, "RET")]);
+    let said = unfolded(&run("condition.txt", &condition, &[]).stdout);
+    assert!(
+        said.contains("has the offset 46") && said.contains("near it 0, 3, 5"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_text_is_the_bytes_that_go_quotes_in_its_name() {
+    for (name, bytes) in [
+        (r#""a\"b\n""#, vec![97, 34, 98, 10]),
+        (r#""it's""#, b"it's".to_vec()),
+        (r#""zwei·drei""#, "zwei·drei".as_bytes().to_vec()),
+        (r#""\x00\xff\u00e9""#, vec![0, 255, 0xc3, 0xa9]),
+        (r#""back\\slash""#, br"back\slash".to_vec()),
+        (r#"" \"\".x""#, br#" "".x"#.to_vec()),
+    ] {
+        let text: Vec<String> = bytes.iter().map(|byte| format!("{byte}")).collect();
+        for (at, byte) in bytes.iter().enumerate() {
+            let sum = if at == 0 {
+                String::new()
+            } else {
+                format!("+{at}")
+            };
+            let code = listed(&[
+                (0, &format!("MOVBLZX\tgo.string.{name}{sum}(SB), AX")),
+                (7, "RET"),
+            ]);
+            let header = format!("//! result = \"eax\"\n//! expect = {byte}\n");
+            let ran = run("text.txt", &(header + &code), &[]);
+            assert_eq!(
+                ran.code, 0,
+                "{name} of {text:?} at {at}: {}{}",
+                ran.stdout, ran.stderr
+            );
+        }
+    }
+}
+
+#[test]
+fn a_type_with_tags_has_the_hash_of_its_own_spelling() {
+    // As Go 1.19 and 1.27 print it at offset 16 of the type's rows.
+    let name = r#"type.struct { X int64 "json:\"x\"" }"#;
+    for (release, hash) in [("1.19", TAGGED_19), ("1.27", TAGGED_27)] {
+        let code = listed(&[(0, &format!("MOVL\t{name}+16(SB), AX")), (6, "RET")]);
+        let header = format!("//! go = \"{release}\"\n//! result = \"eax\"\n//! expect = {hash}\n");
+        let ran = run("tagged.txt", &(header + &code), &[]);
+        assert_eq!(ran.code, 0, "{release}: {}{}", ran.stdout, ran.stderr);
+    }
+}
+const TAGGED_19: u32 = 0xabe7_694a;
+const TAGGED_27: u32 = 0x5418_964a;
+
+#[test]
+fn a_function_of_any_takes_a_type_and_one_of_an_interface_an_itab() {
+    let code = listed(&[
+        (0, "LEAQ\ttype.main.T0(SB), CX"),
+        (7, "CMPQ\tAX, CX"),
+        (10, "SETEQ\tAX"),
+        (13, "MOVBLZX\tAL, AX"),
+        (16, "RET"),
+    ]) + "main.(*T0).F STEXT size=1\n\t0x0000 00000 (a.go:1)\tTEXT\tmain.(*T0).F(SB), $0\n\t0x0000 00000 (a.go:1)\tRET\n";
+    for (argument, wanted, said) in [
+        ("eface=main.T0", 1, "AX and BX = type and object of main.T0"),
+        ("iface=main.T0", 0, "AX and BX = itab and object of main.T0"),
+    ] {
+        let header = format!("//! result = \"eax\"\n//! expect = {wanted}\n");
+        let ran = run(
+            "any.txt",
+            &(header + &code),
+            &["--call", "\"\".f", "--arg", argument],
+        );
+        assert_eq!(ran.code, 0, "{argument}: {}{}", ran.stdout, ran.stderr);
+        assert!(ran.said().contains(said), "{}", ran.said());
+    }
+    let both = run(
+        "any.txt",
+        &code,
+        &[
+            "--call",
+            "main.f",
+            "--arg",
+            "eface=main.T0",
+            "--arg",
+            "iface=main.T0",
+        ],
+    );
+    assert!(
+        both.code == 3 && unfolded(&both.stdout).contains("are both given"),
+        "{}",
+        both.stdout
+    );
+}

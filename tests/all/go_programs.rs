@@ -1,0 +1,161 @@
+//! Go programs of our own whose listings are pasted: each function computes what it computes in Go.
+//!
+//! Correct means: interface calls, wrappers, switches over types and numbers, assertions, closures, generics and deferred
+//! calls give the number that the program itself prints, from its listing alone.
+
+use std::fs;
+use std::process::Command;
+
+use crate::common::{dispatchlab, folder, rows};
+
+fn program() -> String {
+    format!("{}/tests/fixtures/dispatch.go", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The listing of the program, and the results that it prints; none where there is no Go.
+fn built() -> Option<(String, Vec<(String, i64)>)> {
+    let binary = folder("go_programs").join("dispatch");
+    let made = Command::new("go")
+        .args(["build", "-gcflags=-S", "-o"])
+        .arg(&binary)
+        .arg(program())
+        .output()
+        .ok()?;
+    let listing = String::from_utf8_lossy(&made.stderr).into_owned();
+    let ran = Command::new(&binary).output().ok()?;
+    let printed = String::from_utf8_lossy(&ran.stderr).into_owned();
+    let results = printed.lines().map(|line| {
+        let (name, value) = line.split_once(' ').expect("a name and a number");
+        (name.to_owned(), value.parse().expect("a number"))
+    });
+    let results: Vec<(String, i64)> = results.collect();
+    (listing.contains("STEXT") && !results.is_empty()).then_some((listing, results))
+}
+
+#[test]
+fn a_pasted_program_computes_what_it_computes_in_go() {
+    let Some((listing, results)) = built() else {
+        eprintln!("skipped: `go build -gcflags=-S` prints no listing here");
+        return;
+    };
+    assert_eq!(results.len(), 13);
+    let file = folder("go_programs").join("dispatch.txt");
+    let path = file.to_str().expect("UTF-8");
+    for (name, value) in results {
+        let header = format!("//! result = \"rax\"\n//! expect = {}\n", value as u64);
+        fs::write(&file, format!("{header}{listing}")).expect("written");
+        let call = format!("\"\".{name}");
+        let ran = dispatchlab(&[
+            "run",
+            path,
+            "--call",
+            &call,
+            "--quick",
+            "--counters",
+            "none",
+            "--json",
+        ]);
+        assert_eq!(ran.code, 0, "{name}: {}{}", ran.stdout, ran.stderr);
+        let document = serde_json::from_str(&ran.stdout).expect("JSON");
+        assert_eq!(
+            rows(&document)[0].1["status"],
+            "ok",
+            "{name}: {}",
+            ran.stdout
+        );
+    }
+}
+
+#[test]
+fn what_a_header_says_of_the_result_stands_in_the_template_of_a_listing() {
+    let folder = folder("go_programs_new");
+    let file = folder.join("two.s");
+    let text = "//! result = \"eax\"\n//! expect = 2\n//! bind = { \"main.one\" = \"main.two\" }\n\
+        TEXT ·f(SB), 516, $0\n\tJMP ·one(SB)\nTEXT ·two(SB), 516, $0\n\tMOVL $2, AX\n\tRET\n";
+    fs::write(&file, text).expect("written");
+    let made = folder.join("mine.asm");
+    let _ = fs::remove_file(&made);
+    let place = folder.to_str().expect("UTF-8");
+    let path = file.to_str().expect("UTF-8");
+    let new = dispatchlab(&[
+        "new",
+        "mine",
+        "--templates",
+        place,
+        "--from-listing",
+        path,
+        "--call",
+        "main.f",
+    ]);
+    assert_eq!(new.code, 0, "{}", new.stderr);
+    let text = fs::read_to_string(&made).expect("written");
+    assert!(
+        text.contains(";! expect = 2\n") && text.contains(";! bind = {"),
+        "{text}"
+    );
+    let ran = dispatchlab(&[
+        "run",
+        made.to_str().expect("UTF-8"),
+        "--quick",
+        "--counters",
+        "none",
+    ]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(
+        !ran.said().contains("nothing was compared"),
+        "{}",
+        ran.said()
+    );
+}
+
+#[test]
+fn interface_values_are_compared_as_their_types_are_in_both_conventions() {
+    let file = folder("go_programs").join("equal.s");
+    let path = file.to_str().expect("UTF-8");
+    let value = |name: &str, bits: &str| {
+        format!("DATA main.{name}+0(SB)/8, ${bits}\nGLOBL main.{name}(SB), RODATA, $16\n")
+    };
+    let data = [
+        value("one", "1"),
+        value("also", "1"),
+        value("two", "2"),
+        // 0 and -0 are equal, and no number is not.
+        value("zero", "0"),
+        value("minus", "0x8000000000000000"),
+        value("none", "0x7ff8000000000001"),
+    ]
+    .concat();
+    let strings = "DATA main.s+0(SB)/8, $main.one(SB)\nDATA main.s+8(SB)/8, $8\nGLOBL main.s(SB), RODATA, $16\n\
+        DATA main.t+0(SB)/8, $main.also(SB)\nDATA main.t+8(SB)/8, $8\nGLOBL main.t(SB), RODATA, $16\n";
+    for release in ["1.10", "1.15", "1.19", "1.27"] {
+        for (of, one, other, equal) in [
+            ("int64", "one", "also", 1),
+            ("int64", "one", "two", 0),
+            ("float64", "zero", "minus", 1),
+            ("float64", "none", "none", 0),
+            ("string", "s", "t", 1),
+            ("string", "s", "two", 0),
+        ] {
+            let is_register = !matches!(release, "1.10" | "1.15");
+            let call = match is_register {
+                true => format!(
+                    "LEAQ type·{of}(SB), AX\n\tLEAQ ·{one}(SB), BX\n\tLEAQ ·{other}(SB), CX\n\tCALL runtime·efaceeq(SB)\n\tMOVBLZX AL, AX"
+                ),
+                false => format!(
+                    "LEAQ type·{of}(SB), AX\n\tMOVQ AX, (SP)\n\tLEAQ ·{one}(SB), AX\n\tMOVQ AX, 8(SP)\n\tLEAQ ·{other}(SB), AX\n\t\
+                     MOVQ AX, 16(SP)\n\tCALL runtime·efaceeq(SB)\n\tMOVBLZX 24(SP), AX"
+                ),
+            };
+            let text = format!(
+                "//! go = \"{release}\"\n//! result = \"eax\"\n//! expect = {equal}\nTEXT ·f(SB), NOSPLIT, $48-0\n\t{call}\n\tRET\n{data}{strings}"
+            );
+            fs::write(&file, text).expect("written");
+            let ran = dispatchlab(&["run", path, "--quick", "--counters", "none"]);
+            assert_eq!(
+                ran.code, 0,
+                "{release} {of} {one} {other}: {}{}",
+                ran.stdout, ran.stderr
+            );
+        }
+    }
+}
