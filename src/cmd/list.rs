@@ -44,16 +44,18 @@ pub(super) fn list(common: &Common, part: Option<&str>) -> Result<i32, Stop> {
     // Those that are told in full before those of which only the size is.
     suites.sort_by_key(|suite| suite.members.len());
     let listed = Listed { templates, suites };
-    let templates = listed
-        .templates
-        .iter()
-        .filter(|template| wanted(&template.name));
-    let suites = listed.suites.iter().filter(|suite| wanted(&suite.name));
-    let (templates, suites): (Vec<_>, Vec<_>) = (templates.collect(), suites.collect());
+    let named = listed.matching(|name, _| wanted(name));
+    let (templates, suites) = match named {
+        // What nothing is called, something may show.
+        (templates, suites) if templates.is_empty() && suites.is_empty() && code == 0 => {
+            listed.matching(|_, shown| part.is_some_and(|part| shows(shown, part)))
+        }
+        named => named,
+    };
     if templates.is_empty() && suites.is_empty() && code == 0 {
         let part = part.unwrap_or_default();
         return Err(Stop::Usage(format!(
-            "nothing that can be named contains `{part}`; `dispatchlab list` shows all"
+            "nothing that can be named contains `{part}`, nor does its title; `dispatchlab list` shows all"
         )));
     }
     if common.json {
@@ -70,6 +72,14 @@ pub(super) fn list(common: &Common, part: Option<&str>) -> Result<i32, Stop> {
     Ok(code)
 }
 
+/// Whether all words of a question stand in what is shown, in any order and case.
+fn shows(shown: &str, question: &str) -> bool {
+    let shown = shown.to_lowercase();
+    let words = question.to_lowercase();
+    let mut words = words.split_whitespace();
+    words.all(|word| shown.contains(word))
+}
+
 /// All that can be named.
 struct Listed {
     templates: Vec<Arc<Template>>,
@@ -77,6 +87,21 @@ struct Listed {
 }
 
 impl Listed {
+    /// Those of which a name, or what they show, is wanted.
+    fn matching(
+        &self,
+        is_wanted: impl Fn(&str, &str) -> bool,
+    ) -> (Vec<&Arc<Template>>, Vec<&Suite>) {
+        let templates = self.templates.iter().filter(|template| {
+            let header = &template.header;
+            let source = header.source.as_deref().unwrap_or_default();
+            is_wanted(&template.name, &format!("{} {source}", header.title))
+        });
+        let suites = self.suites.iter();
+        let suites = suites.filter(|suite| is_wanted(&suite.name, &suite.title));
+        (templates.collect(), suites.collect())
+    }
+
     fn as_json(&self, templates: &[&Arc<Template>], suites: &[&Suite]) -> Result<String, Stop> {
         let mut scenarios = Vec::new();
         for template in templates {

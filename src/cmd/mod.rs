@@ -161,7 +161,7 @@ enum Command {
     },
     /// List scenarios and suites; a partial name lists what matches
     List {
-        /// Part of a name
+        /// Part of a name; else words of titles and sources
         #[arg(value_parser = named())]
         part: Option<String>,
     },

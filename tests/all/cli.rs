@@ -320,6 +320,22 @@ fn list_names_every_template_and_the_tour() {
 }
 
 #[test]
+fn list_finds_by_what_is_shown_what_nothing_is_called() {
+    let found = |question: &str| {
+        let (code, document) = json(&["list", question]);
+        assert_eq!(code, 0, "{question}");
+        let all = document["scenarios"].as_array().expect("a list").clone();
+        let names = all.iter().filter_map(|one| one["template"].as_str());
+        names.map(String::from).collect::<Vec<String>>()
+    };
+    assert_eq!(found("devirtualises"), ["guard"]);
+    assert_eq!(found("Scalar switches"), ["switch_scalar"]);
+    let run = dispatchlab(&["list", "devirtualises backwards"]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("nor does its title"), "{}", run.stderr);
+}
+
+#[test]
 fn doctor_answers_in_both_forms_and_stepping_is_exact() {
     let (code, document) = json(&["doctor", "--quick"]);
     assert!(code == 0 || code == 1);
