@@ -388,6 +388,11 @@ fn every_bundle_is_replayed_from_its_openings_to_its_judgement() {
         let empty = serde_json::from_value::<Vec<Option<Vec<u64>>>>(counted("empty"));
         let empty: Vec<Vec<u64>> = empty.expect("pairs").into_iter().flatten().collect();
         let file = path.display().to_string();
+        let is_counted = |one: &group::Opening| one.kind != SOFTWARE && one.errno.is_none();
+        let surroundings = Surroundings {
+            has_pmu: openings.iter().any(is_counted),
+            ..Surroundings::default()
+        };
         let kernel = FakeKernel::install(move |asked| {
             let asks = (
                 asked.kind,
@@ -409,7 +414,7 @@ fn every_bundle_is_replayed_from_its_openings_to_its_judgement() {
             std::env::temp_dir().join(format!("dispatchlab-bundle-{}", std::process::id()));
         let cores = listed_in(&bundle, &folder);
         let cpu = bundle["cpu"].as_u64().map(|cpu| cpu as u32);
-        let mut pmu = Pmu::open_within(cores, Surroundings::default(), cpu);
+        let mut pmu = Pmu::open_within(cores, surroundings, cpu);
         let _ = fs::remove_dir_all(&folder);
         let mut window = Window::reserve().expect("reserves");
         pmu.check(&mut Clock::new(&mut window).expect("maps"));
