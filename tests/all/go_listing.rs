@@ -437,17 +437,42 @@ fn a_type_whose_hash_nobody_knows_here_is_said_to_have_none() {
     let folder = folder("go_unhashed");
     for (release, said) in [
         ("1.23", "there is its hash"),
-        ("1.24", "0 for its hash"),
+        ("1.18", "no hash"),
+        ("1.24", "no hash"),
         ("1.25", "there is its hash"),
     ] {
         let file = folder.join("unhashed.s");
         let text = format!(
             "//! go = \"{release}\"\nTEXT main.f(SB), ABIInternal, $0-8\n\tLEAQ type:main.T(SB), AX\n\tRET\n"
         );
-        fs::write(&file, text).expect("written");
+        fs::write(&file, &text).expect("written");
         let ran = run(&[file.to_str().expect("UTF-8")]);
         let told = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(told.contains(said), "{release}: {told}");
+        // Only what reads it wants it.
+        for line in [
+            "MOVL 16(AX), CX",
+            "CMPL CX, type:main.T+16(SB)",
+            "MOVL 20(AX), CX",
+            "MOVL 16(SP), CX",
+        ] {
+            let text = text.replace("\tRET\n", &format!("\t{line}\n\tRET\n"));
+            fs::write(&file, text).expect("written");
+            let ran = run(&[file.to_str().expect("UTF-8")]);
+            let is_refused = said == "no hash" && !line.contains("20(") && !line.contains("SP");
+            assert_eq!(
+                ran.code == 3,
+                is_refused,
+                "{release} {line}: {}{}",
+                ran.stdout,
+                ran.stderr
+            );
+            assert!(
+                !is_refused || unfolded(&ran.stdout).contains("the hash of a type is read here"),
+                "{}",
+                ran.stdout
+            );
+        }
     }
 }
 

@@ -112,6 +112,7 @@ pub(super) fn paste(
         is_register: is_register(&own, entry, release),
         functions: &functions,
         generated: String::new(),
+        unhashed: None,
         assumed: vec![format!(
             "one iteration calls `{entry}`, and the release is {release}: `go = \"1.N\"` in a header says another"
         )],
@@ -160,6 +161,26 @@ pub(super) fn paste(
                 })?;
                 roots.extend(found);
             }
+        }
+    }
+    if let Some(why) = &text.unhashed {
+        let functions = own
+            .iter()
+            .filter(|one| one.kind == SectionKind::Func && reached.contains(&one.name));
+        let mut lines = functions.flat_map(|one| &one.lines);
+        if let Some(line) = lines.find(|line| reads_hash(&line.text)) {
+            let place = Place {
+                line: line.number,
+                column: 1,
+                width: line.text.trim_end().chars().count() as u32,
+            };
+            let message = format!("the hash of a type is read here: {why}");
+            let help = "paste the type's own `SRODATA` block, whose rows have its hash, or say another release in the header";
+            return Err(vec![source.complain(
+                place,
+                message,
+                Some(help.to_string()),
+            )]);
         }
     }
     let written = SourceText::new(source.file.clone(), &text.generated);
@@ -272,6 +293,22 @@ fn is_called(fixup: &Fixup, section: &SourceSection) -> bool {
     words.any(|word| matches!(word, "CALL" | "DUFFZERO" | "DUFFCOPY") || asm::is_go_jump(word))
 }
 
+/// Whether a line may read a type's hash, or an itab's: both have its 32 bits at offset 16.
+fn reads_hash(line: &str) -> bool {
+    let mut words = line.split([' ', '\t', ',']).filter(|word| !word.is_empty());
+    let is_load = words.any(|word| matches!(word, "MOVL" | "CMPL"));
+    let is_hash = |word: &str| {
+        let (offset, base) = word.split_once('(').unwrap_or((word, ""));
+        let is_type = offset.starts_with("type") || offset.starts_with("go");
+        match base {
+            "SP)" => false,
+            "SB)" => is_type && offset.ends_with("+16"),
+            _ => matches!(offset, "16" | "0x10"),
+        }
+    };
+    is_load && words.any(is_hash)
+}
+
 /// A type whose methods the text has.
 fn is_method(function: &str, receiver: &Receiver) -> bool {
     let (package, rest) = function.split_once(".(*").unwrap_or((function, ""));
@@ -365,6 +402,8 @@ struct Text<'a> {
     functions: &'a [&'a str],
     generated: String,
     assumed: Vec<String>,
+    /// Why the hash of a type is not there, if one is wanted.
+    unhashed: Option<String>,
 }
 
 impl Text<'_> {
@@ -526,10 +565,12 @@ impl Text<'_> {
                 Ok(hash) => format!(
                     "of the type `{name}` there is its hash, {hash:#x}, and a size of 64 bytes"
                 ),
-                Err(why) => format!(
-                    "the type `{name}` has a size of 64 bytes and 0 for its hash, so that code which reads that goes \
-                     another way: {why}"
-                ),
+                Err(why) => {
+                    let said =
+                        format!("the type `{name}` has a size of 64 bytes and no hash: {why}");
+                    self.unhashed = Some(why);
+                    said
+                }
             });
         } else if let Some(function) = self
             .functions
