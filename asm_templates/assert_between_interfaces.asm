@@ -13,6 +13,7 @@
 ; As of an interface without methods, but the type is taken from the itab first. See
 ; assert_to_interface for both ways, `form`, `panics` and `cached`.
 
+{% import "go/barrier.asm" as barriers %}
 {% set miss = panics or form in ["miss-ok", "nil"] %}
 {% set ok = form != "hit" and not panics %}
 body:                                   ; rax = itab, rbx = data
@@ -71,23 +72,7 @@ found:
         mov  rbx, [rsp + 72]
 {% else %}
         mov  ["main.Sink"], rdx
-{% if go_minor >= 21 %}
-        cmp  dword ["runtime.writeBarrier"], 0
-        je   keep                       ; off: over what tells the collector of the old pointer and the new one
-        mov  rsi, ["main.Sink" + 8]
-        call "runtime.gcWriteBarrier2"
-        mov  [r11], rbx
-        mov  [r11 + 8], rsi
-{% else %}
-{% if go_minor >= 12 %}
-        cmp  dword ["runtime.writeBarrier"], 0
-{% else %}
-        mov  ecx, ["runtime.writeBarrier"]
-        test ecx, ecx
-{% endif %}
-        jne  wrong
-{% endif %}
-keep:
+{{ barriers.store("rbx", "rsi", '["main.Sink" + 8]', "wrong") }}
 {% if abi == "register" and go_minor <= 21 and not ok %}
         mov  rbx, [rsp + 32]
 {% endif %}

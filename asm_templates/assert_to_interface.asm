@@ -18,6 +18,7 @@
 ; for an itab; see assert_eface for `form` and `panics`. Each type descriptor has its number where Go
 ; has the offset of its name: with the id it makes the result, out of what the assertion gave.
 
+{% import "go/barrier.asm" as barriers %}
 {% set miss = panics or form in ["miss-ok", "nil"] %}
 {% set ok = form != "hit" and not panics %}
 {% if fills and go_minor >= 22 and not panics and targets <= 32 %}
@@ -109,23 +110,7 @@ found:
         mov  rbx, [rsp + 72]
 {% else %}
         mov  ["main.Sink"], rdx
-{% if go_minor >= 21 %}
-        cmp  dword ["runtime.writeBarrier"], 0
-        je   keep                       ; off: over what tells the collector of the old pointer and the new one
-        mov  rsi, ["main.Sink" + 8]
-        call "runtime.gcWriteBarrier2"
-        mov  [r11], rbx
-        mov  [r11 + 8], rsi
-{% else %}
-{% if go_minor >= 12 %}
-        cmp  dword ["runtime.writeBarrier"], 0
-{% else %}
-        mov  ecx, ["runtime.writeBarrier"]
-        test ecx, ecx
-{% endif %}
-        jne  wrong
-{% endif %}
-keep:
+{{ barriers.store("rbx", "rsi", '["main.Sink" + 8]', "wrong") }}
 {% if abi == "register" and go_minor <= 21 and not ok %}
         mov  rbx, [rsp + 32]
 {% endif %}

@@ -11,26 +11,11 @@
 ; A pointer is the data word itself: two stores, and the write barrier's flag. The last load follows
 ; the pointer, for the result.
 
+{% import "go/barrier.asm" as barriers %}
 body:                                   ; rax = pointer
         lea  rcx, ["type.*main.T"]
         mov  ["main.Sink"], rcx
-{% if go_minor >= 21 %}
-        cmp  dword ["runtime.writeBarrier"], 0
-        je   keep                       ; off: over what tells the collector of the old pointer and the new one
-        mov  rcx, ["main.Sink" + 8]
-        call "runtime.gcWriteBarrier2"
-        mov  [r11], rax
-        mov  [r11 + 8], rcx
-{% else %}
-{% if go_minor >= 12 %}
-        cmp  dword ["runtime.writeBarrier"], 0
-{% else %}
-        mov  esi, ["runtime.writeBarrier"]
-        test esi, esi
-{% endif %}
-        jne  barrier
-{% endif %}
-keep:
+{{ barriers.store("rax", "rcx", '["main.Sink" + 8]', "barrier", "esi") }}
         mov  ["main.Sink" + 8], rax
         mov  eax, [rax]
 

@@ -17,6 +17,7 @@
 ; To an interface with methods (`to=iface`) the first word is an itab; the rest is the same, but that
 ; Go 1.10 has functions of their own for it.
 
+{% import "go/barrier.asm" as barriers %}
 {% set word = "type.uint" ~ bits if to == "eface" else "go.itab.main.Num,main.Numberer" %}
 {% macro load(into, from) %}
 {%- if bits == 8 %}        movzx e{{ into }}x, byte [{{ from }}]
@@ -65,27 +66,7 @@ body:                                   ; rax = pointer to the value
         mov  ["main.Sink"], rcx
 {% endif %}
 {% endif %}
-{% if go_minor >= 21 %}
-        cmp  dword ["runtime.writeBarrier"], 0
-        je   keep                       ; off: over what tells the collector of the old pointer and the new one
-        mov  rdx, ["main.Sink" + 8]
-        call "runtime.gcWriteBarrier{{ 1 if bits == 8 else 2 }}"
-{% if bits == 8 %}
-        mov  [r11], rdx
-{% else %}
-        mov  [r11], rax
-        mov  [r11 + 8], rdx
-{% endif %}
-{% else %}
-{% if go_minor >= 12 %}
-        cmp  dword ["runtime.writeBarrier"], 0
-{% else %}
-        mov  ecx, ["runtime.writeBarrier"]
-        test ecx, ecx
-{% endif %}
-        jne  barrier
-{% endif %}
-keep:
+{{ barriers.store(none if bits == 8 else "rax", "rdx", '["main.Sink" + 8]', "barrier") }}
         mov  ["main.Sink" + 8], rax
 {{ load("a", "rax") }}
 {% if value == "large" and bits > 8 %}

@@ -9,25 +9,11 @@
 ; The compiler sees the value, and puts it into read-only data: the pointer is an address in the
 ; code. The write barrier's flag is tested all the same. The last load follows the pointer, for the result.
 
+{% import "go/barrier.asm" as barriers %}
 body:
         lea  rcx, ["type.uint64"]
         mov  ["main.Sink"], rcx
-{% if go_minor >= 21 %}
-        cmp  dword ["runtime.writeBarrier"], 0
-        je   keep                       ; off: over what tells the collector of the old pointer and the new one
-        mov  rsi, ["main.Sink" + 8]
-        call "runtime.gcWriteBarrier1"
-        mov  [r11], rsi
-{% else %}
-{% if go_minor >= 12 %}
-        cmp  dword ["runtime.writeBarrier"], 0
-{% else %}
-        mov  esi, ["runtime.writeBarrier"]
-        test esi, esi
-{% endif %}
-        jne  barrier
-{% endif %}
-keep:
+{{ barriers.store(none, "rsi", '["main.Sink" + 8]', "barrier", "esi") }}
         lea  rdx, ["main.statictmp_0"]
         mov  ["main.Sink" + 8], rdx
         mov  eax, [rdx]

@@ -14,6 +14,7 @@
 ; by memmove. The strings and slices here are the object; the structs hold its id. The result is read
 ; out of the copy.
 
+{% import "go/barrier.asm" as barriers %}
 {% set word = {"string": "type.string", "slice": "type.[]uint8"}[kind] if to == "eface" and kind in ["string", "slice"]
     else "type.main.V" if to == "eface" else "go.itab.main.V,main.I" %}
 {% macro make() %}
@@ -69,23 +70,7 @@ body:                                   ; rax = pointer
         mov  rax, [rsp + 24]
         mov  ["main.Sink"], rcx
 {% endif %}
-{% if go_minor >= 21 %}
-        cmp  dword ["runtime.writeBarrier"], 0
-        je   keep                       ; off: over what tells the collector of the old pointer and the new one
-        mov  rcx, ["main.Sink" + 8]
-        call "runtime.gcWriteBarrier2"
-        mov  [r11], rax
-        mov  [r11 + 8], rcx
-{% else %}
-{% if go_minor >= 12 %}
-        cmp  dword ["runtime.writeBarrier"], 0
-{% else %}
-        mov  esi, ["runtime.writeBarrier"]
-        test esi, esi
-{% endif %}
-        jne  barrier
-{% endif %}
-keep:
+{{ barriers.store("rax", "rcx", '["main.Sink" + 8]', "barrier", "esi") }}
         mov  ["main.Sink" + 8], rax
 {% if kind in ["string", "slice"] %}
         mov  rax, [rax]

@@ -10,6 +10,7 @@
 ; Go 1.14 runtime.zeroVal, which an empty string still has; a struct without fields is runtime.zerobase,
 ; as the compiler knows. The result is whether the pointer is that address: three instructions more.
 
+{% import "go/barrier.asm" as barriers %}
 body:
 {% if kind == "struct" %}
         lea  rcx, ["type.struct {}"]
@@ -64,23 +65,7 @@ body:
 {% endif %}
         mov  ["main.Sink"], rcx
 {% endif %}
-{% if go_minor >= 21 %}
-        cmp  dword ["runtime.writeBarrier"], 0
-        je   keep                       ; off: over what tells the collector of the old pointer and the new one
-        mov  rcx, ["main.Sink" + 8]
-        call "runtime.gcWriteBarrier2"
-        mov  [r11], rax
-        mov  [r11 + 8], rcx
-{% else %}
-{% if go_minor >= 12 %}
-        cmp  dword ["runtime.writeBarrier"], 0
-{% else %}
-        mov  esi, ["runtime.writeBarrier"]
-        test esi, esi
-{% endif %}
-        jne  barrier
-{% endif %}
-keep:
+{{ barriers.store("rax", "rcx", '["main.Sink" + 8]', "barrier", "esi") }}
         mov  ["main.Sink" + 8], rax
 {% if kind == "struct" %}
         lea  rcx, ["runtime.zerobase"]

@@ -12,6 +12,7 @@
 ; The type is one load away, in the itab; a nil interface has none. Of the result, the type is told by
 ; its descriptor's place among all: two instructions more than the conversion has, and the load of the id.
 
+{% import "go/barrier.asm" as barriers %}
 body:                                   ; rax = itab, rbx = data
         test rax, rax
         je   nil
@@ -24,23 +25,7 @@ store:
 store:
 {% endif %}
         mov  ["main.Sink"], rcx
-{% if go_minor >= 21 %}
-        cmp  dword ["runtime.writeBarrier"], 0
-        je   keep                       ; off: over what tells the collector of the old pointer and the new one
-        mov  rsi, ["main.Sink" + 8]
-        call "runtime.gcWriteBarrier2"
-        mov  [r11], rbx
-        mov  [r11 + 8], rsi
-{% else %}
-{% if go_minor >= 12 %}
-        cmp  dword ["runtime.writeBarrier"], 0
-{% else %}
-        mov  esi, ["runtime.writeBarrier"]
-        test esi, esi
-{% endif %}
-        jne  barrier
-{% endif %}
-keep:
+{{ barriers.store("rbx", "rsi", '["main.Sink" + 8]', "barrier", "esi") }}
         mov  ["main.Sink" + 8], rbx
         mov  eax, [rbx]
         add  eax, [rcx + 40]            ; the word of the name, which here holds the type's number

@@ -14,24 +14,10 @@
 ; to Go 1.20 also did the store, and since then only gives room. Here the buffer is never flushed. The
 ; last two instructions read the pointer back, for the result.
 
+{% import "go/barrier.asm" as barriers %}
 body:                                   ; rax = pointer
-{% if go_minor >= 21 %}
-        cmp  dword ["runtime.writeBarrier"], 0
-        je   keep                       ; off: over what tells the collector of the old pointer and the new one
-        mov  rcx, ["main.Sink"]
-        call "runtime.gcWriteBarrier2"  ; answers in r11
-        mov  [r11], rax
-        mov  [r11 + 8], rcx
-{% else %}
-{% if go_minor >= 12 %}
-        cmp  dword ["runtime.writeBarrier"], 0
-{% else %}
-        mov  ecx, ["runtime.writeBarrier"]
-        test ecx, ecx
-{% endif %}
-        jne  slow
-{% endif %}
-keep:   mov  ["main.Sink"], rax
+{{ barriers.store("rax", "rcx", '["main.Sink"]', "slow") }}
+        mov  ["main.Sink"], rax
 stored: mov  rax, ["main.Sink"]
         mov  eax, [rax]
 

@@ -400,7 +400,6 @@ fn renamed(
     lane: usize,
 ) -> Option<Instruction> {
     let mut copy = *instruction;
-    let mut used_up: Vec<Register> = Vec::new();
     for full in results {
         let free = pool(*full).into_iter().filter(|one| !kept.contains(one));
         let free: Vec<Register> = free.collect();
@@ -414,7 +413,6 @@ fn renamed(
             .filter(|one| pool(**one) == pool(*full))
             .count();
         let register = *free.get(lane * own + number)?;
-        used_up.push(register);
         for at in 0..instruction.op_count() {
             let before = instruction.op_register(at);
             if instruction.op_kind(at) == OpKind::Register && before.full_register() == *full {

@@ -96,7 +96,7 @@ fn flows(live: &HashSet<Register>, instruction: &Instruction) -> HashSet<Registe
         )
     };
     // Flags and memory stand as registers that no program has.
-    let (flags, memory) = (Register::DontUse0, Register::None);
+    let (flags, memory) = (Register::EIP, Register::None);
     let mut taken: Vec<Register> = Vec::new();
     let mut made: Vec<Register> = Vec::new();
     let mut kept: Vec<Register> = Vec::new();
@@ -136,7 +136,7 @@ fn depends(body: &[Instruction]) -> bool {
             made.insert(Register::None);
         }
         if instruction.rflags_modified() != 0 {
-            made.insert(Register::DontUse0);
+            made.insert(Register::EIP);
         }
         made
     };
@@ -160,7 +160,7 @@ fn depends(body: &[Instruction]) -> bool {
     taken.any(|one| live.contains(&one))
         || info.used_memory().iter().any(|one| reads(one.access()))
             && live.contains(&Register::None)
-        || body[0].rflags_read() != 0 && live.contains(&Register::DontUse0)
+        || body[0].rflags_read() != 0 && live.contains(&Register::EIP)
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn independent_copies_read_nothing_that_the_one_before_wrote() {
                 &body[(at + 1) * (cuts + 1)..(at + 2) * (cuts + 1)],
             ]
             .concat();
-            let mut live = flows(&HashSet::from([Register::DontUseFA]), &two[0]);
+            let mut live = flows(&HashSet::new(), &two[0]);
             live.extend(outputs(&two[0]));
             for instruction in &two[1..two.len() - 1] {
                 live = flows(&live, instruction);
@@ -237,7 +237,7 @@ fn outputs(instruction: &Instruction) -> HashSet<Register> {
     let made = made.filter(|one| !matches!(one.access(), OpAccess::Read | OpAccess::CondRead));
     let mut made: HashSet<Register> = made.map(|one| one.register().full_register()).collect();
     if instruction.rflags_modified() != 0 {
-        made.insert(Register::DontUse0);
+        made.insert(Register::EIP);
     }
     made
 }
@@ -249,7 +249,7 @@ fn inputs(instruction: &Instruction) -> HashSet<Register> {
     let taken = taken.filter(|one| !matches!(one.access(), OpAccess::Write | OpAccess::CondWrite));
     let mut taken: HashSet<Register> = taken.map(|one| one.register().full_register()).collect();
     if instruction.rflags_read() != 0 {
-        taken.insert(Register::DontUse0);
+        taken.insert(Register::EIP);
     }
     taken
 }
