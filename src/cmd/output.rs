@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal as _, Write};
+use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -54,7 +55,6 @@ impl Input {
     /// The file at a path; `None` where there is no regular one, or for `-` none behind standard input.
     pub(super) fn at(path: &Path) -> Option<Input> {
         let known = if path == Path::new("-") {
-            use std::os::fd::AsFd as _;
             File::from(io::stdin().as_fd().try_clone_to_owned().ok()?).metadata()
         } else {
             fs::metadata(path)
@@ -65,6 +65,22 @@ impl Input {
             number: known.ino(),
         })
     }
+}
+
+/// The files that standard output and standard error go to, where they are ones.
+fn own_streams() -> Vec<Identity> {
+    let streams = [
+        io::stdout().as_fd().try_clone_to_owned(),
+        io::stderr().as_fd().try_clone_to_owned(),
+    ];
+    let known = streams
+        .into_iter()
+        .flatten()
+        .map(|stream| File::from(stream).metadata());
+    let files = known.flatten().filter(fs::Metadata::is_file);
+    files
+        .map(|known| Identity::Of(known.dev(), known.ino()))
+        .collect()
 }
 
 impl Output {
@@ -99,6 +115,12 @@ impl Output {
                 return refuse(
                     one,
                     "this run reads that file, and it would be lost; name another".into(),
+                );
+            }
+            if own_streams().contains(&identity) {
+                return refuse(
+                    one,
+                    "this run prints into that file, and what it prints would be lost; name another".into(),
                 );
             }
             let same = outputs[..at]

@@ -225,7 +225,14 @@ impl Suite {
             Ok(alone) => return Some(alone.row),
             Err(error) => self.misshapen(&error),
         };
-        Some(Spanned::new(span, Row(Err(Box::new(row)))))
+        #[derive(Deserialize)]
+        struct Named {
+            row: toml::Value,
+        }
+        let value = toml::from_str::<Named>(&format!("{KEY}{text}")).ok()?.row;
+        let name = value.as_str().or_else(|| value.get("row")?.as_str());
+        let name = name.filter(|name| !name.is_empty()).map(str::to_string);
+        Some(Spanned::new(span, Row(Err(Box::new((name, row))))))
     }
 
     fn member(&self, section: Option<String>, row: Spanned<Row>) -> Member {
@@ -233,14 +240,15 @@ impl Suite {
         let row = match row.into_inner() {
             Row(Ok(row)) => row,
             Row(Err(wrong)) => {
+                let (name, wrong) = *wrong;
+                let where_it_stands = || format!("{}:{}:{}", self.name, place.line, place.column);
                 return Member {
-                    // Whatever it is called: where it stands.
-                    scenario: format!("{}:{}:{}", self.name, place.line, place.column),
+                    scenario: name.map_or_else(where_it_stands, |name| sorted(&name)),
                     said: Said {
                         section,
                         ..Said::default()
                     },
-                    wrong: vec![*wrong],
+                    wrong: vec![wrong],
                     place,
                 };
             }
@@ -322,7 +330,10 @@ impl Suite {
             ));
         }
         let mut first: BTreeMap<&str, Place> = BTreeMap::new();
-        for member in &self.members {
+        // A wrong one takes the name from no right one.
+        let (right, others): (Vec<_>, Vec<_>) =
+            self.members.iter().partition(|one| one.wrong.is_empty());
+        for member in right.into_iter().chain(others) {
             first.entry(&member.scenario).or_insert(member.place);
         }
         let names: Vec<&str> = first.keys().copied().collect();
@@ -345,10 +356,9 @@ impl Suite {
                     Some(help),
                 ));
             }
-            if let Some(place) = first
-                .get(&*member.scenario)
-                .filter(|place| **place != member.place)
-            {
+            let earlier = first.get(&*member.scenario);
+            let earlier = earlier.filter(|_| member.wrong.is_empty());
+            if let Some(place) = earlier.filter(|place| **place != member.place) {
                 let message = format!("`{}` is a row twice", member.scenario);
                 let help = format!(
                     "the first is on line {}; put what is said of it there",
@@ -456,8 +466,8 @@ struct Claim {
     figures: BTreeMap<String, f64>,
 }
 
-/// A row, which may be a name alone, or why it is none.
-struct Row(Result<FullRow, Box<Diagnostic>>);
+/// A row, which may be a name alone, or its name, if it has one, and why it is none.
+struct Row(Result<FullRow, Box<(Option<String>, Diagnostic)>>);
 
 impl<'de> Deserialize<'de> for Row {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Row, D::Error> {
@@ -549,7 +559,7 @@ mod tests {
         let expected = [
             ("a", 0),
             ("mine:2:14", 1),
-            ("mine:3:2", 1),
+            ("b", 1),
             ("mine:3:33", 1),
             ("c", 0),
             ("a", 1),

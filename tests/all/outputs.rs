@@ -443,6 +443,32 @@ fn two_paths_have_two_names_and_each_is_told_as_it_is_found_again() {
 }
 
 #[test]
+fn no_output_is_the_file_that_the_run_prints_into() {
+    let place = fresh("own_streams");
+    for (export, to) in [
+        ("printed", "> printed"),
+        ("/dev/stdout", "> printed"),
+        ("./printed", "2> printed"),
+    ] {
+        let script = format!("exec \"$0\" run inline --counters none --export-csv {export} {to}");
+        let output = std::process::Command::new("bash")
+            .args(["-c", &script, env!("CARGO_BIN_EXE_dispatchlab")])
+            .current_dir(&place)
+            .env("XDG_STATE_HOME", &place)
+            .output()
+            .expect("runs");
+        let printed = std::fs::read_to_string(place.join("printed")).expect("made");
+        let said = String::from_utf8_lossy(&output.stderr) + &*printed;
+        let said = crate::common::unfolded(&said);
+        assert_eq!(output.status.code(), Some(2), "{script}: {said}");
+        assert!(
+            said.contains("this run prints into that file"),
+            "{script}: {said}"
+        );
+    }
+}
+
+#[test]
 fn of_several_exports_that_fail_each_is_named() {
     let place = fresh("several");
     let full = ["run", "inline", "--counters", "none"];

@@ -176,7 +176,6 @@ fn a_user_who_may_start_no_further_process_is_told_how_many_would_do() {
             .current_dir("/")
             .uid(NOBODY);
         let output = command.output().expect("runs");
-        let _ = std::fs::remove_file(&program);
         let said = unfolded(&String::from_utf8_lossy(&output.stdout));
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(4), "{said} {stderr}");
@@ -185,6 +184,21 @@ fn a_user_who_may_start_no_further_process_is_told_how_many_would_do() {
             "{said}"
         );
         assert!(said.contains(" would do"), "{said}");
+        // And it does.
+        let (_, rest) = said.split_once("of this user; ").expect("a number");
+        let enough = rest.split(' ').next().expect("a number").to_string();
+        let mut command = Command::new("bash");
+        command
+            .args([
+                "-c",
+                &format!("ulimit -u {enough}; exec \"$0\" run inline --quick"),
+            ])
+            .arg(&program)
+            .current_dir("/")
+            .uid(NOBODY);
+        let output = command.output().expect("runs");
+        let _ = std::fs::remove_file(&program);
+        assert_eq!(output.status.code(), Some(0), "{enough}: {output:?}");
     }
 }
 

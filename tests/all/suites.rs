@@ -320,7 +320,7 @@ fn a_wrong_row_of_a_suite_is_a_row_and_the_others_run() {
         .collect();
     let expected = [
         ("inline", true),
-        ("mine:4:2", false),
+        ("direct_call", false),
         ("mine:5:2", false),
         ("inline", false),
         ("nop[", false),
