@@ -136,7 +136,7 @@ fn write(path: &Path, text: &str) -> Result<(), Stop> {
     output::create(path, text).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => Stop::Usage(format!(
             "{} is there already, and nothing was written; choose another name or remove it",
-            named(&path)
+            named(path)
         )),
         _ => output::refusal("new", path, &error),
     })
