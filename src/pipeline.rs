@@ -79,6 +79,12 @@ impl Task {
         }
     }
 
+    /// The same, with a word before it: an expansion may take seconds.
+    pub fn told(scenario: &Scenario, progress: Progress<'_>) -> Task {
+        progress(Told::Step(&format!("preparing {}", scenario.name)));
+        Task::new(scenario)
+    }
+
     /// The task, refused where a worker has no room for its images.
     fn within(self, placements: usize) -> Task {
         let template = Arc::clone(&self.scenario.template);
@@ -123,17 +129,31 @@ pub fn run(
     let mut session = Session::new(settings);
     let mut batches = batches(scenarios).peekable();
     let mut ready = Vec::new();
+    let mut left = scenarios.len();
     while let Some(batch) = batches.next() {
         let mut tasks = std::mem::take(&mut ready);
+        let before = scenarios.len() - left;
+        left -= batch.len();
+        let mut among = |told: Told<'_>| match told {
+            Told::Step(text) if scenarios.len() > batch.len() => {
+                let count = scenarios.len();
+                progress(Told::Step(&format!(
+                    "{before} of {count} rows done, {text}"
+                )));
+            }
+            told => progress(told),
+        };
+        for scenario in &batch[tasks.len()..] {
+            // What a signal has found half ready is as good as not begun.
+            if interrupt::seen().is_some() {
+                break;
+            }
+            tasks.push(Task::told(scenario, &mut among));
+        }
         if interrupt::seen().is_some() {
             session.leave_out(batch);
             continue;
         }
-        let unready = &batch[tasks.len()..];
-        tasks.extend(unready.iter().map(|scenario| {
-            progress(Told::Step(&format!("preparing {}", scenario.name)));
-            Task::new(scenario)
-        }));
         let next = batches.peek().copied().unwrap_or_default();
         // The next ones get ready while these are proved.
         let mut meanwhile = || {
@@ -141,8 +161,9 @@ pub fn run(
             ready.extend(scenario.map(Task::new));
             scenario.is_some()
         };
-        session.measure(tasks, progress, &mut meanwhile)?;
+        session.measure(tasks, &mut among, &mut meanwhile)?;
     }
+    progress(Told::Step("relating the rows"));
     Ok(session.report().report)
 }
 

@@ -38,10 +38,15 @@ pub(super) fn run(
     settings.samples = exports.samples;
     let outputs = Outputs::open(exports, None, &inputs(common, &[name.to_string()], &bound)?)?;
     let _core = common.claim_core(&mut settings);
-    let mut progress = common.progress();
-    let report = ablate(scenario, &parts, &settings, confidence, &mut progress)?;
-    common.end_progress();
+    let voice = common.progress();
+    let report = ablate(
+        scenario,
+        &parts,
+        &settings,
+        confidence,
+        &mut voice.telling(),
+    )?;
     let code = pipeline::exit_code(&report);
-    outputs.write(common, &report)?;
+    outputs.write(common, &report, voice)?;
     Ok(code)
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use clap::{ArgAction, Args};
 
-use super::progress::{CLEARED, Display};
+use super::progress::{Display, Voice};
 use super::{Stop, Syntax, When, named, record, separator, width_of};
 use crate::asm;
 use crate::counter::pmu;
@@ -23,7 +23,7 @@ use crate::sys::cores::CorePmus;
 use crate::sys::files;
 use crate::template::{Library, Template, TextOptions};
 use crate::text::{Style, diagnostic, folded, printable};
-use crate::worker::parent::{self, Told};
+use crate::worker::parent;
 
 /// Options of every command.
 #[derive(Debug, Args)]
@@ -469,24 +469,11 @@ impl Common {
         }
     }
 
-    /// What is at work, and between that what everybody must know now.
-    pub(super) fn progress(&self) -> impl FnMut(Told<'_>) {
-        let is_said = !self.quiet;
+    /// What says what is at work, and between that what everybody must know now, until it is dropped.
+    pub(super) fn progress(&self) -> Voice {
         let is_terminal = io::stderr().is_terminal();
-        let mut display = Display::new(is_terminal, self.error_style().width, Instant::now());
-        move |told: Told<'_>| {
-            let text = display.text(told, Instant::now());
-            if let Some(text) = text.filter(|_| is_said) {
-                let _ = io::stderr().write_all(text.as_bytes());
-            }
-        }
-    }
-
-    /// Removes the progress line.
-    pub(super) fn end_progress(&self) {
-        if !self.quiet && io::stderr().is_terminal() {
-            let _ = io::stderr().write_all(CLEARED.as_bytes());
-        }
+        let display = || Display::new(is_terminal, self.error_style().width, Instant::now());
+        Voice::new((!self.quiet).then(display))
     }
 }
 

@@ -71,11 +71,10 @@ pub(super) fn run(
     let scenarios: Vec<Scenario> = scenarios.collect();
     let outputs = Outputs::open(files, None, &inputs(common, names, &scenarios)?)?;
     let _core = common.claim_core(&mut settings);
-    let mut progress = common.progress();
-    let report = compare(contestants, &settings, confidence, &mut progress)?;
-    common.end_progress();
+    let voice = common.progress();
+    let report = compare(contestants, &settings, confidence, &mut voice.telling())?;
     let code = pipeline::exit_code(&report).max(left_out);
-    outputs.write(common, &report)?;
+    outputs.write(common, &report, voice)?;
     let mut failed = fail_above.map_or_else(Vec::new, |bound| above(&report, bound));
     if fail_above.is_some() {
         failed.extend(unshown(&report));
@@ -246,7 +245,7 @@ fn named(library: &Library, name: &str) -> Result<Result<Named, Stop>, Stop> {
     if Path::new(name).extension().is_none_or(|end| end != "json") {
         return Ok(named_in(library, name)?.map(Named::Template));
     }
-    let path = path_of(Path::new(name));
+    let path = path_of(name);
     let wrong = |why: &dyn Display| Stop::Usage(format!("`{name}`: {why}"));
     if path.symlink_metadata().is_err() {
         return Err(wrong(&"there is no such file"));

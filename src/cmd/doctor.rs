@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::output::Output;
+use super::output::{Input, Output};
 use super::record::{self, Concerns, Failed};
 use super::{Common, Stop, names, print_json, print_plain};
 use crate::counter::pmu;
@@ -23,7 +23,7 @@ use crate::scenario::Scenario;
 use crate::stats::Quantity;
 use crate::sys::interrupt;
 use crate::template::{Library, Origin, Template};
-use crate::text::{folded, hanging};
+use crate::text::{folded, hanging, printable};
 use crate::worker::parent::{Progress, signal_name};
 
 mod bundle;
@@ -60,6 +60,11 @@ pub(super) fn doctor(common: &Common, bundle: Option<&Path>) -> Result<i32, Stop
     let output = bundle
         .map(|path| Output::open("--report", path))
         .transpose()?;
+    let own: Vec<Input> = record::path()
+        .iter()
+        .filter_map(|path| Input::at(path))
+        .collect();
+    Output::check(&output.iter().collect::<Vec<_>>(), &own)?;
     let mut settings = common.settings(None)?;
     if settings.plan.counters == Counters::None {
         settings.plan.counters = Counters::Clock;
@@ -68,7 +73,8 @@ pub(super) fn doctor(common: &Common, bundle: Option<&Path>) -> Result<i32, Stop
     settings.plan.further.clear();
     let _core = common.claim_core(&mut settings);
     let machine = Machine::inspect(&settings.plan, &settings.events);
-    let mut progress = common.progress();
+    let voice = common.progress();
+    let mut progress = voice.telling();
     let by_counters = (settings.plan.counters == Counters::Pmu)
         .then(|| pipeline::run(&kernels()?, &settings, &mut progress).map_err(Stop::from))
         .transpose()?;
@@ -87,8 +93,10 @@ pub(super) fn doctor(common: &Common, bundle: Option<&Path>) -> Result<i32, Stop
     };
     let doubled = pipeline::run(&kernels()?[..1], &twice, &mut progress)?;
     let counted = by_counters.as_ref();
-    if let Some(code) = interrupted(common) {
-        return Ok(code);
+    if let Some(signal) = interrupt::seen() {
+        drop(progress);
+        drop(voice);
+        return Ok(interrupted(common, signal));
     }
     let mut checks = checks(&report, &doubled);
     let counter_checks = by_counters
@@ -113,10 +121,11 @@ pub(super) fn doctor(common: &Common, bundle: Option<&Path>) -> Result<i32, Stop
     checks.extend(misses::check(&settings, &mut progress)?);
     let fingerprint = fingerprint(&settings, &mut progress)?;
     // What a signal has cut short has not failed.
-    if let Some(code) = interrupted(common) {
-        return Ok(code);
+    if let Some(signal) = interrupt::seen() {
+        drop(progress);
+        drop(voice);
+        return Ok(interrupted(common, signal));
     }
-    common.end_progress();
     report.provenance.predictor = Some(fingerprint.line.clone());
     report.provenance.sources = match counted {
         Some(counted) => counted.provenance.sources.clone(),
@@ -128,18 +137,16 @@ pub(super) fn doctor(common: &Common, bundle: Option<&Path>) -> Result<i32, Stop
     if let Some(output) = output {
         let found = as_json(&report, &counters, &checks, (&facts, &fingerprint));
         asked.plan.placements.truncate(1);
-        let mut progress = common.progress();
         let tour = json::render(&pipeline::run(&tour()?, &asked, &mut progress)?);
         // Of one row all that was read, the empty entries and each chunk; of all of them it would be megabytes.
         asked.samples = true;
         asked.plan.time_ms = asked.plan.time_ms.min(SAMPLED_MS);
         let row = json::render(&pipeline::run(&kernels()?[..1], &asked, &mut progress)?);
-        common.end_progress();
-        output.write(&bundle::bundle(
-            report.provenance.pinned_cpu,
-            (&found, &tour, &row),
-        )?)?;
+        let bundle = bundle::bundle(report.provenance.pinned_cpu, (&found, &tour, &row))?;
+        output.write(&bundle, printable::json)?;
     }
+    drop(progress);
+    drop(voice);
     let rendered = if common.json {
         as_json(&report, &counters, &checks, (&facts, &fingerprint))
     } else {
@@ -174,15 +181,13 @@ fn tour() -> Result<Vec<Scenario>, Stop> {
         .collect()
 }
 
-/// Says that a signal has ended it, where one has, and gives the exit code.
-fn interrupted(common: &Common) -> Option<i32> {
-    let signal = interrupt::seen()?;
-    common.end_progress();
+/// Says that a signal has ended it, and gives the exit code.
+fn interrupted(common: &Common, signal: i32) -> i32 {
     let name = signal_name(signal);
     common.warn(&format!(
         "warning: interrupted by {name}: nothing was checked; run it again\n"
     ));
-    Some(128 + signal)
+    128 + signal
 }
 
 /// Runs patterns of branches, briefly.

@@ -37,9 +37,19 @@ pub(super) fn list(common: &Common, part: Option<&str>) -> Result<i32, Stop> {
     let mut suites = Vec::new();
     for name in library.suite_names() {
         match library.suite(&name) {
-            Ok(suite) => suites.extend(suite),
+            Ok(suite) => {
+                let rows = suite.iter().flat_map(|suite| &suite.members);
+                let of_rows: Vec<_> = rows.flat_map(|row| row.wrong.clone()).collect();
+                if !of_rows.is_empty() {
+                    wrong(&name, Stop::Templates(of_rows));
+                }
+                suites.extend(suite);
+            }
             Err(error) => wrong(&name, error.into()),
         }
+    }
+    for (name, error) in library.unlisted() {
+        wrong(&name, error.into());
     }
     // Those that are told in full before those of which only the size is.
     suites.sort_by_key(|suite| suite.members.len());

@@ -28,8 +28,14 @@ pub(super) fn predict(
         ..settings
     };
     let iterations = if common.quick { QUICK } else { ITERATIONS };
-    let mut progress = common.progress();
-    let modelled = predict::predict(scenario, prepared, &settings, iterations, &mut progress)?;
-    common.end_progress();
+    let voice = common.progress();
+    let modelled = predict::predict(
+        scenario,
+        prepared,
+        &settings,
+        iterations,
+        &mut voice.telling(),
+    )?;
+    drop(voice);
     Ok(modelled)
 }

@@ -4,9 +4,10 @@
 //! that the table in docs/method.md gives.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -15,11 +16,11 @@ use nix::sys::resource::Resource;
 
 use crate::job::Unavailable;
 use crate::prepare::apart;
-use crate::sys::process::{hear_of_children, survive_long_files};
-use crate::sys::{limits, stack};
-use crate::template::library::{self, Library, LoadError};
-use crate::text::printable;
+use crate::sys::process::{has_no_output, hear_of_children, survive_long_files};
+use crate::sys::{limits, memory, stack};
+use crate::template::library::{Library, LoadError};
 use crate::text::{Style, diagnostic, folded};
+use crate::text::{paths, printable};
 use crate::worker::parent;
 
 mod ablate;
@@ -57,6 +58,17 @@ pub enum Stop {
     Counters(String),
     /// The operating system refuses.
     System(io::Error),
+}
+
+impl Stop {
+    /// Of several reasons all but the last are said, and that one ends the command.
+    fn all(mut reasons: Vec<Stop>, style: Style) -> Result<(), Stop> {
+        let last = reasons.pop();
+        for reason in &reasons {
+            explain(reason, style);
+        }
+        last.map_or(Ok(()), Err)
+    }
 }
 
 impl From<io::Error> for Stop {
@@ -284,7 +296,22 @@ fn separator(text: &str) -> Result<char, String> {
 
 /// A name, or a path, which need not be UTF-8.
 fn named() -> impl TypedValueParser<Value = String> {
-    OsStringValueParser::new().map(|path| library::named(&path))
+    OsStringValueParser::new().map(|typed| as_typed(&typed))
+}
+
+/// The text of what was typed: a name as reports have it, which is one already, or the very path of a file.
+fn as_typed(typed: &OsStr) -> String {
+    let Some(text) = typed.to_str() else {
+        return paths::named(typed);
+    };
+    let template = text.split('[').next().unwrap_or(text);
+    let file = format!("{template}.asm");
+    let recording = text.split_once("=@").map_or("", |(_, path)| path);
+    let is_there = |path: &str| Path::new(path).symlink_metadata().is_ok();
+    match [text, template, &file, recording].into_iter().any(is_there) {
+        true => paths::named(text),
+        false => text.to_string(),
+    }
 }
 
 /// A share above 0.5 and below 1.
@@ -307,6 +334,11 @@ fn percent(text: &str) -> Result<f64, String> {
         .filter(|percent| percent.is_finite() && *percent >= 0.0)
         .ok_or_else(|| "a number of percent from 0, such as 5 or 5%".to_string())
 }
+
+/// Exit code where the machine leaves too little, as for rows of which it leaves too little.
+const TOO_SMALL: i32 = 4;
+/// Exit code where the reader of what is printed is gone: as if the signal that says so had ended this process.
+const UNREAD: i32 = 128 + libc::SIGPIPE;
 
 /// Bytes of the stack that all runs on: the first thread may have no more than its system leaves it.
 const STACK: usize = 8 << 20;
@@ -332,6 +364,7 @@ fn on_a_stack() -> ExitCode {
             }
         };
     }
+    memory::end_on_small_machines_with(TOO_SMALL);
     survive_long_files();
     hear_of_children();
     limits::hear_of_processor_time();
@@ -477,7 +510,15 @@ fn refuse(error: &clap::Error) -> ! {
         let message = folded(&message, 2, width_of(&io::stderr()));
         let _ = anstream::stderr().write_all(message.as_bytes());
     } else {
-        let _ = error.print();
+        let style = Style {
+            width: width_of(&io::stderr()),
+            color: false,
+            unicode: true,
+        };
+        let printed = check_output().and_then(|()| error.print().map_err(unprinted));
+        if let Err(stop) = printed {
+            std::process::exit(explain(&stop, style));
+        }
     }
     let wrong = error.get(clap::error::ContextKind::InvalidSubcommand);
     if let Some(clap::error::ContextValue::String(name)) = wrong {
@@ -503,7 +544,7 @@ fn explain(stop: &Stop, style: Style) -> i32 {
         Stop::Job(message) => (said(message), 3),
         Stop::Counters(message) => (said(message), 5),
         // The reader of our output is gone, and wants no word about it.
-        Stop::System(error) if error.kind() == io::ErrorKind::BrokenPipe => return 0,
+        Stop::System(error) if error.kind() == io::ErrorKind::BrokenPipe => return UNREAD,
         Stop::System(error) => (said(&error.to_string()), 2),
     };
     let _ = io::stderr().write_all(text.as_bytes());
@@ -522,10 +563,28 @@ fn print_json(document: &str) -> Result<(), Stop> {
 
 /// Prints a result.
 fn print(text: &str) -> Result<(), Stop> {
+    check_output()?;
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()?;
-    Ok(())
+    let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    printed.map_err(unprinted)
+}
+
+/// Refuses to print into nothing, which is no `/dev/null`: what is lost there nobody has asked to be.
+fn check_output() -> Result<(), Stop> {
+    match has_no_output() {
+        true => Err(Stop::Usage(
+            "standard output is closed, so nothing can be printed; `> /dev/null` is what throws it away".into(),
+        )),
+        false => Ok(()),
+    }
+}
+
+/// Why a result is not printed, or only its beginning.
+fn unprinted(error: io::Error) -> Stop {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Stop::System(error),
+        _ => output::refusal("standard output", Path::new(""), &error),
+    }
 }
 
 #[cfg(test)]

@@ -5,14 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::output::Input;
 use super::{Common, Stop, record};
 use crate::scenario::{BindError, Recording, Scenario, parse_name};
 use crate::sys::files;
-use crate::template::library::{Library, LoadError, named, path_of, text_of};
+use crate::template::library::{Library, LoadError, path_of, text_of};
 use crate::template::suite::{Member, Said, Suite};
 use crate::template::{Origin, Template, params};
 use crate::text::closest;
@@ -105,26 +104,20 @@ pub(super) fn inputs(
     paths.extend(record::path());
     for name in names {
         let template = name.split('[').next().unwrap_or(name);
-        paths.extend([
-            name.into(),
-            template.into(),
-            format!("{template}.asm").into(),
-        ]);
+        paths.extend([name, template].map(path_of));
+        paths.push(path_of(&format!("{template}.asm")));
     }
     for scenario in scenarios {
-        paths.extend(scenario.recording_path().map(PathBuf::from));
+        paths.extend(scenario.recording_path().map(path_of));
         let template = &scenario.template;
         let included = template.includes.texts.iter().map(|one| &one.origin);
         for origin in std::iter::once(&template.origin).chain(included) {
             if let Origin::File(path) = origin {
-                paths.push(path.clone());
+                paths.push(path_of(&path.to_string_lossy()));
             }
         }
     }
-    Ok(paths
-        .iter()
-        .filter_map(|path| Input::at(&path_of(path)))
-        .collect())
+    Ok(paths.iter().filter_map(|path| Input::at(path)).collect())
 }
 
 /// Refuses to read standard input twice, for the second time it is empty.
@@ -170,7 +163,7 @@ type Loaded = (Template, Vec<(String, String)>);
 
 /// The template that a name, or a path with or without parameters in brackets, begins with.
 fn load(library: &Library, name: &str) -> Result<Result<Loaded, LoadError>, Stop> {
-    let (template, bound) = match path_of(Path::new(name)).is_file() {
+    let (template, bound) = match path_of(name).is_file() {
         true => (name.to_string(), Vec::new()),
         false => parse_name(name)?,
     };
@@ -186,7 +179,9 @@ fn refused(name: &str, error: LoadError) -> Result<Scenario, Stop> {
     };
     // Where it can be read again, its hash says which text it was.
     let text = match &origin {
-        Origin::File(path) if path_of(path).is_file() => text_of(&named(path.as_os_str())).ok(),
+        Origin::File(path) if path_of(&path.to_string_lossy()).is_file() => {
+            text_of(&path.to_string_lossy()).ok()
+        }
         _ => None,
     };
     let (short, _) = parse_name(name).unwrap_or_default();
@@ -201,7 +196,7 @@ fn with_recording(scenario: Scenario) -> Result<Scenario, Stop> {
     let Some(path) = scenario.recording_path().map(str::to_string) else {
         return Ok(scenario);
     };
-    let file = path_of(Path::new(&path));
+    let file = path_of(&path);
     let wrong = |why: String| Stop::Usage(format!("`order=@{path}`: {why}"));
     let bytes = files::read(&file, MAX_BYTES + 1).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
@@ -255,6 +250,10 @@ pub(super) fn of_suite(
     let mut templates = BTreeMap::new();
     let mut rows = Vec::new();
     for member in &suite.members {
+        if !member.wrong.is_empty() {
+            rows.push(Err(member.wrong.clone()));
+            continue;
+        }
         let name = member.template();
         let loaded = templates
             .entry(name)

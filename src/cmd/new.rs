@@ -11,6 +11,7 @@ use super::names::bind;
 use super::{Common, Stop, output, print_plain};
 use crate::template::chain::{self, Measured};
 use crate::template::library::{FOLDER, Library};
+use crate::text::paths::named;
 
 /// What a new template says where nothing is to be copied.
 const STARTER: &str = include_str!("starter.asm");
@@ -61,13 +62,13 @@ pub(super) fn new(common: &Common, name: &str, made: &Made<'_>) -> Result<i32, S
         .join(format!("{name}.asm"));
     write(&path, &text)?;
     let run = match (&common.templates, &folder) {
-        (Some(folder), _) => format!("{name} --templates {}", folder.display()),
+        (Some(folder), _) => format!("{name} --templates {}", named(folder)),
         (None, Some(_)) => name.to_string(),
         (None, None) => format!("{name}.asm"),
     };
     print_plain(&format!(
         "wrote {}\nnext: dispatchlab run {run}\n",
-        path.display()
+        named(&path)
     ))?;
     Ok(0)
 }
@@ -135,7 +136,7 @@ fn write(path: &Path, text: &str) -> Result<(), Stop> {
     output::create(path, text).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => Stop::Usage(format!(
             "{} is there already, and nothing was written; choose another name or remove it",
-            path.display()
+            named(path)
         )),
         _ => output::refusal("new", path, &error),
     })

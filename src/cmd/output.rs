@@ -4,14 +4,17 @@
 //! and whatever happens, under a name there is the old text or the whole new one: it is written beside its place
 //! and renamed.
 
+use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
+use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Stop;
 use crate::sys::files;
+use crate::text::paths::named;
 
 /// A file that can be written, its old text still there.
 #[derive(Debug)]
@@ -20,6 +23,9 @@ pub(super) struct Output {
     path: PathBuf,
     place: Place,
 }
+
+/// What a text may stand as where a terminal shows it.
+pub(super) type Escapes = fn(&str) -> Cow<'_, str>;
 
 /// How a file gets its text.
 #[derive(Debug)]
@@ -49,7 +55,6 @@ impl Input {
     /// The file at a path; `None` where there is no regular one, or for `-` none behind standard input.
     pub(super) fn at(path: &Path) -> Option<Input> {
         let known = if path == Path::new("-") {
-            use std::os::fd::AsFd as _;
             File::from(io::stdin().as_fd().try_clone_to_owned().ok()?).metadata()
         } else {
             fs::metadata(path)
@@ -60,6 +65,22 @@ impl Input {
             number: known.ino(),
         })
     }
+}
+
+/// The files that standard output and standard error go to, where they are ones.
+fn own_streams() -> Vec<Identity> {
+    let streams = [
+        io::stdout().as_fd().try_clone_to_owned(),
+        io::stderr().as_fd().try_clone_to_owned(),
+    ];
+    let known = streams
+        .into_iter()
+        .flatten()
+        .map(|stream| File::from(stream).metadata());
+    let files = known.flatten().filter(fs::Metadata::is_file);
+    files
+        .map(|known| Identity::Of(known.dev(), known.ino()))
+        .collect()
 }
 
 impl Output {
@@ -82,7 +103,7 @@ impl Output {
     /// that this run reads.
     pub(super) fn check(outputs: &[&Output], inputs: &[Input]) -> Result<(), Stop> {
         let refuse = |one: &Output, why: String| {
-            let path = one.path.display();
+            let path = named(&one.path);
             Err(Stop::Usage(format!("`{} {path}`: {why}", one.option)))
         };
         for (at, one) in outputs.iter().enumerate() {
@@ -94,6 +115,12 @@ impl Output {
                 return refuse(
                     one,
                     "this run reads that file, and it would be lost; name another".into(),
+                );
+            }
+            if own_streams().contains(&identity) {
+                return refuse(
+                    one,
+                    "this run prints into that file, and what it prints would be lost; name another".into(),
                 );
             }
             let same = outputs[..at]
@@ -126,10 +153,11 @@ impl Output {
         }
     }
 
-    /// Gives the file its text.
-    pub(super) fn write(self, text: &str) -> Result<(), Stop> {
+    /// Gives the file its text; a terminal gets it with the escapes that the text has for what steers one.
+    pub(super) fn write(self, text: &str, escapes: Escapes) -> Result<(), Stop> {
         let written = match self.place {
             Place::Renamed(place) => replace(&place, text),
+            Place::Into(file) if file.is_terminal() => write_into(file, &escapes(text)),
             Place::Into(file) => write_into(file, text),
         };
         written.map_err(|error| refusal(self.option, &self.path, &error))
@@ -257,7 +285,7 @@ pub(super) fn create(path: &Path, text: &str) -> io::Result<()> {
 
 /// Why a path cannot be written, and what to do.
 pub(super) fn refusal(option: &str, path: &Path, error: &io::Error) -> Stop {
-    let shown = path.display();
+    let shown = named(path);
     let why = match error.kind() {
         io::ErrorKind::NotFound => {
             let place = behind_links(path);
@@ -265,10 +293,10 @@ pub(super) fn refusal(option: &str, path: &Path, error: &io::Error) -> Stop {
             match (folder.is_dir(), folder == Path::new(".")) {
                 (true, false) => format!(
                     "no file can be made in {}; name another place",
-                    folder.display()
+                    named(folder)
                 ),
                 (_, true) => "the working directory is gone; go to another".into(),
-                (false, false) => format!("there is no folder {}; make it first", folder.display()),
+                (false, false) => format!("there is no folder {}; make it first", named(folder)),
             }
         }
         io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
@@ -281,5 +309,6 @@ pub(super) fn refusal(option: &str, path: &Path, error: &io::Error) -> Stop {
         io::ErrorKind::FileTooLarge => "files may not be so large here; raise `ulimit -f`".into(),
         _ => format!("{error}; name another place"),
     };
-    Stop::Usage(format!("`{option} {shown}`: cannot write it: {why}"))
+    let what = format!("{option} {shown}");
+    Stop::Usage(format!("`{}`: cannot write it: {why}", what.trim_end()))
 }

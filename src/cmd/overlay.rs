@@ -58,10 +58,9 @@ pub(super) fn compare(common: &Common, names: &[String], exports: &Exports) -> R
     settings.samples = exports.samples;
     let outputs = Outputs::open(exports, None, &inputs(common, names, &with.scenarios)?)?;
     let _core = common.claim_core(&mut settings);
-    let mut progress = common.progress();
-    let report = effect(&pairs, &settings, CONFIDENCE, &mut progress)?;
-    common.end_progress();
+    let voice = common.progress();
+    let report = effect(&pairs, &settings, CONFIDENCE, &mut voice.telling())?;
     let code = pipeline::exit_code(&report);
-    outputs.write(common, &report)?;
+    outputs.write(common, &report, voice)?;
     Ok(code)
 }

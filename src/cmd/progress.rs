@@ -3,6 +3,9 @@
 //! Correct means: who watches a terminal sees what is at work, and who reads a log has a line every ten seconds, so
 //! that silence means that nothing is at work.
 
+use std::io::{self, Write as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::text::{hanging, printable};
@@ -11,7 +14,62 @@ use crate::worker::parent::Told;
 /// Between two lines of a log.
 const EVERY: Duration = Duration::from_secs(10);
 /// What takes the line of a terminal away that shows progress.
-pub(super) const CLEARED: &str = "\r\x1b[K";
+const CLEARED: &str = "\r\x1b[K";
+
+/// How often is looked whether a line is due, whatever is at work meanwhile.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What is at work, and a thread that says it while nobody else does: a worker's start, a long expansion and the
+/// writing of a large report have no other voice. What it shows ends with it.
+pub(super) struct Voice(Option<Arc<Mutex<Display>>>);
+
+impl Voice {
+    /// Of `None` nothing is ever said.
+    pub(super) fn new(display: Option<Display>) -> Voice {
+        let display = display.map(|display| Arc::new(Mutex::new(display)));
+        if let Some(display) = &display {
+            let display = Arc::downgrade(display);
+            let speak = thread::Builder::new().stack_size(256 << 10);
+            // Where there may be no further thread, it is said when there is something new.
+            let _ = speak.spawn(move || go_on(&display));
+        }
+        Voice(display)
+    }
+
+    /// What a run calls to say it.
+    pub(super) fn telling(&self) -> impl FnMut(Told<'_>) {
+        |told| self.tell(told)
+    }
+
+    /// Says it where it is due, and keeps it.
+    pub(super) fn tell(&self, told: Told<'_>) {
+        if let Some(display) = &self.0 {
+            locked(display).tell(told);
+        }
+    }
+}
+
+impl Drop for Voice {
+    fn drop(&mut self) {
+        if let Some(display) = &self.0 {
+            locked(display).end();
+        }
+    }
+}
+
+fn locked(display: &Mutex<Display>) -> MutexGuard<'_, Display> {
+    display.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn go_on(display: &Weak<Mutex<Display>>) {
+    loop {
+        thread::sleep(LOOK);
+        let Some(display) = display.upgrade() else {
+            return;
+        };
+        locked(&display).tell_again();
+    }
+}
 
 /// A stream that progress is shown on.
 pub(super) struct Display {
@@ -20,6 +78,8 @@ pub(super) struct Display {
     began: Instant,
     /// When the last line of a log was written.
     said: Instant,
+    /// What is at work; nothing at the end.
+    step: Option<String>,
 }
 
 impl Display {
@@ -29,6 +89,35 @@ impl Display {
             width,
             began: now,
             said: now,
+            step: None,
+        }
+    }
+
+    fn tell(&mut self, told: Told<'_>) {
+        if let Told::Step(text) = told {
+            self.step = Some(text.to_string());
+        }
+        self.write(told);
+    }
+
+    fn tell_again(&mut self) {
+        if let Some(step) = self.step.take() {
+            self.write(Told::Step(&step));
+            self.step = Some(step);
+        }
+    }
+
+    /// Nobody can be told that stderr is gone.
+    fn write(&mut self, told: Told<'_>) {
+        if let Some(text) = self.text(told, Instant::now()) {
+            let _ = io::stderr().write_all(text.as_bytes());
+        }
+    }
+
+    /// Takes away what shows that something is at work.
+    fn end(&mut self) {
+        if self.step.take().is_some() && self.is_terminal {
+            let _ = io::stderr().write_all(CLEARED.as_bytes());
         }
     }
 

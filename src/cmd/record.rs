@@ -17,6 +17,7 @@ use crate::machine::{CoreClock, Machine};
 use crate::report::{Basis, Provenance, Report};
 use crate::sys::files;
 use crate::text::hanging;
+use crate::text::paths::named;
 
 /// The version of the file's layout.
 const SCHEMA: u32 = 1;
@@ -138,7 +139,7 @@ pub(super) fn remember(provenance: &Provenance, failed: Vec<Failed>) -> Result<(
         failed,
         predictor: provenance.predictor.clone(),
     };
-    write(&path, &record).map_err(|error| format!("{}: {error}", path.display()))
+    write(&path, &record).map_err(|error| format!("{}: {error}", named(&path)))
 }
 
 fn write(path: &Path, record: &Record) -> io::Result<()> {
@@ -209,7 +210,7 @@ fn recorded(provenance: &Provenance) -> Result<Option<Record>, String> {
     let Some(path) = path() else {
         return Ok(None);
     };
-    let Some(text) = text_of(&path).map_err(|why| format!("{}: {why}", path.display()))? else {
+    let Some(text) = text_of(&path).map_err(|why| format!("{}: {why}", named(&path)))? else {
         return Ok(None);
     };
     // Another version may have written another layout.
@@ -220,7 +221,7 @@ fn recorded(provenance: &Provenance) -> Result<Option<Record>, String> {
     let record: Record = serde_json::from_str(&text).map_err(|error| {
         format!(
             "{}: what the last self-check found cannot be read ({error}); `dispatchlab doctor` writes it anew",
-            path.display()
+            named(&path)
         )
     })?;
     let here = MachineState::of(provenance);

@@ -7,10 +7,11 @@ use clap::Args;
 
 use super::common::allows_scripts;
 use super::names::{inputs, resolve, said};
-use super::output::{Input, Output};
+use super::output::{Escapes, Input, Output};
 use super::overlay;
+use super::progress::Voice;
 use super::record;
-use super::{Common, Stop, misses, print};
+use super::{Common, Stop, check_output, misses, print};
 use crate::job::file::{self, SavedJob};
 use crate::job::{Ask, Counters};
 use crate::pipeline::{self, Settings, Task};
@@ -20,7 +21,9 @@ use crate::scenario::Scenario;
 use crate::sys::files;
 use crate::template::Suite;
 use crate::text::content::Content;
+use crate::text::paths::named;
 use crate::text::printable;
+use crate::worker::parent::Told;
 
 /// What is read and written besides names and report.
 #[derive(Debug, Default, PartialEq, Eq, Args)]
@@ -61,7 +64,7 @@ type Renderer = fn(&Report) -> String;
 
 /// The files that the options name, all known to be writable.
 pub(super) struct Outputs {
-    exports: Vec<(Output, Renderer)>,
+    exports: Vec<(Output, Renderer, Escapes)>,
     job: Option<Output>,
 }
 
@@ -79,31 +82,40 @@ impl Outputs {
             export_markdown,
             samples: _,
         } = files;
-        let wanted: [(&'static str, &Option<PathBuf>, Renderer); 3] = [
-            ("--export-json", export_json, json::render),
-            ("--export-csv", export_csv, csv::render),
-            ("--export-markdown", export_markdown, markdown::render),
-        ];
         let mut exports = Vec::new();
-        for (option, path, renderer) in wanted {
+        let mut want = |option, path: &Option<PathBuf>, renderer: Renderer, escapes: Escapes| {
             if let Some(path) = path {
-                exports.push((Output::open(option, path)?, renderer));
+                exports.push((Output::open(option, path)?, renderer, escapes));
             }
-        }
+            Ok::<_, Stop>(())
+        };
+        want("--export-json", export_json, json::render, printable::json)?;
+        want("--export-csv", export_csv, csv::render, printable::lines)?;
+        want(
+            "--export-markdown",
+            export_markdown,
+            markdown::render,
+            printable::lines,
+        )?;
         let job = job
             .map(|path| Output::open("--save-job", path))
             .transpose()?;
         let all: Vec<&Output> = exports
             .iter()
-            .map(|(output, _)| output)
+            .map(|(output, ..)| output)
             .chain(&job)
             .collect();
         Output::check(&all, inputs)?;
+        if all.is_empty() {
+            // What is measured would be lost.
+            check_output()?;
+        }
         Ok(Outputs { exports, job })
     }
 
-    /// Prints the report and its warnings, and writes the files.
-    pub(super) fn write(self, common: &Common, report: &Report) -> Result<(), Stop> {
+    /// Writes the files, and prints the report and its warnings.
+    pub(super) fn write(self, common: &Common, report: &Report, voice: Voice) -> Result<(), Stop> {
+        voice.tell(Told::Step("writing the report"));
         let warnings = match common.json {
             true => terminal::warnings(report, common.error_style()),
             false => terminal::warnings_beside(report, common.error_style()),
@@ -114,19 +126,18 @@ impl Outputs {
             (false, true) => terminal::in_full(report, common.style()),
             (false, false) => terminal::render(report, common.style()),
         };
-        // A full disk or a closed pipe on one side takes nothing from the others.
-        let printed = print(&rendered);
-        let mut written = Ok(());
         // An empty report would take the place of one that has rows.
         let is_empty = report.interrupted.is_some() && report.rows.is_empty();
-        for (output, render) in self.exports {
-            written = match is_empty {
-                true => written,
-                false => written.and(output.write(&render(report))),
-            };
-        }
+        let exports = self.exports.into_iter().filter(|_| !is_empty);
+        // A full disk or a closed pipe on one side takes nothing from the others.
+        let written =
+            exports.map(|(output, render, escapes)| output.write(&render(report), escapes));
+        let mut failed: Vec<Stop> = written.filter_map(Result::err).collect();
+        // It would speak between the lines of the report.
+        drop(voice);
+        failed.extend(print(&rendered).err());
         common.say(&warnings);
-        written.and(printed)
+        Stop::all(failed, common.error_style())
     }
 }
 
@@ -152,6 +163,7 @@ pub(super) fn run(common: &Common, names: &[String], files: &Files) -> Result<i3
         }
         return overlay::compare(common, names, &files.exports);
     }
+    let voice = common.progress();
     let report = match &files.job {
         Some(_) if !names.is_empty() => {
             let message = "`--job` replays what was saved; leave the names out";
@@ -160,7 +172,13 @@ pub(super) fn run(common: &Common, names: &[String], files: &Files) -> Result<i3
         Some(path) => {
             let (tasks, settings) = from_job(common, path)?;
             let inputs: Vec<Input> = Input::at(path).into_iter().collect();
-            measure(common, files, What::Prepared(tasks), settings, &inputs)?
+            measure(
+                common,
+                files,
+                What::Prepared(tasks),
+                settings,
+                (&inputs, voice),
+            )?
         }
         None => {
             let tour = ["tour".to_string()];
@@ -180,16 +198,23 @@ pub(super) fn run(common: &Common, names: &[String], files: &Files) -> Result<i3
                 settings.plan.modelled = misses::BESIDE;
             }
             let what = match files.save_job {
-                Some(_) => What::Prepared(wanted.scenarios.iter().map(Task::new).collect()),
+                Some(_) => {
+                    let prepared = wanted.scenarios.iter();
+                    What::Prepared(
+                        prepared
+                            .map(|one| Task::told(one, &mut voice.telling()))
+                            .collect(),
+                    )
+                }
                 None => What::Named(wanted.scenarios),
             };
-            let mut measured = measure(common, files, what, settings, &inputs)?;
+            let mut measured = measure(common, files, what, settings, (&inputs, voice))?;
             measured.0.by_section = by_section;
             measured
         }
     };
-    let (report, outputs) = report;
-    outputs.write(common, &report)?;
+    let (report, outputs, voice) = report;
+    outputs.write(common, &report, voice)?;
     Ok(pipeline::exit_code(&report))
 }
 
@@ -207,8 +232,8 @@ fn measure(
     files: &Files,
     what: What,
     settings: Settings,
-    inputs: &[Input],
-) -> Result<(Report, Outputs), Stop> {
+    (inputs, voice): (&[Input], Voice),
+) -> Result<(Report, Outputs, Voice), Stop> {
     let mut settings = Settings {
         samples: files.exports.samples,
         ..settings
@@ -218,13 +243,13 @@ fn measure(
     if let (Some(output), What::Prepared(tasks)) = (outputs.job.take(), &what) {
         save(common, output, tasks, &settings)?;
     }
-    let mut progress = common.progress();
+    let mut progress = voice.telling();
     let report = match what {
         What::Prepared(tasks) => pipeline::measure(tasks, &settings, &mut progress)?,
         What::Named(scenarios) => pipeline::run(&scenarios, &settings, &mut progress)?,
     };
-    common.end_progress();
-    Ok((report, outputs))
+    drop(progress);
+    Ok((report, outputs, voice))
 }
 
 /// A saved job with its own plan, over which the command line's options win.
@@ -245,7 +270,7 @@ fn from_job(common: &Common, path: &Path) -> Result<(Vec<Task>, Settings), Stop>
         return Err(Stop::Job(format!(
             "{}: plan.counters: a script stands there, so no number would be measured; --counters clock measures \
              the rows of this job",
-            path.display()
+            named(path)
         )));
     }
     (plan.counters, plan.or_clock) = (found.counters, found.or_clock);
@@ -267,7 +292,7 @@ fn from_job(common: &Common, path: &Path) -> Result<(Vec<Task>, Settings), Stop>
 
 fn read_job(path: &Path) -> Result<SavedJob, Stop> {
     let cannot = |why: &dyn std::fmt::Display| {
-        Stop::Usage(format!("`--job {}`: cannot read it: {why}", path.display()))
+        Stop::Usage(format!("`--job {}`: cannot read it: {why}", named(path)))
     };
     let bytes = match path == Path::new("-") {
         true => {
@@ -284,7 +309,7 @@ fn read_job(path: &Path) -> Result<SavedJob, Stop> {
         io::ErrorKind::IsADirectory => cannot(&"it is a folder"),
         _ => cannot(&error),
     })?;
-    let wrong = |why: &dyn std::fmt::Display| Stop::Job(format!("{}: {why}", path.display()));
+    let wrong = |why: &dyn std::fmt::Display| Stop::Job(format!("{}: {why}", named(path)));
     if bytes.len() as u64 > file::MAX_BYTES {
         let limit = file::MAX_BYTES >> 20;
         return Err(wrong(&format!("a saved job has at most {limit} MiB")));
@@ -320,5 +345,5 @@ fn save(common: &Common, output: Output, tasks: &[Task], settings: &Settings) ->
         .map_err(|problem| problem.to_string())
         .and_then(|job| job.with_said(&settings.said).write())
         .map_err(|why| Stop::Usage(format!("this job cannot be saved: {why}")))?;
-    output.write(&text)
+    output.write(&text, printable::json)
 }

@@ -60,9 +60,15 @@ pub(super) fn step(common: &Common, name: &str, stepped: Stepped) -> Result<i32,
         Some(line) => Some(Drawn::Before(line)),
         None => stack.then_some(Drawn::Changes),
     };
-    let mut progress = common.progress();
-    let told = pipeline::step(&scenario, &settings, iterations, drawn, &mut progress)?;
-    common.end_progress();
+    let voice = common.progress();
+    let told = pipeline::step(
+        &scenario,
+        &settings,
+        iterations,
+        drawn,
+        &mut voice.telling(),
+    )?;
+    drop(voice);
     if let Some(signal) = interrupt::seen() {
         let name = signal_name(signal);
         common.warn(&format!("warning: interrupted by {name}: run it again\n"));

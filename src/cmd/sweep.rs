@@ -38,14 +38,20 @@ pub(super) fn run(
     let all: Vec<Scenario> = bound.iter().flat_map(|(_, all)| all.clone()).collect();
     let outputs = Outputs::open(exports, None, &inputs(common, names, &all)?)?;
     let _core = common.claim_core(&mut settings);
-    let mut progress = common.progress();
-    let report = sweep(&axes, names, &bound, &settings, confidence, &mut progress)?;
-    common.end_progress();
+    let voice = common.progress();
+    let report = sweep(
+        &axes,
+        names,
+        &bound,
+        &settings,
+        confidence,
+        &mut voice.telling(),
+    )?;
     let Some(report) = report else {
         return Ok(0);
     };
     let code = pipeline::exit_code(&report);
-    outputs.write(common, &report)?;
+    outputs.write(common, &report, voice)?;
     Ok(code)
 }
 

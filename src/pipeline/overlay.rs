@@ -14,7 +14,7 @@ use crate::report::overlay::{Effect, Overlay, OverlayFile, RowEffect};
 use crate::report::{Basis, Report};
 use crate::scenario::Scenario;
 use crate::template::Origin;
-use crate::template::library::named;
+use crate::text::paths::{self, named};
 use crate::worker::parent::{Progress, Told};
 
 /// The rows that were made of each file of an overlay.
@@ -27,10 +27,10 @@ impl Parts {
         let template = &scenario.template;
         let included = template.includes.texts.iter().map(|one| &one.origin);
         for origin in std::iter::once(&template.origin).chain(included) {
-            if let Origin::File(path) = origin
-                && let Ok(below) = path.strip_prefix(overlay)
+            if let Origin::File(name) = origin
+                && let Ok(below) = paths::path(name).strip_prefix(overlay)
             {
-                *self.0.entry(named(below.as_os_str())).or_default() += 1;
+                *self.0.entry(named(below)).or_default() += 1;
             }
         }
     }
@@ -42,7 +42,7 @@ impl Parts {
             rows: *rows,
         };
         Overlay {
-            folder: named(overlay.as_os_str()),
+            folder: named(overlay),
             files: self.0.iter().map(file).collect(),
             effect: None,
         }

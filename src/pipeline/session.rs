@@ -7,7 +7,7 @@ use std::io;
 use super::overlay::Parts;
 use super::{Settings, Task};
 use crate::asm::MAX_DATA;
-use crate::job::{Counters, Failure, Heads, JobRow, Outside, Plan, check};
+use crate::job::{Counters, Heads, JobRow, Plan, check};
 use crate::machine::{CoreClock, Machine};
 use crate::report::samples::Samples;
 use crate::report::{LoopHeads, Provenance, Report, Row, Status};
@@ -83,7 +83,7 @@ pub(super) struct Session<'a> {
     unfinished: Vec<String>,
     /// The CPU of the first worker; the others go there too.
     cpu: Option<u32>,
-    has_run: bool,
+    has_begun: bool,
     unfiltered: Option<String>,
     /// What a breakpoint counted of the loop of the first row that was proved.
     heads: Option<LoopHeads>,
@@ -103,7 +103,7 @@ impl<'a> Session<'a> {
             timings: Vec::new(),
             unfinished: Vec::new(),
             cpu: settings.cpu,
-            has_run: false,
+            has_begun: false,
             unfiltered: None,
             heads: None,
             interrupted: None,
@@ -146,6 +146,8 @@ impl<'a> Session<'a> {
         progress: Progress<'_>,
         meanwhile: Meanwhile<'_>,
     ) -> io::Result<()> {
+        // An expansion that a signal has cut short says nothing of its template.
+        self.interrupted = self.interrupted.or_else(interrupt::seen);
         if self.interrupted.is_some() {
             let names = tasks.into_iter().map(|task| task.scenario.name);
             self.unfinished.extend(names);
@@ -166,10 +168,7 @@ impl<'a> Session<'a> {
         };
         let rows: Vec<&JobRow> = prepared.map(|prepared| &prepared.row).collect();
         let outcome = parent::run_beside(&plan, &rows, settings.timeout, progress, meanwhile)?;
-        self.has_run |= outcome
-            .rows
-            .iter()
-            .any(|row| !matches!(row.failure, Some(Failure::Ended(Outside::Unable(_)))));
+        self.has_begun |= outcome.has_begun;
         self.machine.has_run(&outcome);
         self.cpu = self.cpu.or(outcome.cpu);
         self.interrupted = outcome.interrupted;
@@ -240,7 +239,7 @@ impl<'a> Session<'a> {
             .filter(|name| rows.iter().any(|row| &row.scenario == name));
         verdict::relate(&mut rows, reference.as_deref());
         verdict::hold(&mut rows, &settings.said);
-        let cpu = self.cpu.or((!self.has_run).then_some(0));
+        let cpu = self.cpu.or((!self.has_begun).then_some(0));
         let mut warnings = self.machine.warnings(cpu);
         warnings.extend(settings.disturbance.clone());
         warnings.extend(self.heads.as_ref().and_then(LoopHeads::warning));

@@ -18,6 +18,7 @@ use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, rlim_t, setrl
 use nix::sys::signal::Signal;
 
 use crate::scenario::{ENDLESS, Expansion, Unexpanded};
+use crate::sys::interrupt;
 use crate::sys::limits;
 use crate::sys::mapping::PAGE;
 use crate::sys::memory::{self, OUT_OF_MEMORY};
@@ -36,6 +37,9 @@ const PROCESSOR: Duration = Duration::from_secs(if cfg!(debug_assertions) { 12 }
 
 /// Time on the clock: only a process that gets no processor gets there.
 const CLOCK: Duration = Duration::from_secs(120);
+
+/// How often is looked whether the run is to end.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The note that says how far an expansion has got.
 const LINE: usize = 0;
@@ -135,6 +139,8 @@ enum Cut {
     Time,
     Clock,
     Crash,
+    /// The run ends.
+    Interrupted,
     /// The kernel ended it, so that others had memory.
     Killed,
     /// Somebody sent it a signal.
@@ -192,6 +198,7 @@ impl Cut {
                 format!("{process} was ended by {} from outside", signals::name(signal)),
                 "run it again",
             )),
+            Cut::Interrupted => Some(("the run was ended meanwhile".into(), "run it again")),
             Cut::Clock | Cut::Crash => None,
         }
     }
@@ -207,7 +214,9 @@ impl Cut {
                 PROCESSOR.as_secs()
             ),
             Cut::Clock => "the expansion does not come to an end: it stood still".into(),
-            Cut::Crash | Cut::Killed | Cut::Signal(_) => "the expansion crashed".into(),
+            Cut::Crash | Cut::Interrupted | Cut::Killed | Cut::Signal(_) => {
+                "the expansion crashed".into()
+            }
         }
     }
 }
@@ -263,16 +272,29 @@ impl Expander {
 
     /// The line that answers a request. Without one, the process is of no more use.
     fn ask(&mut self, request: &[u8], clock: Duration) -> io::Result<Result<Vec<u8>, Cut>> {
-        let deadline = Instant::now() + clock;
+        let mut deadline = Instant::now() + clock;
         self.page.note(LINE, 0);
-        self.requests.write_all(request)?;
-        self.requests.write_all(b"\n")?;
+        let is_over = || interrupt::seen().is_some();
+        for piece in [request, b"\n"] {
+            if self.watched.feed(&self.requests, piece, is_over).is_err() && is_over() {
+                return Ok(Err(Cut::Interrupted));
+            }
+        }
         let mut answer = Vec::new();
         let mut piece = vec![0; 1 << 16];
         while answer.last() != Some(&b'\n') {
             let left = deadline.saturating_duration_since(Instant::now());
-            if self.watched.wait(&self.answers, left)? == Event::TimedOut {
-                return Ok(Err(Cut::Clock));
+            if self.watched.wait(&self.answers, left.min(LOOK))? == Event::TimedOut {
+                if interrupt::seen().is_some() {
+                    return Ok(Err(Cut::Interrupted));
+                }
+                if self.watched.is_stopped() {
+                    // It goes on when whoever stopped it lets it.
+                    deadline = Instant::now() + clock;
+                } else if left <= LOOK {
+                    return Ok(Err(Cut::Clock));
+                }
+                continue;
             }
             match self.answers.read(&mut piece)? {
                 0 => {

@@ -437,3 +437,10 @@ pub struct Report {
     #[serde(skip)]
     pub interrupted: Option<i32>,
 }
+
+impl Report {
+    /// Whether anything was measured or counted.
+    pub fn has_numbers(&self) -> bool {
+        self.rows.iter().any(|row| row.metrics.is_some())
+    }
+}

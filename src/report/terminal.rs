@@ -262,10 +262,11 @@ fn provenance(report: &Report, style: Style) -> String {
             .map(|name| format!("under {name}")),
     );
     machine.push(format!("kernel {}", provenance.kernel));
-    machine.push(match provenance.pinned_cpu {
-        Some(cpu) => format!("pinned to CPU {cpu}"),
-        None => "not pinned".to_string(),
-    });
+    match provenance.pinned_cpu {
+        Some(cpu) => machine.push(format!("pinned to CPU {cpu}")),
+        None if report.has_numbers() => machine.push("not pinned".to_string()),
+        None => {}
+    }
     let mut run = Vec::new();
     run.extend(
         provenance

@@ -61,8 +61,8 @@ pub fn refused(what: &str, error: &io::Error) -> String {
     let named = match error.raw_os_error() {
         Some(libc::EAGAIN) => limit(Resource::RLIMIT_NPROC, 1).map(|now| {
             let running = threads_of_user();
-            let enough = running.map_or("two more than run now".into(), |count| {
-                (count + 2).to_string()
+            let enough = running.map_or("three more than run now".into(), |count| {
+                (count + 3).to_string()
             });
             format!("`ulimit -u` is {now} for all processes of this user; {enough} would do")
         }),

@@ -5,7 +5,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fmt::{self, Write as _};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use super::limits;
 
@@ -57,6 +57,13 @@ pub fn end_silently() {
     IS_SILENT.store(true, Ordering::Relaxed);
 }
 
+static OF_MACHINE: AtomicI32 = AtomicI32::new(OUT_OF_MEMORY);
+
+/// From now on the process ends with this status where the machine leaves it too little: a limit that can be named.
+pub fn end_on_small_machines_with(status: i32) {
+    OF_MACHINE.store(status, Ordering::Relaxed);
+}
+
 /// The system's allocator with that exit.
 #[derive(Debug)]
 pub struct Ending;
@@ -92,8 +99,12 @@ fn end_if_null(pointer: *mut u8) -> *mut u8 {
             // SAFETY: the first `length` bytes of the text were written by us.
             unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), length) };
         }
+        let status = match limits::memory() {
+            Some(_) => OF_MACHINE.load(Ordering::Relaxed),
+            None => OUT_OF_MEMORY,
+        };
         // SAFETY: _exit takes a number and does not return.
-        unsafe { libc::_exit(OUT_OF_MEMORY) }
+        unsafe { libc::_exit(status) }
     }
     pointer
 }

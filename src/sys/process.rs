@@ -2,11 +2,13 @@
 //!
 //! Correct means: a process is addressed by a descriptor, so that a reused number is never hit.
 
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::process::{Child, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::Signal;
@@ -18,6 +20,7 @@ use nix::unistd::{Pid, getppid};
 #[derive(Debug)]
 pub struct Watched {
     descriptor: OwnedFd,
+    number: u32,
     clock: Option<ClockId>,
 }
 
@@ -33,6 +36,26 @@ pub fn end_with(parent: u64) -> io::Result<()> {
             "the process that started this one is gone",
         )),
     }
+}
+
+/// Whether the process was started without a standard output. The runtime puts another file in its place before
+/// `main`, so that nothing that is opened later gets what is printed.
+pub fn has_no_output() -> bool {
+    HAS_NO_OUTPUT.load(Ordering::Relaxed)
+}
+
+static HAS_NO_OUTPUT: AtomicBool = AtomicBool::new(false);
+
+// SAFETY: the section holds functions that the loader calls, with arguments that this one does not take, before `main`
+// and before the runtime opens anything.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static LOOK: extern "C" fn() = look_for_output;
+
+extern "C" fn look_for_output() {
+    // SAFETY: it takes two numbers and changes nothing.
+    let flags = unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) };
+    HAS_NO_OUTPUT.store(flags == -1, Ordering::Relaxed);
 }
 
 /// From now on the ends of children are kept until somebody asks for them. A process that ignores them, or was started
@@ -93,13 +116,66 @@ impl Watched {
         // SAFETY: the kernel has just made this descriptor for us.
         let descriptor = unsafe { OwnedFd::from_raw_fd(answer as i32) };
         let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(child.id() as i32)).ok();
-        Ok(Watched { descriptor, clock })
+        Ok(Watched {
+            descriptor,
+            number: child.id(),
+            clock,
+        })
     }
 
     /// Processor time that it has had so far; `None` once it is gone.
     pub fn processor_time(&self) -> Option<Duration> {
         let time = clock_gettime(self.clock?).ok()?;
         Some(time.into())
+    }
+
+    /// Whether somebody has stopped it, as SIGSTOP and a debugger do: it goes on when it is continued. Without /proc
+    /// nobody knows.
+    pub fn is_stopped(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.number));
+        // Behind its name, which may be anything.
+        let state = stat.ok().and_then(|stat| {
+            let (_, rest) = stat.rsplit_once(") ")?;
+            rest.chars().next()
+        });
+        matches!(state, Some('T' | 't'))
+    }
+
+    /// Its number.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Writes what the process reads, and looks at `is_over` while it takes none of it: one that is stopped, or that
+    /// does something else, does so without an end.
+    ///
+    /// # Errors
+    /// Where it is over, or nobody can read it any more.
+    pub fn feed<S: AsFd + Write>(
+        &self,
+        mut stream: S,
+        mut bytes: &[u8],
+        mut is_over: impl FnMut() -> bool,
+    ) -> io::Result<()> {
+        const LOOK: u16 = 50;
+        let flags = OFlag::from_bits_truncate(fcntl(&stream, FcntlArg::F_GETFL)?);
+        fcntl(&stream, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+        while !bytes.is_empty() {
+            match stream.write(bytes) {
+                Ok(count) => bytes = &bytes[count..],
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let mut wanted = [PollFd::new(stream.as_fd(), PollFlags::POLLOUT)];
+                    // A signal is as good as the end of the time.
+                    let _ = poll(&mut wanted, LOOK);
+                    if is_over() {
+                        return Err(io::ErrorKind::TimedOut.into());
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Sends a signal.

@@ -4,10 +4,8 @@
 //! same name as a whole, and a file that cannot be read says why.
 
 use std::collections::BTreeSet;
-use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::Read as _;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use super::include::{Home, Shelf, Shipped};
@@ -16,6 +14,7 @@ use crate::sys::files;
 use crate::text::closest;
 use crate::text::content::Content;
 use crate::text::diagnostic::Diagnostic;
+use crate::text::paths::{self, named};
 
 /// The folder that overrides shipped templates where the command line names none.
 pub const FOLDER: &str = "asm_templates";
@@ -89,11 +88,11 @@ impl fmt::Display for LoadError {
                 write!(
                     f,
                     "cannot read {}: there is no such file or folder",
-                    path.display()
+                    named(path)
                 )
             }
             LoadError::Unreadable { path, reason } => {
-                write!(f, "cannot read {}: {reason}", path.display())
+                write!(f, "cannot read {}: {reason}", named(path))
             }
             LoadError::Wrong(diagnostics) => {
                 for (number, diagnostic) in diagnostics.iter().enumerate() {
@@ -125,7 +124,7 @@ impl LoadError {
         match self {
             LoadError::Wrong(diagnostics) => Ok(diagnostics),
             LoadError::Unreadable { path, reason } => Ok(vec![Diagnostic {
-                file: named(path.as_os_str()),
+                file: named(path),
                 line: 1,
                 column: 1,
                 width: 1,
@@ -252,10 +251,37 @@ impl Library {
         self.folders().map(|folder| folder.join(SUITES))
     }
 
+    /// What in the folders has the name of a template or a suite and is none that can be listed, and why.
+    pub fn unlisted(&self) -> Vec<(String, LoadError)> {
+        let own = self
+            .folders()
+            .flat_map(|folder| entries(Some(folder.clone()), "asm"));
+        let suites = self
+            .folders_of_suites()
+            .flat_map(|folder| entries(Some(folder), "toml"));
+        let odd = own.chain(suites).filter(|path| !path.is_file());
+        odd.map(|path| {
+            let why = match std::fs::metadata(&path) {
+                Err(error) => unreadable(&path, &error),
+                Ok(known) if known.is_dir() => LoadError::Unreadable {
+                    path: path.clone(),
+                    reason: "it is a folder".into(),
+                },
+                // It may have one reader only, or no end.
+                Ok(_) => LoadError::Unreadable {
+                    path: path.clone(),
+                    reason: "it is no regular file, and is read only where it is named".into(),
+                },
+            };
+            (named(path.file_stem().unwrap_or_default()), why)
+        })
+        .collect()
+    }
+
     /// The file of that name in the first folder that has one.
     fn own(&self, file: &str) -> Option<PathBuf> {
-        let mut own = self.folders().map(|folder| folder.join(file));
-        own.find(|own| path_of(own).symlink_metadata().is_ok())
+        let mut own = self.folders().map(|folder| path_in(folder, file));
+        own.find(|own| own.symlink_metadata().is_ok())
     }
 
     /// The suite that `name` means: an existing file that ends in `.toml`, else one of the folder's `suites`,
@@ -264,9 +290,11 @@ impl Library {
     /// # Errors
     /// Where it cannot be read, or is no suite.
     pub fn suite(&self, name: &str) -> Result<Option<Suite>, LoadError> {
-        let path = Path::new(name);
         if Library::is_path(name) {
-            return ends_in(path, "toml").then(|| read_suite(path)).transpose();
+            let path = path_of(name);
+            return ends_in(&path, "toml")
+                .then(|| read_suite(&path))
+                .transpose();
         }
         if name.is_empty() || name.contains('/') {
             return Ok(None);
@@ -295,7 +323,9 @@ impl Library {
         options: &TextOptions,
     ) -> Result<Template, LoadError> {
         let beside = match &origin {
-            Origin::File(path) => path_of(path).parent().map(Path::to_path_buf),
+            Origin::File(path) => path_of(&path.to_string_lossy())
+                .parent()
+                .map(Path::to_path_buf),
             Origin::Embedded | Origin::Stdin => None,
         };
         let beside = beside.filter(|beside| !self.is_folder(beside));
@@ -322,7 +352,7 @@ impl Library {
 
     /// Whether a name can only be that of a file: standard input, or a path that exists.
     pub fn is_path(name: &str) -> bool {
-        let path = path_of(Path::new(name));
+        let path = path_of(name);
         // A link that leads nowhere is a file that cannot be read, and no wrong name.
         name == "-" || path.symlink_metadata().is_ok() && !path.is_dir()
     }
@@ -337,7 +367,7 @@ impl Library {
         if name == "-" {
             return self.parse("stdin", Origin::Stdin, text_of(name)?, &self.options);
         }
-        let path = Path::new(name);
+        let path = &path_of(name);
         if Library::is_path(name) {
             if ends_in(path, "toml") {
                 return Err(LoadError::Suite(name.to_string()));
@@ -347,7 +377,8 @@ impl Library {
         let file = format!("{name}.asm");
         if !name.is_empty() && !name.contains('/') {
             if let Some(own) = self.own(&file) {
-                return self.read(&own, name, &TextOptions::default());
+                let name = named(own.file_stem().unwrap_or_default());
+                return self.read(&own, &name, &TextOptions::default());
             }
             if let Some(text) = shipped::text(shipped::TEMPLATES, name) {
                 let own = TextOptions::default();
@@ -355,7 +386,8 @@ impl Library {
             }
         }
         if Library::is_path(&file) {
-            return self.read(Path::new(&file), name, &self.options);
+            let path = path_of(&file);
+            return self.read(&path, &stem(&path), &self.options);
         }
         // A path that is no file says so itself, better than any guess at a name.
         if name.contains('/') || ends_in(path, "asm") || ends_in(path, "toml") || path.is_dir() {
@@ -393,16 +425,21 @@ fn names(
 
 /// The files of a folder whose names end so.
 fn files(folder: Option<PathBuf>, ending: &str) -> impl Iterator<Item = PathBuf> {
+    // A pipe would be waited for, and a link that leads nowhere is no file.
+    entries(folder, ending).filter(|path| path.is_file())
+}
+
+/// What in a folder has a name that ends so.
+fn entries(folder: Option<PathBuf>, ending: &str) -> impl Iterator<Item = PathBuf> {
     // A folder that has vanished since is as good as an empty one; loading from it says so.
     let entries = folder.into_iter().flat_map(std::fs::read_dir).flatten();
     let paths = entries.flatten().map(|entry| entry.path());
-    // A pipe would be waited for, and a link that leads nowhere is no file.
-    paths.filter(move |path| ends_in(path, ending) && path.is_file())
+    paths.filter(move |path| ends_in(path, ending))
 }
 
 /// The path without its extension: the name of a scenario from a file.
 fn stem(path: &Path) -> String {
-    named(path.with_extension("").as_os_str())
+    named(path.with_extension(""))
 }
 
 /// The files in the folders below one, by the path below it.
@@ -420,7 +457,7 @@ fn pieces(folder: &Path) -> Vec<String> {
             if is(std::fs::FileType::is_dir) && path.components().count() < DEEPEST {
                 below.push(path);
             } else if ends_in(&path, "asm") && path.components().count() > 1 {
-                pieces.push(named(path.as_os_str()));
+                pieces.push(named(path));
             }
         }
     }
@@ -440,10 +477,10 @@ struct Shelves<'a> {
 impl Shelf for Shelves<'_> {
     fn text(&self, path: &str, is_beside: bool) -> Result<Option<(Origin, String)>, String> {
         let file = match is_beside {
-            true => self.beside.as_ref().map(|folder| folder.join(path)),
+            true => self.beside.as_ref().map(|folder| path_in(folder, path)),
             false => self.library.own(path),
         };
-        if let Some(file) = file.filter(|file| path_of(file).is_file()) {
+        if let Some(file) = file.filter(|file| file.is_file()) {
             let text = text_at(&file).map_err(|error| error.reason())?;
             return Ok(Some((origin(&file), text)));
         }
@@ -464,53 +501,24 @@ fn read_suite(path: &Path) -> Result<Suite, LoadError> {
     Suite::parse(&name, origin(path), text).map_err(LoadError::Wrong)
 }
 
-/// A path that is no UTF-8, as text: what is none stands as `%FF`, and `%` as `%25`.
-pub fn named(path: &OsStr) -> String {
-    if let Some(text) = path.to_str() {
-        return text.to_string();
-    }
-    let mut name = String::new();
-    for chunk in path.as_bytes().utf8_chunks() {
-        name += &chunk.valid().replace('%', "%25");
-        name.extend(chunk.invalid().iter().map(|byte| format!("%{byte:02X}")));
-    }
-    name
+/// The file that a name means: the one of that text ([`paths`]), else the one of that very name, else the one that its
+/// name is the text of, as somebody types it who has read it in a report.
+pub fn path_of(name: &str) -> PathBuf {
+    path_in(Path::new(""), name)
 }
 
-/// The path that [`named`] wrote so, where there is one and none of the very name.
-pub fn path_of(name: &Path) -> PathBuf {
-    let bytes = name.as_os_str().as_bytes();
-    if !bytes.contains(&b'%') || name.symlink_metadata().is_ok() {
-        return name.to_path_buf();
-    }
-    let mut path = Vec::new();
-    let mut rest = bytes;
-    while let Some((&byte, after)) = rest.split_first() {
-        let digit = |at: usize| after.get(at).and_then(|&c| char::from(c).to_digit(16));
-        (path, rest) = match (byte, digit(0), digit(1)) {
-            (b'%', Some(high), Some(low)) => {
-                path.push((high * 16 + low) as u8);
-                (path, &after[2..])
-            }
-            _ => {
-                path.push(byte);
-                (path, after)
-            }
-        };
-    }
-    let path = PathBuf::from(OsString::from_vec(path));
-    match path.symlink_metadata() {
-        Ok(_) => path,
-        Err(_) => name.to_path_buf(),
-    }
+fn path_in(folder: &Path, name: &str) -> PathBuf {
+    let meant = paths::path(name);
+    let all = [&meant, Path::new(name), &paths::path(&meant)].map(|path| folder.join(path));
+    let is_there = |path: &&PathBuf| path.symlink_metadata().is_ok();
+    all.iter().find(is_there).unwrap_or(&all[0]).clone()
 }
 
 fn origin(path: &Path) -> Origin {
-    Origin::File(named(path.as_os_str()).into())
+    Origin::File(named(path).into())
 }
 
 fn text_at(path: &Path) -> Result<String, LoadError> {
-    let path = &path_of(path);
     let read = files::read(path, MAX_BYTES + 1);
     text_in(path, read.map_err(|error| unreadable(path, &error))?)
 }
@@ -529,7 +537,7 @@ pub fn text_of(name: &str) -> Result<String, LoadError> {
             .map_err(|error| unreadable(path, &error))?;
         return text_in(path, bytes);
     }
-    text_at(Path::new(name))
+    text_at(&path_of(name))
 }
 
 /// The text that the bytes of a file are.
@@ -572,7 +580,7 @@ fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String, LoadError> {
 fn unreadable(path: &Path, error: &std::io::Error) -> LoadError {
     let reason = match error.kind() {
         std::io::ErrorKind::NotFound => match std::fs::read_link(path) {
-            Ok(target) => format!("it is a link to {}, which is not there", target.display()),
+            Ok(target) => format!("it is a link to {}, which is not there", named(target)),
             Err(_) => return LoadError::Missing(path.to_path_buf()),
         },
         std::io::ErrorKind::PermissionDenied => "permission denied".to_string(),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::{fmt, iter};
 
-use serde::de::{Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
@@ -53,6 +53,8 @@ pub struct Member {
     pub scenario: String,
     /// What the suite says of it.
     pub said: Said,
+    /// What is wrong with it; nothing else is said of it then, and the others run.
+    pub wrong: Vec<Diagnostic>,
     /// Where it stands.
     place: Place,
 }
@@ -107,7 +109,7 @@ impl Suite {
     /// Parses `text`. Pure: whoever read the text says where it came from.
     ///
     /// # Errors
-    /// All that is wrong with it but scenarios that there are not, which cost themselves alone.
+    /// What is wrong with it as a whole. A wrong row costs itself alone.
     pub fn parse(name: &str, origin: Origin, text: String) -> Result<Suite, Vec<Diagnostic>> {
         let mut suite = Suite {
             name: name.to_string(),
@@ -117,9 +119,13 @@ impl Suite {
             reference: None,
             members: Vec::new(),
         };
-        let table: Table =
-            toml::from_str(&suite.text).map_err(|error| vec![suite.misshapen(&error)])?;
-        let mut errors = Vec::new();
+        let table: Table<Row> = match toml::from_str(&suite.text) {
+            Ok(table) => table,
+            Err(error) => {
+                let table = suite.row_by_row();
+                table.ok_or_else(|| vec![suite.misshapen(&error)])?
+            }
+        };
         let loose = Section {
             title: String::new(),
             rows: table.rows,
@@ -127,18 +133,17 @@ impl Suite {
         for Section { title, rows } in iter::once(loose).chain(table.section) {
             let section = Some(title).filter(|title| !title.is_empty());
             for row in rows {
-                let member = suite.member(section.clone(), row, &mut errors);
-                suite.members.push(member);
+                suite.members.push(suite.member(section.clone(), row));
             }
         }
         suite.title = table.title;
-        suite.check(table.reference.as_ref(), &mut errors);
+        let mut errors = suite.check(table.reference.as_ref());
         suite.reference = table.reference.map(|name| sorted(name.get_ref()));
         if errors.is_empty() {
-            Ok(suite)
-        } else {
-            Err(errors)
+            return Ok(suite);
         }
+        errors.extend(suite.members.into_iter().flat_map(|one| one.wrong));
+        Err(errors)
     }
 
     /// What it says of rows, by the names of their scenarios; where there are sections also of those that
@@ -146,7 +151,8 @@ impl Suite {
     pub fn said(&self) -> impl Iterator<Item = (String, Said)> {
         let has_sections = self.has_sections();
         let rows = self.members.iter();
-        let told = rows.filter(move |row| has_sections || row.said != Said::default());
+        let right = rows.filter(|row| row.wrong.is_empty());
+        let told = right.filter(move |row| has_sections || row.said != Said::default());
         told.map(|row| (row.scenario.clone(), row.said.clone()))
     }
 
@@ -182,14 +188,73 @@ impl Suite {
         SourceText::new(file, &self.text).complain(place, message, help)
     }
 
-    fn member(
-        &self,
-        section: Option<String>,
-        row: Spanned<Row>,
-        errors: &mut Vec<Diagnostic>,
-    ) -> Member {
+    /// The file where rows of it have not the form of one; none where something else is wrong, too.
+    fn row_by_row(&self) -> Option<Table<Row>> {
+        let table: Table<IgnoredAny> = toml::from_str(&self.text).ok()?;
+        let read = |rows: Vec<Spanned<IgnoredAny>>| -> Option<Vec<Spanned<Row>>> {
+            rows.into_iter()
+                .map(|row| self.row_at(row.span()))
+                .collect()
+        };
+        let sections = table.section.into_iter().map(|Section { title, rows }| {
+            let rows = read(rows)?;
+            Some(Section { title, rows })
+        });
+        Some(Table {
+            title: table.title,
+            reference: table.reference,
+            section: sections.collect::<Option<_>>()?,
+            rows: read(table.rows)?,
+        })
+    }
+
+    /// The row that stands there alone; none where it has a head of its own, `[[rows]]`.
+    fn row_at(&self, span: Range<usize>) -> Option<Spanned<Row>> {
+        #[derive(Deserialize)]
+        struct Alone {
+            row: Spanned<Row>,
+        }
+        const KEY: &str = "row=";
+        let text = self
+            .text
+            .get(span.clone())
+            .filter(|text| !text.starts_with('['))?;
+        // Its places in the file are those behind as many blanks.
+        let before = " ".repeat(span.start.checked_sub(KEY.len())?);
+        let row = match toml::from_str::<Alone>(&format!("{before}{KEY}{text}")) {
+            Ok(alone) => return Some(alone.row),
+            Err(error) => self.misshapen(&error),
+        };
+        #[derive(Deserialize)]
+        struct Named {
+            row: toml::Value,
+        }
+        let value = toml::from_str::<Named>(&format!("{KEY}{text}")).ok()?.row;
+        let name = value.as_str().or_else(|| value.get("row")?.as_str());
+        let name = name.filter(|name| !name.is_empty()).map(str::to_string);
+        Some(Spanned::new(span, Row(Err(Box::new((name, row))))))
+    }
+
+    fn member(&self, section: Option<String>, row: Spanned<Row>) -> Member {
         let place = self.place(row.span());
-        let Row(row) = row.into_inner();
+        let row = match row.into_inner() {
+            Row(Ok(row)) => row,
+            Row(Err(wrong)) => {
+                let (name, wrong) = *wrong;
+                let where_it_stands = || format!("{}:{}:{}", self.name, place.line, place.column);
+                return Member {
+                    scenario: name.map_or_else(where_it_stands, |name| sorted(&name)),
+                    said: Said {
+                        section,
+                        ..Said::default()
+                    },
+                    wrong: vec![wrong],
+                    place,
+                };
+            }
+        };
+        let mut wrong = Vec::new();
+        let errors = &mut wrong;
         // A long remark stands on several lines of the file.
         let today = row
             .today
@@ -204,17 +269,19 @@ impl Suite {
             }
         }
         let claims = row.published.into_iter();
+        let said = Said {
+            section,
+            count: row.count,
+            compiled: row.compiled,
+            published: claims
+                .flat_map(|claim| self.figures(claim, errors))
+                .collect(),
+            today,
+        };
         Member {
             scenario: sorted(&row.row),
-            said: Said {
-                section,
-                count: row.count,
-                compiled: row.compiled,
-                published: claims
-                    .flat_map(|claim| self.figures(claim, errors))
-                    .collect(),
-                today,
-            },
+            said,
+            wrong,
             place,
         }
     }
@@ -251,8 +318,9 @@ impl Suite {
         published
     }
 
-    /// What rows must be to each other.
-    fn check(&self, reference: Option<&Spanned<String>>, errors: &mut Vec<Diagnostic>) {
+    /// What rows must be to each other. Returns what is wrong with the suite as a whole.
+    fn check(&mut self, reference: Option<&Spanned<String>>) -> Vec<Diagnostic> {
+        let mut errors = Vec::new();
         if self.members.is_empty() {
             let help = "add `rows = [\"direct_call\", \"itab_call\"]`".to_string();
             errors.push(self.complain_at(
@@ -262,46 +330,60 @@ impl Suite {
             ));
         }
         let mut first: BTreeMap<&str, Place> = BTreeMap::new();
-        let mut meant = Vec::new();
-        meant.extend(reference.map(|name| (sorted(name.get_ref()), self.place(name.span()))));
-        for member in &self.members {
+        // A wrong one takes the name from no right one.
+        let (right, others): (Vec<_>, Vec<_>) =
+            self.members.iter().partition(|one| one.wrong.is_empty());
+        for member in right.into_iter().chain(others) {
+            first.entry(&member.scenario).or_insert(member.place);
+        }
+        let names: Vec<&str> = first.keys().copied().collect();
+        let is_no_row = |name: &str| {
+            let message =
+                format!("`{name}`, which others are held against, is no row of this suite");
+            (!first.contains_key(name)).then(|| (message, suggested(name, &names)))
+        };
+        if let Some(name) = reference
+            && let Some((message, help)) = is_no_row(&sorted(name.get_ref()))
+        {
+            errors.push(self.complain_at(self.place(name.span()), message, help));
+        }
+        let wrong = self.members.iter().map(|member| {
+            let mut wrong = Vec::new();
             if member.template() == "-" {
                 let help = "save it to a file, and name that".to_string();
-                let message = "standard input is no row of a suite".to_string();
-                errors.push(self.complain_at(member.place, message, Some(help)));
+                wrong.push((
+                    "standard input is no row of a suite".to_string(),
+                    Some(help),
+                ));
             }
-            let place = *first.entry(&member.scenario).or_insert(member.place);
-            if place != member.place {
+            let earlier = first.get(&*member.scenario);
+            let earlier = earlier.filter(|_| member.wrong.is_empty());
+            if let Some(place) = earlier.filter(|place| **place != member.place) {
                 let message = format!("`{}` is a row twice", member.scenario);
                 let help = format!(
                     "the first is on line {}; put what is said of it there",
                     place.line
                 );
-                errors.push(self.complain_at(member.place, message, Some(help)));
+                wrong.push((message, Some(help)));
             }
             let remark = member.said.today.iter();
             let held = remark.flat_map(|today| remark::wanted(today).filter_map(|one| one.to));
-            meant.extend(held.map(|to| (to.to_string(), member.place)));
-            meant.extend(
-                member
-                    .said
-                    .published
-                    .iter()
-                    .filter_map(|one| match &one.figure {
-                        Figure::Ratio { to, .. } => Some((to.clone(), member.place)),
-                        Figure::Value { .. } => None,
-                    }),
-            );
+            let figures = member.said.published.iter();
+            let others = figures.filter_map(|one| match &one.figure {
+                Figure::Ratio { to, .. } => Some(to.as_str()),
+                Figure::Value { .. } => None,
+            });
+            wrong.extend(held.chain(others).filter_map(is_no_row));
+            let wrong = wrong.into_iter();
+            wrong
+                .map(|(message, help)| self.complain_at(member.place, message, help))
+                .collect::<Vec<_>>()
+        });
+        let wrong: Vec<_> = wrong.collect();
+        for (member, more) in self.members.iter_mut().zip(wrong) {
+            member.wrong.extend(more);
         }
-        let names: Vec<&str> = first.into_keys().collect();
-        for (name, place) in meant
-            .iter()
-            .filter(|(name, _)| !names.contains(&name.as_str()))
-        {
-            let message =
-                format!("`{name}`, which others are held against, is no row of this suite");
-            errors.push(self.complain_at(*place, message, suggested(name, &names)));
-        }
+        errors
     }
 
     /// What the reader of TOML says, in our words where there are better ones.
@@ -346,22 +428,22 @@ impl Member {
 
 /// A suite as its file has it.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
+#[serde(deny_unknown_fields, bound = "R: Deserialize<'de>")]
+struct Table<R> {
     #[serde(default)]
     title: String,
     reference: Option<Spanned<String>>,
-    #[serde(default)]
-    rows: Vec<Spanned<Row>>,
-    #[serde(default)]
-    section: Vec<Section>,
+    #[serde(default = "Vec::new")]
+    rows: Vec<Spanned<R>>,
+    #[serde(default = "Vec::new")]
+    section: Vec<Section<R>>,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Section {
+#[serde(deny_unknown_fields, bound = "R: Deserialize<'de>")]
+struct Section<R> {
     title: String,
-    rows: Vec<Spanned<Row>>,
+    rows: Vec<Spanned<R>>,
 }
 
 #[derive(Deserialize)]
@@ -384,8 +466,8 @@ struct Claim {
     figures: BTreeMap<String, f64>,
 }
 
-/// A row, which may be a name alone.
-struct Row(FullRow);
+/// A row, which may be a name alone, or its name, if it has one, and why it is none.
+struct Row(Result<FullRow, Box<(Option<String>, Diagnostic)>>);
 
 impl<'de> Deserialize<'de> for Row {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Row, D::Error> {
@@ -396,16 +478,16 @@ impl<'de> Deserialize<'de> for Row {
                 f.write_str("a scenario's name, or a table with the key `row`")
             }
             fn visit_str<E>(self, name: &str) -> Result<Row, E> {
-                Ok(Row(FullRow {
+                Ok(Row(Ok(FullRow {
                     row: name.to_string(),
                     count: None,
                     compiled: None,
                     published: Vec::new(),
                     today: None,
-                }))
+                })))
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Row, A::Error> {
-                FullRow::deserialize(MapAccessDeserializer::new(map)).map(Row)
+                FullRow::deserialize(MapAccessDeserializer::new(map)).map(|row| Row(Ok(row)))
             }
         }
         deserializer.deserialize_any(NameOrTable)
@@ -444,12 +526,58 @@ fn sorted(name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Suite, Vec<Diagnostic>> {
+    fn read(text: &str) -> Result<Suite, Vec<Diagnostic>> {
         Suite::parse(
             "mine",
             Origin::File("dir/mine.toml".into()),
             text.to_string(),
         )
+    }
+
+    /// The same where no row is wrong either.
+    fn parse(text: &str) -> Result<Suite, Vec<Diagnostic>> {
+        let (suite, mut errors) = match read(text) {
+            Ok(suite) => (Some(suite), Vec::new()),
+            Err(errors) => (None, errors),
+        };
+        let members = suite.iter().flat_map(|suite| &suite.members);
+        errors.extend(members.flat_map(|member| member.wrong.clone()));
+        suite.filter(|_| errors.is_empty()).ok_or(errors)
+    }
+
+    #[test]
+    fn a_wrong_row_costs_itself_alone() {
+        let text = "title = \"t\"\nrows = [\"a\", 3,\n { row = \"b\", cuont = [1, 2] }, {}, { row = \"c\", published = [\n\
+            { source = \"s\", ns = 1 }] }]\n[[section]]\ntitle = \"x\"\nrows = [\"a\", \"d\", { row = \"e\", published = [\n\
+            { source = \"s\", to = \"f\", ns = 1 }] }]\n";
+        let suite = read(text).expect("the others are right");
+        let members: Vec<(&str, usize)> = suite
+            .members
+            .iter()
+            .map(|one| (one.scenario.as_str(), one.wrong.len()))
+            .collect();
+        let expected = [
+            ("a", 0),
+            ("mine:2:14", 1),
+            ("b", 1),
+            ("mine:3:33", 1),
+            ("c", 0),
+            ("a", 1),
+            ("d", 0),
+            ("e", 1),
+        ];
+        assert_eq!(members, expected, "{suite:#?}");
+        let published = &suite.members[4].said.published[0];
+        assert_eq!(published.figure, Figure::Value { value: 1.0 });
+        assert_eq!(suite.members[6].place.line, 7);
+        // What is wrong with more than a row is the suite's.
+        for text in [
+            "rows = [3]\ntitle = 3",
+            "[[rows]]\nrwo = \"a\"",
+            "rows = [3",
+        ] {
+            assert_eq!(read(text).expect_err(text).len(), 1, "{text}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 pub mod content;
 pub mod diagnostic;
 mod paint;
+pub mod paths;
 pub mod printable;
 mod suggest;
 pub(crate) mod wrap;

@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -70,6 +70,8 @@ impl RowOutcome {
 pub struct Outcome {
     /// One for each row of the job.
     pub rows: Vec<RowOutcome>,
+    /// Whether a worker has begun with the rows.
+    pub has_begun: bool,
     /// The CPU that the last worker was pinned to.
     pub cpu: Option<u32>,
     /// Why the worker's system calls were not filtered, where they were not.
@@ -157,7 +159,7 @@ pub fn run_beside(
                 .map(|&at| without.get(&at).unwrap_or(rows[at]))
                 .collect(),
         };
-        let mut shift = match Shift::start(&part, timeout) {
+        let mut shift = match Shift::start(&part, timeout, &mut *progress) {
             Ok(shift) => shift,
             Err(error) => {
                 let why = limits::refused("no worker can be started", &error);
@@ -238,7 +240,8 @@ pub fn verify_counters(plan: &Plan) -> io::Result<Outcome> {
     };
     let mut outcome = Outcome::default();
     let alone = (&mut |_: Told<'_>| {}, &mut || false);
-    let end = Shift::start(&job, LIMIT)?.watch(&job, &[], &mut outcome, (alone.0, alone.1))?;
+    let mut shift = Shift::start(&job, LIMIT, &mut *alone.0)?;
+    let end = shift.watch(&job, &[], &mut outcome, (alone.0, alone.1))?;
     if let End::Unable(why) = end {
         return Err(io::Error::other(why));
     }
@@ -287,8 +290,8 @@ const OWN_WORK_S: u64 = 120;
 /// Time on the clock after which a worker is given up that had less than one part in so many of it: it was
 /// stopped. Beside three busy loops it has a fourth, and under a small quota or beside a dozen a twentieth.
 const STARVED: (Duration, u32) = (Duration::from_secs(60), 100);
-/// What a pipe holds.
-const PIPE_BYTES: usize = 64 * 1024;
+/// Between two looks at what is to be told.
+const EVERY: Duration = Duration::from_secs(1);
 
 /// One worker's life.
 struct Shift {
@@ -304,7 +307,9 @@ struct Shift {
     /// How many of its rows are proved, and timed; one that went wrong is both.
     done: [usize; 2],
     /// When it was last said what is at work.
-    told: Instant,
+    told: Option<Instant>,
+    /// Whether it was stopped when it was looked at last.
+    is_stopped: bool,
     /// Processes that the kernel had ended for want of memory when this one began.
     kills: Option<u64>,
 }
@@ -321,7 +326,7 @@ impl Drop for Shift {
 pub const WORKER: &str = "__worker";
 
 impl Shift {
-    fn start(job: &Part<'_>, timeout: Duration) -> io::Result<Shift> {
+    fn start(job: &Part<'_>, timeout: Duration, progress: Progress<'_>) -> io::Result<Shift> {
         let page = SharedPage::new()?;
         let status = secret_status();
         page.note(notes::STATUS, u64::from(status));
@@ -335,17 +340,9 @@ impl Shift {
             .process_group(0)
             .spawn()?;
         let watched = Watched::new(&child)?;
-        if let Some(stdin) = child.stdin.take() {
-            let mut stdin = BufWriter::with_capacity(PIPE_BYTES, stdin);
-            // A worker that dies before it has read is reported by its exit.
-            let _ = serde_json::to_writer(&mut stdin, job);
-            let _ = stdin.flush();
-        }
-        let out = child
-            .stdout
-            .take()
-            .ok_or_else(|| io::Error::other("the worker has no output"))?;
-        Ok(Shift {
+        let pipes = child.stdin.take().zip(child.stdout.take());
+        let (stdin, out) = pipes.ok_or_else(|| io::Error::other("the worker has no pipes"))?;
+        let mut shift = Shift {
             child,
             watched,
             page,
@@ -354,9 +351,30 @@ impl Shift {
             timeout,
             is_ready: false,
             done: [0; 2],
-            told: Instant::now(),
+            told: None,
+            is_stopped: false,
             kills: limits::kills_for_memory(),
-        })
+        };
+        shift.give(job, stdin, progress);
+        Ok(shift)
+    }
+
+    /// Writes its job into its input.
+    fn give(&mut self, job: &Part<'_>, stdin: ChildStdin, progress: Progress<'_>) {
+        let text = serde_json::to_vec(job).unwrap_or_default();
+        let watched = &self.watched;
+        let mut since = Instant::now();
+        let mut is_stopped = false;
+        let is_over = || {
+            if since.elapsed() >= EVERY {
+                since = Instant::now();
+                is_stopped = say_if_stopped(watched, is_stopped, &mut *progress);
+            }
+            interrupt::seen().is_some()
+        };
+        // A worker that dies before it has read is reported by its exit, and a signal by who looks for it.
+        let _ = watched.feed(stdin, &text, is_over);
+        self.is_stopped = is_stopped;
     }
 
     /// Reads messages until the worker is done or gone.
@@ -410,6 +428,7 @@ impl Shift {
                 Message::Unable { why } => return Ok(End::Unable(why)),
                 Message::Ready { cpu, unfiltered } => {
                     self.is_ready = true;
+                    outcome.has_begun = true;
                     outcome.cpu = cpu;
                     outcome.unfiltered = unfiltered;
                 }
@@ -520,6 +539,11 @@ impl Shift {
             if used >= limit {
                 return Ok(Waited::TooLong);
             }
+            // What is stopped is waited for until it goes on: whoever stopped it may end the run as well.
+            if self.watched.is_stopped() {
+                (seen, since) = (now, (Instant::now(), used + since.1));
+                continue;
+            }
             if passed >= STARVED.0 && used < passed / STARVED.1 {
                 return Ok(Waited::Starved(Outside::Starved {
                     processor_ms: used.as_millis() as u64,
@@ -531,11 +555,11 @@ impl Shift {
 
     /// Says what is at work, now and then.
     fn tell(&mut self, job: &Part<'_>, progress: Progress<'_>) {
-        const EVERY: Duration = Duration::from_secs(1);
-        if self.told.elapsed() < EVERY {
+        if self.told.is_some_and(|told| told.elapsed() < EVERY) {
             return;
         }
-        self.told = Instant::now();
+        self.told = Some(Instant::now());
+        self.is_stopped = say_if_stopped(&self.watched, self.is_stopped, &mut *progress);
         let Some(row) = self.row_at_work(job).and_then(|row| job.rows.get(row)) else {
             return;
         };
@@ -545,8 +569,12 @@ impl Shift {
             true => ("verifying", proved),
             false => ("timing", timed),
         };
+        let but = match self.is_stopped {
+            true => ", the worker is stopped",
+            false => "",
+        };
         progress(Told::Step(&format!(
-            "{what} {}, {done} of {of} done",
+            "{what} {}, {done} of {of} done{but}",
             row.name
         )));
     }
@@ -718,6 +746,19 @@ impl Shift {
             place: self.place(job, None),
         })
     }
+}
+
+/// Says that a worker was stopped since it was looked at last. Returns whether it is.
+fn say_if_stopped(worker: &Watched, was_stopped: bool, progress: Progress<'_>) -> bool {
+    let is_stopped = worker.is_stopped();
+    if is_stopped && !was_stopped {
+        let number = worker.number();
+        progress(Told::Notice(&format!(
+            "the worker, process {number}, was stopped from outside; its row goes on where it stood once `kill -CONT {number}` \
+             continues it"
+        )));
+    }
+    is_stopped
 }
 
 /// Whether a signal that has ended a worker was one to end the run: batch systems and service managers send theirs to

@@ -199,3 +199,20 @@ fn what_takes_long_has_a_line_every_ten_seconds() {
         assert_eq!(quiet.join().expect("runs"), "");
     });
 }
+
+#[test]
+fn what_is_at_work_before_a_worker_is_said_as_well() {
+    let place = fresh("lines_before");
+    let text = "{% for i in range(100000) %}{% set x = range(100000)|sort %}{% endfor %}";
+    for name in ["one", "two"] {
+        template(
+            &place,
+            name,
+            &format!(";! expand = true\nbody:\n{text}\n nop\n"),
+        );
+    }
+    // Each expansion is cut off after six seconds of the processor, or twelve.
+    let run = run_in(&place, &["run", "one.asm", "two.asm", "--counters", "none"]);
+    assert_eq!(run.code, 3, "{}", run.stdout);
+    assert!(run.said().contains(" s: preparing "), "{}", run.stderr);
+}

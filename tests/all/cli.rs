@@ -429,9 +429,22 @@ fn a_wrong_file_in_the_folder_hides_no_other_from_the_list() {
     let loops = folder.join("loop.asm");
     let _ = std::fs::remove_file(&loops);
     std::os::unix::fs::symlink(&loops, &loops).expect("links");
+    let nowhere = folder.join("nowhere.asm");
+    let _ = std::fs::remove_file(&nowhere);
+    std::os::unix::fs::symlink("gone", &nowhere).expect("links");
+    let pipe = folder.join("pipe.asm");
+    let _ = std::fs::remove_file(&pipe);
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo runs").success());
     let path = folder.display().to_string();
     let run = dispatchlab(&["list", "--templates", &path]);
     assert_eq!(run.code, 3, "the header's error outweighs the other's");
+    for words in [
+        "cannot read it: it is a link to gone, which is not there",
+        "cannot read it: it is no regular file, and is read only where it is named",
+    ] {
+        assert!(run.said().contains(words), "{words}: {}", run.stderr);
+    }
     assert!(
         run.stdout.contains("good") && run.stdout.contains("itab_call"),
         "{}",

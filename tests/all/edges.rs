@@ -5,12 +5,12 @@
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use crate::common::{self, command, dispatchlab, fresh, json, rows, run_in, template};
 
 #[test]
-fn a_closed_pipe_is_quiet() {
+fn a_closed_pipe_is_quiet_and_ends_as_the_signal_for_it_does() {
     for arguments in [
         &["list"][..],
         &["--help"],
@@ -30,10 +30,57 @@ fn a_closed_pipe_is_quiet() {
         let code = child.wait().expect("ends").code();
         assert_eq!(
             (code, stderr.contains("panic")),
-            (Some(0), false),
+            (Some(141), false),
             "{arguments:?}: {stderr}"
         );
     }
+}
+
+#[test]
+fn a_result_that_cannot_be_printed_is_said_to_be_lost() {
+    let place = fresh("unprinted");
+    for (arguments, to, words) in [
+        ("list", ">&-", "standard output is closed"),
+        ("--help", ">&-", "standard output is closed"),
+        (
+            "run inline --counters none",
+            ">&-",
+            "standard output is closed",
+        ),
+        (
+            "run inline --counters none --export-csv e.csv",
+            ">&-",
+            "standard output is closed",
+        ),
+        (
+            "list",
+            ">/dev/full",
+            "`standard output`: cannot write it: the disk is full",
+        ),
+        (
+            "--help",
+            ">/dev/full",
+            "`standard output`: cannot write it: the disk is full",
+        ),
+        (
+            "run inline --counters none",
+            ">/dev/full",
+            "`standard output`: cannot write it: the disk is full",
+        ),
+    ] {
+        let script = format!("exec \"$0\" {arguments} {to}");
+        let output = Command::new("bash")
+            .args(["-c", &script, env!("CARGO_BIN_EXE_dispatchlab")])
+            .current_dir(&place)
+            .env("XDG_STATE_HOME", common::state_home("run"))
+            .output()
+            .expect("runs");
+        let said = common::unfolded(&String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(2), "{script}: {said}");
+        assert!(said.contains(words), "{script}: {said}");
+    }
+    let exported = std::fs::read_to_string(place.join("e.csv")).expect("written all the same");
+    assert!(exported.contains("inline"), "{exported}");
 }
 
 #[test]

@@ -122,6 +122,75 @@ fn a_signal_to_all_processes_of_a_run_is_that_of_the_run() {
 }
 
 #[test]
+fn a_signal_is_heard_while_a_template_expands() {
+    let place = fresh("expanding");
+    let text = "{% for i in range(100000) %}{% set x = range(100000)|sort %}{% endfor %}";
+    template(
+        &place,
+        "endless",
+        &format!(";! expand = true\nbody:\n{text}\n nop\n"),
+    );
+    template(&place, "good", "body:\n nop\n");
+    // The first worker's rows, and those that get ready while it works.
+    let good = (0..64).map(|align| format!("good.asm[align={align}]"));
+    let names: Vec<String> = good.chain(["endless.asm".into()]).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let rest = ["--counters", "none", "--json"];
+    let mut command = command(&place, &[&["run"], &names[..], &rest].concat());
+    let mut child = interrupt::allow_in(&mut command)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let expander = child_for(child.id(), "__expand");
+    wait_until("a worker starts", || {
+        let is_one = |process: &u32| *process != expander;
+        workers_of(child.id()).iter().any(is_one)
+    });
+    std::thread::sleep(Duration::from_secs(1));
+    // It never ends now, and is waited for.
+    send(expander, "STOP");
+    send(child.id(), "TERM");
+    wait_until("the run ends", || {
+        child.try_wait().expect("a child").is_some()
+    });
+    let output = child.wait_with_output().expect("ends");
+    assert_eq!(output.status.code(), Some(143));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let is_error = |(_, row): &(&str, &serde_json::Value)| row["status"] == "error";
+    assert!(!rows(&document).iter().any(is_error), "{document:#}");
+    let warnings = document["warnings"].to_string();
+    assert!(warnings.contains("interrupted by SIGTERM"), "{warnings}");
+}
+
+#[test]
+fn a_worker_that_is_stopped_is_said_to_be_and_waited_for() {
+    let place = fresh("stopped");
+    let (mut child, worker) = start(&place, &[]);
+    send(worker, "STOP");
+    let mut errors = BufReader::new(child.stderr.take().expect("piped"));
+    let mut said = String::new();
+    while !unfolded(&said).contains(&format!("`kill -CONT {worker}` continues it")) {
+        let read = errors.read_line(&mut said).expect("UTF-8");
+        assert!(read > 0, "it ended by itself: {said}");
+    }
+    send(worker, "CONT");
+    let is_under_way = |line: &str| line.contains(": timing ") && !line.contains(", 0 of");
+    while !said.lines().any(is_under_way) {
+        let read = errors.read_line(&mut said).expect("UTF-8");
+        assert!(read > 0, "it ended by itself: {said}");
+    }
+    // A run is ended whatever its worker can do.
+    send(worker, "STOP");
+    send(child.id(), "TERM");
+    let output = child.wait_with_output().expect("ends");
+    assert_eq!(output.status.code(), Some(143));
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(printed.contains("inline"), "{printed}");
+    wait_until("the worker is gone", || is_gone(worker));
+}
+
+#[test]
 fn an_expander_that_is_killed_is_not_the_templates_fault() {
     let place = fresh("killed_expander");
     let text = "{% for i in range(100000) %}{% set x = range(100000)|sort %}{% endfor %}";

@@ -371,17 +371,17 @@ fn paths_that_are_no_utf_8_are_read_written_and_told_with_escapes() {
         &job,
     ];
     let printed = run(&all.map(OsStr::to_os_string));
-    assert!(printed.contains("t%FF 10%25 "), "{printed}");
+    assert!(printed.contains("t%FF 10% "), "{printed}");
     let exported = std::fs::read_to_string(place.join(&json)).expect("written");
     let document: serde_json::Value = serde_json::from_str(&exported).expect("JSON");
     let (name, row) = rows(&document)[0];
     assert_eq!(
         (name, &row["template_path"]),
-        ("t%FF 10%25", &"t%FF 10%25.asm".into())
+        ("t%FF 10%", &"t%FF 10%.asm".into())
     );
     // The name that a report has finds the file again, and so does a job.
-    assert!(run(&["t%FF 10%25.asm".into()]).contains("t%FF 10%25"));
-    assert!(run(&["--job".into(), job]).contains("t%FF 10%25"));
+    assert!(run(&["t%FF 10%.asm".into()]).contains("t%FF 10%"));
+    assert!(run(&["--job".into(), job]).contains("t%FF 10%"));
     let mut order = OsString::from("order=@");
     order.push(odd(b"met\xfe.txt"));
     assert!(run(&[template.clone(), "-p".into(), order]).contains("order=@met%25FE.txt"));
@@ -394,5 +394,176 @@ fn paths_that_are_no_utf_8_are_read_written_and_told_with_escapes() {
     assert_eq!(
         std::fs::read_to_string(place.join(&template)).expect("there"),
         text
+    );
+}
+
+#[test]
+fn two_paths_have_two_names_and_each_is_told_as_it_is_found_again() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    let place = fresh("two_names");
+    let folder = OsStr::from_bytes(b"d\xff");
+    std::fs::create_dir(place.join(folder)).expect("a folder");
+    for (name, number) in [(&b"a%FF.asm"[..], 1), (b"a\xff.asm", 2)] {
+        let text =
+            format!(";! result = \"eax\"\n;! expect = {number}\nbody:\n mov eax, {number}\n");
+        let name = OsStr::from_bytes(name);
+        std::fs::write(place.join(name), &text).expect("writes");
+        std::fs::write(place.join(folder).join(name), &text).expect("writes");
+    }
+    let run = |arguments: &[&[u8]], code: i32| {
+        let output = crate::common::command(&place, &[])
+            .args(arguments.iter().map(|word| OsStr::from_bytes(word)))
+            .output()
+            .expect("runs");
+        let said = crate::common::unfolded(&String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        (String::from_utf8(output.stdout).expect("UTF-8"), said)
+    };
+    let none: [&[u8]; 3] = [b"--counters", b"none", b"--json"];
+    let both = [&[&b"run"[..], b"a%FF.asm", b"a\xff.asm"][..], &none].concat();
+    let document: serde_json::Value = serde_json::from_str(&run(&both, 0).0).expect("JSON");
+    let names: Vec<&str> = rows(&document).iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["a%25FF", "a%FF"]);
+    // Where the one is not there, its text is the other's name.
+    std::fs::remove_file(place.join("a%FF.asm")).expect("removes");
+    let (told, _) = run(&[b"run", b"a%FF.asm", b"--counters", b"none"], 0);
+    assert!(told.contains("a%FF "), "{told}");
+    let (listed, _) = run(&[b"list", b"FF", b"--templates", b"d\xff"], 0);
+    for path in ["(d%FF/a%25FF.asm)", "(d%FF/a%FF.asm)"] {
+        assert!(listed.contains(path), "{listed}");
+    }
+    let (_, said) = run(&[b"run", b"inline", b"--export-json", b"no\xff/e.json"], 2);
+    assert!(
+        said.contains("there is no folder no%FF; make it first"),
+        "{said}"
+    );
+    let (pages, _) = run(&[b"man", b"m\xff"], 0);
+    assert!(pages.starts_with("m%FF/dispatchlab"), "{pages}");
+}
+
+#[test]
+fn no_output_is_the_file_that_the_run_prints_into() {
+    let place = fresh("own_streams");
+    for (export, to) in [
+        ("printed", "> printed"),
+        ("/dev/stdout", "> printed"),
+        ("./printed", "2> printed"),
+    ] {
+        let script = format!("exec \"$0\" run inline --counters none --export-csv {export} {to}");
+        let output = std::process::Command::new("bash")
+            .args(["-c", &script, env!("CARGO_BIN_EXE_dispatchlab")])
+            .current_dir(&place)
+            .env("XDG_STATE_HOME", &place)
+            .output()
+            .expect("runs");
+        let printed = std::fs::read_to_string(place.join("printed")).expect("made");
+        let said = String::from_utf8_lossy(&output.stderr) + &*printed;
+        let said = crate::common::unfolded(&said);
+        assert_eq!(output.status.code(), Some(2), "{script}: {said}");
+        assert!(
+            said.contains("this run prints into that file"),
+            "{script}: {said}"
+        );
+    }
+}
+
+#[test]
+fn of_several_exports_that_fail_each_is_named() {
+    let place = fresh("several");
+    let full = ["run", "inline", "--counters", "none"];
+    std::os::unix::fs::symlink("/dev/full", place.join("other")).expect("links");
+    let exports = ["--export-json", "/dev/full", "--export-csv", "other"];
+    let run = run_in(&place, &[&full[..], &exports].concat());
+    assert_eq!(run.code, 2);
+    for option in ["--export-json /dev/full", "--export-csv other"] {
+        let words = format!("`{option}`: cannot write it: the disk is full");
+        assert!(run.said().contains(&words), "{}", run.stderr);
+    }
+    assert!(run.stdout.starts_with("scenario"), "{}", run.stdout);
+}
+
+#[test]
+fn what_a_terminal_gets_is_escaped_and_what_a_file_gets_is_not() {
+    let place = fresh("terminal");
+    let name = "odd\u{9b}\u{202e}";
+    template(
+        &place,
+        name,
+        ";! title = \"red \\u001b[31m\"\nbody:\n nop\n",
+    );
+    let call = |export: &str, to: &str| {
+        let program = env!("CARGO_BIN_EXE_dispatchlab");
+        let line = format!("{program} run '{name}.asm' --counters none {export} {to}");
+        let Ok(output) = std::process::Command::new("script")
+            .args(["-qec", &line, "/dev/null"])
+            .current_dir(&place)
+            .env("XDG_STATE_HOME", &place)
+            .env("TERM", "dumb")
+            .stdin(std::process::Stdio::null())
+            .output()
+        else {
+            return None;
+        };
+        assert!(output.status.success(), "{export}: {output:?}");
+        Some(String::from_utf8(output.stdout).expect("UTF-8"))
+    };
+    let is_odd = |text: &str| text.contains(['\u{9b}', '\u{202e}']) || text.contains("\u{1b}[31m");
+    for export in ["--export-json", "--export-csv", "--export-markdown"] {
+        for to in ["/dev/tty", "/dev/stdout"] {
+            // Not every machine has a terminal to give.
+            let Some(shown) = call(export, to) else {
+                return;
+            };
+            assert!(
+                shown.contains("odd") && !is_odd(&shown),
+                "{export} {to}: {shown:?}"
+            );
+        }
+    }
+    call("--export-csv", "file");
+    let kept = std::fs::read_to_string(place.join("file")).expect("written");
+    assert!(kept.contains(name), "{kept:?}");
+}
+
+#[test]
+fn a_page_or_a_bundle_takes_no_place_of_what_is_none_or_what_is_read() {
+    let place = fresh("pages");
+    let page = place.join("man/dispatchlab-run.1");
+    assert_eq!(run_in(&place, &["man", "man"]).code, 0);
+    let own = std::fs::read_to_string(&page).expect("written");
+    // An older one of another version.
+    std::fs::write(
+        &page,
+        own.replace(env!("CARGO_PKG_VERSION"), "0.0.1") + "old",
+    )
+    .expect("writes");
+    assert_eq!(run_in(&place, &["man", "man"]).code, 0);
+    assert_eq!(std::fs::read_to_string(&page).expect("written"), own);
+    std::fs::remove_file(place.join("man/dispatchlab-list.1")).expect("removes");
+    std::fs::write(&page, "mine").expect("writes");
+    let run = run_in(&place, &["man", "man"]);
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    assert!(
+        run.said()
+            .contains("`man man/dispatchlab-run.1`: what is there is no page of this program"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(std::fs::read_to_string(&page).expect("there"), "mine");
+    assert!(!place.join("man/dispatchlab-list.1").exists());
+    // What `doctor` remembers is what it reads.
+    let state = place.join("dispatchlab");
+    std::fs::create_dir(&state).expect("a folder");
+    std::fs::write(state.join("doctor.json"), "{}").expect("writes");
+    let output = crate::common::command(&place, &["doctor", "--report", "dispatchlab/doctor.json"])
+        .env("XDG_STATE_HOME", &place)
+        .output()
+        .expect("runs");
+    let said = crate::common::unfolded(&String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("this run reads that file, and it would be lost"),
+        "{said}"
     );
 }

@@ -71,6 +71,9 @@ fn a_limit_that_is_too_small_is_named_with_one_that_would_do() {
             "{too_small}: {}",
             run.stdout
         );
+        // No worker has come so far.
+        let said = format!("{}{}", run.stdout, run.stderr);
+        assert!(!said.contains("not pinned"), "{too_small}: {said}");
     }
 }
 
@@ -79,7 +82,7 @@ fn where_there_is_no_memory_for_the_program_itself_its_limit_is_named() {
     let place = fresh("no_memory");
     template(&place, "good", "body:\n nop\n");
     let run = after(&place, "ulimit -d 2000");
-    assert_ne!(run.code, 0, "{}", run.stdout);
+    assert_eq!(run.code, 4, "{}", run.stdout);
     let said = run.said();
     assert!(
         said.contains("`ulimit -d` is 2000 KiB; 65536 would do for small rows"),
@@ -173,7 +176,6 @@ fn a_user_who_may_start_no_further_process_is_told_how_many_would_do() {
             .current_dir("/")
             .uid(NOBODY);
         let output = command.output().expect("runs");
-        let _ = std::fs::remove_file(&program);
         let said = unfolded(&String::from_utf8_lossy(&output.stdout));
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(4), "{said} {stderr}");
@@ -182,6 +184,21 @@ fn a_user_who_may_start_no_further_process_is_told_how_many_would_do() {
             "{said}"
         );
         assert!(said.contains(" would do"), "{said}");
+        // And it does.
+        let (_, rest) = said.split_once("of this user; ").expect("a number");
+        let enough = rest.split(' ').next().expect("a number").to_string();
+        let mut command = Command::new("bash");
+        command
+            .args([
+                "-c",
+                &format!("ulimit -u {enough}; exec \"$0\" run inline --quick"),
+            ])
+            .arg(&program)
+            .current_dir("/")
+            .uid(NOBODY);
+        let output = command.output().expect("runs");
+        let _ = std::fs::remove_file(&program);
+        assert_eq!(output.status.code(), Some(0), "{enough}: {output:?}");
     }
 }
 

@@ -300,3 +300,45 @@ fn the_tour_is_what_runs_where_nothing_is_named() {
         .collect();
     assert_eq!(names(&document), asked);
 }
+
+#[test]
+fn a_wrong_row_of_a_suite_is_a_row_and_the_others_run() {
+    let place = place("wrong_row");
+    let text = "title = \"mine\"\nrows = [\n \"inline\",\n { row = \"direct_call\", cuont = [1, 2] },\n 7,\n \"inline\",\n \"nop[\",\n \
+        { row = \"static_call\", published = [{ source = \"s\", to = \"b\", ns = 1 }] },\n \"direct_call\" ]\n";
+    let file = path(&place, "mine.toml", text);
+    let (code, document) = counted(&["run", &file]);
+    assert_eq!(code, 3);
+    let all = document["rows"].as_array().expect("rows").iter();
+    let all: Vec<(&str, bool)> = all
+        .map(|row| {
+            (
+                row["scenario"].as_str().expect("a name"),
+                row["status"] == "ok",
+            )
+        })
+        .collect();
+    let expected = [
+        ("inline", true),
+        ("direct_call", false),
+        ("mine:5:2", false),
+        ("inline", false),
+        ("nop[", false),
+        ("static_call", false),
+        ("direct_call", true),
+    ];
+    assert_eq!(all, expected);
+    let checked = dispatchlab(&["check", &file]);
+    assert_eq!(checked.code, 3);
+    for words in [
+        "did you mean `count`?",
+        "is a row twice",
+        "`b`, which others are held against",
+    ] {
+        assert!(
+            checked.said().contains(words),
+            "{words}: {}",
+            checked.stderr
+        );
+    }
+}

@@ -115,13 +115,13 @@ fn machine(report: &Report) -> Vec<String> {
         machine += &format!(" under {hypervisor}");
     }
     let pinned = match provenance.pinned_cpu {
-        Some(cpu) => format!("CPU {cpu}"),
-        None => "not pinned".to_string(),
+        Some(cpu) => Some(format!("CPU {cpu}")),
+        None => report.has_numbers().then(|| "not pinned".to_string()),
     };
     let clock = provenance.core_hz.map(|hz| format!("{:.2} GHz", hz / 1e9));
     let kernel = format!("Linux {}", provenance.kernel);
     let seed = format!("seed {}", provenance.seed);
-    let parts = [Some(machine), Some(kernel), Some(pinned), clock, Some(seed)];
+    let parts = [Some(machine), Some(kernel), pinned, clock, Some(seed)];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     vec![parts.join(", "), "more: -v".to_string()]
 }
