@@ -495,6 +495,16 @@ fn no_row_of_a_listing_is_passed_over_because_of_what_stands_in_front_of_it() {
 }
 
 #[test]
+fn a_function_of_more_than_100000_bytes_has_offsets_of_six_digits() {
+    let row = |at: usize, text: &str| format!("\t{at:#06x} {at:05} (a.go:1)\t{text}\n");
+    let text = row(99_999, "MOVQ\tAX, BX") + &row(100_002, "ADDQ\t$8, BX") + &row(100_006, "RET");
+    assert_eq!(hex(&text), "4889c34883c308c3");
+    // Three bytes of a disassembler.
+    let text = "TEXT main.f(SB) a.go\n  a.go:9\t0x457000\t488910\tMOVQ DX, 0(AX)\n  a.go:9\t0x457003\tc3\tRET\n";
+    assert_eq!(hex(text), "488910c3");
+}
+
+#[test]
 fn what_a_debugger_reads_is_no_row_of_the_data_in_front_of_it() {
     let data = "main.x SNOPTRDATA size=8\n\t0x0000 03 00 00 00 00 00 00 00  ........\n";
     let debugger = " SDWARFVAR size=8 align=0x0\n\t0x0000 0a 6d 61 69 6e 2e 78 00  .main.x.\n";

@@ -187,8 +187,13 @@ fn row(line: &str, start: usize, is_disassembled: bool) -> Shape<'_> {
     {
         return Shape::Dump(address, bytes);
     }
-    if first.len() == 5 && first.bytes().all(|byte| byte.is_ascii_digit()) {
-        let decimal: u64 = first.parse().unwrap_or(address);
+    // Five digits at least; six of them may be three bytes, too, and then are no offset.
+    let decimal = first.bytes().all(|byte| byte.is_ascii_digit());
+    let decimal = first
+        .parse::<u64>()
+        .ok()
+        .filter(|_| decimal && first.len() >= 5);
+    if let Some(decimal) = decimal.filter(|one| first.len() == 5 || *one == address) {
         if decimal != address {
             made.wrong = Some((place(line, &(text.start..end)), decimal));
         }
