@@ -284,16 +284,7 @@ impl JobRow {
 
     /// Words of a receiver.
     pub fn words(&self) -> usize {
-        match self.heap.words.len() {
-            0 => layout::receiver_bytes(self.heap.kind) as usize / 8,
-            words => words,
-        }
-    }
-
-    /// The general registers that the loop fills in front of each body, as bits by hardware number.
-    pub fn received(&self) -> u16 {
-        let registers = self.settings.element.registers(self.words());
-        registers.iter().fold(0, |bits, number| bits | 1 << number)
+        layout::receiver_words(self.heap.kind, &self.heap.words)
     }
 
     /// Whether an iteration is given more than the object that the walk visits.

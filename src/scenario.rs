@@ -347,19 +347,11 @@ impl Scenario {
         }
     }
 
-    /// Words of a receiver.
-    fn words(&self) -> usize {
-        let header = &self.template.header;
-        match header.words.len() {
-            0 => layout::receiver_bytes(header.heap) as usize / 8,
-            words => words,
-        }
-    }
-
     /// The general registers that the loop fills in front of each body, as bits by hardware number.
     pub fn received(&self) -> u16 {
-        let registers = self.settings.element.registers(self.words());
-        registers.iter().fold(0, |bits, number| bits | 1 << number)
+        let header = &self.template.header;
+        let words = layout::receiver_words(header.heap, &header.words);
+        self.settings.element.received(words)
     }
 
     /// What is said of an iteration's results, where it is compared: not where nothing is stated, nor where a nil

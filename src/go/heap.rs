@@ -280,7 +280,7 @@ pub fn lay_out(spec: &HeapSpec) -> Result<Heap, String> {
     }
     if spec.indexed {
         let count = spec.objects.len() as u32;
-        let size = count * layout::receiver_bytes(spec.kind) as u32;
+        let size = 8 * count * layout::receiver_words(spec.kind, &spec.words) as u32;
         heap.array = Some(heap.add_array("receivers", size));
     }
     Ok(heap)

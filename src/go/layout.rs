@@ -5,6 +5,7 @@
 //! that a field had are those sources' too.
 
 use super::Release;
+use crate::formula::Formula;
 use crate::go::HeapKind;
 
 /// A field of one of Go's structures.
@@ -170,12 +171,13 @@ pub const STACK_GUARD: u32 = 928;
 /// that live alone.
 pub const OBJECT_SIZE: u32 = 16;
 
-/// Bytes of what a loop calls a method through: a pointer, or an interface's two words.
-pub fn receiver_bytes(kind: HeapKind) -> u64 {
+/// Words of what a loop calls a method through: a pointer or an interface's two, or those that a template says.
+pub fn receiver_words(kind: HeapKind, own: &[Formula]) -> usize {
     match kind {
+        _ if !own.is_empty() => own.len(),
         HeapKind::None => 0,
-        HeapKind::Pointer | HeapKind::Func => 8,
-        HeapKind::Iface | HeapKind::Eface => 16,
+        HeapKind::Pointer | HeapKind::Func => 1,
+        HeapKind::Iface | HeapKind::Eface => 2,
     }
 }
 

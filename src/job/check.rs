@@ -669,7 +669,7 @@ fn heap_bytes(row: &JobRow) -> u64 {
         .map(|one| 10 * one.len() as u64 + 2 * ALIGN)
         .sum::<u64>();
     let array = if row.heap.indexed {
-        layout::receiver_bytes(row.heap.kind)
+        8 * row.words() as u64
     } else {
         0
     };

@@ -63,6 +63,12 @@ impl Element {
             .collect()
     }
 
+    /// The same as bits.
+    pub fn received(self, words: usize) -> u16 {
+        let registers = self.registers(words).into_iter();
+        registers.fold(0, |bits, number| bits | 1 << number)
+    }
+
     /// Why there is no such element, where there is none.
     ///
     /// # Errors

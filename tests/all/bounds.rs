@@ -49,30 +49,29 @@ fn a_walk_that_takes_too_long_is_verified_in_part_and_says_so() {
 #[test]
 fn a_wrong_result_beyond_what_was_verified_is_found_by_the_sums_of_chunks() {
     let place = fresh("beyond");
-    // Right for the first 2,000 iterations.
-    let text = slow(20_000)
-        .replace("body:", "setup:\n xor edx, edx\nbody:\n inc edx")
-        .replace(
-            " inc eax\n",
-            " inc eax\n cmp edx, 2000\n adc eax, 0\n dec eax\n",
-        );
-    let file = template(&place, "later", &text);
-    let arguments = [
-        "run",
-        &file,
-        "--quick",
-        "--placements",
-        "1",
-        "--max-row",
-        "0.1",
-    ];
-    let (code, document) = json(&arguments);
-    assert_eq!(code, 4, "{document:#}");
-    assert_eq!(
-        rows(&document)[0].1["status"],
-        "wrong-result",
-        "{document:#}"
-    );
+    // Right for its first iterations: more than are verified in that time, and fewer than are timed in it, for which a
+    // processor that others use as well needs a smaller number.
+    let found = [2000, 500, 100].map(|right| {
+        let text = slow(20_000)
+            .replace("body:", "setup:\n xor edx, edx\nbody:\n inc edx")
+            .replace(
+                " inc eax\n",
+                &format!(" inc eax\n cmp edx, {right}\n adc eax, 0\n dec eax\n"),
+            );
+        let file = template(&place, &format!("later{right}"), &text);
+        let run = [
+            "run",
+            &file,
+            "--quick",
+            "--placements",
+            "1",
+            "--max-row",
+            "0.1",
+        ];
+        let (code, document) = json(&run);
+        (code, rows(&document)[0].1["status"].clone())
+    });
+    assert!(found.contains(&(4, "wrong-result".into())), "{found:?}");
 }
 
 #[test]

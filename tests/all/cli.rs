@@ -332,7 +332,7 @@ fn list_finds_by_what_is_shown_what_nothing_is_called() {
     assert_eq!(found("Scalar switches"), ["switch_scalar"]);
     let run = dispatchlab(&["list", "devirtualises backwards"]);
     assert_eq!(run.code, 2);
-    assert!(run.stderr.contains("nor does its title"), "{}", run.stderr);
+    assert!(run.said().contains("nor does its title"), "{}", run.stderr);
 }
 
 #[test]

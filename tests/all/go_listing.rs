@@ -339,11 +339,9 @@ fn what_is_printed_in_go_s_syntax_reads_back_as_the_same_bytes() {
             .lines()
             .filter(|line| line.starts_with("  0x"))
             .map(|line| {
-                let rest = line.trim_start().split_once("  ").expect("an address").1;
-                let words = rest.split(' ').take_while(|word| word.len() == 2);
-                words
-                    .filter(|word| u8::from_str_radix(word, 16).is_ok())
-                    .count()
+                let words = line.split_whitespace().skip(1);
+                let is_byte = |word: &&str| word.len() == 2 && u8::from_str_radix(word, 16).is_ok();
+                words.take_while(is_byte).count()
             })
             .sum();
         let reading = Reading {
