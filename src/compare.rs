@@ -277,10 +277,15 @@ fn listing(prepared: &Prepared) -> Listing {
         instructions: 0,
         lines: Vec::new(),
     };
+    let mut last = None;
     for piece in &image.pieces {
         let Owner::Section(section) = piece.owner else {
             continue;
         };
+        // A body that stands there several times is what its template has once.
+        if last.replace(section) == Some(section) {
+            continue;
+        }
         let addresses = piece.addresses.clone();
         let code = (addresses.start - image.site.code) as usize
             ..(addresses.end - image.site.code) as usize;

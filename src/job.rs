@@ -295,7 +295,7 @@ impl JobRow {
 
     /// How many times what is reported is of one turn of the loop: copies of the body, or receivers of a batch.
     pub fn copies(&self) -> u32 {
-        self.unroll * self.settings.element.batch
+        self.unroll * self.settings.element.batch.max(1)
     }
 }
 

@@ -225,7 +225,7 @@ impl Scenario {
         let settings = Settings::of(&params);
         settings.element.check().map_err(|message| BindError {
             message,
-            help: Some("leave the others at their defaults, 1, 0 and 1".into()),
+            help: Some("leave the others out".into()),
         })?;
         let objects = bound(&params, "objects").unwrap_or(1);
         check_share(settings.walk.order, visited, objects)?;
@@ -462,7 +462,7 @@ fn stand_still(
         }
     }
     for key in ["ahead", "batch", "walks"] {
-        if bound::<u32>(params, key).is_some_and(|value| value > u32::from(key != "ahead")) {
+        if bound::<u32>(params, key).is_some_and(|value| value > u32::from(key == "walks")) {
             return Err(BindError {
                 message: format!(
                     "`walk=none` has one receiver, and the template gives a body more: `{key}`"

@@ -252,7 +252,7 @@ impl<'a> Stage<'a> {
     /// When the kernel gives no memory.
     pub fn walk(&self, chunk: u64, seed: u64) -> Result<Visits, Failure> {
         let course = Course::of(self.row);
-        let receivers = u64::from(self.row.settings.element.batch);
+        let receivers = u64::from(self.row.settings.element.batch.max(1));
         self.visits(self.kinds(course.visits(course.elements(chunk * receivers), seed)))
     }
 
@@ -290,7 +290,7 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// When the kernel gives no memory.
     pub fn first_elements(&self, count: u64, seed: u64) -> Result<Visits, Failure> {
-        let receivers = u64::from(self.row.settings.element.batch);
+        let receivers = u64::from(self.row.settings.element.batch.max(1));
         self.visits(self.kinds(Course::of(self.row).visits(count * receivers, seed)))
     }
 

@@ -17,7 +17,7 @@ use crate::prepare::Prepared;
 use crate::report::Status;
 use crate::report::steps::{Branch, Change, Flag, Iteration, Line, Location, Steps};
 use crate::scenario::Scenario;
-use crate::template::{LinePlace, ResultRegister, TURN, Template};
+use crate::template::{FACTORS, LinePlace, ResultRegister, Template};
 
 mod stack;
 
@@ -72,11 +72,11 @@ pub fn tell(
 
 /// What the loop adds of an iteration's results, as a reader can work it out.
 fn added(results: &[ResultRegister]) -> Option<String> {
-    let turned = |(turn, register): (u32, &ResultRegister)| match turn {
-        0 => register_name(*register).to_string(),
-        _ => format!("rol({}, {})", register_name(*register), turn * TURN),
+    let added = |(factor, register): (u32, &ResultRegister)| match factor {
+        1 => register_name(*register).to_string(),
+        _ => format!("{factor:#x} * {}", register_name(*register)),
     };
-    let terms: Vec<String> = (0..).zip(results).map(turned).collect();
+    let terms: Vec<String> = FACTORS.into_iter().zip(results).map(added).collect();
     (!terms.is_empty()).then(|| terms.join(" + "))
 }
 

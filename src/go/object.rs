@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::layout::OBJECT_SIZE;
-use crate::formula::{Formula, Known, Refused};
+use crate::formula::{Formula, Known, Operator, Refused};
 
 /// Largest object: a page.
 pub const MOST_BYTES: u32 = 4096;
@@ -129,7 +129,9 @@ impl ObjectShape {
                     if TAKEN.contains(&name) || known.words.contains_key(name) {
                         return Err(refused(value_at, format!("`{name}` has a meaning already")));
                     }
-                    known.words.insert(name.to_string(), value.clone());
+                    known
+                        .words
+                        .insert(name.to_string(), cut(value.clone(), bytes));
                 }
                 self.words.push(Word {
                     offset: self.size,
@@ -172,9 +174,20 @@ impl ObjectShape {
             .words
             .iter()
             .filter(|word| word.value.to_string() != word.name);
-        let named = named.map(|word| (word.name.clone(), word.value.clone()));
+        let named = named.map(|word| (word.name.clone(), cut(word.value.clone(), word.bytes)));
         Known {
             words: named.collect::<BTreeMap<_, _>>(),
+        }
+    }
+}
+
+/// As much of a value as a word of so many bytes holds.
+fn cut(value: Formula, bytes: u32) -> Formula {
+    match bytes {
+        8 => value,
+        _ => {
+            let mask = Formula::Number((1 << (8 * bytes)) - 1);
+            Formula::Binary(Operator::And, value.into(), mask.into())
         }
     }
 }

@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 
 use super::heap::{DataSymbol, Field, Heap, HeapSpec};
 use super::layout;
+use super::object::Word;
+use crate::formula::{Base, Formula, Receivers};
 use crate::go::HeapKind;
 
 /// Types that are drawn; the others are like them.
@@ -99,6 +101,14 @@ impl Drawer<'_> {
             _ => "",
         };
         let mut root = Node::new(format!("receiver[{number}]{kind}"));
+        for (register, word) in ["rax", "rbx"].iter().zip(&self.spec.words) {
+            let text = format!("{register} {}", self.value(word, number));
+            root.below.push(Node::new(text));
+        }
+        if !self.spec.words.is_empty() {
+            root.below.push(self.object("", number));
+            return root;
+        }
         let of = self.spec.objects[number] as usize;
         let first = self.heap.first_words.get(of);
         let first = first.and_then(|name| self.heap.symbols.iter().find(|own| own.name == *name));
@@ -118,11 +128,46 @@ impl Drawer<'_> {
         if self.spec.nil_receiver {
             return Node::new(format!("{word} -> nil"));
         }
+        let text = match word {
+            "" => format!("object[{number}]"),
+            word => format!("{word} -> object[{number}]"),
+        };
+        if let Some(shape) = &self.spec.object {
+            let word = |word: &Word| {
+                let value = self.value(&word.value, number);
+                Node::new(format!("+{} {} {value}", word.offset, word.name))
+            };
+            let below = shape.words.iter().map(word).collect();
+            return Node { text, below };
+        }
         let at = self.heap.objects + number as u32 * self.spec.object_bytes();
         let below = self.fields(at, self.spec.object_bytes());
         Node {
-            text: format!("{word} -> object[{number}]"),
+            text,
             below: below.map(|field| self.field(field, at)).collect(),
+        }
+    }
+
+    /// What a formula gives for an object: a number, or what it is an address of.
+    fn value(&self, formula: &Formula, number: usize) -> String {
+        let object = number as u32;
+        let of = Receivers {
+            types: &self.spec.objects,
+            object,
+            second: object,
+            element: 0,
+        };
+        let Ok(value) = formula.value(&of) else {
+            return "none".to_string();
+        };
+        let target = match value.base {
+            None => return value.number.to_string(),
+            Some(Base::Object(object)) => format!("object[{object}]"),
+            Some(Base::Symbol(name, number)) => name.replace("{t}", &number.to_string()),
+        };
+        match value.number | value.bits {
+            0 => format!("-> {target}"),
+            more => format!("-> {target} and {more:#x}"),
         }
     }
 

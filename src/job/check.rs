@@ -599,7 +599,7 @@ fn receivers(row: &JobRow) -> Result<(), Problem> {
     )?;
     let is_sound = (1..=2).contains(&element.walks)
         && element.ahead <= MOST_AHEAD
-        && element.batch.is_power_of_two()
+        && (element.batch == 0 || element.batch.is_power_of_two())
         && element.batch <= MOST_IN_A_BATCH
         && element.check().is_ok();
     demand(is_sound, "settings.element", || {

@@ -13,6 +13,9 @@ use crate::go::heap::Heap;
 use crate::go::symbol::canonical;
 use crate::job::JobRow;
 
+/// Objects that are looked at for what is wrong with their words, where nothing is written.
+const LOOKED_AT: usize = 4096;
+
 /// What the harness loads for each object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Receivers {
@@ -61,15 +64,21 @@ impl Receivers {
             object_bytes: row.heap.object_bytes(),
             is_nil: row.heap.nil_receiver,
         };
-        let first = formula::Receivers {
-            types: &row.heap.objects,
-            object: 0,
-            second: 0,
-            element: 0,
-        };
-        match receivers.words(&first) {
-            Ok(_) => Ok(receivers),
-            Err(message) => Err(LinkError::Formula {
+        let types = &row.heap.objects;
+        let looked_at = types.len().min(LOOKED_AT) as u32;
+        let wrong = (0..looked_at).find_map(|object| {
+            let of = formula::Receivers {
+                types,
+                object,
+                second: object,
+                element: 0,
+            };
+            let message = receivers.words(&of).err()?;
+            Some(format!("of object {object}: {message}"))
+        });
+        match wrong.filter(|_| !row.heap.words.is_empty()) {
+            None => Ok(receivers),
+            Some(message) => Err(LinkError::Formula {
                 key: "words",
                 message,
             }),
@@ -143,8 +152,6 @@ pub(super) fn place_objects(
     site: Site,
     (written, errors): (&mut Written<'_>, &mut Vec<LinkError>),
 ) {
-    /// Objects that are looked at for what is wrong with their words, where nothing is written.
-    const LOOKED_AT: usize = 4096;
     let Some(shape) = &row.heap.object else {
         return;
     };

@@ -19,7 +19,7 @@ use super::{Owner, Piece, Site, Variant};
 use crate::asm;
 use crate::asm::SectionKind;
 use crate::job::JobRow;
-use crate::template::{Clobbers, PAIRS, ResultRegister, TURN};
+use crate::template::{Clobbers, FACTORS, PAIRS, ResultRegister};
 
 /// Emitted harness code with the addresses the linker needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -296,7 +296,7 @@ fn load_receiver(ops: &mut Assembler, row: &JobRow, site: Site) {
         );
     }
     match row.clobbers {
-        Clobbers::Some if batch > 1 => {
+        Clobbers::Some if batch > 0 => {
             ops.extend(&bytes_of(&format!(
                 "mov rax, r12\nmov ebx, {batch}\nadd r12, {element}"
             )));
@@ -309,7 +309,7 @@ fn load_receiver(ops: &mut Assembler, row: &JobRow, site: Site) {
             load_further(ops, row, "r12");
             ops.extend(&bytes_of(&format!("add r12, {element}")));
         }
-        Clobbers::All if batch > 1 => {
+        Clobbers::All if batch > 0 => {
             ops.extend(&bytes_of(&format!(
                 "mov rax, [rsp + {cursor}]\nmov ebx, {batch}\nadd qword [rsp + {cursor}], {step}\nmov r14, [rsp + {g}]",
                 cursor = state::CURSOR,
@@ -408,19 +408,20 @@ fn bytes_of(text: &str) -> Vec<u8> {
     }
 }
 
-/// Adds the results to the sum, each turned by its own distance. One in rax comes first: the others may go through it.
+/// Adds the results to the sum, each times a factor of its own. One in rax comes first: the others may go through it.
 fn add_results(ops: &mut Assembler, row: &JobRow, variant: Variant) {
     const RAX: u8 = 0;
-    let mut results: Vec<(u32, ResultRegister)> = (0..).zip(row.results.iter().copied()).collect();
+    let results = FACTORS.into_iter().zip(row.results.iter().copied());
+    let mut results: Vec<(u32, ResultRegister)> = results.collect();
     results.sort_by_key(|(_, result)| result.number != RAX);
-    for (number, result) in results {
-        ops.extend(&bytes_of(&addition(row, variant, result, number * TURN)));
+    for (factor, result) in results {
+        ops.extend(&bytes_of(&addition(row, variant, result, factor)));
     }
 }
 
-/// The instructions that add one result, turned left by so many bits. Without a walk no register may be written, so
+/// The instructions that add one result times a factor. Without a walk no register may be written, so
 /// that dependency chains run through: then the sum is added to in memory, or through a spilled register.
-fn addition(row: &JobRow, variant: Variant, result: ResultRegister, turn: u32) -> String {
+fn addition(row: &JobRow, variant: Variant, result: ResultRegister, factor: u32) -> String {
     let name = register_name(result);
     let sum = match row.clobbers {
         Clobbers::Some => "r13".to_string(),
@@ -439,17 +440,17 @@ fn addition(row: &JobRow, variant: Variant, result: ResultRegister, turn: u32) -
             32 => format!("mov {narrow}, {name}"),
             _ => format!("movzx {narrow}, {name}"),
         };
-        match turn {
-            0 => moved,
-            _ => format!("{moved}\nrol {wide}, {turn}"),
+        match factor {
+            1 => moved,
+            _ => format!("{moved}\nimul {wide}, {wide}, {factor}"),
         }
     };
     match (result.bits, row.has_walk(), row.clobbers) {
-        (64, _, _) if turn == 0 => format!("add {sum}, {name}"),
+        (64, _, _) if factor == 1 => format!("add {sum}, {name}"),
         (_, false, Clobbers::Some) => {
             format!("{}\nadd r13, r12", widened("r12", "r12d"))
         }
-        (32, false, Clobbers::All) if turn == 0 => {
+        (32, false, Clobbers::All) if factor == 1 => {
             format!(
                 "add dword [rsp + {}], {name}\nadc dword [rsp + {}], 0",
                 state::SUM,

@@ -24,9 +24,9 @@ pub const CELLS: u64 = 8192;
 pub fn refusal(row: &JobRow, image: &Image) -> Option<&'static str> {
     match row.settings.cold {
         Cold::None => None,
-        _ if row.unroll > 1 => Some(
-            "with `unroll` above 1 one turn of the loop has several calls, and only the first is cold; \
-             leave it at 1",
+        _ if row.copies() > 1 => Some(
+            "with `unroll` or `batch` above 1 one turn of the loop has several calls, and only the first is cold; \
+             leave both out",
         ),
         Cold::Dcache if flushed(row.settings.cold, image).is_empty() => {
             Some("there are no data to flush: the template has neither a heap nor a `data` section")

@@ -11,6 +11,7 @@ use super::compare::{Contestant, compare};
 use super::{Settings, Task, measure};
 use crate::compare::is_same;
 use crate::report::overlay::{Effect, Overlay, OverlayFile, RowEffect};
+use crate::report::terminal::reason;
 use crate::report::{Basis, Report};
 use crate::scenario::Scenario;
 use crate::template::Origin;
@@ -150,9 +151,14 @@ fn row_effect(report: &Report, [scenario, other]: [String; 2]) -> RowEffect {
     let cycles = of("cycles");
     let counted = of("instructions").filter(|one| one.basis == Basis::Exact);
     let mut without = report.rows.iter().filter(|row| row.metrics.is_none());
-    let why = without
-        .next()
-        .map(|row| format!("{} is {}", row.scenario, row.status.name()));
+    let why = without.next().map(|row| {
+        format!(
+            "{} is {}: {}",
+            row.scenario,
+            row.status.name(),
+            reason(&row.status)
+        )
+    });
     RowEffect {
         scenario,
         other,

@@ -159,7 +159,7 @@ fn laid_out(warnings: &[String], style: Style) -> String {
 }
 
 /// Why a row has no numbers, or what it ended in, in one line; empty where all is well.
-pub(super) fn reason(status: &Status) -> String {
+pub(crate) fn reason(status: &Status) -> String {
     let plain = Style {
         width: usize::MAX,
         color: false,

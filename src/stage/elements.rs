@@ -45,7 +45,7 @@ impl Elements {
                 element: if is_numbered { number as u64 } else { 0 },
             }
         };
-        let kinds = objects.chunks(element.batch as usize).enumerate();
+        let kinds = objects.chunks(element.batch.max(1) as usize).enumerate();
         kinds.map(|one| self.number(kind(one))).collect()
     }
 
@@ -92,7 +92,7 @@ impl Elements {
             return Ok(None);
         }
         let kind = &self.kinds[kind as usize];
-        let batch = &kind.objects[..row.settings.element.batch as usize];
+        let batch = &kind.objects[..row.settings.element.batch.max(1) as usize];
         let batch: Vec<formula::Receivers<'_>> = batch
             .iter()
             .map(|&object| self.about(row, kind, object))

@@ -21,7 +21,7 @@ pub struct Element {
     pub walks: u32,
     /// How many of the receivers that come next it has, too.
     pub ahead: u32,
-    /// Receivers of an iteration, which gets their address and their number: a power of two.
+    /// Receivers of an iteration, which gets their address and their number: a power of two; 0 where it gets none so.
     pub batch: u32,
 }
 
@@ -30,7 +30,7 @@ impl Default for Element {
         Element {
             walks: 1,
             ahead: 0,
-            batch: 1,
+            batch: 0,
         }
     }
 }
@@ -43,17 +43,17 @@ impl Element {
 
     /// How many objects decide what an iteration is given.
     pub fn objects(self) -> usize {
-        (self.batch * self.walks + self.ahead) as usize
+        (self.receivers() + self.ahead) as usize
     }
 
     /// Receivers from one element to the next.
     pub fn receivers(self) -> u32 {
-        self.batch * self.walks
+        self.batch.max(1) * self.walks
     }
 
     /// The registers that the loop fills in front of each body, by hardware number, where a receiver has so many words.
     pub fn registers(self, words: usize) -> Vec<u8> {
-        if self.batch > 1 {
+        if self.batch > 0 {
             return PAIRS[0].to_vec();
         }
         let pairs = PAIRS.iter().take((self.walks + self.ahead) as usize);
@@ -74,7 +74,7 @@ impl Element {
     /// # Errors
     /// Where two of its numbers exclude each other.
     pub fn check(self) -> Result<(), String> {
-        let others = [self.walks > 1, self.ahead > 0, self.batch > 1];
+        let others = [self.walks > 1, self.ahead > 0, self.batch > 0];
         match others.into_iter().filter(|one| *one).count() {
             ..=1 => Ok(()),
             _ => Err("of `walks`, `ahead` and `batch` only one can be asked for at a time".into()),
@@ -89,14 +89,15 @@ mod tests {
     #[test]
     fn each_receiver_has_registers_of_its_own() {
         #[rustfmt::skip] // a table: walks, ahead, batch, words of a receiver, and the registers
-        let table: [(u32, u32, u32, usize, &[u8]); 8] = [
-            (1, 0, 1, 0, &[]),
-            (1, 0, 1, 1, &[0]),
-            (1, 0, 1, 2, &[0, 3]),
-            (2, 0, 1, 1, &[0, 1]),
-            (2, 0, 1, 2, &[0, 3, 1, 2]),
-            (1, 2, 1, 2, &[0, 3, 1, 2, 6, 7]),
-            (1, 3, 1, 1, &[0, 1, 6, 8]),
+        let table: [(u32, u32, u32, usize, &[u8]); 9] = [
+            (1, 0, 0, 0, &[]),
+            (1, 0, 0, 1, &[0]),
+            (1, 0, 0, 2, &[0, 3]),
+            (2, 0, 0, 1, &[0, 1]),
+            (2, 0, 0, 2, &[0, 3, 1, 2]),
+            (1, 2, 0, 2, &[0, 3, 1, 2, 6, 7]),
+            (1, 3, 0, 1, &[0, 1, 6, 8]),
+            (1, 0, 1, 1, &[0, 3]),
             (1, 0, 8, 2, &[0, 3]),
         ];
         for (walks, ahead, batch, words, registers) in table {

@@ -40,7 +40,7 @@ pub use library::{Library, LoadError};
 pub use lines::LinePlace;
 pub use order::{Order, Percent, RANDOM_ELEMENTS, Walk};
 pub use parts::note;
-pub use results::{TURN, expected};
+pub use results::{FACTORS, expected};
 pub use suite::{Figure, Published, Said, Suite};
 pub use work::{MAX_WORK, Work};
 

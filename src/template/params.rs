@@ -130,7 +130,7 @@ impl Settings {
             element: Element {
                 walks: bound(params, "walks").unwrap_or(1),
                 ahead: bound(params, "ahead").unwrap_or(0),
-                batch: bound(params, "batch").unwrap_or(1),
+                batch: bound(params, "batch").unwrap_or(0),
             },
             is_still: bound::<String>(params, "walk").is_some_and(|walk| walk == "none"),
         }

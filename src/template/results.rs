@@ -1,12 +1,14 @@
 //! What the results of an iteration add up to.
 //!
-//! Correct means: the loop adds what [`expected`] says, and two results that are swapped make another sum.
+//! Correct means: the loop adds what [`expected`] says, and results that are swapped, or wrong by a little each, make
+//! another sum.
 
-use super::ResultRegister;
+use super::{MOST_RESULTS, ResultRegister};
 use crate::formula::{Formula, Receivers};
 
-/// Bits that each further result is turned left by before it is added.
-pub const TURN: u32 = 16;
+/// What each result is multiplied by before it is added. The factors of the further ones are primes of 31 bits, as an
+/// instruction holds them: no carry from one result to another, and no small difference, is made good by another.
+pub const FACTORS: [u32; MOST_RESULTS] = [1, 0x7fff_ffff, 0x7fff_ffed, 0x7fff_ffb7];
 
 impl ResultRegister {
     /// As much of a value as the register holds.
@@ -26,12 +28,13 @@ pub fn expected(
     batch: &[Receivers<'_>],
 ) -> Result<u64, String> {
     let mut sum = 0u64;
-    for ((register, formula), turn) in results.iter().zip(formulas).zip(0..) {
+    for ((register, formula), factor) in results.iter().zip(formulas).zip(FACTORS) {
         let mut result = 0u64;
         for receivers in batch {
             result = result.wrapping_add(formula.number(receivers)?);
         }
-        sum = sum.wrapping_add(register.cut(result).rotate_left(turn * TURN));
+        let result = register.cut(result).wrapping_mul(factor.into());
+        sum = sum.wrapping_add(result);
     }
     Ok(sum)
 }
@@ -66,11 +69,12 @@ mod tests {
         assert_eq!(of(&[32], &["0 - 1"], &[0]), 0xffff_ffff);
         assert_eq!(of(&[8], &["0x1ff"], &[0]), 0xff);
         assert_eq!(of(&[64], &["0 - 1"], &[0]), u64::MAX);
-        assert_eq!(of(&[32, 32], &["id", "type"], &[1]), 2 + (2 << 16));
-        assert_ne!(
-            of(&[32, 32], &["3", "4"], &[0]),
-            of(&[32, 32], &["4", "3"], &[0])
-        );
+        assert_eq!(of(&[32, 32], &["id", "type"], &[1]), 2 + 2 * 0x7fff_ffff);
+        let both = |one, other| of(&[32, 32], &[one, other], &[0]);
+        assert_ne!(both("3", "4"), both("4", "3"));
+        // A carry that the upper half did not get.
+        assert_ne!(both("1", "1"), both("0x10001", "0"));
+        assert_ne!(both("1 << 16", "0"), both("0", "1"));
     }
 
     #[test]

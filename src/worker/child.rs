@@ -392,7 +392,13 @@ impl<'a> Worker<'a> {
             Some((row, heads)) if *row == index => {
                 // Of long iterations fewer will do.
                 let most = (HEADS_NS / iteration_ns.max(1.0)) as u64;
-                let iterations = self.plan.heads.min(most.max(1));
+                // There is no element behind the last one.
+                let walk = if stage.row.has_walk() {
+                    visits.len()
+                } else {
+                    u64::MAX
+                };
+                let iterations = self.plan.heads.min(most.max(1)).min(walk);
                 Some(heads.count(&mut stage, ground, &visits, iterations)?)
             }
             _ => None,

@@ -8,7 +8,7 @@ use crate::job::{Failure, Trace, TraceIteration, TraceStep};
 use crate::link::Image;
 use crate::stage::{Ground, Stage, Visits};
 use crate::sys::signals::{Step, StepLog};
-use crate::template::{ResultRegister, TURN};
+use crate::template::{FACTORS, ResultRegister};
 
 /// Steps the first `iterations` of a walk at placement 0.
 ///
@@ -100,11 +100,12 @@ fn next_iteration(image: &Image, steps: &[Step], from: usize) -> Option<(usize, 
 
 /// What the loop adds of the results that a step's registers hold.
 fn sum(step: &Step, results: &[ResultRegister]) -> u64 {
-    let turned = |(turn, register): (u32, &ResultRegister)| {
+    let added = |(factor, register): (u32, &ResultRegister)| {
         let value = register.cut(step.registers[usize::from(register.number)]);
-        value.rotate_left(turn * TURN)
+        value.wrapping_mul(factor.into())
     };
-    (0..).zip(results).map(turned).fold(0, u64::wrapping_add)
+    let results = FACTORS.into_iter().zip(results);
+    results.map(added).fold(0, u64::wrapping_add)
 }
 
 fn mismatch(element: usize, iteration: &TraceIteration) -> Option<Failure> {
@@ -165,6 +166,6 @@ mod tests {
             [0x88, 0x7788, 0x5566_7788, 0x1122_3344_5566_7788]
         );
         let both = [2, 3].map(|number| ResultRegister { number, bits: 8 });
-        assert_eq!(sum(&step, &both), 0x88 + (5 << 16));
+        assert_eq!(sum(&step, &both), 0x88 + 5 * 0x7fff_ffff);
     }
 }

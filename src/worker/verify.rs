@@ -49,14 +49,15 @@ pub fn verify(
         fewest = fewest.min(entered);
         if image == 0 {
             let after = stage.allocated(ground, image);
+            let copies = entered.max(1) * u64::from(stage.row.copies());
             let [blocks, bytes] =
-                [0, 1].map(|of| after[of].wrapping_sub(before[of]) as f64 / entered.max(1) as f64);
+                [0, 1].map(|of| after[of].wrapping_sub(before[of]) as f64 / copies as f64);
             verified = Verified {
                 checksum: visits.expected(0, 1).map(|_| sums),
                 allocations: Allocations {
                     blocks,
                     bytes,
-                    iterations: entered,
+                    iterations: entered * u64::from(stage.row.copies()),
                 },
                 panic: stage.last_panic(0),
                 only: None,

@@ -582,3 +582,38 @@ fn what_says_of_several_receivers_how_they_are_visited_is_refused_without_a_walk
         assert!(said.contains(words), "{name} {parameter}: {said}");
     }
 }
+
+/// Two halves of a sum whose carry goes astray: wrong by 65536 in one result and by one in the other.
+const CARRY: &str = ";! heap = \"pointer\"\n;! params = { order = \"random\", objects = 64 }\n;! result = [\"eax\", \"edx\"]\n\
+    ;! expect = [\"(id << 10) & 0xffff\", \"id >> 6\"]\nbody:\n mov eax, [rax]\n shl eax, 10\n xor edx, edx\n";
+/// A word of one byte, whose value is cut to it.
+const NARROW: &str = ";! heap = \"pointer\"\n;! params = { order = \"random\", objects = 64 }\n;! object = \"dd id; db small = id * 7\"\n\
+    ;! result = \"eax\"\n;! expect = \"small\"\nbody:\n movzx eax, byte [rax + 4]\n";
+/// A batch, be it of one.
+const BATCH: &str = ";! heap = \"pointer\"\n;! params = { batch = 1, order = \"random\", objects = 64 }\n;! result = \"eax\"\n\
+    ;! expect = \"id\"\nbody:\n xor ecx, ecx\n1: mov rdx, [rax]\n add ecx, [rdx]\n add rax, 8\n dec ebx\n jnz 1b\n mov eax, ecx\n";
+
+#[test]
+fn what_is_wrong_by_a_carry_is_no_result_and_a_narrow_word_is_narrow() {
+    assert_eq!(run("carry", "carry", CARRY).0, 4);
+    assert_eq!(run("carry", "narrow", NARROW).0, 0);
+}
+
+#[test]
+fn a_batch_of_one_is_a_batch_and_its_allocations_are_of_one_receiver() {
+    let file = template(&folder("batches"), "batch", BATCH);
+    let names = [1, 2, 8].map(|batch| format!("{file}[batch={batch}]"));
+    let mut arguments = vec!["run", "--quick", "--counters", "none", "--placements", "1"];
+    arguments.extend(names.iter().map(String::as_str));
+    arguments.extend(["convert_value", "convert_value[walk=none]"]);
+    let (code, document) = json(&arguments);
+    assert_eq!(code, 0, "{document:#}");
+    let rows = document["rows"].as_array().expect("rows");
+    let counts = [7.0, 6.0, 5.25].map(|count| count);
+    for (row, count) in rows.iter().zip(counts) {
+        assert_eq!(value(row, "instructions"), count, "{}", row["scenario"]);
+    }
+    for metric in ["allocs", "alloc_bytes"] {
+        assert_eq!(value(&rows[3], metric), value(&rows[4], metric), "{metric}");
+    }
+}

@@ -266,6 +266,9 @@ fn every_kind_runs_as_it_is_written() {
     for (at, asked) in [
         "imul rax, rbx",
         "mov rax, [rbx]",
+        "adc rax, rbx",
+        "sbb eax, 1",
+        "rcl rax, 1",
         "div rcx",
         "mulsd xmm0, xmm1",
         "movq rax, xmm0",

@@ -57,7 +57,7 @@ const CALLED_WHAT_THEY_ARE: &[(&str, &str, &str, &str, u64)] = &[
     ("falls_through",   "body: call \"main.p\"\nfunc \"main.p\":\n nop\n",                              "signal", "the padding between functions, at `nop`", 8),
     ("into_padding",    "body: lea rcx, [\"main.p\"]\n inc rcx\n jmp rcx\nfunc \"main.p\":\n ret\n",      "signal", "the padding between functions, at `jmp rcx`", 8),
     ("writes_code",     "body: lea rcx, [\"main.g\"]\n mov byte [rcx], 1\nfunc \"main.g\":\n ret\n",      "signal", "code is read-only",       7),
-    ("writes_loop",     "body: lea rcx, [rip]\n mov dword [rcx], 0\n",                                  "signal", "a `data` section",        7),
+    ("writes_loop",     "body: lea rcx, [rip]\n mov dword [rcx], 0\n",                                  "signal", "what changes is data",    7),
     ("runs_data",       "body: lea rcx, [\"d\"]\n jmp rcx\ndata \"d\": dq 0x9090909090909090\n",        "signal", "data cannot be run",      7),
 ];
 
