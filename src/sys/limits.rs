@@ -144,10 +144,11 @@ pub fn processor_seconds() -> Option<u64> {
 /// Whether a process that was killed after so much time of the processor had used up all that its hard limit allows:
 /// the kernel kills it then without a word.
 pub fn is_used_up(processor: Duration) -> bool {
-    /// What the kernel counts in ticks is a little more or less.
-    const TICKS: Duration = Duration::from_millis(100);
+    /// The kernel holds the limit against the ticks that a process was met at, and tells its time by a clock: on a
+    /// processor that others use as well the ticks come to more, to twice as much at the most as far as was seen.
+    const TICKS: u32 = 2;
     let hard = getrlimit(Resource::RLIMIT_CPU).map(|(_, hard)| hard);
-    hard.is_ok_and(|hard| hard != RLIM_INFINITY && processor + TICKS >= Duration::from_secs(hard))
+    hard.is_ok_and(|hard| hard != RLIM_INFINITY && TICKS * processor >= Duration::from_secs(hard))
 }
 
 /// How many processes the kernel has ended for want of memory since the machine started.
