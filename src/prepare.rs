@@ -8,7 +8,7 @@ use crate::asm::{self, CodePlace, Program, Section, SectionKind, SourceSection};
 use crate::go::heap::{Heap, HeapSpec, lay_out};
 use crate::go::{HeapKind, hash, runtime, symbol};
 use crate::injection::{self, Injection, Latency};
-use crate::job::{Carried, JobRow, Kept, Placement, check, placements};
+use crate::job::{Carried, JobRow, Kept, PLACEMENT_COUNTS, Placement, check, placements};
 use crate::link::harness::stub_names;
 use crate::link::{Image, LinkError, Site, Variant, link, link_with_written_data};
 use crate::scenario::Scenario;
@@ -193,8 +193,10 @@ pub(crate) fn complete(
     let image = link(&row, &heap, site).map_err(|errors| {
         let mut offered = runtime::names(row.heap.release);
         offered.extend(stub_names().map(str::to_string));
-        let told = errors.iter();
-        let told = told.map(|error| link_diagnostic(template, &row.program, error, &offered));
+        let told = errors.into_iter().map(|error| {
+            let error = with_room(&row, &heap, error);
+            link_diagnostic(template, &row.program, &error, &offered)
+        });
         let mut told: Vec<Diagnostic> = told.collect();
         // What `times` wrote out is wrong in one place, however often.
         told.dedup_by(|next, one| {
@@ -237,19 +239,13 @@ fn held_apart(
     if !row.program.sections.iter().any(is_far) {
         return Ok(row);
     }
-    let site = |placement, variant| Site {
-        data: SHOWN_DATA,
-        code: SHOWN_CODE,
-        placement,
-        variant,
-    };
-    let most = crate::job::PLACEMENT_COUNTS.last().copied().unwrap_or(1);
-    for placement in placements(most) {
+    for placement in all_placements() {
         for variant in [Variant::Body, Variant::Baseline] {
             if let Err(errors) = link(&row, heap, site(placement, variant)) {
-                let told = errors
-                    .iter()
-                    .map(|error| link_diagnostic(template, &row.program, error, &[]));
+                let told = errors.into_iter().map(|error| {
+                    let error = with_room(&row, heap, error);
+                    link_diagnostic(template, &row.program, &error, &[])
+                });
                 return Err(told.collect());
             }
         }
@@ -260,6 +256,48 @@ fn held_apart(
         }
     }
     Ok(row)
+}
+
+fn all_placements() -> Vec<Placement> {
+    placements(PLACEMENT_COUNTS.last().copied().unwrap_or(1))
+}
+
+fn site(placement: Placement, variant: Variant) -> Site {
+    Site {
+        data: SHOWN_DATA,
+        code: SHOWN_CODE,
+        placement,
+        variant,
+    }
+}
+
+/// Of a function that stands where other code does, the nearest line of the cache behind that at which it may stand, at
+/// every placement; where there is none near, as it was.
+fn with_room(row: &JobRow, heap: &Heap, error: LinkError) -> LinkError {
+    const LINES: u64 = 64;
+    let LinkError::Overlap {
+        section,
+        with,
+        free,
+    } = error
+    else {
+        return error;
+    };
+    let first = free.next_multiple_of(64);
+    let has_room = |distance: &u64| {
+        let mut moved = row.clone();
+        moved.program.sections[section].place = Some(CodePlace::Behind(*distance as u32));
+        all_placements().into_iter().all(|placement| {
+            let linked = |variant| link(&moved, heap, site(placement, variant)).is_ok();
+            linked(Variant::Body) && linked(Variant::Baseline)
+        })
+    };
+    let found = (0..LINES).map(|line| first + 64 * line).find(has_room);
+    LinkError::Overlap {
+        section,
+        with,
+        free: found.unwrap_or(free),
+    }
 }
 
 /// Assembles, and once more with latency in front of the dispatch branch where that can be.
@@ -440,7 +478,7 @@ fn link_diagnostic(
             let own = &program.sections[*section];
             let message = format!("{} stands where {with} does", name(*section));
             let help = format!(
-                "from \"+{free}\" on that is behind it; `dispatchlab show --harness` has all addresses"
+                "there is room at \"+{free}\"; `dispatchlab show --harness` has all addresses"
             );
             template.at_line(own.line, message, Some(help))
         }

@@ -399,6 +399,7 @@ impl Scenario {
                 element: 0,
             };
             template::expected(results, formulas, &[receivers])
+                .map_err(|message| format!("of object {object}: {message}"))
         };
         let all: Vec<u64> = (0..objects).map(one).collect::<Result<_, _>>()?;
         Ok(Some(all).filter(|_| !self.is_by_element()))

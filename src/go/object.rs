@@ -83,7 +83,10 @@ impl ObjectShape {
             parsed.ok_or_else(|| {
                 refused(
                     value_at,
-                    format!("`{word}` takes a whole number, not `{}`", value.trim()),
+                    format!(
+                        "`{word}` takes a whole number up to {MOST_BYTES}, not `{}`",
+                        value.trim()
+                    ),
                 )
             })
         };

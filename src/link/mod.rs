@@ -187,7 +187,7 @@ pub enum LinkError {
         section: usize,
         /// The other function; none where it is the loop.
         with: Option<usize>,
-        /// The distance from the loop head at which the other code ends.
+        /// A distance from the loop head behind the other code.
         free: u64,
     },
     /// Two sections define one symbol.

@@ -211,11 +211,16 @@ impl<'a> Session<'a> {
             row.samples = sampled;
             row.warnings.extend(task.warning);
             if !row.verified && row.metrics.is_some() {
-                row.warnings.push(task.unchecked.unwrap_or_else(|| {
-                    "no result is stated, so nothing was compared; add `result` and `expect` to the \
-                     header"
-                        .into()
-                }));
+                let unchecked = match scenario.template.header.expect.is_empty() {
+                    true => {
+                        "no result is stated, so nothing was compared; add `result` and `expect` to the header"
+                    }
+                    false => {
+                        "nothing was compared: with a nil receiver there is no result to expect; leave `receiver` out"
+                    }
+                };
+                row.warnings
+                    .push(task.unchecked.unwrap_or_else(|| unchecked.into()));
             }
             self.rows.push(row);
             self.timings.push(timing);

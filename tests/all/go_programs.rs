@@ -6,7 +6,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::common::{dispatchlab, folder, rows};
+use crate::common::{Run, dispatchlab, folder, rows, unfolded};
 
 fn program() -> String {
     format!("{}/tests/fixtures/dispatch.go", env!("CARGO_MANIFEST_DIR"))
@@ -158,4 +158,60 @@ fn interface_values_are_compared_as_their_types_are_in_both_conventions() {
             );
         }
     }
+}
+
+/// A type with a method that its interface does not ask for, and that comes first by name.
+const MORE_METHODS: &str = "package main\n\ntype I interface{ Id() int }\ntype P struct{ v int }\n\n\
+    //go:noinline\nfunc (p *P) Alpha() int { return 1000 }\n\n//go:noinline\nfunc (p *P) Id() int { return p.v }\n\n\
+    //go:noinline\nfunc Call(i I) int { return i.Id() }\n\nfunc main() { p := &P{5}; println(Call(p), p.Alpha()) }\n";
+
+#[test]
+fn the_itab_that_is_pasted_says_which_methods_an_interface_has() {
+    let folder = folder("go_itab");
+    let source = folder.join("more.go");
+    fs::write(&source, MORE_METHODS).expect("written");
+    let made = Command::new("go")
+        .args(["build", "-gcflags=-S", "-o", "/dev/null"])
+        .arg(&source)
+        .output();
+    let listing = made.map(|made| String::from_utf8_lossy(&made.stderr).into_owned());
+    let Some(listing) = listing.ok().filter(|listing| listing.contains("STEXT")) else {
+        eprintln!("skipped: `go build -gcflags=-S` prints no listing here");
+        return;
+    };
+    let file = folder.join("more.txt");
+    let header = "//! result = \"rax\"\n//! expect = 1\n";
+    let path = file.to_str().expect("UTF-8");
+    let run = |listing: &str, receiver: &str| {
+        fs::write(&file, format!("{header}{listing}")).expect("written");
+        dispatchlab(&[
+            "run",
+            path,
+            "--call",
+            "main.Call",
+            "--arg",
+            receiver,
+            "--quick",
+            "--counters",
+            "none",
+        ])
+    };
+    let told = run(&listing, "iface=main.P");
+    assert_eq!(told.code, 0, "{}{}", told.stdout, told.stderr);
+    let named = run(&listing, "iface=main.P,main.I");
+    assert_eq!(named.code, 0, "{}{}", named.stdout, named.stderr);
+    let all = |run: &Run| unfolded(&format!("{}{}", run.stdout, run.stderr));
+    let unknown = run(&listing, "iface=main.P,main.J");
+    assert_eq!(unknown.code, 3);
+    let said = all(&unknown);
+    assert!(said.contains("no itab of `main.P` for `main.J`"), "{said}");
+    // Without it, the first method by name is the first of all, and that is said.
+    let headings = ["\ngo.itab.*", "\ngo:itab.*"];
+    let end = headings.iter().find_map(|heading| listing.find(heading));
+    let end = end.expect("an itab");
+    let said = all(&run(&listing[..end], "iface=main.P"));
+    assert!(
+        said.contains("the interface has the methods Alpha, Id"),
+        "{said}"
+    );
 }

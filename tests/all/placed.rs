@@ -124,21 +124,17 @@ fn a_distance_at_which_other_code_stands_is_refused_with_one_that_is_free() {
             .and_then(|number| number.parse().ok())
             .unwrap_or_else(|| panic!("{help}"))
     };
-    // What the help says is free at the first placement; further ones are asked for until all have room.
-    let mut distance = free(&error);
-    let room = loop {
-        let text = format!(
-            "body:\n call \"main.f\"\nfunc \"main.f\" at \"+{distance}\":\n mov eax, 3\n ret\n"
-        );
-        match prepared(&text) {
-            Ok(prepared) => break prepared,
-            Err(errors) => {
-                let next = free(&errors[0]);
-                assert!(next > distance, "{errors:?}");
-                distance = next;
-            }
-        }
+    // What the help says has room at every placement, beside functions that stand behind the loop, too.
+    let at = |distance: u64, more: &str| {
+        format!(
+            "body:\n call \"main.f\"\nfunc \"main.f\" at \"+{distance}\":\n mov eax, 3\n ret\n{more}"
+        )
     };
+    let distance = free(&error);
+    let room = prepared(&at(distance, "")).expect("there is room");
+    let more = "func \"main.g\":\n add eax, 2\n ret\n";
+    let beside = free(&only_error(&at(64, more)));
+    prepared(&at(beside, more)).expect("there is room beside it");
     assert_eq!(
         address(&room.image, "main.f"),
         room.image.loop_head + distance

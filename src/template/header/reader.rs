@@ -88,7 +88,7 @@ impl Reader<'_> {
                 "title" => header.title = self.text("title", value).unwrap_or_default(),
                 "heap" => header.heap = self.heap(value).unwrap_or(HeapKind::None),
                 "types" => header.types = self.texts("types", value, "\"main.T{t}\""),
-                "methods" => (header.methods, header.signatures) = self.methods(value),
+                "methods" => (header.methods, header.signatures) = self.methods("methods", value),
                 "interfaces" => header.interfaces = self.interfaces(value),
                 // Read below: what these may name depends on other keys.
                 "params" | "object" | "words" | "expect" => {}
@@ -278,7 +278,7 @@ impl Reader<'_> {
     }
 
     /// Names and signatures.
-    fn methods(&mut self, value: &Entry<'_>) -> (Vec<String>, Vec<String>) {
+    fn methods(&mut self, key: &str, value: &Entry<'_>) -> (Vec<String>, Vec<String>) {
         let methods: Option<Vec<(&str, &str)>> = value.get_ref().as_array().and_then(|array| {
             let texts = array.iter().map(|method| method.get_ref().as_str());
             texts
@@ -286,7 +286,7 @@ impl Reader<'_> {
                 .collect()
         });
         let Some(methods) = methods else {
-            self.wrong_type("methods", value, "a list of texts", "[\"Id\"]");
+            self.wrong_type(key, value, "a list of texts", "[\"Id\"]");
             return Default::default();
         };
         for (name, signature) in &methods {
@@ -330,7 +330,7 @@ impl Reader<'_> {
         {
             Some(texts) => texts,
             None => {
-                self.wrong_type(key, value, "a text or a list of texts", example);
+                self.wrong_type(key, value, "a text or a list of at least one text", example);
                 Vec::new()
             }
         }
@@ -441,7 +441,8 @@ impl Reader<'_> {
         };
         let mut interfaces = Vec::new();
         for (name, methods) in table {
-            let (methods, signatures) = self.methods(methods);
+            let key = format!("interfaces.\"{}\"", name.get_ref());
+            let (methods, signatures) = self.methods(&key, methods);
             interfaces.push(Interface {
                 name: name.get_ref().to_string(),
                 methods,

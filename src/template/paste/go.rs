@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write as _;
 
 use super::{Pasted, called};
-use crate::asm::{self, Fixup, SectionKind, SourceLine, SourceSection};
+use crate::asm::{self, Fixup, Program, SectionKind, SourceLine, SourceSection};
 use crate::go::symbol::{itab, pointer_method};
 use crate::go::{HeapKind, Release, hash, runtime};
 use crate::template::sections::split_sections;
@@ -61,6 +61,22 @@ pub(crate) struct Receiver {
     pub(crate) types: String,
     /// The methods of its interface.
     pub(crate) methods: Vec<String>,
+    /// Whether an itab of the text says so; else they are all methods of the type that the text has.
+    is_told: bool,
+}
+
+impl Receiver {
+    /// What nobody said of its interface.
+    fn assumption(&self) -> Option<String> {
+        let is_open = self.heap == HeapKind::Iface && !self.is_told;
+        is_open.then(|| {
+            format!(
+                "the interface has the methods {}, all that the text has of {}: an itab that is pasted, too, says which",
+                self.methods.join(", "),
+                self.types
+            )
+        })
+    }
 }
 
 /// The sections of a text in Go's syntax, and what was assumed.
@@ -117,7 +133,10 @@ pub(super) fn paste(
             "one iteration calls `{entry}`, and the release is {release}: `go = \"1.N\"` in a header says another"
         )],
     };
-    let receiver = receiver(source, header, &functions)?;
+    let receiver = receiver(source, header, (&functions, &program))?;
+    if let Some(why) = receiver.as_ref().and_then(Receiver::assumption) {
+        text.assumed.push(why);
+    }
     text.body(source, header, entry, receiver.as_ref(), frame(&own, entry))?;
     let mut roots = vec![entry.to_string()];
     if let Some(receiver) = &receiver {
@@ -329,11 +348,42 @@ fn is_receiver(word: &str) -> bool {
     matches!(word, "iface" | "eface")
 }
 
+/// The itabs that the text has of a type or of the pointer to it: each interface with its methods in the order of `fun`.
+fn itabs(program: &Program, name: &str) -> Vec<(String, Vec<String>)> {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let data = program
+        .sections
+        .iter()
+        .filter(|one| one.kind == SectionKind::Data);
+    for section in data {
+        let own = section.name.strip_prefix("go.itab.");
+        let Some((of, interface)) = own.and_then(|own| own.split_once(',')) else {
+            continue;
+        };
+        if of.trim_start_matches('*') != name {
+            continue;
+        }
+        let [pointers, values] = [pointer_method(name, ""), format!("{name}.")];
+        let mut methods: Vec<(u32, String)> = Vec::new();
+        for fixup in &section.fixups {
+            let method = fixup.symbol.strip_prefix(&*pointers);
+            let method = method.or_else(|| fixup.symbol.strip_prefix(&*values));
+            methods.extend(method.map(|method| (fixup.offset, method.to_string())));
+        }
+        methods.sort_unstable();
+        let methods: Vec<String> = methods.into_iter().map(|(_, method)| method).collect();
+        if !methods.is_empty() {
+            found.insert(interface.to_string(), methods);
+        }
+    }
+    found.into_iter().collect()
+}
+
 /// What `--arg iface=main.T0` asks for.
 fn receiver(
     source: &SourceText<'_>,
     header: &Header,
-    functions: &[&str],
+    (functions, program): (&[&str], &Program),
 ) -> Result<Option<Receiver>, Vec<Diagnostic>> {
     let mut given = header.args.iter().filter(|(word, _)| is_receiver(word));
     let Some((word, name)) = given.next() else {
@@ -362,8 +412,44 @@ fn receiver(
             .collect();
         methods.into_iter().map(str::to_string).collect()
     };
+    let (name, interface) = match name.split_once(',') {
+        Some((name, interface)) => (name, Some(interface)),
+        None => (name.as_str(), None),
+    };
     let first = name.replace("{t}", "0");
-    let methods = of(&first);
+    let told = itabs(program, &first);
+    let told = match (interface, &told[..]) {
+        (Some(interface), all) => {
+            let wanted = asm::go_type(interface);
+            let found = all.iter().find(|(name, _)| *name == wanted);
+            let Some((_, methods)) = found else {
+                let message = format!("the text has no itab of `{first}` for `{interface}`");
+                return Err(refuse(
+                    source,
+                    message,
+                    "paste it, or leave the interface out".into(),
+                ));
+            };
+            Some(methods.clone())
+        }
+        (None, []) => None,
+        (None, [(_, methods)]) => Some(methods.clone()),
+        (None, all) => {
+            let names: Vec<String> = all
+                .iter()
+                .map(|(name, _)| format!("`{first},{name}`"))
+                .collect();
+            return Err(refuse(
+                source,
+                format!("`--arg iface={name}`: the text has itabs of it for several interfaces"),
+                format!("say which: {}", names.join(", ")),
+            ));
+        }
+    };
+    let told = told.filter(|_| heap == HeapKind::Iface);
+    let is_told = told.is_some();
+    let all = of(&first);
+    let methods = told.unwrap_or_else(|| all.clone());
     if methods.is_empty() && heap == HeapKind::Iface {
         let wanted = pointer_method(&first, "NAME");
         return Err(refuse(
@@ -376,13 +462,14 @@ fn receiver(
     }
     // Where the next type is there as well, a walk can visit several.
     let types = match first.strip_suffix('0').filter(|_| !name.contains("{t}")) {
-        Some(stem) if of(&format!("{stem}1")) == methods => format!("{stem}{{t}}"),
-        _ => name.clone(),
+        Some(stem) if of(&format!("{stem}1")) == all => format!("{stem}{{t}}"),
+        _ => name.to_string(),
     };
     Ok(Some(Receiver {
         heap,
         types,
         methods,
+        is_told,
     }))
 }
 
