@@ -459,6 +459,9 @@ impl Pmu {
     }
 }
 
+/// Between two readings of the group. What the readings themselves take cancels out between two such counts only where
+/// both are made by the same code.
+#[inline(never)]
 fn count_between<N: Copy>(group: &EventGroup<N>, mut run: impl FnMut()) -> Result<Counts, Refused> {
     let before = group.read()?;
     run();
@@ -592,8 +595,9 @@ pub(super) fn count<N: Copy>(
     mut run: impl FnMut(u64),
 ) -> Result<Vec<f64>, Refused> {
     let few_turns = FEW_TURNS.min(turns);
-    let few = count_between(group, || run(few_turns))?;
-    let many = count_between(group, || run(few_turns + turns))?;
+    let mut counted = |turns: u64| count_between(group, || run(turns));
+    let few = counted(few_turns)?;
+    let many = counted(few_turns + turns)?;
     let pairs = many.iter().zip(&few).take(group.names().count());
     Ok(pairs
         .map(|(many, few)| *many as f64 - *few as f64)

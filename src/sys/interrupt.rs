@@ -1,14 +1,15 @@
 //! Signals that ask a process to end: the first is noted, the second ends it.
 //!
 //! Correct means: after the first of them the process goes on and can see which it was; the next, whichever it is,
-//! has its default effect; and those that were ignored stay ignored.
+//! has its default effect, unless it comes with the first: a terminal that is closed and its shell send one each; and
+//! those that were ignored stay ignored.
 
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::ptr;
 use std::sync::Once;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 /// Ctrl-C, what `kill` and `timeout` send, a closed terminal, Ctrl-\, the soft limit of `ulimit -t`; what batch systems
 /// send as a warning before their own end; the timers that a shell or a debugger can leave to a program; and a failing
@@ -30,7 +31,12 @@ pub const ENDING: [i32; 12] = [
 
 /// The first one's number; 0 where there was none.
 static SEEN: AtomicI32 = AtomicI32::new(0);
+/// When it came, nanoseconds of the monotonic clock.
+static CAME_NS: AtomicU64 = AtomicU64::new(0);
 static WATCHED: Once = Once::new();
+
+/// What comes so soon after the first one comes with it; nobody presses a key twice in that time.
+const TOGETHER_NS: u64 = 150_000_000;
 
 /// Notes these signals from now on. To be called as often as anybody likes.
 pub fn watch() {
@@ -100,11 +106,26 @@ fn install(signal: i32) -> io::Result<()> {
     }
 }
 
+/// Nanoseconds of a clock that only goes forward.
+fn now_ns() -> u64 {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the call writes the value it is given and is async-signal-safe (signal-safety(7)).
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
 extern "C" fn note(signal: libc::c_int) {
     let is_first = SEEN
         .compare_exchange(0, signal, Ordering::AcqRel, Ordering::Acquire)
         .is_ok();
-    if !is_first {
+    if is_first {
+        CAME_NS.store(now_ns(), Ordering::Release);
+        return;
+    }
+    if now_ns().saturating_sub(CAME_NS.load(Ordering::Acquire)) >= TOGETHER_NS {
         // SAFETY: both calls are async-signal-safe; the signal is held back until this handler returns, and then
         // has its default effect, which ends the process.
         unsafe {

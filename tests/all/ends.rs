@@ -280,6 +280,23 @@ fn a_second_signal_ends_at_once_and_leaves_no_worker_and_no_half_export() {
     }
 }
 
+/// A terminal that is closed and its shell send one each, right after the other.
+#[test]
+fn signals_that_come_together_are_one_and_lose_nothing() {
+    let place = fresh("together");
+    let (child, worker) = start(&place, &["--export-json", "x.json"]);
+    std::thread::sleep(Duration::from_millis(300));
+    send(child.id(), "HUP");
+    let _ = Command::new("kill")
+        .args(["-HUP".to_string(), child.id().to_string()])
+        .stderr(Stdio::null())
+        .status();
+    let output = child.wait_with_output().expect("ends");
+    // It ended by itself, and not by the second one.
+    assert_eq!(output.status.code(), Some(129), "{}", output.status);
+    wait_until("the worker is gone", || is_gone(worker));
+}
+
 /// As of a background job of a script, and of `nohup`.
 #[test]
 fn a_signal_that_is_ignored_around_a_run_is_ignored_by_it() {
