@@ -453,6 +453,20 @@ func "main.(*T).All":
         mov  rax, [rax + 8]
         ret
 "# },
+    Idea { name: "enum", counts: (4.0, 0.0), text: r#"
+;! title  = "an enum in a register: its tag in the upper half, its value in the lower"
+;! heap   = "pointer"
+;! types  = "main.T{t}"
+;! params = { targets = 4, order = "random", objects = 64 }
+;! words  = "tag << 32 | id"
+;! result = "eax"
+;! expect = "id + 10 * tag"
+body:
+        mov  rcx, rax
+        shr  rcx, 32
+        imul ecx, ecx, 10
+        add  eax, ecx
+"# },
 ];
 
 fn run(apart: &str, name: &str, text: &str) -> (i32, Value) {
@@ -471,6 +485,7 @@ fn run(apart: &str, name: &str, text: &str) -> (i32, Value) {
 #[test]
 fn each_idea_is_right_at_its_first_run() {
     for idea in IDEAS {
+        assert!(idea.text.trim().lines().count() <= 40, "{}", idea.name);
         let (code, document) = run("ideas", idea.name, idea.text);
         assert_eq!(code, 0, "{}: {document:#}", idea.name);
         let (_, row) = rows(&document).into_iter().next().expect("a row");
