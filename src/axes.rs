@@ -195,7 +195,7 @@ fn bends(
             scenario: name.to_string(),
             key: axis.key.clone(),
             at: *number,
-            metric: "cycles",
+            metric: "cycles".into(),
             before: before.y,
             after: point.y,
             text: format!(
@@ -531,7 +531,7 @@ mod tests {
             let comparison = |verdict| Comparison {
                 base: "base".into(),
                 other: "other".into(),
-                metric: "cycles",
+                metric: "cycles".into(),
                 ratio: Some(1.0),
                 low: None,
                 high: None,

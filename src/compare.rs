@@ -99,7 +99,7 @@ impl Pair<'_> {
         let empty = Comparison {
             base: self.base.0.row.scenario.clone(),
             other: self.other.0.row.scenario.clone(),
-            metric,
+            metric: metric.into(),
             ratio: None,
             low: None,
             high: None,

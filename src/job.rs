@@ -87,6 +87,9 @@ pub struct Plan {
     /// Iterations of the first row that an execution breakpoint counts, for the harness to be held against; 0 for none.
     #[serde(default, skip_serializing_if = "is_none")]
     pub heads: u64,
+    /// Whether to tell how often each instruction runs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub executions: bool,
     /// Events to count beside those of the columns, by their names in [`crate::job::catalogue`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further: Vec<String>,
@@ -132,6 +135,7 @@ impl Default for Plan {
             uninferred: None,
             modelled: 0,
             heads: 0,
+            executions: false,
             further: Vec::new(),
             together: false,
             ask: Ask::Measure,
@@ -484,6 +488,29 @@ pub struct Proof {
     /// How often the head of its loop ran, where the plan asks for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heads: Option<Heads>,
+    /// How often each instruction ran, where the plan asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executions: Option<Executions>,
+}
+
+/// How often an iteration runs each instruction of the template's code.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Executions {
+    /// Iterations that they are the means of.
+    pub iterations: u64,
+    /// The instructions that ran.
+    pub instructions: Vec<Executed>,
+}
+
+/// How often an instruction ran.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Executed {
+    /// The section that it is in, or the modelled function.
+    pub function: String,
+    /// From the start of that.
+    pub offset: u32,
+    /// Per iteration.
+    pub times: f64,
 }
 
 /// How often the head of a row's loop ran, by an execution breakpoint of the CPU.

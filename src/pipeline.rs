@@ -45,6 +45,8 @@ pub struct Settings {
     pub said: BTreeMap<String, Said>,
     /// Whether the report keeps the raw samples.
     pub samples: bool,
+    /// Whether it has the code of its rows, with how often each instruction runs, and what tells them from other rows.
+    pub listing: bool,
     /// The folder whose files stand over those of their names, for the report to say which took part.
     pub overlay: Option<PathBuf>,
     /// What the hardware counters are good for, as it was found out before.

@@ -21,6 +21,7 @@ mod cold;
 mod contamination;
 mod counted;
 mod fault;
+mod listing;
 mod locked;
 mod metrics;
 mod misses;
@@ -225,6 +226,8 @@ pub fn judge(
         metrics.further.splice(0..0, beside);
     }
     row.metrics = Some(metrics);
+    let executions = proof.executions.as_ref();
+    row.listing = executions.map(|executions| listing::listing(scenario, prepared, executions));
     row.cold = cold::cold(prepared, summary.as_ref().and_then(|one| one.cold.as_ref()));
     row.warnings
         .extend(row.cold.as_ref().and_then(cold::warning));
@@ -242,6 +245,7 @@ pub fn judge(
         row.bistable = summary.modes.is_some();
         row.modes = summary.modes.into_iter().flatten().collect();
         row.layout = Some(summary.layout);
+        row.chunks = outcome.timing.as_ref().map_or_else(Vec::new, stats::shown);
         row.baseline = Some(Baseline {
             cycles: match &summary.baseline_cycles {
                 Some(cycles) => measured(cycles, machine, "cycles", refused),

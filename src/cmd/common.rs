@@ -252,6 +252,7 @@ impl Common {
             reference,
             said: BTreeMap::new(),
             samples: false,
+            listing: false,
             events: found.events,
             cpu: found.cpu,
             disturbance: None,

@@ -64,6 +64,7 @@ pub(super) fn run(
         settings.plan.time_ms = TIME_MS;
     }
     settings.samples = files.samples;
+    settings.listing = files.has_document(common);
     let scenarios = contestants.iter().filter_map(|one| match one {
         Contestant::Task(task) => Some(task.scenario.clone()),
         Contestant::Saved(_) => None,

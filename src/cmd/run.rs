@@ -120,7 +120,9 @@ impl Outputs {
             true => terminal::warnings(report, common.error_style()),
             false => terminal::warnings_beside(report, common.error_style()),
         };
-        let report = &*record::precede(common, report);
+        let mut report = record::precede(common, report).into_owned();
+        report.provenance.command = std::env::args_os().skip(1).map(named).collect();
+        let report = &report;
         let rendered = match (common.json, common.verbose) {
             (true, _) => printable::json(&json::render(report)).into_owned(),
             (false, true) => terminal::in_full(report, common.style()),
@@ -142,6 +144,11 @@ impl Outputs {
 }
 
 impl Exports {
+    /// Whether somebody gets the report who may want to know what code it is of.
+    pub(super) fn has_document(&self, common: &Common) -> bool {
+        common.json || self.export_json.is_some()
+    }
+
     /// Refuses samples that would be put nowhere.
     pub(super) fn check_samples(&self, common: &Common) -> Result<(), Stop> {
         if self.samples && self.export_json.is_none() && !common.json {
@@ -236,6 +243,7 @@ fn measure(
 ) -> Result<(Report, Outputs, Voice), Stop> {
     let mut settings = Settings {
         samples: files.exports.samples,
+        listing: files.exports.has_document(common),
         ..settings
     };
     let _core = common.claim_core(&mut settings);
@@ -282,6 +290,7 @@ fn from_job(common: &Common, path: &Path) -> Result<(Vec<Task>, Settings), Stop>
         reference: saved.reference().map(str::to_string),
         said: saved.said().clone(),
         samples: false,
+        listing: false,
         events: found.events,
         cpu: found.cpu,
         disturbance: None,

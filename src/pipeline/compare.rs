@@ -195,7 +195,7 @@ mod tests {
         let mut comparison = Comparison {
             base: "base".into(),
             other: "other".into(),
-            metric: "cycles",
+            metric: "cycles".into(),
             ratio: Some(1.1),
             low: Some(1.09),
             high: Some(1.11),

@@ -14,6 +14,7 @@ use crate::report::{LoopHeads, Provenance, Report, Row, Status};
 use crate::scenario::Scenario;
 use crate::stats::{self, Timing};
 use crate::sys::interrupt;
+use crate::template::parse::lower_sha256;
 use crate::verdict;
 use crate::worker::parent::{self, Meanwhile, Progress, signal_name};
 
@@ -46,6 +47,14 @@ fn held(heads: &Heads) -> LoopHeads {
         iterations: heads.iterations,
         counted: counted.ok().copied(),
         why: counted.err().map(|why| why.reason.clone()),
+    }
+}
+
+/// What makes a row what it is: the same code, data and walk are the same row, whatever measures it.
+fn identity(row: &JobRow) -> String {
+    match serde_json::to_string(row) {
+        Ok(text) => text,
+        Err(error) => unreachable!("rows have text keys and plain fields only: {error}"),
     }
 }
 
@@ -89,6 +98,8 @@ pub(super) struct Session<'a> {
     heads: Option<LoopHeads>,
     /// The signal that ended the run.
     interrupted: Option<i32>,
+    /// What tells these rows from others, where that is asked.
+    job: Option<String>,
     /// What of the overlay rows were made of.
     parts: Parts,
 }
@@ -107,6 +118,7 @@ impl<'a> Session<'a> {
             unfiltered: None,
             heads: None,
             interrupted: None,
+            job: settings.listing.then(|| settings.plan.seed.to_string()),
             parts: Parts::default(),
         }
     }
@@ -164,9 +176,15 @@ impl<'a> Session<'a> {
         let plan = Plan {
             cpu: settings.plan.cpu.or(self.cpu),
             heads: self.heads_wanted(),
+            executions: settings.listing,
             ..settings.plan.clone()
         };
         let rows: Vec<&JobRow> = prepared.map(|prepared| &prepared.row).collect();
+        if let Some(job) = &mut self.job {
+            for row in &rows {
+                *job = lower_sha256([&**job, &identity(row)]);
+            }
+        }
         let outcome = parent::run_beside(&plan, &rows, settings.timeout, progress, meanwhile)?;
         self.has_begun |= outcome.has_begun;
         self.machine.has_run(&outcome);
@@ -270,6 +288,7 @@ impl<'a> Session<'a> {
         let report = Report {
             provenance: Provenance {
                 breakpoint: self.heads,
+                job_sha256: self.job.filter(|_| self.has_begun),
                 ..self.machine.provenance(self.cpu, &self.clock, seed)
             },
             rows,

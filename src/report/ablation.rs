@@ -1,12 +1,12 @@
 //! The part of a report that says what each part of a template costs.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Basis;
 use crate::stats::paired::Verdict;
 
 /// A template and its parts.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ablation {
     /// The scenario with all its parts.
     pub scenario: String,
@@ -15,7 +15,7 @@ pub struct Ablation {
 }
 
 /// What leaving a part out saves.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PartCost {
     /// Its name.
     pub part: String,

@@ -1,7 +1,9 @@
 //! A made-up report with every status, for the golden files.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::listing::{Listed, ListedFunction, Listing};
 use super::{
     Around, Baseline, Basis, ChangedLine, Checksum, CodeChange, Comparison, FaultReport, Held,
     Layout, LongRun, Metric, Metrics, Provenance, Report, Row, SourceLine, Status,
@@ -77,6 +79,11 @@ pub(crate) fn ok(scenario: &str, cycles: f64, most: f64, counts: (f64, f64)) -> 
             instructions: 9.0,
             branches: 1.0,
         }),
+        chunks: vec![
+            vec![cycles * 0.999, cycles, cycles * 1.004],
+            vec![most, most * 1.001],
+        ],
+        listing: Some(listing(template, counts.1)),
         layout: Some(Layout {
             placements: 4,
             cycles_min: cycles,
@@ -95,6 +102,31 @@ pub(crate) fn ok(scenario: &str, cycles: f64, most: f64, counts: (f64, f64)) -> 
             chunks: 1280,
         }),
         ..Row::default()
+    }
+}
+
+/// A function of two instructions, of which the second one ran as often as it says.
+fn listing(function: &str, executions: f64) -> Listing {
+    let listed = |offset, bytes: &str, text: &str, executions| Listed {
+        offset,
+        bytes: bytes.into(),
+        text: text.into(),
+        line: Some(12 + offset),
+        file: None,
+        source: Some(format!("{text} ; <as> written")),
+        executions,
+    };
+    Listing {
+        iterations: 4096,
+        functions: vec![ListedFunction {
+            name: function.into(),
+            is_modelled: false,
+            instructions: vec![
+                listed(0, "488b08", "mov rcx, [rax]", 1.0),
+                listed(3, "ff5118", "call [rcx + 0x18]", executions),
+            ],
+        }],
+        left_out: 0,
     }
 }
 
@@ -303,6 +335,13 @@ pub(crate) fn report() -> Report {
             date: "2026-11-21T02:00:00Z".into(),
             predictor: None,
             breakpoint: None,
+            command: vec![
+                "run".into(),
+                "tour".into(),
+                "-p".into(),
+                "order=it's".into(),
+            ],
+            job_sha256: Some("5b1d…".into()),
             sources: vec![
                 source(
                     "ns",
@@ -378,7 +417,7 @@ pub(crate) fn comparison() -> Report {
     let held = |metric, ratio: Option<f64>, basis| Comparison {
         base: "direct_call".into(),
         other: "itab_call".into(),
-        metric,
+        metric: Cow::Borrowed(metric),
         ratio,
         low: ratio.map(|ratio| ratio * 0.999),
         high: ratio.map(|ratio| ratio * 1.001),

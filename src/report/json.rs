@@ -173,7 +173,7 @@ mod tests {
         #[rustfmt::skip] // a table: in the stated order
         let provenance = [
             "tool", "cpu", "family", "model", "microcode", "kernel", "hypervisor", "pinned_cpu", "tsc_hz", "core_hz",
-            "core_hz_spread", "seed", "date", "sources", "predictor",
+            "core_hz_spread", "seed", "date", "sources", "predictor", "command", "job_sha256",
         ];
         assert_eq!(keys(&document["provenance"]), provenance);
     }

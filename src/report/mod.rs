@@ -3,6 +3,7 @@
 //! Correct means: a renderer needs nothing but this value, and every number in it stands beside
 //! the word for how it was obtained.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,7 @@ pub(crate) mod fixture;
 #[cfg(test)]
 pub(crate) mod golden;
 pub mod json;
+pub mod listing;
 mod metric;
 pub mod misses;
 pub mod overlay;
@@ -173,6 +175,16 @@ pub struct Row {
     /// What the reader must know about this row, each with what to do next.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// Cycles of chunks that its value is made of, by placement in the order that they ran; of many evenly picked ones.
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        serialize_with = "noisy"
+    )]
+    pub chunks: Vec<Vec<f64>>,
+    /// Its code, instruction by instruction, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listing: Option<listing::Listing>,
     /// The raw samples, where they were asked for; not read back.
     #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
     pub samples: Option<samples::Samples>,
@@ -218,14 +230,14 @@ impl ModelledRuntime {
 }
 
 /// One metric of one row held against the same one of the base.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// The base's scenario.
     pub base: String,
     /// The other one's.
     pub other: String,
     /// `cycles`, `ns`, `instructions`, `branches` or `branch_misses`.
-    pub metric: &'static str,
+    pub metric: Cow<'static, str>,
     /// The other one's over the base's; `None` where there is no such number.
     #[serde(serialize_with = "noisy")]
     pub ratio: Option<f64>,
@@ -253,7 +265,7 @@ pub struct Comparison {
 }
 
 /// What differs between the code of the base and that of another row.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CodeChange {
     /// The base's scenario.
     pub base: String,
@@ -268,7 +280,7 @@ pub struct CodeChange {
 }
 
 /// A line of a listing, with where it stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangedLine {
     /// `-` in the base only, `+` in the other one only, a blank in both.
     pub side: char,
@@ -377,6 +389,13 @@ pub struct Provenance {
     /// What held the loop against the CPU's own count of its iterations; `None` where nothing was timed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breakpoint: Option<LoopHeads>,
+    /// The command line, without the program's name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+    /// SHA-256 of the seed and the rows as they ran, whose code, data and walks it tells from others'; `None` where
+    /// nobody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_sha256: Option<String>,
 }
 
 /// How often the head of the first row's loop ran, by an execution breakpoint of the CPU, which no code of this program

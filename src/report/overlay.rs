@@ -1,12 +1,12 @@
 //! The part of a report that says which files of an overlay took part, and what they changed.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Basis;
 use crate::stats::paired::Verdict;
 
 /// A folder whose files stood over those of their names.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Overlay {
     /// The folder.
     pub folder: String,
@@ -18,7 +18,7 @@ pub struct Overlay {
 }
 
 /// A file of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OverlayFile {
     /// Its path below the folder.
     pub file: String,
@@ -27,7 +27,7 @@ pub struct OverlayFile {
 }
 
 /// Rows without the overlay and with it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Effect {
     /// Those whose code, data or parameters differ, in the order asked for: measured in turns.
     pub changed: Vec<RowEffect>,
@@ -42,7 +42,7 @@ pub struct Effect {
 }
 
 /// A row that changed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RowEffect {
     /// The scenario.
     pub scenario: String,

@@ -1,11 +1,12 @@
 //! The part of a report that says which rows stand where on the axes of a sweep.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A scan of one or two parameters over one or more scenarios.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sweep {
     /// The parameters.
     pub keys: Vec<String>,
@@ -20,7 +21,7 @@ pub struct Sweep {
 }
 
 /// One point.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SweepPoint {
     /// The parameters' values, in the order of the keys.
     pub values: Vec<String>,
@@ -32,7 +33,7 @@ pub struct SweepPoint {
 }
 
 /// A point from which on a curve is another.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Knee {
     /// The scenario's template.
     pub scenario: String,
@@ -41,7 +42,7 @@ pub struct Knee {
     /// Its value there.
     pub at: f64,
     /// What bends.
-    pub metric: &'static str,
+    pub metric: Cow<'static, str>,
     /// The value at the point before.
     pub before: f64,
     /// The value there.
@@ -51,7 +52,7 @@ pub struct Knee {
 }
 
 /// Who wins where.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BreakEven {
     /// The first scenario's template.
     pub base: String,

@@ -290,6 +290,34 @@ pub fn fates(timing: &Timing) -> Vec<Vec<Fate>> {
         .collect()
 }
 
+/// Chunks of a row that are shown: as many as can be told apart on a line.
+const SHOWN: usize = 120;
+
+/// Core cycles per iteration of chunks that enter the value, one list for each placement in the order that they ran,
+/// from the source that the value is from: all of them, or of many evenly picked ones.
+pub fn shown(timing: &Timing) -> Vec<Vec<f64>> {
+    let scale = Scale::of(timing);
+    let each = (SHOWN / timing.images.len().max(1)).max(1);
+    let of_image = |image: &ImageSamples| {
+        let visits = Costs::of(image, timing, &scale).visits;
+        let cycles = visits.iter().filter_map(|visit| match is_counted(timing) {
+            true => visit.events[Event::Cycles as usize],
+            false => Some(visit.cycles),
+        });
+        let all: Vec<f64> = cycles.collect();
+        let count = all.len().min(each);
+        // Chunks go through the segments in turn, and a step that is a multiple of their number would meet one of them
+        // only: each is taken from anywhere in its step.
+        let mut random = random::SplitMix64::new(0);
+        let mut picked = |at: usize| {
+            let within = random.below(all.len() as u64) as usize;
+            all[(at * all.len() + within) / count]
+        };
+        (0..count).map(&mut picked).collect()
+    };
+    timing.images.iter().map(of_image).collect()
+}
+
 /// The share of disturbed chunks above which modes are the machine's.
 const MOSTLY: f64 = 0.5;
 

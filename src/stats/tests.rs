@@ -314,3 +314,34 @@ fn an_empty_iteration_that_is_lost_in_the_entry_has_no_value_instead_of_zero() {
     let told = summarize(&timing, 1).baseline_cycles.expect("a value");
     assert!(told.low > 0.0, "{told:?}");
 }
+
+#[test]
+fn of_many_chunks_those_of_each_segment_are_shown_in_the_order_they_ran() {
+    // Each chunk costs what tells its segment.
+    let mut timing = steady(1, 5.0);
+    timing.images = vec![fixture::image(240, |_, segment| 5.0 + f64::from(segment))];
+    let shown = shown(&timing);
+    assert_eq!((shown.len(), shown[0].len()), (1, SHOWN));
+    for segment in 0..timing.segments {
+        let cycles = 5.0 + f64::from(segment);
+        assert!(shown[0].iter().any(|one| near(*one, cycles)), "{segment}");
+    }
+    // As many as there are room for are all of them, and one more leaves one out.
+    for (turns, count) in [(1, 8), (15, SHOWN), (16, SHOWN)] {
+        let mut few = steady(turns, 5.0);
+        few.images.truncate(1);
+        assert_eq!(super::shown(&few)[0].len(), count, "{turns} turns");
+    }
+    let mut rising = steady(60, 5.0);
+    rising.images = vec![fixture::image(60, |turn, _| 5.0 + f64::from(turn))];
+    assert!(super::shown(&rising)[0].is_sorted());
+}
+
+#[test]
+fn a_disturbed_chunk_is_not_shown() {
+    let mut timing = steady(2, 5.0);
+    timing.images.truncate(1);
+    let all = shown(&timing)[0].len();
+    timing.images[0].chunks[3].after.width_ticks *= 2;
+    assert!(shown(&timing)[0].len() < all);
+}

@@ -72,6 +72,7 @@ impl Sample {
                 panic: None,
                 allocations: Default::default(),
                 runtime: Default::default(),
+                executions: None,
                 heads: None,
                 uninferred: Vec::new(),
                 sites: vec![SiteCount {

@@ -17,7 +17,9 @@ use super::heads::Breakpointed;
 use super::neighbours::StealMeter;
 use super::scrubber::Scrubber;
 use super::timing::{self, Expected, Proved, Scale, Sized};
-use super::{cold, further, guarded, inference, model, probe, runtime, sites, trace, verify};
+use super::{
+    cold, executions, further, guarded, inference, model, probe, runtime, sites, trace, verify,
+};
 use crate::counter::CounterSource;
 use crate::counter::clock::Clock;
 use crate::counter::fake::{CHAIN_CYCLES, Fake, OVERHEAD_TICKS};
@@ -422,7 +424,11 @@ impl<'a> Worker<'a> {
         };
         let steps = &mut self.steps;
         let sites = sites::count(&mut stage, ground, &visits, (steps, &mut belief))?;
-        let runtime = runtime::calls(&mut stage, ground, &visits, (steps, &mut belief))?;
+        let is_traced = self.plan.executions || runtime::is_named(stage.row);
+        let ran = is_traced
+            .then(|| executions::trace(&mut stage, ground, &visits, (steps, &mut belief)))
+            .transpose()?;
+        let runtime = ran.as_ref().map_or_else(Vec::new, runtime::calls);
         let unroll = stage.row.copies();
         let branches = counts.as_ref().map_or(0.0, |counts| counts.branches);
         let is_direct = branches > 0.0 && stage.has_direct_branches_only();
@@ -441,6 +447,9 @@ impl<'a> Worker<'a> {
             sites,
             runtime,
             heads,
+            executions: ran
+                .filter(|_| self.plan.executions)
+                .map(|ran| ran.told(&stage.row.program)),
         };
         Ok((
             Proved {

@@ -11,6 +11,7 @@ mod blame;
 pub mod branches;
 pub mod child;
 mod cold;
+mod executions;
 mod further;
 mod heads;
 pub mod inference;

@@ -26,6 +26,7 @@ mod contamination;
 mod counters;
 mod counts;
 mod docs;
+mod documents;
 mod edges;
 mod ends;
 mod exact;

@@ -67,10 +67,10 @@ pub(super) fn line(comparison: &Comparison, style: Style) -> Line {
         _ if comparison.ratio.is_none() => comparison.basis.name().to_string(),
         _ => "?".to_string(),
     };
-    let quantity = Quantity::named(comparison.metric);
+    let quantity = Quantity::named(&comparison.metric);
     let of_counts = quantity.is_some_and(|quantity| !quantity.is_time());
     Line {
-        metric: match (comparison.metric, quantity) {
+        metric: match (&*comparison.metric, quantity) {
             (_, Some(Quantity::BranchMisses)) => Quantity::BranchMisses.known().short,
             ("cold_cycles", _) => "cold",
             (other, _) => other,
@@ -183,8 +183,8 @@ fn remarks(group: &[Comparison], report: &Report, detail: Detail) -> Vec<String>
     for one in group.iter().filter(is_told) {
         let Some(why) = &one.why else { continue };
         match said.iter_mut().find(|(_, known)| known == why) {
-            Some((metrics, _)) => metrics.push(one.metric),
-            None => said.push((vec![one.metric], why)),
+            Some((metrics, _)) => metrics.push(&*one.metric),
+            None => said.push((vec![&*one.metric], why)),
         }
     }
     remarks.extend(

@@ -1,0 +1,154 @@
+//! How often an iteration runs each instruction.
+//!
+//! Correct means: an instruction has a count if and only if it ran in the iterations that were traced, which are those
+//! of the whole walk where the interpreter can follow it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::branches;
+use crate::asm::Program;
+use crate::branch::Branch;
+use crate::counter::interpreter::{self, Belief, Wanted};
+use crate::counter::step::StepSource;
+use crate::job::{Executed, Executions, Failure};
+use crate::link::{Image, Owner};
+use crate::stage::{Ground, Stage, Visits};
+use crate::template::RANDOM_ELEMENTS;
+
+/// Instructions of an iteration that is interpreted at all.
+const LONGEST: u64 = 1 << 24;
+/// Iterations that are stepped where the interpreter cannot follow.
+const STEPPED: u64 = 64;
+
+/// Follows a row's iterations.
+///
+/// # Errors
+/// What entering says.
+pub(super) fn trace(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+    (steps, belief): (&mut StepSource, &mut Belief),
+) -> Result<Ran, Failure> {
+    let image = stage.images[0].clone();
+    let whole = match stage.row.has_walk() {
+        false => RANDOM_ELEMENTS,
+        true => visits.len(),
+    };
+    let wanted = Wanted {
+        iterations: whole.min(steps.depth().iterations),
+        longest: LONGEST,
+    };
+    let mut ran = Ran::new(image.clone(), u64::from(stage.row.copies()));
+    let base = image.site.code;
+    let is_believed = belief.ask(stage, ground, visits, steps.depth())?.is_ok();
+    let is_traced = is_believed
+        && interpreter::trace(stage, ground, visits, wanted, &mut |branch| {
+            ran.see(&Branch {
+                ip: branch.ip - base,
+                target: branch.target.wrapping_sub(base),
+                ..branch
+            });
+        })
+        .is_ok();
+    if !is_traced {
+        ran = Ran::new(image, u64::from(stage.row.copies()));
+        let wanted = wanted.iterations.min(STEPPED);
+        let log = steps.log();
+        branches::trace(stage, ground, visits, wanted, log, &mut |branch| {
+            ran.see(&branch);
+        })?;
+    }
+    Ok(ran)
+}
+
+/// What the branches of iterations told of the code between them; offsets count from the start of the code.
+pub(super) struct Ran {
+    pub(super) image: Image,
+    copies: u64,
+    /// Where the code goes on.
+    at: u64,
+    turns: u64,
+    /// How often the code ran from one offset to another, both included.
+    stretches: HashMap<(u64, u64), u64>,
+}
+
+impl Ran {
+    pub(super) fn new(image: Image, copies: u64) -> Ran {
+        Ran {
+            at: image.loop_head - image.site.code,
+            image,
+            copies,
+            turns: 0,
+            stretches: HashMap::new(),
+        }
+    }
+
+    pub(super) fn see(&mut self, branch: &Branch) {
+        *self.stretches.entry((self.at, branch.ip)).or_default() += 1;
+        self.turns += u64::from(branches::ends_turn(&self.image, branch));
+        self.at = match branch.taken {
+            true => branch.target,
+            false => branch.ip + self.length(branch.ip),
+        };
+    }
+
+    fn length(&self, offset: u64) -> u64 {
+        let instruction = self.image.instruction(self.image.site.code + offset);
+        instruction.len().max(1) as u64
+    }
+
+    /// Iterations of the row's body that it is of.
+    pub(super) fn iterations(&self) -> u64 {
+        (self.turns * self.copies).max(1)
+    }
+
+    /// The stretches, by where they begin.
+    pub(super) fn stretches(&self) -> impl Iterator<Item = (u64, u64, u64)> {
+        let mut all: Vec<_> = self.stretches.iter().collect();
+        all.sort_unstable();
+        let told = |(&(from, to), &times): (&(u64, u64), &u64)| (from, to, times);
+        all.into_iter().map(told)
+    }
+
+    /// The instructions from one offset to another, both included; they follow each other.
+    pub(super) fn between(&self, from: u64, to: u64) -> impl Iterator<Item = u64> {
+        let next = move |at: &u64| Some(at + self.length(*at)).filter(|next| *next <= to);
+        std::iter::successors(Some(from).filter(|from| *from <= to), next)
+    }
+
+    /// The same instruction by instruction, those of the harness left out.
+    pub(super) fn told(&self, program: &Program) -> Executions {
+        let mut by_offset = BTreeMap::<u64, u64>::new();
+        for (from, to, times) in self.stretches() {
+            for at in self.between(from, to) {
+                *by_offset.entry(at).or_default() += times;
+            }
+        }
+        let mut by_place = BTreeMap::<(String, u64), u64>::new();
+        for (offset, times) in by_offset {
+            let address = self.image.site.code + offset;
+            let Some(piece) = self.image.owner(address) else {
+                continue;
+            };
+            let function = match &piece.owner {
+                Owner::Harness => continue,
+                Owner::Section(index) => program.sections[*index].name.clone(),
+                Owner::Stub(name) => name.clone(),
+            };
+            // A body has several copies.
+            let within = address - piece.addresses.start;
+            *by_place.entry((function, within)).or_default() += times;
+        }
+        let iterations = self.iterations();
+        let executed = |((function, offset), times): ((String, u64), u64)| Executed {
+            function,
+            offset: offset as u32,
+            times: times as f64 / iterations as f64,
+        };
+        Executions {
+            iterations,
+            instructions: by_place.into_iter().map(executed).collect(),
+        }
+    }
+}
