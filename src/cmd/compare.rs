@@ -256,7 +256,8 @@ fn named(library: &Library, name: &str) -> Result<Result<Named, Stop>, Stop> {
         .map_err(|why| wrong(&why)))
 }
 
-fn read(path: &Path) -> Result<SavedReport, String> {
+/// The text of a saved report that was measured.
+pub(super) fn report_text(path: &Path) -> Result<String, String> {
     let bytes = files::read(path, MAX_BYTES + 1).map_err(|error| match error.kind() {
         io::ErrorKind::IsADirectory => "it is a folder".to_string(),
         _ => format!("cannot read it: {error}"),
@@ -268,8 +269,11 @@ fn read(path: &Path) -> Result<SavedReport, String> {
         None | Some(Content::Report | Content::Json) => {}
         Some(content) => return Err(format!("no report: it is {content}")),
     }
-    let text =
-        String::from_utf8(bytes).map_err(|_| "no report: it is not UTF-8 text".to_string())?;
+    String::from_utf8(bytes).map_err(|_| "no report: it is not UTF-8 text".to_string())
+}
+
+fn read(path: &Path) -> Result<SavedReport, String> {
+    let text = report_text(path)?;
     let saved = saved::read(&text).map_err(|error| error.to_string())?;
     if saved.is_scripted() && !allows_scripts() {
         return Err(

@@ -37,6 +37,7 @@ mod output;
 mod overlay;
 mod progress;
 mod record;
+mod report;
 mod run;
 mod shell;
 mod show;
@@ -235,6 +236,15 @@ enum Command {
         #[arg(requires = "kind")]
         instruction: Option<String>,
     },
+    /// Put saved reports into one page to look at; several are held beside each other
+    Report {
+        /// Reports of --export-json or --json
+        #[arg(required = true, value_name = "RESULT.json", value_parser = named())]
+        files: Vec<String>,
+        /// The page: HTML that is whole by itself
+        #[arg(short, long, value_name = "FILE.html")]
+        output: PathBuf,
+    },
     /// Print a completion script
     Completions {
         /// For this shell
@@ -253,6 +263,7 @@ impl Command {
         match self {
             Command::Show { .. } => Some("show"),
             Command::New { .. } => Some("new"),
+            Command::Report { .. } => Some("report"),
             Command::Completions { .. } => Some("completions"),
             Command::Man { .. } => Some("man"),
             Command::Run { .. }
@@ -446,6 +457,7 @@ fn on_a_stack() -> ExitCode {
             };
             new::new(&common, &name, &made)
         }
+        Command::Report { files, output } => report::report(&common, &files, &output),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { dir } => shell::man(&dir),
     };

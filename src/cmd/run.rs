@@ -16,7 +16,7 @@ use crate::job::file::{self, SavedJob};
 use crate::job::{Ask, Counters};
 use crate::pipeline::{self, Settings, Task};
 use crate::report::terminal::{self, markdown};
-use crate::report::{Report, csv, json};
+use crate::report::{Report, csv, json, page};
 use crate::scenario::Scenario;
 use crate::sys::files;
 use crate::template::Suite;
@@ -54,6 +54,9 @@ pub(super) struct Exports {
     /// Also write the report as a Markdown table
     #[arg(long, value_name = "FILE")]
     export_markdown: Option<PathBuf>,
+    /// Also write the report as a page to look at, whole by itself
+    #[arg(long, value_name = "FILE")]
+    export_html: Option<PathBuf>,
     /// Put the raw samples into the JSON
     #[arg(long)]
     pub(super) samples: bool,
@@ -80,6 +83,7 @@ impl Outputs {
             export_json,
             export_csv,
             export_markdown,
+            export_html,
             samples: _,
         } = files;
         let mut exports = Vec::new();
@@ -97,6 +101,7 @@ impl Outputs {
             markdown::render,
             printable::lines,
         )?;
+        want("--export-html", export_html, page::render, printable::lines)?;
         let job = job
             .map(|path| Output::open("--save-job", path))
             .transpose()?;
@@ -146,7 +151,7 @@ impl Outputs {
 impl Exports {
     /// Whether somebody gets the report who may want to know what code it is of.
     pub(super) fn has_document(&self, common: &Common) -> bool {
-        common.json || self.export_json.is_some()
+        common.json || self.export_json.is_some() || self.export_html.is_some()
     }
 
     /// Refuses samples that would be put nowhere.

@@ -21,6 +21,7 @@ pub mod ablation;
 pub mod csv;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod fleet;
 #[cfg(test)]
 pub(crate) mod golden;
 pub mod json;
@@ -28,8 +29,10 @@ pub mod listing;
 mod metric;
 pub mod misses;
 pub mod overlay;
+pub mod page;
 pub mod printable;
 pub mod published;
+mod ruler;
 pub mod samples;
 pub mod saved;
 pub mod stack;

@@ -7,8 +7,11 @@ use std::collections::HashSet;
 use std::fmt;
 
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::{Basis, Metric, Metrics, Provenance, Row};
+use super::ablation::Ablation;
+use super::sweep::Sweep;
+use super::{Basis, CodeChange, Comparison, Metric, Metrics, Provenance, Report, Row};
 use crate::stats::{Disturbances, Mode, Quantity};
 
 /// What is read of a saved report.
@@ -62,10 +65,54 @@ impl fmt::Display for ReadError {
     }
 }
 
+/// A report as it can be shown again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// The machine and the run.
+    pub provenance: Provenance,
+    /// All rows, in their order.
+    pub rows: Vec<Shown>,
+    /// What came of holding rows against the first one.
+    pub comparisons: Vec<Comparison>,
+    /// What differs in their code.
+    pub changes: Vec<CodeChange>,
+    /// What parts cost.
+    pub ablation: Option<Ablation>,
+    /// What was scanned; its points have rows of this document.
+    pub sweep: Option<Sweep>,
+    /// The reference row of the ratios.
+    pub reference: Option<String>,
+    /// Warnings about the run.
+    pub warnings: Vec<String>,
+}
+
+/// A row with what became of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// Its status is not read back.
+    pub row: Row,
+    /// The word for what became of it.
+    pub status: String,
+    /// Why, where it is not `ok`.
+    pub reason: Option<String>,
+}
+
 #[derive(Deserialize)]
-struct Document {
+struct Written {
     provenance: Provenance,
     rows: Vec<Row>,
+    #[serde(default)]
+    comparisons: Vec<Comparison>,
+    #[serde(default)]
+    changes: Vec<CodeChange>,
+    #[serde(default)]
+    ablation: Option<Ablation>,
+    #[serde(default)]
+    sweep: Option<Sweep>,
+    #[serde(default)]
+    reference: Option<String>,
+    #[serde(default)]
+    warnings: Vec<String>,
 }
 
 /// More than anything can be in one iteration: `--timeout` ends one after a day, which is less in any unit.
@@ -305,46 +352,128 @@ fn impossible_machine(machine: &Provenance) -> Option<(&'static str, String)> {
 /// # Errors
 /// Where the text is no report of this schema, or a number in it cannot be.
 pub fn read(text: &str) -> Result<SavedReport, ReadError> {
+    let document = document(text)?;
+    let mut seen = HashSet::new();
+    let mut rows = document.rows.iter();
+    if let Some(again) = rows.find(|shown| !seen.insert(&*shown.row.scenario)) {
+        return Err(ReadError::Impossible {
+            row: again.row.scenario.clone(),
+            field: "scenario".into(),
+            why: "there are two rows of this name".into(),
+        });
+    }
+    let (with, without): (Vec<_>, Vec<_>) = document
+        .rows
+        .into_iter()
+        .partition(|shown| shown.row.metrics.is_some());
+    let words = without
+        .into_iter()
+        .map(|shown| (shown.row.scenario, shown.status));
+    Ok(SavedReport {
+        provenance: document.provenance,
+        rows: with.into_iter().map(|shown| shown.row).collect(),
+        without_numbers: words.collect(),
+    })
+}
+
+/// Reads all of a report that can be shown.
+///
+/// # Errors
+/// Those of [`read`].
+pub fn document(text: &str) -> Result<Document, ReadError> {
     let foreign = |error: serde_json::Error| ReadError::Foreign(error.to_string());
-    let document: serde_json::Value = serde_json::from_str(text).map_err(foreign)?;
-    match document.get("schema").and_then(serde_json::Value::as_u64) {
+    let value: Value = serde_json::from_str(text).map_err(foreign)?;
+    match value.get("schema").and_then(Value::as_u64) {
         Some(schema) if schema == u64::from(super::json::SCHEMA) => {}
         Some(schema) => return Err(ReadError::Schema(schema)),
         None => return Err(ReadError::Foreign("it has no `schema`".into())),
     }
-    let rows = document["rows"].as_array().into_iter().flatten();
-    let statuses = rows.map(|row| row["status"].as_str().unwrap_or_default().to_string());
-    let statuses: Vec<String> = statuses.collect();
-    let document: Document = serde_json::from_value(document).map_err(foreign)?;
-    let of_row = |(row, status): (&Row, &String)| {
-        let (field, why) = impossible(row, status)?;
-        Some((row.scenario.clone(), field, why))
+    let rows = value["rows"].as_array().into_iter().flatten();
+    let ends: Vec<(String, Option<String>)> = rows.map(ended).collect();
+    let written: Written = serde_json::from_value(value).map_err(foreign)?;
+    let all = written.rows.into_iter().zip(ends);
+    let shown = all.map(|(row, (status, reason))| Shown {
+        row,
+        status,
+        reason,
+    });
+    let document = Document {
+        provenance: written.provenance,
+        rows: shown.collect(),
+        comparisons: written.comparisons,
+        changes: written.changes,
+        ablation: written.ablation,
+        sweep: written.sweep,
+        reference: written.reference,
+        warnings: written.warnings,
     };
-    let of_machine = impossible_machine(&document.provenance);
-    let wrong = of_machine.map(|(field, why)| ("provenance".to_string(), field.to_string(), why));
-    let mut all = document.rows.iter().zip(&statuses);
-    let twice = || {
-        let mut seen = HashSet::new();
-        let again = document
-            .rows
-            .iter()
-            .find(|row| !seen.insert(&*row.scenario))?;
-        let why = "there are two rows of this name".to_string();
-        Some((again.scenario.clone(), "scenario".to_string(), why))
+    document.check()?;
+    Ok(document)
+}
+
+/// The word for what became of a row, and its reason.
+fn ended(row: &Value) -> (String, Option<String>) {
+    let status = row["status"].as_str().unwrap_or_default();
+    let text = |value: &Value| value.as_str().map(str::to_string);
+    let reason = match status {
+        "panic" => text(&row["panic"]),
+        "wrong-result" => Some(format!(
+            "element {}: {} instead of {}",
+            row["element"], row["actual"], row["expected"]
+        )),
+        "error" => text(&row["diagnostics"][0]["message"]),
+        _ => text(&row["fault"]["message"]).map(|message| match row["fault"]["line"].as_u64() {
+            Some(line) => format!("line {line}: {message}"),
+            None => message,
+        }),
     };
-    if let Some((row, field, why)) = wrong.or_else(|| all.find_map(of_row)).or_else(twice) {
-        return Err(ReadError::Impossible { row, field, why });
+    (status.to_string(), reason)
+}
+
+impl Document {
+    /// The same of a report that was not written yet.
+    pub fn of(report: &Report) -> Document {
+        let shown = |row: &Row| Shown {
+            row: row.clone(),
+            status: row.status.name().to_string(),
+            reason: Some(super::terminal::reason(&row.status)).filter(|reason| !reason.is_empty()),
+        };
+        Document {
+            provenance: report.provenance.clone(),
+            rows: report.rows.iter().map(shown).collect(),
+            comparisons: report.comparisons.clone(),
+            changes: report.changes.clone(),
+            ablation: report.ablation.clone(),
+            sweep: report.sweep.clone(),
+            reference: report.reference.clone(),
+            warnings: report.warnings.clone(),
+        }
     }
-    let all = document.rows.into_iter().zip(statuses);
-    let (with, without): (Vec<_>, Vec<_>) = all.partition(|(row, _)| row.metrics.is_some());
-    let words = without
-        .into_iter()
-        .map(|(row, status)| (row.scenario, status));
-    Ok(SavedReport {
-        provenance: document.provenance,
-        rows: with.into_iter().map(|(row, _)| row).collect(),
-        without_numbers: words.collect(),
-    })
+
+    /// Refuses numbers that cannot be.
+    fn check(&self) -> Result<(), ReadError> {
+        let of_machine = impossible_machine(&self.provenance);
+        let wrong =
+            of_machine.map(|(field, why)| ("provenance".to_string(), field.to_string(), why));
+        let of_row = |shown: &Shown| {
+            let (field, why) = impossible(&shown.row, &shown.status)?;
+            Some((shown.row.scenario.clone(), field, why))
+        };
+        let outside = || {
+            let sweep = self.sweep.as_ref()?;
+            let mut named = sweep.points.iter().flat_map(|point| &point.rows);
+            let row = named.find(|row| **row >= self.rows.len())?;
+            let why = format!("a point has row {row} of {}", self.rows.len());
+            Some(("sweep".to_string(), "points".to_string(), why))
+        };
+        let wrong = wrong
+            .or_else(|| self.rows.iter().find_map(of_row))
+            .or_else(outside);
+        match wrong {
+            None => Ok(()),
+            Some((row, field, why)) => Err(ReadError::Impossible { row, field, why }),
+        }
+    }
 }
 
 impl SavedReport {
@@ -364,7 +493,7 @@ impl SavedReport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Report, Status, fixture, json};
+    use crate::report::{Status, fixture, json};
 
     #[test]
     fn what_was_written_is_read_back() {

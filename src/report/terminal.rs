@@ -9,6 +9,7 @@ mod ablation;
 mod book;
 mod comparison;
 mod failure;
+pub mod fleet;
 mod footer;
 mod footnotes;
 mod further;

@@ -1,0 +1,355 @@
+//! The table of rows: numbers with their bases, samples on one scale, and behind each row its code and what is said of
+//! it.
+//!
+//! Correct means: no number stands without the word for how it was obtained, and what has none says why.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use super::html::{Svg, escaped, number, tagged, tick};
+use super::listing;
+use crate::report::ruler::Ruler;
+use crate::report::saved::{Document, Shown};
+use crate::report::{Basis, Metric, Row};
+use crate::stats::Quantity;
+
+/// Width and height of the samples of a row.
+const STRIP: (f64, f64) = (220.0, 30.0);
+
+/// The rows of a document, under their sections.
+pub(super) fn table(document: &Document) -> String {
+    let rows = &document.rows;
+    let ruler = ruler(rows);
+    let mut out = String::from("<div class=\"rows\">");
+    out += &heads(document, &ruler);
+    let mut section = None;
+    for shown in rows {
+        if shown.row.section.is_some() && shown.row.section != section {
+            section.clone_from(&shown.row.section);
+            out += &tagged("h3", "section", section.as_deref().unwrap_or_default());
+        }
+        out += &row(shown, document, &ruler);
+    }
+    out + "</div>"
+}
+
+/// The scale of cycles that all rows share.
+fn ruler(rows: &[Shown]) -> Ruler {
+    let own = |shown: &Shown| {
+        let layout = shown.row.layout;
+        let ends = layout.map(|layout| [layout.cycles_min, layout.cycles_max]);
+        let value = shown.row.value(Quantity::Cycles);
+        ends.into_iter().flatten().chain(value).collect::<Vec<_>>()
+    };
+    Ruler::around(rows.iter().flat_map(own))
+}
+
+/// The quantities that have columns.
+fn columns(document: &Document) -> Vec<Quantity> {
+    let has_number = |quantity: &Quantity| {
+        let mut rows = document.rows.iter();
+        rows.any(|shown| shown.row.metric(*quantity).is_some())
+    };
+    Quantity::columns().filter(has_number).collect()
+}
+
+fn heads(document: &Document, ruler: &Ruler) -> String {
+    let mut out = String::from("<div class=\"grid heads\"><span class=\"name\">scenario</span>");
+    let mut svg = Svg::new(STRIP.0, STRIP.1);
+    for value in ruler.ticks(4) {
+        let x = ruler.at(value) * STRIP.0;
+        svg.line("axis", (x, 20.0), (x, STRIP.1));
+        svg.text("tick", (x, 15.0), "middle", &tick(value));
+    }
+    let label = match ruler.is_by_ratio() {
+        true => "cycles, by ratio",
+        false => "cycles",
+    };
+    let _ = write!(
+        out,
+        "<span class=\"plot\">{}</span>",
+        svg.finish("strip", label)
+    );
+    for quantity in columns(document) {
+        let bases = bases(document, quantity);
+        let _ = write!(
+            out,
+            "<span class=\"cell\">{}{}</span>",
+            escaped(quantity.known().short),
+            tagged(
+                "small",
+                "basis",
+                &bases.into_iter().collect::<Vec<_>>().join(", ")
+            )
+        );
+    }
+    if document.reference.is_some() {
+        out += "<span class=\"cell\">ratio</span>";
+    }
+    out + "</div>"
+}
+
+/// How the numbers of a column were obtained.
+fn bases(document: &Document, quantity: Quantity) -> BTreeSet<&'static str> {
+    let metrics = document
+        .rows
+        .iter()
+        .filter_map(|shown| shown.row.metric(quantity));
+    let with = metrics.filter(|metric| metric.value.is_some());
+    with.map(|metric| metric.basis.name()).collect()
+}
+
+fn row(shown: &Shown, document: &Document, ruler: &Ruler) -> String {
+    let row = &shown.row;
+    let is_well = row.metrics.is_some();
+    let mut out = format!(
+        "<details class=\"row\" data-name=\"{}\"><summary class=\"grid\"><span class=\"name\">{}</span>",
+        escaped(&row.scenario),
+        escaped(&row.scenario)
+    );
+    if is_well {
+        let _ = write!(
+            out,
+            "<span class=\"plot\">{}</span>",
+            strip(row, ruler, STRIP)
+        );
+        for quantity in columns(document) {
+            let is_mixed = bases(document, quantity).len() > 1;
+            let cell = row.metric(quantity).map_or_else(String::new, |metric| {
+                cell(metric, quantity.known().unit, is_mixed)
+            });
+            out += &cell;
+        }
+        if document.reference.is_some() {
+            let ratio = row
+                .ratio
+                .map_or("–".to_string(), |ratio| format!("{ratio:.2}"));
+            out += &tagged("span", "cell", &ratio);
+        }
+    }
+    if shown.status != "ok" {
+        let reason = shown.reason.as_deref().unwrap_or_default();
+        let _ = write!(
+            out,
+            "<span class=\"ended\">{} {}</span>",
+            tagged("b", "status", &shown.status),
+            escaped(reason)
+        );
+    }
+    out += "</summary>";
+    out += &beside(shown);
+    out + "</details>"
+}
+
+/// A number, with what it rests on under the pointer.
+fn cell(metric: &Metric, unit: &str, is_mixed: bool) -> String {
+    let Some(value) = metric.value else {
+        let why = metric.why.as_deref().unwrap_or("not known");
+        return format!(
+            "<span class=\"cell none\" tabindex=\"0\" data-tip=\"{}\">–</span>",
+            escaped(why)
+        );
+    };
+    let stepped = metric.stepped.map_or("", |_| "*");
+    let basis = match is_mixed {
+        true => tagged("small", "basis", metric.basis.name()),
+        false => String::new(),
+    };
+    format!(
+        "<span class=\"cell\" tabindex=\"0\" data-tip=\"{}\">{}{stepped}{basis}</span>",
+        escaped(&told(metric, unit)),
+        number(value)
+    )
+}
+
+/// A number, its interval, and how it was obtained.
+pub(super) fn told(metric: &Metric, unit: &str) -> String {
+    let Some(value) = metric.value else {
+        return format!(
+            "no number: {}",
+            metric.why.as_deref().unwrap_or("not known")
+        );
+    };
+    let unit = if unit == "count" { "" } else { unit };
+    let mut told = format!("{} {unit}", number(value)).trim_end().to_string();
+    if let (Some(low), Some(high), false) = (metric.low, metric.high, metric.basis == Basis::Exact)
+    {
+        let _ = write!(told, ", 95 % interval {low:.3} to {high:.3}");
+    }
+    let source = metric.source.as_deref();
+    let source = source.map_or(String::new(), |source| format!(" ({source})"));
+    let _ = write!(told, ", {}{source}", metric.basis.name());
+    if let Some(stepped) = metric.stepped {
+        let _ = write!(told, ", of {stepped} iterations; later ones may differ");
+    }
+    told
+}
+
+/// The samples of a row, its interval and its range over placements.
+fn strip(row: &Row, ruler: &Ruler, (width, height): (f64, f64)) -> String {
+    let mut svg = Svg::new(width, height);
+    let at = |value: f64| ruler.at(value) * width;
+    let middle = height / 2.0;
+    let mut tip = row
+        .metric(Quantity::Cycles)
+        .map_or(String::new(), |metric| told(metric, "cycles"));
+    if let Some(layout) = row.layout {
+        let _ = write!(
+            tip,
+            "; over {} placements {:.2} to {:.2}",
+            layout.placements, layout.cycles_min, layout.cycles_max
+        );
+    }
+    let count: usize = row.chunks.iter().map(Vec::len).sum();
+    if count > 0 {
+        let _ = write!(tip, "; a dot is a chunk, {count} of them");
+    }
+    svg.tipped(&tip, |svg| {
+        svg.rectangle("ground", (0.0, 0.0), (width, height));
+        // Placements lie in lanes of their own.
+        let lanes = row.chunks.len().max(1) as f64;
+        let lane = |at: usize| 3.0 + (height - 6.0) * (at as f64 + 0.5) / lanes;
+        for (placement, chunks) in row.chunks.iter().enumerate() {
+            let class = if placement == 0 { "dots first" } else { "dots" };
+            svg.dots(
+                class,
+                chunks.iter().map(|cycles| (at(*cycles), lane(placement))),
+            );
+        }
+        if let Some(layout) = row.layout {
+            svg.line(
+                "layout",
+                (at(layout.cycles_min), middle),
+                (at(layout.cycles_max), middle),
+            );
+        }
+        let cycles = row.metric(Quantity::Cycles);
+        if let Some((low, high)) = cycles.and_then(|metric| metric.low.zip(metric.high)) {
+            svg.line(
+                "interval",
+                (at(low), middle),
+                (at(high).max(at(low) + 1.0), middle),
+            );
+        }
+        if let Some(value) = row.value(Quantity::Cycles) {
+            svg.line("value", (at(value), 3.0), (at(value), height - 3.0));
+        }
+    });
+    svg.finish("strip", &tip)
+}
+
+/// What stands behind a row.
+fn beside(shown: &Shown) -> String {
+    let row = &shown.row;
+    let mut out = String::from("<div class=\"beside\">");
+    out += &tagged("p", "title", &row.title);
+    if let Some(reason) = &shown.reason {
+        out += &tagged("p", "warning", reason);
+    }
+    for warning in &row.warnings {
+        out += &tagged("p", "warning", warning);
+    }
+    for said in row
+        .note
+        .iter()
+        .chain(&row.today)
+        .chain(&row.modelled_remark())
+    {
+        out += &tagged("p", "note", said);
+    }
+    if !row.chunks.is_empty() {
+        let own = row.chunks.iter().flatten().copied();
+        let ruler = Ruler::around(own);
+        let mut axis = Svg::new(WIDE.0, 22.0);
+        for value in ruler.ticks(8) {
+            let x = ruler.at(value) * WIDE.0;
+            axis.line("axis", (x, 0.0), (x, 6.0));
+            axis.text("tick", (x, 18.0), "middle", &tick(value));
+        }
+        let _ = write!(
+            out,
+            "<figure><figcaption>chunks, cycles of an iteration; one lane a placement, the first one on top</figcaption>{}{}</figure>",
+            strip(row, &ruler, WIDE),
+            axis.finish("strip", "cycles")
+        );
+    }
+    out += &numbers(row);
+    out += &sites(row);
+    if let Some(code) = &row.listing {
+        out += &listing::table(code, &row.template_path);
+    }
+    let _ = write!(
+        out,
+        "<p class=\"faint\">{}, SHA-256 {}</p></div>",
+        escaped(&row.template_path),
+        escaped(&row.template_sha256)
+    );
+    out
+}
+
+/// Width and height of the samples behind a row.
+const WIDE: (f64, f64) = (640.0, 72.0);
+
+/// Every number with its basis.
+fn numbers(row: &Row) -> String {
+    let Some(metrics) = &row.metrics else {
+        return String::new();
+    };
+    let mut out = String::from("<table class=\"numbers\"><tbody>");
+    let mut line = |name: &str, metric: &Metric, unit: &str| {
+        let _ = write!(
+            out,
+            "<tr><th>{}</th><td>{}</td></tr>",
+            escaped(&name.replace('_', " ")),
+            escaped(&told(metric, unit))
+        );
+    };
+    for (name, unit, metric) in metrics.all() {
+        line(name, metric, unit);
+    }
+    if let Some(baseline) = &row.baseline {
+        line("empty loop", &baseline.cycles, "cycles");
+    }
+    if let Some(cold) = &row.cold {
+        line("cold call", &cold.cycles, "cycles");
+        line("the same warm", &cold.warm, "cycles");
+    }
+    out + "</tbody></table>"
+}
+
+/// The misses of each branch that the row studies.
+fn sites(row: &Row) -> String {
+    let sites = row
+        .metrics
+        .as_ref()
+        .map_or(&[][..], |metrics| &metrics.sites);
+    if sites.is_empty() {
+        return String::new();
+    }
+    let mut out = String::from(
+        "<table class=\"sites\"><thead><tr><th>branch</th><th>line</th><th>runs</th><th>misses, inferred</th></tr></thead><tbody>",
+    );
+    for site in sites {
+        let runs = site.executions.map_or("–".to_string(), number);
+        let misses = match (site.value, site.low, site.high) {
+            (Some(value), Some(low), Some(high)) => {
+                format!("{} ({low:.2} to {high:.2})", number(value))
+            }
+            (Some(value), ..) => number(value),
+            _ => format!("– {}", site.why.as_deref().unwrap_or_default()),
+        };
+        let place = match &site.file {
+            Some(file) => format!("{file}:{}", site.line),
+            None => site.line.to_string(),
+        };
+        let _ = write!(
+            out,
+            "<tr><th>{}</th><td>{}</td><td>{}</td><td>{}</td></tr>",
+            escaped(&site.label),
+            escaped(&place),
+            escaped(&runs),
+            escaped(&misses)
+        );
+    }
+    out + "</tbody></table>"
+}
