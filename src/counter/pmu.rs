@@ -909,8 +909,9 @@ mod tests {
     #[test]
     fn a_counter_that_counts_the_kernel_is_found_out_whatever_else_is_refused() {
         use Event::{BranchMisses, Branches, Cycles, Instructions};
+        type Called<'a> = (&'a [Event], &'a [f64], &'a [f64], f64, bool);
         #[rustfmt::skip] // a table: the members, a call's counts, their steady loops, its cycles by the clock
-        let table: [(&[Event], &[f64], &[f64], f64, bool); 14] = [
+        let table: [Called<'_>; 14] = [
             (&[Cycles, Instructions], &[90.0, 250.0],  &[1e5, 110_000.0], 500.0, false),
             (&[Cycles, Instructions], &[90.0, 251.0],  &[1e5, 110_000.0], 500.0, true),
             (&[Cycles, Instructions], &[90.0, 500.0],  &[1e5, 220_000.0], 500.0, false), // twice

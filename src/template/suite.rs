@@ -616,7 +616,7 @@ mod tests {
             .members
             .iter()
             .map(|one| {
-                let line = one.wrong.first().map(|wrong| wrong.line as u32);
+                let line = one.wrong.first().map(|wrong| wrong.line);
                 (one.scenario.as_str(), line)
             })
             .collect();
