@@ -128,9 +128,8 @@ impl Machine {
         self.further.clone_from(&outcome.further);
     }
 
-    /// The machine of a row whose hardware counters are not believed: nothing is counted or inferred of it.
-    pub fn distrusting(&self, why: &str) -> Machine {
-        let reason = format!("the hardware counters were not believed in this row: {why}");
+    /// The machine where its hardware counters are not believed, for this reason: nothing is counted or inferred of it.
+    pub fn distrusting(&self, reason: String) -> Machine {
         let state = || {
             Err(Unavailable {
                 reason: reason.clone(),
@@ -175,13 +174,30 @@ impl Machine {
         asks && counts(&self.events, event)
     }
 
+    /// Whether a column can have an event, as far as it was asked. One that passed its check by itself is used beside
+    /// cycles only.
+    pub fn state(&self, event: Event) -> Result<(), Unavailable> {
+        let known = |event: Event| {
+            let mut states = self.events.iter();
+            states.find(|(other, _)| *other == event)
+        };
+        known(event).map_or(Ok(()), |(_, state)| state.clone())?;
+        match known(Event::Cycles) {
+            Some((_, Err(_))) => Err(Unavailable {
+                reason: "no column takes it without cycles of the CPU, which are refused here"
+                    .into(),
+                remedy: "see there; events of -e need no cycles".into(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Why an event does not come from the hardware.
     fn why_not(&self, event: Event) -> String {
-        let mut states = self.events.iter();
-        match states.find(|(other, _)| *other == event) {
-            Some((_, Err(unavailable))) => unavailable.reason.clone(),
-            _ => "hardware counters were not asked: --counters pmu does".into(),
-        }
+        self.state(event).err().map_or_else(
+            || "hardware counters were not asked: --counters pmu does".into(),
+            |unavailable| unavailable.reason,
+        )
     }
 
     /// Where each column's numbers come from.
@@ -257,7 +273,19 @@ impl Machine {
                         Ok(CountedIn::Kernel) => "kernel",
                         _ => "pmu",
                     };
-                    let why = format!("in turns of its own, the harness's own included; {way}");
+                    let alone = matches!(by, Ok(CountedIn::Hardware))
+                        && self
+                            .events
+                            .iter()
+                            .any(|(event, state)| *event == Event::Cycles && state.is_err());
+                    // Its cycles were what the CPU's counters are held by, and other events passed instead.
+                    let alone = if alone {
+                        "; cycles of the CPU are refused"
+                    } else {
+                        ""
+                    };
+                    let why =
+                        format!("in turns of its own, the harness's own included; {way}{alone}");
                     line(name, named(source), Basis::Measured, why)
                 }
             });

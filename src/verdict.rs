@@ -153,10 +153,18 @@ pub fn judge(
     let counting = outcome.timing.as_ref();
     let counting = counting.and_then(|timing| timing.counting.as_ref());
     let replaced = counting.filter(|counting| counting.is_replaced);
-    let without =
-        replaced.map(|counting| machine.distrusting(counting.why.as_deref().unwrap_or_default()));
+    let without = replaced.map(|counting| {
+        let why = counting.why.as_deref().unwrap_or_default();
+        machine.distrusting(format!(
+            "the hardware counters were not believed in this row: {why}"
+        ))
+    });
     let machine = without.as_ref().unwrap_or(machine);
-    let refused = counting.and_then(|counting| counting.why.as_deref());
+    let refused = counting.and_then(|counting| {
+        let why = counting.why.as_deref()?;
+        Some(format!("{why}; {}", counting.remedy))
+    });
+    let refused = refused.as_deref();
     let mut sites = Vec::new();
     if machine.source("branch_misses").basis == Basis::Inferred {
         let known = (proof, &outcome.uninferred[..]);
@@ -196,14 +204,18 @@ pub fn judge(
     row.warnings
         .extend(contradiction(&metrics, proof.counts.as_ref()));
     row.warnings.extend(counting.and_then(|counting| {
-        let why = counting.why.as_deref()?;
-        let count = counting.refused;
-        Some(match counting.is_replaced {
-            true => {
-                format!("the hardware counters are not believed: {why}; cycles are the clock's")
-            }
-            false => format!("{count} readings of the hardware counters were refused: {why}"),
-        })
+        // Where the clock stands in, what could be done has been.
+        if counting.is_replaced {
+            let why = counting.why.as_deref()?;
+            return Some(format!(
+                "the hardware counters are not believed: {why}; cycles are the clock's"
+            ));
+        }
+        let readings = match counting.refused {
+            1 => "1 reading of the hardware counters was".into(),
+            count => format!("{count} readings of the hardware counters were"),
+        };
+        Some(format!("{readings} refused: {}", refused?))
     }));
     row.modelled = proof.prediction.as_ref().map(|prediction| {
         let modelled = told(prepared, prediction);

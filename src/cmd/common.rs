@@ -367,7 +367,7 @@ impl Common {
             (0..nix::sched::CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap_or(false));
         let usable: Vec<String> = usable.map(|cpu| cpu.to_string()).collect();
         Err(Stop::Usage(format!(
-            "`--cpu {cpu}`: this process may use {}",
+            "`--cpu {cpu}`: this process may use {}; take one of these, or leave --cpu out",
             usable.join(", ")
         )))
     }

@@ -249,7 +249,9 @@ fn named(library: &Library, name: &str) -> Result<Result<Named, Stop>, Stop> {
     let path = path_of(name);
     let wrong = |why: &dyn Display| Stop::Usage(format!("`{name}`: {why}"));
     if path.symlink_metadata().is_err() {
-        return Err(wrong(&"there is no such file"));
+        return Err(wrong(
+            &"there is no such file; `dispatchlab run NAME --export-json FILE` writes one",
+        ));
     }
     Ok(read(&path)
         .map(|report| Named::Report(name.to_string(), Box::new(report)))

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use nix::sys::resource::Resource;
 
@@ -380,7 +381,7 @@ fn on_a_stack() -> ExitCode {
     hear_of_children();
     limits::hear_of_processor_time();
     apart::use_program(parent::this_program());
-    let cli = parse().unwrap_or_else(|error| refuse(&error));
+    let cli = parse().unwrap_or_else(|error| refuse(error));
     bound_memory();
     let style = cli.common.error_style();
     let common = cli.common;
@@ -465,6 +466,7 @@ fn on_a_stack() -> ExitCode {
         Ok(code) => code,
         Err(stop) => explain(&stop, style),
     };
+    apart::end();
     ExitCode::from(code as u8)
 }
 
@@ -511,13 +513,12 @@ fn bound_memory() {
 }
 
 /// Says what is wrong with the command line, or prints the help that it asks for, and ends.
-fn refuse(error: &clap::Error) -> ! {
+fn refuse(mut error: clap::Error) -> ! {
     if error.use_stderr() {
-        // What was typed stands in it as it was.
-        let plain = error.render().to_string();
-        let message = match printable::lines(&plain) {
-            Cow::Borrowed(_) => error.render().ansi().to_string(),
-            Cow::Owned(escaped) => escaped,
+        let message = match escape_typed(&mut error) {
+            false => error.render().ansi().to_string(),
+            // Without the colours, which are escapes too.
+            true => printable::lines(&error.render().to_string()).into_owned(),
         };
         let message = folded(&message, 2, width_of(&io::stderr()));
         let _ = anstream::stderr().write_all(message.as_bytes());
@@ -532,8 +533,8 @@ fn refuse(error: &clap::Error) -> ! {
             std::process::exit(explain(&stop, style));
         }
     }
-    let wrong = error.get(clap::error::ContextKind::InvalidSubcommand);
-    if let Some(clap::error::ContextValue::String(name)) = wrong {
+    let wrong = error.get(ContextKind::InvalidSubcommand);
+    if let Some(ContextValue::String(name)) = wrong {
         let is_known = Library::embedded().load(name.split('[').next().unwrap_or(name));
         if !matches!(is_known, Err(LoadError::Unknown { .. })) {
             let tip = format!("\n  tip: to measure it: dispatchlab run {name}\n");
@@ -542,6 +543,31 @@ fn refuse(error: &clap::Error) -> ! {
         }
     }
     std::process::exit(error.exit_code())
+}
+
+/// Escapes what was typed where it stands in an error, and says whether any of it had to be.
+fn escape_typed(error: &mut clap::Error) -> bool {
+    let escaped = |text: &String| printable::line(text).into_owned();
+    let typed: Vec<_> = error
+        .context()
+        .filter_map(|(kind, value)| {
+            let value = match value {
+                ContextValue::String(text) => ContextValue::String(escaped(text)),
+                ContextValue::Strings(texts) => {
+                    ContextValue::Strings(texts.iter().map(escaped).collect())
+                }
+                _ => return None,
+            };
+            Some((kind, value))
+        })
+        .collect();
+    for (kind, value) in typed {
+        error.insert(kind, value);
+    }
+    std::env::args_os().any(|argument| {
+        let text = argument.to_string_lossy();
+        matches!(printable::line(&text), Cow::Owned(_))
+    })
 }
 
 /// Says on stderr why there is no result, and gives the exit code.

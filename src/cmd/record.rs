@@ -237,8 +237,32 @@ struct Versioned {
 /// The text of a small regular file; none where there is no file. Anything else would be waited for, or never end.
 fn text_of(path: &Path) -> Result<Option<String>, String> {
     const LONGEST: u64 = 1 << 20;
-    let Ok(known) = fs::metadata(path) else {
-        return Ok(None);
+    const UNKNOWN: &str = "so what the last self-check found is not known";
+    let known = match fs::metadata(path) {
+        Ok(known) => known,
+        Err(error) if path.symlink_metadata().is_ok() => {
+            return Err(format!(
+                "it is a link that leads to no file ({error}), {UNKNOWN}; remove it"
+            ));
+        }
+        Err(error) => {
+            // A home that is no folder, as `/dev/null`, was made so.
+            let mut above = path.ancestors().skip(1);
+            let file =
+                above.find(|above| above.symlink_metadata().is_ok_and(|known| !known.is_dir()));
+            let is_file = file.is_some_and(Path::is_file);
+            return match error.kind() {
+                io::ErrorKind::NotFound => Ok(None),
+                io::ErrorKind::NotADirectory if !is_file => Ok(None),
+                io::ErrorKind::NotADirectory => Err(format!(
+                    "{} is a file where a folder has to be, {UNKNOWN}; remove it, or set XDG_STATE_HOME to a folder",
+                    file.map(named).unwrap_or_default()
+                )),
+                _ => Err(format!(
+                    "it cannot be reached ({error}), {UNKNOWN}; set XDG_STATE_HOME to a folder that can be read"
+                )),
+            };
+        }
     };
     if !known.is_file() || known.len() > LONGEST {
         let what = if known.is_file() {
@@ -246,12 +270,13 @@ fn text_of(path: &Path) -> Result<Option<String>, String> {
         } else {
             "no regular"
         };
-        return Err(format!(
-            "it is {what} file, so what the last self-check found is not known; remove it"
-        ));
+        return Err(format!("it is {what} file, {UNKNOWN}; remove it"));
     }
     let read = || String::from_utf8(files::read(path, LONGEST)?).map_err(io::Error::other);
     read().map(Some).map_err(|error| {
+        if error.kind() == io::ErrorKind::PermissionDenied {
+            return format!("it cannot be read ({error}), {UNKNOWN}; make it readable, or remove it");
+        }
         format!("what the last self-check found cannot be read ({error}); `dispatchlab doctor` writes it anew")
     })
 }

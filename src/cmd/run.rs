@@ -319,7 +319,9 @@ fn read_job(path: &Path) -> Result<SavedJob, Stop> {
         false => files::read(path, file::MAX_BYTES + 1),
     }
     .map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => cannot(&"there is no such file"),
+        io::ErrorKind::NotFound => {
+            cannot(&"there is no such file; `dispatchlab run NAME --save-job FILE` writes one")
+        }
         io::ErrorKind::IsADirectory => cannot(&"it is a folder"),
         _ => cannot(&error),
     })?;

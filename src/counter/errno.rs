@@ -49,6 +49,8 @@ pub struct Surroundings {
     pub has_watchdog: bool,
     /// Whether what was refused counts in the kernel too, which fewer may.
     pub counts_kernel: bool,
+    /// Whether it is a code of the CPU's own that was asked for as such.
+    pub is_raw: bool,
     /// Whether it is no counter, but one of the CPU's breakpoints.
     pub is_breakpoint: bool,
     /// Whether it was refused as a member of a group only.
@@ -126,6 +128,7 @@ impl Surroundings {
             is_privileged: is_privileged(&status),
             has_watchdog: read("/proc/sys/kernel/nmi_watchdog").as_deref() == Some("1"),
             counts_kernel: false,
+            is_raw: false,
             is_breakpoint: false,
             is_member: false,
         }
@@ -135,6 +138,7 @@ impl Surroundings {
     pub fn asking(&self, asked: &Asked) -> Surroundings {
         Surroundings {
             counts_kernel: matches!(asked, Asked::WithKernel(_)),
+            is_raw: matches!(asked, Asked::Raw(_)),
             is_breakpoint: matches!(asked, Asked::Event(KernelEvent::Breakpoint(_))),
             ..self.clone()
         }
@@ -151,7 +155,10 @@ impl Surroundings {
 
 /// Why the kernel refused, and what to do about it.
 pub fn explain(error: &io::Error, surroundings: &Surroundings) -> Unavailable {
-    const RAW: &str = "a raw code of the CPU's manual may have it: -e rNNNN";
+    let other_code = match surroundings.is_raw {
+        true => "leave it out, or take another code of this CPU's manual",
+        false => "a raw code of the CPU's manual may have it: -e rNNNN",
+    };
     let errno = error.raw_os_error().unwrap_or(0);
     let Some((_, name)) = ERRNOS.iter().find(|(number, _)| *number == errno) else {
         return Unavailable {
@@ -173,7 +180,7 @@ pub fn explain(error: &io::Error, surroundings: &Surroundings) -> Unavailable {
             )
         }
         libc::ENOENT | libc::ENODEV | libc::ENXIO if surroundings.has_pmu => {
-            ("this CPU has no such event", RAW.into())
+            ("this CPU has no such event", other_code.into())
         }
         libc::ENOENT | libc::ENODEV | libc::ENXIO => ("no PMU", no_pmu(surroundings)),
         libc::EOPNOTSUPP if surroundings.has_hypervisor => (
@@ -188,7 +195,7 @@ pub fn explain(error: &io::Error, surroundings: &Surroundings) -> Unavailable {
         libc::EACCES | libc::EPERM => ("not allowed", not_allowed(surroundings)),
         libc::EINVAL if surroundings.has_pmu => (
             "this CPU has no such event, or this kernel does not know it",
-            RAW.into(),
+            other_code.into(),
         ),
         libc::EINVAL => (
             "this kernel does not know the event",
@@ -203,9 +210,13 @@ pub fn explain(error: &io::Error, surroundings: &Surroundings) -> Unavailable {
             "another user has the PMU to itself",
             "end the profiler that holds it, or wait for it".into(),
         ),
-        libc::ENOSPC => (
+        libc::ENOSPC if surroundings.is_breakpoint => (
             "more breakpoints at once than the CPU has registers for",
             "end the debugger that has some of the four".into(),
+        ),
+        libc::ENOSPC => (
+            "no counter is left for it",
+            "end what else counts, such as a profiler".into(),
         ),
         _ => ("the thread to watch is gone", "run it again".into()),
     };
@@ -362,6 +373,10 @@ mod tests {
             assert!(said.reason.contains("no breakpoints here"), "{said}");
             assert!(!said.to_string().contains("PMU"), "{said}");
         }
+        // Nobody is told of breakpoints who asked for none.
+        let reason = |here| said(libc::ENOSPC, here).reason;
+        assert!(reason(&breakpoint).contains("more breakpoints"));
+        assert!(reason(&guest).contains("no counter is left"));
         assert!(
             said(libc::ENOENT, &guest)
                 .remedy
@@ -441,13 +456,18 @@ mod tests {
             has_hypervisor: true,
             ..Surroundings::default()
         };
-        for errno in [libc::ENOENT, libc::EINVAL] {
+        for errno in [libc::ENOENT, libc::ENXIO, libc::ENODEV, libc::EINVAL] {
             let why = said(errno, &here);
             assert!(
                 why.reason.starts_with("this CPU has no such event"),
                 "{why}"
             );
             assert!(why.remedy.contains("raw code"), "{why}");
+            let code = said(errno, &here.asking(&Asked::Raw(0x123.into())));
+            assert!(
+                code.reason == why.reason && !code.remedy.contains("-e rNNNN"),
+                "{code}"
+            );
         }
         let why = said(libc::EINVAL, &here.in_a_group());
         assert!(

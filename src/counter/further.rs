@@ -1,8 +1,8 @@
 //! Events beyond those of the columns, each in a group of its own.
 //!
 //! Correct means: of all counters of this process one group's count at a time, so that none is taken
-//! away for another; an event that the CPU counts is believed only where the CPU's counters have
-//! passed their check.
+//! away for another; an event that the CPU counts is believed only where another that is known passed its check, and
+//! none counts the kernel.
 
 use std::io;
 
@@ -58,7 +58,8 @@ impl Further {
                 remedy: "leave it out".into(),
             });
             let mut left = std::mem::take(&mut event.others).into_iter();
-            let group = first.and_then(|asked| open(&asked, pmu, &surroundings));
+            let is_code = event.known.is_none();
+            let group = first.and_then(|asked| open(&asked, pmu, (&surroundings, is_code)));
             let group = group.or_else(|why| next(&mut left, pmu, &surroundings).ok_or(why));
             Opened { event, group, left }
         };
@@ -97,11 +98,14 @@ impl Further {
         }
     }
 
-    /// Takes the word of no counter of the CPU.
+    /// Takes the word of no counter of the CPU. Another source, which columns may take, has none of these events.
     pub fn distrust_hardware(&mut self, why: &Unavailable) {
         for one in &mut self.events {
             if one.event.by == CountedIn::Hardware && one.group.is_ok() {
-                one.group = Err(why.clone());
+                one.group = Err(Unavailable {
+                    reason: why.reason.clone(),
+                    remedy: "leave it out, or run it on a machine whose counters count".into(),
+                });
             }
         }
     }
@@ -135,15 +139,21 @@ fn next(
     pmu: PmuType,
     surroundings: &Surroundings,
 ) -> Option<EventGroup<()>> {
-    left.find_map(|asked| open(&asked, pmu, surroundings).ok())
+    left.find_map(|asked| open(&asked, pmu, (surroundings, false)).ok())
 }
 
+/// `is_code`: a raw code is what was asked for, and not what a name of our own stands for.
 fn open(
     asked: &Asked,
     pmu: PmuType,
-    surroundings: &Surroundings,
+    (surroundings, is_code): (&Surroundings, bool),
 ) -> Result<EventGroup<()>, Unavailable> {
-    let explained = |error: &io::Error| explain(error, &surroundings.asking(asked));
+    let asking = surroundings.asking(asked);
+    let asking = Surroundings {
+        is_raw: asking.is_raw && is_code,
+        ..asking
+    };
+    let explained = |error: &io::Error| explain(error, &asking);
     let opened = EventGroup::open(&[((), asked.clone())], pmu);
     let refused = opened.refused.iter().chain(&opened.without_room).next();
     match (opened.group, refused) {

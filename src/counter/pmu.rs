@@ -27,6 +27,7 @@ use crate::stage::{Ground, Request, Stage};
 use crate::stats::quantile::{median, rank, sorted};
 use crate::stats::{Calibration, Event, Events};
 use crate::sys::cores::CorePmus;
+use crate::sys::time;
 
 fn hardware(event: Event) -> Named<Event> {
     let kind = match event {
@@ -243,11 +244,10 @@ impl Pmu {
         for (event, verdict) in verdicts {
             self.state(event, verdict);
         }
-        if !is_believed(&self.states, Event::Cycles) {
-            return;
+        self.check_user_mode(clock);
+        if is_believed(&self.states, Event::Cycles) {
+            self.check_apart(clock);
         }
-        self.check_user_mode();
-        self.check_apart(clock);
     }
 
     fn explained(&self, refused: Refused) -> Unavailable {
@@ -302,37 +302,30 @@ impl Pmu {
         }
     }
 
-    /// Counts calls of the kernel: of one, user mode sees a few dozen instructions, in a build that is not optimised
-    /// a hundred or two, and the kernel has several hundred more.
-    fn check_user_mode(&mut self) {
-        const CALLS: u64 = 32;
-        const MOST_OF_A_CALL: u64 = 250;
-        let is_known = is_believed(&self.states, Event::Instructions);
-        let Some(group) = self.group.as_ref().filter(|_| is_known) else {
+    /// Counts calls of the kernel, with whatever of the group counts at all: a count that is itself not believed, as one
+    /// that is twice what it should be, tells the kernel from user mode all the same.
+    fn check_user_mode(&mut self, clock: &mut Clock) {
+        let Some(group) = &self.group else { return };
+        let names: Vec<Event> = group.names().collect();
+        let mut held = self.held.iter().rev();
+        let held = held.find(|held| held.members == names);
+        let tries = held.and_then(|held| held.tries.as_ref());
+        let (Some(tries), Some(of_a_call)) = (tries, OfACall::count(group, clock)) else {
             return;
         };
-        let Some(place) = group.names().position(|event| event == Event::Instructions) else {
-            return;
-        };
-        let call = |calls: u64| {
-            count_between(group, || {
-                for _ in 0..calls {
-                    let _ = getrusage(UsageWho::RUSAGE_THREAD);
-                }
-            })
-        };
-        let of_a_call =
-            || Some((call(CALLS).ok()?[place].checked_sub(call(0).ok()?[place])?) / CALLS);
-        let counted = sorted((0..5).filter_map(|_| of_a_call()).map(|count| count as f64));
-        self.call = median(&counted);
-        let Some(counted) = self.call.filter(|count| *count > MOST_OF_A_CALL as f64) else {
+        let is_instructions = |event: &Event| *event == Event::Instructions;
+        self.call = names
+            .iter()
+            .position(is_instructions)
+            .map(|member| of_a_call.counts[member]);
+        let steady: Vec<f64> = (0..names.len())
+            .map(|member| tries.of(member).steady)
+            .collect();
+        let Some(reason) = of_a_call.kernel(&names, &steady) else {
             return;
         };
         let why = Unavailable {
-            reason: format!(
-                "the PMU counts what the kernel does, too: {counted:.0} instructions of a system call that has \
-                 a few dozen in user mode"
-            ),
+            reason,
             remedy: "take --counters clock, or ask for a host whose PMU tells user mode apart"
                 .into(),
         };
@@ -429,7 +422,15 @@ impl Pmu {
         })
     }
 
-    /// Why no counter of the CPU is believed, where that is so.
+    /// Why none of the CPU's counters is believed to count what it is asked for, where that is so. Cycles alone may be
+    /// refused: then no column has any, and what counts something else still counts that.
+    pub fn distrust_all(&self) -> Option<&Unavailable> {
+        const HELD: [Event; 3] = [Event::Cycles, Event::Instructions, Event::Branches];
+        let is_any = HELD.iter().any(|event| is_believed(&self.states, *event));
+        self.distrust().filter(|_| !is_any)
+    }
+
+    /// Why no column has a count of the CPU's, where that is so: without cycles none has.
     pub fn distrust(&self) -> Option<&Unavailable> {
         let mut states = self.states.iter();
         let cycles = states.find(|(event, _)| *event == Event::Cycles);
@@ -466,6 +467,102 @@ fn count_between<N: Copy>(group: &EventGroup<N>, mut run: impl FnMut()) -> Resul
     let before = group.read()?;
     run();
     group.read()?.since(&before)
+}
+
+/// What user mode sees of a call of the kernel at the most, in a build that is not optimised too, and how many of them a
+/// turn of the steady loop has. The kernel has several times as many.
+const OF_A_CALL: [(Event, f64, u64); 2] = [
+    (Event::Instructions, 250.0, STEADY_INSTRUCTIONS),
+    (Event::Branches, 60.0, STEADY_BRANCHES),
+];
+/// The share of a call's cycles that user mode has at the most.
+const USERS_SHARE: f64 = 0.7;
+
+/// What one call of the kernel counts, of calls that do next to nothing in user mode.
+#[derive(Debug, Clone, PartialEq)]
+struct OfACall {
+    /// The medians, one for each member of a group.
+    counts: Vec<f64>,
+    /// The cycles that it took by the clock.
+    cycles: f64,
+}
+
+impl OfACall {
+    /// Counts some; none where no reading was sound.
+    fn count(group: &EventGroup<Event>, clock: &mut Clock) -> Option<OfACall> {
+        const CALLS: u64 = 32;
+        const TIMES: usize = 5;
+        let overhead = clock.overhead_ticks();
+        let chain = clock.calibrate().chain_ticks.saturating_sub(overhead);
+        let ticks_per_cycle = chain.max(1) as f64 / clock.chain_cycles() as f64;
+        let calls = |calls: u64| {
+            let mut taken = 0;
+            let counts = count_between(group, || {
+                let began = time::ticks();
+                for _ in 0..calls {
+                    let _ = getrusage(UsageWho::RUSAGE_THREAD);
+                }
+                taken = time::ticks() - began;
+            });
+            counts.ok().map(|counts| (counts, taken))
+        };
+        let of_one = |many: u64, none: u64| (many as f64 - none as f64) / CALLS as f64;
+        let counted: Vec<_> = (0..TIMES)
+            .filter_map(|_| calls(CALLS).zip(calls(0)))
+            .collect();
+        let members = group.names().count();
+        let middle = |member: usize| {
+            let counts = counted.iter();
+            median(&sorted(counts.map(|((many, _), (none, _))| {
+                of_one(many[member], none[member])
+            })))
+        };
+        let taken = counted.iter();
+        let taken = median(&sorted(
+            taken.map(|((_, many), (_, none))| of_one(*many, *none)),
+        ));
+        Some(OfACall {
+            counts: (0..members).map(middle).collect::<Option<_>>()?,
+            cycles: taken? / ticks_per_cycle,
+        })
+    }
+
+    /// Why the kernel is counted, too, where it is. `steady` is what each member counted in the steady loop: what is wrong
+    /// by a factor is held by that. Where neither instructions nor branches are counted, cycles are held against the
+    /// clock's, which has the kernel's.
+    fn kernel(&self, members: &[Event], steady: &[f64]) -> Option<String> {
+        /// What is further off counts something else.
+        const FACTORS: std::ops::RangeInclusive<f64> = 0.5..=4.0;
+        let too = |counted: f64, what: &str| {
+            format!("the PMU counts what the kernel does, too: {counted:.0} {what}")
+        };
+        let counts = members.iter().zip(&self.counts).zip(steady);
+        let mut is_held = false;
+        for ((event, counted), steady) in counts.clone() {
+            let Some((_, most, of_a_turn)) = OF_A_CALL.iter().find(|(of, ..)| of == event) else {
+                continue;
+            };
+            let factor = steady / (TURNS * of_a_turn) as f64;
+            if !FACTORS.contains(&factor) {
+                continue;
+            }
+            is_held = true;
+            if *counted > most * factor {
+                let what = format!(
+                    "{} of a system call that has a few dozen in user mode",
+                    event.name()
+                );
+                return Some(too(*counted, &what));
+            }
+        }
+        let mut counts = counts;
+        let cycles = counts.find(|((event, _), _)| **event == Event::Cycles);
+        let ((_, cycles), _) = cycles.filter(|_| !is_held)?;
+        let all = self.cycles;
+        let what =
+            format!("of the {all:.0} cycles of a system call, most of which are the kernel's");
+        (*cycles > USERS_SHARE * all).then(|| too(*cycles, &what))
+    }
 }
 
 /// What two readings in a row count.
@@ -806,6 +903,41 @@ mod tests {
                 }
                 (judged, _) => panic!("{event:?}, {counted:?}: {judged:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_counter_that_counts_the_kernel_is_found_out_whatever_else_is_refused() {
+        use Event::{BranchMisses, Branches, Cycles, Instructions};
+        type Called<'a> = (&'a [Event], &'a [f64], &'a [f64], f64, bool);
+        #[rustfmt::skip] // a table: the members, a call's counts, their steady loops, its cycles by the clock
+        let table: [Called<'_>; 14] = [
+            (&[Cycles, Instructions], &[90.0, 250.0],  &[1e5, 110_000.0], 500.0, false),
+            (&[Cycles, Instructions], &[90.0, 251.0],  &[1e5, 110_000.0], 500.0, true),
+            (&[Cycles, Instructions], &[90.0, 500.0],  &[1e5, 220_000.0], 500.0, false), // twice
+            (&[Cycles, Instructions], &[90.0, 502.0],  &[1e5, 220_000.0], 500.0, true),
+            (&[Cycles, Branches],     &[90.0, 60.0],   &[1e5, 6_000.0],   500.0, false),
+            (&[Cycles, Branches],     &[90.0, 61.0],   &[1e5, 6_000.0],   500.0, true),
+            (&[Instructions, Branches], &[100.0, 99.0], &[110_000.0, 6_000.0], 500.0, true), // one of both
+            (&[Cycles],               &[350.0],        &[1e5],            500.0, false),
+            (&[Cycles],               &[351.0],        &[1e5],            500.0, true),
+            (&[Cycles, BranchMisses], &[500.0, 3.0],   &[1e5, 0.0],       500.0, true),
+            (&[Cycles, Instructions], &[500.0, 0.0],   &[1e5, 0.0],       500.0, true), // what stays 0 holds nothing
+            (&[Cycles, Instructions], &[500.0, 900.0], &[1e5, 450_000.0], 500.0, true), // nor does what is far off
+            (&[Cycles, Instructions], &[400.0, 30.0],  &[1e5, 110_000.0], 500.0, false), // the finer one decides
+            (&[BranchMisses],         &[9.0],          &[0.0],            500.0, false),
+        ];
+        for (members, counts, steady, cycles, is_kernels) in table {
+            let of_a_call = OfACall {
+                counts: counts.to_vec(),
+                cycles,
+            };
+            let kernel = of_a_call.kernel(members, steady);
+            assert_eq!(
+                kernel.is_some(),
+                is_kernels,
+                "{members:?} {counts:?}: {kernel:?}"
+            );
         }
     }
 

@@ -56,6 +56,17 @@ pub fn use_program(program: impl Into<PathBuf>) {
     let _ = PROGRAM.set(program.into());
 }
 
+/// Ends the process that expands, and waits for its end: nobody else does before this process is gone, and until then it
+/// counts against `ulimit -u`.
+pub fn end() {
+    drop(
+        EXPANDER
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(),
+    );
+}
+
 /// What the expansion gives.
 ///
 /// # Errors

@@ -21,6 +21,7 @@ mod table;
 
 use super::overlay::{Effect, Overlay};
 use super::{Basis, LoopHeads, Report, Row, SourceLine, Status, printable};
+use crate::stats::Event;
 use crate::text::{Paint, Style, hanging};
 use notes::Notes;
 
@@ -352,7 +353,12 @@ fn sources(sources: &[SourceLine], style: Style) -> Vec<String> {
     let mut lines: Vec<(Vec<String>, String)> = Vec::new();
     for source in sources {
         let said = where_from(source, style);
-        let event = source.event.replace('_', " ");
+        // What `-e` was given is printed as it can be given again.
+        let is_column = Event::ALL.iter().any(|event| event.name() == source.event);
+        let event = match is_column {
+            true => source.event.replace('_', " "),
+            false => source.event.clone(),
+        };
         match lines.iter_mut().find(|(_, other)| *other == said) {
             Some((events, _)) => events.push(event),
             None => lines.push((vec![event], said)),

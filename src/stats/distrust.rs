@@ -19,6 +19,9 @@ pub fn distrust(timing: &mut Timing, or_clock: bool) {
     let Some(counting) = &mut timing.counting else {
         return;
     };
+    if counting.why.as_ref() != Some(&why) {
+        counting.remedy = "take --counters clock".into();
+    }
     counting.why = Some(why);
     counting.is_replaced = or_clock;
     let references = timing.references.iter_mut().flat_map(|references| {
@@ -49,9 +52,7 @@ fn reason(timing: &Timing) -> Option<String> {
     let (pmu, clock) = (quartile(&counted)?, quartile(&|visit| Some(visit.cycles))?);
     let is_near = (pmu / clock - 1.0).abs() <= APART;
     (!is_near).then(|| {
-        format!(
-            "they have {pmu:.2} cycles for an iteration that has {clock:.2} by the clock; take --counters clock"
-        )
+        format!("they have {pmu:.2} cycles for an iteration that has {clock:.2} by the clock")
     })
 }
 
@@ -87,6 +88,7 @@ mod tests {
                 switches: Vec::new(),
             }],
             counting: Some(Counting {
+                remedy: String::new(),
                 overhead: events(0),
                 entries: Vec::new(),
                 refused: 0,

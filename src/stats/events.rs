@@ -71,6 +71,9 @@ pub struct Counting {
     pub refused: u64,
     /// Why the first of them was, or all.
     pub why: Option<String>,
+    /// What can be done about that.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub remedy: String,
     /// Whether none of them is believed, and the clock stands in for them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_replaced: bool,

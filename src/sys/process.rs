@@ -102,6 +102,33 @@ pub enum Event {
     TimedOut,
 }
 
+/// Where a line of `/proc/PID/cgroup` has the state of its freezer, the file that changes that, and what stands in the
+/// first where it is frozen. The second version is mounted by itself or beside the first.
+fn freezers(line: &str) -> Vec<(String, String, &'static str)> {
+    let mut parts = line.splitn(3, ':');
+    let (Some(number), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next())
+    else {
+        return Vec::new();
+    };
+    let at = |root: &str, state: &str, file: &str, frozen: &'static str| {
+        let folder = format!("/sys/fs/cgroup{root}{}", path.trim_end_matches('/'));
+        (
+            format!("{folder}/{state}"),
+            format!("{folder}/{file}"),
+            frozen,
+        )
+    };
+    match (number, controllers) {
+        ("0", "") => ["", "/unified"]
+            .map(|root| at(root, "cgroup.events", "cgroup.freeze", "frozen 1"))
+            .to_vec(),
+        _ if controllers.split(',').any(|one| one == "freezer") => {
+            vec![at("/freezer", "freezer.state", "freezer.state", "FROZEN")]
+        }
+        _ => Vec::new(),
+    }
+}
+
 impl Watched {
     /// Watches a child that was not waited for yet.
     ///
@@ -129,8 +156,8 @@ impl Watched {
         Some(time.into())
     }
 
-    /// Whether somebody has stopped it, as SIGSTOP and a debugger do: it goes on when it is continued. Without /proc
-    /// nobody knows.
+    /// Whether somebody has stopped it, as SIGSTOP, a debugger and a frozen cgroup do: it goes on when it is continued.
+    /// Without /proc nobody knows.
     pub fn is_stopped(&self) -> bool {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.number));
         // Behind its name, which may be anything.
@@ -138,7 +165,20 @@ impl Watched {
             let (_, rest) = stat.rsplit_once(") ")?;
             rest.chars().next()
         });
-        matches!(state, Some('T' | 't'))
+        matches!(state, Some('T' | 't')) || self.frozen_by().is_some()
+    }
+
+    /// The file that has frozen it with its cgroup, of either version of those; none where none has.
+    pub fn frozen_by(&self) -> Option<String> {
+        let cgroups = std::fs::read_to_string(format!("/proc/{}/cgroup", self.number)).ok()?;
+        let files = cgroups.lines().flat_map(freezers);
+        files
+            .into_iter()
+            .find(|(state, _, frozen)| {
+                let state = std::fs::read_to_string(state).unwrap_or_default();
+                state.lines().any(|line| line == *frozen)
+            })
+            .map(|(_, file, _)| file)
     }
 
     /// Its number.
@@ -225,5 +265,36 @@ impl Watched {
         } else {
             Event::Ended
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_freezer_is_where_its_version_of_cgroups_has_it() {
+        let states = |line: &str| -> Vec<String> {
+            freezers(line)
+                .into_iter()
+                .map(|(state, ..)| state)
+                .collect()
+        };
+        assert_eq!(
+            states("0::/a/b"),
+            [
+                "/sys/fs/cgroup/a/b/cgroup.events",
+                "/sys/fs/cgroup/unified/a/b/cgroup.events"
+            ]
+        );
+        assert_eq!(
+            states("6:freezer:/"),
+            ["/sys/fs/cgroup/freezer/freezer.state"]
+        );
+        assert_eq!(
+            states("3:cpuset,freezer:/x:y"),
+            ["/sys/fs/cgroup/freezer/x:y/freezer.state"]
+        );
+        assert_eq!(states("4:memory:/x").len() + states("odd").len(), 0);
     }
 }

@@ -62,6 +62,11 @@ pub enum LoadError {
     Wrong(Vec<Diagnostic>),
 }
 
+/// What to do about a file that is there and cannot be read, where the reason does not say it.
+fn mend(reason: &str) -> Option<&'static str> {
+    (!reason.contains("; ")).then_some("mend it, or name another file")
+}
+
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -87,12 +92,13 @@ impl fmt::Display for LoadError {
             LoadError::Missing(path) => {
                 write!(
                     f,
-                    "cannot read {}: there is no such file or folder",
+                    "cannot read {}: there is no such file or folder; mend the path, or name a template of `dispatchlab list`",
                     named(path)
                 )
             }
             LoadError::Unreadable { path, reason } => {
-                write!(f, "cannot read {}: {reason}", named(path))
+                write!(f, "cannot read {}: {reason}", named(path))?;
+                mend(reason).map_or(Ok(()), |next| write!(f, "; {next}"))
             }
             LoadError::Wrong(diagnostics) => {
                 for (number, diagnostic) in diagnostics.iter().enumerate() {
@@ -130,8 +136,8 @@ impl LoadError {
                 width: 1,
                 text: String::new(),
                 origin: None,
+                help: mend(&reason).map(Into::into),
                 message: format!("cannot read it: {reason}"),
-                help: None,
             }]),
             other => Err(other),
         }
@@ -588,6 +594,9 @@ fn unreadable(path: &Path, error: &std::io::Error) -> LoadError {
             "it is a folder; name a file in it, or use --templates".to_string()
         }
         std::io::ErrorKind::NotADirectory => "it is not a folder".to_string(),
+        _ if error.raw_os_error() == Some(libc::ELOOP) => {
+            "its links lead round and never to a file".to_string()
+        }
         _ => error.to_string(),
     };
     LoadError::Unreadable {

@@ -191,9 +191,16 @@ impl Suite {
     /// The file where rows of it have not the form of one; none where something else is wrong, too.
     fn row_by_row(&self) -> Option<Table<Row>> {
         let table: Table<IgnoredAny> = toml::from_str(&self.text).ok()?;
+        let sections = table.section.iter().flat_map(|section| &section.rows);
+        let begins: Vec<usize> = table
+            .rows
+            .iter()
+            .chain(sections)
+            .map(|row| row.span().start)
+            .collect();
         let read = |rows: Vec<Spanned<IgnoredAny>>| -> Option<Vec<Spanned<Row>>> {
             rows.into_iter()
-                .map(|row| self.row_at(row.span()))
+                .map(|row| self.row_at(row.span(), &begins))
                 .collect()
         };
         let sections = table.section.into_iter().map(|Section { title, rows }| {
@@ -208,28 +215,47 @@ impl Suite {
         })
     }
 
-    /// The row that stands there alone; none where it has a head of its own, `[[rows]]`.
-    fn row_at(&self, span: Range<usize>) -> Option<Spanned<Row>> {
+    /// The row that stands there alone: a value, or what stands under a head of its own, `[[rows]]`, to where the next
+    /// one of `begins` does.
+    fn row_at(&self, span: Range<usize>, begins: &[usize]) -> Option<Spanned<Row>> {
+        /// What makes a value of a row, or the row of one head, the only one of a file.
         #[derive(Deserialize)]
-        struct Alone {
-            row: Spanned<Row>,
+        #[serde(bound = "R: Deserialize<'de>")]
+        struct Alone<R> {
+            #[serde(default = "Vec::new")]
+            rows: Vec<R>,
+            section: Option<Under<R>>,
         }
-        const KEY: &str = "row=";
-        let text = self
-            .text
-            .get(span.clone())
-            .filter(|text| !text.starts_with('['))?;
+        #[derive(Deserialize)]
+        struct Under<R> {
+            rows: Vec<R>,
+        }
+        impl<R> Alone<R> {
+            fn row(self) -> Option<R> {
+                let under = self.section.into_iter().flat_map(|section| section.rows);
+                self.rows.into_iter().chain(under).next()
+            }
+        }
+        const BEFORE: &str = "rows=[";
+        let start = span.start;
+        let has_head = self.text.get(start..)?.starts_with('[');
+        let text = match has_head {
+            false => format!("{BEFORE}{}]", self.text.get(span.clone())?),
+            true => {
+                let next = begins.iter().copied().filter(|begin| *begin > start).min();
+                let text = &self.text[start..next.unwrap_or(self.text.len())];
+                // A section begins where its rows have not yet.
+                text.split("\n[[section]]").next()?.to_string()
+            }
+        };
         // Its places in the file are those behind as many blanks.
-        let before = " ".repeat(span.start.checked_sub(KEY.len())?);
-        let row = match toml::from_str::<Alone>(&format!("{before}{KEY}{text}")) {
-            Ok(alone) => return Some(alone.row),
+        let before = if has_head { 0 } else { BEFORE.len() };
+        let blanks = " ".repeat(start.checked_sub(before)?);
+        let row = match toml::from_str::<Alone<Spanned<Row>>>(&format!("{blanks}{text}")) {
+            Ok(alone) => return alone.row(),
             Err(error) => self.misshapen(&error),
         };
-        #[derive(Deserialize)]
-        struct Named {
-            row: toml::Value,
-        }
-        let value = toml::from_str::<Named>(&format!("{KEY}{text}")).ok()?.row;
+        let value = toml::from_str::<Alone<toml::Value>>(&text).ok()?.row()?;
         let name = value.as_str().or_else(|| value.get("row")?.as_str());
         let name = name.filter(|name| !name.is_empty()).map(str::to_string);
         Some(Spanned::new(span, Row(Err(Box::new((name, row))))))
@@ -573,11 +599,40 @@ mod tests {
         // What is wrong with more than a row is the suite's.
         for text in [
             "rows = [3]\ntitle = 3",
-            "[[rows]]\nrwo = \"a\"",
+            "[[rows]]\nrow = 3\n[[section]]\nrows = []",
             "rows = [3",
         ] {
             assert_eq!(read(text).expect_err(text).len(), 1, "{text}");
         }
+    }
+
+    #[test]
+    fn a_wrong_row_under_a_head_of_its_own_costs_itself_alone() {
+        let text = "title = \"t\"\n[[rows]]\nrow = \"a\"\n[[rows.published]]\nsource = \"s\"\nns = 1\n\n[[rows]]\nrwo = \"b\"\n\
+            [[rows]]\nrow = \"c\"\ncuont = [1, 2]\n[[rows]]\nrow = \"d\"\n[[section]]\ntitle = \"x\"\n[[section.rows]]\nrow = \"e\"\n\
+            [[section.rows]]\nrow = 3\n[[section]]\ntitle = \"y\"\n[[section.rows]]\nrow = \"f\"\n";
+        let suite = read(text).expect("the others are right");
+        let members: Vec<(&str, Option<u32>)> = suite
+            .members
+            .iter()
+            .map(|one| {
+                let line = one.wrong.first().map(|wrong| wrong.line);
+                (one.scenario.as_str(), line)
+            })
+            .collect();
+        assert_eq!(members[0], ("a", None));
+        assert_eq!(
+            (members[1].0, members[1].1),
+            ("mine:8:1", Some(9)),
+            "{suite:#?}"
+        );
+        assert_eq!(members[2], ("c", Some(12)));
+        assert_eq!(members[3], ("d", None));
+        assert_eq!(members[4], ("e", None));
+        assert_eq!(members[5].1, Some(20));
+        assert_eq!(members[6], ("f", None));
+        assert_eq!(members.len(), 7);
+        assert_eq!(suite.members[0].said.published.len(), 1);
     }
 
     #[test]

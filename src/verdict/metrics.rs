@@ -202,7 +202,8 @@ fn less(estimate: Estimate, known: f64) -> Estimate {
         if value.is_nan() {
             value
         } else {
-            (value - known).max(0.0)
+            // Of two zeros the larger may be the one with a sign.
+            (value - known).max(0.0) + 0.0
         }
     };
     Estimate {

@@ -96,7 +96,7 @@ fn work(page: SharedPage, status: u32, started: Moment) -> io::Result<std::conve
     if let (Some(pmu), Ask::Measure) = (&mut counters, job.plan.ask) {
         clock.spin(SPIN_NS);
         pmu.check(&mut clock);
-        match pmu.distrust() {
+        match pmu.distrust_all() {
             Some(why) => further.distrust_hardware(why),
             None => {
                 pmu.pause();

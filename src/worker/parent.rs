@@ -507,7 +507,7 @@ impl Shift {
         };
         let used_now = |watched: &Watched| watched.processor_time().unwrap_or_default();
         let mut seen = progress_now(&self.page);
-        let mut since = (Instant::now(), used_now(&self.watched));
+        let mut idle = Idle::since(Instant::now(), used_now(&self.watched));
         loop {
             // What it has said already counts, so it is read first.
             if !self.out.buffer().is_empty() {
@@ -527,27 +527,28 @@ impl Shift {
             self.tell(job, progress);
             let (now, used) = (progress_now(&self.page), used_now(&self.watched));
             if now != seen {
-                (seen, since) = (now, (Instant::now(), used));
+                (seen, idle) = (now, Idle::since(Instant::now(), used));
                 continue;
             }
+            idle.look(Instant::now());
             let is_inside = self.is_ready && self.page.noted(notes::INSIDE) != 0;
             let limit = match is_inside {
                 true => self.timeout,
                 false => self.timeout.max(Duration::from_secs(OWN_WORK_S)),
             };
-            let (passed, used) = (since.0.elapsed(), used.saturating_sub(since.1));
-            if used >= limit {
+            let own = used.saturating_sub(idle.used);
+            if own >= limit {
                 return Ok(Waited::TooLong);
             }
             // What is stopped is waited for until it goes on: whoever stopped it may end the run as well.
             if self.watched.is_stopped() {
-                (seen, since) = (now, (Instant::now(), used + since.1));
+                (seen, idle) = (now, Idle::since(Instant::now(), used));
                 continue;
             }
-            if passed >= STARVED.0 && used < passed / STARVED.1 {
+            if idle.is_starved(own) {
                 return Ok(Waited::Starved(Outside::Starved {
-                    processor_ms: used.as_millis() as u64,
-                    passed_ms: passed.as_millis() as u64,
+                    processor_ms: own.as_millis() as u64,
+                    passed_ms: idle.passed.as_millis() as u64,
                 }));
             }
         }
@@ -748,14 +749,52 @@ impl Shift {
     }
 }
 
+/// How long a worker has shown nothing of what it does.
+struct Idle {
+    /// Time that this process looked on.
+    passed: Duration,
+    /// Processor time of the worker at its begin.
+    used: Duration,
+    looked: Instant,
+}
+
+impl Idle {
+    fn since(now: Instant, used: Duration) -> Idle {
+        Idle {
+            passed: Duration::ZERO,
+            used,
+            looked: now,
+        }
+    }
+
+    /// Looks again. What this process itself slept through, as both do in a container that is paused, says nothing of
+    /// the worker.
+    fn look(&mut self, now: Instant) {
+        self.passed += now.duration_since(self.looked).min(EVERY);
+        self.looked = now;
+    }
+
+    /// Whether it had next to nothing of the processor, which is `own`.
+    fn is_starved(&self, own: Duration) -> bool {
+        self.passed >= STARVED.0 && own < self.passed / STARVED.1
+    }
+}
+
 /// Says that a worker was stopped since it was looked at last. Returns whether it is.
 fn say_if_stopped(worker: &Watched, was_stopped: bool, progress: Progress<'_>) -> bool {
     let is_stopped = worker.is_stopped();
     if is_stopped && !was_stopped {
         let number = worker.number();
+        let how = match worker.frozen_by() {
+            Some(file) => format!(
+                "is in a frozen cgroup; its row goes on where it stood once {file} thaws it"
+            ),
+            None => format!(
+                "was stopped from outside; its row goes on where it stood once `kill -CONT {number}` continues it"
+            ),
+        };
         progress(Told::Notice(&format!(
-            "the worker, process {number}, was stopped from outside; its row goes on where it stood once `kill -CONT {number}` \
-             continues it"
+            "the worker, process {number}, {how}"
         )));
     }
     is_stopped
@@ -804,4 +843,29 @@ pub fn duration(seconds: f64) -> String {
 /// A signal's name, for messages.
 pub fn signal_name(signal: i32) -> String {
     signals::name(signal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_is_given_up_for_what_it_had_while_it_was_looked_at() {
+        let began = Instant::now();
+        let at = |seconds| began + Duration::from_secs(seconds);
+        let mut idle = Idle::since(began, Duration::ZERO);
+        // A container that was paused for five minutes.
+        idle.look(at(300));
+        assert!(!idle.is_starved(Duration::ZERO));
+        for second in 301..=358 {
+            idle.look(at(second));
+        }
+        assert!(!idle.is_starved(Duration::ZERO), "59 s");
+        idle.look(at(359));
+        let [less, more] = [599, 600].map(Duration::from_millis);
+        assert_eq!(
+            (idle.is_starved(less), idle.is_starved(more)),
+            (true, false)
+        );
+    }
 }

@@ -485,8 +485,10 @@ fn accepted(counting: &mut Counting, events: Result<Events, Refused>) -> Option<
         Ok(events) => Some(events),
         Err(refused) => {
             counting.refused += 1;
-            let why = || Unavailable::from(refused).to_string();
-            counting.why.get_or_insert_with(why);
+            if counting.why.is_none() {
+                let why = Unavailable::from(refused);
+                (counting.why, counting.remedy) = (Some(why.reason), why.remedy);
+            }
             None
         }
     }

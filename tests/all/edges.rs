@@ -139,7 +139,7 @@ fn odd_arguments_have_one_error_and_their_code() {
         (&["run", "inline", "--time", "-5"],          "--time"),
         (&["run", "inline", "--time", "NaN"],         "--time"),
         (&["run", "inline", "--time", "1e300"],       "1e300"),
-        (&["run", "inline", "--cpu", "999"],          "may use"),
+        (&["run", "inline", "--cpu", "999"],          "take one of these"),
         (&["run", "inline", "--cpu", "-1"],           "--cpu"),
         (&["run", "inline", "--placements", "0"],     "1 to 4"),
         (&["run", "inline", "--placements", "5"],     "1 to 4, 8, 16, 32, 64 or all"),

@@ -81,12 +81,36 @@ fn what_is_no_regular_file_is_one_row_with_its_reason() {
         "it is a pipe that nobody writes into",
         "it is a socket, which may have no end",
         "it is a link to nowhere, which is not there",
-        "Too many levels of symbolic links",
+        "its links lead round and never to a file",
         "it is a device, which may have no end; copy what is wanted into a file",
     ] {
         assert!(said.contains(words), "{words}: {said}");
     }
     assert!(said.contains("good – – 1 0"), "{said}");
+    // Each error has a next step.
+    for (arguments, words) in [
+        (&["show", "round.asm"][..], "mend it, or name another file"),
+        (&["check", "link.asm"], "mend it, or name another file"),
+        (
+            &["check", "nowhere.asm"],
+            "name a template of `dispatchlab list`",
+        ),
+        (
+            &["list", "--templates", "round.asm"],
+            "mend it, or name another file",
+        ),
+        (
+            &["run", "--job", "nowhere.json"],
+            "--save-job FILE` writes one",
+        ),
+        (
+            &["compare", "nowhere.json", "good.asm"],
+            "--export-json FILE` writes one",
+        ),
+    ] {
+        let run = run_in(&place, arguments);
+        assert!(run.said().contains(words), "{arguments:?}: {}", run.stderr);
+    }
     // Each of the commands that takes one file.
     for arguments in [
         &["show", "fifo.asm"][..],

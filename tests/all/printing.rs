@@ -3,7 +3,7 @@
 //! Correct means: no control character, no mark of direction and nothing without a width reaches stdout or stderr, and
 //! JSON has it all the same.
 
-use crate::common::{fresh, run_in};
+use crate::common::{command, fresh, run_in};
 
 /// Colour, a title of the window, a new line, a mark that turns the text round, a blank without width, a C1 control.
 const ODD: &str = "\u{1b}[31mred\u{1b}]0;x\u{7}\u{202e}\u{2066}\u{200b}\u{9b}2J\u{7f}\u{e0041}";
@@ -82,6 +82,34 @@ fn no_command_prints_what_steers_a_terminal() {
             assert!(
                 text.contains('\u{202e}'),
                 "{arguments:?}: the name is as it was"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_was_typed_stands_escaped_in_an_error_of_the_command_line_also_where_that_has_colours() {
+    let place = fresh("odd_typed");
+    let odd = "\u{1b}[31mred\u{202e}";
+    let option = format!("--x{odd}");
+    for arguments in [
+        &[odd][..],
+        &[&option],
+        &["run", &option],
+        &["run", "--time", odd],
+        &["asm", "--syntax", odd],
+        &["completions", odd],
+    ] {
+        for force in ["0", "1"] {
+            let output = command(&place, arguments)
+                .env("CLICOLOR_FORCE", force)
+                .output()
+                .expect("runs");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said:?}");
+            assert!(
+                said.contains("\\u{1b}[31mred\\u{202e}") && is_clean(&said),
+                "{arguments:?}: {said:?}"
             );
         }
     }

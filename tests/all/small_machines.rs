@@ -329,9 +329,84 @@ fn a_state_file_that_is_none_is_said_once_and_a_run_goes_on() {
     run(&|| write("\u{202e}"), "`dispatchlab doctor` writes it anew");
     // That of another version says nothing.
     run(&|| write("{ \"schema\": 9999 }"), "");
-    std::fs::remove_file(&file).expect("removes");
+    let link = |to: &str| std::os::unix::fs::symlink(to, &file).expect("links");
+    run(&|| link("nowhere"), "a link that leads to no file");
+    run(&|| link("doctor.json"), "a link that leads to no file");
+    let _ = std::fs::remove_file(&file);
+    std::fs::remove_dir(&folder).expect("removes");
+    run(
+        &|| std::fs::write(&folder, "").expect("writes"),
+        "s/dispatchlab is a file where a folder has to be",
+    );
+    std::fs::remove_file(&folder).expect("removes");
+    run(&|| {}, "");
+    std::fs::create_dir_all(&folder).expect("a folder");
     // A folder in its place.
     std::fs::create_dir(&file).expect("a folder");
     let run = run_in(&place, &["run", "good.asm", "--counters", "none"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
+}
+
+/// Runs a command whose children come to a script when they are left alone (PR_SET_CHILD_SUBREAPER), and prints how many.
+const LEFT: &str = "import ctypes, os, subprocess, sys
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+os.waitpid(child.pid, 0)
+left = 0
+while True:
+    try: os.waitpid(-1, 0)
+    except ChildProcessError: break
+    left += 1
+print(left)
+";
+
+#[test]
+fn no_child_is_left_to_be_waited_for_by_others() {
+    let place = fresh("children");
+    for arguments in [
+        &["run", "itab_call", "--counters", "none"][..],
+        &["show", "itab_call"],
+        &["show", "itab_call", "-p", "targets=0"],
+        &["step", "itab_call"],
+        &[
+            "compare",
+            "direct_call",
+            "itab_call",
+            "--quick",
+            "--time",
+            "0.1",
+        ],
+    ] {
+        let output = Command::new("python3")
+            .args(["-c", LEFT, env!("CARGO_BIN_EXE_dispatchlab")])
+            .args(arguments)
+            .current_dir(&place)
+            .env("XDG_STATE_HOME", common::state_home("run"))
+            .output();
+        let Ok(output) = output else {
+            println!("skipped: there is no python3");
+            return;
+        };
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            "0\n",
+            "{arguments:?}: {output:?}"
+        );
+    }
+}
+
+#[test]
+fn where_the_loader_has_no_descriptor_it_ends_the_program_and_with_one_more_it_does_not() {
+    let place = fresh("descriptors");
+    let list = |limit: u32| {
+        let script = format!("ulimit -n {limit}; exec \"$0\" list");
+        let mut bash = Command::new("bash");
+        bash.args(["-c", &script, env!("CARGO_BIN_EXE_dispatchlab")]);
+        bash.current_dir(&place)
+            .output()
+            .expect("runs")
+            .status
+            .code()
+    };
+    assert_eq!((list(3), list(4)), (Some(127), Some(0)));
 }

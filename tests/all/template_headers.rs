@@ -313,7 +313,7 @@ fn a_file_that_cannot_be_read_says_why() {
             .contains("latin.asm: line 2, byte 6: 0xe9 is not UTF-8 text")
     );
     assert!(reason("latin").contains("line 2, byte 6: 0xe9 is not UTF-8 text"));
-    assert!(reason("nowhere/x.asm").ends_with("there is no such file or folder"));
+    assert!(reason("nowhere/x.asm").contains("there is no such file or folder; mend the path"));
     assert!(reason(&folder.display().to_string()).contains("it is a folder"));
     assert!(reason("itab_cal").ends_with("did you mean `itab_call`?"));
     assert!(reason("").contains("`dispatchlab list`"));

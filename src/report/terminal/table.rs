@@ -9,7 +9,7 @@ use super::book;
 use super::failure;
 use super::further;
 use super::notes::{Kind, Notes, Remark};
-use crate::report::{Basis, ColdCall, Held, Metric, Report, Row};
+use crate::report::{Basis, ColdCall, Held, Metric, Report, Row, SourceLine};
 use crate::stats::Quantity;
 use crate::stats::quantity::Known;
 use crate::template::{Cold, Figure};
@@ -331,10 +331,15 @@ pub(super) fn all_columns(report: &Report, style: Style, detail: Detail) -> Vec<
             }
             None => Cell::default(),
         });
-        let column = Column::new(head, known.unit, basis, cells.collect());
+        let mut cells = Column::new(head, known.unit, basis, cells.collect());
+        // Dashes alone were obtained in no way.
+        let mut known = metrics.iter().flatten();
+        if metrics.iter().any(Option::is_some) && known.all(|metric| metric.value.is_none()) {
+            cells.basis = basis.map(|_| Basis::Unsupported);
+        }
         Column {
             source: in_use(&metrics, basis).or(source),
-            ..column
+            ..cells
         }
     };
     let quantity = |quantity: Quantity| {
@@ -348,6 +353,12 @@ pub(super) fn all_columns(report: &Report, style: Style, detail: Detail) -> Vec<
             .splice(0..0, remarks(row, book::is_one(report)));
     }
     let known = Quantity::Cycles.known();
+    // Where a value is withheld its placements are not.
+    let of_cycles: Vec<_> = rows
+        .iter()
+        .map(|row| row.metric(Quantity::Cycles))
+        .collect();
+    let (placed, _) = origin(report, known.name, &of_cycles);
     // Whole cycles, of a source of its own.
     let one = Known {
         name: "cold",
@@ -363,11 +374,11 @@ pub(super) fn all_columns(report: &Report, style: Style, detail: Detail) -> Vec<
     let places = match detail {
         Detail::Brief => {
             let cells = rows.iter().map(|row| place_cell(row, style));
-            Column::new(BY_PLACE, known.unit, cycles.basis, cells.collect())
+            Column::new(BY_PLACE, known.unit, placed, cells.collect())
         }
         Detail::Full => {
             let cells = placement_cells(rows, style);
-            Column::new("placements", known.unit, cycles.basis, cells)
+            Column::new("placements", known.unit, placed, cells)
         }
     };
     let reference = rows
@@ -392,29 +403,30 @@ pub(super) fn all_columns(report: &Report, style: Style, detail: Detail) -> Vec<
     columns.chain([optional(ratio)]).flatten().collect()
 }
 
-/// Basis and source of a column: what the provenance says, else what its first number has.
+/// Basis and source of a column: what the provenance says, unless that is a basis which none of its numbers has; then what
+/// the first of them has.
 fn origin(
     report: &Report,
     event: &str,
     metrics: &[Option<&Metric>],
 ) -> (Option<Basis>, Option<String>) {
-    match report
-        .provenance
-        .sources
-        .iter()
-        .find(|line| line.event == event)
-    {
-        Some(line) => (Some(line.basis), Some(line.source.clone())),
-        None => {
-            let mut known = metrics.iter().flatten();
-            let with_value = known.clone().find(|metric| metric.value.is_some());
-            let first = with_value.or_else(|| known.next());
-            (
-                first.map(|metric| metric.basis),
-                first.and_then(|metric| metric.source.clone()),
-            )
-        }
+    let known = || metrics.iter().copied().flatten();
+    let numbers = || known().filter(|metric| metric.value.is_some());
+    let mut sources = report.provenance.sources.iter();
+    let line = sources.find(|line| line.event == event);
+    let is_of = |line: &&SourceLine| {
+        line.basis == Basis::Unsupported
+            || numbers().next().is_none()
+            || numbers().any(|metric| metric.basis == line.basis)
+    };
+    if let Some(line) = line.filter(is_of) {
+        return (Some(line.basis), Some(line.source.clone()));
     }
+    let first = numbers().next().or_else(|| known().next());
+    (
+        first.map(|metric| metric.basis),
+        first.and_then(|metric| metric.source.clone()),
+    )
 }
 
 /// The sources of the numbers that have the basis of their column.

@@ -404,7 +404,18 @@ fn what_differs_in_its_numbers_alone_is_one_remark_of_several_rows_and_in_full_o
 
 #[test]
 fn a_number_of_another_basis_or_source_than_its_column_says_so() {
+    // Where it is the only one, the column is of that.
     let told = altered(|metrics| metrics[Quantity::Instructions].basis = Basis::Measured);
+    assert!(
+        told.contains("instr measured (step)") && !told.contains("unlike its column"),
+        "{told}"
+    );
+    let told = altered(|metrics| metrics[Quantity::Instructions].value = None);
+    assert!(told.contains("instr, misses unsupported"), "{told}");
+    let mut mixed = fixture::report();
+    let metrics = mixed.rows[0].metrics.as_mut().expect("numbers");
+    metrics[Quantity::Instructions].basis = Basis::Measured;
+    let told = both(&mixed, PIPED);
     assert!(
         told.contains("measured [step], unlike its column"),
         "{told}"
