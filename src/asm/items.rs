@@ -599,7 +599,10 @@ impl<'a> Reader<'_, 'a, '_> {
                         is_branch
                             && matches!(&target.name, Name::Symbol(name) if name.starts_with('@'))
                     });
-                    let length = length.filter(|_| !is_bound);
+                    // Go's assembler has one encoding of each instruction, and two of a jump.
+                    let is_jump = aims(&inst).any(|(_, is_branch)| is_branch);
+                    let is_open = is_jump || !self.dialects.is_go_text();
+                    let length = length.filter(|_| is_open && !is_bound);
                     if is_bound {
                         self.bound.push(at);
                     }

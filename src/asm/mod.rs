@@ -41,6 +41,7 @@ pub use program::{
 pub use read::go::data::{is_jump_table, unshown};
 pub use read::go::marks::keeps_order_of as keeps_order;
 pub use read::go::names::is_jump as is_go_jump;
+pub use read::go::rows::runs_off;
 pub use read::go::sections::split_go;
 pub use read::go::symbol::{go_string, go_symbol, go_type};
 pub use source::{SourceLine, SourceSection, Syntax};

@@ -4,6 +4,7 @@
 //! else without a word; where the text does not tell, it is asked for.
 
 use std::fs;
+use std::process::Command;
 
 use dispatchlab::asm::{Reading, fragment_in};
 
@@ -336,5 +337,125 @@ fn a_function_of_any_takes_a_type_and_one_of_an_interface_an_itab() {
         both.code == 3 && unfolded(&both.stdout).contains("are both given"),
         "{}",
         both.stdout
+    );
+}
+
+/// What the compiler and the disassembler print of the dispatch programs, a function each; none where there is no Go.
+fn functions() -> Option<[Vec<String>; 2]> {
+    let program = format!("{}/tests/fixtures/dispatch.go", env!("CARGO_MANIFEST_DIR"));
+    let binary = folder("go_incomplete").join("dispatch");
+    let go = |arguments: &[&str]| {
+        let mut go = Command::new("go");
+        let made = go.args(arguments).output().ok()?;
+        Some([made.stdout, made.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()))
+    };
+    let path = binary.to_str()?;
+    let [_, compiled] = go(&["build", "-gcflags=-S", "-o", path, &program])?;
+    let [shown, _] = go(&["tool", "objdump", "-s", "^main\\.", path])?;
+    let split = |text: &str, begins: fn(&str) -> bool, ends: fn(&str) -> bool| {
+        let mut all: Vec<String> = Vec::new();
+        let mut is_in = false;
+        for line in text.lines() {
+            if begins(line) {
+                all.push(String::new());
+            }
+            is_in = begins(line) || is_in && !ends(line);
+            if let Some(last) = all.last_mut().filter(|_| is_in) {
+                last.push_str(line);
+                last.push('\n');
+            }
+        }
+        all
+    };
+    let is_heading = |line: &str| line.contains(" STEXT ");
+    let compiled = split(&compiled, is_heading, |line| !line.starts_with('\t'));
+    let shown = split(&shown, |line| line.starts_with("TEXT "), str::is_empty);
+    (!compiled.is_empty() && !shown.is_empty()).then_some([compiled, shown])
+}
+
+#[test]
+fn each_line_of_code_that_is_taken_out_of_a_listing_is_missed() {
+    let Some([compiled, shown]) = functions() else {
+        eprintln!("skipped: there is no `go`");
+        return;
+    };
+    let is_dump = |line: &&str| {
+        let word = line.split_whitespace().nth(1).unwrap_or_default();
+        line.starts_with("\t0x") && word.len() == 2
+    };
+    let without = |text: &String, what: fn(&&str) -> bool| -> String {
+        let kept = text.lines().filter(|line| !what(line));
+        kept.map(|line| format!("{line}\n")).collect()
+    };
+    let bare: Vec<String> = compiled.iter().map(|text| without(text, is_dump)).collect();
+    let is_code = |line: &str| {
+        let is_row = line.starts_with("\t0x") || line.starts_with("  ");
+        let is_empty = ["\tTEXT\t", "\tPCDATA\t", "\tFUNCDATA\t", "\trel "];
+        is_row && !is_empty.iter().any(|part| line.contains(part))
+    };
+    let mut counts = Vec::new();
+    for texts in [&compiled, &bare, &shown] {
+        let mut missed = 0;
+        for text in texts {
+            read(text, None).unwrap_or_else(|why| panic!("{why:?}\n{text}"));
+            let lines: Vec<&str> = text.lines().collect();
+            let places = |line: &str| line.split_whitespace().next().map(str::to_owned);
+            for (at, line) in lines.iter().enumerate().filter(|(_, line)| is_code(line)) {
+                // Padding of no bytes is nothing.
+                let next = lines.get(at + 1).copied().unwrap_or_default();
+                let is_nothing = line.ends_with("\tNOP") && places(line) == places(next);
+                // Without any row of bytes, none is shown.
+                let is_only = is_dump(line) && lines.iter().filter(|one| is_dump(one)).count() == 1;
+                // What nothing runs into, and nothing jumps to, as the call of `deferreturn` for a panic.
+                let before = lines[..at].iter().rev().find(|line| is_code(line));
+                let is_apart = before.is_some_and(|line| {
+                    let ends = ["\tRET", "\tUNDEF"];
+                    ends.iter().any(|end| line.ends_with(end)) || line.contains("\tJMP\t")
+                });
+                let is_bare = !lines.iter().any(is_dump);
+                // That a disassembler's function goes on is asked where it is to run.
+                let is_last =
+                    !line.starts_with('\t') && !lines[at + 1..].iter().any(|line| is_code(line));
+                if is_nothing || is_only || is_last || is_bare && is_apart {
+                    continue;
+                }
+                let kept = lines.iter().enumerate().filter(|(other, _)| *other != at);
+                let cut: String = kept.map(|(_, line)| format!("{line}\n")).collect();
+                assert!(read(&cut, None).is_err(), "{line}\n{cut}");
+                missed += 1;
+            }
+        }
+        counts.push(missed);
+    }
+    assert!(counts.iter().all(|count| *count > 300), "{counts:?}");
+}
+
+#[test]
+fn a_function_that_runs_off_its_end_is_not_run() {
+    let row = |at: usize, bytes: &str, text: &str| format!("  a.go:9\t{at:#x}\t{bytes}\t{text}\n");
+    let heading = "TEXT main.f(SB) a.go\n";
+    let first = row(0x457000, "b801000000", "MOVL $0x1, AX");
+    let rest = row(0x457005, "c3", "RET");
+    assert_eq!(
+        run("whole.txt", &format!("{heading}{first}{rest}"), &[]).code,
+        0
+    );
+    for text in [
+        format!("{heading}{first}"),
+        format!("{heading}{first}{}", row(0x457005, "e8f6ffffff", "CALL main.f(SB)")),
+        "\t0x0000 00000 (a.go:1)\tTEXT\tmain.f(SB), ABIInternal, $0-8\n\t0x0000 00000 (a.go:1)\tMOVQ\tAX, BX\n".to_owned(),
+    ] {
+        let cut = run("cut.txt", &text, &[]);
+        assert_eq!(cut.code, 3, "{text}{}", cut.stdout);
+        let said = unfolded(&cut.stdout);
+        assert!(said.contains("`main.f` ends here, and execution runs on"), "{said}");
+    }
+    // A part of a function has no end.
+    assert_eq!(run("part.txt", &format!("{first}{rest}"), &[]).code, 0);
+    let (line, message) =
+        read(&format!("{heading}{}", row(0x457005, "c3", "RET")), None).expect_err("5 bytes");
+    assert!(
+        line == 2 && message.contains("lines of 5 bytes are missing in front"),
+        "{message}"
     );
 }

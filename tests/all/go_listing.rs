@@ -119,9 +119,9 @@ fn a_line_is_read_as_go_s_assembler_reads_it() {
 
 #[test]
 fn padding_and_what_is_inserted_have_the_length_that_offsets_say() {
-    let text = "0x0000 00000 (a.go:1) TEXT main.f(SB), $0\n0x0000 00000 (a.go:1) NOP\n\
-                0x000b 00011 (a.go:1) XCHGL AX, AX\n0x000c 00012 (a.go:1) MOVL $0, AX\n\
-                0x0011 00017 (a.go:1) MOVL $0, AX\n0x0013 00019 (a.go:1) RET\n";
+    let text = "0x0015 00021 (a.go:1) NOP\n0x0020 00032 (a.go:1) XCHGL AX, AX\n\
+                0x0021 00033 (a.go:1) MOVL $0, AX\n0x0026 00038 (a.go:1) MOVL $0, AX\n\
+                0x0028 00040 (a.go:1) RET\n";
     assert_eq!(
         hex(text),
         "660f1f84000000000066909".to_owned() + "0b80000000031c0c3"
@@ -503,7 +503,7 @@ fn a_function_of_more_than_100000_bytes_has_offsets_of_six_digits() {
 }
 
 #[test]
-fn what_a_debugger_reads_is_no_row_of_the_data_in_front_of_it() {
+fn what_a_debugger_reads_or_has_no_name_is_no_row_of_the_data_in_front_of_it() {
     let data = "main.x SNOPTRDATA size=8\n\t0x0000 03 00 00 00 00 00 00 00  ........\n";
     let debugger = " SDWARFVAR size=8 align=0x0\n\t0x0000 0a 6d 61 69 6e 2e 78 00  .main.x.\n";
     let code = "main.f STEXT nosplit size=1\n\t0x0000 00000 (a.go:1)\tTEXT\tmain.f(SB), NOSPLIT, $0\n\t0x0000 00000 (a.go:1)\tRET\n";
@@ -518,6 +518,9 @@ fn what_a_debugger_reads_is_no_row_of_the_data_in_front_of_it() {
     let without = of(format!("{code}{data}"));
     assert!(without.contains("0300000000000000"), "{without}");
     assert_eq!(of(format!("{code}{data}{debugger}")), without);
+    let nameless = " SRODATA size=3 align=0x0\n\t0x0000 0a 6d 61  .ma\n";
+    assert_eq!(of(format!("{code}{data}{nameless}")), without);
+    assert_eq!(of(format!("{code}{nameless}{data}")), without);
 }
 
 #[test]
@@ -549,7 +552,8 @@ fn a_comparison_with_its_bytes_beside_it_is_read_in_the_order_of_each_release() 
         ("4883f809", "CMPQ AX, $0x9"),
     ] {
         let listing = format!(
-            "TEXT main.f(SB) a.go\n  a.go:9\t0x1000\t{bytes}\t{text}\n  a.go:9\t0x1010\tc3\tRET\n"
+            "TEXT main.f(SB) a.go\n  a.go:9\t0x1000\t{bytes}\t{text}\n  a.go:9\t{:#x}\tc3\tRET\n",
+            0x1000 + bytes.len() / 2
         );
         assert_eq!(hex(&listing), format!("{bytes}c3"), "{text}");
     }

@@ -26,6 +26,10 @@ pub(in crate::asm) fn listed(
     };
     let is_same = candidates.into_iter().flatten().any(is_same);
     if !is_same {
+        let first = bytes.get(..shown.len()).unwrap_or_default();
+        if first.len() < bytes.len() && listed(inst, first, coder).is_ok() {
+            return Err(more(inst, first.len(), bytes));
+        }
         let own = choice.long.or(choice.short).unwrap_or_default();
         return Err(contradiction(inst, bytes, own.bytes()));
     }
@@ -159,6 +163,22 @@ fn alike(one: &Instruction, at: u32, other: &Instruction, to: u32, has_target: b
         }
         (one_kind, other_kind) => one_kind == other_kind,
     }
+}
+
+/// Bytes up to the next line that are not this one's.
+fn more(inst: &Inst<'_>, own: usize, bytes: &[u8]) -> Problem {
+    let rest = &bytes[own..];
+    let texts: Vec<String> = disassemble(rest, 0, &|_| None)
+        .into_iter()
+        .map(|one| one.text)
+        .collect();
+    let message = format!(
+        "this takes {own} of the {} bytes that the listing shows up to the next line: lines of {} bytes are missing behind it, `{}`",
+        bytes.len(),
+        rest.len(),
+        texts.join("; ")
+    );
+    Problem::new(inst.whole(), message).help("paste them, too, or take the rows of bytes out")
 }
 
 fn contradiction(inst: &Inst<'_>, bytes: &[u8], own: &[u8]) -> Problem {

@@ -158,6 +158,15 @@ pub(super) fn paste(
         }
         let at = own.iter().position(|one| one.name == name);
         let Some(at) = at else { continue };
+        if own[at].kind == SectionKind::Func
+            && let Some(line) = asm::runs_off(&own[at].lines)
+        {
+            let message = format!(
+                "`{name}` ends here, and execution runs on: lines are missing behind this one"
+            );
+            let help = "paste the function to its end".to_string();
+            return Err(vec![source.complain(whole(line), message, Some(help))]);
+        }
         if own[at].kind == SectionKind::Data
             && let Some(bytes) = asm::unshown(&own[at].lines)
         {
@@ -188,11 +197,7 @@ pub(super) fn paste(
             .filter(|one| one.kind == SectionKind::Func && reached.contains(&one.name));
         let mut lines = functions.flat_map(|one| &one.lines);
         if let Some(line) = lines.find(|line| reads_hash(&line.text)) {
-            let place = Place {
-                line: line.number,
-                column: 1,
-                width: line.text.trim_end().chars().count() as u32,
-            };
+            let place = whole(line);
             let message = format!("the hash of a type is read here: {why}");
             let help = "paste the type's own `SRODATA` block, whose rows have its hash, or say another release in the header";
             return Err(vec![source.complain(
@@ -471,6 +476,15 @@ fn receiver(
         methods,
         is_told,
     }))
+}
+
+/// All of a line.
+fn whole(line: &SourceLine) -> Place {
+    Place {
+        line: line.number,
+        column: 1,
+        width: line.text.trim_end().chars().count() as u32,
+    }
 }
 
 fn refuse(source: &SourceText<'_>, message: String, help: String) -> Vec<Diagnostic> {

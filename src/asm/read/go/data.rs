@@ -89,9 +89,11 @@ pub(super) fn data<'a>(shapes: &[Shape<'a>]) -> Listing<'a> {
     }
 }
 
-/// How much of a datum its rows show.
-struct Rows<'s, 'a> {
+/// How much of a datum, or of a function, its rows show.
+pub(super) struct Rows<'s, 'a> {
     heading: Option<(usize, &'s Heading<'a>)>,
+    /// Whether they are all there without a heading, too.
+    is_code: bool,
     /// The last row: its index, and whether it is a whole one.
     last: Option<(usize, bool)>,
     /// Bytes that were shown so far.
@@ -109,14 +111,35 @@ impl<'s, 'a> Rows<'s, 'a> {
                 Shape::Heading(heading) => Some((at, heading)),
                 _ => None,
             }),
+            is_code: false,
             last: None,
             shown: 0,
         }
     }
 
+    /// The rows of a function's bytes.
+    pub(super) fn of_code(shapes: &'s [Shape<'a>]) -> Rows<'s, 'a> {
+        Rows {
+            is_code: true,
+            ..Rows::new(shapes)
+        }
+    }
+
+    /// How long it is, as its heading says.
+    pub(super) fn size(&self) -> Option<u64> {
+        self.heading.and_then(|(_, heading)| heading.size)
+    }
+
     /// Goes on to a row; what is missing in front of it.
-    fn next(&mut self, at: usize, offset: u64, bytes: usize) -> Option<(usize, Problem)> {
-        self.heading?;
+    pub(super) fn next(
+        &mut self,
+        at: usize,
+        offset: u64,
+        bytes: usize,
+    ) -> Option<(usize, Problem)> {
+        if self.heading.is_none() && !self.is_code {
+            return None;
+        }
         let is_cut = self.last.is_some_and(|(_, is_whole)| !is_whole);
         let (shown, before) = (self.shown, self.last);
         self.last = Some((at, bytes == Rows::WHOLE));
@@ -150,12 +173,13 @@ impl<'s, 'a> Rows<'s, 'a> {
 
     /// What is missing behind the last row. Zeros that nothing was written for are in no row: up to 4 bytes of a type,
     /// and any number of a variable.
-    fn end(&self) -> Option<(usize, Problem)> {
+    pub(super) fn end(&self) -> Option<(usize, Problem)> {
         let (at, heading) = self.heading?;
         let size = heading.size?;
         let name = canonical(heading.name);
         let most = match &*name {
             _ if heading.is_zero => return None,
+            _ if self.is_code => 0,
             name if name.starts_with("type..") => return None,
             name if name.starts_with("type.") => 4,
             name if name.starts_with("go.itab.") || name.starts_with("go.string.") => 0,

@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use iced_x86::{Decoder, DecoderOptions, Mnemonic};
+
 use super::frame::{Frame, Opened, made};
 use super::operand::number;
 use super::symbol::canonical;
@@ -12,6 +14,12 @@ use crate::asm::inst::{Datum, Name, OperandKind, Padding, Statement, Target};
 use crate::asm::lay::pad;
 use crate::asm::problem::Problem;
 use crate::asm::read::around::Around;
+
+/// Whether bytes are such as do nothing.
+fn is_padding(bytes: &[u8]) -> bool {
+    let mut decoder = Decoder::with_ip(64, bytes, 0, DecoderOptions::NONE);
+    decoder.iter().all(|one| one.mnemonic() == Mnemonic::Nop)
+}
 
 impl<'a> Call<'a> {
     /// What stands in a listing or a source and is no instruction; whether it was that.
@@ -36,6 +44,13 @@ impl<'a> Call<'a> {
             // In a listing it is as long as the distance to the next line.
             "NOP" if self.operands.is_empty() && !function.is_disassembled => {
                 let mut bytes = std::mem::take(&mut function.shown);
+                if !is_padding(&bytes) {
+                    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                    let message = format!(
+                        "the listing's bytes up to the next line are `{hex}`, which is more than padding: lines are missing behind this one"
+                    );
+                    return Err(Problem::new(self.here, message).help("paste them, too"));
+                }
                 if bytes.is_empty() {
                     pad(&mut bytes, usize::from(function.length.unwrap_or(0)));
                 }

@@ -25,7 +25,7 @@ pub fn split_go(sections: Vec<SourceSection>) -> Vec<SourceSection> {
 enum Opening<'a> {
     Code(&'a str),
     Data(&'a str),
-    /// What a debugger reads.
+    /// What a debugger reads, or nothing can name.
     Nothing,
     /// A line of the datum of that name, wherever it stands.
     Value(&'a str),
@@ -33,7 +33,7 @@ enum Opening<'a> {
 
 fn opening(line: &str) -> Option<Opening<'_>> {
     let found = match shape(line) {
-        Shape::Heading(heading) if heading.is_debug => Opening::Nothing,
+        Shape::Heading(heading) if heading.is_passed => Opening::Nothing,
         Shape::Heading(heading) if heading.is_code => Opening::Code(heading.name),
         Shape::Heading(heading) => Opening::Data(heading.name),
         Shape::Data(value) => Opening::Value(value.symbol),

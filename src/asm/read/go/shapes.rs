@@ -58,8 +58,8 @@ pub(super) struct Relocation<'a> {
 pub(super) struct Heading<'a> {
     pub(super) name: &'a str,
     pub(super) is_code: bool,
-    /// Whether it is of the debugger's, which nothing here reads.
-    pub(super) is_debug: bool,
+    /// Whether nothing here reads it: it is the debugger's, or has no name.
+    pub(super) is_passed: bool,
     /// Whether it is zeros until the program writes to it.
     pub(super) is_zero: bool,
     pub(super) size: Option<u64>,
@@ -324,26 +324,18 @@ fn heading(code: &str) -> Shape<'_> {
         "TLSBSS",
         "DWARF",
     ];
-    // Since Go 1.27 the debugger's have no name.
-    if code.starts_with("SDWARF") {
-        return Shape::Heading(Heading {
-            name: "",
-            is_code: false,
-            is_debug: true,
-            is_zero: false,
-            span,
-            size: digits.parse().ok(),
-        });
-    }
-    for (at, _) in code.match_indices(" S") {
-        let kind = &code[at + 2..];
+    // Since Go 1.27 the debugger's have no name, and neither have some strings.
+    let is_nameless = code.starts_with('S').then_some(0);
+    let named = code.match_indices(" S").map(|(at, _)| at + 1);
+    for at in is_nameless.into_iter().chain(named) {
+        let kind = &code[at + 1..];
         let Some(found) = kinds.iter().find(|name| kind.starts_with(**name)) else {
             continue;
         };
         return Shape::Heading(Heading {
-            name: &code[..at],
+            name: code[..at].trim_end(),
             is_code: *found == "TEXT",
-            is_debug: *found == "DWARF",
+            is_passed: *found == "DWARF" || at == 0,
             is_zero: found.ends_with("BSS"),
             span,
             size: digits.parse().ok(),
