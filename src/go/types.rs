@@ -95,6 +95,11 @@ impl Shape {
     }
 }
 
+/// Bytes of a value of a type that the language declares.
+pub fn predeclared_size(name: &str) -> Option<u64> {
+    Shape::predeclared(name).map(|shape| shape.size)
+}
+
 /// Whether a type has a name of its own, as opposed to one that is composed.
 pub(super) fn is_named(name: &str) -> bool {
     let composed = ["*", "func(", "[]", "interface {", "struct {"];

@@ -53,6 +53,11 @@ fn row(at: usize, count: usize) -> String {
     format!("\t0x{at:04x} {}  {}\n", bytes.join(" "), ".".repeat(count))
 }
 
+/// A row of zeros.
+fn zeros(at: usize) -> String {
+    format!("\t0x{at:04x}{}  ................\n", " 00".repeat(16))
+}
+
 #[test]
 fn rows_of_data_that_are_missing_are_named() {
     let heading = |name: &str, kind: &str, size: usize| format!("{name} {kind} size={size}\n");
@@ -66,6 +71,12 @@ fn rows_of_data_that_are_missing_are_named() {
         (heading("go.itab.main.T,main.I", "SRODATA", 32) + &row(0, 16) + "\trel 24+8 t=1 main.T.F+0\n", Some((3, "the bytes 0x18 to 0x20"))),
         (heading("go.string.\"abc\"", "SRODATA", 3), Some((1, "no row shows them"))),
         (heading("main.f.jump3", "SRODATA static", 24) + &row(0, 16), Some((1, "the rows end at 0x10"))),
+        // A word that holds an address.
+        (heading("go.itab.main.T,main.I", "SRODATA", 32) + &zeros(0) + &zeros(16) + "\trel 0+8 t=1 type.main.I+0\n\trel 24+8 t=1 main.T.F+0\n", Some((1, "at the bytes 0x8 to 0x10"))),
+        (heading("go.itab.main.T,main.I", "SRODATA", 32) + &zeros(0) + &zeros(16) + "\trel 0+8 t=1 type.main.I+0\n\trel 8+8 t=1 type.main.T+0\n", Some((1, "at the bytes 0x18 to 0x20"))),
+        (heading("main.f.jump3", "SRODATA", 16) + &zeros(0) + "\trel 0+8 t=1 main.f+7\n", Some((1, "at the bytes 0x8 to 0x10"))),
+        (heading("type.*main.T", "SRODATA", 56) + &zeros(0) + &row(22, 16).replace("0016", "0010").replace("1d", "16") + &zeros(32) + &zeros(48).replace(" 00 00 00 00 00 00 00 00 ", " "), Some((1, "at the bytes 0x30 to 0x38"))),
+        (heading("go.itab.main.T,main.I", "SRODATA", 32) + &zeros(0) + &zeros(16) + "\trel 0+8 t=1 type.main.I+0\n\trel 8+8 t=1 type.main.T+0\n\trel 24+8 t=1 main.T.F+0\n", None),
         // Zeros at the end that nothing was written for, as the compiler leaves them out.
         (heading("type.func()", "SRODATA", 36) + &row(0, 16) + &row(16, 16), None),
         (heading("type..gcmask.main.T", "SNOPTRBSS", 8), None),
@@ -458,4 +469,47 @@ fn a_function_that_runs_off_its_end_is_not_run() {
         line == 2 && message.contains("lines of 5 bytes are missing in front"),
         "{message}"
     );
+}
+
+#[test]
+fn the_release_is_told_by_names_too_and_a_header_must_not_contradict_the_text() {
+    let leaf = |symbol: &str| {
+        format!(
+            "{}{symbol} SRODATA size=8\n{}",
+            listed(&[(0, &format!("LEAQ\t{symbol}(SB), AX")), (7, "RET")]),
+            row(0, 8)
+        )
+    };
+    #[rustfmt::skip]
+    let all = [
+        (leaf("type.main.T").replace("size=8", "size=12"), "the release is 1.19:"),
+        (leaf("type:main.T").replace("size=8", "size=12"), "the release is 1.27:"),
+        (leaf("go.string.\"abcdefgh\""), "the release is 1.19:"),
+        (leaf("main.x"), "the release is 1.27, for nothing in the text tells it"),
+    ];
+    for (text, wanted) in all {
+        let said = run("release.txt", &text, &[]).said();
+        assert!(said.contains(wanted), "{text}{said}");
+    }
+    let register = listed(&[(0, "CMPQ\tSP, 16(R14)"), (4, "RET")]);
+    let stack = listed(&[(0, "MOVQ\t(TLS), CX"), (9, "RET")]);
+    for (release, text, is_refused) in [
+        ("1.10", &register, true),
+        ("1.16", &register, true),
+        ("1.17", &register, false),
+        ("1.16", &stack, false),
+        ("1.17", &stack, true),
+    ] {
+        let ran = run(
+            "stated.txt",
+            &format!("//! go = \"{release}\"\n{text}"),
+            &[],
+        );
+        assert_eq!(ran.code == 3, is_refused, "{release} {text}{}", ran.stdout);
+        let said = unfolded(&ran.stdout);
+        assert!(
+            !is_refused || said.contains(&format!("line 1 says `go = \"{release}\"`")),
+            "{said}"
+        );
+    }
 }

@@ -8,24 +8,21 @@ use std::process::Command;
 
 use crate::common::{Run, dispatchlab, folder, rows, unfolded};
 
-fn program() -> String {
-    format!("{}/tests/fixtures/dispatch.go", env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The listing of the program, and the results that it prints; none where there is no Go.
-fn built() -> Option<(String, Vec<(String, i64)>)> {
-    let binary = folder("go_programs").join("dispatch");
+/// The listing of a program, and the results that it prints; none where there is no Go.
+fn built(name: &str) -> Option<(String, Vec<(String, i64)>)> {
+    let program = format!("{}/tests/fixtures/{name}.go", env!("CARGO_MANIFEST_DIR"));
+    let binary = folder("go_programs").join(name);
     let made = Command::new("go")
         .args(["build", "-gcflags=-S", "-o"])
         .arg(&binary)
-        .arg(program())
+        .arg(program)
         .output()
         .ok()?;
     let listing = String::from_utf8_lossy(&made.stderr).into_owned();
     let ran = Command::new(&binary).output().ok()?;
     let printed = String::from_utf8_lossy(&ran.stderr).into_owned();
     let results = printed.lines().map(|line| {
-        let (name, value) = line.split_once(' ').expect("a name and a number");
+        let (name, value) = line.rsplit_once(' ').expect("a name and a number");
         (name.to_owned(), value.parse().expect("a number"))
     });
     let results: Vec<(String, i64)> = results.collect();
@@ -34,7 +31,7 @@ fn built() -> Option<(String, Vec<(String, i64)>)> {
 
 #[test]
 fn a_pasted_program_computes_what_it_computes_in_go() {
-    let Some((listing, results)) = built() else {
+    let Some((listing, results)) = built("dispatch") else {
         eprintln!("skipped: `go build -gcflags=-S` prints no listing here");
         return;
     };
@@ -64,6 +61,52 @@ fn a_pasted_program_computes_what_it_computes_in_go() {
             ran.stdout
         );
     }
+}
+
+#[test]
+fn receivers_of_every_kind_are_read_as_the_types_say_that_are_pasted() {
+    let Some((listing, results)) = built("receivers") else {
+        eprintln!("skipped: `go build -gcflags=-S` prints no listing here");
+        return;
+    };
+    assert_eq!(results.len(), 18);
+    let file = folder("go_programs").join("receivers.txt");
+    let path = file.to_str().expect("UTF-8");
+    let run = |text: &str, call: &str| {
+        let (name, argument) = call.split_once(' ').expect("a function and its argument");
+        fs::write(&file, text).expect("written");
+        let name = format!("main.{name}");
+        #[rustfmt::skip]
+        let arguments = ["run", path, "--call", &name, "--arg", argument, "--quick", "--counters", "none"];
+        dispatchlab(&arguments)
+    };
+    for (call, value) in results {
+        // A walk may call many times, and what one leaves the next one finds.
+        let header = format!("//! result = \"rax\"\n//! expect = {}\n", value as u64);
+        let ran = run(&format!("{header}{listing}"), &call);
+        assert_eq!(ran.code, 0, "{call}: {}{}", ran.stdout, ran.stderr);
+        assert!(
+            !ran.said().contains("bytes: `type.main."),
+            "{call}: {}",
+            ran.said()
+        );
+    }
+    // Without its type, what is assumed is said.
+    let at = listing
+        .find("\ntype.main.wide SRODATA")
+        .or(listing.find("\ntype:main.wide SRODATA"));
+    let (before, own) = listing.split_at(at.expect("the type") + 1);
+    let behind = own.find("\nt").map_or("", |end| &own[end..]);
+    let ran = run(
+        &format!("{before}{}", behind.trim_start()),
+        "call iface=main.wide",
+    );
+    assert!(
+        ran.said()
+            .contains("the objects of main.wide have 16 bytes"),
+        "{}",
+        ran.said()
+    );
 }
 
 #[test]
@@ -204,7 +247,7 @@ fn the_itab_that_is_pasted_says_which_methods_an_interface_has() {
     let unknown = run(&listing, "iface=main.P,main.J");
     assert_eq!(unknown.code, 3);
     let said = all(&unknown);
-    assert!(said.contains("no itab of `main.P` for `main.J`"), "{said}");
+    assert!(said.contains("no itab of `*main.P` for `main.J`"), "{said}");
     // Without it, the first method by name is the first of all, and that is said.
     let headings = ["\ngo.itab.*", "\ngo:itab.*"];
     let end = headings.iter().find_map(|heading| listing.find(heading));

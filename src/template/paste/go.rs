@@ -9,7 +9,11 @@ use std::fmt::Write as _;
 
 use super::{Pasted, called};
 use crate::asm::{self, Fixup, Program, SectionKind, SourceLine, SourceSection};
-use crate::go::symbol::{itab, pointer_method};
+use crate::formula::{Formula, Known};
+use crate::go::layout::{self, OBJECT_SIZE};
+use crate::go::object::{MOST_BYTES, ObjectShape};
+use crate::go::symbol::{itab, package, pointer_method, type_descriptor};
+use crate::go::types::predeclared_size;
 use crate::go::{HeapKind, Release, hash, runtime};
 use crate::template::sections::split_sections;
 use crate::template::source::{Place, SourceText};
@@ -63,19 +67,69 @@ pub(crate) struct Receiver {
     pub(crate) methods: Vec<String>,
     /// Whether an itab of the text says so; else they are all methods of the type that the text has.
     is_told: bool,
+    /// The symbol that is its first word, where that is of the text.
+    word: Option<String>,
+    /// What its second word is.
+    value: Data,
+    /// Bytes of its objects, as far as a type of the text says it.
+    size: Result<u32, String>,
+}
+
+/// The data word of an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Data {
+    /// Where the value is.
+    Pointer,
+    /// The value itself, which points to an object.
+    Value,
+    /// The value itself, which nobody made: of maps, channels and functions.
+    Nil,
 }
 
 impl Receiver {
-    /// What nobody said of its interface.
-    fn assumption(&self) -> Option<String> {
+    /// What nobody said of it.
+    fn assumptions(&self) -> Vec<String> {
         let is_open = self.heap == HeapKind::Iface && !self.is_told;
-        is_open.then(|| {
+        let methods = is_open.then(|| {
             format!(
                 "the interface has the methods {}, all that the text has of {}: an itab that is pasted, too, says which",
                 self.methods.join(", "),
                 self.types
             )
-        })
+        });
+        let value = match (self.value, &self.size) {
+            (Data::Nil, _) => Some(format!(
+                "the value of {} is nil, for none is given",
+                self.types
+            )),
+            (Data::Value, Ok(_)) if !self.types.starts_with('*') => Some(format!(
+                "the value of {} points to {OBJECT_SIZE} bytes, the object's number and zeros",
+                self.types
+            )),
+            (_, Ok(_)) => None,
+            (_, Err(name)) => Some(format!(
+                "the objects of {} have {OBJECT_SIZE} bytes: `{name}` that is pasted, too, says how many",
+                self.types
+            )),
+        };
+        methods.into_iter().chain(value).collect()
+    }
+
+    /// What the loop loads for it, where the text has its first word.
+    fn words(&self) -> Option<[String; 2]> {
+        let value = match self.value {
+            Data::Nil => "0",
+            Data::Pointer | Data::Value => "object",
+        };
+        self.word
+            .as_ref()
+            .map(|word| [format!("\"{word}\""), value.to_string()])
+    }
+
+    /// What its objects hold, where that is more than an object of 16 bytes does: their number, and zeros.
+    fn object(&self) -> Option<String> {
+        let size = self.size.as_ref().ok().filter(|size| **size > OBJECT_SIZE);
+        size.map(|size| format!("dd id; resb {}", size - 4))
     }
 }
 
@@ -89,10 +143,16 @@ pub(super) fn paste(
     lines: Vec<SourceLine>,
     header: &Header,
 ) -> Result<Pasted, Vec<Diagnostic>> {
+    let told = told(&lines);
     let release = match header.states_go {
         true => header.go,
-        false => told(&lines),
+        false => told.unwrap_or(Release::NEWEST),
     };
+    if header.states_go
+        && let Some(wrong) = contradicted(source, release, &lines)
+    {
+        return Err(vec![wrong]);
+    }
     let mut own = sections(lines);
     let hash = |name: &str| hash::type_hash(release, &asm::go_type(name));
     let bound: Vec<String> = header.bind.keys().cloned().collect();
@@ -108,7 +168,8 @@ pub(super) fn paste(
             go_minor: header.states_go.then(|| header.go.minor()),
         },
     )?;
-    let release = match asm::keeps_order(&own) {
+    let order = asm::keeps_order(&own);
+    let release = match order {
         _ if header.states_go => release,
         Some(true) => Release::NEWEST,
         Some(false) if release == Release::NEWEST => TURNED,
@@ -128,19 +189,47 @@ pub(super) fn paste(
         is_register: is_register(&own, entry, release),
         functions: &functions,
         generated: String::new(),
+        program: &program,
         unhashed: None,
         assumed: vec![format!(
-            "one iteration calls `{entry}`, and the release is {release}: `go = \"1.N\"` in a header says another"
+            "one iteration calls `{entry}`, and the release is {release}{}: `go = \"1.N\"` in a header says another",
+            match told {
+                None if !header.states_go && order.is_none() =>
+                    ", for nothing in the text tells it",
+                _ => "",
+            }
         )],
     };
     let receiver = receiver(source, header, (&functions, &program))?;
-    if let Some(why) = receiver.as_ref().and_then(Receiver::assumption) {
-        text.assumed.push(why);
+    if let Some(receiver) = &receiver {
+        text.assumed.extend(receiver.assumptions());
     }
     text.body(source, header, entry, receiver.as_ref(), frame(&own, entry))?;
     let mut roots = vec![entry.to_string()];
     if let Some(receiver) = &receiver {
-        let all = functions.iter().filter(|name| is_method(name, receiver));
+        let names = (0..).map(|number| receiver.types.replace("{t}", &number.to_string()));
+        let of_types = names.map(|name| (itab_or_type(receiver, &name), type_descriptor(&name)));
+        let count = if receiver.types.contains("{t}") {
+            usize::MAX
+        } else {
+            1
+        };
+        let has = |symbol: &str| own.iter().any(|one| one.name == symbol);
+        for (word, kind) in of_types
+            .take(count)
+            .take_while(|(word, kind)| count == 1 || has(word) || has(kind))
+        {
+            if receiver.word.is_some() && !has(&word) {
+                roots.extend(
+                    text.datum(&word)
+                        .map_err(|what| refuse(source, what, String::new()))?,
+                );
+            }
+            roots.extend([word, kind].into_iter().filter(|symbol| has(symbol)));
+        }
+        let all = functions
+            .iter()
+            .filter(|name| receiver.word.is_none() && is_method(name, receiver));
         roots.extend(all.map(|name| (*name).to_string()));
     }
     // Functions of assumed itabs are reached through them.
@@ -245,29 +334,80 @@ fn sections(lines: Vec<SourceLine>) -> Vec<SourceSection> {
     all.filter(|one| seen.insert(one.name.clone())).collect()
 }
 
-/// The release that a listing looks like.
-fn told(lines: &[SourceLine]) -> Release {
+/// The release that a listing looks like; none where nothing in it tells.
+fn told(lines: &[SourceLine]) -> Option<Release> {
     let has = |part: &str| lines.iter().any(|line| line.text.contains(part));
+    let any = |parts: &[&str]| parts.iter().any(|part| has(part));
     let has_g = has("(R14)");
-    let minor = if has_g && (has("PUSHQ\tBP") || has("PUSHQ BP")) {
+    // Colons since Go 1.20.
+    let is_dotted = any(&[
+        "go.itab.",
+        "go.string.",
+        "type..",
+        "type.*",
+        "type.main.",
+        "type.\"\".",
+    ]) || lines.iter().any(|line| names_type(&line.text));
+    let is_colon = any(&["go:itab.", "go:string.", "type:"]);
+    let minor = if has_g && !is_dotted && (has("PUSHQ\tBP") || has("PUSHQ BP")) {
         Release::NEWEST.minor()
     } else if has_g {
-        19
-    } else if has("(TLS)") || has("\"\".") || has("FS:") || has("GS:") {
+        if is_colon { 20 } else { 19 }
+    } else if any(&["(TLS)", "\"\".", "FS:", "GS:"]) {
         match () {
             () if has("staticuint64s") => 15,
-            () if ["convT16(", "convT32(", "convT64(", "convTstring("]
-                .iter()
-                .any(|name| has(name)) =>
-            {
-                12
-            }
+            () if any(&["convT16(", "convT32(", "convT64(", "convTstring("]) => 12,
             () => 10,
         }
-    } else {
+    } else if is_dotted {
+        19
+    } else if is_colon {
         Release::NEWEST.minor()
+    } else {
+        return None;
     };
-    format!("1.{minor}").parse().unwrap_or(Release::NEWEST)
+    format!("1.{minor}").parse().ok()
+}
+
+/// Whether a line names a type as listings up to Go 1.19 do: `type.int(SB)`, `type.int SRODATA`.
+fn names_type(line: &str) -> bool {
+    let mut all = line.match_indices("type.");
+    all.any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        let behind = line[at..].find("(SB)").is_some() || line[at..].contains(" SRODATA");
+        behind && before.is_none_or(|c| matches!(c, ' ' | '\t' | ',' | '$'))
+    })
+}
+
+/// What contradicts the release that a header states: a line of code in the other convention.
+fn contradicted(
+    source: &SourceText<'_>,
+    release: Release,
+    lines: &[SourceLine],
+) -> Option<Diagnostic> {
+    let is_row =
+        |line: &&SourceLine| line.text.trim_start().starts_with("0x") || line.text.contains(".go:");
+    let other = match release.has_register_abi() {
+        true => &["(TLS), CX"][..],
+        false => &["16(R14)", "0x10(R14)"],
+    };
+    let is_other = |line: &&SourceLine| other.iter().any(|part| line.text.contains(part));
+    let line = lines.iter().filter(is_row).find(is_other)?;
+    let stated = source.lines.iter().position(|line| {
+        let key = line.trim_start_matches(['/', ';', '!', ' ']);
+        key.strip_prefix("go")
+            .is_some_and(|rest| rest.trim_start().starts_with('='))
+    })?;
+    let kind = match release.has_register_abi() {
+        true => "up to Go 1.16, with arguments on the stack",
+        false => "since Go 1.17, with arguments in registers",
+    };
+    let message = format!(
+        "this line is of a listing {kind}, and line {} says `go = \"{release}\"`",
+        stated + 1
+    );
+    let help = "take the release out of the header, or write that of the listing";
+    Some(source.complain(whole(line), message, Some(help.to_string())))
 }
 
 /// The `TEXT` line of a function, without its columns.
@@ -335,12 +475,13 @@ fn reads_hash(line: &str) -> bool {
 
 /// A type whose methods the text has.
 fn is_method(function: &str, receiver: &Receiver) -> bool {
+    let types = receiver.types.trim_start_matches('*');
     let (package, rest) = function.split_once(".(*").unwrap_or((function, ""));
     let Some((name, method)) = rest.split_once(").") else {
         return false;
     };
-    let is_type = match receiver.types.split_once("{t}") {
-        None => receiver.types == format!("{package}.{name}"),
+    let is_type = match types.split_once("{t}") {
+        None => types == format!("{package}.{name}"),
         Some((stem, _)) => format!("{package}.{name}")
             .strip_prefix(stem)
             .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit())),
@@ -353,7 +494,63 @@ fn is_receiver(word: &str) -> bool {
     matches!(word, "iface" | "eface")
 }
 
-/// The itabs that the text has of a type or of the pointer to it: each interface with its methods in the order of `fun`.
+/// What the rows of a pasted type say of its values: how many bytes they have, and what an interface holds of one.
+fn described(program: &Program, name: &str) -> Option<(u64, Data)> {
+    /// The flag of types whose values are an interface's data word: in the kind up to Go 1.25, and since among the flags.
+    const DIRECT: u8 = 1 << 5;
+    const CHAN: u8 = 18;
+    const MAP: u8 = 21;
+    let symbol = type_descriptor(name);
+    let section = program
+        .sections
+        .iter()
+        .find(|one| one.kind == SectionKind::Data && one.name == symbol)?;
+    let at = |field: layout::Field| section.bytes.get(field.offset as usize).copied();
+    let size = section
+        .bytes
+        .first_chunk()
+        .copied()
+        .map(u64::from_le_bytes)?;
+    let kind = at(layout::TYPE_KIND)?;
+    let is_direct = (kind | at(layout::TYPE_TFLAG)?) & DIRECT != 0;
+    let value = match kind & (DIRECT - 1) {
+        _ if !is_direct => Data::Pointer,
+        CHAN | MAP | layout::KIND_FUNC => Data::Nil,
+        _ => Data::Value,
+    };
+    Some((size, value))
+}
+
+/// Bytes of the objects of a type, and what an interface holds of one; the type that says nothing where none does.
+fn objects(program: &Program, name: &str) -> (Result<u32, String>, Data) {
+    let own = described(program, name);
+    let value = own.map_or(Data::Pointer, |(_, value)| value);
+    let value = if name.starts_with('*') {
+        Data::Value
+    } else {
+        value
+    };
+    let size = match (name.strip_prefix('*'), own) {
+        (Some(pointed), _) => described(program, pointed).map(|(size, _)| size),
+        // What it points to is not said.
+        (None, Some((_, Data::Value | Data::Nil))) => Some(u64::from(OBJECT_SIZE)),
+        (None, own) => own.map(|(size, _)| size),
+    };
+    let size = size.or_else(|| predeclared_size(name.trim_start_matches('*')));
+    let size = size.map(|size| u32::try_from(size).unwrap_or(u32::MAX));
+    let unsaid = type_descriptor(name.strip_prefix('*').unwrap_or(name));
+    (size.ok_or(unsaid), value)
+}
+
+/// The symbol that the first word of a type's receivers points to.
+fn itab_or_type(receiver: &Receiver, name: &str) -> String {
+    match &receiver.word {
+        Some(word) => word.replace(&receiver.types, name),
+        None => type_descriptor(name),
+    }
+}
+
+/// The itabs that the text has of a type: each interface with its methods in the order of `fun`.
 fn itabs(program: &Program, name: &str) -> Vec<(String, Vec<String>)> {
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let data = program
@@ -365,10 +562,13 @@ fn itabs(program: &Program, name: &str) -> Vec<(String, Vec<String>)> {
         let Some((of, interface)) = own.and_then(|own| own.split_once(',')) else {
             continue;
         };
-        if of.trim_start_matches('*') != name {
+        if of != name {
             continue;
         }
-        let [pointers, values] = [pointer_method(name, ""), format!("{name}.")];
+        let [pointers, values] = [
+            pointer_method(name, ""),
+            format!("{}.", name.trim_start_matches('*')),
+        ];
         let mut methods: Vec<(u32, String)> = Vec::new();
         for fixup in &section.fixups {
             let method = fixup.symbol.strip_prefix(&*pointers);
@@ -407,8 +607,27 @@ fn receiver(
     } else {
         HeapKind::Eface
     };
+    let (name, interface) = match name.split_once(',') {
+        Some((name, interface)) => (name, Some(interface)),
+        None => (name.as_str(), None),
+    };
+    let pointer = format!("*{name}");
+    let is_pointed = heap == HeapKind::Iface
+        && !name.starts_with('*')
+        && is_pointed(program, &name.replace("{t}", "0"));
+    let name = if is_pointed {
+        pointer
+    } else {
+        name.to_string()
+    };
+    let first = name.replace("{t}", "0");
+    let (size, value) = objects(program, &first);
     let of = |name: &str| -> Vec<String> {
-        let begin = pointer_method(name, "");
+        let begin = match value {
+            Data::Pointer => pointer_method(name, ""),
+            _ if name.starts_with('*') => pointer_method(name, ""),
+            Data::Value | Data::Nil => format!("{name}."),
+        };
         let methods = functions
             .iter()
             .filter_map(|function| function.strip_prefix(&*begin));
@@ -417,17 +636,13 @@ fn receiver(
             .collect();
         methods.into_iter().map(str::to_string).collect()
     };
-    let (name, interface) = match name.split_once(',') {
-        Some((name, interface)) => (name, Some(interface)),
-        None => (name.as_str(), None),
-    };
-    let first = name.replace("{t}", "0");
     let told = itabs(program, &first);
     let told = match (interface, &told[..]) {
+        _ if heap == HeapKind::Eface => None,
         (Some(interface), all) => {
             let wanted = asm::go_type(interface);
             let found = all.iter().find(|(name, _)| *name == wanted);
-            let Some((_, methods)) = found else {
+            let Some(found) = found else {
                 let message = format!("the text has no itab of `{first}` for `{interface}`");
                 return Err(refuse(
                     source,
@@ -435,10 +650,10 @@ fn receiver(
                     "paste it, or leave the interface out".into(),
                 ));
             };
-            Some(methods.clone())
+            Some(found.clone())
         }
         (None, []) => None,
-        (None, [(_, methods)]) => Some(methods.clone()),
+        (None, [one]) => Some(one.clone()),
         (None, all) => {
             let names: Vec<String> = all
                 .iter()
@@ -451,31 +666,69 @@ fn receiver(
             ));
         }
     };
-    let told = told.filter(|_| heap == HeapKind::Iface);
     let is_told = told.is_some();
     let all = of(&first);
-    let methods = told.unwrap_or_else(|| all.clone());
+    let (interface, methods) = match told {
+        Some((interface, methods)) => (Some(interface), methods),
+        None => (None, all.clone()),
+    };
     if methods.is_empty() && heap == HeapKind::Iface {
         let wanted = pointer_method(&first, "NAME");
         return Err(refuse(
             source,
-            format!("`--arg iface={name}`: the text has no method of `*{first}`"),
+            format!(
+                "`--arg iface={name}`: the text has no method of `*{}`",
+                first.trim_start_matches('*')
+            ),
             format!(
                 "paste its functions `{wanted}`, too; an itab leads to those of the pointer type"
             ),
         ));
     }
+    if let Some(size) = size.as_ref().ok().filter(|size| **size > MOST_BYTES) {
+        return Err(refuse(
+            source,
+            format!(
+                "`--arg {word}={name}`: its values have {size} bytes, and an object here at most {MOST_BYTES}"
+            ),
+            "call a function that makes one".to_string(),
+        ));
+    }
+    let has_itab = |name: &str| {
+        interface
+            .as_ref()
+            .is_none_or(|wanted| itabs(program, name).iter().any(|(one, _)| one == wanted))
+    };
     // Where the next type is there as well, a walk can visit several.
     let types = match first.strip_suffix('0').filter(|_| !name.contains("{t}")) {
-        Some(stem) if of(&format!("{stem}1")) == all => format!("{stem}{{t}}"),
-        _ => name.to_string(),
+        Some(stem) if of(&format!("{stem}1")) == all && has_itab(&format!("{stem}1")) => {
+            format!("{stem}{{t}}")
+        }
+        _ => name.clone(),
+    };
+    let word = match (heap, interface, value) {
+        (HeapKind::Iface, Some(interface), _) => Some(itab(&types, &interface)),
+        (HeapKind::Iface, None, Data::Value | Data::Nil) if !name.starts_with('*') => {
+            Some(itab(&types, &format!("{}.I", package(&first))))
+        }
+        (HeapKind::Eface, _, Data::Nil) => Some(type_descriptor(&types)),
+        _ => None,
     };
     Ok(Some(Receiver {
         heap,
         types,
         methods,
         is_told,
+        word,
+        value,
+        size,
     }))
+}
+
+/// Whether the text has itabs of the pointer to a type, and none of the type: its receivers are pointers.
+fn is_pointed(program: &Program, name: &str) -> bool {
+    let [own, pointer] = [name, &format!("*{name}")].map(|name| !itabs(program, name).is_empty());
+    pointer && !own
 }
 
 /// All of a line.
@@ -501,6 +754,7 @@ struct Text<'a> {
     release: Release,
     is_register: bool,
     functions: &'a [&'a str],
+    program: &'a Program,
     generated: String,
     assumed: Vec<String>,
     /// Why the hash of a type is not there, if one is wanted.
@@ -690,7 +944,11 @@ impl Text<'_> {
 
     /// The itab of a type, with the methods that the text has.
     fn itab(&mut self, name: &str, interface: &str) -> Vec<String> {
-        let begin = pointer_method(name, "");
+        let (_, value) = objects(self.program, name);
+        let begin = match value {
+            Data::Value | Data::Nil if !name.starts_with('*') => format!("{name}."),
+            _ => pointer_method(name, ""),
+        };
         let mut methods: Vec<String> = self
             .functions
             .iter()
@@ -745,8 +1003,12 @@ impl Listed {
     pub(super) fn header(&self) -> String {
         let mut text = format!(";! go = \"{}\"\n", self.release);
         if let Some(receiver) = &self.receiver {
-            let _ = match receiver.heap {
-                HeapKind::Iface => {
+            let _ = match (receiver.words(), receiver.heap) {
+                (Some([first, second]), _) => writeln!(
+                    text,
+                    ";! heap = \"pointer\"\n;! words = ['{first}', \"{second}\"]"
+                ),
+                (None, HeapKind::Iface) => {
                     let methods = receiver.methods.iter().map(|name| format!("{name:?}"));
                     let methods: Vec<String> = methods.collect();
                     writeln!(
@@ -758,6 +1020,9 @@ impl Listed {
                 _ => writeln!(text, ";! heap = \"eface\""),
             };
             let _ = writeln!(text, ";! types = {:?}", receiver.types);
+            if let Some(object) = receiver.object() {
+                let _ = writeln!(text, ";! object = {object:?}");
+            }
         }
         text
     }
@@ -768,7 +1033,14 @@ impl Listed {
         if let Some(receiver) = &self.receiver {
             header.heap = receiver.heap;
             header.types = vec![receiver.types.clone()];
-            if receiver.heap == HeapKind::Iface {
+            let object = receiver.object();
+            header.object = object.and_then(|text| ObjectShape::parse(&text).ok());
+            if let Some(words) = receiver.words() {
+                let known = Known::default();
+                let formulas = words.iter().map(|word| Formula::parse(word, &known));
+                header.heap = HeapKind::Pointer;
+                header.words = formulas.filter_map(Result::ok).collect();
+            } else if receiver.heap == HeapKind::Iface {
                 header.methods.clone_from(&receiver.methods);
             }
             if receiver.types.contains("{t}") {

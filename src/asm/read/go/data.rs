@@ -64,6 +64,8 @@ pub(super) fn data<'a>(shapes: &[Shape<'a>]) -> Listing<'a> {
     }
     wrong = wrong.or(rows.end());
     addresses.sort_by_key(|(offset, _)| *offset);
+    let filled: Vec<usize> = addresses.iter().map(|(offset, _)| *offset).collect();
+    wrong = wrong.or(rows.unfilled(&image, &filled));
     let mut values = Vec::new();
     let mut at = 0;
     for (offset, datum) in addresses {
@@ -171,6 +173,36 @@ impl<'s, 'a> Rows<'s, 'a> {
         })
     }
 
+    /// A word without the address that it has to hold: a `rel` line is missing.
+    fn unfilled(&self, image: &[u8], filled: &[usize]) -> Option<(usize, Problem)> {
+        let (at, heading) = self.heading.filter(|(_, heading)| !heading.is_zero)?;
+        let name = canonical(heading.name);
+        let is_empty = |word: &usize| image.get(*word..word + 8) == Some(&[0; 8]);
+        let mut words: Vec<usize> = if name.starts_with("go.itab.") {
+            // The hash stands in the third word; up to Go 1.9 in the fourth.
+            [0, 8]
+                .into_iter()
+                .chain((24..image.len()).step_by(8))
+                .collect()
+        } else if is_jump_table(&name) {
+            (0..image.len()).step_by(8).collect()
+        } else if name.starts_with("type.") && !name.starts_with("type..") {
+            pointers(image).collect()
+        } else {
+            return None;
+        };
+        words.retain(|word| is_empty(word) && !filled.contains(word));
+        let word = words.first()?;
+        let message = format!(
+            "`{name}` holds an address at the bytes {word:#x} to {:#x}, and no `rel` line says which",
+            word + 8
+        );
+        Some((
+            at,
+            Problem::new(heading.span, message).help("paste all of its `rel` lines"),
+        ))
+    }
+
     /// What is missing behind the last row. Zeros that nothing was written for are in no row: up to 4 bytes of a type,
     /// and any number of a variable.
     pub(super) fn end(&self) -> Option<(usize, Problem)> {
@@ -195,6 +227,21 @@ impl<'s, 'a> Rows<'s, 'a> {
         };
         Some((at, Problem::new(heading.span, message).help(PASTE)))
     }
+}
+
+/// Where a type holds the addresses of the types that it is made of: elements and keys.
+fn pointers(image: &[u8]) -> impl Iterator<Item = usize> {
+    const KIND: usize = 23;
+    /// Behind what all types begin with.
+    const FIRST: usize = 48;
+    let count = match image.get(KIND).map(|kind| kind & 0x1f) {
+        // A channel, a pointer, a slice.
+        Some(18 | 22 | 23) => 1,
+        // An array, and its slice; a map, with its key.
+        Some(17 | 21) => 2,
+        _ => 0,
+    };
+    (0..count).map(|number| FIRST + 8 * number)
 }
 
 /// Rows begin their line, and what is wrong is all of one.
