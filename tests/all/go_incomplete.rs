@@ -513,3 +513,34 @@ fn the_release_is_told_by_names_too_and_a_header_must_not_contradict_the_text() 
         );
     }
 }
+
+#[test]
+fn what_is_wrong_with_a_function_counts_where_it_is_reached() {
+    let other = |text: &str| format!("TEXT ·other(SB), NOSPLIT|NOFRAME, $0\n\t{text}\n\tRET\n");
+    let first = |text: &str| format!("TEXT ·f(SB), NOSPLIT|NOFRAME, $0\n\t{text}\n\tRET\n");
+    let wrong = other("ADD AX, BX");
+    let call = ["--call", "main.f"];
+    let ran = run(
+        "unreached.s",
+        &format!("{}{wrong}", first("INCQ AX")),
+        &call,
+    );
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    let said = ran.said();
+    assert!(
+        said.contains("`main.other` is left out") && said.contains("line 5 of it is wrong"),
+        "{said}"
+    );
+    for text in ["CALL ·other(SB)", "LEAQ ·other(SB), AX"] {
+        let ran = run("reached.s", &format!("{}{wrong}", first(text)), &call);
+        assert_eq!(ran.code, 3, "{text}{}", ran.stdout);
+        assert!(unfolded(&ran.stdout).contains("`ADD`"), "{}", ran.stdout);
+    }
+    // Which one is called is asked for all the same.
+    let ran = run("asked.s", &format!("{}{wrong}", first("INCQ AX")), &[]);
+    assert!(
+        ran.code == 3 && unfolded(&ran.stdout).contains("`--call SYMBOL`"),
+        "{}",
+        ran.stdout
+    );
+}

@@ -156,18 +156,23 @@ pub(super) fn paste(
     let mut own = sections(lines);
     let hash = |name: &str| hash::type_hash(release, &asm::go_type(name));
     let bound: Vec<String> = header.bind.keys().cloned().collect();
-    let program = asm::assemble(
-        &own,
-        &asm::Context {
-            file: &source.file,
-            hash: &hash,
-            is_open: true,
-            syntax: asm::Syntax::Go,
-            separates: header.separates,
-            bound: &bound,
-            go_minor: header.states_go.then(|| header.go.minor()),
-        },
-    )?;
+    let context = asm::Context {
+        file: &source.file,
+        hash: &hash,
+        is_open: true,
+        syntax: asm::Syntax::Go,
+        separates: header.separates,
+        bound: &bound,
+        go_minor: header.states_go.then(|| header.go.minor()),
+    };
+    // What is wrong with a section counts where it is reached.
+    let (program, refused) = match asm::assemble(&own, &context) {
+        Ok(program) => (program, BTreeMap::new()),
+        Err(all) => {
+            let refused = refused(&mut own, all)?;
+            (asm::assemble(&own, &context)?, refused)
+        }
+    };
     let order = asm::keeps_order(&own);
     let release = match order {
         _ if header.states_go => release,
@@ -183,7 +188,10 @@ pub(super) fn paste(
         .filter(|name| *name != REST)
         .collect();
     let wanted = header.call.as_deref().map(asm::go_symbol);
-    let entry = called(source, &functions, wanted.as_deref())?.unwrap_or(REST);
+    let of_refused = refused.iter().filter(|(_, one)| one.is_function);
+    let of_refused = of_refused.map(|(name, _)| name.as_str());
+    let all: Vec<&str> = functions.iter().copied().chain(of_refused).collect();
+    let entry = called(source, &all, wanted.as_deref())?.unwrap_or(REST);
     let mut text = Text {
         release,
         is_register: is_register(&own, entry, release),
@@ -239,6 +247,9 @@ pub(super) fn paste(
         if !reached.insert(name.clone()) {
             continue;
         }
+        if let Some(one) = refused.get(&name) {
+            return Err(one.why.clone());
+        }
         if LOOKUPS.contains(&name.as_str()) {
             // They find what no line names.
             let itabs = own.iter().filter(|one| one.name.starts_with("go.itab."));
@@ -266,6 +277,9 @@ pub(super) fn paste(
         for fixup in &program.sections[at].fixups {
             let symbol = header.bind.get(&fixup.symbol).unwrap_or(&fixup.symbol);
             roots.push(symbol.clone());
+            if refused.contains_key(symbol) {
+                continue;
+            }
             if known.insert(symbol.clone()) && !is_called(fixup, &own[at]) {
                 let found = text.datum(symbol).map_err(|what| {
                     let place = Place {
@@ -280,6 +294,15 @@ pub(super) fn paste(
             }
         }
     }
+    let left = refused.iter().map(|(name, one)| (name, &one.why[0]));
+    let left = left.map(|(name, why)| {
+        let line = why.line;
+        format!(
+            "`{name}` is left out, for nothing reaches it, and line {line} of it is wrong: {}",
+            why.message
+        )
+    });
+    text.assumed.extend(left);
     if let Some(why) = &text.unhashed {
         let functions = own
             .iter()
@@ -318,6 +341,42 @@ pub(super) fn paste(
             first_own,
         }),
     })
+}
+
+/// A section that cannot be assembled.
+struct Unread {
+    is_function: bool,
+    /// What is wrong with it, at least one thing.
+    why: Vec<Diagnostic>,
+}
+
+/// Takes the functions and data out that something is wrong with.
+///
+/// # Errors
+/// All of it, where it is wrong in front of the first of them, or in no line.
+fn refused(
+    own: &mut Vec<SourceSection>,
+    all: Vec<Diagnostic>,
+) -> Result<BTreeMap<String, Unread>, Vec<Diagnostic>> {
+    let holder = |line: u32| {
+        let mut sections = own.iter().filter(|one| one.name != REST);
+        sections.find(|one| one.lines.iter().any(|own| own.number == line))
+    };
+    let mut refused: BTreeMap<String, Unread> = BTreeMap::new();
+    for why in &all {
+        let Some(section) = holder(why.line) else {
+            return Err(all);
+        };
+        let one = refused
+            .entry(section.name.clone())
+            .or_insert_with(|| Unread {
+                is_function: section.kind == SectionKind::Func,
+                why: Vec::new(),
+            });
+        one.why.push(why.clone());
+    }
+    own.retain(|one| !refused.contains_key(&one.name));
+    Ok(refused)
 }
 
 /// The functions and data of the text, each once.
