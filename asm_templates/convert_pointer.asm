@@ -17,10 +17,10 @@ body:                                   ; rax = pointer
         mov  ["main.Sink"], rcx
 {{ barriers.store("rax", "rcx", '["main.Sink" + 8]', "barrier", "esi") }}
         mov  ["main.Sink" + 8], rax
+stored:
         mov  eax, [rax]
 
-func "main.barrier":                    ; nothing collects garbage here, so the flag is never set
-barrier: ud2
+{{ barriers.slow("rax", '["main.Sink" + 8]', "barrier") }}
 
 data "type.*main.T": dq 8, 8
         dd hash("*main.T"), 0

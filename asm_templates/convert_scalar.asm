@@ -26,7 +26,11 @@
 {%- endif %}
 {%- endmacro %}
 body:                                   ; rax = pointer to the value
+{% if bits == 8 %}
+        mov  eax, [rax]                 ; `uint8(x)`, whose other bytes go where it is used
+{% else %}
 {{ load("a", "rax") }}
+{% endif %}
 {% if value == "large" and bits > 8 %}
         add  eax, 1000
 {% endif %}
@@ -68,13 +72,13 @@ body:                                   ; rax = pointer to the value
 {% endif %}
 {{ barriers.store(none if bits == 8 else "rax", "rdx", '["main.Sink" + 8]', "barrier") }}
         mov  ["main.Sink" + 8], rax
+stored:
 {{ load("a", "rax") }}
 {% if value == "large" and bits > 8 %}
         sub  eax, 1000
 {% endif %}
 
-func "main.barrier":                    ; nothing collects garbage here, so the flag is never set
-barrier: ud2
+{{ barriers.slow("rax", '["main.Sink" + 8]', "barrier") }}
 
 data "main.Sink": dq 0, 0
 {% if to == "iface" %}

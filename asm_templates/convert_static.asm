@@ -16,10 +16,10 @@ body:
 {{ barriers.store(none, "rsi", '["main.Sink" + 8]', "barrier", "esi") }}
         lea  rdx, ["main.statictmp_0"]
         mov  ["main.Sink" + 8], rdx
+stored:
         mov  eax, [rdx]
 
-func "main.barrier":                    ; nothing collects garbage here, so the flag is never set
-barrier: ud2
+{{ barriers.slow("rdx", '["main.Sink" + 8]', "barrier", 'lea  rdx, ["main.statictmp_0"]') }}
 
 data "main.statictmp_0": dq 42
 data "main.Sink": dq 0, 0

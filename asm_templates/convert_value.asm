@@ -72,13 +72,13 @@ body:                                   ; rax = pointer
 {% endif %}
 {{ barriers.store("rax", "rcx", '["main.Sink" + 8]', "barrier", "esi") }}
         mov  ["main.Sink" + 8], rax
+stored:
 {% if kind in ["string", "slice"] %}
         mov  rax, [rax]
 {% endif %}
         mov  eax, [rax]
 
-func "main.barrier":                    ; nothing collects garbage here, so the flag is never set
-barrier: ud2
+{{ barriers.slow("rax", '["main.Sink" + 8]', "barrier") }}
 
 data "type.main.V": dq {{ {"string": 16, "slice": 24, "struct": 24, "plain": 24}[kind] }}, {{ {"string": 8, "slice": 8, "struct": 16, "plain": 0}[kind] }}
         dd hash("main.V"), 0

@@ -21,7 +21,7 @@ body:
 {% if form == "pointer" and go_minor <= 20 %}
         lea  rdx, ["main.adder"]
         test [rdx], al                  ; faults on nil
-        mov  eax, [rdx]
+        mov  eax, ["main.adder"]
 {% elif form == "pointer" %}
         mov  eax, ["main.adder"]
 {% else %}

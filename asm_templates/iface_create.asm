@@ -16,29 +16,13 @@
 ;
 ; A value in place of the pointer has to be moved to the heap first.
 
+{% import "go/barrier.asm" as barriers %}
 body:                                   ; rbx = *id32; the itab that the harness loads is not used
-{% if abi == "register" %}
         lea  rdx, ["go.itab.main.id32,main.I"]
         mov  ["main.sink"], rdx
-        cmp  dword ["runtime.writeBarrier"], 0
-{% if go_minor >= 21 %}
-        je   keep                       ; off: over what tells the collector of the old pointer and the new one
-        mov  rsi, ["main.sink" + 8]
-        call "runtime.gcWriteBarrier2"
-        mov  [r11], rbx
-        mov  [r11 + 8], rsi
-{% else %}
-        jne  "main.barrier"
-{% endif %}
-keep:   mov  ["main.sink" + 8], rbx
-{% else %}
-        lea  rcx, ["go.itab.main.id32,main.I"]
-        mov  ["main.sink"], rcx
-        mov  esi, ["runtime.writeBarrier"]
-        test esi, esi
-        jne  "main.barrier"
+{{ barriers.store("rbx", "rsi", '["main.sink" + 8]', "barrier", "esi") }}
         mov  ["main.sink" + 8], rbx
-{% endif %}
+stored:
         mov  rax, ["main.sink" + 8]
         mov  eax, [rax]
 
@@ -46,8 +30,7 @@ func "main.(*id32).Id":
         mov  eax, [rax]
         ret
 
-func "main.barrier":                    ; the write barrier itself is not modelled here
-        ud2
+{{ barriers.slow("rbx", '["main.sink" + 8]', "barrier") }}
 
 data "main.sink":
         dq   0, 0

@@ -27,6 +27,7 @@ store:
         mov  ["main.Sink"], rcx
 {{ barriers.store("rbx", "rsi", '["main.Sink" + 8]', "barrier", "esi") }}
         mov  ["main.Sink" + 8], rbx
+stored:
         mov  eax, [rbx]
         add  eax, [rcx + 40]            ; the word of the name, which here holds the type's number
 
@@ -35,8 +36,7 @@ func "main.nil":
 nil:    xor  ecx, ecx
         jmp  store
 {% endif %}
-func "main.barrier":                    ; nothing collects garbage here, so the flag is never set
-barrier: ud2
+{{ barriers.slow("rbx", '["main.Sink" + 8]', "barrier") }}
 
 {% for type in types %}
 data "{{ "type." ~ type.name }}": dq 4, 0

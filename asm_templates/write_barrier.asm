@@ -21,12 +21,7 @@ body:                                   ; rax = pointer
 stored: mov  rax, ["main.Sink"]
         mov  eax, [rax]
 
-{% if go_minor <= 20 %}
-func "main.slow":
-slow:   lea  rdi, ["main.Sink"]
-        call "runtime.gcWriteBarrier"
-        jmp  stored
-{% endif %}
+{{ barriers.slow("rax", '["main.Sink"]', "slow") }}
 
 data "runtime.writeBarrier": dd {{ 1 if barrier else 0 }}, 0, 0, 0
 data "main.Sink": dq "main.first"

@@ -3,6 +3,8 @@
 ;
 ;       barriers.store(new, old, at, slow)      `new` is the register that will be stored, none where it is a
 ;                                               constant's address; `old` takes what stands at `at`
+;       barriers.slow(new, at, slow, load)      the function of that way, which ends at the label `stored`, behind the
+;                                               store; `load` puts the constant's address into `new`
 ;
 ; Since Go 1.21 the jump is taken where the flag is clear, and what tells the collector stands in line; before, the
 ; jump went to `slow` where it is set, and the call there also stored. What comes behind is the store.
@@ -28,4 +30,22 @@
         jne  {{ slow }}
 {% endif %}
 keep:
+{% endmacro %}
+
+{% macro slow(new, at, slow, load="") %}
+{% if go_minor <= 20 %}
+func "main.{{ slow }}":
+{{ slow }}:
+        lea  rdi, {{ at }}
+        {{ load }}
+{% if new == "rax" %}
+        call "runtime.gcWriteBarrier"
+{% elif go_minor >= 15 %}
+        call "runtime.gcWriteBarrier{{ new[1:] | upper }}"
+{% else %}
+        mov  rax, {{ new }}
+        call "runtime.gcWriteBarrier"
+{% endif %}
+        jmp  stored
+{% endif %}
 {% endmacro %}

@@ -1,11 +1,12 @@
 //! Two sequences of executed instructions, held against each other.
 //!
 //! Correct means: an instruction is like another if it does the same to operands of the same kinds, in
-//! the caller or in what it calls; which registers it uses, and at which addresses, does not matter. A conditional
+//! the caller or in what it calls; which registers it uses does not matter, nor where its frame and its variables
+//! are, but the offset in an object, a type or an itab does. A conditional
 //! jump is like another if it has the same condition and goes the same way. What is not alike is told, and from
-//! which side.
+//! which side: an instruction of the caller passes for one of Go's loop only where a loop has such ones.
 
-use iced_x86::{ConditionCode, Instruction, Mnemonic, OpKind};
+use iced_x86::{ConditionCode, FlowControl, Instruction, Mnemonic, OpKind, Register};
 
 use super::stepped::Trace;
 
@@ -38,7 +39,8 @@ struct Likeness {
 enum Kind {
     None,
     Register,
-    Memory,
+    /// With the offset from what a register points to; none of the frame, of a variable and of an array.
+    Memory(Option<u64>),
     Number,
 }
 
@@ -49,7 +51,7 @@ impl Executed {
             () if number >= one.op_count() => Kind::None,
             () => match one.op_kind(number) {
                 OpKind::Register => Kind::Register,
-                OpKind::Memory => Kind::Memory,
+                OpKind::Memory => Kind::Memory(offset(one)),
                 _ => Kind::Number,
             },
         };
@@ -75,6 +77,20 @@ impl Executed {
         }
     }
 
+    /// Whether a loop may have it: it moves its own state, counts and jumps, and neither calls nor follows a pointer.
+    fn may_be_of_a_loop(&self) -> bool {
+        let follows = self
+            .likeness()
+            .operands
+            .iter()
+            .any(|kind| matches!(kind, Kind::Memory(Some(_))));
+        let leaves = !matches!(
+            self.instruction.flow_control(),
+            FlowControl::Next | FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch
+        );
+        !(follows && self.instruction.mnemonic() != Mnemonic::Lea || leaves)
+    }
+
     fn is_padding(&self) -> bool {
         self.instruction.mnemonic() == Mnemonic::Nop
     }
@@ -83,6 +99,13 @@ impl Executed {
         let like = self.likeness();
         like.mnemonic == Mnemonic::Mov && like.operands == [Kind::Register, Kind::Register]
     }
+}
+
+/// How far behind what a register points to an operand stands.
+fn offset(one: &Instruction) -> Option<u64> {
+    let is_frame = matches!(one.memory_base(), Register::RSP | Register::RBP);
+    let is_pointer = one.memory_base().is_gpr64() && one.memory_index() == Register::None;
+    (is_pointer && !is_frame).then(|| one.memory_displacement64())
 }
 
 /// Instructions per iteration, and what is left over on either side once like is put beside like.
@@ -105,7 +128,7 @@ pub(crate) struct Comparison {
 
     /// Of ours: moves between registers that Go's compiler had no need of.
     pub(crate) moves: f64,
-    /// Of Go's: in what it calls, and nothing like it in ours.
+    /// Of Go's: in what it calls, or what no loop has, and nothing like it in ours.
     pub(crate) only_go: Vec<String>,
     /// Of ours: not in Go's.
     pub(crate) only_ours: Vec<String>,
@@ -164,7 +187,7 @@ impl Comparison {
         self.ours += ours.len() as f64;
         let [only_go, only_ours] = left_over(&go, &ours);
         for one in only_go {
-            if one.is_own {
+            if one.is_own && one.may_be_of_a_loop() {
                 self.around += 1.0;
                 self.loop_jumps += f64::from(u8::from(one.instruction.is_jcc_short_or_near()));
             } else {

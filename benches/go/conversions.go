@@ -152,7 +152,7 @@ var byValue = ByValue{6754}
 func convertHalf(from, n uint) (sum uint64) {
 	shift()
 	for i := from; i < from+n; i++ {
-		v := uint16(*walkScalar[i%short])
+		v := *(*uint16)(unsafe.Pointer(walkScalar[i%short]))
 		sinkE = v
 		sum += uint64(v)
 	}

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::common::{named, rows_of};
+use crate::common::{self, json, named, rows, rows_of};
 use dispatchlab::asm::{self, Context, Program, SourceSection, Syntax};
 use dispatchlab::go::hash::type_hash;
 use dispatchlab::go::{HeapKind, symbol};
@@ -638,5 +638,42 @@ fn the_reference_prints_the_sample_and_lists_every_shipped_template() {
     assert!(reference.contains(SAMPLE));
     for (name, _) in shipped::TEMPLATES {
         assert!(reference.contains(&format!("| `{name}` |")), "{name}");
+    }
+}
+
+/// The way to the collector, which no row takes because none runs here.
+#[test]
+fn conversions_store_the_same_where_the_write_barrier_is_on() {
+    let folder = common::fresh("barrier_on");
+    let shipped = ["go/barrier.asm", "go/frames.asm", "go/wrapper.asm"];
+    std::fs::create_dir_all(folder.join("go")).expect("a folder");
+    for text in shipped {
+        std::fs::copy(format!("asm_templates/{text}"), folder.join(text)).expect("a copy");
+    }
+    let mut names = Vec::new();
+    for template in [
+        "convert_pointer",
+        "convert_scalar",
+        "convert_static",
+        "convert_value",
+        "convert_zero",
+        "iface_create",
+        "iface_to_eface",
+    ] {
+        let text = std::fs::read_to_string(format!("asm_templates/{template}.asm"))
+            .expect("the shipped template");
+        let on = "data \"runtime.writeBarrier\": dd 1, 0, 0, 0\n";
+        std::fs::write(folder.join(format!("{template}.asm")), text + on).expect("writes");
+        names.extend(["1.27", "1.19", "1.10"].map(|go| format!("{template}[go={go}]")));
+    }
+    let mut arguments = vec!["run", "--quick", "--counters", "none", "--templates"];
+    arguments.push(folder.to_str().expect("UTF-8"));
+    arguments.extend(names.iter().map(String::as_str));
+    let (code, document) = json(&arguments);
+    assert_eq!(code, 0, "{document:#}");
+    for (name, row) in rows(&document) {
+        assert_eq!(row["verified"], true, "{name}: {row:#}");
+        let runs = row["modelled_runtime"].to_string();
+        assert!(runs.contains("gcWriteBarrier"), "{name}: {runs}");
     }
 }

@@ -55,6 +55,13 @@ func "runtime.gcWriteBarrier":          ; rdi = where, rax = what; also does the
         pop  r12
         mov  [rdi], rax
         ret
+{% for register in ["rcx", "rdx", "rbx", "rsi", "r8", "r9"] %}
+func "runtime.gcWriteBarrier{{ register[1:] | upper if register[1:] not in ["8", "9"] else register | upper }}":           ; the same for what stands in another register
+        xchg {{ register }}, rax
+        call "runtime.gcWriteBarrier"
+        xchg {{ register }}, rax
+        ret
+{% endfor %}
 {% else %}
 {% for words in range(1, 9) %}
 func "runtime.gcWriteBarrier{{ words }}":         ; answers in r11 where its words go

@@ -38,10 +38,7 @@ func "runtime.getitab":                 ; rax = interface, rbx = type, cl = whet
         mov  rax, rdx
         call "runtime.(*itabTableType).find"
         test rax, rax
-        je   none
-        cmp  qword [rax + 24], 0        ; itab.fun[0]
-        je   none
-{{- leave(56) }}
+        jne  there
 none:   movzx ecx, byte [rsp + 88]
         test cl, cl
         je   panic
@@ -51,6 +48,15 @@ panic:  mov  rax, [rsp + 80]
         mov  rbx, [rsp + 72]
         call "runtime.panicmissingmethod"
         nop
+there:  cmp  qword [rax + 24], 0        ; itab.fun[0]
+        jne  whole
+        movzx ecx, byte [rsp + 88]
+        test cl, cl
+        je   panic
+        xor  eax, eax
+{{- leave(56) }}
+whole:
+{{- leave(56) }}
 {{- grow() }}
 
 {% if go_minor <= 21 %}
