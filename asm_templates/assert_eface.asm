@@ -35,6 +35,7 @@ back:   add  eax, [rbx]
 site:   jne  {{ "zero" if form == "hit-ok" and not panics else "miss" }}
 back:   mov  eax, [rbx]
 {% endif %}
+done:
 
 func "main.miss":
 {% if abi == "register" %}
@@ -52,7 +53,7 @@ miss:   mov  [rsp], rax                 ; have
 {% endif %}
 zero:   xor  eax, eax                   ; the zero value
         xor  ecx, ecx                   ; false
-        jmp  back
+        jmp  {{ "done" if receiver == "nil_interface" else "back" }}
 
 data "type.main.Other": dq 4, 0
         dd hash("main.Other"), 0

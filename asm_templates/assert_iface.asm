@@ -28,6 +28,7 @@ back:   add  eax, [rbx]
 site:   jne  {{ "zero" if form == "hit-ok" and not panics else "miss" }}
 back:   mov  eax, [rbx]
 {% endif %}
+done:
 
 func "main.miss":
 {% if abi == "register" %}
@@ -46,7 +47,7 @@ miss:   mov  [rsp], rax                 ; the itab
 {% endif %}
 zero:   xor  eax, eax                   ; the zero value
         xor  ecx, ecx                   ; false
-        jmp  back
+        jmp  {{ "done" if receiver == "nil_interface" else "back" }}
 
 func "main.(*T).Id":                    ; nobody calls it
         ud2

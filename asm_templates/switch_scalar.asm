@@ -170,8 +170,20 @@ default:                                ; v.(uint32)
         jmp  done
 done:
 
-func "main.panic":                      ; the assertion holds in every row
+func "main.panic":                      ; the assertion holds in every row but that of a nil interface
+{% if go_minor > 16 %}
+        mov  rbx, rdx                   ; have is in rax, this is want
+        lea  rcx, ["type.interface {}"]
+        call "runtime.panicdottypeE"
+        nop
+{% else %}
+        mov  [rsp], rax                 ; have
+        mov  [rsp + 8], rdx             ; want
+        lea  rax, ["type.interface {}"]
+        mov  [rsp + 16], rax
+        call "runtime.panicdottypeE"
         ud2
+{% endif %}
 
 {% for case in cases if case.name != "uint32" %}
 data "type.{{ case.name }}":

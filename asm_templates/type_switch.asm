@@ -122,7 +122,7 @@ above{{ cases[half].index }}:
 body:                                   ; rax = type, rbx = data
 ;! part nil-check
         test rax, rax                   ; a nil interface has no type to look at
-        je   other
+        je   {{ "nothing" if receiver == "nil_interface" else "other" }}
 ;! end
 {% if strategy == "pointer" %}
 {{ pointers(sorted) }}
@@ -152,6 +152,13 @@ other:  mov  eax, [rbx]                 ; the type that is no case
 {{ detours(sorted) }}
 {% endif %}
 done:
+
+{% if receiver == "nil_interface" %}
+func "main.nothing":
+nothing:                                ; the way of the type that is no case, and no id to read
+        mov  eax, {{ cases + 1 }}
+        jmp  done
+{% endif %}
 
 {% if table %}
 data "main.typeSwitch.jump1":           ; slots without a case lead to the type that is none

@@ -297,6 +297,12 @@ impl JobRow {
         !self.settings.element.is_plain() || formulas.any(Formula::is_of_the_element)
     }
 
+    /// Whether an access through a nil pointer is a panic of Go's, and no fault: where the row is asked for nil receivers
+    /// or for panics, or recovers from them.
+    pub fn answers_nil(&self) -> bool {
+        self.heap.nil_receiver || self.settings.panics || self.settings.recover
+    }
+
     /// How many times what is reported is of one turn of the loop: copies of the body, or receivers of a batch.
     pub fn copies(&self) -> u32 {
         self.unroll * self.settings.element.batch.max(1)

@@ -380,6 +380,7 @@ fn heap_spec(scenario: &Scenario) -> HeapSpec {
             .collect(),
         release: scenario.release,
         nil_receiver: scenario.nil_receiver,
+        nil_interface: scenario.nil_interface,
         indexed: scenario.indexed,
         object: header.object.clone(),
         words: header.words.clone(),

@@ -44,6 +44,8 @@ pub struct Scenario {
     pub objects: u32,
     /// Whether every receiver is a nil pointer.
     pub nil_receiver: bool,
+    /// Whether every receiver is an interface that holds nothing.
+    pub nil_interface: bool,
     /// Whether the receivers stand in an array, and the walk has their numbers.
     pub indexed: bool,
     /// The part of the template that is left out, see [`Scenario::without`].
@@ -239,6 +241,14 @@ impl Scenario {
         }
         check_element(header, &settings, indexed)?;
         let receiver: Option<String> = bound(&params, "receiver");
+        let nil_interface = receiver.as_deref() == Some("nil_interface");
+        if nil_interface && !matches!(header.heap, HeapKind::Iface | HeapKind::Eface) {
+            return Err(BindError {
+                message: "`receiver=nil_interface`: a receiver of this template is no interface"
+                    .into(),
+                help: Some("`receiver=nil` makes every pointer nil".into()),
+            });
+        }
         Ok(Scenario {
             name: canonical_name(&template.name, &given, &name_defaults),
             release,
@@ -248,7 +258,10 @@ impl Scenario {
             types,
             visited,
             objects,
-            nil_receiver: receiver.is_some_and(|receiver| receiver == "nil"),
+            nil_receiver: receiver
+                .as_deref()
+                .is_some_and(|receiver| receiver != "given"),
+            nil_interface,
             params,
             omitted: None,
             refused: Vec::new(),

@@ -17,7 +17,7 @@ use crate::link::harness::element_bytes;
 use crate::link::walk::Course;
 use crate::link::{Image, Owner};
 use crate::sys::mapping::{self, Executable};
-use crate::sys::signals::StepLog;
+use crate::sys::signals::{self, StepLog};
 use crate::sys::time;
 use crate::template::Clobbers;
 
@@ -340,6 +340,7 @@ impl<'a> Stage<'a> {
             .bring(whose, self.code.data(), &mut ground.data_writes);
         self.stack
             .bring(whose, ground.stack.bytes(), &mut ground.stack_writes);
+        self.note_nil(image);
         if self.active != Some(image) {
             self.active = Some(image);
             ground.page.note(notes::IMAGE, image as u64);
@@ -506,7 +507,20 @@ impl<'a> Stage<'a> {
         self.aim(ground, 0, self.images[image].setup.start);
         ground.page.note(notes::IMAGE, image as u64);
         self.note_site(ground, image);
+        self.note_nil(image);
         self.active = Some(image);
+    }
+
+    /// Says where an access through a nil pointer goes on, if anywhere.
+    fn note_nil(&self, image: usize) {
+        let image = &self.images[image];
+        match image.sigpanic() {
+            Some(handler) => {
+                let code = image.site.code..image.site.code + image.code.len() as u64;
+                signals::set_nil(code, handler);
+            }
+            None => signals::set_nil(0..0, 0),
+        }
     }
 
     fn note_site(&self, ground: &Ground, image: usize) {

@@ -227,6 +227,18 @@ pub fn trace(
     wanted: Wanted,
     sink: &mut dyn FnMut(Branch),
 ) -> Result<Interpreted, String> {
+    trace_answered(stage, ground, visits, wanted, (sink, &mut |_| {}))
+}
+
+/// The same, and each access through a nil pointer that goes on elsewhere: the address of the instruction, none of a
+/// call through one.
+pub fn trace_answered(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+    wanted: Wanted,
+    (sink, answered): (&mut dyn FnMut(Branch), &mut dyn FnMut(Option<u64>)),
+) -> Result<Interpreted, String> {
     let image = stage.images[0].clone();
     let Wanted {
         iterations,
@@ -234,6 +246,7 @@ pub fn trace(
     } = wanted;
     let mut told = Told {
         sink,
+        answered,
         iterations: 0,
         most: iterations,
         longest,
@@ -300,6 +313,7 @@ fn native(image: &Image, steps: &[Step]) -> Vec<Step> {
 /// Counts iterations and passes branches on.
 struct Told<'a> {
     sink: &'a mut dyn FnMut(Branch),
+    answered: &'a mut dyn FnMut(Option<u64>),
     iterations: u64,
     most: u64,
     longest: u64,
@@ -309,6 +323,10 @@ struct Told<'a> {
 impl Watch for Told<'_> {
     fn branch(&mut self, branch: Branch) {
         (self.sink)(branch);
+    }
+
+    fn answered(&mut self, ip: Option<u64>) {
+        (self.answered)(ip);
     }
 
     fn longest(&self) -> u64 {

@@ -36,6 +36,9 @@ pub struct HeapSpec {
     pub release: Release,
     /// Whether every receiver's pointer is nil.
     pub nil_receiver: bool,
+    /// Whether every receiver is an interface that holds nothing; its pointer is nil then, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nil_interface: bool,
     /// Whether the receivers stand in an array of their own, in the order of the objects, and the walk has
     /// only their numbers.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

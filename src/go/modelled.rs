@@ -14,6 +14,9 @@ pub enum InGo {
 
 const PANICS: InGo =
     InGo::Beside("Go's makes an error, runs deferred functions and unwinds frames");
+const SIGNALS: InGo = InGo::Beside(
+    "Go's handler of the signal looks at more, and the panic runs deferred functions and unwinds frames",
+);
 const GROWS: InGo = InGo::Beside("Go's copies the stack to one of twice the size");
 const FILLS: InGo =
     InGo::Beside("Go's allocates each new cache, and the collector takes the old ones");
@@ -29,7 +32,7 @@ const ALLOCATES: InGo = InGo::Instructions("80 to 200");
 
 /// Without `runtime.`.
 #[rustfmt::skip] // a table: one function a line
-const ALL: [(&str, InGo); 12] = [
+const ALL: [(&str, InGo); 13] = [
     ("memmove",                   COPIES),
     ("typedmemmove",              COPIES),
     ("getitab",                   BUILDS),
@@ -42,6 +45,7 @@ const ALL: [(&str, InGo); 12] = [
     ("cheaprand",                 InGo::Beside("Go's begins with a random state")),
     ("morestack",                 GROWS),
     ("morestack_noctxt",          GROWS),
+    ("sigpanic",                  SIGNALS),
 ];
 
 /// What a function of the runtime does in Go, where that is more than what is modelled; `name` is its symbol.

@@ -113,6 +113,10 @@ impl Drawer<'_> {
         let first = self.heap.first_words.get(of);
         let first = first.and_then(|name| self.heap.symbols.iter().find(|own| own.name == *name));
         for (at, word) in words.iter().enumerate() {
+            if self.spec.nil_interface {
+                root.below.push(Node::new(format!("{word} -> nil")));
+                continue;
+            }
             root.below.push(match first {
                 Some(symbol) if at == 0 => {
                     self.pointed(format!("{word} -> {}", symbol.name), symbol)
@@ -298,6 +302,7 @@ mod tests {
             objects: (0..2 * types).map(|number| number % types).collect(),
             release: "1.10".parse().expect("a release"),
             nil_receiver: false,
+            nil_interface: false,
             indexed: false,
             object: None,
             words: Vec::new(),

@@ -320,6 +320,7 @@ mod tests {
             objects: Vec::new(),
             release: release.parse().expect("a release"),
             nil_receiver: false,
+            nil_interface: false,
             indexed: false,
             object: None,
             words: Vec::new(),

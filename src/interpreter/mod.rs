@@ -15,6 +15,7 @@ use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, OpKind};
 
 use crate::branch::{Branch, BranchKind};
 use crate::link::ByAddress;
+use crate::sys::signals::NIL_PAGE;
 
 mod cpu;
 mod decode;
@@ -130,6 +131,9 @@ pub trait Watch {
     fn longest(&self) -> u64 {
         u64::MAX
     }
+    /// After an access through a nil pointer that goes on elsewhere, with the instruction's address; none after a call
+    /// through one.
+    fn answered(&mut self, _ip: Option<u64>) {}
     /// After the branch that ends an iteration, with how many instructions ran since the run began;
     /// `false` ends it.
     fn turn(&mut self, _instructions: u64, _cpu: &Cpu<'_>) -> bool {
@@ -240,6 +244,10 @@ pub struct Interpreter<'a> {
     unknown: Vec<String>,
     /// Addresses of instructions that run by themselves, and the numbers of those.
     natives: ByAddress<u32>,
+    /// Where an access through a nil pointer goes on, if anywhere.
+    nil: Option<u64>,
+    /// What stood in blocks behind such an access, and did not run.
+    skipped: Tally,
 }
 
 impl<'a> Interpreter<'a> {
@@ -253,6 +261,18 @@ impl<'a> Interpreter<'a> {
             borders: borders.to_vec(),
             unknown: Vec::new(),
             natives: ByAddress::default(),
+            nil: None,
+            skipped: Tally::default(),
+        }
+    }
+
+    /// Has an access through a nil pointer go on at `handler`, with the instruction's address pushed, as the handler of
+    /// the signal has it.
+    #[must_use]
+    pub fn with_nil(self, handler: Option<u64>) -> Interpreter<'a> {
+        Interpreter {
+            nil: handler,
+            ..self
         }
     }
 
@@ -280,6 +300,10 @@ impl<'a> Interpreter<'a> {
             tally.harness += block.hits * (all - own);
             tally.harness_branches += block.hits * (branches - own_branches);
         }
+        tally.instructions -= self.skipped.instructions;
+        tally.branches -= self.skipped.branches;
+        tally.harness -= self.skipped.harness;
+        tally.harness_branches -= self.skipped.harness_branches;
         tally
     }
 
@@ -288,6 +312,7 @@ impl<'a> Interpreter<'a> {
         for block in &mut self.blocks {
             block.hits = 0;
         }
+        self.skipped = Tally::default();
     }
 
     /// Runs from one border until the next instruction is that at the other.
@@ -319,16 +344,30 @@ impl<'a> Interpreter<'a> {
             block.hits += 1;
             let (first, last) = (block.ops.start as usize, block.ops.end as usize);
             instructions += (last - first + 1) as u64;
-            for op in &self.ops[first..last] {
+            let mut halt = None;
+            for (number, op) in (first..).zip(&self.ops[first..last]) {
                 if W::STEPS && !watch.step(op.ip, cpu) {
                     return Err(Stop::Enough);
                 }
                 if (op.run)(cpu, op).is_none() {
-                    return Err(halted(cpu, op.ip));
+                    halt = Some((number, halted(cpu, op.ip)));
+                    break;
                 }
             }
+            if let Some((number, stop)) = halt {
+                let handler = self.answer(cpu, stop, watch)?;
+                self.skip(at, number + 1);
+                at = self.block_at(handler)?;
+                continue;
+            }
             let is_turn = block.is_turn;
-            at = self.leave(at, last, cpu, watch)?;
+            at = match self.leave(at, last, cpu, watch) {
+                Ok(next) => next,
+                Err(stop) => {
+                    let handler = self.answer(cpu, stop, watch)?;
+                    self.block_at(handler)?
+                }
+            };
             if is_turn {
                 if !watch.turn(instructions, cpu) {
                     return Err(Stop::Enough);
@@ -343,6 +382,57 @@ impl<'a> Interpreter<'a> {
                 return Ok(());
             }
         }
+    }
+
+    /// Where a run goes on that stopped at an access through a nil pointer, with its address pushed; a call through one
+    /// has pushed an address itself.
+    #[cold]
+    fn answer<W: Watch>(&self, cpu: &mut Cpu<'_>, stop: Stop, watch: &mut W) -> Result<u64, Stop> {
+        let (handler, pushed) = match (self.nil, &stop) {
+            (
+                Some(handler),
+                Stop::Halt {
+                    ip,
+                    halt: Halt::Load(at) | Halt::Store(at),
+                },
+            ) if *at < NIL_PAGE => (handler, Some(*ip)),
+            (Some(handler), Stop::Outside { ip }) if *ip < NIL_PAGE => (handler, None),
+            _ => return Err(stop),
+        };
+        if pushed.is_some_and(|ip| cpu.push::<64>(ip).is_none()) {
+            return Err(stop);
+        }
+        watch.answered(pushed);
+        Ok(handler)
+    }
+
+    /// Counts what stands in a block from an op on as not run.
+    fn skip(&mut self, at: u32, from: usize) {
+        let block = &self.blocks[at as usize];
+        let ops = &self.ops[from..block.ops.end as usize];
+        let branch = match block.end {
+            End::Branch(..) | End::Return(_) => Some(block.ip),
+            _ => None,
+        };
+        let is_own = |ip: u64| self.code.known(ip) == Known::Template;
+        let own = ops.iter().filter(|op| is_own(op.ip)).count() as u64;
+        let mut skipped = Tally {
+            instructions: own,
+            harness: ops.len() as u64 - own,
+            ..Tally::default()
+        };
+        match branch.map(is_own) {
+            Some(true) => {
+                skipped.instructions += 1;
+                skipped.branches = 1;
+            }
+            Some(false) => {
+                skipped.harness += 1;
+                skipped.harness_branches = 1;
+            }
+            None => {}
+        }
+        self.skipped += skipped;
     }
 
     /// Executes what ends a block and finds the next one.

@@ -327,6 +327,7 @@ fn scenario(
         && scenario.name == row.name
         && scenario.template.header.clobbers == row.clobbers
         && scenario.nil_receiver == row.heap.nil_receiver
+        && scenario.nil_interface == row.heap.nil_interface
         && scenario.indexed == row.heap.indexed
         && scenario.settings == row.settings;
     if is_its_own {

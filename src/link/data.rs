@@ -56,6 +56,7 @@ impl Receivers {
         }
         let receivers = Receivers {
             first_words: first_words
+                .filter(|_| !row.heap.nil_interface)
                 .map(|name| layout.names[name.as_str()])
                 .collect(),
             words: row.heap.words.clone(),

@@ -169,6 +169,8 @@ pub const PANIC_SHIFT: u64 = 8;
 pub const PANIC_CALLED: u64 = 9;
 /// Panic kind of `runtime.panicBounds`, which learns from tables whether it was an index.
 pub const PANIC_BOUNDS: u64 = 10;
+/// Panic kind of `runtime.sigpanic`: an access through a nil pointer.
+pub const PANIC_NIL: u64 = 11;
 
 /// Cursor ends and counts of the four frames for `iterations` from `cursor`.
 ///

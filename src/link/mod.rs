@@ -395,6 +395,14 @@ impl Image {
         piece.addresses.contains(&address).then_some(piece)
     }
 
+    /// Where an access through a nil pointer goes on, if anywhere.
+    pub fn sigpanic(&self) -> Option<u64> {
+        let is_there =
+            |piece: &&Piece| matches!(&piece.owner, Owner::Stub(name) if name == harness::SIGPANIC);
+        let piece = self.pieces.iter().find(is_there)?;
+        Some(piece.addresses.start)
+    }
+
     /// The instruction at an address of the code.
     ///
     /// # Panics

@@ -41,7 +41,7 @@ impl Stage<'_> {
             turn_end: image.loop_end,
         };
         let borders = [image.loop_head, image.loop_end];
-        let mut interpreter = Interpreter::new(code, &borders);
+        let mut interpreter = Interpreter::new(code, &borders).with_nil(image.sigpanic());
         let frame = ground.frame();
         let g = image.site.data + u64::from(frame::G);
         let saved = |number: i32| get(ground.frames(), (carried::REGISTERS + 8 * number) as u32);

@@ -17,6 +17,12 @@ use super::shared::{BELOW, FEW, HOLDERS, SharedPage};
 /// The signal by which a parent asks where the process is; it records and ends.
 pub const WHERE: i32 = libc::SIGALRM;
 
+/// Addresses below this are those of a nil pointer and of the fields behind it. Source: `sigpanic` in
+/// `runtime/signal_unix.go`.
+pub const NIL_PAGE: u64 = 0x1000;
+/// What the kernel says of an address where nothing is mapped (asm-generic/siginfo.h, `SEGV_MAPERR`).
+const NOT_MAPPED: i32 = 1;
+
 /// The signals recorded: those that instructions raise, and behind them those that others send to end a
 /// process, for who sent them is in the record.
 const RECORDED: [i32; 12] = [
@@ -233,6 +239,8 @@ static STACK_END: AtomicU64 = AtomicU64::new(0);
 static STATUS: AtomicI32 = AtomicI32::new(1);
 /// Start and end of the data at work.
 static DATA: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
+/// Start and end of the code whose accesses through nil pointers are answered, and the address that answers.
+static NIL: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
 /// Starts and ends of the guarded ranges, and behind them the word that they are made of.
 static GUARD: [AtomicU64; 5] = [const { AtomicU64::new(0) }; 5];
 
@@ -351,6 +359,43 @@ pub(super) fn set_data(range: Range<u64>) {
     DATA[1].store(range.end, Ordering::Release);
 }
 
+/// Names code in which an access through a nil pointer goes on at `handler`, as if it had called it, instead of
+/// ending the process; an empty range where there is none.
+pub fn set_nil(code: Range<u64>, handler: u64) {
+    NIL[0].store(code.start, Ordering::Release);
+    NIL[1].store(code.end, Ordering::Release);
+    NIL[2].store(handler, Ordering::Release);
+}
+
+/// Sends code that has accessed memory through a nil pointer to where that is answered, with the address of the
+/// instruction as its return address; whether it did. A call through a nil pointer has pushed one itself. Source:
+/// `preparePanic` in `runtime/signal_amd64.go`.
+fn answers_nil(facts: &libc::siginfo_t, context: &mut libc::ucontext_t) -> bool {
+    // SAFETY: the kernel has filled in the address of a fault of this kind.
+    let address = unsafe { facts.si_addr() } as u64;
+    let [start, end, handler] = [0, 1, 2].map(|at: usize| NIL[at].load(Ordering::Acquire));
+    let registers = &mut context.uc_mcontext.gregs;
+    let ip = registers[libc::REG_RIP as usize] as u64;
+    let rsp = registers[libc::REG_RSP as usize] as u64;
+    let is_call = ip < NIL_PAGE && (start..end).contains(&on_stack(rsp));
+    let pushed = rsp.wrapping_sub(8);
+    let is_access = (start..end).contains(&ip) && is_in_stack(pushed) && is_in_stack(rsp - 1);
+    if facts.si_code != NOT_MAPPED || address >= NIL_PAGE || !(is_call || is_access) {
+        return false;
+    }
+    if !is_call {
+        // Where nobody has written yet, the write would be refused, and this handler is not interrupted.
+        first_writes::note(pushed);
+        first_writes::note(rsp - 1);
+        // SAFETY: the eight bytes lie in a `Writable`, which is mapped for good, and below the stack pointer of the
+        // interrupted code, which stands still and owns nothing there.
+        unsafe { ptr::write_unaligned(pushed as *mut u64, ip) };
+        registers[libc::REG_RSP as usize] = pushed as i64;
+    }
+    registers[libc::REG_RIP as usize] = handler as i64;
+    true
+}
+
 fn is_in_stack(address: u64) -> bool {
     (STACK_START.load(Ordering::Acquire)..STACK_END.load(Ordering::Acquire)).contains(&address)
 }
@@ -426,6 +471,7 @@ extern "C" fn entered(signal: i32, facts: *mut libc::siginfo_t, context: *mut li
 
 extern "C" fn handle(signal: i32, facts: *mut libc::siginfo_t, context: *mut libc::c_void) {
     const TRAP_TRACE: i32 = 2;
+    const TRAP_FLAG: i64 = 0x100;
     /// What the kernel says of an `int3` (arch/x86/kernel/traps.c, `do_int3_user`).
     const SI_KERNEL: i32 = 0x80;
     // SAFETY: the kernel passes a valid siginfo and ucontext to an SA_SIGINFO handler, and nothing
@@ -450,6 +496,15 @@ extern "C" fn handle(signal: i32, facts: *mut libc::siginfo_t, context: *mut lib
             step(page, log, context);
             return;
         }
+    }
+    if signal == libc::SIGSEGV && answers_nil(facts, context) {
+        // SAFETY: as above; no trap is raised between the instruction and where it goes on.
+        let log = unsafe { log.as_mut() };
+        let is_stepped = context.uc_mcontext.gregs[libc::REG_EFL as usize] & TRAP_FLAG != 0;
+        if let Some(log) = log.filter(|_| is_stepped) {
+            step(page, log, context);
+        }
+        return;
     }
     if signal == libc::SIGSEGV && is_write_refused(facts, context) {
         // SAFETY: the kernel has filled in the address of a fault of this kind.

@@ -77,7 +77,7 @@ const OWN: [Own; 19] = [
     Own { name: "objects",  has: Has::Heaps("1"),     needs_a_heap: true,  is: Is::Whole(1, MAX_OBJECTS) },
     Own { name: "order",    has: Has::Heaps("same"),  needs_a_heap: true,  is: Is::Order },
     Own { name: "panics",   has: Has::None,           needs_a_heap: false, is: Is::Flag },
-    Own { name: "receiver", has: Has::Heaps("given"), needs_a_heap: true,  is: Is::OneOf(&["given", "nil"]) },
+    Own { name: "receiver", has: Has::Heaps("given"), needs_a_heap: true,  is: Is::OneOf(&["given", "nil", "nil_interface"]) },
     Own { name: "recover",  has: Has::Heaps("false"), needs_a_heap: false, is: Is::Flag },
     Own { name: "spacing",  has: Has::All("64"),      needs_a_heap: false, is: Is::PowerOfTwo(SPACING.0, SPACING.1) },
     Own { name: "stride",   has: Has::Heaps("1"),     needs_a_heap: true,  is: Is::Whole(1, MAX_OBJECTS) },

@@ -553,6 +553,9 @@ pub(super) fn panicked(
         frame::PANIC_BOUNDS => "runtime error: index or slice bounds out of range".into(),
         frame::PANIC_DIVIDE => "runtime error: integer divide by zero".into(),
         frame::PANIC_SHIFT => "runtime error: negative shift amount".into(),
+        frame::PANIC_NIL => {
+            "runtime error: invalid memory address or nil pointer dereference".into()
+        }
         frame::PANIC_CALLED => "panic, called by the template".into(),
         _ => "stack overflow".into(),
     };

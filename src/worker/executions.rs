@@ -4,6 +4,7 @@
 //! of the whole walk where the interpreter can follow it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use super::branches;
 use crate::asm::Program;
@@ -41,16 +42,27 @@ pub(super) fn trace(
     };
     let mut ran = Ran::new(image.clone(), u64::from(stage.row.copies()));
     let base = image.site.code;
+    let mut nil = Vec::new();
     let is_believed = belief.ask(stage, ground, visits, steps.depth())?.is_ok();
     let is_traced = is_believed
-        && interpreter::trace(stage, ground, visits, wanted, &mut |branch| {
-            ran.see(&Branch {
-                ip: branch.ip - base,
-                target: branch.target.wrapping_sub(base),
-                ..branch
-            });
-        })
+        && interpreter::trace_answered(
+            stage,
+            ground,
+            visits,
+            wanted,
+            (
+                &mut |branch| {
+                    ran.see(&Branch {
+                        ip: branch.ip - base,
+                        target: branch.target.wrapping_sub(base),
+                        ..branch
+                    });
+                },
+                &mut |ip| nil.push(ip.map(|ip| ip - base)),
+            ),
+        )
         .is_ok();
+    ran.end_at(&nil);
     if !is_traced {
         ran = Ran::new(image, u64::from(stage.row.copies()));
         let wanted = wanted.iterations.min(STEPPED);
@@ -71,12 +83,23 @@ pub(super) struct Ran {
     turns: u64,
     /// How often the code ran from one offset to another, both included.
     stretches: HashMap<(u64, u64), u64>,
+    /// Where an access through a nil pointer goes on, if anywhere.
+    sigpanic: Range<u64>,
+    /// Where stretches began that such an access ended, in their order.
+    unended: Vec<u64>,
 }
 
 impl Ran {
     pub(super) fn new(image: Image, copies: u64) -> Ran {
+        let base = image.site.code;
+        let handler = image.sigpanic().and_then(|at| image.owner(at));
+        let sigpanic = handler.map_or(0..0, |piece| {
+            piece.addresses.start - base..piece.addresses.end - base
+        });
         Ran {
-            at: image.loop_head - image.site.code,
+            at: image.loop_head - base,
+            sigpanic,
+            unended: Vec::new(),
             image,
             copies,
             turns: 0,
@@ -85,12 +108,25 @@ impl Ran {
     }
 
     pub(super) fn see(&mut self, branch: &Branch) {
+        if self.sigpanic.contains(&branch.ip) && !self.sigpanic.contains(&self.at) {
+            self.unended.push(self.at);
+            self.at = self.sigpanic.start;
+        }
         *self.stretches.entry((self.at, branch.ip)).or_default() += 1;
         self.turns += u64::from(branches::ends_turn(&self.image, branch));
         self.at = match branch.taken {
             true => branch.target,
             false => branch.ip + self.length(branch.ip),
         };
+    }
+
+    /// Ends the stretches that accesses through nil pointers ended, in the same order.
+    fn end_at(&mut self, accesses: &[Option<u64>]) {
+        for (from, to) in std::mem::take(&mut self.unended).into_iter().zip(accesses) {
+            if let Some(to) = to {
+                *self.stretches.entry((from, *to)).or_default() += 1;
+            }
+        }
     }
 
     fn length(&self, offset: u64) -> u64 {

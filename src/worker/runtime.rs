@@ -9,10 +9,10 @@ use super::executions::Ran;
 use crate::job::{JobRow, RuntimeCall};
 use crate::link::{Image, Owner, Piece};
 
-/// Whether code of a row names such a function, so that its iterations may run it.
+/// Whether code of a row names such a function, or nil pointers lead to one, so that its iterations may run it.
 pub(super) fn is_named(row: &JobRow) -> bool {
     let mut fixups = row.program.sections.iter().flat_map(|one| &one.fixups);
-    fixups.any(|fixup| fixup.symbol.starts_with("runtime."))
+    row.answers_nil() || fixups.any(|fixup| fixup.symbol.starts_with("runtime."))
 }
 
 /// The functions that a row's iterations ran.

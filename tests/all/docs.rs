@@ -840,6 +840,7 @@ fn fields(symbol: &str, release: &str) -> Vec<(String, String, String, bool)> {
         objects: vec![0],
         release: release.parse().expect("a release"),
         nil_receiver: false,
+        nil_interface: false,
         indexed: false,
         object: None,
         words: Vec::new(),

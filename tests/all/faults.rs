@@ -1,7 +1,7 @@
 //! Templates that do everything wrong: each is a row with its reason and line, and the rows beside
 //! it still have their numbers.
 
-use crate::common::{self, folder, json, rows, template, unfolded, value};
+use crate::common::{self, dispatchlab, folder, json, rows, template, unfolded, value};
 use dispatchlab::sys::filter;
 
 const HEADER: &str = ";! heap = \"pointer\"\n;! params = { objects = 8, order = \"cyclic\" }\n;! result = \"eax\"\n;! expect = \"id\"\n";
@@ -415,6 +415,90 @@ fn nil_receivers_panic_in_gos_own_words() {
         row["panic"],
         "value method main.Adder.Add called using nil *Adder pointer"
     );
+}
+
+const NIL: &str = "runtime error: invalid memory address or nil pointer dereference";
+
+#[test]
+fn an_access_through_a_nil_pointer_is_the_panic_that_go_makes_of_it() {
+    #[rustfmt::skip] // a table: scenario, and its instructions and branches where it recovers
+    let rows_of = [
+        // call | mov, and sigpanic's mov mov mov mov jmp
+        ("direct_call[receiver=nil,recover=true]",            7.0, 2.0),
+        // mov, in front of the call that never comes
+        ("value_method[receiver=nil,recover=true]",           6.0, 1.0),
+        // the load from the itab that is not there, at 24
+        ("itab_call[receiver=nil_interface,recover=true]",    6.0, 1.0),
+        // the load of a code pointer
+        ("closure[receiver=nil,recover=true]",                6.0, 1.0),
+        ("ptr_method[go=1.10,receiver=nil,recover=true]",     9.0, 2.0),
+    ];
+    let names = rows_of.map(|(name, ..)| name);
+    let (code, document) = json(&[&["run", "--quick", "--placements", "2"][..], &names].concat());
+    assert_eq!(code, 0, "{document:#}");
+    for ((name, instructions, branches), (_, row)) in rows_of.iter().zip(rows(&document)) {
+        assert_eq!(
+            (&row["status"], &row["panic"]),
+            (&"panic".into(), &NIL.into()),
+            "{name}: {row:#}"
+        );
+        let of = |metric: &str| row["metrics"][metric]["value"].as_f64();
+        assert_eq!(of("instructions"), Some(*instructions), "{name}");
+        assert_eq!(of("branches"), Some(*branches), "{name}");
+        assert!(
+            of("cycles").is_none_or(|cycles| cycles > 100.0),
+            "the way through the kernel: {row:#}"
+        );
+        let runs = row["modelled_runtime"].to_string();
+        assert!(runs.contains("sigpanic"), "{name}: {runs}");
+    }
+}
+
+#[test]
+fn a_nil_interface_is_a_case_like_any_other_for_a_switch_and_for_an_assertion() {
+    let asked = [
+        ("type_switch[receiver=nil_interface]", "ok"),
+        (
+            "type_switch[cases=8,receiver=nil_interface,strategy=go]",
+            "ok",
+        ),
+        ("assert_eface[form=hit-ok,receiver=nil_interface]", "ok"),
+        ("assert_eface[receiver=nil_interface]", "panic"),
+        ("itab_call[receiver=nil_interface]", "panic"),
+    ];
+    let names = asked.map(|(name, _)| name);
+    let (code, document) = json(&[&["run", "--counters", "none"][..], &names].concat());
+    assert_eq!(code, 0, "{document:#}");
+    for ((name, status), (_, row)) in asked.iter().zip(rows(&document)) {
+        assert_eq!(row["status"], *status, "{name}: {row:#}");
+    }
+    let run = dispatchlab(&["run", "direct_call", "-p", "receiver=nil_interface"]);
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    assert!(run.said().contains("is no interface"), "{}", run.stderr);
+}
+
+/// Below a page it is nil and a field behind it; above, Go dies, too.
+#[test]
+fn what_is_no_nil_pointer_is_a_fault_also_where_nil_was_asked_for() {
+    let folder = folder("no_nil");
+    let of = |name: &str, body: &str| template(&folder, name, &format!("{HEADER}body:\n{body}"));
+    #[rustfmt::skip] // a table: one template a line
+    let files = [
+        (of("last",   " mov ecx, 4092\n mov eax, [rcx]\n"), "panic"),
+        (of("behind", " mov ecx, 4096\n mov eax, [rcx]\n"), "fault"),
+        (of("called", " xor ecx, ecx\n call rcx\n"),        "panic"),
+        (of("stored", " xor ecx, ecx\n mov [rcx], eax\n"),  "panic"),
+    ];
+    let mut arguments = vec!["run", "--counters", "none", "-p", "receiver=nil"];
+    arguments.extend(files.iter().map(|(name, _)| name.as_str()));
+    let (_, document) = json(&arguments);
+    for ((name, status), (_, row)) in files.iter().zip(rows(&document)) {
+        assert_eq!(row["status"], *status, "{name}: {row:#}");
+        assert!(*status == "fault" || row["panic"] == NIL, "{name}: {row:#}");
+    }
+    // Who asks for no panic is told where his template went wrong.
+    let (_, document) = json(&["run", "--counters", "none", &files[0].0]);
+    assert_eq!(rows(&document)[0].1["status"], "fault");
 }
 
 #[test]

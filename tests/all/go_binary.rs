@@ -72,6 +72,7 @@ fn the_model_is_what_the_installed_compiler_builds() {
         objects: vec![0],
         release,
         nil_receiver: false,
+        nil_interface: false,
         indexed: false,
         object: None,
         words: Vec::new(),

@@ -11,6 +11,7 @@ fn spec(release: &str) -> HeapSpec {
         objects: vec![0, 1, 0],
         release: release.parse().expect("a release"),
         nil_receiver: false,
+        nil_interface: false,
         indexed: false,
         object: None,
         words: Vec::new(),

@@ -13,6 +13,9 @@ use crate::job::JobRow;
 use crate::link::Site;
 use crate::link::frame::{self, context};
 
+/// Where an access through a nil pointer goes. No code names it: the handler of the signal leads there.
+pub(in crate::link) const SIGPANIC: &str = "runtime.sigpanic";
+
 /// A function of the runtime that does not return, or not always.
 pub(super) struct Stub {
     /// Go's name for it.
@@ -37,7 +40,7 @@ enum Arguments {
 
 impl Stub {
     #[rustfmt::skip] // a table: one stub a line
-    pub(in crate::link) const ALL: [Stub; 32] = [
+    pub(in crate::link) const ALL: [Stub; 33] = [
         Stub::new("runtime.panicwrap",          frame::PANIC_WRAP,           true,  Arguments::None),
         Stub::new("runtime.morestack_noctxt",   frame::PANIC_STACK,          true,  Arguments::Stack),
         Stub::new("runtime.morestack",          frame::PANIC_STACK,          true,  Arguments::Stack),
@@ -70,6 +73,7 @@ impl Stub {
         Stub::new("runtime.panicdivide",         frame::PANIC_DIVIDE,        false, Arguments::None),
         Stub::new("runtime.panicshift",          frame::PANIC_SHIFT,         false, Arguments::None),
         Stub::new("runtime.gopanic",             frame::PANIC_CALLED,        false, Arguments::None),
+        Stub::new(SIGPANIC,                      frame::PANIC_NIL,           false, Arguments::None),
     ];
 
     const fn new(
