@@ -26,6 +26,9 @@ pub(super) struct Shown {
     /// Also show the harness around the body
     #[arg(long)]
     harness: bool,
+    /// Also show the functions of Go's runtime that it can call, as they are modelled
+    #[arg(long)]
+    runtime: bool,
     /// Run it, trace its branches, and show what models of predictors would miss
     #[arg(long)]
     misses: bool,
@@ -46,9 +49,7 @@ pub(super) fn show(common: &Common, name: &str, shown: Shown) -> Result<i32, Sto
     let mut out = format!("{title}\n");
     let width = common.style().width;
     match common.syntax {
-        Some(Syntax::Go) => {
-            out.push_str(&go_listings(&prepared, shown.harness, &scenario.template))
-        }
+        Some(Syntax::Go) => out.push_str(&go_listings(&prepared, &shown, &scenario.template)),
         Some(Syntax::Att) => out.push_str(&listing(
             &prepared,
             &shown,
@@ -83,14 +84,14 @@ pub(super) fn show(common: &Common, name: &str, shown: Shown) -> Result<i32, Sto
 }
 
 /// The same as Go's compiler prints it.
-fn go_listings(prepared: &Prepared, harness: bool, template: &Template) -> String {
+fn go_listings(prepared: &Prepared, shown: &Shown, template: &Template) -> String {
     let file = &template.file_name();
     let image = &prepared.image;
     let mut out = String::new();
     for piece in &image.pieces {
         let symbol = match &piece.owner {
             Owner::Section(index) => &*prepared.row.program.sections[*index].name,
-            _ if !harness => continue,
+            owner if !is_shown(prepared, shown, owner) => continue,
             Owner::Harness => "harness",
             Owner::Stub(name) => name,
         };
@@ -124,6 +125,19 @@ fn within(prepared: &Prepared, address: u64) -> Option<String> {
     Some(format!("{name}+{}", address - piece.addresses.start))
 }
 
+/// Whether a listing has code of this owner: functions of the runtime that anything names are those that can be called.
+fn is_shown(prepared: &Prepared, shown: &Shown, owner: &Owner) -> bool {
+    match owner {
+        Owner::Section(_) => true,
+        Owner::Stub(name) if shown.runtime => {
+            let sections = prepared.row.program.sections.iter();
+            let mut named = sections.flat_map(|one| &one.fixups);
+            named.any(|fixup| canonical(&fixup.symbol) == canonical(name)) || shown.harness
+        }
+        Owner::Stub(_) | Owner::Harness => shown.harness,
+    }
+}
+
 /// The disassembly: address, bytes, instruction, template line.
 fn listing(
     prepared: &Prepared,
@@ -134,8 +148,7 @@ fn listing(
     let mut out = String::new();
     for piece in &prepared.image.pieces {
         let title = match &piece.owner {
-            Owner::Harness if !shown.harness => continue,
-            Owner::Stub(_) if !shown.harness => continue,
+            owner if !is_shown(prepared, shown, owner) => continue,
             Owner::Harness => "harness".to_string(),
             Owner::Stub(name) => format!("{name}  (modelled)"),
             Owner::Section(index) => prepared.row.program.sections[*index].name.clone(),
