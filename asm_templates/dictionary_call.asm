@@ -1,7 +1,7 @@
 ;! title    = "method call in a generic function: through its dictionary"
 ;! heap     = "pointer"
 ;! types    = "main.T"
-;! params   = { go = ["1.27", "1.26", "1.25", "1.22"], order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.26", "1.25", "1.22"], shape = ["pointer", "value"], caller = ["function", "loop"], order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id"
 ;! dispatch = "site"
@@ -9,16 +9,35 @@
 ;! expand   = true
 ;! source   = "beyond go-internals: generics"
 
-; `func id[P interface{ Id() int32 }](p P) int32 { return p.Id() }` is compiled once for all pointers. What
+; `func id[P interface{ Id() int32 }](p P) int32 { return p.Id() }` is compiled once for all pointers, and once for all
+; types whose values look alike (shape=value: a struct of one uint32). What
 ; depends on the type comes in a dictionary, whose address is the first argument: its first word is the
 ; address of the method, which is called as a function value is. There is an indirect call, and no itab.
+;
+; With `caller=loop` the call stands in a loop of the generic function itself. No register survives a call, so that
+; the dictionary's address is loaded anew from the frame for each, here from a variable, and then the method's.
 
+{% set value = shape == "value" %}
+{% set method = "main.T.Id" if value else "main.(*T).Id" %}
+{% set dictionary = "main..dict.id[" ~ ("main.T" if value else "*main.T") ~ "]" %}
+{% set function = "main.id[go.shape." ~ ("struct { main.id uint32 }" if value else "*uint8") ~ "]" %}
 body:                                   ; rax = *T
-        mov  rbx, rax
-        lea  rax, ["main..dict.id[*main.T]"]
-        call "main.id[go.shape.*uint8]"
+{% if caller == "loop" %}
+        mov  {{ "ecx" if value else "rcx" }}, {{ "[rax]" if value else "rax" }}
+        mov  rax, ["main.dict"]
+        mov  rbx, [rax]                 ; dict: the method
+        mov  rdx, rax
+        mov  {{ "eax, ecx" if value else "rax, rcx" }}
+site:   call rbx
 
-func "main.id[go.shape.*uint8]":
+data "main.dict":
+        dq   "{{ dictionary }}"
+{% else %}
+        mov  {{ "ebx, [rax]" if value else "rbx, rax" }}
+        lea  rax, ["{{ dictionary }}"]
+        call "{{ function }}"
+
+func "{{ function }}":
 ;! part stack-check
 start:  cmp  rsp, [r14 + 16]            ; g.stackguard0
         jbe  more
@@ -28,9 +47,9 @@ start:  cmp  rsp, [r14 + 16]            ; g.stackguard0
         mov  rbp, rsp
 ;! end
         sub  rsp, 8
-        mov  rcx, [rax]                 ; dict: (*T).Id
+        mov  rcx, [rax]                 ; dict: the method
         mov  rdx, rax
-        mov  rax, rbx
+        mov  {{ "eax, ebx" if value else "rax, rbx" }}
 site:   call rcx
         add  rsp, 8
 ;! part frame-pointer
@@ -45,10 +64,13 @@ more:   mov  [rsp + 8], rax
         mov  rbx, [rsp + 16]
         jmp  start
 ;! end
+{% endif %}
 
-func "main.(*T).Id":
+func "{{ method }}":
+{% if not value %}
         mov  eax, [rax]
+{% endif %}
         ret
 
-data "main..dict.id[*main.T]":
-        dq   "main.(*T).Id"
+data "{{ dictionary }}":
+        dq   "{{ method }}"

@@ -19,10 +19,15 @@
 {% set function = {"function": "main.idOf", "pointer_method": "main.(*T).Id", "value_method": "main.T.Id", "wrapper": "main.(*T).Id"}[holds] %}
 body:                                   ; rax = *T
 {% if abi == "register" %}
+{% if holds == "value_method" and go_minor <= 20 %}
+        mov  rdx, ["main.f"]            ; the function value
+        mov  eax, [rax]                 ; the copy of the receiver
+{% else %}
 {% if holds == "value_method" %}
         mov  eax, [rax]                 ; the copy of the receiver
 {% endif %}
         mov  rdx, ["main.f"]            ; the function value
+{% endif %}
         mov  rcx, [rdx]                 ; its code
 site:   call rcx
 {% else %}
@@ -45,7 +50,7 @@ data "{{ function }}·f":
 
 {% if holds == "wrapper" %}
 func "{{ function }}":
-{{ go.wrapper("main.T.Id", is_padded=false) }}
+{{ go.calling("main.T.Id", is_padded=false) }}
 {% endif %}
 
 func "{{ 'main.T.Id' if holds == 'wrapper' else function }}":

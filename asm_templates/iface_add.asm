@@ -2,7 +2,7 @@
 ;! heap     = "iface"
 ;! types    = "main.Adder"
 ;! methods  = ["Add(int32, int32) int32", "Sub(int64, int64) int64"]
-;! params   = { go = ["1.27", "1.26", "1.25", "1.19", "1.10"], method = ["Add", "Sub", "Test"], receiver_is = ["value", "pointer"], order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.26", "1.25", "1.19", "1.10"], calls = ["Add", "Sub", "Test"], method = ["inlined", "called"], receiver_is = ["value", "pointer"], order = "cyclic", objects = 64 }
 ;! result   = "rax"
 ;! expect   = 42
 ;! dispatch = "site"
@@ -12,24 +12,26 @@
 
 ; `type Mather interface { Add(a, b int32) int32; Sub(a, b int64) int64 }` holds an Adder, called as
 ; Add(10, 32) or Sub(52, 10). With `receiver_is=value` the methods have a value receiver, so that the itab
-; points to their wrappers, which copy the receiver and, in the stack ABI, each argument. With `pointer`
-; it points to the methods.
+; points to their wrappers. These methods are small, and inlined there; no receiver is copied, for they do not look at
+; it. With `method=called` they are called, and the wrappers copy the receiver and, in the stack ABI, each argument.
+; With `receiver_is=pointer` the itab points to the methods.
 ;
 ; `Test` is a method of the same type that the interface does not ask for. The compiler writes it, and a
 ; wrapper for it, and the itab stays as it is: `dispatchlab show --heap`.
 
 {% import "go/frames.asm" as frames %}
-{% set wide = method == "Sub" %}
+{% import "go/wrapper.asm" as wrapper %}
+{% set wide = calls == "Sub" %}
 body:                                   ; rax = itab, rbx = data
 {% if abi == "register" %}
-{% if method != "Test" %}
+{% if calls != "Test" %}
         mov  rdx, [rax + {{ 32 if wide else 24 }}]            ; itab.fun
 {% endif %}
         mov  rax, rbx                   ; the receiver is the first argument
         mov  ebx, {{ 52 if wide else 10 }}
         mov  ecx, {{ 10 if wide else 32 }}
 {% else %}
-{% if method != "Test" %}
+{% if calls != "Test" %}
         mov  rdx, [rax + {{ 32 if wide else 24 }}]            ; itab.fun
 {% endif %}
 {% if wide %}
@@ -41,7 +43,7 @@ body:                                   ; rax = itab, rbx = data
 {% endif %}
         mov  [rsp], rbx                 ; the receiver is the first argument
 {% endif %}
-{% if method == "Test" %}
+{% if calls == "Test" %}
 site:   call "main.(*Adder).Test"
 {% else %}
 site:   call rdx
@@ -73,6 +75,26 @@ func "main.(*Adder).{{ name }}":
         mov  [rsp + 24], eax
 {% endif %}
         ret
+{% elif method == "inlined" %}
+func "main.(*Adder).{{ name }}":
+{{ wrapper.opens() }}
+{% if abi == "register" and wide %}
+        sub  rbx, rcx
+        mov  rax, rbx
+{% elif abi == "register" %}
+        lea  eax, [rbx + rcx]
+{% elif wide %}
+        mov  rax, [rsp + 24]
+        mov  rcx, [rsp + 32]
+        sub  rax, rcx
+        mov  [rsp + 40], rax
+{% else %}
+        mov  eax, [rsp + 28]
+        mov  ecx, [rsp + 24]
+        add  eax, ecx
+        mov  [rsp + 32], eax
+{% endif %}
+{{ wrapper.closes() }}
 {% else %}
 func "main.(*Adder).{{ name }}":
 {% if abi == "register" %}
@@ -157,6 +179,6 @@ func "main.Adder.{{ name }}":
 {% endif %}
 {% endfor %}
 
-{% if method == "Test" %}
+{% if calls == "Test" %}
 ;! note the interface does not have Test, so its itab has no slot for it: the call names it
 {% endif %}

@@ -1,8 +1,8 @@
-;! title    = "value method through an interface, its receiver with a string: the wrapper copies three words"
+;! title    = "value method through an interface, its receiver with a string: three words that the wrapper copies, or none"
 ;! heap     = "iface"
 ;! types    = "main.Adder"
 ;! methods  = ["Add(int32, int32) int32", "Sub(int64, int64) int64"]
-;! params   = { go = ["1.27", "1.26", "1.25", "1.19", "1.12", "1.10"], order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.26", "1.25", "1.19", "1.12", "1.10"], method = ["inlined", "called"], order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = 42
 ;! dispatch = "site"
@@ -11,11 +11,13 @@
 ;! source   = "article on the interfaces of Go 1.12, The receiver with a string"
 
 ; `type Adder struct { id int32; str string }` takes 24 bytes. The receiver is one object, Adder{6754,
-; "test"}, as in the article; the heap has the itab. Add(10, 32) does not look at it. The register ABI
+; "test"}, as in the article; the heap has the itab. Add(10, 32) does not look at it, so that a wrapper with
+; the method in it copies nothing. With `method=called` the register ABI
 ; carries the copy in three registers, which moves the arguments to the fourth and fifth; the stack ABI copies
 ; all of it from memory to memory.
 
 {% import "go/frames.asm" as frames %}
+{% import "go/wrapper.asm" as wrapper %}
 body:                                   ; rax = itab, rbx = data
         mov  rbx, ["main.m"]            ; data, the article's object
 {% if abi == "register" %}
@@ -35,7 +37,18 @@ site:   call rdx
 
 {% for name in ["Add", "Sub"] %}
 func "main.(*Adder).{{ name }}":
+{% if method == "inlined" %}
+{{ wrapper.opens() }}
 {% if abi == "register" %}
+        lea  eax, [rbx + rcx]
+{% else %}
+        mov  eax, [rsp + 28]
+        mov  ecx, [rsp + 24]
+        add  eax, ecx
+        mov  [rsp + 32], eax
+{% endif %}
+{{ wrapper.closes() }}
+{% elif abi == "register" %}
 {{ frames.enter(40) }}
 {{ frames.panicking() }}
 check:
@@ -91,6 +104,7 @@ nil:    call "runtime.panicwrap"
 {{ frames.move_panic(40) }}
 {% endif %}
 
+{% if method == "called" %}
 func "main.Adder.{{ name }}":
 {% if abi == "register" %}
         lea  eax, [rdi + rsi]
@@ -101,6 +115,7 @@ func "main.Adder.{{ name }}":
         mov  [rsp + 40], eax
 {% endif %}
         ret
+{% endif %}
 {% endfor %}
 
 data "main.m":

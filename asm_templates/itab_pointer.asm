@@ -28,7 +28,7 @@ site:   call rdx
 {% endif %}
 
 func "main.(*T).Id":
-{{ go.wrapper("main.T.Id") }}
+{{ go.calling("main.T.Id") }}
 
 func "main.T.Id":
 {% if abi == "stack" %}

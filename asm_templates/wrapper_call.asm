@@ -1,7 +1,7 @@
 ;! title    = "call of the wrapper that makes a value method callable through a pointer"
 ;! heap     = "pointer"
 ;! types    = "main.Adder"
-;! params   = { go = ["1.27", "1.26", "1.25", "1.19", "1.10"], receiver = ["given", "nil"], recover = [false, true], order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.26", "1.25", "1.19", "1.10"], receiver = ["given", "nil"], recover = [false, true], method = ["inlined", "called"], order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id+type"
 ;! dispatch = "site"
@@ -9,8 +9,8 @@
 ;! expand   = true
 
 ; For a value method `Adder.Add` the compiler also writes `(*Adder).Add`, because an interface can
-; only hold a pointer. That wrapper checks the stack, checks the receiver for nil, copies it and
-; calls the method. A nil receiver goes to runtime.panicwrap, which finds the names for its message
+; only hold a pointer. That wrapper checks the receiver for nil and copies it. What follows is the method
+; itself where it is small (method=inlined), or a call of it, and then the stack is checked first. A nil receiver goes to runtime.panicwrap, which finds the names for its message
 ; in the symbol of its caller; `-p receiver=nil -p recover=true` times the way there and back.
 ;
 ; The wrapper is that of go/wrapper.asm, which says what each step is for; `dispatchlab show wrapper_call`
@@ -27,8 +27,9 @@ site:   call "main.(*Adder).Add"
 {% endif %}
 
 func "main.(*Adder).Add":
-{{ go.wrapper("main.Adder.Add") }}
+{{ go.inlined(1) if method == "inlined" else go.calling("main.Adder.Add") }}
 
+{% if method == "called" %}
 func "main.Adder.Add":
 {% if abi == "register" %}
         add  eax, 1                     ; eax = Adder
@@ -38,3 +39,4 @@ func "main.Adder.Add":
         mov  [rsp + 16], eax
 {% endif %}
         ret
+{% endif %}

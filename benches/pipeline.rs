@@ -250,7 +250,18 @@ impl Bench {
 const SHAPES: [(&str, &[&str]); 3] = [
     (
         "dispatch",
-        &["direct_call", "itab_call", "itab_wrapper", "type_switch"],
+        &[
+            "direct_call",
+            "wrapper_call",
+            "wrapper_call[method=called]",
+            "wrapper_call[receiver=nil,recover=true]",
+            "itab_call",
+            "itab_call[order=random,targets=8]",
+            "itab_wrapper",
+            "itab_wrapper[method=called]",
+            "type_switch",
+            "type_switch[cases=8,hit=order,order=random,strategy=go]",
+        ],
     ),
     (
         "switch",

@@ -1,6 +1,7 @@
 ; Frames of Go's functions, as each release's compiler makes them. A function is
 ;
-;       frames.enter(room)           the stack check, and the frame: `room` bytes below the caller's rbp
+;       frames.enter(room)           the stack check, and the frame: `room` bytes below the caller's rbp;
+;                                    with checked=false without the check, as where nothing is called
 ;       frames.panicking()           in a wrapper up to Go 1.25: is a panic under way?
 ;       ...
 ;       frames.leave(room)           the way back
@@ -9,9 +10,12 @@
 ;
 ; Above the frame stand rbp and the return address, then the arguments, or, with arguments in registers, the
 ; room that the caller keeps for them: at room + 16.
-{% macro enter(room) %}
+{% macro enter(room, checked=true) %}
 {% if abi == "stack" %}
 start:  mov  rcx, gs:[-8]               ; g
+{% endif %}
+{% if not checked %}
+{% elif abi == "stack" %}
 ;! part stack-check
         cmp  rsp, [rcx + 16]            ; g.stackguard0
         jbe  more
@@ -33,7 +37,9 @@ start:  cmp  rsp, [r14 + 16]            ; g.stackguard0
         push rbp
         mov  rbp, rsp
 ;! end
+{% if room %}
         sub  rsp, {{ room }}
+{% endif %}
 {% endif %}
 {% endmacro %}
 
@@ -59,7 +65,9 @@ start:  cmp  rsp, [r14 + 16]            ; g.stackguard0
 ;! end
         add  rsp, {{ room + 8 }}
 {% else %}
+{% if room %}
         add  rsp, {{ room }}
+{% endif %}
 ;! part frame-pointer
         pop  rbp
 ;! end

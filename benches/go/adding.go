@@ -86,6 +86,12 @@ type (
 	ByPointer struct{ id uint32 }
 )
 
+// Small has value methods that are inlined into their wrappers.
+type Small struct{ id uint32 }
+
+func (x Small) Add(a, b int32) int32 { return a + b }
+func (x Small) Sub(a, b int64) int64 { return a - b }
+
 //go:noinline
 func (x ByValue) Add(a, b int32) int32 { return a + b }
 

@@ -21,6 +21,11 @@ func (v V) Id() uint32 { return v.id + 1 }
 //go:noinline
 func (v V) Plain() uint32 { return v.id }
 
+// U has a value method that is inlined into its wrapper and its method value.
+type U struct{ id uint32 }
+
+func (u U) Id() uint32 { return u.id + 1 }
+
 //go:noinline
 func idOf(t *T) uint32 { return t.id + 1 }
 
@@ -272,6 +277,9 @@ func literal(id uint32) func() uint32 { return func() uint32 { return id + 1 } }
 
 //go:noinline
 func methodValue(id uint32) func() uint32 { return V{id}.Id }
+
+//go:noinline
+func smallMethodValue(id uint32) func() uint32 { return U{id}.Id }
 
 // The generic function is compiled once for all pointers, and finds the method in its dictionary.
 //

@@ -2,8 +2,10 @@ package main
 
 func byPointer(id uint32) Mather  { return &ByPointer{id} }
 func byItsValue(id uint32) Mather { return ByValue{id} }
+func small(id uint32) Mather      { return Small{id} }
 func both(id uint32) Mather       { return Both{ByValue{id}} }
 func values(id uint32) Ider       { return V{id} }
+func smallValues(id uint32) Ider  { return U{id} }
 func guarded(id uint32) Ider      { return &G{id} }
 func pointers(id uint32) Ider     { return &W{id} }
 
@@ -41,14 +43,16 @@ var kernels = []kernel{
 	{"itab_call[order=random,targets=2]", fillI(2, false), itabCall, idAndKind},
 	{"itab_call[order=random,targets=4]", fillI(4, false), itabCall, idAndKind},
 	{"itab_call[order=random,targets=16]", fillI(16, false), itabCall, idAndKind},
-	{"itab_wrapper", fillWith(values), itabCall, idAndOne},
+	{"itab_wrapper", fillWith(smallValues), itabCall, idAndOne},
+	{"itab_wrapper[method=called]", fillWith(values), itabCall, idAndOne},
 	{"itab_pointer", fillWith(pointers), itabCall, id},
 	{"guard", fillWith(guarded), guard, idAndOne},
 	{"func_value", fillT, funcValue, id},
 	{"func_value[holds=pointer_method]", fillT, funcValuePointer, id},
 	{"func_value[holds=value_method]", fillV, funcValueValue, id},
 	{"closure", fillF(literal), closure, idAndOne},
-	{"closure[holds=method_value]", fillF(methodValue), closure, idAndOne},
+	{"closure[holds=method_value]", fillF(smallMethodValue), closure, idAndOne},
+	{"closure[holds=method_value,method=called]", fillF(methodValue), closure, idAndOne},
 	{"dictionary_call", fillT, dictionaryCall, id},
 
 	{"add_call", nil, addFunction, fortyTwo},
@@ -56,10 +60,12 @@ var kernels = []kernel{
 	{"add_call[call=pointer]", nil, addPointer, fortyTwo},
 	{"add_call[call=inferred]", nil, addInferred, fortyTwo},
 	{"add_call[call=deref]", nil, addDeref, fortyTwo},
-	{"iface_add", fillMather(byItsValue), ifaceAdd, fortyTwo},
-	{"iface_add[method=Sub]", fillMather(byItsValue), ifaceSub, fortyTwo},
+	{"iface_add", fillMather(small), ifaceAdd, fortyTwo},
+	{"iface_add[calls=Sub]", fillMather(small), ifaceSub, fortyTwo},
+	{"iface_add[method=called]", fillMather(byItsValue), ifaceAdd, fortyTwo},
+	{"iface_add[calls=Sub,method=called]", fillMather(byItsValue), ifaceSub, fortyTwo},
 	{"iface_add[receiver_is=pointer]", fillMather(byPointer), ifaceAdd, fortyTwo},
-	{"iface_add[method=Sub,receiver_is=pointer]", fillMather(byPointer), ifaceSub, fortyTwo},
+	{"iface_add[calls=Sub,receiver_is=pointer]", fillMather(byPointer), ifaceSub, fortyTwo},
 	{"composition", fillCombo, composition, fortyTwo},
 	{"promoted", fillAdd(embedsPointer), promoted, fortyTwo},
 	{"promoted[embeds=value]", fillAdd(embedsValue), promoted, fortyTwo},

@@ -2,8 +2,8 @@
 //! and against what the same Go program executed, loop aside.
 
 use crate::common::{self, json, rows, value};
-use dispatchlab::go::{HeapKind, Release};
 use dispatchlab::go::heap::Heap;
+use dispatchlab::go::{HeapKind, Release};
 use dispatchlab::job::JobRow;
 use dispatchlab::prepare::{Prepared, prepare};
 use dispatchlab::template::{Library, Param, params, shipped};
@@ -24,10 +24,14 @@ const HAND_COUNTS: &[(&str, f64, f64, &str)] = &[
     ("ptr_method[go=1.10]",                 8.0, 2.0, "as direct_call; Go ptrmeth 7 + add"),
     ("value_method",                        4.0, 2.0, "mov call | add ret; Go valmeth 2 + mov + add, the value loaded in front of each call"),
     ("value_method[go=1.10]",               8.0, 2.0, "mov mov call mov | mov add mov ret; Go deref 7 + add"),
-    ("wrapper_call",                       16.0, 6.0, "call | cmp jbe push mov sub test je mov call | add ret | add pop nop ret; Go wrap 17 - fun + add"),
-    ("wrapper_call[go=1.26]",              16.0, 6.0, "as 1.27"),
-    ("wrapper_call[go=1.25]",              19.0, 7.0, "1.27 - nop + xchg, its own padding, + mov test jne of g._panic"),
-    ("wrapper_call[go=1.10]",              27.0, 7.0, "mov call mov | mov cmp jbe sub mov lea mov test jne mov test je mov mov call | mov add mov ret | mov mov mov add ret; Go wrap 27 - fun + add"),
+    ("wrapper_call",                        9.0, 3.0, "call | push mov test je mov add pop ret; Go wrap_inl 10 - fun + add"),
+    ("wrapper_call[go=1.26]",               9.0, 3.0, "as 1.27"),
+    ("wrapper_call[go=1.25]",              12.0, 4.0, "1.27 + mov test jne of g._panic"),
+    ("wrapper_call[go=1.10]",              19.0, 4.0, "mov call mov | mov sub mov lea mov test jne mov test je mov add mov mov add ret; Go wrap_inl 19 - fun + add"),
+    ("wrapper_call[method=called]",        16.0, 6.0, "call | cmp jbe push mov sub test je mov call | add ret | add pop nop ret; Go wrap 17 - fun + add"),
+    ("wrapper_call[go=1.26,method=called]", 16.0, 6.0, "as 1.27"),
+    ("wrapper_call[go=1.25,method=called]", 19.0, 7.0, "1.27 - nop + xchg, its own padding, + mov test jne of g._panic"),
+    ("wrapper_call[go=1.10,method=called]", 27.0, 7.0, "mov call mov | mov cmp jbe sub mov lea mov test jne mov test je mov mov call | mov add mov ret | mov mov mov add ret; Go wrap 27 - fun + add"),
     ("itab_call",                           6.0, 2.0, "mov mov call | mov add ret; Go iface 5 + add"),
     ("itab_call[slot=2]",                   6.0, 2.0, "the same, another slot"),
     ("itab_call[targets=2]",                6.0, 2.0, "the same"),
@@ -36,11 +40,15 @@ const HAND_COUNTS: &[(&str, f64, f64, &str)] = &[
     ("itab_call[go=1.10]",                  9.0, 2.0, "mov mov call mov | mov mov add mov ret; Go iface 8 + add, and poly4 9, whose methods add"),
     ("itab_call[go=1.10,slot=2]",           9.0, 2.0, "the same, another slot"),
     ("itab_call[go=1.10,order=random,targets=8]", 9.0, 2.0, "the same"),
-    ("itab_wrapper",                       18.0, 6.0, "mov mov call | the wrapper's 15 without its call in front; Go wrap 17 + add"),
-    ("itab_wrapper[go=1.26]",              18.0, 6.0, "as 1.27"),
-    ("itab_wrapper[go=1.25]",              21.0, 7.0, "as wrapper_call: 1.27 - nop + xchg + mov test jne"),
-    ("itab_wrapper[go=1.10]",              28.0, 7.0, "wrapper_call's 27 and the load of the method; Go wrap 27 + add"),
-    ("itab_wrapper[go=1.10,order=random,targets=8]", 28.0, 7.0, "the same"),
+    ("itab_wrapper",                       11.0, 3.0, "mov mov call | wrapper_call's 8 without its call; Go wrap_inl 10 + add"),
+    ("itab_wrapper[go=1.26]",              11.0, 3.0, "as 1.27"),
+    ("itab_wrapper[go=1.25]",              14.0, 4.0, "1.27 + mov test jne"),
+    ("itab_wrapper[go=1.10]",              20.0, 4.0, "wrapper_call's 19 and the load of the method; Go wrap_inl 19 + add"),
+    ("itab_wrapper[method=called]",        18.0, 6.0, "mov mov call | the wrapper's 15 without its call in front; Go wrap 17 + add"),
+    ("itab_wrapper[go=1.26,method=called]", 18.0, 6.0, "as 1.27"),
+    ("itab_wrapper[go=1.25,method=called]", 21.0, 7.0, "as wrapper_call: 1.27 - nop + xchg + mov test jne"),
+    ("itab_wrapper[go=1.10,method=called]", 28.0, 7.0, "wrapper_call's 27 and the load of the method; Go wrap 27 + add"),
+    ("itab_wrapper[go=1.10,method=called,order=random,targets=8]", 28.0, 7.0, "the same"),
     ("type_switch",                        11.0, 4.0, "test je mov | cmp jne lea cmp jne | mov add jmp; Go tsw2/lo 17 - 6 of the loop, the two loads and the store"),
     ("type_switch[hit=last]",              13.0, 5.0, "first case's cmp jne more; Go tsw2/hi 21 - 6 - nop - lea"),
     ("type_switch[hit=default]",            9.0, 3.0, "test je mov | cmp jne | cmp jne | mov add"),
@@ -127,13 +135,17 @@ fn a_recovered_nil_panic_is_counted_up_to_the_panic() {
     // Up to the call of panicwrap, and the modelled panicwrap's mov mov mov mov jmp.
     #[rustfmt::skip] // a table: one scenario a line
     let panics = [
+        // call | push mov test je call
+        ("wrapper_call[receiver=nil,recover=true]",         11.0, 4.0, "main.Adder.Add", "Adder"),
+        // mov call | mov sub mov lea mov test jne mov test je call
+        ("wrapper_call[go=1.10,receiver=nil,recover=true]", 18.0, 5.0, "main.Adder.Add", "Adder"),
         // call | cmp jbe push mov sub test je call
-        ("wrapper_call[receiver=nil,recover=true]",         14.0, 5.0, "main.Adder.Add", "Adder"),
+        ("wrapper_call[method=called,receiver=nil,recover=true]",         14.0, 5.0, "main.Adder.Add", "Adder"),
         // mov call | mov cmp jbe sub mov lea mov test jne mov test je call
-        ("wrapper_call[go=1.10,receiver=nil,recover=true]", 20.0, 6.0, "main.Adder.Add", "Adder"),
+        ("wrapper_call[go=1.10,method=called,receiver=nil,recover=true]", 20.0, 6.0, "main.Adder.Add", "Adder"),
         // mov mov call, and the rest as above
-        ("itab_wrapper[receiver=nil,recover=true]",         16.0, 5.0, "main.T0.Id",     "T0"),
-        ("itab_wrapper[go=1.10,receiver=nil,recover=true]", 21.0, 6.0, "main.T0.Id",     "T0"),
+        ("itab_wrapper[method=called,receiver=nil,recover=true]",         16.0, 5.0, "main.T0.Id",     "T0"),
+        ("itab_wrapper[go=1.10,method=called,receiver=nil,recover=true]", 21.0, 6.0, "main.T0.Id",     "T0"),
     ];
     let mut arguments = vec!["run", "--counters", "none"];
     arguments.extend(panics.iter().map(|(name, ..)| *name));

@@ -15,12 +15,13 @@
 //!
 //! `BLESS=1 cargo test --test all docs::` rewrites outputs and measured blocks; do it on a quiet machine.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use crate::common::unfolded;
 use dispatchlab::go::hash::type_hash;
 use dispatchlab::go::{HeapKind, HeapSpec, lay_out};
 use dispatchlab::stats::Quantity;
@@ -436,6 +437,106 @@ fn the_book_shows_each_row_of_the_suite_with_what_was_published() {
     if run.is_some() {
         fs::write(root().join("docs/book.md"), written).expect("writes");
     }
+}
+
+/// The cycles of each row that the book shows.
+fn cycles_of_the_book(document: &str) -> BTreeMap<&str, f64> {
+    let rows = document.lines().filter_map(|line| {
+        let (name, rest) = line.strip_prefix("| `")?.split_once("` | ")?;
+        let (cycles, _) = rest.split_once(" | ")?;
+        Some((name, cycles.parse().ok()?))
+    });
+    rows.collect()
+}
+
+#[test]
+fn no_remark_of_the_book_contradicts_the_numbers_beside_it() {
+    const OF: &str = "× the cycles of `";
+    let document = read("docs/book.md");
+    let cycles = cycles_of_the_book(&document);
+    let mut held = 0;
+    let remarks = document
+        .lines()
+        .filter_map(|line| line.strip_prefix("- `")?.split_once("`: "));
+    for (row, remark) in remarks {
+        let mut rest = remark;
+        while let Some((front, behind)) = rest.split_once(OF) {
+            let ratio: f64 = last_number(front).unwrap_or_else(|| panic!("{row}: {remark}"));
+            let (other, behind) = behind.split_once('`').expect("a row's name ends");
+            let (range, _) = behind.split_once(')').expect("a range follows");
+            let numbers: Vec<f64> = range
+                .split(|letter: char| !(letter.is_ascii_digit() || letter == '.'))
+                .filter_map(|word| word.parse().ok())
+                .collect();
+            let [least, most] = numbers[..] else {
+                panic!("{row}: no range: {remark}");
+            };
+            let (Some(own), Some(theirs)) = (cycles.get(row), cycles.get(other)) else {
+                panic!("{row}: the book shows no cycles of it, or of {other}");
+            };
+            // What is printed is rounded, on both sides.
+            let is_the_ratio = (own / theirs - ratio).abs() < 0.006 + 0.006 * ratio / theirs;
+            assert!(is_the_ratio, "{row}: {own} / {theirs}, not {ratio}");
+            assert!(least <= ratio && ratio <= most, "{row}: {ratio}: {range}");
+            let is_layout = least <= 1.0 && 1.0 <= most;
+            let says_so = range.contains("within what placement moves");
+            assert_eq!(says_so, is_layout, "{row}: {range}");
+            held += 1;
+            rest = behind;
+        }
+    }
+    assert!(held > 10, "{held} ratios");
+}
+
+/// The number that a text ends with.
+fn last_number(text: &str) -> Option<f64> {
+    text.rsplit(|letter: char| !(letter.is_ascii_digit() || letter == '.'))
+        .next()?
+        .parse()
+        .ok()
+}
+
+/// What the bullets under the tables of strategies say of who wins from where.
+#[test]
+fn the_tables_of_strategies_show_what_is_said_of_them() {
+    let document = read("docs/book.md");
+    let (_, section) = document
+        .split_once("### Where each strategy wins")
+        .expect("it is there");
+    let rows: Vec<Vec<f64>> = section
+        .lines()
+        .take_while(|line| !line.starts_with("One type comes by"))
+        .filter_map(|line| {
+            let cells = line.strip_prefix("| ")?.trim_end_matches('|').split('|');
+            cells.map(|cell| cell.trim().parse().ok()).collect()
+        })
+        .collect();
+    assert_eq!(rows.len(), 10);
+    let [cases, chain, halves, table] = [0, 1, 2, 3];
+    let at_random = 3;
+    let first = |wins: &dyn Fn(&[f64]) -> bool| {
+        let last_lost = rows.iter().rposition(|row| !wins(row));
+        rows[last_lost.map_or(0, |at| at + 1)][cases]
+    };
+    let said = |text: &str| assert!(unfolded(section).contains(text), "{text}");
+    said("the table is the quickest from 4 cases on, and halves beat the chain from 8 on");
+    assert!(first(&|row| row[table] < row[chain] && row[table] < row[halves]) <= 4.0);
+    assert!(first(&|row| row[halves] < row[chain]) <= 8.0);
+    said("the chain is the quickest up to 16 cases");
+    let is_chain = |row: &Vec<f64>| {
+        row[chain + at_random] <= row[halves + at_random]
+            && row[chain + at_random] <= row[table + at_random]
+    };
+    assert!(rows.iter().filter(|row| row[cases] <= 16.0).all(is_chain));
+    said("Halves pass the chain between 64 and 128 cases, the table between 16 and 32");
+    assert_eq!(
+        first(&|row| row[halves + at_random] < row[chain + at_random]),
+        128.0
+    );
+    assert_eq!(
+        first(&|row| row[table + at_random] < row[chain + at_random]),
+        32.0
+    );
 }
 
 /// A report without what differs between two runs and between two machines: each paragraph on one

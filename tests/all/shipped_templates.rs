@@ -266,11 +266,11 @@ fn the_wrapper_has_the_bytes_of_each_release() {
                   4885c0 741c 8b00 890424 e800000000 8b442408 89442428 488b6c2410 4883c418 c3"),
     ];
     for (release, expected) in functions {
-        let scenario = named(&format!("wrapper_call[go={release}]"));
+        let scenario = named(&format!("wrapper_call[go={release},method=called]"));
         let expected = expected.replace(' ', "");
         let function = bytes_of(&assemble(&scenario), "main.(*Adder).Add");
         assert!(function.starts_with(&expected), "Go {release}");
-        let behind_an_itab = assemble(&named(&format!("itab_wrapper[go={release}]")));
+        let behind_an_itab = assemble(&named(&format!("itab_wrapper[go={release},method=called]")));
         assert_eq!(bytes_of(&behind_an_itab, "main.(*T0).Id"), function);
     }
 }
@@ -413,7 +413,7 @@ fn what_no_compiler_does_and_what_has_no_effect_is_said() {
         ("assert_eface[panics=true]",          None),
         ("assert_eface[form=hit-ok,panics=true]", Some("panics only without a second result: `form` is of no effect")),
         ("prologue[check=false,grow=true]",    Some("a function that does not check never grows the stack")),
-        ("iface_add[method=Test]",             Some("the interface does not have Test, so its itab has no slot for it: the call names it")),
+        ("iface_add[calls=Test]",              Some("the interface does not have Test, so its itab has no slot for it: the call names it")),
     ];
     for (name, expected) in notes {
         assert_eq!(note(name).as_deref(), expected, "{name}");

@@ -65,7 +65,7 @@ fn the_frame_of_a_wrapper_that_copies_a_string_is_the_one_drawn_by_hand() {
     // Adder{6754, "test"} is copied below the arguments 10 and 32, which the caller packed into one
     // store and the wrapper copies one by one. The frame is 48 bytes and holds the saved rbp at 40.
     let line = line_of("iface_strings", "call \"main.Adder.{{ name }}\"");
-    let drawn = drawings(&["iface_strings[go=1.12]", "--at", &line]);
+    let drawn = drawings(&["iface_strings[go=1.12,method=called]", "--at", &line]);
     assert_eq!(drawn.len(), 1);
     assert_eq!(drawn[0]["is_before"], true);
     let words = words(&drawn[0]);
@@ -94,7 +94,7 @@ fn the_frame_of_a_wrapper_that_copies_a_string_is_the_one_drawn_by_hand() {
 
 #[test]
 fn a_result_of_the_stack_abi_is_named_when_it_is_there() {
-    let drawn = drawings(&["iface_strings[go=1.12]"]);
+    let drawn = drawings(&["iface_strings[go=1.12,method=called]"]);
     let mut drawn = drawn.iter().map(words);
     let drawn = drawn.find(|all| {
         all.last()
@@ -186,9 +186,9 @@ fn what_nothing_wrote_or_nobody_can_tell_is_no_number() {
 fn a_slot_holds_what_the_cpu_loads_from_it() {
     let mut compared = 0;
     for name in [
-        "itab_wrapper[go=1.10]",
-        "itab_wrapper",
-        "iface_strings[go=1.12]",
+        "itab_wrapper[go=1.10,method=called]",
+        "itab_wrapper[method=called]",
+        "iface_strings[go=1.12,method=called]",
         "iface_unoptimised",
         "escape[form=value,go=1.10]",
         "convert_scalar[go=1.10]",
