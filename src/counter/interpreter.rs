@@ -227,7 +227,7 @@ pub fn trace(
     wanted: Wanted,
     sink: &mut dyn FnMut(Branch),
 ) -> Result<Interpreted, String> {
-    trace_answered(stage, ground, visits, wanted, (sink, &mut |_| {}))
+    trace_answered(stage, ground, visits, wanted, sink, &mut |_| {})
 }
 
 /// The same, and each access through a nil pointer that goes on elsewhere: the address of the instruction, none of a
@@ -237,7 +237,8 @@ pub fn trace_answered(
     ground: &mut Ground,
     visits: &Visits,
     wanted: Wanted,
-    (sink, answered): (&mut dyn FnMut(Branch), &mut dyn FnMut(Option<u64>)),
+    sink: &mut dyn FnMut(Branch),
+    answered: &mut dyn FnMut(Option<u64>),
 ) -> Result<Interpreted, String> {
     let image = stage.images[0].clone();
     let Wanted {

@@ -50,16 +50,14 @@ pub(super) fn trace(
             ground,
             visits,
             wanted,
-            (
-                &mut |branch| {
-                    ran.see(&Branch {
-                        ip: branch.ip - base,
-                        target: branch.target.wrapping_sub(base),
-                        ..branch
-                    });
-                },
-                &mut |ip| nil.push(ip.map(|ip| ip - base)),
-            ),
+            &mut |branch| {
+                ran.see(&Branch {
+                    ip: branch.ip - base,
+                    target: branch.target.wrapping_sub(base),
+                    ..branch
+                });
+            },
+            &mut |ip| nil.push(ip.map(|ip| ip - base)),
         )
         .is_ok();
     ran.end_at(&nil);
