@@ -257,6 +257,10 @@ pub fn judge(
         row.bistable = summary.modes.is_some();
         row.modes = summary.modes.into_iter().flatten().collect();
         row.layout = Some(summary.layout);
+        row.repeats = outcome
+            .timing
+            .as_ref()
+            .map_or_else(Vec::new, stats::repeats);
         row.chunks = outcome.timing.as_ref().map_or_else(Vec::new, stats::shown);
         row.baseline = Some(Baseline {
             cycles: match &summary.baseline_cycles {

@@ -1,6 +1,6 @@
 //! `run`: measure, and print a report.
 
-use std::io::{self, Read as _};
+use std::io::{self, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -11,12 +11,12 @@ use super::output::{Escapes, Input, Output};
 use super::overlay;
 use super::progress::Voice;
 use super::record;
-use super::{Common, Stop, check_output, misses, print};
+use super::{Common, Stop, When, check_output, misses, print};
 use crate::job::file::{self, SavedJob};
 use crate::job::{Ask, Counters};
 use crate::pipeline::{self, Settings, Task};
-use crate::report::terminal::{self, markdown};
-use crate::report::{Report, csv, json, page};
+use crate::report::terminal::{self, markdown, plot};
+use crate::report::{Report, csv, gobench, json, page};
 use crate::scenario::Scenario;
 use crate::sys::files;
 use crate::template::Suite;
@@ -57,6 +57,12 @@ pub(super) struct Exports {
     /// Also write the report as a page to look at, whole by itself
     #[arg(long, value_name = "FILE")]
     export_html: Option<PathBuf>,
+    /// Also write the report as benchmarks of Go have it, for benchstat
+    #[arg(long, value_name = "FILE")]
+    export_gobench: Option<PathBuf>,
+    /// When to draw under the table: samples, ratios, curves or a map [default: on a terminal, of up to 24 rows]
+    #[arg(long, value_enum, default_value_t = When::Auto, hide_default_value = true)]
+    plot: When,
     /// Put the raw samples into the JSON
     #[arg(long)]
     pub(super) samples: bool,
@@ -69,6 +75,7 @@ type Renderer = fn(&Report) -> String;
 pub(super) struct Outputs {
     exports: Vec<(Output, Renderer, Escapes)>,
     job: Option<Output>,
+    plot: When,
 }
 
 impl Outputs {
@@ -84,6 +91,8 @@ impl Outputs {
             export_csv,
             export_markdown,
             export_html,
+            export_gobench,
+            plot,
             samples: _,
         } = files;
         let mut exports = Vec::new();
@@ -102,6 +111,12 @@ impl Outputs {
             printable::lines,
         )?;
         want("--export-html", export_html, page::render, printable::lines)?;
+        want(
+            "--export-gobench",
+            export_gobench,
+            gobench::render,
+            printable::lines,
+        )?;
         let job = job
             .map(|path| Output::open("--save-job", path))
             .transpose()?;
@@ -115,7 +130,8 @@ impl Outputs {
             // What is measured would be lost.
             check_output()?;
         }
-        Ok(Outputs { exports, job })
+        let plot = *plot;
+        Ok(Outputs { exports, job, plot })
     }
 
     /// Writes the files, and prints the report and its warnings.
@@ -133,6 +149,19 @@ impl Outputs {
             (false, true) => terminal::in_full(report, common.style()),
             (false, false) => terminal::render(report, common.style()),
         };
+        let is_drawn = match self.plot {
+            When::Always => !common.json,
+            When::Never => false,
+            When::Auto => !common.json && io::stdout().is_terminal() && is_short(report),
+        };
+        let plot = match is_drawn {
+            true => plot::render(report, common.style()),
+            false => String::new(),
+        };
+        let rendered = match plot.is_empty() {
+            true => rendered,
+            false => format!("{rendered}\n{plot}"),
+        };
         // An empty report would take the place of one that has rows.
         let is_empty = report.interrupted.is_some() && report.rows.is_empty();
         let exports = self.exports.into_iter().filter(|_| !is_empty);
@@ -146,6 +175,12 @@ impl Outputs {
         common.say(&warnings);
         Stop::all(failed, common.error_style())
     }
+}
+
+/// Whether what is drawn of a report is looked at whole: a sweep is one drawing, of rows each has a line.
+fn is_short(report: &Report) -> bool {
+    const ROWS: usize = 24;
+    report.sweep.is_some() || report.rows.len() <= ROWS
 }
 
 impl Exports {

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::listing::{Listed, ListedFunction, Listing};
+use super::sweep::{Knee, Sweep, SweepPoint};
 use super::{
     Around, Baseline, Basis, ChangedLine, Checksum, CodeChange, Comparison, FaultReport, Held,
-    Layout, LongRun, Metric, Metrics, Provenance, Report, Row, SourceLine, Status,
+    Layout, LongRun, Metric, Metrics, Provenance, Repeat, Report, Row, SourceLine, Status,
 };
 use crate::stats::paired::Verdict;
 use crate::stats::{Disturbances, Mode, Quantity};
@@ -83,6 +84,16 @@ pub(crate) fn ok(scenario: &str, cycles: f64, most: f64, counts: (f64, f64)) -> 
             vec![cycles * 0.999, cycles, cycles * 1.004],
             vec![most, most * 1.001],
         ],
+        repeats: [cycles, most]
+            .into_iter()
+            .enumerate()
+            .map(|(placement, cycles)| Repeat {
+                placement: placement as u32,
+                iterations: 4096,
+                cycles,
+                ns: cycles / 3.694,
+            })
+            .collect(),
         listing: Some(listing(template, counts.1)),
         layout: Some(Layout {
             placements: 4,
@@ -449,4 +460,55 @@ pub(crate) fn comparison() -> Report {
             .into(),
     }];
     report
+}
+
+/// Rows over one parameter, or two.
+fn scan(keys: &[&str], values: &[&[&str]]) -> Report {
+    let mut report = tour();
+    report.by_section = false;
+    report.rows.clear();
+    let mut points = Vec::new();
+    for (at, own) in values.iter().enumerate() {
+        let name = format!("itab_call[targets={}]", own.join(","));
+        report
+            .rows
+            .push(ok(&name, 5.0 + at as f64, 6.0 + at as f64, (6.0, 2.0)));
+        points.push(SweepPoint {
+            values: own.iter().map(|value| value.to_string()).collect(),
+            rows: vec![at],
+            comparisons: 0..0,
+        });
+    }
+    report.sweep = Some(Sweep {
+        keys: keys.iter().map(|key| key.to_string()).collect(),
+        names: vec!["itab_call".into()],
+        points,
+        knees: vec![Knee {
+            scenario: "itab_call".into(),
+            key: keys[0].into(),
+            at: 2.0,
+            metric: "cycles".into(),
+            before: 5.0,
+            after: 6.0,
+            text: "itab_call: cycles rise from targets 2 on".into(),
+        }],
+        break_evens: Vec::new(),
+    });
+    report
+}
+
+/// Rows over one parameter.
+pub(crate) fn curve() -> Report {
+    scan(&["targets"], &[&["1"], &["2"], &["4"], &["8"]])
+}
+
+/// Rows over two.
+pub(crate) fn map() -> Report {
+    let points: [&[&str]; 4] = [
+        &["1", "cyclic"],
+        &["1", "random"],
+        &["2", "cyclic"],
+        &["2", "random"],
+    ];
+    scan(&["targets", "order"], &points)
 }

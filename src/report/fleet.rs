@@ -71,10 +71,9 @@ pub fn lines(reports: &[Named<'_>]) -> Vec<Line> {
         let cpu = cpu_of(report.document);
         for shown in &report.document.rows {
             let row = &shown.row;
-            let is_it = |line: &&mut Line| {
+            let at = lines.iter().position(|line| {
                 line.scenario == row.scenario && line.template_sha256 == row.template_sha256
-            };
-            let at = lines.iter_mut().position(|mut line| is_it(&&mut line));
+            });
             let at = at.unwrap_or_else(|| {
                 lines.push(Line {
                     scenario: row.scenario.clone(),

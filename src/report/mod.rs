@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 pub use self::metric::{Basis, FurtherMetric, Metric, Metrics, SiteMisses};
 pub use self::published::Held;
 pub use self::status::{FaultReport, Status};
-pub use crate::stats::Layout;
 use crate::stats::paired::Verdict;
 use crate::stats::quantity::noisy;
 use crate::stats::{Disturbances, Mode, Quantity};
+pub use crate::stats::{Layout, Repeat};
 use crate::template::{Clobbers, Cold, Value};
 
 pub mod ablation;
@@ -22,6 +22,7 @@ pub mod csv;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod fleet;
+pub mod gobench;
 #[cfg(test)]
 pub(crate) mod golden;
 pub mod json;
@@ -185,6 +186,9 @@ pub struct Row {
         serialize_with = "noisy"
     )]
     pub chunks: Vec<Vec<f64>>,
+    /// Values of parts of its turns, for tools that make intervals of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repeats: Vec<Repeat>,
     /// Its code, instruction by instruction, where that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listing: Option<listing::Listing>,

@@ -16,6 +16,7 @@ mod further;
 pub mod markdown;
 mod notes;
 mod overlay;
+pub mod plot;
 mod sweep;
 mod table;
 

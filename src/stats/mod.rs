@@ -318,6 +318,60 @@ pub fn shown(timing: &Timing) -> Vec<Vec<f64>> {
     timing.images.iter().map(of_image).collect()
 }
 
+/// Parts that a placement's turns are cut into, for as many values of it: a tool that takes the median of values, and an
+/// interval of their ranks, wants six at the least.
+const PARTS: usize = 6;
+
+/// A value of its own, of some turns in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Repeat {
+    /// Index of the placement.
+    pub placement: u32,
+    /// Iterations that it is of.
+    pub iterations: u64,
+    /// Core cycles per iteration, by the rule that the row's value has.
+    #[serde(serialize_with = "quantity::noisy")]
+    pub cycles: f64,
+    /// Nanoseconds per iteration, likewise.
+    #[serde(serialize_with = "quantity::noisy")]
+    pub ns: f64,
+}
+
+/// Values of the parts of a row's turns, placement by placement. A row with fewer turns has fewer parts.
+pub fn repeats(timing: &Timing) -> Vec<Repeat> {
+    let scale = Scale::of(timing);
+    let images = timing
+        .images
+        .iter()
+        .map(|image| Costs::of(image, timing, &scale).visits);
+    let images: Vec<Vec<Visit>> = images.collect();
+    let baseline = Costs::of(&timing.baseline, timing, &scale);
+    let rule = rule(
+        timing,
+        images.first().map_or(&[], |first| first),
+        &baseline.visits,
+    );
+    let mut repeats = Vec::new();
+    for (placement, visits) in images.iter().enumerate() {
+        let turns: Vec<&[Visit]> = visits.chunk_by(|one, next| one.turn == next.turn).collect();
+        let parts = turns.len().min(PARTS);
+        for part in 0..parts {
+            let own = part * turns.len() / parts..(part + 1) * turns.len() / parts;
+            let own: Vec<Visit> = turns[own].concat();
+            let ns = Segments::by(rule, &own, |visit| Some(visit.ns)).value();
+            if let Some((cycles, ns)) = cycles(rule, &own, timing).value().zip(ns) {
+                repeats.push(Repeat {
+                    placement: placement as u32,
+                    iterations: own.len() as u64 * timing.iterations_per_chunk,
+                    cycles,
+                    ns,
+                });
+            }
+        }
+    }
+    repeats
+}
+
 /// The share of disturbed chunks above which modes are the machine's.
 const MOSTLY: f64 = 0.5;
 

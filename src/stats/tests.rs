@@ -345,3 +345,29 @@ fn a_disturbed_chunk_is_not_shown() {
     timing.images[0].chunks[3].after.width_ticks *= 2;
     assert!(shown(&timing)[0].len() < all);
 }
+
+#[test]
+fn the_value_of_a_part_is_that_of_a_row_with_its_turns_alone() {
+    let mut timing = steady(12, 5.0);
+    timing.images = vec![
+        fixture::image(12, |turn, segment| {
+            5.0 + f64::from(turn / 2) + f64::from(segment)
+        }),
+        fixture::image(3, |_, _| 9.0),
+    ];
+    let repeats = repeats(&timing);
+    let placements: Vec<u32> = repeats.iter().map(|one| one.placement).collect();
+    assert_eq!(placements, [0, 0, 0, 0, 0, 0, 1, 1, 1]);
+    for (part, repeat) in repeats[..6].iter().enumerate() {
+        let mut alone = timing.clone();
+        alone.images.truncate(1);
+        let own = [2 * part as u32, 2 * part as u32 + 1];
+        alone.images[0]
+            .chunks
+            .retain(|chunk| own.contains(&chunk.turn));
+        let summary = summarize(&alone, 1);
+        assert!(near(repeat.cycles, summary.cycles.value), "{part}");
+        assert!(near(repeat.ns, summary.ns.value), "{part}");
+        assert_eq!(repeat.iterations, summary.iterations);
+    }
+}

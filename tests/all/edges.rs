@@ -18,12 +18,14 @@ fn a_closed_pipe_is_quiet_and_ends_as_the_signal_for_it_does() {
         &["run", "inline", "--counters", "none", "--json"],
         &["show", "itab_call", "--heap", "--harness"],
     ] {
+        // Closed before anything can be written: a child may be faster than its parent.
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
         let mut child = command(Path::new("/"), arguments)
-            .stdout(Stdio::piped())
+            .stdout(writer)
             .stderr(Stdio::piped())
             .spawn()
             .expect("starts");
-        drop(child.stdout.take());
         let mut stderr = String::new();
         let mut errors = child.stderr.take().expect("piped");
         errors.read_to_string(&mut stderr).expect("UTF-8");

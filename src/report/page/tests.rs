@@ -1,5 +1,4 @@
 use super::*;
-use crate::report::sweep::{Knee, Sweep, SweepPoint};
 use crate::report::{Row, Status, fixture, golden};
 
 fn rendered(report: &Report) -> String {
@@ -13,44 +12,6 @@ fn body(page: &str) -> String {
     page[start..end].replace("><", ">\n<") + "\n"
 }
 
-/// Rows over one parameter, or two.
-fn scan(keys: &[&str], values: &[&[&str]]) -> Report {
-    let mut report = fixture::tour();
-    report.by_section = false;
-    report.rows.clear();
-    let mut points = Vec::new();
-    for (at, own) in values.iter().enumerate() {
-        let name = format!("itab_call[targets={}]", own.join(","));
-        report.rows.push(fixture::ok(
-            &name,
-            5.0 + at as f64,
-            6.0 + at as f64,
-            (6.0, 2.0),
-        ));
-        points.push(SweepPoint {
-            values: own.iter().map(|value| value.to_string()).collect(),
-            rows: vec![at],
-            comparisons: 0..0,
-        });
-    }
-    report.sweep = Some(Sweep {
-        keys: keys.iter().map(|key| key.to_string()).collect(),
-        names: vec!["itab_call".into()],
-        points,
-        knees: vec![Knee {
-            scenario: "itab_call".into(),
-            key: keys[0].into(),
-            at: 2.0,
-            metric: "cycles".into(),
-            before: 5.0,
-            after: 6.0,
-            text: "itab_call: cycles rise from targets 2 on".into(),
-        }],
-        break_evens: Vec::new(),
-    });
-    report
-}
-
 #[test]
 fn the_pages_of_rows_comparisons_curves_and_maps_are_as_they_were() {
     golden::compare("page_rows.html", &body(&rendered(&fixture::report())));
@@ -58,18 +19,8 @@ fn the_pages_of_rows_comparisons_curves_and_maps_are_as_they_were() {
         "page_comparison.html",
         &body(&rendered(&fixture::comparison())),
     );
-    let curve = scan(&["targets"], &[&["1"], &["2"], &["4"], &["8"]]);
-    golden::compare("page_curve.html", &body(&rendered(&curve)));
-    let map = scan(
-        &["targets", "order"],
-        &[
-            &["1", "cyclic"],
-            &["1", "random"],
-            &["2", "cyclic"],
-            &["2", "random"],
-        ],
-    );
-    golden::compare("page_map.html", &body(&rendered(&map)));
+    golden::compare("page_curve.html", &body(&rendered(&fixture::curve())));
+    golden::compare("page_map.html", &body(&rendered(&fixture::map())));
 }
 
 #[test]
@@ -143,7 +94,7 @@ fn a_number_that_is_not_known_is_a_dash_with_its_reason() {
 
 #[test]
 fn saved_reports_are_shown_as_they_were_when_they_were_made() {
-    for report in [fixture::comparison(), scan(&["targets"], &[&["1"], &["2"]])] {
+    for report in [fixture::comparison(), fixture::curve()] {
         let json = json::render(&report);
         let saved = crate::report::saved::document(&json).expect("a report");
         let page = Page {
@@ -184,7 +135,7 @@ fn several_reports_stand_beside_each_other_and_then_alone() {
 
 #[test]
 fn a_row_that_is_not_there_costs_the_page_nothing() {
-    let mut report = scan(&["targets"], &[&["1"], &["2"], &["4"]]);
+    let mut report = fixture::curve();
     report.rows[1] = Row {
         scenario: "gone".into(),
         status: Status::Error(Vec::new()),

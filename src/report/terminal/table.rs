@@ -231,14 +231,14 @@ fn cold_call(call: &ColdCall) -> Option<String> {
         (Some(low), Some(high)) => format!(" ({} to {})", whole(low), whole(high)),
         _ => String::new(),
     };
-    let warm = call.warm.value.map(|warm| {
-        let span = span(&call.warm);
-        let how = match call.scrubbed {
-            Cold::Predictor => "behind as much code without branches",
-            _ => "the same without the scrub",
-        };
-        format!("; warm, {how}: {}{span}", whole(warm))
-    });
+    let how = match call.scrubbed {
+        Cold::Predictor => "behind as much code without branches",
+        _ => "the same without the scrub",
+    };
+    let warm = match (call.warm.value, &call.warm.why) {
+        (Some(warm), _) => format!("{}{}", whole(warm), span(&call.warm)),
+        (None, why) => format!("no number, {}", why.as_deref().unwrap_or("not timed")),
+    };
     let doubt = match call.doubtful {
         true => "; disturbed: run it again",
         false => "",
@@ -246,11 +246,10 @@ fn cold_call(call: &ColdCall) -> Option<String> {
     let scrub = call.scrub_ns.value;
     let scrub = scrub.map(|ns| format!("; a scrub takes {ns:.0} ns, which are in no number"));
     Some(format!(
-        "cold={}: one call by itself adds {} cycles{} behind a scrub{}{}",
+        "cold={}: one call by itself adds {} cycles{} behind a scrub; warm, {how}: {warm}{}",
         call.scrubbed,
         whole(cycles),
         span(&call.cycles),
-        warm.unwrap_or_default(),
         scrub.unwrap_or_default() + doubt
     ))
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::report::{Report, fixture, golden};
 use crate::stats::Quantity;
+use crate::text::columns;
 
 const PIPED: Style = Style {
     width: 80,
@@ -557,4 +558,59 @@ fn the_details_have_what_a_breakpoint_counted_and_a_warning_is_due_where_that_is
         assert!(details.contains(words), "{details}");
         assert!(!both(&report, wide).contains("breakpoint"));
     }
+}
+
+#[test]
+fn what_is_drawn_of_samples_ratios_curves_and_maps_is_as_it_was() {
+    use crate::report::terminal::plot;
+    let ascii = Style {
+        unicode: false,
+        ..PIPED
+    };
+    let mut all = String::new();
+    for report in [
+        fixture::tour(),
+        fixture::comparison(),
+        fixture::curve(),
+        fixture::map(),
+    ] {
+        for style in [PIPED, ascii] {
+            all += &plot::render(&report, style);
+            all.push('\n');
+        }
+    }
+    golden::compare("plots.txt", &all);
+}
+
+#[test]
+fn a_drawing_fits_its_width_or_is_left_out() {
+    use crate::report::terminal::plot;
+    for width in [10, 30, 40, 57, 80, 300] {
+        let style = Style { width, ..PIPED };
+        for report in [
+            fixture::tour(),
+            fixture::comparison(),
+            fixture::curve(),
+            fixture::map(),
+        ] {
+            let text = plot::render(&report, style);
+            for line in text.lines() {
+                assert!(columns(line) <= width.max(20), "{width}: {line}");
+            }
+            assert!(width < 80 || !text.is_empty(), "{width}");
+        }
+    }
+}
+
+#[test]
+fn rows_without_numbers_are_not_drawn() {
+    use crate::report::terminal::plot;
+    let mut report = fixture::report();
+    report.rows.retain(|row| row.metrics.is_none());
+    assert_eq!(plot::render(&report, PIPED), "");
+    let mut curve = fixture::curve();
+    curve.rows[1].metrics = None;
+    let marks = plot::render(&curve, PIPED).matches('●').count();
+    // One of them stands in the legend.
+    assert_eq!(marks, curve.rows.len());
 }
