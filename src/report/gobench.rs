@@ -119,7 +119,7 @@ mod tests {
             .filter(|line| line.starts_with("Benchmark"))
         {
             let words: Vec<&str> = line.split_whitespace().collect();
-            assert!(words.len() >= 4 && words.len() % 2 == 0, "{line}");
+            assert!(words.len() >= 4 && words.len().is_multiple_of(2), "{line}");
             assert!(words[1].parse::<u64>().is_ok(), "{line}");
             assert!(
                 words[2..]

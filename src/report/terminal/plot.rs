@@ -203,10 +203,11 @@ fn curves(report: &Report, sweep: &Sweep, style: Style) -> String {
                 continue;
             };
             let (start, end) = (x(point - 1), x(point));
-            for at in start..=end {
+            let columns = (start..=end).map(|at| {
                 let share = (at - start) as f64 / (end - start).max(1) as f64;
-                cells[y(from + (to - from) * share)][at] = dot;
-            }
+                (at, y(from + (to - from) * share))
+            });
+            columns.for_each(|(at, line)| cells[line][at] = dot);
         }
     }
     let marks = marks(style);
