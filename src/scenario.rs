@@ -739,7 +739,7 @@ mod tests {
             ("t[spacing=8]", "`spacing` is a whole number from 16 to 65536, not `8`"),
             ("t[spacing=-64]", "`spacing` is a power of two"),
             ("t[stride=0]", "`stride` is a whole number from 1"),
-            ("t[receiver=null]", "`receiver` is one of given, nil, not `null`"),
+            ("t[receiver=null]", "`receiver` is one of given, nil, nil_interface, not `null`"),
             ("t[recover=1]", "`recover` is true or false, not `1`"),
             ("t[targets=8", "`t[targets=8` does not end with its bracket"),
             ("t[targets]", "`targets` in `t[targets]` is not key=value"),
