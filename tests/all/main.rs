@@ -53,6 +53,7 @@ mod new_kinds;
 mod orderings;
 mod outputs;
 mod overlay;
+mod package;
 mod paste;
 mod placed;
 mod pmu;
