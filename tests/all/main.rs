@@ -32,6 +32,7 @@ mod ends;
 mod exact;
 mod faults;
 mod fence;
+mod fleet;
 mod further;
 mod fuzz;
 mod fuzz_job;
