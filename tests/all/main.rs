@@ -55,6 +55,7 @@ mod orderings;
 mod outputs;
 mod overlay;
 mod package;
+mod page_browser;
 mod paste;
 mod placed;
 mod pmu;
