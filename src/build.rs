@@ -1,9 +1,12 @@
-//! Lists the files of `asm_templates/` for the binary to hold, so that a new template or suite needs no Rust.
+//! Lists the files of `asm_templates/` for the binary to hold, so that a new template or suite needs no Rust, and names
+//! the build for `--version`.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
+    println!("cargo::rustc-env=DISPATCHLAB_BUILD={}", build());
+    println!("cargo::rustc-env=DISPATCHLAB_FEATURES={}", features());
     // Of the folder as a whole: a file that is new changes it.
     println!("cargo::rerun-if-changed=asm_templates");
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
@@ -23,6 +26,32 @@ fn main() -> io::Result<()> {
             .to_string()
     };
     embed(pieces(&folder)?, below, "pieces.rs")
+}
+
+/// Profile, target and commit. Who builds tells the commit: to look for it would build all again after each one.
+fn build() -> String {
+    println!("cargo::rerun-if-env-changed=DISPATCHLAB_COMMIT");
+    let named = |name: &str| env::var(name).unwrap_or_default();
+    let mut commit = named("DISPATCHLAB_COMMIT");
+    commit.retain(|c| c.is_ascii_alphanumeric() || c == '-');
+    if commit.is_empty() {
+        commit = "not told".into();
+    }
+    format!("{}, {}, commit {commit}", named("PROFILE"), named("TARGET"))
+}
+
+/// The features of the package that are on.
+fn features() -> String {
+    let variables = env::vars().filter_map(|(name, _)| {
+        let feature = name.strip_prefix("CARGO_FEATURE_")?;
+        Some(feature.to_lowercase().replace('_', "-"))
+    });
+    let mut features: Vec<String> = variables.collect();
+    features.sort();
+    match features.is_empty() {
+        true => "none".into(),
+        false => features.join(", "),
+    }
 }
 
 /// The files of a folder whose names end so.

@@ -94,7 +94,7 @@ impl From<&Unavailable> for Stop {
 
 /// What does a dynamic call cost on this CPU, and what would other machine code for it cost?
 #[derive(Debug, Parser)]
-#[command(version, about, after_help = EXAMPLES)]
+#[command(version, long_version = BUILD, about, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -103,6 +103,14 @@ struct Cli {
     #[command(flatten)]
     files: run::Files,
 }
+
+const BUILD: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\nbuild: ",
+    env!("DISPATCHLAB_BUILD"),
+    "\nfeatures: ",
+    env!("DISPATCHLAB_FEATURES")
+);
 
 const EXAMPLES: &str = "Examples:
   dispatchlab                              the tour: a table of the ways to call

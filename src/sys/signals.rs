@@ -527,11 +527,24 @@ fn is_write_refused(facts: &libc::siginfo_t, context: &libc::ucontext_t) -> bool
     facts.si_code == ACCESS_REFUSED && error & IS_WRITE != 0
 }
 
+/// MXCSR of the code that was interrupted.
+fn mxcsr(context: &libc::mcontext_t) -> u32 {
+    /// Its place in an FXSAVE area, in words of 32 bits (Intel SDM vol. 1, 10.5.1).
+    const MXCSR: usize = 6;
+    let area = (&raw const *context).cast::<*const u32>();
+    // SAFETY: Linux has the address of the saved FXSAVE area behind the registers, which musl's libc has no name for.
+    let area = unsafe { *area.add(context.gregs.len()) };
+    if area.is_null() {
+        return 0;
+    }
+    // SAFETY: an FXSAVE area has 512 bytes.
+    unsafe { area.add(MXCSR).read() }
+}
+
 fn step(page: &SharedPage, log: &mut StepLog, context: &mut libc::ucontext_t) {
     const TRAP_FLAG: i64 = 0x100;
+    let mxcsr = mxcsr(&context.uc_mcontext);
     let registers = &mut context.uc_mcontext.gregs;
-    // SAFETY: on x86-64 Linux fpregs points at the saved FXSAVE area whenever a handler runs.
-    let mxcsr = unsafe { context.uc_mcontext.fpregs.as_ref() }.map_or(0, |fp| fp.mxcsr);
     log.steps[log.used] = Step {
         ip: registers[libc::REG_RIP as usize] as u64,
         flags: registers[libc::REG_EFL as usize] as u64,

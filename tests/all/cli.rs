@@ -456,3 +456,27 @@ fn a_wrong_file_in_the_folder_hides_no_other_from_the_list() {
         run.stderr
     );
 }
+
+#[test]
+fn the_version_names_the_build_and_its_features() {
+    let run = dispatchlab(&["--version"]);
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    let [version, build, features] = lines[..] else {
+        panic!("{}", run.stdout)
+    };
+    assert_eq!(
+        version,
+        format!("dispatchlab {}", env!("CARGO_PKG_VERSION"))
+    );
+    let profile = if cfg!(debug_assertions) {
+        "debug"
+    } else {
+        "release"
+    };
+    let begin = format!("build: {profile}, x86_64-unknown-linux-");
+    assert!(
+        build.starts_with(&begin) && build.contains(", commit "),
+        "{build}"
+    );
+    assert_eq!(features, "features: none");
+}

@@ -1,5 +1,6 @@
 //! Runs the built binary.
 
+pub(crate) mod browser;
 pub(crate) mod fuzz;
 
 use std::panic::Location;

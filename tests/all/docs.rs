@@ -29,7 +29,7 @@ use dispatchlab::template::suite::Member;
 use dispatchlab::template::{Figure, Library, Order, params};
 use serde_json::Value;
 
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 10] = [
     "README.md",
     "CHANGELOG.md",
     "docs/architecture.md",
@@ -39,6 +39,7 @@ const DOCUMENTS: [&str; 9] = [
     "docs/go-runtime.md",
     "docs/limits.md",
     "docs/book.md",
+    "docs/fleet.md",
 ];
 
 fn root() -> &'static Path {

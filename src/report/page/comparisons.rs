@@ -90,7 +90,7 @@ fn forest(drawn: &[&Comparison]) -> String {
 
 /// A name that fits beside a chart; all of it stands in the table.
 pub(super) fn shortened(name: &str) -> String {
-    const MOST: usize = 28;
+    const MOST: usize = 25;
     match name.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", &name[..end]),
         None => name.to_string(),

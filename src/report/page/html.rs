@@ -27,9 +27,12 @@ pub(super) fn tagged(tag: &str, class: &str, text: &str) -> String {
     format!("<{tag} class=\"{class}\">{}</{tag}>", escaped(text))
 }
 
-/// JSON as it may stand in a script element: what would end that can stand in its strings alone.
+/// JSON as it may stand in a script element: what would end that can stand in its strings alone. Without its indents,
+/// which are half of it.
 pub(super) fn embedded(json: &str) -> String {
-    printable::json(json).replace('<', "\\u003c")
+    let parsed = serde_json::from_str::<serde_json::Value>(json);
+    let compact = parsed.map_or_else(|_| json.to_string(), |parsed| parsed.to_string());
+    printable::json(&compact).replace('<', "\\u003c")
 }
 
 /// A number with the digits that two of its kind can be told apart by.

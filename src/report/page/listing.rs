@@ -1,41 +1,45 @@
 //! The code of a row: offset, bytes, instruction, how often it ran, and the template's line beside it.
 //!
-//! Correct means: what did not run in the iterations that were counted says of how many that is.
+//! Correct means: what did not run in the iterations that were counted says of how many that is; and a page of hundreds
+//! of listings, tens of thousands of lines, opens at once. So a line is text in columns, and no row of a table.
 
 use std::fmt::Write as _;
 
-use super::html::{escaped, number};
+use super::html::{escaped, number, tagged};
 use crate::report::listing::{Listed, Listing};
 
-/// A table of all functions.
-pub(super) fn table(listing: &Listing, template: &str) -> String {
+/// All functions; `file` is what lines without one are of.
+pub(super) fn table(listing: &Listing, file: &str) -> String {
     let mut out = format!(
         "<details class=\"code\" open><summary>code, with how often each instruction ran in an iteration, exact over {} iterations</summary>\
-         <div class=\"scroll\"><table class=\"listing\">",
+         <pre class=\"listing\">",
         listing.iterations
     );
+    let columns = Columns::of(listing);
     for function in &listing.functions {
         let modelled = if function.is_modelled {
             " (modelled runtime)"
         } else {
             ""
         };
-        let _ = write!(
-            out,
-            "<tbody><tr><th colspan=\"5\">{}{modelled}</th></tr>",
-            escaped(&function.name)
-        );
+        out += &tagged("b", "name", &format!("{}{modelled}", function.name));
+        out.push('\n');
         let mut before = None;
         for one in &function.instructions {
             // A line that became several instructions is written once.
             let place = (one.line, &one.file);
             let is_same = before == Some(place);
             before = Some(place);
-            out += &line(one, is_same, template);
+            out += &columns.line(one);
+            if let (Some(line), false) = (one.line, is_same) {
+                let file = one.file.as_deref().unwrap_or(file);
+                let source = one.source.as_deref().unwrap_or_default();
+                let _ = write!(out, "  {}", escaped(&format!("{file}:{line}  {source}")));
+            }
+            out.push('\n');
         }
-        out += "</tbody>";
     }
-    out += "</table></div>";
+    out += "</pre>";
     if listing.left_out > 0 {
         let _ = write!(
             out,
@@ -46,31 +50,57 @@ pub(super) fn table(listing: &Listing, template: &str) -> String {
     out + "</details>"
 }
 
-fn line(one: &Listed, is_same: bool, template: &str) -> String {
-    let class = if one.executions == 0.0 { "cold" } else { "hot" };
-    let place = match (&one.file, one.line) {
-        _ if is_same => String::new(),
-        (Some(file), Some(line)) => format!("{file}:{line}"),
-        (None, Some(line)) => format!("{}:{line}", template.rsplit('/').next().unwrap_or(template)),
-        (_, None) => String::new(),
-    };
-    let source = one
-        .source
-        .as_deref()
-        .filter(|_| !is_same)
-        .unwrap_or_default();
-    format!(
-        "<tr class=\"{class}\"><td class=\"offset\">{:x}</td><td class=\"bytes\">{}</td><td class=\"text\">{}</td>\
-         <td class=\"times\">{}</td><td class=\"source\"><span class=\"place\">{}</span> {}</td></tr>",
-        one.offset,
-        escaped(&one.bytes),
-        escaped(&one.text),
-        if one.executions == 0.0 {
-            "·".to_string()
-        } else {
-            number(one.executions)
-        },
-        escaped(&place),
-        escaped(source)
-    )
+/// The widths of a listing's columns, in characters.
+struct Columns {
+    offset: usize,
+    bytes: usize,
+    text: usize,
+    times: usize,
+}
+
+impl Columns {
+    fn of(listing: &Listing) -> Columns {
+        let widest = |of: fn(&Listed) -> String| {
+            let functions = listing.functions.iter();
+            let all = functions.flat_map(|function| &function.instructions);
+            all.map(|one| of(one).chars().count()).max().unwrap_or(0)
+        };
+        Columns {
+            offset: widest(|one| format!("{:x}", one.offset)),
+            bytes: widest(|one| one.bytes.clone()),
+            text: widest(|one| one.text.clone()),
+            times: widest(times),
+        }
+    }
+
+    /// What ran stands out.
+    fn line(&self, one: &Listed) -> String {
+        let ran = format!(
+            "{:text$}  {:>times$}",
+            one.text,
+            times(one),
+            text = self.text,
+            times = self.times
+        );
+        let ran = match one.executions == 0.0 {
+            true => escaped(&ran),
+            false => format!("<b>{}</b>", escaped(&ran)),
+        };
+        let place = format!(
+            "{:>offset$x}  {:bytes$}",
+            one.offset,
+            one.bytes,
+            offset = self.offset,
+            bytes = self.bytes
+        );
+        format!("{}  {ran}", escaped(&place))
+    }
+}
+
+/// How often it ran in an iteration.
+fn times(one: &Listed) -> String {
+    match one.executions == 0.0 {
+        true => "·".to_string(),
+        false => number(one.executions),
+    }
 }

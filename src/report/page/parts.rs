@@ -24,7 +24,7 @@ pub(super) fn section(ablation: &Ablation) -> String {
     if !timed.is_empty() {
         out += &chart(&timed);
     }
-    out += "<table class=\"numbers\"><thead><tr><th>part</th><th>cycles</th><th>instructions</th><th>branches</th><th>bytes</th>\
+    out += "<div class=\"scroll\"><table class=\"numbers\"><thead><tr><th>part</th><th>cycles</th><th>instructions</th><th>branches</th><th>bytes</th>\
             <th>basis of the cycles</th></tr></thead><tbody>";
     for part in &ablation.parts {
         let shown = |value: Option<f64>| value.map_or("–".to_string(), number);
@@ -43,7 +43,7 @@ pub(super) fn section(ablation: &Ablation) -> String {
         }
         out += "</tr>";
     }
-    out + "</tbody></table>"
+    out + "</tbody></table></div>"
 }
 
 fn chart(parts: &[&PartCost]) -> String {

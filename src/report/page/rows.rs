@@ -115,16 +115,16 @@ fn row(shown: &Shown, document: &Document, ruler: &Ruler) -> String {
         );
         for quantity in columns(document) {
             let is_mixed = bases(document, quantity).len() > 1;
-            let cell = row.metric(quantity).map_or_else(String::new, |metric| {
-                cell(metric, quantity.known().unit, is_mixed)
-            });
+            let cell = row
+                .metric(quantity)
+                .map_or_else(String::new, |metric| cell(metric, quantity, is_mixed));
             out += &cell;
         }
         if document.reference.is_some() {
             let ratio = row
                 .ratio
                 .map_or("–".to_string(), |ratio| format!("{ratio:.2}"));
-            out += &tagged("span", "cell", &ratio);
+            let _ = write!(out, "<span class=\"cell\" data-of=\"ratio\">{ratio}</span>");
         }
     }
     if shown.status != "ok" {
@@ -141,14 +141,20 @@ fn row(shown: &Shown, document: &Document, ruler: &Ruler) -> String {
     out + "</details>"
 }
 
-/// A number, with what it rests on under the pointer.
-fn cell(metric: &Metric, unit: &str, is_mixed: bool) -> String {
+/// A number, with what it rests on under the pointer, and what it is for a screen too narrow for heads of columns.
+fn cell(metric: &Metric, quantity: Quantity, is_mixed: bool) -> String {
+    let known = quantity.known();
+    let of = escaped(known.short);
     let Some(value) = metric.value else {
         let why = metric.why.as_deref().unwrap_or("not known");
         return format!(
-            "<span class=\"cell none\" tabindex=\"0\" data-tip=\"{}\">–</span>",
+            "<span class=\"cell none\" tabindex=\"0\" data-of=\"{of}\" data-tip=\"{}\">–</span>",
             escaped(why)
         );
+    };
+    let of = match is_mixed {
+        true => of,
+        false => format!("{of}, {}", metric.basis.name()),
     };
     let stepped = metric.stepped.map_or("", |_| "*");
     let basis = match is_mixed {
@@ -156,8 +162,8 @@ fn cell(metric: &Metric, unit: &str, is_mixed: bool) -> String {
         false => String::new(),
     };
     format!(
-        "<span class=\"cell\" tabindex=\"0\" data-tip=\"{}\">{}{stepped}{basis}</span>",
-        escaped(&told(metric, unit)),
+        "<span class=\"cell\" tabindex=\"0\" data-of=\"{of}\" data-tip=\"{}\">{}{stepped}{basis}</span>",
+        escaped(&told(metric, known.unit)),
         number(value)
     )
 }
@@ -276,7 +282,11 @@ fn beside(shown: &Shown) -> String {
     out += &numbers(row);
     out += &sites(row);
     if let Some(code) = &row.listing {
-        out += &listing::table(code, &row.template_path);
+        let file = match &row.template_path[..] {
+            "embedded" => &row.template,
+            path => path.rsplit('/').next().unwrap_or(path),
+        };
+        out += &listing::table(code, file);
     }
     let _ = write!(
         out,

@@ -196,7 +196,7 @@ fn maps(document: &Document, sweep: &Sweep, quantity: Quantity) -> String {
         .rows
         .iter()
         .filter_map(|shown| shown.row.value(quantity));
-    let ruler = Ruler::around(values);
+    let ruler = Ruler::around(values.map(as_shown));
     let mut out = String::new();
     for (name, title) in sweep.names.iter().enumerate() {
         let mut rows = String::new();
@@ -235,6 +235,11 @@ fn maps(document: &Document, sweep: &Sweep, quantity: Quantity) -> String {
     out
 }
 
+/// A value as its text has it: what reads the same has one shade.
+fn as_shown(value: f64) -> f64 {
+    number(value).parse().unwrap_or(value)
+}
+
 fn shade(shown: &Shown, quantity: Quantity, ruler: &Ruler) -> String {
     let metric = shown.row.metric(quantity);
     let told = metric.map(|metric| super::rows::told(metric, quantity.known().unit));
@@ -242,7 +247,7 @@ fn shade(shown: &Shown, quantity: Quantity, ruler: &Ruler) -> String {
     let tip = format!("{}: {}", shown.row.scenario, told.unwrap_or_else(reason));
     let (class, text) = match metric.and_then(|metric| metric.value) {
         Some(value) => (
-            format!("s{}", (ruler.at(value) * SHADES).round()),
+            format!("s{}", (ruler.at(as_shown(value)) * SHADES).round()),
             number(value),
         ),
         None => ("none".to_string(), "–".to_string()),
