@@ -693,7 +693,8 @@ fn a_function_of_the_runtime_that_is_not_modelled_is_refused_with_why() {
     }
 }
 
-/// A function that calls the methods of the interface whose words are in two registers.
+/// A function that calls the method of the interface whose words are in two registers; those of `main.T0` and `main.U`
+/// return their object's number, and ten times as much.
 fn method_of(low: &str, high: &str) -> String {
     listed(&[
         (0, "SUBQ\t$24, SP"),
@@ -703,12 +704,13 @@ fn method_of(low: &str, high: &str) -> String {
         (13, "ADDQ\t$24, SP"),
         (17, "RET"),
     ]) + "main.(*T0).F STEXT size=3\n\t0x0000 00000 (a.go:1)\tTEXT\tmain.(*T0).F(SB), ABIInternal, $0\n\
-          \t0x0000 00000 (a.go:1)\tMOVL\t(AX), AX\n\t0x0002 00002 (a.go:1)\tRET\n"
+          \t0x0000 00000 (a.go:1)\tMOVL\t(AX), AX\n\t0x0002 00002 (a.go:1)\tRET\n\
+          main.(*U).F STEXT size=6\n\t0x0000 00000 (a.go:1)\tTEXT\tmain.(*U).F(SB), ABIInternal, $0\n\
+          \t0x0000 00000 (a.go:1)\tIMUL3L\t$10, (AX), AX\n\t0x0003 00003 (a.go:1)\tRET\n"
 }
 
 #[test]
 fn an_interface_is_an_argument_in_any_place() {
-    let header = "//! result = \"eax\"\n//! expect = 1\n";
     let run = |text: &str, arguments: &[&str]| {
         let all: Vec<&str> = ["--call", "main.f"]
             .iter()
@@ -717,46 +719,20 @@ fn an_interface_is_an_argument_in_any_place() {
             .collect();
         run("place.txt", text, &all)
     };
-    for (low, high, arguments, said) in [
-        (
-            "BX",
-            "CX",
-            &["--arg", "BX=iface=main.T0", "--arg", "AX=5"][..],
-            "BX and CX = itab and object of main.T0, AX = 5",
-        ),
-        (
-            "DI",
-            "SI",
-            &["--arg", "DI=iface=*main.T0"],
-            "DI and SI = itab and object of *main.T0",
-        ),
-        (
-            "AX",
-            "BX",
-            &["--arg", "iface=main.T0", "--arg", "CX=iface=main.T0"],
-            "CX and DI = itab and object of main.T0",
-        ),
-        (
-            "CX",
-            "DI",
-            &["--arg", "iface=main.T0", "--arg", "CX=iface=main.T0"],
-            "AX and BX = itab and object of main.T0",
-        ),
-        (
-            "R8",
-            "R9",
-            &[
-                "--arg",
-                "eface=main.T0",
-                "--arg",
-                "CX=7",
-                "--arg",
-                "R8=iface=main.T0",
-            ],
-            "AX and BX = type and object of main.T0",
-        ),
-    ] {
-        let ran = run(&(header.to_owned() + &method_of(low, high)), arguments);
+    let header = |wanted: u32| format!("//! result = \"eax\"\n//! expect = {wanted}\n");
+    #[rustfmt::skip] // a table
+    let all = [
+        ("BX", "CX", 1, &["BX=iface=*main.T0", "AX=5"][..], "BX and CX = itab and object of *main.T0, AX = 5"),
+        ("DI", "SI", 10, &["DI=iface=*main.U"], "DI and SI = itab and object of *main.U"),
+        ("AX", "BX", 1, &["iface=*main.T0", "CX=iface=*main.U"], "CX and DI = itab and object of *main.U"),
+        ("CX", "DI", 10, &["iface=*main.T0", "CX=iface=*main.U"], "AX and BX = itab and object of *main.T0"),
+        ("BX", "CX", 1, &["BX=iface=*main.T0", "DI=iface=*main.U"], "DI and SI = itab and object of *main.U"),
+        ("DI", "SI", 10, &["BX=iface=*main.T0", "DI=iface=*main.U"], "BX and CX = itab and object of *main.T0"),
+        ("R8", "R9", 10, &["eface=main.T0", "CX=7", "R8=iface=*main.U"], "AX and BX = type and object of main.T0"),
+    ];
+    for (low, high, wanted, arguments, said) in all {
+        let arguments: Vec<&str> = arguments.iter().flat_map(|one| ["--arg", one]).collect();
+        let ran = run(&(header(wanted) + &method_of(low, high)), &arguments);
         assert_eq!(ran.code, 0, "{arguments:?}: {}{}", ran.stdout, ran.stderr);
         assert!(ran.said().contains(said), "{}", ran.said());
     }
@@ -791,7 +767,7 @@ fn an_interface_is_an_argument_in_any_place() {
         \t0x0016 00022 (a.go:1)\tCALL\tAX\n\t0x0018 00024 (a.go:1)\tADDQ\t$16, SP\n\t0x001c 00028 (a.go:1)\tRET\n\
         \"\".(*T0).F STEXT size=8\n\t0x0000 00000 (a.go:1)\tTEXT\t\"\".(*T0).F(SB), NOSPLIT, $0-8\n\
         \t0x0000 00000 (a.go:1)\tMOVQ\t8(SP), AX\n\t0x0005 00005 (a.go:1)\tMOVL\t(AX), AX\n\t0x0007 00007 (a.go:1)\tRET\n";
-    let header = format!("//! go = \"1.10\"\n{header}");
+    let header = format!("//! go = \"1.10\"\n{}", header(1));
     for arguments in [
         &["--arg", "0(SP)=5", "--arg", "8(SP)=iface=main.T0"][..],
         &[
@@ -811,4 +787,77 @@ fn an_interface_is_an_argument_in_any_place() {
             ran.stderr
         );
     }
+}
+
+#[test]
+fn spellings_of_two_releases_in_one_text_are_said_and_two_conventions_refused() {
+    let both = listed(&[
+        (0, "LEAQ\tgo.string.\"a\"(SB), AX"),
+        (7, "LEAQ\tgo:string.\"b\"(SB), BX"),
+        (14, "RET"),
+    ]);
+    let said = run("both.txt", &both, &[]).said();
+    assert!(
+        said.contains(
+            "line 2 spells a name as Go does up to 1.19, and line 3 as it does since 1.20"
+        ),
+        "{said}"
+    );
+    let one = both.replace("go.string", "go:string");
+    let said = run("one.txt", &one, &[]).said();
+    assert!(!said.contains("spells a name"), "{said}");
+    let stack = listed(&[(0, "MOVQ\t(TLS), CX"), (9, "RET")]).replace("main.f", "main.g");
+    let register = listed(&[(0, "CMPQ\tSP, 16(R14)"), (4, "RET")]);
+    let refused = run("two.txt", &(stack + &register), &["--call", "main.f"]);
+    let said = unfolded(&refused.stdout);
+    assert!(
+        refused.code == 3
+            && said.contains("since Go 1.17")
+            && said.contains("line 2 of one up to Go 1.16"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_address_that_a_composed_type_has_to_hold_is_missed() {
+    // A structure of two fields, a function of one argument and one result, an interface of one method.
+    let composed = |kind: u8, bytes: &[(usize, u8)], size: usize| {
+        let mut all = vec![0u8; size];
+        (all[16], all[23]) = (1, kind);
+        for (at, byte) in bytes {
+            all[*at] = *byte;
+        }
+        let rows = all.chunks(16).zip((0..).step_by(16)).map(|(row, at)| {
+            let hex: String = row.iter().map(|byte| format!(" {byte:02x}")).collect();
+            format!("\t0x{at:04x}{hex}\n")
+        });
+        format!("type.X SRODATA size={size}\n{}", rows.collect::<String>())
+    };
+    let structure = composed(25, &[(64, 2), (72, 2)], 128);
+    let function = composed(19, &[(48, 1), (50, 1)], 72);
+    let interface = composed(20, &[(64, 1), (72, 1)], 88);
+    let rel = |at: usize, sum: usize| format!("\trel {at}+8 t=1 type.X+{sum}\n");
+    #[rustfmt::skip] // a table
+    let all = [
+        (&structure, vec![(56, 80), (80, 0), (88, 0), (104, 0), (112, 0)]),
+        (&function, vec![(56, 0), (64, 0)]),
+        (&interface, vec![(56, 80)]),
+    ];
+    for (text, rels) in all {
+        let with = |without: Option<usize>| {
+            let kept = rels.iter().filter(|(at, _)| Some(*at) != without);
+            let lines: String = kept.map(|(at, sum)| rel(*at, *sum)).collect();
+            read(&format!("{text}{lines}"), None)
+        };
+        assert!(with(None).is_ok(), "{text}: {:?}", with(None));
+        for (at, _) in &rels {
+            let (line, message) = with(Some(*at)).expect_err(text);
+            let wanted = format!("holds an address at the bytes {at:#x}");
+            assert!(line == 1 && message.contains(&wanted), "{at}: {message}");
+        }
+    }
+    // An address of something without a name.
+    let nameless = format!("main.x SRODATA size=16\n{}\trel 0+8 t=1 +5\n", zeros(0));
+    let (line, message) = read(&nameless, None).expect_err("no symbol");
+    assert!(line == 3 && message.contains("has no name"), "{message}");
 }

@@ -169,6 +169,7 @@ pub(super) fn paste(
     {
         return Err(vec![wrong]);
     }
+    let mixed = mixed(source, release, &lines)?;
     let mut own = sections(lines);
     let hash = |name: &str| hash::type_hash(release, &asm::go_type(name));
     let bound: Vec<String> = header.bind.keys().cloned().collect();
@@ -226,6 +227,7 @@ pub(super) fn paste(
             }
         )],
     };
+    text.assumed.extend(mixed);
     let interfaces = interfaces(source, header, (&functions, &program))?;
     for interface in &interfaces {
         text.assumed.extend(interface.receiver.assumptions());
@@ -448,16 +450,8 @@ fn told(lines: &[SourceLine]) -> Option<Release> {
     let has = |part: &str| lines.iter().any(|line| line.text.contains(part));
     let any = |parts: &[&str]| parts.iter().any(|part| has(part));
     let has_g = has("(R14)");
-    // Colons since Go 1.20.
-    let is_dotted = any(&[
-        "go.itab.",
-        "go.string.",
-        "type..",
-        "type.*",
-        "type.main.",
-        "type.\"\".",
-    ]) || lines.iter().any(|line| names_type(&line.text));
-    let is_colon = any(&["go:itab.", "go:string.", "type:"]);
+    let is_dotted = lines.iter().any(|line| is_dotted(&line.text));
+    let is_colon = lines.iter().any(|line| is_colon(&line.text));
     let minor = if has_g && !is_dotted && (has("PUSHQ\tBP") || has("PUSHQ BP")) {
         Release::NEWEST.minor()
     } else if has_g {
@@ -477,6 +471,59 @@ fn told(lines: &[SourceLine]) -> Option<Release> {
     };
     format!("1.{minor}").parse().ok()
 }
+
+/// Whether a line spells a name as listings up to Go 1.19 do.
+fn is_dotted(line: &str) -> bool {
+    let parts = [
+        "go.itab.",
+        "go.string.",
+        "type..",
+        "type.*",
+        "type.main.",
+        "type.\"\".",
+    ];
+    parts.iter().any(|part| line.contains(part)) || names_type(line)
+}
+
+/// Whether a line spells a name as listings since Go 1.20 do.
+fn is_colon(line: &str) -> bool {
+    ["go:itab.", "go:string.", "type:"]
+        .iter()
+        .any(|part| line.contains(part))
+}
+
+/// Lines that look like those of two releases: what is said of their names.
+///
+/// # Errors
+/// Code in both conventions.
+fn mixed(
+    source: &SourceText<'_>,
+    release: Release,
+    lines: &[SourceLine],
+) -> Result<Option<String>, Vec<Diagnostic>> {
+    let first = |is: &dyn Fn(&str) -> bool| lines.iter().find(|line| is(&line.text));
+    let is_row = |text: &str| text.trim_start().starts_with("0x") || text.contains(".go:");
+    let stack = first(&|text| is_row(text) && text.contains("(TLS), CX"));
+    let register = first(&|text| is_row(text) && REGISTER_G.iter().any(|part| text.contains(part)));
+    if let (Some(stack), Some(register)) = (stack, register) {
+        let message = format!(
+            "this line is of a listing since Go 1.17, with arguments in registers, and line {} of one up to Go 1.16, with arguments on the stack",
+            stack.number
+        );
+        let help = "paste the functions of one release".to_string();
+        return Err(vec![source.complain(whole(register), message, Some(help))]);
+    }
+    Ok(match (first(&is_dotted), first(&is_colon)) {
+        (Some(dotted), Some(colon)) => Some(format!(
+            "all is of Go {release}, though line {} spells a name as Go does up to 1.19, and line {} as it does since 1.20",
+            dotted.number, colon.number
+        )),
+        _ => None,
+    })
+}
+
+/// How the check of the stack names g where that is in a register.
+const REGISTER_G: [&str; 2] = ["16(R14)", "0x10(R14)"];
 
 /// Whether a line names a type as listings up to Go 1.19 do: `type.int(SB)`, `type.int SRODATA`.
 fn names_type(line: &str) -> bool {
@@ -498,7 +545,7 @@ fn contradicted(
         |line: &&SourceLine| line.text.trim_start().starts_with("0x") || line.text.contains(".go:");
     let other = match release.has_register_abi() {
         true => &["(TLS), CX"][..],
-        false => &["16(R14)", "0x10(R14)"],
+        false => &REGISTER_G,
     };
     let is_other = |line: &&SourceLine| other.iter().any(|part| line.text.contains(part));
     let line = lines.iter().filter(is_row).find(is_other)?;
@@ -991,35 +1038,41 @@ impl Text<'_> {
                 _ => receiver.types.replace("{t}", "0"),
             };
             said.push(format!("{low} and {high} = {first} and object of {types}"));
+            // The harness has loaded itab and object of the first one.
+            let [itab, object] = match (self.is_register, number) {
+                (true, 1..) => [REGISTERS[at].1, REGISTERS[at + 1].1],
+                _ => ["rax", "rbx"],
+            };
             if number > 0 {
-                let _ = writeln!(out, "  lea rax, [\"{}\"]", receiver.first_word());
+                let _ = writeln!(out, "  lea {itab}, [\"{}\"]", receiver.first_word());
                 if receiver.value == Data::Nil {
-                    out.push_str("  xor ebx, ebx\n");
+                    let _ = writeln!(out, "  xor {0}, {0}", half(object));
                 } else {
-                    let object = format!("listing.object{number}");
+                    let name = format!("listing.object{number}");
                     let size = receiver.size.as_ref().copied().unwrap_or(OBJECT_SIZE);
                     let room = size.max(OBJECT_SIZE) - 4;
-                    let _ = writeln!(out, "  lea rbx, [\"{object}\"]");
+                    let _ = writeln!(out, "  lea {object}, [\"{name}\"]");
                     let _ = write!(
                         objects,
-                        "data \"{object}\":\n.intel_syntax noprefix\n  dd 1\n  resb {room}\n"
+                        "data \"{name}\":\n.intel_syntax noprefix\n  dd 1\n  resb {room}\n"
                     );
                 }
             }
-            // The harness has loaded itab and object of the first one already.
-            out.push_str(&match (self.is_register, at) {
-                (true, 0) => String::new(),
-                (true, 1) => "  mov rcx, rbx\n  mov rbx, rax\n".to_string(),
-                (true, at) => format!(
+            out.push_str(&match (self.is_register, number, at) {
+                (true, 0, 1) => "  mov rcx, rbx\n  mov rbx, rax\n".to_string(),
+                (true, 0, 2..) => format!(
                     "  mov {}, rax\n  mov {}, rbx\n",
                     REGISTERS[at].1,
                     REGISTERS[at + 1].1
                 ),
-                (false, at) => format!(
-                    "  mov [rsp + {}], rax\n  mov [rsp + {}], rbx\n",
-                    8 * at,
-                    8 * at + 8
-                ),
+                (true, ..) => String::new(),
+                (false, ..) => {
+                    format!(
+                        "  mov [rsp + {}], rax\n  mov [rsp + {}], rbx\n",
+                        8 * at,
+                        8 * at + 8
+                    )
+                }
             });
         }
         if self.is_register {
