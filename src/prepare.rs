@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::asm::{self, CodePlace, Program, Section, SectionKind, SourceSection};
 use crate::go::heap::{Heap, HeapSpec, lay_out};
+use crate::go::modelled::why_not;
 use crate::go::{HeapKind, hash, runtime, symbol};
 use crate::injection::{self, Injection, Latency};
 use crate::job::{Carried, JobRow, Kept, PLACEMENT_COUNTS, Placement, check, placements};
@@ -424,8 +425,9 @@ fn link_diagnostic(
             let wanted = symbol::canonical(&program.sections[*section].fixups[*fixup].symbol);
             let is_runtime = wanted.starts_with("runtime.");
             let of_runtime = offered.iter().filter(|_| is_runtime).map(String::as_str);
+            let why = why_not(&wanted);
             let near = closest(&wanted, of_runtime).or(nearest.as_deref());
-            let help = match near {
+            let help = match near.filter(|_| why.is_none()) {
                 None if is_runtime => modelled(&wanted, offered),
                 Some(near) => format!("did you mean \"{near}\"?"),
                 None => format!("define it with `func \"{wanted}\":` or `data \"{wanted}\":`"),
@@ -433,7 +435,10 @@ fn link_diagnostic(
             at_fixup(
                 *section,
                 *fixup,
-                format!("nothing defines the symbol \"{wanted}\""),
+                match why {
+                    Some(why) => format!("nothing defines the symbol \"{wanted}\": {why}"),
+                    None => format!("nothing defines the symbol \"{wanted}\""),
+                },
                 Some(help),
             )
         }

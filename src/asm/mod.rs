@@ -33,7 +33,7 @@ pub use hidden::hidden;
 pub use insert::{Edit, Exchange, Insertion};
 pub use items::Context;
 pub use listing::{ListedInst, Lister, disassemble, disassemble_in};
-pub use print::{Origin, go_listing};
+pub use print::{Origin, go_data, go_listing};
 pub use program::{
     CodePlace, Fixup, FixupKind, Label, LineMark, MAX_DATA, Program, Repeat, Section, SectionKind,
     Stretch,

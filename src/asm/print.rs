@@ -58,6 +58,54 @@ pub fn go_listing(bytes: &[u8], address: u64, origin: &Origin<'_>) -> String {
     text
 }
 
+/// Data as the compiler lists them: their bytes, and what each address among them leads to.
+pub fn go_data(symbol: &str, bytes: &[u8], addresses: &[(u32, String)]) -> String {
+    /// Bytes of a row.
+    const ROW: usize = 16;
+    let size = bytes.len();
+    if addresses.is_empty() && bytes.iter().all(|byte| *byte == 0) {
+        return format!("{symbol} SNOPTRBSS size={size}\n");
+    }
+    let mut text = format!("{symbol} SRODATA size={size}\n");
+    for (row, at) in bytes.chunks(ROW).zip((0..).step_by(ROW)) {
+        let hex: String = row.iter().map(|byte| format!(" {byte:02x}")).collect();
+        let shown = row.iter().map(|byte| match byte {
+            b' '..=b'~' => char::from(*byte),
+            _ => '.',
+        });
+        let shown: String = shown.collect();
+        text.push_str(&format!("  {at:#06x}{hex:<48}  {shown}\n"));
+    }
+    for (at, target) in addresses {
+        let sum = if target.contains('+') { "" } else { "+0" };
+        text.push_str(&format!("  rel {at}+8 t=R_ADDR {target}{sum}\n"));
+    }
+    // What no compiler makes, as an itab without an interface, a source says.
+    let reading = Reading {
+        is_open: true,
+        ..Reading::default()
+    };
+    match fragment_in(&text, &reading) {
+        Ok(_) => text,
+        Err(_) => source_data(symbol, bytes, addresses),
+    }
+}
+
+/// The same as a source of Go's assembler has it.
+fn source_data(symbol: &str, bytes: &[u8], addresses: &[(u32, String)]) -> String {
+    let mut text = String::new();
+    for (word, at) in bytes.chunks(8).zip((0..).step_by(8)) {
+        if let Some((_, target)) = addresses.iter().find(|(field, _)| *field == at) {
+            text.push_str(&format!("DATA {symbol}+{at}(SB)/8, ${target}(SB)\n"));
+            continue;
+        }
+        for (byte, at) in word.iter().zip(at..).filter(|(byte, _)| **byte != 0) {
+            text.push_str(&format!("DATA {symbol}+{at}(SB)/1, ${byte:#04x}\n"));
+        }
+    }
+    text + &format!("GLOBL {symbol}(SB), RODATA, ${}\n", bytes.len())
+}
+
 /// The lines of one instruction, each with its offset in it.
 fn rows(
     instruction: &Instruction,
@@ -270,5 +318,61 @@ mod tests {
         for (bytes, text) in all {
             assert_eq!(listing(bytes), text, "{bytes:02x?}");
         }
+    }
+
+    #[test]
+    fn data_are_listed_so_that_they_read_back() {
+        let bytes: Vec<u8> = (0..=70).map(|byte| byte * 3).collect();
+        for (name, size, addresses) in [
+            ("main.table", 71, vec![]),
+            ("main.table", 16, vec![(8, "main.f+0x10".to_owned())]),
+            (
+                "main.table",
+                40,
+                vec![
+                    (0, "main.f".to_owned()),
+                    (24, "go.itab.main.T,main.I".to_owned()),
+                ],
+            ),
+            ("go.string.\"it's\"", 4, vec![]),
+        ] {
+            let mut wanted = bytes[..size].to_vec();
+            for (at, _) in &addresses {
+                wanted[*at as usize..][..8].fill(0);
+            }
+            let reading = Reading {
+                is_open: true,
+                ..Reading::default()
+            };
+            let text = go_data(name, &wanted, &addresses);
+            let read = fragment_in(&text, &reading).unwrap_or_else(|why| panic!("{why:?}\n{text}"));
+            assert_eq!(read.bytes, wanted, "{text}");
+            let found: Vec<(u32, &str)> = read
+                .fixups
+                .iter()
+                .map(|one| (one.offset, &*one.symbol))
+                .collect();
+            let expected: Vec<(u32, &str)> = addresses
+                .iter()
+                .map(|(at, target)| (*at, target.split("+0x").next().unwrap_or(target)))
+                .collect();
+            assert_eq!(found, expected, "{text}");
+        }
+        // A compiler's itab has an interface.
+        let mut itab = [0; 32];
+        itab[16] = 7;
+        let text = go_data("go.itab.main.T,main.I", &itab, &[(24, "main.f".to_owned())]);
+        let reading = Reading {
+            is_open: true,
+            ..Reading::default()
+        };
+        let read = fragment_in(&text, &reading).expect("it is read");
+        assert_eq!(
+            (&*read.bytes, read.fixups[0].offset),
+            (&itab[..], 24),
+            "{text}"
+        );
+        let zeros = fragment_in(&go_data("main.zeros", &[0; 20], &[]), &Reading::default());
+        assert_eq!(zeros.expect("it is read").bytes, [0; 20]);
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::names::bind;
 use super::{Common, Stop, Syntax, misses, print_plain};
 use crate::asm;
-use crate::asm::SectionKind;
+use crate::asm::{FixupKind, SectionKind};
 use crate::go::picture::picture;
 use crate::go::symbol::canonical;
 use crate::go::{HeapKind, dump};
@@ -46,7 +46,12 @@ pub(super) fn show(common: &Common, name: &str, shown: Shown) -> Result<i32, Sto
     };
     let known = modelled.as_ref().and_then(|one| one.as_ref().ok());
     let title = format!("{}  ({})", scenario.name, scenario.template.file_name());
-    let mut out = format!("{title}\n");
+    // A listing that is pasted has it as a comment.
+    let comment = match common.syntax {
+        Some(Syntax::Go) => "// ",
+        _ => "",
+    };
+    let mut out = format!("{comment}{title}\n");
     let width = common.style().width;
     match common.syntax {
         Some(Syntax::Go) => out.push_str(&go_listings(&prepared, &shown, &scenario.template)),
@@ -110,6 +115,48 @@ fn go_listings(prepared: &Prepared, shown: &Shown, template: &Template) -> Strin
         };
         out.push('\n');
         out.push_str(&asm::go_listing(&image.code[start..end], first, &origin));
+    }
+    out.push_str(&go_data(prepared));
+    out
+}
+
+/// The data of the template and of the runtime that its code reaches.
+fn go_data(prepared: &Prepared) -> String {
+    let image = &prepared.image;
+    let data = prepared.written_data_of(image);
+    let mut out = String::new();
+    let sections = prepared.row.program.sections.iter();
+    for section in sections.filter(|section| section.kind == SectionKind::Data) {
+        let name = canonical(&section.name);
+        let Some(symbol) = image.symbols.iter().find(|symbol| symbol.name == name) else {
+            continue;
+        };
+        let start = (symbol.address - image.site.data) as usize;
+        let Some(bytes) = data.get(start..start + symbol.size as usize) else {
+            continue;
+        };
+        if section
+            .fixups
+            .iter()
+            .any(|fixup| fixup.kind != FixupKind::Abs64)
+        {
+            let _ = writeln!(
+                out,
+                "\n// {name} holds distances, which Go's listings have no words for"
+            );
+            continue;
+        }
+        let mut bytes = bytes.to_vec();
+        let addresses = section.fixups.iter().filter_map(|fixup| {
+            let field = bytes.get_mut(fixup.offset as usize..)?.first_chunk_mut()?;
+            let address = u64::from_le_bytes(*field);
+            let target = image.name(address).or_else(|| within(prepared, address))?;
+            *field = [0; 8];
+            Some((fixup.offset, asm::go_type(&target).into_owned()))
+        });
+        let addresses: Vec<(u32, String)> = addresses.collect();
+        out.push('\n');
+        out.push_str(&asm::go_data(&asm::go_type(&name), &bytes, &addresses));
     }
     out
 }

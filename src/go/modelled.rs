@@ -64,6 +64,54 @@ pub fn in_go(name: &str) -> Option<InGo> {
     known.map(|(_, in_go)| *in_go)
 }
 
+/// Beginnings of names of the runtime's functions that are not modelled, and what they would take.
+const REFUSED: [(&[&str], &str); 6] = [
+    (&["map", "makemap"], "Go's maps are not modelled"),
+    (
+        &["print"],
+        "nothing prints here, for no system call of generated code is carried out",
+    ),
+    (
+        &["defer", "gorecover"],
+        "deferred functions are not modelled",
+    ),
+    (
+        &[
+            "chan",
+            "makechan",
+            "closechan",
+            "select",
+            "block",
+            "newproc",
+            "Gosched",
+        ],
+        "channels and goroutines are not modelled",
+    ),
+    (
+        &["makeslice", "growslice", "slicecopy"],
+        "slices that are made at run time are not modelled",
+    ),
+    (
+        &[
+            "concatstring",
+            "concatbyte",
+            "slicebyteto",
+            "stringto",
+            "intstring",
+            "slicerune",
+        ],
+        "texts that are made at run time are not modelled",
+    ),
+];
+
+/// Why a function of the runtime is not modelled, where that is known; `name` is its symbol.
+pub fn why_not(name: &str) -> Option<&'static str> {
+    let name = name.strip_prefix("runtime.")?;
+    let mut all = REFUSED.iter();
+    let (_, why) = all.find(|(begins, _)| begins.iter().any(|begin| name.starts_with(begin)))?;
+    Some(why)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -79,20 +79,24 @@ pub fn names(release: Release) -> Vec<String> {
     functions.map(|function| function.name).collect()
 }
 
+/// Data that are there without any template's doing.
+pub const DATA: [&str; 9] = [
+    "runtime.staticuint64s",
+    "runtime.staticbytes",
+    "runtime.zeroVal",
+    "runtime.zerobase",
+    "runtime.writeBarrier",
+    "runtime.itabTable",
+    "runtime.arena",
+    "runtime.emptyTypeAssertCache",
+    "runtime.emptyInterfaceSwitchCache",
+];
+
 /// Whether a release has such data, or such a type of the language, without any template's doing.
 pub fn has_datum(name: &str, release: Release) -> bool {
-    const ALWAYS: [&str; 7] = [
-        "runtime.staticuint64s",
-        "runtime.staticbytes",
-        "runtime.zeroVal",
-        "runtime.zerobase",
-        "runtime.writeBarrier",
-        "runtime.itabTable",
-        "runtime.arena",
-    ];
     let predeclared = name.strip_prefix("type.");
     let is_type = predeclared.is_some_and(|name| Shape::predeclared(name).is_some());
-    is_type || ALWAYS.contains(&name) || names(release).iter().any(|known| known == name)
+    is_type || DATA.contains(&name) || names(release).iter().any(|known| known == name)
 }
 
 fn name_of(section: &Section) -> String {
@@ -230,6 +234,9 @@ fn datum(name: &str, program: &Program, heap: &HeapSpec) -> Result<Option<Sectio
         "runtime.zeroVal" => vec![0; ZERO_BYTES],
         "runtime.zerobase" => vec![0; 8],
         "runtime.writeBarrier" => vec![0; 16],
+        // A mask of 0, and one empty entry of two words or three.
+        "runtime.emptyTypeAssertCache" => vec![0; 8 + 16],
+        "runtime.emptyInterfaceSwitchCache" => vec![0; 8 + 24],
         "runtime.arena" => vec![0; (ARENA_START + ARENA_BYTES + LARGEST_BLOCK) as usize],
         // The last of them may reach over the end by eight words.
         "runtime.wbBuf" => vec![0; 8 + BARRIER_BYTES as usize + 64],

@@ -41,8 +41,13 @@ pub(crate) fn is_pasted(lines: &[SourceLine]) -> bool {
         !code.is_empty() && !code.starts_with([';', '#'])
     };
     let mut opened = lines.iter().filter(|line| opens(&line.text));
-    // `func (t T) Add() {` is Go itself, which listings have between their lines.
-    let is_source = |line: &SourceLine| line.text.starts_with("func ") && !line.text.contains('"');
+    // `func (t T) Add() {` and `data := t.data` are Go itself, which listings have between their lines.
+    let is_source = |line: &SourceLine| {
+        let code = line.text.trim_start();
+        let behind = code.trim_start_matches(|c: char| c.is_ascii_lowercase());
+        let behind = behind.trim_start();
+        behind.starts_with(":=") || code.starts_with("func ") && !behind.starts_with('"')
+    };
     lines.iter().any(is_code)
         && match asm::is_go(lines, Syntax::Auto) {
             true => opened.all(is_source),

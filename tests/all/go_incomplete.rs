@@ -544,3 +544,320 @@ fn what_is_wrong_with_a_function_counts_where_it_is_reached() {
         ran.stdout
     );
 }
+
+#[test]
+fn a_type_that_its_itab_names_and_the_code_too_is_there_once() {
+    let code = listed(&[
+        (0, "LEAQ\tgo.itab.*main.T,main.I(SB), CX"),
+        (7, "LEAQ\ttype.*main.T(SB), AX"),
+        (14, "RET"),
+    ]);
+    let ran = run("twice.txt", &code, &[]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+}
+
+#[test]
+fn lines_of_source_may_hold_quotes_and_open_nothing() {
+    let rows = "  0x457000\t\t31c0\t\t\tXORL AX, AX\t\t\n  0x457002\t\tc3\t\t\tRET\t\t\n";
+    for source in [
+        "func f(s string) { print(\"a \\\"b\\\" \", s, \"\\n\") }",
+        "\tdata := \"x\"",
+        "\tbody := f(\"x\")",
+        "\tfunc() { print(\"x\") }()",
+    ] {
+        let text = format!("TEXT main.f(SB) /tmp/a.go\n{source}\n{rows}");
+        let ran = run("source.txt", &text, &[]);
+        assert_eq!(ran.code, 0, "{source}: {}{}", ran.stdout, ran.stderr);
+    }
+}
+
+#[test]
+fn data_of_the_runtime_that_code_reads_are_modelled_or_asked_for() {
+    let reads = |symbol: &str| listed(&[(0, &format!("MOVQ\t{symbol}(SB), AX")), (7, "RET")]);
+    let known = run("known.txt", &reads("runtime.zerobase"), &[]);
+    assert_eq!(known.code, 0, "{}{}", known.stdout, known.stderr);
+    for symbol in ["runtime.memstats", "runtime.mapclear·f"] {
+        let said = unfolded(&run("unknown.txt", &reads(symbol), &[]).stdout);
+        assert!(
+            said.contains("is read here, and is not modelled") && said.contains("writeBarrier"),
+            "{said}"
+        );
+    }
+    let own = "DATA main.mine+0(SB)/8, $7\nGLOBL main.mine(SB), RODATA, $8\n";
+    let header = "//! bind = { \"runtime.memstats\" = \"main.mine\" }\n//! result = \"rax\"\n//! expect = 7\n";
+    let text = format!("{header}{}{own}", reads("runtime.memstats"));
+    let bound = run("bound.txt", &text, &[]);
+    assert_eq!(bound.code, 0, "{}{}", bound.stdout, bound.stderr);
+}
+
+/// A type of two words that is compared by a function.
+fn compared_by(function: &str) -> String {
+    let word = "01 00 00 00 14 08 08 14 00 00 00 00 00 00 00 00";
+    format!(
+        "type.main.T SRODATA size=48\n\t0x0000 10 00 00 00 00 00 00 00 10 00 00 00 00 00 00 00  ................\n\
+         \t0x0010 {word}  ................\n{}\trel 24+8 t=1 {function}+0\n\trel 32+8 t=1 runtime.gcbits.03+0\n",
+        zeros(32)
+    )
+}
+
+#[test]
+fn values_of_a_pasted_type_are_compared_by_its_function() {
+    // Two equal values that lie apart.
+    let code = listed(&[
+        (0, "SUBQ\t$56, SP"),
+        (4, "LEAQ\ttype.main.T(SB), AX"),
+        (11, "LEAQ\tmain.x(SB), BX"),
+        (18, "LEAQ\tmain.y(SB), CX"),
+        (25, "CALL\truntime.efaceeq(SB)"),
+        (30, "ADDQ\t$56, SP"),
+        (34, "RET"),
+    ]);
+    let numbers = |second: &str| {
+        format!(
+            "DATA main.x+0(SB)/8, $1.5\nDATA main.x+8(SB)/8, $2.5\nGLOBL main.x(SB), RODATA, $16\n\
+             DATA main.y+0(SB)/8, $1.5\nDATA main.y+8(SB)/8, ${second}\nGLOBL main.y(SB), RODATA, $16\n"
+        )
+    };
+    for (function, second, wanted) in [
+        ("runtime.c128equal·f", "2.5", 1),
+        ("runtime.c128equal·f", "3.5", 0),
+        ("runtime.f64equal·f", "3.5", 1),
+        ("runtime.c64equal·f", "3.5", 1),
+        ("runtime.memequal128·f", "2.5", 1),
+        ("runtime.memequal128·f", "3.5", 0),
+    ] {
+        let header = format!("//! result = \"eax\"\n//! expect = {wanted}\n");
+        let text = format!("{header}{code}{}{}", compared_by(function), numbers(second));
+        let ran = run("compared.txt", &text, &[]);
+        assert_eq!(ran.code, 0, "{function}: {}{}", ran.stdout, ran.stderr);
+        assert!(!ran.said().contains("4096 bytes"), "{}", ran.said());
+    }
+    // Two interfaces that are nil.
+    for function in ["runtime.interequal·f", "runtime.nilinterequal·f"] {
+        let zero = numbers("0").replace("$1.5", "$0");
+        let header = "//! result = \"eax\"\n//! expect = 1\n";
+        let text = format!("{header}{code}{}{zero}", compared_by(function));
+        let ran = run("nil.txt", &text, &[]);
+        assert_eq!(ran.code, 0, "{function}: {}{}", ran.stdout, ran.stderr);
+    }
+    // A function of its own, which is there, is not there, or is not wanted.
+    let own = compared_by("type..eq.main.T·f");
+    let missing = run(
+        "missing.txt",
+        &format!("{code}{own}{}", numbers("2.5")),
+        &[],
+    );
+    let said = unfolded(&missing.stdout);
+    assert!(
+        said.contains(
+            "`type..eq.main.T.f`, which compares values of this type, is not in the text"
+        ),
+        "{said}"
+    );
+    let function = "type..eq.main.T STEXT size=6\n\t0x0000 00000 (a.go:1)\tTEXT\ttype..eq.main.T(SB), ABIInternal, $0-17\n\
+        \t0x0000 00000 (a.go:1)\tMOVL\t$1, AX\n\t0x0005 00005 (a.go:1)\tRET\n";
+    let header = "//! result = \"eax\"\n//! expect = 1\n";
+    let text = format!("{header}{code}{own}{function}{}", numbers("3.5"));
+    let there = run("there.txt", &text, &["--call", "main.f"]);
+    assert_eq!(there.code, 0, "{}{}", there.stdout, there.stderr);
+    let unwanted = listed(&[(0, "LEAQ\ttype.main.T(SB), AX"), (7, "RET")]);
+    let ran = run("unwanted.txt", &format!("{unwanted}{own}"), &[]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+}
+
+#[test]
+fn a_function_of_the_runtime_that_is_not_modelled_is_refused_with_why() {
+    for (name, why) in [
+        ("mapaccess1_faststr", "Go's maps are not modelled"),
+        ("printstring", "nothing prints here"),
+        ("deferproc", "deferred functions are not modelled"),
+        (
+            "makeslice",
+            "slices that are made at run time are not modelled",
+        ),
+        (
+            "growslice",
+            "slices that are made at run time are not modelled",
+        ),
+        (
+            "concatstring2",
+            "texts that are made at run time are not modelled",
+        ),
+    ] {
+        let code = listed(&[(0, &format!("CALL\truntime.{name}(SB)")), (5, "RET")]);
+        let said = unfolded(&run("refused.txt", &code, &[]).stdout);
+        assert!(
+            said.contains(why) && said.contains("convTstring, ") && said.contains("bind"),
+            "{said}"
+        );
+    }
+}
+
+/// A function that calls the method of the interface whose words are in two registers; those of `main.T0` and `main.U`
+/// return their object's number, and ten times as much.
+fn method_of(low: &str, high: &str) -> String {
+    listed(&[
+        (0, "SUBQ\t$24, SP"),
+        (4, &format!("MOVQ\t24({low}), DX")),
+        (8, &format!("MOVQ\t{high}, AX")),
+        (11, "CALL\tDX"),
+        (13, "ADDQ\t$24, SP"),
+        (17, "RET"),
+    ]) + "main.(*T0).F STEXT size=3\n\t0x0000 00000 (a.go:1)\tTEXT\tmain.(*T0).F(SB), ABIInternal, $0\n\
+          \t0x0000 00000 (a.go:1)\tMOVL\t(AX), AX\n\t0x0002 00002 (a.go:1)\tRET\n\
+          main.(*U).F STEXT size=6\n\t0x0000 00000 (a.go:1)\tTEXT\tmain.(*U).F(SB), ABIInternal, $0\n\
+          \t0x0000 00000 (a.go:1)\tIMUL3L\t$10, (AX), AX\n\t0x0003 00003 (a.go:1)\tRET\n"
+}
+
+#[test]
+fn an_interface_is_an_argument_in_any_place() {
+    let run = |text: &str, arguments: &[&str]| {
+        let all: Vec<&str> = ["--call", "main.f"]
+            .iter()
+            .chain(arguments)
+            .copied()
+            .collect();
+        run("place.txt", text, &all)
+    };
+    let header = |wanted: u32| format!("//! result = \"eax\"\n//! expect = {wanted}\n");
+    #[rustfmt::skip] // a table
+    let all = [
+        ("BX", "CX", 1, &["BX=iface=*main.T0", "AX=5"][..], "BX and CX = itab and object of *main.T0, AX = 5"),
+        ("DI", "SI", 10, &["DI=iface=*main.U"], "DI and SI = itab and object of *main.U"),
+        ("AX", "BX", 1, &["iface=*main.T0", "CX=iface=*main.U"], "CX and DI = itab and object of *main.U"),
+        ("CX", "DI", 10, &["iface=*main.T0", "CX=iface=*main.U"], "AX and BX = itab and object of *main.T0"),
+        ("BX", "CX", 1, &["BX=iface=*main.T0", "DI=iface=*main.U"], "DI and SI = itab and object of *main.U"),
+        ("DI", "SI", 10, &["BX=iface=*main.T0", "DI=iface=*main.U"], "BX and CX = itab and object of *main.T0"),
+        ("R8", "R9", 10, &["eface=main.T0", "CX=7", "R8=iface=*main.U"], "AX and BX = type and object of main.T0"),
+    ];
+    for (low, high, wanted, arguments, said) in all {
+        let arguments: Vec<&str> = arguments.iter().flat_map(|one| ["--arg", one]).collect();
+        let ran = run(&(header(wanted) + &method_of(low, high)), &arguments);
+        assert_eq!(ran.code, 0, "{arguments:?}: {}{}", ran.stdout, ran.stderr);
+        assert!(ran.said().contains(said), "{}", ran.said());
+    }
+    for (arguments, wanted) in [
+        (
+            &["--arg", "R11=iface=main.T0"][..],
+            "has no room for an interface at R11",
+        ),
+        (
+            &["--arg", "DX=iface=main.T0"],
+            "has no room for an interface at DX",
+        ),
+        (
+            &["--arg", "iface=main.T0", "--arg", "BX=iface=main.T0"],
+            "has a word that another one has, too",
+        ),
+        (
+            &["--arg", "iface=main.T0", "--arg", "eface=main.T0"],
+            "`--arg CX=iface=main.T0`",
+        ),
+        (&["--arg", "BX=main.T0"], "BX=iface=main.T0"),
+    ] {
+        let refused = run(&method_of("AX", "BX"), arguments);
+        let said = unfolded(&refused.stdout);
+        assert!(refused.code == 3 && said.contains(wanted), "{said}");
+    }
+    // On the stack.
+    let old = "TEXT \"\".f(SB), $16-32\n\
+        \t0x0000 00000 (a.go:1)\tTEXT\t\"\".f(SB), NOSPLIT, $16-32\n\t0x0000 00000 (a.go:1)\tSUBQ\t$16, SP\n\
+        \t0x0004 00004 (a.go:1)\tMOVQ\t32(SP), AX\n\t0x0009 00009 (a.go:1)\tMOVQ\t40(SP), CX\n\
+        \t0x000e 00014 (a.go:1)\tMOVQ\t24(AX), AX\n\t0x0012 00018 (a.go:1)\tMOVQ\tCX, (SP)\n\
+        \t0x0016 00022 (a.go:1)\tCALL\tAX\n\t0x0018 00024 (a.go:1)\tADDQ\t$16, SP\n\t0x001c 00028 (a.go:1)\tRET\n\
+        \"\".(*T0).F STEXT size=8\n\t0x0000 00000 (a.go:1)\tTEXT\t\"\".(*T0).F(SB), NOSPLIT, $0-8\n\
+        \t0x0000 00000 (a.go:1)\tMOVQ\t8(SP), AX\n\t0x0005 00005 (a.go:1)\tMOVL\t(AX), AX\n\t0x0007 00007 (a.go:1)\tRET\n";
+    let header = format!("//! go = \"1.10\"\n{}", header(1));
+    for arguments in [
+        &["--arg", "0(SP)=5", "--arg", "8(SP)=iface=main.T0"][..],
+        &[
+            "--arg",
+            "16(SP)=eface=main.T0",
+            "--arg",
+            "8(SP)=iface=main.T0",
+        ],
+    ] {
+        let ran = run(&(header.clone() + old), &arguments[..4]);
+        let is_twice = arguments[1].starts_with("16");
+        assert_eq!(
+            ran.code,
+            if is_twice { 3 } else { 0 },
+            "{}{}",
+            ran.stdout,
+            ran.stderr
+        );
+    }
+}
+
+#[test]
+fn spellings_of_two_releases_in_one_text_are_said_and_two_conventions_refused() {
+    let both = listed(&[
+        (0, "LEAQ\tgo.string.\"a\"(SB), AX"),
+        (7, "LEAQ\tgo:string.\"b\"(SB), BX"),
+        (14, "RET"),
+    ]);
+    let said = run("both.txt", &both, &[]).said();
+    assert!(
+        said.contains(
+            "line 2 spells a name as Go does up to 1.19, and line 3 as it does since 1.20"
+        ),
+        "{said}"
+    );
+    let one = both.replace("go.string", "go:string");
+    let said = run("one.txt", &one, &[]).said();
+    assert!(!said.contains("spells a name"), "{said}");
+    let stack = listed(&[(0, "MOVQ\t(TLS), CX"), (9, "RET")]).replace("main.f", "main.g");
+    let register = listed(&[(0, "CMPQ\tSP, 16(R14)"), (4, "RET")]);
+    let refused = run("two.txt", &(stack + &register), &["--call", "main.f"]);
+    let said = unfolded(&refused.stdout);
+    assert!(
+        refused.code == 3
+            && said.contains("since Go 1.17")
+            && said.contains("line 2 of one up to Go 1.16"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_address_that_a_composed_type_has_to_hold_is_missed() {
+    // A structure of two fields, a function of one argument and one result, an interface of one method.
+    let composed = |kind: u8, bytes: &[(usize, u8)], size: usize| {
+        let mut all = vec![0u8; size];
+        (all[16], all[23]) = (1, kind);
+        for (at, byte) in bytes {
+            all[*at] = *byte;
+        }
+        let rows = all.chunks(16).zip((0..).step_by(16)).map(|(row, at)| {
+            let hex: String = row.iter().map(|byte| format!(" {byte:02x}")).collect();
+            format!("\t0x{at:04x}{hex}\n")
+        });
+        format!("type.X SRODATA size={size}\n{}", rows.collect::<String>())
+    };
+    let structure = composed(25, &[(64, 2), (72, 2)], 128);
+    let function = composed(19, &[(48, 1), (50, 1)], 72);
+    let interface = composed(20, &[(64, 1), (72, 1)], 88);
+    let rel = |at: usize, sum: usize| format!("\trel {at}+8 t=1 type.X+{sum}\n");
+    #[rustfmt::skip] // a table
+    let all = [
+        (&structure, vec![(56, 80), (80, 0), (88, 0), (104, 0), (112, 0)]),
+        (&function, vec![(56, 0), (64, 0)]),
+        (&interface, vec![(56, 80)]),
+    ];
+    for (text, rels) in all {
+        let with = |without: Option<usize>| {
+            let kept = rels.iter().filter(|(at, _)| Some(*at) != without);
+            let lines: String = kept.map(|(at, sum)| rel(*at, *sum)).collect();
+            read(&format!("{text}{lines}"), None)
+        };
+        assert!(with(None).is_ok(), "{text}: {:?}", with(None));
+        for (at, _) in &rels {
+            let (line, message) = with(Some(*at)).expect_err(text);
+            let wanted = format!("holds an address at the bytes {at:#x}");
+            assert!(line == 1 && message.contains(&wanted), "{at}: {message}");
+        }
+    }
+    // An address of something without a name.
+    let nameless = format!("main.x SRODATA size=16\n{}\trel 0+8 t=1 +5\n", zeros(0));
+    let (line, message) = read(&nameless, None).expect_err("no symbol");
+    assert!(line == 3 && message.contains("has no name"), "{message}");
+}

@@ -331,7 +331,8 @@ fn what_is_printed_in_go_s_syntax_reads_back_as_the_same_bytes() {
     ] {
         let shown = dispatchlab(&["show", name, "--syntax", "go"]);
         assert_eq!(shown.code, 0, "{name}: {}", shown.stderr);
-        let text = shown.stdout.split_once("\n\n").expect("a title").1;
+        // All of it, with its title.
+        let text = &*shown.stdout;
         let plain = dispatchlab(&["show", name]);
         // Address, bytes and text of each instruction; what the linker fills differs.
         let bytes: usize = plain
@@ -350,7 +351,18 @@ fn what_is_printed_in_go_s_syntax_reads_back_as_the_same_bytes() {
         };
         let read = fragment_in(text, &reading)
             .unwrap_or_else(|errors| panic!("{name}: {errors:#?}\n{text}"));
-        assert_eq!(read.bytes.len(), bytes, "{name}");
+        let size = |line: &str| match line.starts_with("GLOBL ") {
+            true => line.rsplit_once('$')?.1.parse::<usize>().ok(),
+            false if line.contains(" STEXT ") => None,
+            false => line.rsplit_once(" size=")?.1.parse().ok(),
+        };
+        let data: usize = text.lines().filter_map(size).sum();
+        assert_eq!(read.size() as usize, bytes + data, "{name}");
+        assert_eq!(
+            name.starts_with("convert"),
+            text.contains("runtime.stringType SRODATA size=8"),
+            "{name}\n{text}"
+        );
         // Nearly all of it stands there in words.
         let raw = text
             .lines()
@@ -557,4 +569,66 @@ fn a_comparison_with_its_bytes_beside_it_is_read_in_the_order_of_each_release() 
         );
         assert_eq!(hex(&listing), format!("{bytes}c3"), "{text}");
     }
+}
+
+#[test]
+fn masks_and_suffixes_of_avx_512_are_read_as_go_s_assembler_reads_them() {
+    // As Go 1.19 assembles them, but for the bits of a length that `SAE` has the CPU pass over.
+    #[rustfmt::skip] // a table: one line a line
+    let all = [
+        ("VADDPD Z0, Z1, K1, Z2", "62f1f54958d0"),
+        ("VADDPD.Z Z0, Z1, K2, Z2", "62f1f5ca58d0"),
+        ("VADDPD.BCST (AX), Z1, Z2", "62f1f5585810"),
+        ("VADDPD.BCST.Z 8(AX), Z1, K3, Z2", "62f1f5db585001"),
+        ("VADDPD.RN_SAE Z0, Z1, Z2", "62f1f51858d0"),
+        ("VADDPD.RZ_SAE.Z Z0, Z1, K7, Z2", "62f1f5ff58d0"),
+        ("VMAXPD.SAE Z0, Z1, Z2", "62f1f5185fd0"),
+        ("VPCMPEQB Z0, Z1, K2, K1", "62f1754a74c8"),
+        ("VPCMPB $1, Z0, Z1, K2, K3", "62f3754a3fd801"),
+        ("VCMPPD.SAE $0, Z0, Z1, K2, K3", "62f1f51ac2d800"),
+        ("VMOVDQU64 Z0, K1, (AX)", "62f1fe497f00"),
+        ("VMOVDQU64.Z (AX), K1, Z0", "62f1fec96f00"),
+        ("VMOVDQU8 (AX), Z17", "62e17f486f08"),
+        ("VPGATHERQQ (AX)(Z1*8), K1, Z2", "62f2fd499114c8"),
+        ("VPBLENDMB Z0, Z1, K1, Z2", "62f2754966d0"),
+        ("VPMOVM2B K1, Z0", "62f27e4828c1"),
+        ("VPADDD.BCST (AX), Y1, K1, Y2", "62f17539fe10"),
+        ("VCVTTPD2DQ.SAE Z0, K1, Y1", "62f1fd19e6c8"),
+        ("VPTERNLOGD.BCST $3, (AX), X1, K1, X2", "62f37519251003"),
+        ("VCOMPRESSPD Z0, K4, 64(AX)", "62f2fd4c8a4008"),
+        ("VSCATTERDPD Z1, K1, (AX)(Y2*8)", "62f2fd49a20cd0"),
+        ("VPTESTMD Z0, Z1, K2, K1", "62f2754a27c8"),
+        ("VFMADD213SD.RU_SAE X0, X1, K1, X2", "62f2f559a9d0"),
+    ];
+    for (line, bytes) in all {
+        let text = format!("TEXT ·f(SB), NOSPLIT|NOFRAME, $0\n{line}\n");
+        assert_eq!(hex(&text), bytes, "{line}");
+    }
+    // What Go refuses, too.
+    for line in [
+        "VADDPD Z0, Z1, K0, Z2",
+        "VADDPD.Z Z0, Z1, Z2",
+        "ADDQ.Z AX, BX",
+        "VADDPD.RN_SAE Y0, Y1, Y2",
+    ] {
+        problem(&format!("TEXT ·f(SB), NOSPLIT|NOFRAME, $0\n{line}\n"));
+    }
+}
+
+#[test]
+fn the_x87_is_refused_by_name() {
+    for line in [
+        "FMOVD 8(SP), F0",
+        "FADDDP F0, F1",
+        "FSUBRD F0, F1",
+        "FXCHD F0, F1",
+    ] {
+        let (.., message, help) = problem(&format!("TEXT ·f(SB), NOSPLIT|NOFRAME, $0\n{line}\n"));
+        let name = line.split(' ').next().expect("a name");
+        assert!(
+            message.contains(&format!("`{name}` is of the x87")) && help.contains("BYTE"),
+            "{message} {help}"
+        );
+    }
+    assert_eq!(hex("TEXT ·f(SB), NOSPLIT|NOFRAME, $0\nFLD1\n"), "d9e8");
 }

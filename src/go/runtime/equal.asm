@@ -159,6 +159,56 @@ done:
 {% endif %}
 {{- leave(32) }}
 {{- grow() }}
+{% for name, first in [("interequal", "ifaceeq"), ("nilinterequal", "efaceeq")] %}
+func "runtime.{{ name }}":              ; two pointers to interface values
+{{- enter(32) }}
+{% if abi == "stack" %}
+        mov  rax, [rsp + 48]
+        mov  rbx, [rsp + 56]
+{% endif %}
+        mov  rdx, [rax]                 ; itab or type
+        cmp  rdx, [rbx]
+        jne  differ
+        mov  rcx, [rbx + 8]
+        mov  rbx, [rax + 8]
+{% if abi == "register" %}
+        mov  rax, rdx
+        call "runtime.{{ first }}"
+{% else %}
+        mov  [rsp], rdx
+        mov  [rsp + 8], rbx
+        mov  [rsp + 16], rcx
+        call "runtime.{{ first }}"
+        movzx eax, byte [rsp + 24]
+{% endif %}
+        jmp  done
+differ: xor  eax, eax
+done:
+{% if abi == "stack" %}
+        mov  [rsp + 64], al
+{% endif %}
+{{- leave(32) }}
+{{- grow() }}
+{% endfor %}
+{% for name, load, compare, numbers, bytes in [
+    ("f32equal", "movss", "ucomiss", 1, 4), ("f64equal", "movsd", "ucomisd", 1, 8),
+    ("c64equal", "movss", "ucomiss", 2, 4), ("c128equal", "movsd", "ucomisd", 2, 8)] %}
+func "runtime.{{ name }}":              ; two pointers to numbers
+{{- both() }}
+        xor  eax, eax
+{%- for number in range(numbers) %}
+        {{ load }} xmm0, [rsi + {{ bytes * number }}]
+        {{ compare }} xmm0, [rdi + {{ bytes * number }}]
+        jp   differ
+        jne  differ
+{%- endfor %}
+        inc  eax
+differ:
+{%- if abi == "stack" %}
+        mov  [rsp + 24], al
+{%- endif %}
+        ret
+{% endfor %}
 func "runtime.ifaceeq":                 ; the itab instead of the type
 {{- enter(32) }}
 {% if abi == "register" %}

@@ -36,6 +36,13 @@ const LOOKUPS: [&str; 9] = [
     "runtime.typeAssert",
     "runtime.ifaceE2I",
 ];
+/// The runtime's functions that call what a type compares its values with.
+const COMPARISONS: [&str; 4] = [
+    "runtime.efaceeq",
+    "runtime.ifaceeq",
+    "runtime.interequal",
+    "runtime.nilinterequal",
+];
 /// Bytes of a datum that is named and nowhere.
 const UNKNOWN: u32 = 4096;
 /// Registers that carry arguments since Go 1.17, by Go's names and as 64 bits.
@@ -126,6 +133,15 @@ impl Receiver {
             .map(|word| [format!("\"{word}\""), value.to_string()])
     }
 
+    /// The symbol that the first word of one value points to.
+    fn first_word(&self) -> String {
+        let name = self.types.replace("{t}", "0");
+        match (&self.word, self.heap) {
+            (None, HeapKind::Iface) => itab(&name, &format!("{}.I", package(&name))),
+            _ => itab_or_type(self, &name),
+        }
+    }
+
     /// What its objects hold, where that is more than an object of 16 bytes does: their number, and zeros.
     fn object(&self) -> Option<String> {
         let size = self.size.as_ref().ok().filter(|size| **size > OBJECT_SIZE);
@@ -153,6 +169,7 @@ pub(super) fn paste(
     {
         return Err(vec![wrong]);
     }
+    let mixed = mixed(source, release, &lines)?;
     let mut own = sections(lines);
     let hash = |name: &str| hash::type_hash(release, &asm::go_type(name));
     let bound: Vec<String> = header.bind.keys().cloned().collect();
@@ -197,8 +214,10 @@ pub(super) fn paste(
         is_register: is_register(&own, entry, release),
         functions: &functions,
         generated: String::new(),
+        made: HashSet::new(),
         program: &program,
         unhashed: None,
+        uncompared: Vec::new(),
         assumed: vec![format!(
             "one iteration calls `{entry}`, and the release is {release}{}: `go = \"1.N\"` in a header says another",
             match told {
@@ -208,12 +227,25 @@ pub(super) fn paste(
             }
         )],
     };
-    let receiver = receiver(source, header, (&functions, &program))?;
-    if let Some(receiver) = &receiver {
-        text.assumed.extend(receiver.assumptions());
+    text.assumed.extend(mixed);
+    let interfaces = interfaces(source, header, (&functions, &program))?;
+    for interface in &interfaces {
+        text.assumed.extend(interface.receiver.assumptions());
     }
-    text.body(source, header, entry, receiver.as_ref(), frame(&own, entry))?;
+    let has = |symbol: &str| own.iter().any(|one| one.name == symbol);
+    text.body(source, header, entry, &interfaces, frame(&own, entry))?;
     let mut roots = vec![entry.to_string()];
+    for interface in interfaces.iter().skip(1) {
+        let word = interface.receiver.first_word();
+        if !has(&word) {
+            roots.extend(
+                text.datum(&word)
+                    .map_err(|what| refuse(source, what, String::new()))?,
+            );
+        }
+        roots.push(word);
+    }
+    let receiver = interfaces.into_iter().next().map(|one| one.receiver);
     if let Some(receiver) = &receiver {
         let names = (0..).map(|number| receiver.types.replace("{t}", &number.to_string()));
         let of_types = names.map(|name| (itab_or_type(receiver, &name), type_descriptor(&name)));
@@ -222,7 +254,6 @@ pub(super) fn paste(
         } else {
             1
         };
-        let has = |symbol: &str| own.iter().any(|one| one.name == symbol);
         for (word, kind) in of_types
             .take(count)
             .take_while(|(word, kind)| count == 1 || has(word) || has(kind))
@@ -281,18 +312,39 @@ pub(super) fn paste(
                 continue;
             }
             if known.insert(symbol.clone()) && !is_called(fixup, &own[at]) {
+                let place = Place {
+                    line: fixup.line,
+                    column: fixup.column,
+                    width: fixup.symbol.chars().count() as u32,
+                };
+                if own[at].kind == SectionKind::Func
+                    && let Some(help) = unmodelled(symbol, text.release)
+                {
+                    let message = format!("`{symbol}` is read here, and is not modelled");
+                    return Err(vec![source.complain(place, message, Some(help))]);
+                }
                 let found = text.datum(symbol).map_err(|what| {
-                    let place = Place {
-                        line: fixup.line,
-                        column: fixup.column,
-                        width: fixup.symbol.chars().count() as u32,
-                    };
                     let help = "paste its `SRODATA` or `SNOPTRDATA` block, with its rows and `rel` lines, too";
                     vec![source.complain(place, what, Some(help.to_string()))]
                 })?;
                 roots.extend(found);
             }
         }
+    }
+    let compares = COMPARISONS.iter().any(|name| reached.contains(*name));
+    if let Some(missing) = text.uncompared.first().filter(|_| compares) {
+        let mut fixups = program.sections.iter().flat_map(|one| &one.fixups);
+        let line = fixups
+            .find(|one| one.symbol == *missing)
+            .map_or(1, |one| one.line);
+        let message =
+            format!("`{missing}`, which compares values of this type, is not in the text");
+        let help = "paste its function and its `SRODATA` block, too";
+        return Err(vec![source.complain(
+            source.whole_line(line),
+            message,
+            Some(help.to_string()),
+        )]);
     }
     let left = refused.iter().map(|(name, one)| (name, &one.why[0]));
     let left = left.map(|(name, why)| {
@@ -398,16 +450,8 @@ fn told(lines: &[SourceLine]) -> Option<Release> {
     let has = |part: &str| lines.iter().any(|line| line.text.contains(part));
     let any = |parts: &[&str]| parts.iter().any(|part| has(part));
     let has_g = has("(R14)");
-    // Colons since Go 1.20.
-    let is_dotted = any(&[
-        "go.itab.",
-        "go.string.",
-        "type..",
-        "type.*",
-        "type.main.",
-        "type.\"\".",
-    ]) || lines.iter().any(|line| names_type(&line.text));
-    let is_colon = any(&["go:itab.", "go:string.", "type:"]);
+    let is_dotted = lines.iter().any(|line| is_dotted(&line.text));
+    let is_colon = lines.iter().any(|line| is_colon(&line.text));
     let minor = if has_g && !is_dotted && (has("PUSHQ\tBP") || has("PUSHQ BP")) {
         Release::NEWEST.minor()
     } else if has_g {
@@ -427,6 +471,59 @@ fn told(lines: &[SourceLine]) -> Option<Release> {
     };
     format!("1.{minor}").parse().ok()
 }
+
+/// Whether a line spells a name as listings up to Go 1.19 do.
+fn is_dotted(line: &str) -> bool {
+    let parts = [
+        "go.itab.",
+        "go.string.",
+        "type..",
+        "type.*",
+        "type.main.",
+        "type.\"\".",
+    ];
+    parts.iter().any(|part| line.contains(part)) || names_type(line)
+}
+
+/// Whether a line spells a name as listings since Go 1.20 do.
+fn is_colon(line: &str) -> bool {
+    ["go:itab.", "go:string.", "type:"]
+        .iter()
+        .any(|part| line.contains(part))
+}
+
+/// Lines that look like those of two releases: what is said of their names.
+///
+/// # Errors
+/// Code in both conventions.
+fn mixed(
+    source: &SourceText<'_>,
+    release: Release,
+    lines: &[SourceLine],
+) -> Result<Option<String>, Vec<Diagnostic>> {
+    let first = |is: &dyn Fn(&str) -> bool| lines.iter().find(|line| is(&line.text));
+    let is_row = |text: &str| text.trim_start().starts_with("0x") || text.contains(".go:");
+    let stack = first(&|text| is_row(text) && text.contains("(TLS), CX"));
+    let register = first(&|text| is_row(text) && REGISTER_G.iter().any(|part| text.contains(part)));
+    if let (Some(stack), Some(register)) = (stack, register) {
+        let message = format!(
+            "this line is of a listing since Go 1.17, with arguments in registers, and line {} of one up to Go 1.16, with arguments on the stack",
+            stack.number
+        );
+        let help = "paste the functions of one release".to_string();
+        return Err(vec![source.complain(whole(register), message, Some(help))]);
+    }
+    Ok(match (first(&is_dotted), first(&is_colon)) {
+        (Some(dotted), Some(colon)) => Some(format!(
+            "all is of Go {release}, though line {} spells a name as Go does up to 1.19, and line {} as it does since 1.20",
+            dotted.number, colon.number
+        )),
+        _ => None,
+    })
+}
+
+/// How the check of the stack names g where that is in a register.
+const REGISTER_G: [&str; 2] = ["16(R14)", "0x10(R14)"];
 
 /// Whether a line names a type as listings up to Go 1.19 do: `type.int(SB)`, `type.int SRODATA`.
 fn names_type(line: &str) -> bool {
@@ -448,7 +545,7 @@ fn contradicted(
         |line: &&SourceLine| line.text.trim_start().starts_with("0x") || line.text.contains(".go:");
     let other = match release.has_register_abi() {
         true => &["(TLS), CX"][..],
-        false => &["16(R14)", "0x10(R14)"],
+        false => &REGISTER_G,
     };
     let is_other = |line: &&SourceLine| other.iter().any(|part| line.text.contains(part));
     let line = lines.iter().filter(is_row).find(is_other)?;
@@ -514,6 +611,19 @@ fn is_called(fixup: &Fixup, section: &SourceSection) -> bool {
         .map_or("", |line| line.text.as_str())
         .split_whitespace();
     words.any(|word| matches!(word, "CALL" | "DUFFZERO" | "DUFFCOPY") || asm::is_go_jump(word))
+}
+
+/// What to do about a datum of the runtime that is not modelled; none for others.
+fn unmodelled(symbol: &str, release: Release) -> Option<String> {
+    let function = symbol.strip_suffix(".f").unwrap_or(symbol);
+    let is_runtime = symbol.starts_with("runtime.");
+    let is_there = runtime::has_datum(symbol, release) || runtime::has_datum(function, release);
+    (is_runtime && !is_there).then(|| {
+        format!(
+            "of the runtime's data there are {}; paste its block, or let a datum of your own take its place by `bind = {{ \"{symbol}\" = \"main.mine\" }}` in the header",
+            runtime::DATA.map(|name| name.trim_start_matches("runtime.")).join(", ")
+        )
+    })
 }
 
 /// Whether a line may read a type's hash, or an itab's: both have its 32 bits at offset 16.
@@ -643,24 +753,57 @@ fn itabs(program: &Program, name: &str) -> Vec<(String, Vec<String>)> {
     found.into_iter().collect()
 }
 
-/// What `--arg iface=main.T0` asks for.
-fn receiver(
+/// An argument that is an interface.
+struct Interface {
+    receiver: Receiver,
+    /// Where its first word is, as it was written; none at the beginning.
+    place: Option<String>,
+}
+
+/// What `--arg iface=main.T0` and `--arg BX=iface=main.T0` ask for: first the one whose receivers a walk visits.
+fn interfaces(
     source: &SourceText<'_>,
     header: &Header,
-    (functions, program): (&[&str], &Program),
-) -> Result<Option<Receiver>, Vec<Diagnostic>> {
-    let mut given = header.args.iter().filter(|(word, _)| is_receiver(word));
-    let Some((word, name)) = given.next() else {
-        return Ok(None);
-    };
-    if given.next().is_some() {
-        let help = "leave one of them out: a walk has one kind of receivers".to_string();
+    text: (&[&str], &Program),
+) -> Result<Vec<Interface>, Vec<Diagnostic>> {
+    let mut given: Vec<(Option<&str>, &str, &str)> = Vec::new();
+    for (word, value) in &header.args {
+        if is_receiver(word) {
+            given.push((None, word, value));
+        } else if let Some((kind, name)) = placed(value) {
+            given.push((Some(word), kind, name));
+        }
+    }
+    given.sort_by_key(|(place, ..)| place.is_some());
+    if given.iter().filter(|(place, ..)| place.is_none()).count() > 1 {
+        let help = "give the second one its place, `--arg CX=iface=main.T0`, or on the stack `--arg '16(SP)=iface=main.T0'`"
+            .to_string();
         return Err(refuse(
             source,
             "`--arg iface` and `--arg eface` are both given".to_string(),
             help,
         ));
     }
+    let made = given.into_iter().map(|(place, word, name)| {
+        Ok(Interface {
+            receiver: receiver(source, (word, name), text)?,
+            place: place.map(str::to_string),
+        })
+    });
+    made.collect()
+}
+
+/// The kind and the type in `iface=main.T0`, the value of an argument in a place of its own.
+fn placed(value: &str) -> Option<(&str, &str)> {
+    value.split_once('=').filter(|(kind, _)| is_receiver(kind))
+}
+
+/// The receivers of a type.
+fn receiver(
+    source: &SourceText<'_>,
+    (word, name): (&str, &str),
+    (functions, program): (&[&str], &Program),
+) -> Result<Receiver, Vec<Diagnostic>> {
     let heap = if word == "iface" {
         HeapKind::Iface
     } else {
@@ -668,7 +811,7 @@ fn receiver(
     };
     let (name, interface) = match name.split_once(',') {
         Some((name, interface)) => (name, Some(interface)),
-        None => (name.as_str(), None),
+        None => (name, None),
     };
     let pointer = format!("*{name}");
     let is_pointed = heap == HeapKind::Iface
@@ -773,7 +916,7 @@ fn receiver(
         (HeapKind::Eface, _, Data::Nil) => Some(type_descriptor(&types)),
         _ => None,
     };
-    Ok(Some(Receiver {
+    Ok(Receiver {
         heap,
         types,
         methods,
@@ -781,7 +924,7 @@ fn receiver(
         word,
         value,
         size,
-    }))
+    })
 }
 
 /// Whether the text has itabs of the pointer to a type, and none of the type: its receivers are pointers.
@@ -815,7 +958,11 @@ struct Text<'a> {
     functions: &'a [&'a str],
     program: &'a Program,
     generated: String,
+    /// The data among them.
+    made: HashSet<String>,
     assumed: Vec<String>,
+    /// Functions that compare values of a pasted type and are not there, as the type names them.
+    uncompared: Vec<String>,
     /// Why the hash of a type is not there, if one is wanted.
     unhashed: Option<String>,
 }
@@ -827,30 +974,113 @@ impl Text<'_> {
         source: &SourceText<'_>,
         header: &Header,
         entry: &str,
-        receiver: Option<&Receiver>,
+        interfaces: &[Interface],
         bytes: u32,
     ) -> Result<(), Vec<Diagnostic>> {
         let mut values: BTreeMap<String, String> = BTreeMap::new();
         for (name, value) in &header.args {
-            if is_receiver(name) {
+            if is_receiver(name) || placed(value).is_some() {
                 continue;
             }
             let value = number(value).ok_or_else(|| {
                 refuse(
                     source,
                     format!("`--arg {name}={value}`: the value is a whole number"),
-                    "write --arg AX=5, --arg AX=0x10, --arg iface=main.T0, or for `any` --arg eface=main.T0".to_string(),
+                    "write --arg AX=5, --arg AX=0x10, --arg iface=main.T0, or for `any` --arg eface=main.T0; in another place --arg BX=iface=main.T0"
+                        .to_string(),
                 )
             })?;
             values.insert(name.clone(), value);
         }
         let mut said = Vec::new();
+        let places = interfaces.iter().map(|one| self.place(one, bytes));
+        let places: Option<Vec<usize>> = places.collect();
+        let taken: Vec<usize> = places
+            .iter()
+            .flatten()
+            .flat_map(|at| [*at, at + 1])
+            .collect();
+        let is_twice = taken
+            .iter()
+            .enumerate()
+            .any(|(at, one)| taken[..at].contains(one));
+        let known = match self.is_register {
+            true => "it takes AX, BX, CX, DI, SI, R8 to R11, iface and eface, and those in two registers that follow each other, BX=iface=main.T0"
+                .to_string(),
+            false => format!(
+                "it takes 0(SP), 8(SP) and so on up to {bytes} bytes, iface and eface, and those in two words, 8(SP)=iface=main.T0"
+            ),
+        };
+        let Some(places) = places.filter(|_| !is_twice) else {
+            let names = interfaces.iter().filter_map(|one| one.place.as_deref());
+            let names = names.collect::<Vec<_>>().join(", ");
+            let message = match is_twice {
+                true => format!("the interface at {names} has a word that another one has, too"),
+                false => format!("`{entry}` has no room for an interface at {names}"),
+            };
+            return Err(refuse(source, message, known));
+        };
+        let mut objects = String::new();
         let out = &mut self.generated;
         out.push_str("body:\n.intel_syntax noprefix\n");
+        let words = (0..).zip(interfaces.iter().zip(&places));
+        for (number, (Interface { receiver, .. }, &at)) in words {
+            let first = match receiver.heap {
+                HeapKind::Iface => "itab",
+                _ => "type",
+            };
+            let [low, high] = [at, at + 1].map(|at| match self.is_register {
+                true => REGISTERS[at].0.to_string(),
+                false => format!("{}(SP)", 8 * at),
+            });
+            let types = match number {
+                0 => receiver.types.clone(),
+                _ => receiver.types.replace("{t}", "0"),
+            };
+            said.push(format!("{low} and {high} = {first} and object of {types}"));
+            // The harness has loaded itab and object of the first one.
+            let [itab, object] = match (self.is_register, number) {
+                (true, 1..) => [REGISTERS[at].1, REGISTERS[at + 1].1],
+                _ => ["rax", "rbx"],
+            };
+            if number > 0 {
+                let _ = writeln!(out, "  lea {itab}, [\"{}\"]", receiver.first_word());
+                if receiver.value == Data::Nil {
+                    let _ = writeln!(out, "  xor {0}, {0}", half(object));
+                } else {
+                    let name = format!("listing.object{number}");
+                    let size = receiver.size.as_ref().copied().unwrap_or(OBJECT_SIZE);
+                    let room = size.max(OBJECT_SIZE) - 4;
+                    let _ = writeln!(out, "  lea {object}, [\"{name}\"]");
+                    let _ = write!(
+                        objects,
+                        "data \"{name}\":\n.intel_syntax noprefix\n  dd 1\n  resb {room}\n"
+                    );
+                }
+            }
+            out.push_str(&match (self.is_register, number, at) {
+                (true, 0, 1) => "  mov rcx, rbx\n  mov rbx, rax\n".to_string(),
+                (true, 0, 2..) => format!(
+                    "  mov {}, rax\n  mov {}, rbx\n",
+                    REGISTERS[at].1,
+                    REGISTERS[at + 1].1
+                ),
+                (true, ..) => String::new(),
+                (false, ..) => {
+                    format!(
+                        "  mov [rsp + {}], rax\n  mov [rsp + {}], rbx\n",
+                        8 * at,
+                        8 * at + 8
+                    )
+                }
+            });
+        }
         if self.is_register {
-            // The harness has loaded itab and object already.
-            let skipped = if receiver.is_some() { 2 } else { 0 };
-            for (go, intel) in &REGISTERS[skipped..] {
+            let rest = REGISTERS
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| !taken.contains(at));
+            for (_, (go, intel)) in rest {
                 let value = values.remove(*go).unwrap_or_else(|| "0".to_string());
                 let _ = match &*value {
                     "0" => writeln!(out, "  xor {0}, {0}", half(intel)),
@@ -860,12 +1090,8 @@ impl Text<'_> {
             }
             out.push_str("  xor edx, edx\n  xorps xmm15, xmm15\n");
         } else {
-            let mut at = 0;
-            if receiver.is_some() {
-                out.push_str("  mov [rsp], rax\n  mov [rsp + 8], rbx\n");
-                at = 16;
-            }
-            while at < bytes.next_multiple_of(8) {
+            let rest = (0..bytes.div_ceil(8) as usize).filter(|at| !taken.contains(at));
+            for at in rest.map(|at| 8 * at) {
                 let value = values
                     .remove(&format!("{at}(SP)"))
                     .unwrap_or_else(|| "0".to_string());
@@ -874,43 +1100,44 @@ impl Text<'_> {
                     Err(_) => writeln!(out, "  mov rax, {value}\n  mov [rsp + {at}], rax"),
                 };
                 said.push(format!("{at}(SP) = {value}"));
-                at += 8;
             }
         }
         let _ = writeln!(out, "  call \"{entry}\"");
+        out.push_str(&objects);
         if let Some((name, _)) = values.first_key_value() {
-            let known = match self.is_register {
-                true => "it takes AX, BX, CX, DI, SI, R8 to R11, iface and eface".to_string(),
-                false => {
-                    format!("it takes 0(SP), 8(SP) and so on up to {bytes} bytes, iface and eface")
-                }
-            };
             return Err(refuse(
                 source,
                 format!("`--arg {name}`: `{entry}` has no such argument"),
                 known,
             ));
         }
-        if let Some(receiver) = receiver {
-            let place = if self.is_register {
-                "AX and BX"
-            } else {
-                "0(SP) and 8(SP)"
-            };
-            let first = match receiver.heap {
-                HeapKind::Iface => "itab",
-                _ => "type",
-            };
-            said.insert(
-                0,
-                format!("{place} = {first} and object of {}", receiver.types),
-            );
-        }
         self.assumed.push(match said.is_empty() {
             true => "it takes no arguments".to_string(),
             false => format!("its arguments are {}", said.join(", ")),
         });
         Ok(())
+    }
+
+    /// The number of the word that an interface begins with: a register, or 8 bytes of the stack; none where it
+    /// has no room.
+    fn place(&self, interface: &Interface, bytes: u32) -> Option<usize> {
+        let (at, count) = match (self.is_register, interface.place.as_deref()) {
+            (true, None) => (0, REGISTERS.len()),
+            (true, Some(place)) => (
+                REGISTERS.iter().position(|(name, _)| *name == place)?,
+                REGISTERS.len(),
+            ),
+            // What takes no arguments still has room for one at the beginning.
+            (false, None) => return Some(0),
+            (false, Some(place)) => {
+                let at: usize = place.strip_suffix("(SP)")?.parse().ok()?;
+                (
+                    at.is_multiple_of(8).then_some(at / 8)?,
+                    bytes.div_ceil(8) as usize,
+                )
+            }
+        };
+        (at + 2 <= count).then_some(at)
     }
 
     /// That only what the text has can be looked up.
@@ -934,6 +1161,9 @@ impl Text<'_> {
         if symbol.starts_with("0x") {
             return Ok(Vec::new());
         }
+        if !self.made.insert(symbol.to_string()) {
+            return Ok(Vec::new());
+        }
         let kinds = [
             ("..typeAssert.", "what an assertion looks for"),
             ("..interfaceSwitch.", "the cases of a type switch"),
@@ -945,6 +1175,11 @@ impl Text<'_> {
         if let Some(what) = kind {
             return Err(format!("`{symbol}`, {what}, is not in the text"));
         }
+        let function = symbol.strip_suffix(".f").unwrap_or_default();
+        let is_modelled = function.starts_with("runtime.")
+            && runtime::names(self.release)
+                .iter()
+                .any(|name| name == function);
         let out = &mut self.generated;
         let _ = write!(out, "data \"{symbol}\":\n.intel_syntax noprefix\n");
         let constant = symbol
@@ -971,6 +1206,19 @@ impl Text<'_> {
             .and_then(|name| name.rsplit_once(','))
         {
             return Ok(self.itab(name, interface));
+        } else if self.functions.contains(&function) || is_modelled {
+            let _ = writeln!(out, "  dq \"{function}\"");
+            return Ok(vec![function.to_string()]);
+        } else if function.starts_with("type..eq.") {
+            let _ = writeln!(out, "  dq 0");
+            self.uncompared.push(symbol.to_string());
+        } else if let Some(mask) = symbol.strip_prefix("runtime.gcbits.").and_then(bytes_of) {
+            let _ = writeln!(out, "  db {mask}");
+        } else if symbol.starts_with("type..namedata.") || symbol.starts_with("type..importpath.") {
+            let _ = writeln!(out, "  resb 64");
+            self.assumed.push(format!(
+                "`{symbol}`, which nothing that is modelled reads, is zeros"
+            ));
         } else if let Some(name) = symbol.strip_prefix("type.") {
             let hash = hash::type_hash(self.release, &asm::go_type(name));
             let word = hash.as_ref().copied().unwrap_or(0);
@@ -986,13 +1234,6 @@ impl Text<'_> {
                     said
                 }
             });
-        } else if let Some(function) = self
-            .functions
-            .iter()
-            .find(|name| symbol == format!("{name}.f"))
-        {
-            let _ = writeln!(out, "  dq \"{function}\"");
-            return Ok(vec![(*function).to_string()]);
         } else {
             let _ = writeln!(out, "  resb {UNKNOWN}");
             self.assumed
@@ -1033,6 +1274,19 @@ impl Text<'_> {
         methods.extend(self.datum(&descriptor).unwrap_or_default());
         methods
     }
+}
+
+/// The bytes that hexadecimal digits are, as the assembler reads them.
+fn bytes_of(digits: &str) -> Option<String> {
+    let pairs = (0..digits.len()).step_by(2);
+    let bytes = pairs.map(|at| {
+        Some(format!(
+            "0x{:02x}",
+            u8::from_str_radix(digits.get(at..at + 2)?, 16).ok()?
+        ))
+    });
+    let bytes: Vec<String> = bytes.collect::<Option<_>>()?;
+    (!bytes.is_empty()).then(|| bytes.join(", "))
 }
 
 /// The lower half of a register.

@@ -49,6 +49,14 @@ pub(super) fn data<'a>(shapes: &[Shape<'a>]) -> Listing<'a> {
                 };
                 addresses.push((one.offset as usize, Datum::Address(target, 8)));
             }
+            Shape::Relocation(one) if one.width == 8 => {
+                let message = "what has no name is not there, and an address leads to it here";
+                let problem = Problem::new(one.span, message);
+                wrong = wrong.or(Some((
+                    at,
+                    problem.help("write the symbol behind the kind, and give it data"),
+                )));
+            }
             Shape::Data(value) => match meant(value) {
                 Ok(Datum::Bytes(bytes)) => {
                     put(value.offset, &bytes);
@@ -64,7 +72,13 @@ pub(super) fn data<'a>(shapes: &[Shape<'a>]) -> Listing<'a> {
     }
     wrong = wrong.or(rows.end());
     addresses.sort_by_key(|(offset, _)| *offset);
-    let filled: Vec<usize> = addresses.iter().map(|(offset, _)| *offset).collect();
+    let filled: Vec<(usize, i64)> = addresses
+        .iter()
+        .map(|(offset, datum)| match datum {
+            Datum::Address(target, _) => (*offset, target.addend),
+            _ => (*offset, 0),
+        })
+        .collect();
     wrong = wrong.or(rows.unfilled(&image, &filled));
     let mut values = Vec::new();
     let mut at = 0;
@@ -174,7 +188,7 @@ impl<'s, 'a> Rows<'s, 'a> {
     }
 
     /// A word without the address that it has to hold: a `rel` line is missing.
-    fn unfilled(&self, image: &[u8], filled: &[usize]) -> Option<(usize, Problem)> {
+    fn unfilled(&self, image: &[u8], filled: &[(usize, i64)]) -> Option<(usize, Problem)> {
         let (at, heading) = self.heading.filter(|(_, heading)| !heading.is_zero)?;
         let name = canonical(heading.name);
         let is_empty = |word: &usize| image.get(*word..word + 8) == Some(&[0; 8]);
@@ -187,11 +201,11 @@ impl<'s, 'a> Rows<'s, 'a> {
         } else if is_jump_table(&name) {
             (0..image.len()).step_by(8).collect()
         } else if name.starts_with("type.") && !name.starts_with("type..") {
-            pointers(image).collect()
+            pointers(image, filled)
         } else {
             return None;
         };
-        words.retain(|word| is_empty(word) && !filled.contains(word));
+        words.retain(|word| is_empty(word) && !filled.iter().any(|(at, _)| at == word));
         let word = words.first()?;
         let message = format!(
             "`{name}` holds an address at the bytes {word:#x} to {:#x}, and no `rel` line says which",
@@ -229,19 +243,47 @@ impl<'s, 'a> Rows<'s, 'a> {
     }
 }
 
-/// Where a type holds the addresses of the types that it is made of: elements and keys.
-fn pointers(image: &[u8]) -> impl Iterator<Item = usize> {
+/// Where a type holds the addresses of what it is made of: elements, keys, arguments, fields and their names; `filled` are
+/// the words that have one, each with what is added to it.
+fn pointers(image: &[u8], filled: &[(usize, i64)]) -> Vec<usize> {
+    const TFLAG: usize = 20;
     const KIND: usize = 23;
     /// Behind what all types begin with.
     const FIRST: usize = 48;
-    let count = match image.get(KIND).map(|kind| kind & 0x1f) {
-        // A channel, a pointer, a slice.
-        Some(18 | 22 | 23) => 1,
-        // An array, and its slice; a map, with its key.
-        Some(17 | 21) => 2,
-        _ => 0,
+    /// Of a structure and an interface: the fields or methods, and how many there are.
+    const TABLE: usize = 56;
+    /// Bytes of a field: its name, its type, its offset.
+    const FIELD: usize = 24;
+    let number = |at: usize, size: usize| -> usize {
+        let bytes = image.get(at..at + size).unwrap_or_default();
+        bytes
+            .iter()
+            .rev()
+            .fold(0, |sum, byte| (sum << 8 | usize::from(*byte)).min(1 << 16))
     };
-    (0..count).map(|number| FIRST + 8 * number)
+    let words = |from: usize, count: usize| (0..count).map(move |word| from + 8 * word);
+    let kind = image.get(KIND).map_or(0, |kind| kind & 0x1f);
+    match kind {
+        // A channel, a pointer, a slice.
+        18 | 22 | 23 => words(FIRST, 1).collect(),
+        // An array, and its slice; a map, with its key.
+        17 | 21 => words(FIRST, 2).collect(),
+        // A function: its types stand behind its methods, if it has some.
+        19 => {
+            let is_uncommon = number(TFLAG, 1) & 1 == 1;
+            let count = number(FIRST, 2) + (number(FIRST + 2, 2) & 0x7fff);
+            words(if is_uncommon { 72 } else { 56 }, count).collect()
+        }
+        20 | 25 if number(TABLE + 8, 8) > 0 => {
+            let table = filled.iter().find(|(at, _)| *at == TABLE);
+            let fields = table.and_then(|(_, sum)| usize::try_from(*sum).ok());
+            let fields = fields.filter(|_| kind == 25).into_iter().flat_map(|first| {
+                (0..number(TABLE + 8, 8)).flat_map(move |field| words(first + FIELD * field, 2))
+            });
+            [TABLE].into_iter().chain(fields).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Rows begin their line, and what is wrong is all of one.

@@ -5,15 +5,15 @@
 
 use std::borrow::Cow;
 
-use iced_x86::Register;
+use iced_x86::{Register, RoundingControl};
 
-use super::names::{Meaning, Order, meaning};
+use super::names::{Meaning, Order, meaning, suffixes};
 use super::operand::{Written, at_width, operand};
 use super::shown::Shown;
 use super::{Call, Function};
 use crate::asm::encode;
 use crate::asm::inst::{
-    Asked, Decor, Encoding, Inst, Mem, Name, Operand, OperandKind, Statement, Target,
+    Asked, Broadcast, Decor, Encoding, Inst, Mem, Name, Operand, OperandKind, Statement, Target,
 };
 use crate::asm::problem::Problem;
 
@@ -69,7 +69,15 @@ impl<'a> Call<'a> {
         if shown.is_none() {
             rename(&mut inst, &meaning, &written);
         }
+        let (_, suffixes) = suffixes(self.name);
+        let is_broadcast = self.decorate(&suffixes, &mut inst);
+        let mask = mask(&inst.mnemonic, &written);
         for (at, one) in written.into_iter().enumerate() {
+            if let (Some(register), true) = (mask, at + 1 == last) {
+                inst.decor.mask = Some(register);
+                inst.decor.span = Some(self.span(at));
+                continue;
+            }
             let is_exact = shown.is_none();
             let kind = self.kind(
                 one,
@@ -83,6 +91,11 @@ impl<'a> Call<'a> {
                 kind,
                 span: self.span(at),
             });
+        }
+        for operand in &mut inst.operands {
+            if let OperandKind::Memory(mem) = &mut operand.kind {
+                mem.broadcast = is_broadcast.then_some(Broadcast::Full);
+            }
         }
         match meaning.order {
             Order::Kept if !function.is_disassembled => {}
@@ -114,6 +127,24 @@ impl<'a> Call<'a> {
         }
         statements.push(Statement::Inst(inst));
         Ok(())
+    }
+
+    /// What the suffixes of an instruction of AVX-512 say; whether its memory is one element.
+    fn decorate(&self, suffixes: &[&str], inst: &mut Inst<'a>) -> bool {
+        let decor = &mut inst.decor;
+        for suffix in suffixes {
+            decor.span = Some(self.here);
+            match *suffix {
+                "Z" => decor.zeroing = Some(self.here),
+                "SAE" => decor.exact = true,
+                "RN_SAE" => decor.rounding = Some(RoundingControl::RoundToNearest),
+                "RD_SAE" => decor.rounding = Some(RoundingControl::RoundDown),
+                "RU_SAE" => decor.rounding = Some(RoundingControl::RoundUp),
+                "RZ_SAE" => decor.rounding = Some(RoundingControl::RoundTowardZero),
+                _ => {}
+            }
+        }
+        suffixes.contains(&"BCST")
     }
 
     /// An operand in the widths that the name says.
@@ -234,6 +265,13 @@ impl<'a> Call<'a> {
     fn unknown(&self) -> Problem {
         let name = self.name;
         let lower = name.to_ascii_lowercase();
+        if X87.iter().any(|begin| name.starts_with(begin)) {
+            return Problem::new(
+                self.here,
+                format!("`{name}` is of the x87, whose operands are not read in Go's syntax"),
+            )
+            .help("write its bytes, `BYTE $0xdd`, one line each; those without operands, as FLD1, are read");
+        }
         let problem = Problem::new(
             self.here,
             format!("Go's assembler has no instruction `{name}`"),
@@ -259,6 +297,25 @@ impl<'a> Call<'a> {
                 Some("Go's names are Intel's in capitals, with B, W, L or Q behind those of integers"),
             ),
         }
+    }
+}
+
+/// Beginnings of Go's names of the x87.
+const X87: [&str; 8] = [
+    "FMOV", "FADD", "FSUB", "FMUL", "FDIV", "FCOM", "FUCOM", "FXCH",
+];
+
+/// The mask of an instruction of AVX-512: it stands in front of the destination.
+fn mask(mnemonic: &str, written: &[Written<'_>]) -> Option<Register> {
+    // The operand of these is a mask.
+    let is_operand = mnemonic.starts_with("vpmovm2") || mnemonic.starts_with("vpbroadcastm");
+    match written {
+        [.., Written::Register(register, _), _]
+            if register.is_k() && mnemonic.starts_with('v') && !is_operand =>
+        {
+            Some(*register).filter(|register| *register != Register::K0)
+        }
+        _ => None,
     }
 }
 

@@ -169,8 +169,23 @@ pub(in crate::asm) fn named(
     Some(upper)
 }
 
+/// The words behind the name of an instruction of AVX-512, in front of which and between which points stand.
+const SUFFIXES: [&str; 7] = ["Z", "BCST", "SAE", "RN_SAE", "RD_SAE", "RU_SAE", "RZ_SAE"];
+
+/// A name without its suffixes, and these: `VADDPD.RN_SAE.Z`.
+pub(super) fn suffixes(name: &str) -> (&str, Vec<&str>) {
+    let mut parts = name.split('.');
+    let stem = parts.next().unwrap_or_default();
+    let words: Vec<&str> = parts.collect();
+    match stem.starts_with('V') && words.iter().all(|word| SUFFIXES.contains(word)) {
+        true => (stem, words),
+        false => (name, Vec::new()),
+    }
+}
+
 /// What an upper-case name means; none where it is no name of Go's.
 pub(super) fn meaning(name: &str) -> Option<Meaning> {
+    let (name, _) = suffixes(name);
     let letters = name;
     let of = |name: Cow<'static, str>, to: Option<u32>, from: Option<u32>| Meaning {
         name,
