@@ -11,19 +11,27 @@ pub(super) struct Ruler {
     is_log: bool,
 }
 
+/// More than anything that is measured: what lies beyond is drawn here, for a report that is read back may hold any number.
+const MOST: f64 = 1e15;
+/// The least ratio or value that is told from 0 where values are shown by ratio.
+const LEAST: f64 = 1e-9;
+
+/// Numbers that can be drawn.
+fn sound(values: impl IntoIterator<Item = f64>) -> impl Iterator<Item = f64> {
+    let finite = values.into_iter().filter(|value| value.is_finite());
+    finite.map(|value| value.clamp(-MOST, MOST))
+}
+
 /// A largest value that is so many times the least one is shown by ratio.
 const WIDE: f64 = 12.0;
 
 impl Ruler {
     /// From 0 to the largest value.
     pub(super) fn from_zero(values: impl IntoIterator<Item = f64>) -> Ruler {
-        let most = values
-            .into_iter()
-            .filter(|value| value.is_finite())
-            .fold(0.0, f64::max);
+        let most = sound(values).fold(0.0, f64::max);
         Ruler {
             low: 0.0,
-            high: if most > 0.0 { most * 1.05 } else { 1.0 },
+            high: if most > LEAST { most * 1.05 } else { 1.0 },
             is_log: false,
         }
     }
@@ -31,14 +39,13 @@ impl Ruler {
     /// From a little below the least value to a little above the largest, by ratio where they lie far apart and none
     /// is 0 or less.
     pub(super) fn around(values: impl IntoIterator<Item = f64>) -> Ruler {
-        let finite = values.into_iter().filter(|value| value.is_finite());
-        let (low, high) = finite.fold((f64::MAX, f64::MIN), |(low, high), value| {
+        let (low, high) = sound(values).fold((f64::MAX, f64::MIN), |(low, high), value| {
             (low.min(value), high.max(value))
         });
         if low > high {
             return Ruler::from_zero([]);
         }
-        if low > 0.0 && high > low * WIDE {
+        if low > LEAST && high > low * WIDE {
             return Ruler::by_ratio([low, high]);
         }
         let margin = ((high - low) * 0.08).max(high.abs() * 0.01).max(1e-9);
@@ -55,9 +62,8 @@ impl Ruler {
 
     /// By ratio, of values above 0.
     pub(super) fn by_ratio(values: impl IntoIterator<Item = f64>) -> Ruler {
-        let above = values
-            .into_iter()
-            .filter(|value| value.is_finite() && *value > 0.0);
+        let above = sound(values).filter(|value| *value > 0.0);
+        let above = above.map(|value| value.max(LEAST));
         let (low, high) = above.fold((f64::MAX, 0.0f64), |(low, high), value| {
             (low.min(value), high.max(value))
         });
@@ -169,6 +175,11 @@ mod tests {
     #[test]
     fn ticks_are_short_lie_inside_and_are_two_at_the_least() {
         for (low, high) in [
+            (5e-324, 1e308),
+            (5.0, 1e308),
+            (-1e300, 5e-324),
+            (5e-324, 5e-324),
+            (1e-310, 1.0),
             (1.0, 1.02),
             (5.0, 5.0),
             (0.58, 230.0),
@@ -187,7 +198,7 @@ mod tests {
                 let is_inside = |tick: &f64| (ruler.low..=ruler.high).contains(tick);
                 assert!(ticks.iter().all(is_inside), "{ruler:?}: {ticks:?}");
                 assert!(
-                    ticks.iter().all(|tick| tick.to_string().len() <= 8),
+                    ticks.iter().all(|tick| format!("{tick:e}").len() <= 8),
                     "{ticks:?}"
                 );
             }

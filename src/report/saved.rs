@@ -147,7 +147,7 @@ fn numbers<'a>(row: &'a Row, metrics: &'a Metrics) -> Vec<(&'a str, &'a Metric, 
 type Rule = (&'static str, fn(&Row, &Metrics) -> Option<String>);
 
 #[rustfmt::skip] // a table: one rule a line
-const RULES: [Rule; 12] = [
+const RULES: [Rule; 13] = [
     ("iterations",    |row, metrics| (metrics[Quantity::Cycles].value.is_some() && row.iterations == 0).then(|| "0 beside a number of cycles".into())),
     ("ns",            wrong_time),
     ("branches",      |_, metrics| more_than(&metrics[Quantity::Branches], &metrics[Quantity::Instructions], "instructions")),
@@ -155,6 +155,7 @@ const RULES: [Rule; 12] = [
     ("alloc_bytes",   wrong_allocations),
     ("layout",        wrong_layout),
     ("modes",         wrong_modes),
+    ("chunks",        |row, _| row.chunks.iter().flatten().find(|cycles| !(0.0..=MOST).contains(*cycles)).map(|cycles| format!("{cycles:e} cycles cannot be"))),
     ("dropped_samples", |row, _| row.disturbances.filter(|all| row.dropped_samples > all.chunks).map(|all| format!("{} of {} chunks", row.dropped_samples, all.chunks))),
     ("disturbances",  |row, _| row.disturbances.as_ref().and_then(wrong_disturbances)),
     ("ratio",         |row, _| row.ratio.filter(|ratio| !(*ratio > 0.0 && *ratio <= MOST)).map(|ratio| format!("{ratio} cannot be"))),

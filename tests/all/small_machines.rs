@@ -399,7 +399,9 @@ fn no_child_is_left_to_be_waited_for_by_others() {
 fn where_the_loader_has_no_descriptor_it_ends_the_program_and_with_one_more_it_does_not() {
     let place = fresh("descriptors");
     let list = |limit: u32| {
-        let script = format!("ulimit -n {limit}; exec \"$0\" list");
+        // What this process happens to have handed down counts as well.
+        let script =
+            format!("exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; ulimit -n {limit}; exec \"$0\" list");
         let mut bash = Command::new("bash");
         bash.args(["-c", &script, env!("CARGO_BIN_EXE_dispatchlab")]);
         bash.current_dir(&place)

@@ -204,7 +204,9 @@ fn a_mark_that_is_wrong_in_each_turn_of_a_loop_is_reported_once() {
 fn as_text(scenario: &Scenario) -> String {
     let header = scenario.template.text.lines();
     let mut text: String = header
-        .filter(|line| line.starts_with(";! ") && line.contains('='))
+        .filter(|line| {
+            line.starts_with(";! ") && !line.starts_with(";! note") && line.contains('=')
+        })
         .filter(|line| !line.contains(";! expand"))
         // The branch that is studied may stand in the part.
         .filter(|line| !line.contains(";! dispatch"))

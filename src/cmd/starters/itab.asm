@@ -16,7 +16,7 @@ site:   call rcx
 
 {% for type in types %}
 func "main.(*T{{ type.index }}).Id":    ; the compiler's wrapper: checks, copies, calls
-{{ go.wrapper("main.T" ~ type.index ~ ".Id") }}
+{{ go.calling("main.T" ~ type.index ~ ".Id") }}
 func "main.T{{ type.index }}.Id":       ; the method: eax = the copy of the receiver
         add  eax, {{ type.index + 1 }}
         ret
