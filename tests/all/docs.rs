@@ -479,9 +479,12 @@ fn no_remark_of_the_book_contradicts_the_numbers_beside_it() {
             let is_the_ratio = (own / theirs - ratio).abs() < 0.006 + 0.006 * ratio / theirs;
             assert!(is_the_ratio, "{row}: {own} / {theirs}, not {ratio}");
             assert!(least <= ratio && ratio <= most, "{row}: {ratio}: {range}");
-            let is_layout = least <= 1.0 && 1.0 <= most;
-            let says_so = range.contains("within what placement moves");
-            assert_eq!(says_so, is_layout, "{row}: {range}");
+            // An end that is printed as 1.00 may lie on either side of 1.
+            if least != 1.0 && most != 1.0 {
+                let is_layout = least < 1.0 && 1.0 < most;
+                let says_so = range.contains("within what placement moves");
+                assert_eq!(says_so, is_layout, "{row}: {range}");
+            }
             held += 1;
             rest = behind;
         }
