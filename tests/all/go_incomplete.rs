@@ -565,7 +565,7 @@ fn lines_of_source_may_hold_quotes_and_open_nothing() {
         "\tbody := f(\"x\")",
         "\tfunc() { print(\"x\") }()",
     ] {
-        let text = format!("TEXT main.f(SB) /tmp/a.go\n{source}\n{rows}");
+        let text = format!("TEXT main.f(SB) /src/a.go\n{source}\n{rows}");
         let ran = run("source.txt", &text, &[]);
         assert_eq!(ran.code, 0, "{source}: {}{}", ran.stdout, ran.stderr);
     }
