@@ -58,7 +58,7 @@ impl fmt::Display for ReadError {
             ReadError::Impossible { row, field, why } => {
                 write!(
                     f,
-                    "{row}: {field}: {why}, so nothing is compared with it; measure it again"
+                    "{row}: {field}: {why}, so the report is not believed; measure it again"
                 )
             }
         }
