@@ -4,9 +4,13 @@
 //! was, and no process is left.
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
+
+use nix::fcntl::OFlag;
+use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
 
 use crate::common::{command, fresh, rows, template, unfolded, wait_until, workers_of};
 use dispatchlab::sys::interrupt;
@@ -24,10 +28,17 @@ fn is_gone(process: u32) -> bool {
 
 /// Rows behind the first; each takes seconds.
 const BUSY: usize = 30;
+/// Fewer, where the first row's end is heard of at once: all are proved before it is timed.
+const BEHIND: usize = 5;
 
 fn start(place: &Path, more: &[&str]) -> (Child, u32) {
+    start_with(place, BUSY, more, Stdio::piped())
+}
+
+/// The same with so many rows behind the first, and another stderr.
+fn start_with(place: &Path, busy: usize, more: &[&str], stderr: Stdio) -> (Child, u32) {
     template(place, "busy", "body:\n mov ecx, 100\n1: dec ecx\n jnz 1b\n");
-    let busy: Vec<String> = (1..=BUSY)
+    let busy: Vec<String> = (1..=busy)
         .map(|at| format!("busy.asm[align={at}]"))
         .collect();
     let names = ["run", "inline"]
@@ -40,7 +51,7 @@ fn start(place: &Path, more: &[&str]) -> (Child, u32) {
     // Whoever started the tests may ignore interrupts.
     let child = interrupt::allow_in(&mut command)
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stderr(stderr)
         .spawn()
         .expect("starts");
     let mut workers = Vec::new();
@@ -52,20 +63,54 @@ fn start(place: &Path, more: &[&str]) -> (Child, u32) {
 }
 
 /// What a run leaves that a signal ends once it says that it has timed a row: its output, and what stood on stderr.
+/// That is a terminal, on which a run says so at once; into a pipe it says so every ten seconds.
 fn ended_by(place: &Path, signal: &str, more: &[&str]) -> (Output, String) {
-    let (mut child, worker) = start(place, more);
-    let mut errors = BufReader::new(child.stderr.take().expect("piped"));
-    let mut said = String::new();
-    let is_under_way = |line: &str| line.contains(": timing ") && !line.contains(", 0 of");
-    while !said.lines().any(is_under_way) {
-        let read = errors.read_line(&mut said).expect("UTF-8");
-        assert!(read > 0, "{signal}: it ended by itself: {said}");
+    let mut errors = open_terminal();
+    let shown = std::fs::File::options()
+        .write(true)
+        .custom_flags(libc::O_NOCTTY)
+        .open(ptsname_r(&errors).expect("a name"))
+        .expect("opens");
+    let (mut child, worker) = start_with(place, BEHIND, more, shown.into());
+    let mut said = Vec::new();
+    let mut block = [0; 4096];
+    // A terminal that nobody has open any more is an error to its reader.
+    while let Ok(read @ 1..) = errors.read(&mut block) {
+        said.extend_from_slice(&block[..read]);
+        let text = String::from_utf8_lossy(&said);
+        if text.split('\r').any(is_under_way) {
+            break;
+        }
     }
     send(child.id(), signal);
-    let output = child.wait_with_output().expect("ends");
-    errors.read_to_string(&mut said).expect("UTF-8");
+    let mut stdout = Vec::new();
+    let mut printed = child.stdout.take().expect("piped");
+    printed.read_to_end(&mut stdout).expect("reads");
+    while let Ok(read @ 1..) = errors.read(&mut block) {
+        said.extend_from_slice(&block[..read]);
+    }
+    let status = child.wait().expect("ends");
     wait_until("the worker is gone", || is_gone(worker));
-    (output, said)
+    let stderr = Vec::new();
+    let output = Output {
+        status,
+        stdout,
+        stderr,
+    };
+    (output, String::from_utf8_lossy(&said).into_owned())
+}
+
+/// A terminal as its reader has it. No process that starts meanwhile inherits it: it would keep it open.
+fn open_terminal() -> PtyMaster {
+    let terminal = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).expect("one");
+    grantpt(&terminal).expect("granted");
+    unlockpt(&terminal).expect("unlocked");
+    terminal
+}
+
+/// Whether what a run says of itself is that it has timed a row.
+fn is_under_way(line: &str) -> bool {
+    line.contains(" timing ") && !line.contains(", 0 of")
 }
 
 #[test]
@@ -86,7 +131,7 @@ fn each_signal_that_ends_a_run_prints_and_exports_what_is_done_and_names_the_res
     ];
     assert_eq!(signals.len(), interrupt::ENDING.len());
     // Side by side, because each waits; not all at once, because each works, too.
-    for some in signals.chunks(6) {
+    for some in signals.chunks(3) {
         std::thread::scope(|all| {
             for (signal, code) in some {
                 let place = fresh(&format!("signal_{signal}"));
@@ -175,7 +220,6 @@ fn a_worker_that_is_stopped_is_said_to_be_and_waited_for() {
         assert!(read > 0, "it ended by itself: {said}");
     }
     send(worker, "CONT");
-    let is_under_way = |line: &str| line.contains(": timing ") && !line.contains(", 0 of");
     while !said.lines().any(is_under_way) {
         let read = errors.read_line(&mut said).expect("UTF-8");
         assert!(read > 0, "it ended by itself: {said}");
@@ -418,7 +462,7 @@ fn two_runs_take_two_cores_or_say_that_they_disturb_each_other() {
             "busy.asm[align=1]",
             "--json",
             "--time",
-            "700",
+            "300",
             "--placements",
             "1",
         ];
