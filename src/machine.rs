@@ -87,10 +87,11 @@ impl Machine {
                 .as_ref()
                 .map_or(0, |feature| u32::from(feature.model_id())),
             microcode: microcode(),
-            kernel: fs::read_to_string("/proc/sys/kernel/osrelease")
-                .unwrap_or_default()
-                .trim()
-                .to_string(),
+            // Asked of the kernel itself: /proc may not be mounted.
+            kernel: nix::sys::utsname::uname().map_or_else(
+                |_| "unknown".to_string(),
+                |name| name.release().to_string_lossy().into_owned(),
+            ),
             hypervisor: cpuid
                 .get_hypervisor_info()
                 .map(|found| format!("{:?}", found.identify())),

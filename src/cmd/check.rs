@@ -82,9 +82,7 @@ fn check_one(
     }
     match library.load(file) {
         Ok(template) => {
-            for one in &template.assumed {
-                common.warn(&format!("assumed: {one}\n"));
-            }
+            common.tell_reading(&template);
             check_template(&Arc::new(template), parameters)
         }
         Err(error) => Ok(Checked::wrong(error.diagnostics()?)),

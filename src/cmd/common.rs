@@ -22,7 +22,7 @@ use crate::stats::Event;
 use crate::sys::cores::CorePmus;
 use crate::sys::files;
 use crate::template::{Library, Template, TextOptions};
-use crate::text::{Style, diagnostic, folded, printable};
+use crate::text::{Style, diagnostic, folded, hanging, printable};
 use crate::worker::parent;
 
 /// Options of every command.
@@ -210,11 +210,19 @@ impl Common {
         })
     }
 
-    /// Says what was assumed of a text without sections, and what a comment hides.
-    pub(super) fn tell(&self, template: &Template) {
+    /// Says what was assumed of a text without sections, and what of the command line it has no use for.
+    pub(super) fn tell_reading(&self, template: &Template) {
         for one in &template.assumed {
             self.warn(&format!("assumed: {one}\n"));
         }
+        for one in &template.unused {
+            self.warn(&hanging(one, "warning:", 2, self.error_style().width));
+        }
+    }
+
+    /// The same, and what a comment hides.
+    pub(super) fn tell(&self, template: &Template) {
+        self.tell_reading(template);
         let hidden = hidden(template);
         if !hidden.is_empty() {
             self.say(&diagnostic::render_hints(&hidden, self.error_style()));

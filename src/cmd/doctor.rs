@@ -164,8 +164,7 @@ pub(super) fn doctor(common: &Common, bundle: Option<&Path>) -> Result<i32, Stop
     // A script says nothing about this machine.
     if !is_scripted && let Err(why) = record::remember(&report.provenance, failed.collect()) {
         common.warn(&format!(
-            "warning: later results will not say what was found here: {why}; set XDG_STATE_HOME to a folder \
-             that can be written\n"
+            "warning: later results will not say what was found here: {why}\n"
         ));
     }
     if common.json {

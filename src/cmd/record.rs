@@ -16,8 +16,8 @@ use crate::job::{Counters, EventState, Plan};
 use crate::machine::{CoreClock, Machine};
 use crate::report::{Basis, Provenance, Report};
 use crate::sys::files;
-use crate::text::hanging;
 use crate::text::paths::named;
+use crate::text::{hanging, json_words};
 
 /// The version of the file's layout.
 const SCHEMA: u32 = 1;
@@ -127,10 +127,12 @@ impl Record {
 /// Keeps what failed and what was found out, in place of what was kept before.
 ///
 /// # Errors
-/// Which file cannot be written, and why.
+/// Which file cannot be written, why, and what to do.
 pub(super) fn remember(provenance: &Provenance, failed: Vec<Failed>) -> Result<(), String> {
     let Some(path) = path() else {
-        return Err("neither XDG_STATE_HOME nor HOME names a folder".into());
+        return Err(
+            "neither XDG_STATE_HOME nor HOME names a folder; set XDG_STATE_HOME to one that can be written".into(),
+        );
     };
     let record = Record {
         schema: SCHEMA,
@@ -139,7 +141,13 @@ pub(super) fn remember(provenance: &Provenance, failed: Vec<Failed>) -> Result<(
         failed,
         predictor: provenance.predictor.clone(),
     };
-    write(&path, &record).map_err(|error| format!("{}: {error}", named(&path)))
+    write(&path, &record).map_err(|error| {
+        let place = named(&path);
+        if path.is_dir() {
+            return format!("{place} is a folder where a file has to be; remove it");
+        }
+        format!("{place}: {error}; set XDG_STATE_HOME to a folder that can be written")
+    })
 }
 
 fn write(path: &Path, record: &Record) -> io::Result<()> {
@@ -213,15 +221,21 @@ fn recorded(provenance: &Provenance) -> Result<Option<Record>, String> {
     let Some(text) = text_of(&path).map_err(|why| format!("{}: {why}", named(&path)))? else {
         return Ok(None);
     };
-    // Another version may have written another layout.
     let schema = serde_json::from_str::<Versioned>(&text).map(|found| found.schema);
-    if matches!(schema, Ok(schema) if schema != SCHEMA) {
-        return Ok(None);
+    if let Ok(schema) = schema
+        && schema != SCHEMA
+    {
+        return Err(format!(
+            "{}: another version wrote it (schema {schema}, here {SCHEMA}), so what the last self-check found is not \
+             known; `dispatchlab doctor` writes it anew",
+            named(&path)
+        ));
     }
     let record: Record = serde_json::from_str(&text).map_err(|error| {
         format!(
-            "{}: what the last self-check found cannot be read ({error}); `dispatchlab doctor` writes it anew",
-            named(&path)
+            "{}: what the last self-check found cannot be read ({}); `dispatchlab doctor` writes it anew",
+            named(&path),
+            json_words::said(&error)
         )
     })?;
     let here = MachineState::of(provenance);

@@ -307,8 +307,9 @@ fn from_job(common: &Common, path: &Path) -> Result<(Vec<Task>, Settings), Stop>
         let message = "`--job` replays what was saved: its parameters and templates are in the file; leave -p, --templates and --overlay out";
         return Err(Stop::Usage(message.into()));
     }
-    if common.call.is_some() || common.syntax.is_some() || common.separator.is_some() {
-        let message = "`--job` replays what was saved as it was read; leave --call, --syntax and --separator out";
+    let reads_a_listing = common.call.is_some() || !common.arguments.is_empty();
+    if reads_a_listing || common.syntax.is_some() || common.separator.is_some() {
+        let message = "`--job` replays what was saved as it was read; leave --call, --arg, --syntax and --separator out";
         return Err(Stop::Usage(message.into()));
     }
     let saved = read_job(path)?;

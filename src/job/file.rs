@@ -15,6 +15,7 @@ use super::check::{self, Problem};
 use super::{Job, JobRow, Plan};
 use crate::scenario::{Recording, Scenario};
 use crate::template::{Includes, Order, Origin, Said, Template, TextOptions, Value, params};
+use crate::text::json_words;
 
 /// The version of the file's layout.
 pub const SCHEMA: u32 = 4;
@@ -226,7 +227,7 @@ impl SavedJob {
 /// # Errors
 /// Why it is no such text.
 pub fn read(text: &str) -> Result<SavedJob, ReadError> {
-    let broken = |error: serde_json::Error| ReadError::Text(error.to_string());
+    let broken = |error: serde_json::Error| ReadError::Text(json_words::said(&error));
     if !text.trim_start().starts_with('{') {
         return Err(ReadError::Foreign);
     }

@@ -13,6 +13,7 @@ use super::ablation::Ablation;
 use super::sweep::Sweep;
 use super::{Basis, CodeChange, Comparison, Metric, Metrics, Provenance, Report, Row};
 use crate::stats::{Disturbances, Mode, Quantity};
+use crate::text::json_words;
 
 /// What is read of a saved report.
 #[derive(Debug, Clone, PartialEq)]
@@ -382,7 +383,7 @@ pub fn read(text: &str) -> Result<SavedReport, ReadError> {
 /// # Errors
 /// Those of [`read`].
 pub fn document(text: &str) -> Result<Document, ReadError> {
-    let foreign = |error: serde_json::Error| ReadError::Foreign(error.to_string());
+    let foreign = |error: serde_json::Error| ReadError::Foreign(json_words::said(&error));
     let value: Value = serde_json::from_str(text).map_err(foreign)?;
     match value.get("schema").and_then(Value::as_u64) {
         Some(schema) if schema == u64::from(super::json::SCHEMA) => {}

@@ -64,6 +64,8 @@ pub struct Template {
     pub options: TextOptions,
     /// What was assumed of a text without sections, a sentence each.
     pub assumed: Vec<String>,
+    /// What the command line says that the text has no use for, a sentence each.
+    pub unused: Vec<String>,
 }
 
 /// Where a template's text came from.

@@ -102,6 +102,7 @@ impl Template {
         header.syntax = options.syntax.unwrap_or(header.syntax);
         header.separates |= options.separates;
         let mut assumed = Vec::new();
+        let mut reader = Reader::Sections;
         if !header.expand {
             if let Some(found) = find_tag(&source) {
                 return Err(vec![found]);
@@ -110,6 +111,10 @@ impl Template {
             if paste::is_pasted(&lines) {
                 let pasted = paste::paste(&source, lines, &header)?;
                 pasted.settle(&mut header);
+                reader = pasted
+                    .go
+                    .as_ref()
+                    .map_or(Reader::Listing, |_| Reader::GoListing);
                 assumed = pasted.assumed;
             } else {
                 let sections = sections::split(&source, lines, &header)?;
@@ -120,6 +125,7 @@ impl Template {
             header,
             options: options.clone(),
             assumed,
+            unused: unused(name, options, &reader),
             ..Template::in_place(name, origin, text)
         })
     }
@@ -135,6 +141,7 @@ impl Template {
             header: Header::default(),
             options: TextOptions::default(),
             assumed: Vec::new(),
+            unused: Vec::new(),
         }
     }
 
@@ -160,6 +167,38 @@ impl Template {
         let included = included.map(|one| (one.file(), &one.text[..]));
         SourceText::of(std::iter::once((self.file_name(), &self.text[..])).chain(included))
     }
+}
+
+/// What a text turned out to be.
+enum Reader {
+    Sections,
+    Listing,
+    GoListing,
+}
+
+/// What the command line says that such a text has no use for, and what to do: a sentence each.
+fn unused(name: &str, options: &TextOptions, reader: &Reader) -> Vec<String> {
+    let call = options
+        .call
+        .iter()
+        .filter(|_| matches!(reader, Reader::Sections));
+    let call = call.map(|function| {
+        format!(
+            "`--call {function}` names a function of a pasted listing, and {name} has sections of its own: what its \
+             `body:` calls is called; leave it out"
+        )
+    });
+    let arguments = options
+        .arguments
+        .iter()
+        .filter(|_| !matches!(reader, Reader::GoListing));
+    let arguments = arguments.map(|(place, value)| {
+        format!(
+            "`--arg {place}={value}` is for a pasted listing in Go's syntax, and {name} is none: write it into `setup:` \
+             or `body:`"
+        )
+    });
+    call.chain(arguments).collect()
 }
 
 /// The lines of a template that is not expanded, its header lines blank.

@@ -31,7 +31,7 @@ pub(crate) struct Pasted {
     /// The sections that nobody wrote, as text.
     generated: String,
     /// What a text in Go's syntax says beside.
-    go: Option<go::Listed>,
+    pub(crate) go: Option<go::Listed>,
 }
 
 /// Whether a text has code and opens no section.

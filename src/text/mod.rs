@@ -4,6 +4,7 @@
 
 pub mod content;
 pub mod diagnostic;
+pub mod json_words;
 mod paint;
 pub mod paths;
 pub mod printable;

@@ -5,7 +5,9 @@
 
 use std::fs;
 
-use crate::common::{Run, dispatchlab, folder, json, rows, unfolded, value};
+use crate::common::{
+    Run, dispatchlab, folder, fresh, json, rows, run_in, template, unfolded, value,
+};
 
 fn fixture(name: &str) -> String {
     format!(
@@ -274,4 +276,30 @@ fn what_is_wrong_with_a_fragment_is_json_where_json_is_asked_for() {
     let diagnostics = document["diagnostics"].as_array().expect("a list");
     assert_eq!(diagnostics.len(), 30);
     assert_eq!(diagnostics[29]["line"], 30);
+}
+
+#[test]
+fn what_only_a_listing_has_a_use_for_is_said_of_a_text_with_sections() {
+    let place = fresh("unused_options");
+    template(&place, "own", "body:\n nop\n");
+    template(&place, "listing", "f:\n mov eax, 1\n ret\n");
+    let said = |arguments: &[&str]| {
+        let rest = ["--counters", "none"];
+        let run = run_in(&place, &[&["run"], arguments, &rest].concat());
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        run.said()
+    };
+    let call = said(&["own.asm", "--call", "f"]);
+    assert!(
+        call.contains("warning: `--call f` names a function of a pasted listing, and own has sections of its own"),
+        "{call}"
+    );
+    assert!(!said(&["listing.asm", "--call", "f"]).contains("--call f"));
+    for name in ["own.asm", "listing.asm"] {
+        let argument = said(&[name, "--arg", "AX=1"]);
+        assert!(
+            argument.contains("warning: `--arg AX=1` is for a pasted listing in Go's syntax"),
+            "{argument}"
+        );
+    }
 }

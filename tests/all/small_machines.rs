@@ -327,8 +327,10 @@ fn a_state_file_that_is_none_is_said_once_and_a_run_goes_on() {
         "`dispatchlab doctor` writes it anew",
     );
     run(&|| write("\u{202e}"), "`dispatchlab doctor` writes it anew");
-    // That of another version says nothing.
-    run(&|| write("{ \"schema\": 9999 }"), "");
+    run(
+        &|| write("{ \"schema\": 9999 }"),
+        "another version wrote it (schema 9999, here 1)",
+    );
     let link = |to: &str| std::os::unix::fs::symlink(to, &file).expect("links");
     run(&|| link("nowhere"), "a link that leads to no file");
     run(&|| link("doctor.json"), "a link that leads to no file");
