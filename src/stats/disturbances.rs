@@ -76,6 +76,17 @@ pub(super) fn disturbances(timing: &Timing, scale: &Scale, images: &[&Costs]) ->
     }
 }
 
+impl Timing {
+    /// Of the turns around which context switches were counted, those that had any, and all.
+    pub fn turns(&self) -> [u64; 2] {
+        let images = self.images.iter().chain([&self.baseline]);
+        let switches = images.flat_map(|image| &image.switches);
+        switches.fold([0, 0], |[interrupted, turns], &switches| {
+            [interrupted + u64::from(switches > 0), turns + 1]
+        })
+    }
+}
+
 impl ImageSamples {
     /// Whether context switches were counted around each of its turns.
     fn is_watched(&self) -> bool {
@@ -158,6 +169,7 @@ mod tests {
         let mut timing = fixture::steady(6, 5.0);
         timing.images[0].switches = vec![0, 0, 2, 0, 0, 0];
         timing.baseline.switches = vec![0; 6];
+        assert_eq!(timing.turns(), [1, 12]);
         // What took the CPU shows in the calibrations of that turn too, and is the same event.
         for chunk in timing.images[0]
             .chunks

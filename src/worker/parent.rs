@@ -306,6 +306,8 @@ struct Shift {
     is_ready: bool,
     /// How many of its rows are proved, and timed; one that went wrong is both.
     done: [usize; 2],
+    /// Of the turns of all rows that are timed, those that something interrupted, and all.
+    turns: [u64; 2],
     /// When it was last said what is at work.
     told: Option<Instant>,
     /// Whether it was stopped when it was looked at last.
@@ -351,6 +353,7 @@ impl Shift {
             timeout,
             is_ready: false,
             done: [0; 2],
+            turns: [0; 2],
             told: None,
             is_stopped: false,
             kills: limits::kills_for_memory(),
@@ -420,7 +423,11 @@ impl Shift {
             };
             match message {
                 Message::Proved { .. } => self.done[0] += 1,
-                Message::Timed { .. } => self.done[1] += 1,
+                Message::Timed { ref timing, .. } => {
+                    self.done[1] += 1;
+                    let [interrupted, turns] = timing.turns();
+                    self.turns = [self.turns[0] + interrupted, self.turns[1] + turns];
+                }
                 Message::Failed { .. } => self.done = self.done.map(|done| done + 1),
                 _ => {}
             }
@@ -575,8 +582,9 @@ impl Shift {
             false => "",
         };
         progress(Told::Step(&format!(
-            "{what} {}, {done} of {of} done{but}",
-            row.name
+            "{what} {}, {done} of {of} done{}{but}",
+            row.name,
+            noise(self.turns)
         )));
     }
 
@@ -780,6 +788,17 @@ impl Idle {
     }
 }
 
+/// How much of what was timed so far something interrupted, as a part of a line of progress.
+fn noise([interrupted, turns]: [u64; 2]) -> String {
+    match turns {
+        0 => String::new(),
+        _ => format!(
+            ", {:.0} % of turns interrupted",
+            100.0 * interrupted as f64 / turns as f64
+        ),
+    }
+}
+
 /// Says that a worker was stopped since it was looked at last. Returns whether it is.
 fn say_if_stopped(worker: &Watched, was_stopped: bool, progress: Progress<'_>) -> bool {
     let is_stopped = worker.is_stopped();
@@ -848,6 +867,13 @@ pub fn signal_name(signal: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_noise_of_a_run_is_said_once_a_row_was_timed() {
+        assert_eq!(noise([0, 0]), "");
+        assert_eq!(noise([0, 8]), ", 0 % of turns interrupted");
+        assert_eq!(noise([1, 8]), ", 12 % of turns interrupted");
+    }
 
     #[test]
     fn a_worker_is_given_up_for_what_it_had_while_it_was_looked_at() {
