@@ -7,6 +7,7 @@
 //! - `<!-- output: COMMAND -->`: the block is what the command prints, to the letter.
 //! - `<!-- measured: COMMAND -->`: the same, numbers and machine aside.
 //! - `<!-- first rows: COMMAND -->`: the first paragraph of that and the last, and `…` for those between.
+//! - `<!-- drawing: COMMAND -->`: the block is the drawing under that, wherever its points are.
 //! - `<!-- excerpt: COMMAND -->`: the block's lines stand in what the command prints, in one piece.
 //!
 //! What stands between `<!-- book: SECTION -->` and `<!-- end -->` in docs/book.md is that section of
@@ -221,6 +222,27 @@ fn first_rows(report: &str) -> String {
     format!("{first}\n…\n\n{last}")
 }
 
+/// The drawing under a report.
+fn drawing_in_quiet(arguments: &[String]) -> Said {
+    let said = run_in_quiet(arguments);
+    Said {
+        text: drawing(&said.text).to_string(),
+        ..said
+    }
+}
+
+/// What stands behind the last empty line of a report.
+fn drawing(report: &str) -> &str {
+    report.rsplit_once("\n\n").map_or(report, |(_, last)| last)
+}
+
+/// What each run's drawing has in common: how high it is, its axis below, and what its points stand for.
+fn frame(drawing: &str) -> String {
+    let lines: Vec<&str> = drawing.lines().collect();
+    let below = &lines[lines.len().saturating_sub(2)..];
+    format!("{} lines\n{}", lines.len(), below.join("\n"))
+}
+
 /// The arguments of a line that runs this program; `None` for other programs.
 fn arguments(line: &str) -> Option<Vec<String>> {
     let words = words(line);
@@ -301,6 +323,10 @@ fn outputs_are_what_the_program_prints() {
             compare(&without_numbers(shown), &without_numbers(&printed))
         },
     );
+    check_blocks("drawing", bless(drawing_in_quiet), |shown, arguments| {
+        let printed = run(&quickly(arguments)).text;
+        compare(&frame(shown), &frame(drawing(&printed)))
+    });
     check_blocks("excerpt", None, |shown, arguments| {
         let printed = run(arguments).text;
         let holds = printed.contains(shown);
