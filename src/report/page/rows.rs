@@ -129,6 +129,8 @@ fn row(shown: &Shown, document: &Document, ruler: &Ruler) -> String {
     }
     if shown.status != "ok" {
         let reason = shown.reason.as_deref().unwrap_or_default();
+        // Go's own words of a panic begin with the status.
+        let reason = reason.strip_prefix("panic: ").unwrap_or(reason);
         let _ = write!(
             out,
             "<span class=\"ended\">{} {}</span>",
