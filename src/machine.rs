@@ -185,9 +185,9 @@ impl Machine {
         known(event).map_or(Ok(()), |(_, state)| state.clone())?;
         match known(Event::Cycles) {
             Some((_, Err(_))) => Err(Unavailable {
-                reason: "no column takes it without cycles of the CPU, which are refused here"
+                reason: "columns take it only beside cycles of the CPU, which are refused here"
                     .into(),
-                remedy: "see there; events of -e need no cycles".into(),
+                remedy: "see why above; -e counts it without cycles".into(),
             }),
             _ => Ok(()),
         }

@@ -28,12 +28,14 @@ mod misses;
 mod predicted;
 mod published;
 mod settled;
+mod sources;
 #[cfg(test)]
 mod tests;
 
 pub use fault::{failed, unended};
 pub(crate) use predicted::told;
 pub use published::hold;
+pub use sources::settle;
 
 use fault::{no_result, panicked};
 use metrics::{
@@ -207,8 +209,12 @@ pub fn judge(
         // Where the clock stands in, what could be done has been.
         if counting.is_replaced {
             let why = counting.why.as_deref()?;
+            let misses = match metrics[Quantity::BranchMisses].value {
+                Some(_) => "",
+                None => "; --counters clock infers branch misses, too",
+            };
             return Some(format!(
-                "the hardware counters are not believed: {why}; cycles are the clock's"
+                "the hardware counters are not believed: {why}; cycles are the clock's{misses}"
             ));
         }
         let readings = match counting.refused {

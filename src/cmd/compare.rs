@@ -71,7 +71,11 @@ pub(super) fn run(
     });
     let scenarios: Vec<Scenario> = scenarios.collect();
     let outputs = Outputs::open(files, None, &inputs(common, names, &scenarios)?)?;
-    let _core = common.claim_core(&mut settings);
+    // What was measured before takes no core.
+    let is_measured = !scenarios.is_empty();
+    let _core = is_measured
+        .then(|| common.claim_core(&mut settings))
+        .flatten();
     let voice = common.progress();
     let report = compare(contestants, &settings, confidence, &mut voice.telling())?;
     let code = pipeline::exit_code(&report).max(left_out);
@@ -235,6 +239,7 @@ fn pick(file: &str, report: &SavedReport, wanted: Option<&str>) -> Result<Saved,
         file: file.to_string(),
         row: report.rows[found].clone(),
         provenance: report.provenance.clone(),
+        warnings: report.warnings.clone(),
     })
 }
 

@@ -85,9 +85,13 @@ impl From<io::Error> for Stop {
 impl From<&Unavailable> for Stop {
     fn from(unavailable: &Unavailable) -> Stop {
         Stop::Counters(format!(
-            "no hardware counters: {}\nhelp: {}; `dispatchlab doctor` tells more, and --counters clock measures \
-             without them",
-            unavailable.reason, unavailable.remedy
+            "no hardware counters: {}\nhelp: {}; `dispatchlab doctor` tells more{}",
+            unavailable.reason,
+            unavailable.remedy,
+            match unavailable.remedy.contains("--counters clock") {
+                true => "",
+                false => ", and --counters clock measures without them",
+            }
         ))
     }
 }

@@ -55,9 +55,18 @@ impl PmuUse {
     pub fn told(&self) -> String {
         const FIXED: u32 = 1 << 30;
         let mut told = self.way.clone();
-        if let (Some(cycles), Some(instructions)) = (self.reading_cycles, self.reading_instructions)
-        {
-            told += &format!(", {cycles} cycles and {instructions} instructions a reading");
+        let is_believed = |event: Event| {
+            let mut counted = self.together.iter().chain(&self.apart);
+            counted.any(|other| *other == event)
+        };
+        let cycles = self.reading_cycles.filter(|_| is_believed(Event::Cycles));
+        let cycles = cycles.map(|count| format!("{count} cycles"));
+        let instructions = self.reading_instructions;
+        let instructions = instructions.filter(|_| is_believed(Event::Instructions));
+        let instructions = instructions.map(|count| format!("{count} instructions"));
+        let costs: Vec<String> = cycles.into_iter().chain(instructions).collect();
+        if !costs.is_empty() {
+            told += &format!(", {} a reading", costs.join(" and "));
         }
         if let Some(name) = &self.name {
             told += &format!("; PMU {name}");

@@ -9,6 +9,7 @@ use super::{Measured, Settings, Task, measured};
 use crate::compare::{self, Side};
 use crate::report::{Basis, Comparison, Provenance, Report, Row};
 use crate::stats::paired::Verdict;
+use crate::verdict;
 use crate::worker::parent::Progress;
 
 /// What is compared.
@@ -29,6 +30,8 @@ pub struct Saved {
     pub row: Row,
     /// Where and when it was measured.
     pub provenance: Provenance,
+    /// What stood above the rows of its report.
+    pub warnings: Vec<String>,
 }
 
 /// Measures what is not measured yet, and compares all others with the first.
@@ -63,6 +66,8 @@ pub fn compare(
                 sides.push(None);
                 machines.push(machine(&saved.provenance));
                 report.warnings.push(told(saved, &report.provenance));
+                let of_file = |warning: &String| format!("{}: {warning}", saved.file);
+                report.warnings.extend(saved.warnings.iter().map(of_file));
             }
             Contestant::Task(_) => {
                 let (row, timing) = fresh.next().unwrap_or_else(|| unreachable!("a row a task"));
@@ -109,6 +114,8 @@ pub fn compare(
         );
     }
     report.rows = rows;
+    // Rows that are read back may have other sources than this machine would give.
+    verdict::settle(&mut report.provenance.sources, &report.rows);
     Ok(report)
 }
 

@@ -285,12 +285,14 @@ impl<'a> Session<'a> {
             ));
         }
         let seed = settings.plan.seed;
+        let mut provenance = Provenance {
+            breakpoint: self.heads,
+            job_sha256: self.job.filter(|_| self.has_begun),
+            ..self.machine.provenance(self.cpu, &self.clock, seed)
+        };
+        verdict::settle(&mut provenance.sources, &rows);
         let report = Report {
-            provenance: Provenance {
-                breakpoint: self.heads,
-                job_sha256: self.job.filter(|_| self.has_begun),
-                ..self.machine.provenance(self.cpu, &self.clock, seed)
-            },
+            provenance,
             rows,
             comparisons: Vec::new(),
             changes: Vec::new(),

@@ -137,7 +137,7 @@ pub struct Row {
     /// Chunks left out because the machine disturbed them.
     #[serde(default)]
     pub dropped_samples: u64,
-    /// Whether all its samples were disturbed, so that its value is too high by an unknown amount.
+    /// Whether all its samples were disturbed, so that its value may be off by an unknown amount.
     #[serde(default)]
     pub doubtful: bool,
     /// What the machine did to it, by cause; `None` where it was not timed.

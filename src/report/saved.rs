@@ -24,6 +24,8 @@ pub struct SavedReport {
     pub rows: Vec<Row>,
     /// The rows without, each with its status.
     pub without_numbers: Vec<(String, String)>,
+    /// What stood above its rows.
+    pub warnings: Vec<String>,
 }
 
 /// Why a text is no saved report.
@@ -375,6 +377,7 @@ pub fn read(text: &str) -> Result<SavedReport, ReadError> {
         provenance: document.provenance,
         rows: with.into_iter().map(|shown| shown.row).collect(),
         without_numbers: words.collect(),
+        warnings: document.warnings,
     })
 }
 

@@ -22,9 +22,10 @@ pub(super) fn warnings(summary: &Summary, timing: &Timing, machine: &Machine) ->
     };
     let is_much = |count: Option<u64>| count.unwrap_or(0) as f64 > MUCH * found.chunks as f64;
     let mut warnings = Vec::new();
-    if summary.doubtful {
+    // Of what has no value something else says why.
+    if summary.doubtful && !summary.cycles.value.is_nan() {
         warnings.push(format!(
-            "all of its samples were disturbed, so its value is too high by an unknown amount: run it \
+            "all of its samples were disturbed, so its value may be off by an unknown amount: run it \
              again, or {elsewhere}"
         ));
         return warnings;

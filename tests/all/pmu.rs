@@ -654,7 +654,7 @@ fn of_two_ways_to_read_the_quieter_one_is_taken() {
         .as_str()
         .expect("a reason");
     assert!(
-        why.contains("read with read(), for rdpmc differs by"),
+        why.contains("read with read(), for readings by rdpmc differ from each other by"),
         "{why}"
     );
 }

@@ -5,6 +5,7 @@
 //! apart from none has a `~` and not a direction, and lines that are left out are counted.
 
 use super::Detail;
+use super::table::printed;
 use crate::report::{Basis, CodeChange, Comparison, Report, Row};
 use crate::stats::Quantity;
 use crate::stats::paired::Verdict;
@@ -59,13 +60,13 @@ pub(super) fn line(comparison: &Comparison, style: Style) -> Line {
     let is_exact = comparison.basis == Basis::Exact;
     let value = |value: f64| match is_exact && value.fract() == 0.0 {
         true => format!("{value:.0}"),
-        false => format!("{value:.2}"),
+        false => printed(value, 2),
     };
     let interval = match (comparison.low, comparison.high) {
         _ if is_exact => "exact".to_string(),
         (Some(low), Some(high)) => format!("{low:.4}{dash}{high:.4}"),
         _ if comparison.ratio.is_none() => comparison.basis.name().to_string(),
-        _ => "?".to_string(),
+        _ => "unknown".to_string(),
     };
     let quantity = Quantity::named(&comparison.metric);
     let of_counts = quantity.is_some_and(|quantity| !quantity.is_time());

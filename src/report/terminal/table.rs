@@ -185,8 +185,7 @@ fn warnings(row: &Row) -> Vec<Remark> {
     let mut warnings = row.warnings.clone();
     // A worker's own words for the same, where there are any, name the remedy too.
     if row.doubtful && warnings.is_empty() {
-        warnings
-            .push("disturbed throughout: too high by an unknown amount; run it again".to_string());
+        warnings.push("disturbed throughout: off by an unknown amount; run it again".to_string());
     }
     if let [fast, slow] = &row.modes[..] {
         warnings.push(format!(
