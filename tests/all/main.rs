@@ -74,4 +74,5 @@ mod template_headers;
 mod template_includes;
 mod template_parts;
 mod truth;
+mod watch;
 mod widths;

@@ -1,0 +1,247 @@
+//! Files whose numbers follow their edits: what is known of each, and what one save came to.
+//!
+//! Correct means: a save is one run with a number of its own, whatever it came to; the baseline is the first run that had
+//! numbers, until another is pinned; and only runs with numbers are held against.
+
+use std::collections::VecDeque;
+
+use crate::pipeline::Task;
+use crate::pipeline::follow::{self, InTurns};
+use crate::report::listing::Listing;
+use crate::report::{Comparison, Row};
+use crate::stats::Quantity;
+use crate::text::diagnostic::Diagnostic;
+use crate::verdict;
+
+pub mod code;
+pub mod plain;
+#[cfg(feature = "view")]
+pub mod view;
+
+/// Runs that are remembered, to be drawn.
+pub const REMEMBERED: usize = 60;
+
+/// A file that is followed.
+#[derive(Debug, Clone, Default)]
+pub struct Subject {
+    /// What the command line calls it.
+    pub name: String,
+    /// Saves so far.
+    pub runs: u64,
+    baseline: Option<Earlier>,
+    last: Option<Earlier>,
+    /// Cycles of its last runs, the oldest first.
+    pub history: VecDeque<f64>,
+}
+
+/// A run that had numbers.
+#[derive(Debug, Clone)]
+pub struct Earlier {
+    /// What it is called: `run 3`, or a file.
+    pub name: String,
+    /// What ran.
+    pub task: Task,
+    /// What it came to.
+    pub row: Row,
+}
+
+impl Earlier {
+    /// Its code, with how often each instruction ran where that was counted.
+    pub fn code(&self) -> Option<Listing> {
+        code_of(&self.row, &self.task)
+    }
+}
+
+/// The code of a row, as far as its text assembles.
+pub fn code_of(row: &Row, task: &Task) -> Option<Listing> {
+    let prepared = task.prepared.as_ref().ok();
+    let unrun = || Some(verdict::code(&task.scenario, prepared?));
+    row.listing.clone().or_else(unrun)
+}
+
+/// How sure a number is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// Found in the least time.
+    AtOnce,
+    /// As the settings say, in turns with the baseline and the last run.
+    InTurns,
+}
+
+/// What became of a save.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// A row, with numbers or with the reason why there are none.
+    Row(Pass, Box<Row>),
+    /// What is wrong with its text.
+    Wrong(Vec<Diagnostic>),
+    /// There is no such file at the moment.
+    Gone,
+    /// The command line does not fit this text any more: why.
+    Refused(String),
+}
+
+/// A row held against an earlier run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Against {
+    /// `the baseline`, `run 3`.
+    pub name: String,
+    /// Each metric; empty where they cannot be held against each other.
+    pub comparisons: Vec<Comparison>,
+}
+
+impl Against {
+    /// The one of cycles.
+    pub fn cycles(&self) -> Option<&Comparison> {
+        let cycles = Quantity::Cycles.known().name;
+        self.comparisons.iter().find(|one| one.metric == cycles)
+    }
+}
+
+/// What there is to show of a save.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Update {
+    /// The file.
+    pub name: String,
+    /// Which save of it.
+    pub run: u64,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// It held against the baseline and the last run, as far as there are any.
+    pub against: Vec<Against>,
+    /// Whether later runs are held against this one.
+    pub is_baseline: bool,
+}
+
+impl Subject {
+    /// A file of which nothing is known yet.
+    pub fn new(name: &str) -> Subject {
+        Subject {
+            name: name.to_string(),
+            ..Subject::default()
+        }
+    }
+
+    /// The same with a baseline that was measured before.
+    pub fn with_baseline(self, baseline: Earlier) -> Subject {
+        Subject {
+            baseline: Some(baseline),
+            ..self
+        }
+    }
+
+    /// One more save.
+    pub fn saved(self) -> Subject {
+        Subject {
+            runs: self.runs + 1,
+            ..self
+        }
+    }
+
+    /// The same, where later runs are held against the last one that had numbers.
+    pub fn pinned(self) -> Subject {
+        Subject {
+            baseline: self.last.clone().or(self.baseline),
+            ..self
+        }
+    }
+
+    /// The same as if none had run: the next run with numbers is the baseline.
+    pub fn cleared(self) -> Subject {
+        Subject {
+            baseline: None,
+            last: None,
+            history: VecDeque::new(),
+            ..self
+        }
+    }
+
+    /// What runs are held against.
+    pub fn baseline(&self) -> Option<&Earlier> {
+        self.baseline.as_ref()
+    }
+
+    /// The runs that the next one is held against: the baseline, and the last one where that is another.
+    pub fn earlier(&self) -> Vec<&Earlier> {
+        let is_other = |last: &&Earlier| {
+            self.baseline
+                .as_ref()
+                .is_none_or(|base| base.name != last.name)
+        };
+        self.baseline
+            .iter()
+            .chain(self.last.as_ref().filter(is_other))
+            .collect()
+    }
+
+    /// What a number at once comes to.
+    pub fn at_once(&self, row: Row) -> Update {
+        let apart = |earlier: &Earlier| follow::apart(&earlier.row, &row);
+        Update {
+            against: self.against(self.earlier().into_iter().map(apart)),
+            is_baseline: false,
+            ..self.update(Outcome::Row(Pass::AtOnce, Box::new(row)))
+        }
+    }
+
+    /// What the refined number comes to, and the file with it: the next run is held against this one.
+    pub fn in_turns(self, task: Task, found: InTurns) -> (Subject, Update) {
+        let has_numbers = found.row.metrics.is_some();
+        let update = Update {
+            against: self.against(found.against),
+            is_baseline: self.baseline.is_none() && has_numbers,
+            ..self.update(Outcome::Row(Pass::InTurns, Box::new(found.row.clone())))
+        };
+        if !has_numbers {
+            return (self, update);
+        }
+        let mut history = self.history;
+        history.extend(found.row.value(Quantity::Cycles));
+        let older = history.len().saturating_sub(REMEMBERED);
+        history.drain(..older);
+        let own = Earlier {
+            name: format!("run {}", self.runs),
+            task,
+            row: found.row,
+        };
+        let subject = Subject {
+            baseline: self.baseline.or_else(|| Some(own.clone())),
+            last: Some(own),
+            history,
+            ..self
+        };
+        (subject, update)
+    }
+
+    /// What there is where nothing was measured.
+    pub fn without_number(&self, outcome: Outcome) -> Update {
+        self.update(outcome)
+    }
+
+    fn update(&self, outcome: Outcome) -> Update {
+        Update {
+            name: self.name.clone(),
+            run: self.runs,
+            outcome,
+            against: Vec::new(),
+            is_baseline: false,
+        }
+    }
+
+    fn against(&self, all: impl IntoIterator<Item = Vec<Comparison>>) -> Vec<Against> {
+        let named = |(earlier, comparisons): (&Earlier, Vec<Comparison>)| {
+            let is_baseline = self
+                .baseline
+                .as_ref()
+                .is_some_and(|base| base.name == earlier.name);
+            Against {
+                name: match is_baseline {
+                    true => format!("the baseline, {}", earlier.name),
+                    false => earlier.name.clone(),
+                },
+                comparisons,
+            }
+        };
+        self.earlier().into_iter().zip(all).map(named).collect()
+    }
+}
