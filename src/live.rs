@@ -195,22 +195,26 @@ impl Subject {
         if !has_numbers {
             return (self, update);
         }
+        (self.remembering(task, found.row), update)
+    }
+
+    /// The file with one more run that had numbers: the next one is held against it.
+    pub fn remembering(self, task: Task, row: Row) -> Subject {
         let mut history = self.history;
-        history.extend(found.row.value(Quantity::Cycles));
+        history.extend(row.value(Quantity::Cycles));
         let older = history.len().saturating_sub(REMEMBERED);
         history.drain(..older);
         let own = Earlier {
             name: format!("run {}", self.runs),
             task,
-            row: found.row,
+            row,
         };
-        let subject = Subject {
+        Subject {
             baseline: self.baseline.or_else(|| Some(own.clone())),
             last: Some(own),
             history,
             ..self
-        };
-        (subject, update)
+        }
     }
 
     /// What there is where nothing was measured.

@@ -301,9 +301,12 @@ impl<'a> Watch<'a> {
             return Ok(subject);
         };
         let has_numbers = row.metrics.is_some();
-        show(shows, &subject, Some(&task), &subject.at_once(row))?;
-        if !has_numbers || self.saves.is_any() {
+        show(shows, &subject, Some(&task), &subject.at_once(row.clone()))?;
+        if !has_numbers {
             return Ok(subject);
+        }
+        if self.saves.is_any() {
+            return Ok(subject.remembering(task, row));
         }
         let earlier: Vec<&Task> = subject.earlier().into_iter().map(|one| &one.task).collect();
         let mut sooner = Sooner {
@@ -312,7 +315,7 @@ impl<'a> Watch<'a> {
             is_ready: false,
         };
         let Some(found) = follow::in_turns(&earlier, &task, &settings, &mut sooner)? else {
-            return Ok(subject);
+            return Ok(subject.remembering(task, row));
         };
         shows.warn(&found.warnings);
         let (subject, update) = subject.in_turns(task.clone(), found);

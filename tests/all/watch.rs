@@ -289,3 +289,15 @@ fn what_no_editor_saves_is_refused() {
         assert!(run.said().contains(why), "{name}: {}", run.stderr);
     }
 }
+
+#[cfg(not(feature = "web"))]
+#[test]
+fn a_build_without_the_page_says_which_line_adds_it() {
+    let run = run_in(&fresh("no_page"), &["serve"]);
+    assert_eq!(run.code, 2, "{}", run.stdout);
+    assert!(
+        run.said().contains("cargo build --release --features web"),
+        "{}",
+        run.stderr
+    );
+}

@@ -7,6 +7,7 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
@@ -118,6 +119,11 @@ impl Shows for View {
     }
 
     fn hear(&mut self) -> bool {
+        if is_gone(&self.stdin) {
+            // Reading keys from there would never end.
+            self.wishes.push(Wish::Leave(128 + libc::SIGHUP));
+            return true;
+        }
         let mut has_changed = false;
         while event::poll(Duration::ZERO).unwrap_or(false) {
             match event::read() {
@@ -137,4 +143,15 @@ impl Shows for View {
     fn wish(&mut self) -> Option<Wish> {
         (!self.wishes.is_empty()).then(|| self.wishes.remove(0))
     }
+}
+
+/// Whether the terminal was closed.
+fn is_gone(stdin: &io::Stdin) -> bool {
+    let mut wanted = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+    let closed = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
+    let heard = poll(&mut wanted, PollTimeout::ZERO);
+    heard.is_ok_and(|count| count > 0)
+        && wanted[0]
+            .revents()
+            .is_some_and(|found| found.intersects(closed))
 }
