@@ -70,6 +70,8 @@ pub mod steps;
 pub mod pipeline;
 
 pub mod live;
+#[cfg(feature = "web")]
+pub mod web;
 
 pub mod cmd;
 

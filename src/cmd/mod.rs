@@ -40,6 +40,8 @@ mod progress;
 mod record;
 mod report;
 mod run;
+#[cfg_attr(not(feature = "web"), path = "serve/absent.rs")]
+mod serve;
 mod shell;
 mod show;
 mod step;
@@ -258,6 +260,12 @@ enum Command {
         #[arg(long)]
         plain: bool,
     },
+    /// A page on this machine with an editor, whose numbers follow each edit; prints its address and opens nothing
+    Serve {
+        /// Port of the loopback address [default: one that is free]
+        #[arg(long, value_name = "N")]
+        port: Option<u16>,
+    },
     /// Put saved reports into one page to look at; several are held beside each other
     Report {
         /// Reports of --export-json or --json
@@ -286,6 +294,7 @@ impl Command {
             Command::Show { .. } => Some("show"),
             Command::New { .. } => Some("new"),
             Command::Watch { .. } => Some("watch"),
+            Command::Serve { .. } => Some("serve"),
             Command::Report { .. } => Some("report"),
             Command::Completions { .. } => Some("completions"),
             Command::Man { .. } => Some("man"),
@@ -493,6 +502,14 @@ fn on_a_stack() -> ExitCode {
             };
             watch::watch(&common, &asked)
         }
+        // What follows an edit is to be quick.
+        Command::Serve { port } => serve::serve(
+            &Common {
+                quick: true,
+                ..common
+            },
+            port,
+        ),
         Command::Report { files, output } => report::report(&common, &files, &output),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { dir } => shell::man(&dir),

@@ -62,6 +62,8 @@ mod pmu;
 mod printing;
 mod scripts;
 mod self_proof;
+#[cfg(feature = "web")]
+mod serve;
 mod shipped_templates;
 mod small_machines;
 mod statuses;
@@ -75,4 +77,5 @@ mod template_includes;
 mod template_parts;
 mod truth;
 mod watch;
+mod watch_view;
 mod widths;
