@@ -291,7 +291,7 @@ fn edits() -> Vec<f64> {
         .expect("an address");
     let address = line.trim().strip_prefix("http://").expect("an address");
     let (host, path) = address.split_once('/').expect("a token");
-    let mut ask = |edit: u32| {
+    let ask = |edit: u32| {
         let text = edited(edit)
             .replace('\\', "\\\\")
             .replace('"', "\\\"")

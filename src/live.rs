@@ -249,3 +249,98 @@ impl Subject {
         self.earlier().into_iter().zip(all).map(named).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+    use crate::scenario::Scenario;
+    use crate::template::Library;
+    use crate::text::Style;
+
+    fn task() -> Task {
+        let template = Library::embedded().load("inline").expect("it is shipped");
+        Task::new(&Scenario::bind(template.into(), &[]).expect("it binds"))
+    }
+
+    fn row(cycles: f64) -> Row {
+        fixture::ok("own", cycles, cycles, (5.0, 2.0))
+    }
+
+    fn run(subject: Subject, cycles: f64) -> Subject {
+        subject.saved().remembering(task(), row(cycles))
+    }
+
+    fn earlier(subject: &Subject) -> Vec<&str> {
+        let earlier = subject.earlier().into_iter();
+        earlier.map(|one| one.name.as_str()).collect()
+    }
+
+    #[test]
+    fn a_run_is_held_against_the_baseline_and_the_last_one_where_that_is_another() {
+        let subject = Subject::new("own.asm");
+        assert_eq!(earlier(&subject), Vec::<&str>::new());
+        let subject = run(subject, 5.0);
+        assert_eq!(earlier(&subject), ["run 1"]);
+        let subject = run(run(subject, 6.0), 7.0);
+        assert_eq!(earlier(&subject), ["run 1", "run 3"]);
+        let pinned = run(subject.clone().pinned(), 8.0);
+        assert_eq!(earlier(&pinned), ["run 3", "run 4"]);
+        let cleared = subject.cleared();
+        assert_eq!((earlier(&cleared), cleared.history.len()), (vec![], 0));
+        assert_eq!(earlier(&run(cleared, 9.0)), ["run 4"]);
+    }
+
+    #[test]
+    fn a_baseline_of_another_file_stays_until_another_is_pinned() {
+        let baseline = Earlier {
+            name: "base.asm".into(),
+            task: task(),
+            row: row(5.0),
+        };
+        let subject = Subject::new("own.asm").with_baseline(baseline);
+        let subject = run(run(subject, 6.0), 7.0);
+        assert_eq!(earlier(&subject), ["base.asm", "run 2"]);
+        assert_eq!(earlier(&subject.pinned()), ["run 2"]);
+    }
+
+    #[test]
+    fn so_many_runs_are_remembered_and_no_more() {
+        let mut subject = Subject::new("own.asm");
+        for cycles in 0..REMEMBERED {
+            subject = run(subject, cycles as f64);
+        }
+        assert_eq!(subject.history.len(), REMEMBERED);
+        let subject = run(subject, 100.0);
+        assert_eq!(subject.history.len(), REMEMBERED);
+        assert_eq!(
+            (subject.history[0], subject.history[REMEMBERED - 1]),
+            (1.0, 100.0)
+        );
+    }
+
+    #[test]
+    fn a_line_has_each_number_beside_its_basis_and_each_ratio_beside_its_interval() {
+        let style = Style {
+            width: 400,
+            color: false,
+            unicode: true,
+        };
+        let subject = run(Subject::new("own.asm"), 5.0).saved();
+        let told = plain::render(&subject.at_once(row(10.0)), style);
+        for part in [
+            "2 own.asm: at once 10.00 ",
+            " cycles measured, ",
+            "5 instr exact, 2 branch exact",
+            "2.000× [",
+            "of the baseline, run 1",
+        ] {
+            assert!(told.contains(part), "`{part}` in {told}");
+        }
+        let gone = plain::render(&subject.without_number(Outcome::Gone), style);
+        assert!(
+            gone.starts_with("2 own.asm: no number: the file is gone"),
+            "{gone}"
+        );
+    }
+}

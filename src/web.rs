@@ -146,7 +146,7 @@ fn dressed(mut response: Response) -> Response {
     const SAID: [(header::HeaderName, &str); 7] = [
         (
             header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; \
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; \
              form-action 'none'; frame-ancestors 'none'",
         ),
         (header::CACHE_CONTROL, "no-store"),

@@ -337,3 +337,116 @@ fn draw_history(frame: &mut Frame<'_>, screen: &Screen, area: Rect) {
     let line = Sparkline::default().data(&scaled).max(800);
     frame.render_widget(line.block(block(title)), area);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::Subject;
+    use crate::report::fixture;
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+
+    fn drawn(screen: &Screen, width: u16, height: u16) -> Vec<String> {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a terminal");
+        terminal.draw(|frame| draw(frame, screen)).expect("draws");
+        let buffer = terminal.backend().buffer();
+        let line = |y| {
+            (0..width)
+                .map(|x| buffer[(x, y)].symbol())
+                .collect::<String>()
+        };
+        (0..height)
+            .map(|y| line(y).trim_end().to_string())
+            .collect()
+    }
+
+    fn lines(count: u32) -> String {
+        (1..=count)
+            .map(|line| format!(" add rax, {line}\n"))
+            .collect()
+    }
+
+    fn wrong_at(line: u32) -> Screen {
+        let wrong = Diagnostic {
+            file: "own.asm".into(),
+            line,
+            column: 2,
+            message: "unknown instruction `muv`".into(),
+            help: None,
+            width: 3,
+            text: " muv rax".into(),
+            origin: None,
+        };
+        let subject = Subject::new("own.asm").saved();
+        Screen {
+            source: lines(100),
+            update: Some(subject.without_number(Outcome::Wrong(vec![wrong]))),
+            unicode: true,
+            ..Screen::default()
+        }
+    }
+
+    #[test]
+    fn a_wrong_line_is_marked_and_in_sight_wherever_it_stands() {
+        for line in [1, 2, 13, 14, 50, 99, 100] {
+            let drawn = drawn(&wrong_at(line), 100, 24);
+            let marked = drawn.iter().find(|one| one.starts_with('>'));
+            let own = format!(">{line:>4}  add rax, {line}");
+            assert!(
+                marked.is_some_and(|one| one.starts_with(&own)),
+                "{line}: {drawn:#?}"
+            );
+            assert!(
+                drawn
+                    .iter()
+                    .any(|one| one.contains("unknown instruction `muv`"))
+            );
+        }
+    }
+
+    #[test]
+    fn a_number_stands_beside_its_basis() {
+        let row = fixture::ok("own", 5.0, 5.0, (5.0, 2.0));
+        let screen = Screen {
+            update: Some(Subject::new("own.asm").saved().at_once(row)),
+            history: vec![4.0, 5.0],
+            ..Screen::default()
+        };
+        let drawn = drawn(&screen, 80, 24);
+        let has = |words: [&str; 3]| {
+            drawn
+                .iter()
+                .any(|line| words.iter().all(|word| line.contains(word)))
+        };
+        assert!(has(["cycles", "5.00", "measured"]), "{drawn:#?}");
+        assert!(has(["instr", "5.00", "exact"]), "{drawn:#?}");
+        assert!(has(["the last 2 runs", "4.00", "5.00"]), "{drawn:#?}");
+    }
+
+    #[test]
+    fn no_window_is_too_small_and_the_last_line_says_how_to_leave() {
+        for width in [1, 2, 8, 40, 300] {
+            for height in [1, 2, 3, 5, 15, 16, 100] {
+                let drawn = drawn(&wrong_at(50), width, height);
+                let footer = &drawn[usize::from(height) - 1];
+                assert!(
+                    width < 8 || footer.starts_with(" q quit"),
+                    "{width} by {height}: {drawn:#?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn no_text_steers_the_terminal() {
+        let screen = Screen {
+            source: "a\x1b[2Jb\tc\n".into(),
+            ..Screen::default()
+        };
+        let drawn = drawn(&screen, 80, 24).concat();
+        assert!(
+            !drawn.contains('\x1b') && drawn.contains("a\\u{1b}[2Jb    c"),
+            "{drawn}"
+        );
+    }
+}

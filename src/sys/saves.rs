@@ -11,7 +11,7 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -68,8 +68,8 @@ pub struct Saves {
     /// None where the system gives none; then there are looks alone.
     told: Option<Inotify>,
     files: BTreeMap<PathBuf, State>,
-    /// As they were at the last look that nothing gave reason to.
-    looked: BTreeMap<PathBuf, State>,
+    /// As they were at the last look that nothing gave reason to, and when that was.
+    looked: (BTreeMap<PathBuf, State>, Instant),
     /// What events call the files.
     names: BTreeSet<OsString>,
     folders: BTreeSet<PathBuf>,
@@ -94,7 +94,7 @@ impl Saves {
         Saves {
             told: Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok(),
             files: BTreeMap::new(),
-            looked: BTreeMap::new(),
+            looked: (BTreeMap::new(), Instant::now()),
             names: BTreeSet::new(),
             folders: BTreeSet::new(),
             is_told: false,
@@ -161,6 +161,8 @@ impl Saves {
         self.hear();
         let saved = match std::mem::take(&mut self.is_told) {
             true => self.settled(),
+            // What the kernel tells of other files is no reason to look.
+            false if self.looked.1.elapsed() < LOOK => Vec::new(),
             false => self.looked(),
         };
         Ok(match saved {
@@ -207,7 +209,7 @@ impl Saves {
                 .map(|(path, known)| (State::of(path), *known));
             changed.any(|(now, known)| now != known && now.is_between())
         };
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         while is_between(self) && begun.elapsed() < BETWEEN {
             // An event, or the next look.
             let _ = self.sleep(&[], Duration::from_millis(2));
@@ -221,9 +223,9 @@ impl Saves {
     /// else tells the end.
     fn looked(&mut self) -> Vec<PathBuf> {
         self.name();
-        let before = std::mem::take(&mut self.looked);
         let paths = self.files.keys();
-        self.looked = paths.map(|path| (path.clone(), State::of(path))).collect();
+        let now = paths.map(|path| (path.clone(), State::of(path))).collect();
+        let (before, _) = std::mem::replace(&mut self.looked, (now, Instant::now()));
         self.taken(|path, now| before.get(path) == Some(&now))
     }
 
@@ -243,5 +245,138 @@ impl Saves {
 impl Default for Saves {
     fn default() -> Saves {
         Saves::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What editors do to a file, by name.
+    type Way = (&'static str, fn(&Path));
+
+    fn write(path: &Path, text: &str) {
+        fs::write(path, text).expect("writes");
+    }
+
+    fn beside(path: &Path) -> PathBuf {
+        path.with_extension("new")
+    }
+
+    const WAYS: [Way; 6] = [
+        ("written", |path| write(path, "written")),
+        ("emptied", |path| write(path, "")),
+        ("replaced", |path| {
+            write(&beside(path), "replaced");
+            fs::rename(beside(path), path).expect("renames");
+        }),
+        ("made anew", |path| {
+            fs::rename(path, beside(path)).expect("renames");
+            write(path, "made anew");
+            fs::remove_file(beside(path)).expect("removes");
+        }),
+        ("removed", |path| fs::remove_file(path).expect("removes")),
+        ("back", |path| write(path, "back")),
+    ];
+
+    /// A file in a folder of its own.
+    fn file(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("saves-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).expect("a folder");
+        let path = folder.join("own.asm");
+        write(&path, "first");
+        path
+    }
+
+    /// What comes in the time of so many looks.
+    fn waited(saves: &mut Saves, looks: u32) -> Vec<Woken> {
+        let begun = Instant::now();
+        let mut all = Vec::new();
+        while begun.elapsed() < looks * LOOK {
+            let woken = saves.wait(&[]).expect("waits");
+            all.extend(Some(woken).filter(|woken| *woken != Woken::Nothing));
+        }
+        all
+    }
+
+    #[test]
+    fn each_way_to_save_is_one_save_told_of_or_looked_for() {
+        for has_ear in [true, false] {
+            let path = file(&format!("ways-{has_ear}"));
+            let mut saves = Saves::new();
+            if !has_ear {
+                saves.told = None;
+            }
+            saves.follow([path.clone()]);
+            assert_eq!(waited(&mut saves, 2), []);
+            for (way, save) in WAYS {
+                save(&path);
+                let heard = waited(&mut saves, 4);
+                assert_eq!(
+                    heard,
+                    [Woken::Saved(vec![path.clone()])],
+                    "{way}, {has_ear}"
+                );
+            }
+            fs::remove_dir_all(path.parent().expect("a folder")).expect("removes");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_replaced_and_a_link_are_followed() {
+        let path = file("folder");
+        let folder = path.parent().expect("a folder");
+        let link = folder.with_extension("link");
+        let _ = fs::remove_file(&link);
+        std::os::unix::fs::symlink(&path, &link).expect("links");
+        let mut saves = Saves::new();
+        saves.follow([link.clone()]);
+        write(&path, "through the link");
+        assert_eq!(waited(&mut saves, 1), [Woken::Saved(vec![link.clone()])]);
+        let old = folder.with_extension("old");
+        let _ = fs::remove_dir_all(&old);
+        fs::rename(folder, &old).expect("renames");
+        fs::create_dir(folder).expect("a folder");
+        write(&path, "in another folder");
+        assert_eq!(waited(&mut saves, 5), [Woken::Saved(vec![link.clone()])]);
+        write(&path, "there again");
+        assert_eq!(waited(&mut saves, 1), [Woken::Saved(vec![link.clone()])]);
+        for place in [folder, &old] {
+            fs::remove_dir_all(place).expect("removes");
+        }
+        fs::remove_file(link).expect("removes");
+    }
+
+    #[test]
+    fn a_text_that_is_still_written_is_no_save_whatever_happens_beside_it() {
+        let path = file("half");
+        let mut saves = Saves::new();
+        saves.follow([path.clone()]);
+        let mut half = fs::File::create(&path).expect("empties it");
+        let begun = Instant::now();
+        for _ in 0..3 {
+            write(&beside(&path), "another file");
+            let woken = saves.wait(&[]).expect("waits");
+            // Where others have kept this thread waiting, it may be taken for whole.
+            assert!(woken == Woken::Nothing || begun.elapsed() >= LOOK);
+        }
+        io::Write::write_all(&mut half, b"whole").expect("writes");
+        drop(half);
+        assert_eq!(waited(&mut saves, 2), [Woken::Saved(vec![path.clone()])]);
+        fs::remove_dir_all(path.parent().expect("a folder")).expect("removes");
+    }
+
+    #[test]
+    fn who_does_something_else_is_told_and_the_save_still_comes() {
+        let path = file("beside");
+        let mut saves = Saves::new();
+        saves.follow([path.clone()]);
+        write(&beside(&path), "another file");
+        assert!(!saves.is_any());
+        write(&path, "saved");
+        assert!(saves.is_any() && saves.is_any());
+        assert_eq!(waited(&mut saves, 2), [Woken::Saved(vec![path.clone()])]);
+        fs::remove_dir_all(path.parent().expect("a folder")).expect("removes");
     }
 }

@@ -64,6 +64,8 @@ mod scripts;
 mod self_proof;
 #[cfg(feature = "web")]
 mod serve;
+#[cfg(feature = "web")]
+mod serve_browser;
 mod shipped_templates;
 mod small_machines;
 mod statuses;

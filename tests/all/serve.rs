@@ -18,7 +18,7 @@ use dispatchlab::sys::interrupt;
 use dispatchlab::web::{MOST_BYTES, SLOW, WAITING};
 
 /// A server that runs.
-struct Served {
+pub(crate) struct Served {
     child: Child,
     port: u16,
     token: String,
@@ -30,6 +30,9 @@ impl Drop for Served {
         let _ = self.child.wait();
     }
 }
+
+/// A request, and the status of its answer: its method, its path, its headers, its body.
+type Sent<'a> = (u16, &'a str, &'a str, Vec<(&'a str, &'a str)>, &'a str);
 
 /// What was answered.
 #[derive(Debug)]
@@ -46,7 +49,7 @@ impl Answered {
 }
 
 impl Served {
-    fn start(place: &Path) -> Served {
+    pub(crate) fn start(place: &Path) -> Served {
         let mut command = command(place, &["serve", "--counters", "clock"]);
         let mut child = interrupt::allow_in(&mut command)
             .stdout(Stdio::piped())
@@ -64,6 +67,11 @@ impl Served {
             token: token.to_string(),
             child,
         }
+    }
+
+    /// Where its page is.
+    pub(crate) fn address(&self) -> String {
+        format!("http://{}{}", self.host(), self.path(""))
     }
 
     fn connect(&self) -> TcpStream {
@@ -278,7 +286,7 @@ fn whoever_does_not_know_the_token_or_comes_from_elsewhere_is_refused() {
     let short = format!("/{}/api/run", &served.token[1..]);
     let other_port = format!("127.0.0.1:{}", served.port ^ 1);
     #[rustfmt::skip] // a table: one request a line
-    let table: [(u16, &str, &str, Vec<(&str, &str)>, &str); 24] = [
+    let table: [Sent<'_>; 24] = [
         (200, "POST", &run, vec![("Host", &host), json], &text),
         (200, "POST", &run, vec![("Host", &localhost), json, ("Origin", &own)], &text),
         (200, "POST", &run, vec![("Host", &host), ("Content-Type", "Application/JSON; charset=utf-8"), ("Sec-Fetch-Site", "same-origin")], &text),

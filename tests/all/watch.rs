@@ -27,6 +27,9 @@ struct Watching {
 
 impl Drop for Watching {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("stdout: {}\nstderr: {}", self.printed(), self.said());
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -300,4 +303,42 @@ fn a_build_without_the_page_says_which_line_adds_it() {
         "{}",
         run.stderr
     );
+}
+
+#[test]
+fn very_many_saves_leave_neither_descriptors_nor_processes_nor_memory_behind() {
+    let place = fresh("many");
+    template(&place, "own", &adds(1));
+    let watching = Watching::start(&place, &["own.asm", "--time", "1"]);
+    watching.until_refined(1, "own.asm");
+    let process = watching.child.id();
+    let open = || {
+        fs::read_dir(format!("/proc/{process}/fd"))
+            .expect("its descriptors")
+            .count()
+    };
+    let memory_kib = || -> u64 {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number
+            .and_then(|number| number.parse().ok())
+            .expect("a number")
+    };
+    let save = |from: u32, to: u32| {
+        for run in from..=to {
+            watching.save("own.asm", &adds(1 + run as usize % 9));
+            // Some are refined, and of some the refining is given up.
+            watching.until(&format!("{run} own.asm: at once"));
+        }
+        watching.until_refined(to, "own.asm");
+        wait_until("a worker waits", || workers_of(process).len() == 1);
+    };
+    save(2, 20);
+    let before = (open(), memory_kib());
+    save(21, 120);
+    let after = (open(), memory_kib());
+    assert!(after.0 <= before.0 + 2, "descriptors: {before:?} {after:?}");
+    // The history and what the allocator keeps, and not a hundred runs.
+    assert!(after.1 < before.1 + 8 * 1024, "KiB: {before:?} {after:?}");
 }
