@@ -26,11 +26,7 @@ fn opened(place: &Path, scheme: &str, width: u32) -> Option<(Served, Browser)> {
 
 /// Waits until an expression is true in the page.
 fn until(browser: &mut Browser, expression: &str) {
-    let shown = "document.getElementById('state').textContent + document.getElementById('wrong').textContent";
-    wait_until(
-        &format!("{expression}; the page says: {}", browser.value(shown)),
-        || browser.value(expression) == json!(true),
-    );
+    wait_until(expression, || browser.value(expression) == json!(true));
 }
 
 /// Types a text in place of the one that stands there.
@@ -131,6 +127,9 @@ fn nothing_leaves_the_machine_and_nothing_goes_wrong_in_the_page() {
     let Some((served, mut browser)) = opened(&fresh("alone"), "light", 1280) else {
         return;
     };
+    edit(&mut browser, &adds(4));
+    until_instructions(&mut browser, 4);
+    until(&mut browser, "location.hash.includes('add')");
     let asked: Vec<String> = browser
         .told("Network.requestWillBeSent")
         .filter_map(|one| one["request"]["url"].as_str().map(str::to_string))

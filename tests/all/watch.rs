@@ -111,25 +111,28 @@ fn a_save_has_its_number_at_once_and_then_in_turns_with_the_baseline_and_the_las
     watching.save("own.asm", &adds(16));
     let second = watching.until_refined(2, "own.asm");
     assert!(second.contains("16 instr exact"), "{second}");
-    assert!(second.contains("of the baseline, run 1"), "{second}");
+    assert!(second.contains("the baseline, run 1"), "{second}");
     watching.save("own.asm", &adds(32));
     let third = watching.until_refined(3, "own.asm");
+    // Beside a busy neighbour turns may be too few for an interval, which is said then.
+    assert!(
+        third.contains("the baseline, run 1") && third.contains("run 2"),
+        "{third}"
+    );
+    let printed = watching.printed();
+    let at_once = printed.split("3 own.asm: ").nth(1).unwrap_or_default();
+    assert!(at_once.starts_with("at once "), "{printed}");
     let ratio = |of: &str| -> f64 {
-        let (before, _) = third.split_once(of).expect(of);
+        let (before, _) = at_once.split_once(of).expect(of);
         let number = before.rsplit("; ").next().unwrap_or_default();
         let number = number.split('×').next().unwrap_or_default();
         number
             .parse()
-            .unwrap_or_else(|_| panic!("`{number}` in {third}"))
+            .unwrap_or_else(|_| panic!("`{number}` in {at_once}"))
     };
     let [baseline, last] = [ratio("of the baseline, run 1"), ratio("of run 2")];
-    assert!(baseline > 2.5 && baseline < 5.5, "{third}");
-    assert!(last > 1.3 && last < 2.9, "{third}");
-    assert!(
-        watching.printed().contains("3 own.asm: at once"),
-        "{}",
-        watching.printed()
-    );
+    assert!(baseline > 2.0 && baseline < 8.0, "{at_once}");
+    assert!(last > 1.2 && last < 4.0, "{at_once}");
 }
 
 #[test]
@@ -196,7 +199,7 @@ fn a_file_that_is_wrong_or_empty_or_gone_says_so_until_it_is_back() {
     watching.save("own.asm", &adds(9));
     let back = watching.until_refined(5, "own.asm");
     assert!(
-        back.contains("9 instr exact") && back.contains("of the baseline, run 1"),
+        back.contains("9 instr exact") && back.contains("the baseline, run 1"),
         "{back}"
     );
 }
@@ -254,7 +257,7 @@ fn a_baseline_can_be_another_file() {
     template(&place, "own", &adds(16));
     let watching = Watching::start(&place, &["own.asm", "--baseline", "base.asm"]);
     let first = watching.until_refined(1, "own.asm");
-    assert!(first.contains("of the baseline, base.asm"), "{first}");
+    assert!(first.contains("the baseline, base.asm"), "{first}");
     assert!(!first.contains("the baseline from here on"), "{first}");
 }
 

@@ -14,6 +14,9 @@ struct Terminal(String);
 
 impl Drop for Terminal {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.shown());
+        }
         self.tmux(&["kill-server"]);
     }
 }

@@ -7,9 +7,9 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
 
+use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ratatui::DefaultTerminal;
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::{Seen, Shows, Watch, Wish};
 use crate::cmd::{Common, Stop};
@@ -51,6 +51,9 @@ pub(super) fn on_screen(common: &Common, watch: Watch<'_>) -> Result<i32, Stop> 
     let _ = ratatui::try_restore();
     ended
 }
+
+/// How long a key may take that is there already; in no time at all nothing is looked for.
+const SOON: Duration = Duration::from_millis(1);
 
 struct View {
     terminal: DefaultTerminal,
@@ -125,7 +128,7 @@ impl Shows for View {
             return true;
         }
         let mut has_changed = false;
-        while event::poll(Duration::ZERO).unwrap_or(false) {
+        while event::poll(SOON).unwrap_or(false) {
             match event::read() {
                 Ok(Event::Key(key)) if key.kind == KeyEventKind::Press => self.key(key),
                 Ok(_) => {}

@@ -68,7 +68,7 @@ function show(found) {
     if (metrics.cycles && metrics.cycles.value !== null) state.runs = [...state.runs, metrics.cycles.value].slice(-MOST_RUNS);
   }
   numbers(metrics);
-  history();
+  past();
   if (row && row.listing) code(row.listing);
   const warnings = [...((row && row.warnings) || []), ...((found.report && found.report.warnings) || [])];
   part("notes").replaceChildren(...warnings.map((text) => made("li", text)));
@@ -106,14 +106,13 @@ function ratio(metric, base) {
   return `${times}× [${(metric.low / base.high).toFixed(3)}–${(metric.high / base.low).toFixed(3)}]`;
 }
 
-function history() {
+function past() {
   const most = Math.max(...state.runs, 1e-9);
   const points = state.runs.map((value, at) => `${(at / Math.max(state.runs.length - 1, 1)) * 600},${58 - (value / most) * 54}`);
   const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
   line.setAttribute("points", points.join(" "));
-  const title = document.createElementNS("http://www.w3.org/2000/svg", "title");
-  title.textContent = `Cycles of the last ${state.runs.length} runs, 0 to ${most.toFixed(2)}`;
-  part("history").replaceChildren(title, line);
+  part("history").replaceChildren(line);
+  part("range").textContent = state.runs.length ? `cycles of the last ${state.runs.length} runs, from 0 to ${most.toFixed(2)}` : "";
 }
 
 function code(listing) {
@@ -199,7 +198,7 @@ function keep() {
   const text = part("text").value;
   const kept = { name: state.name, params: state.params };
   if (!known || known.text !== text) kept.text = text;
-  window.history.replaceState(null, "", `#${encodeURIComponent(JSON.stringify(kept))}`);
+  history.replaceState(null, "", `#${encodeURIComponent(JSON.stringify(kept))}`);
 }
 
 function kept() {
