@@ -3,6 +3,7 @@
 //! Correct means: a save shows its number, a wrong line is marked, whatever size the window has; the keys do what the
 //! footer says; and the terminal is left as it was.
 
+#[cfg(feature = "view")]
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -68,6 +69,7 @@ impl Terminal {
         self.shown()
     }
 
+    #[cfg(feature = "view")]
     fn press(&self, key: &str) {
         self.tmux(&["send-keys", key]);
     }
