@@ -86,13 +86,10 @@ pub fn draw(frame: &mut Frame<'_>, screen: &Screen) {
     if history > 0 {
         draw_history(frame, screen, past);
     }
-    frame.render_widget(Paragraph::new(footer(screen)), foot);
+    frame.render_widget(Paragraph::new(footer()), foot);
 }
 
-fn bold(screen: &Screen) -> Style {
-    let _ = screen;
-    Style::new().add_modifier(Modifier::BOLD)
-}
+const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
 
 fn coloured(screen: &Screen, color: Color) -> Style {
     match screen.has_colour {
@@ -115,15 +112,15 @@ fn title(screen: &Screen) -> Line<'static> {
         format!("{}  run {}", plain(&update.name), update.run)
     });
     Line::from(vec![
-        Span::styled(format!("dispatchlab watch  {named}  "), bold(screen)),
+        Span::styled(format!("dispatchlab watch  {named}  "), BOLD),
         Span::raw(screen.at_work),
     ])
 }
 
-fn footer(screen: &Screen) -> Line<'static> {
+fn footer() -> Line<'static> {
     let keys = KEYS.iter().flat_map(|(key, word, _)| {
         [
-            Span::styled(format!(" {key} "), bold(screen)),
+            Span::styled(format!(" {key} "), BOLD),
             Span::raw(format!("{word} ")),
         ]
     });

@@ -257,10 +257,12 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Iterations that a breakpoint is to count: once a run, and of one that is timed.
+    /// Iterations that a breakpoint is to count: once a run, and of one that is timed. What has no time to be
+    /// held against a run without interruption has none for this.
     fn heads_wanted(&self) -> u64 {
-        match self.settings.plan.counters {
-            Counters::Clock | Counters::Pmu if self.heads.is_none() => HEADS,
+        let plan = &self.settings.plan;
+        match plan.counters {
+            Counters::Clock | Counters::Pmu if self.heads.is_none() && plan.run_ms > 0.0 => HEADS,
             _ => 0,
         }
     }
