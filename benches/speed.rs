@@ -6,10 +6,13 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::hint::black_box;
+use std::io::{self, BufRead as _, BufReader, Read as _};
+
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 
@@ -185,6 +188,21 @@ fn whole_runs(folder: &Path) {
         "400 ms",
         &time_of(PROGRAM, &words(&["run", "itab_call"]), 9),
     );
+    row(
+        "watch, save to the number at once",
+        "50 ms",
+        &saves(folder, "at once"),
+    );
+    row(
+        "watch, save to the number in turns",
+        "",
+        &saves(folder, "misses"),
+    );
+    if cfg!(feature = "web") {
+        row("serve, edit to the number", "300 ms", &edits());
+    } else {
+        println!("  serve: skipped, this build has no page; --features web has it");
+    }
     let targets = large(100_000);
     let many = words(&[
         "run",
@@ -205,6 +223,99 @@ fn whole_runs(folder: &Path) {
         "  peak memory of its larger process: {} MiB",
         usage.max_rss() / 1024
     );
+}
+
+/// Saves, or edits, that are timed.
+const EDITS: u32 = 15;
+
+/// A template that differs from all others.
+fn edited(edit: u32) -> String {
+    format!(
+        "{}; {edit}\n",
+        include_str!("../asm_templates/itab_call.asm")
+    )
+}
+
+/// Milliseconds from a save until `watch --plain` has printed this of it, ascending.
+fn saves(folder: &Path, printed: &str) -> Vec<f64> {
+    /// A worker has to be ready again, as it is when somebody types.
+    const BETWEEN: Duration = Duration::from_millis(150);
+    let file = folder.join("watched.asm");
+    fs::write(&file, edited(1)).expect("an input");
+    let mut child = Command::new(PROGRAM)
+        .args(["watch", "--plain", "--quick"])
+        .arg(&file)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let mut run = String::new();
+    let mut until = |edit: u32, word: &str| loop {
+        let line = lines.next().expect("it goes on").expect("UTF-8");
+        if !line.starts_with(' ') {
+            run = line.split(' ').next().unwrap_or_default().to_string();
+        }
+        if run == edit.to_string() && line.contains(word) {
+            break;
+        }
+    };
+    until(1, "misses");
+    let mut times = Vec::new();
+    for edit in 2..2 + EDITS {
+        std::thread::sleep(BETWEEN);
+        let saved = Instant::now();
+        fs::write(&file, edited(edit)).expect("a save");
+        until(edit, printed);
+        times.push(saved.elapsed().as_secs_f64() * 1000.0);
+        if printed != "misses" {
+            until(edit, "misses");
+        }
+    }
+    times.sort_unstable_by(f64::total_cmp);
+    child.kill().and_then(|()| child.wait()).expect("it ends");
+    times
+}
+
+/// Milliseconds from an edit until the page has its answer, ascending.
+fn edits() -> Vec<f64> {
+    let mut child = Command::new(PROGRAM)
+        .arg("serve")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("piped"))
+        .read_line(&mut line)
+        .expect("an address");
+    let address = line.trim().strip_prefix("http://").expect("an address");
+    let (host, path) = address.split_once('/').expect("a token");
+    let ask = |edit: u32| {
+        let text = edited(edit)
+            .replace('\\', "\\\\")
+            .replace('"', "\\\"")
+            .replace('\n', "\\n")
+            .replace('\t', "\\t");
+        let body = format!("{{\"name\":\"own\",\"text\":\"{text}\"}}");
+        let length = body.len();
+        let mut stream = TcpStream::connect(host).expect("it listens");
+        let head = format!(
+            "POST /{path}api/run HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+        );
+        io::Write::write_all(&mut stream, format!("{head}{body}").as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        assert!(answer.contains("\"cycles\""), "{answer}");
+    };
+    ask(1);
+    let mut edit = 1;
+    let times = times_of(EDITS as usize, || {
+        edit += 1;
+        ask(edit);
+    });
+    child.kill().and_then(|()| child.wait()).expect("it ends");
+    times
 }
 
 /// Milliseconds of so many runs of a command, ascending.

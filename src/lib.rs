@@ -69,6 +69,10 @@ pub mod steps;
 // The whole flow, and its commands.
 pub mod pipeline;
 
+pub mod live;
+#[cfg(feature = "web")]
+pub mod web;
+
 pub mod cmd;
 
 /// Here and not in `main`, so that tests and benches run with it as well.

@@ -25,6 +25,7 @@ use crate::worker::parent::{self, Progress, RowOutcome, Told};
 
 pub mod ablate;
 pub mod compare;
+pub mod follow;
 pub mod overlay;
 pub mod points;
 pub mod predict;

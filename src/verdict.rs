@@ -6,9 +6,10 @@
 use std::collections::BTreeSet;
 
 use crate::go::modelled::{self, InGo};
-use crate::job::{Plan, Proof, RuntimeCall};
+use crate::job::{Executions, Plan, Proof, RuntimeCall};
 use crate::machine::{CoreClock, Machine};
 use crate::prepare::Prepared;
+use crate::report::listing::Listing;
 use crate::report::misses::{Modelled, Models};
 use crate::report::{Around, Baseline, Basis, Checksum, LongRun, ModelledRuntime, Row, Status};
 use crate::scenario::Scenario;
@@ -49,6 +50,11 @@ pub(crate) fn in_files(template: &Template, modelled: &mut Modelled) {
         site.file = place.as_ref().and_then(|place| place.file.clone());
         site.line = place.map(|place| place.line);
     }
+}
+
+/// The code of a scenario that has not run, or whose executions nobody counted.
+pub fn code(scenario: &Scenario, prepared: &Prepared) -> Listing {
+    listing::listing(scenario, prepared, &Executions::default())
 }
 
 /// A row without numbers.

@@ -22,7 +22,7 @@ use crate::sys::{limits, memory, stack};
 use crate::template::library::{Library, LoadError};
 use crate::text::{Style, diagnostic, folded};
 use crate::text::{paths, printable};
-use crate::worker::parent;
+use crate::worker::{parent, standby};
 
 mod ablate;
 mod asm;
@@ -40,10 +40,13 @@ mod progress;
 mod record;
 mod report;
 mod run;
+#[cfg_attr(not(feature = "web"), path = "serve/absent.rs")]
+mod serve;
 mod shell;
 mod show;
 mod step;
 mod sweep;
+mod watch;
 
 use common::Common;
 
@@ -249,6 +252,24 @@ enum Command {
         #[arg(requires = "kind")]
         instruction: Option<String>,
     },
+    /// Measure files again whenever they are saved, each run held against the first and the last one
+    Watch {
+        /// Template files
+        #[arg(required = true, value_name = "FILE", value_parser = named())]
+        files: Vec<String>,
+        /// What runs are held against [default: the first one with numbers]
+        #[arg(long, value_name = "FILE", value_parser = named())]
+        baseline: Option<String>,
+        /// Lines for a log, where a terminal would have a view
+        #[arg(long)]
+        plain: bool,
+    },
+    /// A page on this machine with an editor, whose numbers follow each edit; prints its address and opens nothing
+    Serve {
+        /// Port of the loopback address [default: one that is free]
+        #[arg(long, value_name = "N")]
+        port: Option<u16>,
+    },
     /// Put saved reports into one page to look at; several are held beside each other
     Report {
         /// Reports of --export-json or --json
@@ -276,6 +297,8 @@ impl Command {
         match self {
             Command::Show { .. } => Some("show"),
             Command::New { .. } => Some("new"),
+            Command::Watch { .. } => Some("watch"),
+            Command::Serve { .. } => Some("serve"),
             Command::Report { .. } => Some("report"),
             Command::Completions { .. } => Some("completions"),
             Command::Man { .. } => Some("man"),
@@ -471,6 +494,26 @@ fn on_a_stack() -> ExitCode {
             };
             new::new(&common, &name, &made)
         }
+        Command::Watch {
+            files,
+            baseline,
+            plain,
+        } => {
+            let asked = watch::Asked {
+                names: &files,
+                baseline: baseline.as_deref(),
+                is_plain: plain,
+            };
+            watch::watch(&common, &asked)
+        }
+        // What follows an edit is to be quick.
+        Command::Serve { port } => serve::serve(
+            &Common {
+                quick: true,
+                ..common
+            },
+            port,
+        ),
         Command::Report { files, output } => report::report(&common, &files, &output),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { dir } => shell::man(&dir),
@@ -480,6 +523,7 @@ fn on_a_stack() -> ExitCode {
         Err(stop) => explain(&stop, style),
     };
     apart::end();
+    standby::end();
     ExitCode::from(code as u8)
 }
 

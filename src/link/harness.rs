@@ -401,6 +401,11 @@ pub fn register_name(register: ResultRegister) -> &'static str {
     REGISTERS[usize::from(register.number & 15)][column]
 }
 
+/// Makes what this process needs to assemble: milliseconds, which nobody has to wait for later.
+pub fn warm_up() {
+    bytes_of("nop");
+}
+
 /// Bytes of a few instructions whose registers are known only at run time. The run-time assembler
 /// chooses the short encodings that dynasm's dynamic registers would not.
 fn bytes_of(text: &str) -> Vec<u8> {

@@ -77,8 +77,18 @@ pub(super) fn measured(
     settings: &Settings,
     progress: Progress<'_>,
 ) -> io::Result<Measured> {
+    measured_beside(tasks, settings, progress, &mut || false)
+}
+
+/// The same, with something that this process does or heeds meanwhile.
+pub(super) fn measured_beside(
+    tasks: Vec<Task>,
+    settings: &Settings,
+    progress: Progress<'_>,
+    meanwhile: Meanwhile<'_>,
+) -> io::Result<Measured> {
     let mut session = Session::new(settings);
-    session.measure(tasks, progress, &mut || false)?;
+    session.measure(tasks, progress, meanwhile)?;
     Ok(session.report())
 }
 
@@ -190,6 +200,7 @@ impl<'a> Session<'a> {
         self.machine.has_run(&outcome);
         self.cpu = self.cpu.or(outcome.cpu);
         self.interrupted = outcome.interrupted;
+        let is_cut_off = outcome.interrupted.is_some() || outcome.is_given_up;
         self.unfiltered = self.unfiltered.take().or(outcome.unfiltered);
         let proofs = outcome.rows.iter().flat_map(|row| &row.proof);
         let heads = proofs.flat_map(|proof| &proof.heads).next();
@@ -203,7 +214,7 @@ impl<'a> Session<'a> {
                 Err(diagnostics) => verdict::unmeasured(scenario, Status::Error(diagnostics)),
                 Ok(prepared) => {
                     let mut row_outcome = outcomes.next().unwrap_or_default();
-                    if outcome.interrupted.is_some() && row_outcome.is_open(&plan) {
+                    if is_cut_off && row_outcome.is_open(&plan) {
                         self.unfinished.push(scenario.name.clone());
                         continue;
                     }
@@ -246,10 +257,12 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Iterations that a breakpoint is to count: once a run, and of one that is timed.
+    /// Iterations that a breakpoint is to count: once a run, and of one that is timed. What has no time to be
+    /// held against a run without interruption has none for this.
     fn heads_wanted(&self) -> u64 {
-        match self.settings.plan.counters {
-            Counters::Clock | Counters::Pmu if self.heads.is_none() => HEADS,
+        let plan = &self.settings.plan;
+        match plan.counters {
+            Counters::Clock | Counters::Pmu if self.heads.is_none() && plan.run_ms > 0.0 => HEADS,
             _ => 0,
         }
     }

@@ -41,6 +41,11 @@ pub fn render(report: &Report, style: Style) -> String {
     rendered(report, style, Detail::Brief)
 }
 
+/// Why a row has no numbers, or what it ended in, a sentence each; nothing of one that is as it should be.
+pub fn reasons(status: &Status, style: Style) -> Vec<String> {
+    failure::reasons(status, style)
+}
+
 /// All that is known, with a line break at the end: each source with its reason, the legend in
 /// sentences, the templates.
 pub fn in_full(report: &Report, style: Style) -> String {

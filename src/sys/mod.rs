@@ -19,6 +19,7 @@ pub mod limits;
 pub mod mapping;
 pub mod memory;
 pub mod process;
+pub mod saves;
 pub mod shared;
 pub mod signals;
 pub mod stack;

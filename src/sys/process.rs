@@ -3,7 +3,7 @@
 //! Correct means: a process is addressed by a descriptor, so that a reused number is never hit.
 
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::process::{Child, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -98,6 +98,8 @@ pub enum Event {
     Readable,
     /// The process ended and the stream is empty.
     Ended,
+    /// One of the other streams has something to read, and neither of the two is so.
+    Beside,
     /// Nothing within the time.
     TimedOut,
 }
@@ -246,10 +248,24 @@ impl Watched {
     /// # Errors
     /// What poll says.
     pub fn wait(&self, stream: impl AsFd, limit: Duration) -> io::Result<Event> {
-        let mut wanted = [
-            PollFd::new(stream.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.descriptor.as_fd(), PollFlags::POLLIN),
-        ];
+        self.wait_beside(stream, &[], limit)
+    }
+
+    /// The same, or until one of the others can be read.
+    ///
+    /// # Errors
+    /// What poll says.
+    pub fn wait_beside(
+        &self,
+        stream: impl AsFd,
+        others: &[BorrowedFd<'_>],
+        limit: Duration,
+    ) -> io::Result<Event> {
+        let all = [stream.as_fd(), self.descriptor.as_fd()].into_iter();
+        let mut wanted: Vec<PollFd<'_>> = all
+            .chain(others.iter().copied())
+            .map(|one| PollFd::new(one, PollFlags::POLLIN))
+            .collect();
         let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
         loop {
             match poll(&mut wanted, limit) {
@@ -260,10 +276,10 @@ impl Watched {
             }
         }
         let any = |entry: &PollFd<'_>| entry.any().unwrap_or(true);
-        Ok(if any(&wanted[0]) {
-            Event::Readable
-        } else {
-            Event::Ended
+        Ok(match &wanted[..] {
+            [out, ..] if any(out) => Event::Readable,
+            [_, ended, ..] if any(ended) => Event::Ended,
+            _ => Event::Beside,
         })
     }
 }

@@ -34,6 +34,19 @@ pub fn processor_nanoseconds() -> u64 {
     }
 }
 
+/// Two clocks are read one after the other, which takes less than this, and no sleep of a machine does.
+const NO_SLEEP_NS: u64 = 100_000_000;
+
+/// Nanoseconds that the machine has slept since it was started: the one clock counts them, the other does not.
+fn slept_nanoseconds() -> u64 {
+    let read = |clock| {
+        clock_gettime(clock).map_or(0, |time| {
+            time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
+        })
+    };
+    read(ClockId::CLOCK_BOOTTIME).saturating_sub(read(ClockId::CLOCK_MONOTONIC))
+}
+
 /// A moment by both clocks.
 ///
 /// The pair with the least time around its stamp is used, so that an interruption between the two
@@ -42,6 +55,8 @@ pub fn processor_nanoseconds() -> u64 {
 pub struct Moment {
     stamp: u64,
     clock: u64,
+    /// Nanoseconds that the machine had slept by then.
+    slept: u64,
 }
 
 impl Moment {
@@ -53,16 +68,23 @@ impl Moment {
             let after = ticks();
             (after - before, before + (after - before) / 2, clock)
         };
+        let slept = slept_nanoseconds();
         let best = (0..16).map(read).min();
-        best.map_or(Moment { stamp: 0, clock: 0 }, |(_, stamp, clock)| Moment {
+        let (_, stamp, clock) = best.unwrap_or_default();
+        Moment {
             stamp,
             clock,
-        })
+            slept,
+        }
     }
 
     /// TSC ticks a second, against the raw clock since this moment; waits until `window_ns` have
     /// passed.
     pub fn ticks_per_second(self, window_ns: u64) -> f64 {
+        if slept_nanoseconds().abs_diff(self.slept) > NO_SLEEP_NS {
+            // The stamps went on or began anew while the clock stood still.
+            return Moment::now().ticks_per_second(window_ns);
+        }
         while nanoseconds() - self.clock < window_ns {
             std::hint::spin_loop();
         }

@@ -319,6 +319,14 @@ impl Library {
         self.parse(name, origin(path), text_at(path)?, options)
     }
 
+    /// A text that is in no file as a template of this name; it includes what those of the library may.
+    ///
+    /// # Errors
+    /// Where it is no template.
+    pub fn of_text(&self, name: &str, text: String) -> Result<Template, LoadError> {
+        self.parse(name, Origin::Stdin, text, &self.options)
+    }
+
     /// A text as a template, with what it includes: from the folder where it lies, from that of the templates,
     /// and from the shipped set.
     fn parse(

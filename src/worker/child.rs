@@ -6,9 +6,11 @@
 //! any of its code runs.
 
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd as _;
 use std::panic;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use nix::sys::resource::Resource;
 use nix::unistd::Pid;
@@ -28,6 +30,7 @@ use crate::counter::interpreter::Belief;
 use crate::counter::pmu::{Pmu, PmuSource, pmu_type};
 use crate::counter::step::{self, StepSource};
 use crate::job::{Ask, Counters, Failure, Job, JobRow, Message, Plan, Prediction, Proof, Trace};
+use crate::link::harness;
 use crate::stage::{Ground, Stage, notes};
 use crate::stats::{Calibration, Steal, Timing};
 use crate::sys::cores::CorePmus;
@@ -76,11 +79,16 @@ fn work(page: SharedPage, status: u32, started: Moment) -> io::Result<std::conve
     // The row that wanted more says so.
     memory::end_silently();
     set_limits()?;
+    let mut window = Window::reserve()?;
+    let mut clock = Clock::new(&mut window)?;
+    if !has_job()? {
+        // There is time to make what nearly every job needs.
+        harness::warm_up();
+    }
     let job = read_job()?;
     let cpu = pin(job.plan.cpu)?;
     // A backtrace would have to read files, which is forbidden soon.
     panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
-    let mut window = Window::reserve()?;
     // Opened here, because the filter lets nothing be opened.
     let mut further = Further::open(
         match job.plan.counters {
@@ -89,7 +97,6 @@ fn work(page: SharedPage, status: u32, started: Moment) -> io::Result<std::conve
         },
         pmu_type(&CorePmus::inspect(), cpu),
     );
-    let mut clock = Clock::new(&mut window)?;
     let is_asked = job.plan.counters == Counters::Pmu || further.has_hardware();
     let mut counters = is_asked.then(|| Pmu::open(cpu));
     // What they are good for decides which images there are. Only kernels of this program's own run here.
@@ -150,6 +157,13 @@ fn set_limits() -> io::Result<()> {
     const ADDRESS_SPACE: u64 = 16 << 30;
     limits::lower(Resource::RLIMIT_CORE, 0)?;
     limits::lower(Resource::RLIMIT_AS, ADDRESS_SPACE)
+}
+
+/// Whether a job stands there already; where a worker is started ahead it comes later.
+fn has_job() -> io::Result<bool> {
+    let stdin = io::stdin();
+    let mut wanted = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+    Ok(poll(&mut wanted, PollTimeout::ZERO)? > 0)
 }
 
 fn read_job() -> io::Result<Job> {

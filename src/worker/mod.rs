@@ -24,6 +24,7 @@ pub mod probe;
 mod runtime;
 mod scrubber;
 pub mod sites;
+pub mod standby;
 pub mod timing;
 pub mod trace;
 pub mod verify;

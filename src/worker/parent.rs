@@ -4,19 +4,17 @@
 //! a row is blamed only if the shared page named it when its worker died or stood still.
 
 use std::collections::BTreeMap;
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::io::{self, BufRead, BufReader};
-use std::os::fd::AsFd;
-use std::os::unix::process::CommandExt as _;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use super::blame::{self, Blamed};
 use super::inference;
+use super::standby::{self, Started};
 use crate::go::heap::lay_out;
 use crate::job::{
     Ask, Counters, EventState, Failure, FurtherState, JobRow, Message, Outside, Place, Plan,
@@ -80,6 +78,8 @@ pub struct Outcome {
     pub interrupted: Option<i32>,
     /// What each hardware counter is good for, where they were asked.
     pub counters: Vec<EventState>,
+    /// Whether it was given up because nobody wanted the rest, so that rows may lack their timing and their proof.
+    pub is_given_up: bool,
     /// How they were read, where any is believed.
     pub usage: Option<PmuUse>,
     /// What each further event is good for, where there are any.
@@ -98,8 +98,33 @@ pub enum Told<'a> {
     Notice(&'a str),
 }
 
-/// A piece of other work to be done while nothing is timed yet, and whether there was one.
-pub type Meanwhile<'a> = &'a mut dyn FnMut() -> bool;
+/// What this process does and heeds while a worker works.
+pub trait Beside {
+    /// Does a piece of other work while nothing is timed yet, and says whether there was one.
+    fn work(&mut self) -> bool {
+        false
+    }
+
+    /// What to wait for besides the worker.
+    fn streams(&self) -> Vec<BorrowedFd<'_>> {
+        Vec::new()
+    }
+
+    /// Whether nobody wants the rest any more; asked when one of the streams can be read, and now and then.
+    fn is_over(&mut self) -> bool {
+        false
+    }
+}
+
+/// A piece of work is all there is.
+impl<F: FnMut() -> bool> Beside for F {
+    fn work(&mut self) -> bool {
+        self()
+    }
+}
+
+/// The same, as it is handed on.
+pub type Meanwhile<'a> = &'a mut dyn Beside;
 
 /// The rows of a job that one worker gets, written as a [`crate::job::Job`]: rows can be large, so none is
 /// copied.
@@ -149,7 +174,7 @@ pub fn run_beside(
             .filter(|&at| is_open(&outcome.rows[at]))
             .collect();
         outcome.interrupted = interrupt::seen().filter(|_| !open.is_empty());
-        if open.is_empty() || outcome.interrupted.is_some() {
+        if open.is_empty() || outcome.interrupted.is_some() || outcome.is_given_up {
             return Ok(outcome);
         }
         let part = Part {
@@ -188,6 +213,7 @@ pub fn run_beside(
             }
             End::Unable(why) => give_up_all(&mut outcome, plan, &why),
             End::Interrupted => {}
+            End::GivenUp => outcome.is_given_up = true,
             // A worker that is done leaves nothing open; if it did, another would do the same.
             End::Done => {
                 for row in outcome.rows.iter_mut().filter(|row| is_open(row)) {
@@ -213,15 +239,6 @@ fn give_up(row: &JobRow, failure: &Failure) -> Option<(JobRow, Uninferred)> {
     let mut row = row.clone();
     row.injection.give_up(site, why.clone());
     Some((row, Uninferred { site, why }))
-}
-
-/// A status that generated code cannot guess, and that is neither success nor [`OUT_OF_MEMORY`], of which wait shows
-/// the low byte.
-fn secret_status() -> u32 {
-    const _: () = assert!(OUT_OF_MEMORY & 0b101 != 0b101);
-    // The standard library seeds its hash maps with the kernel's random bytes.
-    let random = RandomState::new().build_hasher().finish() as u32;
-    (random >> 1) | 0b101
 }
 
 /// Has a worker open the hardware counters and hold them against known loops.
@@ -262,6 +279,8 @@ enum End {
     Unable(String),
     /// The user did.
     Interrupted,
+    /// Nobody wants the rest.
+    GivenUp,
 }
 
 /// What waiting for a worker came to.
@@ -270,6 +289,7 @@ enum Waited {
     TooLong,
     Starved(Outside),
     Interrupted,
+    GivenUp,
 }
 
 /// Bytes of a line that no message has.
@@ -329,21 +349,14 @@ pub const WORKER: &str = "__worker";
 
 impl Shift {
     fn start(job: &Part<'_>, timeout: Duration, progress: Progress<'_>) -> io::Result<Shift> {
-        let page = SharedPage::new()?;
-        let status = secret_status();
-        page.note(notes::STATUS, u64::from(status));
-        page.note(notes::PARENT, std::process::id().into());
-        let mut child = Command::new(this_program())
-            .arg(WORKER)
-            .arg(page.descriptor().to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            // A group of its own: Ctrl-C is for the parent, which then ends it.
-            .process_group(0)
-            .spawn()?;
-        let watched = Watched::new(&child)?;
-        let pipes = child.stdin.take().zip(child.stdout.take());
-        let (stdin, out) = pipes.ok_or_else(|| io::Error::other("the worker has no pipes"))?;
+        let Started {
+            child,
+            watched,
+            page,
+            status,
+            stdin,
+            out,
+        } = standby::take()?;
         let mut shift = Shift {
             child,
             watched,
@@ -390,10 +403,10 @@ impl Shift {
     ) -> io::Result<End> {
         let mut said = Vec::new();
         loop {
-            while self.done[0] < rows.len() && !self.has_line()? && meanwhile() {
+            while self.done[0] < rows.len() && !self.has_line()? && meanwhile.work() {
                 self.tell(job, progress);
             }
-            match self.wait_for_line(job, progress)? {
+            match self.wait_for_line(job, progress, meanwhile)? {
                 Waited::Line => {}
                 Waited::TooLong => {
                     let (row, failure) = self.ask_where(job);
@@ -404,6 +417,7 @@ impl Shift {
                     return Ok(End::Blamed(row, Failure::Ended(how)));
                 }
                 Waited::Interrupted => return Ok(End::Interrupted),
+                Waited::GivenUp => return Ok(End::GivenUp),
             }
             let heard = self.out.fill_buf()?;
             if heard.is_empty() {
@@ -506,7 +520,12 @@ impl Shift {
 
     /// Waits until there is something to read, or the worker has been in one entry for too long: of its own time on
     /// the processor, which is what an endless loop takes, whoever else wants the processor.
-    fn wait_for_line(&mut self, job: &Part<'_>, progress: Progress<'_>) -> io::Result<Waited> {
+    fn wait_for_line(
+        &mut self,
+        job: &Part<'_>,
+        progress: Progress<'_>,
+        beside: Meanwhile<'_>,
+    ) -> io::Result<Waited> {
         const SLICE: Duration = Duration::from_millis(50);
         let progress_now = |page: &SharedPage| {
             let noted = [notes::ROW, notes::ENTRIES, notes::INSIDE].map(|note| page.noted(note));
@@ -526,10 +545,18 @@ impl Shift {
             } else {
                 SLICE
             };
-            match self.watched.wait(self.out.get_ref().as_fd(), slice)? {
+            let heard = self
+                .watched
+                .wait_beside(self.out.get_ref(), &beside.streams(), slice)?;
+            match heard {
                 Event::Readable | Event::Ended => return Ok(Waited::Line),
-                Event::TimedOut if is_interrupted => return Ok(Waited::Interrupted),
-                Event::TimedOut => {}
+                Event::Beside if beside.is_over() => return Ok(Waited::GivenUp),
+                Event::TimedOut if beside.is_over() => return Ok(Waited::GivenUp),
+                Event::Beside if !is_interrupted => continue,
+                Event::Beside | Event::TimedOut if is_interrupted => {
+                    return Ok(Waited::Interrupted);
+                }
+                Event::Beside | Event::TimedOut => {}
             }
             self.tell(job, progress);
             let (now, used) = (progress_now(&self.page), used_now(&self.watched));

@@ -30,7 +30,7 @@ use dispatchlab::template::suite::Member;
 use dispatchlab::template::{Figure, Library, Order, params};
 use serde_json::Value;
 
-const DOCUMENTS: [&str; 10] = [
+const DOCUMENTS: [&str; 11] = [
     "README.md",
     "CHANGELOG.md",
     "docs/architecture.md",
@@ -41,6 +41,7 @@ const DOCUMENTS: [&str; 10] = [
     "docs/limits.md",
     "docs/book.md",
     "docs/fleet.md",
+    "docs/live.md",
 ];
 
 fn root() -> &'static Path {

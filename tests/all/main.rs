@@ -62,6 +62,10 @@ mod pmu;
 mod printing;
 mod scripts;
 mod self_proof;
+#[cfg(feature = "web")]
+mod serve;
+#[cfg(feature = "web")]
+mod serve_browser;
 mod shipped_templates;
 mod small_machines;
 mod statuses;
@@ -74,4 +78,6 @@ mod template_headers;
 mod template_includes;
 mod template_parts;
 mod truth;
+mod watch;
+mod watch_view;
 mod widths;

@@ -118,7 +118,7 @@ fn a_page_asks_for_nothing_but_itself_and_complains_of_nothing() {
 }
 
 /// The ground, and each text whose contrast to what is behind it is below 4.5 (WCAG 2, AA), with that contrast.
-const CONTRASTS: &str = r"(() => {
+pub(crate) const CONTRASTS: &str = r"(() => {
   const context = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
   const known = new Map();
   const parsed = (colour) => {
@@ -179,7 +179,7 @@ fn text_stands_out_from_its_ground_in_light_and_in_dark() {
 }
 
 /// What reaches beyond the screen and cannot be scrolled to within its own frame.
-const TOO_WIDE: &str = r"(() => {
+pub(crate) const TOO_WIDE: &str = r"(() => {
   const screen = document.documentElement.clientWidth;
   const wide = [];
   for (const one of document.body.querySelectorAll('*')) {

@@ -137,6 +137,11 @@ impl Browser {
 
     /// A page on a screen so many pixels wide, `light` or `dark`; returns when all of it is there.
     pub(crate) fn open(&mut self, page: &Path, scheme: &str, width: u32) {
+        self.open_at(&url(page), scheme, width);
+    }
+
+    /// The same of a page that has another address than a file.
+    pub(crate) fn open_at(&mut self, url: &str, scheme: &str, width: u32) {
         let scheme = json!([{"name": "prefers-color-scheme", "value": scheme}]);
         self.ask("Emulation.setEmulatedMedia", json!({"features": scheme}));
         let is_phone = width < 500;
@@ -144,10 +149,9 @@ impl Browser {
             json!({"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": is_phone});
         self.ask("Emulation.setDeviceMetricsOverride", screen);
         self.events.clear();
-        let url = url(page);
         self.ask("Page.navigate", json!({"url": url}));
         while !self.told("Page.loadEventFired").any(|_| true) {
-            let heard = self.hear(&url);
+            let heard = self.hear(url);
             self.events.push(heard);
         }
     }

@@ -1,0 +1,120 @@
+//! The process of a worker, from its start until it is given its job; one may be started ahead, so that nobody waits
+//! for that.
+//!
+//! Correct means: each process gets one job and no other, one that has ended while it waited gets none, and none is
+//! left that nobody needs.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::parent::{WORKER, this_program};
+use crate::stage::notes;
+use crate::sys::memory::OUT_OF_MEMORY;
+use crate::sys::process::{Event, Watched};
+use crate::sys::shared::SharedPage;
+
+/// A worker that has no job yet.
+#[derive(Debug)]
+pub(super) struct Started {
+    pub(super) child: Child,
+    pub(super) watched: Watched,
+    pub(super) page: SharedPage,
+    /// The secret status, which begins each of its messages too; wait shows the low byte.
+    pub(super) status: u32,
+    /// Where it reads its job.
+    pub(super) stdin: ChildStdin,
+    pub(super) out: ChildStdout,
+}
+
+/// The one that waits, if any.
+static WAITING: Mutex<Option<Started>> = Mutex::new(None);
+
+fn waiting() -> MutexGuard<'static, Option<Started>> {
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts a worker that waits for the next job, unless one waits already. To be called where nothing is timed: its
+/// start takes a CPU for milliseconds. It ends with the thread that calls this.
+///
+/// What cannot be started now is started, or refused, when there is a job.
+pub fn prepare() {
+    let mut waiting = waiting();
+    if let Some(gone) = waiting.take_if(|one| !one.is_there()) {
+        gone.end();
+    }
+    if waiting.is_none() {
+        *waiting = Started::new().ok();
+    }
+}
+
+/// Ends the worker that waits, and waits for its end.
+pub fn end() {
+    if let Some(one) = waiting().take() {
+        one.end();
+    }
+}
+
+/// The worker that waits, or a new one.
+pub(super) fn take() -> io::Result<Started> {
+    let waiting = waiting().take();
+    match waiting {
+        Some(one) if one.is_there() => return Ok(one),
+        Some(gone) => gone.end(),
+        None => {}
+    }
+    Started::new()
+}
+
+impl Started {
+    fn new() -> io::Result<Started> {
+        let page = SharedPage::new()?;
+        let status = secret_status();
+        page.note(notes::STATUS, u64::from(status));
+        page.note(notes::PARENT, std::process::id().into());
+        let mut child = Command::new(this_program())
+            .arg(WORKER)
+            .arg(page.descriptor().to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            // A group of its own: Ctrl-C is for the parent, which then ends it.
+            .process_group(0)
+            .spawn()?;
+        let watched = Watched::new(&child)?;
+        let pipes = child.stdin.take().zip(child.stdout.take());
+        let (stdin, out) = pipes.ok_or_else(|| io::Error::other("the worker has no pipes"))?;
+        Ok(Started {
+            child,
+            watched,
+            page,
+            status,
+            stdin,
+            out,
+        })
+    }
+
+    /// Whether it still waits: until it has a job it says nothing.
+    fn is_there(&self) -> bool {
+        let now = self.watched.wait(&self.out, Duration::ZERO);
+        now.is_ok_and(|now| now == Event::TimedOut)
+    }
+
+    fn end(mut self) {
+        // Gone already where somebody has ended it.
+        let _ = self.watched.signal(libc::SIGKILL);
+        let _ = self.child.wait();
+    }
+}
+
+/// A status that generated code cannot guess, and that is neither success nor [`OUT_OF_MEMORY`], of which wait shows
+/// the low byte.
+fn secret_status() -> u32 {
+    const _: () = assert!(OUT_OF_MEMORY & 0b101 != 0b101);
+    // The standard library seeds its hash maps with the kernel's random bytes.
+    let random = RandomState::new().build_hasher().finish() as u32;
+    (random >> 1) | 0b101
+}
