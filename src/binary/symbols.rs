@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use super::vtables::demangled;
 use super::{Binary, Content, Symbol, SymbolKind, itabs};
 use crate::go::symbol::canonical;
 
@@ -92,11 +93,16 @@ impl<'a> Binary<'a> {
         if !exact.is_empty() {
             return exact;
         }
-        let all = self.symbols.iter();
-        all.filter(|symbol| {
+        let is_part = |symbol: &&Symbol<'a>| {
             symbol.name.contains(pattern) || canonical(&symbol.name).contains(&*wanted)
-        })
-        .collect()
+        };
+        let found: Vec<&Symbol<'a>> = self.symbols.iter().filter(is_part).collect();
+        if !found.is_empty() {
+            return found;
+        }
+        // As a reader of the source has it.
+        let is_part = |symbol: &&Symbol<'a>| demangled(&symbol.name).contains(pattern);
+        self.symbols.iter().filter(is_part).collect()
     }
 
     /// The symbols that a text names: as it stands, by its end behind a dot or a slash, or by its address.
@@ -120,7 +126,15 @@ impl<'a> Binary<'a> {
             let rest = symbol.name.strip_suffix(wanted);
             rest.is_some_and(|rest| rest.ends_with(['.', '/', ':']))
         };
-        self.symbols.iter().filter(ends).collect()
+        let found: Vec<&Symbol<'a>> = self.symbols.iter().filter(ends).collect();
+        if !found.is_empty() || self.go.is_some() {
+            return found;
+        }
+        let is_it = |symbol: &&Symbol<'a>| {
+            let name = demangled(&symbol.name);
+            name == wanted || name.split('(').next() == Some(wanted)
+        };
+        self.symbols.iter().filter(is_it).collect()
     }
 
     /// What another file has, where this address stands for it.

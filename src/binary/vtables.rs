@@ -3,7 +3,7 @@
 //! Correct means: each slot is a word of the file, as the loader leaves it. Which words are a table is
 //! said by its symbol in C++; Rust's have none, and are told by what they begin with, which is said.
 
-use super::{Binary, Content, Symbol};
+use super::{Binary, Content, Symbol, SymbolKind};
 
 /// Whose table it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,8 @@ pub fn vtables(binary: &Binary<'_>) -> Vec<Vtable> {
 
 /// The table of a class, where a symbol is of one.
 fn cpp(binary: &Binary<'_>, symbol: &Symbol<'_>) -> Option<Vtable> {
-    if !symbol.name.starts_with("_ZTV") || symbol.size < 16 {
+    let is_elsewhere = symbol.kind == SymbolKind::Elsewhere;
+    if !symbol.name.starts_with("_ZTV") || symbol.size < 16 || is_elsewhere {
         return None;
     }
     let class = demangled(&symbol.name);
@@ -117,17 +118,10 @@ fn rust(binary: &Binary<'_>) -> Vec<Vtable> {
     const DROPS: &str = "core::ptr::drop_in_place<";
     let drop_of = |address: u64| {
         let (symbol, offset) = binary.symbol_at(address)?;
-        let name = (offset == 0 && symbol.name.contains("drop_in_place"))
-            .then(|| demangled(&symbol.name))?;
-        let at = name.find(DROPS)? + DROPS.len();
-        Some(
-            name[at..].trim_end_matches('>').to_string()
-                + if name[at..].matches('<').count() >= name[at..].matches('>').count() {
-                    ">"
-                } else {
-                    ""
-                },
-        )
+        let is_drop = offset == 0 && symbol.name.contains("drop_in_place");
+        let name = is_drop.then(|| demangled(&symbol.name))?;
+        let of = &name[name.find(DROPS)? + DROPS.len()..];
+        Some(of.strip_suffix('>').unwrap_or(of).to_string())
     };
     let is_code = |address: u64| {
         let section = binary.section(address);
@@ -167,8 +161,9 @@ fn table_of_rust(
     }
     let mut slots = Vec::new();
     let mut next = at + 24;
-    while let Some(word) = binary.word(next).filter(|word| is_code(*word)) {
-        let _ = word;
+    // A value is dropped by no method: the next table begins there.
+    let is_method = |word: &u64| is_code(*word) && drop_of(*word).is_none();
+    while binary.word(next).filter(is_method).is_some() {
         slots.push(slot(binary, next, (next - at) as i64));
         next += 8;
     }

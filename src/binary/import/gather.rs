@@ -5,10 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
-use super::text::{Code, Lines, Refusal, Target, decoded, lines, named};
+use iced_x86::{Instruction, Mnemonic, OpKind, Register};
+
+use super::text::{Code, Inside, Lines, Refusal, Target, decoded, lines, named};
 use crate::binary::{Binary, Content, Kind};
 use crate::go::symbol::canonical;
-use crate::go::{Release, modelled, runtime};
+use crate::go::{Release, layout, modelled, runtime};
 use crate::link::harness::stub_names;
 
 /// Bytes that are taken of data without a name or a size.
@@ -20,7 +22,7 @@ const DATA_DEPTH: u32 = 4;
 /// Functions of one template.
 const MOST_FUNCTIONS: usize = 400;
 /// Bytes of a type that code reads: the fields that all types have.
-const TYPE_BYTES: u64 = crate::go::layout::TYPE_SIZE as u64;
+const TYPE_BYTES: u64 = layout::TYPE_SIZE as u64;
 
 /// A function of the template.
 #[derive(Debug)]
@@ -97,8 +99,12 @@ pub(super) struct Gatherer<'a> {
     /// Data to take, by their beginnings.
     data: VecDeque<(u64, u32)>,
     seen: HashSet<u64>,
-    /// Data without a name that something leads to.
-    unnamed: BTreeSet<u64>,
+    /// Data without a name that something leads to, how many bytes are taken, and whether that is a guess.
+    unnamed: BTreeMap<u64, (u64, bool)>,
+    /// What functions have inside, by their beginnings.
+    inside: HashMap<u64, Inside>,
+    /// Tables of addresses in functions.
+    switches: HashSet<u64>,
     gathered: Gathered,
 }
 
@@ -117,7 +123,9 @@ impl<'a> Gatherer<'a> {
             functions: VecDeque::new(),
             data: VecDeque::new(),
             seen: HashSet::new(),
-            unnamed: BTreeSet::new(),
+            unnamed: BTreeMap::new(),
+            inside: HashMap::new(),
+            switches: HashSet::new(),
             gathered: Gathered::default(),
         }
     }
@@ -126,7 +134,7 @@ impl<'a> Gatherer<'a> {
     pub(super) fn gather(mut self, functions: &[u64], data: &[u64]) -> Gathered {
         self.functions.extend(functions.iter().map(|one| (*one, 0)));
         self.data.extend(data.iter().map(|one| (*one, 0)));
-        let mut taken: Vec<(String, Code<'a>, u32)> = Vec::new();
+        let mut taken: Vec<(String, Code<'a>)> = Vec::new();
         let mut datums: Vec<(u64, u64)> = Vec::new();
         loop {
             if let Some((address, depth)) = self.functions.pop_front() {
@@ -141,7 +149,7 @@ impl<'a> Gatherer<'a> {
     }
 
     /// Takes a function, and notes what it names.
-    fn function(&mut self, address: u64, depth: u32) -> Option<(String, Code<'a>, u32)> {
+    fn function(&mut self, address: u64, depth: u32) -> Option<(String, Code<'a>)> {
         let Some(Thing::Function { name, start, size }) = self.thing(address) else {
             return None;
         };
@@ -165,19 +173,109 @@ impl<'a> Gatherer<'a> {
                 return None;
             }
         };
-        let inside = start..start + size;
-        for instruction in decoded(code) {
-            if let Some((target, _)) = named(&instruction)
-                && !inside.contains(&target)
+        self.names(code, depth);
+        Some((name, code))
+    }
+
+    /// Notes what the instructions of a function name.
+    fn names(&mut self, code: Code<'a>, depth: u32) {
+        let ends = code.address..code.address + code.bytes.len() as u64;
+        let instructions: Vec<Instruction> = decoded(code).collect();
+        let starts: HashSet<u64> = instructions.iter().map(Instruction::ip).collect();
+        // Which address each register was given last.
+        let mut bases: HashMap<Register, u64> = HashMap::new();
+        let mut distances: Option<u64> = None;
+        for (at, instruction) in instructions.iter().enumerate() {
+            match instruction.mnemonic() {
+                Mnemonic::Lea if instruction.is_ip_rel_memory_operand() => {
+                    let to = instruction.ip_rel_memory_address();
+                    bases.insert(instruction.op0_register(), to);
+                    let behind = instructions.get(at + 1..).unwrap_or_default();
+                    let length = length_of_text(behind);
+                    self.unnamed_at(to, length.max(UNSIZED));
+                }
+                Mnemonic::Movsxd if instruction.op1_kind() == OpKind::Memory => {
+                    distances = bases.get(&instruction.memory_base()).copied();
+                }
+                Mnemonic::Jmp if instruction.op0_kind() == OpKind::Register => {
+                    let table = distances.take();
+                    if let Some(table) = table {
+                        self.table(code, table, 4, &starts);
+                    }
+                }
+                Mnemonic::Jmp if instruction.op0_kind() == OpKind::Memory => {
+                    let table = bases.get(&instruction.memory_base()).copied();
+                    if let (Some(table), 8) = (table, instruction.memory_index_scale()) {
+                        self.table(code, table, 8, &starts);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let tables = self.inside.get(&code.address).map(|inside| &inside.tables);
+        let own: HashSet<u64> = tables
+            .into_iter()
+            .flat_map(BTreeMap::keys)
+            .copied()
+            .collect();
+        for instruction in &instructions {
+            if let Some((target, _)) = named(instruction)
+                && !ends.contains(&target)
+                && !own.contains(&target)
             {
                 self.lead(target, depth + 1, 0);
             }
         }
-        Some((name, code, depth))
+        for table in own {
+            self.unnamed.remove(&table);
+        }
+    }
+
+    /// Takes a table of places in a function: of addresses, or of distances from itself.
+    fn table(&mut self, code: Code<'a>, table: u64, width: u64, starts: &HashSet<u64>) {
+        /// Entries of the largest table.
+        const MOST: u64 = 4096;
+        let entry = |number: u64| {
+            let at = table + number * width;
+            let target = match width {
+                8 => self.binary.word(at)?,
+                _ => {
+                    let bytes = self.binary.bytes(at, 4)?;
+                    table.wrapping_add_signed(i64::from(i32::from_le_bytes(bytes.try_into().ok()?)))
+                }
+            };
+            starts.contains(&target).then_some(target)
+        };
+        let targets: Vec<u64> = (0..MOST).map_while(entry).collect();
+        if targets.is_empty() {
+            return;
+        }
+        let inside = self.inside.entry(code.address).or_default();
+        if width == 8 {
+            inside.labels.extend(&targets);
+            self.unnamed
+                .insert(table, (8 * targets.len() as u64, false));
+            self.switches.insert(table);
+        } else {
+            inside.tables.insert(table, targets);
+        }
+    }
+
+    /// Notes how many bytes are taken of data without a name.
+    fn unnamed_at(&mut self, address: u64, size: u64) {
+        if self.thing(address) == Some(Thing::Unnamed) {
+            let known = self.unnamed.entry(address).or_insert((size, true));
+            known.0 = size.max(known.0);
+        }
     }
 
     /// Why a function is not taken.
     fn refused(&self, name: &str, depth: u32) -> Option<String> {
+        if name == "runtime.unreachableMethod" {
+            return Some(
+                "the linker left the method out, for no call of the program reaches it".into(),
+            );
+        }
         if depth > 0 && name.starts_with("runtime.") {
             let why =
                 modelled::why_not(name).unwrap_or("it is of Go's runtime, and is not modelled");
@@ -199,7 +297,18 @@ impl<'a> Gatherer<'a> {
             Some(Thing::Function { start, .. }) => self.functions.push_back((start, calls)),
             Some(Thing::Datum { start, .. }) => self.data.push_back((start, data_depth)),
             Some(Thing::Unnamed) => {
-                self.unnamed.insert(target);
+                // A function value is one word.
+                let to = self
+                    .binary
+                    .word(target)
+                    .and_then(|word| self.thing(word).map(|thing| (word, thing)));
+                let is_value = data_depth > 0
+                    && matches!(to, Some((word, Thing::Function { start, .. })) if word == start);
+                let size = match is_value {
+                    true => (8, false),
+                    false => (UNSIZED, true),
+                };
+                self.unnamed.entry(target).or_insert(size);
                 self.data.push_back((target, data_depth));
             }
             Some(Thing::Elsewhere(name)) => {
@@ -219,21 +328,19 @@ impl<'a> Gatherer<'a> {
                 return None;
             }
             Thing::Datum { start, size, .. } => (start, size),
-            Thing::Unnamed => (address, UNSIZED),
+            Thing::Unnamed => (
+                address,
+                self.unnamed.get(&address).map_or(UNSIZED, |one| one.0),
+            ),
             _ => return None,
         };
         if !self.seen.insert(start) || depth > DATA_DEPTH {
             return None;
         }
         for (_, target) in self.pointers(start, size.min(LARGEST)) {
-            self.lead(target, self.calls_of_data(depth), depth + 1);
+            self.lead(target, depth + 1, depth + 1);
         }
         Some((start, size))
-    }
-
-    /// As how many calls a function counts that data lead to.
-    fn calls_of_data(&self, depth: u32) -> u32 {
-        depth.min(1)
     }
 
     /// Words of data that are addresses, by offset.
@@ -242,7 +349,13 @@ impl<'a> Gatherer<'a> {
         let words = (first..start + size)
             .step_by(8)
             .filter(|at| at + 8 <= start + size);
+        // Of a type, only the function that compares its values is code's business.
+        let is_type = self.is_type(start);
+        let equal = start + u64::from(layout::TYPE_EQUAL.offset);
         let pointer = |at: u64| {
+            if is_type && at != equal {
+                return None;
+            }
             if let Some(target) = self.binary.patch(at) {
                 return Some((at - start, target));
             }
@@ -254,6 +367,16 @@ impl<'a> Gatherer<'a> {
             self.thing(target).map(|_| (at - start, target))
         };
         words.filter_map(pointer).collect()
+    }
+
+    fn is_type(&self, address: u64) -> bool {
+        let go = self.binary.go.as_ref();
+        go.is_some_and(|go| go.type_name(address).is_some())
+    }
+
+    fn is_itab(&self, address: u64) -> bool {
+        let go = self.binary.go.as_ref();
+        go.is_some_and(|go| go.itab_at(address).is_some())
     }
 
     fn code(&self, start: u64, size: u64) -> Option<Code<'a>> {
@@ -301,12 +424,15 @@ impl<'a> Gatherer<'a> {
     }
 
     /// Writes what was taken, now that all of it is known.
-    fn write(mut self, taken: Vec<(String, Code<'a>, u32)>, datums: Vec<(u64, u64)>) -> Gathered {
+    fn write(mut self, taken: Vec<(String, Code<'a>)>, datums: Vec<(u64, u64)>) -> Gathered {
         let chunks = self.chunks();
+        for (number, (_, code)) in taken.iter().enumerate() {
+            self.inside.entry(code.address).or_default().number = number;
+        }
         let mut gathered = std::mem::take(&mut self.gathered);
-        let target = |address: u64| self.target(address, &chunks);
-        for (name, code, depth) in taken {
-            match lines(code, &target) {
+        for (name, code) in taken {
+            let inside = &self.inside[&code.address];
+            match lines(code, inside, &|address| self.target(address, &chunks)) {
                 Ok(lines) => gathered.functions.push(Function {
                     name,
                     address: code.address,
@@ -314,81 +440,109 @@ impl<'a> Gatherer<'a> {
                     lines,
                 }),
                 Err(why) => {
-                    let _ = depth;
-                    gathered.left_out.insert(name, why.to_string());
+                    gathered.left_out.insert(name, format!("it {why}"));
                 }
             }
         }
-        let named: Vec<(u64, u64, bool)> = datums
-            .into_iter()
-            .filter(|(start, _)| !self.unnamed.contains(start))
-            .map(|(start, size)| (start, size, false))
-            .chain(
-                chunks
-                    .iter()
-                    .map(|(start, end)| (*start, end - start, true)),
-            )
-            .collect();
-        let starts: HashMap<u64, u64> = named
-            .iter()
-            .map(|(start, size, _)| (*start, *size))
-            .collect();
-        for (start, size, is_guessed) in named {
-            let Some(place) = self.target(start, &chunks) else {
-                continue;
-            };
-            let shown = size.min(LARGEST);
-            let section = self.binary.section(start);
-            let room = section.map_or(0, |section| section.address + section.size - start);
-            let mut bytes = vec![0; shown.min(room) as usize];
-            let in_file = section.map_or(0, |section| {
-                (section.address + section.bytes.len() as u64).saturating_sub(start)
-            });
-            if let Some(own) = self.binary.bytes(start, (bytes.len() as u64).min(in_file)) {
-                bytes[..own.len()].copy_from_slice(own);
-            }
-            let mut pointers = BTreeMap::new();
-            for (at, to) in self.pointers(start, bytes.len() as u64) {
-                if self.binary.patch(start + at).is_none() {
-                    gathered.guessed_pointers += 1;
-                }
-                let is_here = |name: &str| {
-                    self.provided.contains(name)
-                        || gathered.left_out.contains_key(name)
-                        || gathered.functions.iter().any(|one| one.name == name)
-                };
-                let pointer = match self.target(to, &chunks) {
-                    Some(found) if is_here(&found.section) => Pointer::To(found),
-                    Some(found) => {
-                        let begins = to.wrapping_sub(found.offset as u64);
-                        match starts.contains_key(&begins) {
-                            true => Pointer::To(found),
-                            false => Pointer::Nowhere(found.section),
-                        }
-                    }
-                    None => Pointer::Nowhere(format!("{to:#x}")),
-                };
-                pointers.insert(at, pointer);
-            }
-            gathered.data.push(Datum {
-                name: place.section,
-                address: start,
-                bytes,
-                size,
-                is_guessed,
-                pointers,
-            });
+        let named = datums.into_iter();
+        let named = named.filter(|(start, _)| !self.unnamed.contains_key(start));
+        let unnamed = chunks.iter().map(|(start, end)| (*start, end - start));
+        let all: BTreeMap<u64, u64> = named.chain(unnamed).collect();
+        for (&start, &size) in &all {
+            let data = self.written(start, size, &chunks, &all, &mut gathered);
+            gathered.data.extend(data);
         }
         gathered
+    }
+
+    /// A datum as the template has it.
+    fn written(
+        &self,
+        start: u64,
+        size: u64,
+        chunks: &BTreeMap<u64, u64>,
+        all: &BTreeMap<u64, u64>,
+        gathered: &mut Gathered,
+    ) -> Option<Datum> {
+        let name = self.target(start, chunks)?.section;
+        let section = self.binary.section(start)?;
+        let room = section.address + section.size - start;
+        let mut bytes = vec![0; size.min(LARGEST).min(room) as usize];
+        let in_file = (section.address + section.bytes.len() as u64).saturating_sub(start);
+        if let Some(own) = self.binary.bytes(start, in_file.min(bytes.len() as u64)) {
+            bytes[..own.len()].copy_from_slice(own);
+        }
+        let is_told = self.is_type(start) || self.is_itab(start) || self.is_table(start);
+        let mut pointers = BTreeMap::new();
+        for (at, to) in self.pointers(start, bytes.len() as u64) {
+            let is_sure = is_told || self.binary.patch(start + at).is_some();
+            gathered.guessed_pointers += usize::from(!is_sure);
+            pointers.insert(at, self.pointer(to, chunks, all, gathered));
+        }
+        if self.is_type(start) {
+            let gcdata = u64::from(layout::TYPE_GCDATA.offset);
+            let nowhere = Pointer::Nowhere("what only the collector reads".into());
+            pointers.insert(gcdata, nowhere);
+        }
+        Some(Datum {
+            name,
+            address: start,
+            bytes,
+            size,
+            is_guessed: chunks.contains_key(&start) && self.is_guess(start, size),
+            pointers,
+        })
+    }
+
+    /// What an address in data leads to.
+    fn pointer(
+        &self,
+        to: u64,
+        chunks: &BTreeMap<u64, u64>,
+        all: &BTreeMap<u64, u64>,
+        gathered: &Gathered,
+    ) -> Pointer {
+        let Some(found) = self.target(to, chunks) else {
+            return Pointer::Nowhere(format!("{to:#x}"));
+        };
+        let begins = to.wrapping_sub(found.offset as u64);
+        if gathered.functions.iter().any(|one| one.address == begins) {
+            let inside = self.inside.get(&begins);
+            // A place in a function moves with its lines.
+            return Pointer::To(match inside.filter(|inside| inside.labels.contains(&to)) {
+                Some(inside) => Target {
+                    section: inside.label(found.offset as u64),
+                    offset: 0,
+                },
+                None => found,
+            });
+        }
+        let is_here = all.contains_key(&begins)
+            || self.provided.contains(&found.section)
+            || gathered.left_out.contains_key(&found.section);
+        match is_here {
+            true => Pointer::To(found),
+            false => Pointer::Nowhere(found.section),
+        }
+    }
+
+    fn is_guess(&self, start: u64, size: u64) -> bool {
+        let mut inside = self.unnamed.range(start..start + size);
+        inside.any(|(_, (_, is_guess))| *is_guess)
+    }
+
+    /// Whether an address is that of a table of places in a function.
+    fn is_table(&self, address: u64) -> bool {
+        self.switches.contains(&address)
     }
 
     /// The data without a name, in pieces: where two references are near each other, one.
     fn chunks(&self) -> BTreeMap<u64, u64> {
         let mut chunks: BTreeMap<u64, u64> = BTreeMap::new();
-        for address in &self.unnamed {
+        for (address, (size, _)) in &self.unnamed {
             let section = self.binary.section(*address);
             let end = section.map_or(*address, |section| section.address + section.size);
-            let end = end.min(address + UNSIZED);
+            let end = end.min(address + size);
             match chunks.last_entry() {
                 Some(mut last) if *last.get() >= *address => {
                     let longer = end.max(*last.get());
@@ -445,4 +599,19 @@ fn is_collection(name: &str) -> bool {
             name,
             "runtime.rodata" | "runtime.types" | "runtime.gcdata" | "runtime.gcbss"
         )
+}
+
+/// The length that instructions behind the address of a text give for it, as Go's do: in a register of its own.
+fn length_of_text(behind: &[Instruction]) -> u64 {
+    /// Instructions that are looked at, and the longest text.
+    const NEAR: usize = 3;
+    const LONGEST: u64 = 4096;
+    let moves = behind
+        .iter()
+        .take(NEAR)
+        .filter(|one| one.mnemonic() == Mnemonic::Mov && one.op1_kind() == OpKind::Immediate32);
+    let lengths = moves
+        .map(|one| one.immediate(1))
+        .filter(|length| *length <= LONGEST);
+    lengths.max().unwrap_or(0)
 }

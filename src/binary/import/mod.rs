@@ -93,15 +93,10 @@ pub fn import(binary: &Binary<'_>, request: &Request<'_>) -> Result<Import, Stri
     functions.extend(request.others);
     let gathered = gatherer.gather(&functions, &data);
     if !gathered.functions.iter().any(|one| one.address == entry) {
-        let name = binary
-            .name_of(entry)
-            .unwrap_or_else(|| format!("{entry:#x}"));
-        let why = gathered.left_out.values().next();
-        return Err(match why {
-            Some(why) => format!(
-                "`{name}` cannot be imported: it {}",
-                why.trim_start_matches("it ")
-            ),
+        let name = binary.symbol_at(entry).map(|(symbol, _)| &*symbol.name);
+        let name = name.map_or_else(|| format!("{entry:#x}"), gather::section_name);
+        return Err(match gathered.left_out.get(&name) {
+            Some(why) => format!("`{name}` cannot be imported: {why}"),
             None => format!("`{name}` is no function that the file has the code of"),
         });
     }
@@ -338,6 +333,12 @@ fn written(
             gathered.guessed_pointers
         ));
     }
+    let widened: usize = gathered.functions.iter().map(|one| one.lines.widened).sum();
+    if widened > 0 {
+        assumed.push(format!(
+            "{widened} short jumps to other functions are long ones here, for those are further away: 3 or 4 bytes more each"
+        ));
+    }
     if as_bytes > 0 {
         assumed.push(format!(
             "{as_bytes} instructions stand as bytes: the assembler has no words for that encoding of them"
@@ -402,14 +403,7 @@ fn data(datum: &Datum) -> String {
     while at < datum.bytes.len() {
         if let Some(pointer) = datum.pointers.get(&(at as u64)) {
             let _ = match pointer {
-                Pointer::To(target) if target.offset == 0 => {
-                    writeln!(out, "        dq   \"{}\"", target.section)
-                }
-                Pointer::To(target) => writeln!(
-                    out,
-                    "        dq   \"{}\"{:+#x}",
-                    target.section, target.offset
-                ),
+                Pointer::To(target) => writeln!(out, "        dq   {target}"),
                 Pointer::Nowhere(name) => {
                     writeln!(out, "        dq   0{:24}; not here: {name}", "")
                 }
@@ -431,7 +425,7 @@ fn data(datum: &Datum) -> String {
             at += zeros;
             continue;
         }
-        let row = &datum.bytes[at..next.min(at + 16)];
+        let row = &datum.bytes[at..next.min(at + 8)];
         let bytes: Vec<String> = row.iter().map(|byte| format!("{byte:#04x}")).collect();
         let shown: String = row
             .iter()

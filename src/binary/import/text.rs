@@ -4,7 +4,7 @@
 //! else, and those name what the file's field leads to. What the assembler would encode in another way is
 //! asked for by a hint, and where there is none it stands as bytes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use iced_x86::{Decoder, DecoderOptions, Instruction, OpKind, Register};
@@ -29,6 +29,15 @@ pub(super) struct Target {
     pub(super) offset: i64,
 }
 
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.offset {
+            0 => write!(f, "\"{}\"", self.section),
+            offset => write!(f, "\"{}\"{offset:+#x}", self.section),
+        }
+    }
+}
+
 /// Why code cannot be written as lines of a template, or cannot run there.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
@@ -42,6 +51,8 @@ pub enum Refusal {
     Encoding(String),
     /// It needs more rights than a program has.
     Privileged(String),
+    /// An instruction, the first, names an address that is nothing's, the second.
+    Nowhere(u64, u64),
     /// Nothing says where it ends.
     NoSize,
 }
@@ -62,8 +73,36 @@ impl std::fmt::Display for Refusal {
                 write!(f, "has `{text}` in an encoding that no text asks for")
             }
             Refusal::Privileged(text) => write!(f, "has `{text}`, which a program may not run"),
+            Refusal::Nowhere(at, to) => {
+                write!(f, "names {to:#x} at {at:#x}, where the file has nothing")
+            }
             Refusal::NoSize => f.write_str("has no size in the file"),
         }
+    }
+}
+
+/// What the code of a function leads to inside it, beside its branches.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Inside {
+    /// Instructions whose addresses stand in a table elsewhere.
+    pub(super) labels: BTreeSet<u64>,
+    /// Tables of distances from themselves to instructions, by address: they stand behind the code.
+    pub(super) tables: BTreeMap<u64, Vec<u64>>,
+    /// The function's number among those of the template: its labels are no other's.
+    pub(super) number: usize,
+}
+
+impl Inside {
+    /// The label of an instruction so far into the function.
+    pub(super) fn label(&self, offset: u64) -> String {
+        match self.number {
+            0 => format!("L{offset:x}"),
+            number => format!("L{number}_{offset:x}"),
+        }
+    }
+
+    fn table(&self, address: u64) -> String {
+        format!("T{}_{address:x}", self.number)
     }
 }
 
@@ -78,6 +117,8 @@ pub(super) struct Lines {
     pub(super) count: usize,
     /// Whether g's place is another one: `gs:` for `fs:`.
     pub(super) moves_g: bool,
+    /// Short jumps to other functions, which are long ones here.
+    pub(super) widened: usize,
 }
 
 /// What an instruction names outside itself: an address, and whether it goes there.
@@ -107,6 +148,10 @@ struct Line<'a> {
     variant: usize,
     target: Option<&'a Target>,
     is_branch: bool,
+    /// Whether it names a table behind the code.
+    names_table: bool,
+    /// Whether it is a short jump to another function.
+    is_widened: bool,
 }
 
 /// What can stand in front of an instruction to have another of its encodings; behind the last one
@@ -121,6 +166,15 @@ const HINTS: [&str; 6] = [
 ];
 
 impl Line<'_> {
+    /// Bytes that it takes here.
+    fn size(&self) -> usize {
+        match (self.is_widened, self.bytes.first()) {
+            (true, Some(0xeb)) => 5,
+            (true, _) => 6,
+            (false, _) => self.bytes.len(),
+        }
+    }
+
     fn text(&self) -> Option<String> {
         if self.is_branch && self.target.is_none() {
             // Branches inside the function: as they reach, or as far as they can.
@@ -156,114 +210,148 @@ impl Line<'_> {
 /// Why it cannot be written, or cannot run.
 pub(super) fn lines(
     code: Code<'_>,
+    inside: &Inside,
     target: &dyn Fn(u64) -> Option<Target>,
 ) -> Result<Lines, Refusal> {
-    let ends = code.address..code.address + code.bytes.len() as u64;
+    let end = code.address + code.bytes.len() as u64;
     let instructions: Vec<Instruction> = decoded(code).collect();
     let starts: BTreeSet<u64> = instructions.iter().map(Instruction::ip).collect();
-    let inside = |address: u64| starts.contains(&address) || address == ends.end;
-    let mut labels = BTreeSet::new();
+    let is_inside = |address: u64| starts.contains(&address) || address == end;
+    let of_tables = inside.tables.values().flatten();
+    let known = inside.labels.iter().chain(of_tables).copied();
+    let mut labels: BTreeSet<u64> = known.filter(|address| is_inside(*address)).collect();
     let mut targets = Vec::with_capacity(instructions.len());
     let mut moves_g = false;
     for instruction in &instructions {
         moves_g |= check(instruction)?;
-        let found = match named(instruction) {
-            Some((address, _)) if inside(address) => {
+        targets.push(match named(instruction) {
+            Some((address, _)) if is_inside(address) => {
                 labels.insert(address);
                 None
             }
+            Some((address, _)) if inside.tables.contains_key(&address) => None,
             Some((address, _)) => {
-                Some(target(address).ok_or_else(|| Refusal::Encoding(format!("{instruction}")))?)
+                let unknown = || Refusal::Nowhere(instruction.ip(), address);
+                Some(target(address).ok_or_else(unknown)?)
             }
             None => None,
-        };
-        targets.push(found);
+        });
     }
-    let label = |address: u64| format!("L{:x}", address - code.address);
-    let name = |address: u64| match labels.contains(&address) && inside(address) {
-        true => Some(label(address)),
-        false => target(address).map(|target| match target.offset {
-            0 => format!("\"{}\"", target.section),
-            offset => format!("\"{}\"{offset:+#x}", target.section),
-        }),
+    let label = |address: u64| inside.label(address.wrapping_sub(code.address));
+    let name = |address: u64| {
+        if labels.contains(&address) {
+            return Some(label(address));
+        }
+        if inside.tables.contains_key(&address) {
+            return Some(inside.table(address));
+        }
+        target(address).map(|target| target.to_string())
     };
     let listed = asm::disassemble(code.bytes, code.address, &name);
     let mut all: Vec<Line<'_>> = listed
         .into_iter()
         .zip(&instructions)
         .zip(&targets)
-        .map(|((one, instruction), target)| Line {
-            address: one.address,
-            plain: as_gs(one.text),
-            bytes: bytes_as_gs(one.bytes, instruction),
-            variant: 0,
-            target: target.as_ref(),
-            is_branch: named(instruction).is_some_and(|(_, branches)| branches),
+        .map(|((one, instruction), target)| {
+            let named = named(instruction);
+            let is_short = instruction.is_jmp_short() || instruction.is_jcc_short();
+            Line {
+                address: one.address,
+                plain: as_gs(&one.text),
+                bytes: bytes_as_gs(one.bytes, instruction),
+                variant: 0,
+                target: target.as_ref(),
+                is_widened: is_short && target.is_some(),
+                is_branch: named.is_some_and(|(_, branches)| branches),
+                names_table: named.is_some_and(|(to, _)| inside.tables.contains_key(&to)),
+            }
         })
         .collect();
-    settle(&mut all, &labels, &label, ends.end)?;
-    let text = render(&all, &labels, &label, ends.end).0;
+    let page = Page {
+        labels: &labels,
+        label: &label,
+        end,
+        tables: tables(inside, &label),
+    };
+    settle(&mut all, &page)?;
+    let text = page.render(&all).0;
     Ok(Lines {
         as_bytes: all.iter().filter(|line| line.text().is_none()).count(),
         count: all.len(),
         text,
         moves_g,
+        widened: all.iter().filter(|line| line.is_widened).count(),
     })
 }
 
+/// The tables that stand behind the code.
+fn tables(inside: &Inside, label: &dyn Fn(u64) -> String) -> String {
+    let mut text = String::new();
+    for (address, targets) in &inside.tables {
+        let table = inside.table(*address);
+        let _ = writeln!(text, "        align 4\n{table}:");
+        for target in targets {
+            let _ = writeln!(text, "        dd   {} - {table}", label(*target));
+        }
+    }
+    text
+}
+
 /// Goes from one way to write a line to the next until all lines give their bytes.
-fn settle(
-    all: &mut [Line<'_>],
-    labels: &BTreeSet<u64>,
-    label: &dyn Fn(u64) -> String,
-    end: u64,
-) -> Result<(), Refusal> {
+fn settle(all: &mut [Line<'_>], page: &Page<'_>) -> Result<(), Refusal> {
     /// Each line has fewer ways to be written.
     const MOST_ROUNDS: usize = 12;
     for _ in 0..MOST_ROUNDS {
-        let (text, rows) = render(all, labels, label, end);
+        let (text, rows) = page.render(all);
         let wrong = match assembled(&text) {
-            Err(lines) => lines
-                .into_iter()
-                .filter_map(|line| rows.get(line).copied().flatten())
-                .collect(),
+            Err(lines) => {
+                let own = lines.into_iter().filter_map(|line| rows.get(line).copied());
+                own.flatten().collect()
+            }
             Ok(section) => differing(all, &section, &rows),
         };
         if wrong.is_empty() {
             return Ok(());
         }
         for at in wrong {
-            all[at].variant += 1;
-            if all[at].text().is_none() && (all[at].target.is_some() || all[at].is_branch) {
-                return Err(Refusal::Encoding(all[at].plain.clone()));
+            let line = &mut all[at];
+            line.variant += 1;
+            let is_bound = line.target.is_some() || line.is_branch || line.names_table;
+            if line.text().is_none() && is_bound {
+                return Err(Refusal::Encoding(line.plain.clone()));
             }
         }
     }
     Err(Refusal::Encoding("a line".into()))
 }
 
-/// The text, and which line of the function each of its lines is.
-fn render(
-    all: &[Line<'_>],
-    labels: &BTreeSet<u64>,
-    label: &dyn Fn(u64) -> String,
+/// What stands between the lines.
+struct Page<'a> {
+    labels: &'a BTreeSet<u64>,
+    label: &'a dyn Fn(u64) -> String,
     end: u64,
-) -> (String, Vec<Option<usize>>) {
-    let mut text = String::new();
-    let mut rows = Vec::new();
-    for (at, line) in all.iter().enumerate() {
-        if labels.contains(&line.address) {
-            let _ = writeln!(text, "{}:", label(line.address));
-            rows.push(None);
+    tables: String,
+}
+
+impl Page<'_> {
+    /// The text, and which instruction each of its lines is.
+    fn render(&self, all: &[Line<'_>]) -> (String, Vec<Option<usize>>) {
+        let mut text = String::new();
+        let mut rows = Vec::new();
+        for (at, line) in all.iter().enumerate() {
+            if self.labels.contains(&line.address) {
+                let _ = writeln!(text, "{}:", (self.label)(line.address));
+                rows.push(None);
+            }
+            let _ = writeln!(text, "        {}", line.written());
+            rows.push(Some(at));
         }
-        let _ = writeln!(text, "        {}", line.written());
-        rows.push(Some(at));
+        if self.labels.contains(&self.end) {
+            let _ = writeln!(text, "{}:", (self.label)(self.end));
+        }
+        text.push_str(&self.tables);
+        (text, rows)
     }
-    if labels.contains(&end) {
-        let _ = writeln!(text, "{}:", label(end));
-        rows.push(None);
-    }
-    (text, rows)
 }
 
 /// The section that a text is, or the lines that are wrong, from 0.
@@ -294,14 +382,13 @@ fn differing(all: &[Line<'_>], section: &Section, rows: &[Option<usize>]) -> Vec
     let mut wrong = Vec::new();
     for (at, line) in all.iter().enumerate() {
         let start = starts[at];
-        let next = starts[at + 1..]
-            .iter()
-            .flatten()
-            .next()
-            .copied()
-            .unwrap_or(section.bytes.len());
-        let own = start.and_then(|start| section.bytes.get(start..next));
-        if !own.is_some_and(|own| is_same(line, own, start.unwrap_or(0), section)) {
+        let next = starts[at + 1..].iter().flatten().next().copied();
+        // Behind the last one tables may follow.
+        let next = next.or_else(|| Some(start? + line.size()));
+        let own = start.zip(next);
+        let own = own.and_then(|(start, next)| section.bytes.get(start..next));
+        let moved = all.iter().any(|line| line.is_widened);
+        if !own.is_some_and(|own| is_same(line, own, start.unwrap_or(0), section, moved)) {
             wrong.push(at);
         }
     }
@@ -314,9 +401,10 @@ fn differing(all: &[Line<'_>], section: &Section, rows: &[Option<usize>]) -> Vec
     if others.is_empty() { wrong } else { others }
 }
 
-/// Whether assembled bytes are those of the line, and its field leads where the file's leads.
-fn is_same(line: &Line<'_>, own: &[u8], start: usize, section: &Section) -> bool {
-    if own.len() != line.bytes.len() {
+/// Whether assembled bytes are those of the line, and its field leads where the file's leads; `moved` says that
+/// distances inside the function are not the file's.
+fn is_same(line: &Line<'_>, own: &[u8], start: usize, section: &Section, moved: bool) -> bool {
+    if own.len() != line.size() {
         return false;
     }
     let ends = start as u32..(start + own.len()) as u32;
@@ -325,16 +413,23 @@ fn is_same(line: &Line<'_>, own: &[u8], start: usize, section: &Section) -> bool
         .iter()
         .find(|fixup| ends.contains(&fixup.offset));
     let Some(target) = line.target else {
-        return fixup.is_none() && own == line.bytes;
+        // How far a table behind the code is, depends on where it stands.
+        let same = match (line.names_table, line.is_branch && moved) {
+            (true, _) => own.len().saturating_sub(4),
+            (_, true) => own.len().min(1),
+            _ => own.len(),
+        };
+        return fixup.is_none() && own[..same] == line.bytes[..same];
     };
     let Some(fixup) = fixup.filter(|fixup| fixup.kind == FixupKind::Rel32) else {
         return false;
     };
     let at = (fixup.offset - ends.start) as usize;
-    fixup.symbol == target.section
-        && fixup.addend == target.offset
-        && own[..at] == line.bytes[..at]
-        && own[at + 4..] == line.bytes[at + 4..]
+    let leads = fixup.symbol == target.section && fixup.addend == target.offset;
+    if line.is_widened {
+        return leads;
+    }
+    leads && own[..at] == line.bytes[..at] && own[at + 4..] == line.bytes[at + 4..]
 }
 
 /// Whether an instruction has g in its thread's data; an error where it cannot run here.
@@ -365,7 +460,7 @@ fn check(instruction: &Instruction) -> Result<bool, Refusal> {
     }
 }
 
-fn as_gs(text: String) -> String {
+fn as_gs(text: &str) -> String {
     text.replace("[fs:-0x8]", "[gs:-0x8]")
 }
 
