@@ -17,8 +17,8 @@ use super::{Binary, Content, Kind, Patch, Section, Symbol, SymbolKind, Unreadabl
 
 /// Where the first section of an object file is put: no address of it is 0.
 const FIRST: u64 = 0x1_0000;
-/// Between two things that are elsewhere.
-const APART: u64 = 16;
+/// Between two things that are elsewhere: a place inside one is told from the next.
+const APART: u64 = 64;
 
 /// How other kinds of files begin.
 const FOREIGN: [(&[u8], &str); 8] = [

@@ -13,6 +13,7 @@ use std::ops::Range;
 use gobin::GoBinary;
 use gobin::structures::pclntab::FuncData;
 use gobin::structures::types::{GoType, TypeDetail};
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction};
 
 use super::Binary;
 use super::itabs::{Held, Slot, Table, split};
@@ -260,9 +261,9 @@ impl<'a> GoProgram<'a> {
                 let held = match symbol.as_str() {
                     _ if address == 0 => Held::Pruned,
                     PRUNED => Held::Pruned,
-                    _ => *generated
-                        .entry(address)
-                        .or_insert_with(|| function.map_or(Held::Method, |one| self.held(one))),
+                    _ => *generated.entry(address).or_insert_with(|| {
+                        function.map_or(Held::Method, |one| self.held(binary, one))
+                    }),
                 };
                 Slot {
                     method: method.name.to_string(),
@@ -294,7 +295,7 @@ impl<'a> GoProgram<'a> {
     }
 
     /// Whether a function is the compiler's own, and has the method of its name inlined.
-    fn held(&self, function: &GoFunction<'_>) -> Held {
+    fn held(&self, binary: &Binary<'_>, function: &GoFunction<'_>) -> Held {
         let Some(table) = self.source.pclntab() else {
             return Held::Method;
         };
@@ -305,14 +306,35 @@ impl<'a> GoProgram<'a> {
             return Held::Method;
         }
         Held::Wrapper {
-            inlined: self.inlined(&data, &function.name),
+            inlined: self.inlined(binary, &data, function),
         }
     }
 
-    fn inlined(&self, data: &FuncData, name: &str) -> Option<bool> {
-        let method = name.rsplit('.').next()?;
-        let mut all = self.source.inline_tree(data);
-        Some(all.any(|one| one.function_name.rsplit('.').next() == Some(method)))
+    /// Whether a wrapper has its method in it: the table of inlined calls names it, or no call leads to it.
+    fn inlined(
+        &self,
+        binary: &Binary<'_>,
+        data: &FuncData,
+        function: &GoFunction<'_>,
+    ) -> Option<bool> {
+        let last = |name: &str| name.rsplit('.').next().map(str::to_string);
+        let method = last(&function.name)?;
+        let mut listed = self.source.inline_tree(data);
+        if listed.any(|one| last(one.function_name).as_ref() == Some(&method)) {
+            return Some(true);
+        }
+        let bytes = binary.bytes(function.address, function.size)?;
+        let decoder = Decoder::with_ip(64, bytes, function.address, DecoderOptions::NONE);
+        let calls = |one: &Instruction| match one.flow_control() {
+            FlowControl::IndirectCall | FlowControl::IndirectBranch => true,
+            _ => {
+                let to = self.function_at(one.near_branch_target());
+                to.is_some_and(|to| {
+                    to.address != function.address && last(&to.name).as_ref() == Some(&method)
+                })
+            }
+        };
+        Some(!decoder.into_iter().any(|one| calls(&one)))
     }
 }
 

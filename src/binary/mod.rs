@@ -23,6 +23,8 @@ pub mod vtables;
 use std::borrow::Cow;
 use std::fmt;
 
+use iced_x86::{Decoder, DecoderOptions, Mnemonic};
+
 pub use gopher::{GoFunction, GoProgram};
 
 /// A file with machine code, as plain values.
@@ -236,8 +238,31 @@ impl<'a> Binary<'a> {
         }
     }
 
+    /// What a linker's stub at an address jumps to, where one stands there.
+    pub fn behind_stub(&self, address: u64) -> Option<u64> {
+        /// Instructions of a stub up to its jump, and its bytes.
+        const FIRST: usize = 2;
+        const BYTES: u64 = 16;
+        let section = self.section(address)?;
+        if !section.name.starts_with(".plt") {
+            return None;
+        }
+        let bytes = self.bytes(address, BYTES)?;
+        let decoder = Decoder::with_ip(64, bytes, address, DecoderOptions::NONE);
+        let mut jumps = decoder
+            .into_iter()
+            .take(FIRST)
+            .filter(|one| one.mnemonic() == Mnemonic::Jmp && one.is_ip_rel_memory_operand());
+        let target = self.patch(jumps.next()?.ip_rel_memory_address())?;
+        (target != address).then_some(target)
+    }
+
     /// `main.f+0x10`, where something has a name there.
     pub fn name_of(&self, address: u64) -> Option<String> {
+        if let Some(target) = self.behind_stub(address) {
+            let (symbol, _) = self.symbol_at(target)?;
+            return Some(format!("{}@plt", symbol.name));
+        }
         let (symbol, offset) = self.symbol_at(address)?;
         Some(match offset {
             0 => symbol.name.to_string(),

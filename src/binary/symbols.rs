@@ -139,13 +139,7 @@ impl<'a> Binary<'a> {
 
     /// What another file has, where this address stands for it.
     pub fn imported(&self, address: u64) -> Option<&str> {
-        let after = self
-            .symbols
-            .partition_point(|symbol| symbol.address < address);
-        let symbol = self
-            .symbols
-            .get(after)
-            .filter(|symbol| symbol.address == address)?;
+        let (symbol, _) = self.symbol_at(address)?;
         (symbol.kind == SymbolKind::Elsewhere).then_some(&*symbol.name)
     }
 }

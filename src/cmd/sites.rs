@@ -62,7 +62,7 @@ fn text(found: &[Site], file: &str, is_listed: bool) -> String {
     for site in found.iter().filter(|_| is_listed) {
         if site.function != function {
             function = &site.function;
-            let _ = writeln!(out, "{function}");
+            let _ = writeln!(out, "{function}  (dispatchlab import {file} '{function}')");
         }
         let slot = match &site.how {
             How::Itab { slot } | How::Vtable { slot } => format!(" slot {slot}"),

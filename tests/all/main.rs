@@ -60,6 +60,7 @@ mod paste;
 mod placed;
 mod pmu;
 mod printing;
+mod programs;
 mod scripts;
 mod self_proof;
 mod shipped_templates;

@@ -294,7 +294,14 @@ impl<'a> Gatherer<'a> {
     /// Goes to what stands at an address that something names.
     fn lead(&mut self, target: u64, calls: u32, data_depth: u32) {
         match self.thing(target) {
-            Some(Thing::Function { start, .. }) => self.functions.push_back((start, calls)),
+            Some(Thing::Function { start, .. }) => {
+                // A place in a function moves with its lines.
+                if target != start {
+                    let inside = self.inside.entry(start).or_default();
+                    inside.labels.insert(target);
+                }
+                self.functions.push_back((start, calls));
+            }
             Some(Thing::Datum { start, .. }) => self.data.push_back((start, data_depth)),
             Some(Thing::Unnamed) => {
                 // A function value is one word.
@@ -394,7 +401,7 @@ impl<'a> Gatherer<'a> {
     fn thing(&self, address: u64) -> Option<Thing> {
         let binary = self.binary;
         if let Some(name) = binary.imported(address) {
-            return Some(Thing::Elsewhere(name.to_string()));
+            return Some(Thing::Elsewhere(quotable(name)));
         }
         if let Some(name) = binary.go.as_ref().and_then(|go| go.type_name(address)) {
             return Some(Thing::Datum {
@@ -402,6 +409,9 @@ impl<'a> Gatherer<'a> {
                 start: address,
                 size: TYPE_BYTES,
             });
+        }
+        if let Some(target) = binary.behind_stub(address) {
+            return self.thing(target);
         }
         let section = binary.section(address)?;
         let symbol = binary.symbol_at(address);
@@ -505,19 +515,13 @@ impl<'a> Gatherer<'a> {
         let Some(found) = self.target(to, chunks) else {
             return Pointer::Nowhere(format!("{to:#x}"));
         };
-        let begins = to.wrapping_sub(found.offset as u64);
-        if gathered.functions.iter().any(|one| one.address == begins) {
-            let inside = self.inside.get(&begins);
-            // A place in a function moves with its lines.
-            return Pointer::To(match inside.filter(|inside| inside.labels.contains(&to)) {
-                Some(inside) => Target {
-                    section: inside.label(found.offset as u64),
-                    offset: 0,
-                },
-                None => found,
-            });
-        }
-        let is_here = all.contains_key(&begins)
+        let begins = match self.thing(to) {
+            Some(Thing::Function { start, .. }) => start,
+            _ => to.wrapping_sub(found.offset as u64),
+        };
+        let is_taken = gathered.functions.iter().any(|one| one.address == begins);
+        let is_here = is_taken
+            || all.contains_key(&begins)
             || self.provided.contains(&found.section)
             || gathered.left_out.contains_key(&found.section);
         match is_here {
@@ -558,9 +562,20 @@ impl<'a> Gatherer<'a> {
 
     /// The section of the template in which an address lies.
     fn target(&self, address: u64, chunks: &BTreeMap<u64, u64>) -> Option<Target> {
+        let address = self.binary.behind_stub(address).unwrap_or(address);
         let (section, start) = match self.thing(address)? {
-            Thing::Function { name, start, .. } | Thing::Datum { name, start, .. } => (name, start),
-            Thing::Elsewhere(name) => (name, address),
+            Thing::Function { name, start, .. } => {
+                let inside = self.inside.get(&start);
+                match inside.filter(|inside| inside.labels.contains(&address)) {
+                    Some(inside) => (inside.label(address - start), address),
+                    None => (name, start),
+                }
+            }
+            Thing::Datum { name, start, .. } => (name, start),
+            Thing::Elsewhere(name) => {
+                let start = binary_start(self.binary, address);
+                (name, start)
+            }
             Thing::Unnamed => {
                 let (start, end) = chunks.range(..=address).next_back()?;
                 if address >= *end {
@@ -574,6 +589,12 @@ impl<'a> Gatherer<'a> {
             offset: address.wrapping_sub(start) as i64,
         })
     }
+}
+
+/// Where the thing begins that an address is in.
+fn binary_start(binary: &Binary<'_>, address: u64) -> u64 {
+    let symbol = binary.symbol_at(address);
+    symbol.map_or(address, |(symbol, _)| symbol.address)
 }
 
 /// A symbol's name as a template has it.

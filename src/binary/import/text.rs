@@ -380,6 +380,8 @@ fn differing(all: &[Line<'_>], section: &Section, rows: &[Option<usize>]) -> Vec
         }
     }
     let mut wrong = Vec::new();
+    let mut lengths = vec![None; all.len()];
+    let moved = all.iter().any(|line| line.is_widened);
     for (at, line) in all.iter().enumerate() {
         let start = starts[at];
         let next = starts[at + 1..].iter().flatten().next().copied();
@@ -387,18 +389,22 @@ fn differing(all: &[Line<'_>], section: &Section, rows: &[Option<usize>]) -> Vec
         let next = next.or_else(|| Some(start? + line.size()));
         let own = start.zip(next);
         let own = own.and_then(|(start, next)| section.bytes.get(start..next));
-        let moved = all.iter().any(|line| line.is_widened);
+        lengths[at] = own.map(<[u8]>::len);
         if !own.is_some_and(|own| is_same(line, own, start.unwrap_or(0), section, moved)) {
             wrong.push(at);
         }
     }
-    // A branch may be as it is only because others are not yet.
-    let others: Vec<usize> = wrong
-        .iter()
-        .copied()
-        .filter(|at| !all[*at].is_branch)
-        .collect();
-    if others.is_empty() { wrong } else { others }
+    // How far a branch goes depends on how long all others are.
+    let others = |is_such: &dyn Fn(usize) -> bool| -> Vec<usize> {
+        wrong.iter().copied().filter(|at| is_such(*at)).collect()
+    };
+    let no_branches = others(&|at| !all[at].is_branch);
+    let of_other_length = others(&|at| lengths[at] != Some(all[at].size()));
+    match (no_branches.is_empty(), of_other_length.is_empty()) {
+        (false, _) => no_branches,
+        (true, false) => of_other_length,
+        (true, true) => wrong,
+    }
 }
 
 /// Whether assembled bytes are those of the line, and its field leads where the file's leads; `moved` says that
