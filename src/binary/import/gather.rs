@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use iced_x86::{Instruction, Mnemonic, OpKind, Register};
 
 use super::text::{Code, Inside, Lines, Refusal, Target, decoded, lines, named};
-use crate::binary::{Binary, Content, Kind};
+use crate::binary::{Binary, Content, Kind, Symbol};
 use crate::go::symbol::canonical;
 use crate::go::{Release, layout, modelled, runtime};
 use crate::link::harness::stub_names;
@@ -94,6 +94,8 @@ pub(super) struct Gatherer<'a> {
     depth: u32,
     /// What is there without any template's doing.
     provided: HashSet<String>,
+    /// Names that several things have: static functions of C, generic ones of Go without its symbols.
+    ambiguous: HashSet<&'a str>,
     /// Functions to take, each with the calls that lead to it.
     functions: VecDeque<(u64, u32)>,
     /// Data to take, by their beginnings.
@@ -116,8 +118,17 @@ impl<'a> Gatherer<'a> {
             provided.extend(stub_names().map(str::to_string));
             provided.extend(runtime::DATA.map(str::to_string));
         }
+        let mut known: HashMap<&str, u64> = HashMap::new();
+        let mut ambiguous = HashSet::new();
+        for symbol in &binary.symbols {
+            let first = *known.entry(&symbol.name).or_insert(symbol.address);
+            if first != symbol.address {
+                ambiguous.insert(&*symbol.name);
+            }
+        }
         Gatherer {
             binary,
+            ambiguous,
             depth,
             provided,
             functions: VecDeque::new(),
@@ -397,6 +408,23 @@ impl<'a> Gatherer<'a> {
         })
     }
 
+    /// What a symbol is called in the template.
+    fn name(&self, symbol: &Symbol<'_>) -> String {
+        let name = section_name(&symbol.name);
+        match self.ambiguous.contains(&*symbol.name) {
+            true => format!("{name}.{:x}", symbol.address),
+            false => name,
+        }
+    }
+
+    /// What the function at an address is called in the template.
+    pub(super) fn name_at(&self, address: u64) -> Option<String> {
+        match self.thing(address)? {
+            Thing::Function { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
     /// What stands at an address.
     fn thing(&self, address: u64) -> Option<Thing> {
         let binary = self.binary;
@@ -418,14 +446,14 @@ impl<'a> Gatherer<'a> {
         if section.content == Content::Code {
             let (symbol, _) = symbol?;
             return Some(Thing::Function {
-                name: section_name(&symbol.name),
+                name: self.name(symbol),
                 start: symbol.address,
                 size: symbol.size,
             });
         }
         Some(match symbol {
             Some((symbol, _)) if symbol.size > 0 && !is_collection(&symbol.name) => Thing::Datum {
-                name: section_name(&symbol.name),
+                name: self.name(symbol),
                 start: symbol.address,
                 size: symbol.size,
             },

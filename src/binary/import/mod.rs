@@ -91,16 +91,16 @@ pub fn import(binary: &Binary<'_>, request: &Request<'_>) -> Result<Import, Stri
     }
     let entry = functions.first().copied().unwrap_or_default();
     functions.extend(request.others);
+    let name = gatherer.name_at(entry);
+    let name = name.ok_or_else(|| format!("at {entry:#x} the file has no function"))?;
     let gathered = gatherer.gather(&functions, &data);
     if !gathered.functions.iter().any(|one| one.address == entry) {
-        let name = binary.symbol_at(entry).map(|(symbol, _)| &*symbol.name);
-        let name = name.map_or_else(|| format!("{entry:#x}"), gather::section_name);
         return Err(match gathered.left_out.get(&name) {
             Some(why) => format!("`{name}` cannot be imported: {why}"),
             None => format!("`{name}` is no function that the file has the code of"),
         });
     }
-    let body = body(binary, request, release)?;
+    let body = body(binary, request, release, &name)?;
     Ok(written(binary, request, release, &gathered, &body))
 }
 
@@ -111,7 +111,12 @@ struct Body {
     text: String,
 }
 
-fn body(binary: &Binary<'_>, request: &Request<'_>, release: Release) -> Result<Body, String> {
+fn body(
+    binary: &Binary<'_>,
+    request: &Request<'_>,
+    release: Release,
+    name: &str,
+) -> Result<Body, String> {
     let is_go = binary.go.is_some();
     let mut values = request.arguments.to_vec();
     let mut given = |register: &(&str, &str, &str)| {
@@ -162,8 +167,7 @@ fn body(binary: &Binary<'_>, request: &Request<'_>, release: Release) -> Result<
     }
     match request.entry {
         Entry::Method(table, slot) => through(binary, table, slot, is_register, &set, &mut out),
-        Entry::Function(symbol) => {
-            let name = gather::section_name(&symbol.name);
+        Entry::Function(_) => {
             out.text.push_str("body:\n");
             if !is_go {
                 out.text
