@@ -108,6 +108,27 @@ pub fn functions<'b, 'a>(binary: &'b Binary<'a>) -> impl Iterator<Item = &'b Sym
     })
 }
 
+/// How many instructions name each of these addresses.
+pub fn references(binary: &Binary<'_>, addresses: &HashSet<u64>) -> HashMap<u64, usize> {
+    let mut found = HashMap::new();
+    let sections = binary.sections.iter();
+    for section in sections.filter(|section| section.content == Content::Code) {
+        let mut decoder =
+            Decoder::with_ip(64, &section.bytes, section.address, DecoderOptions::NONE);
+        let mut instruction = Instruction::default();
+        while decoder.can_decode() {
+            decoder.decode_out(&mut instruction);
+            if instruction.is_ip_rel_memory_operand() {
+                let address = instruction.ip_rel_memory_address();
+                if addresses.contains(&address) {
+                    *found.entry(address).or_insert(0) += 1;
+                }
+            }
+        }
+    }
+    found
+}
+
 /// What is known of a register's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Value {

@@ -3,6 +3,7 @@
 //! Correct means: each line is of an itab that the program has, and what is asked for and not there is
 //! an error that says what is.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use super::program::{bytes_of, read};
 use super::{Common, Stop, print_json, print_plain};
 use crate::binary::itabs::{self, Held, Slot, Table};
-use crate::binary::{Binary, GoProgram};
+use crate::binary::{Binary, GoProgram, sites};
 use crate::text::{closest, folded};
 
 pub(super) fn itab(
@@ -23,8 +24,17 @@ pub(super) fn itab(
     let binary = read(file, &bytes)?;
     let go = go_of(&binary, file)?;
     let found = matching(go, file, wanted)?;
+    let addresses = found.iter().map(|table| table.address).collect();
+    let named = match is_dumped || !common.json && wanted.is_none() {
+        true => HashMap::new(),
+        false => sites::references(&binary, &addresses),
+    };
+    let named = |table: &Table| named.get(&table.address).copied().unwrap_or(0);
     if common.json {
-        let all: Vec<Value> = found.iter().map(|table| document(table)).collect();
+        let all: Vec<Value> = found
+            .iter()
+            .map(|table| document(table, named(table)))
+            .collect();
         print_json(&format!("{:#}\n", json!({ "schema": 1, "itabs": all })))?;
         return Ok(0);
     }
@@ -36,7 +46,7 @@ pub(super) fn itab(
         (false, None) => list(go, &found),
         (false, Some(_)) => found
             .iter()
-            .map(|table| shown(table))
+            .map(|table| shown(table, named(table)))
             .collect::<Vec<_>>()
             .join("\n"),
     };
@@ -96,7 +106,7 @@ pub(super) fn matching<'b>(
     }))
 }
 
-fn document(table: &Table) -> Value {
+fn document(table: &Table, named: usize) -> Value {
     let fun = (0..).zip(&table.slots).map(|(number, slot): (u32, &Slot)| {
         let (wrapper, inlined) = match slot.held {
             Held::Wrapper { inlined } => (true, inlined),
@@ -118,6 +128,7 @@ fn document(table: &Table) -> Value {
         "hash": format!("{:#010x}", table.hash),
         "address": format!("{:#x}", table.address),
         "size": table.size(),
+        "named": named,
         "fun": fun.collect::<Vec<_>>(),
     })
 }
@@ -140,9 +151,14 @@ fn list(go: &GoProgram<'_>, found: &[&Table]) -> String {
 }
 
 /// An itab with its methods.
-fn shown(table: &Table) -> String {
+fn shown(table: &Table, named: usize) -> String {
+    let times = if named == 1 {
+        "instruction"
+    } else {
+        "instructions"
+    };
     let mut out = format!(
-        "{},{}\n  at {:#x}, {} bytes, hash {:#010x}\n",
+        "{},{}\n  at {:#x}, {} bytes, hash {:#010x}, named by {named} {times}\n",
         table.interface,
         table.type_name,
         table.address,

@@ -43,6 +43,7 @@ mod go_listing;
 mod go_programs;
 mod go_random;
 mod ideas;
+mod imports;
 mod inputs;
 mod interpreter;
 mod jobs;

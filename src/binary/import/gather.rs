@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use iced_x86::{Instruction, Mnemonic, OpKind, Register};
 
 use super::text::{Code, Inside, Lines, Refusal, Target, decoded, lines, named};
-use crate::binary::{Binary, Content, Kind, Symbol};
-use crate::go::symbol::canonical;
+use super::things::{Thing, Things};
+use crate::binary::{Binary, Kind};
 use crate::go::{Release, layout, modelled, runtime};
 use crate::link::harness::stub_names;
 
@@ -21,9 +21,6 @@ const LARGEST: u64 = 64 << 10;
 const DATA_DEPTH: u32 = 4;
 /// Functions of one template.
 const MOST_FUNCTIONS: usize = 400;
-/// Bytes of a type that code reads: the fields that all types have.
-const TYPE_BYTES: u64 = layout::TYPE_SIZE as u64;
-
 /// A function of the template.
 #[derive(Debug)]
 pub(super) struct Function {
@@ -69,33 +66,13 @@ pub(super) struct Gathered {
     pub(super) guessed_pointers: usize,
 }
 
-/// What stands at an address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Thing {
-    Function {
-        name: String,
-        start: u64,
-        size: u64,
-    },
-    Datum {
-        name: String,
-        start: u64,
-        size: u64,
-    },
-    /// Data without a name.
-    Unnamed,
-    /// What another file has.
-    Elsewhere(String),
-}
-
 /// Finds all that code needs.
 pub(super) struct Gatherer<'a> {
+    things: Things<'a>,
     binary: &'a Binary<'a>,
     depth: u32,
     /// What is there without any template's doing.
     provided: HashSet<String>,
-    /// Names that several things have: static functions of C, generic ones of Go without its symbols.
-    ambiguous: HashSet<&'a str>,
     /// Functions to take, each with the calls that lead to it.
     functions: VecDeque<(u64, u32)>,
     /// Data to take, by their beginnings.
@@ -118,17 +95,9 @@ impl<'a> Gatherer<'a> {
             provided.extend(stub_names().map(str::to_string));
             provided.extend(runtime::DATA.map(str::to_string));
         }
-        let mut known: HashMap<&str, u64> = HashMap::new();
-        let mut ambiguous = HashSet::new();
-        for symbol in &binary.symbols {
-            let first = *known.entry(&symbol.name).or_insert(symbol.address);
-            if first != symbol.address {
-                ambiguous.insert(&*symbol.name);
-            }
-        }
         Gatherer {
+            things: Things::new(binary),
             binary,
-            ambiguous,
             depth,
             provided,
             functions: VecDeque::new(),
@@ -139,6 +108,11 @@ impl<'a> Gatherer<'a> {
             switches: HashSet::new(),
             gathered: Gathered::default(),
         }
+    }
+
+    /// What the function at an address is called in the template.
+    pub(super) fn name_at(&self, address: u64) -> Option<String> {
+        self.things.function_name(address)
     }
 
     /// Everything that these functions and data need.
@@ -161,7 +135,7 @@ impl<'a> Gatherer<'a> {
 
     /// Takes a function, and notes what it names.
     fn function(&mut self, address: u64, depth: u32) -> Option<(String, Code<'a>)> {
-        let Some(Thing::Function { name, start, size }) = self.thing(address) else {
+        let Some(Thing::Function { name, start, size }) = self.things.at(address) else {
             return None;
         };
         if !self.seen.insert(start) {
@@ -274,7 +248,7 @@ impl<'a> Gatherer<'a> {
 
     /// Notes how many bytes are taken of data without a name.
     fn unnamed_at(&mut self, address: u64, size: u64) {
-        if self.thing(address) == Some(Thing::Unnamed) {
+        if self.things.at(address) == Some(Thing::Unnamed) {
             let known = self.unnamed.entry(address).or_insert((size, true));
             known.0 = size.max(known.0);
         }
@@ -304,7 +278,7 @@ impl<'a> Gatherer<'a> {
 
     /// Goes to what stands at an address that something names.
     fn lead(&mut self, target: u64, calls: u32, data_depth: u32) {
-        match self.thing(target) {
+        match self.things.at(target) {
             Some(Thing::Function { start, .. }) => {
                 // A place in a function moves with its lines.
                 if target != start {
@@ -319,7 +293,7 @@ impl<'a> Gatherer<'a> {
                 let to = self
                     .binary
                     .word(target)
-                    .and_then(|word| self.thing(word).map(|thing| (word, thing)));
+                    .and_then(|word| self.things.at(word).map(|thing| (word, thing)));
                 let is_value = data_depth > 0
                     && matches!(to, Some((word, Thing::Function { start, .. })) if word == start);
                 let size = match is_value {
@@ -329,7 +303,7 @@ impl<'a> Gatherer<'a> {
                 self.unnamed.entry(target).or_insert(size);
                 self.data.push_back((target, data_depth));
             }
-            Some(Thing::Elsewhere(name)) => {
+            Some(Thing::Elsewhere { name, .. }) => {
                 self.gathered
                     .left_out
                     .insert(name, "another file has it".into());
@@ -340,7 +314,7 @@ impl<'a> Gatherer<'a> {
 
     /// Takes a datum, and notes what it leads to.
     fn datum(&mut self, address: u64, depth: u32) -> Option<(u64, u64)> {
-        let (start, size) = match self.thing(address)? {
+        let (start, size) = match self.things.at(address)? {
             Thing::Datum { name, .. } if self.provided.contains(&name) => {
                 self.gathered.modelled.insert(name);
                 return None;
@@ -368,7 +342,7 @@ impl<'a> Gatherer<'a> {
             .step_by(8)
             .filter(|at| at + 8 <= start + size);
         // Of a type, only the function that compares its values is code's business.
-        let is_type = self.is_type(start);
+        let is_type = self.things.is_type(start);
         let equal = start + u64::from(layout::TYPE_EQUAL.offset);
         let pointer = |at: u64| {
             if is_type && at != equal {
@@ -382,19 +356,9 @@ impl<'a> Gatherer<'a> {
                 return None;
             }
             let target = self.binary.word(at)?;
-            self.thing(target).map(|_| (at - start, target))
+            self.things.at(target).map(|_| (at - start, target))
         };
         words.filter_map(pointer).collect()
-    }
-
-    fn is_type(&self, address: u64) -> bool {
-        let go = self.binary.go.as_ref();
-        go.is_some_and(|go| go.type_name(address).is_some())
-    }
-
-    fn is_itab(&self, address: u64) -> bool {
-        let go = self.binary.go.as_ref();
-        go.is_some_and(|go| go.itab_at(address).is_some())
     }
 
     fn code(&self, start: u64, size: u64) -> Option<Code<'a>> {
@@ -405,59 +369,6 @@ impl<'a> Gatherer<'a> {
         Some(Code {
             address: start,
             bytes,
-        })
-    }
-
-    /// What a symbol is called in the template.
-    fn name(&self, symbol: &Symbol<'_>) -> String {
-        let name = section_name(&symbol.name);
-        match self.ambiguous.contains(&*symbol.name) {
-            true => format!("{name}.{:x}", symbol.address),
-            false => name,
-        }
-    }
-
-    /// What the function at an address is called in the template.
-    pub(super) fn name_at(&self, address: u64) -> Option<String> {
-        match self.thing(address)? {
-            Thing::Function { name, .. } => Some(name),
-            _ => None,
-        }
-    }
-
-    /// What stands at an address.
-    fn thing(&self, address: u64) -> Option<Thing> {
-        let binary = self.binary;
-        if let Some(name) = binary.imported(address) {
-            return Some(Thing::Elsewhere(quotable(name)));
-        }
-        if let Some(name) = binary.go.as_ref().and_then(|go| go.type_name(address)) {
-            return Some(Thing::Datum {
-                name: format!("type.{}", quotable(&name)),
-                start: address,
-                size: TYPE_BYTES,
-            });
-        }
-        if let Some(target) = binary.behind_stub(address) {
-            return self.thing(target);
-        }
-        let section = binary.section(address)?;
-        let symbol = binary.symbol_at(address);
-        if section.content == Content::Code {
-            let (symbol, _) = symbol?;
-            return Some(Thing::Function {
-                name: self.name(symbol),
-                start: symbol.address,
-                size: symbol.size,
-            });
-        }
-        Some(match symbol {
-            Some((symbol, _)) if symbol.size > 0 && !is_collection(&symbol.name) => Thing::Datum {
-                name: self.name(symbol),
-                start: symbol.address,
-                size: symbol.size,
-            },
-            _ => Thing::Unnamed,
         })
     }
 
@@ -510,14 +421,15 @@ impl<'a> Gatherer<'a> {
         if let Some(own) = self.binary.bytes(start, in_file.min(bytes.len() as u64)) {
             bytes[..own.len()].copy_from_slice(own);
         }
-        let is_told = self.is_type(start) || self.is_itab(start) || self.is_table(start);
+        let is_told =
+            self.things.is_type(start) || self.things.is_itab(start) || self.is_table(start);
         let mut pointers = BTreeMap::new();
         for (at, to) in self.pointers(start, bytes.len() as u64) {
             let is_sure = is_told || self.binary.patch(start + at).is_some();
             gathered.guessed_pointers += usize::from(!is_sure);
             pointers.insert(at, self.pointer(to, chunks, all, gathered));
         }
-        if self.is_type(start) {
+        if self.things.is_type(start) {
             let gcdata = u64::from(layout::TYPE_GCDATA.offset);
             let nowhere = Pointer::Nowhere("what only the collector reads".into());
             pointers.insert(gcdata, nowhere);
@@ -543,7 +455,7 @@ impl<'a> Gatherer<'a> {
         let Some(found) = self.target(to, chunks) else {
             return Pointer::Nowhere(format!("{to:#x}"));
         };
-        let begins = match self.thing(to) {
+        let begins = match self.things.at(to) {
             Some(Thing::Function { start, .. }) => start,
             _ => to.wrapping_sub(found.offset as u64),
         };
@@ -591,7 +503,7 @@ impl<'a> Gatherer<'a> {
     /// The section of the template in which an address lies.
     fn target(&self, address: u64, chunks: &BTreeMap<u64, u64>) -> Option<Target> {
         let address = self.binary.behind_stub(address).unwrap_or(address);
-        let (section, start) = match self.thing(address)? {
+        let (section, start) = match self.things.at(address)? {
             Thing::Function { name, start, .. } => {
                 let inside = self.inside.get(&start);
                 match inside.filter(|inside| inside.labels.contains(&address)) {
@@ -600,10 +512,7 @@ impl<'a> Gatherer<'a> {
                 }
             }
             Thing::Datum { name, start, .. } => (name, start),
-            Thing::Elsewhere(name) => {
-                let start = binary_start(self.binary, address);
-                (name, start)
-            }
+            Thing::Elsewhere { name, start } => (name, start),
             Thing::Unnamed => {
                 let (start, end) = chunks.range(..=address).next_back()?;
                 if address >= *end {
@@ -617,37 +526,6 @@ impl<'a> Gatherer<'a> {
             offset: address.wrapping_sub(start) as i64,
         })
     }
-}
-
-/// Where the thing begins that an address is in.
-fn binary_start(binary: &Binary<'_>, address: u64) -> u64 {
-    let symbol = binary.symbol_at(address);
-    symbol.map_or(address, |(symbol, _)| symbol.address)
-}
-
-/// A symbol's name as a template has it.
-pub(super) fn section_name(symbol: &str) -> String {
-    let name = quotable(symbol);
-    // The same function in the other convention has no suffix, and only the runtime is called in both.
-    let bare = name
-        .strip_suffix(".abi0")
-        .filter(|bare| bare.starts_with("runtime."));
-    canonical(bare.unwrap_or(&name)).into_owned()
-}
-
-/// A name without the sign that ends it.
-fn quotable(name: &str) -> String {
-    name.replace('"', "'")
-}
-
-/// Whether a symbol stands for many things, one behind the other.
-fn is_collection(name: &str) -> bool {
-    name.ends_with(".*")
-        || name.ends_with(":*")
-        || matches!(
-            name,
-            "runtime.rodata" | "runtime.types" | "runtime.gcdata" | "runtime.gcbss"
-        )
 }
 
 /// The length that instructions behind the address of a text give for it, as Go's do: in a register of its own.

@@ -6,6 +6,7 @@
 
 mod gather;
 mod text;
+mod things;
 
 use std::fmt::Write as _;
 
@@ -14,6 +15,7 @@ use super::{Binary, Symbol};
 use crate::go::Release;
 use gather::{Datum, Gathered, Gatherer, Pointer};
 pub use text::Refusal;
+use things::section_name;
 
 /// What to import.
 #[derive(Debug, Clone, Copy)]
@@ -211,7 +213,7 @@ fn through(
     set: &str,
     out: &mut Body,
 ) {
-    let itab = gather::section_name(&table.symbol());
+    let itab = section_name(&table.symbol());
     let offset = 24 + 8 * slot;
     let go = binary.go.as_ref();
     let size = go.and_then(|go| go.value_size(table.type_address));
