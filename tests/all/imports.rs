@@ -102,51 +102,58 @@ fn imported_code_of_cpp_goes_through_its_tables_and_its_switch() {
     }
 }
 
-#[test]
-fn every_function_of_a_program_is_written_with_its_bytes_or_refused_with_the_reason() {
-    for (name, file) in [
-        ("go", go("all_functions", &[])),
-        (
-            "cpp",
-            built("all_cpp", "g++", &["-O2", &fixture("shapes.cpp")]),
-        ),
-    ] {
-        let Some(file) = file else { continue };
-        let bytes = fs::read(&file).expect("it was built");
-        let binary = Binary::read(&bytes).expect("a program");
-        let (mut taken, mut refused) = (0, HashMap::new());
-        // Some hundreds are enough for a test; all of them take minutes here.
-        let all: Vec<_> = sites::functions(&binary).collect();
-        for symbol in all.iter().step_by(all.len().div_ceil(400)) {
-            let request = Request {
-                file: name,
-                entry: Entry::Function(symbol),
-                others: &[],
-                depth: 0,
-                arguments: &[],
-            };
-            match import(&binary, &request) {
-                Ok(made) => {
-                    let (count, as_bytes) = made.instructions;
-                    assert!(
-                        as_bytes * 20 <= count + 20,
-                        "{}: {as_bytes} of {count}",
-                        symbol.name
-                    );
-                    taken += 1;
-                }
-                Err(why) => {
-                    let why = why.split(": ").nth(1).unwrap_or(&why).to_string();
-                    *refused
-                        .entry(why.split(" at 0x").next().unwrap_or("").to_string())
-                        .or_insert(0) += 1;
-                }
+/// What came of importing functions of a program, evenly chosen: how many were taken, and why others were not.
+fn imported(file: &Path, most: usize) -> (usize, HashMap<String, usize>) {
+    let bytes = fs::read(file).expect("it was built");
+    let binary = Binary::read(&bytes).expect("a program");
+    let (mut taken, mut refused) = (0, HashMap::new());
+    let all: Vec<_> = sites::functions(&binary).collect();
+    for symbol in all.iter().step_by(all.len().div_ceil(most)) {
+        let request = Request {
+            file: "a file",
+            entry: Entry::Function(symbol),
+            others: &[],
+            depth: 0,
+            arguments: &[],
+        };
+        match import(&binary, &request) {
+            Ok(made) => {
+                let (count, as_bytes) = made.instructions;
+                assert!(
+                    as_bytes * 20 <= count + 20,
+                    "{}: {as_bytes} of {count}",
+                    symbol.name
+                );
+                taken += 1;
+            }
+            Err(why) => {
+                let why = why.split("imported: ").nth(1).unwrap_or(&why);
+                let why: String = why.split(['`', '0']).next().unwrap_or("").to_string();
+                *refused.entry(why).or_insert(0) += 1;
             }
         }
-        let sum: i32 = refused.values().sum();
+    }
+    (taken, refused)
+}
+
+/// With `PROGRAM=FILE` also 5,000 functions of that one.
+#[test]
+fn functions_of_a_program_are_written_with_their_bytes_or_refused_with_the_reason() {
+    let own = [
+        go("all_functions", &[]),
+        built("all_cpp", "g++", &["-O2", &fixture("shapes.cpp")]),
+    ];
+    // Some hundreds are enough for a test; all of them take minutes here.
+    let own = own.into_iter().flatten().map(|file| (file, 400));
+    let other = std::env::var_os("PROGRAM").map(|file| (file.into(), 5000));
+    for (file, most) in own.chain(other) {
+        let (taken, refused) = imported(&file, most);
+        eprintln!("{}: {taken} taken, refused {refused:?}", file.display());
+        let sum: usize = refused.values().sum();
         assert!(
             taken > 10 * sum,
-            "{name}: {taken} taken, refused {refused:?}"
+            "{}: {taken} taken, refused {refused:?}",
+            file.display()
         );
     }
 }
@@ -173,7 +180,7 @@ fn a_depth_bounds_what_is_taken_and_the_rest_is_named() {
     let (name, why) = &near.left_out[0];
     assert_eq!(
         (name.as_str(), why.as_str()),
-        ("main.sumOf", "it is 1 calls away, and --depth is 0")
+        ("main.sumOf", "it is 1 call away, and --depth is 0")
     );
     let far = made(1);
     assert_eq!((far.functions, far.left_out.len()), (2, 0));

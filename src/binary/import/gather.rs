@@ -267,10 +267,8 @@ impl<'a> Gatherer<'a> {
             return Some(why.to_string());
         }
         if depth > self.depth {
-            return Some(format!(
-                "it is {depth} calls away, and --depth is {}",
-                self.depth
-            ));
+            let calls = counted(depth as usize, "call");
+            return Some(format!("it is {calls} away, and --depth is {}", self.depth));
         }
         (self.seen.len() > MOST_FUNCTIONS)
             .then(|| format!("there are {MOST_FUNCTIONS} functions already"))
@@ -525,6 +523,14 @@ impl<'a> Gatherer<'a> {
             section,
             offset: address.wrapping_sub(start) as i64,
         })
+    }
+}
+
+/// `1 call`, `2 calls`.
+pub(super) fn counted(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
     }
 }
 

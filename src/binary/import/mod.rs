@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use super::itabs::Table;
 use super::{Binary, Symbol};
 use crate::go::Release;
-use gather::{Datum, Gathered, Gatherer, Pointer};
+use gather::{Datum, Gathered, Gatherer, Pointer, counted};
 pub use text::Refusal;
 use things::section_name;
 
@@ -318,10 +318,10 @@ fn written(
         .map_or(String::new(), |go| format!(", made by {}", go.version));
     let _ = writeln!(
         text,
-        "; From {}{made}: {} functions of {bytes} bytes, {count} instructions, as the file has them; {} data.",
+        "; From {}{made}: {} of {bytes} bytes, {count} instructions, as the file has them; {}.",
         request.file,
-        gathered.functions.len(),
-        gathered.data.len()
+        counted(gathered.functions.len(), "function"),
+        counted(gathered.data.len(), "piece") + " of data"
     );
     let mut assumed = body.assumed.clone();
     if let Some(go) = binary.go.as_ref().filter(|go| go.release.is_none()) {
@@ -335,19 +335,21 @@ fn written(
     }
     if gathered.guessed_pointers > 0 {
         assumed.push(format!(
-            "{} words of data are addresses, because they look like some: the file does not say which are",
-            gathered.guessed_pointers
+            "{} of data taken for addresses, because they look like some: the file does not say which are",
+            counted(gathered.guessed_pointers, "word")
         ));
     }
     let widened: usize = gathered.functions.iter().map(|one| one.lines.widened).sum();
     if widened > 0 {
         assumed.push(format!(
-            "{widened} short jumps to other functions are long ones here, for those are further away: 3 or 4 bytes more each"
+            "{} to other functions, short in the file, 3 or 4 bytes longer here, for those are further away",
+            counted(widened, "jump")
         ));
     }
     if as_bytes > 0 {
         assumed.push(format!(
-            "{as_bytes} instructions stand as bytes: the assembler has no words for that encoding of them"
+            "as bytes stand {}, for which the assembler has no words in that encoding",
+            counted(as_bytes, "instruction")
         ));
     }
     if !gathered.data.is_empty() {
