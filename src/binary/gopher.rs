@@ -106,8 +106,6 @@ fn release(version: &str) -> Option<Release> {
 }
 
 fn functions<'a>(source: &GoBinary<'a>, binary: &Binary<'a>) -> Vec<GoFunction<'a>> {
-    /// What the linker fills the gap between two functions with.
-    const PADDING: u8 = 0xcc;
     let Some(table) = source.pclntab() else {
         return Vec::new();
     };
@@ -141,14 +139,23 @@ fn functions<'a>(source: &GoBinary<'a>, binary: &Binary<'a>) -> Vec<GoFunction<'
         let end = section.address + section.size;
         let end = found.get(at + 1).map_or(end, |next| next.address.min(end));
         let bytes = binary.bytes(start, end - start).unwrap_or_default();
-        let padding = bytes
-            .iter()
-            .rev()
-            .take_while(|byte| **byte == PADDING)
-            .count();
-        found[at].size = end - start - padding as u64;
+        found[at].size = end - start - padding(bytes) as u64;
     }
     found
+}
+
+/// Bytes of padding behind a function.
+fn padding(bytes: &[u8]) -> usize {
+    /// What the linker fills the gap between two functions with.
+    const PADDING: u8 = 0xcc;
+    /// A short jump, with which functions end that grow their stack: its distance may look like padding.
+    const JUMP: u8 = 0xeb;
+    let code = bytes.iter().rposition(|byte| *byte != PADDING);
+    match code {
+        Some(last) if bytes[last] == JUMP => bytes.len().saturating_sub(last + 2),
+        Some(last) => bytes.len() - last - 1,
+        None => bytes.len(),
+    }
 }
 
 impl<'a> GoProgram<'a> {
@@ -162,7 +169,10 @@ impl<'a> GoProgram<'a> {
 
     /// The name of the type at an address, where one is there.
     pub fn type_name(&self, address: u64) -> Option<String> {
-        if !self.types.contains(&address) || address % 8 != 0 || self.itab_at(address).is_some() {
+        if !self.types.contains(&address)
+            || !address.is_multiple_of(8)
+            || self.itab_at(address).is_some()
+        {
             return None;
         }
         if let Some(known) = self.names.borrow().get(&address) {
@@ -343,4 +353,40 @@ fn with_path(path: &str, name: &str) -> Option<String> {
     let last = path.rsplit('/').next()?;
     let rest = name.strip_prefix(last)?.strip_prefix('.')?;
     Some(format!("{path}.{rest}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_ends_where_the_distance_of_a_jump_begins() {
+        assert_eq!(padding(&[0xc3, 0xcc, 0xcc]), 2);
+        assert_eq!(padding(&[0xc3]), 0);
+        assert_eq!(padding(&[0xeb, 0xcc, 0xcc]), 1);
+        assert_eq!(padding(&[0xeb, 0xcc]), 0);
+        assert_eq!(padding(&[0x90, 0xeb]), 0);
+        assert_eq!(padding(&[0xcc, 0xcc]), 2);
+    }
+
+    #[test]
+    fn a_path_stands_in_front_of_the_name_that_ends_it() {
+        let full = |path, name| with_path(path, name);
+        assert_eq!(
+            full("net/http", "http.Client").as_deref(),
+            Some("net/http.Client")
+        );
+        assert_eq!(full("main", "main.T").as_deref(), Some("main.T"));
+        assert_eq!(full("gopkg.in/yaml.v3", "yaml.Node"), None);
+        assert_eq!(full("net/http", "https.Client"), None);
+    }
+
+    #[test]
+    fn the_release_is_the_minor_number_of_the_version() {
+        let minor = |version| release(version).map(Release::minor);
+        assert_eq!(minor("go1.19.8"), Some(19));
+        assert_eq!(minor("go1.27"), Some(27));
+        assert_eq!(minor("go1.9rc1"), Some(9));
+        assert_eq!(minor("devel +abc"), None);
+    }
 }
