@@ -167,6 +167,24 @@ impl<'a> GoProgram<'a> {
         found.ok().map(|at| &self.itabs[at])
     }
 
+    /// Addresses and names of the types whose name has a text in it; of the very name, only that one.
+    pub fn types_called(&self, part: &str) -> Vec<(u64, String)> {
+        let of_itabs = self
+            .itabs
+            .iter()
+            .flat_map(|table| [table.type_address, table.interface_address]);
+        let listed = self.source.types().map(|found| found.descriptor_va);
+        let mut all: Vec<u64> = listed.chain(of_itabs).collect();
+        all.sort_unstable();
+        all.dedup();
+        let named = all
+            .into_iter()
+            .filter_map(|address| Some((address, self.type_name(address)?)));
+        let found: Vec<(u64, String)> = named.filter(|(_, name)| name.contains(part)).collect();
+        let exact = found.iter().find(|(_, name)| name == part).cloned();
+        exact.map_or(found, |one| vec![one])
+    }
+
     /// The name of the type at an address, where one is there.
     pub fn type_name(&self, address: u64) -> Option<String> {
         if !self.types.contains(&address)

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use super::vtables::demangled;
 use super::{Binary, Content, Symbol, SymbolKind, itabs};
 use crate::go::symbol::canonical;
+use crate::go::{Release, layout};
 
 /// What the bytes of a symbol are.
 #[derive(Debug)]
@@ -105,6 +106,22 @@ impl<'a> Binary<'a> {
         self.symbols.iter().filter(is_part).collect()
     }
 
+    /// The types of a Go program that a text such as `type.main.T` means, which no table of symbols has.
+    pub fn types(&self, pattern: &str) -> Vec<Symbol<'static>> {
+        let wanted = canonical(pattern);
+        let (Some(go), Some(part)) = (&self.go, wanted.strip_prefix("type.")) else {
+            return Vec::new();
+        };
+        let found = go.types_called(part).into_iter();
+        let symbol = |(address, name)| Symbol {
+            name: Cow::Owned(format!("type.{name}")),
+            address,
+            size: u64::from(layout::TYPE_SIZE),
+            kind: SymbolKind::Datum,
+        };
+        found.map(symbol).collect()
+    }
+
     /// The symbols that a text names: as it stands, by its end behind a dot or a slash, or by its address.
     pub fn find(&self, wanted: &str) -> Vec<&Symbol<'a>> {
         if let Some(address) = address_of(wanted) {
@@ -167,6 +184,19 @@ pub fn decode<'a>(binary: &'a Binary<'_>, symbol: &Symbol<'_>) -> Decoded<'a> {
             left: 0,
         };
     }
+    if let Some(name) = binary
+        .go
+        .as_ref()
+        .and_then(|go| go.type_name(symbol.address))
+    {
+        return Decoded::Data {
+            what: Some(format!(
+                "a type: the first fields of {name}, which all types have"
+            )),
+            fields: type_fields(binary, symbol.address),
+            left: 0,
+        };
+    }
     let shown = symbol.size.min(MOST);
     let Some(bytes) = binary.bytes(symbol.address, shown) else {
         return Decoded::Nothing;
@@ -183,6 +213,44 @@ pub fn decode<'a>(binary: &'a Binary<'_>, symbol: &Symbol<'_>) -> Decoded<'a> {
         fields: fields.collect(),
         left: symbol.size - shown,
     }
+}
+
+/// The fields that every type of Go begins with.
+fn type_fields<'a>(binary: &'a Binary<'_>, address: u64) -> Vec<Field<'a>> {
+    const FIELDS: [layout::Field; 11] = [
+        layout::TYPE_SIZE_FIELD,
+        layout::TYPE_PTRDATA,
+        layout::TYPE_HASH,
+        layout::TYPE_TFLAG,
+        layout::TYPE_ALIGN,
+        layout::TYPE_FIELD_ALIGN,
+        layout::TYPE_KIND,
+        layout::TYPE_EQUAL,
+        layout::TYPE_GCDATA,
+        layout::TYPE_STR,
+        layout::TYPE_PTR_TO_THIS,
+    ];
+    let release = binary.go.as_ref().and_then(|go| go.release);
+    let release = release.unwrap_or(Release::NEWEST);
+    let field = |field: layout::Field| {
+        let at = address + u64::from(field.offset);
+        let bytes = binary.bytes(at, u64::from(field.size))?;
+        let mut wide = [0; 8];
+        wide[..bytes.len()].copy_from_slice(bytes);
+        let value = u64::from_le_bytes(wide);
+        let meaning = match bytes.len() {
+            8 if field.offset >= layout::TYPE_EQUAL.offset => meaning(binary, at, bytes),
+            4 => format!("{value:#010x}"),
+            _ => value.to_string(),
+        };
+        Some(Field {
+            offset: field.offset,
+            bytes,
+            name: field.name(release).into(),
+            meaning,
+        })
+    };
+    FIELDS.into_iter().filter_map(field).collect()
 }
 
 /// What a word of data says: where it leads, or its text.

@@ -20,10 +20,12 @@ const SHOWN: usize = 8;
 pub(super) fn sym(common: &Common, file: &str, pattern: Option<&str>) -> Result<i32, Stop> {
     let bytes = bytes_of(file)?;
     let binary = read(file, &bytes)?;
-    let found = match pattern {
+    let types = pattern.map_or_else(Vec::new, |pattern| binary.types(pattern));
+    let mut found = match pattern {
         Some(pattern) => binary.matching(pattern),
         None => binary.symbols.iter().collect(),
     };
+    found.extend(&types);
     if common.json {
         let all: Vec<_> = found
             .iter()

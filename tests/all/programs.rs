@@ -179,6 +179,28 @@ fn a_stripped_and_a_movable_program_have_the_same_itabs_by_name_hash_and_methods
 }
 
 #[test]
+fn a_type_is_decoded_field_by_field_though_no_symbol_names_it() {
+    let Some(file) = go("types", &["-ldflags=-s -w"]) else {
+        return;
+    };
+    let hash = itabs(&file)["main.Circle,main.Shape"]["hash"].clone();
+    let run = dispatchlab(&["sym", text(&file), "type.main.Circle"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let field = |name: &str| {
+        let row = run.stdout.lines().find(|line| line.contains(name));
+        let row = row.unwrap_or_else(|| panic!("{name}: {}", run.stdout));
+        row.rsplit(' ').next().expect("a value").to_string()
+    };
+    assert_eq!(field(" size "), "16");
+    assert_eq!(format!("{:?}", field(" hash ")), hash.to_string());
+    assert_eq!(field(" kind "), "25");
+    assert!(
+        run.stdout
+            .contains("a type: the first fields of main.Circle")
+    );
+}
+
+#[test]
 fn a_slot_says_whether_it_is_a_wrapper_and_has_the_method_inlined() {
     let Some(file) = go("wrappers", &[]) else {
         return;
