@@ -177,6 +177,9 @@ impl<'a> Gatherer<'a> {
                     bases.insert(instruction.op0_register(), to);
                     let behind = instructions.get(at + 1..).unwrap_or_default();
                     let length = length_of_text(behind);
+                    let table =
+                        length_of_table(&instructions[..at], instruction.op0_register(), behind);
+                    let length = length.max(table);
                     self.unnamed_at(to, length.max(UNSIZED));
                 }
                 Mnemonic::Movsxd if instruction.op1_kind() == OpKind::Memory => {
@@ -524,6 +527,25 @@ impl<'a> Gatherer<'a> {
             offset: address.wrapping_sub(start) as i64,
         })
     }
+}
+
+/// Bytes of a table in which instructions behind its address look something up: as many entries as a compare in front
+/// of it lets through, else many.
+fn length_of_table(before: &[Instruction], base: Register, behind: &[Instruction]) -> u64 {
+    /// Instructions that are looked at, and entries where nothing says how many there are.
+    const NEAR: usize = 8;
+    const MANY: u64 = 256;
+    let is_look_up =
+        |one: &&Instruction| one.memory_base() == base && one.memory_index() != Register::None;
+    let Some(found) = behind.iter().take(NEAR).find(is_look_up) else {
+        return 0;
+    };
+    let is_bound =
+        |one: &&Instruction| one.mnemonic() == Mnemonic::Cmp && one.op1_kind() != OpKind::Register;
+    let bound = before.iter().rev().take(NEAR).find(is_bound);
+    let bound = bound.and_then(|one| one.try_immediate(1).ok());
+    let count = bound.map_or(MANY, |bound| bound.saturating_add(1).min(16 * MANY));
+    count * u64::from(found.memory_index_scale())
 }
 
 /// `1 call`, `2 calls`.
