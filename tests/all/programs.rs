@@ -125,7 +125,7 @@ fn the_itabs_of_a_program_are_those_that_its_linker_and_the_program_itself_know(
         ))
     });
     let listed: HashMap<String, String> = listed.collect();
-    // Since Go 1.27 they have no symbols.
+    // Go 1.27 gives them no symbols.
     assert!(listed.len() >= 5 || listed.is_empty(), "{listed:?}");
     for (name, address) in &listed {
         assert_eq!(found[name]["address"], address.as_str(), "{name}");
@@ -412,7 +412,7 @@ fn the_sites_of_a_program_are_where_its_source_has_them() {
     // Halves of hashes up to Go 1.21, a table since.
     let kind = of("main.kind").join(", ");
     assert!(kind.starts_with("type switch"), "{kind}");
-    // Up to Go 1.21 a table of jumps, and later one of results.
+    // Go 1.19 has a table of jumps there, Go 1.27 one of results.
     let chosen = of("main.chosen").join(", ");
     assert!(["switch, table null", ""].contains(&&*chosen), "{chosen}");
 }
