@@ -47,6 +47,9 @@ pub mod link;
 
 pub mod prepare;
 
+// What an executable holds, and what of it runs here.
+pub mod binary;
+
 // From an image to samples.
 pub mod interpreter;
 pub mod predict;

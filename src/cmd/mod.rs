@@ -30,12 +30,15 @@ mod check;
 mod common;
 mod compare;
 mod doctor;
+mod import;
+mod itab;
 mod list;
 mod misses;
 mod names;
 mod new;
 mod output;
 mod overlay;
+mod program;
 mod progress;
 mod record;
 mod report;
@@ -44,8 +47,11 @@ mod run;
 mod serve;
 mod shell;
 mod show;
+mod sites;
 mod step;
 mod sweep;
+mod sym;
+mod vtable;
 mod watch;
 
 use common::Common;
@@ -270,6 +276,49 @@ enum Command {
         #[arg(long, value_name = "N")]
         port: Option<u16>,
     },
+    /// The symbols of a program: where, how large, and which bytes
+    Sym {
+        /// An ELF file: executable, shared object or `.o`
+        #[arg(value_parser = named())]
+        binary: String,
+        /// Part of a name, or an address; up to eight are shown with their bytes
+        pattern: Option<String>,
+    },
+    /// The itabs of a Go program: which type implements which interface, by which functions
+    Itab {
+        /// A program that Go made, also a stripped one
+        #[arg(value_parser = named())]
+        binary: String,
+        /// INTERFACE or INTERFACE,TYPE, as io.Writer,*os.File
+        wanted: Option<String>,
+        /// Print their bytes, as `show --heap` does
+        #[arg(long)]
+        dump: bool,
+    },
+    /// The tables of methods that C++ and Rust made
+    Vtable {
+        /// An ELF file with its symbols
+        #[arg(value_parser = named())]
+        binary: String,
+        /// A class or type, or a part of its name
+        class: Option<String>,
+    },
+    /// Where a program decides at run time what to call, and which shipped scenario shows the like
+    Sites {
+        /// An ELF file: executable, shared object or `.o`
+        #[arg(value_parser = named())]
+        binary: String,
+        /// A function, or a part of its name; without one the kinds are counted
+        function: Option<String>,
+    },
+    /// Machine code of a program as a template: a function, or a method called through its itab
+    Import {
+        /// An ELF file: executable, shared object or `.o`
+        #[arg(value_parser = named())]
+        binary: String,
+        #[command(flatten)]
+        imported: import::Imported,
+    },
     /// Put saved reports into one page to look at; several are held beside each other
     Report {
         /// Reports of --export-json or --json
@@ -299,6 +348,7 @@ impl Command {
             Command::New { .. } => Some("new"),
             Command::Watch { .. } => Some("watch"),
             Command::Serve { .. } => Some("serve"),
+            Command::Import { .. } => Some("import"),
             Command::Report { .. } => Some("report"),
             Command::Completions { .. } => Some("completions"),
             Command::Man { .. } => Some("man"),
@@ -310,6 +360,10 @@ impl Command {
             | Command::Asm { .. }
             | Command::Step { .. }
             | Command::Check { .. }
+            | Command::Sym { .. }
+            | Command::Itab { .. }
+            | Command::Vtable { .. }
+            | Command::Sites { .. }
             | Command::Doctor { .. } => None,
         }
     }
@@ -514,6 +568,17 @@ fn on_a_stack() -> ExitCode {
             },
             port,
         ),
+        Command::Sym { binary, pattern } => sym::sym(&common, &binary, pattern.as_deref()),
+        Command::Itab {
+            binary,
+            wanted,
+            dump,
+        } => itab::itab(&common, &binary, wanted.as_deref(), dump),
+        Command::Vtable { binary, class } => vtable::vtable(&common, &binary, class.as_deref()),
+        Command::Sites { binary, function } => {
+            sites::sites(&common, &binary, function.as_deref())
+        }
+        Command::Import { binary, imported } => import::run(&common, &binary, &imported),
         Command::Report { files, output } => report::report(&common, &files, &output),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { dir } => shell::man(&dir),

@@ -151,7 +151,8 @@ fn repeated(repeat: &Repeat) -> String {
     format!("... {} bytes of {}{more}", repeat.size(), hex.join(" "))
 }
 
-fn line(out: &mut String, offset: u32, raw: &[u8], field: &str, meaning: &str) {
+/// One field: its offset, its bytes, its name, and what they mean.
+pub(crate) fn line(out: &mut String, offset: u32, raw: &[u8], field: &str, meaning: &str) {
     let hex: Vec<String> = raw.iter().map(|byte| format!("{byte:02x}")).collect();
     let text = format!(
         "  +{offset:<3} {:<23}  {field:<15} {meaning}",

@@ -98,8 +98,8 @@ impl fmt::Display for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Content::Program => {
-                "machine code in a container, and text is wanted: print a function of it, as `objdump -d FILE` does, \
-                 and give that"
+                "machine code in a container, and text is wanted: `dispatchlab import FILE FUNC` writes a function of it as a \
+                 template, and `dispatchlab sym FILE` lists what it has"
             }
             Content::Packed => "packed; unpack it first",
             Content::Utf16 => "UTF-16 text; save it as UTF-8",

@@ -6,13 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders of the stages that are functions of their arguments alone.
-const PURE: [&str; 9] = [
+const PURE: [&str; 10] = [
     "src/text",
     "src/template",
     "src/scenario",
     "src/asm",
     "src/go",
     "src/link",
+    "src/binary",
     "src/stats",
     "src/predict",
     "src/report",

@@ -227,7 +227,7 @@ fn a_file_of_another_kind_is_named_with_what_takes_it() {
     let all: [(&[&str], i32, &str); 18] = [
         (&["show", "program"], 3, "it is machine code in a container"),
         (&["asm", "program"], 3, "it is machine code in a container"),
-        (&["new", "x", "--from-listing", "program"], 3, "`objdump -d FILE`"),
+        (&["new", "x", "--from-listing", "program"], 3, "`dispatchlab import FILE FUNC`"),
         (&["check", "packed"], 3, "it is packed; unpack it first"),
         (&["check", "wide.asm"], 3, "it is UTF-16 text; save it as UTF-8"),
         (&["check", "r.json"], 3, "it is a saved report, which has numbers and no code; `dispatchlab compare"),

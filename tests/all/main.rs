@@ -43,6 +43,7 @@ mod go_listing;
 mod go_programs;
 mod go_random;
 mod ideas;
+mod imports;
 mod inputs;
 mod interpreter;
 mod jobs;
@@ -60,6 +61,7 @@ mod paste;
 mod placed;
 mod pmu;
 mod printing;
+mod programs;
 mod scripts;
 mod self_proof;
 #[cfg(feature = "web")]

@@ -232,3 +232,32 @@ fn check_all(found: &[Diagnostic], lines: usize) {
     let shown = diagnostic::render(&found[..1], PLAIN);
     assert!(shown.starts_with("error: "), "{shown}");
 }
+
+/// The bytes of a program: what it has is read, and a few functions of it are imported.
+pub(crate) fn program(bytes: &[u8]) {
+    use dispatchlab::binary::import::{Entry, Request, import};
+    use dispatchlab::binary::{Binary, itabs, sites, symbols, vtables};
+    /// Symbols that are looked at.
+    const FEW: usize = 20;
+    let binary = match Binary::read(bytes) {
+        Ok(binary) => binary,
+        Err(error) => return assert!(!error.to_string().is_empty()),
+    };
+    let finder = sites::Finder::new(&binary);
+    for symbol in binary.symbols.iter().rev().take(FEW) {
+        let _ = symbols::decode(&binary, symbol);
+        let _ = finder.sites(symbol);
+        let request = Request {
+            file: "fuzz",
+            entry: Entry::Function(symbol),
+            others: &[],
+            depth: 1,
+            arguments: &[],
+        };
+        let _ = import(&binary, &request);
+    }
+    for table in binary.go.iter().flat_map(|go| &go.itabs) {
+        let _ = itabs::dump(&binary, table);
+    }
+    let _ = vtables::vtables(&binary);
+}

@@ -1,0 +1,452 @@
+//! Machine code of a program as a template: what is called, what that needs, and what was assumed.
+//!
+//! Correct means: each function's lines assemble to the bytes that the file has, data have the file's
+//! bytes, an address in either leads where it leads in the file, and everything that is not so is said
+//! in the template.
+
+mod gather;
+mod text;
+mod things;
+
+use std::fmt::Write as _;
+
+use super::itabs::Table;
+use super::{Binary, Symbol};
+use crate::go::Release;
+use gather::{Datum, Gathered, Gatherer, Pointer, counted};
+pub use text::Refusal;
+use things::section_name;
+
+/// What to import.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// What the file is called.
+    pub file: &'a str,
+    /// What one iteration calls.
+    pub entry: Entry<'a>,
+    /// Further functions to take.
+    pub others: &'a [u64],
+    /// Calls that are followed.
+    pub depth: u32,
+    /// Registers and what they hold, as `--arg` has them.
+    pub arguments: &'a [(String, String)],
+}
+
+/// How it is called.
+#[derive(Debug, Clone, Copy)]
+pub enum Entry<'a> {
+    /// By its name.
+    Function(&'a Symbol<'a>),
+    /// Through a slot of an itab.
+    Method(&'a Table, usize),
+}
+
+/// A template of a program's code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// The template.
+    pub text: String,
+    /// Functions that were taken.
+    pub functions: usize,
+    /// Instructions of theirs, and how many of them stand as bytes.
+    pub instructions: (usize, usize),
+    /// What is called and was not taken, with the reason.
+    pub left_out: Vec<(String, String)>,
+}
+
+/// Registers of arguments, by Go's names and as Intel's: first those of Go, in order, then all others that may be given.
+const REGISTERS: [(&str, &str, &str); 15] = [
+    ("AX", "rax", "eax"),
+    ("BX", "rbx", "ebx"),
+    ("CX", "rcx", "ecx"),
+    ("DI", "rdi", "edi"),
+    ("SI", "rsi", "esi"),
+    ("R8", "r8", "r8d"),
+    ("R9", "r9", "r9d"),
+    ("R10", "r10", "r10d"),
+    ("R11", "r11", "r11d"),
+    ("DX", "rdx", "edx"),
+    ("BP", "rbp", "ebp"),
+    ("R12", "r12", "r12d"),
+    ("R13", "r13", "r13d"),
+    ("R14", "r14", "r14d"),
+    ("R15", "r15", "r15d"),
+];
+/// Those of them that carry Go's arguments.
+const OF_GO: usize = 9;
+
+/// The template of what is asked for.
+///
+/// # Errors
+/// What cannot be called, and why, in words.
+pub fn import(binary: &Binary<'_>, request: &Request<'_>) -> Result<Import, String> {
+    let release = binary.go.as_ref().and_then(|go| go.release);
+    let release = release.unwrap_or(Release::NEWEST);
+    let gatherer = Gatherer::new(binary, release, request.depth);
+    let (mut functions, mut data) = (Vec::new(), Vec::new());
+    match request.entry {
+        Entry::Function(symbol) => functions.push(symbol.address),
+        Entry::Method(table, slot) => {
+            functions.extend(table.slots.get(slot).map(|slot| slot.address));
+            data.push(table.address);
+        }
+    }
+    let entry = functions.first().copied().unwrap_or_default();
+    functions.extend(request.others);
+    let name = gatherer.name_at(entry);
+    let name = name.ok_or_else(|| format!("at {entry:#x} the file has no function"))?;
+    let gathered = gatherer.gather(&functions, &data);
+    if !gathered.functions.iter().any(|one| one.address == entry) {
+        return Err(match gathered.left_out.get(&name) {
+            Some(why) => format!("`{name}` cannot be imported: {why}"),
+            None => format!("`{name}` is no function that the file has the code of"),
+        });
+    }
+    let body = body(binary, request, release, &name)?;
+    Ok(written(binary, request, release, &gathered, &body))
+}
+
+/// Header lines, assumptions and the lines of the body.
+struct Body {
+    header: Vec<String>,
+    assumed: Vec<String>,
+    text: String,
+}
+
+fn body(
+    binary: &Binary<'_>,
+    request: &Request<'_>,
+    release: Release,
+    name: &str,
+) -> Result<Body, String> {
+    let is_go = binary.go.is_some();
+    let mut values = request.arguments.to_vec();
+    let mut given = |register: &(&str, &str, &str)| {
+        let is_it = |key: &str| {
+            key.eq_ignore_ascii_case(register.0) || key.eq_ignore_ascii_case(register.1)
+        };
+        let at = values.iter().position(|(key, _)| is_it(key))?;
+        Some(values.remove(at).1)
+    };
+    let mut out = Body {
+        header: Vec::new(),
+        assumed: Vec::new(),
+        text: String::new(),
+    };
+    let is_register = is_go && release.has_register_abi();
+    let first = match request.entry {
+        Entry::Function(_) => 0,
+        Entry::Method(..) => 1,
+    };
+    let mut set = String::new();
+    let mut said = Vec::new();
+    for (number, register) in REGISTERS.iter().enumerate() {
+        let value = given(register);
+        let zero = is_register && (first..OF_GO).contains(&number);
+        let Some(value) = value.or_else(|| zero.then(|| "0".to_string())) else {
+            continue;
+        };
+        let number = number_of(&value).ok_or_else(|| {
+            format!(
+                "`--arg {}={value}`: the value is a whole number, as --arg {}=5 or 0x10",
+                register.0, register.0
+            )
+        })?;
+        let _ = match number {
+            0 => writeln!(set, "        xor  {0}, {0}", register.2),
+            _ => writeln!(set, "        mov  {}, {value}", register.1),
+        };
+        said.push(format!("{} = {value}", register.0));
+    }
+    if let Some((key, value)) = values.first() {
+        return Err(format!(
+            "`--arg {key}={value}`: an argument of imported code is in a register, as --arg {}=5",
+            if is_go { "AX" } else { "rdi" }
+        ));
+    }
+    if is_go {
+        out.header.push(format!("go       = \"{release}\""));
+    }
+    match request.entry {
+        Entry::Method(table, slot) => through(binary, table, slot, is_register, &set, &mut out),
+        Entry::Function(_) => {
+            out.text.push_str("body:\n");
+            if !is_go {
+                out.text
+                    .push_str("        lea  rdi, [\"import.object\"]\n        mov  rcx, rdi\n");
+                for register in ["esi", "edx", "r8d", "r9d"] {
+                    let _ = writeln!(out.text, "        mov  {register}, 1");
+                }
+                out.assumed.push(
+                    "rdi and rcx hold the address of an object, each word of which points to a table of functions \
+                     that return 1; esi, edx, r8d and r9d hold 1"
+                        .into(),
+                );
+            }
+            out.text.push_str(&set);
+            if is_register {
+                out.text
+                    .push_str("        xor  edx, edx\n        xorps xmm15, xmm15\n");
+            }
+            let _ = writeln!(out.text, "        call \"{name}\"");
+            if !is_go {
+                out.text.push_str(OBJECT);
+            }
+        }
+    }
+    if !said.is_empty() {
+        out.assumed
+            .push(format!("arguments are {}", said.join(", ")));
+    } else if is_go && !is_register {
+        out.assumed
+            .push("its arguments on the stack are what the stack holds".into());
+    }
+    Ok(out)
+}
+
+/// The body that calls a method through its itab.
+fn through(
+    binary: &Binary<'_>,
+    table: &Table,
+    slot: usize,
+    is_register: bool,
+    set: &str,
+    out: &mut Body,
+) {
+    let itab = section_name(&table.symbol());
+    let offset = 24 + 8 * slot;
+    let go = binary.go.as_ref();
+    let size = go.and_then(|go| go.value_size(table.type_address));
+    out.header.push("heap     = \"pointer\"".into());
+    out.header.push(format!(
+        "words    = [{:?}, \"object\"]",
+        format!("\"{itab}\"")
+    ));
+    match size {
+        Some(size) => {
+            let room = size.max(16) - 4;
+            out.header.push(format!("object   = \"dd id; resb {room}\""));
+            out.assumed.push(format!(
+                "an object of {} has {size} bytes, its number in the first 4 and zeros behind it",
+                table.type_name
+            ));
+        }
+        None => out.assumed.push(format!(
+            "an object of {} has 16 bytes, its number in the first 4 and zeros behind it: how large it is, the file \
+             does not say",
+            table.type_name
+        )),
+    }
+    out.header.push("dispatch = \"site\"".into());
+    let slot_name = table.slots.get(slot).map_or("", |slot| &slot.method);
+    let _ = writeln!(
+        out.text,
+        "body:                                   ; rax = itab, rbx = data"
+    );
+    let _ = writeln!(
+        out.text,
+        "        mov  rdx, [rax + {offset}]            ; fun[{slot}], {slot_name}"
+    );
+    if is_register {
+        let _ = write!(
+            out.text,
+            "        mov  rax, rbx\n{set}        xorps xmm15, xmm15\nsite:   call rdx\n"
+        );
+    } else {
+        let _ = write!(out.text, "        mov  [rsp], rbx\n{set}site:   call rdx\n");
+    }
+}
+
+/// What stands in for arguments of C: as for a listing without a header.
+const OBJECT: &str = "\
+data \"import.object\": times 512 dq \"import.table\"
+data \"import.table\": times 512 dq \"import.callee\"
+func \"import.callee\":
+        mov  eax, 1
+        ret
+        align 8
+        times 64 dq \"import.callee\"
+";
+
+fn number_of(text: &str) -> Option<i128> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, text),
+    };
+    let value = match digits.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16).ok()?,
+        None => digits.parse().ok()?,
+    };
+    Some(sign * i128::from(value))
+}
+
+/// The template.
+fn written(
+    binary: &Binary<'_>,
+    request: &Request<'_>,
+    release: Release,
+    gathered: &Gathered,
+    body: &Body,
+) -> Import {
+    let title = match request.entry {
+        Entry::Function(symbol) => format!("{} of {}", symbol.name, request.file),
+        Entry::Method(table, slot) => format!(
+            "{} of {} through {}, of {}",
+            table.slots.get(slot).map_or("", |slot| &slot.method),
+            table.type_name,
+            table.interface,
+            request.file
+        ),
+    };
+    let mut text = format!(
+        ";! title    = {:?}\n;! syntax   = \"intel\"\n;! clobbers = \"all\"\n",
+        title.replace('"', "'")
+    );
+    for line in &body.header {
+        let _ = writeln!(text, ";! {line}");
+    }
+    let bytes: u64 = gathered.functions.iter().map(|one| one.size).sum();
+    let count: usize = gathered.functions.iter().map(|one| one.lines.count).sum();
+    let as_bytes: usize = gathered
+        .functions
+        .iter()
+        .map(|one| one.lines.as_bytes)
+        .sum();
+    let made = binary
+        .go
+        .as_ref()
+        .map_or(String::new(), |go| format!(", made by {}", go.version));
+    let _ = writeln!(
+        text,
+        "; From {}{made}: {} of {bytes} bytes, {count} instructions, as the file has them; {}.",
+        request.file,
+        counted(gathered.functions.len(), "function"),
+        counted(gathered.data.len(), "piece") + " of data"
+    );
+    let mut assumed = body.assumed.clone();
+    if let Some(go) = binary.go.as_ref().filter(|go| go.release.is_none()) {
+        assumed.push(format!(
+            "the release is {release}: nothing here knows {}",
+            go.version
+        ));
+    }
+    if gathered.functions.iter().any(|one| one.lines.moves_g) {
+        assumed.push("g is at gs:[-8], where the file has it at fs:[-8]".into());
+    }
+    if gathered.guessed_pointers > 0 {
+        assumed.push(format!(
+            "{} of data taken for addresses, because they look like some: the file does not say which are",
+            counted(gathered.guessed_pointers, "word")
+        ));
+    }
+    let widened: usize = gathered.functions.iter().map(|one| one.lines.widened).sum();
+    if widened > 0 {
+        assumed.push(format!(
+            "{} to other functions, short in the file, 3 or 4 bytes longer here, for those are further away",
+            counted(widened, "jump")
+        ));
+    }
+    if as_bytes > 0 {
+        assumed.push(format!(
+            "as bytes stand {}, for which the assembler has no words in that encoding",
+            counted(as_bytes, "instruction")
+        ));
+    }
+    if !gathered.data.is_empty() {
+        assumed
+            .push("data hold what the file has, as before the program's first instruction".into());
+    }
+    for one in &assumed {
+        let _ = writeln!(text, "; Assumed: {one}.");
+    }
+    if !gathered.modelled.is_empty() {
+        let names: Vec<&str> = gathered.modelled.iter().map(String::as_str).collect();
+        let _ = writeln!(
+            text,
+            "; Modelled, and not the program's own: {}.",
+            names.join(", ")
+        );
+    }
+    text.push('\n');
+    text.push_str(&body.text);
+    for function in &gathered.functions {
+        let _ = writeln!(text, "\nfunc \"{}\":", function.name);
+        let _ = writeln!(text, "; {:#x}, {} bytes", function.address, function.size);
+        text.push_str(&function.lines.text);
+    }
+    for (name, why) in &gathered.left_out {
+        let _ = writeln!(
+            text,
+            "\n; Not here: {why}. A call ends the row; put what it is to do in its place."
+        );
+        let _ = writeln!(text, "func \"{name}\":\n        ud2");
+    }
+    for datum in &gathered.data {
+        text.push('\n');
+        text.push_str(&data(datum));
+    }
+    Import {
+        text,
+        functions: gathered.functions.len(),
+        instructions: (count, as_bytes),
+        left_out: gathered.left_out.clone().into_iter().collect(),
+    }
+}
+
+/// A datum's section.
+fn data(datum: &Datum) -> String {
+    let mut out = format!("data \"{}\":", datum.name);
+    let guess = match (datum.is_guessed, datum.size > datum.bytes.len() as u64) {
+        (true, _) => ": how many there are, nothing says",
+        (false, true) => ": the first of them",
+        _ => "",
+    };
+    let _ = writeln!(
+        out,
+        "\n; {:#x}, {} bytes{guess}",
+        datum.address,
+        datum.bytes.len()
+    );
+    let mut at = 0;
+    while at < datum.bytes.len() {
+        if let Some(pointer) = datum.pointers.get(&(at as u64)) {
+            let _ = match pointer {
+                Pointer::To(target) => writeln!(out, "        dq   {target}"),
+                Pointer::Nowhere(name) => {
+                    writeln!(out, "        dq   0{:24}; not here: {name}", "")
+                }
+            };
+            at += 8;
+            continue;
+        }
+        let next = datum
+            .pointers
+            .range(at as u64..)
+            .next()
+            .map_or(datum.bytes.len(), |(next, _)| *next as usize);
+        let zeros = datum.bytes[at..next]
+            .iter()
+            .take_while(|byte| **byte == 0)
+            .count();
+        if zeros >= 16 || zeros == next - at {
+            let _ = writeln!(out, "        resb {zeros}");
+            at += zeros;
+            continue;
+        }
+        let row = &datum.bytes[at..next.min(at + 8)];
+        let bytes: Vec<String> = row.iter().map(|byte| format!("{byte:#04x}")).collect();
+        let shown: String = row
+            .iter()
+            .map(|byte| {
+                if (b' '..=b'~').contains(byte) {
+                    char::from(*byte)
+                } else {
+                    '.'
+                }
+            })
+            .collect();
+        let _ = writeln!(out, "        db   {} ; {shown}", bytes.join(", "));
+        at += row.len();
+    }
+    out
+}

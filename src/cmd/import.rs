@@ -1,0 +1,129 @@
+//! `import`: machine code of a program as a template.
+//!
+//! Correct means: what is printed runs as it is, and what it is not is said in it.
+
+use std::path::Path;
+
+use super::itab::{go_of, matching};
+use super::output::{Input, Output};
+use super::program::{bytes_of, read, symbol};
+use super::{Common, Stop, print_plain};
+use crate::binary::import::{Entry, Request, import};
+use crate::binary::itabs::{Held, Table};
+use crate::text::paths::{named, path};
+use crate::text::{closest, printable};
+
+/// What to import, and where to.
+#[derive(Debug, clap::Args)]
+pub(super) struct Imported {
+    /// Functions: the first is called; or an itab, INTERFACE,TYPE, one method of which is called
+    #[arg(required = true, value_name = "SYMBOL")]
+    symbols: Vec<String>,
+    /// The method that is called through the itab
+    #[arg(long, value_name = "NAME")]
+    method: Option<String>,
+    /// Calls that are followed: what lies further away ends the row
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    depth: u32,
+    /// Write the template here
+    #[arg(short, long, value_name = "FILE.asm")]
+    output: Option<std::path::PathBuf>,
+}
+
+pub(super) fn run(common: &Common, file: &str, wanted: &Imported) -> Result<i32, Stop> {
+    let inputs: Vec<Input> = Input::at(&path(file)).into_iter().collect();
+    let output = wanted
+        .output
+        .as_deref()
+        .map(|target| Output::open("-o", target))
+        .transpose()?;
+    if let Some(output) = &output {
+        Output::check(&[output], &inputs)?;
+    }
+    let bytes = bytes_of(file)?;
+    let binary = read(file, &bytes)?;
+    let [first, others @ ..] = &wanted.symbols[..] else {
+        return Err(Stop::Usage("`import`: name a symbol".into()));
+    };
+    let others = others
+        .iter()
+        .map(|one| symbol(&binary, file, one).map(|one| one.address));
+    let others = others.collect::<Result<Vec<u64>, Stop>>()?;
+    let entry = match &wanted.method {
+        Some(method) => {
+            let tables = matching(go_of(&binary, file)?, file, Some(first))?;
+            through(file, first, &tables, method)?
+        }
+        None if first.contains(',') && binary.find(first).is_empty() => {
+            let tables = matching(go_of(&binary, file)?, file, Some(first))?;
+            let methods: Vec<&str> = tables[0].slots.iter().map(|slot| &*slot.method).collect();
+            match methods[..] {
+                [only] => through(file, first, &tables, only)?,
+                _ => {
+                    return Err(Stop::Usage(format!(
+                        "`{first}` has the methods {}; say which one is called: --method {}",
+                        methods.join(", "),
+                        methods.first().unwrap_or(&"NAME")
+                    )));
+                }
+            }
+        }
+        None => Entry::Function(symbol(&binary, file, first)?),
+    };
+    let name = Path::new(file)
+        .file_name()
+        .map_or_else(|| file.to_string(), named);
+    let request = Request {
+        file: &name,
+        entry,
+        others: &others,
+        depth: wanted.depth,
+        arguments: &common.arguments,
+    };
+    let made = import(&binary, &request).map_err(|why| Stop::Usage(format!("{file}: {why}")))?;
+    let target = wanted.output.as_deref();
+    match (output, target) {
+        (Some(output), Some(target)) => {
+            output.write(&made.text, printable::lines)?;
+            let target = named(target);
+            print_plain(&format!("wrote {target}\nnext: dispatchlab run {target}\n"))?;
+        }
+        _ => print_plain(&made.text)?,
+    }
+    Ok(0)
+}
+
+/// A method of the one itab that was meant.
+fn through<'a>(
+    file: &str,
+    wanted: &str,
+    tables: &[&'a Table],
+    method: &str,
+) -> Result<Entry<'a>, Stop> {
+    let [table] = tables else {
+        let types: Vec<&str> = tables.iter().map(|table| &*table.type_name).collect();
+        return Err(Stop::Usage(format!(
+            "{file} has {} itabs for {wanted}: {}; name the type, too: '{wanted},{}'",
+            tables.len(),
+            types.join(", "),
+            types.first().unwrap_or(&"TYPE")
+        )));
+    };
+    let at = table.slots.iter().position(|slot| slot.method == method);
+    let Some(at) = at else {
+        let names: Vec<&str> = table.slots.iter().map(|slot| &*slot.method).collect();
+        let near = closest(method, names.iter().copied());
+        return Err(Stop::Usage(format!(
+            "{} has no method `{method}`; it has {}{}",
+            table.interface,
+            names.join(", "),
+            near.map_or(String::new(), |near| format!(": did you mean `{near}`?"))
+        )));
+    };
+    if table.slots[at].held == Held::Pruned {
+        return Err(Stop::Usage(format!(
+            "{wanted} has no `{method}` in this program: no call reaches it, and the linker left it out"
+        )));
+    }
+    Ok(Entry::Method(table, at))
+}

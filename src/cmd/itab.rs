@@ -1,0 +1,187 @@
+//! `itab`: the itabs of a Go program.
+//!
+//! Correct means: each line is of an itab that the program has, and what is asked for and not there is
+//! an error that says what is.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::program::{bytes_of, read};
+use super::{Common, Stop, print_json, print_plain};
+use crate::binary::itabs::{self, Held, Slot, Table};
+use crate::binary::{Binary, GoProgram, sites};
+use crate::text::{closest, folded};
+
+pub(super) fn itab(
+    common: &Common,
+    file: &str,
+    wanted: Option<&str>,
+    is_dumped: bool,
+) -> Result<i32, Stop> {
+    let bytes = bytes_of(file)?;
+    let binary = read(file, &bytes)?;
+    let go = go_of(&binary, file)?;
+    let found = matching(go, file, wanted)?;
+    let addresses = found.iter().map(|table| table.address).collect();
+    let named = match is_dumped || !common.json && wanted.is_none() {
+        true => HashMap::new(),
+        false => sites::references(&binary, &addresses),
+    };
+    let named = |table: &Table| named.get(&table.address).copied().unwrap_or(0);
+    if common.json {
+        let all: Vec<Value> = found
+            .iter()
+            .map(|table| document(table, named(table)))
+            .collect();
+        print_json(&format!("{:#}\n", json!({ "schema": 1, "itabs": all })))?;
+        return Ok(0);
+    }
+    let out = match (is_dumped, wanted) {
+        (true, _) => found
+            .iter()
+            .map(|table| itabs::dump(&binary, table))
+            .collect(),
+        (false, None) => list(go, &found),
+        (false, Some(_)) => found
+            .iter()
+            .map(|table| shown(table, named(table)))
+            .collect::<Vec<_>>()
+            .join("\n"),
+    };
+    print_plain(&folded(&out, 4, common.style().width))?;
+    Ok(0)
+}
+
+/// What Go's linker left, or why there is none.
+pub(super) fn go_of<'a, 'b>(binary: &'b Binary<'a>, file: &str) -> Result<&'b GoProgram<'a>, Stop> {
+    binary.go.as_ref().ok_or_else(|| {
+        Stop::Usage(format!(
+            "{file} is no Go program, and only those have itabs; `dispatchlab vtable {file}` lists the tables of C++ and Rust"
+        ))
+    })
+}
+
+/// The itabs that a text means, `IFACE` or `IFACE,TYPE`.
+pub(super) fn matching<'b>(
+    go: &'b GoProgram<'_>,
+    file: &str,
+    wanted: Option<&str>,
+) -> Result<Vec<&'b Table>, Stop> {
+    let Some(wanted) = wanted else {
+        return Ok(go.itabs.iter().collect());
+    };
+    let (interface, type_name) = match itabs::split(wanted) {
+        (interface, Some(type_name)) => (interface, Some(type_name)),
+        (interface, None) => (interface, None),
+    };
+    let found: Vec<&Table> = go
+        .itabs
+        .iter()
+        .filter(|table| table.is_of(interface, type_name))
+        .collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let of_interface: Vec<&str> = go
+        .itabs
+        .iter()
+        .filter(|table| table.is_of(interface, None))
+        .map(|table| &*table.type_name)
+        .collect();
+    Err(Stop::Usage(match (type_name, of_interface.is_empty()) {
+        (Some(type_name), false) => format!(
+            "{file} has no itab of {type_name} for {interface}; it has those of {}",
+            of_interface.join(", ")
+        ),
+        _ => {
+            let names = go.itabs.iter().map(|table| &*table.interface);
+            let near = closest(interface, names).map(|near| format!("did you mean `{near}`?"));
+            format!(
+                "{file} has no itab for {interface}; {}",
+                near.unwrap_or_else(|| format!("`dispatchlab itab {file}` lists all that it has"))
+            )
+        }
+    }))
+}
+
+fn document(table: &Table, named: usize) -> Value {
+    let fun = (0..).zip(&table.slots).map(|(number, slot): (u32, &Slot)| {
+        let (wrapper, inlined) = match slot.held {
+            Held::Wrapper { inlined } => (true, inlined),
+            Held::Method | Held::Pruned => (false, None),
+        };
+        json!({
+            "slot": number,
+            "method": slot.method,
+            "address": format!("{:#x}", slot.address),
+            "symbol": slot.symbol,
+            "wrapper": wrapper,
+            "inlined": inlined,
+            "pruned": slot.held == Held::Pruned,
+        })
+    });
+    json!({
+        "interface": table.interface,
+        "type": table.type_name,
+        "hash": format!("{:#010x}", table.hash),
+        "address": format!("{:#x}", table.address),
+        "size": table.size(),
+        "named": named,
+        "fun": fun.collect::<Vec<_>>(),
+    })
+}
+
+/// One line an itab.
+fn list(go: &GoProgram<'_>, found: &[&Table]) -> String {
+    let mut out = format!("{} itabs, {}\n\n", found.len(), go.version);
+    for table in found {
+        let _ = writeln!(
+            out,
+            "{:#x}  {:#010x}  {:>2} methods  {},{}",
+            table.address,
+            table.hash,
+            table.slots.len(),
+            table.interface,
+            table.type_name
+        );
+    }
+    out
+}
+
+/// An itab with its methods.
+fn shown(table: &Table, named: usize) -> String {
+    let times = if named == 1 {
+        "instruction"
+    } else {
+        "instructions"
+    };
+    let mut out = format!(
+        "{},{}\n  at {:#x}, {} bytes, hash {:#010x}, named by {named} {times}\n",
+        table.interface,
+        table.type_name,
+        table.address,
+        table.size(),
+        table.hash
+    );
+    for (number, slot) in table.slots.iter().enumerate() {
+        let held = match slot.held {
+            Held::Method => "",
+            Held::Pruned => "  left out by the linker: no call reaches it",
+            Held::Wrapper {
+                inlined: Some(true),
+            } => "  a wrapper, the method inlined",
+            Held::Wrapper {
+                inlined: Some(false),
+            } => "  a wrapper, which calls the method",
+            Held::Wrapper { inlined: None } => "  a wrapper",
+        };
+        let _ = writeln!(
+            out,
+            "  fun[{number}] {}  {:#x} {}{held}",
+            slot.method, slot.address, slot.symbol
+        );
+    }
+    out
+}

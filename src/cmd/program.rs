@@ -1,0 +1,89 @@
+//! Reading a program that was named on the command line.
+//!
+//! Correct means: what cannot be read says which file, why, and what to do.
+
+use std::io;
+use std::path::Path;
+
+use super::Stop;
+use crate::binary::{Binary, Symbol};
+use crate::sys::files;
+use crate::text::closest;
+use crate::text::paths::{named, path};
+
+/// The largest file that is read: a program with its debugging data.
+const MAX_BYTES: u64 = 2 << 30;
+
+/// The bytes of a program.
+pub(super) fn bytes_of(file: &str) -> Result<Vec<u8>, Stop> {
+    let place = path(file);
+    let read = files::read(&place, MAX_BYTES + 1);
+    let bytes = read.map_err(|error| refuse(&place, &why(&error)))?;
+    if bytes.len() as u64 > MAX_BYTES {
+        let most = MAX_BYTES >> 30;
+        return Err(refuse(
+            &place,
+            &format!(
+                "it has more than {most} GiB; strip it of its debugging data, with `strip -g`"
+            ),
+        ));
+    }
+    Ok(bytes)
+}
+
+/// The program that bytes are.
+pub(super) fn read<'a>(file: &str, bytes: &'a [u8]) -> Result<Binary<'a>, Stop> {
+    Binary::read(bytes).map_err(|error| refuse(&path(file), &error.to_string()))
+}
+
+fn refuse(place: &Path, why: &str) -> Stop {
+    Stop::Usage(format!("cannot read {}: {why}", named(place)))
+}
+
+fn why(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file; mend the path".into(),
+        io::ErrorKind::PermissionDenied => {
+            "permission denied; make it readable, with `chmod +r`".into()
+        }
+        io::ErrorKind::IsADirectory => "it is a folder; name a file in it".into(),
+        _ => error.to_string(),
+    }
+}
+
+/// The one symbol that a text means: its name, the end of its name, or its address.
+pub(super) fn symbol<'a, 'b>(
+    binary: &'b Binary<'a>,
+    file: &str,
+    wanted: &str,
+) -> Result<&'b Symbol<'a>, Stop> {
+    let found = binary.find(wanted);
+    match found[..] {
+        [one] => Ok(one),
+        [] => {
+            let names = binary.symbols.iter().map(|symbol| &*symbol.name);
+            let near = closest(wanted, names).map(|near| format!("; did you mean `{near}`?"));
+            Err(Stop::Usage(format!(
+                "{} has no symbol `{wanted}`{}",
+                file,
+                near.unwrap_or_else(|| format!(
+                    "; `dispatchlab sym {file} PART` lists those whose name has a part"
+                ))
+            )))
+        }
+        [..] => {
+            const SHOWN: usize = 6;
+            let names: Vec<&str> = found
+                .iter()
+                .take(SHOWN)
+                .map(|symbol| &*symbol.name)
+                .collect();
+            let more = if found.len() > SHOWN { ", …" } else { "" };
+            Err(Stop::Usage(format!(
+                "`{wanted}` can mean {} symbols: {}{more}; name one of them in full",
+                found.len(),
+                names.join(", ")
+            )))
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! `sites`: where a program decides at run time what to call.
+//!
+//! Correct means: each line is an instruction of the program, and the kinds are counted over all that
+//! were looked at.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use super::program::{bytes_of, read};
+use super::{Common, Stop, print_json, print_plain};
+use crate::binary::sites::{Finder, How, Site, functions};
+
+pub(super) fn sites(common: &Common, file: &str, function: Option<&str>) -> Result<i32, Stop> {
+    let bytes = bytes_of(file)?;
+    let binary = read(file, &bytes)?;
+    let wanted: Vec<u64> = match function {
+        None => Vec::new(),
+        Some(name) => binary
+            .matching(name)
+            .iter()
+            .map(|symbol| symbol.address)
+            .collect(),
+    };
+    if function.is_some() && wanted.is_empty() {
+        // Says what is like it.
+        super::program::symbol(&binary, file, function.unwrap_or_default())?;
+    }
+    let finder = Finder::new(&binary);
+    let looked_at =
+        functions(&binary).filter(|symbol| function.is_none() || wanted.contains(&symbol.address));
+    let found: Vec<Site> = looked_at.flat_map(|symbol| finder.sites(symbol)).collect();
+    if common.json {
+        let all: Vec<_> = found.iter().map(document).collect();
+        print_json(&format!("{:#}\n", json!({ "schema": 1, "sites": all })))?;
+        return Ok(0);
+    }
+    print_plain(&text(&found, file, function.is_some()))?;
+    Ok(0)
+}
+
+fn document(site: &Site) -> serde_json::Value {
+    let slot = match site.how {
+        How::Itab { slot } | How::Vtable { slot } => Some(slot),
+        _ => None,
+    };
+    json!({
+        "address": format!("{:#x}", site.address),
+        "function": site.function,
+        "kind": site.how.name(),
+        "slot": slot,
+        "text": site.text,
+        "row": site.how.row(),
+    })
+}
+
+/// The sites, and how many there are of each kind; of a whole program only the latter.
+fn text(found: &[Site], file: &str, is_listed: bool) -> String {
+    let mut out = String::new();
+    let mut function = "";
+    for site in found.iter().filter(|_| is_listed) {
+        if site.function != function {
+            function = &site.function;
+            let _ = writeln!(out, "{function}  (dispatchlab import {file} '{function}')");
+        }
+        let slot = match &site.how {
+            How::Itab { slot } | How::Vtable { slot } => format!(" slot {slot}"),
+            How::Hashes { cases } => format!(", {cases} cases"),
+            How::Guard { itab } => format!(" on {itab}"),
+            _ => String::new(),
+        };
+        let _ = writeln!(
+            out,
+            "  {:#x}  {:<28} {}{slot}",
+            site.address,
+            site.text,
+            site.how.name()
+        );
+    }
+    let mut counts: BTreeMap<&str, (usize, Option<String>)> = BTreeMap::new();
+    for site in found {
+        let entry = counts
+            .entry(site.how.name())
+            .or_insert_with(|| (0, site.how.row()));
+        entry.0 += 1;
+    }
+    if is_listed && !found.is_empty() {
+        out.push('\n');
+    }
+    let _ = writeln!(out, "{} sites", found.len());
+    for (name, (count, row)) in counts {
+        let row = row.map_or(String::new(), |row| format!("dispatchlab run '{row}'"));
+        let _ = writeln!(
+            out,
+            "{}",
+            format!("  {count:>7}  {name:<20} {row}").trim_end()
+        );
+    }
+    if !is_listed && !found.is_empty() {
+        let _ = writeln!(out, "one function's: dispatchlab sites {file} FUNC");
+    }
+    out
+}

@@ -1,0 +1,188 @@
+//! `import` against programs that the compilers of this machine build.
+//!
+//! Correct means: imported code has the file's bytes and computes what the program computes, and what is left out is
+//! named. Where a compiler is missing, the test says so.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use dispatchlab::binary::import::{Entry, Request, import};
+use dispatchlab::binary::{Binary, Kind, sites};
+
+use crate::common::{dispatchlab, folder, json, rows};
+use crate::programs::{built, fixture, go, text};
+
+/// What one iteration of imported code leaves in rax.
+fn result(place: &Path, file: &Path, arguments: &[&str], expect: u64) -> String {
+    let mut all = vec!["import", text(file)];
+    all.extend(arguments);
+    let made = dispatchlab(&all);
+    assert_eq!(made.code, 0, "{all:?}: {}", made.stderr);
+    let template = place.join("imported.asm");
+    let header = format!(";! result = \"rax\"\n;! expect = {expect}\n");
+    fs::write(&template, format!("{header}{}", made.stdout)).expect("writes");
+    let (_, document) = json(&["run", text(&template), "--quick", "--counters", "none"]);
+    let (_, row) = rows(&document)[0];
+    assert_eq!(row["status"], "ok", "{all:?}: {row:#}\n{}", made.stdout);
+    made.stdout
+}
+
+#[test]
+fn an_imported_function_computes_what_it_computes_in_the_program() {
+    let place = folder("computed");
+    for options in [&[][..], &["-ldflags=-s -w"][..], &["-buildmode=pie"][..]] {
+        let name = format!("computed{}", options.concat().len());
+        let Some(file) = go(&name, options) else {
+            return;
+        };
+        for (arguments, expect) in [
+            (&["main.chosen", "--arg", "AX=4"][..], 23),
+            (&["main.chosen", "--arg", "AX=8"][..], 13),
+            (&["main.chosen", "--arg", "AX=99"][..], u64::MAX),
+            (&["main.twice", "--arg", "AX=4"][..], 13),
+            (&["main.kind"][..], 0),
+            // A square of side 1, and zero circles.
+            (&["main.Shape,*main.Square", "--method", "Area"][..], 1),
+            (&["main.Shape,main.Circle", "--method", "Area"][..], 3),
+            (
+                &[
+                    "main.Shape,*main.Pair[int]",
+                    "--method",
+                    "Scale",
+                    "--arg",
+                    "BX=9",
+                ][..],
+                9,
+            ),
+            // 1 · 5 · 0, through the wrapper that calls it.
+            (
+                &[
+                    "main.Shape,main.Circle",
+                    "--method",
+                    "Scale",
+                    "--arg",
+                    "BX=5",
+                ][..],
+                0,
+            ),
+        ] {
+            result(&place, &file, arguments, expect);
+        }
+    }
+}
+
+#[test]
+fn imported_code_of_cpp_goes_through_its_tables_and_its_switch() {
+    let place = folder("computed_cpp");
+    for (name, options) in [
+        ("cpp_pie", &["-O2"][..]),
+        ("cpp_fixed", &["-O2", "-no-pie"][..]),
+        ("cpp.so", &["-O2", "-shared", "-fPIC"][..]),
+        ("cpp.o", &["-O2", "-c"][..]),
+    ] {
+        let source = fixture("shapes.cpp");
+        let Some(file) = built(name, "g++", &[options, &[&*source]].concat()) else {
+            return;
+        };
+        for (number, expect) in [
+            (0, 9),
+            (1, 5),
+            (2, 54 - 5),
+            (3, 3 * 17 + 5),
+            (4, 30),
+            (5, 25),
+            (6, 36),
+            (7, 0xffff_ffff),
+        ] {
+            let argument = format!("rdi={number}");
+            result(&place, &file, &["chosen", "--arg", &argument], expect);
+        }
+        result(&place, &file, &["twice", "--arg", "rdi=4"], 13);
+    }
+}
+
+/// What came of importing functions of a program, evenly chosen: how many were taken, and why others were not.
+fn imported(file: &Path, most: usize) -> (usize, HashMap<String, usize>) {
+    let bytes = fs::read(file).expect("it was built");
+    let binary = Binary::read(&bytes).expect("a program");
+    let (mut taken, mut refused) = (0, HashMap::new());
+    let all: Vec<_> = sites::functions(&binary).collect();
+    for symbol in all.iter().step_by(all.len().div_ceil(most)) {
+        let request = Request {
+            file: "a file",
+            entry: Entry::Function(symbol),
+            others: &[],
+            depth: 0,
+            arguments: &[],
+        };
+        match import(&binary, &request) {
+            Ok(made) => {
+                let (count, as_bytes) = made.instructions;
+                assert!(
+                    as_bytes * 20 <= count + 20,
+                    "{}: {as_bytes} of {count}",
+                    symbol.name
+                );
+                taken += 1;
+            }
+            Err(why) => {
+                let why = why.split("imported: ").nth(1).unwrap_or(&why);
+                let why: String = why.split(['`', '0']).next().unwrap_or("").to_string();
+                *refused.entry(why).or_insert(0) += 1;
+            }
+        }
+    }
+    (taken, refused)
+}
+
+/// With `PROGRAM=FILE` also 5,000 functions of that one.
+#[test]
+fn functions_of_a_program_are_written_with_their_bytes_or_refused_with_the_reason() {
+    let own = [
+        go("all_functions", &[]),
+        go("all_stripped", &["-ldflags=-s -w"]),
+        built("all_cpp", "g++", &["-O2", &fixture("shapes.cpp")]),
+    ];
+    // Some hundreds are enough for a test; all of them take minutes here.
+    let own = own.into_iter().flatten().map(|file| (file, 400));
+    let other = std::env::var_os("PROGRAM").map(|file| (file.into(), 5000));
+    for (file, most) in own.chain(other) {
+        let (taken, refused) = imported(&file, most);
+        eprintln!("{}: {taken} taken, refused {refused:?}", file.display());
+        let sum: usize = refused.values().sum();
+        assert!(
+            taken > 10 * sum,
+            "{}: {taken} taken, refused {refused:?}",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn a_depth_bounds_what_is_taken_and_the_rest_is_named() {
+    let Some(file) = go("depth", &[]) else { return };
+    let bytes = fs::read(&file).expect("it was built");
+    let binary = Binary::read(&bytes).expect("a program");
+    assert_eq!(binary.kind, Kind::Executable);
+    let symbol = binary.find("main.twice")[0];
+    let made = |depth| {
+        let request = Request {
+            file: "depth",
+            entry: Entry::Function(symbol),
+            others: &[],
+            depth,
+            arguments: &[],
+        };
+        import(&binary, &request).expect("it is imported")
+    };
+    let near = made(0);
+    assert_eq!(near.functions, 1);
+    let (name, why) = &near.left_out[0];
+    assert_eq!(
+        (name.as_str(), why.as_str()),
+        ("main.sumOf", "it is 1 call away, and --depth is 0")
+    );
+    let far = made(1);
+    assert_eq!((far.functions, far.left_out.len()), (2, 0));
+}

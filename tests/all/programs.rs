@@ -1,0 +1,547 @@
+//! `sym`, `itab`, `vtable` and `sites` against programs that the compilers of this machine build.
+//!
+//! Correct means: what is said of a program is what its own tools say of it, `go tool nm`, `readelf`, and the program
+//! itself. Where a compiler is missing, the test says so.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use dispatchlab::binary::Binary;
+use dispatchlab::binary::itabs::Held;
+use serde_json::Value;
+
+use crate::common::{dispatchlab, folder, json};
+
+pub(crate) fn fixture(name: &str) -> String {
+    format!("{}/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Builds with a compiler, into a file of that name; none, with a word, where it cannot.
+pub(crate) fn built(name: &str, compiler: &str, arguments: &[&str]) -> Option<PathBuf> {
+    let file = folder("programs").join(name);
+    let output = Command::new(compiler)
+        .args(arguments)
+        .arg("-o")
+        .arg(&file)
+        .env("GOTOOLCHAIN", "local")
+        .env("GO111MODULE", "off")
+        .env("GOFLAGS", "")
+        .output();
+    match output {
+        Ok(output) if output.status.success() => Some(file),
+        Ok(output) => {
+            let text = String::from_utf8_lossy(&output.stderr);
+            eprintln!("skipped {name}: {compiler} says {text}");
+            None
+        }
+        Err(error) => {
+            eprintln!("skipped {name}: {compiler} does not start: {error}");
+            None
+        }
+    }
+}
+
+/// The program of the fixture by the Go on the path, built as these options say. `go` wants its files last.
+pub(crate) fn go(name: &str, options: &[&str]) -> Option<PathBuf> {
+    let file = folder("programs").join(name);
+    let output = Command::new("go")
+        .arg("build")
+        .args(options)
+        .arg("-o")
+        .arg(&file)
+        .arg(fixture("program.go"))
+        .env("GOTOOLCHAIN", "local")
+        .env("GO111MODULE", "off")
+        .env("GOFLAGS", "")
+        .env("CGO_ENABLED", "0")
+        .output();
+    match output {
+        Ok(output) if output.status.success() => Some(file),
+        Ok(output) => {
+            let text = String::from_utf8_lossy(&output.stderr);
+            eprintln!("skipped {name}: go build says {text}");
+            None
+        }
+        Err(error) => {
+            eprintln!("skipped {name}: `go` does not start: {error}");
+            None
+        }
+    }
+}
+
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+fn said(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output();
+    let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
+    assert!(output.status.success(), "{program} {arguments:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The rows of `itab --json` by interface and type.
+fn itabs(file: &Path) -> HashMap<String, Value> {
+    let (code, document) = json(&["itab", text(file)]);
+    assert_eq!(code, 0);
+    let all = document["itabs"].as_array().expect("itabs");
+    let name = |one: &Value| {
+        let word = |key: &str| one[key].as_str().expect("a name").to_string();
+        format!("{},{}", word("type"), word("interface"))
+    };
+    all.iter().map(|one| (name(one), one.clone())).collect()
+}
+
+/// What the program prints of itself: a name and numbers, by the first word.
+fn own_view(file: &Path) -> Vec<Vec<String>> {
+    let output = Command::new(file).output().expect("it runs");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let words = |line: &str| line.split(' ').map(str::to_string).collect();
+    text.lines().map(words).collect()
+}
+
+fn number(text: &str) -> u64 {
+    let digits = text.trim_start_matches("0x");
+    u64::from_str_radix(digits, if digits.len() < text.len() { 16 } else { 10 }).expect("a number")
+}
+
+#[test]
+fn the_itabs_of_a_program_are_those_that_its_linker_and_the_program_itself_know() {
+    let Some(file) = go("plain", &[]) else { return };
+    let found = itabs(&file);
+    // `go tool nm` prints address, kind and name.
+    let listed = said("go", &["tool", "nm", text(&file)]);
+    let listed = listed.lines().filter_map(|line| {
+        let mut words = line.trim_start().splitn(3, ' ');
+        let (address, _, name) = (words.next()?, words.next()?, words.next()?);
+        let name = name
+            .strip_prefix("go.itab.")
+            .or(name.strip_prefix("go:itab."))?;
+        Some((
+            name.to_string(),
+            format!("0x{}", address.trim_start_matches('0')),
+        ))
+    });
+    let listed: HashMap<String, String> = listed.collect();
+    // Go 1.27 gives them no symbols.
+    assert!(listed.len() >= 5 || listed.is_empty(), "{listed:?}");
+    for (name, address) in &listed {
+        assert_eq!(found[name]["address"], address.as_str(), "{name}");
+    }
+    let mut compared = 0;
+    for line in own_view(&file).iter().filter(|line| line[0] == "itab") {
+        let [_, name, address, _, _, hash, first, second] = &line[..] else {
+            panic!("{line:?}")
+        };
+        let one = &found[&format!("{name},main.Shape")];
+        let hexadecimal = |text: &str| format!("{:#x}", number(text));
+        assert_eq!(one["address"], hexadecimal(address), "{name}");
+        assert_eq!(one["hash"], format!("{:#010x}", number(hash)), "{name}");
+        assert_eq!(one["fun"][0]["address"], hexadecimal(first), "{name}");
+        assert_eq!(one["fun"][1]["address"], hexadecimal(second), "{name}");
+        compared += 1;
+    }
+    assert_eq!(compared, 4);
+}
+
+#[test]
+fn a_stripped_and_a_movable_program_have_the_same_itabs_by_name_hash_and_methods() {
+    let Some(plain) = go("plain_twin", &[]) else {
+        return;
+    };
+    let view = |file: &Path| {
+        let all = itabs(file).into_iter();
+        let all = all.filter(|(name, _)| name.contains("main."));
+        let mut all: Vec<(String, String, Vec<String>)> = all
+            .map(|(name, one)| {
+                let methods = one["fun"].as_array().expect("methods").iter();
+                let methods = methods.map(|slot| format!("{} {}", slot["method"], slot["symbol"]));
+                (name, one["hash"].to_string(), methods.collect())
+            })
+            .collect();
+        all.sort();
+        all
+    };
+    let expected = view(&plain);
+    assert_eq!(expected.len(), 5, "{expected:?}");
+    for (name, options) in [
+        ("stripped", &["-ldflags=-s -w"][..]),
+        ("pie", &["-buildmode=pie"][..]),
+        ("stripped_pie", &["-buildmode=pie", "-ldflags=-s -w"][..]),
+        ("unoptimised", &["-gcflags=-N -l"][..]),
+    ] {
+        let Some(file) = go(name, options) else {
+            continue;
+        };
+        assert_eq!(view(&file), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_type_is_decoded_field_by_field_though_no_symbol_names_it() {
+    let Some(file) = go("types", &["-ldflags=-s -w"]) else {
+        return;
+    };
+    let hash = itabs(&file)["main.Circle,main.Shape"]["hash"].clone();
+    let run = dispatchlab(&["sym", text(&file), "type.main.Circle"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let field = |name: &str| {
+        // Fields begin with a capital letter, and may end in an underscore, since Go 1.21.
+        let named = |line: &str| line.to_lowercase().replace('_', " ").contains(name);
+        let rows = run.stdout.lines().filter(|line| line.starts_with("  +"));
+        let row = rows.into_iter().find(|line| named(line));
+        let row = row.unwrap_or_else(|| panic!("{name}: {}", run.stdout));
+        row.rsplit(' ').next().expect("a value").to_string()
+    };
+    assert_eq!(field(" size "), "16");
+    assert_eq!(format!("{:?}", field(" hash ")), hash.to_string());
+    assert_eq!(field(" kind "), "25");
+    assert!(
+        run.stdout
+            .contains("a type: the first fields of main.Circle")
+    );
+}
+
+#[test]
+fn a_slot_says_whether_it_is_a_wrapper_and_has_the_method_inlined() {
+    let Some(file) = go("wrappers", &[]) else {
+        return;
+    };
+    let bytes = fs::read(&file).expect("it was built");
+    let binary = Binary::read(&bytes).expect("a program");
+    let go = binary.go.as_ref().expect("of Go");
+    let held = |type_name: &str, method: &str| {
+        let table = go
+            .itabs
+            .iter()
+            .find(|one| one.is_of("main.Shape", Some(type_name)));
+        let slots = &table.expect("an itab").slots;
+        slots
+            .iter()
+            .find(|slot| slot.method == method)
+            .expect("a slot")
+            .held
+    };
+    let wrapper = |inlined| Held::Wrapper {
+        inlined: Some(inlined),
+    };
+    assert_eq!(held("*main.Square", "Area"), Held::Method);
+    assert_eq!(held("main.Circle", "Area"), wrapper(true));
+    assert_eq!(held("main.Circle", "Scale"), wrapper(false));
+    assert_eq!(held("*main.Circle", "Scale"), wrapper(false));
+    // No call reaches it, and the linker leaves it out.
+    assert_eq!(held("main.Circle", "Unused"), Held::Pruned);
+}
+
+#[test]
+fn the_bytes_that_are_dumped_are_the_files() {
+    for options in [&[][..], &["-buildmode=pie"][..]] {
+        let name = format!("dumped{}", options.len());
+        let Some(file) = go(&name, options) else {
+            return;
+        };
+        let bytes = fs::read(&file).expect("it was built");
+        let found = itabs(&file);
+        let address = number(
+            found["main.Circle,main.Shape"]["address"]
+                .as_str()
+                .expect("one"),
+        );
+        // Where `readelf` says that a section begins, in memory and in the file.
+        let sections = said("readelf", &["-SW", text(&file)]);
+        let offset = sections.lines().find_map(|line| {
+            let words: Vec<&str> = line.split(']').nth(1)?.split_whitespace().collect();
+            let hexadecimal = |at: usize| u64::from_str_radix(words.get(at)?, 16).ok();
+            let (start, offset, size) = (hexadecimal(2)?, hexadecimal(3)?, hexadecimal(4)?);
+            (start > 0 && (start..start + size).contains(&address))
+                .then(|| address - start + offset)
+        });
+        let at = offset.expect("a section holds it") as usize;
+        let run = dispatchlab(&["itab", text(&file), "main.Shape,main.Circle", "--dump"]);
+        let rows = run.stdout.lines().filter(|line| line.starts_with("  +"));
+        let mut compared = 0;
+        for row in rows {
+            let mut words = row.split_whitespace();
+            let offset: usize = words
+                .next()
+                .and_then(|word| word[1..].parse().ok())
+                .expect("an offset");
+            let printed = words.map_while(|word| {
+                (word.len() == 2)
+                    .then(|| u8::from_str_radix(word, 16).ok())
+                    .flatten()
+            });
+            let printed: Vec<u8> = printed.collect();
+            assert_eq!(printed, bytes[at + offset..][..printed.len()], "{row}");
+            compared += printed.len();
+        }
+        // All 48 but the padding behind the hash.
+        assert_eq!(compared, 44, "{}", run.stdout);
+    }
+}
+
+#[test]
+fn a_symbol_is_where_readelf_says_and_has_the_bytes_that_the_file_has() {
+    let Some(file) = built("cpp", "g++", &["-O2", &fixture("shapes.cpp")]) else {
+        return;
+    };
+    let (code, document) = json(&["sym", text(&file)]);
+    assert_eq!(code, 0);
+    let found: HashMap<&str, &Value> = document["symbols"]
+        .as_array()
+        .expect("symbols")
+        .iter()
+        .map(|one| (one["name"].as_str().expect("a name"), one))
+        .collect();
+    let mut compared = 0;
+    // Number, value, size, type, binding, visibility, section, name.
+    for line in said("readelf", &["-sW", text(&file)]).lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [
+            _,
+            value,
+            size,
+            kind @ ("FUNC" | "OBJECT"),
+            _,
+            _,
+            section,
+            name,
+            ..,
+        ] = words[..]
+        else {
+            continue;
+        };
+        if section == "UND" || name.contains('@') {
+            continue;
+        }
+        let one = found[name];
+        assert_eq!(
+            number(one["address"].as_str().expect("one")),
+            u64::from_str_radix(value, 16).expect("one"),
+            "{name}"
+        );
+        assert_eq!(one["size"].as_u64(), size.parse().ok(), "{name}");
+        assert_eq!(one["kind"] == "code", kind == "FUNC", "{name}");
+        compared += 1;
+    }
+    assert!(compared >= 15, "only {compared} symbols were compared");
+    let run = dispatchlab(&["sym", text(&file), "twice"]);
+    let listed = said(
+        "objdump",
+        &["-d", "--no-addresses", "--disassemble=twice", text(&file)],
+    );
+    let bytes = |text: &str, is_row: &dyn Fn(&str) -> bool| -> String {
+        let rows = text.lines().filter(|line| is_row(line));
+        let words = rows.flat_map(|row| {
+            row.split_whitespace()
+                .skip_while(|word| word.starts_with("0x"))
+                .take_while(|word| word.len() == 2 && u8::from_str_radix(word, 16).is_ok())
+        });
+        words.collect()
+    };
+    let own = bytes(&run.stdout, &|line| line.starts_with("  0x"));
+    assert!(
+        !own.is_empty() && own == bytes(&listed, &|line| line.starts_with('\t')),
+        "{}\n{listed}",
+        run.stdout
+    );
+}
+
+#[test]
+fn the_tables_of_cpp_and_rust_have_their_methods_in_order() {
+    if let Some(file) = built("tables", "g++", &["-O2", &fixture("shapes.cpp")]) {
+        let (_, document) = json(&["vtable", text(&file), "Cube"]);
+        let table = &document["vtables"][0];
+        assert_eq!(table["class"], "Cube");
+        let names: Vec<&str> = table["fun"]
+            .as_array()
+            .expect("slots")
+            .iter()
+            .map(|slot| slot["symbol"].as_str().expect("one"))
+            .collect();
+        assert_eq!(names, ["Cube::area() const", "Cube::scale(int)"]);
+        assert_eq!(table["fun"][1]["offset"], 8);
+    }
+    // An object file's are filled by its relocations.
+    if let Some(file) = built("tables.o", "g++", &["-O2", "-c", &fixture("shapes.cpp")]) {
+        let run = dispatchlab(&["vtable", text(&file), "Square"]);
+        assert!(
+            run.stdout.contains("Square::area() const"),
+            "{}{}",
+            run.stdout,
+            run.stderr
+        );
+    }
+    if let Some(file) = built("tables_rust", "rustc", &["-O", &fixture("shapes.rs")]) {
+        let (_, document) = json(&["vtable", text(&file), "shapes::Square"]);
+        let table = &document["vtables"][0];
+        assert_eq!(
+            (&table["language"], &table["value_size"]),
+            (&"Rust".into(), &4.into())
+        );
+        let slots = table["fun"].as_array().expect("slots");
+        let names: Vec<&str> = slots
+            .iter()
+            .map(|slot| slot["symbol"].as_str().expect("one"))
+            .collect();
+        assert_eq!(names.len(), 2, "{names:?}");
+        assert!(
+            names[0].contains("area") && names[1].contains("scale"),
+            "{names:?}"
+        );
+    }
+}
+
+#[test]
+fn the_sites_of_a_program_are_where_its_source_has_them() {
+    let Some(file) = go("sites", &[]) else { return };
+    let of = |function: &str| {
+        let (_, document) = json(&["sites", text(&file), function]);
+        let all = document["sites"].as_array().expect("sites").iter();
+        let all = all.filter(|one| one["function"] == function);
+        let word = |one: &Value| format!("{} {}", one["kind"].as_str().unwrap_or(""), one["slot"]);
+        all.map(word).collect::<Vec<String>>()
+    };
+    assert_eq!(of("main.area"), ["itab 0"]);
+    assert_eq!(of("main.scale"), ["itab 1"]);
+    assert_eq!(of("main.total"), ["itab 0"]);
+    assert_eq!(of("main.apply"), ["func value null"]);
+    assert_eq!(of("main.sum"), Vec::<String>::new());
+    // Halves of hashes up to Go 1.21, a table since.
+    let kind = of("main.kind").join(", ");
+    assert!(kind.starts_with("type switch"), "{kind}");
+    // Go 1.19 has a table of jumps there, Go 1.27 one of results.
+    let chosen = of("main.chosen").join(", ");
+    assert!(["switch, table null", ""].contains(&&*chosen), "{chosen}");
+}
+
+#[test]
+fn what_is_no_program_of_this_machine_is_named_as_what_it_is() {
+    let place = folder("refused");
+    let elf = |class: u8, order: u8, machine: u16| {
+        let mut bytes = b"\x7fELF".to_vec();
+        bytes.extend([class, order, 1, 0]);
+        bytes.resize(16, 0);
+        bytes.extend([2, 0]);
+        bytes.extend(machine.to_le_bytes());
+        bytes.resize(64, 0);
+        bytes
+    };
+    for (bytes, words) in [
+        (Vec::new(), "it is empty"),
+        (b"MZ\x90\0".to_vec(), "a program of Windows"),
+        (b"#!/bin/sh\n".to_vec(), "a script"),
+        (b"!<arch>\n".to_vec(), "an archive"),
+        (b"some words".to_vec(), "no program"),
+        (b"\x7fELF\x02\x01".to_vec(), "it ends in its first header"),
+        (elf(1, 1, 3), "32-bit x86"),
+        (elf(1, 1, 62), "32-bit addresses"),
+        (elf(2, 1, 183), "64-bit ARM"),
+        (elf(2, 2, 21), "the higher byte first"),
+        (elf(2, 1, 62), "cut off or damaged"),
+    ] {
+        let file = place.join("file");
+        fs::write(&file, &bytes).expect("writes");
+        for command in ["sym", "itab", "vtable", "sites"] {
+            let run = dispatchlab(&[command, text(&file)]);
+            assert_eq!(run.code, 2, "{command} {words}");
+            assert!(
+                run.stdout.is_empty() && run.said().contains(words),
+                "{command}: {}",
+                run.said()
+            );
+            assert_eq!(run.stderr.matches("error:").count(), 1);
+        }
+    }
+    let run = dispatchlab(&["sym", "no/such/file"]);
+    assert!(
+        run.code == 2 && run.said().contains("there is no such file"),
+        "{}",
+        run.said()
+    );
+    let run = dispatchlab(&["sym", env!("CARGO_MANIFEST_DIR")]);
+    assert!(
+        run.code == 2 && run.said().contains("it is a folder"),
+        "{}",
+        run.said()
+    );
+}
+
+#[test]
+fn what_a_program_has_not_is_an_error_that_says_what_it_has() {
+    let Some(file) = go("errors", &[]) else {
+        return;
+    };
+    let error = |arguments: &[&str]| {
+        let run = dispatchlab(&[&arguments[..1], &[text(&file)], &arguments[1..]].concat());
+        assert_eq!(run.code, 2, "{}", run.stdout);
+        run.said()
+    };
+    let said = error(&["itab", "main.Shapes"]);
+    assert!(
+        said.contains("no itab for main.Shapes; did you mean `main.Shape`?"),
+        "{said}"
+    );
+    let said = error(&["itab", "main.Namer,main.Circle"]);
+    assert!(said.contains("it has those of *main.Square"), "{said}");
+    let said = error(&["import", "main.Shape,main.Circle"]);
+    assert!(
+        said.contains("has the methods Area, Scale, Unused; say which"),
+        "{said}"
+    );
+    let said = error(&["import", "main.Shape,main.Circle", "--method", "Aera"]);
+    assert!(
+        said.contains("no method `Aera`; it has Area, Scale, Unused: did you mean `Area`?"),
+        "{said}"
+    );
+    let said = error(&["import", "main.Shape,main.Circle", "--method", "Unused"]);
+    assert!(said.contains("the linker left it out"), "{said}");
+    let said = error(&["import", "main.Shape", "--method", "Area"]);
+    assert!(said.contains("has 4 itabs for main.Shape"), "{said}");
+    let said = error(&["import", "main.twise"]);
+    assert!(
+        said.contains("no symbol `main.twise`; did you mean `main.twice`?"),
+        "{said}"
+    );
+    let said = error(&["import", "main.twice", "--arg", "CS=4"]);
+    assert!(
+        said.contains("an argument of imported code is in a register"),
+        "{said}"
+    );
+    let said = error(&["vtable"]);
+    assert!(said.contains("Go has itabs"), "{said}");
+}
+
+#[test]
+fn no_damage_to_a_program_makes_anything_panic() {
+    use dispatchlab::stats::random::SplitMix64;
+    let files = [
+        go("damaged", &["-ldflags=-s -w"]),
+        built("damaged.o", "g++", &["-O2", "-c", &fixture("shapes.cpp")]),
+    ];
+    for file in files.into_iter().flatten() {
+        let whole = fs::read(&file).expect("it was built");
+        let mut random = SplitMix64::new(7);
+        for round in 0..40 {
+            let mut bytes = whole.clone();
+            let mut below = |bound: usize| random.below(bound as u64) as usize;
+            for _ in 0..1 + below(8) {
+                // Half of the changes are where the headers and tables are.
+                let most = match below(2) {
+                    0 => bytes.len().min(4096),
+                    _ => bytes.len(),
+                };
+                let at = below(most);
+                bytes[at] = below(256) as u8;
+            }
+            if below(3) == 0 {
+                let end = below(bytes.len());
+                bytes.truncate(end);
+            }
+            let outcome = std::panic::catch_unwind(|| crate::common::fuzz::program(&bytes));
+            assert!(outcome.is_ok(), "round {round} of {}", file.display());
+        }
+    }
+}
