@@ -23,6 +23,7 @@ use crate::template::Suite;
 use crate::text::content::Content;
 use crate::text::paths::named;
 use crate::text::printable;
+use crate::verdict;
 use crate::worker::parent::Told;
 
 /// What is read and written besides names and report.
@@ -142,6 +143,8 @@ impl Outputs {
             false => terminal::warnings_beside(report, common.error_style()),
         };
         let mut report = record::precede(common, report).into_owned();
+        // Counters that were refused meanwhile, and rows of a file, differ from what was planned.
+        verdict::settle(&mut report.provenance.sources, &report.rows);
         report.provenance.command = std::env::args_os().skip(1).map(named).collect();
         let report = &report;
         let rendered = match (common.json, common.verbose) {

@@ -257,12 +257,13 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Iterations that a breakpoint is to count: once a run, and of one that is timed. What has no time to be
-    /// held against a run without interruption has none for this.
+    /// Iterations that a breakpoint is to count: once a run, and of one that is timed. What has no time for a
+    /// run without interruption and for inferring has none for this.
     fn heads_wanted(&self) -> u64 {
         let plan = &self.settings.plan;
+        let is_at_once = plan.run_ms == 0.0 && plan.infer_ms == 0.0;
         match plan.counters {
-            Counters::Clock | Counters::Pmu if self.heads.is_none() && plan.run_ms > 0.0 => HEADS,
+            Counters::Clock | Counters::Pmu if self.heads.is_none() && !is_at_once => HEADS,
             _ => 0,
         }
     }
@@ -298,12 +299,11 @@ impl<'a> Session<'a> {
             ));
         }
         let seed = settings.plan.seed;
-        let mut provenance = Provenance {
+        let provenance = Provenance {
             breakpoint: self.heads,
             job_sha256: self.job.filter(|_| self.has_begun),
             ..self.machine.provenance(self.cpu, &self.clock, seed)
         };
-        verdict::settle(&mut provenance.sources, &rows);
         let report = Report {
             provenance,
             rows,
