@@ -49,6 +49,7 @@ pub mod prepare;
 
 // What an executable holds, and what of it runs here.
 pub mod binary;
+pub mod toolchain;
 
 // From an image to samples.
 pub mod interpreter;

@@ -22,6 +22,9 @@ use crate::text::content::Content;
 /// second.
 const TIME_MS: f64 = 30.0;
 
+/// Confidence of the intervals where nobody says one.
+pub(super) const CONFIDENCE: f64 = 0.95;
+
 /// Longest report that is read.
 const MAX_BYTES: u64 = 256 << 20;
 

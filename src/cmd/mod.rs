@@ -30,6 +30,7 @@ mod check;
 mod common;
 mod compare;
 mod doctor;
+mod go;
 mod import;
 mod itab;
 mod list;
@@ -65,8 +66,12 @@ pub enum Stop {
     Templates(Vec<diagnostic::Diagnostic>),
     /// A saved job is wrong.
     Job(String),
+    /// A compiler refuses a source, in its own words.
+    Source(String),
     /// The counters asked for are not available.
     Counters(String),
+    /// A signal asks to end, and there is nothing to show yet.
+    Signal(i32),
     /// The operating system refuses.
     System(io::Error),
 }
@@ -319,6 +324,16 @@ enum Command {
         #[command(flatten)]
         imported: import::Imported,
     },
+    /// A function of Go as each Go that is installed compiles it: side by side, run, and compared in turns
+    Go {
+        /// A file FILE.go that stands alone, or a package
+        #[arg(value_parser = named())]
+        source: String,
+        #[command(flatten)]
+        compiled: go::Compiled,
+        #[command(flatten)]
+        exports: run::Exports,
+    },
     /// Put saved reports into one page to look at; several are held beside each other
     Report {
         /// Reports of --export-json or --json
@@ -364,6 +379,7 @@ impl Command {
             | Command::Itab { .. }
             | Command::Vtable { .. }
             | Command::Sites { .. }
+            | Command::Go { .. }
             | Command::Doctor { .. } => None,
         }
     }
@@ -579,6 +595,11 @@ fn on_a_stack() -> ExitCode {
             sites::sites(&common, &binary, function.as_deref())
         }
         Command::Import { binary, imported } => import::run(&common, &binary, &imported),
+        Command::Go {
+            source,
+            compiled,
+            exports,
+        } => go::run(common, &source, &compiled, exports),
         Command::Report { files, output } => report::report(&common, &files, &output),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { dir } => shell::man(&dir),
@@ -702,7 +723,10 @@ fn explain(stop: &Stop, style: Style) -> i32 {
         Stop::Usage(message) => (said(message), 2),
         Stop::Templates(diagnostics) => (diagnostic::render(diagnostics, style), 3),
         Stop::Job(message) => (said(message), 3),
+        // Lines with places, which editors find where they are whole.
+        Stop::Source(message) => (format!("error: {}\n", printable::lines(message)), 3),
         Stop::Counters(message) => (said(message), 5),
+        Stop::Signal(signal) => return 128 + signal,
         // The reader of our output is gone, and wants no word about it.
         Stop::System(error) if error.kind() == io::ErrorKind::BrokenPipe => return UNREAD,
         Stop::System(error) => (said(&error.to_string()), 2),

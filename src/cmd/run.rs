@@ -69,6 +69,16 @@ pub(super) struct Exports {
     pub(super) samples: bool,
 }
 
+impl Files {
+    /// Only these reports, and nothing else read or written.
+    pub(super) fn only(exports: Exports) -> Files {
+        Files {
+            exports,
+            ..Files::default()
+        }
+    }
+}
+
 /// How a report is rendered.
 type Renderer = fn(&Report) -> String;
 

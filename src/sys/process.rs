@@ -91,6 +91,33 @@ pub fn wait_for(child: &mut Child) -> io::Result<(ExitStatus, Duration)> {
     Ok((status, own.unwrap_or_default()))
 }
 
+/// Runs a command to its end, in a process group of its own; none where it was ended, with all that it had started,
+/// because `is_over`.
+///
+/// # Errors
+/// That it does not start, or what the kernel says.
+pub fn finish(
+    command: &mut std::process::Command,
+    is_over: impl Fn() -> bool,
+) -> io::Result<Option<ExitStatus>> {
+    use std::os::unix::process::CommandExt as _;
+    const LOOK: Duration = Duration::from_millis(5);
+    let mut child = command.process_group(0).spawn()?;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if is_over() {
+            // It was not waited for, so the number of its group is its own.
+            let group = Pid::from_raw(child.id() as i32);
+            let _ = nix::sys::signal::killpg(group, Signal::SIGKILL);
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
 /// What happened first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {

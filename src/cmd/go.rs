@@ -1,0 +1,261 @@
+//! `go`: one function as several releases of Go compile it, side by side, run and compared.
+//!
+//! Correct means: each column is what the Go in its head has made of the same text, what is compared is what is
+//! shown, and the folder of all that is gone at the end.
+
+mod beside;
+
+use std::fs;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::program::read;
+use super::run::{self, Exports, Files};
+use super::{Common, Stop, compare, print_plain};
+use crate::binary::import::{Entry, Request, import};
+use crate::sys::interrupt;
+use crate::text::paths::path;
+use crate::toolchain::{
+    Failure, Folder, Made, Options, Source, Toolchain, chosen, declaration, installed,
+};
+use beside::{Column, Decided, View};
+
+/// Where templates stand in the folder.
+const TEMPLATES: &str = "templates";
+
+/// What to compile, and with what.
+#[derive(Debug, Args)]
+pub(super) struct Compiled {
+    /// The function: F, '(*T).M' or T.M, of a generic one an instance, 'F[int]'
+    #[arg(long, value_name = "F")]
+    func: String,
+    /// Only these releases, the first is what the others are held against [default: all, the oldest first]
+    #[arg(long, value_name = "1.22,1.27", value_delimiter = ',')]
+    go: Vec<String>,
+    /// A folder of a Go installation, beside GOROOT and PATH; may be repeated
+    #[arg(long, value_name = "DIR")]
+    goroot: Vec<PathBuf>,
+    /// Flags of the compiler, as `go build -gcflags` takes them
+    #[arg(
+        long,
+        value_name = "FLAGS",
+        default_value = "",
+        hide_default_value = true,
+        allow_hyphen_values = true
+    )]
+    gcflags: String,
+    /// A profile: each Go compiles without it and with it
+    #[arg(long, value_name = "FILE")]
+    pgo: Option<PathBuf>,
+    /// Calls that are followed: what lies further away ends the row
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    depth: u32,
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Stop {
+        match failure {
+            Failure::Missing(why) => Stop::Usage(why),
+            Failure::Refused { version, text } => {
+                Stop::Source(format!("{version} does not compile it:\n{text}"))
+            }
+            Failure::Interrupted(signal) => Stop::Signal(signal),
+            Failure::System(error) => Stop::System(error),
+        }
+    }
+}
+
+pub(super) fn run(
+    mut common: Common,
+    named: &str,
+    compiled: &Compiled,
+    exports: Exports,
+) -> Result<i32, Stop> {
+    interrupt::watch();
+    let toolchains = chosen(installed(&compiled.goroot)?, &compiled.go)?;
+    let folder = Folder::new()?;
+    // Rows have the names of the templates there, and not the path.
+    common.templates = Some(folder.path().join(TEMPLATES));
+    let source = Source::find(&path(named).to_string_lossy(), &toolchains[0], &folder)?;
+    let builds = builds(&toolchains, compiled)?;
+    let (mut columns, mut decided) = (Vec::new(), Vec::new());
+    for build in &builds {
+        let made = make(&common, &folder, &source, compiled, build)?;
+        let column = column(&common, &folder, &source, compiled, build, &made)?;
+        decided.push(made.decisions);
+        columns.push(column);
+    }
+    if !common.json {
+        let lines = lines(&source, &compiled.func, &builds, &decided)?;
+        let title = format!("{} of {named}", source.symbol(&compiled.func));
+        let view = View {
+            title,
+            lines,
+            columns: &columns,
+        };
+        print_plain(&view.text(common.style().width))?;
+    }
+    let names: Vec<String> = columns
+        .iter()
+        .map(|column| column.template.clone())
+        .collect();
+    match names.len() {
+        1 => run::run(&common, &names, &Files::only(exports)),
+        _ => compare::run(&common, &names, compare::CONFIDENCE, None, &exports),
+    }
+}
+
+/// One way to compile: a Go, and a profile or none.
+struct Build<'a> {
+    toolchain: &'a Toolchain,
+    profile: Option<PathBuf>,
+    name: String,
+}
+
+/// All ways that are asked for.
+fn builds<'a>(toolchains: &'a [Toolchain], compiled: &Compiled) -> Result<Vec<Build<'a>>, Stop> {
+    let mut all = Vec::new();
+    for toolchain in toolchains {
+        let version = &toolchain.version;
+        let Some(profile) = &compiled.pgo else {
+            all.push(Build {
+                toolchain,
+                profile: None,
+                name: version.clone(),
+            });
+            continue;
+        };
+        if !toolchain.takes_profile() {
+            return Err(Stop::Usage(format!(
+                "`--pgo`: {version} takes no profile, Go does from 1.20 on; choose later ones with --go"
+            )));
+        }
+        let profile = fs::canonicalize(profile)
+            .map_err(|error| Stop::Usage(format!("`--pgo {}`: {error}", profile.display())))?;
+        all.push(Build {
+            toolchain,
+            profile: Some("off".into()),
+            name: version.clone(),
+        });
+        all.push(Build {
+            toolchain,
+            profile: Some(profile),
+            name: format!("{version}-pgo"),
+        });
+    }
+    Ok(all)
+}
+
+fn make(
+    common: &Common,
+    folder: &Folder,
+    source: &Source,
+    compiled: &Compiled,
+    build: &Build<'_>,
+) -> Result<Made, Stop> {
+    let options = Options {
+        function: &compiled.func,
+        gcflags: &compiled.gcflags,
+        profile: build.profile.as_deref(),
+    };
+    let is_shown = !common.quiet && std::io::IsTerminal::is_terminal(&std::io::stderr());
+    if is_shown {
+        common.warn(&format!("compiling with {}\n", build.name));
+    }
+    Ok(build.toolchain.make(folder, source, &options)?)
+}
+
+/// The function as one build has it, and its template in the folder.
+fn column(
+    common: &Common,
+    folder: &Folder,
+    source: &Source,
+    compiled: &Compiled,
+    build: &Build<'_>,
+    made: &Made,
+) -> Result<Column, Stop> {
+    let symbol = source.symbol(&compiled.func);
+    let binary = read(&build.name, &made.bytes)?;
+    let found = binary.find(&symbol);
+    // An instance of a generic function stands under the name of its shape.
+    let (generic, _) = symbol.split_once('[').unwrap_or((&symbol, ""));
+    let shaped = || {
+        let shape = format!("{generic}[");
+        let mut shapes = binary
+            .symbols
+            .iter()
+            .filter(|one| one.name.starts_with(&shape));
+        shapes.find(|one| one.size > 0)
+    };
+    let entry = found.first().copied().or_else(shaped).ok_or_else(|| {
+        Stop::Usage(format!(
+            "{} has compiled no `{symbol}`, only inlined it or left it out",
+            build.name
+        ))
+    })?;
+    let request = Request {
+        file: &build.name,
+        entry: Entry::Function(entry),
+        others: &[],
+        depth: compiled.depth,
+        arguments: &common.arguments,
+    };
+    let imported =
+        import(&binary, &request).map_err(|why| Stop::Usage(format!("{}: {why}", build.name)))?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let short: String = compiled.func.chars().filter(|c| is_plain(*c)).collect();
+    let template = format!("{short}-{}", build.name);
+    let templates = folder.path().join(TEMPLATES);
+    fs::create_dir_all(&templates)?;
+    fs::write(templates.join(format!("{template}.asm")), imported.text)?;
+    Ok(Column {
+        name: build.name.clone(),
+        code: beside::listing(&binary, entry),
+        bytes: entry.size,
+        left_out: imported.left_out,
+        template,
+    })
+}
+
+/// The function's lines, with what each build decided at them.
+fn lines(
+    source: &Source,
+    function: &str,
+    builds: &[Build<'_>],
+    decided: &[Vec<crate::toolchain::Decision>],
+) -> Result<Vec<(usize, String, Vec<Decided>)>, Stop> {
+    let texts = source.texts()?;
+    let expression = source.expression(function);
+    let found = texts.iter().find_map(|(file, text)| {
+        let (first, last) = declaration(text, expression)?;
+        Some((file, text, first, last))
+    });
+    let Some((file, text, first, last)) = found else {
+        return Ok(Vec::new());
+    };
+    let mut lines = Vec::new();
+    for (number, line) in (1..)
+        .zip(text.lines())
+        .skip(first - 1)
+        .take(last + 1 - first)
+    {
+        let mut said: Vec<Decided> = Vec::new();
+        for (build, decisions) in builds.iter().zip(decided) {
+            let here = decisions
+                .iter()
+                .filter(|one| one.file == *file && one.line == number);
+            for decision in here {
+                match said.iter_mut().find(|one| one.text == decision.text) {
+                    Some(one) => one.by.push(build.name.clone()),
+                    None => said.push(Decided {
+                        text: decision.text.clone(),
+                        by: vec![build.name.clone()],
+                    }),
+                }
+            }
+        }
+        lines.push((number, line.to_string(), said));
+    }
+    Ok(lines)
+}

@@ -1,0 +1,289 @@
+//! What is compiled: one file, or a package.
+//!
+//! Correct means: Go reads the user's text and no other, but for a line that keeps a function in the program; and
+//! nothing is written beside the user's files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{Failure, Folder, Toolchain};
+use crate::text::closest;
+
+/// The file that keeps a function.
+const KEPT: &str = "dispatchlab_kept";
+
+/// A package to compile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// As it was named.
+    named: String,
+    /// The package's name.
+    package: String,
+    /// What stands in front of its functions' names in a program.
+    path: String,
+    /// Where its files are.
+    folder: PathBuf,
+    /// Their names.
+    files: Vec<String>,
+    is_file: bool,
+}
+
+/// Where Go is to read it.
+#[derive(Debug)]
+pub(super) struct Place {
+    folder: PathBuf,
+    arguments: Vec<String>,
+    /// What Go calls the user's folder, and what the user does.
+    names: Option<(String, String)>,
+}
+
+impl Place {
+    pub(super) fn add_to(&self, command: &mut Command) {
+        command.current_dir(&self.folder).args(&self.arguments);
+    }
+
+    /// What Go says, with files as the user names them.
+    pub(super) fn as_named(&self, said: &str) -> String {
+        let lines = said.lines().filter(|line| !line.starts_with("# "));
+        // What was decided is no error.
+        let decided = [
+            "can inline ",
+            "inlining call to ",
+            "leaking param",
+            " does not escape",
+            " escapes to heap",
+            "moved to heap: ",
+            "devirtualizing ",
+        ];
+        let wrong = lines.filter(|line| !decided.iter().any(|words| line.contains(words)));
+        let named = wrong.map(|line| match &self.names {
+            Some((own, named)) => line.replace(own, named),
+            None => line.to_string(),
+        });
+        named.collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Source {
+    /// What a name stands for: a file, or a package that this Go finds.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn find(named: &str, toolchain: &Toolchain, folder: &Folder) -> Result<Source, Failure> {
+        let path = Path::new(named);
+        if path.extension().is_some_and(|end| end == "go") {
+            return Source::of_file(named, path);
+        }
+        let mut source = Source {
+            named: named.to_string(),
+            package: String::new(),
+            path: String::new(),
+            folder: PathBuf::from("."),
+            files: Vec::new(),
+            is_file: false,
+        };
+        let mut command = toolchain.command(folder, &source);
+        let format = "{{.Name}}\n{{.ImportPath}}\n{{.Dir}}{{range .GoFiles}}\n{{.}}{{end}}";
+        command.args(["list", "-f", format, named]);
+        let (is_found, text, said) = toolchain.call(folder, &mut command)?;
+        if !is_found {
+            return Err(Failure::Refused {
+                version: toolchain.version.clone(),
+                text: said.trim_end().to_string(),
+            });
+        }
+        let mut lines = text.lines().map(str::to_string);
+        source.package = lines.next().unwrap_or_default();
+        source.path = lines.next().unwrap_or_default();
+        source.folder = lines.next().unwrap_or_default().into();
+        source.files = lines.collect();
+        if source.package == "main" {
+            source.path = "main".into();
+        }
+        Ok(source)
+    }
+
+    fn of_file(named: &str, path: &Path) -> Result<Source, Failure> {
+        let text = fs::read_to_string(path).map_err(|error| {
+            Failure::Missing(format!("cannot read {named}: {error}; mend the path"))
+        })?;
+        let package = text.lines().find_map(|line| line.strip_prefix("package "));
+        let package = package.and_then(|rest| {
+            rest.split(|c: char| !(c.is_alphanumeric() || c == '_'))
+                .next()
+        });
+        let Some(package) = package else {
+            return Err(Failure::Missing(format!(
+                "{named} has no line `package NAME`, so it is no source of Go"
+            )));
+        };
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Ok(Source {
+            named: named.to_string(),
+            package: package.to_string(),
+            path: match package {
+                "main" => "main".into(),
+                _ => "command-line-arguments".into(),
+            },
+            folder: path.parent().unwrap_or(Path::new("")).to_path_buf(),
+            files: vec![name.into_owned()],
+            is_file: true,
+        })
+    }
+
+    /// Whether it is a file that stands alone.
+    pub fn is_file(&self) -> bool {
+        self.is_file
+    }
+
+    /// Whether Go makes an executable of it; else one of its tests.
+    pub fn is_program(&self) -> bool {
+        self.package == "main"
+    }
+
+    /// A function's name in Go's expressions, without the package in front.
+    pub fn expression<'a>(&self, function: &'a str) -> &'a str {
+        let rest = function
+            .strip_prefix(&self.path)
+            .or_else(|| function.strip_prefix(&self.package));
+        rest.and_then(|rest| rest.strip_prefix('.'))
+            .unwrap_or(function)
+    }
+
+    /// A function's name in a program.
+    pub fn symbol(&self, function: &str) -> String {
+        format!("{}.{}", self.path, self.expression(function))
+    }
+
+    /// The texts of its files, by name.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn texts(&self) -> std::io::Result<Vec<(String, String)>> {
+        let read = |name: &String| {
+            let text = fs::read(self.folder.join(name))?;
+            Ok((name.clone(), String::from_utf8_lossy(&text).into_owned()))
+        };
+        self.files.iter().map(read).collect()
+    }
+
+    /// Puts what Go reads into the folder: of a file a copy, of a package nothing but the line that keeps the function.
+    pub(super) fn lay_out(&self, folder: &Folder, function: &str) -> std::io::Result<Place> {
+        let end = if self.is_program() { "" } else { "_test" };
+        let kept = format!("{KEPT}{end}.go");
+        let text = format!(
+            "package {}\n\nvar dispatchlabKept interface{{}}\n\nfunc init() {{ dispatchlabKept = {} }}\n",
+            self.package,
+            self.expression(function)
+        );
+        let place = folder.path().join("source");
+        fs::create_dir_all(&place)?;
+        fs::write(place.join(&kept), text)?;
+        if self.is_file {
+            for name in &self.files {
+                fs::copy(self.folder.join(name), place.join(name))?;
+            }
+            let own = format!("./{}", self.files[0]);
+            return Ok(Place {
+                folder: place,
+                arguments: self.files.iter().cloned().chain([kept]).collect(),
+                names: Some((own, self.named.clone())),
+            });
+        }
+        let stands_for = place.join(&kept);
+        let overlay = serde_json::json!({
+            "Replace": { self.folder.join(&kept).to_string_lossy(): stands_for.to_string_lossy() }
+        });
+        let file = place.join("overlay.json");
+        fs::write(&file, overlay.to_string())?;
+        Ok(Place {
+            folder: PathBuf::from("."),
+            arguments: vec![format!("-overlay={}", file.display()), self.named.clone()],
+            names: None,
+        })
+    }
+
+    /// That the function is what is missing, where nothing else is wrong.
+    pub(super) fn missing(&self, said: &str, function: &str) -> Option<String> {
+        let is_own = |line: &&str| line.contains(KEPT);
+        let line = said.lines().find(is_own)?;
+        if !said.lines().all(|line| is_own(&line)) {
+            return None;
+        }
+        let (_, why) = line.rsplit_once(": ").unwrap_or(("", line));
+        let names: Vec<String> = self
+            .texts()
+            .unwrap_or_default()
+            .iter()
+            .flat_map(|(_, text)| text.lines().filter_map(function_of).collect::<Vec<_>>())
+            .collect();
+        let near = closest(self.expression(function), names.iter().map(|name| &**name));
+        let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+        Some(format!(
+            "`--func {function}` names no function of {}: Go says {why}{near}",
+            self.named
+        ))
+    }
+}
+
+/// The function that a line begins, as `f` or `(*T).M`.
+fn function_of(line: &str) -> Option<String> {
+    let rest = line.strip_prefix("func ")?;
+    let name = |text: &str| -> String {
+        let is_part = |c: &char| c.is_alphanumeric() || *c == '_';
+        text.chars().take_while(is_part).collect()
+    };
+    let Some(method) = rest.strip_prefix('(') else {
+        return Some(name(rest));
+    };
+    let (receiver, method) = method.split_once(')')?;
+    let receiver = receiver.split('[').next()?.split_whitespace().next_back()?;
+    let method = name(method.trim_start());
+    Some(match receiver.strip_prefix('*') {
+        Some(receiver) => format!("(*{receiver}).{method}"),
+        None => format!("{receiver}.{method}"),
+    })
+}
+
+/// The lines of a function in a source that `gofmt` would leave as it is: the first and the last, from 1.
+pub fn declaration(text: &str, function: &str) -> Option<(usize, usize)> {
+    // Instances of one function have its lines.
+    let mut depth = 0;
+    let mut outside = |c: &char| {
+        depth += i32::from(*c == '[');
+        let is_outside = depth == 0;
+        depth -= i32::from(*c == ']');
+        is_outside
+    };
+    let wanted: String = function.chars().filter(|c| outside(c)).collect();
+    let lines: Vec<&str> = text.lines().collect();
+    let first = lines
+        .iter()
+        .position(|line| function_of(line).is_some_and(|name| name == wanted))?;
+    let is_whole = lines[first].trim_end().ends_with('}');
+    let length = match is_whole {
+        true => 0,
+        false => lines[first..]
+            .iter()
+            .position(|line| line.starts_with('}'))?,
+    };
+    Some((first + 1, first + length + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "package main\n\ntype T int\n\nfunc (t *T) Read(n int) int { return n }\n\nfunc total(a []T) int {\n\tif true {\n\t}\n\treturn 1\n}\n\nfunc last[E any](e E) {\n}\n";
+
+    #[test]
+    fn a_function_has_its_lines_and_a_method_its_receiver() {
+        let found = |name: &str| declaration(TEXT, name);
+        assert_eq!(found("(*T).Read"), Some((5, 5)));
+        assert_eq!(found("total"), Some((7, 11)));
+        assert_eq!(found("last[int]"), Some((13, 14)));
+        assert_eq!(found("Read"), None);
+        assert_eq!(found("tota"), None);
+    }
+}
