@@ -50,6 +50,7 @@ pub mod prepare;
 // What an executable holds, and what of it runs here.
 pub mod binary;
 pub mod toolchain;
+pub mod visits;
 
 // From an image to samples.
 pub mod interpreter;

@@ -52,6 +52,7 @@ mod sites;
 mod step;
 mod sweep;
 mod sym;
+mod trace;
 mod vtable;
 mod watch;
 
@@ -334,6 +335,11 @@ enum Command {
         #[command(flatten)]
         exports: run::Exports,
     },
+    /// The types, or targets, that a call site of a running program meets, for `-p order=@FILE`
+    Trace {
+        #[command(flatten)]
+        traced: trace::Traced,
+    },
     /// Put saved reports into one page to look at; several are held beside each other
     Report {
         /// Reports of --export-json or --json
@@ -380,6 +386,7 @@ impl Command {
             | Command::Vtable { .. }
             | Command::Sites { .. }
             | Command::Go { .. }
+            | Command::Trace { .. }
             | Command::Doctor { .. } => None,
         }
     }
@@ -600,6 +607,7 @@ fn on_a_stack() -> ExitCode {
             compiled,
             exports,
         } => go::run(common, &source, &compiled, exports),
+        Command::Trace { traced } => trace::run(&common, &traced),
         Command::Report { files, output } => report::report(&common, &files, &output),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { dir } => shell::man(&dir),

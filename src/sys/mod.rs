@@ -7,6 +7,7 @@
     reason = "the crate keeps all of it here, behind safe types"
 )]
 
+pub mod breakpoint;
 pub mod cores;
 pub mod counter_page;
 #[cfg(test)]

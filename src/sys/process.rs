@@ -118,6 +118,22 @@ pub fn finish(
     }
 }
 
+/// Waits until a child has ended, or a signal asks this process to end: then which.
+pub fn outlive(number: i32) -> Option<i32> {
+    const LOOK: Duration = Duration::from_millis(10);
+    let flags = nix::sys::wait::WaitPidFlag::WNOHANG;
+    // Whom somebody else has waited for is an error, and has ended.
+    while let Ok(nix::sys::wait::WaitStatus::StillAlive) =
+        nix::sys::wait::waitpid(Pid::from_raw(number), Some(flags))
+    {
+        if let Some(signal) = super::interrupt::seen() {
+            return Some(signal);
+        }
+        std::thread::sleep(LOOK);
+    }
+    None
+}
+
 /// What happened first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {

@@ -1,0 +1,276 @@
+//! A call site of a program, and what is read there.
+//!
+//! Correct means: it begins an instruction of the program, one whose effect can be made by hand, and what is read
+//! there is what it decides by.
+
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
+
+use super::Key;
+use crate::asm;
+use crate::binary::sites::{Finder, How, Site};
+use crate::binary::{Binary, Symbol};
+use crate::sys::breakpoint::{Breakpoint, Effect, Operand};
+
+/// A site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// Where it is, when the file is loaded where it says.
+    pub address: u64,
+    /// `main.f+0x10`.
+    pub name: String,
+    /// The instruction.
+    pub text: String,
+    /// How it chooses.
+    pub how: How,
+    /// A register that holds a table there, and how far in it the target stands.
+    pub(super) table: Option<(u8, u64)>,
+    length: u8,
+    effect: Effect,
+    /// Whether an operand of memory counts from the instruction.
+    is_relative: bool,
+    /// What a guard compares with.
+    guarded: Option<u64>,
+}
+
+impl Spot {
+    /// The site that a text means: an address, FUNC+OFFSET, or the only one of FUNC.
+    ///
+    /// # Errors
+    /// Why it is none, and which there are.
+    pub fn find(binary: &Binary<'_>, wanted: &str) -> Result<Spot, String> {
+        let (symbol, address) = place(binary, wanted)?;
+        let found = Finder::new(binary).sites(symbol);
+        let address = match (address, &found[..]) {
+            (Some(address), _) => address,
+            (None, [only]) => only.address,
+            (None, _) => return Err(several(wanted, symbol, &found)),
+        };
+        let bytes = binary.bytes(symbol.address, symbol.size);
+        let decoder = Decoder::with_ip(
+            64,
+            bytes.unwrap_or_default(),
+            symbol.address,
+            DecoderOptions::NONE,
+        );
+        let instructions: Vec<Instruction> = decoder.into_iter().collect();
+        let at = instructions.iter().position(|one| one.ip() == address);
+        let at = at
+            .ok_or_else(|| format!("`{wanted}`: no instruction of {} begins there", symbol.name))?;
+        let instruction = &instructions[at];
+        let effect = effect(instruction).ok_or_else(|| {
+            format!(
+                "`{wanted}` decides nothing. {}",
+                several(wanted, symbol, &found)
+            )
+        })?;
+        let site = found.iter().find(|site| site.address == address);
+        let how = site.map_or(How::Other, |site| site.how.clone());
+        let own = binary.bytes(address, instruction.len() as u64);
+        let name = |address: u64| binary.name_of(address);
+        let listed = asm::disassemble(own.unwrap_or_default(), address, &name);
+        let guarded = match &how {
+            How::Guard { itab } => {
+                let mut tables = binary.go.iter().flat_map(|go| &go.itabs);
+                let table = tables.find(|table| table.symbol() == *itab);
+                table.map(|table| table.address)
+            }
+            _ => None,
+        };
+        Ok(Spot {
+            address,
+            name: binary.name_of(address).unwrap_or_default(),
+            text: listed
+                .first()
+                .map(|one| one.text.clone())
+                .unwrap_or_default(),
+            table: match how {
+                How::Itab { .. } | How::Vtable { .. } => table(&instructions[..=at]),
+                _ => None,
+            },
+            how,
+            length: instruction.len() as u8,
+            effect,
+            is_relative: instruction.is_ip_rel_memory_operand(),
+            guarded,
+        })
+    }
+
+    /// Where to stop a process that is loaded so far behind its file's addresses.
+    pub(super) fn breakpoint(&self, slide: u64) -> Breakpoint {
+        let moved = |operand| match operand {
+            Operand::Memory {
+                base,
+                index,
+                displacement,
+            } if self.is_relative => Operand::Memory {
+                base,
+                index,
+                displacement: displacement.wrapping_add(slide),
+            },
+            other => other,
+        };
+        Breakpoint {
+            address: self.address.wrapping_add(slide),
+            length: self.length,
+            effect: match self.effect {
+                Effect::Call(operand) => Effect::Call(moved(operand)),
+                Effect::Jump(operand) => Effect::Jump(moved(operand)),
+                Effect::Compare(one, other, size) => {
+                    Effect::Compare(moved(one), moved(other), size)
+                }
+            },
+        }
+    }
+
+    /// What a visit met, by the values that the instruction reads.
+    pub(super) fn key(&self, [one, other]: [u64; 2], slide: u64) -> Key {
+        match (self.effect, self.guarded) {
+            (Effect::Compare(..), Some(table)) if one == table.wrapping_add(slide) => {
+                Key::Table(other)
+            }
+            (Effect::Compare(..), Some(_)) => Key::Table(one),
+            (Effect::Compare(..), None) => Key::Hash(one as u32),
+            _ => Key::Target(one),
+        }
+    }
+}
+
+/// The function that a text means, and the address where it says one.
+fn place<'b, 'a>(
+    binary: &'b Binary<'a>,
+    wanted: &str,
+) -> Result<(&'b Symbol<'a>, Option<u64>), String> {
+    let number = |text: &str| {
+        let digits = text.strip_prefix("0x")?;
+        u64::from_str_radix(digits, 16).ok()
+    };
+    let one = |name: &str| match binary.find(name)[..] {
+        [symbol] => Ok(symbol),
+        [] => Err(format!("`{wanted}`: the program has no function `{name}`")),
+        _ => Err(format!(
+            "`{wanted}`: `{name}` can mean several functions; name one in full"
+        )),
+    };
+    if number(wanted).is_some() {
+        return Ok((one(wanted)?, number(wanted)));
+    }
+    match wanted.rsplit_once('+') {
+        Some((name, offset)) if number(offset).is_some() => {
+            let symbol = one(name)?;
+            let address = number(offset).map(|offset| symbol.address + offset);
+            Ok((symbol, address))
+        }
+        _ => Ok((one(wanted)?, None)),
+    }
+}
+
+fn several(wanted: &str, symbol: &Symbol<'_>, found: &[Site]) -> String {
+    const SHOWN: usize = 6;
+    let places: Vec<String> = found
+        .iter()
+        .take(SHOWN)
+        .map(|site| {
+            let offset = site.address - symbol.address;
+            format!("{}+{offset:#x} ({})", symbol.name, site.how.name())
+        })
+        .collect();
+    let more = if found.len() > SHOWN { ", …" } else { "" };
+    match found.len() {
+        0 => format!(
+            "`{wanted}`: {} has no site, so nothing is decided there",
+            symbol.name
+        ),
+        _ => format!(
+            "{} has the sites {}{more}; name one",
+            symbol.name,
+            places.join(", ")
+        ),
+    }
+}
+
+/// What an instruction does; none of what decides nothing.
+fn effect(instruction: &Instruction) -> Option<Effect> {
+    if instruction.segment_prefix() != Register::None {
+        return None;
+    }
+    match instruction.flow_control() {
+        FlowControl::IndirectCall if !instruction.is_call_far_indirect() => {
+            return Some(Effect::Call(operand(instruction, 0)?));
+        }
+        FlowControl::IndirectBranch if !instruction.is_jmp_far_indirect() => {
+            return Some(Effect::Jump(operand(instruction, 0)?));
+        }
+        _ => {}
+    }
+    if instruction.mnemonic() != Mnemonic::Cmp {
+        return None;
+    }
+    let size = (0..2).find_map(|at| match instruction.op_kind(at) {
+        OpKind::Register => Some(instruction.op_register(at).size()),
+        OpKind::Memory => Some(instruction.memory_size().size()),
+        _ => None,
+    })?;
+    let one = operand(instruction, 0)?;
+    Some(Effect::Compare(one, operand(instruction, 1)?, size as u8))
+}
+
+fn operand(instruction: &Instruction, at: u32) -> Option<Operand> {
+    match instruction.op_kind(at) {
+        OpKind::Register => Some(Operand::Register(number(instruction.op_register(at))?)),
+        OpKind::Memory => {
+            let index = instruction.memory_index();
+            let base = instruction.memory_base();
+            let is_relative = instruction.is_ip_rel_memory_operand();
+            Some(Operand::Memory {
+                base: match base {
+                    Register::None => None,
+                    _ if is_relative => None,
+                    _ => Some(number(base)?),
+                },
+                index: match index {
+                    Register::None => None,
+                    _ => Some((number(index)?, instruction.memory_index_scale() as u8)),
+                },
+                displacement: instruction.memory_displacement64(),
+            })
+        }
+        _ => instruction.try_immediate(at).ok().map(Operand::Number),
+    }
+}
+
+/// A general register's number; none of `ah` and the like, which are parts of others.
+fn number(register: Register) -> Option<u8> {
+    let full = register.full_register();
+    let is_high = matches!(
+        register,
+        Register::AH | Register::BH | Register::CH | Register::DH
+    );
+    (full.is_gpr64() && !is_high).then(|| full.number() as u8)
+}
+
+/// The register that holds the table which the last instruction goes through, if it still does.
+fn table(instructions: &[Instruction]) -> Option<(u8, u64)> {
+    let (last, before) = instructions.split_last()?;
+    let through = |one: &Instruction| {
+        let is_plain = one.memory_index() == Register::None && !one.is_ip_rel_memory_operand();
+        let base = number(one.memory_base())?;
+        is_plain.then_some((base, one.memory_displacement64()))
+    };
+    if last.op0_kind() == OpKind::Memory {
+        return through(last);
+    }
+    let target = last.op0_register();
+    for one in before.iter().rev() {
+        let is_load = one.mnemonic() == Mnemonic::Mov
+            && one.op0_kind() == OpKind::Register
+            && one.op0_register() == target;
+        if is_load && one.op1_kind() == OpKind::Memory {
+            // Whether the register still holds it is seen at each visit.
+            return through(one).filter(|(base, _)| Some(*base) != number(target));
+        }
+        if is_load || one.flow_control() != FlowControl::Next {
+            return None;
+        }
+    }
+    None
+}
