@@ -57,7 +57,7 @@ pub fn watch(
     most: usize,
 ) -> io::Result<Recorded> {
     let slide = match binary.kind {
-        Kind::Movable => program.first_page()?,
+        Kind::Movable => program.first_page()?.wrapping_sub(first_address(binary)),
         Kind::Executable | Kind::Object => 0,
     };
     let mut numbers: Vec<u32> = Vec::new();
@@ -91,6 +91,15 @@ pub fn watch(
         names,
         seen,
     })
+}
+
+/// The address that a file gives to its first byte.
+fn first_address(binary: &Binary<'_>) -> u64 {
+    let mut starts = binary
+        .sections
+        .iter()
+        .filter_map(|section| section.address.checked_sub(section.offset?));
+    starts.next().unwrap_or_default()
 }
 
 /// What a key is called.
@@ -145,7 +154,8 @@ fn name(
             let of_class = || {
                 let (symbol, _) = binary.symbol_at(own(address))?;
                 let name = demangled(&symbol.name);
-                Some(name.strip_prefix("vtable for ")?.to_string())
+                let name = name.strip_prefix("{vtable(")?.strip_suffix(")}")?;
+                Some(name.to_string())
             };
             found
                 .map(|table| table.type_name.clone())

@@ -16,6 +16,7 @@ use serde_json::json;
 use super::output::{Input, Output};
 use super::program::{bytes_of, read};
 use super::{Common, Stop, print_json, print_plain};
+use crate::binary::sites::How;
 use crate::scenario::MAX_NUMBERS;
 use crate::sys::breakpoint::{End, Stopped};
 use crate::sys::interrupt;
@@ -207,10 +208,26 @@ fn text(spot: &Spot, recorded: &Recorded, summary: &Summary, target: &str) -> St
         );
     }
     let types = summary.types.len();
-    let row = spot.how.row().unwrap_or_else(|| "itab_call".into());
+    let (row, parameters) = replayed(&spot.how, types);
     let _ = writeln!(
         out,
-        "wrote {target}\nnext: dispatchlab run '{row}' -p targets={types} -p order=@{target}"
+        "wrote {target}\nnext: dispatchlab run '{row}' {parameters} -p order=@{target}"
     );
     out
+}
+
+/// The shipped scenario that dispatches like the site, and what it takes to visit so many types.
+fn replayed(how: &How, types: usize) -> (String, String) {
+    let row = how.row().unwrap_or_default();
+    match how {
+        How::Itab { .. } | How::Vtable { .. } | How::JumpTable { by_type: false } => {
+            (row, format!("-p targets={types}"))
+        }
+        How::Hashes { .. } | How::Guard { .. } | How::JumpTable { by_type: true } => {
+            (row, format!("-p cases={types} -p hit=order"))
+        }
+        How::FuncValue | How::Linked | How::Other => {
+            ("itab_call".into(), format!("-p targets={types}"))
+        }
+    }
 }

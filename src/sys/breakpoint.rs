@@ -337,7 +337,7 @@ impl Stopped {
         self.process
     }
 
-    /// How far from where its file says it is loaded: where its first page is.
+    /// Where the first page of its file is.
     ///
     /// # Errors
     /// What the system says.

@@ -57,14 +57,11 @@ impl Spot {
         let at = at
             .ok_or_else(|| format!("`{wanted}`: no instruction of {} begins there", symbol.name))?;
         let instruction = &instructions[at];
-        let effect = effect(instruction).ok_or_else(|| {
-            format!(
-                "`{wanted}` decides nothing. {}",
-                several(wanted, symbol, &found)
-            )
-        })?;
         let site = found.iter().find(|site| site.address == address);
-        let how = site.map_or(How::Other, |site| site.how.clone());
+        let (Some(site), Some(effect)) = (site, effect(instruction)) else {
+            return Err(several(wanted, symbol, &found));
+        };
+        let how = site.how.clone();
         let own = binary.bytes(address, instruction.len() as u64);
         let name = |address: u64| binary.name_of(address);
         let listed = asm::disassemble(own.unwrap_or_default(), address, &name);
@@ -181,7 +178,7 @@ fn several(wanted: &str, symbol: &Symbol<'_>, found: &[Site]) -> String {
             symbol.name
         ),
         _ => format!(
-            "{} has the sites {}{more}; name one",
+            "`{wanted}`: {} has the sites {}{more}; name one",
             symbol.name,
             places.join(", ")
         ),

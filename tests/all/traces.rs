@@ -1,0 +1,347 @@
+//! `trace` against programs that log what their call site meets.
+//!
+//! Correct means: what is recorded is what the program itself logged, and the program ends as it would have. Where a
+//! compiler is missing, or nobody may trace, the test says so.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use dispatchlab::scenario::Recording;
+use serde_json::Value;
+
+use crate::common::{Run, command, folder, fresh, run_in};
+use crate::programs::{built, fixture, text};
+use dispatchlab::sys::interrupt;
+
+/// What the fixture calls the types that it logs, by digit.
+const TYPES: [&str; 3] = ["*main.Dial", "main.Fixed", "main.Ruler"];
+
+/// The program that logs, by the Go on the path.
+fn program(name: &str, options: &[&str]) -> Option<PathBuf> {
+    let file = folder("built").join(name);
+    let output = Command::new("go")
+        .arg("build")
+        .args(options)
+        .arg("-o")
+        .arg(&file)
+        .arg(fixture("traced.go"))
+        .env("GOTOOLCHAIN", "local")
+        .env("GO111MODULE", "off")
+        .env("GOFLAGS", "")
+        .output();
+    match output {
+        Ok(output) if output.status.success() => Some(file),
+        other => {
+            eprintln!("skipped {name}: no Go builds it: {other:?}");
+            None
+        }
+    }
+}
+
+/// What `trace` leaves of a program; none, with a word, where nobody may trace here.
+fn traced(place: &Path, more: &[&str], program: &[&str]) -> Option<Run> {
+    let mut all = vec!["trace", "-o", "types.txt"];
+    all.extend(more);
+    all.push("--");
+    all.extend(program);
+    let run = run_in(place, &all);
+    if run.stderr.contains("cannot be traced") {
+        eprintln!("skipped: {}", run.stderr);
+        return None;
+    }
+    assert_eq!(run.code, 0, "{all:?}: {}", run.stderr);
+    Some(run)
+}
+
+fn recorded(place: &Path) -> Recording {
+    let text = fs::read_to_string(place.join("types.txt")).expect("it is written");
+    Recording::parse(&text).expect("`order=@FILE` reads it")
+}
+
+/// Which digit of the log each number of a recording is.
+fn digits(place: &Path) -> Vec<char> {
+    let text = fs::read_to_string(place.join("types.txt")).expect("it is written");
+    let names = text
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.strip_prefix("# "));
+    let digit = |line: &str| {
+        let (_, name) = line.split_once(' ').expect("a number and a name");
+        let is_it = |known: &&str| *name == **known || name.starts_with(&format!("{known} "));
+        let at = TYPES.iter().position(|known| is_it(&known));
+        char::from(b'0' + at.unwrap_or_else(|| panic!("{name}")) as u8)
+    };
+    names.map(digit).collect()
+}
+
+/// The lines of the log that are orders.
+fn logged(stderr: &str) -> Vec<&str> {
+    let is_order = |line: &&str| !line.is_empty() && line.chars().all(|c| c.is_ascii_digit());
+    stderr.lines().filter(is_order).collect()
+}
+
+#[test]
+fn a_recorded_sequence_is_the_one_that_the_program_logs() {
+    for (name, options) in [
+        ("plain", &[][..]),
+        ("stripped", &["-ldflags=-s -w"][..]),
+        ("movable", &["-buildmode=pie"][..]),
+    ] {
+        let Some(file) = program(name, options) else {
+            return;
+        };
+        let place = fresh(name);
+        let Some(run) = traced(&place, &["--at", "main.read"], &[text(&file), "5000", "1"]) else {
+            return;
+        };
+        let digits = digits(&place);
+        let types: String = recorded(&place)
+            .types()
+            .iter()
+            .map(|number| digits[*number as usize])
+            .collect();
+        assert_eq!(vec![types.as_str()], logged(&run.stderr), "{name}");
+        assert!(run.stderr.contains("sum "), "{name}: it ends by itself");
+        assert!(run.stdout.contains("5000 visits, exact"), "{}", run.stdout);
+    }
+}
+
+#[test]
+fn of_several_threads_each_visit_is_recorded_once() {
+    let Some(file) = program("threads", &[]) else {
+        return;
+    };
+    let place = fresh("several");
+    let arguments = ["--at", "main.read", "--json"];
+    let Some(run) = traced(&place, &arguments, &[text(&file), "2000", "4"]) else {
+        return;
+    };
+    let orders = logged(&run.stderr);
+    assert_eq!(orders.len(), 4, "{}", run.stderr);
+    let mut expected: BTreeMap<char, u64> = BTreeMap::new();
+    for digit in orders.concat().chars() {
+        *expected.entry(digit).or_default() += 1;
+    }
+    let document: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let types = document["trace"]["types"].as_array().expect("types");
+    let counts: BTreeMap<char, u64> = digits(&place)
+        .into_iter()
+        .zip(types)
+        .map(|(digit, one)| (digit, one["visits"].as_u64().expect("a count")))
+        .collect();
+    assert_eq!(counts, expected);
+    assert_eq!(document["trace"]["visits"], 8000);
+    assert!(
+        document["trace"]["threads"].as_u64() > Some(1),
+        "{document}"
+    );
+}
+
+#[test]
+fn behind_the_last_visit_nobody_traces_the_program_and_it_ends_as_ever() {
+    let Some(file) = program("left", &[]) else {
+        return;
+    };
+    let untraced = Command::new(&file)
+        .args(["3000", "3"])
+        .output()
+        .expect("runs");
+    let untraced = String::from_utf8(untraced.stderr).expect("UTF-8");
+    let sum = untraced.lines().find(|line| line.starts_with("sum "));
+    for (visits, expected) in [("1", 1), ("500", 500), ("9000", 9000), ("9001", 9000)] {
+        let place = fresh("left");
+        let arguments = ["--visits", visits, "--at", "main.read"];
+        let program = [text(&file), "3000", "3", "status"];
+        let Some(run) = traced(&place, &arguments, &program) else {
+            return;
+        };
+        assert_eq!(recorded(&place).types().len(), expected);
+        assert!(
+            run.stderr.lines().any(|line| Some(line) == sum),
+            "{}",
+            run.stderr
+        );
+        let tracer = run
+            .stderr
+            .lines()
+            .find(|line| line.starts_with("TracerPid:"));
+        let is_alone = tracer.is_some_and(|line| line.ends_with("\t0"));
+        // At the very last visit it may end before all of its threads are left.
+        if visits != "9000" {
+            assert_eq!(is_alone, visits != "9001", "{tracer:?}");
+        }
+    }
+    let place = fresh("bounds");
+    for (visits, code) in [("0", 2), ("1048577", 2)] {
+        let arguments = [
+            "trace",
+            "-o",
+            "x",
+            "--visits",
+            visits,
+            "--at",
+            "main.read",
+            "--",
+            text(&file),
+        ];
+        assert_eq!(run_in(&place, &arguments).code, code, "{visits}");
+    }
+}
+
+#[test]
+fn an_interrupt_leaves_the_program_running_and_what_was_seen() {
+    let Some(file) = program("interrupted", &[]) else {
+        return;
+    };
+    let place = fresh("interrupted");
+    let program = [text(&file), "1000000", "2", "status"];
+    let mut all = vec![
+        "trace",
+        "-o",
+        "types.txt",
+        "--visits",
+        "1048576",
+        "--at",
+        "main.read",
+        "--",
+    ];
+    all.extend(program);
+    let mut starting = command(&place, &all);
+    let mut child = interrupt::allow_in(&mut starting)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let mut errors = BufReader::new(child.stderr.take().expect("piped"));
+    let mut line = String::new();
+    errors.read_line(&mut line).expect("a line");
+    if line.contains("cannot be traced") {
+        eprintln!("skipped: {line}");
+        return;
+    }
+    assert_eq!(line, "ready\n");
+    std::thread::sleep(Duration::from_millis(300));
+    let sent = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(sent.expect("kill runs").success());
+    assert_eq!(child.wait().expect("ends").code(), Some(130));
+    // The program has its standard error from us, and closes it when it ends.
+    let mut rest = String::new();
+    errors.read_to_string(&mut rest).expect("UTF-8");
+    assert!(rest.contains("\nsum "), "it goes on to its end");
+    assert!(rest.contains("TracerPid:\t0"), "by itself");
+    let visits = recorded(&place).types().len();
+    assert!((1..1_048_576).contains(&visits), "{visits}");
+}
+
+#[test]
+fn classes_are_told_apart_and_a_copy_of_the_program_runs_untraced() {
+    let options = ["-O1", &fixture("traced.cpp")];
+    let Some(file) = built("traced-cpp", "g++", &options) else {
+        return;
+    };
+    for (visits, expected) in [("1000", 99), ("20", 20)] {
+        let place = fresh("classes");
+        let arguments = ["--visits", visits, "--at", "area_of"];
+        let Some(run) = traced(&place, &arguments, &[text(&file)]) else {
+            return;
+        };
+        assert!(run.stderr.contains("sum 627 copy 0"), "{}", run.stderr);
+        assert_eq!(recorded(&place).types().len(), expected);
+        for (class, number) in [("Box", 0), ("Circle", 1)] {
+            let row = run
+                .stdout
+                .lines()
+                .find(|line| line.ends_with(&format!("  {class}")));
+            let row = row.unwrap_or_else(|| panic!("{class}: {}", run.stdout));
+            assert!(row.trim_start().starts_with(&number.to_string()), "{row}");
+        }
+    }
+}
+
+#[test]
+fn what_is_recorded_is_replayed() {
+    let Some(file) = program("replayed", &[]) else {
+        return;
+    };
+    let place = fresh("replayed");
+    let Some(run) = traced(&place, &["--at", "main.read"], &[text(&file), "300", "1"]) else {
+        return;
+    };
+    let next = run
+        .stdout
+        .lines()
+        .find_map(|line| line.strip_prefix("next: dispatchlab "));
+    assert_eq!(
+        next,
+        Some("run 'itab_call' -p targets=3 -p order=@types.txt")
+    );
+    let replayed = run_in(
+        &place,
+        &[
+            "run",
+            "itab_call",
+            "-p",
+            "targets=3",
+            "-p",
+            "order=@types.txt",
+            "--counters",
+            "none",
+            "--quick",
+        ],
+    );
+    assert_eq!(replayed.code, 0, "{}", replayed.stderr);
+    assert!(
+        replayed.stdout.contains("300 visits"),
+        "{}",
+        replayed.stdout
+    );
+}
+
+#[test]
+fn what_is_no_site_is_refused_before_the_program_starts() {
+    let Some(file) = program("refused", &[]) else {
+        return;
+    };
+    let place = fresh("refused");
+    let program = text(&file);
+    #[rustfmt::skip] // a table: a site, and words of the refusal
+    let refused = [
+        ("main.raed",       "no function `main.raed`"),
+        ("main.read+0x1",   "no instruction of main.read begins there"),
+        ("main.read+0x0",   "main.read has the sites main.read+0x"),
+        ("main.(*Dial).Read", "has no site"),
+        ("0x1",             "no function"),
+    ];
+    for (site, words) in refused {
+        let run = run_in(
+            &place,
+            &["trace", "-o", "x", "--at", site, "--", program, "1", "1"],
+        );
+        assert_eq!(run.code, 2, "{site}: {}", run.stderr);
+        assert!(run.said().contains(words), "{site}: {}", run.stderr);
+        assert!(!run.stderr.contains("ready"), "{site}");
+    }
+    let run = run_in(
+        &place,
+        &[
+            "trace",
+            "-o",
+            "x",
+            "--at",
+            "main.read",
+            "--",
+            program,
+            "0",
+            "1",
+        ],
+    );
+    assert_eq!(run.code, 2);
+    assert!(run.said().contains("had no visit"), "{}", run.stderr);
+    assert!(!place.join("x").exists());
+}
