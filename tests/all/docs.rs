@@ -167,8 +167,13 @@ fn wants_what_is_missing(arguments: &[String]) -> bool {
     let blocks = blocks(&text);
     let marks = blocks.iter().flat_map(|block| &block.marks);
     let mut names = marks.filter_map(|mark| as_built(mark));
+    // The program, to be read or started, or its source, to be compiled again.
+    let is_it = |word: &String, name: &str| {
+        let word = word.strip_prefix("./").unwrap_or(word);
+        word.strip_suffix(".go").unwrap_or(word) == name
+    };
     names.any(|(name, _)| {
-        arguments.iter().any(|word| word == name) && !workplace().join(name).exists()
+        arguments.iter().any(|word| is_it(word, name)) && !workplace().join(name).exists()
     })
 }
 
