@@ -618,7 +618,8 @@ impl<F: FnMut(&Registers, &Memory, [u64; 2]) -> bool> Watch<F> {
         Ok((!is_done).then_some(report))
     }
 
-    /// Puts the byte back and lets all threads go, this one first, which stands still.
+    /// Puts the byte back and lets all threads go, this one last, which stands still: where it works alone, it does
+    /// nothing more while anybody traces the program.
     fn leave(&mut self, stopped: Option<Report>, end: End) -> io::Result<Seen> {
         let address = self.breakpoint.address;
         if end != End::Replaced {
@@ -630,16 +631,24 @@ impl<F: FnMut(&Registers, &Memory, [u64; 2]) -> bool> Watch<F> {
                 send(*thread, libc::SIGSTOP);
             }
         }
-        if let Some(report) = stopped {
-            self.let_go(report, true)?;
-        }
+        // Whoever has started a guest stands still until that has become another program.
+        let is_guest = |report: &Report| self.guests.contains(&report.thread);
+        let held = match stopped {
+            Some(report) if is_guest(&report) => {
+                self.let_go(report, true)?;
+                None
+            }
+            other => other,
+        };
         let mut told = HashSet::new();
         for thread in std::mem::take(&mut self.early) {
             told.insert(thread);
             self.uncover_copy(thread);
             request_alive(libc::PTRACE_DETACH, thread, 0)?;
         }
-        while !self.threads.is_empty() {
+        let held_thread = held.map(|report| report.thread);
+        let is_other = |thread: &i32| Some(*thread) != held_thread;
+        while self.threads.keys().any(is_other) {
             let report = Report::next(-1)?;
             if let Some(status) = report.ended() {
                 self.threads.remove(&report.thread);
@@ -665,6 +674,9 @@ impl<F: FnMut(&Registers, &Memory, [u64; 2]) -> bool> Watch<F> {
                     request_alive(libc::PTRACE_DETACH, report.thread, 0)?;
                 }
             }
+        }
+        if let Some(report) = held {
+            self.let_go(report, true)?;
         }
         if end == End::Interrupted {
             // A stop that was sent twice would hold the program; this takes it back.
