@@ -257,16 +257,22 @@ fn table(instructions: &[Instruction]) -> Option<(u8, u64)> {
         return through(last);
     }
     let target = last.op0_register();
+    let mut changed = Vec::new();
     for one in before.iter().rev() {
         let is_load = one.mnemonic() == Mnemonic::Mov
             && one.op0_kind() == OpKind::Register
             && one.op0_register() == target;
         if is_load && one.op1_kind() == OpKind::Memory {
             // Whether the register still holds it is seen at each visit.
-            return through(one).filter(|(base, _)| Some(*base) != number(target));
+            let is_kept = |base: u8| Some(base) != number(target) && !changed.contains(&base);
+            return through(one).filter(|(base, _)| is_kept(*base));
         }
         if is_load || one.flow_control() != FlowControl::Next {
             return None;
+        }
+        // Most instructions write their first operand; those that do not cost no more than a name.
+        if one.op_count() > 0 && one.op0_kind() == OpKind::Register {
+            changed.extend(number(one.op0_register()));
         }
     }
     None

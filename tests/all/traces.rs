@@ -343,3 +343,29 @@ fn what_is_no_site_is_refused_before_the_program_starts() {
     assert!(run.said().contains("had no visit"), "{}", run.stderr);
     assert!(!place.join("x").exists());
 }
+
+#[test]
+fn a_number_is_a_type_where_two_types_lead_to_one_function() {
+    // `call [rax]` keeps the table of the class in `rax`; both classes have the function of their base.
+    let source = folder("shared").join("shared.cpp");
+    let classes = "struct Base { virtual int f() { return 1; } };\nstruct One : Base {};\nstruct Two : Base {};\n";
+    let rest = "extern \"C\" __attribute__((noinline)) int call(Base *b) { return b->f() + 1; }\n\
+                int main() { Base *all[2] = {new One, new Two}; int n = 0; for (int i = 0; i < 10; i++) n += call(all[i / 5]); return n != 20; }\n";
+    fs::write(&source, format!("{classes}{rest}")).expect("writes");
+    let Some(file) = built("shared-cpp", "g++", &["-O1", text(&source)]) else {
+        return;
+    };
+    let place = fresh("shared-types");
+    let Some(run) = traced(&place, &["--at", "call"], &[text(&file)]) else {
+        return;
+    };
+    assert_eq!(
+        recorded(&place).types(),
+        [0, 0, 0, 0, 0, 1, 1, 1, 1, 1],
+        "{}",
+        run.stdout
+    );
+    for class in ["  One\n", "  Two\n"] {
+        assert!(run.stdout.contains(class), "{}", run.stdout);
+    }
+}
