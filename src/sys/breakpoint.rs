@@ -7,49 +7,28 @@
 //! The instruction stays covered while its effect is made by hand: with the instruction put back for a single step,
 //! other threads would pass unseen. ptrace(2) has the rules.
 
+mod effect;
+mod ptrace;
+
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io;
 use std::os::unix::fs::FileExt as _;
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitStatus};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::interrupt;
+use effect::compared;
+pub use effect::{Effect, Memory, Operand, Registers};
+use ptrace::{
+    Report, is_thread_of, newborn, registers, request, request_alive, send, set_registers,
+};
 
 /// What the processor stops at: `int3`.
 const COVER: u8 = 0xcc;
-
-/// Where the value of an operand is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operand {
-    /// In a general register, by its number in encodings.
-    Register(u8),
-    /// In memory.
-    Memory {
-        /// A register, by its number.
-        base: Option<u8>,
-        /// A register and what it is multiplied by.
-        index: Option<(u8, u8)>,
-        /// What is added.
-        displacement: u64,
-    },
-    /// In the instruction.
-    Number(u64),
-}
-
-/// What the covered instruction does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
-    /// It calls the address that is there.
-    Call(Operand),
-    /// It jumps to it.
-    Jump(Operand),
-    /// It sets the flags by the difference of two values, of so many bytes.
-    Compare(Operand, Operand, u8),
-}
 
 /// An instruction to stop at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,76 +39,6 @@ pub struct Breakpoint {
     pub length: u8,
     /// What it does.
     pub effect: Effect,
-}
-
-/// Registers of a thread that is stopped.
-#[derive(Debug, Clone, Copy)]
-pub struct Registers(libc::user_regs_struct);
-
-impl Registers {
-    /// A general register, by its number in encodings: 0 is `rax`, 4 is `rsp`.
-    pub fn get(&self, number: u8) -> u64 {
-        let r = &self.0;
-        let all = [
-            r.rax, r.rcx, r.rdx, r.rbx, r.rsp, r.rbp, r.rsi, r.rdi, r.r8, r.r9, r.r10, r.r11,
-            r.r12, r.r13, r.r14, r.r15,
-        ];
-        all[usize::from(number & 15)]
-    }
-}
-
-/// The memory of a process.
-#[derive(Debug)]
-pub struct Memory(File);
-
-impl Memory {
-    fn of(process: i32) -> io::Result<Memory> {
-        let path = format!("/proc/{process}/mem");
-        Ok(Memory(
-            OpenOptions::new().read(true).write(true).open(path)?,
-        ))
-    }
-
-    fn read<const N: usize>(&self, address: u64) -> Option<[u8; N]> {
-        let mut bytes = [0; N];
-        self.0.read_exact_at(&mut bytes, address).ok()?;
-        Some(bytes)
-    }
-
-    /// The word at an address; none where nothing is mapped.
-    pub fn word(&self, address: u64) -> Option<u64> {
-        self.read(address).map(u64::from_le_bytes)
-    }
-
-    /// The low `size` bytes of the value of an operand.
-    fn value(&self, registers: &Registers, operand: Operand, size: u8) -> Option<u64> {
-        let value = match operand {
-            Operand::Register(number) => registers.get(number),
-            Operand::Number(number) => number,
-            Operand::Memory {
-                base,
-                index,
-                displacement,
-            } => {
-                let base = base.map_or(0, |number| registers.get(number));
-                let index = index.map_or(0, |(number, scale)| {
-                    registers.get(number).wrapping_mul(u64::from(scale))
-                });
-                let address = base.wrapping_add(index).wrapping_add(displacement);
-                match size {
-                    8 => self.word(address)?,
-                    4 => u64::from(u32::from_le_bytes(self.read(address)?)),
-                    2 => u64::from(u16::from_le_bytes(self.read(address)?)),
-                    _ => u64::from(u8::from_le_bytes(self.read(address)?)),
-                }
-            }
-        };
-        Some(value & mask(size))
-    }
-}
-
-fn mask(size: u8) -> u64 {
-    u64::MAX >> (64 - 8 * u32::from(size.clamp(1, 8)))
 }
 
 /// How watching ended.
@@ -159,135 +68,6 @@ pub struct Seen {
 pub struct Stopped {
     process: i32,
     memory: Memory,
-}
-
-/// Something that a thread has reported.
-#[derive(Debug, Clone, Copy)]
-struct Report {
-    thread: i32,
-    status: i32,
-}
-
-impl Report {
-    /// The next one, of one thread or of any.
-    fn next(of: i32) -> io::Result<Report> {
-        loop {
-            let mut status = 0;
-            // SAFETY: the call writes the one integer.
-            let thread = unsafe { libc::waitpid(of, &mut status, libc::__WALL) };
-            if thread > 0 {
-                return Ok(Report { thread, status });
-            }
-            let error = io::Error::last_os_error();
-            if error.kind() != io::ErrorKind::Interrupted {
-                return Err(error);
-            }
-        }
-    }
-
-    fn ended(self) -> Option<ExitStatus> {
-        let is_ended = libc::WIFEXITED(self.status) || libc::WIFSIGNALED(self.status);
-        is_ended.then(|| ExitStatus::from_raw(self.status))
-    }
-
-    fn signal(self) -> i32 {
-        libc::WSTOPSIG(self.status)
-    }
-
-    /// The same of a thread whose signal was for this tool.
-    fn without_signal(self) -> Report {
-        Report {
-            status: (libc::SIGSTOP << 8) | 0x7f,
-            ..self
-        }
-    }
-
-    /// An event of ptrace, 0 where it is a signal.
-    fn event(self) -> i32 {
-        self.status >> 16
-    }
-}
-
-/// A request of ptrace that takes two numbers.
-fn request(what: libc::c_uint, thread: i32, data: usize) -> io::Result<()> {
-    // SAFETY: the requests that are made here (CONT, SINGLESTEP, DETACH, SETOPTIONS) take numbers and touch no memory
-    // of this process.
-    let answer = unsafe { libc::ptrace(what, thread, ptr::null_mut::<libc::c_void>(), data) };
-    if answer == -1 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
-}
-
-/// The same where the thread may have been killed meanwhile, which it reports itself.
-fn request_alive(what: libc::c_uint, thread: i32, data: usize) -> io::Result<()> {
-    match request(what, thread, data) {
-        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
-        other => other,
-    }
-}
-
-fn registers(thread: i32) -> io::Result<Registers> {
-    // SAFETY: a zeroed structure of integers is a valid one.
-    let mut found: libc::user_regs_struct = unsafe { std::mem::zeroed() };
-    // SAFETY: the kernel writes the structure, which is as large as it expects.
-    let answer = unsafe {
-        libc::ptrace(
-            libc::PTRACE_GETREGS,
-            thread,
-            ptr::null_mut::<libc::c_void>(),
-            &mut found,
-        )
-    };
-    if answer == -1 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(Registers(found))
-}
-
-fn set_registers(thread: i32, registers: &Registers) -> io::Result<()> {
-    // SAFETY: the kernel reads the structure, which is as large as it expects.
-    let answer = unsafe {
-        libc::ptrace(
-            libc::PTRACE_SETREGS,
-            thread,
-            ptr::null_mut::<libc::c_void>(),
-            &registers.0,
-        )
-    };
-    if answer == -1 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
-}
-
-/// The thread or process that an event tells of.
-fn newborn(thread: i32) -> io::Result<i32> {
-    let mut number: libc::c_ulong = 0;
-    // SAFETY: the kernel writes the one integer.
-    let answer = unsafe {
-        libc::ptrace(
-            libc::PTRACE_GETEVENTMSG,
-            thread,
-            ptr::null_mut::<libc::c_void>(),
-            &mut number,
-        )
-    };
-    if answer == -1 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(number as i32)
-}
-
-fn send(thread: i32, signal: i32) {
-    // SAFETY: the call takes two numbers. The thread is traced by this one and was not waited for after its end, so its
-    // number is its own; where it has ended, nothing happens.
-    unsafe { libc::syscall(libc::SYS_tkill, thread, signal) };
-}
-
-fn is_thread_of(process: i32, number: i32) -> bool {
-    fs::metadata(format!("/proc/{process}/task/{number}")).is_ok()
 }
 
 impl Stopped {
@@ -723,66 +503,5 @@ fn passed(signal: i32) -> usize {
     match signal {
         libc::SIGSTOP => 0,
         other => other as usize,
-    }
-}
-
-/// The flags behind a compare (Intel's manual, volume 2, CMP and SUB).
-fn compared(flags: u64, [one, other]: [u64; 2], size: u8) -> u64 {
-    let [carry, parity, adjust, zero, sign, overflow] = [0, 2, 4, 6, 7, 11].map(|bit| 1u64 << bit);
-    let top = 1u64 << (8 * u32::from(size) - 1);
-    let result = one.wrapping_sub(other) & mask(size);
-    let mut found = flags & !(carry | parity | adjust | zero | sign | overflow);
-    let mut set = |flag: u64, is_set: bool| found |= if is_set { flag } else { 0 };
-    set(carry, one < other);
-    set(parity, (result as u8).count_ones().is_multiple_of(2));
-    set(adjust, (one ^ other ^ result) & 0x10 != 0);
-    set(zero, result == 0);
-    set(sign, result & top != 0);
-    set(overflow, (one ^ other) & (one ^ result) & top != 0);
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The flags that the processor has after `cmp`, of 8 bytes.
-    fn by_processor(one: u64, other: u64) -> u64 {
-        let flags: u64;
-        // SAFETY: the instructions change the flags and the stack's top, which they put back.
-        unsafe {
-            std::arch::asm!("cmp {0}, {1}", "pushfq", "pop {2}", in(reg) one, in(reg) other, out(reg) flags);
-        }
-        flags
-    }
-
-    #[test]
-    fn a_compare_sets_the_flags_that_the_processor_sets() {
-        const OURS: u64 = 0x8d5;
-        let values = [
-            0,
-            1,
-            2,
-            15,
-            16,
-            0x7f,
-            0x80,
-            u64::MAX,
-            i64::MAX as u64,
-            i64::MIN as u64,
-            0x1234_5678,
-        ];
-        for one in values {
-            for other in values {
-                let expected = by_processor(one, other) & OURS;
-                assert_eq!(
-                    compared(0x202, [one, other], 8) & OURS,
-                    expected,
-                    "{one:#x} {other:#x}"
-                );
-            }
-        }
-        let half = compared(0, [0x8000_0000, 1], 4);
-        assert_eq!(half & 0x880, 0x800, "it overflows, and is positive");
     }
 }

@@ -105,6 +105,7 @@ fn unsafe_stands_in_sys_alone() {
         }
     }
     let expected = [
+        "src/sys/breakpoint/ptrace.rs",
         "src/sys/breakpoint.rs",
         "src/sys/counter_page.rs",
         "src/sys/fake_kernel.rs",
