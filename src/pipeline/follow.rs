@@ -10,7 +10,8 @@ use super::session::{Measured, measured, measured_beside};
 use super::{Settings, Task};
 use crate::compare::{Side, compare};
 use crate::job::{Plan, placements};
-use crate::report::{Comparison, Report, Row};
+use crate::report::{Basis, Comparison, Report, Row};
+use crate::stats::paired::Verdict;
 use crate::worker::parent::Beside;
 
 /// How often the intervals of a text that is followed may miss, each.
@@ -107,11 +108,42 @@ pub fn in_turns(
     }))
 }
 
-/// The row held against an earlier one that was measured at another time.
+/// The row held against an earlier one that was measured at another time. What disturbed one of the two is not in the
+/// other, so that nothing is decided then.
 pub fn apart(earlier: &Row, row: &Row) -> Vec<Comparison> {
     let side = |row| Side { row, timing: None };
-    match earlier.clobbers == row.clobbers {
-        true => compare(side(earlier), side(row), ERROR),
-        false => Vec::new(),
+    if earlier.clobbers != row.clobbers {
+        return Vec::new();
+    }
+    let mut compared = compare(side(earlier), side(row), ERROR);
+    if earlier.is_disturbed() || row.is_disturbed() {
+        let decided = compared
+            .iter_mut()
+            .filter(|one| one.basis == Basis::Measured);
+        for one in decided.filter(|one| one.verdict.is_some()) {
+            one.verdict = Some(Verdict::Undecided);
+            one.why = Some("one of the two was disturbed; save it again".into());
+        }
+    }
+    compared
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn a_disturbed_row_decides_nothing_where_the_other_is_of_another_time() {
+        let [mut earlier, row] =
+            [5.0, 10.0].map(|cycles| fixture::ok("own", cycles, cycles, (5.0, 2.0)));
+        let verdict = |earlier: &Row| {
+            let compared = apart(earlier, &row);
+            let mut cycles = compared.into_iter().filter(|one| one.metric == "cycles");
+            cycles.next().and_then(|one| one.verdict)
+        };
+        assert_eq!(verdict(&earlier), Some(Verdict::Slower));
+        earlier.doubtful = true;
+        assert_eq!(verdict(&earlier), Some(Verdict::Undecided));
     }
 }

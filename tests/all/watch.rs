@@ -130,9 +130,14 @@ fn a_save_has_its_number_at_once_and_then_in_turns_with_the_baseline_and_the_las
             .parse()
             .unwrap_or_else(|_| panic!("`{number}` in {at_once}"))
     };
-    let [baseline, last] = [ratio("of the baseline, run 1"), ratio("of run 2")];
-    assert!(baseline > 2.0 && baseline < 8.0, "{at_once}");
-    assert!(last > 1.2 && last < 4.0, "{at_once}");
+    // A run that a neighbour disturbed says so, and may be anything.
+    let ranges = [("of the baseline, run 1", 2.0..8.0), ("of run 2", 1.2..4.0)];
+    for (of, range) in ranges {
+        let is_sure = !at_once
+            .split("; ")
+            .any(|part| part.contains(of) && part.contains("undecided"));
+        assert!(range.contains(&ratio(of)) || !is_sure, "{at_once}");
+    }
 }
 
 #[test]
