@@ -132,12 +132,15 @@ impl<'a> Binary<'a> {
                 .collect();
         }
         let name = canonical(wanted);
-        let mut exact = self
+        let mut places = std::collections::HashSet::new();
+        let exact = self
             .symbols
             .iter()
             .filter(|symbol| canonical(&symbol.name) == name);
-        if let Some(first) = exact.next() {
-            return vec![first];
+        // Other names of one place are one symbol, and one name of several places is not.
+        let exact: Vec<&Symbol<'a>> = exact.filter(|one| places.insert(one.address)).collect();
+        if !exact.is_empty() {
+            return exact;
         }
         let ends = |symbol: &&Symbol<'a>| {
             let rest = symbol.name.strip_suffix(wanted);

@@ -73,14 +73,14 @@ pub(super) fn symbol<'a, 'b>(
         }
         [..] => {
             const SHOWN: usize = 6;
-            let names: Vec<&str> = found
+            let names: Vec<String> = found
                 .iter()
                 .take(SHOWN)
-                .map(|symbol| &*symbol.name)
+                .map(|symbol| format!("{} at {:#x}", symbol.name, symbol.address))
                 .collect();
             let more = if found.len() > SHOWN { ", …" } else { "" };
             Err(Stop::Usage(format!(
-                "`{wanted}` can mean {} symbols: {}{more}; name one of them in full",
+                "`{wanted}` can mean {} symbols: {}{more}; name one of them in full, or by its address",
                 found.len(),
                 names.join(", ")
             )))

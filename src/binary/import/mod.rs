@@ -352,6 +352,21 @@ fn written(
             counted(as_bytes, "instruction")
         ));
     }
+    let guessed = gathered.data.iter().filter(|one| one.is_guessed).count();
+    if guessed > 0 {
+        assumed.push(format!(
+            "{} of data as long as below: nothing says where they end, and a result that hangs on more of them is wrong",
+            counted(guessed, "piece")
+        ));
+    }
+    let is_cut = |one: &&gather::Datum| one.size > one.bytes.len() as u64;
+    let cut = gathered.data.iter().filter(is_cut).count();
+    if cut > 0 {
+        assumed.push(format!(
+            "of {} of data the first bytes alone: what lies behind them is not here",
+            counted(cut, "piece")
+        ));
+    }
     if !gathered.data.is_empty() {
         assumed
             .push("data hold what the file has, as before the program's first instruction".into());
