@@ -186,3 +186,62 @@ fn a_depth_bounds_what_is_taken_and_the_rest_is_named() {
     let far = made(1);
     assert_eq!((far.functions, far.left_out.len()), (2, 0));
 }
+
+#[test]
+fn a_text_without_a_name_is_whole_and_a_name_of_two_functions_is_asked_about() {
+    let place = folder("long_text");
+    let text_of = "It is longer than the sixty-four bytes that are taken where nothing says how long something is.";
+    let sum: u64 = text_of.bytes().map(u64::from).sum();
+    let twin = "static __attribute__((noipa)) int twin(int n)";
+    let sources = [
+        format!(
+            "{twin} {{ return n + 1; }}\n\
+             __attribute__((noipa)) long sum(const char *s) {{ long n = 0; while (*s) n += *s++; return n; }}\n\
+             __attribute__((noipa)) long of_text(long n) {{ return sum(\"{text_of}\") + n; }}\n\
+             int other(int); int main(int n, char **all) {{ return twin(n) + other(n) + of_text(n); }}\n"
+        ),
+        format!("{twin} {{ return n * 7; }}\nint other(int n) {{ return twin(n); }}\n"),
+    ];
+    let files = ["one.c", "two.c"].map(|name| place.join(name));
+    for (file, source) in files.iter().zip(&sources) {
+        fs::write(file, source).expect("writes");
+    }
+    let files = files.each_ref().map(|file| text(file));
+    let Some(file) = built("long_text", "gcc", &[&["-O1"], &files[..]].concat()) else {
+        return;
+    };
+    let made = result(&place, &file, &["of_text", "--arg", "rdi=5"], sum + 5);
+    assert!(!made.contains("nothing says where they end"), "{made}");
+    let run = dispatchlab(&["import", text(&file), "twin"]);
+    assert_eq!(run.code, 2, "{}", run.stdout);
+    assert!(
+        run.said().contains("`twin` can mean 2 symbols: twin at 0x"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn no_template_takes_the_place_of_what_is_there() {
+    let Some(file) = go("not_over", &[]) else {
+        return;
+    };
+    let place = folder("not_over");
+    let target = place.join("mine.asm");
+    let link = place.join("link.asm");
+    let _ = fs::remove_file(&link);
+    std::os::unix::fs::symlink("nowhere", &link).expect("links");
+    fs::write(&target, "mine").expect("writes");
+    for there in [&target, &link] {
+        let run = dispatchlab(&["import", text(&file), "main.twice", "-o", text(there)]);
+        assert_eq!(run.code, 2, "{}", run.stdout);
+        assert!(
+            run.said()
+                .contains("is there already, and nothing was written"),
+            "{}",
+            run.stderr
+        );
+    }
+    assert_eq!(fs::read_to_string(&target).expect("there"), "mine");
+    assert!(!place.join("nowhere").exists());
+}

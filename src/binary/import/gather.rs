@@ -249,12 +249,29 @@ impl<'a> Gatherer<'a> {
         }
     }
 
-    /// Notes how many bytes are taken of data without a name.
+    /// Notes how many bytes are taken of data without a name: at least so many, and a text of C to its end.
     fn unnamed_at(&mut self, address: u64, size: u64) {
         if self.things.at(address) == Some(Thing::Unnamed) {
-            let known = self.unnamed.entry(address).or_insert((size, true));
-            known.0 = size.max(known.0);
+            let text = self.text_at(address);
+            let first = (size, text.is_none());
+            let known = self.unnamed.entry(address).or_insert(first);
+            known.0 = size.max(text.unwrap_or(0)).max(known.0);
         }
+    }
+
+    /// Bytes of a text that ends in a zero, that included, where one stands at an address. Go's end nowhere.
+    fn text_at(&self, address: u64) -> Option<u64> {
+        let section = self
+            .binary
+            .section(address)
+            .filter(|_| self.binary.go.is_none())?;
+        let behind = section.bytes.get((address - section.address) as usize..)?;
+        let length = behind.iter().position(|&byte| byte == 0)?;
+        let is_text = std::str::from_utf8(&behind[..length]).is_ok_and(|text| {
+            text.chars()
+                .all(|one| !one.is_control() || one.is_whitespace())
+        });
+        (length > 0 && is_text).then_some(length as u64 + 1)
     }
 
     /// Why a function is not taken.
@@ -297,11 +314,12 @@ impl<'a> Gatherer<'a> {
                     .and_then(|word| self.things.at(word).map(|thing| (word, thing)));
                 let is_value = data_depth > 0
                     && matches!(to, Some((word, Thing::Function { start, .. })) if word == start);
-                let size = match is_value {
-                    true => (8, false),
-                    false => (UNSIZED, true),
-                };
-                self.unnamed.entry(target).or_insert(size);
+                match is_value {
+                    true => {
+                        self.unnamed.entry(target).or_insert((8, false));
+                    }
+                    false => self.unnamed_at(target, UNSIZED),
+                }
                 self.data.push_back((target, data_depth));
             }
             Some(Thing::Elsewhere { name, .. }) => {
