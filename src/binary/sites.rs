@@ -108,6 +108,16 @@ pub fn functions<'b, 'a>(binary: &'b Binary<'a>) -> impl Iterator<Item = &'b Sym
     })
 }
 
+/// Bytes of code that belong to no function that the file names, and all bytes of code. Where a program is stripped, the
+/// former is most of it; gaps between functions and the linker's stubs are always a part of it.
+pub fn unnamed_code(binary: &Binary<'_>) -> [u64; 2] {
+    let sections = binary.sections.iter();
+    let code = sections.filter(|section| section.content == Content::Code);
+    let all: u64 = code.map(|section| section.size).sum();
+    let named: u64 = functions(binary).map(|symbol| symbol.size).sum();
+    [all.saturating_sub(named), all]
+}
+
 /// How many instructions name each of these addresses.
 pub fn references(binary: &Binary<'_>, addresses: &HashSet<u64>) -> HashMap<u64, usize> {
     let mut found = HashMap::new();

@@ -25,9 +25,11 @@ pub(super) fn itab(
     let go = go_of(&binary, file)?;
     let found = matching(go, file, wanted)?;
     let addresses = found.iter().map(|table| table.address).collect();
-    let named = match is_dumped || !common.json && wanted.is_none() {
-        true => HashMap::new(),
-        false => sites::references(&binary, &addresses),
+    // Where they are printed; it takes a look at all code.
+    let is_counted = common.json || !is_dumped && wanted.is_some();
+    let named = match is_counted {
+        true => sites::references(&binary, &addresses),
+        false => HashMap::new(),
     };
     let named = |table: &Table| named.get(&table.address).copied().unwrap_or(0);
     if common.json {

@@ -10,7 +10,8 @@ use serde_json::json;
 
 use super::program::{bytes_of, read};
 use super::{Common, Stop, print_json, print_plain};
-use crate::binary::sites::{Finder, How, Site, functions};
+use crate::binary::sites::{Finder, How, Site, functions, unnamed_code};
+use crate::text::hanging;
 
 pub(super) fn sites(common: &Common, file: &str, function: Option<&str>) -> Result<i32, Stop> {
     let bytes = bytes_of(file)?;
@@ -26,6 +27,18 @@ pub(super) fn sites(common: &Common, file: &str, function: Option<&str>) -> Resu
     if function.is_some() && wanted.is_empty() {
         // Says what is like it.
         super::program::symbol(&binary, file, function.unwrap_or_default())?;
+    }
+    let [unnamed, all] = unnamed_code(&binary);
+    if function.is_none() && 2 * unnamed > all {
+        common.warn(&hanging(
+            &format!(
+                "{unnamed} of {all} bytes of the code of {file} belong to no function that it names, and were not looked \
+                 at; ask of the file before it was stripped, or of one with its symbols"
+            ),
+            "warning:",
+            2,
+            common.error_style().width,
+        ));
     }
     let finder = Finder::new(&binary);
     let looked_at =

@@ -20,14 +20,36 @@ pub(crate) fn fixture(name: &str) -> String {
 
 /// Builds with a compiler, into a file of that name; none, with a word, where it cannot.
 pub(crate) fn built(name: &str, compiler: &str, arguments: &[&str]) -> Option<PathBuf> {
+    built_of(name, compiler, arguments, &[])
+}
+
+/// The program of the fixture by the Go on the path, built as these options say.
+pub(crate) fn go(name: &str, options: &[&str]) -> Option<PathBuf> {
+    go_of(name, options, "program.go")
+}
+
+/// That of another fixture.
+pub(crate) fn go_of(name: &str, options: &[&str], source: &str) -> Option<PathBuf> {
+    built_of(
+        name,
+        "go",
+        &[&["build"], options].concat(),
+        &[&fixture(source)],
+    )
+}
+
+/// With the name of the file in front of the sources: `go` wants those last.
+fn built_of(name: &str, compiler: &str, arguments: &[&str], sources: &[&str]) -> Option<PathBuf> {
     let file = folder("programs").join(name);
     let output = Command::new(compiler)
         .args(arguments)
         .arg("-o")
         .arg(&file)
+        .args(sources)
         .env("GOTOOLCHAIN", "local")
         .env("GO111MODULE", "off")
         .env("GOFLAGS", "")
+        .env("CGO_ENABLED", "0")
         .output();
     match output {
         Ok(output) if output.status.success() => Some(file),
@@ -38,34 +60,6 @@ pub(crate) fn built(name: &str, compiler: &str, arguments: &[&str]) -> Option<Pa
         }
         Err(error) => {
             eprintln!("skipped {name}: {compiler} does not start: {error}");
-            None
-        }
-    }
-}
-
-/// The program of the fixture by the Go on the path, built as these options say. `go` wants its files last.
-pub(crate) fn go(name: &str, options: &[&str]) -> Option<PathBuf> {
-    let file = folder("programs").join(name);
-    let output = Command::new("go")
-        .arg("build")
-        .args(options)
-        .arg("-o")
-        .arg(&file)
-        .arg(fixture("program.go"))
-        .env("GOTOOLCHAIN", "local")
-        .env("GO111MODULE", "off")
-        .env("GOFLAGS", "")
-        .env("CGO_ENABLED", "0")
-        .output();
-    match output {
-        Ok(output) if output.status.success() => Some(file),
-        Ok(output) => {
-            let text = String::from_utf8_lossy(&output.stderr);
-            eprintln!("skipped {name}: go build says {text}");
-            None
-        }
-        Err(error) => {
-            eprintln!("skipped {name}: `go` does not start: {error}");
             None
         }
     }
@@ -415,6 +409,19 @@ fn the_sites_of_a_program_are_where_its_source_has_them() {
     // Go 1.19 has a table of jumps there, Go 1.27 one of results.
     let chosen = of("main.chosen").join(", ");
     assert!(["switch, table null", ""].contains(&&*chosen), "{chosen}");
+}
+
+#[test]
+fn code_that_no_symbol_names_is_said_to_be_left_out() {
+    for (options, is_stripped) in [("-s", true), ("-O2", false)] {
+        let name = format!("sites{options}");
+        let Some(file) = built(&name, "g++", &[options, &fixture("shapes.cpp")]) else {
+            return;
+        };
+        let run = dispatchlab(&["sites", text(&file)]);
+        let words = "belong to no function that it names, and were not looked at";
+        assert_eq!(run.said().contains(words), is_stripped, "{}", run.stderr);
+    }
 }
 
 #[test]

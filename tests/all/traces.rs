@@ -14,7 +14,7 @@ use dispatchlab::scenario::Recording;
 use serde_json::Value;
 
 use crate::common::{Run, command, folder, fresh, run_in};
-use crate::programs::{built, fixture, text};
+use crate::programs::{built, fixture, go_of, text};
 use dispatchlab::sys::interrupt;
 
 /// What the fixture calls the types that it logs, by digit.
@@ -22,24 +22,7 @@ const TYPES: [&str; 3] = ["*main.Dial", "main.Fixed", "main.Ruler"];
 
 /// The program that logs, by the Go on the path.
 fn program(name: &str, options: &[&str]) -> Option<PathBuf> {
-    let file = folder("built").join(name);
-    let output = Command::new("go")
-        .arg("build")
-        .args(options)
-        .arg("-o")
-        .arg(&file)
-        .arg(fixture("traced.go"))
-        .env("GOTOOLCHAIN", "local")
-        .env("GO111MODULE", "off")
-        .env("GOFLAGS", "")
-        .output();
-    match output {
-        Ok(output) if output.status.success() => Some(file),
-        other => {
-            eprintln!("skipped {name}: no Go builds it: {other:?}");
-            None
-        }
-    }
+    go_of(&format!("traced_{name}"), options, "traced.go")
 }
 
 /// What `trace` leaves of a program; none, with a word, where nobody may trace here.
