@@ -8,9 +8,9 @@
 //! one after an expansion that took too much. A line of JSON goes there and one comes back.
 
 use std::io::{self, BufRead, BufWriter, Read, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ use crate::sys::interrupt;
 use crate::sys::limits;
 use crate::sys::mapping::PAGE;
 use crate::sys::memory::{self, OUT_OF_MEMORY};
-use crate::sys::process::{Event, Watched, end_with, wait_for};
+use crate::sys::process::{Event, Piped, Watched, end_with, wait_for};
 use crate::sys::shared::SharedPage;
 use crate::sys::signals;
 
@@ -260,23 +260,15 @@ impl Expander {
         Expander::of(command, page)
     }
 
-    fn of(mut command: Command, page: SharedPage) -> io::Result<Expander> {
+    fn of(command: Command, page: SharedPage) -> io::Result<Expander> {
         page.note(PARENT, std::process::id().into());
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            // A group of its own: Ctrl-C is for this process.
-            .process_group(0)
-            .spawn()?;
-        let watched = Watched::new(&child)?;
-        let pipes = child.stdin.take().zip(child.stdout.take());
-        let (requests, answers) = pipes.ok_or_else(|| io::Error::other("it has no pipes"))?;
+        let started = Piped::start(command)?;
         Ok(Expander {
-            child,
-            watched,
+            child: started.child,
+            watched: started.watched,
             page,
-            requests,
-            answers,
+            requests: started.stdin,
+            answers: started.stdout,
             kills: limits::kills_for_memory(),
         })
     }

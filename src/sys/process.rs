@@ -4,7 +4,8 @@
 
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::process::{Child, ExitStatus};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -22,6 +23,42 @@ pub struct Watched {
     descriptor: OwnedFd,
     number: u32,
     clock: Option<ClockId>,
+}
+
+/// A running child that is spoken to through pipes.
+#[derive(Debug)]
+pub struct Piped {
+    /// The child.
+    pub child: Child,
+    /// A handle to it.
+    pub watched: Watched,
+    /// What it reads.
+    pub stdin: ChildStdin,
+    /// What it writes.
+    pub stdout: ChildStdout,
+}
+
+impl Piped {
+    /// Starts it in a group of its own: Ctrl-C is for this process, which then ends it.
+    ///
+    /// # Errors
+    /// Where the system starts no more processes, or has no more handles.
+    pub fn start(mut command: Command) -> io::Result<Piped> {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()?;
+        let watched = Watched::new(&child)?;
+        let pipes = child.stdin.take().zip(child.stdout.take());
+        let (stdin, stdout) = pipes.ok_or_else(|| io::Error::other("it has no pipes"))?;
+        Ok(Piped {
+            child,
+            watched,
+            stdin,
+            stdout,
+        })
+    }
 }
 
 /// From now on this process ends when its parent does, however that ends.

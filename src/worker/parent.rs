@@ -26,7 +26,7 @@ use crate::stats::Timing;
 use crate::sys::interrupt;
 use crate::sys::limits;
 use crate::sys::memory::OUT_OF_MEMORY;
-use crate::sys::process::{Event, Watched, wait_for};
+use crate::sys::process::{Event, Piped, Watched, wait_for};
 use crate::sys::shared::{RawFault, SharedPage};
 use crate::sys::signals::{self, WHERE};
 use crate::template::Clobbers;
@@ -350,19 +350,22 @@ pub const WORKER: &str = "__worker";
 impl Shift {
     fn start(job: &Part<'_>, timeout: Duration, progress: Progress<'_>) -> io::Result<Shift> {
         let Started {
-            child,
-            watched,
+            process,
             page,
             status,
-            stdin,
-            out,
         } = standby::take()?;
+        let Piped {
+            child,
+            watched,
+            stdin,
+            stdout,
+        } = process;
         let mut shift = Shift {
             child,
             watched,
             page,
             status,
-            out: BufReader::new(out),
+            out: BufReader::new(stdout),
             timeout,
             is_ready: false,
             done: [0; 2],

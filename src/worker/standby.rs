@@ -7,28 +7,24 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::io;
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::parent::{WORKER, this_program};
 use crate::stage::notes;
 use crate::sys::memory::OUT_OF_MEMORY;
-use crate::sys::process::{Event, Watched};
+use crate::sys::process::{Event, Piped};
 use crate::sys::shared::SharedPage;
 
 /// A worker that has no job yet.
 #[derive(Debug)]
 pub(super) struct Started {
-    pub(super) child: Child,
-    pub(super) watched: Watched,
+    /// It reads its job, and writes messages.
+    pub(super) process: Piped,
     pub(super) page: SharedPage,
     /// The secret status, which begins each of its messages too; wait shows the low byte.
     pub(super) status: u32,
-    /// Where it reads its job.
-    pub(super) stdin: ChildStdin,
-    pub(super) out: ChildStdout,
 }
 
 /// The one that waits, if any.
@@ -76,37 +72,29 @@ impl Started {
         let status = secret_status();
         page.note(notes::STATUS, u64::from(status));
         page.note(notes::PARENT, std::process::id().into());
-        let mut child = Command::new(this_program())
-            .arg(WORKER)
-            .arg(page.descriptor().to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            // A group of its own: Ctrl-C is for the parent, which then ends it.
-            .process_group(0)
-            .spawn()?;
-        let watched = Watched::new(&child)?;
-        let pipes = child.stdin.take().zip(child.stdout.take());
-        let (stdin, out) = pipes.ok_or_else(|| io::Error::other("the worker has no pipes"))?;
+        let mut command = Command::new(this_program());
+        command.arg(WORKER).arg(page.descriptor().to_string());
+        let process = Piped::start(command)?;
         Ok(Started {
-            child,
-            watched,
+            process,
             page,
             status,
-            stdin,
-            out,
         })
     }
 
     /// Whether it still waits: until it has a job it says nothing.
     fn is_there(&self) -> bool {
-        let now = self.watched.wait(&self.out, Duration::ZERO);
+        let now = self
+            .process
+            .watched
+            .wait(&self.process.stdout, Duration::ZERO);
         now.is_ok_and(|now| now == Event::TimedOut)
     }
 
     fn end(mut self) {
         // Gone already where somebody has ended it.
-        let _ = self.watched.signal(libc::SIGKILL);
-        let _ = self.child.wait();
+        let _ = self.process.watched.signal(libc::SIGKILL);
+        let _ = self.process.child.wait();
     }
 }
 
