@@ -22,7 +22,7 @@ mod table;
 
 use super::overlay::{Effect, Overlay};
 use super::{Basis, LoopHeads, Report, Row, SourceLine, Status, printable};
-use crate::stats::Event;
+use crate::stats::{Event, Quantity};
 use crate::text::{Paint, Style, hanging};
 use notes::Notes;
 
@@ -176,8 +176,18 @@ pub(crate) fn reason(status: &Status) -> String {
     failure::reasons(status, plain).join("; ")
 }
 
-/// What an inferred number of misses is good to, per iteration.
-const INFERRED_WITHIN: &str = "0.05";
+/// What the inferred numbers of misses of these rows are good to, per iteration: all of them to this.
+fn inferred_within(report: &Report) -> String {
+    const USUAL: f64 = 0.05;
+    let metrics = report.rows.iter().filter_map(|row| row.metrics.as_ref());
+    let misses = metrics.map(|metrics| &metrics[Quantity::BranchMisses]);
+    let inferred = misses.filter(|misses| misses.basis == Basis::Inferred);
+    let off = inferred.filter_map(|misses| {
+        let (value, low, high) = (misses.value?, misses.low?, misses.high?);
+        Some((high - value).max(value - low))
+    });
+    format!("{:.2}", off.fold(USUAL, f64::max))
+}
 
 /// What a mark behind counts means.
 fn stepped(iterations: u64) -> String {
@@ -294,7 +304,7 @@ fn provenance(report: &Report, style: Style) -> String {
     run.push(format!("seed {}", provenance.seed));
     run.push(provenance.date.clone());
     run.push(provenance.tool.clone());
-    let sources = sources(&provenance.sources, style);
+    let sources = sources(&provenance.sources, &inferred_within(report), style);
     let predictor = provenance.predictor.iter();
     let predictor = predictor.map(|line| format!("predictors, as `doctor` inferred: {line}"));
     let breakpoint = provenance.breakpoint.iter().map(held);
@@ -355,10 +365,10 @@ fn templates(report: &Report) -> Vec<String> {
 }
 
 /// One line for all the columns that come from one source for one reason.
-fn sources(sources: &[SourceLine], style: Style) -> Vec<String> {
+fn sources(sources: &[SourceLine], within: &str, style: Style) -> Vec<String> {
     let mut lines: Vec<(Vec<String>, String)> = Vec::new();
     for source in sources {
-        let said = where_from(source, style);
+        let said = where_from(source, within, style);
         // What `-e` was given is printed as it can be given again.
         let is_column = Event::ALL.iter().any(|event| event.name() == source.event);
         let event = match is_column {
@@ -376,7 +386,7 @@ fn sources(sources: &[SourceLine], style: Style) -> Vec<String> {
         .collect()
 }
 
-fn where_from(source: &SourceLine, style: Style) -> String {
+fn where_from(source: &SourceLine, within: &str, style: Style) -> String {
     if source.basis == Basis::Unsupported {
         return format!("{}: {}", source.basis.name(), source.why);
     }
@@ -384,10 +394,8 @@ fn where_from(source: &SourceLine, style: Style) -> String {
     let how = match (source.event.as_str(), source.source.as_str()) {
         ("cycles", "clock") => format!("TSC {times} add-chain calibration; "),
         (_, "injection") => {
-            let within = if style.unicode { "±" } else { "+-" };
-            format!(
-                "what latency in front of the dispatch branch costs, {within}{INFERRED_WITHIN}; "
-            )
+            let sign = if style.unicode { "±" } else { "+-" };
+            format!("what latency in front of the dispatch branch costs, {sign}{within}; ")
         }
         (_, "step") => {
             "counted by single-stepping, or interpreted where a row says so; ".to_string()

@@ -5,7 +5,7 @@
 //! is four lines at the most: of the rest, what does not fit is told in full only.
 
 use super::table::{BY_PLACE, Column};
-use super::{INFERRED_WITHIN, book};
+use super::{book, inferred_within};
 use crate::report::{Basis, Report};
 use crate::text::wrap::{columns, lines};
 use crate::text::{Paint, Style};
@@ -23,7 +23,7 @@ pub(super) fn render(report: &Report, all: &[Column], style: Style) -> String {
     let room = most.saturating_sub(machine.len());
     let mut told = Vec::new();
     if report.rows.iter().any(|row| row.metrics.is_some()) {
-        told.extend(sources(all, style));
+        told.extend(sources(all, &inferred_within(report), style));
         for term in terms(report, all, style) {
             told.push(term);
             if packed(&told, style).len() > room {
@@ -54,11 +54,11 @@ fn packed(items: &[String], style: Style) -> Vec<String> {
 }
 
 /// Basis and source of the columns, those with the same together.
-fn sources(all: &[Column], style: Style) -> Vec<String> {
+fn sources(all: &[Column], within: &str, style: Style) -> Vec<String> {
     let mut groups: Vec<(Vec<&str>, String)> = Vec::new();
     for column in all.iter().filter(|column| column.head != BY_PLACE) {
         let Some(basis) = column.basis else { continue };
-        let by = where_from(basis, column.source.as_deref(), style);
+        let by = where_from(basis, column.source.as_deref(), within, style);
         match groups.iter_mut().find(|(_, known)| *known == by) {
             Some((heads, _)) => heads.push(column.head),
             None => groups.push((vec![column.head], by)),
@@ -68,11 +68,11 @@ fn sources(all: &[Column], style: Style) -> Vec<String> {
     groups.into_iter().map(line).collect()
 }
 
-fn where_from(basis: Basis, source: Option<&str>, style: Style) -> String {
-    let within = if style.unicode { "±" } else { "+-" };
+fn where_from(basis: Basis, source: Option<&str>, within: &str, style: Style) -> String {
+    let sign = if style.unicode { "±" } else { "+-" };
     match (basis, source) {
         (Basis::Unsupported, _) | (_, None) => basis.name().to_string(),
-        (_, Some("injection")) => format!("{} {within}{INFERRED_WITHIN}", basis.name()),
+        (_, Some("injection")) => format!("{} {sign}{within}", basis.name()),
         (_, Some(source)) => format!("{} ({source})", basis.name()),
     }
 }

@@ -1,7 +1,7 @@
 //! Whole reports.
 
 use super::*;
-use crate::report::{Report, fixture, golden};
+use crate::report::{Basis, Metric, Report, fixture, golden};
 use crate::stats::Quantity;
 use crate::text::columns;
 
@@ -96,6 +96,25 @@ fn at_80_columns_four_lines_stand_under_a_table_whatever_the_machine_is() {
         "{text}"
     );
     assert!(render(&fixture::tour(), PIPED).contains("by place: 4 places"));
+}
+
+#[test]
+fn what_inferred_misses_are_good_to_is_what_the_widest_of_the_rows_is() {
+    let said = |half: f64| {
+        let mut report = fixture::tour();
+        let numbers = report.rows[0].metrics.as_mut().expect("numbers");
+        numbers[Quantity::BranchMisses] = Metric {
+            low: Some(0.5 - half),
+            high: Some(0.51),
+            ..Metric::of(0.5, Basis::Inferred, "injection")
+        };
+        both(&report, PIPED)
+    };
+    // What rounds to the usual is the usual.
+    assert!(said(0.02).contains("inferred ±0.05"), "{}", said(0.02));
+    assert!(said(0.054).contains("inferred ±0.05"));
+    assert!(said(0.056).contains("inferred ±0.06"));
+    assert!(said(0.21).contains("inferred ±0.21"));
 }
 
 #[test]
