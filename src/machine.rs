@@ -129,8 +129,9 @@ impl Machine {
         self.further.clone_from(&outcome.further);
     }
 
-    /// The machine where its hardware counters are not believed, for this reason: nothing is counted or inferred of it.
-    pub fn distrusting(&self, reason: String) -> Machine {
+    /// The machine where its hardware counters are not believed, for this reason. Nothing is counted of it, and branch
+    /// misses are inferred where that was tried.
+    pub fn distrusting(&self, reason: String, infers: bool) -> Machine {
         let state = || {
             Err(Unavailable {
                 reason: reason.clone(),
@@ -152,7 +153,7 @@ impl Machine {
             events: Event::ALL.map(|event| (event, state())).to_vec(),
             plan: Plan {
                 counters: Counters::Clock,
-                infer_ms: 0.0,
+                infer_ms: if infers { self.plan.infer_ms } else { 0.0 },
                 ..self.plan.clone()
             },
             usage: None,

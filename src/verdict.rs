@@ -13,7 +13,7 @@ use crate::report::listing::Listing;
 use crate::report::misses::{Modelled, Models};
 use crate::report::{Around, Baseline, Basis, Checksum, LongRun, ModelledRuntime, Row, Status};
 use crate::scenario::Scenario;
-use crate::stats::{self, Quantity};
+use crate::stats::{self, Quantity, Timing};
 use crate::template::{Origin, Template};
 use crate::worker::parent::RowOutcome;
 
@@ -163,9 +163,12 @@ pub fn judge(
     let replaced = counting.filter(|counting| counting.is_replaced);
     let without = replaced.map(|counting| {
         let why = counting.why.as_deref().unwrap_or_default();
-        machine.distrusting(format!(
-            "the hardware counters were not believed in this row: {why}"
-        ))
+        let why = format!("the hardware counters were not believed in this row: {why}");
+        let has_turns = |timing: &Timing| !timing.delayed.is_empty();
+        // Where there is nothing to infer from, the row says why itself.
+        let infers = outcome.timing.as_ref().is_some_and(has_turns)
+            || prepared.row.injection.sites().is_empty();
+        machine.distrusting(why, infers)
     });
     let machine = without.as_ref().unwrap_or(machine);
     let refused = counting.and_then(|counting| {
@@ -227,7 +230,15 @@ pub fn judge(
             1 => "1 reading of the hardware counters was".into(),
             count => format!("{count} readings of the hardware counters were"),
         };
-        Some(format!("{readings} refused: {}", refused?))
+        Some(match metrics[Quantity::Cycles].value {
+            // The row is made of the others.
+            Some(_) => format!(
+                "{readings} refused and left out: {}; where that goes on, {}",
+                counting.why.as_deref()?,
+                counting.remedy
+            ),
+            None => format!("{readings} refused: {}", refused?),
+        })
     }));
     row.modelled = proof.prediction.as_ref().map(|prediction| {
         let modelled = told(prepared, prediction);

@@ -5,7 +5,7 @@
 use std::io;
 
 use super::overlay::Parts;
-use super::{Settings, Task};
+use super::{Settings, Task, again};
 use crate::asm::MAX_DATA;
 use crate::job::{Counters, Heads, JobRow, Plan, check};
 use crate::machine::{CoreClock, Machine};
@@ -195,7 +195,10 @@ impl<'a> Session<'a> {
                 *job = lower_sha256([&**job, &identity(row)]);
             }
         }
-        let outcome = parent::run_beside(&plan, &rows, settings.timeout, progress, meanwhile)?;
+        let mut outcome = parent::run_beside(&plan, &rows, settings.timeout, progress, meanwhile)?;
+        let timings = outcome.rows.iter_mut().flat_map(|row| &mut row.timing);
+        timings.for_each(|timing| stats::distrust(timing, plan.or_clock));
+        again::by_clock(&mut outcome, &plan, &rows, settings.timeout, progress)?;
         self.has_begun |= outcome.has_begun;
         self.machine.has_run(&outcome);
         self.cpu = self.cpu.or(outcome.cpu);
@@ -213,7 +216,7 @@ impl<'a> Session<'a> {
             let mut row = match task.prepared {
                 Err(diagnostics) => verdict::unmeasured(scenario, Status::Error(diagnostics)),
                 Ok(prepared) => {
-                    let mut row_outcome = outcomes.next().unwrap_or_default();
+                    let row_outcome = outcomes.next().unwrap_or_default();
                     if is_cut_off && row_outcome.is_open(&plan) {
                         self.unfinished.push(scenario.name.clone());
                         continue;
@@ -223,9 +226,6 @@ impl<'a> Session<'a> {
                         .as_ref()
                         .filter(|_| settings.samples)
                         .map(Samples::of);
-                    if let Some(timing) = &mut row_outcome.timing {
-                        stats::distrust(timing, plan.or_clock);
-                    }
                     timing = row_outcome.timing.clone();
                     verdict::judge(
                         scenario,
