@@ -161,14 +161,13 @@ pub fn judge(
     let counting = outcome.timing.as_ref();
     let counting = counting.and_then(|timing| timing.counting.as_ref());
     let replaced = counting.filter(|counting| counting.is_replaced);
-    let without = replaced.map(|counting| {
-        let why = counting.why.as_deref().unwrap_or_default();
-        let why = format!("the hardware counters were not believed in this row: {why}");
+    let without = replaced.map(|_| {
+        let why = "the hardware counters are not believed in this row, as its warning says";
         let has_turns = |timing: &Timing| !timing.delayed.is_empty();
         // Where there is nothing to infer from, the row says why itself.
         let infers = outcome.timing.as_ref().is_some_and(has_turns)
             || prepared.row.injection.sites().is_empty();
-        machine.distrusting(why, infers)
+        machine.distrusting(why.into(), infers)
     });
     let machine = without.as_ref().unwrap_or(machine);
     let refused = counting.and_then(|counting| {
@@ -219,8 +218,10 @@ pub fn judge(
         if counting.is_replaced {
             let why = counting.why.as_deref()?;
             let misses = match metrics[Quantity::BranchMisses].value {
-                Some(_) => "",
-                None => "; --counters clock infers branch misses, too",
+                None if !prepared.row.injection.sites().is_empty() => {
+                    "; --counters clock infers branch misses, too"
+                }
+                _ => "",
             };
             return Some(format!(
                 "the hardware counters are not believed: {why}; cycles are the clock's{misses}"
