@@ -74,7 +74,7 @@ pub struct Plan {
     /// Steps of the CPU that the interpreter has to agree with before it is believed.
     #[serde(default = "verified")]
     pub verified: u64,
-    /// Milliseconds of timing for each of the two images that branch misses are inferred from; 0
+    /// Milliseconds of timing for both copies that branch misses are inferred from, each in two images; 0
     /// infers none.
     #[serde(default)]
     pub infer_ms: f64,

@@ -97,7 +97,7 @@ impl Task {
         let prepared = self.prepared.and_then(|mut prepared| {
             if check::room(&prepared.row, placements).is_err() {
                 // Fewer images, before the whole row is refused.
-                let why = "there is no room for two more images of it for each branch; lower `--placements`";
+                let why = "there is no room for four more images of it for each branch; lower `--placements`";
                 prepared.row.injection = Injection::None(why.into());
             }
             check::room(&prepared.row, placements).map_err(refused)?;

@@ -232,7 +232,7 @@ impl<'a> Stage<'a> {
         self.baseline
     }
 
-    /// Indices of the images that branch misses are inferred from: two for each site that has any.
+    /// Indices of the images that branch misses are inferred from, those of one site behind each other.
     pub fn delayed(&self) -> Range<usize> {
         self.baseline + 1..self.images.len()
     }

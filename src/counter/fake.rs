@@ -5,6 +5,7 @@
 
 use super::group::{Counts, Refused, Snapshot, Times};
 use super::{CounterSource, Reading};
+use crate::injection::{COPIES, IMAGES_PER_SITE};
 use crate::job::{EventState, Failure, FakeReading, FakeScript, FurtherState, Unavailable};
 use crate::stage::{Ground, Request, Stage};
 use crate::stats::{Calibration, Event, Events};
@@ -40,9 +41,12 @@ impl Fake {
     fn delayed(&self, row: &str, image: usize) -> f64 {
         let script = &self.script.delayed;
         let values = script.get(row).or_else(|| script.get("*"));
+        // A script has one pair for each site, which all of its pairs have.
+        let copy = image % COPIES;
         let own = values.and_then(|values| {
-            let last = values.len().checked_sub(2)? + image % 2;
-            values.get(image).or(values.get(last)).copied()
+            let last = values.len().checked_sub(COPIES)? + copy;
+            let at = image / IMAGES_PER_SITE * COPIES + copy;
+            values.get(at).or(values.get(last)).copied()
         });
         own.unwrap_or_else(|| self.cycles(row, 0))
     }

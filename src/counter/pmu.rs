@@ -94,8 +94,10 @@ pub fn rdpmc() -> Result<&'static str, Unavailable> {
             reason: "switched off: /sys/bus/event_source/devices/cpu/rdpmc is 0".into(),
             remedy: "write 1 to it as root; nothing here needs it".into(),
         }),
-        Ok("1") => Ok("for counters that the process has opened itself"),
-        Ok(_) => Ok("for every process"),
+        Ok("1") => {
+            Ok("allowed for counters that the process has opened; their pages decide, see below")
+        }
+        Ok(_) => Ok("allowed for every process; the pages of counters decide, see below"),
         Err(_) => Err(Unavailable {
             reason: "the kernel has no CPU PMU: /sys/bus/event_source/devices/cpu is absent".into(),
             remedy: "see above; nothing here needs it".into(),

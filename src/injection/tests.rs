@@ -405,27 +405,21 @@ fn images_are_numbered_over_the_sites_that_have_any() {
         site("b", 1, Latency::None("direct".into())),
         site("c", 1, delayed(20)),
     ]);
-    assert_eq!(injection.images(), 4);
-    let line = |injection: &Injection, section, image| {
-        injection.copy(section, image).map(|copy| copy.line)
+    assert_eq!(injection.images(), 8);
+    let lines = |injection: &Injection, section| -> Vec<Option<u32>> {
+        (0..9)
+            .map(|image| injection.copy(section, image).map(|copy| copy.line))
+            .collect()
     };
+    // Each pair of a site has both copies.
+    let [first, second] = [[Some(10), Some(11)], [Some(20), Some(21)]].map(|pair| pair.repeat(2));
+    let none = |count: usize| vec![None; count];
+    assert_eq!(lines(&injection, 0), [first, none(5)].concat());
     assert_eq!(
-        [line(&injection, 0, 0), line(&injection, 0, 1)],
-        [Some(10), Some(11)]
-    );
-    assert_eq!(
-        [line(&injection, 1, 2), line(&injection, 1, 3)],
-        [Some(20), Some(21)]
-    );
-    assert_eq!(
-        [
-            line(&injection, 1, 0),
-            line(&injection, 0, 2),
-            line(&injection, 0, 4)
-        ],
-        [None; 3]
+        lines(&injection, 1),
+        [none(4), second.clone(), none(1)].concat()
     );
     injection.give_up(0, "it faults".into());
-    assert_eq!(injection.images(), 2);
-    assert_eq!(line(&injection, 1, 1), Some(21));
+    assert_eq!(injection.images(), 4);
+    assert_eq!(lines(&injection, 1), [second, none(5)].concat());
 }

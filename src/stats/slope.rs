@@ -31,9 +31,27 @@ const FAR_OUT: f64 = 3.0;
 /// What the fence adds, in misses, where the quartiles are next to each other.
 const SLACK: f64 = 0.1;
 
-/// Misses of one branch per iteration: the mean over segments of what their visits have as median.
-/// `None` where there are too few pairs of turns.
-pub fn misses(site: &SiteSamples, timing: &Timing, seed: u64) -> Option<Estimate> {
+/// Misses of one branch per iteration: the mean of what pairs of images say, each at other addresses, and an interval
+/// that has both of theirs. `None` where all have too few turns.
+pub fn misses(site: usize, timing: &Timing, seed: u64) -> Option<Estimate> {
+    let pairs = timing.delayed.iter().filter(|pair| pair.site == site);
+    let said: Vec<Estimate> = pairs
+        .filter_map(|pair| of_pair(pair, timing, seed))
+        .collect();
+    let sum: f64 = said.iter().map(|one| one.value).sum();
+    (!said.is_empty()).then(|| Estimate {
+        value: sum / said.len() as f64,
+        low: said.iter().map(|one| one.low).fold(f64::INFINITY, f64::min),
+        high: said
+            .iter()
+            .map(|one| one.high)
+            .fold(f64::NEG_INFINITY, f64::max),
+    })
+}
+
+/// What one pair of images says: the mean over segments of what their visits have as median.
+/// `None` where there are too few turns of both.
+fn of_pair(site: &SiteSamples, timing: &Timing, seed: u64) -> Option<Estimate> {
     let undisturbed = turns(site, timing, |costs| costs.visits);
     // What disturbs both images alike drops out of their difference, and what does not widens the interval.
     let turns = match undisturbed.len() < FEWEST_PAIRS {
@@ -153,7 +171,7 @@ pub fn bound(timing: &Timing, cycles: f64, seed: u64) -> Option<Bound> {
         .filter_map(cost);
     let cheapest = of_object.fold(predicted, f64::min);
     let missed = cost(&visits(&references.random))?;
-    let misses = misses(&references.missed, timing, seed)?.value;
+    let misses = of_pair(&references.missed, timing, seed)?.value;
     let is_told = missed - predicted >= LEAST_CYCLES && misses >= LEAST_MISSES;
     let above = |predicted: f64| misses * (cycles - predicted) / (missed - predicted);
     is_told.then(|| Bound {
@@ -197,7 +215,7 @@ mod tests {
     }
 
     fn misses_of(site: &SiteSamples) -> Option<Estimate> {
-        misses(site, &fixture::empty(), 1)
+        of_pair(site, &fixture::empty(), 1)
     }
 
     #[test]
@@ -208,6 +226,41 @@ mod tests {
         let misses = misses_of(&site(20, cost)).expect("pairs");
         assert!((misses.value - 0.75).abs() < 1e-3, "{misses:?}");
         assert!(misses.low <= misses.value && misses.value <= misses.high);
+    }
+
+    #[test]
+    fn where_one_pair_takes_longer_by_its_addresses_the_number_lies_between_and_the_interval_has_both()
+     {
+        let pair = |share: f64| {
+            site(20, move |copy, _, _| {
+                70.0 + share * ADDED_CYCLES * copy as f64
+            })
+        };
+        let said = |shares: &[f64]| {
+            let delayed = shares.iter().map(|share| pair(*share)).collect();
+            misses(
+                0,
+                &Timing {
+                    delayed,
+                    ..fixture::empty()
+                },
+                1,
+            )
+        };
+        let both = said(&[1.0, 0.87]).expect("pairs");
+        assert!((both.value - 0.935).abs() < 1e-3, "{both:?}");
+        assert!(
+            (both.low - 0.83).abs() < 1e-3 && (both.high - 1.04).abs() < 1e-3,
+            "{both:?}"
+        );
+        // One of two has too few turns: the other has a number.
+        let short = Timing {
+            delayed: vec![pair(1.0), site(2, |_, _, _| 1.0)],
+            ..fixture::empty()
+        };
+        assert!(misses(0, &short, 1).is_some_and(|one| (one.value - 1.0).abs() < 1e-3));
+        assert_eq!(misses(1, &short, 1), None);
+        assert_eq!(said(&[]), None);
     }
 
     #[test]

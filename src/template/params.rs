@@ -14,7 +14,7 @@ use crate::go::{HeapKind, MAX_OBJECTS, Release};
 
 /// Most dynamic types of a scenario: 100,000 rounded up to a power of two.
 pub const MAX_TYPES: i64 = 131_072;
-/// Most branches of a template that are studied: each has two images of its own.
+/// Most branches of a template that are studied: each has four images of its own.
 pub const MAX_SITES: usize = 16;
 /// Largest and smallest distance between function starts: a page of 64 KiB, and the alignment Go 1.10 used.
 pub const SPACING: (i64, i64) = (16, 65_536);

@@ -84,8 +84,8 @@ fn repeated(executions: f64) -> Option<String> {
 
 /// Why a site was not timed.
 fn given_up_on(site: usize, timing: Option<&Timing>) -> Option<String> {
-    let samples = timing?.delayed.iter().find(|one| one.site == site)?;
-    samples.why.clone()
+    let mut pairs = timing?.delayed.iter().filter(|one| one.site == site);
+    pairs.find_map(|pair| pair.why.clone())
 }
 
 fn number(site: usize, timing: Option<&Timing>, seed: u64) -> Result<Estimate, String> {
@@ -93,9 +93,7 @@ fn number(site: usize, timing: Option<&Timing>, seed: u64) -> Result<Estimate, S
     const WIDEST: f64 = 1.0;
     const FEW: &str = "too few turns were left undisturbed; run it again, or with a longer --time";
     let timing = timing.ok_or_else(|| FEW.to_string())?;
-    let samples = timing.delayed.iter().find(|one| one.site == site);
-    let samples = samples.ok_or_else(|| FEW.to_string())?;
-    match stats::misses(samples, timing, seed) {
+    match stats::misses(site, timing, seed) {
         Some(wide) if wide.high - wide.low > WIDEST => Err(
             "turns differ by more than a miss takes, as where a row waits for memory or others use the machine; run \
              it again, or with a longer --time"

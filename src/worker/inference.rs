@@ -1,6 +1,6 @@
-//! The turns of the images that a row's branch misses are inferred from: two for each site.
+//! The turns of the images that a row's branch misses are inferred from: pairs of two for each site.
 //!
-//! Correct means: both images of a site are verified as those of the row are, they take as many turns
+//! Correct means: all images of a site are verified as those of the row are, those of a pair take as many turns
 //! over the same segments, and what goes wrong with them costs the row nothing but this site's number,
 //! which has the reason instead.
 
@@ -13,7 +13,7 @@ use super::order::rotated;
 use super::timing::{Budget, Proved, Scale, TIMED, Turner, UNTIMED, quiet_turns};
 use super::verify;
 use crate::counter::CounterSource;
-use crate::injection::{ADDED_CYCLES, IMAGES_PER_SITE};
+use crate::injection::{ADDED_CYCLES, COPIES, IMAGES_PER_SITE, PAIRS};
 use crate::job::{Failure, Plan, Uninferred};
 use crate::stage::{Ground, Request, Stage, Visits};
 use crate::stats::quantile::{median, sorted};
@@ -21,12 +21,12 @@ use crate::stats::random::SplitMix64;
 use crate::stats::{Chunk, ImageSamples, References, SiteSamples};
 use crate::template::Order;
 
-/// Rounds that every site has, whatever its budget: fewer pairs have no interval.
+/// Rounds that every pair has, whatever its budget: fewer pairs have no interval.
 const FEWEST_ROUNDS: u32 = 8;
 /// The least time for an image, milliseconds, that leaves any for the walks which bound the misses.
 const LEAST_REFERRED_MS: f64 = 3.0;
-/// Pairs of turns without a context switch that a site should have, where there is time for them.
-const ENOUGH_PAIRS: usize = 16;
+/// Turns without a context switch that both images of a pair should have, where there is time for them.
+const ENOUGH_PAIRS: usize = 12;
 /// The least time of a chunk, nanoseconds; the longest is twice as long. What interrupts a chunk then costs
 /// few of them.
 const CHUNK_NS: f64 = 20_000.0;
@@ -39,14 +39,20 @@ const NEAR_OBJECTS: u64 = 1 << 13;
 const LONGEST_ITERATION_NS: f64 = 10_000.0;
 
 /// The images of each site that has any, with the site's index.
-fn pairs(stage: &Stage<'_>) -> Vec<(usize, Range<usize>)> {
+fn by_site(stage: &Stage<'_>) -> Vec<(usize, Range<usize>)> {
     let all = stage.delayed();
     let starts = all.clone().step_by(IMAGES_PER_SITE);
     let sites = stage.row.injection.delayed().map(|(site, _)| site);
-    let pairs = sites.zip(starts);
-    pairs
+    sites
+        .zip(starts)
         .map(|(site, start)| (site, start..start + IMAGES_PER_SITE))
         .collect()
+}
+
+/// The pairs of a site's images.
+fn pairs(images: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let starts = images.clone().step_by(COPIES);
+    starts.map(|start| start..start + COPIES)
 }
 
 /// Compares the results of all of these images. Returns the sites that they are of no use for, and why: all of a
@@ -58,7 +64,7 @@ pub fn verify(
     iteration_ns: f64,
 ) -> Vec<Uninferred> {
     let mut uninferred = Vec::new();
-    for (site, mut images) in pairs(stage) {
+    for (site, mut images) in by_site(stage) {
         if let Some(why) = too_long(iteration_ns) {
             uninferred.push(Uninferred { site, why });
             continue;
@@ -128,7 +134,7 @@ pub fn why(failure: &Failure) -> String {
     )
 }
 
-/// Gives the images of each site their turns, one after the other; and beside them what bounds the misses of a
+/// Gives the pairs of each site their turns, one after the other; and beside them what bounds the misses of a
 /// row that studies one.
 pub(super) fn infer(
     row: &mut Proved<'_>,
@@ -137,9 +143,12 @@ pub(super) fn infer(
     (plan, scale): (&Plan, &mut Scale),
 ) -> (Vec<SiteSamples>, Option<Box<References>>) {
     let mut sites = Vec::new();
-    let pairs = pairs(&row.stage);
+    let by_site = by_site(&row.stage);
     let mut references = None;
-    for (site, images) in &pairs {
+    let all = by_site
+        .iter()
+        .flat_map(|(site, images)| pairs(images).map(move |pair| (site, pair)));
+    for (site, images) in all {
         if row.uninferred.iter().any(|one| one.site == *site) {
             continue;
         }
@@ -153,7 +162,7 @@ pub(super) fn infer(
                 row.stage.rewind(ground, image);
             }
             let mut study = Study::new(*site, &row.visits, chunk);
-            let budget = (plan.infer_ms * 1e6, plan.patience);
+            let budget = (plan.infer_ms * 1e6 / PAIRS as f64, plan.patience);
             study.enough_pairs = match plan.infer_ms >= LEAST_REFERRED_MS {
                 true => ENOUGH_PAIRS,
                 false => FEWEST_ROUNDS as usize,
@@ -162,19 +171,20 @@ pub(super) fn infer(
                 &mut row.stage,
                 &mut row.visits,
                 (&mut *ground, &mut *source),
-                images,
+                &images,
                 (budget, scale),
             )?;
             Ok(study.finished(row.stage.row.copies()))
         });
         sites.push(inferred.unwrap_or_else(|failure| without(*site, why(&failure))));
     }
-    if let ([(_, images)], [one]) = (&pairs[..], &sites[..])
-        && one.why.is_none()
+    if let ([(_, images)], [one, ..]) = (&by_site[..], &sites[..])
+        && sites.iter().all(|one| one.why.is_none())
         && source.is_timed()
         && plan.infer_ms >= LEAST_REFERRED_MS
     {
-        let held = guarded(|| refer(row, ground, source, (images, one), scale));
+        let first = images.start..images.start + COPIES;
+        let held = guarded(|| refer(row, ground, source, (&first, one), scale));
         references = held.ok().flatten();
     }
     (sites, references)
@@ -360,11 +370,11 @@ fn too_long(iteration_ns: f64) -> Option<String> {
     })
 }
 
-/// The turns of one site's images.
+/// The turns of a pair of one site's images.
 struct Study {
     samples: SiteSamples,
     /// The segment that comes next, for each image.
-    next: [u32; IMAGES_PER_SITE],
+    next: [u32; COPIES],
     /// Pairs of undisturbed turns that are enough.
     enough_pairs: usize,
 }
@@ -379,7 +389,7 @@ impl Study {
                 added_cycles: ADDED_CYCLES,
                 ..SiteSamples::default()
             },
-            next: [0; IMAGES_PER_SITE],
+            next: [0; COPIES],
             enough_pairs: ENOUGH_PAIRS,
         }
     }
@@ -399,14 +409,14 @@ impl Study {
         images: &Range<usize>,
         ((each_ns, patience), scale): ((f64, f64), &mut Scale),
     ) -> Result<(), Failure> {
-        let budget = Budget::new(each_ns * IMAGES_PER_SITE as f64, patience);
+        let budget = Budget::new(each_ns * COPIES as f64, patience);
         for turn in 0u32.. {
             if turn >= FEWEST_ROUNDS
                 && budget.is_over(|| self.quiet_pairs(scale) < self.enough_pairs)
             {
                 break;
             }
-            for copy in rotated(turn, IMAGES_PER_SITE) {
+            for copy in rotated(turn, COPIES) {
                 let image = images.start + copy;
                 self.turn(
                     stage,

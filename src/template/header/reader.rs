@@ -196,7 +196,7 @@ impl Reader<'_> {
         }
         if labels.len() > MAX_SITES {
             let message = format!("`dispatch` names {} branches", labels.len());
-            let help = format!("at most {MAX_SITES}: each has two images of its own");
+            let help = format!("at most {MAX_SITES}: each has four images of its own");
             self.error(value.span(), message, help);
         }
         labels
