@@ -30,6 +30,7 @@ mod documents;
 mod edges;
 mod ends;
 mod exact;
+mod exported;
 mod faults;
 mod fence;
 mod fleet;
