@@ -16,6 +16,7 @@ mod asm_panics;
 mod asm_pasted;
 mod book;
 mod book_conversions;
+mod book_prose;
 mod bounds;
 mod buffers;
 mod cli;
