@@ -21,9 +21,11 @@ pub(super) fn section(sites: &[SiteMisses]) -> String {
     if sites.is_empty() {
         return String::new();
     }
-    let is_drawn = sites.iter().any(|site| site.value.is_some());
-    let drawing = is_drawn.then(|| chart(sites)).unwrap_or_default();
-    drawing + &table(sites)
+    let mut out = String::new();
+    if sites.iter().any(|site| site.value.is_some()) {
+        out += &chart(sites);
+    }
+    out + &table(sites)
 }
 
 /// A bar a branch: its runs, and in it the share of them that misses, with the interval.
