@@ -23,8 +23,11 @@
 {% set function = "main.id[go.shape." ~ ("struct { main.id uint32 }" if value else "*uint8") ~ "]" %}
 body:                                   ; rax = *T
 {% if caller == "loop" %}
-        mov  {{ "ecx" if value else "rcx" }}, {{ "[rax]" if value else "rax" }}
+        mov  rcx, rax
         mov  rax, ["main.dict"]
+{% if value %}
+        mov  ecx, [rcx]
+{% endif %}
         mov  rbx, [rax]                 ; dict: the method
         mov  rdx, rax
         mov  {{ "eax, ecx" if value else "rax, rcx" }}

@@ -14,8 +14,8 @@
 ; what guard does for a method, with one load more: the code's address is in memory, an itab's in a register.
 
 body:                                   ; rax = *T
-        mov  rbx, ["main.f"]            ; the function value
         lea  rdi, ["main.idOf"]
+        mov  rbx, ["main.f"]            ; the function value
         cmp  [rbx], rdi
 site:   jne  slow
         mov  eax, [rax]

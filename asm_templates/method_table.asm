@@ -2,7 +2,7 @@
 ;! heap     = "iface"
 ;! types    = "main.T{t}"
 ;! methods  = ["M"]
-;! params   = { go = ["1.27", "1.10"], targets = 1, width = { default = 1, min = 1, max = 64 }, order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.19", "1.10"], targets = 1, width = { default = 1, min = 1, max = 64 }, order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id+type"
 ;! dispatch = "site"

@@ -2,11 +2,14 @@
 //!
 //! Correct means: a bench does the whole of what its name says, its input is made before the clock
 //! runs, and a cycle is a core cycle: the calibration chain runs beside each measurement, so that
-//! the ratio of ticks holds whatever the clock of the core does.
+//! the ratio of ticks holds whatever the clock of the core does. Where the CPU's own counter of cycles is believed, the
+//! shapes of calls are counted by it, too, through perf-event; where it is not, the bench says why.
 
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
+
+use nix::sched::sched_getcpu;
 
 use criterion::measurement::{Measurement, ValueFormatter};
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
@@ -14,10 +17,12 @@ use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterio
 use dispatchlab::asm;
 use dispatchlab::counter::CounterSource;
 use dispatchlab::counter::clock::Clock;
+use dispatchlab::counter::pmu::{Pmu, PmuSource};
 use dispatchlab::job::Plan;
 use dispatchlab::prepare::prepare;
 use dispatchlab::scenario::{Scenario, parse_name};
 use dispatchlab::stage::{Ground, Request, Run, Stage};
+use dispatchlab::stats::Event;
 use dispatchlab::sys::mapping::Window;
 use dispatchlab::sys::shared::SharedPage;
 use dispatchlab::sys::signals;
@@ -203,7 +208,42 @@ impl Bench {
         chain.saturating_sub(overhead) as f64 / self.clock.chain_cycles() as f64
     }
 
-    fn shape(&mut self, group: &mut BenchmarkGroup<'_, Cycles>, name: &str) {
+    /// The CPU's own counter, or why nothing is counted by it.
+    fn counter(&mut self) -> Result<Pmu, String> {
+        let mut pmu = Pmu::open(sched_getcpu().ok().map(|cpu| cpu as u32));
+        pmu.check(&mut self.clock);
+        match pmu.distrust() {
+            None => Ok(pmu),
+            Some(why) => Err(why.to_string()),
+        }
+    }
+
+    /// The sum of a chunk's results, and its core cycles that the CPU's own counter tells, entering and leaving included.
+    fn counted(
+        &mut self,
+        pmu: &mut Pmu,
+        stage: &mut Stage<'_>,
+        request: Request<'_>,
+    ) -> (u64, f64) {
+        let clock = &mut self.clock;
+        let reading = PmuSource { pmu, clock }
+            .read(stage, &mut self.ground, request)
+            .expect("the shapes leave alone what they must");
+        let events = reading.events.expect("a group was asked");
+        let events = events.expect("nobody else wants the counters meanwhile");
+        let cycles = events.get(Event::Cycles).expect("they are believed");
+        (
+            reading.exit.expect("it was not cut short").sum,
+            cycles as f64,
+        )
+    }
+
+    fn shape(
+        &mut self,
+        group: &mut BenchmarkGroup<'_, Cycles>,
+        name: &str,
+        mut pmu: Option<&mut Pmu>,
+    ) {
         let prepared = prepare(&scenario(name)).expect("it links");
         let plan = Plan::default();
         let mut stage =
@@ -227,16 +267,23 @@ impl Bench {
                         element,
                         iterations: CHUNK,
                     };
-                    let entry = stage
-                        .enter_between(&mut self.ground, request, || ())
-                        .expect("the shapes leave alone what they must");
+                    let (sum, took) = match &mut pmu {
+                        Some(pmu) => self.counted(pmu, &mut stage, request),
+                        None => {
+                            let entry = stage
+                                .enter_between(&mut self.ground, request, || ())
+                                .expect("the shapes leave alone what they must");
+                            let after = self.ticks_per_cycle(overhead);
+                            // A disturbance only lengthens a chain: the shorter neighbour is the better one.
+                            let took = entry.ticks as f64 / before.min(after);
+                            before = after;
+                            (entry.exit.sum, took)
+                        }
+                    };
                     if let Some(expected) = visits.expected(element, CHUNK) {
-                        assert_eq!(entry.exit.sum, expected, "{name} computes something else");
+                        assert_eq!(sum, expected, "{name} computes something else");
                     }
-                    let after = self.ticks_per_cycle(overhead);
-                    // A disturbance only lengthens a chain: the shorter neighbour is the better one.
-                    cycles += entry.ticks as f64 / before.min(after);
-                    before = after;
+                    cycles += took;
                     element = (element + CHUNK) % visits.len();
                 }
                 // Criterion wants what the calls cost that it asked for.
@@ -303,9 +350,20 @@ fn dispatching(criterion: &mut Criterion<Cycles>) {
     for (group, names) in SHAPES {
         let mut group = criterion.benchmark_group(group);
         for name in names {
-            bench.shape(&mut group, name);
+            bench.shape(&mut group, name, None);
         }
         group.finish();
+    }
+    let [(dispatch, names), ..] = SHAPES;
+    match bench.counter() {
+        Ok(mut pmu) => {
+            let mut group = criterion.benchmark_group(format!("{dispatch}, counted"));
+            for name in names {
+                bench.shape(&mut group, name, Some(&mut pmu));
+            }
+            group.finish();
+        }
+        Err(why) => eprintln!("pipeline: nothing is counted by the CPU: {why}"),
     }
 }
 

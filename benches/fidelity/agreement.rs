@@ -55,7 +55,8 @@ pub(crate) enum Times {
 
 impl Row {
     pub(crate) fn new(scenario: &str, toolchain: &Toolchain) -> Row {
-        let needs_profile = scenario == "guard" && !toolchain.has_profiles();
+        let needs_profile =
+            ["guard", "func_guard"].contains(&scenario) && !toolchain.has_profiles();
         Row {
             scenario: scenario.to_string(),
             version: toolchain.version.clone(),

@@ -1,5 +1,7 @@
 package main
 
+import "unsafe"
+
 // Calls: of functions, of methods whose receiver's type is known, through interfaces, and of function
 // values. Nothing that is called is inlined, but what the row says.
 
@@ -216,6 +218,51 @@ func itabCall(from, n uint) (sum uint64) {
 	return sum
 }
 
+// X and Y have a pointer method, in front of whose value stand two words: there a function value of ours has its code and
+// its receiver. The one's is inlined into its method value, where the compiler does that.
+type (
+	X struct {
+		_  [2]uint64
+		id uint32
+	}
+	Y struct {
+		_  [2]uint64
+		id uint32
+	}
+)
+
+func (x *X) Id() uint32 { return x.id + 1 }
+
+//go:noinline
+func (y *Y) Id() uint32 { return y.id + 1 }
+
+//go:noinline
+func smallPointerValue(id uint32) func() uint32 { return (&X{id: id}).Id }
+
+//go:noinline
+func pointerValue(id uint32) func() uint32 { return (&Y{id: id}).Id }
+
+// A function that can be inlined, where a profile names the call.
+func plainInline(t *T) uint32 { return t.id }
+
+// The compiler does not know which function it holds.
+var heldGuarded = plainInline
+
+// The bench's profile names the call: seven lines below `func`.
+//
+//go:noinline
+func funcGuard(from, n uint) uint64 {
+	shift()
+	spread(from, n, 8)
+	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
+		s := frameAt(f)
+		i := s.at
+		s.at = i + 4*8
+		s.sum += uint64(heldGuarded(objectAt(i)))
+	}
+	return gathered()
+}
+
 // G has a method that can be inlined, where a profile names it.
 type G struct{ id uint32 }
 
@@ -293,4 +340,48 @@ func dictionaryCall(from, n uint) (sum uint64) {
 		sum += uint64(generic(walkT[i%short]))
 	}
 	return sum
+}
+
+//go:noinline
+func dictionaryCallOfValue(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		sum += uint64(generic(*walkV[i%short]))
+	}
+	return sum
+}
+
+// The call in a loop of the generic function itself. It is no kernel, because it takes a dictionary, so that it says
+// where it is.
+//
+//go:noinline
+func genericLoop[P interface{ Plain() uint32 }](walk unsafe.Pointer, from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		sum += uint64((*(*P)(unsafe.Add(walk, i%short*8))).Plain())
+	}
+	if n == 0 {
+		sayLoop()
+	}
+	return sum
+}
+
+//go:noinline
+func genericLoopOfValues[P interface{ Plain() uint32 }](walk unsafe.Pointer, from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		sum += uint64((**(**P)(unsafe.Add(walk, i%short*8))).Plain())
+	}
+	if n == 0 {
+		sayLoop()
+	}
+	return sum
+}
+
+//go:noinline
+func dictionaryLoop(from, n uint) uint64 { return genericLoop[*T](unsafe.Pointer(&walkT), from, n) }
+
+//go:noinline
+func dictionaryLoopOfValues(from, n uint) uint64 {
+	return genericLoopOfValues[V](unsafe.Pointer(&walkV), from, n)
 }

@@ -53,7 +53,15 @@ var kernels = []kernel{
 	{"closure", fillF(literal), closure, idAndOne},
 	{"closure[holds=method_value]", fillF(smallMethodValue), closure, idAndOne},
 	{"closure[holds=method_value,method=called]", fillF(methodValue), closure, idAndOne},
+	{"method_value", fillF(smallPointerValue), closure, idAndOne},
+	{"method_value[method=called]", fillF(pointerValue), closure, idAndOne},
+	{"method_table", fillI(1, true), itabCall, idAndKind},
+	{"method_table[width=64]", fillWide, lastOf64, idAndOne},
+	{"func_guard", fillT, funcGuard, id},
 	{"dictionary_call", fillT, dictionaryCall, id},
+	{"dictionary_call[shape=value]", fillV, dictionaryCallOfValue, id},
+	{"dictionary_call[caller=loop]", fillT, dictionaryLoop, id},
+	{"dictionary_call[caller=loop,shape=value]", fillV, dictionaryLoopOfValues, id},
 
 	{"add_call", nil, addFunction, fortyTwo},
 	{"add_call[call=two_results]", nil, addTwoResults, fortyTwo},
@@ -83,6 +91,14 @@ var kernels = []kernel{
 	{"switch_scalar[size=big]", fillUint32, scalarBig, id},
 	{"switch_scalar[has_case=true]", fillUint32, scalarSmallCase, id},
 	{"switch_scalar[has_case=true,size=big]", fillUint32, scalarBigCase, id},
+
+	{"int_switch", fillNumber(8, true), numbers8, idAndKind},
+	{"int_switch[targets=4]", fillNumber(4, true), numbers4, idAndKind},
+	{"int_switch[targets=64]", fillNumber(64, true), numbers64, idAndKind},
+	{"int_switch[values=sparse]", fillNumber(8, true), numbers8Apart, idAndKind},
+	{"int_switch[targets=64,values=sparse]", fillNumber(64, true), numbers64Apart, idAndKind},
+	{"int_switch[order=random]", fillNumber(8, false), numbers8, idAndKind},
+	{"int_switch[order=random,values=sparse]", fillNumber(8, false), numbers8Apart, idAndKind},
 
 	{"interface_switch", fillThird, interfaceSwitch, idAndOne},
 

@@ -156,6 +156,17 @@ func decimal(x float64) string { return strconv.FormatFloat(x, 'f', 4, 64) }
 // Iterations to be single-stepped: all types of a walk come up equally often, and some more.
 const stepped = 70
 
+// loopAt is where the function begins that has a kernel's loop, where that is not the kernel itself.
+var loopAt uintptr
+
+// sayLoop is called by such a function where it is to loop no times.
+//
+//go:noinline
+func sayLoop() {
+	at, _, _, _ := runtime.Caller(1)
+	loopAt = runtime.FuncForPC(at).Entry()
+}
+
 func step(k kernel) {
 	for i := uint(0); i < 12; i++ {
 		k.run(0, chunkLength)
@@ -164,6 +175,9 @@ func step(k kernel) {
 		fail("wrong sum")
 	}
 	entry := **(**uint64)(unsafe.Pointer(&k.run))
+	if k.run(0, 0); loopAt != 0 {
+		entry = uint64(loopAt)
+	}
 	os.Stdout.WriteString(strconv.FormatUint(entry, 10) + "\n")
 	pid := uintptr(os.Getpid())
 	// A goroutine that has run for long is asked to make room at its next function; not in the kernel.

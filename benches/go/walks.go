@@ -24,6 +24,8 @@ var (
 	walkPair     [short]Pair
 	walkReceiver [short]Receiver
 	walkScalar   [short]*uint32
+	walkNumber   [long]*Number
+	walkWide     [short]Wide
 	walkCases    [short]any
 	kinds, ids   [long]uint32
 	isRandom     bool
@@ -228,6 +230,33 @@ func fillScalar() {
 	})
 }
 
+// fillNumber has the walk visit objects of so many numbers.
+func fillNumber(numbers uint64, inOrder bool) func() {
+	return func() {
+		var all [objects]Number
+		for o := range all {
+			number := uint32(uint64(o) % numbers)
+			all[o] = Number{id: uint32(o) + 1, dense: number, sparse: 100 * number}
+		}
+		elements := uint64(short)
+		if !inOrder {
+			elements = long
+		}
+		visit(elements, inOrder, objects, func(e, o uint64) {
+			walkNumber[e] = &all[o]
+			ids[e], kinds[e] = uint32(o)+1, uint32(o%numbers)
+		})
+	}
+}
+
+func fillWide() {
+	var all [objects]Of64
+	visit(short, true, objects, func(e, o uint64) {
+		all[o].id = uint32(o) + 1
+		walkWide[e] = &all[o]
+	})
+}
+
 func fillUint32() {
 	var all [objects]any
 	for o := range all {
@@ -256,6 +285,7 @@ func objectAt(at uintptr) *T      { return *(**T)(unsafe.Add(unsafe.Pointer(&wal
 func valueAt(at uintptr) any      { return *(*any)(unsafe.Add(unsafe.Pointer(&walkE), at)) }
 func iderAt(at uintptr) Ider      { return *(*Ider)(unsafe.Add(unsafe.Pointer(&walkI), at)) }
 func matherAt(at uintptr) Mather  { return *(*Mather)(unsafe.Add(unsafe.Pointer(&walkMather), at)) }
+func numberAt(at uintptr) *Number { return *(**Number)(unsafe.Add(unsafe.Pointer(&walkNumber), at)) }
 func scalarAt(at uintptr) *uint32 { return *(**uint32)(unsafe.Add(unsafe.Pointer(&walkScalar), at)) }
 
 // spread has frame k visit every fourth element from from+k on; elements have so many bytes.

@@ -21,8 +21,11 @@ use crate::template::{
     RANDOM_ELEMENTS, ResultRegister,
 };
 
-/// Most bytes of code, and of a heap, of one image. Data sections have [`MAX_DATA`] beside it.
+/// Most bytes of code of one image, and of a heap whose objects are written when it is laid out.
 pub const MAX_REGION: u64 = 256 << 20;
+/// Most bytes of a heap whose objects lie in an array. Data sections have [`MAX_DATA`] beside it; what all have together
+/// [`room`] bounds.
+pub const MAX_HEAP: u64 = 7 << 28;
 /// Most copies of a body.
 pub const MAX_UNROLL: u32 = 1024;
 /// Longest time that a row may be given, milliseconds.
@@ -621,7 +624,7 @@ fn receivers(row: &JobRow) -> Result<(), Problem> {
 /// Checks what code and data will take.
 ///
 /// # Errors
-/// Where code or heap of one image would be larger than [`MAX_REGION`], or the data sections than
+/// Where code of one image would be larger than [`MAX_REGION`], the heap than [`MAX_HEAP`], or the data sections than
 /// [`MAX_DATA`].
 pub fn sizes(row: &JobRow) -> Result<(), Problem> {
     let code = code_bytes(row);
@@ -635,8 +638,12 @@ pub fn sizes(row: &JobRow) -> Result<(), Problem> {
         format!("{own} bytes in data sections; at most {MAX_DATA} (1 GiB) fit: reserve less")
     })?;
     let data = heap_bytes(row);
-    demand(data <= MAX_REGION, "", || {
-        format!("up to {data} bytes of data; at most {MAX_REGION} fit: lower the types or objects")
+    let most = match row.heap.kind {
+        HeapKind::Func => MAX_REGION,
+        _ => MAX_HEAP,
+    };
+    demand(data <= most, "", || {
+        format!("up to {data} bytes of data; at most {most} fit: lower the types or objects")
     })
 }
 

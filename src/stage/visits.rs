@@ -20,7 +20,7 @@ pub struct Visits {
     pub kinds: Vec<u32>,
     /// Sum of the expected results before each element, and over all behind the last; empty where
     /// no result is stated.
-    pub prefix: Vec<u64>,
+    prefix: Vec<u64>,
 }
 
 impl Drop for Visits {
@@ -130,7 +130,9 @@ pub fn expected_of(row: &JobRow, object: u32) -> Option<u64> {
 
 fn prefix_sums(row: &JobRow, elements: &Elements, kinds: &[u32]) -> Result<Vec<u64>, String> {
     let mut sum = 0u64;
-    let mut sums = vec![0];
+    // To grow would take half as much again, of millions of elements.
+    let mut sums = Vec::with_capacity(kinds.len() + 1);
+    sums.push(0);
     for &kind in kinds {
         let expected = match row.expect.is_empty() {
             true => expected_of(row, kind),

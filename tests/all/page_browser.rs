@@ -294,3 +294,51 @@ fn the_filter_hides_rows_and_a_row_opens() {
     }
     assert_eq!(browser.value(is_open), true);
 }
+
+/// Seconds of the page's own thread, since its tab was opened.
+fn worked(browser: &mut Browser) -> f64 {
+    let told = browser.ask("Performance.getMetrics", json!({}));
+    let all = told["metrics"].as_array().expect("metrics").iter();
+    let mut own = all.filter(|one| one["name"] == "TaskDuration");
+    own.next().expect("a duration")["value"]
+        .as_f64()
+        .expect("a number")
+}
+
+#[test]
+fn a_page_as_long_as_the_book_opens_in_less_than_a_second_of_work() {
+    let Some(mut browser) = Browser::start(&fresh("long")) else {
+        return;
+    };
+    // As many rows as the book has, each with its code and its chunks.
+    const ROWS: usize = 254;
+    let place = pages()[0].parent().expect("a folder");
+    let report = std::fs::read_to_string(place.join("one.json")).expect("a report");
+    let mut report: Value = serde_json::from_str(&report).expect("JSON");
+    let few = report["rows"].as_array().expect("rows").clone();
+    let many = few.iter().cycle().take(ROWS).enumerate().map(|(at, row)| {
+        let mut row = row.clone();
+        row["scenario"] = json!(format!("row_{at}"));
+        row
+    });
+    report["rows"] = many.collect();
+    std::fs::write(place.join("long.json"), report.to_string()).expect("writes");
+    let run = run_in(place, &["report", "long.json", "-o", "long.html"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    // The time of the processor, which a busy neighbour does not lengthen.
+    browser.ask("Performance.enable", json!({"timeDomain": "threadTicks"}));
+    let before = worked(&mut browser);
+    browser.open(&place.join("long.html"), "light", 1280);
+    let last = "(row => row.querySelector('.name').textContent)([...document.querySelectorAll('.row')].at(-1))";
+    assert_eq!(browser.value(last), format!("row_{}", ROWS - 1));
+    // Behind the next frame it is drawn.
+    let drawn =
+        "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))";
+    let drawn = json!({"expression": drawn, "awaitPromise": true, "returnByValue": true});
+    assert_eq!(
+        browser.ask("Runtime.evaluate", drawn)["result"]["value"],
+        true
+    );
+    let took = worked(&mut browser) - before;
+    assert!(took > 0.001 && took < 1.0, "{took} s");
+}

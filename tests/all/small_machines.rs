@@ -5,7 +5,7 @@
 
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::common::{self, Run, command, fresh, run_in, template, unfolded};
 
@@ -30,7 +30,7 @@ fn after(place: &Path, first: &str) -> Run {
         .args(NAMES)
         .current_dir(place)
         .env("XDG_STATE_HOME", common::state_home("run"))
-        .stdin(std::process::Stdio::null())
+        .stdin(Stdio::null())
         .output()
         .expect("runs");
     Run {
@@ -413,4 +413,36 @@ fn where_the_loader_has_no_descriptor_it_ends_the_program_and_with_one_more_it_d
             .code()
     };
     assert_eq!((list(3), list(4)), (Some(127), Some(0)));
+}
+
+/// Runs a command and tells the memory of the largest of its processes at its largest, in KiB.
+const PEAK: &str = "import resource, subprocess, sys\n\
+    status = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode\n\
+    print(status, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
+
+#[test]
+fn of_millions_of_objects_each_takes_no_more_than_48_bytes() {
+    let peak = |objects: u64| -> Option<u64> {
+        let output = Command::new("python3")
+            .args(["-c", PEAK, env!("CARGO_BIN_EXE_dispatchlab"), "run"])
+            .arg(format!("direct_call[objects={objects}]"))
+            .args(["--quick", "--counters", "none"])
+            .env("XDG_STATE_HOME", common::state_home("run"))
+            .stdin(Stdio::null())
+            .output()
+            .ok()?;
+        let told = String::from_utf8(output.stdout).expect("UTF-8");
+        let (status, peak) = told.trim().split_once(' ').expect("two numbers");
+        assert_eq!(status, "0", "{}", String::from_utf8_lossy(&output.stderr));
+        Some(peak.parse().expect("KiB"))
+    };
+    const MORE: u64 = 1 << 21;
+    // A walk in turn is as long as the objects are many.
+    let (Some(few), Some(many)) = (peak(MORE), peak(2 * MORE)) else {
+        eprintln!("skipped: there is no python3 here (package python3-minimal)");
+        return;
+    };
+    let each = (many - few) as f64 * 1024.0 / MORE as f64;
+    // Sixteen bytes are the object itself.
+    assert!((16.0..=48.0).contains(&each), "{each} bytes");
 }

@@ -10,6 +10,7 @@ mod listing;
 mod machines;
 mod parts;
 mod rows;
+mod sites;
 mod sweep;
 
 use std::fmt::Write as _;

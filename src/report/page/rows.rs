@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::html::{Svg, escaped, number, tagged, tick};
-use super::listing;
+use super::{listing, sites};
 use crate::report::ruler::Ruler;
 use crate::report::saved::{Document, Shown};
 use crate::report::{Basis, Metric, Row};
@@ -282,7 +282,9 @@ fn beside(shown: &Shown) -> String {
         );
     }
     out += &numbers(row);
-    out += &sites(row);
+    if let Some(metrics) = &row.metrics {
+        out += &sites::section(&metrics.sites);
+    }
     if let Some(code) = &row.listing {
         let file = match &row.template_path[..] {
             "embedded" => &row.template,
@@ -325,43 +327,6 @@ fn numbers(row: &Row) -> String {
     if let Some(cold) = &row.cold {
         line("cold call", &cold.cycles, "cycles");
         line("the same warm", &cold.warm, "cycles");
-    }
-    out + "</tbody></table>"
-}
-
-/// The misses of each branch that the row studies.
-fn sites(row: &Row) -> String {
-    let sites = row
-        .metrics
-        .as_ref()
-        .map_or(&[][..], |metrics| &metrics.sites);
-    if sites.is_empty() {
-        return String::new();
-    }
-    let mut out = String::from(
-        "<table class=\"sites\"><thead><tr><th>branch</th><th>line</th><th>runs</th><th>misses, inferred</th></tr></thead><tbody>",
-    );
-    for site in sites {
-        let runs = site.executions.map_or("–".to_string(), number);
-        let misses = match (site.value, site.low, site.high) {
-            (Some(value), Some(low), Some(high)) => {
-                format!("{} ({low:.2} to {high:.2})", number(value))
-            }
-            (Some(value), ..) => number(value),
-            _ => format!("– {}", site.why.as_deref().unwrap_or_default()),
-        };
-        let place = match &site.file {
-            Some(file) => format!("{file}:{}", site.line),
-            None => site.line.to_string(),
-        };
-        let _ = write!(
-            out,
-            "<tr><th>{}</th><td>{}</td><td>{}</td><td>{}</td></tr>",
-            escaped(&site.label),
-            escaped(&place),
-            escaped(&runs),
-            escaped(&misses)
-        );
     }
     out + "</tbody></table>"
 }
