@@ -19,11 +19,14 @@ use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-pub use bench::{Answer, Bench, Busy, LATE, Measure, Text, WAITING, Wanted};
+pub use bench::{
+    Answer, Begun, Bench, Busy, LATE, Measure, Pair, Scan, Shown, Text, WAITING, Wanted,
+};
 pub use door::{Door, Refusal};
 
 /// Bytes of a request's body: a template has a few thousand.
@@ -102,19 +105,33 @@ async fn answer(State(site): State<Arc<Site>>, request: Request) -> Result<Respo
 
 async fn respond(site: &Site, path: &str, request: Request) -> Result<Response, Refusal> {
     match (request.method(), path) {
-        (&Method::GET, "") => Ok(page("text/html; charset=utf-8", pages::PAGE)),
-        (&Method::GET, "app.js") => Ok(page("text/javascript; charset=utf-8", pages::SCRIPT)),
-        (&Method::GET, "style.css") => Ok(page("text/css; charset=utf-8", pages::STYLE)),
+        (&Method::GET, "") => Ok(pages::page()),
+        (&Method::GET, "app.js") => Ok(pages::script()),
+        (&Method::GET, "style.css") => Ok(pages::style()),
         (&Method::GET, "api/templates") => ask(site, Wanted::Templates).await,
-        (&Method::POST, "api/run") => {
-            let body = body_of(request.into_body()).await?;
-            let wanted = serde_json::from_slice(&body)
-                .map_err(|error| Refusal::Malformed(error.to_string()))?;
-            ask(site, Wanted::Run(wanted)).await
-        }
-        (_, "" | "app.js" | "style.css" | "api/templates" | "api/run") => Err(Refusal::Method),
+        (&Method::POST, "api/run") => asked(site, request, Wanted::Run).await,
+        (&Method::POST, "api/compare") => asked(site, request, Wanted::Compare).await,
+        (&Method::POST, "api/sweep") => asked(site, request, Wanted::Sweep).await,
+        (&Method::POST, "api/sweep/next") => asked(site, request, Wanted::Next).await,
+        (&Method::POST, "api/page") => asked(site, request, Wanted::Page).await,
+        (
+            _,
+            "" | "app.js" | "style.css" | "api/templates" | "api/run" | "api/compare" | "api/sweep"
+            | "api/sweep/next" | "api/page",
+        ) => Err(Refusal::Method),
         _ => Err(Refusal::Nothing),
     }
+}
+
+/// What the body of a request wants.
+async fn asked<T: DeserializeOwned>(
+    site: &Site,
+    request: Request,
+    wanted: impl Fn(T) -> Wanted,
+) -> Result<Response, Refusal> {
+    let body = body_of(request.into_body()).await?;
+    let read = serde_json::from_slice(&body).map_err(|error| Refusal::Malformed(error.to_string()));
+    ask(site, wanted(read?)).await
 }
 
 /// The whole body, where it comes in time and is no larger than it may be.
@@ -136,19 +153,10 @@ async fn ask(site: &Site, wanted: Wanted) -> Result<Response, Refusal> {
     Ok((status, kind, answer.document).into_response())
 }
 
-fn page(kind: &'static str, text: &'static str) -> Response {
-    ([(header::CONTENT_TYPE, kind)], text).into_response()
-}
-
 /// What every answer says to a browser: to load nothing from elsewhere, to keep nothing, to tell nobody the address, and
 /// to let no other page look in.
 fn dressed(mut response: Response) -> Response {
-    const SAID: [(header::HeaderName, &str); 7] = [
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; \
-             form-action 'none'; frame-ancestors 'none'",
-        ),
+    const SAID: [(header::HeaderName, &str); 6] = [
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -166,5 +174,9 @@ fn dressed(mut response: Response) -> Response {
     for (name, value) in SAID {
         headers.insert(name, header::HeaderValue::from_static(value));
     }
+    // The page itself has one with a word that its editor knows.
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert_with(|| pages::policy(""));
     response
 }

@@ -9,7 +9,7 @@ use crate::pipeline::points::{BoundPoint, sweep};
 use crate::scenario::Scenario;
 
 /// Milliseconds of timing for each image of each point.
-const TIME_MS: f64 = 20.0;
+pub(super) const TIME_MS: f64 = 20.0;
 
 pub(super) fn run(
     common: &Common,

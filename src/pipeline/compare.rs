@@ -5,11 +5,12 @@
 
 use std::io;
 
-use super::{Measured, Settings, Task, measured};
+use super::session::measured_beside;
+use super::{Measured, Settings, Task};
 use crate::compare::{self, Side};
 use crate::report::{Basis, Comparison, Provenance, Report, Row};
 use crate::stats::paired::Verdict;
-use crate::worker::parent::Progress;
+use crate::worker::parent::{Meanwhile, Progress};
 
 /// What is compared.
 #[derive(Debug, Clone)]
@@ -43,14 +44,30 @@ pub fn compare(
     confidence: f64,
     progress: Progress<'_>,
 ) -> io::Result<Report> {
+    compare_beside(contestants, settings, confidence, progress, &mut || false)
+}
+
+/// The same, with something that this process does or heeds meanwhile.
+///
+/// # Errors
+/// When no worker can be started at all.
+pub fn compare_beside(
+    contestants: Vec<Contestant>,
+    settings: &Settings,
+    confidence: f64,
+    progress: Progress<'_>,
+    meanwhile: Meanwhile<'_>,
+) -> io::Result<Report> {
     let tasks: Vec<Task> = contestants.iter().filter_map(task).cloned().collect();
     let mut settings = settings.clone();
     settings.plan.together = true;
     let Measured {
         mut report,
         timings,
-    } = measured(tasks, &settings, progress)?;
-    if report.interrupted.is_some() {
+    } = measured_beside(tasks, &settings, progress, meanwhile)?;
+    // Given up, or ended by a signal: there are fewer rows than contestants.
+    let fresh = contestants.iter().filter_map(task).count();
+    if report.interrupted.is_some() || report.rows.len() < fresh {
         return Ok(report);
     }
     let mut fresh = std::mem::take(&mut report.rows).into_iter().zip(&timings);

@@ -6,14 +6,15 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use super::compare::{Contestant, compare};
-use super::{Settings, Task, measure};
+use super::compare::{Contestant, compare_beside};
+use super::session::measured_beside;
+use super::{Settings, Task};
 use crate::axes::{Axis, break_evens, knees};
 use crate::report::sweep::{Sweep, SweepPoint};
 use crate::report::{Provenance, Report, Row};
 use crate::scenario::Scenario;
 use crate::sys::interrupt;
-use crate::worker::parent::{Progress, Told, signal_name};
+use crate::worker::parent::{Meanwhile, Progress, Told, signal_name};
 
 /// One point: the values of its parameters and its scenarios.
 pub type BoundPoint = (Vec<String>, Vec<Scenario>);
@@ -30,34 +31,93 @@ pub fn sweep(
     confidence: f64,
     progress: Progress<'_>,
 ) -> io::Result<Option<Report>> {
-    let mut settings = settings.clone();
-    let mut report: Option<Report> = None;
-    let mut sweep = Sweep {
-        keys: axes.iter().map(|axis| axis.key.clone()).collect(),
-        names: names.to_vec(),
-        ..Sweep::default()
-    };
-    for (at, (values, scenarios)) in points.iter().enumerate() {
+    let mut scanned = Scanned::new(axes, names);
+    for (at, point) in points.iter().enumerate() {
         let step = format!(
             "point {} of {}: {}",
             at + 1,
             points.len(),
-            values.join(", ")
+            point.0.join(", ")
         );
         progress(Told::Step(&step));
         let mut noticed = |told: Told<'_>| match told {
             Told::Step(text) => progress(Told::Step(&format!("{step}: {text}"))),
             Told::Notice(_) => progress(told),
         };
-        let point = calmest(|| measure_point(scenarios, &settings, confidence, &mut noticed))?;
-        settings.plan.cpu = point.provenance.pinned_cpu;
-        let whole = report.get_or_insert_with(|| Report {
+        scanned = scanned.and(point, settings, confidence, &mut noticed, &mut || false)?;
+        if let Some(signal) = scanned.ended_by() {
+            let left = points.len() - at - 1;
+            let said = format!(
+                "interrupted by {}: of {} points the last {left} were not begun; run it again",
+                signal_name(signal),
+                points.len()
+            );
+            scanned = scanned.warned(said);
+            break;
+        }
+    }
+    Ok(scanned.report())
+}
+
+/// A sweep whose first points are measured.
+#[derive(Debug, Clone)]
+pub struct Scanned {
+    axes: Vec<Axis>,
+    sweep: Sweep,
+    /// None before the first point.
+    whole: Option<Report>,
+}
+
+impl Scanned {
+    /// No point yet.
+    pub fn new(axes: &[Axis], names: &[String]) -> Scanned {
+        let sweep = Sweep {
+            keys: axes.iter().map(|axis| axis.key.clone()).collect(),
+            names: names.to_vec(),
+            ..Sweep::default()
+        };
+        Scanned {
+            axes: axes.to_vec(),
+            sweep,
+            whole: None,
+        }
+    }
+
+    /// Points that have all their rows.
+    pub fn points(&self) -> usize {
+        self.sweep.points.len()
+    }
+
+    /// One more point, on the CPU of the first.
+    ///
+    /// # Errors
+    /// When no worker can be started at all.
+    pub fn and(
+        self,
+        (values, scenarios): &BoundPoint,
+        settings: &Settings,
+        confidence: f64,
+        progress: Progress<'_>,
+        meanwhile: Meanwhile<'_>,
+    ) -> io::Result<Scanned> {
+        let mut settings = settings.clone();
+        if let Some(whole) = &self.whole {
+            settings.plan.cpu = whole.provenance.pinned_cpu;
+        }
+        let point =
+            calmest(|| measure_point(scenarios, &settings, confidence, progress, meanwhile))?;
+        let Scanned {
+            axes,
+            mut sweep,
+            whole,
+        } = self;
+        let mut whole = whole.unwrap_or_else(|| Report {
             provenance: point.provenance.clone(),
             ..Report::default()
         });
         let (rows, comparisons) = (whole.rows.len(), whole.comparisons.len());
         let is_whole = point.rows.len() == scenarios.len();
-        merge(whole, point);
+        merge(&mut whole, point);
         if is_whole {
             sweep.points.push(SweepPoint {
                 values: values.clone(),
@@ -66,34 +126,49 @@ pub fn sweep(
             });
         }
         whole.interrupted = whole.interrupted.or_else(interrupt::seen);
-        if let Some(signal) = whole.interrupted {
-            let left = points.len() - at - 1;
-            whole.warnings.push(format!(
-                "interrupted by {}: of {} points the last {left} were not begun; run it again",
-                signal_name(signal),
-                points.len()
-            ));
-            break;
+        Ok(Scanned {
+            axes,
+            sweep,
+            whole: Some(whole),
+        })
+    }
+
+    fn ended_by(&self) -> Option<i32> {
+        self.whole.as_ref()?.interrupted
+    }
+
+    fn warned(mut self, warning: String) -> Scanned {
+        if let Some(whole) = &mut self.whole {
+            whole.warnings.push(warning);
         }
+        self
     }
-    if let (Some(report), [axis]) = (&report, axes) {
-        sweep.knees = knees(axis, names, &sweep.points, &report.rows);
-        sweep.break_evens = break_evens(
-            axis,
-            names,
-            &sweep.points,
-            &report.rows,
-            &report.comparisons,
-        );
-    }
-    if let Some(report) = &mut report {
+
+    /// The report of the points so far; none before the first.
+    pub fn report(self) -> Option<Report> {
+        let Scanned {
+            axes,
+            mut sweep,
+            whole,
+        } = self;
+        let mut report = whole?;
+        if let [axis] = &axes[..] {
+            sweep.knees = knees(axis, &sweep.names, &sweep.points, &report.rows);
+            sweep.break_evens = break_evens(
+                axis,
+                &sweep.names,
+                &sweep.points,
+                &report.rows,
+                &report.comparisons,
+            );
+        }
         let mut seen = BTreeSet::new();
         report
             .warnings
             .retain(|warning| seen.insert(warning.clone()));
         report.sweep = Some(sweep);
+        Some(report)
     }
-    Ok(report)
 }
 
 /// A point, measured again where the machine disturbed most of it: that of the tries whose worst row was
@@ -122,13 +197,20 @@ fn measure_point(
     settings: &Settings,
     confidence: f64,
     progress: Progress<'_>,
+    meanwhile: Meanwhile<'_>,
 ) -> io::Result<Report> {
     let tasks = scenarios.iter().map(Task::new);
     if scenarios.len() == 1 {
-        return measure(tasks.collect(), settings, progress);
+        return Ok(measured_beside(tasks.collect(), settings, progress, meanwhile)?.report);
     }
     let contestants = tasks.map(|task| Contestant::Task(Box::new(task)));
-    compare(contestants.collect(), settings, confidence, progress)
+    compare_beside(
+        contestants.collect(),
+        settings,
+        confidence,
+        progress,
+        meanwhile,
+    )
 }
 
 /// Adds a point to the report. What changed in the code between scenarios is no matter of a point.

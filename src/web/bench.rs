@@ -25,6 +25,48 @@ pub enum Wanted {
     Templates,
     /// The numbers of a text.
     Run(Text),
+    /// Two texts in turns.
+    Compare(Pair),
+    /// The first point of a sweep.
+    Sweep(Scan),
+    /// The next one.
+    Next(Begun),
+    /// A report as a page by itself.
+    Page(Shown),
+}
+
+/// Two texts, the base first.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pair {
+    /// The texts.
+    pub texts: [Text; 2],
+}
+
+/// A parameter of a text over its range.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scan {
+    /// The text.
+    pub text: Text,
+    /// The parameter and its range, as behind `-P`.
+    pub axis: String,
+}
+
+/// A sweep that was begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Begun {
+    /// What its first answer calls it.
+    pub id: u64,
+}
+
+/// A report that was answered before.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shown {
+    /// The whole document.
+    pub report: serde_json::Value,
 }
 
 /// A text to be measured.
@@ -38,6 +80,9 @@ pub struct Text {
     /// Its parameters.
     #[serde(default)]
     pub params: BTreeMap<String, String>,
+    /// Whether its misses are wanted, branch by branch, which takes as long again.
+    #[serde(default)]
+    pub misses: bool,
 }
 
 /// What there is to answer.

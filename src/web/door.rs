@@ -85,9 +85,7 @@ impl Door {
     /// # Errors
     /// Where the system has no random bytes.
     pub fn new(port: u16) -> io::Result<Door> {
-        let mut bytes = [0; 16];
-        File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-        let token = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let token = unknown()?;
         Ok(Door { token, port })
     }
 
@@ -136,6 +134,16 @@ impl Door {
             .into_iter()
             .map(move |name| format!("{name}:{port}"))
     }
+}
+
+/// A word of 128 bits that nobody knows yet.
+///
+/// # Errors
+/// Where the system has no random bytes.
+pub(super) fn unknown() -> io::Result<String> {
+    let mut bytes = [0; 16];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// The value of a header that stands there once.

@@ -162,6 +162,16 @@ pub(crate) fn fresh(name: &str) -> PathBuf {
     folder(name)
 }
 
+/// What a process has in memory.
+pub(crate) fn memory_kib(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("its status");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    number
+        .and_then(|number| number.parse().ok())
+        .expect("a number")
+}
+
 /// The processes that a process has started.
 pub(crate) fn workers_of(parent: u32) -> Vec<u32> {
     let processes = std::fs::read_dir("/proc").expect("/proc").flatten();

@@ -70,7 +70,10 @@ mod self_proof;
 #[cfg(feature = "web")]
 mod serve;
 #[cfg(feature = "web")]
+mod serve_asked;
+#[cfg(feature = "web")]
 mod serve_browser;
+mod serve_built;
 mod shipped_templates;
 mod small_machines;
 mod statuses;

@@ -146,7 +146,7 @@ pub(crate) const CONTRASTS: &str = r"(() => {
   while (walker.nextNode()) {
     const text = walker.currentNode.textContent.trim();
     const element = walker.currentNode.parentElement;
-    if (!text || element.closest('script, #tip')) continue;
+    if (!text || element.closest('script, #tip, svg title')) continue;
     texts += 1;
     const style = getComputedStyle(element);
     const [r, g, b, a] = parsed(element.closest('svg') ? style.fill : style.color);

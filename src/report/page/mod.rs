@@ -42,6 +42,13 @@ pub fn render(report: &Report) -> String {
     all(&[page])
 }
 
+/// What was scanned, drawn as in the page of its report; nothing where the report is no sweep's.
+pub fn scanned(report: &Report) -> String {
+    let document = Document::of(report);
+    let scanned = document.sweep.as_ref();
+    scanned.map_or_else(String::new, |sweep| sweep::section(&document, sweep))
+}
+
 /// Reports beside each other, then each by itself.
 pub fn all(pages: &[Page]) -> String {
     // No text in the page can know it, so no script in one can run.
