@@ -65,6 +65,17 @@ impl How {
         }
     }
 
+    /// Whether it chooses by the type of an interface of Go.
+    pub fn is_by_interface(&self) -> bool {
+        matches!(
+            self,
+            How::Itab { .. }
+                | How::Hashes { .. }
+                | How::Guard { .. }
+                | How::JumpTable { by_type: true }
+        )
+    }
+
     /// The shipped scenario that shows the like.
     pub fn row(&self) -> Option<String> {
         Some(match self {

@@ -20,7 +20,7 @@ use crate::text::content::Content;
 
 /// Milliseconds of timing for each image: two rows of five images, proved and timed, take half a
 /// second.
-const TIME_MS: f64 = 30.0;
+pub(super) const TIME_MS: f64 = 30.0;
 
 /// Confidence of the intervals where nobody says one.
 pub(super) const CONFIDENCE: f64 = 0.95;

@@ -5,6 +5,7 @@
 //! folder of its own ([`common::folder`]).
 
 mod ablate;
+mod advice;
 mod asm_bytes;
 mod asm_command;
 mod asm_errors;

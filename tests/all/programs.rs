@@ -39,7 +39,12 @@ pub(crate) fn go_of(name: &str, options: &[&str], source: &str) -> Option<PathBu
 }
 
 /// With the name of the file in front of the sources: `go` wants those last.
-fn built_of(name: &str, compiler: &str, arguments: &[&str], sources: &[&str]) -> Option<PathBuf> {
+pub(crate) fn built_of(
+    name: &str,
+    compiler: &str,
+    arguments: &[&str],
+    sources: &[&str],
+) -> Option<PathBuf> {
     let file = folder("programs").join(name);
     let output = Command::new(compiler)
         .args(arguments)
