@@ -55,6 +55,7 @@ mod modelled;
 mod modelled_runtime;
 mod new_kinds;
 mod orderings;
+mod originals;
 mod outputs;
 mod overlay;
 mod package;
