@@ -70,9 +70,12 @@ pub(super) fn run(common: &Common, file: &str, wanted: &Imported) -> Result<i32,
         }
         None => Entry::Function(symbol(&binary, file, first)?),
     };
-    let name = Path::new(file)
-        .file_name()
-        .map_or_else(|| file.to_string(), named);
+    let name = match file {
+        "-" => "stdin".to_string(),
+        _ => Path::new(file)
+            .file_name()
+            .map_or_else(|| file.to_string(), named),
+    };
     let request = Request {
         file: &name,
         entry,

@@ -191,6 +191,7 @@ fn an_imported_function_of_c_executes_the_instructions_of_the_original() {
     for (name, options) in [
         ("original-pie", &["-O2"][..]),
         ("original-fixed", &["-O1", "-no-pie"][..]),
+        ("original-plain", &["-O0"][..]),
     ] {
         let source = fixture("shapes.cpp");
         let Some(file) = built(name, "g++", &[options, &[&*source]].concat()) else {
