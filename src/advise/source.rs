@@ -125,7 +125,7 @@ mod tests {
     fn what_is_no_name_of_a_type_has_its_number() {
         let site = site("# 0 type with hash 0x1\n# 1 a.B or a.C (a.f)\n# 2 main.P[int]\n0 1 2\n");
         let source = site.source(&Way::Switch);
-        for case in ["case T0:", "case T1:", "case T2:", "default:\n\tx.M()"] {
+        for case in ["case T0:", "case T1:", "case T2:", "default:\n\tx.f()"] {
             assert!(source.contains(case), "{source}");
         }
     }
