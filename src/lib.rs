@@ -52,6 +52,9 @@ pub mod binary;
 pub mod toolchain;
 pub mod visits;
 
+// The ways in which a site can choose.
+pub mod advise;
+
 // From an image to samples.
 pub mod interpreter;
 pub mod predict;

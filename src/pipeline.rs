@@ -24,6 +24,7 @@ use crate::verdict;
 use crate::worker::parent::{self, Progress, RowOutcome, Told};
 
 pub mod ablate;
+pub mod advise;
 mod again;
 pub mod compare;
 pub mod follow;

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use object::elf;
-use object::read::elf::{ElfFile64, ElfSymbol64, FileHeader as _};
+use object::read::elf::{ElfFile64, ElfSymbol64, FileHeader as _, SectionHeader as _};
 use object::{
     LittleEndian, Object as _, ObjectSection as _, ObjectSymbol as _, ObjectSymbolTable as _,
     Relocation, RelocationFlags, RelocationTarget, SectionFlags, SectionIndex,
@@ -251,6 +251,7 @@ impl<'a> Reader<'a> {
 
     /// What the loader writes.
     fn load(&mut self) {
+        self.load_packed();
         let Some(relocations) = self.file.dynamic_relocations() else {
             return;
         };
@@ -272,6 +273,31 @@ impl<'a> Reader<'a> {
             self.patches
                 .extend(target.map(|target| Patch { at, target }));
         }
+    }
+
+    /// Words that move with the file, in the form that is packed (`SHT_RELR`).
+    fn load_packed(&mut self) {
+        let data: &'a [u8] = self.file.data();
+        let packed = self.file.sections().filter_map(|section| {
+            let header = section.elf_section_header();
+            header.relr(LittleEndian, data).ok().flatten()
+        });
+        let places: Vec<u64> = packed.flatten().collect();
+        for at in places {
+            let target = self.own_word(at);
+            self.patches
+                .extend(target.map(|target| Patch { at, target }));
+        }
+    }
+
+    /// The word that the file has at an address.
+    fn own_word(&self, at: u64) -> Option<u64> {
+        let holds =
+            |section: &&Section<'_>| at >= section.address && at - section.address < section.size;
+        let section = self.sections.iter().find(holds)?;
+        let start = (at - section.address) as usize;
+        let bytes = section.bytes.get(start..start.checked_add(8)?)?;
+        Some(u64::from_le_bytes(bytes.try_into().ok()?))
     }
 
     /// The address that a dynamic relocation means.

@@ -65,6 +65,17 @@ impl How {
         }
     }
 
+    /// Whether it chooses by the type of an interface of Go.
+    pub fn is_by_interface(&self) -> bool {
+        matches!(
+            self,
+            How::Itab { .. }
+                | How::Hashes { .. }
+                | How::Guard { .. }
+                | How::JumpTable { by_type: true }
+        )
+    }
+
     /// The shipped scenario that shows the like.
     pub fn row(&self) -> Option<String> {
         Some(match self {
@@ -156,6 +167,8 @@ enum Value {
 struct Function<'b, 'a> {
     finder: &'b Finder<'b, 'a>,
     name: &'b str,
+    /// Its addresses.
+    ends: std::ops::Range<u64>,
     values: HashMap<Register, Value>,
     /// The last instruction that loaded a hash, by number.
     hashed: Option<usize>,
@@ -195,6 +208,7 @@ impl<'b, 'a> Finder<'b, 'a> {
         let mut function = Function {
             finder: self,
             name: &symbol.name,
+            ends: symbol.address..symbol.address.saturating_add(symbol.size),
             values: HashMap::new(),
             hashed: None,
             compares: None,
@@ -290,7 +304,7 @@ impl Function<'_, '_> {
             /// Instructions between the load of a hash and the jump that it chooses.
             const NEAR: usize = 12;
             let by_type = self.hashed.is_some_and(|at| number - at <= NEAR);
-            return match is_jump {
+            return match is_jump && !self.is_of_functions(instruction) {
                 true => How::JumpTable { by_type },
                 false => How::Other,
             };
@@ -320,6 +334,18 @@ impl Function<'_, '_> {
             (true, _) => How::Other,
             (false, _) => How::Vtable { slot: offset / 8 },
         }
+    }
+
+    /// Whether a jump goes through a table whose first entry is known, and is no place of this function: what is called
+    /// last, through a table of functions.
+    fn is_of_functions(&self, instruction: &Instruction) -> bool {
+        let table = match self.values.get(&instruction.memory_base()) {
+            Some(Value::Address(table)) => table.wrapping_add(instruction.memory_displacement64()),
+            _ if instruction.memory_base() == Register::None => instruction.memory_displacement64(),
+            _ => return false,
+        };
+        let first = self.finder.binary.word(table);
+        first.is_some_and(|first| !self.ends.contains(&first))
     }
 
     /// What an instruction leaves in a register.

@@ -9,7 +9,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 
 use super::common::Common;
-use super::{go, import, new, run, show, step, trace};
+use super::{advise, go, import, new, run, show, step, trace};
 use crate::text::paths;
 
 /// What does a dynamic call cost on this CPU, and what would other machine code for it cost?
@@ -241,6 +241,11 @@ pub(super) enum Command {
         #[command(flatten)]
         traced: trace::Traced,
     },
+    /// Which way to choose is the best at a call site, in the order of types that a recording has
+    Advise {
+        #[command(flatten)]
+        advised: advise::Advised,
+    },
     /// Put saved reports into one page to look at; several are held beside each other
     Report {
         /// Reports of --export-json or --json
@@ -288,6 +293,7 @@ impl Command {
             | Command::Sites { .. }
             | Command::Go { .. }
             | Command::Trace { .. }
+            | Command::Advise { .. }
             | Command::Doctor { .. } => None,
         }
     }

@@ -32,20 +32,10 @@ pub(super) struct Imported {
 
 pub(super) fn run(common: &Common, file: &str, wanted: &Imported) -> Result<i32, Stop> {
     let inputs: Vec<Input> = Input::at(&path(file)).into_iter().collect();
-    if let Some(target) = &wanted.output {
-        let known = target.symlink_metadata();
-        // A pipe or a device takes what it is given; a file, and a link to anything, is somebody's.
-        if known.is_ok_and(|known| known.is_file() || known.is_symlink()) {
-            return Err(Stop::Usage(format!(
-                "{} is there already, and nothing was written; choose another name or remove it",
-                named(target)
-            )));
-        }
-    }
     let output = wanted
         .output
         .as_deref()
-        .map(|target| Output::open("-o", target))
+        .map(|target| Output::new_one("-o", target))
         .transpose()?;
     if let Some(output) = &output {
         Output::check(&[output], &inputs)?;
@@ -80,9 +70,12 @@ pub(super) fn run(common: &Common, file: &str, wanted: &Imported) -> Result<i32,
         }
         None => Entry::Function(symbol(&binary, file, first)?),
     };
-    let name = Path::new(file)
-        .file_name()
-        .map_or_else(|| file.to_string(), named);
+    let name = match file {
+        "-" => "stdin".to_string(),
+        _ => Path::new(file)
+            .file_name()
+            .map_or_else(|| file.to_string(), named),
+    };
     let request = Request {
         file: &name,
         entry,

@@ -23,6 +23,7 @@ use crate::text::{Style, diagnostic, folded};
 use crate::worker::{parent, standby};
 
 mod ablate;
+mod advise;
 mod arguments;
 mod asm;
 mod check;
@@ -259,6 +260,7 @@ fn on_a_stack() -> ExitCode {
             exports,
         } => go::run(common, &source, &compiled, exports),
         Command::Trace { traced } => trace::run(&common, &traced),
+        Command::Advise { advised } => advise::run(&common, &advised),
         Command::Report { files, output } => report::report(&common, &files, &output),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { dir } => shell::man(&dir),

@@ -191,12 +191,19 @@ fn refused(name: &str, error: LoadError) -> Result<Scenario, Stop> {
 
 /// Reads the recording that `order=@FILE` names.
 fn with_recording(scenario: Scenario) -> Result<Scenario, Stop> {
-    /// Longer than any recording with a word of remark on each number.
-    const MAX_BYTES: u64 = 64 << 20;
     let Some(path) = scenario.recording_path().map(str::to_string) else {
         return Ok(scenario);
     };
-    let file = path_of(&path);
+    let (recording, _) = recorded(&path)?;
+    let replayed = scenario.replay(recording);
+    replayed.map_err(|error| Stop::Usage(format!("`order=@{path}`: {error}")))
+}
+
+/// The recording of a file that `order=@FILE` names, and the file's text.
+pub(super) fn recorded(path: &str) -> Result<(Recording, String), Stop> {
+    /// Longer than any recording with a word of remark on each number.
+    const MAX_BYTES: u64 = 64 << 20;
+    let file = path_of(path);
     let wrong = |why: String| Stop::Usage(format!("`order=@{path}`: {why}"));
     let bytes = files::read(&file, MAX_BYTES + 1).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
@@ -213,10 +220,9 @@ fn with_recording(scenario: Scenario) -> Result<Scenario, Stop> {
     }
     let text = String::from_utf8(bytes)
         .map_err(|_| wrong("it is not UTF-8; write type numbers as text, from 0".into()))?;
-    let recording = Recording::parse(text.trim_start_matches('\u{feff}'))
-        .map_err(|error| wrong(error.to_string()))?;
-    let replayed = scenario.replay(recording);
-    replayed.map_err(|error| wrong(error.to_string()))
+    let text = text.trim_start_matches('\u{feff}').to_string();
+    let recording = Recording::parse(&text).map_err(|error| wrong(error.to_string()))?;
+    Ok((recording, text))
 }
 
 /// Binds scenarios that stand beside each other: each takes those of the parameters that it has, and
@@ -345,7 +351,8 @@ pub(super) fn bind_fitting(
     loaded.iter().map(bind).collect()
 }
 
-fn has(template: &Template, key: &str) -> bool {
+/// Whether a template has a parameter.
+pub(super) fn has(template: &Template, key: &str) -> bool {
     params::all(&template.header).contains_key(key)
 }
 

@@ -99,6 +99,19 @@ impl Output {
         })
     }
 
+    /// The same of a file that somebody may go on with: one that is there stays.
+    pub(super) fn new_one(option: &'static str, path: &Path) -> Result<Output, Stop> {
+        let known = path.symlink_metadata();
+        // A pipe or a device takes what it is given; a file, and a link to anything, is somebody's.
+        if known.is_ok_and(|known| known.is_file() || known.is_symlink()) {
+            return Err(Stop::Usage(format!(
+                "{} is there already, and nothing was written; choose another name or remove it",
+                named(path)
+            )));
+        }
+        Output::open(option, path)
+    }
+
     /// Refuses two options that name one file, for the second would replace the first, and one that names a file
     /// that this run reads.
     pub(super) fn check(outputs: &[&Output], inputs: &[Input]) -> Result<(), Stop> {

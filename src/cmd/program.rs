@@ -2,7 +2,7 @@
 //!
 //! Correct means: what cannot be read says which file, why, and what to do.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::Stop;
@@ -17,7 +17,14 @@ const MAX_BYTES: u64 = 2 << 30;
 /// The bytes of a program.
 pub(super) fn bytes_of(file: &str) -> Result<Vec<u8>, Stop> {
     let place = path(file);
-    let read = files::read(&place, MAX_BYTES + 1);
+    let read = match file {
+        "-" => {
+            let mut bytes = Vec::new();
+            let read = io::stdin().take(MAX_BYTES + 1).read_to_end(&mut bytes);
+            read.map(|_| bytes)
+        }
+        _ => files::read(&place, MAX_BYTES + 1),
+    };
     let bytes = read.map_err(|error| refuse(&place, &why(&error)))?;
     if bytes.len() as u64 > MAX_BYTES {
         let most = MAX_BYTES >> 30;

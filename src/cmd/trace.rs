@@ -99,7 +99,7 @@ pub(super) fn run(common: &Common, traced: &Traced) -> Result<i32, Stop> {
     if common.json {
         print_json(&format!("{:#}\n", document(&spot, &recorded, &summary)))?;
     } else {
-        print_plain(&text(&spot, &recorded, &summary, &target))?;
+        print_plain(&text(&name, &spot, &recorded, &summary, &target))?;
     }
     match recorded.seen.end {
         End::Interrupted => return Ok(128 + interrupt::seen().unwrap_or_default()),
@@ -167,7 +167,7 @@ fn document(spot: &Spot, recorded: &Recorded, summary: &Summary) -> serde_json::
     })
 }
 
-fn text(spot: &Spot, recorded: &Recorded, summary: &Summary, target: &str) -> String {
+fn text(name: &str, spot: &Spot, recorded: &Recorded, summary: &Summary, target: &str) -> String {
     let visits = recorded.numbers.len();
     let threads = match recorded.seen.threads {
         1 => "1 thread".to_string(),
@@ -213,6 +213,13 @@ fn text(spot: &Spot, recorded: &Recorded, summary: &Summary, target: &str) -> St
         out,
         "wrote {target}\nnext: dispatchlab run '{row}' {parameters} -p order=@{target}"
     );
+    if spot.how.is_by_interface() {
+        let site = &spot.name;
+        let _ = writeln!(
+            out,
+            "or: dispatchlab advise {name} '{site}' -p order=@{target}"
+        );
+    }
     out
 }
 

@@ -134,7 +134,7 @@ pub fn compare_beside(
 }
 
 /// How often each of so many intervals may miss, so that all of them hold as often as is asked for.
-fn error_of_each(confidence: f64, intervals: usize) -> f64 {
+pub(super) fn error_of_each(confidence: f64, intervals: usize) -> f64 {
     (1.0 - confidence) / intervals.max(1) as f64
 }
 
@@ -155,7 +155,7 @@ fn refuse_measured(comparison: &mut Comparison) {
 }
 
 /// A verdict about every placement needs all of them.
-fn doubt_placements(comparison: &mut Comparison, planned: u32, rows: [&Row; 2]) {
+pub(super) fn doubt_placements(comparison: &mut Comparison, planned: u32, rows: [&Row; 2]) {
     let had = rows
         .iter()
         .filter_map(|row| row.layout)

@@ -8,6 +8,7 @@
 //! other threads would pass unseen. ptrace(2) has the rules.
 
 mod effect;
+mod path;
 mod ptrace;
 
 use std::collections::{HashMap, HashSet};
@@ -23,6 +24,7 @@ use std::time::Duration;
 use super::interrupt;
 use effect::compared;
 pub use effect::{Effect, Memory, Operand, Registers};
+pub use path::Path;
 use ptrace::{
     Report, is_thread_of, newborn, registers, request, request_alive, send, set_registers,
 };

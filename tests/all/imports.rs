@@ -10,7 +10,7 @@ use std::path::Path;
 use dispatchlab::binary::import::{Entry, Request, import};
 use dispatchlab::binary::{Binary, Kind, sites};
 
-use crate::common::{dispatchlab, folder, json, rows};
+use crate::common::{command, dispatchlab, folder, json, rows};
 use crate::programs::{built, fixture, go, text};
 
 /// What one iteration of imported code leaves in rax.
@@ -78,6 +78,8 @@ fn imported_code_of_cpp_goes_through_its_tables_and_its_switch() {
     for (name, options) in [
         ("cpp_pie", &["-O2"][..]),
         ("cpp_fixed", &["-O2", "-no-pie"][..]),
+        ("cpp_plain", &["-O0"][..]),
+        ("cpp_packed", &["-O2", "-Wl,-z,pack-relative-relocs"][..]),
         ("cpp.so", &["-O2", "-shared", "-fPIC"][..]),
         ("cpp.o", &["-O2", "-c"][..]),
     ] {
@@ -244,4 +246,93 @@ fn no_template_takes_the_place_of_what_is_there() {
     }
     assert_eq!(fs::read_to_string(&target).expect("there"), "mine");
     assert!(!place.join("nowhere").exists());
+}
+
+#[test]
+fn a_register_is_given_once_and_only_where_code_may_have_it() {
+    let Some(file) = go("registers", &[]) else {
+        return;
+    };
+    let refuse = |arguments: &[&str], words: &str| {
+        let run = dispatchlab(&[&["import", text(&file), "main.twice"], arguments].concat());
+        assert_eq!(run.code, 2, "{arguments:?}");
+        assert!(run.said().contains(words), "{arguments:?}: {}", run.stderr);
+    };
+    refuse(
+        &["--arg", "AX=1", "--arg", "rax=2"],
+        "`--arg rax=2`: AX has a value already",
+    );
+    refuse(&["--arg", "R14=1"], "R14 holds g");
+    refuse(&["--arg", "X0=1"], "numbers with fractions cannot be given");
+    refuse(
+        &["--arg", "xmm3=1"],
+        "numbers with fractions cannot be given",
+    );
+    refuse(&["--arg", "SP=1"], "the stack pointer is the loop's own");
+    refuse(
+        &["--arg", "8(SP)=1"],
+        "an argument of imported code is in a register",
+    );
+}
+
+#[test]
+fn a_program_can_come_through_a_pipe() {
+    let Some(file) = go("piped", &[]) else {
+        return;
+    };
+    let given = fs::File::open(&file).expect("it was built");
+    let output = command(&folder("piped"), &["import", "-", "main.twice"])
+        .stdin(given)
+        .output()
+        .expect("runs");
+    let made = dispatchlab(&["import", text(&file), "main.twice"]);
+    let said = String::from_utf8(output.stdout).expect("UTF-8");
+    let code = |text: &str| text.split("\n\n").skip(1).collect::<Vec<_>>().join("\n\n");
+    assert_eq!(code(&said), code(&made.stdout));
+    assert!(said.contains("of stdin"), "{said}");
+}
+
+#[test]
+fn addresses_that_stay_numbers_are_told() {
+    let place = folder("numbers");
+    let source = place.join("numbers.c");
+    let text_of = "static int table[900];\nvolatile int n;\n\
+        __attribute__((noipa)) int *last(void) { return table + 899; }\n\
+        int main(void) { return *last() + n; }\n";
+    fs::write(&source, text_of).expect("writes");
+    for (name, options, is_told) in [
+        ("numbers_fixed", &["-O2", "-fno-pie", "-no-pie"][..], true),
+        ("numbers_moved", &["-O2", "-fpie", "-pie"][..], false),
+    ] {
+        let Some(file) = built(name, "gcc", &[options, &[text(&source)]].concat()) else {
+            return;
+        };
+        let made = dispatchlab(&["import", text(&file), "last"]);
+        let says = made
+            .stdout
+            .contains("; Assumed: 1 address of the program, 0x");
+        assert_eq!(says, is_told, "{name}: {}", made.stdout);
+    }
+}
+
+#[test]
+fn types_of_one_name_have_a_name_each_and_every_function_of_a_program_assembles() {
+    for options in [&[][..], &["-buildmode=pie"][..]] {
+        let Some(file) = go(&format!("assembled{}", options.len()), options) else {
+            return;
+        };
+        let place = folder("assembled");
+        for symbol in ["main.main", "main.kind", "main.shapes"] {
+            let made = dispatchlab(&["import", text(&file), symbol]);
+            assert_eq!(made.code, 0, "{symbol}: {}", made.stderr);
+            let template = place.join("imported.asm");
+            fs::write(&template, &made.stdout).expect("writes");
+            let run = dispatchlab(&["check", text(&template)]);
+            assert_eq!(
+                run.code, 0,
+                "{symbol} {options:?}: {}{}",
+                run.stdout, run.stderr
+            );
+        }
+    }
 }

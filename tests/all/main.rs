@@ -5,6 +5,7 @@
 //! folder of its own ([`common::folder`]).
 
 mod ablate;
+mod advice;
 mod asm_bytes;
 mod asm_command;
 mod asm_errors;
@@ -56,6 +57,7 @@ mod modelled;
 mod modelled_runtime;
 mod new_kinds;
 mod orderings;
+mod originals;
 mod outputs;
 mod overlay;
 mod package;

@@ -39,7 +39,12 @@ pub(crate) fn go_of(name: &str, options: &[&str], source: &str) -> Option<PathBu
 }
 
 /// With the name of the file in front of the sources: `go` wants those last.
-fn built_of(name: &str, compiler: &str, arguments: &[&str], sources: &[&str]) -> Option<PathBuf> {
+pub(crate) fn built_of(
+    name: &str,
+    compiler: &str,
+    arguments: &[&str],
+    sources: &[&str],
+) -> Option<PathBuf> {
     let file = folder("programs").join(name);
     let output = Command::new(compiler)
         .args(arguments)
@@ -550,5 +555,26 @@ fn no_damage_to_a_program_makes_anything_panic() {
             let outcome = std::panic::catch_unwind(|| crate::common::fuzz::program(&bytes));
             assert!(outcome.is_ok(), "round {round} of {}", file.display());
         }
+    }
+}
+
+#[test]
+fn a_call_through_a_table_of_functions_is_no_switch() {
+    let place = folder("tails");
+    let source = place.join("tails.c");
+    let text_of = "__attribute__((noipa)) int a(int n) { return n + 1; }\n\
+        __attribute__((noipa)) int b(int n) { return n * 3; }\n\
+        int (*const table[2])(int) = {a, b};\n\
+        __attribute__((noipa)) int tail(int n) { return table[n](n); }\n\
+        int main(int n, char **all) { return tail(n - 1); }\n";
+    fs::write(&source, text_of).expect("writes");
+    let Some(file) = built("tails", "gcc", &["-O2", text(&source)]) else {
+        return;
+    };
+    let (_, document) = json(&["sites", text(&file), "tail"]);
+    let sites = document["sites"].as_array().expect("sites");
+    assert!(!sites.is_empty());
+    for site in sites {
+        assert_eq!(site["kind"], "other", "{site}");
     }
 }

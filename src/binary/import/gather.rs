@@ -64,6 +64,8 @@ pub(super) struct Gathered {
     pub(super) modelled: BTreeSet<String>,
     /// Words of data that were taken for addresses because they look like some.
     pub(super) guessed_pointers: usize,
+    /// Addresses of the program that instructions have as numbers.
+    pub(super) numbers: BTreeSet<u64>,
 }
 
 /// Finds all that code needs.
@@ -182,8 +184,15 @@ impl<'a> Gatherer<'a> {
                     let length = length.max(table);
                     self.unnamed_at(to, length.max(UNSIZED));
                 }
-                Mnemonic::Movsxd if instruction.op1_kind() == OpKind::Memory => {
-                    distances = bases.get(&instruction.memory_base()).copied();
+                // Without optimisation the distance is loaded first, and made longer by an instruction of its own.
+                Mnemonic::Movsxd | Mnemonic::Mov
+                    if instruction.op1_kind() == OpKind::Memory
+                        && instruction.memory_size().size() == 4
+                        && instruction.memory_index() != Register::None =>
+                {
+                    let known = [instruction.memory_base(), instruction.memory_index()];
+                    let table = known.iter().find_map(|one| bases.get(one)).copied();
+                    distances = table.or(distances);
                 }
                 Mnemonic::Jmp if instruction.op0_kind() == OpKind::Register => {
                     let table = distances.take();
@@ -216,6 +225,12 @@ impl<'a> Gatherer<'a> {
         }
         for table in own {
             self.unnamed.remove(&table);
+        }
+        if self.binary.kind == Kind::Executable {
+            let numbers = instructions.iter().flat_map(numbers);
+            let is_address = |number: &u64| self.binary.section(*number).is_some();
+            let found: Vec<u64> = numbers.filter(is_address).collect();
+            self.gathered.numbers.extend(found);
         }
     }
 
@@ -297,9 +312,9 @@ impl<'a> Gatherer<'a> {
     /// Goes to what stands at an address that something names.
     fn lead(&mut self, target: u64, calls: u32, data_depth: u32) {
         match self.things.at(target) {
-            Some(Thing::Function { start, .. }) => {
-                // A place in a function moves with its lines.
-                if target != start {
+            Some(Thing::Function { start, name, .. }) => {
+                // A place in a function moves with its lines; one that is modelled has places of its own.
+                if target != start && !self.provided.contains(&name) {
                     let inside = self.inside.entry(start).or_default();
                     inside.labels.insert(target);
                 }
@@ -564,6 +579,26 @@ fn length_of_table(before: &[Instruction], base: Register, behind: &[Instruction
     let bound = bound.and_then(|one| one.try_immediate(1).ok());
     let count = bound.map_or(MANY, |bound| bound.saturating_add(1).min(16 * MANY));
     count * u64::from(found.memory_index_scale())
+}
+
+/// The numbers of an instruction that can be addresses where a program is never moved: of 32 bits, by themselves.
+fn numbers(instruction: &Instruction) -> Vec<u64> {
+    let mut found = Vec::new();
+    for at in 0..instruction.op_count() {
+        match instruction.op_kind(at) {
+            OpKind::Immediate32 | OpKind::Immediate32to64 | OpKind::Immediate64 => {
+                found.push(instruction.immediate(at));
+            }
+            OpKind::Memory
+                if instruction.memory_base() == Register::None
+                    && instruction.segment_prefix() == Register::None =>
+            {
+                found.push(instruction.memory_displacement64());
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// `1 call`, `2 calls`.

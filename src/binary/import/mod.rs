@@ -122,6 +122,10 @@ fn body(
     let is_go = binary.go.is_some();
     let mut values = request.arguments.to_vec();
     let mut given = |register: &(&str, &str, &str)| {
+        // Code of Go has g there.
+        if is_go && register.0 == "R14" {
+            return None;
+        }
         let is_it = |key: &str| {
             key.eq_ignore_ascii_case(register.0) || key.eq_ignore_ascii_case(register.1)
         };
@@ -159,10 +163,7 @@ fn body(
         said.push(format!("{} = {value}", register.0));
     }
     if let Some((key, value)) = values.first() {
-        return Err(format!(
-            "`--arg {key}={value}`: an argument of imported code is in a register, as --arg {}=5",
-            if is_go { "AX" } else { "rdi" }
-        ));
+        return Err(refused(key, value, is_go));
     }
     if is_go {
         out.header.push(format!("go       = \"{release}\""));
@@ -202,6 +203,36 @@ fn body(
             .push("its arguments on the stack are what the stack holds".into());
     }
     Ok(out)
+}
+
+/// Why an argument is none of imported code.
+fn refused(key: &str, value: &str, is_go: bool) -> String {
+    let is_it = |register: &&(&str, &str, &str)| {
+        key.eq_ignore_ascii_case(register.0) || key.eq_ignore_ascii_case(register.1)
+    };
+    let given = format!("`--arg {key}={value}`");
+    let name = key.to_ascii_lowercase();
+    let is_g = is_go && name == "r14";
+    if let Some(register) = REGISTERS.iter().find(is_it).filter(|_| !is_g) {
+        return format!("{given}: {} has a value already; give it one", register.0);
+    }
+    let example = if is_go { "AX" } else { "rdi" };
+    let is_vector = ["xmm", "ymm", "zmm", "x"].iter().any(|kind| {
+        let number = name.strip_prefix(kind);
+        number.is_some_and(|number| number.parse::<u8>().is_ok())
+    });
+    match &name[..] {
+        _ if is_vector => format!(
+            "{given}: numbers with fractions cannot be given; load them in the template's body, in front of the call"
+        ),
+        "r14" => format!(
+            "{given}: R14 holds g, which code of Go reads its stack's end from; leave it out"
+        ),
+        "rsp" | "sp" => format!("{given}: the stack pointer is the loop's own; leave it out"),
+        _ => {
+            format!("{given}: an argument of imported code is in a register, as --arg {example}=5")
+        }
+    }
 }
 
 /// The body that calls a method through its itab.
@@ -365,6 +396,14 @@ fn written(
         assumed.push(format!(
             "of {} of data the first bytes alone: what lies behind them is not here",
             counted(cut, "piece")
+        ));
+    }
+    if let Some(first) = gathered.numbers.first() {
+        assumed.push(format!(
+            "{} of the program, {first:#x} {}, in instructions as numbers: they stay those, and what they lead to is not \
+             here; reading it most likely ends the row",
+            counted(gathered.numbers.len(), "address").replace("addresss", "addresses"),
+            if gathered.numbers.len() == 1 { "alone" } else { "the first" },
         ));
     }
     if !gathered.data.is_empty() {

@@ -2,6 +2,7 @@
 //!
 //! Correct means: an address has one thing, whoever asks, and two things never have one name.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use crate::binary::{Binary, Content, Symbol};
@@ -30,6 +31,8 @@ pub(super) struct Things<'a> {
     pub(super) binary: &'a Binary<'a>,
     /// Names that several things have: static functions of C, generic ones of Go without its symbols.
     ambiguous: HashSet<&'a str>,
+    /// Names of types, which are in no table of symbols, and the first type that has each.
+    types: RefCell<HashMap<String, u64>>,
 }
 
 impl<'a> Things<'a> {
@@ -42,7 +45,11 @@ impl<'a> Things<'a> {
                 ambiguous.insert(&*symbol.name);
             }
         }
-        Things { binary, ambiguous }
+        Things {
+            binary,
+            ambiguous,
+            types: RefCell::new(HashMap::new()),
+        }
     }
 
     /// What stands at an address; of a linker's stub, what it jumps to.
@@ -51,7 +58,7 @@ impl<'a> Things<'a> {
         let address = binary.behind_stub(address).unwrap_or(address);
         if let Some(name) = self.type_name(address) {
             return Some(Thing::Datum {
-                name: format!("type.{}", quotable(&name)),
+                name: self.own_name(format!("type.{}", quotable(&name)), address),
                 start: address,
                 size: TYPE_BYTES,
             });
@@ -100,6 +107,16 @@ impl<'a> Things<'a> {
 
     fn type_name(&self, address: u64) -> Option<String> {
         self.binary.go.as_ref()?.type_name(address)
+    }
+
+    /// The name of a type, or where another one has it, as types of several functions may, one with its address.
+    fn own_name(&self, name: String, address: u64) -> String {
+        let mut known = self.types.borrow_mut();
+        let first = *known.entry(name.clone()).or_insert(address);
+        match first == address {
+            true => name,
+            false => format!("{name}.{address:x}"),
+        }
     }
 
     fn name(&self, symbol: &Symbol<'_>) -> String {

@@ -18,12 +18,14 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// The next one, of one thread or of any.
+    /// The next one, of one thread or of any that this thread traces: what another thread of this process has started is
+    /// its own affair.
     pub(super) fn next(of: i32) -> io::Result<Report> {
         loop {
             let mut status = 0;
             // SAFETY: the call writes the one integer.
-            let thread = unsafe { libc::waitpid(of, &mut status, libc::__WALL) };
+            let thread =
+                unsafe { libc::waitpid(of, &mut status, libc::__WALL | libc::__WNOTHREAD) };
             if thread > 0 {
                 return Ok(Report { thread, status });
             }
