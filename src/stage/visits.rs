@@ -18,9 +18,8 @@ pub struct Visits {
     element: u64,
     /// What each element holds: the number of its object, or of its kind where it holds more.
     pub kinds: Vec<u32>,
-    /// Sum of the expected results before each element, and over all behind the last; empty where
-    /// no result is stated.
-    prefix: Vec<u64>,
+    /// What its results add up to, where any is stated.
+    sums: Option<Sums>,
 }
 
 impl Drop for Visits {
@@ -47,12 +46,12 @@ impl Visits {
                 write(place, row, receivers, elements, kind).map_err(Failure::Worker)?;
             }
         }
-        let prefix = prefix_sums(row, elements, &kinds).map_err(Failure::Worker)?;
+        let sums = Sums::of(row, elements, &kinds).map_err(Failure::Worker)?;
         Ok(Visits {
             memory,
             element,
             kinds,
-            prefix,
+            sums,
         })
     }
 
@@ -86,8 +85,9 @@ impl Visits {
     /// The expected sum of the results of `iterations` from `element`, where one is stated. The
     /// walk is not left: the caller's segments divide it.
     pub fn expected(&self, element: u64, iterations: u64) -> Option<u64> {
-        let end = self.prefix.get((element + iterations) as usize)?;
-        Some(end.wrapping_sub(self.prefix[element as usize]))
+        let sums = self.sums.as_ref()?;
+        let end = sums.before((element + iterations) as usize)?;
+        Some(end.wrapping_sub(sums.before(element as usize)?))
     }
 }
 
@@ -128,21 +128,107 @@ pub fn expected_of(row: &JobRow, object: u32) -> Option<u64> {
     expected.get(object as usize).or(expected.first()).copied()
 }
 
-fn prefix_sums(row: &JobRow, elements: &Elements, kinds: &[u32]) -> Result<Vec<u64>, String> {
-    let mut sum = 0u64;
-    // To grow would take half as much again, of millions of elements.
-    let mut sums = Vec::with_capacity(kinds.len() + 1);
-    sums.push(0);
-    for &kind in kinds {
-        let expected = match row.expect.is_empty() {
-            true => expected_of(row, kind),
-            false => elements.expected(row, kind)?,
+/// Results of elements, so that the sum over any of them is found by reading a few that stand side by side: each by itself
+/// in four bytes, for there may be millions, and what all in front of a block of them add up to.
+#[derive(Debug)]
+struct Sums {
+    each: Vec<u32>,
+    /// The upper halves; none where all are 0.
+    upper: Vec<u32>,
+    blocks: Vec<u64>,
+}
+
+impl Sums {
+    /// Elements whose results are added one by one at the most.
+    const BLOCK: usize = 32;
+
+    /// `None` where no result is stated.
+    fn of(row: &JobRow, elements: &Elements, kinds: &[u32]) -> Result<Option<Sums>, String> {
+        let mut sums = Sums {
+            each: Vec::with_capacity(kinds.len()),
+            upper: Vec::new(),
+            blocks: Vec::with_capacity(kinds.len() / Sums::BLOCK + 1),
         };
-        let Some(expected) = expected else {
-            return Ok(Vec::new());
-        };
-        sum = sum.wrapping_add(expected);
-        sums.push(sum);
+        let mut sum = 0u64;
+        for &kind in kinds {
+            let expected = match row.expect.is_empty() {
+                true => expected_of(row, kind),
+                false => elements.expected(row, kind)?,
+            };
+            let Some(expected) = expected else {
+                return Ok(None);
+            };
+            sums.push(expected, sum);
+            sum = sum.wrapping_add(expected);
+        }
+        Ok(Some(sums))
     }
-    Ok(sums)
+
+    /// One more, behind what adds up to `sum`.
+    fn push(&mut self, result: u64, sum: u64) {
+        let number = self.each.len();
+        if number.is_multiple_of(Sums::BLOCK) {
+            self.blocks.push(sum);
+        }
+        let upper = (result >> 32) as u32;
+        if upper != 0 && self.upper.is_empty() {
+            self.upper = vec![0; number];
+        }
+        if upper != 0 || !self.upper.is_empty() {
+            self.upper.push(upper);
+        }
+        self.each.push(result as u32);
+    }
+
+    /// What the elements in front of one add up to; `None` beyond the end.
+    fn before(&self, element: usize) -> Option<u64> {
+        if element > self.each.len() {
+            return None;
+        }
+        // The end of the last block is no block's start.
+        let block = (element / Sums::BLOCK).min(self.blocks.len().saturating_sub(1));
+        let first = block * Sums::BLOCK;
+        let result = |number: usize| {
+            let upper = self.upper.get(number).copied().unwrap_or(0);
+            u64::from(upper) << 32 | u64::from(self.each[number])
+        };
+        let start = self.blocks.get(block).copied().unwrap_or(0);
+        Some((first..element).map(result).fold(start, u64::wrapping_add))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::random::SplitMix64;
+
+    #[test]
+    fn the_sum_in_front_of_each_element_is_that_of_adding_them_one_by_one() {
+        let mut random = SplitMix64::new(1);
+        for wide_from in [0, 40, 1000] {
+            for length in [0, 1, 31, 32, 33, 64, 200] {
+                let mut sums = Sums {
+                    each: Vec::new(),
+                    upper: Vec::new(),
+                    blocks: Vec::new(),
+                };
+                let mut prefix = vec![0u64];
+                for number in 0..length {
+                    let most = if number < wide_from {
+                        1 << 32
+                    } else {
+                        u64::MAX
+                    };
+                    let (sum, result) = (prefix[number], random.below(most));
+                    sums.push(result, sum);
+                    prefix.push(sum.wrapping_add(result));
+                }
+                for (element, sum) in prefix.iter().enumerate() {
+                    assert_eq!(sums.before(element), Some(*sum), "{element} of {length}");
+                }
+                assert_eq!(sums.before(length + 1), None);
+                assert_eq!(sums.upper.is_empty(), wide_from >= length, "{length}");
+            }
+        }
+    }
 }
