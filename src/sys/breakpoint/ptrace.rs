@@ -59,8 +59,15 @@ impl Report {
     }
 }
 
+/// What is asked of the kernel, in the type that each libc has for it.
+#[cfg(target_env = "musl")]
+type Request = libc::c_int;
+/// What is asked of the kernel, in the type that each libc has for it.
+#[cfg(not(target_env = "musl"))]
+type Request = libc::c_uint;
+
 /// A request of ptrace that takes two numbers.
-pub(super) fn request(what: libc::c_uint, thread: i32, data: usize) -> io::Result<()> {
+pub(super) fn request(what: Request, thread: i32, data: usize) -> io::Result<()> {
     // SAFETY: the requests that are made here (CONT, SINGLESTEP, DETACH, SETOPTIONS) take numbers and touch no memory
     // of this process.
     let answer = unsafe { libc::ptrace(what, thread, ptr::null_mut::<libc::c_void>(), data) };
@@ -72,7 +79,7 @@ pub(super) fn request(what: libc::c_uint, thread: i32, data: usize) -> io::Resul
 }
 
 /// The same where the thread may have been killed meanwhile, which it reports itself.
-pub(super) fn request_alive(what: libc::c_uint, thread: i32, data: usize) -> io::Result<()> {
+pub(super) fn request_alive(what: Request, thread: i32, data: usize) -> io::Result<()> {
     match request(what, thread, data) {
         Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
         other => other,
