@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use crate::pipeline::Task;
+use crate::pipeline::compare::refuse_measured;
 use crate::pipeline::follow::{self, InTurns};
 use crate::report::listing::Listing;
 use crate::report::{Comparison, Row};
@@ -39,16 +40,51 @@ pub struct Subject {
 pub struct Earlier {
     /// What it is called: `run 3`, or a file.
     pub name: String,
-    /// What ran.
-    pub task: Task,
+    /// What it was of.
+    pub of: Of,
     /// What it came to.
     pub row: Row,
+}
+
+/// What an earlier run was of.
+#[derive(Debug, Clone)]
+pub enum Of {
+    /// A text that can run again, in turns with another.
+    Text(Box<Task>),
+    /// A report that was saved, which nothing can run again.
+    Report {
+        /// Whether this machine measured it; of another one's only counts mean something here.
+        is_own_machine: bool,
+    },
 }
 
 impl Earlier {
     /// Its code, with how often each instruction ran where that was counted.
     pub fn code(&self) -> Option<Listing> {
-        code_of(&self.row, &self.task)
+        match &self.of {
+            Of::Text(task) => code_of(&self.row, task),
+            Of::Report { .. } => self.row.listing.clone(),
+        }
+    }
+
+    /// What can run again of it.
+    pub fn task(&self) -> Option<&Task> {
+        match &self.of {
+            Of::Text(task) => Some(task),
+            Of::Report { .. } => None,
+        }
+    }
+
+    /// A row held against it that was measured at another time.
+    fn apart(&self, row: &Row) -> Vec<Comparison> {
+        let mut compared = follow::apart(&self.row, row);
+        if let Of::Report {
+            is_own_machine: false,
+        } = self.of
+        {
+            compared.iter_mut().for_each(refuse_measured);
+        }
+        compared
     }
 }
 
@@ -176,7 +212,7 @@ impl Subject {
 
     /// What a number at once comes to.
     pub fn at_once(&self, row: Row) -> Update {
-        let apart = |earlier: &Earlier| follow::apart(&earlier.row, &row);
+        let apart = |earlier: &Earlier| earlier.apart(&row);
         Update {
             against: self.against(self.earlier().into_iter().map(apart)),
             is_baseline: false,
@@ -184,11 +220,18 @@ impl Subject {
         }
     }
 
-    /// What the refined number comes to, and the file with it: the next run is held against this one.
+    /// What the refined number comes to, and the file with it: the next run is held against this one. It was measured in
+    /// turns with those of the earlier ones that can run again.
     pub fn in_turns(self, task: Task, found: InTurns) -> (Subject, Update) {
         let has_numbers = found.row.metrics.is_some();
+        let mut in_turns = found.against.into_iter();
+        let held = |earlier: &Earlier| match earlier.of {
+            Of::Text(_) => in_turns.next().unwrap_or_default(),
+            Of::Report { .. } => earlier.apart(&found.row),
+        };
+        let held: Vec<Vec<Comparison>> = self.earlier().into_iter().map(held).collect();
         let update = Update {
-            against: self.against(found.against),
+            against: self.against(held),
             is_baseline: self.baseline.is_none() && has_numbers,
             ..self.update(Outcome::Row(Pass::InTurns, Box::new(found.row.clone())))
         };
@@ -206,7 +249,7 @@ impl Subject {
         history.drain(..older);
         let own = Earlier {
             name: format!("run {}", self.runs),
-            task,
+            of: Of::Text(Box::new(task)),
             row,
         };
         Subject {
@@ -295,13 +338,46 @@ mod tests {
     fn a_baseline_of_another_file_stays_until_another_is_pinned() {
         let baseline = Earlier {
             name: "base.asm".into(),
-            task: task(),
+            of: Of::Text(Box::new(task())),
             row: row(5.0),
         };
         let subject = Subject::new("own.asm").with_baseline(baseline);
         let subject = run(run(subject, 6.0), 7.0);
         assert_eq!(earlier(&subject), ["base.asm", "run 2"]);
         assert_eq!(earlier(&subject.pinned()), ["run 2"]);
+    }
+
+    #[test]
+    fn a_saved_report_is_held_apart_and_of_another_machine_its_counts_alone() {
+        for is_own_machine in [true, false] {
+            let saved = Earlier {
+                name: "saved.json".into(),
+                of: Of::Report { is_own_machine },
+                row: row(5.0),
+            };
+            let subject = Subject::new("own.asm").with_baseline(saved);
+            let subject = run(subject, 10.0).saved();
+            // Of the two earlier ones run 1 alone took turns with it.
+            let found = InTurns {
+                row: row(20.0),
+                against: vec![follow::apart(&row(10.0), &row(20.0))],
+                warnings: Vec::new(),
+            };
+            let (_, update) = subject.in_turns(task(), found);
+            let ratio = |at: usize| {
+                let against: &Against = &update.against[at];
+                (
+                    against.name.as_str(),
+                    against.cycles().and_then(|one| one.ratio),
+                )
+            };
+            let saved = is_own_machine.then_some(4.0);
+            assert_eq!(ratio(0), ("the baseline, saved.json", saved));
+            assert_eq!(ratio(1), ("run 1", Some(2.0)));
+            let of = &update.against[0].comparisons;
+            let mut counts = of.iter().filter(|one| one.metric == "instructions");
+            assert_eq!(counts.next().and_then(|one| one.ratio), Some(1.0));
+        }
     }
 
     #[test]

@@ -170,7 +170,7 @@ pub(super) enum Command {
         /// Template files
         #[arg(required = true, value_name = "FILE", value_parser = named())]
         files: Vec<String>,
-        /// What runs are held against [default: the first one with numbers]
+        /// What runs are held against: a template, or a saved report (JSON) [default: the first one with numbers]
         #[arg(long, value_name = "FILE", value_parser = named())]
         baseline: Option<String>,
         /// Lines for a log, where a terminal would have a view

@@ -203,7 +203,7 @@ fn explained(common: &Common, stop: &Stop) -> i32 {
 }
 
 /// The row of a saved report: the one named, or the only one.
-fn pick(file: &str, report: &SavedReport, wanted: Option<&str>) -> Result<Saved, Stop> {
+pub(super) fn pick(file: &str, report: &SavedReport, wanted: Option<&str>) -> Result<Saved, Stop> {
     let names: Vec<&str> = report
         .rows
         .iter()
@@ -246,12 +246,17 @@ fn pick(file: &str, report: &SavedReport, wanted: Option<&str>) -> Result<Saved,
     })
 }
 
+/// Whether a name is that of a saved report.
+pub(super) fn is_report(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|end| end == "json")
+}
+
 /// What a name means.
 ///
 /// # Errors
 /// That it means nothing; within, what is wrong with its file.
 fn named(library: &Library, name: &str) -> Result<Result<Named, Stop>, Stop> {
-    if Path::new(name).extension().is_none_or(|end| end != "json") {
+    if !is_report(name) {
         return Ok(named_in(library, name)?.map(Named::Template));
     }
     let path = path_of(name);
@@ -282,7 +287,8 @@ pub(super) fn report_text(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "no report: it is not UTF-8 text".to_string())
 }
 
-fn read(path: &Path) -> Result<SavedReport, String> {
+/// A saved report whose numbers were measured.
+pub(super) fn read(path: &Path) -> Result<SavedReport, String> {
     let text = report_text(path)?;
     let saved = saved::read(&text).map_err(|error| error.to_string())?;
     if saved.is_scripted() && !allows_scripts() {

@@ -25,6 +25,7 @@ use crate::text::paths::named;
 use crate::text::printable;
 use crate::verdict;
 use crate::worker::parent::Told;
+use crate::worker::standby;
 
 /// What is read and written besides names and report.
 #[derive(Debug, Default, PartialEq, Eq, Args)]
@@ -243,6 +244,11 @@ pub(super) fn run(common: &Common, names: &[String], files: &Files) -> Result<i3
         None => {
             let tour = ["tour".to_string()];
             let names = if names.is_empty() { &tour } else { names };
+            // A worker gets ready while this process reads and assembles: for one name that is most of the wait, and for
+            // many it is not worth a process that a signal or a limit may meet first.
+            if common.quick && names.len() == 1 && files.save_job.is_none() {
+                standby::prepare();
+            }
             let wanted = resolve(common, names)?;
             let inputs = inputs(common, names, &wanted.scenarios)?;
             let mut settings = common.settings(wanted.reference)?;

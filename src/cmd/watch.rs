@@ -8,10 +8,13 @@ use std::io::{self, IsTerminal as _};
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
+use super::compare::{self, is_report, pick};
 use super::names::bind;
 use super::{Common, Stop, check_output, print_plain};
-use crate::live::{Earlier, Outcome, Subject, Update, plain};
+use crate::live::{Earlier, Of, Outcome, Subject, Update, plain};
+use crate::machine::{CoreClock, Machine};
 use crate::pipeline::{Settings, Task, follow};
+use crate::report::saved::SavedReport;
 use crate::scenario::{Scenario, parse_name};
 use crate::sys::interrupt;
 use crate::sys::saves::{Saves, Woken};
@@ -97,6 +100,8 @@ trait Shows {
     )
 )]
 struct Seen<'a> {
+    /// Which of the files.
+    at: usize,
     subject: &'a Subject,
     /// The file itself.
     path: &'a Path,
@@ -113,6 +118,29 @@ struct Watch<'a> {
     settings: Settings,
     saves: Saves,
     followed: Vec<Followed>,
+}
+
+/// What all files are held against from their first run on.
+enum Baseline {
+    Measured(Box<Earlier>),
+    Saved(Box<SavedBaseline>),
+}
+
+/// A report that was saved.
+struct SavedBaseline {
+    file: String,
+    report: SavedReport,
+}
+
+fn read_report(name: &str) -> Result<SavedBaseline, String> {
+    Ok(SavedBaseline {
+        file: name.to_string(),
+        report: compare::read(&path_of(name))?,
+    })
+}
+
+fn said_of_baseline(name: &str, why: &str) -> Stop {
+    Stop::Usage(format!("`--baseline {name}`: {why}"))
 }
 
 /// A file, and all that its text is read from.
@@ -169,15 +197,13 @@ impl<'a> Watch<'a> {
             saves: Saves::new(),
             followed: Vec::new(),
         };
-        let baseline = asked
-            .baseline
-            .map(|name| watch.measured(name))
-            .transpose()?;
+        let baseline = asked.baseline.map(|name| watch.baseline(name));
+        let baseline = baseline.transpose()?;
         for name in asked.names {
             let paths = watch.paths_of(name)?;
             let subject = Subject::new(name);
             let subject = match &baseline {
-                Some(baseline) => subject.with_baseline(baseline.clone()),
+                Some(baseline) => subject.with_baseline(watch.earlier(baseline, name)?),
                 None => subject,
             };
             watch.followed.push(Followed {
@@ -215,6 +241,36 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// What is to be the baseline of all: a template is measured, a saved report read.
+    fn baseline(&self, name: &str) -> Result<Baseline, Stop> {
+        if !is_report(name) {
+            return Ok(Baseline::Measured(Box::new(self.measured(name)?)));
+        }
+        let report = read_report(name).map_err(|why| said_of_baseline(name, &why))?;
+        Ok(Baseline::Saved(Box::new(report)))
+    }
+
+    /// The baseline of one file: of a report the row of its name, or the only one.
+    fn earlier(&self, baseline: &Baseline, name: &str) -> Result<Earlier, Stop> {
+        let report = match baseline {
+            Baseline::Measured(earlier) => return Ok((**earlier).clone()),
+            Baseline::Saved(report) => report,
+        };
+        // A text that is wrong at the moment has no name yet.
+        let scenario = bind(&self.library, name, &self.parameters).ok();
+        let scenario = scenario.as_ref().map(|one| one.name.as_str());
+        let saved = pick(&report.file, &report.report, scenario)?;
+        let then = &saved.provenance;
+        let now = Machine::inspect(&self.settings.plan, &self.settings.events);
+        let now = now.provenance(None, &CoreClock::default(), self.settings.plan.seed);
+        let is_own_machine = (&then.cpu, &then.hypervisor) == (&now.cpu, &now.hypervisor);
+        Ok(Earlier {
+            name: format!("{} of {}", saved.file, then.date),
+            of: Of::Report { is_own_machine },
+            row: saved.row,
+        })
+    }
+
     /// A baseline that is another file.
     fn measured(&self, name: &str) -> Result<Earlier, Stop> {
         let task = Task::new(&bind(&self.library, name, &self.parameters)?);
@@ -227,7 +283,7 @@ impl<'a> Watch<'a> {
             .filter(|row| row.metrics.is_some());
         row.map(|row| Earlier {
             name: name.to_string(),
-            task,
+            of: Of::Text(Box::new(task)),
             row,
         })
         .ok_or_else(|| {
@@ -274,6 +330,7 @@ impl<'a> Watch<'a> {
         let show =
             |shows: &mut dyn Shows, subject: &Subject, task: Option<&Task>, update: &Update| {
                 shows.show(&Seen {
+                    at,
                     subject,
                     path: &path,
                     task,
@@ -308,7 +365,8 @@ impl<'a> Watch<'a> {
         if self.saves.is_any() {
             return Ok(subject.remembering(task, row));
         }
-        let earlier: Vec<&Task> = subject.earlier().into_iter().map(|one| &one.task).collect();
+        let earlier = subject.earlier().into_iter();
+        let earlier: Vec<&Task> = earlier.filter_map(Earlier::task).collect();
         let mut sooner = Sooner {
             saves: &mut self.saves,
             shows: &mut *shows,

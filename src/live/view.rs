@@ -33,6 +33,8 @@ pub struct Screen {
     pub history: Vec<f64>,
     /// What is at work.
     pub at_work: &'static str,
+    /// Which file this is of how many.
+    pub place: (usize, usize),
     /// Lines that are scrolled away.
     pub scrolled: u16,
     /// Whether the keys are explained.
@@ -44,7 +46,7 @@ pub struct Screen {
 }
 
 /// What the keys do, for the footer and for help.
-pub const KEYS: [(&str, &str, &str); 5] = [
+pub const KEYS: [(&str, &str, &str); 6] = [
     ("q", "quit", "leave; so does Ctrl-C"),
     ("r", "run", "measure again without a save"),
     ("b", "baseline", "hold later runs against the last one"),
@@ -52,6 +54,11 @@ pub const KEYS: [(&str, &str, &str); 5] = [
         "c",
         "clear",
         "forget the runs so far; the next one is the baseline",
+    ),
+    (
+        "Tab",
+        "next file",
+        "of several files show the next; a save shows its own",
     ),
     (
         "?",
@@ -113,6 +120,10 @@ fn title(screen: &Screen) -> Line<'static> {
     });
     Line::from(vec![
         Span::styled(format!("dispatchlab watch  {named}  "), BOLD),
+        Span::raw(match screen.place {
+            (at, of) if of > 1 => format!("file {at} of {of}  "),
+            _ => String::new(),
+        }),
         Span::raw(screen.at_work),
     ])
 }

@@ -139,7 +139,7 @@ pub(super) fn error_of_each(confidence: f64, intervals: usize) -> f64 {
 }
 
 /// Only counts can be held against those of another machine.
-fn refuse_measured(comparison: &mut Comparison) {
+pub fn refuse_measured(comparison: &mut Comparison) {
     if comparison.basis == Basis::Measured {
         *comparison = Comparison {
             ratio: None,

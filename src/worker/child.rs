@@ -199,7 +199,8 @@ fn said(answer: io::Result<()>) -> Result<(), Failure> {
 }
 
 fn say(message: &Message) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    // Not a thousand bytes at a time, each of which would wake who reads them.
+    let mut out = io::BufWriter::with_capacity(1 << 14, io::stdout().lock());
     write!(out, "{:x} ", SECRET.load(Ordering::Relaxed))?;
     serde_json::to_writer(&mut out, message)?;
     out.write_all(b"\n")?;

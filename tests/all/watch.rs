@@ -269,6 +269,86 @@ fn a_baseline_can_be_another_file() {
 }
 
 #[test]
+fn a_baseline_can_be_a_saved_report_and_one_that_is_none_is_refused() {
+    let place = fresh("saved_baseline");
+    template(&place, "base", &adds(64));
+    template(&place, "own", &adds(16));
+    let save = ["--quick", "--counters", "clock", "--export-json"];
+    let run = run_in(
+        &place,
+        &[&["run", "base.asm"], &save[..], &["one.json"]].concat(),
+    );
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let run = run_in(
+        &place,
+        &[&["run", "base.asm", "own.asm"], &save[..], &["two.json"]].concat(),
+    );
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    for (report, of) in [("one.json", 0.25), ("two.json", 1.0)] {
+        template(&place, "own", &adds(16));
+        let watching = Watching::start(&place, &["own.asm", "--baseline", report]);
+        let first = watching.until_refined(1, "own.asm");
+        let lead = format!("of the baseline, {report} of 2");
+        let (ratio, _) = first.split_once(&lead).unwrap_or_else(|| panic!("{first}"));
+        let ratio = ratio.rsplit("; ").next().unwrap_or_default();
+        let ratio: f64 = ratio
+            .split('×')
+            .next()
+            .unwrap_or_default()
+            .parse()
+            .expect("a ratio");
+        assert!((0.5 * of..2.0 * of).contains(&ratio), "{first}");
+        assert!(!first.contains("the baseline from here on"), "{first}");
+        // The run before is measured in turns, and the report is held apart beside it.
+        watching.save("own.asm", &adds(32));
+        let second = watching.until_refined(2, "own.asm");
+        assert!(
+            second.contains(&lead) && second.contains("of run 1"),
+            "{second}"
+        );
+    }
+    fs::write(place.join("none.json"), "{}").expect("writes");
+    template(&place, "other", &adds(2));
+    for (file, report, why) in [
+        ("own.asm", "none.json", "it has no `schema`"),
+        ("own.asm", "nowhere.json", "nowhere.json"),
+        (
+            "other.asm",
+            "two.json",
+            "has no row other; it has base, own",
+        ),
+    ] {
+        let run = run_in(&place, &["watch", "--plain", file, "--baseline", report]);
+        assert_eq!(run.code, 2, "{report}: {}", run.stderr);
+        assert!(run.said().contains(why), "{report}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn a_folder_that_is_removed_and_made_anew_is_followed_and_its_number_refined() {
+    let place = fresh("folder");
+    let folder = place.join("inner");
+    fs::create_dir(&folder).expect("a folder");
+    template(&folder, "own", &adds(4));
+    let watching = Watching::start(&place, &["inner/own.asm"]);
+    watching.until_refined(1, "inner/own.asm");
+    for (run, count) in [(3, 5), (5, 6)] {
+        fs::remove_dir_all(&folder).expect("removes");
+        watching.until(&format!(
+            "{} inner/own.asm: no number: the file is gone",
+            run - 1
+        ));
+        fs::create_dir(&folder).expect("a folder");
+        template(&folder, "own", &adds(count));
+        let refined = watching.until_refined(run, "inner/own.asm");
+        assert!(
+            refined.contains(&format!("{count} instr exact")),
+            "{refined}"
+        );
+    }
+}
+
+#[test]
 fn an_interrupt_ends_it_with_130_and_leaves_no_process() {
     let place = fresh("interrupt");
     template(&place, "own", &adds(4));

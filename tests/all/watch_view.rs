@@ -84,6 +84,28 @@ const RUNS: &str = "watch --quick --counters clock own.asm";
 
 #[cfg(feature = "view")]
 #[test]
+fn of_several_files_each_has_a_view_of_its_own_and_a_save_shows_its_file() {
+    let place = fresh("several");
+    template(&place, "own", &adds(4));
+    template(&place, "two", &adds(6));
+    let Some(terminal) = Terminal::start(&place, "several", &format!("{RUNS} two.asm")) else {
+        return;
+    };
+    let second = terminal.until("instr        6.00  exact");
+    assert!(second.contains("two.asm  run 1  file 2 of 2"), "{second}");
+    terminal.press("Tab");
+    let first = terminal.until("file 1 of 2");
+    assert!(first.contains("own.asm  run 1"), "{first}");
+    assert!(first.contains("instr        4.00  exact"), "{first}");
+    terminal.press("BTab");
+    terminal.until("two.asm  run 1  file 2 of 2");
+    fs::write(place.join("own.asm"), adds(8)).expect("writes");
+    let saved = terminal.until("instr        8.00  exact");
+    assert!(saved.contains("own.asm  run 2  file 1 of 2"), "{saved}");
+}
+
+#[cfg(feature = "view")]
+#[test]
 fn a_save_shows_its_number_beside_the_baseline_whatever_way_it_was_made() {
     let place = fresh("saved");
     template(&place, "own", &adds(4));

@@ -35,15 +35,22 @@ pub(super) fn check() -> Result<(), Stop> {
 /// Watches until somebody leaves.
 pub(super) fn on_screen(common: &Common, watch: Watch<'_>) -> Result<i32, Stop> {
     let terminal = ratatui::try_init()?;
+    let empty = Screen {
+        has_colour: common.style().color,
+        unicode: common.style().unicode,
+        at_work: "measuring",
+        ..Screen::default()
+    };
+    let of = watch.followed.len();
+    let screens = (1..=of).map(|at| Screen {
+        place: (at, of),
+        ..empty.clone()
+    });
     let mut view = View {
         terminal,
         stdin: io::stdin(),
-        screen: Screen {
-            has_colour: common.style().color,
-            unicode: common.style().unicode,
-            at_work: "measuring",
-            ..Screen::default()
-        },
+        screens: screens.collect(),
+        shown: 0,
         wishes: Vec::new(),
     };
     let ended = view.draw().and_then(|()| watch.go_on(&mut view));
@@ -58,13 +65,16 @@ const SOON: Duration = Duration::from_millis(1);
 struct View {
     terminal: DefaultTerminal,
     stdin: io::Stdin,
-    screen: Screen,
+    /// One for each file.
+    screens: Vec<Screen>,
+    /// Which of them is on the terminal.
+    shown: usize,
     wishes: Vec<Wish>,
 }
 
 impl View {
     fn draw(&mut self) -> Result<(), Stop> {
-        let screen = &self.screen;
+        let screen = &self.screens[self.shown];
         self.terminal.draw(|frame| draw(frame, screen))?;
         Ok(())
     }
@@ -72,18 +82,23 @@ impl View {
     fn key(&mut self, key: KeyEvent) {
         const PAGE: u16 = 10;
         let is_interrupt = key.modifiers.contains(KeyModifiers::CONTROL);
+        let screen = &mut self.screens[self.shown];
         match key.code {
             KeyCode::Char('c') if is_interrupt => self.wishes.push(Wish::Leave(130)),
             KeyCode::Char('q') => self.wishes.push(Wish::Leave(0)),
             KeyCode::Char('r') => self.wishes.push(Wish::Run),
             KeyCode::Char('b') => self.wishes.push(Wish::Pin),
             KeyCode::Char('c') => self.wishes.push(Wish::Clear),
-            KeyCode::Char('?') => self.screen.has_help = !self.screen.has_help,
-            KeyCode::Esc => self.screen.has_help = false,
-            KeyCode::Up => self.screen.scrolled = self.screen.scrolled.saturating_sub(1),
-            KeyCode::Down => self.screen.scrolled = self.screen.scrolled.saturating_add(1),
-            KeyCode::PageUp => self.screen.scrolled = self.screen.scrolled.saturating_sub(PAGE),
-            KeyCode::PageDown => self.screen.scrolled = self.screen.scrolled.saturating_add(PAGE),
+            KeyCode::Char('?') => screen.has_help = !screen.has_help,
+            KeyCode::Esc => screen.has_help = false,
+            KeyCode::Up => screen.scrolled = screen.scrolled.saturating_sub(1),
+            KeyCode::Down => screen.scrolled = screen.scrolled.saturating_add(1),
+            KeyCode::PageUp => screen.scrolled = screen.scrolled.saturating_sub(PAGE),
+            KeyCode::PageDown => screen.scrolled = screen.scrolled.saturating_add(PAGE),
+            KeyCode::Tab => self.shown = (self.shown + 1) % self.screens.len(),
+            KeyCode::BackTab => {
+                self.shown = (self.shown + self.screens.len() - 1) % self.screens.len();
+            }
             _ => {}
         }
     }
@@ -91,9 +106,10 @@ impl View {
 
 impl Shows for View {
     fn show(&mut self, seen: &Seen<'_>) -> Result<(), Stop> {
+        let screen = &mut self.screens[seen.at];
         let source = text_of(&seen.path.to_string_lossy());
         // One that cannot be read has its reason below.
-        self.screen.source = source.unwrap_or_default();
+        screen.source = source.unwrap_or_default();
         let baseline = seen.subject.baseline();
         let own = match (&seen.update.outcome, seen.task) {
             (Outcome::Row(_, row), Some(task)) => code_of(row, task),
@@ -101,16 +117,17 @@ impl Shows for View {
         };
         let earlier = baseline.and_then(Earlier::code);
         if let Some(own) = &own {
-            self.screen.code = code::lines(earlier.as_ref(), own);
+            screen.code = code::lines(earlier.as_ref(), own);
         }
-        self.screen.beside =
+        screen.beside =
             baseline.map_or_else(String::new, |one| format!("the baseline, {}", one.name));
-        self.screen.at_work = match &seen.update.outcome {
+        screen.at_work = match &seen.update.outcome {
             Outcome::Row(Pass::AtOnce, row) if row.metrics.is_some() => "refining",
             _ => "",
         };
-        self.screen.history = seen.subject.history.iter().copied().collect();
-        self.screen.update = Some(seen.update.clone());
+        screen.history = seen.subject.history.iter().copied().collect();
+        screen.update = Some(seen.update.clone());
+        self.shown = seen.at;
         self.draw()
     }
 
