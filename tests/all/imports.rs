@@ -144,6 +144,7 @@ fn functions_of_a_program_are_written_with_their_bytes_or_refused_with_the_reaso
     let own = [
         go("all_functions", &[]),
         go("all_stripped", &["-ldflags=-s -w"]),
+        go("all_movable", &["-buildmode=pie"]),
         built("all_cpp", "g++", &["-O2", &fixture("shapes.cpp")]),
     ];
     // Some hundreds are enough for a test; all of them take minutes here.
