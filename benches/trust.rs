@@ -1,5 +1,5 @@
 //! How far the numbers can be trusted on this machine, as a table: `cargo bench --bench trust`, or a part of
-//! it, as in `cargo bench --bench trust -- chase` or `placements`.
+//! it, as in `cargo bench --bench trust -- chase`, `placements` or `imported`.
 //!
 //! Correct means: each run is a process of its own, as a user starts it, a difference that is to be
 //! found exists by construction, and what a table row claims is counted and not estimated.
@@ -17,6 +17,8 @@ use serde_json::Value;
 
 #[path = "trust/chase.rs"]
 mod chase;
+#[path = "trust/imported.rs"]
+mod imported;
 #[path = "trust/placements.rs"]
 mod placements;
 
@@ -45,6 +47,10 @@ fn main() {
         Some("placements") => {
             head();
             return placements::report(&cpu);
+        }
+        Some("imported") => {
+            imported::report(&folder, &cpu);
+            return fs::remove_dir_all(&folder).expect("the folder can go");
         }
         _ => {}
     }

@@ -9,7 +9,7 @@ use super::{BATCH_SIZE, SPARE, Site, Way};
 use crate::go::switch::jump_table;
 
 /// The counting sort, its numbers left open.
-const BATCH: &str = include_str!("batch.go");
+const BATCH: &str = include_str!("batch.go.txt");
 /// Cases that are written out.
 const SHOWN: usize = 32;
 

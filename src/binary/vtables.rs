@@ -40,6 +40,19 @@ pub struct VtableSlot {
     pub address: u64,
     /// What is there.
     pub symbol: String,
+    /// Whether it is a number and leads nowhere.
+    is_number: bool,
+}
+
+impl VtableSlot {
+    /// The number that it is, where it leads nowhere: how far apart a base and its object are (the C++ ABI for Itanium, 2.5.2).
+    pub fn distance(&self) -> Option<i64> {
+        /// Larger than any object of a class is likely to be.
+        const LARGEST: u64 = 1 << 24;
+        let distance = self.address as i64;
+        let is_one = self.address != 0 && self.is_number && distance.unsigned_abs() < LARGEST;
+        is_one.then_some(distance)
+    }
 }
 
 /// A symbol in the words of its language.
@@ -110,6 +123,7 @@ fn slot(binary: &Binary<'_>, at: u64, offset: i64) -> VtableSlot {
         offset,
         address,
         symbol,
+        is_number: binary.patch(at).is_none() && binary.section(address).is_none(),
     }
 }
 

@@ -6,16 +6,18 @@
 mod beside;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::output::Output;
 use super::program::read;
 use super::run::{self, Exports, Files};
 use super::{Common, Stop, compare, print_plain};
 use crate::binary::import::{Entry, Request, import};
 use crate::sys::interrupt;
-use crate::text::paths::path;
+use crate::text::paths::{named as shown, path};
+use crate::text::printable;
 use crate::toolchain::{
     Failure, Folder, Made, Options, Source, Toolchain, chosen, declaration, installed,
 };
@@ -51,6 +53,9 @@ pub(super) struct Compiled {
     /// Calls that are followed: what lies further away ends the row
     #[arg(long, value_name = "N", default_value_t = 3)]
     depth: u32,
+    /// Leave the templates in this folder, which is made where it is missing
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
 }
 
 impl From<Failure> for Stop {
@@ -86,6 +91,9 @@ pub(super) fn run(
         decided.push(made.decisions);
         columns.push(column);
     }
+    if let Some(kept) = &compiled.keep {
+        keep(&common, &folder, kept, &columns)?;
+    }
     if !common.json {
         let lines = lines(&source, &compiled.func, &builds, &decided)?;
         let title = format!("{} of {named}", source.symbol(&compiled.func));
@@ -104,6 +112,25 @@ pub(super) fn run(
         1 => run::run(&common, &names, &Files::only(exports)),
         _ => compare::run(&common, &names, compare::CONFIDENCE, None, &exports),
     }
+}
+
+/// Leaves the templates in a folder; none takes the place of a file that is there.
+fn keep(common: &Common, folder: &Folder, kept: &Path, columns: &[Column]) -> Result<(), Stop> {
+    fs::create_dir_all(kept)
+        .map_err(|error| Stop::Usage(format!("`--keep {}`: {error}", shown(kept))))?;
+    let files = columns
+        .iter()
+        .map(|column| format!("{}.asm", column.template));
+    let outputs = files
+        .map(|file| Ok((Output::new_one("--keep", &kept.join(&file))?, file)))
+        .collect::<Result<Vec<_>, Stop>>()?;
+    for (output, file) in outputs {
+        let text = fs::read_to_string(folder.path().join(TEMPLATES).join(&file))?;
+        output.write(&text, printable::lines)?;
+        let place = shown(kept.join(file));
+        common.warn(&format!("wrote {place}: dispatchlab run {place}\n"));
+    }
+    Ok(())
 }
 
 /// One way to compile: a Go, and a profile or none.

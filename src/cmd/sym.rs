@@ -83,11 +83,16 @@ fn table(binary: &Binary<'_>, found: &[&Symbol<'_>]) -> String {
         "address", "bytes", "section", "kind"
     );
     for symbol in found {
-        let address = format!("{:#x}", symbol.address);
+        // What another file has is nowhere here.
+        let is_here = symbol.kind != SymbolKind::Elsewhere;
+        let address = match is_here {
+            true => format!("{:#x}", symbol.address),
+            false => "-".to_string(),
+        };
+        let size = if is_here { symbol.size } else { 0 };
         let _ = writeln!(
             out,
-            "{address:<12} {:>8}  {:<16} {:<9} {}",
-            symbol.size,
+            "{address:<12} {size:>8}  {:<16} {:<9} {}",
             section(binary, symbol),
             kind(binary, symbol),
             symbol.name
@@ -97,10 +102,11 @@ fn table(binary: &Binary<'_>, found: &[&Symbol<'_>]) -> String {
 }
 
 fn document(binary: &Binary<'_>, symbol: &Symbol<'_>) -> serde_json::Value {
+    let is_here = symbol.kind != SymbolKind::Elsewhere;
     json!({
         "name": symbol.name,
-        "address": format!("{:#x}", symbol.address),
-        "size": symbol.size,
+        "address": is_here.then(|| format!("{:#x}", symbol.address)),
+        "size": is_here.then_some(symbol.size),
         "section": binary.section(symbol.address).map(|section| section.name),
         "file_offset": binary.file_offset(symbol.address),
         "kind": kind(binary, symbol),
@@ -110,6 +116,10 @@ fn document(binary: &Binary<'_>, symbol: &Symbol<'_>) -> serde_json::Value {
 /// A symbol with its bytes, decoded where its kind is known.
 fn shown(binary: &Binary<'_>, symbol: &Symbol<'_>, width: usize) -> String {
     let mut out = format!("{}\n", symbol.name);
+    if symbol.kind == SymbolKind::Elsewhere {
+        out.push_str("  another file has it: here is only what names it\n");
+        return out;
+    }
     let place = match binary.file_offset(symbol.address) {
         Some(offset) => format!("at byte {offset:#x} of the file"),
         None => "not in the file: zeros".to_string(),

@@ -68,6 +68,7 @@ fn document(table: &Vtable) -> Value {
             "offset": slot.offset,
             "address": format!("{:#x}", slot.address),
             "symbol": slot.symbol,
+            "distance": slot.distance(),
         })
     });
     json!({
@@ -92,12 +93,15 @@ fn shown(table: &Vtable) -> String {
         table.size
     );
     for slot in &table.slots {
-        let symbol = if slot.address == 0 {
-            "nothing"
-        } else {
-            &slot.symbol
+        let _ = match (slot.distance(), slot.address) {
+            (_, 0) => writeln!(out, "  {:+} -> 0x0 nothing", slot.offset),
+            (Some(distance), _) => {
+                writeln!(out, "  {:+} a distance: {distance:+}", slot.offset)
+            }
+            (None, address) => {
+                writeln!(out, "  {:+} -> {address:#x} {}", slot.offset, slot.symbol)
+            }
         };
-        let _ = writeln!(out, "  {:+} -> {:#x} {symbol}", slot.offset, slot.address);
     }
     out
 }

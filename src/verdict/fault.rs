@@ -450,7 +450,9 @@ fn located(
     let line = address.and_then(|address| image.line(&prepared.row.program, address));
     let instruction = address.map(|address| {
         let text = instruction_text(&image, address);
-        match (image.name(address).filter(|_| line.is_none()), line) {
+        // What stands for a function that is not there has nothing but its name.
+        let is_told = line.is_none() || text == "ud2";
+        match (image.name(address).filter(|_| is_told), line) {
             (Some(name), _) => format!("`{text}` in {name}"),
             (None, None) => format!(
                 "`{text}` of the harness, whose registers or memory the template has changed"

@@ -244,6 +244,36 @@ fn what_go_refuses_is_said_in_its_words_with_the_users_file_and_line() {
 }
 
 #[test]
+fn templates_that_are_kept_run_by_themselves_and_replace_nothing() {
+    if version().is_none() {
+        return;
+    }
+    let place = fresh("kept");
+    fs::write(place.join("gauges.go"), GAUGES).expect("writes");
+    #[rustfmt::skip] // one command
+    let all = ["go", "gauges.go", "--func", "twice", "--keep", "kept", "--quick", "--counters", "none"];
+    let made = run(&place, &all);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let kept: Vec<_> = fs::read_dir(place.join("kept"))
+        .expect("made")
+        .flatten()
+        .collect();
+    assert!(!kept.is_empty());
+    for file in kept {
+        let file = file.path();
+        let run = run(&place, &["check", file.to_str().expect("UTF-8")]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+    }
+    let again = run(&place, &all);
+    assert_eq!(again.code, 2, "{}", again.stdout);
+    assert!(
+        again.said().contains("is there already"),
+        "{}",
+        again.stderr
+    );
+}
+
+#[test]
 fn without_a_go_one_sentence_says_what_to_install() {
     let place = fresh("none");
     fs::write(place.join("gauges.go"), GAUGES).expect("writes");

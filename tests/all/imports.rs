@@ -144,6 +144,7 @@ fn functions_of_a_program_are_written_with_their_bytes_or_refused_with_the_reaso
     let own = [
         go("all_functions", &[]),
         go("all_stripped", &["-ldflags=-s -w"]),
+        go("all_movable", &["-buildmode=pie"]),
         built("all_cpp", "g++", &["-O2", &fixture("shapes.cpp")]),
     ];
     // Some hundreds are enough for a test; all of them take minutes here.
@@ -334,5 +335,36 @@ fn types_of_one_name_have_a_name_each_and_every_function_of_a_program_assembles(
                 run.stdout, run.stderr
             );
         }
+    }
+}
+
+#[test]
+fn what_is_not_here_is_named_where_a_row_ends_and_long_zeros_are_whole() {
+    let place = folder("ends");
+    let source = place.join("ends.c");
+    let text_of = "#include <stdio.h>\nchar big[300000];\n\
+        __attribute__((noipa)) int says(int n) { if (n > 0) puts(\"x\"); return n + 1; }\n\
+        __attribute__((noipa)) int at(int n) { return big[n] + 5; }\n\
+        int main(int n, char **all) { big[n] = 1; return says(n) + at(n); }\n";
+    fs::write(&source, text_of).expect("writes");
+    let Some(file) = built("ends", "gcc", &["-O1", text(&source)]) else {
+        return;
+    };
+    let made = dispatchlab(&["import", text(&file), "says", "--arg", "rdi=1"]);
+    let template = place.join("says.asm");
+    fs::write(&template, &made.stdout).expect("writes");
+    let (_, document) = json(&["run", text(&template), "--quick", "--counters", "none"]);
+    let (_, row) = rows(&document)[0];
+    let message = row["fault"]["message"].as_str().expect("a message");
+    assert!(message.contains("at `ud2` in puts"), "{message}");
+    // The last byte, and no byte more.
+    for (index, status) in [(299_999, "ok"), (300_000 + (1 << 26), "fault")] {
+        let argument = format!("rdi={index}");
+        let made = dispatchlab(&["import", text(&file), "at", "--arg", &argument]);
+        assert!(made.stdout.contains("300000 bytes\n"), "{}", made.stdout);
+        let header = ";! result = \"rax\"\n;! expect = 5\n";
+        fs::write(&template, format!("{header}{}", made.stdout)).expect("writes");
+        let (_, document) = json(&["run", text(&template), "--quick", "--counters", "none"]);
+        assert_eq!(rows(&document)[0].1["status"], status, "{index}");
     }
 }

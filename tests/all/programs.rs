@@ -578,3 +578,40 @@ fn a_call_through_a_table_of_functions_is_no_switch() {
         assert_eq!(site["kind"], "other", "{site}");
     }
 }
+
+#[test]
+fn distances_in_a_table_are_numbers_and_what_is_undefined_is_nowhere() {
+    let place = folder("bases");
+    let source = place.join("bases.cpp");
+    let text_of = "struct A { long a; virtual int f() { return 1; } };\n\
+        struct B : virtual A { long b; int f() override { return 3; } };\n\
+        extern \"C\" int puts(const char *);\n\
+        B b;\nint main() { A *a = &b; return a->f() + puts(\"\"); }\n";
+    fs::write(&source, text_of).expect("writes");
+    for (name, options) in [
+        ("bases-pie", &["-O1"][..]),
+        ("bases-fixed", &["-O1", "-fno-pie", "-no-pie"][..]),
+    ] {
+        let Some(file) = built(name, "g++", &[options, &[text(&source)]].concat()) else {
+            return;
+        };
+        let run = dispatchlab(&["vtable", text(&file), "B"]);
+        // A stands 16 bytes into B, and its methods want B's address.
+        assert!(run.stdout.contains(" a distance: -16\n"), "{}", run.stdout);
+        assert!(!run.stdout.contains("0xffff"), "{}", run.stdout);
+    }
+    let Some(object) = built("bases.o", "g++", &["-O1", "-c", text(&source)]) else {
+        return;
+    };
+    let (_, document) = json(&["sym", text(&object), "puts"]);
+    let symbol = &document["symbols"][0];
+    assert_eq!(
+        (&symbol["kind"], &symbol["address"]),
+        (&"elsewhere".into(), &Value::Null)
+    );
+    let run = dispatchlab(&["sym", text(&object), "puts"]);
+    assert_eq!(
+        run.stdout,
+        "puts\n  another file has it: here is only what names it\n"
+    );
+}

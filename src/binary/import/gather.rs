@@ -17,6 +17,8 @@ use crate::link::harness::stub_names;
 const UNSIZED: u64 = 64;
 /// The largest datum whose bytes are taken; of a longer one the first.
 const LARGEST: u64 = 64 << 10;
+/// Zeros of one datum: all data of a template have 1 GiB.
+const MOST_ZEROS: u64 = 256 << 20;
 /// Data that lead to data that lead to data: so far.
 const DATA_DEPTH: u32 = 4;
 /// Functions of one template.
@@ -47,6 +49,8 @@ pub(super) struct Datum {
     pub(super) bytes: Vec<u8>,
     /// Bytes that it has in the file, of which the first may be taken only.
     pub(super) size: u64,
+    /// Zeros behind `bytes`.
+    pub(super) zeros: u64,
     /// Whether nothing says how long it is.
     pub(super) is_guessed: bool,
     /// By offset.
@@ -468,9 +472,13 @@ impl<'a> Gatherer<'a> {
             let nowhere = Pointer::Nowhere("what only the collector reads".into());
             pointers.insert(gcdata, nowhere);
         }
+        // What the file has no bytes of costs nothing, up to a bound.
+        let behind = size.min(room) - bytes.len() as u64;
+        let is_zero = in_file <= bytes.len() as u64 && behind <= MOST_ZEROS;
         Some(Datum {
             name,
             address: start,
+            zeros: if is_zero { behind } else { 0 },
             bytes,
             size,
             is_guessed: chunks.contains_key(&start) && self.is_guess(start, size),

@@ -390,7 +390,7 @@ fn written(
             counted(guessed, "piece")
         ));
     }
-    let is_cut = |one: &&gather::Datum| one.size > one.bytes.len() as u64;
+    let is_cut = |one: &&gather::Datum| one.size > one.bytes.len() as u64 + one.zeros;
     let cut = gathered.data.iter().filter(is_cut).count();
     if cut > 0 {
         assumed.push(format!(
@@ -450,17 +450,13 @@ fn written(
 /// A datum's section.
 fn data(datum: &Datum) -> String {
     let mut out = format!("data \"{}\":", datum.name);
-    let guess = match (datum.is_guessed, datum.size > datum.bytes.len() as u64) {
+    let taken = datum.bytes.len() as u64 + datum.zeros;
+    let guess = match (datum.is_guessed, datum.size > taken) {
         (true, _) => ": how many there are, nothing says",
         (false, true) => ": the first of them",
         _ => "",
     };
-    let _ = writeln!(
-        out,
-        "\n; {:#x}, {} bytes{guess}",
-        datum.address,
-        datum.bytes.len()
-    );
+    let _ = writeln!(out, "\n; {:#x}, {taken} bytes{guess}", datum.address,);
     let mut at = 0;
     while at < datum.bytes.len() {
         if let Some(pointer) = datum.pointers.get(&(at as u64)) {
@@ -501,6 +497,9 @@ fn data(datum: &Datum) -> String {
             .collect();
         let _ = writeln!(out, "        db   {} ; {shown}", bytes.join(", "));
         at += row.len();
+    }
+    if datum.zeros > 0 {
+        let _ = writeln!(out, "        resb {}", datum.zeros);
     }
     out
 }

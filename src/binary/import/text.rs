@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use iced_x86::{Decoder, DecoderOptions, Instruction, OpKind, Register};
+use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 
 use crate::asm::{self, FixupKind, Section, Syntax};
 
@@ -222,8 +222,9 @@ pub(super) fn lines(
     let mut labels: BTreeSet<u64> = known.filter(|address| is_inside(*address)).collect();
     let mut targets = Vec::with_capacity(instructions.len());
     let mut moves_g = false;
-    for instruction in &instructions {
-        moves_g |= check(instruction)?;
+    let loads_g = loads_g(&instructions);
+    for (instruction, loads_g) in instructions.iter().zip(&loads_g) {
+        moves_g |= check(instruction, *loads_g)?;
         targets.push(match named(instruction) {
             Some((address, _)) if is_inside(address) => {
                 labels.insert(address);
@@ -251,14 +252,14 @@ pub(super) fn lines(
     let mut all: Vec<Line<'_>> = listed
         .into_iter()
         .zip(&instructions)
-        .zip(&targets)
-        .map(|((one, instruction), target)| {
+        .zip(targets.iter().zip(&loads_g))
+        .map(|((one, instruction), (target, loads_g))| {
             let named = named(instruction);
             let is_short = instruction.is_jmp_short() || instruction.is_jcc_short();
             Line {
                 address: one.address,
                 plain: as_gs(&one.text),
-                bytes: bytes_as_gs(one.bytes, instruction),
+                bytes: bytes_as_gs(one.bytes, instruction, *loads_g),
                 variant: 0,
                 target: target.as_ref(),
                 is_widened: is_short && target.is_some(),
@@ -439,7 +440,7 @@ fn is_same(line: &Line<'_>, own: &[u8], start: usize, section: &Section, moved: 
 }
 
 /// Whether an instruction has g in its thread's data; an error where it cannot run here.
-fn check(instruction: &Instruction) -> Result<bool, Refusal> {
+fn check(instruction: &Instruction, loads_g: bool) -> Result<bool, Refusal> {
     use iced_x86::Mnemonic as M;
     match instruction.mnemonic() {
         _ if instruction.is_invalid() => return Err(Refusal::NoInstruction(instruction.ip())),
@@ -455,6 +456,9 @@ fn check(instruction: &Instruction) -> Result<bool, Refusal> {
     {
         return Ok(false);
     }
+    if loads_g {
+        return Ok(true);
+    }
     let is_absolute =
         instruction.memory_base() == Register::None && instruction.memory_index() == Register::None;
     match instruction.memory_displacement64() {
@@ -466,13 +470,41 @@ fn check(instruction: &Instruction) -> Result<bool, Refusal> {
     }
 }
 
+/// Which instructions load g by way of a register, as position-independent code does behind a call of a function in the
+/// other convention: `mov r14, -8` and `mov r14, fs:[r14]`.
+fn loads_g(instructions: &[Instruction]) -> Vec<bool> {
+    let mut before: Option<&Instruction> = None;
+    let loads = |instruction| {
+        let before = before.replace(instruction)?;
+        let is_place = before.mnemonic() == Mnemonic::Mov
+            && before.op0_kind() == OpKind::Register
+            && before.try_immediate(1).ok() == Some(-8i64 as u64);
+        let is_load = instruction.segment_prefix() == Register::FS
+            && instruction.mnemonic() == Mnemonic::Mov
+            && instruction.op1_kind() == OpKind::Memory
+            && instruction.memory_base() == before.op0_register()
+            && instruction.memory_index() == Register::None
+            && instruction.memory_displacement64() == 0;
+        (is_place && is_load).then_some(())
+    };
+    instructions
+        .iter()
+        .map(loads)
+        .map(|one| one.is_some())
+        .collect()
+}
+
+/// What has passed `check` and names `fs:` is g, but for the guard of C's stack.
 fn as_gs(text: &str) -> String {
-    text.replace("[fs:-0x8]", "[gs:-0x8]")
+    match text.split_once("[fs:") {
+        Some((before, place)) if !place.starts_with("0x28]") => format!("{before}[gs:{place}"),
+        _ => text.to_string(),
+    }
 }
 
 /// The bytes with g where it is here.
-fn bytes_as_gs(mut bytes: Vec<u8>, instruction: &Instruction) -> Vec<u8> {
-    if check(instruction) == Ok(true)
+fn bytes_as_gs(mut bytes: Vec<u8>, instruction: &Instruction, loads_g: bool) -> Vec<u8> {
+    if check(instruction, loads_g) == Ok(true)
         && let Some(prefix) = bytes.iter_mut().find(|byte| **byte == 0x64)
     {
         *prefix = 0x65;
