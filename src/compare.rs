@@ -133,6 +133,10 @@ impl Pair<'_> {
         if base.basis == Basis::Exact {
             return exact(empty, values, base.stepped.or(other.stepped));
         }
+        if base.basis == Basis::Inferred {
+            const WHY: &str = "inferred of each row by itself, so that their intervals decide";
+            return self.by_intervals(empty, values, WHY);
+        }
         if let (None, Some(_), Some(_)) = (self.in_turns(), self.base.0.timing, self.other.0.timing)
         {
             return Comparison {
@@ -176,6 +180,10 @@ impl Pair<'_> {
         const WHY: &str = "measured one after the other, so what changed on the machine meanwhile \
                            is part of it";
         let (base, other) = (self.base.1, self.other.1);
+        if base.low.is_some_and(|low| low <= 0.0) {
+            // Nothing is a multiple of what may be none.
+            return self.by_intervals(empty, values, WHY);
+        }
         let over = |above: Option<f64>, below: Option<f64>| {
             above.zip(below).map(|(above, below)| above / below)
         };
@@ -194,6 +202,34 @@ impl Pair<'_> {
             high: high.filter(|high| high.is_finite()),
             verdict: Some(verdict),
             why: Some(WHY.into()),
+            ..empty
+        }
+    }
+
+    /// Of numbers that may be next to none: which is more, as far as their intervals tell, and by how many times where
+    /// the base is clearly above none.
+    fn by_intervals(&self, empty: Comparison, values: (f64, f64), why: &str) -> Comparison {
+        /// Misses or other events an iteration; fewer are as good as none.
+        const NONE: f64 = 0.05;
+        let ends = |metric: &Metric| metric.low.zip(metric.high);
+        let (base, other) = (ends(self.base.1), ends(self.other.1));
+        let verdict = match base.zip(other) {
+            None => Verdict::Undecided,
+            Some((base, other)) if other.0 > base.1 => Verdict::Slower,
+            Some((base, other)) if other.1 < base.0 => Verdict::Faster,
+            Some(_) => Verdict::Same,
+        };
+        let over = base.zip(other).filter(|(base, _)| base.0 > NONE);
+        let why = match over {
+            Some(_) => why.to_string(),
+            None => format!("{why}; no ratio, for the base may have next to none"),
+        };
+        Comparison {
+            ratio: over.map(|_| values.1 / values.0),
+            low: over.map(|(base, other)| other.0.max(0.0) / base.1),
+            high: over.map(|(base, other)| other.1 / base.0),
+            verdict: Some(verdict),
+            why: Some(why),
             ..empty
         }
     }
@@ -374,6 +410,44 @@ mod tests {
 
     fn verdict(told: &str, metric: &str) -> String {
         line(told, metric).pop().expect("a word")
+    }
+
+    #[test]
+    fn inferred_misses_are_held_by_their_intervals_whether_or_not_rows_took_turns() {
+        let inferred = |name: &str, value: f64, half: f64| {
+            let mut row = row(name, 50.0);
+            row.metrics.as_mut().expect("numbers")[Quantity::BranchMisses] = Metric {
+                low: Some(value - half),
+                high: Some(value + half),
+                ..Metric::of(value, Basis::Inferred, "injection")
+            };
+            row
+        };
+        #[rustfmt::skip] // a table: one pair of rows a line
+        let table = [
+            (-0.001, 0.015, 0.87, 0.04, "more", false), (0.001, 0.015, 0.87, 0.04, "more", false),
+            (0.87, 0.04, 0.00, 0.015, "fewer", true), (0.50, 0.04, 0.57, 0.04, "~", true),
+            (0.50, 0.04, 0.59, 0.04, "more", true), (0.089, 0.04, 0.50, 0.04, "more", false),
+            (0.091, 0.04, 0.50, 0.04, "more", true),
+        ];
+        let samples = (timing(|_, _| 50.0), timing(|_, _| 50.0));
+        for (base, base_half, other, other_half, word, has_ratio) in table {
+            let rows = (
+                inferred("base", base, base_half),
+                inferred("other", other, other_half),
+            );
+            for timings in [None, Some((&samples.0, &samples.1))] {
+                let told = told((&rows.0, &rows.1), timings);
+                let line = line(&told, "misses");
+                assert_eq!(line.last().map(String::as_str), Some(word), "{line:?}");
+                assert_eq!(
+                    line.iter().any(|word| word.contains('×')),
+                    has_ratio,
+                    "{line:?}"
+                );
+                assert!(told.contains("their intervals decide"), "{told}");
+            }
+        }
     }
 
     #[test]

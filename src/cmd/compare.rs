@@ -224,8 +224,14 @@ pub(super) fn pick(file: &str, report: &SavedReport, wanted: Option<&str>) -> Re
         (_, Some(wanted)) => match names.iter().position(|name| *name == wanted) {
             Some(at) => at,
             None => {
+                let mut without = report.without_numbers.iter();
+                let why = without.find(|(name, _)| name == wanted);
+                let why = why.map_or_else(
+                    || format!("has no row {wanted}"),
+                    |(_, status)| format!("has no numbers to compare of {wanted}: {status}"),
+                );
                 return Err(Stop::Usage(format!(
-                    "`{file}` has no row {wanted}; it has {}",
+                    "`{file}` {why}; it has {}",
                     names.join(", ")
                 )));
             }

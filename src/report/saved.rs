@@ -356,16 +356,26 @@ fn impossible_machine(machine: &Provenance) -> Option<(&'static str, String)> {
 /// # Errors
 /// Where the text is no report of this schema, or a number in it cannot be.
 pub fn read(text: &str) -> Result<SavedReport, ReadError> {
-    let document = document(text)?;
+    let mut document = document(text)?;
     let mut seen = HashSet::new();
-    let mut rows = document.rows.iter();
-    if let Some(again) = rows.find(|shown| !seen.insert(&*shown.row.scenario)) {
+    let rows = document.rows.iter();
+    let again: HashSet<String> = rows
+        .map(|shown| &shown.row.scenario)
+        .filter(|name| !seen.insert(*name))
+        .cloned()
+        .collect();
+    // What does not have the parameter of a sweep is measured once for each of its values.
+    let is_sweep = document.sweep.is_some();
+    if let Some(row) = again.iter().min().filter(|_| !is_sweep) {
         return Err(ReadError::Impossible {
-            row: again.row.scenario.clone(),
+            row: row.clone(),
             field: "scenario".into(),
             why: "there are two rows of this name".into(),
         });
     }
+    document
+        .rows
+        .retain(|shown| !again.contains(&shown.row.scenario));
     let (with, without): (Vec<_>, Vec<_>) = document
         .rows
         .into_iter()
@@ -373,6 +383,10 @@ pub fn read(text: &str) -> Result<SavedReport, ReadError> {
     let words = without
         .into_iter()
         .map(|shown| (shown.row.scenario, shown.status));
+    let several = again
+        .into_iter()
+        .map(|name| (name, "is there once for each point of a sweep".to_string()));
+    let words = words.chain(several);
     Ok(SavedReport {
         provenance: document.provenance,
         rows: with.into_iter().map(|shown| shown.row).collect(),
