@@ -191,7 +191,8 @@ pub(super) fn infer(
 }
 
 /// Times the row's code where its branch is predicted and where it is not, where neither is what its walk does
-/// and its objects lie in the nearest caches.
+/// and its objects lie in the nearest caches. An element of several receivers has branches of each, so that no
+/// element stays with one.
 fn refer(
     row: &mut Proved<'_>,
     ground: &mut Ground,
@@ -205,7 +206,8 @@ fn refer(
     let objects = row.stage.row.heap.objects.len() as u64;
     let order = row.stage.row.settings.walk.order;
     let is_one_of_them = matches!(order, Order::Same | Order::Random);
-    if !row.stage.row.has_walk() || is_one_of_them || !(2..=NEAR_OBJECTS).contains(&objects) {
+    let is_of_one = row.stage.row.has_walk() && !row.stage.row.is_by_element();
+    if !is_of_one || is_one_of_them || !(2..=NEAR_OBJECTS).contains(&objects) {
         return Ok(None);
     }
     // Most rows are predicted, in their own loop and in the fenced one: there is nothing to bound.
