@@ -98,6 +98,8 @@ struct Asked {
     site: Site,
     /// What is said of the sequence.
     sequence: String,
+    /// Whether predictors learn it as a whole.
+    is_learnt: bool,
     /// Where the sequence is.
     file: String,
     /// What all ways are bound to.
@@ -131,6 +133,7 @@ fn asked(common: &Common, advised: &Advised) -> Result<Asked, Stop> {
         name: title,
         site,
         sequence: recording.describe(),
+        is_learnt: recording.is_learnt(),
         file,
         parameters: given,
     })
@@ -454,7 +457,7 @@ impl<'a> Found<'a> {
     /// The answer, in a sentence or two.
     fn outcome(&self, confidence: f64) -> String {
         let title = |row: &usize| self.of_row(*row).map_or("", |one| &one.title);
-        match &self.advice.outcome {
+        let said = match &self.advice.outcome {
             Outcome::Best(0) => {
                 "best: the call through the itab; all other ways are slower.".into()
             }
@@ -499,6 +502,13 @@ impl<'a> Found<'a> {
                 said + ". A longer --time may decide."
             }
             Outcome::Nothing(why) => format!("nothing is advised: {why}."),
+        };
+        match self.asked.is_learnt {
+            true => format!(
+                "{said} That is so of this short recording, which predictors learn as it starts over; in your program \
+                 another way may be the best: `trace` with more --visits."
+            ),
+            false => said,
         }
     }
 
@@ -558,6 +568,7 @@ impl<'a> Found<'a> {
                 "site": self.asked.name,
                 "order": format!("@{}", self.asked.file),
                 "visits": site.visits,
+                "is_learnt": self.asked.is_learnt,
                 "types": types,
                 "ways": ways,
                 "best": best,

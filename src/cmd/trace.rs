@@ -72,9 +72,12 @@ pub(super) fn run(common: &Common, traced: &Traced) -> Result<i32, Stop> {
         .args(arguments)
         .stdout(io::stderr().as_fd().try_clone_to_owned()?);
     let stopped = Stopped::start(&mut command).map_err(|error| {
-        Stop::Usage(format!(
-            "{name} cannot be traced: {error}; in a container it may take --cap-add=SYS_PTRACE"
-        ))
+        // Starting it is what is denied so, and tracing it with EPERM.
+        let next = match error.raw_os_error() == Some(libc::EACCES) {
+            true => "it is not executable: chmod +x, or link it where it is an object file",
+            false => "in a container it may take --cap-add=SYS_PTRACE",
+        };
+        Stop::Usage(format!("{name} cannot be traced: {error}; {next}"))
     })?;
     let process = stopped.number();
     let recorded = watch(stopped, &binary, &spot, traced.visits)?;
@@ -201,8 +204,8 @@ fn text(name: &str, spot: &Spot, recorded: &Recorded, summary: &Summary, target:
     if let Some(each) = per_visit(recorded) {
         let _ = writeln!(
             out,
-            "slowed down: each visit stopped its thread, and came {:.1} µs behind the one before\n(measured; {:.0} a \
-             second). All else of the program ran at its own speed.",
+            "slowed down: each visit stopped its thread. One came {:.1} µs behind the one before, what the\nprogram did \
+             between them included (measured; {:.0} a second); all else ran at its own speed.",
             each * 1e6,
             1.0 / each.max(1e-9)
         );

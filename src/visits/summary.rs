@@ -60,6 +60,11 @@ impl Summary {
                 one.longest = one.longest.max(length);
             }
         }
+        // It is replayed as a ring, and so no visit is without one before it.
+        if let Some((first, last)) = numbers.first().zip(last) {
+            *pairs.entry((last, *first)).or_default() += 1;
+            *firsts.entry(last).or_default() += 1;
+        }
         Summary {
             entropy: bits(types.iter().map(|one| one.visits)),
             entropy_after_one: (bits(pairs.into_values()) - bits(firsts.into_values())).max(0.0),
@@ -124,5 +129,13 @@ mod tests {
         assert!((found.entropy - 0.811_278_124).abs() < 1e-9);
         let found = Summary::of(&[0, 0, 0], &names[..1]);
         assert_eq!((found.runs, found.entropy), (1, 0.0));
+        // What the one before tells is never less than nothing.
+        let found = Summary::of(&[0, 0, 1, 0, 0], &names);
+        assert!(found.entropy_after_one <= found.entropy, "{found:?}");
+        let found = Summary::of(&[0, 0, 1], &names);
+        assert!(
+            (found.entropy_after_one - 2.0 / 3.0).abs() < 1e-9,
+            "{found:?}"
+        );
     }
 }
