@@ -375,7 +375,9 @@ impl<'a> Watch<'a> {
         let Some(found) = follow::in_turns(&earlier, &task, &settings, &mut sooner)? else {
             return Ok(subject.remembering(task, row));
         };
-        shows.warn(&found.warnings);
+        let own = found.row.warnings.iter();
+        let own = own.map(|warning| format!("{}: {warning}", found.row.scenario));
+        shows.warn(&[found.warnings.clone(), own.collect()].concat());
         let (subject, update) = subject.in_turns(task.clone(), found);
         show(shows, &subject, Some(&task), &update)?;
         Ok(subject)

@@ -71,7 +71,10 @@ fn number(quantity: Quantity, metric: &Metric, pass: Pass, style: Style) -> Opti
         }
         _ => String::new(),
     };
-    let basis = metric.basis.name();
+    let basis = match metric.stepped {
+        Some(first) => format!("{} over the first {first} iterations", metric.basis.name()),
+        None => metric.basis.name().to_string(),
+    };
     Some(format!("{value:.decimals$}{interval} {name} {basis}"))
 }
 
