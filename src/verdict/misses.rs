@@ -193,7 +193,9 @@ pub(super) fn remark(sites: &[SiteMisses]) -> Option<String> {
             )
         });
     }
-    let one = |site: &SiteMisses| Some(format!("`{}` {:.2}", site.label, site.value?));
+    // What rounds to none has no sign.
+    let rounded = |value: f64| (value * 100.0).round() / 100.0 + 0.0;
+    let one = |site: &SiteMisses| Some(format!("`{}` {:.2}", site.label, rounded(site.value?)));
     let all: Option<Vec<String>> = sites.iter().map(one).collect();
     all.filter(|all| !all.is_empty())
         .map(|all| format!("inferred of each branch by itself: {}", all.join(", ")))
@@ -278,7 +280,8 @@ fn said_of_bound(inferred: f64, bound: Bound, executions: Option<f64>) -> Option
     };
     if own - inferred > APART {
         Some(format!(
-            "{}: where targets come in runs, a loop whose iterations overlap may miss more; the truth lies between",
+            "{}: a predictor that is updated late may miss more where iterations overlap, as the row's own do; the truth \
+             lies between",
             both(own)
         ))
     } else if inferred - own_most > APART && own_most < LEARNT * inferred {
@@ -410,7 +413,7 @@ mod tests {
             said_of_bound(inferred, Bound { misses, most }, Some(1.0)).unwrap_or_default()
         };
         assert_eq!(told(0.20, 0.249, 0.3), "");
-        assert!(told(0.20, 0.251, 0.3).contains("in runs"));
+        assert!(told(0.20, 0.251, 0.3).contains("updated late"));
         let said = told(0.18, 0.331, 0.4);
         assert!(
             said.contains("0.18 branch misses") && said.contains("come to 0.33"),

@@ -107,7 +107,7 @@ fn interval(one: &Comparison) -> String {
 
 fn word(verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::Same => "same",
+        Verdict::Same => "not told apart",
         Verdict::Faster => "faster",
         Verdict::Slower => "slower",
         Verdict::Undecided => "undecided",

@@ -22,11 +22,18 @@ pub(super) fn table(document: &Document) -> String {
     let ruler = ruler(rows);
     let mut out = String::from("<div class=\"rows\">");
     out += &heads(document, &ruler);
-    let mut section = None;
+    let sections: BTreeSet<&str> = rows
+        .iter()
+        .filter_map(|shown| shown.row.section.as_deref())
+        .collect();
+    // Rows that somebody put together are of one section at the most, and have no title.
+    let is_by_section = sections.len() > 1;
+    let mut title = None;
     for shown in rows {
-        if shown.row.section.is_some() && shown.row.section != section {
-            section.clone_from(&shown.row.section);
-            out += &tagged("h3", "section", section.as_deref().unwrap_or_default());
+        let own = shown.row.section.as_deref().unwrap_or("In no section");
+        if is_by_section && title != Some(own) {
+            title = Some(own);
+            out += &tagged("h3", "section", own);
         }
         out += &row(shown, document, &ruler);
     }
@@ -83,14 +90,15 @@ fn heads(document: &Document, ruler: &Ruler) -> String {
             )
         );
     }
-    if document.reference.is_some() {
-        out += "<span class=\"cell\">ratio</span>";
+    if let Some(reference) = &document.reference {
+        let of = tagged("small", "basis", &format!("to {reference}"));
+        let _ = write!(out, "<span class=\"cell\">ratio{of}</span>");
     }
     out + "</div>"
 }
 
 /// How the numbers of a column were obtained.
-fn bases(document: &Document, quantity: Quantity) -> BTreeSet<&'static str> {
+pub(super) fn bases(document: &Document, quantity: Quantity) -> BTreeSet<&'static str> {
     let metrics = document
         .rows
         .iter()
@@ -123,7 +131,7 @@ fn row(shown: &Shown, document: &Document, ruler: &Ruler) -> String {
         if document.reference.is_some() {
             let ratio = row
                 .ratio
-                .map_or("–".to_string(), |ratio| format!("{ratio:.2}"));
+                .map_or("–".to_string(), |ratio| format!("{ratio:.2}×"));
             let _ = write!(out, "<span class=\"cell\" data-of=\"ratio\">{ratio}</span>");
         }
     }

@@ -1,6 +1,7 @@
 //! What was scanned: a curve with its band for one parameter, a map for two.
 
 use super::html::{Svg, escaped, number, tagged, tick};
+use super::rows::bases;
 use crate::report::Metric;
 use crate::report::ruler::Ruler;
 use crate::report::saved::{Document, Shown};
@@ -169,11 +170,20 @@ fn curves(document: &Document, sweep: &Sweep, quantity: Quantity) -> String {
         tagged(
             "figcaption",
             "unit",
-            &format!("{what} of an iteration, with 95 % intervals")
+            &format!(
+                "{what} of an iteration ({}), with 95 % intervals",
+                basis(document, quantity)
+            )
         ),
         legend.join(" "),
         svg.finish("chart", &format!("{what} over {key}"))
     )
+}
+
+/// How the numbers of a drawing were obtained.
+fn basis(document: &Document, quantity: Quantity) -> String {
+    let bases: Vec<&str> = bases(document, quantity).into_iter().collect();
+    bases.join(", ")
 }
 
 /// One map for each scenario: the first parameter downwards, the second to the right.
@@ -226,7 +236,11 @@ fn maps(document: &Document, sweep: &Sweep, quantity: Quantity) -> String {
             tagged(
                 "figcaption",
                 "unit",
-                &format!("{title}: {} of an iteration", quantity.known().short)
+                &format!(
+                    "{title}: {} of an iteration ({})",
+                    quantity.known().short,
+                    basis(document, quantity)
+                )
             ),
             escaped(keys[0]),
             escaped(keys[1])

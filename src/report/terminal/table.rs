@@ -490,17 +490,12 @@ fn quantity_cell(
     if let (Basis::Inferred, Some(low), Some(high)) = (metric.basis, metric.low, metric.high)
         && high - low > VAGUE
     {
-        let text =
-            format!("inferred, 95 % interval {low:.2} to {high:.2}; a longer --time narrows it");
-        remarks.push(
-            number(text).or("inferred, 95 % interval wider than 0.1; a longer --time narrows it"),
-        );
+        let text = format!("inferred, 95 % interval {low:.2} to {high:.2}");
+        remarks.push(number(text).or("inferred, 95 % interval wider than 0.1"));
     }
     if let Some(stepped) = metric.stepped {
         let part = |first: &str| {
-            format!(
-                "stepped: counted over the first {first}iterations of the walk, not over all of it"
-            )
+            format!("stepped: counted over the first {first}iterations, not over all of them")
         };
         remarks.push(number(part(&format!("{stepped} "))).or(&part("")));
     }
