@@ -180,7 +180,11 @@ mod tests {
         // One visit in 100 goes elsewhere, or three do.
         assert!(!of(3000, |at| u32::from(at % 100 == 99)).is_learnt());
         assert!(of(3000, |at| u32::from(at % 33 == 32)).is_learnt());
-        assert!(of(3000, scattered).describe().contains("predictors learn it"));
+        assert!(
+            of(3000, scattered)
+                .describe()
+                .contains("predictors learn it")
+        );
         assert!(!of(3000, in_turn).describe().contains("predictors"));
     }
 

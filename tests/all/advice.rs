@@ -295,3 +295,21 @@ fn the_source_of_each_way_compiles_and_calls_each_receiver_once() {
     let once = 22 + 21 * 1000 + 21 * 1_000_000;
     assert_eq!(said, format!("{}\n{once}\n", 4 * once), "{said}");
 }
+
+#[test]
+fn batches_of_few_visits_are_measured_as_all_ways_are() {
+    let place = fresh("short");
+    let words: Vec<String> = (0..800).map(|at| (at % 8).to_string()).collect();
+    fs::write(place.join("types.txt"), words.join(" ")).expect("writes");
+    let run = advised(&place, &["--json"]);
+    assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
+    let document = document(&run);
+    let rows = document["report"]["rows"].as_array().expect("rows");
+    assert!(rows.len() > 2, "{document:#}");
+    for row in rows {
+        assert_eq!(row["status"], "ok", "{row:#}");
+        assert!(value(row, "cycles") > 0.0, "{row:#}");
+    }
+    // Types in turn are no harder to guess than they were.
+    assert_eq!(document["advice"]["is_learnt"], false);
+}

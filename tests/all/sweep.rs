@@ -228,3 +228,23 @@ fn what_cannot_be_scanned_is_refused_before_anything_runs() {
         assert_eq!(run.stdout, "");
     }
 }
+
+#[test]
+fn a_saved_sweep_is_compared_by_its_points_and_not_by_a_row_that_is_there_several_times() {
+    let place = folder("sweep_saved");
+    let saved = place.join("sweep.json").display().to_string();
+    #[rustfmt::skip] // what is swept, and how
+    let swept = ["sweep", "itab_call", "direct_call", "-p", "order=random", "-P", "targets=1,2", "--quick", "--time", "1",
+        "--export-json", &saved];
+    assert_eq!(dispatchlab(&swept).code, 0);
+    let against = |name: &str| dispatchlab(&["compare", &saved, name, "--quick", "--time", "1"]);
+    let point = against("itab_call[order=random,targets=2]");
+    assert_eq!(point.code, 0, "{}", point.stderr);
+    let several = against("direct_call[order=random]");
+    assert_eq!(several.code, 2);
+    let said = unfolded(&several.stderr);
+    assert!(
+        said.contains("is there once for each point of a sweep"),
+        "{said}"
+    );
+}
