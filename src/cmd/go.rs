@@ -104,6 +104,13 @@ pub(super) fn run(
         };
         print_plain(&view.text(common.style().width))?;
     }
+    if common.arguments.is_empty() {
+        // A slice that is nil has no elements, and a loop over it no iterations.
+        common.warn(
+            "warning: it is called with 0 in all registers of its arguments, as with nil and with what is empty: --arg \
+             BX=2 gives another value, and --keep DIR leaves a template to give it more\n",
+        );
+    }
     let names: Vec<String> = columns
         .iter()
         .map(|column| column.template.clone())

@@ -122,6 +122,8 @@ fn a_function_has_the_bytes_that_gos_own_tools_say() {
         ],
     );
     assert_eq!(made.code, 0, "{}", made.stderr);
+    // A slice of nothing, which nobody gave.
+    assert!(made.stderr.contains("called with 0"), "{}", made.stderr);
     let go = |arguments: &[&str]| {
         let output = Command::new("go")
             .args(arguments)
@@ -182,6 +184,7 @@ fn two_installations_stand_side_by_side_and_take_turns() {
         ],
     );
     assert_eq!(made.code, 0, "{}", made.stderr);
+    assert!(!made.stderr.contains("called with 0"), "{}", made.stderr);
     assert!(made.stdout.contains("can inline twice"), "{}", made.stdout);
     let head = made
         .stdout
