@@ -126,6 +126,19 @@ fn asked(common: &Common, advised: &Advised) -> Result<Asked, Stop> {
         Some(site) => of_program(&name, site, &given, (&recording, &text))?,
         None => of_template(common, &name, &given, (&recording, &text))?,
     };
+    // The file name may be another path to the same program; the site is the same one.
+    let of = |title: &str| Some(title.rsplit_once(" in ")?.0.to_string());
+    let first = text
+        .lines()
+        .next()
+        .and_then(|line| line.strip_prefix("# visits of "));
+    if let (Some(_), Some(first)) = (&advised.site, first)
+        && of(first) != of(&title)
+    {
+        common.warn(&format!(
+            "warning: @{file} is a recording of {first}, and not of {title}: its types need not come there\n"
+        ));
+    }
     /// What is in the text of each way.
     const SETTLED: [&str; 4] = ["go", "targets", "cases", "hit"];
     given.retain(|(key, _)| !SETTLED.contains(&&key[..]));

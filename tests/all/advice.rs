@@ -244,6 +244,21 @@ fn a_site_of_a_program_is_advised_on_with_the_names_of_that_program() {
     assert_eq!(advice["visits"], 2000);
     let source = advice["go_source"].as_str().expect("a source");
     assert!(source.contains(".Read()"), "{source}");
+    assert!(!run.stderr.contains("is a recording of"), "{}", run.stderr);
+    // The same numbers as another site would have them.
+    let types = fs::read_to_string(place.join("types.txt")).expect("reads");
+    let elsewhere = types.replacen("# visits of main.read", "# visits of main.write", 1);
+    assert_ne!(types, elsewhere);
+    fs::write(place.join("elsewhere.txt"), elsewhere).expect("writes");
+    let next = next.replace("types.txt", "elsewhere.txt");
+    let mut all: Vec<&str> = next.split(' ').collect();
+    all.extend(["--quick", "--counters", "clock"]);
+    let run = run_in(&place, &all);
+    assert!(
+        run.said().contains("is a recording of main.write"),
+        "{}",
+        run.stderr
+    );
     let bare = run_in(&place, &["advise", program, "-p", "order=@types.txt"]);
     assert!(
         bare.said().contains("name its call site behind it"),
