@@ -580,6 +580,50 @@ fn a_call_through_a_table_of_functions_is_no_switch() {
 }
 
 #[test]
+fn the_first_function_of_a_class_is_found_whatever_stands_in_front_of_it() {
+    let place = folder("leads");
+    let source = place.join("leads.cpp");
+    let text_of = "struct A { long a; virtual int f() { return 1; } virtual int g() { return 2; } };\n\
+        struct B : virtual A { long b; virtual int own() { return 3; } };\n\
+        struct C : virtual A, virtual B { virtual int own() override { return 4; } };\n\
+        A a; B b; C c;\nint main() { return a.f(); }\n";
+    fs::write(&source, text_of).expect("writes");
+    for (name, options) in [
+        ("leads-pie", &["-O1"][..]),
+        ("leads-fixed", &["-O1", "-fno-pie", "-no-pie"][..]),
+        ("leads-untyped", &["-O1", "-fno-rtti"][..]),
+        ("leads.o", &["-O1", "-c"][..]),
+    ] {
+        let Some(file) = built(name, "g++", &[options, &[text(&source)]].concat()) else {
+            return;
+        };
+        for (class, symbol) in [("A", "A::f()"), ("B", "B::own()"), ("C", "C::own()")] {
+            let (_, document) = json(&["vtable", text(&file), class]);
+            let all = document["vtables"].as_array().expect("tables");
+            let table = all.iter().find(|table| table["class"] == class);
+            let first = &table.unwrap_or_else(|| panic!("{document}"))["fun"][0];
+            assert_eq!(
+                (&first["offset"], &first["symbol"]),
+                (&0.into(), &symbol.into()),
+                "{name}: {class}"
+            );
+        }
+    }
+    let library = said("g++", &["-print-file-name=libstdc++.so"]);
+    let library = library.trim();
+    if !Path::new(library).is_file() {
+        eprintln!("skipped: no libstdc++.so");
+        return;
+    }
+    let (_, document) = json(&["vtable", library, "ostream"]);
+    let all = document["vtables"].as_array().expect("tables");
+    let table = all.iter().find(|table| table["class"] == "std::ostream");
+    let first = &table.unwrap_or_else(|| panic!("{document}"))["fun"][0];
+    let symbol = first["symbol"].as_str().expect("one");
+    assert!(first["offset"] == 0 && symbol.contains("::~"), "{first}");
+}
+
+#[test]
 fn distances_in_a_table_are_numbers_and_what_is_undefined_is_nowhere() {
     let place = folder("bases");
     let source = place.join("bases.cpp");
@@ -596,6 +640,10 @@ fn distances_in_a_table_are_numbers_and_what_is_undefined_is_nowhere() {
             return;
         };
         let run = dispatchlab(&["vtable", text(&file), "B"]);
+        // B's own table begins with how far A is.
+        let first = run.stdout.lines().find(|line| line.starts_with("  +0 "));
+        let is_function = first.is_some_and(|line| line.ends_with(" B::f()"));
+        assert!(is_function, "{}", run.stdout);
         // A stands 16 bytes into B, and its methods want B's address.
         assert!(run.stdout.contains(" a distance: -16\n"), "{}", run.stdout);
         assert!(!run.stdout.contains("0xffff"), "{}", run.stdout);
@@ -603,6 +651,12 @@ fn distances_in_a_table_are_numbers_and_what_is_undefined_is_nowhere() {
     let Some(object) = built("bases.o", "g++", &["-O1", "-c", text(&source)]) else {
         return;
     };
+    let (_, document) = json(&["vtable", text(&object), "B"]);
+    let first = &document["vtables"][0]["fun"][0];
+    assert_eq!(
+        (&first["offset"], &first["symbol"]),
+        (&0.into(), &"B::f()".into())
+    );
     let (_, document) = json(&["sym", text(&object), "puts"]);
     let symbol = &document["symbols"][0];
     assert_eq!(
