@@ -417,6 +417,64 @@ fn the_sites_of_a_program_are_where_its_source_has_them() {
 }
 
 #[test]
+fn each_type_switch_is_a_site_whether_or_not_its_types_are_listed() {
+    let Some(file) = go_of("switches", &[], "switches.go") else {
+        return;
+    };
+    #[rustfmt::skip] // a table: a function, and the hashes that each of its switches compares with
+    let functions = [
+        ("main.basics",      &[4][..]),
+        ("main.rooted",      &[4]),
+        ("main.both",        &[4, 4]),
+        ("main.interrupted", &[5]),
+        // It has a number where a type has its hash, and it is that of `int8`.
+        ("main.number",      &[]),
+    ];
+    for (function, cases) in functions {
+        let run = dispatchlab(&["sites", text(&file), function]);
+        let listed = run.stdout.lines().filter(|line| line.starts_with("  0x"));
+        let listed: Vec<&str> = listed.collect();
+        assert_eq!(listed.len(), cases.len(), "{function}: {}", run.stdout);
+        for (line, cases) in listed.iter().zip(cases) {
+            // Go 1.19 has a table only from many types on, Go 1.22 from 5 on.
+            let halved = format!("type switch, hashes, {cases} cases");
+            let is_one = line.ends_with(&halved) || line.ends_with("type switch, table");
+            assert!(is_one, "{function}: {line}");
+        }
+    }
+}
+
+#[test]
+fn a_call_through_the_dictionary_of_a_generic_is_no_call_through_an_itab() {
+    let release = said("go", &["version"]);
+    // Others convert to an interface first, or have no generics.
+    if !["go1.18", "go1.19"].iter().any(|own| release.contains(own)) {
+        eprintln!("skipped: {release}");
+        return;
+    }
+    let Some(file) = go_of("generics", &[], "switches.go") else {
+        return;
+    };
+    let function = "main.(*List[go.shape.int_0]).Sum";
+    let (_, document) = json(&["sites", text(&file), function]);
+    let sites = document["sites"].as_array().expect("sites");
+    assert_eq!(sites.len(), 1, "{document}");
+    assert_eq!(sites[0]["kind"], "generic dictionary");
+    assert_eq!(
+        (&sites[0]["slot"], &sites[0]["row"]),
+        (&Value::Null, &Value::Null)
+    );
+    let place = folder("generics");
+    let order = place.join("order.txt");
+    fs::write(&order, "0 1 0 1\n").expect("writes");
+    let order = format!("order=@{}", text(&order));
+    let run = dispatchlab(&["advise", text(&file), function, "-p", &order]);
+    assert_eq!(run.code, 2, "{}", run.stdout);
+    let why = "here the types were chosen where the generic function was called";
+    assert!(run.said().contains(why), "{}", run.stderr);
+}
+
+#[test]
 fn code_that_no_symbol_names_is_said_to_be_left_out() {
     for (options, is_stripped) in [("-s", true), ("-O2", false)] {
         let name = format!("sites{options}");
