@@ -18,6 +18,7 @@ pub mod import;
 pub mod itabs;
 pub mod sites;
 pub mod symbols;
+mod values;
 pub mod vtables;
 
 use std::borrow::Cow;

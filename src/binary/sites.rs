@@ -3,13 +3,13 @@
 //! Correct means: every indirect call and jump of the code is a site, once; what kind it is is read off
 //! the instructions in front of it, and is `Other` where they do not tell.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use iced_x86::{
-    Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpKind,
-    Register,
+    ConditionCode, Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register,
 };
 
+use super::values::{Flow, State, Value, loads_hash};
 use super::{Binary, Content, Symbol};
 use crate::asm;
 
@@ -28,6 +28,9 @@ pub enum How {
     },
     /// By a function value of Go.
     FuncValue,
+    /// Through the dictionary that a generic function of Go is given for its types: a function value in it, which
+    /// is the same one each time that the function is called with that dictionary.
+    Dictionary,
     /// Through a table of addresses, by a number, or by a type's hash.
     JumpTable {
         /// Whether the number is made of a type's hash.
@@ -35,8 +38,8 @@ pub enum How {
     },
     /// By comparing a type's hash with those of types.
     Hashes {
-        /// How many hashes it is compared with.
-        cases: usize,
+        /// How many hashes it is compared with for equality; none where not all such compares were found.
+        cases: Option<usize>,
     },
     /// A compare of the itab in front of a call through it, as a profile makes the compiler do.
     Guard {
@@ -56,6 +59,7 @@ impl How {
             How::Itab { .. } => "itab",
             How::Vtable { .. } => "vtable",
             How::FuncValue => "func value",
+            How::Dictionary => "generic dictionary",
             How::JumpTable { by_type: true } => "type switch, table",
             How::JumpTable { by_type: false } => "switch, table",
             How::Hashes { .. } => "type switch, hashes",
@@ -88,7 +92,7 @@ impl How {
             How::JumpTable { by_type: false } => "int_switch".into(),
             How::Hashes { .. } => "type_switch[strategy=binary]".into(),
             How::Guard { .. } => "guard".into(),
-            How::Linked | How::Other => return None,
+            How::Dictionary | How::Linked | How::Other => return None,
         })
     }
 }
@@ -150,33 +154,23 @@ pub fn references(binary: &Binary<'_>, addresses: &HashSet<u64>) -> HashMap<u64,
     found
 }
 
-/// What is known of a register's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Value {
-    /// A word loaded from so far behind another register's value.
-    Word { base: Register, offset: u64 },
-    /// A type's hash, as far as its offset tells.
-    Hash,
-    /// An address in the file.
-    Address(u64),
-    /// The distance of a case from its table.
-    Distance,
-}
-
 /// A function while its instructions are gone through.
 struct Function<'b, 'a> {
     finder: &'b Finder<'b, 'a>,
     name: &'b str,
-    /// Its addresses.
+    /// Its addresses, and its bytes.
     ends: std::ops::Range<u64>,
-    values: HashMap<Register, Value>,
+    bytes: &'b [u8],
+    flow: &'b Flow,
     /// The last instruction that loaded a hash, by number.
     hashed: Option<usize>,
-    /// Where hashes are compared: the first compare, and how many there are.
-    compares: Option<(u64, String, usize)>,
-    /// Compares with an itab: where, which, and where the branch goes that is taken where it is another.
-    guards: Vec<(u64, String, String, u64)>,
-    compared: Option<(u64, String, String)>,
+    /// The compares of a value that stood where a hash stands with a number, by the load of the value.
+    compares: BTreeMap<u64, Vec<usize>>,
+    /// Compares with the address of a type or of an itab.
+    typed: HashSet<usize>,
+    /// Compares with an itab: which one, its name, and where the branch goes that is taken where it is another.
+    guards: Vec<(usize, String, u64)>,
+    compared: Option<(usize, String)>,
     sites: Vec<Site>,
 }
 
@@ -205,84 +199,55 @@ impl<'b, 'a> Finder<'b, 'a> {
         let Some(bytes) = self.binary.bytes(symbol.address, symbol.size) else {
             return Vec::new();
         };
+        let flow = Flow::of(bytes, symbol.address);
         let mut function = Function {
             finder: self,
             name: &symbol.name,
             ends: symbol.address..symbol.address.saturating_add(symbol.size),
-            values: HashMap::new(),
+            bytes,
+            flow: &flow,
             hashed: None,
-            compares: None,
+            compares: BTreeMap::new(),
+            typed: HashSet::new(),
             guards: Vec::new(),
             compared: None,
             sites: Vec::new(),
         };
-        let mut info = InstructionInfoFactory::new();
-        let mut decoder = Decoder::with_ip(64, bytes, symbol.address, DecoderOptions::NONE);
-        let mut number = 0;
-        while decoder.can_decode() {
-            let start = decoder.position();
-            let instruction = decoder.decode();
-            let own = &bytes[start..decoder.position()];
-            function.pass(number, &instruction, own, &mut info);
-            number += 1;
-        }
+        flow.walk(|number, state| function.pass(number, state));
         function.end()
     }
 }
 
 impl Function<'_, '_> {
-    fn text(&self, instruction: &Instruction, bytes: &[u8]) -> String {
-        let name = |address: u64| self.finder.binary.name_of(address);
-        let listed = asm::disassemble(bytes, instruction.ip(), &name);
-        listed
-            .into_iter()
-            .next()
-            .map_or(String::new(), |one| one.text)
-    }
-
-    fn pass(
-        &mut self,
-        number: usize,
-        instruction: &Instruction,
-        bytes: &[u8],
-        info: &mut InstructionInfoFactory,
-    ) {
+    fn pass(&mut self, number: usize, state: &State) {
+        let instruction = &self.flow.instructions[number];
         let flow = instruction.flow_control();
         if matches!(
             flow,
             FlowControl::IndirectCall | FlowControl::IndirectBranch
         ) {
-            let how = self.how(instruction, number, flow == FlowControl::IndirectBranch);
-            let text = self.text(instruction, bytes);
-            self.site(instruction.ip(), how, text);
+            let is_jump = flow == FlowControl::IndirectBranch;
+            let how = self.how(instruction, number, is_jump, state);
+            self.site(number, how);
         }
-        self.compare(instruction, bytes);
-        let gained = self.gained(instruction, number);
-        match flow {
-            FlowControl::Call | FlowControl::IndirectCall => self.values.clear(),
-            _ => {
-                for used in info.info(instruction).used_registers() {
-                    let writes = matches!(
-                        used.access(),
-                        iced_x86::OpAccess::Write
-                            | iced_x86::OpAccess::CondWrite
-                            | iced_x86::OpAccess::ReadWrite
-                            | iced_x86::OpAccess::ReadCondWrite
-                    );
-                    if writes {
-                        self.values.remove(&used.register().full_register());
-                    }
-                }
-            }
-        }
-        if let Some((register, value)) = gained {
-            self.values.insert(register, value);
+        self.compare(number, state);
+        if loads_hash(instruction) {
+            self.hashed = Some(number);
         }
     }
 
-    fn site(&mut self, address: u64, how: How, text: String) {
+    fn site(&mut self, number: usize, how: How) {
+        let instruction = &self.flow.instructions[number];
+        let name = |address: u64| self.finder.binary.name_of(address);
+        let start = (instruction.ip() - self.ends.start) as usize;
+        let own = self.bytes.get(start..start + instruction.len());
+        let listed = asm::disassemble(own.unwrap_or_default(), instruction.ip(), &name);
+        let text = listed
+            .into_iter()
+            .next()
+            .map_or(String::new(), |one| one.text);
         self.sites.push(Site {
-            address,
+            address: instruction.ip(),
             function: self.name.to_string(),
             how,
             text,
@@ -290,7 +255,7 @@ impl Function<'_, '_> {
     }
 
     /// How an indirect call or jump chooses.
-    fn how(&self, instruction: &Instruction, number: usize, is_jump: bool) -> How {
+    fn how(&self, instruction: &Instruction, number: usize, is_jump: bool, state: &State) -> How {
         let is_go = self.finder.binary.go.is_some();
         let is_memory = instruction.op0_kind() == OpKind::Memory;
         if instruction.is_ip_rel_memory_operand() {
@@ -304,7 +269,7 @@ impl Function<'_, '_> {
             /// Instructions between the load of a hash and the jump that it chooses.
             const NEAR: usize = 12;
             let by_type = self.hashed.is_some_and(|at| number - at <= NEAR);
-            return match is_jump && !self.is_of_functions(instruction) {
+            return match is_jump && !self.is_of_functions(instruction, state) {
                 true => How::JumpTable { by_type },
                 false => How::Other,
             };
@@ -314,8 +279,8 @@ impl Function<'_, '_> {
                 instruction.memory_base(),
                 instruction.memory_displacement64(),
             ),
-            false => match self.values.get(&instruction.op0_register()) {
-                Some(Value::Word { base, offset }) => (*base, *offset),
+            false => match state.get(instruction.op0_register()) {
+                Some(Value::Word { base, offset }) => (base, offset),
                 Some(Value::Distance) if is_jump => return How::JumpTable { by_type: false },
                 _ => return How::Other,
             },
@@ -326,7 +291,10 @@ impl Function<'_, '_> {
         if is_frame || offset % 8 != 0 || offset > LARGEST {
             return How::Other;
         }
+        // A function is called with the address of its value in rdx, and a method of an itab with anything there.
+        let is_value = state.get(Register::RDX) == Some(Value::Place { base, offset });
         match (is_go, offset) {
+            (true, 1..) if is_value => How::Dictionary,
             (true, 0) => How::FuncValue,
             (true, 24..) => How::Itab {
                 slot: (offset - 24) / 8,
@@ -338,8 +306,8 @@ impl Function<'_, '_> {
 
     /// Whether a jump goes through a table whose first entry is known, and is no place of this function: what is called
     /// last, through a table of functions.
-    fn is_of_functions(&self, instruction: &Instruction) -> bool {
-        let table = match self.values.get(&instruction.memory_base()) {
+    fn is_of_functions(&self, instruction: &Instruction, state: &State) -> bool {
+        let table = match state.get(instruction.memory_base()) {
             Some(Value::Address(table)) => table.wrapping_add(instruction.memory_displacement64()),
             _ if instruction.memory_base() == Register::None => instruction.memory_displacement64(),
             _ => return false,
@@ -348,107 +316,141 @@ impl Function<'_, '_> {
         first.is_some_and(|first| !self.ends.contains(&first))
     }
 
-    /// What an instruction leaves in a register.
-    fn gained(&mut self, instruction: &Instruction, number: usize) -> Option<(Register, Value)> {
-        if instruction.op_count() < 2 || instruction.op0_kind() != OpKind::Register {
-            return None;
-        }
-        let to = instruction.op0_register();
-        let full = to.full_register();
-        let is_memory = instruction.op1_kind() == OpKind::Memory;
-        let is_plain = is_memory
-            && instruction.memory_index() == Register::None
-            && instruction.memory_base() != Register::None;
-        match instruction.mnemonic() {
-            Mnemonic::Lea if instruction.is_ip_rel_memory_operand() => {
-                Some((full, Value::Address(instruction.ip_rel_memory_address())))
-            }
-            Mnemonic::Mov
-                if is_plain && to.is_gpr32() && instruction.memory_displacement64() == 16 =>
-            {
-                self.hashed = Some(number);
-                Some((full, Value::Hash))
-            }
-            Mnemonic::Mov
-                if is_plain && to.is_gpr64() && !instruction.is_ip_rel_memory_operand() =>
-            {
-                Some((
-                    full,
-                    Value::Word {
-                        base: instruction.memory_base(),
-                        offset: instruction.memory_displacement64(),
-                    },
-                ))
-            }
-            Mnemonic::Mov if !is_memory && instruction.op1_kind() == OpKind::Register => {
-                let value = self
-                    .values
-                    .get(&instruction.op1_register().full_register())?;
-                Some((full, *value))
-            }
-            Mnemonic::Movsxd if is_memory => Some((full, Value::Distance)),
-            Mnemonic::Add => {
-                let is_distance = |register: Register| {
-                    self.values.get(&register.full_register()) == Some(&Value::Distance)
-                };
-                let from = (instruction.op1_kind() == OpKind::Register)
-                    .then(|| instruction.op1_register());
-                (is_distance(to) || from.is_some_and(is_distance))
-                    .then_some((full, Value::Distance))
-            }
-            _ => None,
-        }
-    }
-
-    /// Notes compares with hashes and with itabs.
-    fn compare(&mut self, instruction: &Instruction, bytes: &[u8]) {
+    /// Notes compares with hashes, with types and with itabs.
+    fn compare(&mut self, number: usize, state: &State) {
+        let instruction = &self.flow.instructions[number];
         if instruction.mnemonic() != Mnemonic::Cmp {
             let compared = self.compared.take();
-            if let (Some((at, text, itab)), true) = (compared, instruction.is_jcc_short_or_near()) {
-                self.guards
-                    .push((at, text, itab, instruction.near_branch_target()));
+            if let (Some((at, itab)), true) = (compared, instruction.is_jcc_short_or_near()) {
+                let other = instruction.near_branch_target();
+                self.guards.push((at, itab, other));
             }
             return;
         }
         self.compared = None;
+        let Some(go) = &self.finder.binary.go else {
+            return;
+        };
         let registers = (0..instruction.op_count())
             .filter(|at| instruction.op_kind(*at) == OpKind::Register)
             .map(|at| instruction.op_register(at));
-        let mut values =
-            registers.filter_map(|register| self.values.get(&register.full_register()).copied());
-        let address = values.clone().find_map(|value| match value {
-            Value::Address(address) => self.finder.itabs.get(&address).cloned(),
-            _ => None,
-        });
-        if let Some(itab) = address {
-            self.compared = Some((instruction.ip(), self.text(instruction, bytes), itab));
-            return;
-        }
-        let is_hash = values.any(|value| value == Value::Hash);
-        let number = match instruction.op1_kind() {
-            OpKind::Immediate32 | OpKind::Immediate8to32 => Some(instruction.immediate(1) as u32),
-            _ => None,
-        };
-        if is_hash && number.is_some_and(|number| self.finder.hashes.contains(&number)) {
-            match &mut self.compares {
-                Some((_, _, count)) => *count += 1,
-                None => self.compares = Some((instruction.ip(), self.text(instruction, bytes), 1)),
+        for value in registers.filter_map(|register| state.get(register)) {
+            let is_number = matches!(
+                instruction.op1_kind(),
+                OpKind::Immediate32 | OpKind::Immediate8to32
+            );
+            match value {
+                Value::Address(address) => match self.finder.itabs.get(&address) {
+                    Some(itab) => {
+                        self.typed.insert(number);
+                        self.compared = Some((number, itab.clone()));
+                    }
+                    None if go.type_name(address).is_some() => {
+                        self.typed.insert(number);
+                    }
+                    None => {}
+                },
+                Value::Hash { load } if is_number => {
+                    self.compares.entry(load).or_default().push(number);
+                }
+                _ => {}
             }
         }
     }
 
-    fn end(mut self) -> Vec<Site> {
-        if let Some((address, text, cases)) = self.compares.take() {
-            self.site(address, How::Hashes { cases }, text);
+    /// The branch that goes by whether the operands of a compare are equal.
+    fn branch_if_equal(&self, compare: usize) -> Option<usize> {
+        let behind = compare + 1..self.flow.instructions.len();
+        let mut branches = behind.take_while(|at| {
+            let one = &self.flow.instructions[*at];
+            one.is_jcc_short_or_near() || one.mnemonic() == Mnemonic::Nop
+        });
+        branches.find(|at| {
+            let condition = self.flow.instructions[*at].condition_code();
+            matches!(condition, ConditionCode::e | ConditionCode::ne)
+        })
+    }
+
+    /// Whether a type or an itab is compared where the operands of a compare are equal: another type may have the hash.
+    fn leads_to_type(&self, compare: usize) -> bool {
+        /// Instructions that are looked at.
+        const NEAR: usize = 8;
+        let is_type = |branch: usize| {
+            let one = &self.flow.instructions[branch];
+            let first = match one.condition_code() {
+                ConditionCode::e => self.flow.index_of(one.near_branch_target())?,
+                _ => branch + 1,
+            };
+            let near = self.flow.instructions.iter().enumerate().skip(first);
+            let mut near = near
+                .take(NEAR)
+                .take_while(|(_, one)| one.flow_control() == FlowControl::Next);
+            near.find(|(at, _)| self.typed.contains(at))
+        };
+        self.branch_if_equal(compare).and_then(is_type).is_some()
+    }
+
+    /// The compare that all ways from the load of a hash come to first: behind another branch, the one that stands first.
+    fn root(&self, load: u64, compares: &[usize]) -> Option<usize> {
+        /// Instructions between the load and the compare, many more than are likely.
+        const FAR: usize = 64;
+        let mut at = self.flow.index_of(load)? + 1;
+        for _ in 0..FAR {
+            if compares.contains(&at) {
+                return Some(at);
+            }
+            let one = self.flow.instructions.get(at)?;
+            at = match one.flow_control() {
+                FlowControl::UnconditionalBranch => {
+                    let Some(to) = self.flow.index_of(one.near_branch_target()) else {
+                        break;
+                    };
+                    to
+                }
+                FlowControl::Next | FlowControl::Call | FlowControl::IndirectCall => at + 1,
+                _ => break,
+            };
         }
-        for (address, text, itab, other) in std::mem::take(&mut self.guards) {
+        compares.first().copied()
+    }
+
+    /// The type switch whose hash an instruction loaded, if it is one: where it begins, and its cases.
+    fn switch(&self, load: u64, compares: &[usize]) -> Option<(usize, How)> {
+        let number = |at: usize| self.flow.instructions[at].immediate(1) as u32;
+        let equal = compares
+            .iter()
+            .copied()
+            .filter(|at| self.branch_if_equal(*at).is_some());
+        // Types that nothing but code names, as `int8` is, are not listed.
+        let is_listed = |at: &usize| self.finder.hashes.contains(&number(*at));
+        if !compares.iter().any(is_listed) && !equal.clone().any(|at| self.leads_to_type(at)) {
+            return None;
+        }
+        let root = self.root(load, compares)?;
+        let cases: HashSet<u32> = equal.map(number).collect();
+        // The hashes are halved at one of them.
+        let is_whole = compares.iter().all(|at| cases.contains(&number(*at)));
+        let cases = is_whole.then_some(cases.len());
+        Some((root, How::Hashes { cases }))
+    }
+
+    fn end(mut self) -> Vec<Site> {
+        let compares = std::mem::take(&mut self.compares);
+        let switches: Vec<(usize, How)> = compares
+            .iter()
+            .filter_map(|(load, compares)| self.switch(*load, compares))
+            .collect();
+        for (root, how) in switches {
+            self.site(root, how);
+        }
+        for (number, itab, other) in std::mem::take(&mut self.guards) {
             /// Bytes behind a branch within which the call stands that it guards.
             const NEAR: u64 = 64;
             let is_call = |site: &Site| {
                 matches!(site.how, How::Itab { .. }) && site.address.wrapping_sub(other) < NEAR
             };
             if self.sites.iter().any(is_call) {
-                self.site(address, How::Guard { itab }, text);
+                self.site(number, How::Guard { itab });
             }
         }
         self.sites.sort_by_key(|site| site.address);

@@ -3,7 +3,7 @@
 //! Correct means: each slot is a word of the file, as the loader leaves it. Which words are a table is
 //! said by its symbol in C++; Rust's have none, and are told by what they begin with, which is said.
 
-use super::{Binary, Content, Symbol, SymbolKind};
+use super::{Binary, Content, Kind, Symbol, SymbolKind};
 
 /// Whose table it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,11 +93,10 @@ fn cpp(binary: &Binary<'_>, symbol: &Symbol<'_>) -> Option<Vtable> {
         .or(class.strip_prefix("{vtable("))
         .map(|class| class.trim_end_matches(")}"))
         .unwrap_or(&class);
-    // An object's first word leads behind the first two.
-    const LEAD: u64 = 16;
-    let slots = (LEAD..symbol.size)
+    let lead = lead(binary, symbol);
+    let slots = (lead..symbol.size)
         .step_by(8)
-        .map(|at| slot(binary, symbol.address + at, at as i64 - LEAD as i64));
+        .map(|at| slot(binary, symbol.address + at, at as i64 - lead as i64));
     Some(Vtable {
         class: class.to_string(),
         language: Language::Cpp,
@@ -106,6 +105,40 @@ fn cpp(binary: &Binary<'_>, symbol: &Symbol<'_>) -> Option<Vtable> {
         value: None,
         slots: slots.collect(),
     })
+}
+
+/// How far into the table of a class an object's first word leads: behind the first word that leads to a type. In front of that
+/// stand numbers, more of them where bases are virtual (the C++ ABI for Itanium, 2.5.2). A table without a type has
+/// a 0 in its place, and its first function tells.
+fn lead(binary: &Binary<'_>, symbol: &Symbol<'_>) -> u64 {
+    /// A distance and a type.
+    const USUAL: u64 = 16;
+    let leads = |at: u64| {
+        let word = binary.word(at)?;
+        let is_address = match binary.kind {
+            // Sections are anywhere, and so could a number be.
+            Kind::Object => binary.patch(at).is_some(),
+            _ => binary.patch(at).is_some() || binary.section(word).is_some(),
+        };
+        is_address.then_some(word)
+    };
+    let is_function = |word: u64| {
+        let is_code = binary
+            .section(word)
+            .is_some_and(|section| section.content == Content::Code);
+        is_code
+            || binary.symbol_at(word).is_some_and(|(symbol, _)| {
+                let is_elsewhere = symbol.kind == SymbolKind::Elsewhere;
+                is_elsewhere && !symbol.name.starts_with("_ZTI")
+            })
+    };
+    let mut words = (8..symbol.size).step_by(8);
+    let first = words.find_map(|at| Some((at, leads(symbol.address + at)?)));
+    match first {
+        Some((at, word)) if is_function(word) => at.max(USUAL),
+        Some((at, _)) => at + 8,
+        None => USUAL,
+    }
 }
 
 fn slot(binary: &Binary<'_>, at: u64, offset: i64) -> VtableSlot {

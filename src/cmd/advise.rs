@@ -225,9 +225,14 @@ fn of_program(
     })?;
     if !spot.how.is_by_interface() {
         let row = spot.how.row();
-        let row = row.map_or(String::new(), |row| {
-            format!("; `dispatchlab run '{row}'` measures the like")
-        });
+        let row = match &spot.how {
+            How::Dictionary => {
+                "; here the types were chosen where the generic function was called".into()
+            }
+            _ => row.map_or(String::new(), |row| {
+                format!("; `dispatchlab run '{row}'` measures the like")
+            }),
+        };
         return Err(Stop::Usage(format!(
             "{file}: {} is a site of the kind {}, and `advise` is for those that choose by the type of an interface of \
              Go{row}",

@@ -79,7 +79,7 @@ fn text(found: &[Site], file: &str, is_listed: bool) -> String {
         }
         let slot = match &site.how {
             How::Itab { slot } | How::Vtable { slot } => format!(" slot {slot}"),
-            How::Hashes { cases } => format!(", {cases} cases"),
+            How::Hashes { cases: Some(cases) } => format!(", {cases} cases"),
             How::Guard { itab } => format!(" on {itab}"),
             _ => String::new(),
         };

@@ -236,7 +236,7 @@ fn replayed(how: &How, types: usize) -> (String, String) {
         How::Hashes { .. } | How::Guard { .. } | How::JumpTable { by_type: true } => {
             (row, format!("-p cases={types} -p hit=order"))
         }
-        How::FuncValue | How::Linked | How::Other => {
+        How::FuncValue | How::Dictionary | How::Linked | How::Other => {
             ("itab_call".into(), format!("-p targets={types}"))
         }
     }

@@ -417,6 +417,64 @@ fn the_sites_of_a_program_are_where_its_source_has_them() {
 }
 
 #[test]
+fn each_type_switch_is_a_site_whether_or_not_its_types_are_listed() {
+    let Some(file) = go_of("switches", &[], "switches.go") else {
+        return;
+    };
+    #[rustfmt::skip] // a table: a function, and the hashes that each of its switches compares with
+    let functions = [
+        ("main.basics",      &[4][..]),
+        ("main.rooted",      &[4]),
+        ("main.both",        &[4, 4]),
+        ("main.interrupted", &[5]),
+        // It has a number where a type has its hash, and it is that of `int8`.
+        ("main.number",      &[]),
+    ];
+    for (function, cases) in functions {
+        let run = dispatchlab(&["sites", text(&file), function]);
+        let listed = run.stdout.lines().filter(|line| line.starts_with("  0x"));
+        let listed: Vec<&str> = listed.collect();
+        assert_eq!(listed.len(), cases.len(), "{function}: {}", run.stdout);
+        for (line, cases) in listed.iter().zip(cases) {
+            // Go 1.19 has a table only from many types on, Go 1.22 from 5 on.
+            let halved = format!("type switch, hashes, {cases} cases");
+            let is_one = line.ends_with(&halved) || line.ends_with("type switch, table");
+            assert!(is_one, "{function}: {line}");
+        }
+    }
+}
+
+#[test]
+fn a_call_through_the_dictionary_of_a_generic_is_no_call_through_an_itab() {
+    let release = said("go", &["version"]);
+    // Others convert to an interface first, or have no generics.
+    if !["go1.18", "go1.19"].iter().any(|own| release.contains(own)) {
+        eprintln!("skipped: {release}");
+        return;
+    }
+    let Some(file) = go_of("generics", &[], "switches.go") else {
+        return;
+    };
+    let function = "main.(*List[go.shape.int_0]).Sum";
+    let (_, document) = json(&["sites", text(&file), function]);
+    let sites = document["sites"].as_array().expect("sites");
+    assert_eq!(sites.len(), 1, "{document}");
+    assert_eq!(sites[0]["kind"], "generic dictionary");
+    assert_eq!(
+        (&sites[0]["slot"], &sites[0]["row"]),
+        (&Value::Null, &Value::Null)
+    );
+    let place = folder("generics");
+    let order = place.join("order.txt");
+    fs::write(&order, "0 1 0 1\n").expect("writes");
+    let order = format!("order=@{}", text(&order));
+    let run = dispatchlab(&["advise", text(&file), function, "-p", &order]);
+    assert_eq!(run.code, 2, "{}", run.stdout);
+    let why = "here the types were chosen where the generic function was called";
+    assert!(run.said().contains(why), "{}", run.stderr);
+}
+
+#[test]
 fn code_that_no_symbol_names_is_said_to_be_left_out() {
     for (options, is_stripped) in [("-s", true), ("-O2", false)] {
         let name = format!("sites{options}");
@@ -580,6 +638,50 @@ fn a_call_through_a_table_of_functions_is_no_switch() {
 }
 
 #[test]
+fn the_first_function_of_a_class_is_found_whatever_stands_in_front_of_it() {
+    let place = folder("leads");
+    let source = place.join("leads.cpp");
+    let text_of = "struct A { long a; virtual int f() { return 1; } virtual int g() { return 2; } };\n\
+        struct B : virtual A { long b; virtual int own() { return 3; } };\n\
+        struct C : virtual A, virtual B { virtual int own() override { return 4; } };\n\
+        A a; B b; C c;\nint main() { return a.f(); }\n";
+    fs::write(&source, text_of).expect("writes");
+    for (name, options) in [
+        ("leads-pie", &["-O1"][..]),
+        ("leads-fixed", &["-O1", "-fno-pie", "-no-pie"][..]),
+        ("leads-untyped", &["-O1", "-fno-rtti"][..]),
+        ("leads.o", &["-O1", "-c"][..]),
+    ] {
+        let Some(file) = built(name, "g++", &[options, &[text(&source)]].concat()) else {
+            return;
+        };
+        for (class, symbol) in [("A", "A::f()"), ("B", "B::own()"), ("C", "C::own()")] {
+            let (_, document) = json(&["vtable", text(&file), class]);
+            let all = document["vtables"].as_array().expect("tables");
+            let table = all.iter().find(|table| table["class"] == class);
+            let first = &table.unwrap_or_else(|| panic!("{document}"))["fun"][0];
+            assert_eq!(
+                (&first["offset"], &first["symbol"]),
+                (&0.into(), &symbol.into()),
+                "{name}: {class}"
+            );
+        }
+    }
+    let library = said("g++", &["-print-file-name=libstdc++.so"]);
+    let library = library.trim();
+    if !Path::new(library).is_file() {
+        eprintln!("skipped: no libstdc++.so");
+        return;
+    }
+    let (_, document) = json(&["vtable", library, "ostream"]);
+    let all = document["vtables"].as_array().expect("tables");
+    let table = all.iter().find(|table| table["class"] == "std::ostream");
+    let first = &table.unwrap_or_else(|| panic!("{document}"))["fun"][0];
+    let symbol = first["symbol"].as_str().expect("one");
+    assert!(first["offset"] == 0 && symbol.contains("::~"), "{first}");
+}
+
+#[test]
 fn distances_in_a_table_are_numbers_and_what_is_undefined_is_nowhere() {
     let place = folder("bases");
     let source = place.join("bases.cpp");
@@ -596,6 +698,10 @@ fn distances_in_a_table_are_numbers_and_what_is_undefined_is_nowhere() {
             return;
         };
         let run = dispatchlab(&["vtable", text(&file), "B"]);
+        // B's own table begins with how far A is.
+        let first = run.stdout.lines().find(|line| line.starts_with("  +0 "));
+        let is_function = first.is_some_and(|line| line.ends_with(" B::f()"));
+        assert!(is_function, "{}", run.stdout);
         // A stands 16 bytes into B, and its methods want B's address.
         assert!(run.stdout.contains(" a distance: -16\n"), "{}", run.stdout);
         assert!(!run.stdout.contains("0xffff"), "{}", run.stdout);
@@ -603,6 +709,12 @@ fn distances_in_a_table_are_numbers_and_what_is_undefined_is_nowhere() {
     let Some(object) = built("bases.o", "g++", &["-O1", "-c", text(&source)]) else {
         return;
     };
+    let (_, document) = json(&["vtable", text(&object), "B"]);
+    let first = &document["vtables"][0]["fun"][0];
+    assert_eq!(
+        (&first["offset"], &first["symbol"]),
+        (&0.into(), &"B::f()".into())
+    );
     let (_, document) = json(&["sym", text(&object), "puts"]);
     let symbol = &document["symbols"][0];
     assert_eq!(

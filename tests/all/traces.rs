@@ -285,6 +285,51 @@ fn what_is_recorded_is_replayed() {
 }
 
 #[test]
+fn a_type_switch_is_visited_as_often_as_it_is_run() {
+    let Some(file) = go_of("traced_switches", &[], "switches.go") else {
+        return;
+    };
+    let place = fresh("traced-switches");
+    let run = command(&place, &["sites", text(&file), "main.both", "--json"]).output();
+    let document: Value = serde_json::from_slice(&run.expect("it runs").stdout).expect("JSON");
+    let both = document["sites"].as_array().expect("sites").iter();
+    let both = both.map(|site| site["address"].as_str().expect("one").to_string());
+    let alone = ["main.basics", "main.rooted", "main.interrupted"].map(String::from);
+    for site in alone.into_iter().chain(both) {
+        let Some(run) = traced(&place, &["--at", &site], &[text(&file)]) else {
+            return;
+        };
+        // The fixture runs each switch 90 times, with values of nine types in turns.
+        let words = "\n90 visits, exact";
+        assert!(run.stdout.contains(words), "{site}: {}", run.stdout);
+        // A table of jumps leads several types to one place.
+        if run.stdout.contains("type switch, hashes") {
+            let types = recorded(&place).types().iter().max().copied();
+            assert_eq!(types, Some(8), "{site}: {}", run.stdout);
+        }
+    }
+}
+
+#[test]
+fn what_comes_through_the_dictionary_of_a_generic_are_functions() {
+    let Some(file) = go_of("traced_generics", &[], "switches.go") else {
+        return;
+    };
+    let place = fresh("traced-generics");
+    let function = "main.(*List[go.shape.int_0]).Sum";
+    let listed = run_in(&place, &["sites", text(&file), function]);
+    if !listed.stdout.contains("generic dictionary") {
+        eprintln!("skipped: this Go calls no method through a dictionary");
+        return;
+    }
+    let Some(run) = traced(&place, &["--at", function], &[text(&file)]) else {
+        return;
+    };
+    assert!(run.stdout.contains("\n10 visits, exact"), "{}", run.stdout);
+    assert!(run.stdout.contains("main.One.Add"), "{}", run.stdout);
+}
+
+#[test]
 fn what_is_no_site_is_refused_before_the_program_starts() {
     let Some(file) = program("refused", &[]) else {
         return;
