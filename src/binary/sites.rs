@@ -199,7 +199,7 @@ impl<'b, 'a> Finder<'b, 'a> {
         let Some(bytes) = self.binary.bytes(symbol.address, symbol.size) else {
             return Vec::new();
         };
-        let flow = Flow::of(bytes, symbol.address);
+        let flow = Flow::of(bytes, symbol.address, self.binary.go.is_some());
         let mut function = Function {
             finder: self,
             name: &symbol.name,

@@ -56,18 +56,13 @@ impl State {
         *self != before
     }
 
-    /// Goes on behind an instruction, which writes these registers.
+    /// Goes on behind an instruction, which writes these registers, a bit each.
     fn step(&mut self, instruction: &Instruction, written: u16) {
         let gained = self.gained(instruction);
         self.keep(instruction, written);
-        match is_call(instruction) {
-            true => self.registers = [None; 16],
-            false => {
-                for (register, value) in self.registers.iter_mut().enumerate() {
-                    if written & (1 << register) != 0 {
-                        *value = None;
-                    }
-                }
+        for (register, value) in self.registers.iter_mut().enumerate() {
+            if written & (1 << register) != 0 {
+                *value = None;
             }
         }
         if let Some((register, value)) = gained.and_then(|(to, value)| Some((number(to)?, value))) {
@@ -183,6 +178,17 @@ fn number(register: Register) -> Option<usize> {
     full.is_gpr64().then(|| full.number())
 }
 
+/// The registers that a function leaves as they were, by the System V ABI for this machine (figure 3.4); the pointer to the
+/// stack is one more, and nothing is known of it.
+const SAVED: [Register; 6] = [
+    Register::RBX,
+    Register::RBP,
+    Register::R12,
+    Register::R13,
+    Register::R14,
+    Register::R15,
+];
+
 /// A function's instructions, and what is known where its blocks begin.
 pub(super) struct Flow {
     /// Ascending by address.
@@ -194,14 +200,22 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    /// Of the function that has these bytes at an address.
-    pub(super) fn of(bytes: &[u8], address: u64) -> Flow {
+    /// Of the function that has these bytes at an address. What it calls leaves no register as it was in Go, and those
+    /// of [`SAVED`] elsewhere.
+    pub(super) fn of(bytes: &[u8], address: u64, is_go: bool) -> Flow {
         let decoder = Decoder::with_ip(64, bytes, address, DecoderOptions::NONE);
         let instructions: Vec<Instruction> = decoder.into_iter().collect();
         let mut info = InstructionInfoFactory::new();
         let written = instructions
             .iter()
-            .map(|one| written(one, &mut info))
+            .map(|one| match (is_call(one), is_go) {
+                (true, true) => u16::MAX,
+                (true, false) => {
+                    let saved = SAVED.iter().filter_map(|register| number(*register));
+                    !saved.fold(0, |all, number| all | 1 << number)
+                }
+                (false, _) => written(one, &mut info),
+            })
             .collect();
         let starts = vec![None; instructions.len()];
         let mut flow = Flow {

@@ -682,6 +682,27 @@ fn the_first_function_of_a_class_is_found_whatever_stands_in_front_of_it() {
 }
 
 #[test]
+fn a_function_that_is_called_again_and_again_is_still_known_to_come_from_a_table() {
+    let place = folder("again");
+    let source = place.join("again.s");
+    // r12 is as it was behind a call, and r11 is not.
+    let text_of = ".intel_syntax noprefix\n.globl kept, lost, main\n\
+        .type kept, @function\nkept: push rbx\n mov ebx, 9\n mov r12, [rdi+16]\n\
+        1: call r12\n dec ebx\n jnz 1b\n pop rbx\n ret\n.size kept, .-kept\n\
+        .type lost, @function\nlost: push rbx\n mov ebx, 9\n mov r11, [rdi+16]\n\
+        1: call r11\n dec ebx\n jnz 1b\n pop rbx\n ret\n.size lost, .-lost\n\
+        main: ret\n.section .note.GNU-stack\n";
+    fs::write(&source, text_of).expect("writes");
+    let Some(file) = built("again", "gcc", &[text(&source)]) else {
+        return;
+    };
+    for (function, kind) in [("kept", "vtable"), ("lost", "other")] {
+        let (_, document) = json(&["sites", text(&file), function]);
+        assert_eq!(document["sites"][0]["kind"], kind, "{document}");
+    }
+}
+
+#[test]
 fn distances_in_a_table_are_numbers_and_what_is_undefined_is_nowhere() {
     let place = folder("bases");
     let source = place.join("bases.cpp");
