@@ -62,6 +62,11 @@ impl Executed {
                 operands[1] = Kind::Number;
                 Mnemonic::Add
             }
+            // In 32 bits it is no address but a sum, and what is added differs from type to type as other numbers do.
+            Mnemonic::Lea if one.op0_register().size() == 4 => {
+                operands[1] = Kind::Number;
+                Mnemonic::Lea
+            }
             // The compiler subtracts by adding, and the other way round.
             Mnemonic::Sub if operands[1] == Kind::Number => Mnemonic::Add,
             other => other,
