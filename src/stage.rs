@@ -13,7 +13,6 @@ use crate::go::layout;
 use crate::interpreter::native::Natives;
 use crate::job::{Failure, JobRow, PanicAt, Place};
 use crate::link::frame::{self, carried, context, state};
-use crate::link::harness::element_bytes;
 use crate::link::walk::Course;
 use crate::link::{Image, Owner};
 use crate::sys::mapping::{self, Executable};
@@ -176,6 +175,8 @@ pub struct Stage<'a> {
 struct Span {
     /// Address of the walk's element.
     cursor: u64,
+    /// Bytes of an element.
+    element: u64,
     /// Iterations.
     iterations: u64,
 }
@@ -184,6 +185,7 @@ impl Span {
     fn of(visits: &Visits, element: u64, iterations: u64) -> Span {
         Span {
             cursor: visits.address(element),
+            element: visits.element,
             iterations,
         }
     }
@@ -340,11 +342,11 @@ impl<'a> Stage<'a> {
             .bring(whose, self.code.data(), &mut ground.data_writes);
         self.stack
             .bring(whose, ground.stack.bytes(), &mut ground.stack_writes);
-        self.note_nil(image);
         if self.active != Some(image) {
             self.active = Some(image);
             ground.page.note(notes::IMAGE, image as u64);
             self.note_site(ground, image);
+            self.note_nil(image);
         }
     }
 
@@ -459,8 +461,11 @@ impl<'a> Stage<'a> {
 
     fn prepare_frames(&mut self, ground: &mut Ground, image: usize, span: Span) {
         ground.note_progress();
-        let Span { cursor, iterations } = span;
-        let element = element_bytes(self.row);
+        let Span {
+            cursor,
+            element,
+            iterations,
+        } = span;
         let first = self.frames.get(image).copied().unwrap_or(0);
         let (frame, step) = (ground.frame(), frame::FRAME_STEP as u64);
         let data = self.code.data();
@@ -474,10 +479,17 @@ impl<'a> Stage<'a> {
         let array = self.array.map_or(0, |(address, _)| address);
         let stack = ground.frames();
         put(stack, frame::ITERATIONS as u32, iterations);
-        for turn in 0..frame::FRAMES {
+        // Where registers hold the state, there is one frame.
+        let frames = match self.row.clobbers {
+            Clobbers::Some => 1,
+            Clobbers::All => frame::FRAMES,
+        };
+        for turn in 0..frames {
             let number = (first + turn) % frame::FRAMES;
-            let own = &mut stack[(step * number) as usize..];
-            let mut put = |offset: i32, value| put(own, offset as u32, value);
+            let at = step * number + state::CURSOR as u64;
+            let own = stack[at as usize..].first_chunk_mut::<{ frame::FRAME_STEP as usize }>();
+            let own = own.expect("the room above frame 0 has the state of all frames");
+            let mut put = |offset: i32, value| put(own, (offset - state::CURSOR) as u32, value);
             put(state::CURSOR, cursor + turn * element);
             put(state::END, ends[turn as usize]);
             put(state::COUNT, counts[turn as usize]);
@@ -803,9 +815,18 @@ impl<'a> Stage<'a> {
         const DIRECTION: u64 = 1 << 10;
         const ALIGNMENT_CHECK: u64 = 1 << 18;
         ground.note_inside(false);
-        let kind = self.get(context::PANIC_KIND);
+        let data = self.code.data();
+        let [kind, complete, rsp, both, flags, panics] = [
+            context::PANIC_KIND,
+            context::COMPLETE,
+            context::EXIT_RSP,
+            context::EXIT_MXCSR,
+            context::EXIT_FLAGS,
+            context::PANICS,
+        ]
+        .map(|at| get(data, at));
         let code = self.images[image].site.code;
-        if kind != 0 && self.get(context::COMPLETE) == 0 {
+        if kind != 0 && complete == 0 {
             return Err(Failure::Panic(self.panic_at(kind, code)));
         }
         let next_frame = match (self.row.clobbers, left) {
@@ -815,12 +836,10 @@ impl<'a> Stage<'a> {
             _ => 0,
         };
         let frame_now = ground.frame() + next_frame * frame::FRAME_STEP as u64;
-        let both = self.get(context::EXIT_MXCSR);
         let (mxcsr_out, mxcsr_in) = (both & 0xffff_ffff, both >> 32);
-        let flags = self.get(context::EXIT_FLAGS);
         let broken = ground.broken_guard(self.row);
         let is_kept = [
-            self.get(context::EXIT_RSP) == frame_now,
+            rsp == frame_now,
             broken.is_none(),
             flags & DIRECTION == 0,
             flags & ALIGNMENT_CHECK == 0,
@@ -845,7 +864,7 @@ impl<'a> Stage<'a> {
         }
         Ok(Exit {
             sum: self.sum(ground),
-            panics: self.get(context::PANICS),
+            panics,
         })
     }
 

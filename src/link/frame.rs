@@ -112,6 +112,7 @@ pub mod carried {
 
 /// The guards: between the bodies' bytes and the frames' state, and behind that up to what is carried. Nobody
 /// writes there; bytes from frame 0.
+#[inline]
 pub fn guards(takes_turns: bool) -> [Range<u64>; 2] {
     let last = if takes_turns { FRAMES - 1 } else { 0 };
     let bodies = last * FRAME_STEP as u64 + BODY_BYTES;
@@ -175,6 +176,7 @@ pub const PANIC_NIL: u64 = 11;
 /// Cursor ends and counts of the four frames for `iterations` from `cursor`.
 ///
 /// Only the frame of the last iteration may end the loop; the others get a value they never meet.
+#[inline]
 pub fn frame_ends(iterations: u64, cursor: u64, element: u64) -> ([u64; 4], [u64; 4]) {
     let mut ends = [u64::MAX; 4];
     let mut counts = [u64::MAX; 4];

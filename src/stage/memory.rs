@@ -79,10 +79,14 @@ impl Own {
     }
 
     /// Puts an image's bytes into the memory.
+    #[inline]
     pub(super) fn bring(&mut self, image: usize, memory: &mut [u8], writes: &mut FirstWrites) {
-        if self.live == Some(image) {
-            return;
+        if self.live != Some(image) {
+            self.exchange(image, memory, writes);
         }
+    }
+
+    fn exchange(&mut self, image: usize, memory: &mut [u8], writes: &mut FirstWrites) {
         self.put_away(memory, writes);
         for (part, behind_setup) in &self.behind_setup[image] {
             let bytes = self.left[image]

@@ -15,7 +15,8 @@ use super::elements::Elements;
 #[derive(Debug)]
 pub struct Visits {
     pub(super) memory: Writable,
-    element: u64,
+    /// Bytes of each.
+    pub(super) element: u64,
     /// What each element holds: the number of its object, or of its kind where it holds more.
     pub kinds: Vec<u32>,
     /// What its results add up to, where any is stated.
@@ -86,6 +87,9 @@ impl Visits {
     /// walk is not left: the caller's segments divide it.
     pub fn expected(&self, element: u64, iterations: u64) -> Option<u64> {
         let sums = self.sums.as_ref()?;
+        if iterations == 1 {
+            return sums.one(element as usize);
+        }
         let end = sums.before((element + iterations) as usize)?;
         Some(end.wrapping_sub(sums.before(element as usize)?))
     }
@@ -188,12 +192,16 @@ impl Sums {
         // The end of the last block is no block's start.
         let block = (element / Sums::BLOCK).min(self.blocks.len().saturating_sub(1));
         let first = block * Sums::BLOCK;
-        let result = |number: usize| {
-            let upper = self.upper.get(number).copied().unwrap_or(0);
-            u64::from(upper) << 32 | u64::from(self.each[number])
-        };
         let start = self.blocks.get(block).copied().unwrap_or(0);
-        Some((first..element).map(result).fold(start, u64::wrapping_add))
+        let results = (first..element).filter_map(|number| self.one(number));
+        Some(results.fold(start, u64::wrapping_add))
+    }
+
+    /// The result of one element; `None` beyond the end.
+    fn one(&self, element: usize) -> Option<u64> {
+        let lower = *self.each.get(element)?;
+        let upper = self.upper.get(element).copied().unwrap_or(0);
+        Some(u64::from(upper) << 32 | u64::from(lower))
     }
 }
 
@@ -225,6 +233,9 @@ mod tests {
                 }
                 for (element, sum) in prefix.iter().enumerate() {
                     assert_eq!(sums.before(element), Some(*sum), "{element} of {length}");
+                    let next = prefix.get(element + 1);
+                    let one = next.map(|next| next.wrapping_sub(*sum));
+                    assert_eq!(sums.one(element), one, "{element} of {length}");
                 }
                 assert_eq!(sums.before(length + 1), None);
                 assert_eq!(sums.upper.is_empty(), wide_from >= length, "{length}");

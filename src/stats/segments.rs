@@ -33,6 +33,8 @@ pub(super) struct Visit {
 pub(super) enum Rule {
     /// For times: interruptions only ever add.
     LowerQuartile,
+    /// For differences of times, which interruptions make larger or smaller.
+    Median,
     /// For counts of events.
     Mean,
 }
@@ -92,6 +94,7 @@ impl Segments {
     pub(super) fn value_of(&self, times: &[u32]) -> Option<f64> {
         let value = match self.rule {
             Rule::LowerQuartile => quartile,
+            Rule::Median => median,
             Rule::Mean => mean,
         };
         let values = self
@@ -105,8 +108,21 @@ impl Segments {
 
 /// The lower quartile of one segment's sorted visits, each repeated as often as its turn counts.
 fn quartile(visits: &[(f64, usize)], times: &[u32]) -> Option<f64> {
-    let total: u32 = visits.iter().map(|&(_, turn)| times[turn]).sum();
+    let total = total(visits, times);
     let place = (f64::from(total) * LOWER_QUARTILE).ceil() as u32;
+    at(visits, times, place.max(1))
+}
+
+/// The median of them.
+fn median(visits: &[(f64, usize)], times: &[u32]) -> Option<f64> {
+    let total = total(visits, times);
+    let lower = at(visits, times, total.div_ceil(2))?;
+    let upper = at(visits, times, total / 2 + 1)?;
+    Some((lower + upper) / 2.0)
+}
+
+/// The visit at a place, from 1 on, of them.
+fn at(visits: &[(f64, usize)], times: &[u32], place: u32) -> Option<f64> {
     let mut passed = 0;
     visits.iter().find_map(|&(cost, turn)| {
         passed += times[turn];
@@ -114,9 +130,14 @@ fn quartile(visits: &[(f64, usize)], times: &[u32]) -> Option<f64> {
     })
 }
 
+/// How many they are.
+fn total(visits: &[(f64, usize)], times: &[u32]) -> u32 {
+    visits.iter().map(|&(_, turn)| times[turn]).sum()
+}
+
 /// The mean of one segment's visits, each repeated as often as its turn counts.
 fn mean(visits: &[(f64, usize)], times: &[u32]) -> Option<f64> {
-    let total: u32 = visits.iter().map(|&(_, turn)| times[turn]).sum();
+    let total = total(visits, times);
     let weighted = visits
         .iter()
         .map(|&(cost, turn)| cost * f64::from(times[turn]));
@@ -126,22 +147,26 @@ fn mean(visits: &[(f64, usize)], times: &[u32]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::quantile::{rank, sorted};
+    use crate::stats::quantile::{self, rank, sorted};
     use crate::stats::random::SplitMix64;
 
-    /// The rule as it reads, over visits that may repeat.
+    /// The rules as they read, over visits that may repeat.
     fn naive(visits: &[Visit]) -> Option<f64> {
+        naive_by(visits, |costs| rank(costs, 0.25))
+    }
+
+    fn naive_by(visits: &[Visit], rule: fn(&[f64]) -> Option<f64>) -> Option<f64> {
         let last = visits.iter().map(|visit| visit.segment).max()?;
-        let quartiles: Vec<f64> = (0..=last)
+        let values: Vec<f64> = (0..=last)
             .filter_map(|segment| {
                 let costs = visits
                     .iter()
                     .filter(|visit| visit.segment == segment)
                     .map(|visit| visit.cycles);
-                rank(&sorted(costs), 0.25)
+                rule(&sorted(costs))
             })
             .collect();
-        Some(quartiles.iter().sum::<f64>() / quartiles.len() as f64)
+        Some(values.iter().sum::<f64>() / values.len() as f64)
     }
 
     fn some_visits(random: &mut SplitMix64) -> Vec<Visit> {
@@ -177,6 +202,7 @@ mod tests {
         for _ in 0..200 {
             let visits = some_visits(&mut random);
             let segments = Segments::of(&visits, |visit| visit.cycles);
+            let halved = Segments::by(Rule::Median, &visits, |visit| Some(visit.cycles));
             let times: Vec<u32> = (0..segments.turns)
                 .map(|_| random.below(4) as u32)
                 .collect();
@@ -187,6 +213,8 @@ mod tests {
                 })
                 .collect();
             assert_eq!(segments.value_of(&times), naive(&repeated));
+            let median = naive_by(&repeated, quantile::median);
+            assert_eq!(halved.value_of(&times), median);
         }
     }
 

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 
 use super::calibration::Scale;
 use super::costs::Costs;
-use super::quantile::{median, rank, sorted};
-use super::segments::{Segments, Visit};
+use super::quantile::{rank, sorted};
+use super::segments::{Rule, Segments, Visit};
 use super::{Estimate, SiteSamples, Timing, bootstrap};
 
 /// How many times as far as rounds of one run do, separate runs differ: each has the code at other addresses.
@@ -52,20 +52,18 @@ pub fn misses(site: usize, timing: &Timing, seed: u64) -> Option<Estimate> {
 /// What one pair of images says: the mean over segments of what their visits have as median.
 /// `None` where there are too few turns of both.
 fn of_pair(site: &SiteSamples, timing: &Timing, seed: u64) -> Option<Estimate> {
-    let undisturbed = turns(site, timing, |costs| costs.visits);
+    let misses = |visit: &Visit| Some(visit.cycles / site.added_cycles);
+    let more = |visits| Segments::by(Rule::Median, &pairs(site, timing, visits), misses);
+    let undisturbed = more(|costs| costs.visits);
     // What disturbs both images alike drops out of their difference, and what does not widens the interval.
-    let turns = match undisturbed.len() < FEWEST_PAIRS {
-        true => turns(site, timing, |costs| costs.all),
+    let turns = match undisturbed.turns < FEWEST_PAIRS {
+        true => more(|costs| costs.all),
         false => undisturbed,
     };
-    if turns.len() < FEWEST_PAIRS {
+    if turns.turns < FEWEST_PAIRS {
         return None;
     }
-    let value = mean_of_medians(turns.iter().flatten())?;
-    let ends = bootstrap::ends(turns.len(), seed, |drawn| {
-        mean_of_medians(drawn.iter().flat_map(|turn| &turns[*turn]))
-    });
-    let (low, high) = ends.unwrap_or((value, value));
+    let Estimate { value, low, high } = bootstrap::estimate(&turns, seed);
     let repeats = match value > PREDICTED {
         true => REPEATS_MISSED,
         false => REPEATS,
@@ -78,26 +76,9 @@ fn of_pair(site: &SiteSamples, timing: &Timing, seed: u64) -> Option<Estimate> {
     })
 }
 
-/// A visit of the second image, and how much more it took than that of the first.
-#[derive(Debug, Clone, Copy)]
-struct Pair {
-    turn: u32,
-    segment: u32,
-    misses: f64,
-}
-
-/// The pairs of each turn.
-fn turns(site: &SiteSamples, timing: &Timing, visits: fn(Costs) -> Vec<Visit>) -> Vec<Vec<Pair>> {
-    let mut by_turn = BTreeMap::<u32, Vec<Pair>>::new();
-    for pair in pairs(site, timing, visits) {
-        by_turn.entry(pair.turn).or_default().push(pair);
-    }
-    by_turn.into_values().collect()
-}
-
-/// All pairs of these visits, but for those that are far from all others: an
-/// interruption inside a chunk does not show beside it.
-fn pairs(site: &SiteSamples, timing: &Timing, visits: fn(Costs) -> Vec<Visit>) -> Vec<Pair> {
+/// The second image's of these visits, with the cycles that they took more than the first one's, but for those that
+/// are far from all others: an interruption inside a chunk does not show beside it.
+fn pairs(site: &SiteSamples, timing: &Timing, visits: fn(Costs) -> Vec<Visit>) -> Vec<Visit> {
     let [less, more] = &site.images;
     let own = chunked(timing, site.iterations_per_chunk, site.segments);
     let scale = Scale::of(timing);
@@ -107,20 +88,19 @@ fn pairs(site: &SiteSamples, timing: &Timing, visits: fn(Costs) -> Vec<Visit>) -
         .map(|visit| ((visit.turn, visit.segment), visit.cycles))
         .collect();
     let more = costs(more).into_iter();
-    let mut pairs: Vec<Pair> = more
+    let mut pairs: Vec<Visit> = more
         .filter_map(|visit| {
             let less = partners.get(&(visit.turn, visit.segment))?;
-            Some(Pair {
-                turn: visit.turn,
-                segment: visit.segment,
-                misses: (visit.cycles - less) / site.added_cycles,
+            Some(Visit {
+                cycles: visit.cycles - less,
+                ..visit
             })
         })
         .collect();
-    let all = sorted(pairs.iter().map(|pair| pair.misses));
+    let all = sorted(pairs.iter().map(|pair| pair.cycles));
     if let (Some(lower), Some(upper)) = (rank(&all, 0.25), rank(&all, 0.75)) {
-        let reach = FAR_OUT * (upper - lower) + SLACK;
-        pairs.retain(|pair| (lower - reach..=upper + reach).contains(&pair.misses));
+        let reach = FAR_OUT * (upper - lower) + SLACK * site.added_cycles;
+        pairs.retain(|pair| (lower - reach..=upper + reach).contains(&pair.cycles));
     }
     pairs
 }
@@ -178,22 +158,6 @@ pub fn bound(timing: &Timing, cycles: f64, seed: u64) -> Option<Bound> {
         misses: above(predicted),
         most: above(cheapest),
     })
-}
-
-fn mean_of_medians<'a>(pairs: impl Iterator<Item = &'a Pair>) -> Option<f64> {
-    let mut by_segment = BTreeMap::<u32, Vec<f64>>::new();
-    for pair in pairs {
-        by_segment
-            .entry(pair.segment)
-            .or_default()
-            .push(pair.misses);
-    }
-    let medians: Vec<f64> = by_segment
-        .into_values()
-        .filter_map(|misses| median(&sorted(misses)))
-        .collect();
-    let count = medians.len() as f64;
-    (count > 0.0).then(|| medians.iter().sum::<f64>() / count)
 }
 
 #[cfg(test)]

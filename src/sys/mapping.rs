@@ -85,11 +85,13 @@ impl Writable {
     }
 
     /// Address of the first byte; a multiple of [`PAGE`].
+    #[inline]
     pub fn address(&self) -> u64 {
         self.map.as_ptr() as u64
     }
 
     /// The bytes.
+    #[inline]
     pub fn bytes(&mut self) -> &mut [u8] {
         self.map
     }
@@ -114,6 +116,7 @@ impl Writable {
     }
 
     /// Addresses of all the bytes.
+    #[inline]
     pub fn addresses(&self) -> Range<u64> {
         self.address()..self.address() + self.map.len() as u64
     }
@@ -246,6 +249,7 @@ impl Window {
 
 impl Unsealed {
     /// Address of the first byte; a multiple of [`PAGE`].
+    #[inline]
     pub fn address(&self) -> u64 {
         self.map.as_ptr() as u64
     }
@@ -283,6 +287,7 @@ impl Executable {
     ///
     /// # Panics
     /// When they are hidden.
+    #[inline]
     pub fn data(&mut self) -> &mut [u8] {
         assert!(!self.is_hidden, "hidden data are neither read nor written");
         let end = self.code.start - PAGE;
@@ -377,11 +382,13 @@ impl Executable {
     }
 
     /// Asks for the line of an address, whatever that is, and waits for nothing.
+    #[inline]
     pub fn prefetch(&self, address: u64) {
         // SAFETY: a prefetch is a hint: it changes nothing and never faults (Intel SDM vol. 2, PREFETCHh).
         unsafe { _mm_prefetch::<_MM_HINT_T0>(address as *const i8) };
     }
 
+    #[inline]
     fn checked(&self, address: u64) -> u64 {
         let code = &self.map[self.code.clone()];
         assert!(
@@ -395,6 +402,7 @@ impl Executable {
     ///
     /// # Panics
     /// When the address is not in the sealed code.
+    #[inline]
     pub fn enter(&mut self, address: u64, argument: u64) -> u64 {
         let address = self.checked(address);
         // SAFETY: the address lies in sealed code, and `&mut self` keeps every reference into the
@@ -496,6 +504,7 @@ pub fn reset_x87() {
 }
 
 /// Whether programs may read and write the segment bases.
+#[inline]
 fn has_segment_bases() -> bool {
     /// Bit 1 of AT_HWCAP2: the kernel has enabled FSGSBASE (Documentation/arch/x86/x86_64/fsgs.rst).
     const FSGSBASE: u64 = 1 << 1;
@@ -513,6 +522,7 @@ fn has_segment_bases() -> bool {
 
 /// The `fs` base of this thread, where Rust keeps its thread-local storage; 0 where programs may
 /// not read it.
+#[inline]
 pub fn fs_base() -> u64 {
     if !has_segment_bases() {
         return 0;
@@ -527,6 +537,7 @@ pub fn fs_base() -> u64 {
 ///
 /// # Safety
 /// The base is what [`fs_base`] said on this thread.
+#[inline]
 unsafe fn restore_fs_base(base: u64) {
     if base != 0 && fs_base() != base {
         // SAFETY: the instruction is enabled, for the base was read; the caller vouches for it.
@@ -535,6 +546,7 @@ unsafe fn restore_fs_base(base: u64) {
 }
 
 /// The `gs` base of this thread; 0 where programs may not read it.
+#[inline]
 pub fn gs_base() -> u64 {
     if !has_segment_bases() {
         return 0;

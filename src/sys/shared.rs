@@ -142,6 +142,7 @@ impl SharedPage {
         self.file.as_raw_fd()
     }
 
+    #[inline]
     pub(super) fn words(&self) -> &[AtomicU64] {
         // SAFETY: the mapping is PAGE bytes, page-aligned and lives as long as `self`; atomics may
         // be shared with a process that writes them at the same time.
@@ -149,6 +150,7 @@ impl SharedPage {
     }
 
     /// Leaves a note.
+    #[inline]
     pub fn note(&self, index: usize, value: u64) {
         self.words()[..NOTES][index].store(value, Ordering::Release);
     }

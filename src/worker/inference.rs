@@ -92,7 +92,7 @@ fn verify_image(
     visits: &Visits,
     image: usize,
 ) -> Result<(), Failure> {
-    const ONE_BY_ONE: u64 = 4096;
+    const ONE_BY_ONE: u64 = 1024;
     const FEW: u64 = 64;
     const MOST: u64 = 1 << 15;
     if !stage.row.has_walk() {
