@@ -68,11 +68,13 @@ pub struct Request<'a> {
 }
 
 /// A whole word at once: as a slice it would be a call of `memcpy`, some thirty an entry.
+#[inline]
 fn put(data: &mut [u8], offset: u32, value: u64) {
     let word = data[offset as usize..].first_chunk_mut();
     *word.expect("the offset lies in the memory that it is of") = value.to_le_bytes();
 }
 
+#[inline]
 fn get(data: &[u8], offset: u32) -> u64 {
     let bytes = data[offset as usize..].first_chunk();
     u64::from_le_bytes(*bytes.expect("the offset lies in the memory that it is of"))
@@ -166,7 +168,9 @@ pub struct Stage<'a> {
     stack: Own,
     /// By image, the frame that its next iteration runs in.
     frames: Vec<u64>,
-    /// What the elements of its walks hold, where that is more than an object.
+    /// Whether the elements of its walks hold more than an object.
+    is_by_element: bool,
+    /// What those hold then.
     elements: RefCell<Elements>,
 }
 
@@ -268,7 +272,7 @@ impl<'a> Stage<'a> {
 
     /// The object that an element's first receiver is of.
     pub fn object(&self, kind: u32) -> u32 {
-        match self.row.is_by_element() {
+        match self.is_by_element {
             true => self.elements.borrow().object(kind),
             false => kind,
         }
@@ -590,8 +594,12 @@ impl<'a> Stage<'a> {
             Clobbers::Some => self.get(context::SUM),
             Clobbers::All => {
                 let stack = ground.frames();
-                let of = |number| get(stack, (number * frame::FRAME_STEP + state::SUM) as u32);
-                (0..frame::FRAMES as i32).map(of).fold(0, u64::wrapping_add)
+                let mut sum = 0u64;
+                for number in 0..frame::FRAMES as i32 {
+                    let at = (number * frame::FRAME_STEP + state::SUM) as u32;
+                    sum = sum.wrapping_add(get(stack, at));
+                }
+                sum
             }
         }
     }
@@ -816,15 +824,12 @@ impl<'a> Stage<'a> {
         const ALIGNMENT_CHECK: u64 = 1 << 18;
         ground.note_inside(false);
         let data = self.code.data();
-        let [kind, complete, rsp, both, flags, panics] = [
-            context::PANIC_KIND,
-            context::COMPLETE,
-            context::EXIT_RSP,
-            context::EXIT_MXCSR,
-            context::EXIT_FLAGS,
-            context::PANICS,
-        ]
-        .map(|at| get(data, at));
+        let kind = get(data, context::PANIC_KIND);
+        let complete = get(data, context::COMPLETE);
+        let rsp = get(data, context::EXIT_RSP);
+        let both = get(data, context::EXIT_MXCSR);
+        let flags = get(data, context::EXIT_FLAGS);
+        let panics = get(data, context::PANICS);
         let code = self.images[image].site.code;
         if kind != 0 && complete == 0 {
             return Err(Failure::Panic(self.panic_at(kind, code)));

@@ -4,8 +4,10 @@
 //! r15, rsp, DF, MXCSR), an iteration is exactly the instructions that docs/method.md lists, and
 //! the body begins with the registers that docs/templates.md promises.
 
-use std::collections::HashSet;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use std::rc::Rc;
 
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
@@ -261,7 +263,7 @@ fn cover(ops: &mut Assembler) {
     const LINKS: usize = 32;
     let spill = state::SPILL;
     let link = "crc32 r11, r11\n".repeat(LINKS);
-    ops.extend(&bytes_of(&format!(
+    ops.extend(&*bytes_of(&format!(
         "mov [rsp + {spill}], r11\nmov r11d, 1\n{link}mov r11, [rsp + {spill}]"
     )));
 }
@@ -299,7 +301,7 @@ fn load_receiver(ops: &mut Assembler, row: &JobRow, site: Site) {
     }
     match row.clobbers {
         Clobbers::Some if batch > 0 => {
-            ops.extend(&bytes_of(&format!(
+            ops.extend(&*bytes_of(&format!(
                 "mov rax, r12\nmov ebx, {batch}\nadd r12, {element}"
             )));
         }
@@ -309,10 +311,10 @@ fn load_receiver(ops: &mut Assembler, row: &JobRow, site: Site) {
                 dynasm!(ops; .arch x64; mov rbx, [r12 + 8]);
             }
             load_further(ops, row, "r12");
-            ops.extend(&bytes_of(&format!("add r12, {element}")));
+            ops.extend(&*bytes_of(&format!("add r12, {element}")));
         }
         Clobbers::All if batch > 0 => {
-            ops.extend(&bytes_of(&format!(
+            ops.extend(&*bytes_of(&format!(
                 "mov rax, [rsp + {cursor}]\nmov ebx, {batch}\nadd qword [rsp + {cursor}], {step}\nmov r14, [rsp + {g}]",
                 cursor = state::CURSOR,
                 step = 4 * element,
@@ -352,7 +354,7 @@ fn keep_receiver(ops: &mut Assembler, row: &JobRow) {
             let register = ResultRegister { number, bits: 64 };
             register_name(register)
         });
-        ops.extend(&bytes_of(&format!("mov {to}, {from}")));
+        ops.extend(&*bytes_of(&format!("mov {to}, {from}")));
     }
 }
 
@@ -364,7 +366,7 @@ fn load_further(ops: &mut Assembler, row: &JobRow, cursor: &str) {
         for (word, &number) in (0..).zip(&pair[..row.words()]) {
             let name = register_name(ResultRegister { number, bits: 64 });
             let offset = further as i32 * receiver_bytes(row) + 8 * word;
-            ops.extend(&bytes_of(&format!("mov {name}, [{cursor} + {offset}]")));
+            ops.extend(&*bytes_of(&format!("mov {name}, [{cursor} + {offset}]")));
         }
     }
 }
@@ -408,11 +410,24 @@ pub fn warm_up() {
 
 /// Bytes of a few instructions whose registers are known only at run time. The run-time assembler
 /// chooses the short encodings that dynasm's dynamic registers would not.
-fn bytes_of(text: &str) -> Vec<u8> {
-    match asm::fragment(text) {
-        Ok(section) => section.bytes,
-        Err(diagnostics) => unreachable!("the harness writes only what assembles: {diagnostics:?}"),
+fn bytes_of(text: &str) -> Rc<[u8]> {
+    thread_local! {
+        /// Each image of each row has the same few, and is emitted four times until all addresses are known.
+        static ASSEMBLED: RefCell<HashMap<String, Rc<[u8]>>> = RefCell::default();
     }
+    ASSEMBLED.with_borrow_mut(|assembled| {
+        if let Some(bytes) = assembled.get(text) {
+            return bytes.clone();
+        }
+        let bytes: Rc<[u8]> = match asm::fragment(text) {
+            Ok(section) => section.bytes.into(),
+            Err(diagnostics) => {
+                unreachable!("the harness writes only what assembles: {diagnostics:?}")
+            }
+        };
+        assembled.insert(text.into(), bytes.clone());
+        bytes
+    })
 }
 
 /// Adds the results to the sum, each times a factor of its own. One in rax comes first: the others may go through it.
@@ -422,7 +437,7 @@ fn add_results(ops: &mut Assembler, row: &JobRow, variant: Variant) {
     let mut results: Vec<(u32, ResultRegister)> = results.collect();
     results.sort_by_key(|(_, result)| result.number != RAX);
     for (factor, result) in results {
-        ops.extend(&bytes_of(&addition(row, variant, result, factor)));
+        ops.extend(&*bytes_of(&addition(row, variant, result, factor)));
     }
 }
 
@@ -600,7 +615,7 @@ fn unwind(
             bits: 64,
             ..*result
         });
-        ops.extend(&bytes_of(&format!("mov {name}, {marker:#x}")));
+        ops.extend(&*bytes_of(&format!("mov {name}, {marker:#x}")));
     }
     dynasm!(ops; .arch x64; jmp =>after_body);
 }

@@ -93,6 +93,7 @@ impl<'a> Stage<'a> {
             data: Own::default(),
             stack: Own::default(),
             frames: Vec::new(),
+            is_by_element: row.is_by_element(),
             elements: std::cell::RefCell::default(),
         })
     }

@@ -72,6 +72,12 @@ pub(super) fn trace(
     Ok(ran)
 }
 
+/// Bytes of the instruction at an offset.
+fn length_at(image: &Image, offset: u64) -> u64 {
+    let instruction = image.instruction(image.site.code + offset);
+    instruction.len().max(1) as u64
+}
+
 /// What the branches of iterations told of the code between them; offsets count from the start of the code.
 pub(super) struct Ran {
     pub(super) image: Image,
@@ -85,6 +91,8 @@ pub(super) struct Ran {
     sigpanic: Range<u64>,
     /// Where stretches began that such an access ended, in their order.
     unended: Vec<u64>,
+    /// Bytes of the branches that were not taken, by their offsets.
+    lengths: HashMap<u64, u64>,
 }
 
 impl Ran {
@@ -98,6 +106,7 @@ impl Ran {
             at: image.loop_head - base,
             sigpanic,
             unended: Vec::new(),
+            lengths: HashMap::new(),
             image,
             copies,
             turns: 0,
@@ -114,7 +123,11 @@ impl Ran {
         self.turns += u64::from(branches::ends_turn(&self.image, branch));
         self.at = match branch.taken {
             true => branch.target,
-            false => branch.ip + self.length(branch.ip),
+            false => {
+                let image = &self.image;
+                let length = self.lengths.entry(branch.ip);
+                branch.ip + *length.or_insert_with(|| length_at(image, branch.ip))
+            }
         };
     }
 
@@ -125,11 +138,6 @@ impl Ran {
                 *self.stretches.entry((from, *to)).or_default() += 1;
             }
         }
-    }
-
-    fn length(&self, offset: u64) -> u64 {
-        let instruction = self.image.instruction(self.image.site.code + offset);
-        instruction.len().max(1) as u64
     }
 
     /// Iterations of the row's body that it is of.
@@ -147,7 +155,8 @@ impl Ran {
 
     /// The instructions from one offset to another, both included; they follow each other.
     pub(super) fn between(&self, from: u64, to: u64) -> impl Iterator<Item = u64> {
-        let next = move |at: &u64| Some(at + self.length(*at)).filter(|next| *next <= to);
+        let next =
+            move |at: &u64| Some(at + length_at(&self.image, *at)).filter(|next| *next <= to);
         std::iter::successors(Some(from).filter(|from| *from <= to), next)
     }
 

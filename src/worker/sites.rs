@@ -3,6 +3,7 @@
 //! Correct means: a count that is called exact is that of the whole walk, and a branch that is said to go
 //! one way only was seen to go no other.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::branches::{self, ends_turn};
@@ -141,11 +142,10 @@ impl<'a> Told<'a> {
             }
         }
         if ends_turn(self.image, branch) {
-            let open = std::mem::replace(&mut self.open, vec![0; self.places.len()]);
-            for (total, own) in self.totals.iter_mut().zip(&open) {
+            for (total, own) in self.totals.iter_mut().zip(&self.open) {
                 *total += own;
             }
-            for (most, own) in self.most.iter_mut().zip(&open) {
+            for (most, own) in self.most.iter_mut().zip(&self.open) {
                 *most = (*most).max(*own);
             }
             let object = self.visits.map_or(0, |visits| {
@@ -153,13 +153,21 @@ impl<'a> Told<'a> {
                 visits.kinds.get(at as usize).copied().unwrap_or(0)
             });
             self.turns += 1;
-            let known = self
-                .by_object
-                .entry(object)
-                .or_insert_with(|| Some(open.clone()));
-            if known.as_ref().is_some_and(|known| *known != open) {
-                *known = None;
+            match self.by_object.entry(object) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert(Some(self.open.clone()));
+                }
+                Entry::Occupied(mut known) => {
+                    if known
+                        .get()
+                        .as_ref()
+                        .is_some_and(|known| *known != self.open)
+                    {
+                        known.insert(None);
+                    }
+                }
             }
+            self.open.fill(0);
         }
     }
 

@@ -40,7 +40,7 @@ pub(super) fn load(ops: &mut Assembler, row: &JobRow, variant: Variant) {
     dynasm!(ops; .arch x64; mov eax, 1; test eax, eax);
     for number in carrying(row) {
         let name = GENERAL[number];
-        ops.extend(&bytes_of(&match is_baseline {
+        ops.extend(&*bytes_of(&match is_baseline {
             true => format!("mov {name}, 0"),
             false => format!("mov {name}, [rdi + {}]", at(number)),
         }));
@@ -71,7 +71,7 @@ pub(super) fn save(ops: &mut Assembler, row: &JobRow, variant: Variant) {
     dynasm!(ops; .arch x64; mov rdi, [rdi + frame::context::FRAME_0 as i32]);
     for number in carrying(row) {
         let name = GENERAL[number];
-        ops.extend(&bytes_of(&format!("mov [rdi + {}], {name}", at(number))));
+        ops.extend(&*bytes_of(&format!("mov [rdi + {}], {name}", at(number))));
     }
     dynasm!(ops; .arch x64; mov rax, [rsp + state::SPILL]; mov [rdi + at(RDI)], rax);
     beyond_general(ops, &row.carried, true);
@@ -112,14 +112,18 @@ pub(in crate::link) fn beyond_general(ops: &mut Assembler, row: &Carried, is_sav
             64 => vectors("vmovups", register, row.vectors) + &masks(),
             _ => vectors("vmovups", register, row.vectors & FIRST_16),
         };
-        ops.extend(&bytes_of(&lines));
+        ops.extend(&*bytes_of(&lines));
         if is_save {
             // What runs next has the old encodings, which are slow while upper halves are in use.
-            ops.extend(&bytes_of("vzeroupper"));
+            ops.extend(&*bytes_of("vzeroupper"));
         }
         dynasm!(ops; .arch x64; jmp >moved; narrow:);
     }
-    ops.extend(&bytes_of(&vectors("movups", "xmm", row.vectors & FIRST_16)));
+    ops.extend(&*bytes_of(&vectors(
+        "movups",
+        "xmm",
+        row.vectors & FIRST_16,
+    )));
     dynasm!(ops; .arch x64; moved:);
     if row.x87 {
         match is_save {

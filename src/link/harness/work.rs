@@ -79,10 +79,10 @@ fn chain(ops: &mut Assembler, count: u32, through: u8, scratch: u8) {
         10 => "xor r10d, r10d",
         _ => "xor r11d, r11d",
     };
-    ops.extend(&bytes_of(zero));
+    ops.extend(&*bytes_of(zero));
     let addition = bytes_of(&format!("add {}, {}", name(through), name(scratch)));
     for _ in 0..count {
-        ops.extend(&addition);
+        ops.extend(&*addition);
     }
 }
 
