@@ -520,7 +520,8 @@ fn fake_script(path: &str) -> Result<FakeScript, Stop> {
         |why: &dyn std::fmt::Display| Stop::Usage(format!("`--counters fake:{path}`: {why}"));
     const LONGEST: u64 = 64 << 20;
     let text = files::read(Path::new(path), LONGEST).map_err(|error| wrong(&error))?;
-    let script = serde_json::from_slice(&text).map_err(|error| wrong(&error))?;
+    let text = String::from_utf8(text).map_err(|error| wrong(&error))?;
+    let script = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
     job_check::fake(&script).map_err(|problem| wrong(&problem))?;
     Ok(script)
 }

@@ -7,7 +7,7 @@
 //! The process is this program again, as the worker is: one for all expansions of a run, and a new
 //! one after an expansion that took too much. A line of JSON goes there and one comes back.
 
-use std::io::{self, BufRead, BufWriter, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus};
@@ -91,7 +91,7 @@ fn render_in(
     program: &Path,
     expansion: &Expansion,
 ) -> io::Result<Result<String, Unexpanded>> {
-    let request = serde_json::to_vec(expansion)?;
+    let request = serde_json::to_string(expansion)?.into_bytes();
     if let Some(mut expander) = kept.take() {
         // One that is kept ends with the thread that started it: then another one is asked.
         match expander.ask(&request, CLOCK) {
@@ -113,7 +113,8 @@ fn answered(
     Ok(match told {
         Ok(answer) => {
             *kept = Some(expander);
-            serde_json::from_slice(&answer)?
+            let answer = String::from_utf8(answer).map_err(io::Error::other)?;
+            serde_json::from_str(&answer)?
         }
         Err(cut) => Err(cut_off(expander.page.noted(LINE) as usize, cut)),
     })
@@ -321,13 +322,12 @@ pub fn serve(descriptor: i32) -> io::Result<()> {
     end_with(page.noted(PARENT))?;
     memory::end_silently();
     let given = [Resource::RLIMIT_DATA, Resource::RLIMIT_CPU].map(getrlimit);
-    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    for request in io::stdin().lock().split(b'\n') {
-        let expansion: Expansion = serde_json::from_slice(&request?)?;
+    let mut out = io::stdout().lock();
+    for request in io::stdin().lock().lines() {
+        let expansion: Expansion = serde_json::from_str(&request?)?;
         bound(&given);
         let rendered = expansion.render(&|line| page.note(LINE, line.into()));
-        serde_json::to_writer(&mut out, &rendered)?;
-        out.write_all(b"\n")?;
+        out.write_all((serde_json::to_string(&rendered)? + "\n").as_bytes())?;
         out.flush()?;
     }
     Ok(())

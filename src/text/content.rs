@@ -66,11 +66,13 @@ impl Content {
         // A template may begin with `{%` or `{{`.
         let mut signs = bytes.iter().filter(|byte| !byte.is_ascii_whitespace());
         let is_json = signs.next() == Some(&b'{') && matches!(signs.next(), Some(b'"' | b'}'));
-        is_json.then(|| match serde_json::from_slice::<Head>(bytes) {
-            Ok(head) if head.kind.as_deref() == Some("dispatchlab job") => Content::Job,
-            Ok(head) if head.provenance.is_some() && head.rows.is_some() => Content::Report,
-            _ => Content::Json,
-        })
+        is_json.then(
+            || match serde_json::from_str::<Head>(&String::from_utf8_lossy(bytes)) {
+                Ok(head) if head.kind.as_deref() == Some("dispatchlab job") => Content::Job,
+                Ok(head) if head.provenance.is_some() && head.rows.is_some() => Content::Report,
+                _ => Content::Json,
+            },
+        )
     }
 
     /// What these bytes are.

@@ -167,9 +167,9 @@ fn has_job() -> io::Result<bool> {
 }
 
 fn read_job() -> io::Result<Job> {
-    let mut text = Vec::new();
-    io::stdin().read_to_end(&mut text)?;
-    Ok(serde_json::from_slice(&text)?)
+    let mut text = String::new();
+    io::stdin().read_to_string(&mut text)?;
+    Ok(serde_json::from_str(&text)?)
 }
 
 /// Pins this process to a CPU, by default the one it runs on, or a performance core where that is none.
@@ -199,11 +199,11 @@ fn said(answer: io::Result<()>) -> Result<(), Failure> {
 }
 
 fn say(message: &Message) -> io::Result<()> {
+    let told = serde_json::to_string(message)?;
+    let secret = SECRET.load(Ordering::Relaxed);
     // Not a thousand bytes at a time, each of which would wake who reads them.
-    let mut out = io::BufWriter::with_capacity(1 << 14, io::stdout().lock());
-    write!(out, "{:x} ", SECRET.load(Ordering::Relaxed))?;
-    serde_json::to_writer(&mut out, message)?;
-    out.write_all(b"\n")?;
+    let mut out = io::stdout().lock();
+    out.write_all(format!("{secret:x} {told}\n").as_bytes())?;
     out.flush()
 }
 

@@ -380,7 +380,7 @@ impl Shift {
 
     /// Writes its job into its input.
     fn give(&mut self, job: &Part<'_>, stdin: ChildStdin, progress: Progress<'_>) {
-        let text = serde_json::to_vec(job).unwrap_or_default();
+        let text = serde_json::to_string(job).unwrap_or_default().into_bytes();
         let watched = &self.watched;
         let mut since = Instant::now();
         let mut is_stopped = false;
