@@ -28,7 +28,7 @@ use crate::visits::{Recorded, Spot, Summary, watch};
 /// What to run, and where to look.
 #[derive(Debug, Args)]
 pub(super) struct Traced {
-    /// Write the recording here
+    /// Write the recording here; a file that is there stays
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     /// The call site, as `sites` prints it: its address, FUNC+0x10, or FUNC where it has one
@@ -56,7 +56,7 @@ pub(super) fn run(common: &Common, traced: &Traced) -> Result<i32, Stop> {
     };
     let file = on_path(Path::new(program));
     let name = shown(&file);
-    let output = Output::open("-o", &traced.output)?;
+    let output = Output::new_one("-o", &traced.output)?;
     let inputs: Vec<Input> = Input::at(&file).into_iter().collect();
     Output::check(&[&output], &inputs)?;
     let bytes = bytes_of(&name)?;

@@ -321,6 +321,7 @@ fn what_comes_through_the_dictionary_of_a_generic_are_functions() {
     if !listed.stdout.contains("generic dictionary") {
         eprintln!("skipped: this Go calls no method through a dictionary");
         return;
+        let _ = fs::remove_file(place.join("types.txt"));
     }
     let Some(run) = traced(&place, &["--at", function], &[text(&file)]) else {
         return;
