@@ -9,6 +9,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
@@ -20,7 +21,8 @@ use crate::binary::sites::How;
 use crate::scenario::MAX_NUMBERS;
 use crate::sys::breakpoint::{End, Stopped};
 use crate::sys::interrupt;
-use crate::sys::process::outlive;
+use crate::sys::process::{ends_within, outlive};
+use crate::template::{Library, Template, Value};
 use crate::text::paths::named as shown;
 use crate::text::printable;
 use crate::visits::{Recorded, Spot, Summary, watch};
@@ -83,7 +85,10 @@ pub(super) fn run(common: &Common, traced: &Traced) -> Result<i32, Stop> {
     let recorded = watch(stopped, &binary, &spot, traced.visits)?;
     if recorded.numbers.is_empty() {
         let why = match recorded.seen.end {
-            End::Interrupted => return Err(Stop::Signal(interrupt::seen().unwrap_or_default())),
+            End::Interrupted => {
+                common.warn(&left_alone(&name, process, 0));
+                return Err(Stop::Signal(interrupt::seen().unwrap_or_default()));
+            }
             End::Ended(status) => format!("it ended ({status})"),
             _ => "it became another program".into(),
         };
@@ -105,7 +110,10 @@ pub(super) fn run(common: &Common, traced: &Traced) -> Result<i32, Stop> {
         print_plain(&text(&name, &spot, &recorded, &summary, &target))?;
     }
     match recorded.seen.end {
-        End::Interrupted => return Ok(128 + interrupt::seen().unwrap_or_default()),
+        End::Interrupted => {
+            common.warn(&left_alone(&name, process, recorded.numbers.len()));
+            return Ok(128 + interrupt::seen().unwrap_or_default());
+        }
         End::Ended(status) => {
             if let Some(signal) = status.signal() {
                 common.warn(&format!("warning: {name} was ended by signal {signal}\n"));
@@ -113,7 +121,7 @@ pub(super) fn run(common: &Common, traced: &Traced) -> Result<i32, Stop> {
         }
         End::Enough | End::Replaced => {
             if let Some(signal) = outlive(process) {
-                common.warn(&format!("warning: {name} runs on\n"));
+                common.warn(&format!("warning: {}\n", running(&name, process)));
                 return Ok(128 + signal);
             }
         }
@@ -127,6 +135,26 @@ fn on_path(program: &Path) -> PathBuf {
         return program.to_path_buf();
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
+/// What became of a program whose watching a signal ended, and of what was seen of it.
+fn left_alone(name: &str, process: i32, visits: usize) -> String {
+    /// A terminal's Ctrl-C goes to the program, too, and most end by it at once.
+    const ITS_OWN_END: Duration = Duration::from_millis(100);
+    let seen = match visits {
+        0 => "no visit was recorded, and nothing is written".to_string(),
+        1 => "1 visit was recorded until the signal came".into(),
+        _ => format!("{visits} visits were recorded until the signal came"),
+    };
+    let now = match ends_within(process, ITS_OWN_END) {
+        true => format!("{name} has ended, too"),
+        false => running(name, process),
+    };
+    format!("warning: {seen}; {now}\n")
+}
+
+fn running(name: &str, process: i32) -> String {
+    format!("{name} runs on by itself, process {process}: `kill {process}` ends it")
+}
+
     let found = std::env::split_paths(&path).map(|folder| folder.join(program));
     let found = found.into_iter().find(|file| file.is_file());
     found.unwrap_or_else(|| program.to_path_buf())

@@ -13,7 +13,7 @@ use std::time::Duration;
 use dispatchlab::scenario::Recording;
 use serde_json::Value;
 
-use crate::common::{Run, command, folder, fresh, run_in};
+use crate::common::{Run, command, folder, fresh, run_in, unfolded};
 use crate::programs::{built, fixture, go_of, text};
 use dispatchlab::sys::interrupt;
 
@@ -178,7 +178,7 @@ fn an_interrupt_leaves_the_program_running_and_what_was_seen() {
         return;
     };
     let place = fresh("interrupted");
-    let program = [text(&file), "1000000", "2", "status"];
+    let program = [text(&file), "1000000", "2", "status", "wait"];
     let mut all = vec![
         "trace",
         "-o",
@@ -210,14 +210,43 @@ fn an_interrupt_leaves_the_program_running_and_what_was_seen() {
         .args(["-INT", &child.id().to_string()])
         .status();
     assert!(sent.expect("kill runs").success());
-    assert_eq!(child.wait().expect("ends").code(), Some(130));
-    // The program has its standard error from us, and closes it when it ends.
+    // The program has its standard error from us, and closes it when it ends; it says more than a pipe has room for.
     let mut rest = String::new();
     errors.read_to_string(&mut rest).expect("UTF-8");
+    assert_eq!(child.wait().expect("ends").code(), Some(130));
     assert!(rest.contains("\nsum "), "it goes on to its end");
+    let unfolded = unfolded(&rest);
+    assert!(
+        unfolded.contains("visits were recorded until the signal came"),
+        "{rest}"
+    );
+    assert!(unfolded.contains(" runs on by itself, process "), "{rest}");
     assert!(rest.contains("TracerPid:\t0"), "by itself");
     let visits = recorded(&place).types().len();
     assert!((1..1_048_576).contains(&visits), "{visits}");
+    let said = format!("warning: {visits} visits were recorded");
+    assert!(unfolded.contains(&said), "{said}: {rest}");
+}
+
+#[test]
+fn a_recording_takes_the_place_of_no_file() {
+    let Some(file) = program("stays", &[]) else {
+        return;
+    };
+    let place = fresh("stays");
+    // A recording is a file like another: somebody may have measured with it.
+    for old in ["main.go\n", "# visits of main.read+0x1 in p\n# 0 a\n0 0\n"] {
+        fs::write(place.join("types.txt"), old).expect("writes");
+        #[rustfmt::skip] // one command
+        let all = ["trace", "-o", "types.txt", "--at", "main.read", "--", text(&file), "10", "1"];
+        let run = run_in(&place, &all);
+        assert_eq!(run.code, 2, "{}", run.stderr);
+        assert!(run.said().contains("is there already"), "{}", run.stderr);
+        let is_started = run.stderr.lines().any(|line| line == "ready");
+        assert!(!is_started, "{}", run.stderr);
+        let now = fs::read_to_string(place.join("types.txt")).expect("reads");
+        assert_eq!(now, old);
+    }
 }
 
 #[test]
