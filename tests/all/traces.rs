@@ -287,24 +287,20 @@ fn what_is_recorded_is_replayed() {
         .stdout
         .lines()
         .find_map(|line| line.strip_prefix("next: dispatchlab "));
-    assert_eq!(
-        next,
-        Some("run 'itab_call' -p targets=3 -p order=@types.txt")
+    let next = next.unwrap_or_else(|| panic!("{}", run.stdout));
+    assert!(
+        next.starts_with("run 'itab_call' -p targets=3 ") && next.ends_with(" -p order=@types.txt"),
+        "{next}"
     );
-    let replayed = run_in(
-        &place,
-        &[
-            "run",
-            "itab_call",
-            "-p",
-            "targets=3",
-            "-p",
-            "order=@types.txt",
-            "--counters",
-            "none",
-            "--quick",
-        ],
-    );
+    // 1.19 is a release that the row shows, and not the one that it shows by itself.
+    let shown = command(&place, &["import", text(&file), "main.read"]).output();
+    let imported = String::from_utf8(shown.expect("it runs").stdout).expect("UTF-8");
+    let is_of_119 = imported.contains(";! go       = \"1.19\"");
+    assert_eq!(is_of_119, next.contains(" -p go=1.19 "), "{next}");
+    let next = next.replace('\'', "");
+    let mut all: Vec<&str> = next.split(' ').collect();
+    all.extend(["--counters", "none", "--quick"]);
+    let replayed = run_in(&place, &all);
     assert_eq!(replayed.code, 0, "{}", replayed.stderr);
     assert!(
         replayed.stdout.contains("300 visits"),
@@ -325,12 +321,17 @@ fn a_type_switch_is_visited_as_often_as_it_is_run() {
     let both = both.map(|site| site["address"].as_str().expect("one").to_string());
     let alone = ["main.basics", "main.rooted", "main.interrupted"].map(String::from);
     for site in alone.into_iter().chain(both) {
+        let _ = fs::remove_file(place.join("types.txt"));
         let Some(run) = traced(&place, &["--at", &site], &[text(&file)]) else {
             return;
         };
         // The fixture runs each switch 90 times, with values of nine types in turns.
         let words = "\n90 visits, exact";
         assert!(run.stdout.contains(words), "{site}: {}", run.stdout);
+        if run.stdout.contains("type switch") {
+            let cases = "\nits cases are the ";
+            assert!(run.stdout.contains(cases), "{site}: {}", run.stdout);
+        }
         // A table of jumps leads several types to one place.
         if run.stdout.contains("type switch, hashes") {
             let types = recorded(&place).types().iter().max().copied();
@@ -350,7 +351,6 @@ fn what_comes_through_the_dictionary_of_a_generic_are_functions() {
     if !listed.stdout.contains("generic dictionary") {
         eprintln!("skipped: this Go calls no method through a dictionary");
         return;
-        let _ = fs::remove_file(place.join("types.txt"));
     }
     let Some(run) = traced(&place, &["--at", function], &[text(&file)]) else {
         return;
