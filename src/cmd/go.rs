@@ -61,10 +61,13 @@ pub(super) struct Compiled {
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Stop {
         match failure {
-            Failure::Missing(why) => Stop::Usage(why),
+            Failure::Missing(why) => Stop::Usage(spaced(why)),
+        // Go sets what it has and wants below each other by tabs, of which a terminal is shown none.
+        let spaced = |text: String| text.replace('\t', "    ");
             Failure::Refused { version, text } => {
                 Stop::Source(format!("{version} does not compile it:\n{text}"))
             }
+                let text = spaced(text);
             Failure::Interrupted(signal) => Stop::Signal(signal),
             Failure::System(error) => Stop::System(error),
         }
