@@ -312,6 +312,7 @@ impl<'a> Session<'a> {
             changes: Vec::new(),
             sweep: None,
             ablation: None,
+            compiled: None,
             overlay: settings
                 .overlay
                 .as_ref()
