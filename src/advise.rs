@@ -8,6 +8,7 @@
 //!                                  └─── source ─▶ the same as Go has it
 //! ```
 
+mod naming;
 mod source;
 
 use std::fmt::Write as _;
@@ -47,6 +48,14 @@ pub struct Site {
     pub visits: u64,
     /// The method that is called, where that is known.
     pub method: Option<String>,
+    /// What that takes and gives, as Go writes it: `func(int) int`; none where it is not known.
+    pub signature: Option<String>,
+    /// The interface, with the path of its package; none where it is not known.
+    pub interface: Option<String>,
+    /// The path of the package that the site is in.
+    pub package: String,
+    /// Whether it is a type switch, whose cases do what they do.
+    pub is_switch: bool,
 }
 
 /// A type, and how often it comes.
@@ -114,6 +123,10 @@ impl Site {
             release,
             visits: recording.types().len() as u64,
             method: method(&met),
+            signature: None,
+            interface: None,
+            package: "main".into(),
+            is_switch: false,
             types: met,
         }
     }
@@ -171,6 +184,13 @@ impl Site {
             remark: text.is_ok().then(|| self.remark(&way)).flatten(),
             way,
             text,
+        }
+    }
+
+    /// Sets the package that the site is in, by the name of a function.
+    pub fn is_in(&mut self, function: &str) {
+        if let Some((package, _)) = naming::parted(function) {
+            self.package = package;
         }
     }
 

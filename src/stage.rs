@@ -52,6 +52,8 @@ pub mod notes {
     pub const DATA: usize = 6;
     /// The process that the worker ends with.
     pub const PARENT: usize = 7;
+    /// 1 where a signal ends the run: rows that take turns then take no more than an interval needs.
+    pub const ENOUGH: usize = 8;
 }
 
 /// One entry to be read.

@@ -204,6 +204,18 @@ impl<'a> GoProgram<'a> {
         name
     }
 
+    /// What a method of an interface takes and gives, as Go writes it.
+    pub fn signature(&self, interface: u64, slot: usize) -> Option<String> {
+        let found = self.source.type_at(interface)?;
+        let TypeDetail::Interface { methods, .. } = &found.detail else {
+            return None;
+        };
+        let offset = methods.get(slot)?.type_descriptor_offset;
+        let address = self.types.start.checked_add_signed(offset.into())?;
+        let name = self.type_name(address)?;
+        name.starts_with("func(").then_some(name)
+    }
+
     /// Bytes of the value that an interface of a type leads to: of a pointer, those of what it points to.
     pub fn value_size(&self, address: u64) -> Option<u64> {
         let found = self.source.type_at(address)?;

@@ -9,7 +9,7 @@ use iced_x86::{
     ConditionCode, Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register,
 };
 
-use super::values::{Flow, State, Value, loads_hash};
+use super::values::{Flow, State, Value, dictionary, loads_hash};
 use super::{Binary, Content, Symbol};
 use crate::asm;
 
@@ -199,7 +199,9 @@ impl<'b, 'a> Finder<'b, 'a> {
         let Some(bytes) = self.binary.bytes(symbol.address, symbol.size) else {
             return Vec::new();
         };
-        let flow = Flow::of(bytes, symbol.address, self.binary.go.is_some());
+        let is_go = self.binary.go.is_some();
+        let given = is_go.then(|| dictionary(&symbol.name)).flatten();
+        let flow = Flow::of(bytes, symbol.address, is_go, given);
         let mut function = Function {
             finder: self,
             name: &symbol.name,
@@ -282,9 +284,13 @@ impl Function<'_, '_> {
             false => match state.get(instruction.op0_register()) {
                 Some(Value::Word { base, offset }) => (base, offset),
                 Some(Value::Distance) if is_jump => return How::JumpTable { by_type: false },
+                Some(Value::Entry) => return How::Dictionary,
                 _ => return How::Other,
             },
         };
+        if is_memory && state.get(base) == Some(Value::Dictionary) {
+            return How::Dictionary;
+        }
         let is_frame = matches!(base, Register::RSP | Register::RBP | Register::None);
         // Tables are no larger, and what is far behind an object is no table.
         const LARGEST: u64 = 8 * 512;

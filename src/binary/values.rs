@@ -27,14 +27,18 @@ pub(super) enum Value {
     Address(u64),
     /// The distance of a case from its table.
     Distance,
+    /// The dictionary that a generic function of Go is given for its types.
+    Dictionary,
+    /// A word of it.
+    Entry,
 }
 
 /// What is known in front of an instruction.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct State {
     registers: [Option<Value>; 16],
-    /// Hashes that were put away on the stack: a call between two cases of a switch takes the registers. Another store
-    /// that only overlaps one is not noticed.
+    /// Hashes and dictionaries that were put away on the stack: a call between two cases of a switch takes the registers.
+    /// Another store that only overlaps one is not noticed.
     kept: Vec<((Register, u64), Value)>,
 }
 
@@ -88,9 +92,16 @@ impl State {
         let value = is_move
             .then(|| self.get(instruction.op1_register()))
             .flatten();
-        if let Some(value @ Value::Hash { .. }) = value {
+        if let Some(value @ (Value::Hash { .. } | Value::Dictionary)) = value {
             self.kept.push((slot, value));
         }
+    }
+
+    /// What was put away where an instruction reads.
+    fn kept_in(&self, instruction: &Instruction) -> Option<Value> {
+        let slot = slot(instruction)?;
+        let found = self.kept.iter().find(|(kept, _)| *kept == slot);
+        found.map(|(_, value)| *value)
     }
 
     /// What an instruction leaves in a register.
@@ -121,12 +132,17 @@ impl State {
                 },
             )),
             Mnemonic::Mov if is_plain && to.is_gpr32() => {
-                let slot = slot(instruction)?;
-                let found = self.kept.iter().find(|(kept, _)| *kept == slot);
-                found.map(|(_, value)| (full, *value))
+                let kept = self.kept_in(instruction)?;
+                Some((full, kept))
             }
             Mnemonic::Mov if is_plain && to.is_gpr64() => {
-                Some((full, Value::Word { base, offset }))
+                let is_dictionary = |value: &Value| *value == Value::Dictionary;
+                let value = match self.kept_in(instruction).filter(is_dictionary) {
+                    Some(kept) => kept,
+                    None if self.get(base) == Some(Value::Dictionary) => Value::Entry,
+                    None => Value::Word { base, offset },
+                };
+                Some((full, value))
             }
             Mnemonic::Mov if instruction.op1_kind() == OpKind::Register => {
                 Some((full, self.get(instruction.op1_register())?))
@@ -197,12 +213,34 @@ pub(super) struct Flow {
     written: Vec<u16>,
     /// What is known in front of the first one of each block.
     starts: Vec<Option<State>>,
+    /// The register that the function is given a dictionary in, where it is given one.
+    dictionary: Option<Register>,
+}
+
+/// Where a function of Go of this name is given the dictionary of its types: in front of its other arguments, and behind
+/// its receiver. None of one that is not generic, and of a receiver that is no pointer, which may take any registers.
+pub(super) fn dictionary(name: &str) -> Option<Register> {
+    // Without symbols the types stand as three dots.
+    let types = name.find("[go.shape.").or_else(|| name.find("[..."))?;
+    let is_plain = |text: &str| text.chars().all(|c| c.is_alphanumeric() || c == '_');
+    match name[..types].contains("(*") {
+        true => {
+            let (_, method) = name.rsplit_once(").")?;
+            is_plain(method).then_some(Register::RBX)
+        }
+        false => name.ends_with(']').then_some(Register::RAX),
+    }
 }
 
 impl Flow {
     /// Of the function that has these bytes at an address. What it calls leaves no register as it was in Go, and those
-    /// of [`SAVED`] elsewhere.
-    pub(super) fn of(bytes: &[u8], address: u64, is_go: bool) -> Flow {
+    /// of [`SAVED`] elsewhere. A generic function has its [`dictionary`] in a register.
+    pub(super) fn of(
+        bytes: &[u8],
+        address: u64,
+        is_go: bool,
+        dictionary: Option<Register>,
+    ) -> Flow {
         let decoder = Decoder::with_ip(64, bytes, address, DecoderOptions::NONE);
         let instructions: Vec<Instruction> = decoder.into_iter().collect();
         let mut info = InstructionInfoFactory::new();
@@ -222,6 +260,7 @@ impl Flow {
             instructions,
             written,
             starts,
+            dictionary,
         };
         flow.settle();
         flow
@@ -258,7 +297,11 @@ impl Flow {
                 continue;
             }
             rounds[first] = round;
-            self.starts[first] = Some(State::default());
+            let mut start = State::default();
+            if let (0, Some(register)) = (first, self.dictionary.and_then(number)) {
+                start.registers[register] = Some(Value::Dictionary);
+            }
+            self.starts[first] = Some(start);
             let mut waiting = BTreeSet::from([first]);
             while let Some(block) = waiting.pop_first() {
                 for (to, state) in self.ends_of(block, &blocks) {
@@ -345,4 +388,61 @@ fn written(instruction: &Instruction, info: &mut InstructionInfoFactory) -> u16 
     });
     let numbers = written.filter_map(|used| number(used.register()));
     numbers.fold(0, |all, number| all | 1 << number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Go 1.22 for `func gsum[T I](all []T) int`, which adds up what a method of each gives, with pointers.
+    const SUM: &str = "\
+        493b6610766c554889e54883ec20488944243048894c244048895c243831d231f6eb4148895424184889742410488b0c \
+        d3488b304889c74889c8bb020000004889faffd6488b54241848ffc2488b4c2410488d3408488b442430488b4c244048 \
+        8b5c24384839d17fba4889f04883c4205dc3488944240848895c241048894c241848897c2420e8d5e1fdff488b442408 \
+        488b5c2410488b4c2418488b7c242090e95bffffff";
+
+    fn at_call(dictionary: Option<Register>) -> Option<Value> {
+        let digit = |at: usize| u8::from_str_radix(&SUM[at..at + 2], 16).expect("hexadecimal");
+        let bytes: Vec<u8> = (0..SUM.len()).step_by(2).map(digit).collect();
+        let flow = Flow::of(&bytes, 0x4823a0, true, dictionary);
+        let mut found = None;
+        flow.walk(|number, state| {
+            let one = &flow.instructions[number];
+            if one.flow_control() == FlowControl::IndirectCall {
+                found = state.get(one.op0_register());
+            }
+        });
+        found
+    }
+
+    #[test]
+    fn what_a_dictionary_holds_is_known_across_a_loop_that_puts_it_away() {
+        assert_eq!(at_call(Some(Register::RAX)), Some(Value::Entry));
+        // Nothing tells it from a function value then.
+        let word = Value::Word {
+            base: Register::RAX,
+            offset: 0,
+        };
+        assert_eq!(at_call(None), Some(word));
+        assert_eq!(at_call(Some(Register::RBX)), Some(word));
+    }
+
+    #[test]
+    fn a_generic_function_is_given_its_dictionary_first_and_a_method_behind_its_receiver() {
+        #[rustfmt::skip] // a table: a function, and where its dictionary is
+        let table = [
+            ("main.gsum[go.shape.*uint8]",                  Some(Register::RAX)),
+            ("main.gsum[...]",                              Some(Register::RAX)),
+            ("main.(*List[go.shape.int]).Sum",              Some(Register::RBX)),
+            ("main.(*List[...]).Sum",                       Some(Register::RBX)),
+            ("main.(*List[...]).Sum.func1",                 None),
+            ("main.gsum[...].func1",                        None),
+            ("main.List[go.shape.int].Sum",                 None),
+            ("main.(*List[int]).Sum",                       None),
+            ("main.sum",                                    None),
+        ];
+        for (name, register) in table {
+            assert_eq!(dictionary(name), register, "{name}");
+        }
+    }
 }

@@ -3,6 +3,8 @@
 //! Correct means: what is advised was measured in that very order, beside the others; where the intervals do not decide,
 //! that is the answer; and nothing that a way costs is missing from its number without a word.
 
+mod site;
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,25 +14,18 @@ use serde_json::{Value, json};
 
 use super::arguments::{confidence, named};
 use super::compare::{CONFIDENCE, TIME_MS};
-use super::names::{bind_fitting, has, inputs, recorded};
+use super::names::{bind_fitting, inputs, recorded};
 use super::output::Output;
-use super::program::{bytes_of, read};
 use super::{Common, Stop, print_json, print_plain};
 use crate::advise::{Candidate, Site};
-use crate::binary::Binary;
-use crate::binary::sites::How;
-use crate::go::{HeapKind, Release};
 use crate::pipeline::advise::{Advice, Outcome, advise};
 use crate::pipeline::{self, Task};
 use crate::report::{Comparison, Report, Row, json as report_json, terminal};
-use crate::scenario::{Recording, Scenario, parse_name};
+use crate::scenario::{Scenario, parse_name};
 use crate::stats::Quantity;
 use crate::stats::paired::Verdict;
-use crate::template::Value as Param;
-use crate::text::content::Content;
 use crate::text::paths::{named as shown, path};
 use crate::text::{Style, folded, hanging, printable};
-use crate::visits::Spot;
 
 /// What a row of the table is wide at most, so that names of ways stand beside numbers.
 const WAY: usize = 30;
@@ -123,8 +118,8 @@ fn asked(common: &Common, advised: &Advised) -> Result<Asked, Stop> {
     let file = file.to_string();
     let (recording, text) = recorded(&file)?;
     let (title, site) = match &advised.site {
-        Some(site) => of_program(&name, site, &given, (&recording, &text))?,
-        None => of_template(common, &name, &given, (&recording, &text))?,
+        Some(site) => site::of_program(&name, site, &given, (&recording, &text))?,
+        None => site::of_template(common, &name, &given, (&recording, &text))?,
     };
     // The file name may be another path to the same program; the site is the same one.
     let of = |title: &str| Some(title.rsplit_once(" in ")?.0.to_string());
@@ -150,139 +145,6 @@ fn asked(common: &Common, advised: &Advised) -> Result<Asked, Stop> {
         file,
         parameters: given,
     })
-}
-
-/// The site that a template shows.
-fn of_template(
-    common: &Common,
-    name: &str,
-    given: &[(String, String)],
-    (recording, text): (&Recording, &str),
-) -> Result<(String, Site), Stop> {
-    let library = common.library()?;
-    let template = library.load(name).map_err(|error| match is_program(name) {
-        true => Stop::Usage(format!(
-            "{name} is a program: name its call site behind it; `dispatchlab sites {name} FUNC` lists them"
-        )),
-        false => Stop::from(error),
-    })?;
-    let refuse = |why: &str| {
-        Stop::Usage(format!(
-            "`{name}`: {why}; `advise` is for a call through an interface of several types, as `itab_call`"
-        ))
-    };
-    if !matches!(template.header.heap, HeapKind::Iface | HeapKind::Eface) {
-        return Err(refuse("its receivers are no interface values"));
-    }
-    // As many types as the recording has, where nobody says more.
-    let needed = recording.needed();
-    let mut bound = given.to_vec();
-    let is_given = |key: &str| given.iter().any(|(known, _)| known == key);
-    let key = ["targets", "cases"]
-        .into_iter()
-        .find(|key| has(&template, key));
-    match key {
-        None => return Err(refuse("it has one type")),
-        Some(key) if is_given(key) => {}
-        Some("cases") => bound.push(("cases".into(), needed.max(2).to_string())),
-        Some(key) => bound.push((key.into(), needed.to_string())),
-    }
-    if has(&template, "hit") && !is_given("hit") {
-        bound.push(("hit".into(), "order".into()));
-    }
-    // What only the ways have says nothing of the template.
-    bound.retain(|(key, _)| key != "callee" || has(&template, key));
-    let scenario = Scenario::bind(Arc::new(template), &bound)?.replay(recording.clone())?;
-    let count = |key: &str| match scenario.params.get(key) {
-        Some(Param::Int(count)) => u32::try_from(*count).ok(),
-        _ => None,
-    };
-    let types = key.and_then(count).unwrap_or(needed);
-    let site = Site::of(recording, text, register_abi(scenario.release)?, types);
-    Ok((scenario.template.name.clone(), site))
-}
-
-/// Whether a name is that of a file of machine code.
-fn is_program(name: &str) -> bool {
-    let place = path(name);
-    let bytes = place.is_file().then(|| bytes_of(name).ok()).flatten();
-    bytes.is_some_and(|bytes| Content::foreign(&bytes) == Some(Content::Program))
-}
-
-/// The site of a program.
-fn of_program(
-    file: &str,
-    site: &str,
-    given: &[(String, String)],
-    (recording, text): (&Recording, &str),
-) -> Result<(String, Site), Stop> {
-    let bytes = bytes_of(file)?;
-    let binary = read(file, &bytes)?;
-    let spot = Spot::find(&binary, site).map_err(|why| {
-        Stop::Usage(format!(
-            "{file}: {why}; `dispatchlab sites {file} FUNC` lists them"
-        ))
-    })?;
-    if !spot.how.is_by_interface() {
-        let row = spot.how.row();
-        let row = match &spot.how {
-            How::Dictionary => {
-                "; here the types were chosen where the generic function was called".into()
-            }
-            _ => row.map_or(String::new(), |row| {
-                format!("; `dispatchlab run '{row}'` measures the like")
-            }),
-        };
-        return Err(Stop::Usage(format!(
-            "{file}: {} is a site of the kind {}, and `advise` is for those that choose by the type of an interface of \
-             Go{row}",
-            spot.name,
-            spot.how.name()
-        )));
-    }
-    let said = given.iter().rev().find(|(key, _)| key == "go");
-    let release = match said {
-        Some((_, release)) => release.parse().map_err(Stop::Usage)?,
-        None => binary
-            .go
-            .as_ref()
-            .and_then(|go| go.release)
-            .unwrap_or(Release::NEWEST),
-    };
-    let mut found = Site::of(recording, text, register_abi(release)?, 0);
-    found.method = method(&binary, &spot.how, &found).or(found.method);
-    Ok((format!("{} in {file}", spot.name), found))
-}
-
-/// The method that a site calls, where the itabs of the types that come agree on its name.
-fn method(binary: &Binary<'_>, how: &How, site: &Site) -> Option<String> {
-    let How::Itab { slot } = how else { return None };
-    let names: Vec<String> = site
-        .ranked()
-        .into_iter()
-        .map(|one| site.name(one))
-        .collect();
-    let tables = binary.go.iter().flat_map(|go| &go.itabs);
-    let of_types = tables.filter(|table| names.contains(&table.type_name));
-    let mut methods: Vec<&str> = of_types
-        .filter_map(|table| Some(&*table.slots.get(*slot as usize)?.method))
-        .collect();
-    methods.sort_unstable();
-    methods.dedup();
-    match methods[..] {
-        [only] => Some(only.to_string()),
-        _ => None,
-    }
-}
-
-fn register_abi(release: Release) -> Result<Release, Stop> {
-    match release.has_register_abi() {
-        true => Ok(release),
-        false => Err(Stop::Usage(format!(
-            "Go {release} passes arguments on the stack, and the ways that are measured pass them in registers, as Go does \
-             since 1.17; take a later one with -p go=1.27"
-        ))),
-    }
 }
 
 /// The ways that there are, as scenarios.

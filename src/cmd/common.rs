@@ -34,6 +34,9 @@ pub(super) struct Common {
     /// Take templates from this folder first [default: ./asm_templates, then the built-in ones]
     #[arg(long, value_name = "DIR", global = true)]
     pub(super) templates: Option<PathBuf>,
+    /// Where that folder's files are to be found later, where it is gone with this run.
+    #[arg(skip)]
+    pub(super) templates_later: Option<PathBuf>,
     /// Let the files of this folder stand over all others of their names: templates, what they
     /// include, suites
     #[arg(long, value_name = "DIR", global = true)]
@@ -185,6 +188,10 @@ impl Common {
             separates: self.separator.is_some(),
         };
         let library = Library::new(self.templates.clone())?.under(self.overlay.clone())?;
+        let library = match &self.templates_later {
+            Some(later) => library.found_later_in(later),
+            None => library,
+        };
         Ok(library.reading(options))
     }
 

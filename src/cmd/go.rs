@@ -15,13 +15,15 @@ use super::program::read;
 use super::run::{self, Exports, Files};
 use super::{Common, Stop, compare, print_plain};
 use crate::binary::import::{Entry, Request, import};
+use crate::report::compiled::{
+    Build as Built, Compiled as Compilation, Decided, LeftOut, SourceLine,
+};
 use crate::sys::interrupt;
 use crate::text::paths::{named as shown, path};
 use crate::text::printable;
 use crate::toolchain::{
     Failure, Folder, Made, Options, Source, Toolchain, chosen, declaration, installed,
 };
-use beside::{Column, Decided, View};
 
 /// Where templates stand in the folder.
 const TEMPLATES: &str = "templates";
@@ -60,9 +62,12 @@ pub(super) struct Compiled {
 
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Stop {
+        // Go sets what it has and wants below each other by tabs, of which a terminal is shown none.
+        let spaced = |text: String| text.replace('\t', "    ");
         match failure {
-            Failure::Missing(why) => Stop::Usage(why),
+            Failure::Missing(why) => Stop::Usage(spaced(why)),
             Failure::Refused { version, text } => {
+                let text = spaced(text);
                 Stop::Source(format!("{version} does not compile it:\n{text}"))
             }
             Failure::Interrupted(signal) => Stop::Signal(signal),
@@ -75,7 +80,7 @@ pub(super) fn run(
     mut common: Common,
     named: &str,
     compiled: &Compiled,
-    exports: Exports,
+    mut exports: Exports,
 ) -> Result<i32, Stop> {
     interrupt::watch();
     let toolchains = chosen(installed(&compiled.goroot)?, &compiled.go)?;
@@ -84,25 +89,27 @@ pub(super) fn run(
     common.templates = Some(folder.path().join(TEMPLATES));
     let source = Source::find(&path(named).to_string_lossy(), &toolchains[0], &folder)?;
     let builds = builds(&toolchains, compiled)?;
-    let (mut columns, mut decided) = (Vec::new(), Vec::new());
+    let (mut made, mut decided) = (Vec::new(), Vec::new());
     for build in &builds {
-        let made = make(&common, &folder, &source, compiled, build)?;
-        let column = column(&common, &folder, &source, compiled, build, &made)?;
-        decided.push(made.decisions);
-        columns.push(column);
+        let program = make(&common, &folder, &source, compiled, build)?;
+        made.push(as_built(
+            &common, &folder, &source, compiled, build, &program,
+        )?);
+        decided.push(program.decisions);
     }
+    // Where they are to be found later: a message that names the folder of this run would lead nowhere.
+    common.templates_later = Some(compiled.keep.clone().unwrap_or_default());
     if let Some(kept) = &compiled.keep {
-        keep(&common, &folder, kept, &columns)?;
+        keep(&common, &folder, kept, &made)?;
     }
+    let shown = Compilation {
+        function: source.symbol(&compiled.func),
+        source: named.to_string(),
+        lines: lines(&source, &compiled.func, &builds, &decided)?,
+        builds: made,
+    };
     if !common.json {
-        let lines = lines(&source, &compiled.func, &builds, &decided)?;
-        let title = format!("{} of {named}", source.symbol(&compiled.func));
-        let view = View {
-            title,
-            lines,
-            columns: &columns,
-        };
-        print_plain(&view.text(common.style().width))?;
+        print_plain(&beside::text(&shown, common.style().width))?;
     }
     if common.arguments.is_empty() {
         // A slice that is nil has no elements, and a loop over it no iterations.
@@ -111,23 +118,31 @@ pub(super) fn run(
              BX=2 gives another value, and --keep DIR leaves a template to give it more\n",
         );
     }
-    let names: Vec<String> = columns
+    let names: Vec<String> = shown
+        .builds
         .iter()
-        .map(|column| column.template.clone())
+        .map(|build| build.scenario.clone())
         .collect();
-    match names.len() {
+    exports.compiled = Some(shown);
+    let code = match names.len() {
         1 => run::run(&common, &names, &Files::only(exports)),
         _ => compare::run(&common, &names, compare::CONFIDENCE, None, &exports),
+    }?;
+    /// Of a row that went wrong.
+    const WRONG: [i32; 2] = [3, 4];
+    if compiled.keep.is_none() && WRONG.contains(&code) {
+        common.warn(
+            "warning: the templates that these lines are of are gone with this run; --keep DIR leaves them\n",
+        );
     }
+    Ok(code)
 }
 
 /// Leaves the templates in a folder; none takes the place of a file that is there.
-fn keep(common: &Common, folder: &Folder, kept: &Path, columns: &[Column]) -> Result<(), Stop> {
+fn keep(common: &Common, folder: &Folder, kept: &Path, builds: &[Built]) -> Result<(), Stop> {
     fs::create_dir_all(kept)
         .map_err(|error| Stop::Usage(format!("`--keep {}`: {error}", shown(kept))))?;
-    let files = columns
-        .iter()
-        .map(|column| format!("{}.asm", column.template));
+    let files = builds.iter().map(|build| format!("{}.asm", build.scenario));
     let outputs = files
         .map(|file| Ok((Output::new_one("--keep", &kept.join(&file))?, file)))
         .collect::<Result<Vec<_>, Stop>>()?;
@@ -201,14 +216,14 @@ fn make(
 }
 
 /// The function as one build has it, and its template in the folder.
-fn column(
+fn as_built(
     common: &Common,
     folder: &Folder,
     source: &Source,
     compiled: &Compiled,
     build: &Build<'_>,
     made: &Made,
-) -> Result<Column, Stop> {
+) -> Result<Built, Stop> {
     let symbol = source.symbol(&compiled.func);
     let binary = read(&build.name, &made.bytes)?;
     let found = binary.find(&symbol);
@@ -243,12 +258,18 @@ fn column(
     let templates = folder.path().join(TEMPLATES);
     fs::create_dir_all(&templates)?;
     fs::write(templates.join(format!("{template}.asm")), imported.text)?;
-    Ok(Column {
+    let code = beside::listing(&binary, entry);
+    let left_out = imported.left_out.into_iter();
+    Ok(Built {
         name: build.name.clone(),
-        code: beside::listing(&binary, entry),
+        version: build.toolchain.version.clone(),
+        scenario: template,
+        instructions: code.len(),
         bytes: entry.size,
-        left_out: imported.left_out,
-        template,
+        code,
+        without: left_out
+            .map(|(function, why)| LeftOut { function, why })
+            .collect(),
     })
 }
 
@@ -258,7 +279,7 @@ fn lines(
     function: &str,
     builds: &[Build<'_>],
     decided: &[Vec<crate::toolchain::Decision>],
-) -> Result<Vec<(usize, String, Vec<Decided>)>, Stop> {
+) -> Result<Vec<SourceLine>, Stop> {
     let texts = source.texts()?;
     let expression = source.expression(function);
     let found = texts.iter().find_map(|(file, text)| {
@@ -289,7 +310,11 @@ fn lines(
                 }
             }
         }
-        lines.push((number, line.to_string(), said));
+        lines.push(SourceLine {
+            line: number,
+            text: line.to_string(),
+            decisions: said,
+        });
     }
     Ok(lines)
 }

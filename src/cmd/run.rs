@@ -15,6 +15,7 @@ use super::{Common, Stop, When, check_output, misses, print};
 use crate::job::file::{self, SavedJob};
 use crate::job::{Ask, Counters};
 use crate::pipeline::{self, Settings, Task};
+use crate::report::compiled::Compiled;
 use crate::report::terminal::{self, markdown, plot};
 use crate::report::{Report, csv, gobench, json, page};
 use crate::scenario::Scenario;
@@ -68,6 +69,9 @@ pub(super) struct Exports {
     /// Put the raw samples into the JSON
     #[arg(long)]
     pub(super) samples: bool,
+    /// What `go` has had compiled, which its report says beside the rows.
+    #[arg(skip)]
+    pub(super) compiled: Option<Compiled>,
 }
 
 impl Files {
@@ -88,6 +92,7 @@ pub(super) struct Outputs {
     exports: Vec<(Output, Renderer, Escapes)>,
     job: Option<Output>,
     plot: When,
+    compiled: Option<Compiled>,
 }
 
 impl Outputs {
@@ -106,6 +111,7 @@ impl Outputs {
             export_gobench,
             plot,
             samples: _,
+            compiled,
         } = files;
         let mut exports = Vec::new();
         let mut want = |option, path: &Option<PathBuf>, renderer: Renderer, escapes: Escapes| {
@@ -143,7 +149,12 @@ impl Outputs {
             check_output()?;
         }
         let plot = *plot;
-        Ok(Outputs { exports, job, plot })
+        Ok(Outputs {
+            exports,
+            job,
+            plot,
+            compiled: compiled.clone(),
+        })
     }
 
     /// Writes the files, and prints the report and its warnings.
@@ -156,6 +167,7 @@ impl Outputs {
         let mut report = record::precede(common, report).into_owned();
         // Counters that were refused meanwhile, and rows of a file, differ from what was planned.
         verdict::settle(&mut report.provenance.sources, &report.rows);
+        report.compiled = self.compiled;
         report.provenance.command = std::env::args_os().skip(1).map(named).collect();
         let report = &report;
         let rendered = match (common.json, common.verbose) {

@@ -9,6 +9,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
@@ -17,18 +18,23 @@ use super::output::{Input, Output};
 use super::program::{bytes_of, read};
 use super::{Common, Stop, print_json, print_plain};
 use crate::binary::sites::How;
-use crate::scenario::MAX_NUMBERS;
+use crate::go::Release;
+use crate::scenario::{MAX_NUMBERS, parse_name};
 use crate::sys::breakpoint::{End, Stopped};
 use crate::sys::interrupt;
-use crate::sys::process::outlive;
+use crate::sys::process::{ends_within, outlive};
+use crate::template::{Library, Template, Value};
 use crate::text::paths::named as shown;
-use crate::text::printable;
+use crate::text::{hanging, printable};
 use crate::visits::{Recorded, Spot, Summary, watch};
+
+/// What remarks under the report are wide.
+const WIDTH: usize = 80;
 
 /// What to run, and where to look.
 #[derive(Debug, Args)]
 pub(super) struct Traced {
-    /// Write the recording here
+    /// Write the recording here; a file that is there stays
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     /// The call site, as `sites` prints it: its address, FUNC+0x10, or FUNC where it has one
@@ -56,7 +62,7 @@ pub(super) fn run(common: &Common, traced: &Traced) -> Result<i32, Stop> {
     };
     let file = on_path(Path::new(program));
     let name = shown(&file);
-    let output = Output::open("-o", &traced.output)?;
+    let output = Output::new_one("-o", &traced.output)?;
     let inputs: Vec<Input> = Input::at(&file).into_iter().collect();
     Output::check(&[&output], &inputs)?;
     let bytes = bytes_of(&name)?;
@@ -83,7 +89,10 @@ pub(super) fn run(common: &Common, traced: &Traced) -> Result<i32, Stop> {
     let recorded = watch(stopped, &binary, &spot, traced.visits)?;
     if recorded.numbers.is_empty() {
         let why = match recorded.seen.end {
-            End::Interrupted => return Err(Stop::Signal(interrupt::seen().unwrap_or_default())),
+            End::Interrupted => {
+                common.warn(&left_alone(&name, process, 0));
+                return Err(Stop::Signal(interrupt::seen().unwrap_or_default()));
+            }
             End::Ended(status) => format!("it ended ({status})"),
             _ => "it became another program".into(),
         };
@@ -102,10 +111,15 @@ pub(super) fn run(common: &Common, traced: &Traced) -> Result<i32, Stop> {
     if common.json {
         print_json(&format!("{:#}\n", document(&spot, &recorded, &summary)))?;
     } else {
-        print_plain(&text(&name, &spot, &recorded, &summary, &target))?;
+        let release = binary.go.as_ref().and_then(|go| go.release);
+        let replay = Replay::of(&common.library()?, &spot.how, summary.types.len(), release)?;
+        print_plain(&text(&name, &spot, &recorded, &summary, &target, &replay))?;
     }
     match recorded.seen.end {
-        End::Interrupted => return Ok(128 + interrupt::seen().unwrap_or_default()),
+        End::Interrupted => {
+            common.warn(&left_alone(&name, process, recorded.numbers.len()));
+            return Ok(128 + interrupt::seen().unwrap_or_default());
+        }
         End::Ended(status) => {
             if let Some(signal) = status.signal() {
                 common.warn(&format!("warning: {name} was ended by signal {signal}\n"));
@@ -113,12 +127,32 @@ pub(super) fn run(common: &Common, traced: &Traced) -> Result<i32, Stop> {
         }
         End::Enough | End::Replaced => {
             if let Some(signal) = outlive(process) {
-                common.warn(&format!("warning: {name} runs on\n"));
+                common.warn(&format!("warning: {}\n", running(&name, process)));
                 return Ok(128 + signal);
             }
         }
     }
     Ok(0)
+}
+
+/// What became of a program whose watching a signal ended, and of what was seen of it.
+fn left_alone(name: &str, process: i32, visits: usize) -> String {
+    /// A terminal's Ctrl-C goes to the program, too, and most end by it at once.
+    const ITS_OWN_END: Duration = Duration::from_millis(100);
+    let seen = match visits {
+        0 => "no visit was recorded, and nothing is written".to_string(),
+        1 => "1 visit was recorded until the signal came".into(),
+        _ => format!("{visits} visits were recorded until the signal came"),
+    };
+    let now = match ends_within(process, ITS_OWN_END) {
+        true => format!("{name} has ended, too"),
+        false => running(name, process),
+    };
+    format!("warning: {seen}; {now}\n")
+}
+
+fn running(name: &str, process: i32) -> String {
+    format!("{name} runs on by itself, process {process}: `kill {process}` ends it")
 }
 
 /// The file that the shell would start.
@@ -170,7 +204,14 @@ fn document(spot: &Spot, recorded: &Recorded, summary: &Summary) -> serde_json::
     })
 }
 
-fn text(name: &str, spot: &Spot, recorded: &Recorded, summary: &Summary, target: &str) -> String {
+fn text(
+    name: &str,
+    spot: &Spot,
+    recorded: &Recorded,
+    summary: &Summary,
+    target: &str,
+    replay: &Replay,
+) -> String {
     let visits = recorded.numbers.len();
     let threads = match recorded.seen.threads {
         1 => "1 thread".to_string(),
@@ -210,12 +251,18 @@ fn text(name: &str, spot: &Spot, recorded: &Recorded, summary: &Summary, target:
             1.0 / each.max(1e-9)
         );
     }
-    let types = summary.types.len();
-    let (row, parameters) = replayed(&spot.how, types);
+    let Replay {
+        row,
+        parameters,
+        remarks,
+    } = replay;
     let _ = writeln!(
         out,
         "wrote {target}\nnext: dispatchlab run '{row}' {parameters} -p order=@{target}"
     );
+    for remark in remarks {
+        out += &hanging(remark, "", 2, WIDTH);
+    }
     if spot.how.is_by_interface() {
         let site = &spot.name;
         let _ = writeln!(
@@ -226,18 +273,140 @@ fn text(name: &str, spot: &Spot, recorded: &Recorded, summary: &Summary, target:
     out
 }
 
-/// The shipped scenario that dispatches like the site, and what it takes to visit so many types.
-fn replayed(how: &How, types: usize) -> (String, String) {
-    let row = how.row().unwrap_or_default();
+/// How the sequence is replayed.
+struct Replay {
+    /// The shipped scenario that dispatches like the site.
+    row: String,
+    /// What it takes to visit so many types, as code of that release.
+    parameters: String,
+    /// In what it is not the site.
+    remarks: Vec<String>,
+}
+
+impl Replay {
+    fn of(
+        library: &Library,
+        how: &How,
+        types: usize,
+        release: Option<Release>,
+    ) -> Result<Replay, Stop> {
+        let row = match how {
+            // Its own row has one function.
+            How::FuncValue => None,
+            _ => how.row(),
+        };
+        let row = row.unwrap_or_else(|| "itab_call".into());
+        let mut remarks = Vec::new();
+        let mut parameters = match how {
+            How::Hashes { .. } | How::Guard { .. } | How::JumpTable { by_type: true } => {
+                remarks.push(of_cases(how, types));
+                format!("-p cases={types} -p hit=order")
+            }
+            _ => format!("-p targets={types}"),
+        };
+        let (template, _) = parse_name(&row)?;
+        let template = library.load(&template)?;
+        if let Some(own) = release
+            && let Some(nearest) = nearest(&template, own)
+        {
+            if Some(nearest) != shown_by_default(&template) {
+                let _ = write!(parameters, " -p go={nearest}");
+            }
+            if nearest != own {
+                remarks.push(format!(
+                    "{row} shows no Go {own}, which the program was made by; Go {nearest} is the nearest that it shows"
+                ));
+            }
+        }
+        Ok(Replay {
+            row,
+            parameters,
+            remarks,
+        })
+    }
+}
+
+/// That a row has a case for each type that came, which need not be the site's.
+fn of_cases(how: &How, types: usize) -> String {
+    let came = match types {
+        1 => "its case is the one type that came".to_string(),
+        _ => format!("its cases are the {types} types that came"),
+    };
     match how {
-        How::Itab { .. } | How::Vtable { .. } | How::JumpTable { by_type: false } => {
-            (row, format!("-p targets={types}"))
+        How::Hashes { cases: Some(cases) } if *cases == types => {
+            format!("{came}; the site compares with as many, which need not be the same")
         }
-        How::Hashes { .. } | How::Guard { .. } | How::JumpTable { by_type: true } => {
-            (row, format!("-p cases={types} -p hit=order"))
-        }
-        How::FuncValue | How::Dictionary | How::Linked | How::Other => {
-            ("itab_call".into(), format!("-p targets={types}"))
+        How::Hashes { cases: Some(cases) } => format!("{came}; the site compares with {cases}"),
+        How::Guard { itab } => format!("{came}; the site compares with one, of {itab}"),
+        _ => format!("{came}; the site may have others"),
+    }
+}
+
+/// The releases that a template shows, the default first.
+fn releases(template: &Template) -> impl Iterator<Item = Release> {
+    let all = template.header.params.get("go");
+    let all = all.into_iter().flat_map(|param| &param.allowed);
+    all.filter_map(|value| match value {
+        Value::Text(text) => text.parse().ok(),
+        _ => None,
+    })
+}
+
+fn shown_by_default(template: &Template) -> Option<Release> {
+    releases(template).next()
+}
+
+/// Of the releases that a template shows the latest up to this one, for code stays as it is until a release changes it;
+/// where all are later, the oldest.
+fn nearest(template: &Template, own: Release) -> Option<Release> {
+    let before = releases(template).filter(|one| *one <= own).max();
+    before.or_else(|| releases(template).min())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replay_names_the_release_that_is_not_shown_by_itself_and_says_what_it_is_not() {
+        let library = Library::embedded();
+        let by_table = How::JumpTable { by_type: true };
+        let guard = How::Guard {
+            itab: "go:itab.main.A,main.I".into(),
+        };
+        #[rustfmt::skip] // a table: kind, release of the program, the row's parameters, words of a remark
+        let table = [
+            (How::Itab { slot: 1 },            Some("1.19"), "-p targets=9 -p go=1.19",               None),
+            (How::Itab { slot: 1 },            Some("1.27"), "-p targets=9",                          None),
+            (How::Itab { slot: 1 },            Some("1.24"), "-p targets=9 -p go=1.19",               Some("shows no Go 1.24")),
+            (How::Itab { slot: 1 },            Some("1.9"),  "-p targets=9 -p go=1.10",               Some("shows no Go 1.9")),
+            (How::Vtable { slot: 1 },          None,         "-p targets=9",                          None),
+            (How::Dictionary,                  Some("1.19"), "-p targets=9 -p go=1.19",               None),
+            (by_table,                         Some("1.22"), "-p cases=9 -p hit=order -p go=1.22",    Some("may have others")),
+            (How::Hashes { cases: Some(8) },   Some("1.27"), "-p cases=9 -p hit=order",               Some("compares with 8")),
+            (How::Hashes { cases: Some(9) },   Some("1.27"), "-p cases=9 -p hit=order",               Some("with as many")),
+            (guard,                            Some("1.27"), "-p cases=9 -p hit=order",               Some("with one, of go:itab.main.A,main.I")),
+        ];
+        for (how, release, parameters, remark) in table {
+            let release = release.map(|text| text.parse().expect("a release"));
+            let found = Replay::of(&library, &how, 9, release).expect("a row");
+            assert_eq!(found.parameters, parameters, "{how:?} {release:?}");
+            let said = found.remarks.concat();
+            assert_eq!(said.is_empty(), remark.is_none(), "{said}");
+            assert!(said.contains(remark.unwrap_or_default()), "{said}");
+            // What is printed can be run.
+            let named = format!("{} {parameters}", found.row);
+            let given = parameters
+                .split("-p ")
+                .filter_map(|one| one.trim().split_once('='));
+            let (name, mut all) = parse_name(&found.row).expect("a name");
+            all.extend(given.map(|(key, value)| (key.into(), value.into())));
+            all.push(("order".into(), "cyclic".into()));
+            let row = std::sync::Arc::new(library.load(&name).expect("shipped"));
+            assert!(
+                crate::scenario::Scenario::bind(row, &all).is_ok(),
+                "{named}"
+            );
         }
     }
 }

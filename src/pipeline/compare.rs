@@ -67,7 +67,7 @@ pub fn compare_beside(
     } = measured_beside(tasks, &settings, progress, meanwhile)?;
     // Given up, or ended by a signal: there are fewer rows than contestants.
     let fresh = contestants.iter().filter_map(task).count();
-    if report.interrupted.is_some() || report.rows.len() < fresh {
+    if report.rows.len() < fresh {
         return Ok(report);
     }
     let mut fresh = std::mem::take(&mut report.rows).into_iter().zip(&timings);

@@ -292,11 +292,12 @@ impl<'a> Session<'a> {
             )
         }));
         if let Some(signal) = self.interrupted {
-            warnings.push(format!(
-                "interrupted by {}: without a number are {}; run these again",
-                signal_name(signal),
-                some_of(&self.unfinished)
-            ));
+            let what = match &self.unfinished[..] {
+                [] => "the rows have had fewer turns than were planned; run them again for narrower intervals"
+                    .into(),
+                left => format!("without a number are {}; run these again", some_of(left)),
+            };
+            warnings.push(format!("interrupted by {}: {what}", signal_name(signal)));
         }
         let seed = settings.plan.seed;
         let provenance = Provenance {
@@ -311,6 +312,7 @@ impl<'a> Session<'a> {
             changes: Vec::new(),
             sweep: None,
             ablation: None,
+            compiled: None,
             overlay: settings
                 .overlay
                 .as_ref()

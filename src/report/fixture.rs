@@ -371,6 +371,7 @@ pub(crate) fn report() -> Report {
         changes: Vec::new(),
         sweep: None,
         ablation: None,
+        compiled: None,
         overlay: None,
         by_section: false,
         reference: Some("direct_call".into()),

@@ -18,6 +18,7 @@ pub use crate::stats::{Layout, Repeat};
 use crate::template::{Clobbers, Cold, Value};
 
 pub mod ablation;
+pub mod compiled;
 pub mod csv;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -449,6 +450,9 @@ pub struct Report {
     /// What was scanned, where something was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sweep: Option<sweep::Sweep>,
+    /// The function that the rows run, as compilers have made it, where `go` has had it compiled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compiled: Option<compiled::Compiled>,
     /// The folder whose files stood over those of their names, where there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overlay: Option<overlay::Overlay>,

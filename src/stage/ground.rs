@@ -204,6 +204,11 @@ impl Ground {
         self.page.note(notes::ENTRIES, self.entries);
     }
 
+    /// Whether a signal ends the run, so that what is timed now is to come to its end.
+    pub fn is_called_off(&self) -> bool {
+        self.page.noted(notes::ENOUGH) != 0
+    }
+
     /// Notes whether generated code runs from now on.
     #[inline]
     pub(super) fn note_inside(&self, is_inside: bool) {

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -157,18 +157,35 @@ pub fn finish(
 
 /// Waits until a child has ended, or a signal asks this process to end: then which.
 pub fn outlive(number: i32) -> Option<i32> {
-    const LOOK: Duration = Duration::from_millis(10);
-    let flags = nix::sys::wait::WaitPidFlag::WNOHANG;
-    // Whom somebody else has waited for is an error, and has ended.
-    while let Ok(nix::sys::wait::WaitStatus::StillAlive) =
-        nix::sys::wait::waitpid(Pid::from_raw(number), Some(flags))
-    {
+    while is_running(number) {
         if let Some(signal) = super::interrupt::seen() {
             return Some(signal);
         }
-        std::thread::sleep(LOOK);
+        std::thread::sleep(LOOK_AT_CHILD);
     }
     None
+}
+
+/// Whether a child ends in so long a time.
+pub fn ends_within(number: i32, limit: Duration) -> bool {
+    let start = Instant::now();
+    while is_running(number) {
+        if start.elapsed() >= limit {
+            return false;
+        }
+        std::thread::sleep(LOOK_AT_CHILD);
+    }
+    true
+}
+
+/// How often somebody looks whether a child has ended.
+const LOOK_AT_CHILD: Duration = Duration::from_millis(10);
+
+fn is_running(number: i32) -> bool {
+    let flags = nix::sys::wait::WaitPidFlag::WNOHANG;
+    let state = nix::sys::wait::waitpid(Pid::from_raw(number), Some(flags));
+    // Whom somebody else has waited for is an error, and has ended.
+    state == Ok(nix::sys::wait::WaitStatus::StillAlive)
 }
 
 /// What happened first.

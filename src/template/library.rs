@@ -35,6 +35,8 @@ pub struct Library {
     overlay: Option<PathBuf>,
     /// What is said of files and of standard input.
     options: TextOptions,
+    /// Where the folder's templates are to be found later, where that is elsewhere.
+    later: Option<PathBuf>,
 }
 
 /// Why a template cannot be had.
@@ -173,7 +175,17 @@ impl Library {
             folder,
             overlay: None,
             options: TextOptions::default(),
+            later: None,
         })
+    }
+
+    /// The same, where the folder is gone when its templates are spoken of: they are named as files of another one.
+    #[must_use]
+    pub fn found_later_in(self, folder: &Path) -> Library {
+        Library {
+            later: Some(folder.to_path_buf()),
+            ..self
+        }
     }
 
     /// The same, where the files of `overlay`, if there is one, stand over all others of their names:
@@ -229,6 +241,7 @@ impl Library {
             folder: None,
             overlay: None,
             options: TextOptions::default(),
+            later: None,
         }
     }
 
@@ -392,7 +405,11 @@ impl Library {
         if !name.is_empty() && !name.contains('/') {
             if let Some(own) = self.own(&file) {
                 let name = named(own.file_stem().unwrap_or_default());
-                return self.read(&own, &name, &TextOptions::default());
+                let origin = match &self.later {
+                    Some(later) => Origin::File(path_in(later, &file)),
+                    None => origin(&own),
+                };
+                return self.parse(&name, origin, text_at(&own)?, &TextOptions::default());
             }
             if let Some(text) = shipped::text(shipped::TEMPLATES, name) {
                 let own = TextOptions::default();

@@ -212,14 +212,13 @@ impl Source {
             return None;
         }
         let (_, why) = line.rsplit_once(": ").unwrap_or(("", line));
-        let names: Vec<String> = self
+        let known: Vec<Declared> = self
             .texts()
             .unwrap_or_default()
             .iter()
             .flat_map(|(_, text)| text.lines().filter_map(function_of).collect::<Vec<_>>())
             .collect();
-        let near = closest(self.expression(function), names.iter().map(|name| &**name));
-        let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+        let near = meant(&known, self.expression(function)).unwrap_or_default();
         Some(format!(
             "`--func {function}` names no function of {}: Go says {why}{near}",
             self.named
@@ -227,40 +226,94 @@ impl Source {
     }
 }
 
-/// The function that a line begins, as `f` or `(*T).M`.
-fn function_of(line: &str) -> Option<String> {
+/// A function of a source.
+struct Declared {
+    /// As `f` or `(*T).M`, without parameters of types.
+    name: String,
+    /// Where in the name an instance has its types; none of one that is not generic.
+    types_at: Option<usize>,
+}
+
+impl Declared {
+    /// The instance with these types, `[int]`.
+    fn with_types(&self, types: &str) -> String {
+        let mut name = self.name.clone();
+        if let Some(at) = self.types_at {
+            name.insert_str(at, types);
+        }
+        name
+    }
+}
+
+/// Which function may be meant by a name that is none, as the end of a sentence.
+fn meant(known: &[Declared], function: &str) -> Option<String> {
+    /// What every generic function has an instance of, as far as a name tells.
+    const ANY: &str = "[int]";
+    let bare = without_types(function);
+    let near = closest(&bare, known.iter().map(|one| &*one.name))?;
+    let near = known.iter().find(|one| one.name == near)?;
+    let types = function.find('[').zip(function.rfind(']'));
+    let types = types.and_then(|(start, end)| function.get(start..=end));
+    let instance = near.with_types(types.unwrap_or(ANY));
+    match (near.types_at, types) {
+        // That one is there, and Go has said what is wrong with it.
+        _ if instance == function => None,
+        (Some(_), None) => Some(format!(
+            "; `{}` is generic: name an instance of it, as `{instance}`",
+            near.name
+        )),
+        _ => Some(format!("; did you mean `{instance}`?")),
+    }
+}
+
+/// A function's name without the types of an instance: all instances have the lines of one function.
+fn without_types(function: &str) -> String {
+    let mut depth = 0;
+    let outside = |c: &char| {
+        depth += i32::from(*c == '[');
+        let is_outside = depth == 0;
+        depth -= i32::from(*c == ']');
+        is_outside
+    };
+    function.chars().filter(outside).collect()
+}
+
+/// The function that a line begins.
+fn function_of(line: &str) -> Option<Declared> {
     let rest = line.strip_prefix("func ")?;
     let name = |text: &str| -> String {
         let is_part = |c: &char| c.is_alphanumeric() || *c == '_';
         text.chars().take_while(is_part).collect()
     };
     let Some(method) = rest.strip_prefix('(') else {
-        return Some(name(rest));
+        let name = name(rest);
+        let is_generic = rest[name.len()..].starts_with('[');
+        return Some(Declared {
+            types_at: is_generic.then_some(name.len()),
+            name,
+        });
     };
     let (receiver, method) = method.split_once(')')?;
+    let is_generic = receiver.contains('[');
     let receiver = receiver.split('[').next()?.split_whitespace().next_back()?;
     let method = name(method.trim_start());
-    Some(match receiver.strip_prefix('*') {
-        Some(receiver) => format!("(*{receiver}).{method}"),
-        None => format!("{receiver}.{method}"),
+    let (receiver, behind) = match receiver.strip_prefix('*') {
+        Some(receiver) => (format!("(*{receiver}"), ")"),
+        None => (receiver.to_string(), ""),
+    };
+    Some(Declared {
+        name: format!("{receiver}{behind}.{method}"),
+        types_at: is_generic.then_some(receiver.len()),
     })
 }
 
 /// The lines of a function in a source that `gofmt` would leave as it is: the first and the last, from 1.
 pub fn declaration(text: &str, function: &str) -> Option<(usize, usize)> {
-    // Instances of one function have its lines.
-    let mut depth = 0;
-    let mut outside = |c: &char| {
-        depth += i32::from(*c == '[');
-        let is_outside = depth == 0;
-        depth -= i32::from(*c == ']');
-        is_outside
-    };
-    let wanted: String = function.chars().filter(|c| outside(c)).collect();
+    let wanted = without_types(function);
     let lines: Vec<&str> = text.lines().collect();
     let first = lines
         .iter()
-        .position(|line| function_of(line).is_some_and(|name| name == wanted))?;
+        .position(|line| function_of(line).is_some_and(|one| one.name == wanted))?;
     let is_whole = lines[first].trim_end().ends_with('}');
     let length = match is_whole {
         true => 0,
@@ -285,5 +338,27 @@ mod tests {
         assert_eq!(found("last[int]"), Some((13, 14)));
         assert_eq!(found("Read"), None);
         assert_eq!(found("tota"), None);
+    }
+
+    #[test]
+    fn of_a_generic_function_an_instance_is_suggested() {
+        let text = "func Max[T int | string](a, b T) T {\nfunc (l *List[E]) Sum() int {\nfunc (p Pair[A, B]) One() A {\nfunc plain() {\n";
+        let known: Vec<Declared> = text.lines().filter_map(function_of).collect();
+        #[rustfmt::skip] // a table: what was asked for, and what is said of it
+        let table = [
+            ("Mix[string]",       Some("; did you mean `Max[string]`?")),
+            ("Mix",               Some("; `Max` is generic: name an instance of it, as `Max[int]`")),
+            ("Max",               Some("; `Max` is generic: name an instance of it, as `Max[int]`")),
+            ("Max[bool]",         None),
+            ("(*List[int]).Sun",  Some("; did you mean `(*List[int]).Sum`?")),
+            ("(*List).Sum",       Some("; `(*List).Sum` is generic: name an instance of it, as `(*List[int]).Sum`")),
+            ("Pair[int,int].Ona", Some("; did you mean `Pair[int,int].One`?")),
+            ("plein",             Some("; did you mean `plain`?")),
+            ("plain[int]",        Some("; did you mean `plain`?")),
+            ("somethingelse",     None),
+        ];
+        for (function, said) in table {
+            assert_eq!(meant(&known, function).as_deref(), said, "{function}");
+        }
     }
 }

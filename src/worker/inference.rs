@@ -152,6 +152,12 @@ pub(super) fn infer(
         if row.uninferred.iter().any(|one| one.site == *site) {
             continue;
         }
+        if ground.is_called_off() {
+            let why =
+                "a signal ended the run before the turns that they are inferred from; run it again";
+            sites.push(without(*site, why.into()));
+            continue;
+        }
         let inferred = guarded(|| {
             let chunk = match size(row, ground, source, images.end - 1, scale)? {
                 Ok(chunk) => chunk,
@@ -182,6 +188,7 @@ pub(super) fn infer(
         && sites.iter().all(|one| one.why.is_none())
         && source.is_timed()
         && plan.infer_ms >= LEAST_REFERRED_MS
+        && !ground.is_called_off()
     {
         let first = images.start..images.start + COPIES;
         let held = guarded(|| refer(row, ground, source, (&first, one), scale));
@@ -414,7 +421,8 @@ impl Study {
         let budget = Budget::new(each_ns * COPIES as f64, patience);
         for turn in 0u32.. {
             if turn >= FEWEST_ROUNDS
-                && budget.is_over(|| self.quiet_pairs(scale) < self.enough_pairs)
+                && (ground.is_called_off()
+                    || budget.is_over(|| self.quiet_pairs(scale) < self.enough_pairs))
             {
                 break;
             }

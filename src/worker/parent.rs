@@ -168,12 +168,13 @@ pub fn run_beside(
     interrupt::watch();
     // Rows whose misses ended a worker, without the images for these.
     let mut without: BTreeMap<usize, JobRow> = BTreeMap::new();
+    let mut is_cut_short = false;
     loop {
         let is_open = |row: &RowOutcome| row.is_open(plan);
         let open: Vec<usize> = (0..rows.len())
             .filter(|&at| is_open(&outcome.rows[at]))
             .collect();
-        outcome.interrupted = interrupt::seen().filter(|_| !open.is_empty());
+        outcome.interrupted = interrupt::seen().filter(|_| !open.is_empty() || is_cut_short);
         if open.is_empty() || outcome.interrupted.is_some() || outcome.is_given_up {
             return Ok(outcome);
         }
@@ -198,6 +199,7 @@ pub fn run_beside(
             &mut outcome,
             (&mut *progress, &mut *meanwhile),
         )?;
+        is_cut_short |= shift.called_off.is_some();
         match end {
             End::Blamed(row, failure) if give_up(part.rows[row], &failure).is_some() => {
                 let at = open[row];
@@ -334,6 +336,8 @@ struct Shift {
     is_stopped: bool,
     /// Processes that the kernel had ended for want of memory when this one began.
     kills: Option<u64>,
+    /// When its rows were told to take no more turns than they need, because a signal ends the run.
+    called_off: Option<Instant>,
 }
 
 impl Drop for Shift {
@@ -373,6 +377,7 @@ impl Shift {
             told: None,
             is_stopped: false,
             kills: limits::kills_for_memory(),
+            called_off: None,
         };
         shift.give(job, stdin, progress);
         Ok(shift)
@@ -543,11 +548,8 @@ impl Shift {
                 return Ok(Waited::Line);
             }
             let is_interrupted = interrupt::seen().is_some();
-            let slice = if is_interrupted {
-                Duration::ZERO
-            } else {
-                SLICE
-            };
+            let left = is_interrupted.then(|| self.left_to_end(job));
+            let slice = left.map_or(SLICE, |left| left.min(SLICE));
             let heard = self
                 .watched
                 .wait_beside(self.out.get_ref(), &beside.streams(), slice)?;
@@ -556,7 +558,7 @@ impl Shift {
                 Event::Beside if beside.is_over() => return Ok(Waited::GivenUp),
                 Event::TimedOut if beside.is_over() => return Ok(Waited::GivenUp),
                 Event::Beside if !is_interrupted => continue,
-                Event::Beside | Event::TimedOut if is_interrupted => {
+                Event::Beside | Event::TimedOut if left.is_some_and(|left| left.is_zero()) => {
                     return Ok(Waited::Interrupted);
                 }
                 Event::Beside | Event::TimedOut => {}
@@ -589,6 +591,20 @@ impl Shift {
                 }));
             }
         }
+    }
+
+    /// How long a worker is still waited for once a signal ends the run. Rows one after the other are done one by one;
+    /// those that take turns would all be lost, though an interval takes a few tens of milliseconds of turns.
+    fn left_to_end(&mut self, job: &Part<'_>) -> Duration {
+        const LONGEST: Duration = Duration::from_secs(2);
+        let are_in_turns = job.plan.together && job.plan.ask == Ask::Measure;
+        let are_timed = job.plan.counters != Counters::None && self.done[0] >= job.rows.len();
+        if !(are_in_turns && are_timed) {
+            return Duration::ZERO;
+        }
+        self.page.note(notes::ENOUGH, 1);
+        let since = self.called_off.get_or_insert_with(Instant::now);
+        LONGEST.saturating_sub(since.elapsed())
     }
 
     /// Says what is at work, now and then.

@@ -222,6 +222,9 @@ pub fn time_rows(
         if plan.together && turn + 1 < FEWEST_ROUNDS || Some(turn + 1) < fewest {
             continue;
         }
+        if ground.is_called_off() {
+            break;
+        }
         let mut left = series.iter().flatten().peekable();
         let goes_on = left.peek().is_some();
         if budget.is_over(|| goes_on && left.any(|one| !one.is_quiet(scale))) {

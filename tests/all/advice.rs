@@ -4,9 +4,9 @@
 //! is what was measured, and what is advised follows from the numbers beside it. Where a compiler is missing, the test
 //! says so.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use dispatchlab::advise::{Site, Way};
@@ -244,6 +244,8 @@ fn a_site_of_a_program_is_advised_on_with_the_names_of_that_program() {
     assert_eq!(advice["visits"], 2000);
     let source = advice["go_source"].as_str().expect("a source");
     assert!(source.contains(".Read()"), "{source}");
+    let said = "// Read is func(int) int: the calls lack its arguments";
+    assert!(source.contains(said), "{source}");
     assert!(!run.stderr.contains("is a recording of"), "{}", run.stderr);
     // The same numbers as another site would have them.
     let types = fs::read_to_string(place.join("types.txt")).expect("reads");
@@ -279,6 +281,14 @@ fn a_site_of_a_program_is_advised_on_with_the_names_of_that_program() {
     }
 }
 
+/// A program of what `advise` wrote; none where there is no Go, and never because Go refuses it.
+fn compiled(name: &str, file: &Path) -> Option<PathBuf> {
+    let made = built_of(name, "go", &["build"], &[text(file)]);
+    let has_go = Command::new("go").arg("version").output().is_ok();
+    assert!(made.is_some() || !has_go, "Go does not compile {file:?}");
+    made
+}
+
 #[test]
 fn the_source_of_each_way_compiles_and_calls_each_receiver_once() {
     let place = fresh("source");
@@ -286,6 +296,8 @@ fn the_source_of_each_way_compiles_and_calls_each_receiver_once() {
     let text_of = fs::read_to_string(place.join("types.txt")).expect("written");
     let mut site = Site::of(&Recording::of(numbers), &text_of, Release::NEWEST, 0);
     site.method = Some("Read".into());
+    site.signature = Some("func()".into());
+    site.interface = Some("main.I".into());
     let mut functions = String::new();
     let ways = [
         Way::Call,
@@ -302,13 +314,57 @@ fn the_source_of_each_way_compiles_and_calls_each_receiver_once() {
     let source = around.replace("// WAYS\n", &functions);
     let file = place.join("ways.go");
     fs::write(&file, source).expect("writes");
-    let Some(program) = built_of("ways", "go", &["build"], &[text(&file)]) else {
+    let Some(program) = compiled("ways", &file) else {
         return;
     };
     let output = Command::new(program).output().expect("runs");
     let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!site.source(&Way::Batch).contains("stands for"));
     let once = 22 + 21 * 1000 + 21 * 1_000_000;
     assert_eq!(said, format!("{}\n{once}\n", 4 * once), "{said}");
+}
+
+#[test]
+fn the_source_compiles_with_types_of_other_packages_and_its_import_lines() {
+    let place = fresh("packages");
+    let text_of = "# 0 *bytes.Buffer\n# 1 *container/list.List\n# 2 main.Own\n# 3 *strings.Reader (strings.(*Reader).Len)\n\
+                   0 1 2 3 3 3\n";
+    let numbers = Recording::parse(text_of).expect("numbers");
+    let mut site = Site::of(&numbers, text_of, Release::NEWEST, 0);
+    site.method = Some("Len".into());
+    site.signature = Some("func() int".into());
+    site.interface = Some("main.I".into());
+    let (mut imports, mut functions) = (BTreeSet::new(), String::new());
+    for (number, way) in [Way::Guards(vec![3, 0]), Way::Switch, Way::Batch]
+        .iter()
+        .enumerate()
+    {
+        let source = site.source(way);
+        let lines = source.lines().filter_map(|line| line.strip_prefix("// "));
+        imports.extend(
+            lines
+                .filter(|line| line.starts_with("import "))
+                .map(str::to_string),
+        );
+        functions += &match way {
+            Way::Batch => source,
+            _ => format!("func way{number}(x I) {{\n{source}}}\n"),
+        };
+    }
+    imports.extend(["import \"bytes\"", "import \"strings\""].map(str::to_string));
+    let imports: Vec<String> = imports.into_iter().collect();
+    let source = format!(
+        "package main\n\n{}\n\ntype I interface{{ Len() int }}\n\ntype Own int\n\nfunc (Own) Len() int {{ return 1 }}\n\n\
+         {functions}\nfunc main() {{\n\tfor _, x := range []I{{&bytes.Buffer{{}}, Own(1), strings.NewReader(\"\")}} {{\n\
+         \t\tway0(x)\n\t\tway1(x)\n\t}}\n}}\n",
+        imports.join("\n")
+    );
+    let file = place.join("packages.go");
+    fs::write(&file, source).expect("writes");
+    let Some(program) = compiled("ways-packages", &file) else {
+        return;
+    };
+    assert!(Command::new(program).status().expect("runs").success());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Correct means: what is done is printed and exported, what is not is named, the exit code says which signal it
 //! was, and no process is left.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -14,6 +15,7 @@ use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
 
 use crate::common::{command, fresh, rows, template, unfolded, wait_until, workers_of};
 use dispatchlab::sys::interrupt;
+use serde_json::Value;
 
 /// Sends a signal by its name.
 fn send(process: u32, signal: &str) {
@@ -37,7 +39,7 @@ fn start(place: &Path, more: &[&str]) -> (Child, u32) {
 
 /// The same with so many rows behind the first, and another stderr.
 fn start_with(place: &Path, busy: usize, more: &[&str], stderr: Stdio) -> (Child, u32) {
-    template(place, "busy", "body:\n mov ecx, 100\n1: dec ecx\n jnz 1b\n");
+    write_busy(place);
     let busy: Vec<String> = (1..=busy)
         .map(|at| format!("busy.asm[align={at}]"))
         .collect();
@@ -47,7 +49,16 @@ fn start_with(place: &Path, busy: usize, more: &[&str], stderr: Stdio) -> (Child
     let names: Vec<&str> = names
         .chain(["--placements", "1", "--time", "200"])
         .collect();
-    let mut command = command(place, &[&names, more].concat());
+    start_command(place, &[&names, more].concat(), stderr)
+}
+
+fn write_busy(place: &Path) {
+    template(place, "busy", "body:\n mov ecx, 100\n1: dec ecx\n jnz 1b\n");
+}
+
+/// Starts a command, and waits until it has a worker.
+fn start_command(place: &Path, all: &[&str], stderr: Stdio) -> (Child, u32) {
+    let mut command = command(place, all);
     // Whoever started the tests may ignore interrupts.
     let child = interrupt::allow_in(&mut command)
         .stdout(Stdio::piped())
@@ -65,20 +76,30 @@ fn start_with(place: &Path, busy: usize, more: &[&str], stderr: Stdio) -> (Child
 /// What a run leaves that a signal ends once it says that it has timed a row: its output, and what stood on stderr.
 /// That is a terminal, on which a run says so at once; into a pipe it says so every ten seconds.
 fn ended_by(place: &Path, signal: &str, more: &[&str]) -> (Output, String) {
+    let start = |shown: Stdio| start_with(place, BEHIND, more, shown);
+    ended_once(start, is_under_way, signal)
+}
+
+/// The same of a run that is started so, once a line says that it has come as far.
+fn ended_once(
+    start: impl FnOnce(Stdio) -> (Child, u32),
+    is_time: fn(&str) -> bool,
+    signal: &str,
+) -> (Output, String) {
     let mut errors = open_terminal();
     let shown = std::fs::File::options()
         .write(true)
         .custom_flags(libc::O_NOCTTY)
         .open(ptsname_r(&errors).expect("a name"))
         .expect("opens");
-    let (mut child, worker) = start_with(place, BEHIND, more, shown.into());
+    let (mut child, worker) = start(shown.into());
     let mut said = Vec::new();
     let mut block = [0; 4096];
     // A terminal that nobody has open any more is an error to its reader.
     while let Ok(read @ 1..) = errors.read(&mut block) {
         said.extend_from_slice(&block[..read]);
         let text = String::from_utf8_lossy(&said);
-        if text.split('\r').any(is_under_way) {
+        if text.split('\r').any(is_time) {
             break;
         }
     }
@@ -142,6 +163,48 @@ fn each_signal_that_ends_a_run_prints_and_exports_what_is_done_and_names_the_res
 }
 
 /// As a batch system or a service manager does it: the worker may be the first to get it.
+#[test]
+fn rows_that_take_turns_are_reported_with_the_turns_that_they_had() {
+    let place = fresh("in_turns");
+    write_busy(&place);
+    fs::write(place.join("types.txt"), "0 1 1 0 1 0 0 1\n".repeat(64)).expect("writes");
+    let is_timing = |line: &str| line.contains(" timing ");
+    // A minute of turns for each image.
+    let long = ["--placements", "2", "--time", "60000", "--json"];
+    for (name, names) in [
+        (
+            "compare",
+            &["compare", "busy.asm", "busy.asm[align=16]"][..],
+        ),
+        (
+            "advise",
+            &["advise", "itab_call", "-p", "order=@types.txt"][..],
+        ),
+    ] {
+        let all = [names, &long[..]].concat();
+        let start = |shown: Stdio| start_command(&place, &all, shown);
+        let (output, said) = ended_once(start, is_timing, "INT");
+        assert_eq!(output.status.code(), Some(130), "{name}: {said}");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let document: Value =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text} {said}"));
+        let report = match name {
+            "advise" => &document["report"],
+            _ => &document,
+        };
+        let rows = report["rows"].as_array().expect("rows");
+        assert!(rows.len() >= 2, "{name}: {report:#}");
+        // A busy neighbour may cost one its number, and each has an answer.
+        let has_number = |row: &Value| row["metrics"]["cycles"]["value"].is_f64();
+        assert!(rows.iter().any(has_number), "{name}: {report:#}");
+        let compared = report["comparisons"].as_array().expect("comparisons");
+        let of_cycles = compared.iter().filter(|one| one["metric"] == "cycles");
+        assert_eq!(of_cycles.count(), rows.len() - 1, "{name}: {report:#}");
+        let words = "interrupted by SIGINT: the rows have had fewer turns than were planned";
+        assert!(unfolded(&said).contains(words), "{name}: {said}");
+    }
+}
+
 #[test]
 fn a_signal_to_all_processes_of_a_run_is_that_of_the_run() {
     for signal in ["TERM", "USR1"] {

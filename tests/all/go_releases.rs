@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::common::{Run, command, fresh, unfolded, wait_until, workers_of};
 use dispatchlab::sys::interrupt;
+use serde_json::Value;
 
 const GAUGES: &str = "package main
 
@@ -244,6 +245,109 @@ fn what_go_refuses_is_said_in_its_words_with_the_users_file_and_line() {
             made.stderr
         );
     }
+}
+
+#[test]
+fn of_a_generic_function_an_instance_is_asked_for() {
+    if version().is_none() {
+        return;
+    }
+    let place = fresh("generic");
+    let generic =
+        "\nfunc Max[T int | string](a, b T) T {\n\tif a > b {\n\t\treturn a\n\t}\n\treturn b\n}\n";
+    fs::write(place.join("max.go"), format!("{GAUGES}{generic}")).expect("writes");
+    for (function, said) in [
+        ("Mix[int]", "did you mean `Max[int]`?"),
+        (
+            "Max",
+            "`Max` is generic: name an instance of it, as `Max[int]`",
+        ),
+    ] {
+        let made = run(&place, &["go", "max.go", "--func", function]);
+        assert_eq!(made.code, 2, "{function}: {}", made.stderr);
+        assert!(made.said().contains(said), "{function}: {}", made.stderr);
+    }
+    // Two lines of Go's are indented by tabs.
+    let wrong = GAUGES.replace("twice(4)", "twice(4, 5)");
+    fs::write(place.join("wrong.go"), wrong).expect("writes");
+    let made = run(&place, &["go", "wrong.go", "--func", "twice"]);
+    assert_eq!(made.code, 3, "{}", made.stderr);
+    assert!(
+        made.stderr.contains("have (number, number)"),
+        "{}",
+        made.stderr
+    );
+    assert!(!made.stderr.contains("\\t"), "{}", made.stderr);
+}
+
+#[test]
+fn what_is_shown_is_in_the_json_beside_the_rows() {
+    let Some(version) = version() else { return };
+    let place = fresh("json");
+    fs::write(place.join("gauges.go"), GAUGES).expect("writes");
+    let root = another(&place);
+    let root = root.to_str().expect("UTF-8");
+    #[rustfmt::skip] // one command
+    let all = ["go", "gauges.go", "--func", "total", "--goroot", root, "--quick", "--counters", "none"];
+    let shown = run(&place, &all);
+    assert_eq!(shown.code, 0, "{}", shown.stderr);
+    let made = run(&place, &[&all[..], &["--json"]].concat());
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let document: Value = serde_json::from_str(&made.stdout).expect("one document");
+    let compiled = &document["compiled"];
+    assert_eq!(
+        (&compiled["function"], &compiled["source"]),
+        (&"main.total".into(), &"gauges.go".into())
+    );
+    let rows = document["rows"].as_array().expect("rows");
+    let builds = compiled["builds"].as_array().expect("builds");
+    assert_eq!(builds.len(), 2, "{compiled:#}");
+    let versions: Vec<&str> = builds
+        .iter()
+        .filter_map(|build| build["version"].as_str())
+        .collect();
+    assert_eq!(versions, ["go1.16.99", &version]);
+    for (build, row) in builds.iter().zip(rows) {
+        assert_eq!(build["scenario"], row["scenario"]);
+        let code = build["code"].as_array().expect("instructions");
+        assert_eq!(build["instructions"], code.len());
+        let line = format!(
+            "  {:<16} {:>12} {:>8}\n",
+            build["name"].as_str().expect("a name"),
+            build["instructions"].as_u64().expect("a count"),
+            build["bytes"].as_u64().expect("a count")
+        );
+        assert!(shown.stdout.contains(&line), "{line}: {}", shown.stdout);
+    }
+    let lines = compiled["lines"].as_array().expect("lines");
+    assert_eq!(lines[0]["text"], "func total(gauges []Gauge) int {");
+    let decisions = lines[0]["decisions"].as_array().expect("what -m says");
+    let text = decisions[0]["text"].as_str().expect("a text");
+    assert!(text.contains("gauges"), "{decisions:?}");
+    assert!(shown.stdout.contains(text), "{}", shown.stdout);
+    assert_eq!(decisions[0]["by"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn a_row_that_goes_wrong_names_no_file_that_is_gone() {
+    if version().is_none() {
+        return;
+    }
+    let place = fresh("gone");
+    let wrong = "\n//go:noinline\nfunc first(all *[4]int) int { return all[3] }\n";
+    fs::write(place.join("first.go"), format!("{GAUGES}{wrong}")).expect("writes");
+    let all = [
+        "go", "first.go", "--func", "first", "--quick", "--arg", "AX=8",
+    ];
+    let made = run(&place, &all);
+    assert_eq!(made.code, 4, "{}{}", made.stdout, made.stderr);
+    let said = format!("{}{}", made.stdout, made.stderr);
+    assert!(!said.contains("temporary"), "{said}");
+    assert!(unfolded(&said).contains("--keep DIR leaves them"), "{said}");
+    let made = run(&place, &[&all[..], &["--keep", "kept"]].concat());
+    let said = format!("{}{}", made.stdout, made.stderr);
+    assert!(said.contains("kept/first-go"), "{said}");
+    assert!(!said.contains("--keep DIR leaves them"), "{said}");
 }
 
 #[test]

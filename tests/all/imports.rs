@@ -11,7 +11,7 @@ use dispatchlab::binary::import::{Entry, Request, import};
 use dispatchlab::binary::{Binary, Kind, sites};
 
 use crate::common::{command, dispatchlab, folder, json, rows};
-use crate::programs::{built, fixture, go, text};
+use crate::programs::{built, built_of, fixture, go, text};
 
 /// What one iteration of imported code leaves in rax.
 fn result(place: &Path, file: &Path, arguments: &[&str], expect: u64) -> String {
@@ -222,6 +222,28 @@ fn a_text_without_a_name_is_whole_and_a_name_of_two_functions_is_asked_about() {
         "{}",
         run.stderr
     );
+}
+
+#[test]
+fn a_table_without_a_name_is_as_long_as_the_loop_over_it() {
+    let place = folder("long_table");
+    let source = place.join("weigh.go");
+    let numbers: Vec<String> = (0..40).map(|at| (at * at + 3).to_string()).collect();
+    let sum: u64 = (0..40).map(|at| (at * at + 3) * at).sum();
+    let text_of = format!(
+        "package main\n\nvar weights = [40]int{{{}}}\n\n//go:noinline\nfunc weigh(n int) int {{\n\tfor i := range weights {{\n\t\t\
+         n += weights[i] * i\n\t}}\n\treturn n\n}}\n\nfunc main() {{ println(weigh(2)) }}\n",
+        numbers.join(", ")
+    );
+    fs::write(&source, text_of).expect("writes");
+    let options = ["build", "-ldflags=-s -w"];
+    let Some(file) = built_of("long_table", "go", &options, &[text(&source)]) else {
+        return;
+    };
+    // 64 bytes are 8 of 40 numbers.
+    let made = result(&place, &file, &["main.weigh", "--arg", "AX=5"], sum + 5);
+    assert!(made.contains(", 320 bytes"), "{made}");
+    assert!(!made.contains("nothing says where"), "{made}");
 }
 
 #[test]

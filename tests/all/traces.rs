@@ -13,7 +13,7 @@ use std::time::Duration;
 use dispatchlab::scenario::Recording;
 use serde_json::Value;
 
-use crate::common::{Run, command, folder, fresh, run_in};
+use crate::common::{Run, command, folder, fresh, run_in, unfolded};
 use crate::programs::{built, fixture, go_of, text};
 use dispatchlab::sys::interrupt;
 
@@ -178,7 +178,7 @@ fn an_interrupt_leaves_the_program_running_and_what_was_seen() {
         return;
     };
     let place = fresh("interrupted");
-    let program = [text(&file), "1000000", "2", "status"];
+    let program = [text(&file), "1000000", "2", "status", "wait"];
     let mut all = vec![
         "trace",
         "-o",
@@ -210,14 +210,43 @@ fn an_interrupt_leaves_the_program_running_and_what_was_seen() {
         .args(["-INT", &child.id().to_string()])
         .status();
     assert!(sent.expect("kill runs").success());
-    assert_eq!(child.wait().expect("ends").code(), Some(130));
-    // The program has its standard error from us, and closes it when it ends.
+    // The program has its standard error from us, and closes it when it ends; it says more than a pipe has room for.
     let mut rest = String::new();
     errors.read_to_string(&mut rest).expect("UTF-8");
+    assert_eq!(child.wait().expect("ends").code(), Some(130));
     assert!(rest.contains("\nsum "), "it goes on to its end");
+    let unfolded = unfolded(&rest);
+    assert!(
+        unfolded.contains("visits were recorded until the signal came"),
+        "{rest}"
+    );
+    assert!(unfolded.contains(" runs on by itself, process "), "{rest}");
     assert!(rest.contains("TracerPid:\t0"), "by itself");
     let visits = recorded(&place).types().len();
     assert!((1..1_048_576).contains(&visits), "{visits}");
+    let said = format!("warning: {visits} visits were recorded");
+    assert!(unfolded.contains(&said), "{said}: {rest}");
+}
+
+#[test]
+fn a_recording_takes_the_place_of_no_file() {
+    let Some(file) = program("stays", &[]) else {
+        return;
+    };
+    let place = fresh("stays");
+    // A recording is a file like another: somebody may have measured with it.
+    for old in ["main.go\n", "# visits of main.read+0x1 in p\n# 0 a\n0 0\n"] {
+        fs::write(place.join("types.txt"), old).expect("writes");
+        #[rustfmt::skip] // one command
+        let all = ["trace", "-o", "types.txt", "--at", "main.read", "--", text(&file), "10", "1"];
+        let run = run_in(&place, &all);
+        assert_eq!(run.code, 2, "{}", run.stderr);
+        assert!(run.said().contains("is there already"), "{}", run.stderr);
+        let is_started = run.stderr.lines().any(|line| line == "ready");
+        assert!(!is_started, "{}", run.stderr);
+        let now = fs::read_to_string(place.join("types.txt")).expect("reads");
+        assert_eq!(now, old);
+    }
 }
 
 #[test]
@@ -258,24 +287,20 @@ fn what_is_recorded_is_replayed() {
         .stdout
         .lines()
         .find_map(|line| line.strip_prefix("next: dispatchlab "));
-    assert_eq!(
-        next,
-        Some("run 'itab_call' -p targets=3 -p order=@types.txt")
+    let next = next.unwrap_or_else(|| panic!("{}", run.stdout));
+    assert!(
+        next.starts_with("run 'itab_call' -p targets=3 ") && next.ends_with(" -p order=@types.txt"),
+        "{next}"
     );
-    let replayed = run_in(
-        &place,
-        &[
-            "run",
-            "itab_call",
-            "-p",
-            "targets=3",
-            "-p",
-            "order=@types.txt",
-            "--counters",
-            "none",
-            "--quick",
-        ],
-    );
+    // 1.19 is a release that the row shows, and not the one that it shows by itself.
+    let shown = command(&place, &["import", text(&file), "main.read"]).output();
+    let imported = String::from_utf8(shown.expect("it runs").stdout).expect("UTF-8");
+    let is_of_119 = imported.contains(";! go       = \"1.19\"");
+    assert_eq!(is_of_119, next.contains(" -p go=1.19 "), "{next}");
+    let next = next.replace('\'', "");
+    let mut all: Vec<&str> = next.split(' ').collect();
+    all.extend(["--counters", "none", "--quick"]);
+    let replayed = run_in(&place, &all);
     assert_eq!(replayed.code, 0, "{}", replayed.stderr);
     assert!(
         replayed.stdout.contains("300 visits"),
@@ -296,12 +321,17 @@ fn a_type_switch_is_visited_as_often_as_it_is_run() {
     let both = both.map(|site| site["address"].as_str().expect("one").to_string());
     let alone = ["main.basics", "main.rooted", "main.interrupted"].map(String::from);
     for site in alone.into_iter().chain(both) {
+        let _ = fs::remove_file(place.join("types.txt"));
         let Some(run) = traced(&place, &["--at", &site], &[text(&file)]) else {
             return;
         };
         // The fixture runs each switch 90 times, with values of nine types in turns.
         let words = "\n90 visits, exact";
         assert!(run.stdout.contains(words), "{site}: {}", run.stdout);
+        if run.stdout.contains("type switch") {
+            let cases = "\nits cases are the ";
+            assert!(run.stdout.contains(cases), "{site}: {}", run.stdout);
+        }
         // A table of jumps leads several types to one place.
         if run.stdout.contains("type switch, hashes") {
             let types = recorded(&place).types().iter().max().copied();

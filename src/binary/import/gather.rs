@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use iced_x86::{Instruction, Mnemonic, OpKind, Register};
 
+use super::extent;
 use super::text::{Code, Inside, Lines, Refusal, Target, decoded, lines, named};
 use super::things::{Thing, Things};
 use crate::binary::{Binary, Kind};
@@ -182,11 +183,13 @@ impl<'a> Gatherer<'a> {
                     let to = instruction.ip_rel_memory_address();
                     bases.insert(instruction.op0_register(), to);
                     let behind = instructions.get(at + 1..).unwrap_or_default();
-                    let length = length_of_text(behind);
                     let table =
-                        length_of_table(&instructions[..at], instruction.op0_register(), behind);
-                    let length = length.max(table);
-                    self.unnamed_at(to, length.max(UNSIZED));
+                        extent::of_table(&instructions[..at], instruction.op0_register(), behind);
+                    let length = length_of_text(behind).max(table.bytes);
+                    match table.is_bounded && length == table.bytes {
+                        true => self.unnamed_at(to, length, true),
+                        false => self.unnamed_at(to, length.max(UNSIZED), false),
+                    }
                 }
                 // Without optimisation the distance is loaded first, and made longer by an instruction of its own.
                 Mnemonic::Movsxd | Mnemonic::Mov
@@ -268,13 +271,22 @@ impl<'a> Gatherer<'a> {
         }
     }
 
-    /// Notes how many bytes are taken of data without a name: at least so many, and a text of C to its end.
-    fn unnamed_at(&mut self, address: u64, size: u64) {
+    /// Notes how many bytes are taken of data without a name: at least so many, and a text of C to its end. Whoever is
+    /// told the size knows it, whatever others guess.
+    fn unnamed_at(&mut self, address: u64, size: u64, is_told: bool) {
         if self.things.at(address) == Some(Thing::Unnamed) {
             let text = self.text_at(address);
-            let first = (size, text.is_none());
-            let known = self.unnamed.entry(address).or_insert(first);
-            known.0 = size.max(text.unwrap_or(0)).max(known.0);
+            let size = size.max(text.unwrap_or(0));
+            let is_told = is_told || text.is_some();
+            let new = (size, !is_told);
+            let known = self.unnamed.entry(address).or_insert(new);
+            // Nobody has looked at how much of it is read.
+            let is_blind = |(size, is_guess): (u64, bool)| is_guess && size <= UNSIZED;
+            *known = match (is_blind(*known), is_blind(new)) {
+                (true, false) => new,
+                (false, true) => *known,
+                _ => (known.0.max(size), known.1 || !is_told),
+            };
         }
     }
 
@@ -337,7 +349,7 @@ impl<'a> Gatherer<'a> {
                     true => {
                         self.unnamed.entry(target).or_insert((8, false));
                     }
-                    false => self.unnamed_at(target, UNSIZED),
+                    false => self.unnamed_at(target, UNSIZED, false),
                 }
                 self.data.push_back((target, data_depth));
             }
@@ -568,25 +580,6 @@ impl<'a> Gatherer<'a> {
             offset: address.wrapping_sub(start) as i64,
         })
     }
-}
-
-/// Bytes of a table in which instructions behind its address look something up: as many entries as a compare in front
-/// of it lets through, else many.
-fn length_of_table(before: &[Instruction], base: Register, behind: &[Instruction]) -> u64 {
-    /// Instructions that are looked at, and entries where nothing says how many there are.
-    const NEAR: usize = 8;
-    const MANY: u64 = 256;
-    let is_look_up =
-        |one: &&Instruction| one.memory_base() == base && one.memory_index() != Register::None;
-    let Some(found) = behind.iter().take(NEAR).find(is_look_up) else {
-        return 0;
-    };
-    let is_bound =
-        |one: &&Instruction| one.mnemonic() == Mnemonic::Cmp && one.op1_kind() != OpKind::Register;
-    let bound = before.iter().rev().take(NEAR).find(is_bound);
-    let bound = bound.and_then(|one| one.try_immediate(1).ok());
-    let count = bound.map_or(MANY, |bound| bound.saturating_add(1).min(16 * MANY));
-    count * u64::from(found.memory_index_scale())
 }
 
 /// The numbers of an instruction that can be addresses where a program is never moved: of 32 bits, by themselves.

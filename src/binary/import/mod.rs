@@ -4,6 +4,7 @@
 //! bytes, an address in either leads where it leads in the file, and everything that is not so is said
 //! in the template.
 
+mod extent;
 mod gather;
 mod text;
 mod things;

@@ -9,34 +9,7 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use crate::asm;
 use crate::binary::{Binary, Symbol};
-
-/// What one build made of it.
-pub(super) struct Column {
-    /// The build's name.
-    pub(super) name: String,
-    /// Instructions.
-    pub(super) code: Vec<String>,
-    /// Bytes of them.
-    pub(super) bytes: u64,
-    /// What is called and cannot run here, with the reason.
-    pub(super) left_out: Vec<(String, String)>,
-    /// The name of its template.
-    pub(super) template: String,
-}
-
-/// What was decided at a line, and by whom.
-pub(super) struct Decided {
-    pub(super) text: String,
-    pub(super) by: Vec<String>,
-}
-
-/// All that is shown.
-pub(super) struct View<'a> {
-    pub(super) title: String,
-    /// Numbers, texts and decisions.
-    pub(super) lines: Vec<(usize, String, Vec<Decided>)>,
-    pub(super) columns: &'a [Column],
-}
+use crate::report::compiled::{Build, Compiled};
 
 /// The instructions of a function; addresses inside it count from its start.
 pub(super) fn listing(binary: &Binary<'_>, function: &Symbol<'_>) -> Vec<String> {
@@ -49,70 +22,72 @@ pub(super) fn listing(binary: &Binary<'_>, function: &Symbol<'_>) -> Vec<String>
     listed.into_iter().map(|one| one.text).collect()
 }
 
-impl View<'_> {
-    pub(super) fn text(&self, width: usize) -> String {
-        let mut out = format!("{}\n", self.title);
-        self.source(&mut out);
-        self.sizes(&mut out);
-        match self.columns {
-            [only] => {
-                out.push('\n');
-                for line in &only.code {
-                    let _ = writeln!(out, "  {line}");
-                }
+/// All that is shown above the table.
+pub(super) fn text(compiled: &Compiled, width: usize) -> String {
+    let mut out = format!("{} of {}\n", compiled.function, compiled.source);
+    source(&mut out, compiled);
+    sizes(&mut out, compiled);
+    match &compiled.builds[..] {
+        [only] => {
+            out.push('\n');
+            for line in &only.code {
+                let _ = writeln!(out, "  {line}");
             }
-            [first, others @ ..] => {
-                for other in others {
-                    pair(&mut out, first, other, width);
-                }
-            }
-            [] => {}
         }
-        out.push('\n');
-        out
+        [first, others @ ..] => {
+            for other in others {
+                pair(&mut out, first, other, width);
+            }
+        }
+        [] => {}
     }
+    out.push('\n');
+    out
+}
 
-    /// The lines of the source, and below each what was decided there.
-    fn source(&self, out: &mut String) {
-        if self.lines.is_empty() {
-            return;
-        }
-        out.push('\n');
-        for (number, line, decided) in &self.lines {
-            let line = line.replace('\t', "    ");
-            let _ = writeln!(out, "  {number:>4}  {line}");
-            for one in decided {
-                // Where all say the same, nobody needs to be named.
-                let by = match one.by.len() == self.columns.len() {
-                    true => String::new(),
-                    false => format!("{}: ", one.by.join(", ")),
-                };
-                let _ = writeln!(out, "          ^ {by}{}", one.text);
-            }
+/// The lines of the source, and below each what was decided there.
+fn source(out: &mut String, compiled: &Compiled) {
+    if compiled.lines.is_empty() {
+        return;
+    }
+    // A terminal is shown no tabs.
+    let spaced = |text: &str| text.replace('\t', "    ");
+    out.push('\n');
+    for line in &compiled.lines {
+        let _ = writeln!(out, "  {:>4}  {}", line.line, spaced(&line.text));
+        for one in &line.decisions {
+            // Where all say the same, nobody needs to be named.
+            let by = match one.by.len() == compiled.builds.len() {
+                true => String::new(),
+                false => format!("{}: ", one.by.join(", ")),
+            };
+            let _ = writeln!(out, "          ^ {by}{}", spaced(&one.text));
         }
     }
+}
 
-    fn sizes(&self, out: &mut String) {
-        let _ = writeln!(out, "\n  {:<16} {:>12} {:>8}", "", "instructions", "bytes");
-        for column in self.columns {
+fn sizes(out: &mut String, compiled: &Compiled) {
+    let _ = writeln!(out, "\n  {:<16} {:>12} {:>8}", "", "instructions", "bytes");
+    for build in &compiled.builds {
+        let _ = writeln!(
+            out,
+            "  {:<16} {:>12} {:>8}",
+            build.name, build.instructions, build.bytes
+        );
+    }
+    for build in &compiled.builds {
+        for left in &build.without {
             let _ = writeln!(
                 out,
-                "  {:<16} {:>12} {:>8}",
-                column.name,
-                column.code.len(),
-                column.bytes
+                "  {}: without {}: {}",
+                build.name, left.function, left.why
             );
-        }
-        for column in self.columns {
-            for (name, why) in &column.left_out {
-                let _ = writeln!(out, "  {}: without {name}: {why}", column.name);
-            }
         }
     }
 }
 
 /// Two columns; `|` stands between what differs.
-fn pair(out: &mut String, one: &Column, other: &Column, width: usize) {
+fn pair(out: &mut String, one: &Build, other: &Build, width: usize) {
     /// What stands in front of, between and behind the columns.
     const AROUND: usize = 7;
     let room = (width.saturating_sub(AROUND) / 2).max(20);
