@@ -310,14 +310,9 @@ pub(super) fn all_columns(report: &Report, style: Style, detail: Detail) -> Vec<
     let numbers = |(head, known): (&'static str, Known), of: &dyn Fn(&Row) -> Option<&Metric>| {
         let metrics: Vec<Option<&Metric>> = rows.iter().map(of).collect();
         let (basis, source) = origin(report, known.name, &metrics);
-        let are_whole = metrics.iter().flatten().all(|metric| is_whole(metric));
         let cells = rows.iter().zip(&metrics).map(|(row, metric)| match metric {
             Some(metric) => {
-                let is_whole = match detail {
-                    Detail::Brief => is_whole(metric),
-                    Detail::Full => are_whole,
-                };
-                let decimals = if is_whole {
+                let decimals = if is_whole(metric) {
                     0
                 } else {
                     known.decimals.unwrap_or(0)
