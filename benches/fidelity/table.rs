@@ -1,7 +1,9 @@
 //! The tables: for a terminal, and for docs/book.md.
 //!
-//! Correct means: nothing is computed here but ratios, and what was not measured is a dash.
+//! Correct means: nothing is computed here but ratios, what was not measured is a dash, and a time that stands in the document
+//! stays there as long as nothing newer takes its place and the instructions are those that it was of.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
@@ -153,8 +155,44 @@ fn versions(rows: &[Row]) -> Vec<String> {
     versions
 }
 
-fn markdown(rows: &[Row]) -> String {
+/// What a document has already: the line of each row, by release and scenario, and what its times were measured on.
+#[derive(Default)]
+struct Known<'a> {
+    lines: BTreeMap<(&'a str, &'a str), &'a str>,
+    machine: Option<&'a str>,
+}
+
+impl<'a> Known<'a> {
+    fn of(tables: &'a str) -> Known<'a> {
+        let mut known = Known::default();
+        let mut release = "";
+        for line in tables.lines() {
+            if let Some(version) = line.strip_prefix("### Go ") {
+                release = version;
+            }
+            if let Some((scenario, _)) =
+                line.strip_prefix("| `").and_then(|one| one.split_once('`'))
+            {
+                known.lines.insert((release, scenario), line);
+            }
+            if let Some(at) = line.find(MACHINE) {
+                known.machine = Some(line[at..].trim_end_matches('.'));
+            }
+        }
+        known
+    }
+
+    /// The line of a row that was not timed again, where it is of the same instructions.
+    fn line(&self, row: &Row, instructions: &str) -> Option<&'a str> {
+        let line = self.lines.get(&(&row.version[..], &row.scenario[..]))?;
+        let is_same = line.contains(&format!("| {instructions} |"));
+        (row.times().is_none() && is_same).then_some(*line)
+    }
+}
+
+fn markdown(rows: &[Row], known: &Known<'_>) -> String {
     let mut out = String::new();
+    let mut lines = Vec::new();
     for version in versions(rows) {
         let _ = write!(
             out,
@@ -164,11 +202,20 @@ fn markdown(rows: &[Row]) -> String {
         let of_it = || rows.iter().filter(|row| row.version == version);
         for row in of_it().filter(|row| row.skipped.is_none()) {
             let cells = Cells::of(row);
-            let _ = writeln!(
-                out,
-                "| `{}` | {} | {} | {} | {} | {} |",
-                row.scenario, cells.go, cells.ours, cells.ratio, cells.instructions, cells.verdict
-            );
+            let line = match known.line(row, &cells.instructions) {
+                Some(line) => line.to_string(),
+                None => format!(
+                    "| `{}` | {} | {} | {} | {} | {} |",
+                    row.scenario,
+                    cells.go,
+                    cells.ours,
+                    cells.ratio,
+                    cells.instructions,
+                    cells.verdict
+                ),
+            };
+            let _ = writeln!(out, "{line}");
+            lines.push(line);
         }
         for row in of_it() {
             if let Some(why) = &row.skipped {
@@ -180,19 +227,27 @@ fn markdown(rows: &[Row]) -> String {
     for cause in Cause::ALL {
         let _ = writeln!(out, "- *{}*: {}.", cause.word(), cause.text());
     }
-    let times = rows.iter().filter_map(Row::times);
-    let count = |wanted: Times| times.clone().filter(|one| *one == wanted).count();
+    let count = |verdict: &str| lines.iter().filter(|line| line.contains(verdict)).count();
+    let [close, within, apart] = ["| within 5 %", "| within layout", "| apart"].map(count);
+    let timed = close + within + apart;
+    let machine = match known.machine {
+        // Only counted, so the times are those of the machine that is named.
+        Some(machine) if rows.iter().all(|row| row.times().is_none()) => machine.to_string(),
+        _ => machine(),
+    };
     let _ = write!(
         out,
-        "\nOf {} rows {} are within 5 %, {} within the layout, {} apart. {}.\n",
-        times.clone().count(),
-        count(Times::Close),
-        count(Times::InLayout),
-        count(Times::Apart),
-        machine()
+        "\nOf {timed} rows that were timed {close} are within 5 %, {within} within the layout, {apart} apart"
     );
+    if timed < lines.len() {
+        let _ = write!(out, "; {} more were counted alone", lines.len() - timed);
+    }
+    let _ = write!(out, ". {machine}.\n");
     out
 }
+
+/// What the sentence on the machine begins with.
+const MACHINE: &str = "The CPU was ";
 
 fn machine() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -202,7 +257,7 @@ fn machine() -> String {
         .map_or("unknown CPU", |name| {
             name.trim_start_matches([' ', '\t', ':'])
         });
-    format!("The CPU was {name}")
+    format!("{MACHINE}{name}")
 }
 
 /// Puts the tables into a document, between its marks.
@@ -211,9 +266,10 @@ pub(crate) fn write_into(path: &Path, rows: &[Row]) -> io::Result<()> {
     let document = fs::read_to_string(path)?;
     let missing = || io::Error::other(format!("{} has no mark `{START}`", path.display()));
     let (before, rest) = document.split_once(START).ok_or_else(missing)?;
-    let (_, after) = rest.split_once("<!-- end -->").ok_or_else(missing)?;
+    let (tables, after) = rest.split_once("<!-- end -->").ok_or_else(missing)?;
+    let tables = markdown(rows, &Known::of(tables));
     fs::write(
         path,
-        format!("{before}{START}{}\n<!-- end -->{after}", markdown(rows)),
+        format!("{before}{START}{tables}\n<!-- end -->{after}"),
     )
 }
