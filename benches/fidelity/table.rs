@@ -22,6 +22,8 @@ struct Cells {
 }
 
 const DASH: &str = "–";
+/// What is said of a row whose times were never undisturbed.
+const NOISE: &str = "disturbed";
 
 impl Cells {
     fn of(row: &Row) -> Cells {
@@ -78,12 +80,10 @@ fn number(value: f64) -> String {
 }
 
 fn verdict(row: &Row) -> String {
-    let noise = if row.is_disturbed() {
-        "; disturbed"
-    } else {
-        ""
-    };
-    agreement(row) + noise
+    match row.is_disturbed() {
+        true => format!("{}; {NOISE}", agreement(row)),
+        false => agreement(row),
+    }
 }
 
 fn agreement(row: &Row) -> String {
@@ -182,12 +182,51 @@ impl<'a> Known<'a> {
         known
     }
 
-    /// The line of a row that was not timed again, where it is of the same instructions.
-    fn line(&self, row: &Row, instructions: &str) -> Option<&'a str> {
-        let line = self.lines.get(&(&row.version[..], &row.scenario[..]))?;
-        let is_same = line.contains(&format!("| {instructions} |"));
-        (row.times().is_none() && is_same).then_some(*line)
+    /// The times of a row that was not timed again, where both sides execute as many instructions as they did then: what of
+    /// them passes for the loop, and why, is of now.
+    fn times(&self, row: &Row, now: Cells) -> Cells {
+        let line = self.lines.get(&(&row.version[..], &row.scenario[..]));
+        let cells = line.map(|line| line.split(" | ").collect::<Vec<_>>());
+        let Some([_, go, ours, ratio, instructions, verdict]) = cells.as_deref() else {
+            return now;
+        };
+        let [then, both] = [instructions, &&now.instructions[..]].map(|cell| counts(cell));
+        let is_same = then
+            .iter()
+            .zip(&both)
+            .all(|(then, now)| (then - now).abs() < 0.15);
+        if row.times().is_some() || !is_same || *go == DASH {
+            return now;
+        }
+        let verdict = verdict.trim_end_matches(" |");
+        let cause = causes::of_instructions(row).filter(|_| !row.has_gos_instructions());
+        let verdict = match (verdict.split("; ").next(), cause) {
+            (Some(times), Some(cause)) if times.starts_with("apart") => {
+                verdict.replacen(times, &format!("apart: {}", cause.word()), 1)
+            }
+            (Some(times), cause) if times.starts_with("within") => {
+                let cause = cause.map(Cause::word);
+                let noise = verdict.ends_with(NOISE).then_some(NOISE);
+                let said: Vec<&str> = [Some(times), cause, noise].into_iter().flatten().collect();
+                said.join("; ")
+            }
+            _ => verdict.to_string(),
+        };
+        Cells {
+            go: go.to_string(),
+            ours: ours.to_string(),
+            ratio: ratio.to_string(),
+            verdict,
+            ..now
+        }
     }
+}
+
+/// Go's instructions and ours, the first two numbers of their cell.
+fn counts(cell: &str) -> Vec<f64> {
+    let words = cell.split([' ', ',']);
+    let numbers = words.filter_map(|word| word.parse().ok());
+    numbers.take(2).collect()
 }
 
 fn markdown(rows: &[Row], known: &Known<'_>) -> String {
@@ -201,19 +240,11 @@ fn markdown(rows: &[Row], known: &Known<'_>) -> String {
         );
         let of_it = || rows.iter().filter(|row| row.version == version);
         for row in of_it().filter(|row| row.skipped.is_none()) {
-            let cells = Cells::of(row);
-            let line = match known.line(row, &cells.instructions) {
-                Some(line) => line.to_string(),
-                None => format!(
-                    "| `{}` | {} | {} | {} | {} | {} |",
-                    row.scenario,
-                    cells.go,
-                    cells.ours,
-                    cells.ratio,
-                    cells.instructions,
-                    cells.verdict
-                ),
-            };
+            let cells = known.times(row, Cells::of(row));
+            let line = format!(
+                "| `{}` | {} | {} | {} | {} | {} |",
+                row.scenario, cells.go, cells.ours, cells.ratio, cells.instructions, cells.verdict
+            );
             let _ = writeln!(out, "{line}");
             lines.push(line);
         }
