@@ -315,12 +315,12 @@ fn a_spreadsheet_opens_every_export_with_its_numbers_as_numbers_and_its_words_as
             "names",
             &[
                 "run",
-                "./=1+1.asm",
+                "=1+1.asm",
                 "./-3+4.asm",
-                "./@SUM(1).asm",
-                "./1e5.asm",
-                "./1-2.asm",
-                "./1:30.asm",
+                "@SUM(1).asm",
+                "1e5.asm",
+                "1-2.asm",
+                "1:30.asm",
             ],
         ),
     ];
