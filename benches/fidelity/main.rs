@@ -3,7 +3,8 @@
 //! The loops of `benches/go/` are built with every Go that is installed, and run in turns with our
 //! rows on one CPU; and one iteration of each is single-stepped and held against ours, instruction
 //! by instruction. Options, behind `--`: `--quick` (few rows, one round), `--counts` (no times),
-//! `--rounds N`, `--cpu N`, `--markdown` (writes the tables into docs/book.md), and any word, of
+//! `--rounds N`, `--cpu N`, `--markdown` (writes the tables into docs/book.md;
+//! with `--counts` the times that stand there stay), and any word, of
 //! which rows must contain one.
 //!
 //! Correct means: both sides count core cycles by a chain of known length beside each chunk, both sums

@@ -137,6 +137,37 @@ func escapeValue(from, n uint) (sum uint64) {
 	return sum
 }
 
+// Named is a receiver of three words.
+type Named struct {
+	id   int32
+	name string
+}
+
+//go:noinline
+func (x Named) Add(a, b int32) int32 { return a + b }
+
+var named = "adder"
+
+//go:noinline
+func escapeStructDirect(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		x := Named{6754, named}
+		sum += uint64(uint32(x.Add(10, 32)))
+	}
+	return sum
+}
+
+//go:noinline
+func escapeStructValue(from, n uint) (sum uint64) {
+	shift()
+	for i := from; i < from+n; i++ {
+		x := Named{6754, named}
+		sum += uint64(uint32(Adding(x).Add(10, 32)))
+	}
+	return sum
+}
+
 //go:noinline
 func escapePointer(from, n uint) (sum uint64) {
 	shift()

@@ -121,6 +121,8 @@ var kernels = []kernel{
 	{"escape", nil, escapeDirect, fortyTwo},
 	{"escape[form=value]", nil, escapeValue, fortyTwo},
 	{"escape[form=pointer]", nil, escapePointer, fortyTwo},
+	{"escape_struct", nil, escapeStructDirect, fortyTwo},
+	{"escape_struct[form=value]", nil, escapeStructValue, fortyTwo},
 	{"assert_eface", fillE(1, true), assertEface, id},
 	{"assert_eface[form=hit-ok]", fillE(1, true), assertEfaceOk, id},
 	{"assert_eface[form=miss-ok]", fillE(1, true), assertEfaceMiss, nothing},

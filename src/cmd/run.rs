@@ -277,6 +277,12 @@ pub(super) fn run(common: &Common, names: &[String], files: &Files) -> Result<i3
             }
             let what = match files.save_job {
                 Some(_) => {
+                    let objects = wanted.scenarios.iter().map(|one| u64::from(one.objects));
+                    let objects = objects.fold(0, u64::saturating_add);
+                    if objects > file::MAX_OBJECTS {
+                        let why = file::too_many_objects(objects);
+                        return Err(Stop::Usage(format!("this job cannot be saved: {why}")));
+                    }
                     let prepared = wanted.scenarios.iter();
                     What::Prepared(
                         prepared

@@ -13,14 +13,18 @@ use serde::{Deserialize, Serialize};
 
 use super::check::{self, Problem};
 use super::{Job, JobRow, Plan};
+use crate::go::runs::Length;
 use crate::scenario::{Recording, Scenario};
 use crate::template::{Includes, Order, Origin, Said, Template, TextOptions, Value, params};
 use crate::text::json_words;
 
 /// The version of the file's layout.
-pub const SCHEMA: u32 = 4;
+pub const SCHEMA: u32 = 5;
 /// Longest text that is read.
 pub const MAX_BYTES: u64 = 256 << 20;
+/// Objects of all rows together: as many as one row may have. They are all in memory at once, each with its type and its
+/// result, and what a run makes ready row by row a job has ready as a whole.
+pub const MAX_OBJECTS: u64 = crate::go::MAX_OBJECTS as u64;
 /// What tells such a file from other JSON.
 const KIND: &str = "dispatchlab job";
 /// Longest time that an entry may be given, milliseconds.
@@ -47,6 +51,16 @@ pub enum ReadError {
     Version(u32),
     /// A field cannot be what it is.
     Content(Problem),
+    /// Its rows have so many objects together.
+    Objects(u64),
+}
+
+/// What to say of rows with more objects than a job holds.
+pub fn too_many_objects(objects: u64) -> String {
+    format!(
+        "its rows have {objects} objects together, and a saved job holds at most {MAX_OBJECTS}, all of them in memory at once: \
+         save the rows as several jobs, or with a smaller `-p objects=N`"
+    )
 }
 
 impl fmt::Display for ReadError {
@@ -64,6 +78,9 @@ impl fmt::Display for ReadError {
             ReadError::Content(problem) => {
                 write!(f, "the job cannot be run: {problem}; save it again")
             }
+            ReadError::Objects(objects) => {
+                write!(f, "the job cannot be run: {}", too_many_objects(*objects))
+            }
         }
     }
 }
@@ -73,7 +90,7 @@ impl std::error::Error for ReadError {}
 /// The file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document {
+struct Document<J> {
     kind: String,
     schema: u32,
     tool: String,
@@ -82,7 +99,7 @@ struct Document {
     said: BTreeMap<String, Said>,
     plan: Plan,
     templates: Vec<SavedTemplate>,
-    rows: Vec<SavedRow>,
+    rows: Vec<SavedRow<J>>,
 }
 
 /// What a file says of itself before anything else of it is read.
@@ -107,11 +124,46 @@ struct SavedTemplate {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SavedRow {
+struct SavedRow<J> {
     /// Index into the templates.
     template: usize,
     params: BTreeMap<String, Value>,
-    job: JobRow,
+    job: J,
+}
+
+/// Of each row how many objects it has: that is known before any of them is made.
+#[derive(Deserialize)]
+struct Sizes {
+    #[serde(default)]
+    rows: Vec<SizedRow>,
+}
+
+#[derive(Deserialize)]
+struct SizedRow {
+    job: SizedJob,
+}
+
+#[derive(Deserialize)]
+struct SizedJob {
+    heap: SizedHeap,
+    #[serde(default)]
+    expected: Option<Length>,
+}
+
+#[derive(Deserialize)]
+struct SizedHeap {
+    objects: Length,
+}
+
+impl Sizes {
+    fn objects(&self) -> u64 {
+        let of_row = |row: &SizedRow| {
+            let results = row.job.expected.unwrap_or_default();
+            row.job.heap.objects.0.max(results.0)
+        };
+        let all = self.rows.iter().map(of_row);
+        all.fold(0, u64::saturating_add)
+    }
 }
 
 impl SavedJob {
@@ -193,7 +245,7 @@ impl SavedJob {
             rows.push(SavedRow {
                 template: at,
                 params: scenario.params.clone(),
-                job: row.clone(),
+                job: row,
             });
         }
         let templates = templates.into_iter().map(|template| SavedTemplate {
@@ -241,11 +293,17 @@ pub fn read(text: &str) -> Result<SavedJob, ReadError> {
         (Some(KIND), Some(other)) => return Err(ReadError::Version(other)),
         _ => return Err(ReadError::Foreign),
     }
-    let document: Document = serde_json::from_str(text).map_err(broken)?;
+    // Another form of text says below what is wrong with it.
+    if let Ok(sizes) = serde_json::from_str::<Sizes>(text)
+        && sizes.objects() > MAX_OBJECTS
+    {
+        return Err(ReadError::Objects(sizes.objects()));
+    }
+    let document: Document<JobRow> = serde_json::from_str(text).map_err(broken)?;
     build(document).map_err(ReadError::Content)
 }
 
-fn build(document: Document) -> Result<SavedJob, Problem> {
+fn build(document: Document<JobRow>) -> Result<SavedJob, Problem> {
     let problem = |place: String, message: String| Problem { place, message };
     if !(1..=MAX_TIMEOUT_MS).contains(&document.timeout_ms) {
         let message = format!("1 to {MAX_TIMEOUT_MS} milliseconds");

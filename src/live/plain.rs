@@ -54,7 +54,10 @@ fn number(quantity: Quantity, metric: &Metric, pass: Pass, style: Style) -> Opti
     let known = quantity.known();
     let name = known.short;
     let Some(value) = metric.value else {
-        return (pass == Pass::InTurns).then(|| format!("{name} {}", Basis::Unsupported.name()));
+        let why = metric.why.as_deref();
+        let why = why.map_or(String::new(), |why| format!(" ({why})"));
+        let said = || format!("{name} {}{why}", Basis::Unsupported.name());
+        return (pass == Pass::InTurns).then(said);
     };
     let decimals = match metric.basis == Basis::Exact && value.fract() == 0.0 {
         true => 0,

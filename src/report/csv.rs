@@ -1,7 +1,8 @@
 //! The report as CSV, one line a number, so that its basis and source stand beside it.
 //!
 //! Correct means: it is RFC 4180 with a head line, a row without numbers is one line with its
-//! reason, and a number that there is none of is an empty field with the reason in `why`, never 0.
+//! reason, a number that there is none of is an empty field with the reason in `why`, never 0, and a
+//! spreadsheet takes words for words.
 
 use super::{Basis, Comparison, Metric, Report, Row, terminal};
 use crate::stats::Quantity;
@@ -104,8 +105,8 @@ fn fields(report: &Report, row: &Row, number: [String; 9]) -> Vec<String> {
         .map(|(key, value)| format!("{key}={value}"));
     let provenance = &report.provenance;
     let mut fields = vec![
-        row.scenario.clone(),
-        row.template.clone(),
+        named(&row.scenario),
+        named(&row.template),
         row.template_sha256.clone(),
         params.collect::<Vec<_>>().join(" "),
         row.status.name().to_string(),
@@ -123,6 +124,18 @@ fn fields(report: &Report, row: &Row, number: [String; 9]) -> Vec<String> {
             .join(" "),
     ]);
     fields
+}
+
+/// A name. What a spreadsheet would take for a formula, a number, a date or a truth value stands behind `./`, as the file
+/// that it is of can be named, too.
+fn named(name: &str) -> String {
+    let is_odd = |first: char| first.is_ascii_digit() || "=+-@.\t".contains(first);
+    let is_truth = ["true", "false"].contains(&name.to_lowercase().as_str());
+    let is_path = name.starts_with("./") || name.starts_with("../");
+    match !is_path && (is_truth || name.starts_with(is_odd)) {
+        true => format!("./{name}"),
+        false => name.to_string(),
+    }
 }
 
 /// `metric` to `why`.
@@ -236,6 +249,41 @@ mod tests {
         let records = records(&render(&report));
         assert_eq!(records[1][0], odd);
         assert!(records.iter().all(|record| record.len() == HEAD.len()));
+    }
+
+    #[test]
+    fn names_that_a_spreadsheet_would_calculate_with_stand_behind_a_folder() {
+        for name in [
+            "=1+1",
+            "-3",
+            "+3",
+            "@SUM(1)",
+            "12",
+            "1e5",
+            "2026-11-30",
+            "1:30",
+            ".5",
+            "TRUE",
+            "false",
+        ] {
+            assert_eq!(named(name), format!("./{name}"));
+        }
+        for name in [
+            "itab_call",
+            "e5",
+            "true_call",
+            "./=1+1",
+            "../12",
+            "/tmp/12",
+            "_1",
+            "falsey",
+            "",
+        ] {
+            assert_eq!(named(name), name);
+        }
+        let mut report = fixture::report();
+        report.rows[0].scenario = "=1+1".into();
+        assert_eq!(records(&render(&report))[1][0], "./=1+1");
     }
 
     #[test]

@@ -513,3 +513,25 @@ pub(crate) fn map() -> Report {
     ];
     scan(&["targets", "order"], &points)
 }
+
+/// Two scenarios over one parameter that the second one does not have.
+pub(crate) fn two_curves() -> Report {
+    let mut report = curve();
+    let scan = report.sweep.as_mut().expect("a scan");
+    scan.names.push("direct_call".into());
+    let held = comparison().comparisons.remove(0);
+    let mut rows = Vec::new();
+    for (row, point) in report.rows.drain(..).zip(&mut scan.points) {
+        let base = row.scenario.clone();
+        rows.extend([row, ok("direct_call", 5.0, 5.0, (4.0, 2.0))]);
+        point.rows = vec![rows.len() - 2, rows.len() - 1];
+        point.comparisons = report.comparisons.len()..report.comparisons.len() + 1;
+        report.comparisons.push(Comparison {
+            base,
+            other: "direct_call".into(),
+            ..held.clone()
+        });
+    }
+    report.rows = rows;
+    report
+}

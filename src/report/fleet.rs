@@ -1,7 +1,7 @@
 //! Reports of several machines or days held beside each other: of each scenario a line for each kind of CPU.
 //!
-//! Correct means: only rows of one text, with one set of parameters, stand in a line together; a report that lies apart
-//! from the others of its CPU is named; and nothing is averaged over different CPUs.
+//! Correct means: only rows of one text, with one set of parameters, stand in a line together, and each report once; a
+//! report that lies apart from the others of its CPU is named; and nothing is averaged over different CPUs.
 
 use super::saved::Document;
 use super::{Metric, Row};
@@ -45,7 +45,8 @@ impl Line {
 pub struct OfCpu {
     /// The brand, and the hypervisor where there is one.
     pub cpu: String,
-    /// Indices of the reports, each with its cycles, in the order of the reports.
+    /// Indices of the reports, each with its cycles, in the order of the reports. Of a report that has the row several
+    /// times, as a sweep has what is the same at every point, it is the value in the middle, of two the lower one.
     pub values: Vec<(usize, Metric)>,
     /// Median of those with a number.
     pub median: Option<f64>,
@@ -85,10 +86,10 @@ pub fn lines(reports: &[Named<'_>]) -> Vec<Line> {
             see(&mut lines[at], &cpu, index, row);
         }
     }
-    lines
-        .iter_mut()
-        .flat_map(|line| &mut line.cpus)
-        .for_each(judge);
+    for of_cpu in lines.iter_mut().flat_map(|line| &mut line.cpus) {
+        once_each(of_cpu);
+        judge(of_cpu);
+    }
     lines
 }
 
@@ -112,6 +113,23 @@ fn see(line: &mut Line, cpu: &str, index: usize, row: &Row) {
         Some(metric) => of_cpu.values.push((index, metric.clone())),
         None => of_cpu.without.push(index),
     }
+}
+
+/// Leaves one value, or none, of each report.
+fn once_each(of_cpu: &mut OfCpu) {
+    let of_one = of_cpu.values.chunk_by(|one, next| one.0 == next.0);
+    let middle = |rows: &[(usize, Metric)]| {
+        let mut rows: Vec<&(usize, Metric)> = rows.iter().collect();
+        rows.sort_by(|(_, one), (_, other)| {
+            let [one, other] = [one, other].map(|metric| metric.value.unwrap_or(f64::MAX));
+            one.total_cmp(&other)
+        });
+        rows[(rows.len() - 1) / 2].clone()
+    };
+    of_cpu.values = of_one.map(middle).collect();
+    let has_one = |report: &usize| of_cpu.values.iter().any(|(own, _)| own == report);
+    of_cpu.without.retain(|report| !has_one(report));
+    of_cpu.without.dedup();
 }
 
 /// Finds what lies apart. Of two nobody knows which.
@@ -170,6 +188,27 @@ mod tests {
             let lines = told(&[5.0, second].map(|cycles| document("a", cycles)));
             assert_eq!(lines[0].cpus[0].apart, apart, "{second}");
         }
+    }
+
+    #[test]
+    fn a_report_that_has_a_row_at_every_point_of_a_sweep_counts_once() {
+        let mut swept = document("a", 5.2);
+        for cycles in [5.0, 5.1, 9.0] {
+            swept.rows.extend(document("a", cycles).rows);
+        }
+        let lines = told(&[swept.clone()]);
+        assert_eq!(lines[0].reports(), 1);
+        let lines = told(&[swept.clone(), document("a", 5.15)]);
+        let values = lines[0].cpus[0].values.iter();
+        let values: Vec<_> = values.map(|(at, metric)| (*at, metric.value)).collect();
+        assert_eq!(values, [(0, Some(5.1)), (1, Some(5.15))]);
+        // Where one of its rows has a number it is not among those without, and else once.
+        swept.rows[0].row.metrics = None;
+        assert_eq!(told(&[swept.clone()])[0].cpus[0].without, [0; 0]);
+        for shown in &mut swept.rows {
+            shown.row.metrics = None;
+        }
+        assert_eq!(told(&[swept])[0].cpus[0].without, [0]);
     }
 
     #[test]

@@ -84,7 +84,10 @@ fn rendered(report: &Report, style: Style, detail: Detail) -> String {
             footer::render(report, &columns, style),
         ],
         Detail::Full => vec![
-            legend(report, style),
+            legend(report, style, |head| match &report.sweep {
+                Some(scanned) => sweep::tells(scanned, head),
+                None => true,
+            }),
             overlay::files(report, style),
             provenance(report, style),
         ],
@@ -196,15 +199,21 @@ fn stepped(iterations: u64) -> String {
     )
 }
 
-/// What the heads of the columns mean.
-fn legend(report: &Report, style: Style) -> String {
+/// What the heads of the columns mean, of those that are told.
+fn legend(report: &Report, style: Style, is_told: impl Fn(&str) -> bool) -> String {
     if report.rows.iter().all(|row| row.metrics.is_none()) {
         return String::new();
     }
-    let mut terms = vec![
-        "cycles, ns, misses: of the whole iteration".to_string(),
-        "instr, branch: of the template's own code".to_string(),
-    ];
+    let mut terms = Vec::new();
+    for (heads, of) in [
+        (&["cycles", "ns", "misses"][..], "the whole iteration"),
+        (&["instr", "branch"], "the template's own code"),
+    ] {
+        let told: Vec<&str> = heads.iter().copied().filter(|head| is_told(head)).collect();
+        if !told.is_empty() {
+            terms.push(format!("{}: of {of}", told.join(", ")));
+        }
+    }
     if report.rows.iter().any(further::has_any) {
         terms.push("under a row: further events, of the whole iteration".to_string());
     }
@@ -218,7 +227,7 @@ fn legend(report: &Report, style: Style) -> String {
     placements.dedup();
     match placements[..] {
         [] => {}
-        _ if book::is_one(report) => {}
+        _ if book::is_one(report) || !is_told(table::PLACEMENTS) => {}
         [1] => terms.push(
             "placements: cycles at the one placement of loop and callees that has a value"
                 .to_string(),
@@ -231,7 +240,7 @@ fn legend(report: &Report, style: Style) -> String {
                 .to_string(),
         ),
     }
-    if report.rows.iter().any(|row| row.cold.is_some()) {
+    if is_told("cold") && report.rows.iter().any(|row| row.cold.is_some()) {
         terms.push(
             "cold: cycles that one call by itself adds to an entry behind a scrub; all other columns \
              are hot"
@@ -244,7 +253,7 @@ fn legend(report: &Report, style: Style) -> String {
              whole iteration, the loop's own instructions and branches included"
                 .to_string(),
         );
-    } else if report.rows.iter().any(|row| row.baseline.is_some()) {
+    } else if is_told("empty") && report.rows.iter().any(|row| row.baseline.is_some()) {
         terms.push(
             "empty: cycles of the same loop and walk, the body left out; nothing is subtracted"
                 .to_string(),
@@ -253,7 +262,7 @@ fn legend(report: &Report, style: Style) -> String {
     if let Some(reference) = report
         .reference
         .as_ref()
-        .filter(|_| report.rows.iter().any(|row| row.ratio.is_some()))
+        .filter(|_| is_told("ratio") && report.rows.iter().any(|row| row.ratio.is_some()))
     {
         terms.push(format!("ratio: cycles relative to {reference}"));
     }

@@ -9,8 +9,8 @@ use crate::prepare::Prepared;
 use crate::report::SiteMisses;
 use crate::report::misses::Modelled;
 
-/// Misses per iteration that an inferred and a modelled number may be apart. The one is good to 0.05, and the
-/// other is of a prefix of the walk.
+/// Misses per iteration that a modelled number may be from the interval of an inferred one: of a value without an interval
+/// 0.05 is what the method is good to, and the other number is of a prefix of the walk.
 const TOLERANCE: f64 = 0.1;
 
 /// What one model says of the dispatch branch: from its misses there to those of all branches of its kind,
@@ -23,8 +23,29 @@ struct Opinion {
 }
 
 impl Opinion {
-    fn distance(&self, inferred: f64) -> f64 {
-        (self.least - inferred).max(inferred - self.most).max(0.0)
+    fn distance(&self, inferred: Inferred) -> f64 {
+        let (below, above) = (self.least - inferred.high, inferred.low - self.most);
+        below.max(above).max(0.0)
+    }
+}
+
+/// Misses as they were inferred. Where the interval is wide, the value of one run is not that of the next, and what is said
+/// of it has to be.
+#[derive(Debug, Clone, Copy)]
+struct Inferred {
+    value: f64,
+    low: f64,
+    high: f64,
+}
+
+impl Inferred {
+    fn of(site: &SiteMisses) -> Option<Inferred> {
+        let value = site.value?;
+        Some(Inferred {
+            value,
+            low: site.low.unwrap_or(value).min(value),
+            high: site.high.unwrap_or(value).max(value),
+        })
     }
 }
 
@@ -36,7 +57,7 @@ pub(super) fn disagreement(
 ) -> Option<String> {
     let differs = |site: &SiteMisses| {
         let opinions = opinions(&prepared.image, prepared, &site.label, modelled)?;
-        said(site.value?, &opinions)
+        said(Inferred::of(site)?, &opinions)
     };
     let first = sites.iter().find_map(|site| Some((site, differs(site)?)));
     first.map(|(site, said)| match sites.len() {
@@ -80,7 +101,7 @@ fn opinions(
 
 /// The last model is the one of its kind that knows most of the past, and the only one whose error alone
 /// is worth a word: that a simple one is wrong is to be expected.
-fn said(inferred: f64, opinions: &[Opinion]) -> Option<String> {
+fn said(inferred: Inferred, opinions: &[Opinion]) -> Option<String> {
     let differs = |opinion: &&Opinion| opinion.distance(inferred) > TOLERANCE;
     let wrong: Vec<&Opinion> = opinions.iter().filter(differs).collect();
     let best = opinions
@@ -104,19 +125,20 @@ fn said(inferred: f64, opinions: &[Opinion]) -> Option<String> {
         };
         opinions.iter().map(one).collect::<Vec<_>>().join(", ")
     };
+    let value = inferred.value;
     Some(if right.is_empty() {
-        let why = if wrong.iter().all(|opinion| inferred < opinion.least) {
+        let why = if wrong.iter().all(|opinion| value < opinion.least) {
             "this CPU learns what they do not, or not as its own loop would"
         } else {
             "this CPU misses what they learn"
         };
         format!(
-            "{inferred:.2} branch misses are inferred and no model agrees (modelled: {}): {why}",
+            "{value:.2} branch misses are inferred and no model agrees (modelled: {}): {why}",
             listed(&wrong)
         )
     } else {
         format!(
-            "{inferred:.2} branch misses are inferred, as {} would have them and {} would not: this CPU is no \
+            "{value:.2} branch misses are inferred, as {} would have them and {} would not: this CPU is no \
              textbook predictor",
             listed(&right),
             listed(&wrong)
@@ -126,7 +148,7 @@ fn said(inferred: f64, opinions: &[Opinion]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Inferred, Opinion};
 
     fn opinions(values: &[(&str, f64)]) -> Vec<Opinion> {
         let one = |&(model, value): &(&str, f64)| Opinion {
@@ -135,6 +157,35 @@ mod tests {
             most: value,
         };
         values.iter().map(one).collect()
+    }
+
+    /// What is said of a value with an interval so far around it.
+    fn within(value: f64, half: f64, opinions: &[Opinion]) -> Option<String> {
+        let (low, high) = (value - half, value + half);
+        super::said(Inferred { value, low, high }, opinions)
+    }
+
+    fn said(value: f64, opinions: &[Opinion]) -> Option<String> {
+        within(value, 0.0, opinions)
+    }
+
+    #[test]
+    fn what_is_said_of_a_wide_interval_does_not_hang_on_where_in_it_the_value_is() {
+        let all = opinions(&[
+            ("last-target", 1.0),
+            ("ittage", 0.0),
+            ("ittage-conditional", 0.5),
+        ]);
+        let right = "as last-target 1.00 would have them and ittage 0.00, ittage-conditional 0.50 would not";
+        for (value, half) in [(0.97, 0.03), (0.925, 0.06), (0.88, 0.05), (0.851, 0.05)] {
+            let told = within(value, half, &all).expect("a difference");
+            assert!(told.contains(right), "{value}: {told}");
+        }
+        // Where no end of it comes near, no model agrees.
+        let told = within(0.849, 0.05, &all).expect("a difference");
+        assert!(told.contains("no model agrees"), "{told}");
+        // What the best model says lies in the interval.
+        assert_eq!(within(0.3, 0.25, &all), None);
     }
 
     #[test]

@@ -674,29 +674,29 @@ fn the_frequency_of_a_row_is_the_median_of_its_calibrations() {
 }
 
 #[test]
-fn models_and_inference_differ_from_a_tenth_on() {
+fn models_and_inference_differ_from_a_tenth_beyond_the_interval_on() {
     const NONE_AGREES: Option<&str> = Some("0.50 branch misses are inferred and no model agrees");
     const LEARNS: Option<&str> = Some("this CPU learns what they do not");
     const MISSES: Option<&str> = Some("this CPU misses what they learn");
     const RIGHT: Option<&str> =
         Some("as last-target 0.55 would have them and ittage 0.00 would not");
-    const RANGE: Option<&str> = Some("ittage 0.20 to 0.39");
+    const RANGE: Option<&str> = Some("ittage 0.10 to 0.29");
     // What last-target and ittage miss there in a thousand iterations, and ittage elsewhere at calls and at
     // returns.
     #[rustfmt::skip] // a table: one prediction a line
     let table = [
         ((590, 590, 0, 0), None),
-        ((610, 610, 0, 0), NONE_AGREES),
-        ((610, 610, 0, 0), LEARNS),
+        ((700, 700, 0, 0), NONE_AGREES),
+        ((700, 700, 0, 0), LEARNS),
         ((410, 410, 0, 0), None),
-        ((390, 390, 0, 0), NONE_AGREES),
-        ((390, 390, 0, 0), MISSES),
-        ((390, 610, 0, 0), MISSES),
+        ((300, 300, 0, 0), NONE_AGREES),
+        ((300, 300, 0, 0), MISSES),
+        ((300, 700, 0, 0), MISSES),
         ((550,   0, 0, 0), RIGHT),
         ((990, 590, 0, 0), None), // that a simple model is wrong is no news
-        ((390, 200, 210, 0), None),
-        ((390, 200, 190, 0), RANGE),
-        ((390, 390, 0, 500), NONE_AGREES),
+        ((300, 200, 210, 0), None),
+        ((300, 100, 190, 0), RANGE),
+        ((300, 300, 0, 500), NONE_AGREES),
     ];
     const NEVER: &str = "branch misses are inferred";
     hold(&table, NEVER, |misses| with_models(1000, misses));

@@ -258,3 +258,106 @@ fn a_spreadsheet_that_guesses_has_every_number_as_a_number() {
     }
     assert!(numbers >= 3, "{found:?}");
 }
+
+/// The cells of a sheet against the records of the table that it was made of: how many of them are numbers, and those that
+/// became something else. A spreadsheet keeps 15 digits.
+const OPENED: &str = r"
+import csv, json, sys, xml.etree.ElementTree as tree
+office, table, text = ('{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}' % name for name in ('office', 'table', 'text'))
+numbers, wrong = 0, []
+for name in sys.argv[1:]:
+    records = list(csv.reader(open(name + '.csv', newline='')))
+    sheet = []
+    for row in tree.parse(name + '.fods').iter(table + 'table-row'):
+        cells = []
+        for cell in row.iter(table + 'table-cell'):
+            words = '\n'.join(''.join(part.itertext()) for part in cell.findall(text + 'p'))
+            own = (cell.get(office + 'value-type'), cell.get(office + 'value'), words, cell.get(table + 'formula'))
+            cells += [own] * min(int(cell.get(table + 'number-columns-repeated', 1)), 99)
+        sheet += [cells] * min(int(row.get(table + 'number-rows-repeated', 1)), 99)
+    while sheet and not any(cell[2] for cell in sheet[-1]): sheet.pop()
+    if len(sheet) != len(records): wrong.append('%s: %d lines of %d' % (name, len(sheet), len(records)))
+    for line, (record, cells) in enumerate(zip(records, sheet)):
+        if any(cell[2] for cell in cells[len(record):]): wrong.append('%s line %d is split' % (name, line))
+        for head, field, (kind, value, words, formula) in zip(records[0], record, cells + [(None, None, '', None)] * 99):
+            is_count = line > 0 and head in ('value', 'low', 'high', 'stepped', 'seed') and field != ''
+            numbers += is_count
+            is_same = abs(float(value or 'nan') - float(field)) <= 1e-14 * abs(float(field)) if is_count and kind == 'float' else words == field
+            if formula or not is_same or kind not in (['float'] if is_count else ['string', None]):
+                wrong.append('%s line %d, %s: %r is %r %r %r' % (name, line, head, field, kind, value or words, formula))
+print(json.dumps({'numbers': numbers, 'wrong': wrong[:20]}))
+";
+
+/// LibreOffice's Calc; installed it takes 300 MB, so what checks a clean clone does not fetch it.
+#[test]
+fn a_spreadsheet_opens_every_export_with_its_numbers_as_numbers_and_its_words_as_words() {
+    let missing = ["soffice", "python3"]
+        .into_iter()
+        .find(|program| Command::new(program).arg("--version").output().is_err());
+    if let Some(missing) = missing {
+        eprintln!("skipped: there is no {missing} here (packages libreoffice-calc, python3)");
+        return;
+    }
+    let place = fresh("calc");
+    // Names that a spreadsheet would take for a formula, a number, a date or a time if they stood alone.
+    for name in ["=1+1", "-3+4", "@SUM(1)", "1e5", "1-2", "1:30"] {
+        let text = ";! title = \"-1, \\\"=2\\\"\"\nbody:\n        mov eax, 1\n";
+        std::fs::write(place.join(format!("{name}.asm")), text).expect("writes");
+    }
+    let commands: [(&str, &[&str]); 4] = [
+        ("run", &["run", "tour"]),
+        (
+            "sweep",
+            &["sweep", "itab_call", "direct_call", "-P", "targets=1..4:x2"],
+        ),
+        ("compare", &["compare", "ptr_method", "itab_call"]),
+        (
+            "names",
+            &[
+                "run",
+                "=1+1.asm",
+                "./-3+4.asm",
+                "@SUM(1).asm",
+                "1e5.asm",
+                "1-2.asm",
+                "1:30.asm",
+            ],
+        ),
+    ];
+    for (name, arguments) in commands {
+        let file = format!("{name}.csv");
+        let run = run_in(
+            &place,
+            &[arguments, &["--quick", "--export-csv", &file]].concat(),
+        );
+        assert!(!run.stderr.contains("error:"), "{name}: {}", run.stderr);
+    }
+    let files = commands.map(|(name, _)| format!("{name}.csv"));
+    let profile = format!(
+        "-env:UserInstallation=file://{}",
+        place.join("profile").display()
+    );
+    let converted = Command::new("soffice")
+        .args([&profile, "--headless", "--convert-to", "fods"])
+        .args(&files)
+        .current_dir(&place)
+        .stdin(Stdio::null())
+        .output()
+        .expect("it starts");
+    if !place.join("run.fods").exists() {
+        eprintln!(
+            "skipped: this soffice opens no tables (package libreoffice-calc): {converted:?}"
+        );
+        return;
+    }
+    let opened = Command::new("python3")
+        .args(["-c", OPENED])
+        .args(commands.map(|(name, _)| name))
+        .current_dir(&place)
+        .output()
+        .expect("it starts");
+    assert!(opened.status.success(), "{opened:?}");
+    let opened: Value = serde_json::from_slice(&opened.stdout).expect("JSON");
+    assert_eq!(opened["wrong"], serde_json::json!([]), "{opened:#}");
+    assert!(opened["numbers"].as_u64() > Some(300), "{opened}");
+}

@@ -247,7 +247,7 @@ fn what_is_no_job_is_refused_with_one_sentence() {
         ("{}".into(), "no saved job"),
         ("[1, 2]".into(), "no saved job"),
         ("body:\n nop\n".into(), "no saved job"),
-        (text.replacen("\"schema\":4", "\"schema\":3", 1), "schema 3"),
+        (text.replacen("\"schema\":5", "\"schema\":4", 1), "schema 4"),
         (
             text.replacen("\"templates\":", "\"tempaltes\":", 1),
             "templates",
@@ -415,4 +415,51 @@ fn no_command_but_run_with_job_runs_a_saved_job() {
             run.stdout
         );
     }
+}
+
+#[test]
+fn a_job_of_many_objects_is_short_and_one_of_too_many_is_refused_before_any_is_made() {
+    // Of eight types in turn, whose results differ: by the rule, and not each.
+    let (path, _) = saved(
+        "turns",
+        &["itab_call[objects=65536,targets=8]", "--counters", "none"],
+    );
+    let text = std::fs::read_to_string(&path).expect("a job");
+    assert!(text.len() < 200_000, "{} bytes", text.len());
+    let run = dispatchlab(&["run", "--job", &path, "--counters", "none"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+
+    // Each row by itself may be so large, and both together not.
+    let half = "itab_call[objects=33554433]";
+    let target = folder("jobs").join("large.json");
+    let target = target.to_str().expect("UTF-8");
+    let both = [
+        "run",
+        half,
+        "ptr_method[objects=33554432]",
+        "--save-job",
+        target,
+    ];
+    let run = dispatchlab(&both);
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""));
+    let why = "its rows have 67108865 objects together, and a saved job holds at most 67108864";
+    let said = unfolded(&run.stderr);
+    assert!(
+        said.contains(why) && said.contains("as several jobs"),
+        "{said}"
+    );
+    let run = replay_changed(&path, |job| {
+        let row = job["rows"][0].clone();
+        let rows = job["rows"].as_array_mut().expect("rows");
+        rows.push(row);
+        for (row, count) in rows.iter_mut().zip([33_554_433u64, 33_554_432]) {
+            row["job"]["heap"]["objects"] = serde_json::json!([[0, 0, count]]);
+        }
+    });
+    assert_eq!(run.code, 3);
+    let said = unfolded(&run.stderr);
+    assert!(
+        said.contains(why) && said.contains("as several jobs"),
+        "{said}"
+    );
 }

@@ -33,6 +33,7 @@ fn pages() -> &'static [PathBuf] {
                 &[
                     "sweep",
                     "guard",
+                    "type_switch",
                     "-P",
                     "cases=2..8:x2",
                     "--quick",
@@ -189,6 +190,14 @@ pub(crate) const TOO_WIDE: &str = r"(() => {
       wide.push(`${one.tagName} ${one.getAttribute('class')} ${place.left} to ${place.right}`);
     }
   }
+  // A drawing is whole on the screen, its text too.
+  for (const one of document.body.querySelectorAll('figure')) {
+    if (one.scrollWidth > one.clientWidth && !one.querySelector('table')) wide.push(`figure of ${one.scrollWidth}: ${one.textContent.slice(0, 60)}`);
+  }
+  for (const one of document.body.querySelectorAll('figure svg text')) {
+    const place = one.getBoundingClientRect();
+    if (place.width && (place.right > screen + 0.5 || place.left < -0.5)) wide.push(`${one.textContent} ${place.left} to ${place.right}`);
+  }
   return { screen, window: window.innerWidth, page: document.documentElement.scrollWidth, wide: wide.slice(0, 20) };
 })()";
 
@@ -204,6 +213,57 @@ fn nothing_is_wider_than_a_phone() {
         let right = json!({"screen": 390, "window": 390, "page": 390, "wide": []});
         assert_eq!(found, right, "{}", page.display());
     }
+}
+
+/// Texts of a drawing that lie upon each other.
+const CROWDED: &str = r"(() => {
+  const crowded = [];
+  for (const drawing of document.body.querySelectorAll('svg')) {
+    const texts = [...drawing.querySelectorAll('text')].map(one => [one.textContent, one.getBoundingClientRect()]);
+    const shown = texts.filter(([, place]) => place.width);
+    shown.forEach(([text, own], at) => shown.slice(at + 1).forEach(([other, place]) => {
+      const beside = own.left >= place.right - 1 || place.left >= own.right - 1;
+      // The boxes of lines have room above and below their letters.
+      const apart = own.top >= place.bottom - 5 || place.top >= own.bottom - 5;
+      if (!beside && !apart) crowded.push(`${text} and ${other}`);
+    }));
+  }
+  return crowded.slice(0, 20);
+})()";
+
+#[test]
+fn no_text_of_a_drawing_lies_upon_another() {
+    let Some(mut browser) = Browser::start(&fresh("crowded")) else {
+        return;
+    };
+    for page in pages() {
+        for width in [390, 1280] {
+            browser.open(page, "light", width);
+            browser.value(OPENED);
+            let found = browser.value(CROWDED);
+            assert_eq!(found, json!([]), "{} at {width}", page.display());
+        }
+    }
+}
+
+/// Heights of the rows of comparisons that are too much: a column too narrow for its words makes such rows.
+const TALL: &str = r"[...document.querySelectorAll('.pair tr')]
+  .map(row => row.getBoundingClientRect().height).filter(height => height > 100)";
+
+#[test]
+fn a_comparison_on_a_phone_has_no_column_of_single_words() {
+    let Some(mut browser) = Browser::start(&fresh("columns")) else {
+        return;
+    };
+    let page = &pages()[3];
+    assert!(page.ends_with("compare.html"));
+    browser.open(page, "light", 390);
+    browser.value(OPENED);
+    let rows = browser.value("document.querySelectorAll('.pair tr').length");
+    assert!(rows.as_u64() > Some(4), "{rows}");
+    assert_eq!(browser.value(TALL), json!([]));
+    let scrolled = "[...document.querySelectorAll('.pair .scroll')].map(one => one.scrollWidth - one.clientWidth)";
+    assert_eq!(browser.value(scrolled), json!([0]));
 }
 
 #[test]

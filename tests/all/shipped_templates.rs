@@ -186,11 +186,12 @@ fn the_receivers_of_a_tour_give_different_results() {
 }
 
 /// Templates without receivers, and why: the book's program calls with one or with none at all.
-const WITHOUT_RECEIVERS: [(&str, &str); 5] = [
+const WITHOUT_RECEIVERS: [(&str, &str); 6] = [
     ("add_call", "a function, or the methods of one Adder"),
     ("convert_static", "a constant"),
     ("convert_zero", "a zero value"),
     ("escape", "the methods of one Adder"),
+    ("escape_struct", "the method of one struct"),
     ("type_hash", "a type of the language"),
 ];
 

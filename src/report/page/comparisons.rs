@@ -2,36 +2,43 @@
 
 use std::fmt::Write as _;
 
-use super::html::{Svg, escaped, number, tick};
+use super::html::{Svg, escaped, number, tagged, tick};
 use crate::report::ruler::Ruler;
 use crate::report::saved::Document;
 use crate::report::{Basis, CodeChange, Comparison};
 use crate::stats::Quantity;
 use crate::stats::paired::Verdict;
 
-const WIDTH: f64 = 640.0;
-const LABEL: f64 = 200.0;
-const LINE: f64 = 24.0;
+const WIDTH: f64 = 700.0;
+/// What a row takes of a drawing: its name, and under it its dots.
+const LINE: f64 = 48.0;
 
 /// Nothing where nothing was compared.
 pub(super) fn section(document: &Document) -> String {
-    if document.comparisons.is_empty() {
-        return String::new();
-    }
-    // The points of a sweep are held against each other one by one.
-    let cycles = document
+    // A pair of rows has one comparison for each metric, one behind the other.
+    let pairs: Vec<&[Comparison]> = document
         .comparisons
+        .chunk_by(|one, next| (&one.base, &one.other) == (&next.base, &next.other))
+        .collect();
+    let (Some(first), scan) = (pairs.first(), document.sweep.as_ref()) else {
+        return String::new();
+    };
+    // The points of a sweep are held against each other one by one, each with a base of its own.
+    let title = match scan {
+        None => format!("Against {}", first[0].base),
+        Some(sweep) => format!("Against {}, point by point", sweep.names[0]),
+    };
+    let mut out = format!("<h2>{}</h2>", escaped(&title));
+    let cycles = pairs
         .iter()
-        .filter(|one| one.metric == "cycles");
+        .filter_map(|pair| pair.iter().find(|one| one.metric == "cycles"));
     let drawn: Vec<&Comparison> = cycles.filter(|one| one.ratio.is_some()).collect();
-    let mut out = format!(
-        "<h2>Against {}</h2>",
-        escaped(&document.comparisons[0].base)
-    );
-    if document.sweep.is_none() && !drawn.is_empty() {
+    if scan.is_none() && !drawn.is_empty() {
         out += &forest(&drawn);
     }
-    out += &table(&document.comparisons);
+    for pair in pairs {
+        out += &table(pair, scan.is_none());
+    }
     for change in &document.changes {
         out += &code(change);
     }
@@ -45,15 +52,16 @@ fn forest(drawn: &[&Comparison]) -> String {
     let ruler = Ruler::by_ratio(sound.chain([1.0]));
     let height = LINE * drawn.len() as f64 + 26.0;
     let mut svg = Svg::new(WIDTH, height);
-    let at = |ratio: f64| LABEL + ruler.at(ratio) * (WIDTH - LABEL - 90.0);
+    let at = |ratio: f64| 20.0 + ruler.at(ratio) * (WIDTH - 40.0);
     let bottom = height - 26.0;
     for value in ruler.ticks(5) {
         svg.line("axis", (at(value), 0.0), (at(value), bottom + 4.0));
-        svg.text("tick", (at(value), bottom + 18.0), "middle", &tick(value));
+        svg.text("tick", (at(value), bottom + 20.0), "middle", &tick(value));
     }
     svg.line("one", (at(1.0), 0.0), (at(1.0), bottom));
     for (index, one) in drawn.iter().enumerate() {
-        let y = LINE * (index as f64 + 0.5);
+        let top = LINE * index as f64;
+        let y = top + 38.0;
         let ratio = one.ratio.unwrap_or(1.0);
         let verdict = one.verdict.map_or("", word);
         let tip = format!(
@@ -63,23 +71,15 @@ fn forest(drawn: &[&Comparison]) -> String {
             interval(one)
         );
         svg.tipped(&tip, |svg| {
-            svg.rectangle("ground", (0.0, y - LINE / 2.0), (WIDTH, LINE));
-            svg.text(
-                "label",
-                (LABEL - 8.0, y + 4.0),
-                "end",
-                &shortened(&one.other),
-            );
+            svg.rectangle("ground", (0.0, top), (WIDTH, LINE));
+            let name = shortened(&one.other, 36);
+            svg.text("label", (0.0, top + 22.0), "start", &name);
+            let said = format!("{ratio:.3} {verdict}");
+            svg.text("label", (WIDTH, top + 22.0), "end", &said);
             if let (Some(low), Some(high)) = (one.low, one.high) {
                 svg.line("interval", (at(low.max(1e-9)), y), (at(high), y));
             }
             svg.circle(verdict, (at(ratio), y), 4.5);
-            svg.text(
-                "label",
-                (WIDTH - 84.0, y + 4.0),
-                "start",
-                &format!("{ratio:.3} {verdict}"),
-            );
         });
     }
     format!(
@@ -88,10 +88,9 @@ fn forest(drawn: &[&Comparison]) -> String {
     )
 }
 
-/// A name that fits beside a chart; all of it stands in the table.
-pub(super) fn shortened(name: &str) -> String {
-    const MOST: usize = 25;
-    match name.char_indices().nth(MOST) {
+/// At most so many letters of a name; all of it is under the pointer.
+pub(super) fn shortened(name: &str, most: usize) -> String {
+    match name.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &name[..end]),
         None => name.to_string(),
     }
@@ -119,18 +118,30 @@ fn word_of(one: &Comparison) -> &'static str {
     let is_time = Quantity::named(&one.metric).is_none_or(Quantity::is_time);
     match one.verdict {
         None => "",
+        // What is counted and equal is no matter of telling apart.
+        Some(Verdict::Same) if one.basis == Basis::Exact => "same",
         Some(Verdict::Faster) if !is_time => "fewer",
         Some(Verdict::Slower) if !is_time => "more",
         Some(verdict) => word(verdict),
     }
 }
 
-fn table(comparisons: &[Comparison]) -> String {
-    let mut out = String::from(
-        "<div class=\"scroll\"><table class=\"numbers\"><thead><tr><th>row</th><th>metric</th><th>base</th><th>this</th><th>ratio</th>\
-         <th>interval</th><th>basis</th><th></th></tr></thead><tbody>",
+/// All that was held of one row against its base; a reason takes a line of its own, as wide as the table.
+fn table(pair: &[Comparison], is_open: bool) -> String {
+    let summary = format!("{} against {}", pair[0].other, pair[0].base);
+    let cycles = pair.iter().find(|one| one.metric == "cycles");
+    let said = cycles.and_then(|one| Some((one.ratio?, word_of(one))));
+    let said = said.map_or(String::new(), |(ratio, verdict)| {
+        format!(": {ratio:.4} times the cycles, {verdict}")
+    });
+    let mut out = format!(
+        "<details class=\"pair\"{}><summary>{}{}</summary><div class=\"scroll\"><table class=\"numbers\"><thead><tr><th>metric</th>\
+         <th>base</th><th>this</th><th>ratio</th><th>interval</th><th></th></tr></thead><tbody>",
+        if is_open { " open" } else { "" },
+        escaped(&summary),
+        escaped(said.trim_end_matches([',', ' ']))
     );
-    for one in comparisons {
+    for one in pair {
         let [base, own] = match one.values {
             Some((base, own)) => [number(base), number(own)],
             None => ["–".to_string(), "–".to_string()],
@@ -143,27 +154,22 @@ fn table(comparisons: &[Comparison]) -> String {
             (_, Some(low), Some(high)) => format!("{low:.4} to {high:.4}"),
             _ => "–".to_string(),
         };
-        let verdict = match &one.why {
-            Some(why) => format!("{} {why}", word_of(one)),
-            None => word_of(one).to_string(),
-        };
-        let cells = [
-            &one.other[..],
-            &one.metric.replace('_', " "),
-            &base,
-            &own,
-            &ratio,
-            &interval,
-            one.basis.name(),
-            verdict.trim(),
-        ];
-        out += "<tr>";
-        for cell in cells {
+        let basis = tagged("small", "basis", one.basis.name());
+        let metric = escaped(&one.metric.replace('_', " "));
+        let _ = write!(out, "<tr><th>{metric}{basis}</th>");
+        for cell in [&base, &own, &ratio, &interval, word_of(one)] {
             let _ = write!(out, "<td>{}</td>", escaped(cell));
         }
         out += "</tr>";
+        if let Some(why) = &one.why {
+            let _ = write!(
+                out,
+                "<tr class=\"why\"><td colspan=\"6\">{}</td></tr>",
+                escaped(why)
+            );
+        }
     }
-    out + "</tbody></table></div>"
+    out + "</tbody></table></div></details>"
 }
 
 fn code(change: &CodeChange) -> String {

@@ -11,8 +11,8 @@ use crate::report::{Held, Row};
 use crate::template::Figure;
 
 const WIDTH: f64 = 700.0;
-const LABEL: f64 = 230.0;
-const LINE: f64 = 20.0;
+/// What a row takes of a drawing: its name, and under it its dots.
+const LINE: f64 = 42.0;
 
 /// A published figure that has one of ours beside it.
 struct Pair<'a> {
@@ -80,13 +80,14 @@ fn chart(unit: &str, pairs: &[Pair<'_>]) -> String {
     let height = LINE * pairs.len() as f64 + 24.0;
     let bottom = height - 24.0;
     let mut svg = Svg::new(WIDTH, height);
-    let at = |value: f64| LABEL + 8.0 + ruler.at(value) * (WIDTH - LABEL - 30.0);
+    let at = |value: f64| 20.0 + ruler.at(value) * (WIDTH - 40.0);
     for value in ruler.ticks(6) {
         svg.line("axis", (at(value), 0.0), (at(value), bottom + 4.0));
-        svg.text("tick", (at(value), bottom + 17.0), "middle", &tick(value));
+        svg.text("tick", (at(value), bottom + 20.0), "middle", &tick(value));
     }
     for (index, pair) in pairs.iter().enumerate() {
-        let y = LINE * (index as f64 + 0.5);
+        let top = LINE * index as f64;
+        let y = top + 34.0;
         let of = match &pair.held.published.figure {
             Figure::Ratio { to, .. } => format!(" to {to}"),
             Figure::Value { .. } => String::new(),
@@ -100,13 +101,9 @@ fn chart(unit: &str, pairs: &[Pair<'_>]) -> String {
             number(pair.ours)
         );
         svg.tipped(&tip, |svg| {
-            svg.rectangle("ground", (0.0, y - LINE / 2.0), (WIDTH, LINE));
-            svg.text(
-                "label",
-                (LABEL - 4.0, y + 4.0),
-                "end",
-                &shortened(&pair.row.scenario),
-            );
+            svg.rectangle("ground", (0.0, top), (WIDTH, LINE));
+            let name = shortened(&pair.row.scenario, 60);
+            svg.text("label", (0.0, top + 22.0), "start", &name);
             svg.line("between", (at(pair.theirs), y), (at(pair.ours), y));
             svg.circle("theirs", (at(pair.theirs), y), 4.0);
             svg.circle("ours", (at(pair.ours), y), 4.0);

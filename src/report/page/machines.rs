@@ -9,8 +9,8 @@ use crate::report::fleet::{self, Line, Named, OfCpu};
 use crate::report::ruler::Ruler;
 
 const WIDTH: f64 = 720.0;
-const LABEL: f64 = 250.0;
-const ROW: f64 = 26.0;
+/// What a kind of CPU takes of a drawing: its name, and under it its dots.
+const ROW: f64 = 48.0;
 
 /// The reports, and the scenarios that more than one of them has.
 pub(super) fn section(pages: &[Page]) -> String {
@@ -85,27 +85,20 @@ fn chart(line: &Line, named: &[Named<'_>]) -> String {
     let height = ROW * line.cpus.len() as f64 + 24.0;
     let bottom = height - 24.0;
     let mut svg = Svg::new(WIDTH, height);
-    let at = |value: f64| LABEL + 10.0 + ruler.at(value) * (WIDTH - LABEL - 100.0);
+    let at = |value: f64| 20.0 + ruler.at(value) * (WIDTH - 40.0);
     for value in ruler.ticks(5) {
         svg.line("axis", (at(value), 0.0), (at(value), bottom + 4.0));
-        svg.text("tick", (at(value), bottom + 17.0), "middle", &tick(value));
+        svg.text("tick", (at(value), bottom + 20.0), "middle", &tick(value));
     }
     for (index, cpu) in line.cpus.iter().enumerate() {
-        let y = ROW * (index as f64 + 0.5);
-        svg.text(
-            "label",
-            (LABEL, y + 4.0),
-            "end",
-            &super::comparisons::shortened(&cpu.cpu),
-        );
+        let top = ROW * index as f64;
+        let y = top + 38.0;
+        let name = super::comparisons::shortened(&cpu.cpu, 44);
+        svg.text("label", (0.0, top + 22.0), "start", &name);
         if let Some(median) = cpu.median {
             svg.line("value", (at(median), y - 8.0), (at(median), y + 8.0));
-            svg.text(
-                "label",
-                (WIDTH - 80.0, y + 4.0),
-                "start",
-                &format!("{} ×{}", number(median), cpu.values.len()),
-            );
+            let said = format!("{} ×{}", number(median), cpu.values.len());
+            svg.text("label", (WIDTH, top + 22.0), "end", &said);
         }
         for (report, metric) in &cpu.values {
             let tip = format!(

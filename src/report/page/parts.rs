@@ -7,7 +7,7 @@ use crate::report::ablation::{Ablation, PartCost};
 use crate::report::ruler::Ruler;
 
 const WIDTH: f64 = 640.0;
-const LABEL: f64 = 160.0;
+const LABEL: f64 = 220.0;
 const LINE: f64 = 24.0;
 
 /// The parts on one scale of cycles, and their counts.
@@ -57,7 +57,7 @@ fn chart(parts: &[&PartCost]) -> String {
     let at = |cycles: f64| LABEL + ruler.at(cycles) * (WIDTH - LABEL - 20.0);
     for value in ruler.ticks(6) {
         svg.line("axis", (at(value), 0.0), (at(value), bottom + 4.0));
-        svg.text("tick", (at(value), bottom + 18.0), "middle", &tick(value));
+        svg.text("tick", (at(value), bottom + 20.0), "middle", &tick(value));
     }
     svg.line("one", (at(0.0), 0.0), (at(0.0), bottom));
     for (index, part) in parts.iter().enumerate() {

@@ -29,13 +29,13 @@ pub(super) fn table(document: &Document) -> String {
     // Rows that somebody put together are of one section at the most, and have no title.
     let is_by_section = sections.len() > 1;
     let mut title = None;
-    for shown in rows {
+    for (at, shown) in rows.iter().enumerate() {
         let own = shown.row.section.as_deref().unwrap_or("In no section");
         if is_by_section && title != Some(own) {
             title = Some(own);
             out += &tagged("h3", "section", own);
         }
-        out += &row(shown, document, &ruler);
+        out += &row(shown, document, &ruler, &place(document, at));
     }
     out + "</div>"
 }
@@ -107,13 +107,33 @@ pub(super) fn bases(document: &Document, quantity: Quantity) -> BTreeSet<&'stati
     with.map(|metric| metric.basis.name()).collect()
 }
 
-fn row(shown: &Shown, document: &Document, ruler: &Ruler) -> String {
+/// What tells a row from others of its name: the point of the sweep that it was measured at.
+fn place(document: &Document, at: usize) -> String {
+    let name = |shown: &Shown| shown.row.scenario == document.rows[at].row.scenario;
+    let is_alone = document.rows.iter().filter(|shown| name(shown)).count() < 2;
+    let Some(sweep) = document.sweep.as_ref().filter(|_| !is_alone) else {
+        return String::new();
+    };
+    let mut points = sweep.points.iter();
+    let Some(point) = points.find(|point| point.rows.contains(&at)) else {
+        return String::new();
+    };
+    let pairs = sweep.keys.iter().zip(&point.values);
+    let pairs: Vec<String> = pairs.map(|(key, value)| format!("{key}={value}")).collect();
+    format!("at {}", pairs.join(", "))
+}
+
+fn row(shown: &Shown, document: &Document, ruler: &Ruler, place: &str) -> String {
     let row = &shown.row;
     let is_well = row.metrics.is_some();
     let mut out = format!(
-        "<details class=\"row\" data-name=\"{}\"><summary class=\"grid\"><span class=\"name\">{}</span>",
+        "<details class=\"row\" data-name=\"{}\"><summary class=\"grid\"><span class=\"name\">{}{}</span>",
+        escaped(format!("{} {place}", row.scenario).trim_end()),
         escaped(&row.scenario),
-        escaped(&row.scenario)
+        match place.is_empty() {
+            true => String::new(),
+            false => tagged("small", "basis", place),
+        }
     );
     if is_well {
         let _ = write!(
@@ -276,11 +296,11 @@ fn beside(shown: &Shown) -> String {
     if !row.chunks.is_empty() {
         let own = row.chunks.iter().flatten().copied();
         let ruler = Ruler::around(own);
-        let mut axis = Svg::new(WIDE.0, 22.0);
+        let mut axis = Svg::new(WIDE.0, 26.0);
         for value in ruler.ticks(8) {
             let x = ruler.at(value) * WIDE.0;
             axis.line("axis", (x, 0.0), (x, 6.0));
-            axis.text("tick", (x, 18.0), "middle", &tick(value));
+            axis.text("tick", (x, 20.0), "middle", &tick(value));
         }
         let _ = write!(
             out,

@@ -11,10 +11,8 @@ use crate::report::SiteMisses;
 use crate::report::ruler::Ruler;
 
 const WIDTH: f64 = 640.0;
-const LABEL: f64 = 160.0;
-/// What stands behind the bars.
-const VALUE: f64 = 150.0;
-const LINE: f64 = 24.0;
+/// What a branch takes of a drawing: its label, and under it its bar.
+const LINE: f64 = 46.0;
 
 /// Nothing where the row studies no branch.
 pub(super) fn section(sites: &[SiteMisses]) -> String {
@@ -37,21 +35,22 @@ fn chart(sites: &[SiteMisses]) -> String {
     let height = LINE * sites.len() as f64 + 26.0;
     let bottom = height - 26.0;
     let mut svg = Svg::new(WIDTH, height);
-    let at = |times: f64| LABEL + ruler.at(times) * (WIDTH - LABEL - VALUE);
+    let at = |times: f64| 20.0 + ruler.at(times) * (WIDTH - 40.0);
     for value in ruler.ticks(5) {
         svg.line("axis", (at(value), 0.0), (at(value), bottom + 4.0));
-        svg.text("tick", (at(value), bottom + 18.0), "middle", &tick(value));
+        svg.text("tick", (at(value), bottom + 20.0), "middle", &tick(value));
     }
     for (index, site) in sites.iter().enumerate() {
-        let y = LINE * (index as f64 + 0.5);
+        let top = LINE * index as f64;
+        let y = top + 36.0;
         let bar = |times: f64, thick: f64| {
             let place = (at(0.0), y - thick / 2.0);
             (place, (at(times) - at(0.0), thick))
         };
         svg.tipped(&told(site), |svg| {
-            svg.rectangle("ground", (0.0, y - LINE / 2.0), (WIDTH, LINE));
-            let label = shortened(&site.label);
-            svg.text("label", (LABEL - 8.0, y + 4.0), "end", &label);
+            svg.rectangle("ground", (0.0, top), (WIDTH, LINE));
+            let label = shortened(&site.label, 30);
+            svg.text("label", (0.0, top + 22.0), "start", &label);
             if let Some(runs) = site.executions {
                 let (place, size) = bar(runs, 14.0);
                 svg.rectangle("runs", place, size);
@@ -64,7 +63,7 @@ fn chart(sites: &[SiteMisses]) -> String {
                 svg.line("value", (at(low), y), (at(high), y));
             }
             let (class, said) = beside(site);
-            svg.text(class, (WIDTH - VALUE + 8.0, y + 4.0), "start", &said);
+            svg.text(class, (WIDTH, top + 22.0), "end", &said);
         });
     }
     format!(

@@ -88,15 +88,18 @@ fn curves(document: &Document, sweep: &Sweep, quantity: Quantity) -> String {
         svg.text("tick", (LEFT - 6.0, y(value) + 4.0), "end", &tick(value));
     }
     let each = sweep.points.len().div_ceil(14).max(1);
-    for (at, point) in sweep.points.iter().enumerate().step_by(each) {
+    let shown = sweep.points.iter().enumerate().step_by(each);
+    for (index, (at, point)) in shown.enumerate() {
         svg.line(
             "axis",
             (places.x(at), HEIGHT - BOTTOM),
             (places.x(at), HEIGHT - BOTTOM + 5.0),
         );
         let value = point.values.first().map_or("", |value| value);
+        // Text is larger on a phone: every second one has no place there.
+        let class = if index % 2 == 0 { "tick" } else { "tick odd" };
         svg.text(
-            "tick",
+            class,
             (places.x(at), HEIGHT - BOTTOM + 18.0),
             "middle",
             value,

@@ -78,6 +78,37 @@ fn text_from_elsewhere_makes_no_tag_whatever_stands_in_it() {
 }
 
 #[test]
+fn the_pairs_of_a_sweep_have_their_own_bases_and_its_rows_their_points() {
+    let page = rendered(&fixture::two_curves());
+    assert!(page.contains("<h2>Against itab_call, point by point</h2>"));
+    for targets in ["1", "2", "4", "8"] {
+        let pair =
+            format!("<summary>direct_call against itab_call[targets={targets}]: 1.0545 times");
+        assert_eq!(page.matches(&pair).count(), 1, "{pair}");
+        let row = format!("direct_call<small class=\"basis\">at targets={targets}</small>");
+        assert_eq!(page.matches(&row).count(), 1, "{row}");
+        // A name that is one row's alone says which point it is of.
+        let alone = format!("itab_call[targets={targets}]</span>");
+        assert_eq!(page.matches(&alone).count(), 1, "{alone}");
+    }
+    // Of a comparison there is one base, and it is said.
+    let page = rendered(&fixture::comparison());
+    assert!(page.contains("<h2>Against direct_call</h2>"));
+    assert!(!page.contains("class=\"basis\">at "));
+}
+
+#[test]
+fn counts_that_are_equal_are_the_same_and_times_are_not_told_apart() {
+    let mut report = fixture::comparison();
+    for one in &mut report.comparisons {
+        one.verdict = one.verdict.map(|_| crate::stats::paired::Verdict::Same);
+    }
+    let page = rendered(&report);
+    assert_eq!(page.matches("<td>same</td>").count(), 1);
+    assert_eq!(page.matches("<td>not told apart</td>").count(), 1);
+}
+
+#[test]
 fn a_number_that_is_not_known_is_a_dash_with_its_reason() {
     let report = fixture::report();
     let page = rendered(&report);

@@ -4,8 +4,8 @@
 //! Correct means: every column with numbers is named with its basis and source, and at 80 columns it
 //! is four lines at the most: of the rest, what does not fit is told in full only.
 
-use super::table::{BY_PLACE, Column};
-use super::{book, inferred_within};
+use super::table::{BY_PLACE, Column, PLACEMENTS};
+use super::{book, inferred_within, sweep};
 use crate::report::{Basis, Report};
 use crate::text::wrap::{columns, lines};
 use crate::text::{Paint, Style};
@@ -16,6 +16,11 @@ const USUAL_WIDTH: usize = 80;
 
 /// The lines, with a line break at the end.
 pub(super) fn render(report: &Report, all: &[Column], style: Style) -> String {
+    let is_shown = |column: &&Column| match &report.sweep {
+        Some(scanned) => sweep::tells(scanned, column.head),
+        None => true,
+    };
+    let all: Vec<&Column> = all.iter().filter(is_shown).collect();
     let machine = packed(&machine(report), style);
     let most = (LINES * USUAL_WIDTH)
         .div_ceil(style.width.max(1))
@@ -23,8 +28,8 @@ pub(super) fn render(report: &Report, all: &[Column], style: Style) -> String {
     let room = most.saturating_sub(machine.len());
     let mut told = Vec::new();
     if report.rows.iter().any(|row| row.metrics.is_some()) {
-        told.extend(sources(all, &inferred_within(report), style));
-        for term in terms(report, all, style) {
+        told.extend(sources(&all, &inferred_within(report), style));
+        for term in terms(report, &all, style) {
             told.push(term);
             if packed(&told, style).len() > room {
                 told.pop();
@@ -54,7 +59,7 @@ fn packed(items: &[String], style: Style) -> Vec<String> {
 }
 
 /// Basis and source of the columns, those with the same together.
-fn sources(all: &[Column], within: &str, style: Style) -> Vec<String> {
+fn sources(all: &[&Column], within: &str, style: Style) -> Vec<String> {
     let mut groups: Vec<(Vec<&str>, String)> = Vec::new();
     for column in all.iter().filter(|column| column.head != BY_PLACE) {
         let Some(basis) = column.basis else { continue };
@@ -78,7 +83,7 @@ fn where_from(basis: Basis, source: Option<&str>, within: &str, style: Style) ->
 }
 
 /// What the cells are of, what a reader cannot guess first.
-fn terms(report: &Report, all: &[Column], style: Style) -> Vec<String> {
+fn terms(report: &Report, all: &[&Column], style: Style) -> Vec<String> {
     let has = |head: &str| all.iter().any(|column| column.head == head);
     let dash = if style.unicode { "–" } else { "-" };
     let mut terms = Vec::new();
@@ -99,11 +104,17 @@ fn terms(report: &Report, all: &[Column], style: Style) -> Vec<String> {
             false => format!("loop included (empty {least}{dash}{most})"),
         });
     }
-    if has(BY_PLACE) {
-        let placements = report.rows.iter().filter_map(|row| row.layout);
-        let most = placements.map(|layout| layout.placements).max();
-        terms.extend(most.map(|most| format!("by place: {most} places, where apart")));
-    }
+    let placements = report.rows.iter().filter_map(|row| row.layout);
+    let most = placements.map(|layout| layout.placements).max();
+    let scan = report.sweep.as_ref();
+    let of_places = match scan.map(|scan| sweep::tells(scan, PLACEMENTS)) {
+        Some(true) => most.map(|most| format!("placements: least, median, most of {most}")),
+        Some(false) => None,
+        None => most
+            .filter(|_| has(BY_PLACE))
+            .map(|most| format!("by place: {most} places, where apart")),
+    };
+    terms.extend(of_places);
     terms
 }
 

@@ -40,7 +40,7 @@ pub fn render(report: &Report) -> String {
         line(&mut out, &escaped(&row.scenario), cells);
     }
     let under = [
-        legend(report, STYLE),
+        legend(report, STYLE, |_| true),
         overlay::files(report, STYLE),
         provenance(report, STYLE),
     ]

@@ -3,7 +3,7 @@
 //! Correct means: every point stands there, with its reason where it has no number, and a bar's
 //! length is proportional to its cycles.
 
-use super::table;
+use super::table::{self, PLACEMENTS};
 use super::{comparison, reason};
 use crate::report::sweep::{Sweep, SweepPoint};
 use crate::report::{Comparison, Metric, Report, Row};
@@ -35,6 +35,16 @@ pub(super) fn render(report: &Report, sweep: &Sweep, style: Style) -> String {
         out += &format!("\n{}", told.concat());
     }
     out
+}
+
+/// Whether its table has the column.
+pub(super) fn tells(sweep: &Sweep, head: &str) -> bool {
+    let is_list_of_one = sweep.keys.len() == 1 && sweep.names.len() == 1;
+    let in_a_list: &[&str] = match is_list_of_one {
+        true => &["cold", PLACEMENTS, "instr", "branch"],
+        false => &[],
+    };
+    head == "cycles" || in_a_list.contains(&head)
 }
 
 fn cycles(row: &Row) -> Option<f64> {
@@ -81,7 +91,7 @@ fn aligned(heads: &[String], lines: &[Line], style: Style) -> String {
 fn list(report: &Report, sweep: &Sweep, style: Style) -> String {
     let key = sweep.keys[0].clone();
     if sweep.names.len() == 1 {
-        let mut heads = [&key, "cycles", "placements", "instr", "branch"]
+        let mut heads = [&key, "cycles", PLACEMENTS, "instr", "branch"]
             .map(str::to_string)
             .to_vec();
         let has_cold = report.rows.iter().any(|row| row.cold.is_some());

@@ -29,7 +29,10 @@ const ALIKE: f64 = 0.01;
 /// The head of the names, where there is room for it.
 const NAME_HEAD: &str = "scenario";
 
-/// The head of the range over placements in a brief table.
+/// The head of the range over placements in a full table, and in that of a sweep.
+pub(super) const PLACEMENTS: &str = "placements";
+
+/// The same in a brief table.
 pub(super) const BY_PLACE: &str = "by place";
 
 /// A number as it is printed, what must be said of it, and its mark.
@@ -307,14 +310,9 @@ pub(super) fn all_columns(report: &Report, style: Style, detail: Detail) -> Vec<
     let numbers = |(head, known): (&'static str, Known), of: &dyn Fn(&Row) -> Option<&Metric>| {
         let metrics: Vec<Option<&Metric>> = rows.iter().map(of).collect();
         let (basis, source) = origin(report, known.name, &metrics);
-        let are_whole = metrics.iter().flatten().all(|metric| is_whole(metric));
         let cells = rows.iter().zip(&metrics).map(|(row, metric)| match metric {
             Some(metric) => {
-                let is_whole = match detail {
-                    Detail::Brief => is_whole(metric),
-                    Detail::Full => are_whole,
-                };
-                let decimals = if is_whole {
+                let decimals = if is_whole(metric) {
                     0
                 } else {
                     known.decimals.unwrap_or(0)
@@ -376,7 +374,7 @@ pub(super) fn all_columns(report: &Report, style: Style, detail: Detail) -> Vec<
         }
         Detail::Full => {
             let cells = placement_cells(rows, style);
-            Column::new("placements", known.unit, placed, cells)
+            Column::new(PLACEMENTS, known.unit, placed, cells)
         }
     };
     let reference = rows

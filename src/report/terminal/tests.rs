@@ -29,6 +29,38 @@ fn both_in_full(report: &Report, style: Style) -> String {
     )
 }
 
+#[test]
+fn under_a_sweep_no_column_is_named_that_its_table_lacks() {
+    // Of one scenario over one parameter there are counts; of several, and of a grid, cycles alone.
+    for (report, has_counts) in [
+        (fixture::curve(), true),
+        (fixture::two_curves(), false),
+        (fixture::map(), false),
+    ] {
+        let table = sweep::render(&report, report.sweep.as_ref().expect("a scan"), PIPED);
+        for text in [render(&report, PIPED), in_full(&report, PIPED)] {
+            let under = text.strip_prefix(&table).expect("the table first");
+            assert_eq!(table.contains("instr"), has_counts, "{table}");
+            for head in ["instr, branch", "placements: "] {
+                assert_eq!(under.contains(head), has_counts, "{head}: {under}");
+            }
+            for head in [
+                "misses inferred",
+                "misses: of",
+                "by place",
+                "empty:",
+                ", ns",
+            ] {
+                assert!(!under.contains(head), "{head}: {under}");
+            }
+            assert!(
+                under.contains("cycles measured") || under.contains("cycles: of"),
+                "{under}"
+            );
+        }
+    }
+}
+
 /// Lines under the last empty one.
 fn footer_of(text: &str) -> Vec<&str> {
     let (_, last) = text
@@ -344,7 +376,7 @@ fn numbers_of_any_size_fit_and_stand_apart() {
         for number in [
             "1234567.89",
             "1234567.89–1284567.90–1334567.90",
-            "99999.00",
+            "99999",
             "1234.50",
         ] {
             assert!(words.contains(&number), "{number}: {text}");
