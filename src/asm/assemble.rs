@@ -70,10 +70,9 @@ pub fn assemble_and_insert(
     let program = Program {
         sections: assembled,
     };
-    let keeps_order = bench.keeps_order();
     let again = |insertion: &Insertion| {
         let mut found = Found::new(sections, context);
-        let mut bench = Bench::again(keeps_order);
+        let mut bench = bench.again();
         let source = sections.get(insertion.section)?;
         let (mut scope, mut items) =
             settled(source, insertion.section, context, &mut bench, &mut found);
@@ -142,8 +141,7 @@ pub fn fragment(text: &str) -> Result<Section, Vec<Diagnostic>> {
 
 /// Whether lines are in Go's syntax, for all that is said and seen.
 pub fn is_go(lines: &[SourceLine], syntax: Syntax) -> bool {
-    let lines = lines.iter().map(|line| line.text.as_str());
-    Dialects::new(syntax, false, lines).is_go_text()
+    Dialects::has_go(syntax, lines.iter().map(|line| line.text.as_str()))
 }
 
 /// How a piece of plain text is to be read.

@@ -17,7 +17,7 @@ use std::borrow::Cow;
 
 use iced_x86::{Code, EncodingKind, Register};
 
-use super::inst::{Encoding, Inst, Operand, OperandKind, Prefix, Reach};
+use super::inst::{Asked, Decor, Encoding, Inst, Operand, OperandKind, Prefix, Reach};
 use super::problem::{Problem, Span};
 use emit::{Coder, Encoded, Width, encode_form};
 use fit::{Fit, fit};
@@ -97,6 +97,40 @@ pub(super) fn is_known(inst: &Inst<'_>) -> bool {
 
 /// The encodings of `inst`. The coder is one that earlier instructions used.
 pub(super) fn encode(inst: &Inst<'_>, coder: &mut Coder) -> Result<Choice, Problem> {
+    if !is_plain_branch(inst) {
+        return encode_anew(inst, coder);
+    }
+    if let Some(known) = coder.branches.get(&*inst.mnemonic) {
+        return Ok(known.clone());
+    }
+    let choice = encode_anew(inst, coder)?;
+    coder
+        .branches
+        .insert(inst.mnemonic.to_string(), choice.clone());
+    Ok(choice)
+}
+
+/// Whether the instruction is a name and a target, and nothing that chooses an encoding.
+fn is_plain_branch(inst: &Inst<'_>) -> bool {
+    let is_target = matches!(
+        &inst.operands[..],
+        [Operand {
+            kind: OperandKind::Target(_),
+            ..
+        }]
+    );
+    let plain = Asked {
+        is_att: inst.form.is_att,
+        ..Asked::default()
+    };
+    is_target
+        && inst.prefixes.is_empty()
+        && inst.reach.is_none()
+        && inst.form == plain
+        && inst.decor == Decor::default()
+}
+
+fn encode_anew(inst: &Inst<'_>, coder: &mut Coder) -> Result<Choice, Problem> {
     let implicit = strings::implicit(inst)?;
     let inst = &*implicit;
     let Some(spelling) = forms::find(&inst.mnemonic) else {

@@ -4,12 +4,15 @@
 //! Correct means: items stand in the order of their statements, each with its line, and of what is
 //! wrong every line says its own.
 
+use std::cell::OnceCell;
+
 use super::SourceSection;
-use super::encode::emit::Coder;
+use super::encode::emit::{Coder, Encoded};
 use super::encode::{self, Choice};
 use super::inst::{
     Datum, Inst, Name, Operand, OperandKind, Padding, Place, Repeated, Statement, Target, Times,
 };
+use super::known::Known;
 use super::lay::Places;
 use super::problem::{Problem, Span};
 use super::program::SectionKind;
@@ -119,6 +122,15 @@ impl<'a> ItemKind<'a> {
         }
     }
 
+    /// An instruction that names no target.
+    fn plain(encoded: Encoded) -> ItemKind<'a> {
+        let choice = Choice {
+            short: None,
+            long: Some(encoded),
+        };
+        ItemKind::Inst(choice, None)
+    }
+
     /// An instruction whose bytes a listing shows.
     fn listed(inst: Inst<'a>, bytes: &[u8], coder: &mut Coder) -> ItemKind<'a> {
         let choice = encode::listed(&inst, bytes, coder);
@@ -172,31 +184,42 @@ pub(super) struct Bench<'a> {
     pub(super) statements: Vec<Statement<'a>>,
     /// What `times` has written out so far, of [`MOST_COPIES`].
     copies: u64,
-    /// Whether comparisons that Go's disassembler printed stand in the order of their encoding.
-    keeps_order: Option<bool>,
+    /// All sections of the text.
+    sections: &'a [SourceSection],
+    /// The release that the context says.
+    go_minor: Option<u8>,
+    /// Whether comparisons that Go's disassembler printed stand in the order of their encoding, once
+    /// somebody has asked.
+    keeps_order: OnceCell<Option<bool>>,
 }
 
-impl Bench<'_> {
+impl<'a> Bench<'a> {
     /// For all sections of a text.
-    pub(super) fn new(sections: &[SourceSection], context: &Context<'_>) -> Self {
-        let told = go::marks::keeps_order_of(sections);
+    pub(super) fn new(sections: &'a [SourceSection], context: &Context<'_>) -> Self {
         Bench {
-            keeps_order: told.or(context.go_minor.map(|minor| minor >= 27)),
+            sections,
+            go_minor: context.go_minor,
             ..Bench::default()
         }
     }
 
     /// For one of these sections once more.
-    pub(super) fn again(keeps_order: Option<bool>) -> Self {
+    pub(super) fn again(&self) -> Self {
         Bench {
-            keeps_order,
+            sections: self.sections,
+            go_minor: self.go_minor,
+            keeps_order: self.keeps_order.clone(),
             ..Bench::default()
         }
     }
 
     /// Whether comparisons of Go's disassembler stand in the order of their encoding, as far as is known.
-    pub(super) fn keeps_order(&self) -> Option<bool> {
-        self.keeps_order
+    fn keeps_order(&self) -> Option<bool> {
+        let told = || {
+            let said = self.go_minor.map(|minor| minor >= 27);
+            go::marks::keeps_order_of(self.sections).or(said)
+        };
+        *self.keeps_order.get_or_init(told)
     }
 
     /// What `times` has written out so far.
@@ -246,13 +269,14 @@ pub(super) fn parse<'a>(
         lines: vec![0; source.lines.len()],
         begun_at: 0,
         bound: Vec::new(),
+        known: Known::default(),
         bench,
     };
     if reader.dialects.is_go_text() {
         let lines = source.lines.iter().map(|line| line.text.as_str());
         reader.around.function.calls = go::Calls::of(lines);
         reader.around.function.go_minor = context.go_minor.unwrap_or(u8::MAX);
-        reader.around.function.keeps_order = reader.bench.keeps_order;
+        reader.around.function.keeps_order = reader.bench.keeps_order();
     }
     let mut at = 0;
     let mut repeats: Vec<Loop> = Vec::new();
@@ -372,6 +396,8 @@ struct Reader<'e, 'a, 'b> {
     begun_at: usize,
     /// Lines whose branches go elsewhere than their listing says.
     bound: Vec<usize>,
+    /// Lines that were read before.
+    known: Known<'a>,
     bench: &'b mut Bench<'a>,
 }
 
@@ -428,6 +454,11 @@ impl<'a> Reader<'_, 'a, '_> {
     fn line(&mut self, at: usize, listing: Option<&Listing<'a>>, found: &mut Found<'_>) -> Step {
         let text = self.source.lines[at].text.as_str();
         self.lines[at] = self.next();
+        let may_be_known = listing.is_none() && self.is_alike();
+        if may_be_known && let Some(encoded) = self.known.get(text) {
+            self.push(at, ItemKind::plain(encoded));
+            return Step::On;
+        }
         self.around.here = self.around.offsets.lines.get(at).copied().unwrap_or(0);
         let none = Columns::default();
         let (columns, is_sure) = match listing.map(|listing| &listing.rows[at]) {
@@ -510,6 +541,7 @@ impl<'a> Reader<'_, 'a, '_> {
             &mut self.bench.tokens,
             &mut statements,
         );
+        let is_one = parsed.is_ok() && matches!(&statements[..], [Statement::Inst(_)]);
         let is_passed = !is_sure && !self.is_meant(&parsed, &statements);
         let is_row = is_sure && listing.is_some();
         match self.around.begun.count() {
@@ -540,7 +572,31 @@ impl<'a> Reader<'_, 'a, '_> {
             }
         }
         self.bench.statements = statements;
+        if may_be_known && is_one && self.is_alike() {
+            self.keep(text);
+        }
         step
+    }
+
+    /// Whether a line that comes next is what an equal one was, or will be.
+    fn is_alike(&self) -> bool {
+        self.around.begun.count() == 0
+            && self.place != Place::Nowhere
+            && !self.around.is_asked.get()
+            && !self.dialects.is_go_text()
+    }
+
+    /// Keeps the item that the line made, where it names no target.
+    fn keep(&mut self, line: &'a str) {
+        let items = match self.is_aside() {
+            true => &self.aside,
+            false => &self.code,
+        };
+        if let Some((_, ItemKind::Inst(choice, None))) = items.last()
+            && let (None, Some(encoded)) = (choice.short, choice.long)
+        {
+            self.known.keep(line, encoded);
+        }
     }
 
     /// Whether a line between those of a listing is to be assembled: a label, or what does so.
@@ -568,10 +624,15 @@ impl<'a> Reader<'_, 'a, '_> {
         };
         match statement {
             Statement::Place(place) => return self.place = place,
-            Statement::Syntax(syntax) => return self.dialects.asked = syntax,
+            Statement::Syntax(syntax) => {
+                self.known.forget();
+                return self.dialects.asked = syntax;
+            }
+            Statement::NumericLabel(_) => self.known.forget(),
             Statement::Repeat(count, span) => return *step = Step::Repeat(count, span),
             Statement::EndRepeat(span) => return *step = Step::End(span),
             Statement::Set(name, value) => {
+                self.known.forget();
                 self.around.constants.insert(name, value);
                 return;
             }

@@ -19,6 +19,7 @@ mod insert;
 mod inst;
 mod items;
 mod join;
+mod known;
 mod lay;
 mod listing;
 mod print;

@@ -52,19 +52,22 @@ pub(super) fn asm(
         }
         Err(diagnostics) => return Err(Stop::Templates(diagnostics)),
     };
-    let listing = Listing::new(&section);
     if common.json {
-        print_document(&listing)?;
+        print_document(&Listing::new(&section))?;
     } else if is_hex {
-        print_plain(&format!("{}\n", hex(&listing.bytes)))?;
+        print_plain(&format!("{}\n", hex(&all_bytes(&section))))?;
     } else {
-        print_listing(&listing, common.style().width)?;
+        print_listing(&Listing::new(&section), common.style().width)?;
     }
     Ok(0)
 }
 
 /// The release that a header in the text says.
 fn said_release(text: &str) -> Option<Release> {
+    // Most texts have no header, and millions of lines.
+    if !text.contains(";!") && !text.contains("//!") {
+        return None;
+    }
     let lines = text.lines().map(str::trim_start);
     let mut said = lines.filter_map(|line| {
         let line = line.strip_prefix(";!").or(line.strip_prefix("//!"))?;
@@ -130,15 +133,13 @@ impl<'a> Listing<'a> {
     fn new(section: &'a Section) -> Listing<'a> {
         let mut fixups: Vec<&Fixup> = section.fixups.iter().collect();
         fixups.sort_by_key(|fixup| fixup.offset);
-        let mut bytes = vec![0; section.size() as usize];
-        section.write_to(&mut bytes, true);
         let mut labels = HashMap::new();
         for label in &section.labels {
             labels.entry(label.offset).or_insert(label.name.as_str());
         }
         Listing {
             section,
-            bytes,
+            bytes: all_bytes(section),
             labels,
             fixups,
         }
@@ -207,6 +208,13 @@ impl<'a> Listing<'a> {
         let label = self.labels.get(&u32::try_from(address).ok()?)?;
         Some((*label).to_owned())
     }
+}
+
+/// All bytes of a section, those that are repeated among them.
+fn all_bytes(section: &Section) -> Vec<u8> {
+    let mut bytes = vec![0; section.size() as usize];
+    section.write_to(&mut bytes, true);
+    bytes
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -338,3 +338,69 @@ fn the_problems_of_all_lines_are_reported_in_order() {
         .collect();
     assert_eq!(starts, ["2:1", "4:14", "5:5", "10:1"], "{found:?}");
 }
+
+#[test]
+fn a_line_that_stood_there_before_is_read_anew_where_something_has_changed() {
+    for (text, right) in [
+        (
+            ".set x, 1\nmov eax, x\n.set x, 2\nmov eax, x",
+            "b801000000b802000000",
+        ),
+        (
+            "fsubp\n.att_syntax\nfsubp\n.intel_syntax noprefix\nfsubp",
+            "dee9dee1dee9",
+        ),
+        (
+            "add [rax], ecx\nlock\nadd [rax], ecx\nadd [rax], ecx",
+            "0108f001080108",
+        ),
+        // A prefix alone belongs to the line behind it, whatever that was before.
+        ("nop\ndata16\nnop\nnop", "90669090"),
+        (
+            "mov eax, end-here\nhere: nop\nend: mov eax, end-here",
+            "b80100000090b801000000",
+        ),
+        ("nop\n.section .note\nnop\n.text\nnop", "9090"),
+        (
+            ".rept 2\nmov eax, 5\n.endr\nmov eax, 5",
+            "b805000000b805000000b805000000",
+        ),
+    ] {
+        let section = fragment(text).unwrap_or_else(|found| panic!("{text}: {}", found[0].message));
+        assert_eq!(hex(&section), right, "{text}");
+    }
+    // What was a number is a label from here on.
+    let found = fragment("mov eax, 101b\n101: mov eax, 101b").unwrap_err();
+    assert_eq!((found.len(), found[0].line), (1, 2), "{found:?}");
+    let found = fragment("mov eax, ebx\nmov eax, bl\nmov eax, ebx\nmov eax, bl").unwrap_err();
+    let lines: Vec<u32> = found.iter().map(|one| one.line).collect();
+    assert_eq!(lines, [2, 4], "each line that is wrong says so itself");
+}
+
+#[test]
+fn lines_that_repeat_have_the_bytes_of_each_line_alone() {
+    let corpus = crate::asm_gnu::corpus();
+    let alone: Vec<String> = corpus
+        .iter()
+        .map(|line| hex(&fragment(line).unwrap_or_else(|found| panic!("{line}: {found:?}"))))
+        .collect();
+    let text = corpus.join("\n");
+    let whole = fragment(&format!("{text}\n{text}\n{text}")).expect("assembles");
+    assert_eq!(hex(&whole), alone.concat().repeat(3));
+    assert!(corpus.len() > 1000, "{}", corpus.len());
+}
+
+#[test]
+fn more_lines_than_are_kept_are_read_as_well() {
+    let line = |number: u32| format!("mov eax, {number}\n");
+    let bytes = |number: u32| [&[0xb8][..], &number.to_le_bytes()].concat();
+    for count in [32_767, 32_768, 32_769, 70_000] {
+        let numbers = || (0..count).chain([0, 1, count - 1, 0]);
+        let text: String = numbers().map(line).collect();
+        let right: Vec<u8> = numbers().flat_map(bytes).collect();
+        assert!(
+            fragment(&text).expect("assembles").bytes == right,
+            "{count}"
+        );
+    }
+}

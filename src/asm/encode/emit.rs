@@ -3,10 +3,14 @@
 //! Correct means: the encoder is told every operand and every prefix, and the field of a label or
 //! symbol is found again in its bytes. Whether the operands fit the form is settled before.
 
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
 use iced_x86::{
     Encoder, Instruction, OpCodeOperandKind as Kind, OpKind, Register, RoundingControl,
 };
 
+use super::Choice;
 use super::fit::fixed_register;
 use super::forms::Form;
 use super::refuse;
@@ -73,15 +77,20 @@ impl Width {
     }
 }
 
-/// iced's encoder, made when it is first needed.
+/// What one instruction leaves to the next.
 #[derive(Default)]
-pub(in crate::asm) struct Coder(Option<Encoder>);
+pub(in crate::asm) struct Coder {
+    /// iced's encoder, made when it is first needed.
+    encoder: Option<Encoder>,
+    /// The encodings of branches to labels, by name: where they go is not in them yet.
+    pub(in crate::asm) branches: HashMap<String, Choice, FixedState>,
+}
 
 /// The bytes of `inst` in one form. The coder is one that earlier instructions used.
 pub(in crate::asm) fn encode_form(
     inst: &Inst<'_>,
     form: &Form,
-    Coder(encoder): &mut Coder,
+    coder: &mut Coder,
 ) -> Result<Encoded, Problem> {
     for (operand, kind) in inst.operands.iter().zip(form.written()) {
         if let OperandKind::Memory(mem) = &operand.kind
@@ -90,7 +99,7 @@ pub(in crate::asm) fn encode_form(
             return Err(refuse::displacement(operand));
         }
     }
-    let encoder = encoder.get_or_insert_with(|| Encoder::new(64));
+    let encoder = coder.encoder.get_or_insert_with(|| Encoder::new(64));
     if inst.form.encoding == Some(Encoding::Vex3) {
         encoder.set_prevent_vex2(true);
     }

@@ -6,19 +6,21 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use foldhash::fast::FixedState;
+
 use crate::asm::inst::{Direction, Name};
 
 /// Labels of one section.
 #[derive(Debug, Default)]
 pub(in crate::asm) struct Places<'a> {
     /// Named labels: index of the piece that follows, and of the line.
-    pub(in crate::asm) named: HashMap<&'a str, (usize, usize)>,
+    pub(in crate::asm) named: HashMap<&'a str, (usize, usize), FixedState>,
     /// All of them in the order of the lines.
     pub(in crate::asm) order: Vec<(&'a str, usize)>,
     /// Numeric labels in order.
     pub(in crate::asm) numeric: Vec<(u32, usize)>,
     /// The addresses of a listing.
-    pub(in crate::asm) addresses: HashMap<u64, usize>,
+    pub(in crate::asm) addresses: HashMap<u64, usize, FixedState>,
     /// NASM's local labels that come more than once, by the label that they stand behind.
     local: HashMap<(usize, &'a str), usize>,
     /// Labels without a dot: where each stands.

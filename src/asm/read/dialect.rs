@@ -33,10 +33,7 @@ impl Choice {
         separates: bool,
         lines: impl Iterator<Item = &'a str> + Clone,
     ) -> Choice {
-        let has_go = match asked {
-            Syntax::Auto => lines.clone().any(go::marks::is_marked),
-            asked => asked == Syntax::Go,
-        };
+        let has_go = Choice::has_go(asked, lines.clone());
         let mut lines = lines;
         let is_att = match asked {
             Syntax::Auto if has_go => false,
@@ -49,6 +46,15 @@ impl Choice {
             separates,
             has_go,
             has_guests: false,
+        }
+    }
+
+    /// Whether lines are in Go's syntax.
+    pub(in crate::asm) fn has_go<'a>(asked: Syntax, lines: impl Iterator<Item = &'a str>) -> bool {
+        let mut lines = lines;
+        match asked {
+            Syntax::Auto => lines.any(go::marks::is_marked),
+            asked => asked == Syntax::Go,
         }
     }
 
