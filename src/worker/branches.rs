@@ -1,4 +1,4 @@
-//! The branches of a row by single-stepping, where the interpreter cannot tell them.
+//! The branches of a row: interpreted, or by single-stepping where the interpreter cannot tell them.
 //!
 //! Correct means: of whole iterations, each executed branch is told once and in order, the loop's own
 //! included; addresses count from the start of the code, so that a trace is the same wherever the code
@@ -7,6 +7,8 @@
 use iced_x86::{Decoder, DecoderOptions};
 
 use crate::branch::{Branch, BranchKind};
+use crate::counter::interpreter::{self, Belief, Wanted};
+use crate::counter::step::StepSource;
 use crate::job::Failure;
 use crate::link::{ByAddress, Image};
 use crate::stage::{Ground, Stage, Visits};
@@ -14,6 +16,67 @@ use crate::sys::signals::{Step, StepLog};
 
 /// Steps that a trace may take: about two seconds where a step takes 10 µs.
 pub const MOST_STEPS: u64 = 200_000;
+
+/// Instructions of an iteration that is interpreted at all: a tenth of a second.
+const LONGEST: u64 = 1 << 24;
+/// Iterations that are stepped where the interpreter cannot follow.
+const STEPPED: u64 = 64;
+
+/// Who hears of the branches of a row's first iterations.
+pub(super) trait Hears {
+    /// They are told from the first one on: what was heard before is of no use.
+    fn begin(&mut self);
+    /// The next one.
+    fn hear(&mut self, branch: &Branch);
+}
+
+/// Tells all of them the branches of so many iterations, which are interpreted once for all, or of a few that are
+/// stepped. The answer is where accesses through nil pointers went on elsewhere, in order: the instruction's offset,
+/// none of a call through one.
+///
+/// # Errors
+/// What entering says.
+pub(super) fn tell(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+    (iterations, steps, belief): (u64, &mut StepSource, &mut Belief),
+    hearers: &mut [&mut dyn Hears],
+) -> Result<Vec<Option<u64>>, Failure> {
+    let base = stage.images[0].site.code;
+    if belief.ask(stage, ground, visits, steps.depth())?.is_ok() {
+        let wanted = Wanted {
+            iterations,
+            longest: LONGEST,
+        };
+        let mut nil = Vec::new();
+        hearers.iter_mut().for_each(|one| one.begin());
+        let told = interpreter::trace_answered(
+            stage,
+            ground,
+            visits,
+            wanted,
+            &mut |branch| {
+                let branch = Branch {
+                    ip: branch.ip - base,
+                    target: branch.target.wrapping_sub(base),
+                    ..branch
+                };
+                hearers.iter_mut().for_each(|one| one.hear(&branch));
+            },
+            &mut |ip| nil.push(ip.map(|ip| ip - base)),
+        );
+        if told.is_ok() {
+            return Ok(nil);
+        }
+    }
+    hearers.iter_mut().for_each(|one| one.begin());
+    let turns = iterations.min(STEPPED);
+    trace(stage, ground, visits, turns, steps.log(), &mut |branch| {
+        hearers.iter_mut().for_each(|one| one.hear(&branch));
+    })?;
+    Ok(Vec::new())
+}
 
 /// Tells the branches of so many turns of the loop from the start of the walk, and over it again where it
 /// is shorter. The answer is how many turns that were: fewer where they take too many steps.

@@ -19,9 +19,7 @@ use super::heads::Breakpointed;
 use super::neighbours::StealMeter;
 use super::scrubber::Scrubber;
 use super::timing::{self, Expected, Proved, Scale, Sized};
-use super::{
-    cold, executions, further, guarded, inference, model, probe, runtime, sites, trace, verify,
-};
+use super::{cold, further, guarded, inference, model, probe, runtime, sites, trace, verify};
 use crate::counter::CounterSource;
 use crate::counter::clock::Clock;
 use crate::counter::fake::{CHAIN_CYCLES, Fake, OVERHEAD_TICKS};
@@ -438,11 +436,9 @@ impl<'a> Worker<'a> {
             }
         };
         let steps = &mut self.steps;
-        let sites = sites::count(&mut stage, ground, &visits, (steps, &mut belief))?;
         let is_traced = self.plan.executions || runtime::is_named(stage.row);
-        let ran = is_traced
-            .then(|| executions::trace(&mut stage, ground, &visits, (steps, &mut belief)))
-            .transpose()?;
+        let by = (steps, &mut belief);
+        let (sites, ran) = sites::count(&mut stage, ground, &visits, is_traced, by)?;
         let runtime = ran.as_ref().map_or_else(Vec::new, runtime::calls);
         let unroll = stage.row.copies();
         let branches = counts.as_ref().map_or(0.0, |counts| counts.branches);

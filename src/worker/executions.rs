@@ -6,71 +6,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use super::branches;
+use super::branches::{self, Hears};
 use crate::asm::Program;
 use crate::branch::Branch;
-use crate::counter::interpreter::{self, Belief, Wanted};
-use crate::counter::step::StepSource;
-use crate::job::{Executed, Executions, Failure};
+use crate::job::{Executed, Executions};
 use crate::link::{Image, Owner};
-use crate::stage::{Ground, Stage, Visits};
-use crate::template::RANDOM_ELEMENTS;
-
-/// Instructions of an iteration that is interpreted at all.
-const LONGEST: u64 = 1 << 24;
-/// Iterations that are stepped where the interpreter cannot follow.
-const STEPPED: u64 = 64;
-
-/// Follows a row's iterations.
-///
-/// # Errors
-/// What entering says.
-pub(super) fn trace(
-    stage: &mut Stage<'_>,
-    ground: &mut Ground,
-    visits: &Visits,
-    (steps, belief): (&mut StepSource, &mut Belief),
-) -> Result<Ran, Failure> {
-    let image = stage.images[0].clone();
-    let whole = match stage.row.has_walk() {
-        false => RANDOM_ELEMENTS,
-        true => visits.len(),
-    };
-    let wanted = Wanted {
-        iterations: whole.min(steps.depth().iterations),
-        longest: LONGEST,
-    };
-    let mut ran = Ran::new(image.clone(), u64::from(stage.row.copies()));
-    let base = image.site.code;
-    let mut nil = Vec::new();
-    let is_believed = belief.ask(stage, ground, visits, steps.depth())?.is_ok();
-    let is_traced = is_believed
-        && interpreter::trace_answered(
-            stage,
-            ground,
-            visits,
-            wanted,
-            &mut |branch| {
-                ran.see(&Branch {
-                    ip: branch.ip - base,
-                    target: branch.target.wrapping_sub(base),
-                    ..branch
-                });
-            },
-            &mut |ip| nil.push(ip.map(|ip| ip - base)),
-        )
-        .is_ok();
-    ran.end_at(&nil);
-    if !is_traced {
-        ran = Ran::new(image, u64::from(stage.row.copies()));
-        let wanted = wanted.iterations.min(STEPPED);
-        let log = steps.log();
-        branches::trace(stage, ground, visits, wanted, log, &mut |branch| {
-            ran.see(&branch);
-        })?;
-    }
-    Ok(ran)
-}
 
 /// Bytes of the instruction at an offset.
 fn length_at(image: &Image, offset: u64) -> u64 {
@@ -96,6 +36,7 @@ pub(super) struct Ran {
 }
 
 impl Ran {
+    /// Of these iterations of an image, whose loop has so many copies of the body, none yet.
     pub(super) fn new(image: Image, copies: u64) -> Ran {
         let base = image.site.code;
         let handler = image.sigpanic().and_then(|at| image.owner(at));
@@ -114,7 +55,7 @@ impl Ran {
         }
     }
 
-    pub(super) fn see(&mut self, branch: &Branch) {
+    fn see(&mut self, branch: &Branch) {
         if self.sigpanic.contains(&branch.ip) && !self.sigpanic.contains(&self.at) {
             self.unended.push(self.at);
             self.at = self.sigpanic.start;
@@ -132,7 +73,7 @@ impl Ran {
     }
 
     /// Ends the stretches that accesses through nil pointers ended, in the same order.
-    fn end_at(&mut self, accesses: &[Option<u64>]) {
+    pub(super) fn end_at(&mut self, accesses: &[Option<u64>]) {
         for (from, to) in std::mem::take(&mut self.unended).into_iter().zip(accesses) {
             if let Some(to) = to {
                 *self.stretches.entry((from, *to)).or_default() += 1;
@@ -193,5 +134,15 @@ impl Ran {
             iterations,
             instructions: by_place.into_iter().map(executed).collect(),
         }
+    }
+}
+
+impl Hears for Ran {
+    fn begin(&mut self) {
+        *self = Ran::new(self.image.clone(), self.copies);
+    }
+
+    fn hear(&mut self, branch: &Branch) {
+        self.see(branch);
     }
 }

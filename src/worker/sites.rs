@@ -6,9 +6,10 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::branches::{self, ends_turn};
+use super::branches::{self, Hears, ends_turn};
+use super::executions::Ran;
 use crate::branch::{Branch, BranchKind};
-use crate::counter::interpreter::{self, Belief, Wanted};
+use crate::counter::interpreter::Belief;
 use crate::counter::step::StepSource;
 use crate::injection::Site;
 use crate::job::{Failure, SiteCount};
@@ -16,65 +17,62 @@ use crate::link::{Image, Owner};
 use crate::stage::{Ground, Stage, Visits};
 use crate::template::RANDOM_ELEMENTS;
 
-/// Iterations that are interpreted at the most: a hundredth of a second.
+/// Iterations that are interpreted at the most for sites alone: a hundredth of a second.
 const MOST: u64 = 1 << 16;
-/// Instructions of an iteration that is interpreted at all: a tenth of a second.
-const LONGEST: u64 = 1 << 24;
-/// Iterations that are stepped where the interpreter cannot.
-const STEPPED: u64 = 64;
 
-/// Counts each site of a row.
+/// How often each site of a row runs, and, where that is asked for, each instruction.
 ///
 /// # Errors
 /// What entering says.
-pub fn count(
+pub(super) fn count(
     stage: &mut Stage<'_>,
     ground: &mut Ground,
     visits: &Visits,
+    is_traced: bool,
     (steps, belief): (&mut StepSource, &mut Belief),
-) -> Result<Vec<SiteCount>, Failure> {
-    let sites = stage.row.injection.sites();
-    if sites.is_empty() {
-        return Ok(Vec::new());
+) -> Result<(Vec<SiteCount>, Option<Ran>), Failure> {
+    let copies = u64::from(stage.row.copies());
+    let walk = stage.row.has_walk().then_some(visits);
+    let whole = walk.map_or(RANDOM_ELEMENTS, Visits::len);
+    let studied = Sites::of(stage);
+    let mut told = studied.as_ref().map(|sites| sites.told(walk));
+    let mut ran = is_traced.then(|| Ran::new(stage.images[0].clone(), copies));
+    let mut hearers: Vec<&mut dyn Hears> = Vec::new();
+    hearers.extend(told.as_mut().map(|told| told as &mut dyn Hears));
+    hearers.extend(ran.as_mut().map(|ran| ran as &mut dyn Hears));
+    if !hearers.is_empty() {
+        let most = if is_traced { whole } else { MOST };
+        let iterations = whole.min(most).min(steps.depth().iterations);
+        let by = (iterations, steps, belief);
+        let nil = branches::tell(stage, ground, visits, by, &mut hearers)?;
+        if let Some(ran) = &mut ran {
+            ran.end_at(&nil);
+        }
     }
-    let image = stage.images[0].clone();
-    let places: Vec<Vec<u64>> = sites.iter().map(|site| places(&image, site)).collect();
-    let has_walk = stage.row.has_walk();
-    let whole = if has_walk {
-        visits.len()
-    } else {
-        RANDOM_ELEMENTS
-    };
-    let wanted = whole.min(MOST).min(steps.depth().iterations);
-    let mut told = Told::new(&image, &places, has_walk.then_some(visits));
-    let is_believed = belief.ask(stage, ground, visits, steps.depth())?.is_ok();
-    let base = image.site.code;
-    let traced = is_believed.then(|| {
-        let wanted = Wanted {
-            iterations: wanted,
-            longest: LONGEST,
-        };
-        interpreter::trace(stage, ground, visits, wanted, &mut |branch| {
-            told.see(&Branch {
-                ip: branch.ip - base,
-                target: branch.target.wrapping_sub(base),
-                ..branch
-            });
-        })
-    });
-    if !matches!(traced, Some(Ok(_))) {
-        told = Told::new(&image, &places, has_walk.then_some(visits));
-        let wanted = wanted.min(STEPPED);
-        let log = steps.log();
-        branches::trace(stage, ground, visits, wanted, log, &mut |branch| {
-            told.see(&branch);
-        })?;
+    let sites = told.map_or_else(Vec::new, |told| told.counts(whole, copies));
+    Ok((sites, ran))
+}
+
+/// The sites of a row, and where they stand.
+struct Sites {
+    image: Image,
+    /// Of each site, in each copy of the body.
+    places: Vec<Vec<u64>>,
+}
+
+impl Sites {
+    /// Those of a row; none where it studies none.
+    fn of(stage: &Stage<'_>) -> Option<Sites> {
+        let sites = stage.row.injection.sites();
+        let image = stage.images[0].clone();
+        let places = sites.iter().map(|site| places(&image, site)).collect();
+        (!sites.is_empty()).then_some(Sites { image, places })
     }
-    // Of an iteration too long to be followed nothing is known.
-    if told.turns == 0 {
-        return Ok(Vec::new());
+
+    /// What their branches will have told, over a walk where there is one.
+    fn told<'a>(&'a self, visits: Option<&'a Visits>) -> Told<'a> {
+        Told::new(&self.image, &self.places, visits)
     }
-    Ok(told.counts(whole, u64::from(stage.row.copies())))
 }
 
 /// Where a site stands, from the start of the code: once in each copy of the body.
@@ -171,8 +169,12 @@ impl<'a> Told<'a> {
         }
     }
 
-    /// The counts, where the walk has `whole` elements and each turn `unroll` copies of the body.
+    /// The counts, where the walk has `whole` elements and each turn `unroll` copies of the body; none of iterations
+    /// that are too long to be followed.
     fn counts(&self, whole: u64, unroll: u64) -> Vec<SiteCount> {
+        if self.turns == 0 {
+            return Vec::new();
+        }
         let most = self.by_object.keys().max().copied().unwrap_or(0);
         let mut known: Vec<Option<&[u64]>> = vec![None; most as usize + 1];
         for (object, counts) in &self.by_object {
@@ -205,5 +207,15 @@ impl<'a> Told<'a> {
             }
         };
         (0..self.places.len()).map(one).collect()
+    }
+}
+
+impl Hears for Told<'_> {
+    fn begin(&mut self) {
+        *self = Told::new(self.image, self.places, self.visits);
+    }
+
+    fn hear(&mut self, branch: &Branch) {
+        self.see(branch);
     }
 }
