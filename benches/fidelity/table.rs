@@ -273,7 +273,7 @@ fn markdown(rows: &[Row], known: &Known<'_>) -> String {
     if timed < lines.len() {
         let _ = write!(out, "; {} more were counted alone", lines.len() - timed);
     }
-    let _ = write!(out, ". {machine}.\n");
+    let _ = writeln!(out, ". {machine}.");
     out
 }
 

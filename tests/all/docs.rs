@@ -104,11 +104,11 @@ fn workplace() -> &'static Path {
     static PLACE: OnceLock<PathBuf> = OnceLock::new();
     PLACE.get_or_init(|| {
         let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docs_workplace");
+        // What an earlier run left is in the way of commands that overwrite nothing, and its links may lead to another clone.
+        let _ = fs::remove_dir_all(&place);
         fs::create_dir_all(&place).expect("a folder");
         for folder in ["asm_templates", "tests"] {
             let link = place.join(folder);
-            // An old one may lead to another clone.
-            let _ = fs::remove_file(&link);
             std::os::unix::fs::symlink(root().join(folder), link).expect("a link");
         }
         let documents = ["README.md", "docs/templates.md", "docs/programs.md"].map(read);

@@ -79,7 +79,8 @@ fn forest(drawn: &[&Comparison]) -> String {
             if let (Some(low), Some(high)) = (one.low, one.high) {
                 svg.line("interval", (at(low.max(1e-9)), y), (at(high), y));
             }
-            svg.circle(verdict, (at(ratio), y), 4.5);
+            let class = one.verdict.map_or("undecided", class);
+            svg.circle(class, (at(ratio), y), 4.5);
         });
     }
     format!(
@@ -101,6 +102,16 @@ fn interval(one: &Comparison) -> String {
         (Basis::Exact, ..) => ", exact".into(),
         (_, Some(low), Some(high)) => format!(" ({low:.4} to {high:.4})"),
         _ => ", without an interval".into(),
+    }
+}
+
+/// What a dot is coloured by.
+fn class(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Same => "same",
+        Verdict::Faster => "faster",
+        Verdict::Slower => "slower",
+        Verdict::Undecided => "undecided",
     }
 }
 

@@ -106,6 +106,14 @@ fn counts_that_are_equal_are_the_same_and_times_are_not_told_apart() {
     let page = rendered(&report);
     assert_eq!(page.matches("<td>same</td>").count(), 1);
     assert_eq!(page.matches("<td>not told apart</td>").count(), 1);
+    // The dots have the colour of a verdict, which the styles name by one word.
+    for verdict in ["same", "faster", "slower", "undecided"] {
+        assert!(
+            include_str!("page.css").contains(&format!("circle.{verdict}")),
+            "{verdict}"
+        );
+    }
+    assert_eq!(page.matches("<circle class=\"same\"").count(), 1);
 }
 
 #[test]
