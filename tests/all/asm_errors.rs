@@ -91,7 +91,7 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("movaps xmm0, ymm1",        "xmm0, ymm1",   "`xmm0` is 128 bits wide and `ymm1` 256", "xmm2/m128"),
     ("vpaddd xmm1, xmm2, ymmword [rax]", "ymmword [rax]", "256 bits wide, the others want 128", "m128"),
     ("shl rax, bl",              "rax, bl",      "`cl` or a number",                       "shl rax, cl"),
-    ("movzx eax, ecx",           "eax, ecx",     "does not take these operands",           "movzx r32, r/m16"),
+    ("movzx eax, ecx",           "eax, ecx",     "both registers have 32 bits",            "`mov eax, ecx`"),
     ("setz eax",                 "eax",          "does not take these operands",           "sete r/m8"),
     ("cmovz al, bl",             "al, bl",       "does not take these operands",           "cmove r16"),
     ("lea rax, rbx",             "rax, rbx",     "does not take these operands",           "lea r64, m"),
