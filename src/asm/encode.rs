@@ -460,27 +460,30 @@ pub(super) fn admits(inst: &Inst<'_>, form: &Form) -> bool {
         Some(Encoding::Load) => form.loads(),
         Some(Encoding::Store) => !form.loads(),
     };
-    is_asked
-        && match form.rule {
-            Rule::Registers => !has_memory(),
-            Rule::Old => !inst.operands.iter().any(|operand| match &operand.kind {
-                OperandKind::Memory(mem) => mem
-                    .base
-                    .into_iter()
-                    .chain(mem.index)
-                    .any(|one| one.number() > 7),
-                _ => false,
-            }),
-            Rule::None | Rule::WideMov => true,
-            Rule::Mov => !is_absolute(),
-            Rule::OffsetMov => is_absolute(),
-            Rule::ExchangeEax => inst
-                .operands
-                .iter()
-                .any(|operand| operand.kind.register() != Some(Register::EAX)),
-            Rule::Word => inst.operands.iter().any(|operand| operand.kind.is_word()),
-            Rule::Never => false,
-        }
+    is_asked && match form.rule {
+        Rule::Registers => !has_memory(),
+        Rule::Old => !inst.operands.iter().any(|operand| match &operand.kind {
+            OperandKind::Memory(mem) => mem
+                .base
+                .into_iter()
+                .chain(mem.index)
+                .any(|one| one.number() > 7),
+            _ => false,
+        }),
+        Rule::None | Rule::WideMov => true,
+        Rule::Mov => !is_absolute(),
+        Rule::OffsetMov => is_absolute(),
+        Rule::ExchangeEax => inst
+            .operands
+            .iter()
+            .any(|operand| operand.kind.register() != Some(Register::EAX)),
+        Rule::Far => inst.reach == Some(Reach::Far)
+            || inst.operands.iter().any(
+                |operand| matches!(&operand.kind, OperandKind::Memory(mem) if mem.bits == Some(48)),
+            ),
+        Rule::Word => inst.operands.iter().any(|operand| operand.kind.is_word()),
+        Rule::Never => false,
+    }
 }
 
 impl OperandKind<'_> {
@@ -575,6 +578,23 @@ pub(super) fn check_reach(inst: &Inst<'_>) -> Result<(), Problem> {
     let Some(reach) = inst.reach else {
         return Ok(());
     };
+    if reach == Reach::Far {
+        let is_memory = matches!(
+            &inst.operands[..],
+            [Operand {
+                kind: OperandKind::Memory(_),
+                ..
+            }]
+        );
+        return match is_memory && matches!(&*inst.mnemonic, "call" | "jmp") {
+            true => Ok(()),
+            false => Err(Problem::new(
+                inst.operand_span(),
+                "a far transfer of 64-bit code is a `call` or `jmp` through memory",
+            )
+            .help("write `jmp fword ptr [rax]`, in AT&T syntax `ljmp *(%rax)`; no template may run it")),
+        };
+    }
     let has_target = inst
         .operands
         .iter()

@@ -198,6 +198,7 @@ impl Prefix {
             "cs" => Prefix::Raw(0x2e),
             "ss" => Prefix::Raw(0x36),
             "ds" => Prefix::Raw(0x3e),
+            "rex64" => Prefix::Raw(0x48),
             _ => return Prefix::rex(word),
         })
     }
@@ -235,6 +236,8 @@ pub(super) enum Reach {
     Short,
     /// 32-bit distance.
     Near,
+    /// Into another segment, whose selector stands in memory behind the address.
+    Far,
 }
 
 /// One operand and where it stands.
@@ -275,6 +278,8 @@ pub(super) struct Mem<'a> {
     pub(super) base: Option<Register>,
     /// Index register, a vector register for gathers.
     pub(super) index: Option<Register>,
+    /// Whether the index is none, `riz` or `eiz`, and its register stands for that.
+    pub(super) has_no_index: bool,
     /// 1, 2, 4 or 8.
     pub(super) scale: u32,
     /// Constant part; counts from a target's address where there is one.

@@ -140,10 +140,14 @@ pub(in crate::asm) fn encode_form(
     set_prefixes(&mut instruction, inst);
     // Address and target are both 0, so that every distance fits its field.
     let is_encoded = encoder.encode(&instruction, 0).is_ok();
-    encoder.set_prevent_vex2(false);
     let mut bytes = encoder.take_buffer();
+    let has_no_index =
+        |kind: &OperandKind<'_>| matches!(kind, OperandKind::Memory(mem) if mem.has_no_index);
+    let is_bare = inst.operands.iter().any(|one| has_no_index(&one.kind));
+    let offsets = encoder.get_constant_offsets();
+    let is_encoded = is_encoded && (!is_bare || clear_index(&mut instruction, encoder, &mut bytes));
+    encoder.set_prevent_vex2(false);
     let encoded = is_encoded.then(|| {
-        let offsets = encoder.get_constant_offsets();
         let field = place_field(
             inst,
             form,
@@ -157,6 +161,22 @@ pub(in crate::asm) fn encode_form(
     bytes.clear();
     encoder.set_buffer(bytes);
     encoded.flatten().ok_or_else(|| refuse::unencodable(inst))
+}
+
+/// Puts none in the place of the index: iced writes that only where nothing else fits. The byte is the
+/// one that differs where the next register is the index.
+fn clear_index(instruction: &mut Instruction, encoder: &mut Encoder, bytes: &mut [u8]) -> bool {
+    const INDEX: u8 = 0b0011_1000;
+    const NONE: u8 = 0b0010_0000;
+    instruction.set_memory_index(instruction.memory_index() + 1);
+    let is_encoded = encoder.encode(instruction, 0).is_ok();
+    let other = encoder.take_buffer();
+    for (own, other) in bytes.iter_mut().zip(other) {
+        if *own != other {
+            *own = *own & !INDEX | NONE;
+        }
+    }
+    is_encoded
 }
 
 /// The instruction behind the bytes that were asked for in front of it.

@@ -16,9 +16,15 @@ const LISTED: usize = 8;
 
 /// Names that other assemblers know, and what to write for them.
 #[rustfmt::skip]
-const INSTEAD: [(&str, &str); 3] = [
+const INSTEAD: [(&str, &str); 9] = [
     ("iretw",    "write `iretq`; the bytes of `iretw` are `db 0x66, 0xcf`"),
     ("pushfw",   "write `pushfq`, which keeps the stack aligned; the bytes of `pushfw` are `db 0x66, 0x9c`"),
+    ("ljmp",     "write `jmp fword ptr [rax]` in Intel syntax; no template may run it"),
+    ("lcall",    "write `call fword ptr [rax]` in Intel syntax; no template may run it"),
+    ("pushl",    "64-bit code pushes 64 bits: write `pushq`"),
+    ("popl",     "64-bit code pops 64 bits: write `popq`"),
+    ("calll",    "64-bit code calls through 64 bits: write `callq`"),
+    ("retl",     "64-bit code returns to 64 bits: write `retq`"),
     ("popfw",    "write `popfq`, which keeps the stack aligned; the bytes of `popfw` are `db 0x66, 0x9d`"),
 ];
 
@@ -117,7 +123,7 @@ pub(in crate::asm) fn faulting(inst: &Inst<'_>, name: &str) -> Result<(), Proble
         ("mov", [first, _]) if first.kind.register() == Some(Register::CS) => refused(
             first,
             "`mov` cannot load `cs`: it is an invalid opcode".to_owned(),
-            "only far transfers load it, and this assembler has none",
+            "only far transfers load it, and no template may run one",
         ),
         ("mov", operands) => match operands.iter().find(|operand| is_missing(&operand.kind)) {
             None => Ok(()),
