@@ -176,6 +176,8 @@ pub(super) enum Prefix {
     Notrack,
     /// `bnd`.
     Bnd,
+    /// `fs` or `gs` in front of an instruction without memory: this byte, which does nothing.
+    Segment(u8),
     /// `data16`, `addr32`, `cs` or `rex.W` where nothing else asks for it: this byte.
     Raw(u8),
 }
@@ -198,6 +200,8 @@ impl Prefix {
             "cs" => Prefix::Raw(0x2e),
             "ss" => Prefix::Raw(0x36),
             "ds" => Prefix::Raw(0x3e),
+            "fs" => Prefix::Segment(0x64),
+            "gs" => Prefix::Segment(0x65),
             "rex64" => Prefix::Raw(0x48),
             _ => return Prefix::rex(word),
         })
@@ -210,7 +214,7 @@ impl Prefix {
             Prefix::Rep => 0xf3,
             Prefix::Repne | Prefix::Bnd => 0xf2,
             Prefix::Notrack => 0x3e,
-            Prefix::Raw(byte) => byte,
+            Prefix::Segment(byte) | Prefix::Raw(byte) => byte,
         }
     }
 

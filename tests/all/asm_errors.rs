@@ -82,7 +82,10 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("addps xmm1{k1}, xmm2",     "{k1}",         "does not take this decoration",          ""),
     ("vpaddd xmm1{z}, xmm2, xmm3", "{z}",        "{z} needs a mask",                       "{k1}{z}"),
     ("vpaddd xmm1{q}, xmm2, xmm3", "{q}",        "unknown decoration",                     "{k1} to {k7}"),
-    ("gs lodsb",                 "gs",           "unknown instruction `gs`",               "before the brackets"),
+    ("gs lodsb",                 "gs",           "`gs` does not go with `lodsb`",          "before the brackets"),
+    ("fs mov rax, [rbx]",        "fs",           "`fs` does not go with `mov`",            "before the brackets"),
+    ("fs movsb",                 "fs",           "`fs` does not go with `movsb`",          "before the brackets"),
+    ("gs xlatb",                 "gs",           "`gs` does not go with `xlatb`",          "before the brackets"),
     ("mov rax, [rxa+8]",         "rxa",          "unknown register or symbol `rxa`",       "did you mean `rax`?"),
     // Operands that do not go together.
     ("mov [rax], [rbx]",         "[rbx]",        "one memory operand, not two",            "into a register first"),

@@ -182,7 +182,7 @@ fn clear_index(instruction: &mut Instruction, encoder: &mut Encoder, bytes: &mut
 /// The instruction behind the bytes that were asked for in front of it.
 fn prefixed(inst: &Inst<'_>, bytes: &[u8], field: Option<Field>) -> Option<Encoded> {
     let raw = inst.prefixes.iter().filter_map(|(prefix, _)| match prefix {
-        Prefix::Raw(byte) => Some(*byte),
+        Prefix::Segment(byte) | Prefix::Raw(byte) => Some(*byte),
         _ => None,
     });
     let (rex, mut before): (Vec<u8>, Vec<u8>) = raw.partition(|byte| byte & 0xf0 == 0x40);
@@ -293,7 +293,7 @@ fn set_prefixes(instruction: &mut Instruction, inst: &Inst<'_>) {
             Prefix::Rep => instruction.set_has_rep_prefix(true),
             Prefix::Repne | Prefix::Bnd => instruction.set_has_repne_prefix(true),
             Prefix::Notrack => instruction.set_segment_prefix(Register::DS),
-            Prefix::Raw(_) => {}
+            Prefix::Segment(_) | Prefix::Raw(_) => {}
         }
     }
     let decor = &inst.decor;

@@ -198,6 +198,17 @@ impl Form {
         is_string(self.info)
     }
 
+    /// Whether it reads or writes memory at a register that nobody writes.
+    pub(in crate::asm) fn has_fixed_memory(&self) -> bool {
+        let is_fixed = |kind: &Kind| {
+            matches!(
+                kind,
+                Kind::seg_rSI | Kind::es_rDI | Kind::seg_rDI | Kind::seg_rBX_al
+            )
+        };
+        self.info.op_kinds().iter().any(is_fixed)
+    }
+
     /// The form as manuals print it, in lower case.
     pub(in crate::asm) fn text(&self) -> String {
         self.info.instruction_string().to_lowercase()

@@ -450,6 +450,10 @@ pub(in crate::asm) fn prefix(inst: &Inst<'_>, prefix: Prefix, span: Span) -> Pro
         Prefix::Repne => ("repne", "repne goes with cmps and scas"),
         Prefix::Notrack => ("notrack", "notrack goes with indirect call and jmp"),
         Prefix::Bnd => ("bnd", "bnd goes with call, jmp, jcc and ret"),
+        Prefix::Segment(byte) => (
+            if byte == 0x64 { "fs" } else { "gs" },
+            "a segment goes before the brackets, as in gs:[-8]; string instructions take none",
+        ),
         Prefix::Raw(_) => ("the prefix", "leave it out"),
     };
     let message = match prefix {

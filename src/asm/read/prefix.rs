@@ -33,7 +33,8 @@ impl Begun {
     /// Why they cannot be the last of a text.
     pub(in crate::asm) fn refuse(&mut self) -> Option<Problem> {
         // A disassembler prints the byte of one that nothing takes.
-        let is_word = |(prefix, _): &(Prefix, Span)| !matches!(prefix, Prefix::Raw(_));
+        let is_word =
+            |(prefix, _): &(Prefix, Span)| !matches!(prefix, Prefix::Segment(_) | Prefix::Raw(_));
         let (_, span) = *self.0.last().filter(|_| self.0.iter().any(is_word))?;
         self.0.clear();
         let message = "a prefix stands before an instruction, and none comes";
