@@ -39,11 +39,6 @@ const OLD: [&str; 20] = [
 pub(in crate::asm) fn unknown_mnemonic(inst: &Inst<'_>) -> Problem {
     let name = &inst.mnemonic;
     let problem = Problem::new(inst.span, format!("unknown instruction `{name}`"));
-    if register(name).is_some_and(Register::is_segment_register) {
-        return problem.help(
-            "a segment goes before the brackets, as in gs:[-8]; string instructions take none",
-        );
-    }
     if register(name).is_some() {
         return problem.help("a register cannot begin an instruction; is the mnemonic missing?");
     }
