@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::injection::Injection;
 use crate::job::file::SavedJob;
 use crate::job::{Ask, EventState, JobRow, Plan, check};
-use crate::prepare::{Prepared, complete, prepare};
+use crate::prepare::{Prepared, complete, prepare, to_run};
 use crate::report::steps::Steps;
 use crate::report::{Report, Status};
 use crate::scenario::Scenario;
@@ -78,7 +78,7 @@ impl Task {
     pub fn new(scenario: &Scenario) -> Task {
         Task {
             scenario: scenario.clone(),
-            prepared: prepare(scenario),
+            prepared: to_run(scenario),
             warning: None,
             unchecked: None,
         }
@@ -249,7 +249,7 @@ pub fn step(
     drawn: Option<steps::Drawn>,
     progress: Progress<'_>,
 ) -> io::Result<Result<Steps, Vec<Diagnostic>>> {
-    let prepared = match prepare(scenario) {
+    let prepared = match to_run(scenario) {
         Ok(prepared) => prepared,
         Err(diagnostics) => return Ok(Err(diagnostics)),
     };

@@ -11,7 +11,7 @@ use crate::go::{HeapKind, hash, runtime, symbol};
 use crate::injection::{self, Injection, Latency};
 use crate::job::{Carried, JobRow, Kept, PLACEMENT_COUNTS, Placement, check, placements};
 use crate::link::harness::stub_names;
-use crate::link::{Image, LinkError, Site, Variant, link, link_with_written_data};
+use crate::link::{Image, LinkError, Site, Variant, link, link_with_written_data, trespass};
 use crate::scenario::Scenario;
 use crate::template;
 use crate::template::{Cold, Order, Template};
@@ -60,6 +60,27 @@ impl Prepared {
         let _ = link_with_written_data(&self.row, &self.heap, image.site, &mut data);
         data
     }
+}
+
+/// As [`prepare`], for a worker: what no template may run is refused.
+///
+/// # Errors
+/// As [`prepare`], and a far transfer that its code leads to.
+pub fn to_run(scenario: &Scenario) -> Result<Prepared, Vec<Diagnostic>> {
+    let prepared = prepare(scenario)?;
+    let Some(far) = trespass::far_transfer(&prepared.image) else {
+        return Ok(prepared);
+    };
+    let line = prepared.image.line(&prepared.row.program, far.ip());
+    let message = format!(
+        "`{far}` is a far transfer, which no template may run: all of its code stands in one segment"
+    );
+    let help = "write a near `jmp`, `call` or `ret`; `asm` and `show` take this one as it is";
+    Err(vec![scenario.template.at_line(
+        line.unwrap_or(1),
+        message,
+        Some(help.into()),
+    )])
 }
 
 /// Expands, assembles, lays out and links.

@@ -460,27 +460,30 @@ pub(super) fn admits(inst: &Inst<'_>, form: &Form) -> bool {
         Some(Encoding::Load) => form.loads(),
         Some(Encoding::Store) => !form.loads(),
     };
-    is_asked
-        && match form.rule {
-            Rule::Registers => !has_memory(),
-            Rule::Old => !inst.operands.iter().any(|operand| match &operand.kind {
-                OperandKind::Memory(mem) => mem
-                    .base
-                    .into_iter()
-                    .chain(mem.index)
-                    .any(|one| one.number() > 7),
-                _ => false,
-            }),
-            Rule::None | Rule::WideMov => true,
-            Rule::Mov => !is_absolute(),
-            Rule::OffsetMov => is_absolute(),
-            Rule::ExchangeEax => inst
-                .operands
-                .iter()
-                .any(|operand| operand.kind.register() != Some(Register::EAX)),
-            Rule::Word => inst.operands.iter().any(|operand| operand.kind.is_word()),
-            Rule::Never => false,
-        }
+    is_asked && match form.rule {
+        Rule::Registers => !has_memory(),
+        Rule::Old => !inst.operands.iter().any(|operand| match &operand.kind {
+            OperandKind::Memory(mem) => mem
+                .base
+                .into_iter()
+                .chain(mem.index)
+                .any(|one| one.number() > 7),
+            _ => false,
+        }),
+        Rule::None | Rule::WideMov => true,
+        Rule::Mov => !is_absolute(),
+        Rule::OffsetMov => is_absolute(),
+        Rule::ExchangeEax => inst
+            .operands
+            .iter()
+            .any(|operand| operand.kind.register() != Some(Register::EAX)),
+        Rule::Far => inst.reach == Some(Reach::Far)
+            || inst.operands.iter().any(
+                |operand| matches!(&operand.kind, OperandKind::Memory(mem) if mem.bits == Some(48)),
+            ),
+        Rule::Word => inst.operands.iter().any(|operand| operand.kind.is_word()),
+        Rule::Never => false,
+    }
 }
 
 impl OperandKind<'_> {
@@ -514,14 +517,18 @@ fn check_prefixes(inst: &Inst<'_>, form: &Form) -> Result<(), Problem> {
             ..
         })
     );
+    let is_memory = |operand: &Operand<'_>| matches!(operand.kind, OperandKind::Memory(_));
+    let is_without_memory = !inst.operands.iter().any(is_memory);
     for (prefix, span) in &inst.prefixes {
         let allowed = match prefix {
             Prefix::Lock => info.can_use_lock_prefix() && first_is_memory,
             // Old branch predictors wanted a two-byte return.
             Prefix::Rep => info.can_use_rep_prefix() || info.code() == Code::Retnq,
-            Prefix::Repne => info.can_use_repne_prefix(),
+            // It repeats those that compare nothing, too.
+            Prefix::Repne => info.can_use_repne_prefix() || form.is_string(),
             Prefix::Notrack => info.can_use_notrack_prefix(),
             Prefix::Bnd => info.can_use_bnd_prefix(),
+            Prefix::Segment(_) => is_without_memory && !form.has_fixed_memory(),
             Prefix::Raw(_) => true,
         };
         if !allowed {
@@ -532,17 +539,13 @@ fn check_prefixes(inst: &Inst<'_>, form: &Form) -> Result<(), Problem> {
         }
     }
     let decor = &inst.decor;
-    let in_registers = !inst
-        .operands
-        .iter()
-        .any(|operand| matches!(operand.kind, OperandKind::Memory(_)));
     // Memory keeps the elements that the mask leaves out.
     let takes_zeroing = info.can_use_zeroing_masking() && !first_is_memory;
     let allowed = (decor.mask.is_none() || info.can_use_op_mask_register())
         && (decor.mask.is_some() || !info.require_op_mask_register())
         && (decor.zeroing.is_none() || takes_zeroing && decor.mask.is_some())
-        && (decor.rounding.is_none() || form.takes_rounding() && in_registers)
-        && (!decor.exact || info.can_suppress_all_exceptions() && in_registers);
+        && (decor.rounding.is_none() || form.takes_rounding() && is_without_memory)
+        && (!decor.exact || info.can_suppress_all_exceptions() && is_without_memory);
     if allowed {
         Ok(())
     } else {
@@ -575,6 +578,23 @@ pub(super) fn check_reach(inst: &Inst<'_>) -> Result<(), Problem> {
     let Some(reach) = inst.reach else {
         return Ok(());
     };
+    if reach == Reach::Far {
+        let is_memory = matches!(
+            &inst.operands[..],
+            [Operand {
+                kind: OperandKind::Memory(_),
+                ..
+            }]
+        );
+        return match is_memory && matches!(&*inst.mnemonic, "call" | "jmp") {
+            true => Ok(()),
+            false => Err(Problem::new(
+                inst.operand_span(),
+                "a far transfer of 64-bit code is a `call` or `jmp` through memory",
+            )
+            .help("write `jmp fword ptr [rax]`, in AT&T syntax `ljmp *(%rax)`; no template may run it")),
+        };
+    }
     let has_target = inst
         .operands
         .iter()

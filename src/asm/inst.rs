@@ -176,6 +176,8 @@ pub(super) enum Prefix {
     Notrack,
     /// `bnd`.
     Bnd,
+    /// `fs` or `gs` in front of an instruction without memory: this byte, which does nothing.
+    Segment(u8),
     /// `data16`, `addr32`, `cs` or `rex.W` where nothing else asks for it: this byte.
     Raw(u8),
 }
@@ -198,6 +200,9 @@ impl Prefix {
             "cs" => Prefix::Raw(0x2e),
             "ss" => Prefix::Raw(0x36),
             "ds" => Prefix::Raw(0x3e),
+            "fs" => Prefix::Segment(0x64),
+            "gs" => Prefix::Segment(0x65),
+            "rex64" => Prefix::Raw(0x48),
             _ => return Prefix::rex(word),
         })
     }
@@ -209,7 +214,7 @@ impl Prefix {
             Prefix::Rep => 0xf3,
             Prefix::Repne | Prefix::Bnd => 0xf2,
             Prefix::Notrack => 0x3e,
-            Prefix::Raw(byte) => byte,
+            Prefix::Segment(byte) | Prefix::Raw(byte) => byte,
         }
     }
 
@@ -235,6 +240,8 @@ pub(super) enum Reach {
     Short,
     /// 32-bit distance.
     Near,
+    /// Into another segment, whose selector stands in memory behind the address.
+    Far,
 }
 
 /// One operand and where it stands.
@@ -275,6 +282,8 @@ pub(super) struct Mem<'a> {
     pub(super) base: Option<Register>,
     /// Index register, a vector register for gathers.
     pub(super) index: Option<Register>,
+    /// Whether the index is none, `riz` or `eiz`, and its register stands for that.
+    pub(super) has_no_index: bool,
     /// 1, 2, 4 or 8.
     pub(super) scale: u32,
     /// Constant part; counts from a target's address where there is one.

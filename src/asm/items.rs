@@ -268,6 +268,7 @@ pub(super) fn parse<'a>(
         listed: 0,
         lines: vec![0; source.lines.len()],
         begun_at: 0,
+        carried: 0,
         bound: Vec::new(),
         known: Known::default(),
         bench,
@@ -394,6 +395,8 @@ struct Reader<'e, 'a, 'b> {
     lines: Vec<usize>,
     /// The line of the last prefix that stands alone.
     begun_at: usize,
+    /// How many prefixes of the lines before the next instruction has.
+    carried: usize,
     /// Lines whose branches go elsewhere than their listing says.
     bound: Vec<usize>,
     /// Lines that were read before.
@@ -565,6 +568,7 @@ impl<'a> Reader<'_, 'a, '_> {
             });
             found.problems.push((self.number, at, problem));
         }
+        self.carried = begun;
         let mut step = Step::On;
         for statement in statements.drain(..) {
             if !is_passed {
@@ -668,7 +672,8 @@ impl<'a> Reader<'_, 'a, '_> {
                         self.bound.push(at);
                     }
                     inst.form.length = length.or(inst.form.length);
-                    ItemKind::of(inst, coder)
+                    let item = ItemKind::of(inst, coder);
+                    self.without_carried(item, found)
                 } else {
                     self.listed += 1;
                     ItemKind::listed(inst, &columns.bytes, coder)
@@ -709,6 +714,30 @@ impl<'a> Reader<'_, 'a, '_> {
             | Statement::EndRepeat(_)
             | Statement::Set(..) => {}
         }
+    }
+
+    /// An instruction without the prefixes of the lines before, where only these are wrong: that is said there.
+    fn without_carried(&mut self, item: ItemKind<'a>, found: &mut Found<'_>) -> ItemKind<'a> {
+        let carried = std::mem::take(&mut self.carried);
+        let ItemKind::Odd(odd) = &item else {
+            return item;
+        };
+        let (inst, Err(problem)) = &**odd else {
+            return item;
+        };
+        if carried == 0 || carried > inst.prefixes.len() {
+            return item;
+        }
+        let mut bare = inst.clone();
+        bare.prefixes.drain(..carried);
+        let bare = ItemKind::of(bare, &mut self.bench.coder);
+        if bare.is_refused() {
+            return item;
+        }
+        found
+            .problems
+            .push((self.number, self.begun_at, problem.clone()));
+        bare
     }
 
     fn label(&mut self, at: usize, name: &'a str, span: Span, found: &mut Found<'_>) {

@@ -9,8 +9,8 @@ use foldhash::fast::FixedState;
 
 use super::encode::emit::Encoded;
 
-/// The instructions of lines, by their text. Of the lines that compilers write, eleven of twelve stood
-/// there before.
+/// The instructions of lines, by their text. Of 161,073 lines of libstdc++ that name no target, as objdump
+/// prints them, 13,395 differ.
 #[derive(Default)]
 pub(super) struct Known<'a>(HashMap<&'a str, Encoded, FixedState>);
 

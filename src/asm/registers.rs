@@ -29,6 +29,16 @@ pub(super) fn register(name: &str) -> Option<Register> {
     REGISTERS.get(&*lower(name)).copied()
 }
 
+/// The name of an index that is none, though the instruction has room for one, as GNU as and LLVM write it: a
+/// register of its width stands for it until the byte is written.
+pub(super) fn no_index(name: &str) -> Option<Register> {
+    match &*lower(name) {
+        "riz" => Some(Register::RCX),
+        "eiz" => Some(Register::ECX),
+        _ => None,
+    }
+}
+
 /// The names of all registers that 64-bit code can use.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     REGISTERS.keys().map(String::as_str)

@@ -1,6 +1,7 @@
-//! What code writes that belongs to the harness, as far as the code itself says it.
+//! What code does that no template may, and what it writes that belongs to the harness, as far as the code itself
+//! says it.
 //!
-//! Correct means: a store that is named lies above the bytes of the body, whatever else the code does, on a way
+//! Correct means: a far transfer that is named stands on a way that leads to it from the start of a section; a store that is named lies above the bytes of the body, whatever else the code does, on a way
 //! that leads to it from the body's or the setup's start; and a register that is named is written by the
 //! template's code, in a function that does not take it back from memory.
 
@@ -138,6 +139,40 @@ impl<'a> Follow<'a> {
         };
         distance.checked_add(moved)
     }
+}
+
+/// The first far transfer that a section's start leads to: behind one, the code would run in another segment, which
+/// may be one of 32-bit code. What stands behind a jump that its target does not tell is not looked at.
+pub fn far_transfer(image: &Image) -> Option<Instruction> {
+    let own = image.pieces.iter();
+    let own = own.filter(|piece| matches!(piece.owner, Owner::Section(_)));
+    let mut open: Vec<u64> = own.map(|piece| piece.addresses.start).collect();
+    open.reverse();
+    let mut seen = BTreeSet::new();
+    while let Some(address) = open.pop() {
+        if !is_of_template(image, address) || !seen.insert(address) {
+            continue;
+        }
+        let one = image.instruction(address);
+        if is_far(&one) {
+            return Some(one);
+        }
+        let target = one.near_branch_target();
+        match one.flow_control() {
+            FlowControl::ConditionalBranch | FlowControl::Call | FlowControl::XbeginXabortXend => {
+                open.extend([target, one.next_ip()]);
+            }
+            FlowControl::UnconditionalBranch => open.push(target),
+            FlowControl::IndirectBranch | FlowControl::Return | FlowControl::Exception => {}
+            _ => open.push(one.next_ip()),
+        }
+    }
+    None
+}
+
+/// Whether an instruction goes into another segment.
+fn is_far(one: &Instruction) -> bool {
+    one.mnemonic() == Mnemonic::Retf || one.is_jmp_far_indirect() || one.is_call_far_indirect()
 }
 
 fn is_write(access: OpAccess) -> bool {

@@ -404,3 +404,23 @@ fn more_lines_than_are_kept_are_read_as_well() {
         );
     }
 }
+
+#[test]
+fn a_prefix_that_the_next_line_does_not_take_is_refused_in_its_own_line() {
+    for (text, line, width) in [
+        ("nop\n  lock\nmov eax, ebx\nnop", 2, 4),
+        ("rep\nadd eax, 1", 1, 3),
+        // On one line with it, there.
+        ("nop\nlock mov eax, ebx", 2, 4),
+        // Where more is wrong than the prefix, that is said.
+        ("lock\nmov eax, bl", 2, 7),
+    ] {
+        let found = fragment(text).unwrap_err();
+        let places: Vec<(u32, u32)> = found.iter().map(|one| (one.line, one.width)).collect();
+        assert_eq!(places, [(line, width)], "{text}: {found:?}");
+    }
+    assert_eq!(
+        hex(&fragment("lock\nadd [rax], ecx").expect("assembles")),
+        "f00108"
+    );
+}

@@ -14,20 +14,13 @@ use dispatchlab::asm::{Reading, Syntax, fragment_in};
 use crate::common::folder;
 
 /// Refusals that docs/assembly.md gives reasons for, by a part of the line or of the message.
-const ON_PURPOSE: [&str; 17] = [
-    "far transfers",
-    "FWORD PTR",
-    "ljmp",
-    "lcall",
-    "lret",
+const ON_PURPOSE: [&str; 10] = [
     "iret",
     "invalid opcode",
     "there is no `",
     "on Intel's processors than on AMD's",
     "through 16 bits",
-    // Registers without a name here: no index, and the lower half of rip.
-    "riz",
-    "eiz",
+    // A register without a name here: the lower half of rip.
     "eip",
     "needs a destination",
     // The prefix would cut the address.

@@ -133,7 +133,7 @@ fn gnu(text: &str, prefix: &str) -> Option<String> {
     fs::create_dir_all(&folder).ok()?;
     let object = folder.join("one.o");
     let mut child = Command::new("as")
-        .args(["--64", "-o"])
+        .args(["--64", "-mindex-reg", "-o"])
         .arg(&object)
         .arg("-")
         .stdin(Stdio::piped())
@@ -186,7 +186,7 @@ fn in_att(lines: &[String]) -> Option<Vec<(String, String)>> {
     fs::create_dir_all(&folder).ok()?;
     let object = folder.join("all.o");
     let mut child = Command::new("as")
-        .args(["--64", "-o"])
+        .args(["--64", "-mindex-reg", "-o"])
         .arg(&object)
         .arg("-")
         .stdin(Stdio::piped())

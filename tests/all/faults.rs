@@ -334,6 +334,48 @@ fn refusing(call: i64, errno: i32) -> [libc::sock_filter; 4] {
 }
 
 #[test]
+fn a_far_transfer_is_refused_by_its_name_where_it_would_run_and_shown_where_not() {
+    let folder = folder("far");
+    let rows_of = |name: &str, body: &str| {
+        let file = template(&folder, name, &format!("{HEADER}body:\n{body}"));
+        let (code, document) = json(&["run", &file, "inline", "--quick", "--counters", "none"]);
+        let rows: Vec<serde_json::Value> = rows(&document)
+            .iter()
+            .map(|(_, row)| (*row).clone())
+            .collect();
+        assert_eq!(rows[1]["status"], "ok", "{name}: {document:#}");
+        (file, code, rows[0].clone())
+    };
+    #[rustfmt::skip] // a table: one template a line
+    let far = [
+        ("far_jump",   " mov eax, [rax]\n jmp fword ptr [rsp]\n",                       "jmp dword far", 7),
+        ("far_return", " mov eax, [rax]\n retfq\n",                                     "retf",    7),
+        ("far_bytes",  " mov eax, [rax]\n db 0xff, 0x1c, 0x24\n",                       "call dword far", 7),
+        ("far_callee", " call \"main.f\"\nfunc \"main.f\":\n je 1f\n ret\n1: retf\n", "retf",    10),
+    ];
+    for (name, body, named, line) in far {
+        let (file, code, row) = rows_of(name, body);
+        assert_eq!(
+            (code, row["status"].as_str()),
+            (3, Some("error")),
+            "{name}: {row:#}"
+        );
+        let told = &row["diagnostics"][0];
+        let message = told["message"].as_str().unwrap_or_default();
+        assert!(
+            message.contains(named) && message.contains("far transfer"),
+            "{name}: {message}"
+        );
+        assert_eq!(told["line"], line, "{name}");
+        let shown = dispatchlab(&["show", &file]);
+        assert_eq!(shown.code, 0, "{name}: {}", shown.said());
+    }
+    // The same byte where no way leads to it is data.
+    let (_, code, row) = rows_of("no_far", " mov eax, [rax]\n jmp 1f\n db 0xcb\n1:\n");
+    assert_eq!((code, row["status"].as_str()), (0, Some("ok")), "{row:#}");
+}
+
+#[test]
 fn an_endless_loop_is_stopped_and_its_line_named() {
     let folder = folder("endless");
     let file = template(

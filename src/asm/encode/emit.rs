@@ -140,10 +140,14 @@ pub(in crate::asm) fn encode_form(
     set_prefixes(&mut instruction, inst);
     // Address and target are both 0, so that every distance fits its field.
     let is_encoded = encoder.encode(&instruction, 0).is_ok();
-    encoder.set_prevent_vex2(false);
     let mut bytes = encoder.take_buffer();
+    let has_no_index =
+        |kind: &OperandKind<'_>| matches!(kind, OperandKind::Memory(mem) if mem.has_no_index);
+    let is_bare = inst.operands.iter().any(|one| has_no_index(&one.kind));
+    let offsets = encoder.get_constant_offsets();
+    let is_encoded = is_encoded && (!is_bare || clear_index(&mut instruction, encoder, &mut bytes));
+    encoder.set_prevent_vex2(false);
     let encoded = is_encoded.then(|| {
-        let offsets = encoder.get_constant_offsets();
         let field = place_field(
             inst,
             form,
@@ -159,10 +163,26 @@ pub(in crate::asm) fn encode_form(
     encoded.flatten().ok_or_else(|| refuse::unencodable(inst))
 }
 
+/// Puts none in the place of the index: iced writes that only where nothing else fits. The byte is the
+/// one that differs where the next register is the index.
+fn clear_index(instruction: &mut Instruction, encoder: &mut Encoder, bytes: &mut [u8]) -> bool {
+    const INDEX: u8 = 0b0011_1000;
+    const NONE: u8 = 0b0010_0000;
+    instruction.set_memory_index(instruction.memory_index() + 1);
+    let is_encoded = encoder.encode(instruction, 0).is_ok();
+    let other = encoder.take_buffer();
+    for (own, other) in bytes.iter_mut().zip(other) {
+        if *own != other {
+            *own = *own & !INDEX | NONE;
+        }
+    }
+    is_encoded
+}
+
 /// The instruction behind the bytes that were asked for in front of it.
 fn prefixed(inst: &Inst<'_>, bytes: &[u8], field: Option<Field>) -> Option<Encoded> {
     let raw = inst.prefixes.iter().filter_map(|(prefix, _)| match prefix {
-        Prefix::Raw(byte) => Some(*byte),
+        Prefix::Segment(byte) | Prefix::Raw(byte) => Some(*byte),
         _ => None,
     });
     let (rex, mut before): (Vec<u8>, Vec<u8>) = raw.partition(|byte| byte & 0xf0 == 0x40);
@@ -273,7 +293,7 @@ fn set_prefixes(instruction: &mut Instruction, inst: &Inst<'_>) {
             Prefix::Rep => instruction.set_has_rep_prefix(true),
             Prefix::Repne | Prefix::Bnd => instruction.set_has_repne_prefix(true),
             Prefix::Notrack => instruction.set_segment_prefix(Register::DS),
-            Prefix::Raw(_) => {}
+            Prefix::Segment(_) | Prefix::Raw(_) => {}
         }
     }
     let decor = &inst.decor;

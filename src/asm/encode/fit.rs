@@ -41,8 +41,8 @@ pub(in crate::asm) fn fit(
         OperandKind::Immediate { value, bits } => immediate(kind, *value, *bits),
         OperandKind::Memory(mem) => memory(kind, mem, form),
         OperandKind::Target(_) => either(match kind {
-            Kind::br64_1 => reach != Some(Reach::Near),
-            Kind::br64_4 | Kind::xbegin_4 => reach != Some(Reach::Short),
+            Kind::br64_1 => matches!(reach, None | Some(Reach::Short)),
+            Kind::br64_4 | Kind::xbegin_4 => matches!(reach, None | Some(Reach::Near)),
             // The address of a symbol is known to the linker alone: all 64 bits.
             Kind::imm64 => true,
             _ => false,

@@ -57,6 +57,8 @@ pub(in crate::asm) enum Rule {
     ExchangeEax,
     /// An operand that asks for 16 bits by itself.
     Word,
+    /// Into another segment: `far`, or memory of 48 bits.
+    Far,
     /// Registers only: with memory another opcode is meant.
     Registers,
     /// Registers without REX only: iced 1.22 drops that of 3DNow.
@@ -196,6 +198,17 @@ impl Form {
         is_string(self.info)
     }
 
+    /// Whether it reads or writes memory at a register that nobody writes.
+    pub(in crate::asm) fn has_fixed_memory(&self) -> bool {
+        let is_fixed = |kind: &Kind| {
+            matches!(
+                kind,
+                Kind::seg_rSI | Kind::es_rDI | Kind::seg_rDI | Kind::seg_rBX_al
+            )
+        };
+        self.info.op_kinds().iter().any(is_fixed)
+    }
+
     /// The form as manuals print it, in lower case.
     pub(in crate::asm) fn text(&self) -> String {
         self.info.instruction_string().to_lowercase()
@@ -228,13 +241,28 @@ fn rule(code: Code, info: &OpCodeInfo) -> Rule {
         M::Movq | M::Vmovq if info.op_kinds().contains(&Kind::r64_or_mem) => Rule::Registers,
         _ if info.encoding() == EncodingKind::D3NOW => Rule::Old,
         M::Xchg if code == Code::Xchg_r32_EAX => Rule::ExchangeEax,
-        M::Push | M::Pop | M::Ret | M::Enter | M::Leave | M::Pushf | M::Popf if is_word => Rule::Word,
+        M::Call | M::Jmp if is_far_pointer(info.memory_size()) => Rule::Far,
+        M::Push | M::Pop | M::Enter | M::Leave | M::Pushf | M::Popf if is_word => Rule::Word,
         // Refused before any form is looked at; a list of forms must not show them.
         M::Call | M::Jmp | M::Bswap if is_word => Rule::Never,
         M::Fldenv | M::Fnstenv | M::Fstenv | M::Fnsave | M::Fsave | M::Frstor if is_word => Rule::Never,
         _ => Rule::None,
     }
 }
+
+fn is_far_pointer(size: MemorySize) -> bool {
+    matches!(
+        size,
+        MemorySize::SegPtr16 | MemorySize::SegPtr32 | MemorySize::SegPtr64
+    )
+}
+
+/// The names of returns whose width nothing but their name says: iced has one for all.
+const RETURNS: [(&str, [Code; 2]); 3] = [
+    ("retw", [Code::Retnw, Code::Retnw_imm16]),
+    ("retfw", [Code::Retfw, Code::Retfw_imm16]),
+    ("retfq", [Code::Retfq, Code::Retfq_imm16]),
+];
 
 fn name_of(mnemonic: Mnemonic) -> String {
     format!("{mnemonic:?}").to_ascii_lowercase()
@@ -247,11 +275,10 @@ fn is_usable(code: Code, info: &OpCodeInfo) -> bool {
         && !info.is_reserved_nop()
         // Knights Corner's VEX codes are shorter than the real ones and fault everywhere else.
         && !(info.encoding() == EncodingKind::VEX && format!("{code:?}").starts_with("VEX_KNC_"))
-        && !matches!(info.memory_size(), MemorySize::SegPtr16 | MemorySize::SegPtr32 | MemorySize::SegPtr64)
         && !info.op_kinds().iter().any(|kind| is_foreign(*kind))
 }
 
-/// Far branches, and near ones whose 16-bit or 32-bit target AMD and Intel read differently.
+/// Far branches to an address in the code, and near ones whose 16-bit or 32-bit target AMD and Intel read differently.
 fn is_foreign(kind: Kind) -> bool {
     matches!(
         kind,
@@ -282,11 +309,18 @@ pub(in crate::asm) struct Spelling {
 static FORMS: LazyLock<BTreeMap<String, Vec<Form>>> = LazyLock::new(|| {
     let sorts: Vec<Sorts> = Kind::values().map(fit::sorts).collect();
     let mut forms = vec![Vec::new(); Mnemonic::values().len()];
-    for code in Code::values().filter(|code| is_usable(*code, code.op_code())) {
+    let is_named_apart = |code: &Code| RETURNS.iter().any(|(_, codes)| codes.contains(code));
+    let usable = Code::values().filter(|code| is_usable(*code, code.op_code()));
+    for code in usable.filter(|code| !is_named_apart(code)) {
         forms[code.mnemonic() as usize].push(Form::new(code, &sorts));
     }
+    let returns = RETURNS.map(|(name, codes)| {
+        let forms = codes.map(|code| Form::new(code, &sorts));
+        (name.to_owned(), forms.to_vec())
+    });
     let named = Mnemonic::values().map(name_of).zip(forms);
-    named.filter(|(_, forms)| !forms.is_empty()).collect()
+    let named = named.filter(|(_, forms)| !forms.is_empty());
+    named.chain(returns).collect()
 });
 
 static SPELLINGS: LazyLock<HashMap<String, Spelling, FixedState>> = LazyLock::new(|| {

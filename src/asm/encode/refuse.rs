@@ -16,9 +16,15 @@ const LISTED: usize = 8;
 
 /// Names that other assemblers know, and what to write for them.
 #[rustfmt::skip]
-const INSTEAD: [(&str, &str); 3] = [
+const INSTEAD: [(&str, &str); 9] = [
     ("iretw",    "write `iretq`; the bytes of `iretw` are `db 0x66, 0xcf`"),
     ("pushfw",   "write `pushfq`, which keeps the stack aligned; the bytes of `pushfw` are `db 0x66, 0x9c`"),
+    ("ljmp",     "write `jmp fword ptr [rax]` in Intel syntax; no template may run it"),
+    ("lcall",    "write `call fword ptr [rax]` in Intel syntax; no template may run it"),
+    ("pushl",    "64-bit code pushes 64 bits: write `pushq`"),
+    ("popl",     "64-bit code pops 64 bits: write `popq`"),
+    ("calll",    "64-bit code calls through 64 bits: write `callq`"),
+    ("retl",     "64-bit code returns to 64 bits: write `retq`"),
     ("popfw",    "write `popfq`, which keeps the stack aligned; the bytes of `popfw` are `db 0x66, 0x9d`"),
 ];
 
@@ -33,11 +39,6 @@ const OLD: [&str; 20] = [
 pub(in crate::asm) fn unknown_mnemonic(inst: &Inst<'_>) -> Problem {
     let name = &inst.mnemonic;
     let problem = Problem::new(inst.span, format!("unknown instruction `{name}`"));
-    if register(name).is_some_and(Register::is_segment_register) {
-        return problem.help(
-            "a segment goes before the brackets, as in gs:[-8]; string instructions take none",
-        );
-    }
     if register(name).is_some() {
         return problem.help("a register cannot begin an instruction; is the mnemonic missing?");
     }
@@ -117,7 +118,7 @@ pub(in crate::asm) fn faulting(inst: &Inst<'_>, name: &str) -> Result<(), Proble
         ("mov", [first, _]) if first.kind.register() == Some(Register::CS) => refused(
             first,
             "`mov` cannot load `cs`: it is an invalid opcode".to_owned(),
-            "only far transfers load it, and this assembler has none",
+            "only far transfers load it, and no template may run one",
         ),
         ("mov", operands) => match operands.iter().find(|operand| is_missing(&operand.kind)) {
             None => Ok(()),
@@ -444,6 +445,10 @@ pub(in crate::asm) fn prefix(inst: &Inst<'_>, prefix: Prefix, span: Span) -> Pro
         Prefix::Repne => ("repne", "repne goes with cmps and scas"),
         Prefix::Notrack => ("notrack", "notrack goes with indirect call and jmp"),
         Prefix::Bnd => ("bnd", "bnd goes with call, jmp, jcc and ret"),
+        Prefix::Segment(byte) => (
+            if byte == 0x64 { "fs" } else { "gs" },
+            "a segment goes before the brackets, as in gs:[-8]; string instructions take none",
+        ),
         Prefix::Raw(_) => ("the prefix", "leave it out"),
     };
     let message = match prefix {

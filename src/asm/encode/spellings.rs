@@ -60,6 +60,16 @@ pub(in crate::asm) fn spellings<T>(
             );
         }
     }
+    // AMD's comparisons of integers have their predicates in another order.
+    for lanes in ["b", "ub", "w", "uw", "d", "ud", "q", "uq"] {
+        for (number, predicate) in (0u8..).zip(XOP_PREDICATES) {
+            add_new(
+                format!("vpcom{predicate}{lanes}"),
+                &format!("vpcom{lanes}"),
+                number,
+            );
+        }
+    }
     for (halves, implied) in [
         ("lqlq", 0x00),
         ("hqlq", 0x01),
@@ -102,11 +112,12 @@ pub(in crate::asm) fn spellings<T>(
 }
 
 #[rustfmt::skip]
-const ALIASES: [(&str, &str); 10] = [
+const ALIASES: [(&str, &str); 15] = [
     ("movabs", "mov"),   ("sal",    "shl"),    ("pushf",  "pushfq"),
     ("popf",   "popfq"), ("loopz",  "loope"),  ("loopnz", "loopne"),
     ("retn",   "ret"),   ("xlat",   "xlatb"),  ("fwait",  "wait"),
-    ("iret",   "iretd"),
+    ("iret",   "iretd"), ("retfd",  "retf"),  ("lret",   "retf"),
+    ("lretl",  "retf"),  ("lretw",  "retfw"), ("lretq",  "retfq"),
 ];
 
 #[rustfmt::skip]
@@ -137,3 +148,6 @@ const LONG_PREDICATES: [(&str, u8); 16] = [
 
 /// Predicates of the AVX-512 comparisons of integers.
 const INTEGER_PREDICATES: [&str; 8] = ["eq", "lt", "le", "false", "neq", "nlt", "nle", "true"];
+
+/// Predicates of XOP's comparisons of integers.
+const XOP_PREDICATES: [&str; 8] = ["lt", "le", "gt", "ge", "eq", "neq", "false", "true"];

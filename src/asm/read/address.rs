@@ -17,6 +17,7 @@ pub(in crate::asm) fn memory(sum: Linear<'_>, here: Span) -> Result<Mem<'_>, Pro
         segment: None,
         base: None,
         index: None,
+        has_no_index: false,
         scale: 1,
         displacement: sum.constant,
         target: None,
@@ -50,10 +51,11 @@ pub(in crate::asm) fn memory(sum: Linear<'_>, here: Span) -> Result<Mem<'_>, Pro
             )
             .help("multiply before: `lea rcx, [rax+rax*2]` is three times rax"));
         }
-        let must_be_index = term.scale != 1 || register.is_vector_register();
+        let must_be_index = term.scale != 1 || register.is_vector_register() || term.is_none;
         let is_index = must_be_index || term.scaled && mem.index.is_none() || mem.base.is_some();
         if is_index && mem.index.is_none() {
             mem.index = Some(register);
+            mem.has_no_index = term.is_none;
             mem.scale = u32::try_from(term.scale).unwrap_or(1);
         } else if !must_be_index && mem.base.is_none() {
             mem.base = Some(register);
@@ -123,7 +125,11 @@ fn order_registers(mem: &mut Mem<'_>, here: Span) -> Result<(), Problem> {
             format!(
                 "`{}` and `{}` differ in width and cannot form one address",
                 name_of(base),
-                name_of(index)
+                match (mem.has_no_index, index.size()) {
+                    (false, _) => name_of(index),
+                    (true, 8) => "riz".to_owned(),
+                    (true, _) => "eiz".to_owned(),
+                }
             ),
         )
         .help("use the 64-bit names of both"));

@@ -15,7 +15,7 @@ use super::intel::comma;
 use super::lexer::Token;
 use crate::asm::inst::{Inst, Name, Operand, OperandKind};
 use crate::asm::problem::{Problem, Span};
-use crate::asm::registers::{name_of, register};
+use crate::asm::registers::{name_of, no_index, register};
 pub(super) use suffix::{is_branch, is_known};
 
 /// What stands behind the mnemonic.
@@ -189,10 +189,23 @@ fn immediate<'a>(cursor: &mut Cursor<'_, 'a>, inst: &Inst<'a>) -> Result<Operand
                 "a 32-bit address is not known here: code lies wherever there is room",
             )
             .help(format!(
-                "write `leaq {name}(%rip), %rdi`; or compile with -fpie"
+                "write `leaq {name}(%rip), %{}`; or compile with -fpie",
+                moved_to(cursor, inst).map_or("rdi".to_owned(), name_of)
             )))
         }
         None => Err(Problem::new(here, "expected a number behind `$`")),
+    }
+}
+
+/// The 64-bit register that a move of what was just read goes to.
+fn moved_to(cursor: &Cursor<'_, '_>, inst: &Inst<'_>) -> Option<Register> {
+    let is_move = inst.mnemonic.starts_with("mov") && cursor.peek_behind(3).is_none();
+    match (cursor.peek(), cursor.peek_second(), cursor.peek_third()) {
+        (Some(Token::Mark(',')), Some(Token::Mark('%')), Some(Token::Word(word))) if is_move => {
+            let register = register(word)?.full_register();
+            register.is_gpr64().then_some(register)
+        }
+        _ => None,
     }
 }
 
@@ -217,7 +230,12 @@ fn address<'a>(
         is_plain = false;
         let whole = |cursor: &Cursor<'_, '_>| start.to(cursor.last_span());
         if cursor.peek() != Some(&Token::Mark(',')) {
+            let here = cursor.span();
             let base = part(cursor)?;
+            if base.registers.iter().any(|term| term.is_none) {
+                let message = "`%riz` and `%eiz` are an index that is none, and no base";
+                return Err(Problem::new(here, message).help("write (%rax,%riz,1)"));
+            }
             sum = sum.plus(base, whole(cursor))?;
         }
         if cursor.take(',') {
@@ -269,6 +287,11 @@ fn part<'a>(cursor: &mut Cursor<'_, 'a>) -> Result<Linear<'a>, Problem> {
     let here = cursor.span();
     match (cursor.peek(), cursor.peek_second()) {
         (Some(Token::Mark('%')), Some(Token::Word(word))) => {
+            if let Some(register) = no_index(word) {
+                cursor.advance();
+                cursor.advance();
+                return Ok(Linear::no_index(register, here.to(cursor.last_span())));
+            }
             let register = marked(cursor, word)?;
             Ok(Linear::register(register, here.to(cursor.last_span())))
         }
@@ -281,10 +304,32 @@ fn part<'a>(cursor: &mut Cursor<'_, 'a>) -> Result<Linear<'a>, Problem> {
 fn check_unmarked(cursor: &Cursor<'_, '_>, inst: &Inst<'_>) -> Result<(), Problem> {
     match cursor.peek() {
         Some(Token::Word(word)) if register(word).is_some() => {
-            Err(unmarked(word, cursor.span(), Some(inst)))
+            let problem = unmarked(word, cursor.span(), Some(inst));
+            Err(match mixed(cursor, word, inst) {
+                Some(help) => problem.help(help),
+                None => problem,
+            })
         }
         _ => Ok(()),
     }
+}
+
+/// `mov eax, $5`: Intel's order with AT&T's mark. What it would be in either syntax.
+fn mixed(cursor: &Cursor<'_, '_>, word: &str, inst: &Inst<'_>) -> Option<String> {
+    let is_first = inst.operands.is_empty() && cursor.peek_behind(4).is_none();
+    if !is_first || cursor.peek_second() != Some(&Token::Mark(',')) {
+        return None;
+    }
+    let (marked, plain) = match (cursor.peek_third()?, cursor.peek_behind(3)?) {
+        (Token::Mark('$'), Token::Number(value)) => (format!("${value}"), value.to_string()),
+        (Token::Mark('%'), Token::Word(other)) => (format!("%{other}"), (*other).to_owned()),
+        _ => return None,
+    };
+    let name = &inst.mnemonic;
+    let bare = suffix::bare(name);
+    Some(format!(
+        "in Intel syntax, destination first: `{bare} {word}, {plain}`; in AT&T syntax, destination last: `{name} {marked}, %{word}`"
+    ))
 }
 
 fn unmarked(word: &str, here: Span, inst: Option<&Inst<'_>>) -> Problem {

@@ -12,7 +12,7 @@ use super::float;
 use super::lexer::{Placed, Token};
 use crate::asm::inst::{Direction, Name, Target};
 use crate::asm::problem::{Problem, Span};
-use crate::asm::registers::{lower, register};
+use crate::asm::registers::{lower, no_index, register};
 
 /// How deep parentheses and signs may nest: enough for any text a person writes, and little stack.
 const DEEPEST: u32 = 40;
@@ -48,6 +48,8 @@ pub(in crate::asm) struct Term {
     pub(in crate::asm) scale: i128,
     /// Whether a factor was written: `rax*1` asks for an index.
     pub(in crate::asm) scaled: bool,
+    /// Whether it stands for an index that is none.
+    pub(in crate::asm) is_none: bool,
     pub(in crate::asm) span: Span,
 }
 
@@ -109,7 +111,14 @@ impl<'t, 'a> Cursor<'t, 'a> {
 
     /// The token after that.
     pub(in crate::asm) fn peek_third(&self) -> Option<&'t Token<'a>> {
-        self.tokens.get(self.at + 2).map(|placed| &placed.token)
+        self.peek_behind(2)
+    }
+
+    /// The token behind so many others.
+    pub(in crate::asm) fn peek_behind(&self, others: usize) -> Option<&'t Token<'a>> {
+        self.tokens
+            .get(self.at + others)
+            .map(|placed| &placed.token)
     }
 
     /// The next token as a word in lower case.
@@ -334,9 +343,10 @@ impl<'t, 'a> Cursor<'t, 'a> {
             Token::Word("$$") => Ok(Linear::target(Name::Start, here)),
             Token::Word(word) => Ok(match register(word).filter(|_| !self.is_att) {
                 Some(register) => Linear::register(register, here),
-                None => match self.around.constants.get(word) {
-                    Some(value) => Linear::number(*value),
-                    None => Linear::target(Name::Label(word), here),
+                None => match (self.around.constants.get(word), no_index(word)) {
+                    (Some(value), _) => Linear::number(*value),
+                    (None, Some(register)) => Linear::no_index(register, here),
+                    (None, None) => Linear::target(Name::Label(word), here),
                 },
             }),
             Token::Mark(mark) => Err(Problem::new(
@@ -398,10 +408,20 @@ impl<'a> Linear<'a> {
                 register,
                 scale: 1,
                 scaled: false,
+                is_none: false,
                 span,
             }),
             ..Linear::default()
         }
+    }
+
+    /// An index that is none, for which a register stands.
+    pub(in crate::asm) fn no_index(register: Register, span: Span) -> Linear<'a> {
+        let mut sum = Linear::register(register, span);
+        for term in sum.registers.iter_mut() {
+            term.is_none = true;
+        }
+        sum
     }
 
     fn target(name: Name<'a>, span: Span) -> Linear<'a> {
@@ -424,7 +444,9 @@ impl<'a> Linear<'a> {
     /// The lone register, unscaled.
     pub(in crate::asm) fn as_register(&self) -> Option<Register> {
         match (self.registers.0, self.constant, &self.target) {
-            ([Some(term), None], 0, None) if term.scale == 1 && !term.scaled => Some(term.register),
+            ([Some(term), None], 0, None) if term.scale == 1 && !term.scaled && !term.is_none => {
+                Some(term.register)
+            }
             _ => None,
         }
     }

@@ -39,6 +39,8 @@ struct Words {
     is_broadcast: bool,
     /// `offset`.
     offset: Option<Span>,
+    /// `far`, and whether `ptr` stands behind it.
+    far: Option<(Span, bool)>,
 }
 
 pub(in crate::asm) fn operand<'a>(
@@ -81,18 +83,23 @@ fn words(cursor: &mut Cursor<'_, '_>, inst: &mut Inst<'_>) -> Result<Words, Prob
             "short" => inst.reach = Some(Reach::Short),
             "near" => inst.reach = Some(Reach::Near),
             "far" => {
-                return Err(Problem::new(here, "far transfers are not assembled here")
-                    .help("leave `far` out: 64-bit code stays in one segment"));
+                inst.reach = Some(Reach::Far);
+                words.far = Some((here, false));
             }
             "strict" => {}
             "bcst" if words.bits.is_some() => words.is_broadcast = true,
+            "ptr" if words.far.is_some() => words.far = Some((here, true)),
             "ptr" if words.bits.is_some() => {}
             "offset" if words.bits.is_none() => {
                 words.offset = Some(here);
                 if cursor.peek_second() == Some(&Token::Word("FLAT"))
                     || cursor.peek_second() == Some(&Token::Word("flat"))
                 {
-                    return Err(flat(inst, here));
+                    let symbol = match (cursor.peek_third(), cursor.peek_behind(3)) {
+                        (Some(Token::Mark(':')), Some(Token::Word(symbol))) => symbol,
+                        _ => "foo",
+                    };
+                    return Err(flat(inst, symbol, here));
                 }
             }
             _ => match size_word(&word) {
@@ -106,7 +113,29 @@ fn words(cursor: &mut Cursor<'_, '_>, inst: &mut Inst<'_>) -> Result<Words, Prob
         }
         cursor.advance();
     }
+    if let Some((here, is_pointer)) = words.far
+        && cursor.peek() == Some(&Token::Mark('['))
+    {
+        words.bits = Some(far_bits(words.bits, is_pointer, here)?);
+    }
     Ok(words)
+}
+
+/// Bits of a far pointer: NASM's size word is that of the address in it, in front of which stand 16 bits.
+fn far_bits(address: Option<u32>, is_pointer: bool, here: Span) -> Result<u32, Problem> {
+    match address {
+        // Nobody reads `far dword ptr`.
+        Some(16 | 32 | 64) if is_pointer => Err(Problem::new(here, "two size words in one operand")
+            .help("leave one of them out")),
+        Some(16) => Ok(16 + 16),
+        Some(32) => Ok(32 + 16),
+        Some(64) => Ok(64 + 16),
+        None if is_pointer => Ok(32 + 16),
+        _ => Err(
+            Problem::new(here, "how wide this far transfer's pointer is, assemblers read differently")
+                .help("write `call fword ptr [rax]` for an address of 32 bits, or `call far qword [rax]` for one of 64; no template may run it"),
+        ),
+    }
 }
 
 /// A register or a number with nothing beside it: what most operands are, and quickly read.
@@ -449,7 +478,7 @@ fn displacement_word(word: &str, here: Span) -> Problem {
 }
 
 /// `OFFSET FLAT:foo`.
-fn flat(inst: &Inst<'_>, here: Span) -> Problem {
+fn flat(inst: &Inst<'_>, symbol: &str, here: Span) -> Problem {
     let destination = inst.operands.first().and_then(|one| one.kind.register());
     let register = destination.map_or("rdi".into(), |one| name_of(one.full_register()));
     Problem::new(
@@ -457,6 +486,6 @@ fn flat(inst: &Inst<'_>, here: Span) -> Problem {
         "a 32-bit address is not known here: code lies wherever there is room",
     )
     .help(format!(
-        "write `lea {register}, foo[rip]` with the symbol; or compile with -fpie"
+        "write `lea {register}, {symbol}[rip]`; or compile with -fpie"
     ))
 }

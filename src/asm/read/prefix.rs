@@ -18,6 +18,12 @@ impl Begun {
         self.0.len()
     }
 
+    /// Whether the last one is a REX prefix. In front of another instruction's own one it does nothing, and is no
+    /// part of that.
+    pub(in crate::asm) fn ends_in_rex(&self) -> bool {
+        matches!(self.0.last(), Some((Prefix::Raw(0x40..=0x4f), _)))
+    }
+
     /// They alone, in front of what is no instruction.
     pub(in crate::asm) fn bytes<'a>(&mut self) -> Option<Statement<'a>> {
         let bytes: Vec<u8> = self.0.drain(..).map(|(prefix, _)| prefix.byte()).collect();
@@ -27,7 +33,8 @@ impl Begun {
     /// Why they cannot be the last of a text.
     pub(in crate::asm) fn refuse(&mut self) -> Option<Problem> {
         // A disassembler prints the byte of one that nothing takes.
-        let is_word = |(prefix, _): &(Prefix, Span)| !matches!(prefix, Prefix::Raw(_));
+        let is_word =
+            |(prefix, _): &(Prefix, Span)| !matches!(prefix, Prefix::Segment(_) | Prefix::Raw(_));
         let (_, span) = *self.0.last().filter(|_| self.0.iter().any(is_word))?;
         self.0.clear();
         let message = "a prefix stands before an instruction, and none comes";

@@ -37,6 +37,9 @@ pub(super) fn statement<'a>(
         return Ok(());
     }
     let Some(mut inst) = prefixes(cursor, begun)? else {
+        if begun.ends_in_rex() {
+            statements.extend(begun.bytes());
+        }
         return Ok(());
     };
     hint(cursor, &mut inst);

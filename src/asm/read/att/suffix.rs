@@ -6,7 +6,7 @@
 use iced_x86::Register;
 
 use crate::asm::encode;
-use crate::asm::inst::{Inst, OperandKind};
+use crate::asm::inst::{Inst, OperandKind, Reach};
 use crate::asm::problem::Problem;
 use crate::asm::registers::name_of;
 
@@ -24,9 +24,12 @@ const STRINGS: [&str; 8] = [
     "movs", "stos", "lods", "scas", "cmps", "ins", "outs", "xlat",
 ];
 
-/// Far transfers.
+/// Far calls and jumps: Intel's name, and bits of the pointer in memory.
 #[rustfmt::skip]
-const FAR: [&str; 9] = ["ljmp", "lcall", "lret", "ljmpq", "lcallq", "lretq", "ljmpl", "lcalll", "lretl"];
+const FAR: [(&str, &str, u32); 8] = [
+    ("ljmp",  "jmp",  48), ("ljmpw",  "jmp",  32), ("ljmpl",  "jmp",  48), ("ljmpq",  "jmp",  80),
+    ("lcall", "call", 48), ("lcallw", "call", 32), ("lcalll", "call", 48), ("lcallq", "call", 80),
+];
 
 /// Gives the instruction Intel's name, and its memory the width of the suffix. Operands stand in
 /// Intel's order.
@@ -54,11 +57,15 @@ pub(super) fn name(inst: &mut Inst<'_>) -> Result<(), Problem> {
         }
         return Ok(());
     }
-    if FAR.contains(&&*inst.mnemonic) {
-        return Err(
-            Problem::new(inst.span, "far transfers are not assembled here")
-                .help("64-bit code stays in one segment: write `jmp`, `call` or `ret`"),
-        );
+    if let Some((_, name, bits)) = FAR.iter().find(|(far, ..)| *far == inst.mnemonic) {
+        for operand in &mut inst.operands {
+            if let OperandKind::Memory(mem) = &mut operand.kind {
+                mem.bits = Some(*bits);
+            }
+        }
+        inst.mnemonic = (*name).into();
+        inst.reach = Some(Reach::Far);
+        return Ok(());
     }
     let Some((stem, letter)) = split(&inst.mnemonic) else {
         return Ok(());
@@ -76,7 +83,9 @@ pub(super) fn name(inst: &mut Inst<'_>) -> Result<(), Problem> {
     }
     let stem = stem.to_owned();
     // The suffix of a conversion to an integer is that of the register.
-    let is_of_register = stem.ends_with("2si") || stem.ends_with("2usi") || stem == "lea";
+    let is_of_register = stem.ends_with("2si")
+        || stem.ends_with("2usi")
+        || matches!(&*stem, "lea" | "lss" | "lfs" | "lgs");
     for operand in &mut inst.operands {
         match &mut operand.kind {
             OperandKind::Memory(mem) if mem.broadcast.is_none() && !is_of_register => {
@@ -124,11 +133,15 @@ pub(super) fn bare(name: &str) -> &str {
 pub(in crate::asm::read) fn is_known(name: &str) -> bool {
     let is_extension = (name.starts_with("movs") || name.starts_with("movz")) && name.len() == 6;
     NAMES.iter().any(|(written, _)| *written == name)
+        || FAR.iter().any(|(written, ..)| *written == name)
         || !encode::knows(name) && (split(name).is_some() || is_extension || real(name).is_some())
 }
 
 pub(in crate::asm::read) fn is_branch(name: &str) -> bool {
-    name.starts_with('j') || name.starts_with("loop") || matches!(name, "call" | "callq" | "xbegin")
+    name.starts_with('j')
+        || name.starts_with("loop")
+        || matches!(name, "call" | "callq" | "xbegin")
+        || FAR.iter().any(|(far, ..)| *far == name)
 }
 
 /// A known name and the letter of a width behind it.

@@ -360,6 +360,7 @@ fn memory<'a>(base: Register, displacement: i128) -> OperandKind<'a> {
         segment: None,
         base: Some(base),
         index: None,
+        has_no_index: false,
         scale: 1,
         displacement,
         target: None,

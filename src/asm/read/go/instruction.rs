@@ -203,6 +203,7 @@ impl<'a> Call<'a> {
                     segment: None,
                     base: None,
                     index: None,
+                    has_no_index: false,
                     scale: 1,
                     displacement: 0,
                     target: Some(target),

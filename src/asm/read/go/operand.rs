@@ -182,6 +182,7 @@ fn empty<'a>() -> Mem<'a> {
         segment: None,
         base: None,
         index: None,
+        has_no_index: false,
         scale: 1,
         displacement: 0,
         target: None,
