@@ -437,8 +437,8 @@ impl<'a> Stage<'a> {
             return;
         }
         let data = self.code.data();
-        for (offset, value) in &self.images[image].code_pointers {
-            data[*offset as usize..*offset as usize + 8].copy_from_slice(&value.to_le_bytes());
+        for pointer in &self.images[image].code_pointers {
+            pointer.write(data);
         }
     }
 

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::layout::Layout;
-use super::{HEAP_OFFSET, LinkError, Site, fill};
+use super::{CodePointer, HEAP_OFFSET, LinkError, Site, fill};
 use crate::asm::Section;
 use crate::formula::{self, Base, Formula, Name, Value};
 use crate::go::heap::Heap;
@@ -191,7 +191,7 @@ pub(super) fn place_objects(
             let at = HEAP_OFFSET + heap.objects + object * shape.size + word.offset;
             written.put(at, &put.to_le_bytes()[..word.bytes as usize]);
             if word.bytes == 8 {
-                written.note(at, put);
+                written.note(at, &put.to_le_bytes(), put);
             }
         }
     }
@@ -217,7 +217,7 @@ pub(super) struct Written<'a> {
     pub(super) repeats: bool,
     /// Where code begins.
     pub(super) code: u64,
-    pub(super) code_pointers: Vec<(u32, u64)>,
+    pub(super) code_pointers: Vec<CodePointer>,
 }
 
 impl Written<'_> {
@@ -234,10 +234,10 @@ impl Written<'_> {
         }
     }
 
-    /// Notes a field that holds an address, where that is one of code.
-    fn note(&mut self, at: u32, address: u64) {
-        if address >= self.code {
-            self.code_pointers.push((at, address));
+    /// Notes a field that leads to a symbol's address, where that is one of code.
+    fn note(&mut self, at: u32, field: &[u8], symbol: u64) {
+        if symbol >= self.code {
+            self.code_pointers.push(CodePointer::new(at, field));
         }
     }
 }
@@ -252,7 +252,7 @@ pub(super) fn place_data(
 ) {
     written.put(HEAP_OFFSET, &heap.bytes);
     for pointer in &heap.pointers {
-        let Some(address) = layout.names.get(pointer.symbol.as_str()) else {
+        let Some(&symbol) = layout.names.get(pointer.symbol.as_str()) else {
             let after = heap
                 .symbols
                 .partition_point(|symbol| symbol.offset <= pointer.offset);
@@ -263,20 +263,18 @@ pub(super) fn place_data(
             });
             continue;
         };
-        let address = address + u64::from(pointer.addend);
+        let field = (symbol + u64::from(pointer.addend)).to_le_bytes();
         let at = HEAP_OFFSET + pointer.offset;
-        written.put(at, &address.to_le_bytes());
-        written.note(at, address);
+        written.put(at, &field);
+        written.note(at, &field, symbol);
     }
     for &(index, address) in &layout.data {
         let section = &row.program.sections[index];
         let at = (address - site.data) as u32;
         written.put_section(at, section);
-        let mut put = |offset: u32, field: &[u8]| {
+        let mut put = |offset: u32, field: &[u8], symbol: u64| {
             written.put(at + offset, field);
-            if let Ok(value) = field.try_into() {
-                written.note(at + offset, u64::from_le_bytes(value));
-            }
+            written.note(at + offset, field, symbol);
         };
         fill(index, section, address, &mut put, layout, errors);
     }

@@ -104,6 +104,40 @@ pub struct Symbol {
 /// that slow.
 pub type ByAddress<T> = HashMap<u64, T, foldhash::fast::FixedState>;
 
+/// A field of the data region that leads into code: an address, or a distance to one, as the jump tables of code that
+/// runs anywhere have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodePointer {
+    /// Bytes from the start of the data region.
+    pub offset: u32,
+    /// What stands there; of a distance the first four bytes.
+    bytes: [u8; 8],
+    width: u8,
+}
+
+impl CodePointer {
+    fn new(offset: u32, field: &[u8]) -> CodePointer {
+        let mut bytes = [0; 8];
+        bytes[..field.len()].copy_from_slice(field);
+        CodePointer {
+            offset,
+            bytes,
+            width: field.len() as u8,
+        }
+    }
+
+    /// What stands there.
+    pub fn field(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.width)]
+    }
+
+    /// Writes it into the data region.
+    pub fn write(&self, data: &mut [u8]) {
+        let field = self.field();
+        data[self.offset as usize..][..field.len()].copy_from_slice(field);
+    }
+}
+
 /// Linked code and data at fixed addresses.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Image {
@@ -113,9 +147,8 @@ pub struct Image {
     pub code: Vec<u8>,
     /// Addresses of the data region: context, g, heap, the template's data.
     pub data_addresses: Range<u64>,
-    /// Fields of the data region that hold code addresses: offset and value. The only difference
-    /// between the data of two placements of one row.
-    pub code_pointers: Vec<(u32, u64)>,
+    /// Fields of the data region that lead into code. The only difference between the data of two placements of one row.
+    pub code_pointers: Vec<CodePointer>,
     /// Address to enter.
     pub entry: u64,
     /// Address that saves what the body left, behind the loop.
@@ -328,7 +361,7 @@ fn place_code(
         let section = section_of(row, variant, index);
         let at = (address - base) as usize;
         code[at..at + section.bytes.len()].copy_from_slice(&section.bytes);
-        let mut put = |offset: u32, field: &[u8]| {
+        let mut put = |offset: u32, field: &[u8], _| {
             let at = at + offset as usize;
             code[at..at + field.len()].copy_from_slice(field);
         };
@@ -337,12 +370,13 @@ fn place_code(
     code
 }
 
-/// Puts into the fixup fields of one section what they hold at its address.
+/// Puts into the fixup fields of one section what they hold at its address, with the address of the symbol that each
+/// is of.
 fn fill(
     index: usize,
     section: &Section,
     address: u64,
-    put: &mut dyn FnMut(u32, &[u8]),
+    put: &mut dyn FnMut(u32, &[u8], u64),
     layout: &Layout<'_>,
     errors: &mut Vec<LinkError>,
 ) {
@@ -374,9 +408,9 @@ fn fill(
             FixupKind::Rel32 => {
                 // All images of a row and their data lie in one reservation smaller than 2 GiB.
                 let distance = target.wrapping_sub(address + u64::from(fixup.end)) as i32;
-                put(fixup.offset, &distance.to_le_bytes());
+                put(fixup.offset, &distance.to_le_bytes(), symbol);
             }
-            FixupKind::Abs64 => put(fixup.offset, &target.to_le_bytes()),
+            FixupKind::Abs64 => put(fixup.offset, &target.to_le_bytes(), symbol),
             FixupKind::Abs32 => errors.push(LinkError::Narrow {
                 section: index,
                 fixup: number,
