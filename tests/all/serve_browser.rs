@@ -216,7 +216,7 @@ fn two_tabs_are_measured_in_turns_and_each_keeps_its_text() {
     until(
         &mut browser,
         &format!(
-            "{rows}.some(row => row.startsWith('instructions 2.00 8.00 4.000× exact slower'))"
+            "{rows}.some(row => row.startsWith('instructions 2.00 8.00 4.000× exact more'))"
         ),
     );
     let told = browser.value(rows).to_string();
@@ -230,6 +230,12 @@ fn two_tabs_are_measured_in_turns_and_each_keeps_its_text() {
     until_instructions(&mut browser, 2);
     // One that is wrong is named, and costs the comparison alone.
     edit(&mut browser, "body:\n muv rax, 1\n");
+    // What was compared was another text.
+    until(
+        &mut browser,
+        "document.querySelectorAll('#compared tr').length === 0
+         && document.getElementById('unlike').textContent.includes('compare them again')",
+    );
     click(&mut browser, "compare");
     until(
         &mut browser,

@@ -86,7 +86,17 @@ async function misses(one, signal) {
   show(one);
 }
 
+// What was compared is of texts that are no longer there.
+function outdate() {
+  if (!pair) return;
+  pair = null;
+  compared(null);
+  offerPair();
+  sayOfPair("one of the texts has changed: compare them again");
+}
+
 function soon() {
+  outdate();
   clearTimeout(timer);
   if (asked) asked.abort();
   timer = setTimeout(run, SETTLE_MS);
@@ -142,6 +152,7 @@ function controls(one, params) {
     field.addEventListener("change", () => {
       if (field.value === param.default) delete one.params[param.name];
       else one.params[param.name] = field.value;
+      outdate();
       run();
     });
     label.append(field);
@@ -205,6 +216,7 @@ function choose(one) {
 
 // Puts another template into the tab that is shown.
 function replace(name) {
+  outdate();
   const one = tab(name);
   tabs[tabs.indexOf(current)] = one;
   current = null;

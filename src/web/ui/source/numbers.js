@@ -78,7 +78,9 @@ export function compared(report, names) {
     const ends = isThere(one.low) && isThere(one.high) && one.low !== one.high;
     const times = isThere(one.ratio) ? `${one.ratio.toFixed(3)}×` : "–";
     const interval = ends ? ` [${one.low.toFixed(3)}–${one.high.toFixed(3)}]` : "";
-    const verdict = one.verdict === "same" ? "not told apart" : one.verdict || "";
+    const words = { same: one.basis === "exact" ? "same" : "not told apart" };
+    if (one.metric !== "cycles" && one.metric !== "ns") Object.assign(words, { faster: "fewer", slower: "more" });
+    const verdict = words[one.verdict] || one.verdict || "";
     table.append(line("td", [one.metric.replace("_", " "), base, other, times + interval, basisOf(one, one.basis), verdict]));
   }
 }
