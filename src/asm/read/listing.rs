@@ -100,11 +100,12 @@ pub(in crate::asm) fn survey<'a>(
     if !lines.clone().any(looks_dressed) {
         return None;
     }
-    let mut rows: Vec<Row<'a>> = lines.map(row).collect();
+    let mut rows: Vec<Row<'a>> = lines.clone().map(row).collect();
     if !is_listing(&rows) {
         return None;
     }
     join(&mut rows);
+    refuse_unlinked(&mut rows, lines);
     let lengths = lengths(&rows);
     Some(Listing {
         rows,
@@ -174,6 +175,50 @@ fn join(rows: &mut [Row<'_>]) {
     }
 }
 
+/// Refuses the fields of an object file that a linker has yet to fill: they hold 0, so that a call leads to the next
+/// instruction, and data stand where that one does.
+fn refuse_unlinked<'a>(rows: &mut [Row<'a>], lines: impl Iterator<Item = &'a str>) {
+    const OPEN: [&str; 7] = [
+        "0x0(%rip)",
+        " (%rip)",
+        "\t(%rip)",
+        ",(%rip)",
+        "[rip+0x0]",
+        "[rip + 0x0]",
+        "[rip]",
+    ];
+    let mut rows: Vec<_> = rows.iter_mut().zip(lines).collect();
+    let mut next: Option<(Option<u64>, &str)> = None;
+    for (row, line) in rows.iter_mut().rev() {
+        let Row::Entry(entry) = &**row else { continue };
+        let text = &line[entry.text.clone()];
+        let follows = next.replace((entry.address, text));
+        let what = match &entry.target {
+            // Code that asks where it stands calls the next instruction, and pops what that pushed.
+            Some(goal) => follows
+                .filter(|(address, next)| {
+                    *address == Some(goal.address) && !next.starts_with("pop")
+                })
+                .filter(|_| text.starts_with("call"))
+                .map(|_| "this call leads to the instruction behind it"),
+            None => (text.contains("rip") && OPEN.iter().any(|open| text.contains(open)))
+                .then_some("this is data where the next instruction stands"),
+        };
+        let Some(what) = what else { continue };
+        **row = Row::Wrong(unlinked(span(line, &entry.text), what));
+    }
+}
+
+fn unlinked(span: Span, what: &str) -> Problem {
+    let why = format!(
+        "{what}: the listing is of an object file, whose addresses no linker has filled in"
+    );
+    Problem::new(span, why).help(
+        "list the linked program, or paste the compiler's own text (`gcc -S`), or take the function from the file: \
+         `dispatchlab import FILE.o NAME`",
+    )
+}
+
 fn lengths(rows: &[Row<'_>]) -> HashMap<usize, u8> {
     let mut lengths = HashMap::new();
     let mut before: Option<(usize, u64)> = None;
@@ -223,6 +268,16 @@ fn row(line: &str) -> Row<'_> {
         || code.starts_with([';', '#'])
     {
         return Row::Passed;
+    }
+    // `objdump -dr`
+    if let Some((digits, behind)) = code.split_once(':')
+        && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && behind.trim_start().starts_with("R_X86_64_")
+    {
+        return Row::Wrong(unlinked(
+            span(line, &trimmed(line, start)),
+            "this is a relocation",
+        ));
     }
     let (address, at, is_marked) = match address(line, start) {
         Some((address, at, is_marked)) => (Some(address), at, is_marked),
