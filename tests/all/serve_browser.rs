@@ -215,9 +215,7 @@ fn two_tabs_are_measured_in_turns_and_each_keeps_its_text() {
     let rows = "[...document.querySelectorAll('#compared tr')].map(row => row.innerText.replaceAll('\\t', ' '))";
     until(
         &mut browser,
-        &format!(
-            "{rows}.some(row => row.startsWith('instructions 2.00 8.00 4.000× exact more'))"
-        ),
+        &format!("{rows}.some(row => row.startsWith('instructions 2.00 8.00 4.000× exact more'))"),
     );
     let told = browser.value(rows).to_string();
     assert!(told.contains("tab 1 tab 2"), "{told}");
