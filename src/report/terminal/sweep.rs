@@ -28,6 +28,9 @@ pub(super) fn render(report: &Report, sweep: &Sweep, style: Style) -> String {
     if let ([_], [_], Some(stepped)) = (&sweep.keys[..], &sweep.names[..], stepped) {
         out += &hanging(&super::stepped(stepped), "", 2, style.width);
     }
+    if let Some(said) = what_ifs(report, sweep) {
+        out += &hanging(&said, "", 2, style.width);
+    }
     let told = sweep.knees.iter().map(|knee| &knee.text);
     let told = told.chain(sweep.break_evens.iter().map(|one| &one.text));
     let told: Vec<String> = told.map(|text| hanging(text, "", 2, style.width)).collect();
@@ -35,6 +38,34 @@ pub(super) fn render(report: &Report, sweep: &Sweep, style: Style) -> String {
         out += &format!("\n{}", told.concat());
     }
     out
+}
+
+/// Which points no compiler makes code for, where there are any: their curve is one of assumptions.
+fn what_ifs(report: &Report, sweep: &Sweep) -> Option<String> {
+    let is_one = |row: usize| {
+        let note = report.rows[row].note.as_deref();
+        note.is_some_and(|note| note.starts_with("what-if"))
+    };
+    let point = |point: &SweepPoint| {
+        let rows = point.rows.iter().zip(&sweep.names);
+        let names: Vec<&str> = rows
+            .filter(|(row, _)| is_one(**row))
+            .map(|(_, name)| &**name)
+            .collect();
+        let values = point.values.join(",");
+        match (names.is_empty(), sweep.names.len()) {
+            (true, _) => None,
+            (false, 1) => Some(values),
+            (false, _) => Some(format!("{values} of {}", names.join(" and "))),
+        }
+    };
+    let points: Vec<String> = sweep.points.iter().filter_map(point).collect();
+    let keys = sweep.keys.join(",");
+    let said = format!(
+        "what-if, which no compiler emits: {keys} {}; `run` of one says why",
+        points.join(", ")
+    );
+    (!points.is_empty()).then_some(said)
 }
 
 /// Whether its table has the column.

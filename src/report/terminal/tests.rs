@@ -61,6 +61,26 @@ fn under_a_sweep_no_column_is_named_that_its_table_lacks() {
     }
 }
 
+#[test]
+fn points_that_no_compiler_emits_are_named_under_a_sweep() {
+    for (mut report, of) in [(fixture::curve(), ""), (fixture::two_curves(), " of ")] {
+        let points = report.sweep.clone().expect("a scan").points;
+        assert!(!render(&report, PIPED).contains("what-if"));
+        let last = points.last().expect("a point");
+        report.rows[last.rows[0]].note =
+            Some("what-if: so many cases are searched by halves".into());
+        let text = render(&report, PIPED).replace("\n  ", " ");
+        let key = &report.sweep.as_ref().expect("a scan").keys[0];
+        let said = format!(
+            "what-if, which no compiler emits: {key} {}{of}",
+            last.values[0]
+        );
+        assert!(text.contains(&said), "{text}");
+        let first = format!("emits: {key} {}", points[0].values[0]);
+        assert!(!text.contains(&first), "{text}");
+    }
+}
+
 /// Lines under the last empty one.
 fn footer_of(text: &str) -> Vec<&str> {
     let (_, last) = text
