@@ -291,8 +291,8 @@ impl Replay {
         release: Option<Release>,
     ) -> Result<Replay, Stop> {
         let row = match how {
-            // Its own row has one function.
-            How::FuncValue => None,
+            // Its own row has one function; function literals may be many.
+            How::FuncValue => Some("closure".into()),
             _ => how.row(),
         };
         let row = row.unwrap_or_else(|| "itab_call".into());
@@ -382,6 +382,7 @@ mod tests {
             (How::Itab { slot: 1 },            Some("1.9"),  "-p targets=9 -p go=1.10",               Some("shows no Go 1.9")),
             (How::Vtable { slot: 1 },          None,         "-p targets=9",                          None),
             (How::Dictionary,                  Some("1.19"), "-p targets=9 -p go=1.19",               None),
+            (How::FuncValue,                   Some("1.27"), "-p targets=9",                          None),
             (by_table,                         Some("1.22"), "-p cases=9 -p hit=order -p go=1.22",    Some("may have others")),
             (How::Hashes { cases: Some(8) },   Some("1.27"), "-p cases=9 -p hit=order",               Some("compares with 8")),
             (How::Hashes { cases: Some(9) },   Some("1.27"), "-p cases=9 -p hit=order",               Some("with as many")),
@@ -391,6 +392,8 @@ mod tests {
             let release = release.map(|text| text.parse().expect("a release"));
             let found = Replay::of(&library, &how, 9, release).expect("a row");
             assert_eq!(found.parameters, parameters, "{how:?} {release:?}");
+            let is_closure = matches!(how, How::FuncValue);
+            assert_eq!(found.row == "closure", is_closure, "{how:?}");
             let said = found.remarks.concat();
             assert_eq!(said.is_empty(), remark.is_none(), "{said}");
             assert!(said.contains(remark.unwrap_or_default()), "{said}");
