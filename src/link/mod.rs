@@ -109,7 +109,7 @@ pub type ByAddress<T> = HashMap<u64, T, foldhash::fast::FixedState>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodePointer {
     /// Bytes from the start of the data region.
-    pub offset: u32,
+    offset: u32,
     /// What stands there; of a distance the first four bytes.
     bytes: [u8; 8],
     width: u8,
@@ -126,14 +126,9 @@ impl CodePointer {
         }
     }
 
-    /// What stands there.
-    pub fn field(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.width)]
-    }
-
     /// Writes it into the data region.
     pub fn write(&self, data: &mut [u8]) {
-        let field = self.field();
+        let field = &self.bytes[..usize::from(self.width)];
         data[self.offset as usize..][..field.len()].copy_from_slice(field);
     }
 }
