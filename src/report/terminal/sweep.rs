@@ -46,26 +46,21 @@ fn what_ifs(report: &Report, sweep: &Sweep) -> Option<String> {
         let note = report.rows[row].note.as_deref();
         note.is_some_and(|note| note.starts_with("what-if"))
     };
-    let point = |point: &SweepPoint| {
-        let rows = point.rows.iter().zip(&sweep.names);
-        let names: Vec<&str> = rows
-            .filter(|(row, _)| is_one(**row))
-            .map(|(_, name)| &**name)
-            .collect();
-        let values = point.values.join(",");
-        match (names.is_empty(), sweep.names.len()) {
-            (true, _) => None,
-            (false, 1) => Some(values),
-            (false, _) => Some(format!("{values} of {}", names.join(" and "))),
-        }
-    };
-    let points: Vec<String> = sweep.points.iter().filter_map(point).collect();
     let keys = sweep.keys.join(",");
-    let said = format!(
-        "what-if, which no compiler emits: {keys} {}; `run` of one says why",
-        points.join(", ")
-    );
-    (!points.is_empty()).then_some(said)
+    let of = |(number, name): (usize, &String)| {
+        let points = sweep.points.iter();
+        let points = points.filter(|point| is_one(point.rows[number]));
+        let values: Vec<String> = points.map(|point| point.values.join(",")).collect();
+        let whose = match sweep.names.len() {
+            1 => keys.clone(),
+            _ => format!("{name} at {keys}"),
+        };
+        (!values.is_empty()).then(|| format!("{whose} {}", values.join(", ")))
+    };
+    let told: Vec<String> = sweep.names.iter().enumerate().filter_map(of).collect();
+    let said = told.join("; ");
+    (!told.is_empty())
+        .then(|| format!("what-if, which no compiler emits: {said}; `run` of one says why"))
 }
 
 /// Whether its table has the column.
