@@ -287,7 +287,7 @@ fn broken(frames: &[u8], guard: Range<u64>) -> Option<u64> {
     let bytes = &frames[guard.start as usize..guard.end as usize];
     let (words, _) = bytes.as_chunks::<8>();
     let changed = |word: &[u8; 8]| u64::from_le_bytes(*word) ^ frame::GUARD_WORD;
-    // This is asked after each entry: all words together take a fifth of what one after the other does.
+    // This is asked after each entry: no branch for each word, and several words at once.
     if words.iter().fold(0, |all, word| all | changed(word)) == 0 {
         return None;
     }
