@@ -108,9 +108,10 @@ pub enum Trap {
 /// Room for the steps of a run.
 #[derive(Debug)]
 pub struct StepLog {
+    /// Those of the last run. The handler may not allocate, so there is always room for [`Self::capacity`]; a page of it
+    /// that no run has reached is not there yet.
     steps: Vec<Step>,
     capacity: usize,
-    used: usize,
     escaped: bool,
     escape: u64,
     /// The code that is stepped; what called it is logged, and otherwise left alone.
@@ -128,15 +129,14 @@ pub struct StepLog {
 }
 
 impl StepLog {
-    /// Room for `capacity` steps, touched here so that no handler faults a page in. `look` is called by the
-    /// handler: it may not depend on anything that the stepped code holds.
+    /// Room for `capacity` steps. `look` is called by the handler: it may not depend on anything that the stepped code
+    /// holds.
     pub fn new(capacity: usize, look: fn(&[u8]) -> Look) -> StepLog {
         // What it makes when it is first called is made here, and not in the handler.
         look(&[]);
         StepLog {
-            steps: vec![Step::default(); capacity.max(1)],
+            steps: Vec::with_capacity(capacity.max(1)),
             capacity: capacity.max(1),
-            used: 0,
             escaped: false,
             escape: 0,
             code: 0..0,
@@ -163,7 +163,7 @@ impl StepLog {
     /// Where code goes on that has come to the breakpoint in front of `ip`, where that starts the steps.
     fn begins(&self, ip: u64) -> Option<u64> {
         let (from, target) = self.begin?;
-        (self.used == 0 && ip == from + 1).then_some(target)
+        (self.steps.is_empty() && ip == from + 1).then_some(target)
     }
 
     /// Cuts the runs from now on short where `address` is next; `None` lets them run on.
@@ -196,7 +196,7 @@ impl StepLog {
 
     /// The steps of the last run, in order.
     pub fn steps(&self) -> &[Step] {
-        &self.steps[..self.used]
+        &self.steps
     }
 
     /// Adds the steps that raised no trap: `hidden` makes the one that ran between two that were logged in a
@@ -204,7 +204,7 @@ impl StepLog {
     pub fn reveal(&mut self, mut hidden: impl FnMut(&Step, &Step) -> Option<Step>) {
         let mut whole: Vec<Step> = Vec::new();
         let mut copied = 0;
-        for (at, pair) in self.steps[..self.used].windows(2).enumerate() {
+        for (at, pair) in self.steps.windows(2).enumerate() {
             let mut before = pair[0];
             while let Some(step) = hidden(&before, &pair[1]) {
                 whole.extend_from_slice(&self.steps[copied..=at]);
@@ -214,16 +214,14 @@ impl StepLog {
             }
         }
         if copied > 0 {
-            whole.extend_from_slice(&self.steps[copied..self.used]);
-            self.used = whole.len();
-            whole.resize(self.capacity.max(whole.len()), Step::default());
+            whole.extend_from_slice(&self.steps[copied..]);
             self.steps = whole;
         }
     }
 
     /// Whether the last run had as many steps as there is room for, or more.
     pub fn is_full(&self) -> bool {
-        self.used >= self.capacity
+        self.steps.len() >= self.capacity
     }
 
     /// Whether the last run was cut short: the log was full, or the stop was reached.
@@ -256,8 +254,8 @@ pub(super) fn begin_steps(
         !PAGE.load(Ordering::Acquire).is_null(),
         "install the handlers before stepping"
     );
-    log.steps.truncate(log.capacity);
-    log.used = 0;
+    log.steps.clear();
+    log.steps.reserve(log.capacity);
     log.escaped = false;
     log.escape = escape;
     log.code = code;
@@ -545,8 +543,9 @@ fn step(page: &SharedPage, log: &mut StepLog, context: &mut libc::ucontext_t) {
     const TRAP_FLAG: i64 = 0x100;
     let mxcsr = mxcsr(&context.uc_mcontext);
     let registers = &mut context.uc_mcontext.gregs;
-    log.steps[log.used] = Step {
-        ip: registers[libc::REG_RIP as usize] as u64,
+    let ip = registers[libc::REG_RIP as usize] as u64;
+    let step = Step {
+        ip,
         flags: registers[libc::REG_EFL as usize] as u64,
         mxcsr,
         gs_base: gs_base(),
@@ -554,10 +553,12 @@ fn step(page: &SharedPage, log: &mut StepLog, context: &mut libc::ucontext_t) {
         watched: digest(&log.watched),
         registers: REGISTER_ORDER.map(|number| registers[number as usize] as u64),
     };
-    log.used += 1;
-    page.note_steps(log.used as u64);
-    let ip = log.steps[log.used - 1].ip;
-    let is_full = log.used == log.steps.len();
+    // A full log takes no further step, and a handler may never allocate.
+    if log.steps.len() < log.steps.capacity() {
+        log.steps.push(step);
+    }
+    page.note_steps(log.steps.len() as u64);
+    let is_full = log.is_full();
     let is_inside = log.code.contains(&ip);
     let rsp = registers[libc::REG_RSP as usize] as u64;
     // It has returned, onto the stack it was called from: there is nothing left to cut short.
@@ -582,7 +583,7 @@ fn step(page: &SharedPage, log: &mut StepLog, context: &mut libc::ucontext_t) {
 /// instructions that held their traps back.
 fn hide_trap_flag(log: &StepLog, ip: u64, rsp: u64) {
     const LONGEST: u64 = 15;
-    let Some(mut at) = log.used.checked_sub(2).map(|at| log.steps[at].ip) else {
+    let Some(mut at) = log.steps.len().checked_sub(2).map(|at| log.steps[at].ip) else {
         return;
     };
     while log.code.contains(&at) {
