@@ -31,7 +31,7 @@ pub(super) fn run(
         )));
     }
     let mut settings = common.settings(None)?;
-    settings.said = said(common, &[])?;
+    settings.said = said(common, &[], [&scenario.name[..]].into_iter())?;
     if common.time.is_none() && !common.quick {
         settings.plan.time_ms = TIME_MS;
     }

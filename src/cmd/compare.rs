@@ -62,7 +62,8 @@ pub(super) fn run(
         )));
     }
     let mut settings = common.settings(None)?;
-    settings.said = said(common, &[])?;
+    let rows: Vec<String> = contestants.iter().map(|one| states(one).0).collect();
+    settings.said = said(common, &[], rows.iter().map(String::as_str))?;
     if common.time.is_none() && !common.quick {
         settings.plan.time_ms = TIME_MS;
     }

@@ -309,13 +309,19 @@ fn as_it_stands(
     }
 }
 
-/// What suites say of rows, by name: of two that say something of one the first, and those that are
+/// What suites say of rows of these names, by name: of two that say something of one the first, and those that are
 /// `named` before all others.
-pub(super) fn said(common: &Common, named: &[Suite]) -> Result<BTreeMap<String, Said>, Stop> {
+pub(super) fn said<'a>(
+    common: &Common,
+    named: &[Suite],
+    rows: impl Iterator<Item = &'a str>,
+) -> Result<BTreeMap<String, Said>, Stop> {
     let library = common.library()?;
+    let template = |row: &'a str| row.split('[').next().unwrap_or(row);
+    let templates: Vec<&str> = rows.map(template).collect();
     let mut suites = Vec::new();
     for name in library.suite_names() {
-        match library.suite(&name) {
+        match library.suite_about(&name, &templates) {
             Ok(suite) => suites.extend(suite),
             Err(error) => common.warn(&format!(
                 "warning: nothing is told of what the suite `{name}` says of rows: {error}\n"

@@ -51,7 +51,7 @@ pub(super) fn compare(common: &Common, names: &[String], exports: &Exports) -> R
         }
     }
     let mut settings = common.settings(None)?;
-    settings.said = said(common, &[])?;
+    settings.said = said(common, &[], pairs.iter().map(|(one, _)| &one.name[..]))?;
     if common.time.is_none() && !common.quick {
         settings.plan.time_ms = TIME_MS;
     }

@@ -264,7 +264,8 @@ pub(super) fn run(common: &Common, names: &[String], files: &Files) -> Result<i3
             let wanted = resolve(common, names)?;
             let inputs = inputs(common, names, &wanted.scenarios)?;
             let mut settings = common.settings(wanted.reference)?;
-            settings.said = said(common, &wanted.suites)?;
+            let rows = wanted.scenarios.iter().map(|one| &one.name[..]);
+            settings.said = said(common, &wanted.suites, rows)?;
             let by_section = wanted.suites.iter().any(Suite::has_sections);
             let has_figures = wanted.suites.iter().any(Suite::has_figures);
             if common.time.is_none() {

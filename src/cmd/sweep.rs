@@ -30,7 +30,8 @@ pub(super) fn run(
     }
     let bound = bind_points(common, names, &axes)?;
     let mut settings = common.settings(None)?;
-    settings.said = said(common, &[])?;
+    let rows = bound.iter().flat_map(|(_, all)| all);
+    settings.said = said(common, &[], rows.map(|one| &one.name[..]))?;
     if common.time.is_none() && !common.quick {
         settings.plan.time_ms = TIME_MS;
     }

@@ -303,6 +303,20 @@ impl Library {
         own.find(|own| own.symlink_metadata().is_ok())
     }
 
+    /// The same suite, unless it is a shipped one that nowhere names one of these templates: reading it would take
+    /// milliseconds, and it says nothing of them.
+    ///
+    /// # Errors
+    /// As [`Library::suite`].
+    pub fn suite_about(&self, name: &str, templates: &[&str]) -> Result<Option<Suite>, LoadError> {
+        let is_own = self.own(&format!("{SUITES}/{name}.toml")).is_some();
+        let is_about = |text: &str| templates.iter().any(|one| text.contains(one));
+        match shipped::text(shipped::SUITES, name) {
+            Some(text) if !is_own && !is_about(text) => Ok(None),
+            _ => self.suite(name),
+        }
+    }
+
     /// The suite that `name` means: an existing file that ends in `.toml`, else one of the folder's `suites`,
     /// else a shipped one; none where it means something else.
     ///
