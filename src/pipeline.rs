@@ -21,7 +21,8 @@ use crate::sys::interrupt;
 use crate::template::Said;
 use crate::text::diagnostic::Diagnostic;
 use crate::verdict;
-use crate::worker::parent::{self, Progress, RowOutcome, Told};
+use crate::worker::parent::{self, Beside, Progress, RowOutcome, Told};
+use crate::worker::standby::Ahead;
 
 pub mod ablate;
 pub mod advise;
@@ -133,7 +134,7 @@ pub fn run(
 ) -> io::Result<Report> {
     let mut session = Session::new(settings);
     let mut batches = batches(scenarios).peekable();
-    let mut ready = Vec::new();
+    let (mut ready, mut ahead) = (Vec::new(), None);
     let mut left = scenarios.len();
     while let Some(batch) = batches.next() {
         let mut tasks = std::mem::take(&mut ready);
@@ -159,17 +160,63 @@ pub fn run(
             session.leave_out(batch);
             continue;
         }
-        let next = batches.peek().copied().unwrap_or_default();
-        // The next ones get ready while these are proved.
-        let mut meanwhile = || {
-            let scenario = next.get(ready.len());
-            ready.extend(scenario.map(Task::new));
-            scenario.is_some()
+        let mut next = Next {
+            scenarios: batches.peek().copied().unwrap_or_default(),
+            ready,
+            plan: session.next_plan(),
+            worker: ahead,
+            ahead: None,
         };
-        session.measure(tasks, &mut among, &mut meanwhile)?;
+        session.measure(tasks, &mut among, &mut next)?;
+        (ready, ahead) = (next.ready, next.ahead);
     }
     progress(Told::Step("relating the rows"));
     Ok(session.report().report)
+}
+
+/// The rows of the next batch, which get ready while those of this one are proved: here, and then in a worker.
+struct Next<'a> {
+    scenarios: &'a [Scenario],
+    ready: Vec<Task>,
+    /// How they will be measured, as far as that is known.
+    plan: Option<Plan>,
+    /// The worker that has this batch.
+    worker: Option<Ahead>,
+    /// The one that has the next.
+    ahead: Option<Ahead>,
+}
+
+impl Beside for Next<'_> {
+    fn work(&mut self) -> bool {
+        if let Some(scenario) = self.scenarios.get(self.ready.len()) {
+            self.ready.push(Task::new(scenario));
+            return true;
+        }
+        let Some(plan) = self.plan.take().filter(|_| !self.ready.is_empty()) else {
+            return false;
+        };
+        let ready = std::mem::take(&mut self.ready).into_iter();
+        self.ready = ready
+            .map(|task| task.within(plan.placements.len()))
+            .collect();
+        let rows: Vec<&JobRow> = rows(&self.ready).collect();
+        self.ahead = Ahead::begin(&plan, &rows);
+        true
+    }
+
+    fn worker(&mut self) -> Option<Ahead> {
+        self.worker.take()
+    }
+
+    fn hush(&mut self) {
+        self.ahead.iter_mut().for_each(Ahead::stop);
+    }
+}
+
+/// What of some tasks can run.
+fn rows(tasks: &[Task]) -> impl Iterator<Item = &JobRow> {
+    let prepared = tasks.iter().flat_map(|task| &task.prepared);
+    prepared.map(|prepared| &prepared.row)
 }
 
 /// Neighbours that one worker has in memory together: a suite of rows over a million objects each

@@ -5,7 +5,7 @@
 use std::io;
 
 use super::overlay::Parts;
-use super::{Settings, Task, again};
+use super::{Settings, Task, again, rows};
 use crate::asm::MAX_DATA;
 use crate::job::{Counters, Heads, JobRow, Plan, check};
 use crate::machine::{CoreClock, Machine};
@@ -162,6 +162,23 @@ impl<'a> Session<'a> {
         self.unfinished.extend(names);
     }
 
+    /// How the rows that come next are measured.
+    fn plan(&self) -> Plan {
+        let plan = &self.settings.plan;
+        Plan {
+            cpu: plan.cpu.or(self.cpu),
+            heads: self.heads_wanted(),
+            executions: self.settings.listing,
+            ..plan.clone()
+        }
+    }
+
+    /// The same of those behind them, as far as it will be no other one; the first ones find out a CPU, and have their loop
+    /// held.
+    pub(super) fn next_plan(&self) -> Option<Plan> {
+        Some(self.plan()).filter(|plan| plan.cpu.is_some() && plan.heads == 0)
+    }
+
     fn measure_batch(
         &mut self,
         tasks: Vec<Task>,
@@ -182,14 +199,8 @@ impl<'a> Session<'a> {
         }
         let count = settings.plan.placements.len();
         let tasks: Vec<Task> = tasks.into_iter().map(|task| task.within(count)).collect();
-        let prepared = tasks.iter().flat_map(|task| &task.prepared);
-        let plan = Plan {
-            cpu: settings.plan.cpu.or(self.cpu),
-            heads: self.heads_wanted(),
-            executions: settings.listing,
-            ..settings.plan.clone()
-        };
-        let rows: Vec<&JobRow> = prepared.map(|prepared| &prepared.row).collect();
+        let plan = self.plan();
+        let rows: Vec<&JobRow> = rows(&tasks).collect();
         if let Some(job) = &mut self.job {
             for row in &rows {
                 *job = lower_sha256([&**job, &identity(row)]);

@@ -5,7 +5,7 @@
 //! probed, verified and counted in this process, and the shared page names the row at work before
 //! any of its code runs.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::AsFd as _;
 use std::panic;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -47,7 +47,7 @@ const FIRST_WALK: u64 = 4096;
 const LONG_S: f64 = 10.0;
 /// Time in which a breakpoint counts iterations, without what its hits take.
 const HEADS_NS: f64 = 10e6;
-/// Time the core gets to reach its frequency before the first timed chunk.
+/// Time the core gets to reach its frequency, from when it slept last to the first timed chunk.
 const SPIN_NS: u64 = 1_000_000;
 
 /// Runs as a worker whose parent shares the page with this descriptor, and ends the process.
@@ -84,9 +84,18 @@ fn work(page: SharedPage, status: u32, started: Moment) -> io::Result<std::conve
         harness::warm_up();
     }
     let job = read_job()?;
-    let cpu = pin(job.plan.cpu)?;
     // A backtrace would have to read files, which is forbidden soon.
     panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
+    let asks_hardware = job.plan.counters == Counters::Pmu || !job.plan.further.is_empty();
+    // What the hardware's counters are good for decides which images there are, and that is found out on the CPU that
+    // they are for; all else can be made before it is this worker's turn.
+    let early = match asks_hardware {
+        true => None,
+        false => Some(stage(page, &job.rows, &job.plan.checked(&[]), &mut window)?),
+    };
+    await_turn()?;
+    let awake_ns = nanoseconds();
+    let cpu = pin(job.plan.cpu)?;
     // Opened here, because the filter lets nothing be opened.
     let mut further = Further::open(
         match job.plan.counters {
@@ -128,9 +137,13 @@ fn work(page: SharedPage, status: u32, started: Moment) -> io::Result<std::conve
         steps: StepSource::new(&plan),
         plan: &plan,
         started,
+        awake_ns,
         heads: None,
     };
-    let stages = worker.stage(&job.rows, &mut window)?;
+    let stages = match early {
+        Some(stages) => stages,
+        None => stage(page, &job.rows, worker.plan, &mut window)?,
+    };
     if let Some((row, first)) = stages.first().filter(|_| plan.heads > 0) {
         worker.heads = Some((*row, Breakpointed::open(first.images[0].loop_head)));
     }
@@ -166,8 +179,31 @@ fn has_job() -> io::Result<bool> {
 
 fn read_job() -> io::Result<Job> {
     let mut text = String::new();
-    io::stdin().read_to_string(&mut text)?;
+    io::stdin().read_line(&mut text)?;
     Ok(serde_json::from_str(&text)?)
+}
+
+/// Waits until nothing follows the job any more: others may be at work until then, and be timed.
+fn await_turn() -> io::Result<()> {
+    io::copy(&mut io::stdin().lock(), &mut io::sink()).map(|_| ())
+}
+
+/// Emits all code of all rows: none is made once the filter is on.
+fn stage<'a>(
+    page: &SharedPage,
+    rows: &'a [JobRow],
+    plan: &Plan,
+    window: &mut Window,
+) -> io::Result<Vec<(usize, Stage<'a>)>> {
+    let mut stages = Vec::new();
+    for (row, job_row) in rows.iter().enumerate() {
+        page.note(notes::ROW, row as u64 + 1);
+        match guarded(|| Stage::new(job_row, plan, window).and_then(Stage::hidden)) {
+            Ok(stage) => stages.push((row, stage)),
+            Err(failure) => say(&Message::Failed { row, failure })?,
+        }
+    }
+    Ok(stages)
 }
 
 /// Pins this process to a CPU, by default the one it runs on, or a performance core where that is none.
@@ -225,26 +261,11 @@ struct Worker<'a> {
     heads: Option<(usize, Breakpointed)>,
     /// Reading the job and linking are part of the time that the time stamp counter is measured in.
     started: Moment,
+    /// When it had its turn, and no longer slept.
+    awake_ns: u64,
 }
 
 impl<'a> Worker<'a> {
-    /// Emits all code of all rows: none is made once the filter is on.
-    fn stage(
-        &mut self,
-        rows: &'a [JobRow],
-        window: &mut Window,
-    ) -> io::Result<Vec<(usize, Stage<'a>)>> {
-        let mut stages = Vec::new();
-        for (row, job_row) in rows.iter().enumerate() {
-            self.page.note(notes::ROW, row as u64 + 1);
-            match guarded(|| Stage::new(job_row, self.plan, window).and_then(Stage::hidden)) {
-                Ok(stage) => stages.push((row, stage)),
-                Err(failure) => say(&Message::Failed { row, failure })?,
-            }
-        }
-        Ok(stages)
-    }
-
     fn run(&mut self, stages: Vec<(usize, Stage<'a>)>) -> io::Result<()> {
         match self.plan.ask {
             Ask::Measure => {}
@@ -484,7 +505,9 @@ impl<'a> Worker<'a> {
                 best_width: u64::MAX,
             };
         }
-        self.clock.spin(SPIN_NS);
+        // Proving rows is work too.
+        let awake_ns = nanoseconds() - self.awake_ns;
+        self.clock.spin(SPIN_NS.saturating_sub(awake_ns));
         let overhead = self.clock.overhead_ticks();
         let readings: Vec<_> = (0..64).map(|_| self.clock.calibrate()).collect();
         let least = |of: fn(&Calibration) -> u64| readings.iter().map(of).min().unwrap_or(u64::MAX);
@@ -512,17 +535,13 @@ impl<'a> Worker<'a> {
                 &mut fake
             }
             (Counters::Pmu, Some(pmu)) => {
-                self.clock.spin(SPIN_NS);
                 counted = PmuSource {
                     pmu,
                     clock: &mut self.clock,
                 };
                 &mut counted
             }
-            _ => {
-                self.clock.spin(SPIN_NS);
-                &mut self.clock
-            }
+            _ => &mut self.clock,
         };
         let is_timed = source.is_timed();
         let (before, started) = (self.steal.ms(), nanoseconds());

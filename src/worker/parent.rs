@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::blame::{self, Blamed};
 use super::inference;
-use super::standby::{self, Started};
+use super::standby::{self, Ahead, Started};
 use crate::go::heap::lay_out;
 use crate::job::{
     Ask, Counters, EventState, Failure, FurtherState, JobRow, Message, Outside, Place, Plan,
@@ -105,6 +105,14 @@ pub trait Beside {
         false
     }
 
+    /// The worker that was given its job ahead of its turn, which is now.
+    fn worker(&mut self) -> Option<Ahead> {
+        None
+    }
+
+    /// Has all of it stand still: from now on rows are timed.
+    fn hush(&mut self) {}
+
     /// What to wait for besides the worker.
     fn streams(&self) -> Vec<BorrowedFd<'_>> {
         Vec::new()
@@ -129,9 +137,18 @@ pub type Meanwhile<'a> = &'a mut dyn Beside;
 /// The rows of a job that one worker gets, written as a [`crate::job::Job`]: rows can be large, so none is
 /// copied.
 #[derive(Serialize)]
-struct Part<'a> {
-    plan: &'a Plan,
-    rows: Vec<&'a JobRow>,
+pub(super) struct Part<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) rows: Vec<&'a JobRow>,
+}
+
+impl Part<'_> {
+    /// A line; the word to go is the end of what follows it.
+    pub(super) fn line(&self) -> Vec<u8> {
+        let mut line = serde_json::to_string(self).unwrap_or_default().into_bytes();
+        line.push(b'\n');
+        line
+    }
 }
 
 /// Runs rows in as many workers as it takes.
@@ -185,7 +202,8 @@ pub fn run_beside(
                 .map(|&at| without.get(&at).unwrap_or(rows[at]))
                 .collect(),
         };
-        let mut shift = match Shift::start(&part, timeout, &mut *progress) {
+        let ahead = meanwhile.worker().filter(|ahead| ahead.is_for(&part));
+        let mut shift = match Shift::start(&part, ahead, timeout, &mut *progress) {
             Ok(shift) => shift,
             Err(error) => {
                 let why = limits::refused("no worker can be started", &error);
@@ -259,7 +277,7 @@ pub fn verify_counters(plan: &Plan) -> io::Result<Outcome> {
     };
     let mut outcome = Outcome::default();
     let alone = (&mut |_: Told<'_>| {}, &mut || false);
-    let mut shift = Shift::start(&job, LIMIT, &mut *alone.0)?;
+    let mut shift = Shift::start(&job, None, LIMIT, &mut *alone.0)?;
     let end = shift.watch(&job, &[], &mut outcome, (alone.0, alone.1))?;
     if let End::Unable(why) = end {
         return Err(io::Error::other(why));
@@ -352,12 +370,22 @@ impl Drop for Shift {
 pub const WORKER: &str = "__worker";
 
 impl Shift {
-    fn start(job: &Part<'_>, timeout: Duration, progress: Progress<'_>) -> io::Result<Shift> {
+    fn start(
+        job: &Part<'_>,
+        ahead: Option<Ahead>,
+        timeout: Duration,
+        progress: Progress<'_>,
+    ) -> io::Result<Shift> {
+        let given = ahead.and_then(Ahead::go_on);
+        let has_job = given.is_some();
         let Started {
             process,
             page,
             status,
-        } = standby::take()?;
+        } = match given {
+            Some(started) => started,
+            None => standby::take()?,
+        };
         let Piped {
             child,
             watched,
@@ -379,13 +407,15 @@ impl Shift {
             kills: limits::kills_for_memory(),
             called_off: None,
         };
-        shift.give(job, stdin, progress);
+        match has_job {
+            true => drop(stdin),
+            false => shift.give(job, stdin, progress),
+        }
         Ok(shift)
     }
 
-    /// Writes its job into its input.
+    /// Writes its job into its input, which then ends.
     fn give(&mut self, job: &Part<'_>, stdin: ChildStdin, progress: Progress<'_>) {
-        let text = serde_json::to_string(job).unwrap_or_default().into_bytes();
         let watched = &self.watched;
         let mut since = Instant::now();
         let mut is_stopped = false;
@@ -397,7 +427,7 @@ impl Shift {
             interrupt::seen().is_some()
         };
         // A worker that dies before it has read is reported by its exit, and a signal by who looks for it.
-        let _ = watched.feed(stdin, &text, is_over);
+        let _ = watched.feed(stdin, &job.line(), is_over);
         self.is_stopped = is_stopped;
     }
 
@@ -413,6 +443,9 @@ impl Shift {
         loop {
             while self.done[0] < rows.len() && !self.has_line()? && meanwhile.work() {
                 self.tell(job, progress);
+            }
+            if self.done[0] >= rows.len() {
+                meanwhile.hush();
             }
             match self.wait_for_line(job, progress, meanwhile)? {
                 Waited::Line => {}

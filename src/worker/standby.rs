@@ -1,8 +1,8 @@
-//! The process of a worker, from its start until it is given its job; one may be started ahead, so that nobody waits
-//! for that.
+//! The process of a worker, from its start until it goes about its job; one may be started ahead, and be given its job
+//! ahead too, so that nobody waits for that.
 //!
-//! Correct means: each process gets one job and no other, one that has ended while it waited gets none, and none is
-//! left that nobody needs.
+//! Correct means: each process gets one job and no other, one that has ended while it waited gets none, none runs any of
+//! its rows' code before its turn, and none is left that nobody needs.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -11,8 +11,10 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::parent::{WORKER, this_program};
+use super::parent::{Part, WORKER, this_program};
+use crate::job::{JobRow, Plan};
 use crate::stage::notes;
+use crate::sys::interrupt;
 use crate::sys::memory::OUT_OF_MEMORY;
 use crate::sys::process::{Event, Piped};
 use crate::sys::shared::SharedPage;
@@ -52,6 +54,66 @@ pub fn prepare() {
 pub fn end() {
     if let Some(one) = waiting().take() {
         one.end();
+    }
+}
+
+/// A worker that has its job and gets its rows ready; it goes no further until it is its turn.
+#[derive(Debug)]
+pub struct Ahead {
+    /// None where it was taken out.
+    started: Option<Started>,
+    plan: Plan,
+    /// What its rows are called, in order.
+    names: Vec<String>,
+}
+
+impl Ahead {
+    /// Gives a worker these rows; none where it cannot be had, or a signal ends the run.
+    pub fn begin(plan: &Plan, rows: &[&JobRow]) -> Option<Ahead> {
+        let mut ahead = Ahead {
+            started: Some(take().ok()?),
+            plan: plan.clone(),
+            names: rows.iter().map(|row| row.name.clone()).collect(),
+        };
+        let rows = rows.to_vec();
+        let line = Part { plan, rows }.line();
+        let Piped { watched, stdin, .. } = &mut ahead.started.as_mut()?.process;
+        let fed = watched.feed(stdin, &line, || interrupt::seen().is_some());
+        fed.is_ok().then_some(ahead)
+    }
+
+    /// Has it stand still, as long as others are timed.
+    pub fn stop(&mut self) {
+        if let Some(started) = &self.started {
+            // Gone already where somebody has ended it.
+            let _ = started.process.watched.signal(libc::SIGSTOP);
+        }
+    }
+
+    /// Whether this is the job that it was given.
+    pub(super) fn is_for(&self, part: &Part<'_>) -> bool {
+        let names = part.rows.iter().map(|row| &row.name);
+        self.plan == *part.plan && self.names.iter().eq(names)
+    }
+
+    /// The worker, whose turn it is; none where it has ended.
+    pub(super) fn go_on(mut self) -> Option<Started> {
+        let started = self.started.take()?;
+        match started.process.watched.signal(libc::SIGCONT) {
+            Ok(()) => Some(started),
+            Err(_) => {
+                started.end();
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        if let Some(started) = self.started.take() {
+            started.end();
+        }
     }
 }
 
