@@ -115,12 +115,14 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     Ok((key.to_string(), value.to_string()))
 }
 
+/// Milliseconds of timing for each image under `--quick`.
+const QUICK_MS: f64 = 2.0;
 /// Milliseconds for each image that misses are inferred from, under `--quick`.
 const QUICK_INFER_MS: f64 = 4.0;
 /// Iterations interpreted for a count under `--quick`.
 const QUICK_INTERPRETED: u64 = 16_384;
 /// Milliseconds of the uninterrupted run under `--quick`.
-const QUICK_RUN_MS: f64 = 2.0;
+const QUICK_RUN_MS: f64 = 1.0;
 /// Steps verified under `--quick`.
 const QUICK_VERIFIED: u64 = 100;
 
@@ -277,7 +279,7 @@ impl Common {
 
     /// A plan, and what the command line says of it.
     pub(super) fn plan_over(&self, base: Plan) -> Result<Plan, Stop> {
-        let quick_ms = self.quick.then_some(4.0);
+        let quick_ms = self.quick.then_some(QUICK_MS);
         let time_ms = self.time.or(quick_ms).unwrap_or(base.time_ms);
         if !(time_ms > 0.0 && time_ms <= MAX_TIME_MS) {
             return Err(Stop::Usage(format!(

@@ -23,6 +23,11 @@ use crate::template::Order;
 
 /// Rounds that every pair has, whatever its budget: fewer pairs have no interval.
 const FEWEST_ROUNDS: u32 = 8;
+/// The time for an image, milliseconds, below which its turns are short: rounds are what an interval is made of, and
+/// half of the chunks in each costs it less than half of the rounds would.
+const SHORT_MS: f64 = 5.0;
+/// Chunks of a short turn that are timed.
+const SHORT_TIMED: u32 = 4;
 /// The least time for an image, milliseconds, that leaves any for the walks which bound the misses.
 const LEAST_REFERRED_MS: f64 = 3.0;
 /// Turns without a context switch that both images of a pair should have, where there is time for them.
@@ -92,9 +97,9 @@ fn verify_image(
     visits: &Visits,
     image: usize,
 ) -> Result<(), Failure> {
-    const ONE_BY_ONE: u64 = 1024;
+    const ONE_BY_ONE: u64 = 256;
     const FEW: u64 = 64;
-    const MOST: u64 = 1 << 15;
+    const MOST: u64 = 1 << 12;
     if !stage.row.has_walk() {
         return verify::verify_image(stage, ground, visits, image, 0).map(|_| ());
     }
@@ -169,10 +174,9 @@ pub(super) fn infer(
             }
             let mut study = Study::new(*site, &row.visits, chunk);
             let budget = (plan.infer_ms * 1e6 / PAIRS as f64, plan.patience);
-            study.enough_pairs = match plan.infer_ms >= LEAST_REFERRED_MS {
-                true => ENOUGH_PAIRS,
-                false => FEWEST_ROUNDS as usize,
-            };
+            if plan.infer_ms < SHORT_MS {
+                (study.timed, study.enough_pairs) = (SHORT_TIMED, FEWEST_ROUNDS as usize);
+            }
             study.infer(
                 &mut row.stage,
                 &mut row.visits,
@@ -384,6 +388,8 @@ struct Study {
     samples: SiteSamples,
     /// The segment that comes next, for each image.
     next: [u32; COPIES],
+    /// Chunks of a turn that are timed.
+    timed: u32,
     /// Pairs of undisturbed turns that are enough.
     enough_pairs: usize,
 }
@@ -399,6 +405,7 @@ impl Study {
                 ..SiteSamples::default()
             },
             next: [0; COPIES],
+            timed: TIMED,
             enough_pairs: ENOUGH_PAIRS,
         }
     }
@@ -447,7 +454,7 @@ impl Study {
         (turn, copy, image): (u32, usize, usize),
     ) -> Result<(), Failure> {
         let (chunk, segments) = (self.samples.iterations_per_chunk, self.samples.segments);
-        for part in 0..(UNTIMED + TIMED).min(segments) {
+        for part in 0..(UNTIMED + self.timed).min(segments) {
             // Else the first image of a round would find the walk in a farther cache than the other.
             let segment = u64::from((self.next[copy] + part) % segments);
             visits.touch(segment * chunk, chunk);
@@ -464,6 +471,7 @@ impl Study {
             },
             segments,
             segment: &mut self.next[copy],
+            timed: self.timed,
             counting: None,
         };
         let before = neighbours::context_switches().filter(|_| turner.source.is_timed());

@@ -15,6 +15,9 @@ use crate::template::Clobbers;
 
 /// Iterations that are probed.
 pub const ITERATIONS: u64 = 8;
+/// Steps after which none further is probed: 60 ms where one takes 7 µs. Code in so long a body that only a later iteration
+/// reaches is held at the exits.
+const ENOUGH_STEPS: usize = 1 << 13;
 
 /// What a body must leave alone: name, kind of fault, how to read it from a step.
 type Reserved = (&'static str, &'static str, fn(&Step) -> u64);
@@ -121,6 +124,7 @@ fn probe_body(
     log.stop_at(Some(stage.images[0].body.end));
     let end = stage.images[0].body.end;
     let mut answer = Ok(());
+    let mut steps = 0;
     for iteration in 0..ITERATIONS.min(visits.len()) {
         let element = if has_walk { iteration } else { 0 };
         // An entry that is cut short is undone, so those in front of it run again, unstepped.
@@ -144,9 +148,10 @@ fn probe_body(
                 _ => Ok(()),
             }),
         };
+        steps += log.steps().len();
         // One that takes more steps than the log has room for would take as many each time; what it
         // damages later is found at its exits.
-        if answer.is_err() || log.is_full() {
+        if answer.is_err() || log.is_full() || steps >= ENOUGH_STEPS {
             break;
         }
     }

@@ -17,8 +17,8 @@ use crate::link::{Image, Owner};
 use crate::stage::{Ground, Stage, Visits};
 use crate::template::RANDOM_ELEMENTS;
 
-/// Iterations that are interpreted at the most for sites alone: a hundredth of a second.
-const MOST: u64 = 1 << 16;
+/// The part of the iterations that a count may have interpreted which sites alone have: a hundredth of a second.
+const PART: u64 = 4;
 
 /// How often each site of a row runs, and, where that is asked for, each instruction.
 ///
@@ -41,8 +41,8 @@ pub(super) fn count(
     hearers.extend(told.as_mut().map(|told| told as &mut dyn Hears));
     hearers.extend(ran.as_mut().map(|ran| ran as &mut dyn Hears));
     if !hearers.is_empty() {
-        let most = if is_traced { whole } else { MOST };
-        let iterations = whole.min(most).min(steps.depth().iterations);
+        let most = steps.depth().iterations / if is_traced { 1 } else { PART };
+        let iterations = whole.min(most.max(1));
         let by = (iterations, steps, belief);
         let nil = branches::tell(stage, ground, visits, by, &mut hearers)?;
         if let Some(ran) = &mut ran {

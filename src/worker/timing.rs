@@ -331,6 +331,7 @@ impl Series {
             request,
             segments: self.segments,
             segment: &mut self.next[image],
+            timed: TIMED,
             counting: self.counting.as_mut(),
         };
         let before = neighbours::context_switches().filter(|_| turner.source.is_timed());
@@ -513,6 +514,8 @@ pub(super) struct Turner<'a, 'row> {
     pub(super) request: Request<'a>,
     pub(super) segments: u32,
     pub(super) segment: &'a mut u32,
+    /// Chunks that are timed.
+    pub(super) timed: u32,
     pub(super) counting: Option<&'a mut Counting>,
 }
 
@@ -523,7 +526,7 @@ impl Turner<'_, '_> {
             self.chunk()?;
         }
         let mut before = self.source.calibrate();
-        for _ in 0..TIMED {
+        for _ in 0..self.timed {
             let (segment, ticks, events) = self.chunk()?;
             let after = self.source.calibrate();
             samples.chunks.push(Chunk {
