@@ -4,26 +4,28 @@
 //! reason, a number that there is none of is an empty field with the reason in `why`, never 0, and a
 //! spreadsheet takes words for words.
 
-use super::{Basis, Comparison, Metric, Report, Row, terminal};
+use super::{Basis, Comparison, Metric, Report, terminal};
 use crate::stats::Quantity;
 use crate::stats::quantity::significant;
 
 /// The fields of a line.
 #[rustfmt::skip] // a table: in their order
-const HEAD: [&str; 19] = [
+const HEAD: [&str; 20] = [
     "scenario", "template", "template_sha256", "params", "status", "metric", "value", "low", "high", "unit", "basis",
     "source", "stepped", "why", "cpu", "date", "seed", "tool", "modelled_runtime",
+    "point",
 ];
 
 /// The whole report but its warnings, with a line break at the end.
 pub fn render(report: &Report) -> String {
     let mut out = String::new();
     line(&mut out, &HEAD.map(String::from));
-    for row in &report.rows {
+    for (at, row) in report.rows.iter().enumerate() {
+        let fields = |number| fields(report, at, number);
         let Some(metrics) = &row.metrics else {
             let mut none = [const { String::new() }; 9];
             none[8] = terminal::reason(&row.status);
-            line(&mut out, &fields(report, row, none));
+            line(&mut out, &fields(none));
             continue;
         };
         let (empty, cold) = (row.baseline.as_ref(), row.cold.as_ref());
@@ -38,7 +40,7 @@ pub fn render(report: &Report) -> String {
         let beside = beside.into_iter();
         let beside = beside.filter_map(|(name, unit, metric)| Some((name, unit, metric?)));
         for (name, unit, metric) in metrics.all().chain(beside) {
-            line(&mut out, &fields(report, row, number(name, unit, metric)));
+            line(&mut out, &fields(number(name, unit, metric)));
         }
         if let Some(layout) = row.layout {
             for (name, value) in [
@@ -52,7 +54,7 @@ pub fn render(report: &Report) -> String {
                     high: None,
                     ..metrics[Quantity::Cycles].clone()
                 };
-                line(&mut out, &fields(report, row, number(name, "cycles", &end)));
+                line(&mut out, &fields(number(name, "cycles", &end)));
             }
         }
         if let Some(ratio) = row.ratio {
@@ -64,19 +66,27 @@ pub fn render(report: &Report) -> String {
                 ..metrics[Quantity::Cycles].clone()
             };
             let unit = format!("cycles of {of}");
-            line(
-                &mut out,
-                &fields(report, row, number("ratio", &unit, &ratio)),
-            );
+            line(&mut out, &fields(number("ratio", &unit, &ratio)));
         }
     }
-    for comparison in &report.comparisons {
-        let is_other = |row: &&Row| row.scenario == comparison.other;
-        if let Some(row) = report.rows.iter().find(is_other) {
+    for (at, comparison) in report.comparisons.iter().enumerate() {
+        if let Some(row) = other(report, at) {
             line(&mut out, &fields(report, row, compared(comparison)));
         }
     }
     out
+}
+
+/// The row that is held against another in a comparison: of a sweep the one at its point, for others may have its name.
+fn other(report: &Report, comparison: usize) -> Option<usize> {
+    let points = report.sweep.iter().flat_map(|sweep| &sweep.points);
+    let mut points = points.filter(|point| point.comparisons.contains(&comparison));
+    let mut rows = match points.next() {
+        Some(point) => point.rows.clone(),
+        None => (0..report.rows.len()).collect(),
+    }
+    .into_iter();
+    rows.find(|row| report.rows[*row].scenario == report.comparisons[comparison].other)
 }
 
 /// `metric` to `why` of a comparison: the ratio as `compared_cycles` and the like, and the verdict in
@@ -98,7 +108,8 @@ fn compared(comparison: &Comparison) -> [String; 9] {
 }
 
 /// A line of one number, between what is about its row and what is about the run.
-fn fields(report: &Report, row: &Row, number: [String; 9]) -> Vec<String> {
+fn fields(report: &Report, at: usize, number: [String; 9]) -> Vec<String> {
+    let row = &report.rows[at];
     let params = row
         .params
         .iter()
@@ -122,6 +133,11 @@ fn fields(report: &Report, row: &Row, number: [String; 9]) -> Vec<String> {
             .map(|one| one.function.as_str())
             .collect::<Vec<_>>()
             .join(" "),
+        report
+            .sweep
+            .as_ref()
+            .and_then(|sweep| sweep.point_of(at))
+            .unwrap_or_default(),
     ]);
     fields
 }
@@ -239,6 +255,22 @@ mod tests {
             let reference = report.reference.as_deref().expect("one");
             assert!(record[9].ends_with(reference), "{record:?}");
         }
+    }
+
+    #[test]
+    fn rows_of_one_name_at_several_points_are_told_apart_and_so_are_their_comparisons() {
+        let records = records(&render(&fixture::two_curves()));
+        let points = |metric: &str| -> Vec<&str> {
+            let own = records.iter().filter(|one| one[0] == "direct_call");
+            let own = own.filter(|one| one[5] == metric);
+            own.map(|one| &one[HEAD.len() - 1][..]).collect()
+        };
+        let all = ["targets=1", "targets=2", "targets=4", "targets=8"];
+        assert_eq!(points("cycles"), all);
+        assert_eq!(points("compared_cycles"), all);
+        // What is no scan has no points.
+        let plain = self::records(&render(&fixture::report()));
+        assert!(plain[1..].iter().all(|one| one[HEAD.len() - 1].is_empty()));
     }
 
     #[test]

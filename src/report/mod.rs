@@ -314,6 +314,26 @@ impl Row {
         self.metric(quantity)?.value
     }
 
+    /// What a reader must act on before using its numbers.
+    pub fn cautions(&self) -> Vec<String> {
+        let mut cautions = self.warnings.clone();
+        // A worker's own words for the same, where there are any, name the remedy too.
+        if self.doubtful && cautions.is_empty() {
+            cautions.push("disturbed throughout: off by an unknown amount; run it again".into());
+        }
+        if let [fast, slow] = &self.modes[..] {
+            cautions.push(format!(
+                "bistable: {:.2} cycles in {:.0} % of turns, {:.2} in {:.0} %, so one value does not describe it; \
+                 run it again with a longer --time",
+                fast.cycles,
+                fast.share * 100.0,
+                slow.cycles,
+                slow.share * 100.0
+            ));
+        }
+        cautions
+    }
+
     /// What its times rest on that is not Go's; `None` where there is no such thing.
     pub fn modelled_remark(&self) -> Option<String> {
         let pieces = self.modelled_runtime.iter().map(ModelledRuntime::sentence);

@@ -20,6 +20,18 @@ pub struct Sweep {
     pub break_evens: Vec<BreakEven>,
 }
 
+impl Sweep {
+    /// The point that a row of the report was measured at, as `KEY=VALUE`, a blank between two: rows of a template that
+    /// does not have the parameter share their name. None of a row that is of no point.
+    pub fn point_of(&self, row: usize) -> Option<String> {
+        let mut points = self.points.iter();
+        let point = points.find(|point| point.rows.contains(&row))?;
+        let pairs = self.keys.iter().zip(&point.values);
+        let pairs: Vec<String> = pairs.map(|(key, value)| format!("{key}={value}")).collect();
+        Some(pairs.join(" "))
+    }
+}
+
 /// One point.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SweepPoint {

@@ -114,22 +114,18 @@ fn place(document: &Document, at: usize) -> String {
     let Some(sweep) = document.sweep.as_ref().filter(|_| !is_alone) else {
         return String::new();
     };
-    let mut points = sweep.points.iter();
-    let Some(point) = points.find(|point| point.rows.contains(&at)) else {
-        return String::new();
-    };
-    let pairs = sweep.keys.iter().zip(&point.values);
-    let pairs: Vec<String> = pairs.map(|(key, value)| format!("{key}={value}")).collect();
-    format!("at {}", pairs.join(", "))
+    let point = sweep.point_of(at);
+    point.map_or_else(String::new, |point| format!("at {point}"))
 }
 
 fn row(shown: &Shown, document: &Document, ruler: &Ruler, place: &str) -> String {
     let row = &shown.row;
     let is_well = row.metrics.is_some();
     let mut out = format!(
-        "<details class=\"row\" data-name=\"{}\"><summary class=\"grid\"><span class=\"name\">{}{}</span>",
+        "<details class=\"row\" data-name=\"{}\"><summary class=\"grid\"><span class=\"name\">{}{}{}</span>",
         escaped(format!("{} {place}", row.scenario).trim_end()),
         escaped(&row.scenario),
+        doubt(row),
         match place.is_empty() {
             true => String::new(),
             false => tagged("small", "basis", place),
@@ -169,6 +165,18 @@ fn row(shown: &Shown, document: &Document, ruler: &Ruler, place: &str) -> String
     out += "</summary>";
     out += &beside(shown);
     out + "</details>"
+}
+
+/// The mark of a row whose numbers a reader must not use unread; what stands behind it is under the pointer too.
+fn doubt(row: &Row) -> String {
+    let cautions = row.cautions();
+    match &cautions[..] {
+        [] => String::new(),
+        all => format!(
+            " <b class=\"doubt\" tabindex=\"0\" data-tip=\"{}\">!</b>",
+            escaped(&all.join("; "))
+        ),
+    }
 }
 
 /// A number, with what it rests on under the pointer, and what it is for a screen too narrow for heads of columns.
@@ -282,8 +290,8 @@ fn beside(shown: &Shown) -> String {
     if let Some(reason) = &shown.reason {
         out += &tagged("p", "warning", reason);
     }
-    for warning in &row.warnings {
-        out += &tagged("p", "warning", warning);
+    for caution in row.cautions() {
+        out += &tagged("p", "warning", &caution);
     }
     for said in row
         .note

@@ -49,6 +49,23 @@ fn a_page_names_no_place_to_load_from_and_allows_none() {
 }
 
 #[test]
+fn a_row_that_stands_closed_shows_that_its_numbers_are_in_doubt_and_others_show_nothing() {
+    let mut report = fixture::report();
+    report.rows.truncate(2);
+    for row in &mut report.rows {
+        (row.warnings, row.doubtful, row.modes) = (Vec::new(), false, Vec::new());
+    }
+    let marks = |report: &Report| rendered(report).matches("class=\"doubt\"").count();
+    assert_eq!(marks(&report), 0);
+    report.rows[1].doubtful = true;
+    assert_eq!(marks(&report), 1);
+    assert!(rendered(&report).contains("data-tip=\"disturbed throughout: "));
+    report.rows[0].warnings = vec!["read <this>".into()];
+    assert_eq!(marks(&report), 2);
+    assert!(rendered(&report).contains("data-tip=\"read &lt;this&gt;\""));
+}
+
+#[test]
 fn text_from_elsewhere_makes_no_tag_whatever_stands_in_it() {
     const BAD: &str = "<img src=x onerror=alert(1)>\"'\u{202e}</script><script>";
     let mut report = fixture::comparison();

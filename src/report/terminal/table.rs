@@ -185,23 +185,8 @@ fn remarks(row: &Row, has_columns: bool) -> Vec<Remark> {
 
 /// What a reader must act on.
 fn warnings(row: &Row) -> Vec<Remark> {
-    let mut warnings = row.warnings.clone();
-    // A worker's own words for the same, where there are any, name the remedy too.
-    if row.doubtful && warnings.is_empty() {
-        warnings.push("disturbed throughout: off by an unknown amount; run it again".to_string());
-    }
-    if let [fast, slow] = &row.modes[..] {
-        warnings.push(format!(
-            "bistable: {:.2} cycles in {:.0} % of turns, {:.2} in {:.0} %, so one value does not describe it; \
-             run it again with a longer --time",
-            fast.cycles,
-            fast.share * 100.0,
-            slow.cycles,
-            slow.share * 100.0
-        ));
-    }
     let warning = |text| Remark::new(Kind::Warning, text);
-    warnings.into_iter().map(warning).collect()
+    row.cautions().into_iter().map(warning).collect()
 }
 
 /// The rest, without what others published.
