@@ -31,15 +31,17 @@ pub(super) fn render(
     style: Style,
     notes: &mut Notes,
 ) -> String {
-    // Those that fit beside the figures.
-    columns.retain(|column| Quantity::columns().any(|one| one.known().short == column.head));
-    let rows = 0..report.rows.len();
-    let under: Vec<String> = rows.map(|row| notes.under(row, columns)).collect();
-    let mut marked = notes.clone();
-    let mut beside: Vec<Column> = columns
-        .iter()
-        .map(|column| spread(column, report))
+    // Of those beside the figures only these have room.
+    let is_quantity =
+        |column: &&Column| Quantity::columns().any(|one| one.known().short == column.head);
+    let own = columns.iter().filter(is_quantity);
+    let own: Vec<Column> = own
+        .map(|column| column.with(column.cells.clone()))
         .collect();
+    let rows = 0..report.rows.len();
+    let under: Vec<String> = rows.map(|row| notes.under(row, &own)).collect();
+    let mut marked = notes.clone();
+    let mut beside: Vec<Column> = own.iter().map(|column| spread(column, report)).collect();
     beside.extend(figures(report, style, &mut marked));
     if !table::fit(&beside, style) {
         let said = |row: &Row| {

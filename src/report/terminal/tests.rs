@@ -423,6 +423,30 @@ fn where_columns_do_not_fit_numbers_stand_below_each_other() {
     assert!(narrow.contains("cycles") && narrow.contains("measured"));
 }
 
+#[test]
+fn of_a_book_whose_columns_do_not_fit_placements_and_the_empty_loop_are_told_too() {
+    let book = Report {
+        by_section: true,
+        ..fixture::report()
+    };
+    let in_columns = in_full(
+        &book,
+        Style {
+            width: 120,
+            ..PIPED
+        },
+    );
+    let in_cards = in_full(&book, Style { width: 46, ..PIPED });
+    for head in ["placements", "empty"] {
+        let stands = |text: &str| text.lines().any(|line| line.trim_start().starts_with(head));
+        assert_eq!(
+            (stands(&in_columns), stands(&in_cards)),
+            (false, true),
+            "{head}: {in_cards}"
+        );
+    }
+}
+
 /// The report of one row that is altered, nothing folded.
 fn altered(alter: impl FnOnce(&mut crate::report::Metrics)) -> String {
     let mut report = fixture::report();
