@@ -257,6 +257,8 @@ impl Machine {
                     if let Some(uninferred) = &self.plan.uninferred {
                         why += "; they are not inferred: ";
                         why += uninferred;
+                    } else if self.plan.counters == Counters::Clock && self.plan.infer_ms == 0.0 {
+                        why += "; a pass that has no time for it infers none";
                     }
                     ("none", Basis::Unsupported, why)
                 }

@@ -294,11 +294,11 @@ fn numbers(row: &Row, against: &[Against], style: text::Style) -> Vec<String> {
             Some(value) => format!("{value:.decimals$}"),
             None => style.absent().to_string(),
         };
-        lines.push(format!(
-            "{:<8}{value:>9}  {:<22}{held}",
-            known.short,
-            basis(metric, decimals)
-        ));
+        let told = match (metric.value, &metric.why) {
+            (None, Some(why)) => format!("{}: {why}", metric.basis.name()),
+            _ => format!("{:<22}{held}", basis(metric, decimals)),
+        };
+        lines.push(format!("{:<8}{value:>9}  {told}", known.short));
     }
     lines
 }
@@ -429,6 +429,21 @@ mod tests {
         assert!(has(["cycles", "5.00", "measured"]), "{drawn:#?}");
         assert!(has(["instr", "5.00", "exact"]), "{drawn:#?}");
         assert!(has(["the last 2 runs", "4.00", "5.00"]), "{drawn:#?}");
+    }
+
+    #[test]
+    fn where_there_is_no_number_stands_why() {
+        let mut row = fixture::ok("own", 5.0, 5.0, (5.0, 2.0));
+        let metrics = row.metrics.as_mut().expect("numbers");
+        metrics[Quantity::BranchMisses] = Metric::none("nobody counts them");
+        let screen = Screen {
+            update: Some(Subject::new("own.asm").saved().at_once(row)),
+            ..Screen::default()
+        };
+        let drawn = drawn(&screen, 80, 24);
+        let told = "unsupported: nobody counts them";
+        let line = drawn.iter().find(|line| line.contains("misses"));
+        assert!(line.is_some_and(|line| line.ends_with(told)), "{drawn:#?}");
     }
 
     #[test]

@@ -251,10 +251,21 @@ impl<'a> Desk<'a> {
         }))
     }
 
+    /// A text that is no longer that of its template is called so: a report of it goes from hand to hand.
+    fn told_apart(&self, template: Template) -> Template {
+        let known = self.library.load(&template.name);
+        let is_edited = known.is_ok_and(|known| known.text != template.text);
+        let name = match is_edited {
+            true => format!("{} (edited)", template.name),
+            false => template.name,
+        };
+        Template { name, ..template }
+    }
+
     /// A text with its parameters and these bound; the controls of its parameters with it.
     fn bound(&self, text: &Text, scanned: &[(String, String)]) -> Result<Bound, String> {
         let template = match self.library.of_text(&text.name, text.text.clone()) {
-            Ok(template) => Arc::new(template),
+            Ok(template) => Arc::new(self.told_apart(template)),
             Err(error) => {
                 let wrong = error.diagnostics().map_err(|error| error.to_string())?;
                 return Ok(Err(json!({ "diagnostics": wrong })));

@@ -30,7 +30,7 @@ export function numbers(metrics, baseline) {
       line("td", [
         name.replace("_", " "),
         value(metric, name),
-        basisOf(metric, metric.basis + interval(metric, name)),
+        basisOf(metric, metric.basis + (isThere(metric.value) || !metric.why ? interval(metric, name) : `: ${metric.why}`)),
         ratio(metric, baseline && baseline[name]),
       ]),
     );
