@@ -180,8 +180,16 @@ fn whole_runs(folder: &Path) {
     let file = file.display().to_string();
     row(
         "run FILE --quick",
-        "100 ms",
+        "60 ms",
         &time_of(PROGRAM, &words(&["run", &file, "--quick"]), 15),
+    );
+    let plain = folder.join("plain.asm");
+    fs::write(&plain, "body:\n add rax, 1\n").expect("an input");
+    let plain = plain.display().to_string();
+    row(
+        "run FILE --quick, of no branch",
+        "30 ms",
+        &time_of(PROGRAM, &words(&["run", &plain, "--quick"]), 15),
     );
     row(
         "run itab_call",

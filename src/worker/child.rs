@@ -509,7 +509,7 @@ impl<'a> Worker<'a> {
         let awake_ns = nanoseconds() - self.awake_ns;
         self.clock.spin(SPIN_NS.saturating_sub(awake_ns));
         let overhead = self.clock.overhead_ticks();
-        let readings: Vec<_> = (0..64).map(|_| self.clock.calibrate()).collect();
+        let readings: Vec<_> = (0..32).map(|_| self.clock.calibrate()).collect();
         let least = |of: fn(&Calibration) -> u64| readings.iter().map(of).min().unwrap_or(u64::MAX);
         let chain = least(|reading| reading.chain_ticks).saturating_sub(overhead);
         let ticks_per_cycle = chain as f64 / self.clock.chain_cycles() as f64;
