@@ -6,6 +6,7 @@
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
+use super::bits::of_32;
 use super::encode::{self, Choice};
 use super::insert::{Insertion, insert};
 use super::inst::{Datum, Direction, Inst, Name, Target};
@@ -17,6 +18,7 @@ use super::program::{MAX_DATA, Program, Section, SectionKind};
 use super::read::Offsets;
 use super::read::dialect::Choice as Dialects;
 use super::read::go::sections::split_go;
+use super::read::nasm;
 use super::registers;
 use super::{SourceLine, SourceSection, Syntax};
 use crate::text::diagnostic::Diagnostic;
@@ -47,13 +49,17 @@ pub fn assemble_and_insert(
 ) -> Result<(Program, Vec<Option<Section>>), Vec<Diagnostic>> {
     let mut found = Found::new(sections, context);
     let mut bench = Bench::new(sections, context);
-    let mut scopes = Vec::with_capacity(sections.len());
-    let mut items = Vec::with_capacity(sections.len());
-    for (at, source) in sections.iter().enumerate() {
+    // Data first: code names the numbers that they have, as the length of a text.
+    let mut order: Vec<(usize, &SourceSection)> = sections.iter().enumerate().collect();
+    order.sort_by_key(|(_, source)| source.kind != SectionKind::Data);
+    let mut read = Vec::with_capacity(sections.len());
+    for (at, source) in order {
         let (scope, parsed) = settled(source, at, context, &mut bench, &mut found);
-        scopes.push(scope);
-        items.push(parsed);
+        bench.learn(&scope);
+        read.push((scope, parsed));
     }
+    read.sort_by_key(|(scope, _)| scope.number);
+    let (scopes, items): (Vec<_>, Vec<_>) = read.into_iter().unzip();
     if found.is_full() {
         return Err(found.diagnostics());
     }
@@ -142,6 +148,17 @@ pub fn fragment(text: &str) -> Result<Section, Vec<Diagnostic>> {
 /// Whether lines are in Go's syntax, for all that is said and seen.
 pub fn is_go(lines: &[SourceLine], syntax: Syntax) -> bool {
     Dialects::has_go(syntax, lines.iter().map(|line| line.text.as_str()))
+}
+
+/// Why lines that are to run as they stand are code of another width.
+pub fn of_other_bits(lines: &[SourceLine], file: &str) -> Option<Diagnostic> {
+    let (line, problem) = of_32(lines.iter(), true)?;
+    Some(problem.at(file, &lines[line]))
+}
+
+/// Lines of source, without the columns that `nasm -l` writes in front of them.
+pub fn sources(lines: &[SourceLine]) -> Vec<&str> {
+    nasm::sources(lines.iter().map(|line| line.text.as_str()))
 }
 
 /// How a piece of plain text is to be read.
@@ -250,9 +267,9 @@ impl<'a> Scope<'a> {
     /// Where labels and lines stand, as far as the items of this section alone tell.
     fn offsets(&self, items: &[Item<'a>]) -> Offsets<'a> {
         let empty = || PieceKind::Bytes(Vec::new());
-        let find = |target: &Target<'a>, at| Aim {
-            label: self.places.find(&target.name, at),
-            target: target.clone(),
+        let find = |target: &Target<'a>, at| {
+            let (target, label) = self.places.aim(target.clone(), at);
+            Aim { target, label }
         };
         let piece = |(at, (line, item)): (usize, &Item<'a>)| {
             let kind = match item {
@@ -279,11 +296,12 @@ impl<'a> Scope<'a> {
         let pieces: Vec<Piece<'_>> = items.iter().enumerate().map(piece).collect();
         let starts = measure(&pieces);
         let order = self.places.order.iter();
+        let labels = order.map(|(name, piece)| (*name, starts[*piece] as i64));
+        let distant = self.places.distant();
+        let distant = distant.map(|(name, piece, more)| (name, starts[piece] as i64 + more));
         Offsets {
             is_known: true,
-            labels: order
-                .map(|(name, piece)| (*name, starts[*piece] as i64))
-                .collect(),
+            labels: labels.chain(distant).collect(),
             lines: self
                 .lines
                 .iter()
@@ -298,16 +316,19 @@ impl<'a> Scope<'a> {
             .then_some(self.source.name.as_str())
     }
 
-    fn assemble(
+    fn assemble<'t>(
         &self,
-        items: Vec<Item<'_>>,
+        items: Vec<Item<'t>>,
         elsewhere: &Elsewhere<'_>,
         room: &mut u64,
         found: &mut Found<'_>,
-    ) -> Section {
+    ) -> Section
+    where
+        'a: 't,
+    {
         let is_code = self.source.kind != SectionKind::Data;
         // Collected this way, pieces take the memory of the items.
-        let pieces: Vec<Piece<'_>> = items
+        let pieces: Vec<Piece<'t>> = items
             .into_iter()
             .enumerate()
             .map(|(at, (line, item))| {
@@ -334,6 +355,7 @@ impl<'a> Scope<'a> {
             symbol: self.symbol(),
             is_unique: &|name| elsewhere.scopes.len() == 1 || elsewhere.count(name) == 1,
             is_code,
+            aside: self.aside,
             is_open: elsewhere.is_open,
             room: if is_code { u64::MAX } else { *room },
         });
@@ -364,6 +386,7 @@ impl<'a> Scope<'a> {
             line: self.source.line,
             bytes: laid.bytes,
             repeats: laid.repeats,
+            tables: laid.tables,
             labels: laid.labels,
             fixups: laid.fixups,
             lines: laid.lines,
@@ -426,9 +449,16 @@ impl<'a> Scope<'a> {
         item: ItemKind<'t>,
         at: usize,
         elsewhere: &Elsewhere<'_>,
-    ) -> Result<PieceKind<'t>, Problem> {
+    ) -> Result<PieceKind<'t>, Problem>
+    where
+        'a: 't,
+    {
         let find = |target: Target<'t>, is_branch| {
-            let label = self.find(&target, at, elsewhere, is_branch)?;
+            let (target, label) = self.places.aim(target, at);
+            let label = match label {
+                Some(label) => Some(label),
+                None => self.find(&target, elsewhere, is_branch)?,
+            };
             Ok(Aim { target, label })
         };
         Ok(match item {
@@ -470,19 +500,15 @@ impl<'a> Scope<'a> {
         })
     }
 
-    /// The piece before which the target stands, where that is a label of this section.
+    /// The piece before which a target stands that is no label of this section: none, mostly.
     ///
     /// Refuses names that neither the section, nor another one, nor the linker can know.
     fn find(
         &self,
         target: &Target<'_>,
-        at: usize,
         elsewhere: &Elsewhere<'_>,
         branch: bool,
     ) -> Result<Option<usize>, Problem> {
-        if let Some(label) = self.places.find(&target.name, at) {
-            return Ok(Some(label));
-        }
         let name = match &target.name {
             // The linker knows it, or says that nobody does.
             Name::Symbol(_) | Name::Open(_) => return Ok(None),
@@ -506,6 +532,7 @@ impl<'a> Scope<'a> {
                     format!("there is no label `{number}:` {side} this line"),
                 ));
             }
+            Name::Label(name) if self.places.open.contains(name) => return Ok(None),
             Name::Label(name) => name,
         };
         match elsewhere.count(name) {

@@ -29,6 +29,10 @@ pub(super) enum Statement<'a> {
     Fill(u8, u64),
     /// `.set NAME, VALUE`, `NAME equ VALUE`, `NAME = VALUE`.
     Set(&'a str, i128),
+    /// The same with an address: a second name of it, and where the name stands.
+    Alias(&'a str, Span, Target<'a>),
+    /// `extern NAME`: the linker's.
+    Extern(Vec<&'a str>),
     /// `.text`, `.section .rodata`: whether what follows is code.
     Place(Place),
     /// `.intel_syntax` or `.att_syntax`.
@@ -335,6 +339,16 @@ pub(super) enum Name<'a> {
     Numeric(u32, Direction),
     /// In double quotes: a symbol, known to the linker only.
     Symbol(Cow<'a, str>),
+}
+
+impl Name<'_> {
+    /// A bare word.
+    pub(super) fn word(&self) -> Option<&str> {
+        match self {
+            Name::Label(word) | Name::Open(word) => Some(word),
+            _ => None,
+        }
+    }
 }
 
 /// Which way to look for a numeric label.

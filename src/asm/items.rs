@@ -5,19 +5,23 @@
 //! wrong every line says its own.
 
 use std::cell::OnceCell;
+use std::collections::HashMap;
 
 use super::SourceSection;
+use super::bits::of_32;
 use super::encode::emit::{Coder, Encoded};
 use super::encode::{self, Choice};
 use super::inst::{
     Datum, Inst, Name, Operand, OperandKind, Padding, Place, Repeated, Statement, Target, Times,
 };
 use super::known::Known;
-use super::lay::Places;
+use super::lay::{Given, Places};
 use super::problem::{Problem, Span};
 use super::program::SectionKind;
 use super::read::dialect::Choice as Dialects;
-use super::read::listing::{Claim, Entry as Columns, Listing, Row, goal, survey, without_callee};
+use super::read::listing::{
+    Claim, Entry as Columns, Listing, Row, goal, settle, survey, without_callee,
+};
 use super::read::{self, Around, Offsets, Placed, go};
 use super::source::Syntax;
 use crate::text::diagnostic::Diagnostic;
@@ -78,6 +82,12 @@ impl<'a> Found<'a> {
 
     /// A line can be refused in either pass; the reader wants them from top to bottom.
     pub(super) fn diagnostics(mut self) -> Vec<Diagnostic> {
+        // Of code that cannot be meant for here, each line has a remedy that would not help.
+        for section in self.sections {
+            if let Some((line, problem)) = of_32(section.lines.iter(), false) {
+                return vec![problem.at(self.file, &section.lines[line])];
+            }
+        }
         self.problems
             .sort_by_key(|(section, line, problem)| (*section, *line, problem.span.column));
         let at = |(section, line, problem): (usize, usize, Problem)| {
@@ -172,6 +182,10 @@ pub(super) struct Scope<'a> {
     pub(super) is_go: bool,
     /// The item at which each line begins.
     pub(super) lines: Vec<usize>,
+    /// The first item behind the code.
+    pub(super) aside: usize,
+    /// Numbers that lines gave names to.
+    pub(super) constants: HashMap<&'a str, i128>,
     /// How long lines are, as their listing says.
     pub(super) claims: Vec<Claim>,
 }
@@ -186,6 +200,8 @@ pub(super) struct Bench<'a> {
     copies: u64,
     /// All sections of the text.
     sections: &'a [SourceSection],
+    /// Numbers that data give names to, as the length of a text, for the code.
+    constants: HashMap<&'a str, i128>,
     /// The release that the context says.
     go_minor: Option<u8>,
     /// Whether comparisons that Go's disassembler printed stand in the order of their encoding, once
@@ -207,6 +223,7 @@ impl<'a> Bench<'a> {
     pub(super) fn again(&self) -> Self {
         Bench {
             sections: self.sections,
+            constants: self.constants.clone(),
             go_minor: self.go_minor,
             keeps_order: self.keeps_order.clone(),
             ..Bench::default()
@@ -220,6 +237,13 @@ impl<'a> Bench<'a> {
             go::marks::keeps_order_of(self.sections).or(said)
         };
         *self.keeps_order.get_or_init(told)
+    }
+
+    /// Keeps the names of numbers that a section of data has.
+    pub(super) fn learn(&mut self, scope: &Scope<'a>) {
+        if scope.source.kind == SectionKind::Data {
+            self.constants.extend(&scope.constants);
+        }
     }
 
     /// What `times` has written out so far.
@@ -270,9 +294,11 @@ pub(super) fn parse<'a>(
         begun_at: 0,
         carried: 0,
         bound: Vec::new(),
+        given: Vec::new(),
         known: Known::default(),
         bench,
     };
+    reader.around.constants.clone_from(&reader.bench.constants);
     if reader.dialects.is_go_text() {
         let lines = source.lines.iter().map(|line| line.text.as_str());
         reader.around.function.calls = go::Calls::of(lines);
@@ -303,7 +329,7 @@ pub(super) fn parse<'a>(
         reader.statement(0, statement, &columns, None, &mut Step::On, found);
     }
     let bound = std::mem::take(&mut reader.bound);
-    let (mut scope, items, is_asked) = reader.finish();
+    let (mut scope, items, is_asked) = reader.finish(found);
     scope.claims = listing.map_or_else(Vec::new, |listing| listing.claims);
     scope.claims.retain(|claim| !bound.contains(&claim.line));
     (scope, items, is_asked)
@@ -399,6 +425,8 @@ struct Reader<'e, 'a, 'b> {
     carried: usize,
     /// Lines whose branches go elsewhere than their listing says.
     bound: Vec<usize>,
+    /// Names that were given to addresses.
+    given: Vec<Given<'a>>,
     /// Lines that were read before.
     known: Known<'a>,
     bench: &'b mut Bench<'a>,
@@ -408,12 +436,26 @@ struct Reader<'e, 'a, 'b> {
 const ASIDE: usize = 1 << 40;
 
 impl<'a> Reader<'_, 'a, '_> {
-    fn finish(mut self) -> (Scope<'a>, Vec<Item<'a>>, bool) {
+    fn finish(mut self, found: &mut Found<'_>) -> (Scope<'a>, Vec<Item<'a>>, bool) {
         let count = self.code.len();
-        self.places.settle(|place| match place.checked_sub(ASIDE) {
+        let settled = |place: usize| match place.checked_sub(ASIDE) {
             Some(place) => place + count,
             None => place,
-        });
+        };
+        self.places.settle(settled);
+        let mut given = std::mem::take(&mut self.given);
+        for one in &mut given {
+            one.from = settled(one.from);
+        }
+        for (one, holder) in self.places.bind(given) {
+            let name = one.name;
+            let problem = match holder {
+                Some(line) => twice(name, one.span, self.source.lines[line].number),
+                None => Problem::new(one.span, format!("`{name}` is another name of itself"))
+                    .help("set one of the names to a label or a number"),
+            };
+            found.problems.push((self.number, one.line, problem));
+        }
         for place in &mut self.lines {
             if let Some(aside) = place.checked_sub(ASIDE) {
                 *place = aside + count;
@@ -427,6 +469,8 @@ impl<'a> Reader<'_, 'a, '_> {
             listed: self.listed,
             is_go: self.dialects.is_go_text(),
             lines: self.lines,
+            aside: count,
+            constants: std::mem::take(&mut self.around.constants),
             claims: Vec::new(),
         };
         (scope, self.code, self.around.is_asked.get())
@@ -640,6 +684,19 @@ impl<'a> Reader<'_, 'a, '_> {
                 self.around.constants.insert(name, value);
                 return;
             }
+            Statement::Alias(name, span, target) => {
+                self.known.forget();
+                self.around.constants.remove(name);
+                let from = self.next();
+                self.given.push(Given {
+                    name,
+                    span,
+                    line: at,
+                    from,
+                    target,
+                });
+                return;
+            }
             _ if self.place == Place::Nowhere => return,
             _ => {}
         }
@@ -655,6 +712,13 @@ impl<'a> Reader<'_, 'a, '_> {
                         kind: OperandKind::Target(goal.target()),
                         span: goal.span,
                     });
+                }
+                if !self.dialects.is_go_text() {
+                    for operand in &mut inst.operands {
+                        if let OperandKind::Memory(mem) = &mut operand.kind {
+                            settle(mem, columns, listing);
+                        }
+                    }
                 }
                 let coder = &mut self.bench.coder;
                 let item = if columns.bytes.is_empty() {
@@ -680,7 +744,12 @@ impl<'a> Reader<'_, 'a, '_> {
                 };
                 self.push(at, item);
             }
-            Statement::Align(to) => self.push(at, ItemKind::Align(to)),
+            Statement::Align(mut to) => {
+                // A listing of NASM's shows what fills.
+                to.fill = to.fill.or(columns.bytes.first().copied());
+                self.push(at, ItemKind::Align(to));
+            }
+            Statement::Extern(names) => self.places.open.extend(names),
             Statement::Reserve(bytes, _) if is_data => self.push(at, repeat(vec![0], bytes)),
             Statement::Reserve(_, span) => fail(found, self.number, not_in_code(span)),
             Statement::Fill(byte, count) if is_data => self.push(at, repeat(vec![byte], count)),
@@ -712,7 +781,8 @@ impl<'a> Reader<'_, 'a, '_> {
             | Statement::Syntax(_)
             | Statement::Repeat(..)
             | Statement::EndRepeat(_)
-            | Statement::Set(..) => {}
+            | Statement::Set(..)
+            | Statement::Alias(..) => {}
         }
     }
 
@@ -743,12 +813,15 @@ impl<'a> Reader<'_, 'a, '_> {
     fn label(&mut self, at: usize, name: &'a str, span: Span, found: &mut Found<'_>) {
         let next = self.next();
         if let Err(first) = self.places.define(name, next, at) {
-            let first = self.source.lines[first].number;
-            let problem = Problem::new(span, format!("the label `{name}` is defined twice"))
-                .help(format!("the first one stands in line {first}"));
+            let problem = twice(name, span, self.source.lines[first].number);
             found.problems.push((self.number, at, problem));
         }
     }
+}
+
+fn twice(name: &str, span: Span, first: u32) -> Problem {
+    Problem::new(span, format!("the label `{name}` is defined twice"))
+        .help(format!("the first one stands in line {first}"))
 }
 
 fn repeat<'a>(unit: Vec<u8>, count: u64) -> ItemKind<'a> {

@@ -197,6 +197,7 @@ fn of_runtime(mut section: Section) -> Section {
 fn data(name: &str, bytes: Vec<u8>) -> Section {
     Section {
         repeats: Vec::new(),
+        tables: Vec::new(),
         kind: SectionKind::Data,
         name: name.to_string(),
         place: None,

@@ -3,10 +3,13 @@
 //! Correct means: the text is assembled as it stands, one function of it is called once an iteration,
 //! and everything that nobody wrote is named as an assumption.
 
+mod arguments;
 mod go;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
+
+use arguments::Arguments;
 
 use super::sections::{opens, split_sections};
 use super::source::{Place, SourceText};
@@ -28,10 +31,21 @@ pub(crate) struct Pasted {
     pub(crate) sections: Vec<SourceSection>,
     /// What was assumed, a sentence each.
     pub(crate) assumed: Vec<String>,
+    /// Registers whose value was.
+    pub(crate) registers: Vec<Assumed>,
     /// The sections that nobody wrote, as text.
     generated: String,
     /// What a text in Go's syntax says beside.
     pub(crate) go: Option<go::Listed>,
+}
+
+/// A register that holds what nobody wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Assumed {
+    /// Its 64-bit name.
+    pub register: &'static str,
+    /// What it holds; none where that is the address of an object.
+    pub number: Option<u64>,
 }
 
 /// Whether a text has code and opens no section.
@@ -67,8 +81,13 @@ pub(crate) fn paste(
     if asm::is_go(&lines, header.syntax) {
         return go::paste(source, lines, header);
     }
-    let functions = functions(&lines);
-    let (code, data) = apart(lines);
+    if let Some(other) = asm::of_other_bits(&lines, &source.file) {
+        return Err(vec![other]);
+    }
+    let texts = asm::sources(&lines);
+    let functions = functions(&texts);
+    let globals = globals(&texts);
+    let (code, data) = apart(&lines, &texts);
     let section = |kind, name: &str, lines: Vec<SourceLine>| SourceSection {
         kind,
         name: name.to_string(),
@@ -97,6 +116,11 @@ pub(crate) fn paste(
         },
     )?;
     let code = &program.sections[0];
+    if code.size() == 0 {
+        return Err(vec![without_code(source, &own)]);
+    }
+    let arguments = Arguments::new(&header.args)
+        .map_err(|(message, help)| vec![source.complain(START, message, Some(help))])?;
     let mut assumed = Vec::new();
     let returns = own[0].lines.iter().any(|line| line.text.contains("ret"));
     let known: Vec<&str> = match functions.is_empty() {
@@ -104,6 +128,11 @@ pub(crate) fn paste(
         false => functions.iter().map(String::as_str).collect(),
     };
     if known.is_empty() && header.call.is_none() && !returns {
+        if let Some((name, value)) = header.args.first() {
+            let message = format!("`--arg {name}={value}`: the text has no function that takes it");
+            let help = format!("write `mov {name}, {value}` in front of it");
+            return Err(vec![source.complain(START, message, Some(help))]);
+        }
         assumed.push(
             "the text has no function and no `ret`, so all of it is one iteration".to_string(),
         );
@@ -113,27 +142,32 @@ pub(crate) fn paste(
         return Ok(Pasted {
             sections,
             assumed,
+            registers: Vec::new(),
             generated: String::new(),
             go: None,
         });
     }
+    // What a text of NASM lets others see is a function, and its other labels may be none.
+    let open: Vec<&str> = known
+        .iter()
+        .copied()
+        .filter(|name| globals.contains(name))
+        .collect();
+    let known = match (header.call.as_deref(), &open[..]) {
+        (None, [_]) if functions.is_empty() => open,
+        _ => known,
+    };
     let called = called(source, &known, header.call.as_deref())?;
     let mut generated = String::from("body:\n.intel_syntax noprefix\n");
     let entry = called.filter(|name| code.labels.iter().any(|label| label.name == **name));
-    generated.push_str("  lea rdi, [\"listing.object\"]\n  mov rcx, rdi\n");
-    for register in ["esi", "edx", "r8d", "r9d"] {
-        let _ = writeln!(generated, "  mov {register}, 1");
-    }
+    generated.push_str(&arguments.code());
     let _ = writeln!(generated, "  call \"{}\"", entry.unwrap_or(CODE));
     assumed.push(match called {
         Some(name) => format!("one iteration calls `{name}`"),
         None => "one iteration calls the first line".to_string(),
     });
-    assumed.push(
-        "rdi and rcx hold the address of an object, each word of which points to a table of functions that return 1; \
-         esi, edx, r8d and r9d hold 1"
-            .to_string(),
-    );
+    assumed.extend(arguments.sentence());
+    assumed.push(around(&generated));
     generated.push_str(OBJECT);
     for (symbol, what) in unknown(&program.sections, &own) {
         let name = symbol.split('@').next().unwrap_or(&symbol);
@@ -180,9 +214,48 @@ pub(crate) fn paste(
     Ok(Pasted {
         sections,
         assumed,
+        registers: arguments.assumed(),
         generated,
         go: None,
     })
+}
+
+/// Where what is wrong with no line is said.
+const START: Place = Place {
+    line: 1,
+    column: 1,
+    width: 1,
+};
+
+/// Why nothing of a text can run.
+fn without_code(source: &SourceText<'_>, own: &[SourceSection]) -> Diagnostic {
+    let mut lines = own.iter().flat_map(|section| &section.lines);
+    let is_left = |line: &&SourceLine| line.text.contains(".gnu.lto_");
+    let (place, message, help) = match lines.find(is_left) {
+        Some(line) => (
+            Place {
+                line: line.number,
+                ..START
+            },
+            "the compiler has left the code to the linker, and the text has none",
+            "compile it with -fno-lto, or with -ffat-lto-objects",
+        ),
+        None => (
+            START,
+            "the text has no instruction",
+            "paste a function, or write a `body:` with what one iteration does",
+        ),
+    };
+    source.complain(place, message.to_string(), Some(help.to_string()))
+}
+
+/// How much of an iteration is none of the text, but its body as it stands up to here: the call and what leads to it.
+fn around(body: &str) -> String {
+    let count = body.lines().filter(|line| line.starts_with("  ")).count();
+    format!(
+        "{count} of the instructions that are counted, and one of the branches, are this call and what gives it its \
+         arguments"
+    )
 }
 
 /// What stands in for arguments. The words behind the function's first lead to it again, so that a pointer to
@@ -284,10 +357,10 @@ fn stated<'a>(source: &SourceText<'a>) -> Vec<(&'a str, &'a str)> {
 }
 
 /// The functions that the text itself calls so.
-fn functions(lines: &[SourceLine]) -> Vec<String> {
+fn functions(texts: &[&str]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    for line in lines {
-        let code = line.text.trim();
+    for text in texts {
+        let code = text.trim();
         let words: Vec<&str> = code.split_whitespace().collect();
         let name = match &words[..] {
             [".type", name, kind] if kind.ends_with("function") => Some(name.trim_end_matches(',')),
@@ -304,10 +377,27 @@ fn functions(lines: &[SourceLine]) -> Vec<String> {
     found
 }
 
-/// Labels that others can see.
+/// The names that the text lets others see.
+fn globals<'a>(texts: &[&'a str]) -> HashSet<&'a str> {
+    let names = |text: &&'a str| {
+        let code = text.split([';', '#']).next().unwrap_or_default().trim();
+        let (word, names) = code.split_once([' ', '\t']).unwrap_or((code, ""));
+        let word = word.to_ascii_lowercase();
+        let is_open = matches!(&*word, "global" | ".globl" | ".global" | "public");
+        let names = if is_open { names } else { "" };
+        names
+            .split([',', ' ', '\t', ':'])
+            .filter(|name| !name.is_empty())
+    };
+    texts.iter().flat_map(names).collect()
+}
+
+/// Labels of code that others can see.
 fn labels(section: &Section) -> Vec<&str> {
-    let labels = section.labels.iter().map(|label| label.name.as_str());
+    let labels = section.labels.iter();
+    let labels = labels.filter(|label| section.has_code_at(label.offset));
     labels
+        .map(|label| label.name.as_str())
         .filter(|name| !name.starts_with(['.', '$']))
         .collect()
 }
@@ -346,14 +436,14 @@ fn called<'a>(
     }
 }
 
-/// Lines of code and tables, and lines of what is written to.
-fn apart(lines: Vec<SourceLine>) -> (Vec<SourceLine>, Vec<SourceLine>) {
+/// Lines of code and tables, and lines of what is written to; constants count for both.
+fn apart(lines: &[SourceLine], texts: &[&str]) -> (Vec<SourceLine>, Vec<SourceLine>) {
     let (mut code, mut data) = (Vec::new(), Vec::new());
     let mut is_data = false;
-    for line in lines {
-        let mut words = line
-            .text
-            .split([' ', '\t', ','])
+    let mut has_data = false;
+    for (line, text) in lines.iter().zip(texts) {
+        let mut words = text
+            .split([' ', '\t', ',', '[', ']'])
             .filter(|word| !word.is_empty());
         let (first, second) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
         let writable = |name: &str| {
@@ -362,19 +452,46 @@ fn apart(lines: Vec<SourceLine>) -> (Vec<SourceLine>, Vec<SourceLine>) {
                 .any(|begin| name.starts_with(begin))
                 && !name.starts_with(".data.rel.ro")
         };
-        match first {
-            ".data" | ".bss" => is_data = true,
-            ".section" | "section" | "segment" if writable(second) => is_data = true,
+        let is_constant = is_constant(text, first, second);
+        let (to_code, to_data) = match first.to_ascii_lowercase().as_str() {
+            ".data" | ".bss" => {
+                is_data = true;
+                (false, false)
+            }
+            ".section" | "section" | "segment" if writable(second) => {
+                is_data = true;
+                (false, false)
+            }
             ".section" | "section" | "segment" | ".text" => {
                 is_data = false;
-                code.push(line);
+                (true, false)
             }
-            ".comm" | ".lcomm" => data.push(line),
-            _ if is_data => data.push(line),
-            _ => code.push(line),
+            ".comm" | ".lcomm" => (false, true),
+            _ => (!is_data || is_constant, is_data || is_constant),
+        };
+        has_data |= to_data && !is_constant;
+        if to_code {
+            code.push(line.clone());
+        }
+        if to_data {
+            data.push(line.clone());
         }
     }
+    if !has_data {
+        data.clear();
+    }
     (code, data)
+}
+
+/// Whether a line names a number or an address that is the same wherever the line stands.
+fn is_constant(text: &str, first: &str, second: &str) -> bool {
+    let is_named = matches!(first, ".set" | ".equ" | ".equiv" | "%define" | "%assign")
+        || second == "="
+        || second.eq_ignore_ascii_case("equ");
+    // `$-msg` is a distance from here.
+    let code = text.split(';').next().unwrap_or_default();
+    let mut words = code.split([' ', '\t', ',', '-', '+', '(', ')']);
+    is_named && !code.contains('$') && !words.any(|word| word == ".")
 }
 
 /// What a text names and does not define.
@@ -400,6 +517,8 @@ fn unknown(sections: &[Section], sources: &[SourceSection]) -> BTreeMap<String, 
     };
     let mut found = BTreeMap::new();
     for (section, source) in sections.iter().zip(sources) {
+        let numbers = source.lines.iter().map(|line| line.number);
+        let texts: HashMap<u32, &str> = numbers.zip(asm::sources(&source.lines)).collect();
         for fixup in section
             .fixups
             .iter()
@@ -407,15 +526,13 @@ fn unknown(sections: &[Section], sources: &[SourceSection]) -> BTreeMap<String, 
         {
             found
                 .entry(fixup.symbol.clone())
-                .or_insert_with(|| kind(fixup, source));
+                .or_insert_with(|| kind(fixup, texts.get(&fixup.line).copied().unwrap_or("")));
         }
     }
     found
 }
 
-fn kind(fixup: &Fixup, source: &SourceSection) -> Unknown {
-    let line = source.lines.iter().find(|line| line.number == fixup.line);
-    let text = line.map_or("", |line| line.text.as_str());
+fn kind(fixup: &Fixup, text: &str) -> Unknown {
     let branches = text
         .split_whitespace()
         .any(|word| word.starts_with("call") || word.starts_with('j') || word.starts_with("loop"));

@@ -3,11 +3,13 @@
 //! Correct means: a text is a listing only where its lines say so beyond doubt; an address and bytes are
 //! then those of the line, and of lines between nothing is lost that reads as an instruction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+use iced_x86::Register;
+
 use crate::asm::encode;
-use crate::asm::inst::{Datum, Prefix, Target};
+use crate::asm::inst::{Datum, Mem, Name, Prefix, Target};
 use crate::asm::problem::{Problem, Span};
 use crate::asm::registers::lower;
 
@@ -50,6 +52,15 @@ pub(in crate::asm) struct Entry<'a> {
 }
 
 impl Entry<'_> {
+    /// A row whose address is no label.
+    pub(super) fn of(bytes: Vec<u8>, text: Range<usize>) -> Self {
+        Entry {
+            bytes,
+            text,
+            ..Entry::default()
+        }
+    }
+
     /// A row at an address, beyond doubt.
     pub(in crate::asm) fn at(address: u64, bytes: Vec<u8>, text: Range<usize>) -> Self {
         Entry {
@@ -81,6 +92,8 @@ pub(in crate::asm) struct Listing<'a> {
     pub(in crate::asm) claims: Vec<Claim>,
     /// Whether it is of Go's disassembler, which has spellings of its own.
     pub(in crate::asm) is_disassembled: bool,
+    /// The addresses of its lines, where an operand is one: `[rel 0x7]` of `ndisasm`.
+    pub(in crate::asm) starts: HashSet<u64>,
 }
 
 /// How far a line's offset is from the next one.
@@ -100,11 +113,21 @@ pub(in crate::asm) fn survey<'a>(
     if !lines.clone().any(looks_dressed) {
         return None;
     }
+    if let Some(rows) = super::nasm::survey(lines.clone()) {
+        return Some(Listing {
+            rows,
+            ..Listing::default()
+        });
+    }
     let mut rows: Vec<Row<'a>> = lines.clone().map(row).collect();
     if !is_listing(&rows) {
         return None;
     }
     join(&mut rows);
+    let mut starts = HashSet::new();
+    if lines.clone().any(|line| line.contains("[rel ")) {
+        starts.extend(rows.iter().filter_map(Row::address));
+    }
     refuse_unlinked(&mut rows, lines);
     let lengths = lengths(&rows);
     Some(Listing {
@@ -112,7 +135,43 @@ pub(in crate::asm) fn survey<'a>(
         lengths,
         claims: Vec::new(),
         is_disassembled: false,
+        starts,
     })
+}
+
+impl Row<'_> {
+    fn address(&self) -> Option<u64> {
+        match self {
+            Row::Entry(entry) => entry.address,
+            Row::Heading(address, _) => Some(*address),
+            _ => None,
+        }
+    }
+}
+
+/// Settles an operand that is an address, `[rel 0x7]`. In a listing it is a line, or counts from the next instruction;
+/// elsewhere it is absolute, for nothing says where the text stands.
+pub(in crate::asm) fn settle(
+    mem: &mut Mem<'_>,
+    columns: &Entry<'_>,
+    listing: Option<&Listing<'_>>,
+) {
+    let Some(Target { name, addend, .. }) = &mem.target else {
+        return;
+    };
+    let Name::Address(named) = name else { return };
+    let (address, None) = **named else { return };
+    let value = (address as i64).wrapping_add(*addend);
+    match (columns.address, columns.bytes.len() as u64, listing) {
+        (Some(here), 1.., Some(listing)) if !listing.starts.contains(&address) => {
+            let next = here.wrapping_add(columns.bytes.len() as u64);
+            mem.displacement = i128::from(value.wrapping_sub(next as i64));
+            mem.base = Some(Register::RIP);
+        }
+        (None, ..) => mem.displacement = i128::from(value),
+        _ => return,
+    }
+    mem.target = None;
 }
 
 /// A quick look that passes over nearly every line that is no row.
@@ -255,6 +314,15 @@ fn row(line: &str) -> Row<'_> {
         return heading;
     }
     let code = &line[start..];
+    // `ndisasm` goes on with bytes behind a dash.
+    if let Some(digits) = code.trim_end().strip_prefix('-').filter(|_| start > 0)
+        && !digits.is_empty()
+        && digits.len().is_multiple_of(2)
+        && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    {
+        let value = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).unwrap_or_default();
+        return Row::More((0..digits.len()).step_by(2).map(value).collect());
+    }
     let passed = [
         "Dump of assembler code",
         "End of assembler dump",
@@ -489,6 +557,11 @@ pub(in crate::asm) fn goal<'a>(
     }
     let operand = code.get(at..)?.trim_start();
     let begin = text.start + code.len() - operand.len();
+    // NASM says how far it is, and so do the bytes.
+    let operand = match operand.split_once(' ') {
+        Some(("short" | "near", behind)) if is_row => behind.trim_start(),
+        _ => operand,
+    };
     let (digits, symbol) = match operand.split_once([' ', '\t']) {
         None => (operand, None),
         Some((digits, behind)) => {

@@ -22,6 +22,7 @@ pub(in crate::asm) mod go;
 mod intel;
 mod lexer;
 pub(in crate::asm) mod listing;
+pub(in crate::asm) mod nasm;
 mod operand;
 mod prefix;
 mod statement;

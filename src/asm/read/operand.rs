@@ -322,6 +322,19 @@ fn bracketed<'a>(
         sum.target = Some(target);
         sum.constant = 0;
     }
+    // A disassembler's address.
+    if is_relative
+        && sum.target.is_none()
+        && sum.registers.is_empty()
+        && let Ok(address) = u64::try_from(sum.constant)
+    {
+        sum.constant = 0;
+        sum.target = Some(Target {
+            name: Name::Address(Box::new((address, None))),
+            addend: 0,
+            span: inside.to(cursor.last_span()),
+        });
+    }
     if is_relative && sum.target.is_none() && !sum.registers.is_empty() {
         return Err(
             Problem::new(inside, "`rel` stands only before a label or a symbol")

@@ -386,6 +386,7 @@ pub(super) fn paste(
     Ok(Pasted {
         sections: all,
         assumed,
+        registers: Vec::new(),
         generated,
         go: Some(Listed {
             release,
