@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use super::bits::of_32;
 use super::encode::{self, Choice};
 use super::insert::{Insertion, insert};
-use super::inst::{Datum, Direction, Inst, Name, Target};
+use super::inst::{ANONYMOUS, Datum, Direction, Inst, Name, Target};
 use super::items::{Bench, Context, Found, Item, ItemKind, Scope, aims, parse};
 use super::join::join;
 use super::lay::{Aim, Ground, Piece, PieceKind, lay_out, measure};
@@ -208,6 +208,7 @@ pub fn fragment_in(text: &str, reading: &Reading<'_>) -> Result<Section, Vec<Dia
         file: reading.file,
         hash: &|name| Err(format!("the hash of `{name}` is not known here")),
         is_open: reading.is_open,
+        is_run: false,
         syntax: reading.syntax,
         separates: reading.separates,
         bound: &[],
@@ -489,9 +490,7 @@ impl<'a> Scope<'a> {
                 }
                 place(choice?, last).ok_or_else(|| {
                     let outside = aims(&inst).find_map(|(target, _)| match &target.name {
-                        Name::Address(named) if named.1.is_none() => {
-                            Some(self.outside(named.0, target.span))
-                        }
+                        Name::Address(named) => Some(self.outside(named.0, target.span)),
                         _ => None,
                     });
                     outside.unwrap_or_else(|| no_long_form(&inst))
@@ -527,9 +526,13 @@ impl<'a> Scope<'a> {
                 } else {
                     "before"
                 };
+                let label = match *number {
+                    ANONYMOUS => "@@".to_string(),
+                    number => number.to_string(),
+                };
                 return Err(Problem::new(
                     target.span,
-                    format!("there is no label `{number}:` {side} this line"),
+                    format!("there is no label `{label}:` {side} this line"),
                 ));
             }
             Name::Label(name) if self.places.open.contains(name) => return Ok(None),

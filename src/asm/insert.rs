@@ -293,6 +293,7 @@ mod tests {
             file: "test",
             hash: &|_| Err("none".into()),
             is_open: true,
+            is_run: false,
             syntax: Syntax::Intel,
             separates: false,
             bound: &[],

@@ -351,6 +351,9 @@ impl Name<'_> {
     }
 }
 
+/// The number of MASM's labels without a name: `@@`, which `@F` and `@B` look for.
+pub(super) const ANONYMOUS: u32 = u32::MAX;
+
 /// Which way to look for a numeric label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {

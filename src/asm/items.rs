@@ -20,7 +20,7 @@ use super::problem::{Problem, Span};
 use super::program::SectionKind;
 use super::read::dialect::Choice as Dialects;
 use super::read::listing::{
-    Claim, Entry as Columns, Listing, Row, goal, settle, survey, without_callee,
+    Claim, Entry as Columns, Listing, Row, goal, lead_out, settle, survey, without_callee,
 };
 use super::read::{self, Around, Offsets, Placed, go};
 use super::source::Syntax;
@@ -34,6 +34,8 @@ pub struct Context<'a> {
     pub hash: &'a dyn Fn(&str) -> Result<u32, String>,
     /// Whether a branch may go to a bare name that nothing here defines, as it may to a symbol.
     pub is_open: bool,
+    /// Whether the text is to run by itself, so that data that a listing addresses outside of it are symbols.
+    pub is_run: bool,
     /// How the text is written.
     pub syntax: Syntax,
     /// Whether `;` separates statements, where it would begin a comment.
@@ -294,6 +296,7 @@ pub(super) fn parse<'a>(
         begun_at: 0,
         carried: 0,
         bound: Vec::new(),
+        is_run: context.is_run,
         given: Vec::new(),
         known: Known::default(),
         bench,
@@ -425,6 +428,8 @@ struct Reader<'e, 'a, 'b> {
     carried: usize,
     /// Lines whose branches go elsewhere than their listing says.
     bound: Vec<usize>,
+    /// Whether what it addresses has to be there.
+    is_run: bool,
     /// Names that were given to addresses.
     given: Vec<Given<'a>>,
     /// Lines that were read before.
@@ -717,6 +722,11 @@ impl<'a> Reader<'_, 'a, '_> {
                     for operand in &mut inst.operands {
                         if let OperandKind::Memory(mem) = &mut operand.kind {
                             settle(mem, columns, listing);
+                            if let Some(listing) = listing.filter(|_| self.is_run) {
+                                let length = listing.lengths.get(&at).copied();
+                                let line = self.source.lines[at].text.as_str();
+                                lead_out(mem, columns, listing, (line, length), operand.span);
+                            }
                         }
                     }
                 }

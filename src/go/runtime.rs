@@ -165,6 +165,7 @@ fn assembled(source: &SourceSection, release: Release) -> Result<Section, String
         file: "runtime",
         hash: &hash,
         is_open: false,
+        is_run: false,
         syntax: asm::Syntax::Intel,
         separates: false,
         bound: &[],

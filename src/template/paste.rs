@@ -4,12 +4,14 @@
 //! and everything that nobody wrote is named as an assumption.
 
 mod arguments;
+mod functions;
 mod go;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use arguments::Arguments;
+use functions::{called, functions, globals, labels, without};
 
 use super::sections::{opens, split_sections};
 use super::source::{Place, SourceText};
@@ -84,47 +86,35 @@ pub(crate) fn paste(
     if let Some(other) = asm::of_other_bits(&lines, &source.file) {
         return Err(vec![other]);
     }
-    let texts = asm::sources(&lines);
-    let functions = functions(&texts);
-    let globals = globals(&texts);
-    let (code, data) = apart(&lines, &texts);
-    let section = |kind, name: &str, lines: Vec<SourceLine>| SourceSection {
-        kind,
-        name: name.to_string(),
-        place: None,
-        line: lines.first().map_or(1, |line| line.number),
-        lines,
-    };
-    let mut own = vec![section(SectionKind::Func, CODE, code)];
-    if !data.is_empty() {
-        own.push(section(SectionKind::Data, DATA, data));
-    }
-    let program = asm::assemble(
-        &own,
-        &asm::Context {
-            file: &source.file,
-            hash: &|name| {
-                Err(format!(
-                    "the hash of `{name}` is not known in a text without a header"
-                ))
-            },
-            is_open: true,
-            syntax: header.syntax,
-            separates: header.separates,
-            bound: &[],
-            go_minor: None,
+    let context = asm::Context {
+        file: &source.file,
+        hash: &|name| {
+            Err(format!(
+                "the hash of `{name}` is not known in a text without a header"
+            ))
         },
-    )?;
+        is_open: true,
+        is_run: true,
+        syntax: header.syntax,
+        separates: header.separates,
+        bound: &[],
+        go_minor: None,
+    };
+    let (own, program, left) = assembled(&lines, header, &context)?;
+    let all = asm::sources(&lines);
+    let functions = functions(&all);
+    let globals = globals(&all);
+    let texts = asm::sources(&own[0].lines);
     let code = &program.sections[0];
     if code.size() == 0 {
         return Err(vec![without_code(source, &own)]);
     }
     let arguments = Arguments::new(&header.args)
         .map_err(|(message, help)| vec![source.complain(START, message, Some(help))])?;
-    let mut assumed = Vec::new();
+    let mut assumed = left;
     let returns = own[0].lines.iter().any(|line| line.text.contains("ret"));
     let known: Vec<&str> = match functions.is_empty() {
-        true => labels(code),
+        true => labels(code, &own[0].lines, &texts),
         false => functions.iter().map(String::as_str).collect(),
     };
     if known.is_empty() && header.call.is_none() && !returns {
@@ -226,6 +216,61 @@ const START: Place = Place {
     column: 1,
     width: 1,
 };
+
+/// The sections of a text, and what they assemble to; without functions that are wrong and that nothing names, where
+/// one is asked for by its name.
+fn assembled(
+    lines: &[SourceLine],
+    header: &Header,
+    context: &asm::Context<'_>,
+) -> Result<(Vec<SourceSection>, asm::Program, Vec<String>), Vec<Diagnostic>> {
+    let own = sections(lines);
+    let found = match asm::assemble(&own, context) {
+        Ok(program) => return Ok((own, program, Vec::new())),
+        Err(found) => found,
+    };
+    let Some((rest, left)) = header
+        .call
+        .as_deref()
+        .and_then(|called| without(lines, called, &found))
+    else {
+        return Err(found);
+    };
+    let own = sections(&rest);
+    let Ok(program) = asm::assemble(&own, context) else {
+        return Err(found);
+    };
+    let mut fixups = program.sections.iter().flat_map(|section| &section.fixups);
+    let is_left = |symbol: &str| {
+        let name = symbol.split('@').next().unwrap_or(symbol);
+        left.iter().any(|left| left.name == name)
+    };
+    if fixups.any(|fixup| is_left(&fixup.symbol)) {
+        return Err(found);
+    }
+    Ok((
+        own,
+        program,
+        left.iter().map(|left| left.sentence()).collect(),
+    ))
+}
+
+/// What a text puts into its code, and what into memory that is written to.
+fn sections(lines: &[SourceLine]) -> Vec<SourceSection> {
+    let (code, data) = apart(lines, &asm::sources(lines));
+    let section = |kind, name: &str, lines: Vec<SourceLine>| SourceSection {
+        kind,
+        name: name.to_string(),
+        place: None,
+        line: lines.first().map_or(1, |line| line.number),
+        lines,
+    };
+    let mut own = vec![section(SectionKind::Func, CODE, code)];
+    if !data.is_empty() {
+        own.push(section(SectionKind::Data, DATA, data));
+    }
+    own
+}
 
 /// Why nothing of a text can run.
 fn without_code(source: &SourceText<'_>, own: &[SourceSection]) -> Diagnostic {
@@ -356,86 +401,6 @@ fn stated<'a>(source: &SourceText<'a>) -> Vec<(&'a str, &'a str)> {
     lines
 }
 
-/// The functions that the text itself calls so.
-fn functions(texts: &[&str]) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    for text in texts {
-        let code = text.trim();
-        let words: Vec<&str> = code.split_whitespace().collect();
-        let name = match &words[..] {
-            [".type", name, kind] if kind.ends_with("function") => Some(name.trim_end_matches(',')),
-            [name, kind] if kind.eq_ignore_ascii_case("proc") => Some(*name),
-            [_, ..] if code.ends_with(">:") => code
-                .split_once(" <")
-                .map(|(_, name)| name.trim_end_matches(">:")),
-            ["Dump", .., name] => Some(name.trim_end_matches(':')),
-            _ => None,
-        };
-        found.extend(name.map(|name| name.trim_matches('"').to_string()));
-    }
-    found.dedup();
-    found
-}
-
-/// The names that the text lets others see.
-fn globals<'a>(texts: &[&'a str]) -> HashSet<&'a str> {
-    let names = |text: &&'a str| {
-        let code = text.split([';', '#']).next().unwrap_or_default().trim();
-        let (word, names) = code.split_once([' ', '\t']).unwrap_or((code, ""));
-        let word = word.to_ascii_lowercase();
-        let is_open = matches!(&*word, "global" | ".globl" | ".global" | "public");
-        let names = if is_open { names } else { "" };
-        names
-            .split([',', ' ', '\t', ':'])
-            .filter(|name| !name.is_empty())
-    };
-    texts.iter().flat_map(names).collect()
-}
-
-/// Labels of code that others can see.
-fn labels(section: &Section) -> Vec<&str> {
-    let labels = section.labels.iter();
-    let labels = labels.filter(|label| section.has_code_at(label.offset));
-    labels
-        .map(|label| label.name.as_str())
-        .filter(|name| !name.starts_with(['.', '$']))
-        .collect()
-}
-
-/// The function to call; none where the text has none with a name.
-fn called<'a>(
-    source: &SourceText<'_>,
-    known: &[&'a str],
-    wanted: Option<&str>,
-) -> Result<Option<&'a str>, Vec<Diagnostic>> {
-    let complain = |message: String, help: String| {
-        let place = Place {
-            line: 1,
-            column: 1,
-            width: 1,
-        };
-        vec![source.complain(place, message, Some(help))]
-    };
-    match (wanted, known) {
-        (Some(wanted), _) => match known.iter().find(|name| **name == wanted) {
-            Some(name) => Ok(Some(name)),
-            None => Err(complain(
-                format!("the text has no function `{wanted}`"),
-                format!("it has {}", known.join(", ")),
-            )),
-        },
-        (None, []) => Ok(None),
-        (None, [name]) => Ok(Some(name)),
-        (None, _) => Err(complain(
-            "the text has several functions, and one is to be called".to_string(),
-            format!(
-                "name it with `--call SYMBOL`, or in a header `;! call = \"SYMBOL\"`: {}",
-                known.join(", ")
-            ),
-        )),
-    }
-}
-
 /// Lines of code and tables, and lines of what is written to; constants count for both.
 fn apart(lines: &[SourceLine], texts: &[&str]) -> (Vec<SourceLine>, Vec<SourceLine>) {
     let (mut code, mut data) = (Vec::new(), Vec::new());
@@ -443,30 +408,36 @@ fn apart(lines: &[SourceLine], texts: &[&str]) -> (Vec<SourceLine>, Vec<SourceLi
     let mut has_data = false;
     for (line, text) in lines.iter().zip(texts) {
         let mut words = text
-            .split([' ', '\t', ',', '[', ']'])
+            .split([' ', '\t', ',', '[', ']', '\'', '"'])
             .filter(|word| !word.is_empty());
         let (first, second) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
         let writable = |name: &str| {
-            [".data", ".bss", ".tdata", ".tbss"]
+            [".data", ".bss", ".tdata", ".tbss", "_DATA", "_BSS"]
                 .iter()
                 .any(|begin| name.starts_with(begin))
                 && !name.starts_with(".data.rel.ro")
         };
         let is_constant = is_constant(text, first, second);
-        let (to_code, to_data) = match first.to_ascii_lowercase().as_str() {
-            ".data" | ".bss" => {
+        let begins = match second.to_ascii_lowercase().as_str() {
+            // MASM has its name in front.
+            "segment" => "segment",
+            "ends" => ".text",
+            _ => first,
+        };
+        let (to_code, to_data) = match begins.to_ascii_lowercase().as_str() {
+            ".data" | ".bss" | ".data?" => {
                 is_data = true;
                 (false, false)
             }
-            ".section" | "section" | "segment" if writable(second) => {
+            ".section" | "section" | "segment" if writable(second) || writable(first) => {
                 is_data = true;
                 (false, false)
             }
-            ".section" | "section" | "segment" | ".text" => {
+            ".section" | "section" | "segment" | ".text" | ".code" | ".const" => {
                 is_data = false;
                 (true, false)
             }
-            ".comm" | ".lcomm" => (false, true),
+            ".comm" | ".lcomm" | "comm" => (false, true),
             _ => (!is_data || is_constant, is_data || is_constant),
         };
         has_data |= to_data && !is_constant;

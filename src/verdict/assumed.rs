@@ -3,7 +3,7 @@
 //! Correct means: a register is named only where the instruction addresses memory by it, and it still holds what was
 //! assumed.
 
-use iced_x86::{Decoder, DecoderOptions, Mnemonic, Register};
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Mnemonic, Register};
 
 use crate::job::Place;
 use crate::link::Image;
@@ -40,6 +40,16 @@ pub(super) fn remedy(
         return Some(format!(
             "; {name} was assumed to be {value}: `--arg {name}=object` gives it an address, `--arg {name}=8` another number"
         ));
+    }
+    let calls = matches!(
+        instruction.flow_control(),
+        FlowControl::IndirectCall | FlowControl::IndirectBranch
+    );
+    if calls {
+        return Some(
+            "; an assumed object holds addresses of tables, not of functions: `--arg rdi=table` gives a table itself"
+                .to_string(),
+        );
     }
     // What lies in the stack or in data of the text has another reason.
     let is_frame = |register: &Register| matches!(register, Register::RSP | Register::RBP);

@@ -534,3 +534,175 @@ fn code_of_other_machines_and_none_at_all_are_refused_in_a_sentence() {
     let run = run_in(&place, &["run", "fat.asm", "--counters", "none"]);
     assert_eq!(run.code, 0, "{}", run.stdout);
 }
+
+#[test]
+fn data_that_a_linked_listing_addresses_are_assumed_by_their_names_and_never_other_code() {
+    let place = fresh("linked_listing");
+    let listings = [
+        (
+            "objdump",
+            "0000000000001208 <count>:\n    1208:\t8b 05 72 2e 00 00    \tmov    eax,DWORD PTR [rip+0x2e72]        # 4080 <counter>\n    \
+             120e:\t8d 50 01             \tlea    edx,[rax+0x1]\n    1211:\t89 15 69 2e 00 00    \tmov    DWORD PTR [rip+0x2e69],edx        # 4080 <counter>\n    \
+             1217:\tc3                   \tret\n",
+        ),
+        (
+            "gdb",
+            "Dump of assembler code for function count:\n   0x0000000000001208 <+0>:\tmov    0x2e72(%rip),%eax        # 0x4080 <counter>\n   \
+             0x000000000000120e <+6>:\tlea    0x1(%rax),%edx\n   0x0000000000001211 <+9>:\tmov    %edx,0x2e69(%rip)        # 0x4080 <counter>\n   \
+             0x0000000000001217 <+15>:\tret\nEnd of assembler dump.\n",
+        ),
+    ];
+    for (name, text) in listings {
+        template(&place, name, text);
+        let file = format!("{name}.asm");
+        let run = run_in(&place, &["run", &file, "--counters", "none"]);
+        assert_eq!(run.code, 0, "{name}: {}", run.stdout);
+        assert!(
+            run.said().contains("`counter` is 4096 bytes of zeros"),
+            "{name}: {}",
+            run.said()
+        );
+        let bare = text
+            .replace(" <counter>", "")
+            .replace("        # 4080", "")
+            .replace("        # 0x4080", "");
+        template(&place, "bare", &bare);
+        let run = run_in(&place, &["run", "bare.asm", "--counters", "none"]);
+        assert_eq!(run.code, 0, "{name}: {}", run.stdout);
+        assert!(
+            run.said().contains("`0x4080` is 4096 bytes of zeros"),
+            "{name}: {}",
+            run.said()
+        );
+    }
+}
+
+#[test]
+fn a_wrong_function_is_left_out_where_nothing_that_is_called_names_it() {
+    let place = fresh("left_out");
+    let function = |name: &str, code: &str| {
+        format!(
+            "\t.globl\t{name}\n\t.type\t{name}, @function\n{name}:\n{code}\tret\n\t.size\t{name}, .-{name}\n"
+        )
+    };
+    let thread = function("thread", "\tmovl\t%fs:x@tpoff, %eax\n");
+    let text = thread.clone() + &function("good", "\tmovl\t$1, %eax\n");
+    template(&place, "apart", &text);
+    let run = run_in(
+        &place,
+        &["run", "apart.asm", "--counters", "none", "--call", "good"],
+    );
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    assert!(
+        run.said()
+            .contains("`thread`, which is not called, is left out, for line 4 is refused"),
+        "{}",
+        run.said()
+    );
+    let called = thread + &function("good", "\tcall\tthread\n");
+    template(&place, "called", &called);
+    for function in ["good", "thread"] {
+        let run = run_in(
+            &place,
+            &[
+                "run",
+                "called.asm",
+                "--counters",
+                "none",
+                "--call",
+                function,
+            ],
+        );
+        assert_eq!(run.code, 3, "{function}: {}", run.stdout);
+    }
+    let outside = text + "\tmovl\t%fs:8, %eax\n";
+    template(&place, "outside", &outside);
+    let run = run_in(
+        &place,
+        &["run", "outside.asm", "--counters", "none", "--call", "good"],
+    );
+    assert_eq!(run.code, 3, "{}", run.stdout);
+}
+
+#[test]
+fn a_function_of_cpp_is_called_without_its_arguments_and_data_of_a_filtered_text_are_none() {
+    let place = fresh("explorer");
+    let text = "sum(int const*, int):\n mov eax, esi\n ret\nnames:\n .quad .LC0\nacc:\n .zero 64\n.LC0:\n .string \"zero\"\nwide: .long 5\n";
+    template(&place, "one", text);
+    let run = run_in(&place, &["run", "one.asm", "--counters", "none"]);
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    let two = text.to_string() + "sum(int):\n ret\nother<int>(int):\n ret\n";
+    template(&place, "two", &two);
+    let code = |function: &str| {
+        run_in(
+            &place,
+            &["run", "two.asm", "--counters", "none", "--call", function],
+        )
+        .code
+    };
+    assert_eq!(code("other"), 0);
+    assert_eq!(code("sum(int)"), 0);
+    // Two have that name.
+    assert_eq!(code("sum"), 3);
+    assert_eq!(code("su"), 3);
+}
+
+#[test]
+fn an_object_of_functions_is_a_table_where_it_is_given_as_one() {
+    let place = fresh("callbacks");
+    template(
+        &place,
+        "call",
+        "f:\n sub rsp, 8\n call [rdi]\n add rsp, 8\n ret\n",
+    );
+    let run = run_in(&place, &["run", "call.asm", "--counters", "none"]);
+    assert_eq!(run.code, 4, "{}", run.stdout);
+    assert!(
+        unfolded(&run.stdout).contains("`--arg rdi=table`"),
+        "{}",
+        run.stdout
+    );
+    let run = run_in(
+        &place,
+        &[
+            "run",
+            "call.asm",
+            "--counters",
+            "none",
+            "--arg",
+            "rdi=table",
+        ],
+    );
+    assert_eq!(run.code, 0, "{}", run.stdout);
+}
+
+#[test]
+fn arrows_of_jumps_are_passed_over_and_tables_are_shown_as_data() {
+    let place = fresh("arrows");
+    let text = "0000000000001139 <f>:\n    1139:\t/-> 83 e8 01             \tsub    eax,0x1\n    113c:\t\\-- 75 fb                \tjne    1139 <f>\n    \
+                113e:\t    c3                   \tret\n";
+    template(&place, "arrows", text);
+    let run = run_in(&place, &["check", "arrows.asm"]);
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    assert!(
+        run.stdout.contains("3 of 3 instructions byte-identical"),
+        "{}",
+        run.stdout
+    );
+    let run = run_in(&place, &["show", "arrows.asm"]);
+    assert!(
+        run.stdout.contains("dq listing.callee") && run.stdout.contains("... 63 more of these"),
+        "{}",
+        run.stdout
+    );
+    let run = run_in(
+        &place,
+        &["compare", "arrows.asm", "arrows.asm", "--counters", "none"],
+    );
+    let said = unfolded(&run.stdout);
+    // The body's seven, the callee's two with its padding, and the text's three.
+    assert!(
+        said.contains("13 instructions; no instruction differs"),
+        "{said}"
+    );
+}

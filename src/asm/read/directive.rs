@@ -26,13 +26,13 @@ pub(super) enum Directive<'a> {
 
 /// Directives that produce nothing.
 #[rustfmt::skip]
-const PASSED: [&str; 44] = [
+const PASSED: [&str; 47] = [
     ".globl", ".global", ".type", ".size", ".file", ".loc", ".ident", ".addrsig", ".addrsig_sym", ".weak",
     ".hidden", ".local", ".internal", ".protected", ".code64", ".arch", ".version", ".symver", ".def", ".scl",
     ".endef", ".linkonce", ".build_version", ".subsections_via_symbols", ".reloc", ".lto_discard",
     ".private_extern", ".weak_definition", ".no_dead_strip", ".loc_mark_labels", ".bundle_align_mode", ".title",
     ".allow_index_reg", "global", "default", "bits", "use64", "cpu", "public",
-    "includelib", "end", "title", "common", "static",
+    "includelib", "end", "title", "common", "static", "format", "entry", ".model",
 ];
 
 /// Directives that repeat, choose or fetch text, and what does the same here.
@@ -126,6 +126,8 @@ fn plain<'a>(
             let bytes = count(cursor, word)?;
             return Ok(Directive::Made(vec![Statement::Fill(0x90, bytes)]));
         }
+        "comm" => return masm_common(cursor),
+        "include" if is_listing_include(cursor) => return Ok(Directive::Passed),
         "section" | "segment" => {
             cursor.advance();
             return Ok(Directive::Made(vec![section(cursor)]));
@@ -171,7 +173,9 @@ fn dotted<'a>(
         ".p2align" => p2align(cursor)?,
         ".align" | ".balign" => align(cursor)?,
         ".text" => Statement::Place(Place::Code),
-        ".data" | ".bss" => Statement::Place(Place::Aside),
+        // MASM's.
+        ".code" => Statement::Place(Place::Code),
+        ".data" | ".data?" | ".bss" | ".const" => Statement::Place(Place::Aside),
         ".section" | ".pushsection" => section(cursor),
         ".popsection" | ".previous" => Statement::Place(Place::Code),
         ".extern" => externs(cursor),
@@ -242,9 +246,17 @@ fn named<'a>(
             cursor.finish();
             Ok(Some(vec![label]))
         }
-        "endp" | "segment" | "ends" => {
+        "endp" => {
             cursor.finish();
             Ok(Some(Vec::new()))
+        }
+        "segment" | "ends" => {
+            let place = match &*second {
+                "segment" => place(name),
+                _ => Place::Code,
+            };
+            cursor.finish();
+            Ok(Some(vec![Statement::Place(place)]))
         }
         // `rep` and `lock` stand before words, too, but never before these.
         second if let Some(width) = data_width(second) => {
@@ -275,7 +287,7 @@ fn set<'a>(cursor: &mut Cursor<'_, 'a>) -> Result<Directive<'a>, Problem> {
 }
 
 /// A number, or an address that has the name, too.
-fn value<'a>(
+pub(super) fn value<'a>(
     cursor: &mut Cursor<'_, 'a>,
     name: &'a str,
     span: Span,
@@ -334,11 +346,53 @@ fn common<'a>(cursor: &mut Cursor<'_, 'a>) -> Result<Directive<'a>, Problem> {
     ]))
 }
 
+/// MASM's `COMM NAME:DWORD`, or `NAME:BYTE:16`: the same.
+fn masm_common<'a>(cursor: &mut Cursor<'_, 'a>) -> Result<Directive<'a>, Problem> {
+    cursor.advance();
+    let here = cursor.span();
+    let wrong = |here: Span| {
+        Problem::new(here, "expected a name and a size here").help("write `COMM x:DWORD`")
+    };
+    let Some(Token::Word(name)) = cursor.peek() else {
+        return Err(wrong(here));
+    };
+    cursor.advance();
+    cursor.expect(':')?;
+    let each = match cursor.word().as_deref() {
+        Some("byte") => 1,
+        Some("word") => 2,
+        Some("dword") => 4,
+        Some("qword" | "mmword") => 8,
+        Some("xmmword" | "oword") => 16,
+        _ => return Err(wrong(cursor.span())),
+    };
+    cursor.advance();
+    let count = if cursor.take(':') {
+        count(cursor, "comm")?
+    } else {
+        1
+    };
+    cursor.finish();
+    Ok(Directive::Made(vec![
+        Statement::Place(Place::Aside),
+        Statement::Label(name, here),
+        Statement::Fill(0, each * count),
+        Statement::Place(Place::Code),
+    ]))
+}
+
+/// Whether it is the file that every listing of MSVC begins with.
+fn is_listing_include(cursor: &Cursor<'_, '_>) -> bool {
+    matches!(cursor.peek_second(), Some(Token::Word(word)) if word.eq_ignore_ascii_case("listing.inc"))
+}
+
 /// What follows `section`.
 fn section<'a>(cursor: &mut Cursor<'_, 'a>) -> Statement<'a> {
     let name = match cursor.peek() {
         Some(Token::Word(name)) => (*name).to_owned(),
         Some(Token::Text(name)) => name.to_string(),
+        // FASM's.
+        Some(Token::Quote(name)) => String::from_utf8_lossy(name).into_owned(),
         _ => String::new(),
     };
     cursor.finish();
@@ -363,6 +417,10 @@ fn place(name: &str) -> Place {
         ".drectve",
         ".xdata",
         ".pdata",
+        "xdata",
+        "pdata",
+        "voltbl",
+        ".chks64",
         "__LD",
     ];
     if begins(&nowhere) {
@@ -476,10 +534,11 @@ pub(super) fn data_width(word: &str) -> Option<u32> {
 
 pub(super) fn reserved_width(word: &str) -> Option<u64> {
     Some(match word {
-        "resb" => 1,
-        "resw" => 2,
-        "resd" => 4,
-        "resq" => 8,
+        // FASM has the shorter names.
+        "resb" | "rb" => 1,
+        "resw" | "rw" => 2,
+        "resd" | "rd" => 4,
+        "resq" | "rq" => 8,
         "rest" => 10,
         "reso" => 16,
         _ => return None,

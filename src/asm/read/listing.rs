@@ -94,6 +94,8 @@ pub(in crate::asm) struct Listing<'a> {
     pub(in crate::asm) is_disassembled: bool,
     /// The addresses of its lines, where an operand is one: `[rel 0x7]` of `ndisasm`.
     pub(in crate::asm) starts: HashSet<u64>,
+    /// The first address and the last one, where lines have some.
+    pub(in crate::asm) ends: Option<(u64, u64)>,
 }
 
 /// How far a line's offset is from the next one.
@@ -128,6 +130,8 @@ pub(in crate::asm) fn survey<'a>(
     if lines.clone().any(|line| line.contains("[rel ")) {
         starts.extend(rows.iter().filter_map(Row::address));
     }
+    let addresses = || rows.iter().filter_map(Row::address);
+    let ends = addresses().min().zip(addresses().max());
     refuse_unlinked(&mut rows, lines);
     let lengths = lengths(&rows);
     Some(Listing {
@@ -136,6 +140,7 @@ pub(in crate::asm) fn survey<'a>(
         claims: Vec::new(),
         is_disassembled: false,
         starts,
+        ends,
     })
 }
 
@@ -172,6 +177,53 @@ pub(in crate::asm) fn settle(
         _ => return,
     }
     mem.target = None;
+}
+
+/// Makes an operand that counts from the next instruction, and leads out of the listing of a linked program, what lies
+/// there: whoever runs the text has to give it that.
+pub(in crate::asm) fn lead_out<'a>(
+    mem: &mut Mem<'a>,
+    columns: &Entry<'_>,
+    listing: &Listing<'_>,
+    (line, length): (&'a str, Option<u8>),
+    span: Span,
+) {
+    let (Some(here), Some((first, last))) = (columns.address, listing.ends) else {
+        return;
+    };
+    let length = match columns.bytes.len() as u64 {
+        0 => length.map(u64::from),
+        bytes => Some(bytes),
+    };
+    let (Some(length), Some(Register::RIP), None, None) =
+        (length, mem.base, mem.index, &mem.target)
+    else {
+        return;
+    };
+    let address = here
+        .wrapping_add(length)
+        .wrapping_add(mem.displacement as u64);
+    if (first..=last).contains(&address) {
+        return;
+    }
+    // `# 4080 <counter>`
+    let comment = line.rsplit_once('#').map(|(_, comment)| comment.trim());
+    let named_so = |comment: &'a str| {
+        let (digits, name) = comment.split_once(" <")?;
+        let digits = digits.strip_prefix("0x").unwrap_or(digits);
+        let is_same = u64::from_str_radix(digits, 16) == Ok(address);
+        name.strip_suffix('>').filter(|_| is_same).map(named)
+    };
+    let (name, addend) = match comment.and_then(named_so) {
+        Some((name, addend)) => (name.into(), addend),
+        None => (format!("{address:#x}").into(), 0),
+    };
+    mem.target = Some(Target {
+        name: Name::Symbol(name),
+        addend,
+        span,
+    });
+    (mem.base, mem.displacement) = (None, 0);
 }
 
 /// A quick look that passes over nearly every line that is no row.
@@ -351,6 +403,10 @@ fn row(line: &str) -> Row<'_> {
         Some((address, at, is_marked)) => (Some(address), at, is_marked),
         None => (None, start, false),
     };
+    let at = match address {
+        Some(_) => at + jumps(&line[at..]),
+        None => at,
+    };
     let (bytes, behind) = bytes(line, at, address.is_some());
     let text = trimmed(line, behind);
     match (address, bytes.is_empty(), text.is_empty()) {
@@ -376,6 +432,21 @@ fn row(line: &str) -> Row<'_> {
             }
             Row::Entry(entry)
         }
+    }
+}
+
+/// Bytes of the arrows that `objdump --visualize-jumps` draws in front of the text.
+fn jumps(rest: &str) -> usize {
+    let is_drawn = |c: char| {
+        matches!(
+            c,
+            ' ' | '\t' | '|' | '/' | '\\' | '-' | '+' | '<' | '>' | 'X'
+        )
+    };
+    let end = rest.find(|c| !is_drawn(c)).unwrap_or(rest.len());
+    match rest[..end].contains(['|', '/', '\\']) {
+        true => end,
+        false => 0,
     }
 }
 
@@ -487,7 +558,9 @@ fn bytes(line: &str, start: usize, is_sure: bool) -> (Vec<u8>, usize) {
     let first = line[text.start..at].to_ascii_lowercase();
     let is_directive = matches!(&*first, "db" | "dd") || encode::knows(&first);
     let is_text = behind.is_none_or(|word| word.starts_with(|c: char| c.is_alphabetic()));
-    match is_followed || is_sure && is_text && !is_directive {
+    // Without addresses bytes alone on a line go on with those of the line before.
+    let is_more = behind.is_none() && text.start > 0;
+    match is_followed || (is_sure || is_more) && is_text && !is_directive {
         true => (found, at),
         false => none,
     }

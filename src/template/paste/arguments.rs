@@ -25,6 +25,8 @@ const FURTHER: [(&str, &str); 9] = [
 enum Value {
     /// The address of the object that is assumed.
     Object,
+    /// The address of its table of functions, for an object that holds functions itself.
+    Table,
     Number(i128),
 }
 
@@ -56,7 +58,7 @@ impl Arguments {
             let refuse = |why: &str| {
                 (
                     format!("`--arg {name}={value}`: {why}"),
-                    "write --arg rsi=5, --arg rsi=-0x10, or for the address of an object --arg rsi=object".to_string(),
+                    "write --arg rsi=5, --arg rsi=-0x10, for the address of an object --arg rsi=object, and for that of a table of functions --arg rsi=table".to_string(),
                 )
             };
             let register = name.to_ascii_lowercase();
@@ -67,9 +69,10 @@ impl Arguments {
                 .ok_or_else(|| refuse("an argument is in a general register but `rsp`"))?;
             let value = match value.as_str() {
                 "object" => Value::Object,
-                value => number(value)
-                    .map(Value::Number)
-                    .ok_or_else(|| refuse("the value is a whole number of 64 bits, or `object`"))?,
+                "table" => Value::Table,
+                value => number(value).map(Value::Number).ok_or_else(|| {
+                    refuse("the value is a whole number of 64 bits, `object` or `table`")
+                })?,
             };
             all.retain(|one| one.wide != wide);
             all.push(Argument {
@@ -93,6 +96,7 @@ impl Arguments {
                     writeln!(out, "  lea {}, [\"listing.object\"]", one.wide)
                 }
                 (Value::Object, Some(first)) => writeln!(out, "  mov {}, {first}", one.wide),
+                (Value::Table, _) => writeln!(out, "  lea {}, [\"listing.table\"]", one.wide),
                 (Value::Number(value), _) if u32::try_from(value).is_ok() => {
                     writeln!(out, "  mov {}, {value}", one.narrow)
                 }
@@ -136,7 +140,7 @@ impl Arguments {
             .map(|one| Assumed {
                 register: one.wide,
                 number: match one.value {
-                    Value::Object => None,
+                    Value::Object | Value::Table => None,
                     Value::Number(value) => u64::try_from(value).ok(),
                 },
             })

@@ -177,6 +177,7 @@ pub(super) fn paste(
         file: &source.file,
         hash: &hash,
         is_open: true,
+        is_run: false,
         syntax: asm::Syntax::Go,
         separates: header.separates,
         bound: &bound,

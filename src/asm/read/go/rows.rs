@@ -135,6 +135,7 @@ fn code<'a>(lines: &[&'a str], shapes: Vec<Shape<'a>>) -> Listing<'a> {
     claims.retain(|claim| matches!(&rows[claim.line], Row::Entry(_)));
     Listing {
         starts: HashSet::new(),
+        ends: None,
         rows,
         lengths,
         claims,
