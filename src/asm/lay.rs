@@ -6,6 +6,8 @@
 mod places;
 mod relax;
 
+use std::collections::HashSet;
+
 use super::encode::emit::{Encoded, Field, Width};
 use super::inst::{Name, Padding, Target};
 use super::problem::Problem;
@@ -106,12 +108,10 @@ pub(super) fn offsets(pieces: &[Piece<'_>], long: &[bool]) -> Vec<usize> {
 impl PieceKind<'_> {
     /// Of a piece of code that is data, the bytes of each value: an address, or whatever stands among data. Bytes
     /// between instructions may be one that the assembler does not know.
-    fn unit(&self, is_aside: bool) -> Option<u32> {
+    fn unit(&self, is_data: bool) -> Option<u32> {
         match self {
             PieceKind::Address(_, width) | PieceKind::Distance(_, width) => Some(*width),
-            PieceKind::Bytes(_) | PieceKind::Repeat(..) | PieceKind::Align(_) if is_aside => {
-                Some(1)
-            }
+            PieceKind::Bytes(_) | PieceKind::Repeat(..) | PieceKind::Align(_) if is_data => Some(1),
             _ => None,
         }
     }
@@ -215,13 +215,23 @@ pub(super) fn lay_out(ground: &Ground<'_>) -> Laid {
     if ground.is_code {
         laid.bytes.reserve(starts[ground.pieces.len()]);
     }
+    // Lines that have an address among their values.
+    let has_address = |piece: &&Piece<'_>| piece.kind.unit(false).is_some();
+    let tables: HashSet<usize> = match ground.is_code {
+        true => ground
+            .pieces
+            .iter()
+            .filter(has_address)
+            .map(|piece| piece.line)
+            .collect(),
+        false => HashSet::new(),
+    };
     for (at, piece) in ground.pieces.iter().enumerate() {
         if laid.end() < starts[at + 1] {
             mark_line(&mut laid, ground.lines[piece.line]);
         }
-        if ground.is_code
-            && let Some(unit) = piece.kind.unit(at >= ground.aside)
-        {
+        let is_data = at >= ground.aside || tables.contains(&piece.line);
+        if let Some(unit) = piece.kind.unit(is_data).filter(|_| ground.is_code) {
             laid.table(narrow(starts[at + 1] - starts[at]), unit);
         }
         match &piece.kind {

@@ -341,6 +341,45 @@ mod tests {
     }
 
     #[test]
+    fn tables_of_a_section_are_data_and_the_rest_is_code() {
+        let section = crate::asm::fragment("nop\ntable: dq table, 5\nret").expect("assembles");
+        let table = |offset, size, unit| Table { offset, size, unit };
+        assert_eq!(section.tables, [table(1, 8, 8), table(9, 8, 1)]);
+        let list = |tables: &[Table], syntax| {
+            let name = |address| (address == 0x1001).then(|| "table".to_owned());
+            let mut bytes = section.bytes.clone();
+            bytes[1..3].copy_from_slice(&[1, 0x10]);
+            let listed = disassemble_section(syntax, (&bytes, 0x1000), tables, &name);
+            let all: usize = listed.iter().map(|one| one.bytes.len()).sum();
+            assert_eq!(all, bytes.len());
+            listed.into_iter().map(|one| one.text).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            list(&section.tables, Syntax::Intel),
+            [
+                "nop",
+                "dq table",
+                "db 0x05, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00",
+                "ret"
+            ]
+        );
+        assert_eq!(list(&section.tables, Syntax::Att)[1], ".quad table");
+        let short = list(&[table(1, 4, 4), table(9, 3, 1)], Syntax::Intel);
+        assert_eq!(short[1], "dd 0x1001");
+        assert!(
+            short.contains(&"db 0x05, 0x00, 0x00".to_owned()),
+            "{short:?}"
+        );
+        // One that a changed job says is longer than its section.
+        assert_eq!(
+            list(&[table(17, 900, 8), table(3, 2, 1)], Syntax::Intel)
+                .last()
+                .map(String::as_str),
+            Some("db 0xc3")
+        );
+    }
+
+    #[test]
     fn every_byte_stands_in_one_line_even_where_none_begins_an_instruction() {
         let bytes = [0x06, 0x90, 0x0f];
         let listed = disassemble(&bytes, 0, &|_| None);

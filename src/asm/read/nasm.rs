@@ -92,7 +92,7 @@ fn number(line: &str) -> Option<(u32, usize)> {
 /// Where the line of source stands.
 fn source(line: &str) -> Range<usize> {
     let end = line.trim_end().len();
-    let start = number(line).map_or(0, |(_, number)| number + BETWEEN - 1);
+    let start = number(line).map_or(0, |(_, number)| number + BETWEEN);
     // A tab or a letter of several bytes stands in the source alone, behind that column.
     let start = start.min(end);
     match line.is_char_boundary(start) {
@@ -152,4 +152,47 @@ fn bytes(line: &str) -> Option<Bytes> {
         rest = &rest[1..];
     }
     Some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROW: &str = "     2 00000000 B801000000              f: mov eax, 1";
+    const LABEL: &str = "     1                                  .again:";
+
+    #[test]
+    fn a_listing_has_a_number_on_each_line_and_bytes_on_one() {
+        let is = |lines: &[&str]| is_listing(lines.iter().copied());
+        assert!(is(&[LABEL, ROW]));
+        assert!(is(&[LABEL, "", ROW]));
+        // What was pasted with the blanks of all lines taken away.
+        assert!(!is(&[LABEL]));
+        assert!(!is(&[ROW, "ret"]));
+        assert!(!is(&[ROW, LABEL]), "numbers ascend");
+        assert!(!is(&["1: nop", "2: nop"]));
+        assert!(!is(&["     1 0000000G B801000000              nop"]));
+    }
+
+    #[test]
+    fn the_source_stands_behind_its_column_and_the_bytes_before_it() {
+        assert_eq!(
+            sources([LABEL, ROW].into_iter()),
+            [".again:", "f: mov eax, 1"]
+        );
+        assert_eq!(sources(["nop", ROW].into_iter()), ["nop", ROW]);
+        let all = |line: &str| bytes(line).map(|bytes| (bytes.bytes, bytes.are_open));
+        assert_eq!(all(ROW), Some((vec![0xb8, 1, 0, 0, 0], false)));
+        assert_eq!(all(LABEL), None);
+        let of = |column: &str| {
+            all(&format!("     2 00000000 {column} nop")).map(|(bytes, open)| (bytes.len(), open))
+        };
+        assert_eq!(of("E8(00000000)"), Some((5, false)));
+        assert_eq!(of("48890425[00000000]"), Some((8, true)));
+        assert_eq!(of("48B8[0000000000000000]"), Some((10, false)));
+        assert_eq!(of("90<rep 8h>"), Some((1, false)));
+        assert_eq!(of("<res 40h>"), Some((0, true)));
+        assert_eq!(of("48B9887766-"), Some((5, false)));
+        assert_eq!(of("48B"), None);
+    }
 }
