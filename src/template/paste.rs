@@ -495,12 +495,47 @@ fn unknown(sections: &[Section], sources: &[SourceSection]) -> BTreeMap<String, 
             .iter()
             .filter(|fixup| !is_known(&fixup.symbol))
         {
-            found
-                .entry(fixup.symbol.clone())
-                .or_insert_with(|| kind(fixup, texts.get(&fixup.line).copied().unwrap_or("")));
+            found.entry(fixup.symbol.clone()).or_insert_with(|| {
+                let text = texts.get(&fixup.line).copied().unwrap_or("");
+                match kind(fixup, text) {
+                    Unknown::Address
+                        if texts
+                            .values()
+                            .any(|other| calls_what_was_loaded(text, other)) =>
+                    {
+                        Unknown::Pointer
+                    }
+                    kind => kind,
+                }
+            });
         }
     }
     found
+}
+
+/// Whether a line calls the register that another one loads: `mov rax, [rip+f@GOTPCREL]`, `call rax`.
+fn calls_what_was_loaded(load: &str, call: &str) -> bool {
+    let code = |line: &'_ str| {
+        line.split('#')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
+    };
+    let (load, call) = (code(load), code(call));
+    let operands = load
+        .split_once([' ', '\t'])
+        .map_or("", |(_, operands)| operands);
+    let register = match operands.contains('%') {
+        true => operands.rsplit(',').next(),
+        false => operands.split(',').next(),
+    };
+    let mut words = call.split([' ', '\t']).filter(|word| !word.is_empty());
+    let is_call = words.next().is_some_and(|word| word.starts_with("call"));
+    let called = words.next().map(|word| word.trim_start_matches(['*', '%']));
+    is_call
+        && called.is_some()
+        && called == register.map(|register| register.trim().trim_start_matches('%'))
 }
 
 fn kind(fixup: &Fixup, text: &str) -> Unknown {

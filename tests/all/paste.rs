@@ -706,3 +706,29 @@ fn arrows_of_jumps_are_passed_over_and_tables_are_shown_as_data() {
         "{said}"
     );
 }
+
+#[test]
+fn a_function_whose_address_is_loaded_from_the_table_of_offsets_is_called() {
+    let place = fresh("offsets");
+    for (name, text) in [
+        (
+            "intel",
+            "f:\n push rax\n mov rax, qword ptr [rip + core::panicking::panic@GOTPCREL]\n call rax\n pop rcx\n ret\n",
+        ),
+        (
+            "att",
+            "f:\n\tpushq\t%rax\n\tmovq\tother@GOTPCREL(%rip), %rbx\n\tcallq\t*%rbx\n\tpopq\t%rcx\n\tretq\n",
+        ),
+    ] {
+        template(&place, name, text);
+        let file = format!("{name}.asm");
+        let run = run_in(&place, &["run", &file, "--counters", "none"]);
+        assert_eq!(run.code, 0, "{name}: {}", run.stdout);
+        assert!(
+            run.said()
+                .contains("which the text calls through memory, returns 1"),
+            "{}",
+            run.said()
+        );
+    }
+}

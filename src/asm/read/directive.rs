@@ -26,13 +26,14 @@ pub(super) enum Directive<'a> {
 
 /// Directives that produce nothing.
 #[rustfmt::skip]
-const PASSED: [&str; 47] = [
+const PASSED: [&str; 54] = [
     ".globl", ".global", ".type", ".size", ".file", ".loc", ".ident", ".addrsig", ".addrsig_sym", ".weak",
     ".hidden", ".local", ".internal", ".protected", ".code64", ".arch", ".version", ".symver", ".def", ".scl",
     ".endef", ".linkonce", ".build_version", ".subsections_via_symbols", ".reloc", ".lto_discard",
     ".private_extern", ".weak_definition", ".no_dead_strip", ".loc_mark_labels", ".bundle_align_mode", ".title",
     ".allow_index_reg", "global", "default", "bits", "use64", "cpu", "public",
-    "includelib", "end", "title", "common", "static", "format", "entry", ".model",
+    "includelib", "end", "title", "common", "static", "format", "entry", ".model", ".pushreg", ".setframe", ".allocstack",
+    ".savereg", ".savexmm128", ".pushframe", ".endprolog",
 ];
 
 /// Directives that repeat, choose or fetch text, and what does the same here.
