@@ -325,13 +325,18 @@ fn listing(prepared: &Prepared) -> Listing {
         let addresses = piece.addresses.clone();
         let code = (addresses.start - image.site.code) as usize
             ..(addresses.end - image.site.code) as usize;
-        let listed = asm::disassemble(&image.code[code], addresses.start, &|address| {
-            image.name(address)
-        });
-        let name = &prepared.row.program.sections[section].name;
-        listing.lines.push(format!("{name}:"));
-        listing.bytes += addresses.end - addresses.start;
-        listing.instructions += listed.len() as u64;
+        let own = &prepared.row.program.sections[section];
+        let listed = asm::disassemble_section(
+            asm::Syntax::Intel,
+            (&image.code[code], addresses.start),
+            &own.tables,
+            &|address| image.name(address),
+        );
+        listing.lines.push(format!("{}:", own.name));
+        for one in listed.iter().filter(|one| !one.is_data) {
+            listing.bytes += one.bytes.len() as u64;
+            listing.instructions += 1;
+        }
         listing.lines.extend(listed.into_iter().map(|one| one.text));
     }
     listing

@@ -336,6 +336,7 @@ fn assemble(
         file: &file,
         hash: &hash,
         is_open: false,
+        is_run: true,
         syntax: scenario.template.header.syntax,
         separates: scenario.template.header.separates,
         bound: &bound,

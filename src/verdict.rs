@@ -18,6 +18,7 @@ use crate::template::{Origin, Template};
 use crate::worker::parent::RowOutcome;
 
 mod agreement;
+mod assumed;
 mod cold;
 mod contamination;
 mod counted;

@@ -3,12 +3,14 @@
 //! Correct means: every line is either in the bytes or has a Diagnostic, and one bad line hides no
 //! other's.
 
+mod targets;
+
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
-use super::encode::{self, Choice};
+use super::bits::of_32;
 use super::insert::{Insertion, insert};
-use super::inst::{Datum, Direction, Inst, Name, Target};
+use super::inst::{Datum, Target};
 use super::items::{Bench, Context, Found, Item, ItemKind, Scope, aims, parse};
 use super::join::join;
 use super::lay::{Aim, Ground, Piece, PieceKind, lay_out, measure};
@@ -17,9 +19,10 @@ use super::program::{MAX_DATA, Program, Section, SectionKind};
 use super::read::Offsets;
 use super::read::dialect::Choice as Dialects;
 use super::read::go::sections::split_go;
-use super::registers;
+use super::read::nasm;
 use super::{SourceLine, SourceSection, Syntax};
 use crate::text::diagnostic::Diagnostic;
+use targets::place;
 
 /// Assembles all sections of one template.
 ///
@@ -47,13 +50,17 @@ pub fn assemble_and_insert(
 ) -> Result<(Program, Vec<Option<Section>>), Vec<Diagnostic>> {
     let mut found = Found::new(sections, context);
     let mut bench = Bench::new(sections, context);
-    let mut scopes = Vec::with_capacity(sections.len());
-    let mut items = Vec::with_capacity(sections.len());
-    for (at, source) in sections.iter().enumerate() {
+    // Data first: code names the numbers that they have, as the length of a text.
+    let mut order: Vec<(usize, &SourceSection)> = sections.iter().enumerate().collect();
+    order.sort_by_key(|(_, source)| source.kind != SectionKind::Data);
+    let mut read = Vec::with_capacity(sections.len());
+    for (at, source) in order {
         let (scope, parsed) = settled(source, at, context, &mut bench, &mut found);
-        scopes.push(scope);
-        items.push(parsed);
+        bench.learn(&scope);
+        read.push((scope, parsed));
     }
+    read.sort_by_key(|(scope, _)| scope.number);
+    let (scopes, items): (Vec<_>, Vec<_>) = read.into_iter().unzip();
     if found.is_full() {
         return Err(found.diagnostics());
     }
@@ -144,6 +151,17 @@ pub fn is_go(lines: &[SourceLine], syntax: Syntax) -> bool {
     Dialects::has_go(syntax, lines.iter().map(|line| line.text.as_str()))
 }
 
+/// Why lines that are to run as they stand are code of another width.
+pub fn of_other_bits(lines: &[SourceLine], file: &str) -> Option<Diagnostic> {
+    let (line, problem) = of_32(lines.iter(), true)?;
+    Some(problem.at(file, &lines[line]))
+}
+
+/// Lines of source, without the columns that `nasm -l` writes in front of them.
+pub fn sources(lines: &[SourceLine]) -> Vec<&str> {
+    nasm::sources(lines.iter().map(|line| line.text.as_str()))
+}
+
 /// How a piece of plain text is to be read.
 #[derive(Debug, Clone, Copy)]
 pub struct Reading<'a> {
@@ -191,6 +209,7 @@ pub fn fragment_in(text: &str, reading: &Reading<'_>) -> Result<Section, Vec<Dia
         file: reading.file,
         hash: &|name| Err(format!("the hash of `{name}` is not known here")),
         is_open: reading.is_open,
+        is_run: false,
         syntax: reading.syntax,
         separates: reading.separates,
         bound: &[],
@@ -250,9 +269,9 @@ impl<'a> Scope<'a> {
     /// Where labels and lines stand, as far as the items of this section alone tell.
     fn offsets(&self, items: &[Item<'a>]) -> Offsets<'a> {
         let empty = || PieceKind::Bytes(Vec::new());
-        let find = |target: &Target<'a>, at| Aim {
-            label: self.places.find(&target.name, at),
-            target: target.clone(),
+        let find = |target: &Target<'a>, at| {
+            let (target, label) = self.places.aim(target.clone(), at);
+            Aim { target, label }
         };
         let piece = |(at, (line, item)): (usize, &Item<'a>)| {
             let kind = match item {
@@ -279,11 +298,12 @@ impl<'a> Scope<'a> {
         let pieces: Vec<Piece<'_>> = items.iter().enumerate().map(piece).collect();
         let starts = measure(&pieces);
         let order = self.places.order.iter();
+        let labels = order.map(|(name, piece)| (*name, starts[*piece] as i64));
+        let distant = self.places.distant();
+        let distant = distant.map(|(name, piece, more)| (name, starts[piece] as i64 + more));
         Offsets {
             is_known: true,
-            labels: order
-                .map(|(name, piece)| (*name, starts[*piece] as i64))
-                .collect(),
+            labels: labels.chain(distant).collect(),
             lines: self
                 .lines
                 .iter()
@@ -298,16 +318,19 @@ impl<'a> Scope<'a> {
             .then_some(self.source.name.as_str())
     }
 
-    fn assemble(
+    fn assemble<'t>(
         &self,
-        items: Vec<Item<'_>>,
+        items: Vec<Item<'t>>,
         elsewhere: &Elsewhere<'_>,
         room: &mut u64,
         found: &mut Found<'_>,
-    ) -> Section {
+    ) -> Section
+    where
+        'a: 't,
+    {
         let is_code = self.source.kind != SectionKind::Data;
         // Collected this way, pieces take the memory of the items.
-        let pieces: Vec<Piece<'_>> = items
+        let pieces: Vec<Piece<'t>> = items
             .into_iter()
             .enumerate()
             .map(|(at, (line, item))| {
@@ -334,6 +357,7 @@ impl<'a> Scope<'a> {
             symbol: self.symbol(),
             is_unique: &|name| elsewhere.scopes.len() == 1 || elsewhere.count(name) == 1,
             is_code,
+            aside: self.aside,
             is_open: elsewhere.is_open,
             room: if is_code { u64::MAX } else { *room },
         });
@@ -364,6 +388,7 @@ impl<'a> Scope<'a> {
             line: self.source.line,
             bytes: laid.bytes,
             repeats: laid.repeats,
+            tables: laid.tables,
             labels: laid.labels,
             fixups: laid.fixups,
             lines: laid.lines,
@@ -419,239 +444,5 @@ impl<'a> Scope<'a> {
             "with this line the data take {taken} bytes, and those of a template may take {MAX_DATA} (1 GiB)"
         );
         Problem::new(span, message).help("reserve less, or let two uses share one buffer")
-    }
-
-    fn piece<'t>(
-        &self,
-        item: ItemKind<'t>,
-        at: usize,
-        elsewhere: &Elsewhere<'_>,
-    ) -> Result<PieceKind<'t>, Problem> {
-        let find = |target: Target<'t>, is_branch| {
-            let label = self.find(&target, at, elsewhere, is_branch)?;
-            Ok(Aim { target, label })
-        };
-        Ok(match item {
-            ItemKind::Align(to) => PieceKind::Align(to),
-            ItemKind::Datum(Datum::Bytes(bytes)) => PieceKind::Bytes(bytes),
-            ItemKind::Repeat(unit, count) => PieceKind::Repeat(unit, count),
-            ItemKind::Datum(Datum::Address(target, width)) => {
-                PieceKind::Address(find(target, false)?, width)
-            }
-            ItemKind::Datum(Datum::Distance(both, width)) => {
-                let (to, from) = *both;
-                let both = (find(to, false)?, find(from, false)?);
-                PieceKind::Distance(Box::new(both), width)
-            }
-            ItemKind::Inst(choice, aim) => {
-                let aim = aim.map(|(target, is_branch)| find(target, is_branch));
-                place(choice, aim.transpose()?).expect("only those with a long form are kept so")
-            }
-            ItemKind::Odd(odd) => {
-                let (inst, choice) = *odd;
-                // `lea` without brackets is wrong before its symbol is.
-                if !encode::is_known(&inst) || choice.is_err() && inst.mnemonic == "lea" {
-                    return Err(choice.err().unwrap_or_else(|| no_long_form(&inst)));
-                }
-                let mut last = None;
-                for (target, is_branch) in aims(&inst) {
-                    last = Some(find(target.clone(), is_branch)?);
-                }
-                place(choice?, last).ok_or_else(|| {
-                    let outside = aims(&inst).find_map(|(target, _)| match &target.name {
-                        Name::Address(named) if named.1.is_none() => {
-                            Some(self.outside(named.0, target.span))
-                        }
-                        _ => None,
-                    });
-                    outside.unwrap_or_else(|| no_long_form(&inst))
-                })?
-            }
-        })
-    }
-
-    /// The piece before which the target stands, where that is a label of this section.
-    ///
-    /// Refuses names that neither the section, nor another one, nor the linker can know.
-    fn find(
-        &self,
-        target: &Target<'_>,
-        at: usize,
-        elsewhere: &Elsewhere<'_>,
-        branch: bool,
-    ) -> Result<Option<usize>, Problem> {
-        if let Some(label) = self.places.find(&target.name, at) {
-            return Ok(Some(label));
-        }
-        let name = match &target.name {
-            // The linker knows it, or says that nobody does.
-            Name::Symbol(_) | Name::Open(_) => return Ok(None),
-            Name::Here | Name::Start => return Ok(Some(0)),
-            Name::Address(named) => {
-                let (address, symbol) = &**named;
-                return match symbol {
-                    Some((_, 0)) => Ok(None),
-                    _ if elsewhere.is_open => Ok(None),
-                    _ => Err(self.outside(*address, target.span)),
-                };
-            }
-            Name::Numeric(number, way) => {
-                let side = if *way == Direction::Forward {
-                    "after"
-                } else {
-                    "before"
-                };
-                return Err(Problem::new(
-                    target.span,
-                    format!("there is no label `{number}:` {side} this line"),
-                ));
-            }
-            Name::Label(name) => name,
-        };
-        match elsewhere.count(name) {
-            1 => Ok(None),
-            0 if elsewhere.symbols.contains(name) || branch && elsewhere.is_open => Ok(None),
-            0 => {
-                let what = if branch {
-                    "undefined label"
-                } else {
-                    "unknown register or symbol"
-                };
-                let mut known: Vec<&str> = self.places.named.keys().copied().collect();
-                known.extend(elsewhere.labels.keys());
-                if !branch {
-                    for name in registers::names() {
-                        known.push(name);
-                    }
-                }
-                known.sort_unstable();
-                let problem = Problem::new(target.span, format!("{what} `{name}`"));
-                if let Some(help) = meant(name) {
-                    return Err(problem.help(help));
-                }
-                Err(problem.suggest(
-                    name,
-                    known.into_iter(),
-                    Some("symbols stand in double quotes; where a debugger shows a variable's name, write its address or a label"),
-                ))
-            }
-            _ => {
-                let holders: Vec<&str> = elsewhere
-                    .scopes
-                    .iter()
-                    .filter(|scope| scope.places.named.contains_key(name))
-                    .map(|scope| scope.source.name.as_str())
-                    .collect();
-                Err(Problem::new(
-                    target.span,
-                    format!("the label `{name}` is defined in several other sections"),
-                )
-                .help(format!(
-                    "it stands in {}; give one of them another name",
-                    holders.join(", ")
-                )))
-            }
-        }
-    }
-}
-
-/// What a name that nothing has was meant to be.
-fn meant(name: &str) -> Option<String> {
-    let digits = name
-        .strip_suffix(['h', 'H'])
-        .filter(|digits| !digits.is_empty());
-    if let Some(digits) =
-        digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
-    {
-        return Some(format!(
-            "a hexadecimal number begins with a digit: `0{digits}h` or `0x{digits}`"
-        ));
-    }
-    registers::missing(name)
-}
-
-impl Scope<'_> {
-    /// A branch to an address that no line has.
-    fn outside(&self, address: u64, span: Span) -> Problem {
-        let mut known: Vec<u64> = self.places.addresses.keys().copied().collect();
-        known.sort_unstable();
-        if self.is_go {
-            return missing_offset(address, span, &known);
-        }
-        let message = format!("the target {address:x} is no line of this text");
-        let problem = Problem::new(span, message);
-        match (known.first(), known.last()) {
-            (Some(first), Some(last)) => problem.help(format!(
-                "there are {} addresses, from {first:x} to {last:x}; paste the lines that it goes to as well, or name a symbol",
-                known.len()
-            )),
-            _ => problem.help(
-                "this is a line of a listing: paste its column of addresses, too, or write a label in front of the line it goes to",
-            ),
-        }
-    }
-}
-
-/// A jump to an offset that no line of a listing has.
-fn missing_offset(address: u64, span: Span, known: &[u64]) -> Problem {
-    /// Offsets that are named around the one that is missing.
-    const NEAR: usize = 4;
-    let at = known.partition_point(|one| *one < address);
-    let near = &known[at.saturating_sub(NEAR)..(at + NEAR).min(known.len())];
-    // A disassembler prints addresses, and those in hexadecimal.
-    let written = |one: &u64| match one {
-        ..0x10_0000 => one.to_string(),
-        _ => format!("{one:#x}"),
-    };
-    let named: Vec<String> = near.iter().map(written).collect();
-    let (what, address) = (
-        if address < 0x10_0000 {
-            "offset"
-        } else {
-            "address"
-        },
-        written(&address),
-    );
-    let problem = Problem::new(
-        span,
-        format!("no line of this function has the {what} {address}"),
-    );
-    match known.len() {
-        0 => problem.help("put a label in front of the line that it goes to, and name that"),
-        count => problem.help(format!(
-            "there are {count}, near it {}; paste the line, too, or bind it in the header to a label, a function or data: `;! bind = {{ \"@{address}\" = \"done\" }}`",
-            named.join(", ")
-        )),
-    }
-}
-
-/// The piece for an instruction; none where only a label near by would do, and there is none.
-fn place<'a>(choice: Choice, aim: Option<Aim<'a>>) -> Option<PieceKind<'a>> {
-    match (choice, aim) {
-        (
-            Choice {
-                short: Some(short),
-                long,
-            },
-            Some(Aim {
-                target,
-                label: Some(label),
-            }),
-        ) => Some(PieceKind::Branch {
-            short,
-            long,
-            target,
-            label,
-        }),
-        (Choice { long, .. }, aim) => Some(PieceKind::Fixed(long?, aim)),
-    }
-}
-
-fn no_long_form(inst: &Inst<'_>) -> Problem {
-    let message = format!("`{}` reaches only labels of its own section", inst.mnemonic);
-    let problem = Problem::new(inst.operand_span(), message);
-    match inst.reach {
-        Some(_) => problem.help("leave out `short`"),
-        None => problem.help("go to a label here, and from there on with `jmp`"),
     }
 }

@@ -7,7 +7,7 @@ use super::encode::{self, emit::Coder};
 use super::inst::{OperandKind, Statement};
 use super::problem::{Problem, Span};
 use super::read::dialect::Choice;
-use super::read::{self, Around, Offsets};
+use super::read::{self, Around, Offsets, nasm};
 use super::{Reading, SourceLine, Syntax};
 use crate::text::diagnostic::Diagnostic;
 
@@ -24,10 +24,13 @@ pub fn hidden(text: &str, reading: &Reading<'_>) -> Vec<Diagnostic> {
         return Vec::new();
     }
     let mut coder = Coder::default();
-    let remark = |(number, line): (u32, &str)| {
+    let sources = nasm::sources(text.lines());
+    let remark = |(number, (line, source)): (u32, (&str, &str))| {
         let at = line.find(';')?;
         let (before, behind) = (&line[..at], line[at..].trim_start_matches(';'));
-        let is_code = !before.trim().is_empty() && !before.contains(['"', '\'', '#']);
+        let is_code = !source.trim_start().starts_with(';')
+            && !before.trim().is_empty()
+            && !before.contains(['"', '\'', '#']);
         let first = behind.split_whitespace().next()?;
         if !is_code || line[at..].starts_with(";!") || !encode::knows(&first.to_ascii_lowercase()) {
             return None;
@@ -47,7 +50,10 @@ pub fn hidden(text: &str, reading: &Reading<'_>) -> Vec<Diagnostic> {
                 .at(reading.file, &line)
         })
     };
-    (1..).zip(text.lines()).filter_map(remark).collect()
+    (1..)
+        .zip(text.lines().zip(sources))
+        .filter_map(remark)
+        .collect()
 }
 
 /// Whether a part of a line is one instruction, whose operands say more than words do.

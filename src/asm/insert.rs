@@ -111,9 +111,9 @@ pub(super) fn insert<'a>(
         let count = before.len() + after.len();
         items.splice(at + 1..at + 1, after);
         items.splice(at..at, before);
-        scope
-            .places
-            .settle(|place| if place > at { place + count } else { place });
+        let moved = |place| if place > at { place + count } else { place };
+        scope.places.settle(moved);
+        scope.aside = moved(scope.aside);
     }
     Some(())
 }
@@ -293,6 +293,7 @@ mod tests {
             file: "test",
             hash: &|_| Err("none".into()),
             is_open: true,
+            is_run: false,
             syntax: Syntax::Intel,
             separates: false,
             bound: &[],

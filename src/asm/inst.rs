@@ -29,6 +29,10 @@ pub(super) enum Statement<'a> {
     Fill(u8, u64),
     /// `.set NAME, VALUE`, `NAME equ VALUE`, `NAME = VALUE`.
     Set(&'a str, i128),
+    /// The same with an address: a second name of it, and where the name stands.
+    Alias(&'a str, Span, Target<'a>),
+    /// `extern NAME`: the linker's.
+    Extern(Vec<&'a str>),
     /// `.text`, `.section .rodata`: whether what follows is code.
     Place(Place),
     /// `.intel_syntax` or `.att_syntax`.
@@ -336,6 +340,19 @@ pub(super) enum Name<'a> {
     /// In double quotes: a symbol, known to the linker only.
     Symbol(Cow<'a, str>),
 }
+
+impl Name<'_> {
+    /// A bare word.
+    pub(super) fn word(&self) -> Option<&str> {
+        match self {
+            Name::Label(word) | Name::Open(word) => Some(word),
+            _ => None,
+        }
+    }
+}
+
+/// The number of MASM's labels without a name: `@@`, which `@F` and `@B` look for.
+pub(super) const ANONYMOUS: u32 = u32::MAX;
 
 /// Which way to look for a numeric label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

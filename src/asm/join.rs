@@ -19,6 +19,10 @@ pub(super) fn join(sections: Vec<Section>) -> Option<Section> {
             repeat.offset += start;
             whole.repeats.push(repeat);
         }
+        for mut table in section.tables {
+            table.offset += start;
+            whole.tables.push(table);
+        }
         for mut fixup in section.fixups {
             fixup.offset += start;
             fixup.end += start;

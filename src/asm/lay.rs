@@ -6,11 +6,13 @@
 mod places;
 mod relax;
 
+use std::collections::HashSet;
+
 use super::encode::emit::{Encoded, Field, Width};
 use super::inst::{Name, Padding, Target};
 use super::problem::Problem;
-use super::program::{Fixup, FixupKind, Label, LineMark, Repeat};
-pub(super) use places::Places;
+use super::program::{Fixup, FixupKind, Label, LineMark, Repeat, Table};
+pub(super) use places::{Given, Places};
 use relax::relax;
 
 /// Something that takes up room in a section, from one source line.
@@ -69,6 +71,8 @@ pub(super) struct Laid {
     /// The piece with which the section takes more room than there is, and where that one ends; then
     /// nothing is laid out.
     pub(super) overrun: Option<(usize, usize)>,
+    /// Of code, what of it is data.
+    pub(super) tables: Vec<Table>,
     pub(super) labels: Vec<Label>,
     pub(super) fixups: Vec<Fixup>,
     pub(super) lines: Vec<LineMark>,
@@ -101,6 +105,18 @@ pub(super) fn offsets(pieces: &[Piece<'_>], long: &[bool]) -> Vec<usize> {
     starts
 }
 
+impl PieceKind<'_> {
+    /// Of a piece of code that is data, the bytes of each value: an address, or whatever stands among data. Bytes
+    /// between instructions may be one that the assembler does not know.
+    fn unit(&self, is_data: bool) -> Option<u32> {
+        match self {
+            PieceKind::Address(_, width) | PieceKind::Distance(_, width) => Some(*width),
+            PieceKind::Bytes(_) | PieceKind::Repeat(..) | PieceKind::Align(_) if is_data => Some(1),
+            _ => None,
+        }
+    }
+}
+
 impl Padding {
     /// How much it is at an offset.
     fn bytes(&self, at: usize) -> usize {
@@ -127,6 +143,8 @@ pub(super) struct Ground<'a> {
     pub(super) is_unique: &'a dyn Fn(&str) -> bool,
     /// Whether padding is code.
     pub(super) is_code: bool,
+    /// The first piece behind the code, where sections of other kinds stand.
+    pub(super) aside: usize,
     /// Whether a name may be left to whoever reads the bytes.
     pub(super) is_open: bool,
     /// Bytes that the section may take.
@@ -137,6 +155,18 @@ impl Laid {
     /// Where the next byte stands.
     fn end(&self) -> usize {
         self.bytes.len() + self.repeated
+    }
+
+    /// What comes next is data.
+    fn table(&mut self, size: u32, unit: u32) {
+        let offset = narrow(self.end());
+        match self.tables.last_mut() {
+            Some(last) if last.offset + last.size == offset && last.unit == unit => {
+                last.size += size;
+            }
+            _ if size > 0 => self.tables.push(Table { offset, size, unit }),
+            _ => {}
+        }
     }
 
     /// Data over and over, written out where that is short.
@@ -185,9 +215,24 @@ pub(super) fn lay_out(ground: &Ground<'_>) -> Laid {
     if ground.is_code {
         laid.bytes.reserve(starts[ground.pieces.len()]);
     }
+    // Lines that have an address among their values.
+    let has_address = |piece: &&Piece<'_>| piece.kind.unit(false).is_some();
+    let tables: HashSet<usize> = match ground.is_code {
+        true => ground
+            .pieces
+            .iter()
+            .filter(has_address)
+            .map(|piece| piece.line)
+            .collect(),
+        false => HashSet::new(),
+    };
     for (at, piece) in ground.pieces.iter().enumerate() {
         if laid.end() < starts[at + 1] {
             mark_line(&mut laid, ground.lines[piece.line]);
+        }
+        let is_data = at >= ground.aside || tables.contains(&piece.line);
+        if let Some(unit) = piece.kind.unit(is_data).filter(|_| ground.is_code) {
+            laid.table(narrow(starts[at + 1] - starts[at]), unit);
         }
         match &piece.kind {
             PieceKind::Fixed(encoded, aim) => {

@@ -11,6 +11,7 @@ use iced_x86::{
     Register, SymbolResolver, SymbolResult,
 };
 
+use super::program::Table;
 use super::source::Syntax;
 
 /// One instruction of a listing.
@@ -22,6 +23,8 @@ pub struct ListedInst {
     pub bytes: Vec<u8>,
     /// Its text; a byte that begins no instruction is a `db`.
     pub text: String,
+    /// Whether it is data, in a section that says so.
+    pub is_data: bool,
 }
 
 /// The instructions of `bytes`, which stand at `address`.
@@ -52,6 +55,66 @@ pub fn disassemble_in(
     let mut listed = Vec::new();
     lister.list(bytes, address, name, |one| listed.push(one));
     listed
+}
+
+/// The same of a section whose tables are known: these are data, a line for eight bytes, or for one value of an
+/// address's width.
+pub fn disassemble_section(
+    syntax: Syntax,
+    (bytes, address): (&[u8], u64),
+    tables: &[Table],
+    name: &dyn Fn(u64) -> Option<String>,
+) -> Vec<ListedInst> {
+    let mut lister = match syntax {
+        Syntax::Att => Lister::att(),
+        _ => Lister::default(),
+    };
+    let mut listed = Vec::new();
+    let mut at = 0;
+    for table in tables {
+        let start = (table.offset as usize).clamp(at, bytes.len());
+        let end = start.saturating_add(table.size as usize).min(bytes.len());
+        let here = |at: usize| address.wrapping_add(at as u64);
+        lister.list(&bytes[at..start], here(at), name, |one| listed.push(one));
+        let row = if table.unit > 1 {
+            table.unit as usize
+        } else {
+            8
+        };
+        for (number, values) in bytes[start..end].chunks(row).enumerate() {
+            listed.push(ListedInst {
+                address: here(start + number * row),
+                bytes: values.to_vec(),
+                text: datum(values, table.unit, lister.is_att, name),
+                is_data: true,
+            });
+        }
+        at = end;
+    }
+    let rest = address.wrapping_add(at as u64);
+    lister.list(&bytes[at..], rest, name, |one| listed.push(one));
+    listed
+}
+
+/// A line of data: an address by its name.
+fn datum(values: &[u8], unit: u32, is_att: bool, name: &dyn Fn(u64) -> Option<String>) -> String {
+    if let Ok(word) = <[u8; 8]>::try_from(values).map(u64::from_le_bytes)
+        && unit == 8
+    {
+        let directive = if is_att { ".quad" } else { "dq" };
+        let value = name(word).unwrap_or_else(|| format!("{word:#x}"));
+        return format!("{directive} {value}");
+    }
+    if let Ok(word) = <[u8; 4]>::try_from(values).map(i32::from_le_bytes)
+        && unit == 4
+    {
+        let directive = if is_att { ".long" } else { "dd" };
+        let sign = if word < 0 { "-" } else { "" };
+        return format!("{directive} {sign}{:#x}", word.unsigned_abs());
+    }
+    let values: Vec<String> = values.iter().map(|byte| format!("{byte:#04x}")).collect();
+    let directive = if is_att { ".byte" } else { "db" };
+    format!("{directive} {}", values.join(", "))
 }
 
 /// A formatter, which is worth keeping from one piece of code to the next.
@@ -124,6 +187,7 @@ impl Lister {
                 address: here,
                 bytes: bytes[start..decoder.position()].to_vec(),
                 text,
+                is_data: false,
             });
         }
     }
@@ -274,6 +338,45 @@ mod tests {
             let read = crate::asm::fragment_in(&text.join("\n"), &reading);
             assert_eq!(read.expect(line).bytes, own.bytes, "{line}: {text:?}");
         }
+    }
+
+    #[test]
+    fn tables_of_a_section_are_data_and_the_rest_is_code() {
+        let section = crate::asm::fragment("nop\ntable: dq table, 5\nret").expect("assembles");
+        let table = |offset, size, unit| Table { offset, size, unit };
+        assert_eq!(section.tables, [table(1, 8, 8), table(9, 8, 1)]);
+        let list = |tables: &[Table], syntax| {
+            let name = |address| (address == 0x1001).then(|| "table".to_owned());
+            let mut bytes = section.bytes.clone();
+            bytes[1..3].copy_from_slice(&[1, 0x10]);
+            let listed = disassemble_section(syntax, (&bytes, 0x1000), tables, &name);
+            let all: usize = listed.iter().map(|one| one.bytes.len()).sum();
+            assert_eq!(all, bytes.len());
+            listed.into_iter().map(|one| one.text).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            list(&section.tables, Syntax::Intel),
+            [
+                "nop",
+                "dq table",
+                "db 0x05, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00",
+                "ret"
+            ]
+        );
+        assert_eq!(list(&section.tables, Syntax::Att)[1], ".quad table");
+        let short = list(&[table(1, 4, 4), table(9, 3, 1)], Syntax::Intel);
+        assert_eq!(short[1], "dd 0x1001");
+        assert!(
+            short.contains(&"db 0x05, 0x00, 0x00".to_owned()),
+            "{short:?}"
+        );
+        // One that a changed job says is longer than its section.
+        assert_eq!(
+            list(&[table(17, 900, 8), table(3, 2, 1)], Syntax::Intel)
+                .last()
+                .map(String::as_str),
+            Some("db 0xc3")
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //! statements.
 
 mod assemble;
+mod bits;
 mod encode;
 mod hidden;
 mod insert;
@@ -29,15 +30,17 @@ mod read;
 mod registers;
 mod source;
 
-pub use assemble::{Reading, assemble, assemble_and_insert, fragment, fragment_in, is_go};
+pub use assemble::{
+    Reading, assemble, assemble_and_insert, fragment, fragment_in, is_go, of_other_bits, sources,
+};
 pub use hidden::hidden;
 pub use insert::{Edit, Exchange, Insertion};
 pub use items::Context;
-pub use listing::{ListedInst, Lister, disassemble, disassemble_in};
+pub use listing::{ListedInst, Lister, disassemble, disassemble_in, disassemble_section};
 pub use print::{Origin, go_data, go_listing};
 pub use program::{
     CodePlace, Fixup, FixupKind, Label, LineMark, MAX_DATA, Program, Repeat, Section, SectionKind,
-    Stretch,
+    Stretch, Table,
 };
 pub use read::go::data::{is_jump_table, unshown};
 pub use read::go::marks::keeps_order_of as keeps_order;

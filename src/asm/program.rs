@@ -55,6 +55,9 @@ pub struct Section {
     /// Stretches of data that are not written out, ascending by offset.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repeats: Vec<Repeat>,
+    /// Data between or behind the code, ascending by offset.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<Table>,
     /// Labels bound in this section.
     pub labels: Vec<Label>,
     /// Fields that hold an address of something outside this section.
@@ -139,6 +142,18 @@ pub struct Repeat {
     pub unit: Vec<u8>,
     /// How many times.
     pub count: u32,
+}
+
+/// Data in a section of code: a table of addresses, a constant that stands behind a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    /// Bytes from the start of the section.
+    pub offset: u32,
+    /// Bytes.
+    pub size: u32,
+    /// Bytes of each value.
+    pub unit: u32,
 }
 
 /// A part of a section: bytes that are written out, or not.
@@ -276,6 +291,14 @@ impl Section {
                 Stretch::Repeated(_) => {}
             }
         }
+    }
+
+    /// Whether an instruction of this section, or what is no table of it, stands at `offset`.
+    pub fn has_code_at(&self, offset: u32) -> bool {
+        let after = self.tables.partition_point(|table| table.offset <= offset);
+        let table = after.checked_sub(1).map(|at| self.tables[at]);
+        let is_table = table.is_some_and(|table| offset - table.offset < table.size);
+        self.kind != SectionKind::Data && u64::from(offset) < self.size() && !is_table
     }
 
     /// Template line of the instruction that covers `offset`.

@@ -84,7 +84,7 @@ pub(super) struct Common {
     /// Take `;` for what separates statements in Intel syntax, too
     #[arg(long, value_name = "';'", global = true, value_parser = separator)]
     pub(super) separator: Option<char>,
-    /// Argument of the function of a Go listing: AX=5, 8(SP)=5 or iface=main.T0; the others are 0
+    /// Argument of the function of a listing: rsi=5 or rsi=object; of a Go listing AX=5, 8(SP)=5 or iface=main.T0
     #[arg(long = "arg", value_name = "KEY=VALUE", value_parser = assignment, global = true)]
     pub(super) arguments: Vec<(String, String)>,
     /// No progress, no warnings

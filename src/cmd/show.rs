@@ -227,7 +227,14 @@ fn list_piece(
         label.map(str::to_owned).or_else(|| image.name(address))
     };
     let mut last_line = None;
-    for inst in asm::disassemble_in(syntax, &image.code[start..end], first, &name) {
+    let tables = match &piece.owner {
+        Owner::Section(index) => &prepared.row.program.sections[*index].tables[..],
+        _ => &[],
+    };
+    let section = asm::disassemble_section(syntax, (&image.code[start..end], first), tables, &name);
+    for same in section.chunk_by(|one, next| one.is_data && next.is_data && one.text == next.text) {
+        // One line, and how many more of them a table has.
+        let (inst, more) = (&same[0], same.len() - 1);
         let line = image.line(&prepared.row.program, inst.address);
         let shown = match line {
             Some(line) if line != last_line.unwrap_or(0) => format!("; {}", template.place(line)),
@@ -237,6 +244,9 @@ fn list_piece(
         let address = format!("  {:#x}", inst.address);
         out.push_str(&listed(&address, &inst.bytes, &inst.text, &shown, width));
         out.push_str(&modelled.map_or_else(String::new, |modelled| modelled.under(inst.address)));
+        if more > 0 {
+            let _ = writeln!(out, "  ... {more} more of these");
+        }
     }
 }
 

@@ -165,6 +165,7 @@ fn assembled(source: &SourceSection, release: Release) -> Result<Section, String
         file: "runtime",
         hash: &hash,
         is_open: false,
+        is_run: false,
         syntax: asm::Syntax::Intel,
         separates: false,
         bound: &[],
@@ -197,6 +198,7 @@ fn of_runtime(mut section: Section) -> Section {
 fn data(name: &str, bytes: Vec<u8>) -> Section {
     Section {
         repeats: Vec::new(),
+        tables: Vec::new(),
         kind: SectionKind::Data,
         name: name.to_string(),
         place: None,

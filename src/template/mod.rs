@@ -40,6 +40,7 @@ pub use library::{Library, LoadError};
 pub use lines::LinePlace;
 pub use order::{Order, Percent, RANDOM_ELEMENTS, Walk};
 pub use parts::note;
+pub use paste::Assumed;
 pub use results::{FACTORS, expected};
 pub use suite::{Figure, Published, Said, Suite};
 pub use work::{MAX_WORK, Work};
@@ -64,6 +65,8 @@ pub struct Template {
     pub options: TextOptions,
     /// What was assumed of a text without sections, a sentence each.
     pub assumed: Vec<String>,
+    /// Registers whose value was assumed.
+    pub assumed_registers: Vec<Assumed>,
     /// What the command line says that the text has no use for, a sentence each.
     pub unused: Vec<String>,
 }
@@ -98,7 +101,7 @@ pub struct TextOptions {
     /// The function that is called of a text without sections.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<String>,
-    /// What that one is given, of a text in Go's syntax: a register or a place on the stack, and a value.
+    /// What that one is given: a register, or of Go a place on the stack, and a value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arguments: Vec<(String, String)>,
     /// How it is written.

@@ -101,7 +101,7 @@ impl Template {
         header.args.clone_from(&options.arguments);
         header.syntax = options.syntax.unwrap_or(header.syntax);
         header.separates |= options.separates;
-        let mut assumed = Vec::new();
+        let (mut assumed, mut assumed_registers) = (Vec::new(), Vec::new());
         let mut reader = Reader::Sections;
         if !header.expand {
             if let Some(found) = find_tag(&source) {
@@ -111,11 +111,9 @@ impl Template {
             if paste::is_pasted(&lines) {
                 let pasted = paste::paste(&source, lines, &header)?;
                 pasted.settle(&mut header);
-                reader = pasted
-                    .go
-                    .as_ref()
-                    .map_or(Reader::Listing, |_| Reader::GoListing);
+                reader = Reader::Listing;
                 assumed = pasted.assumed;
+                assumed_registers = pasted.registers;
             } else {
                 let sections = sections::split(&source, lines, &header)?;
                 parts::leave_out(&source, sections, None)?;
@@ -125,6 +123,7 @@ impl Template {
             header,
             options: options.clone(),
             assumed,
+            assumed_registers,
             unused: unused(name, options, &reader),
             ..Template::in_place(name, origin, text)
         })
@@ -141,6 +140,7 @@ impl Template {
             header: Header::default(),
             options: TextOptions::default(),
             assumed: Vec::new(),
+            assumed_registers: Vec::new(),
             unused: Vec::new(),
         }
     }
@@ -173,7 +173,6 @@ impl Template {
 enum Reader {
     Sections,
     Listing,
-    GoListing,
 }
 
 /// What the command line says that such a text has no use for, and what to do: a sentence each.
@@ -191,11 +190,11 @@ fn unused(name: &str, options: &TextOptions, reader: &Reader) -> Vec<String> {
     let arguments = options
         .arguments
         .iter()
-        .filter(|_| !matches!(reader, Reader::GoListing));
+        .filter(|_| matches!(reader, Reader::Sections));
     let arguments = arguments.map(|(place, value)| {
         format!(
-            "`--arg {place}={value}` is for a pasted listing in Go's syntax, and {name} is none: write it into `setup:` \
-             or `body:`"
+            "`--arg {place}={value}` is for the function of a pasted listing, and {name} has sections of its own: write it \
+             into `setup:` or `body:`"
         )
     });
     call.chain(arguments).collect()

@@ -3,10 +3,15 @@
 //! Correct means: the text is assembled as it stands, one function of it is called once an iteration,
 //! and everything that nobody wrote is named as an assumption.
 
+mod arguments;
+mod functions;
 mod go;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
+
+use arguments::Arguments;
+use functions::{called, functions, globals, labels, without};
 
 use super::sections::{opens, split_sections};
 use super::source::{Place, SourceText};
@@ -28,10 +33,21 @@ pub(crate) struct Pasted {
     pub(crate) sections: Vec<SourceSection>,
     /// What was assumed, a sentence each.
     pub(crate) assumed: Vec<String>,
+    /// Registers whose value was.
+    pub(crate) registers: Vec<Assumed>,
     /// The sections that nobody wrote, as text.
     generated: String,
     /// What a text in Go's syntax says beside.
     pub(crate) go: Option<go::Listed>,
+}
+
+/// A register that holds what nobody wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Assumed {
+    /// Its 64-bit name.
+    pub register: &'static str,
+    /// What it holds; none where that is the address of an object.
+    pub number: Option<u64>,
 }
 
 /// Whether a text has code and opens no section.
@@ -67,43 +83,46 @@ pub(crate) fn paste(
     if asm::is_go(&lines, header.syntax) {
         return go::paste(source, lines, header);
     }
-    let functions = functions(&lines);
-    let (code, data) = apart(lines);
-    let section = |kind, name: &str, lines: Vec<SourceLine>| SourceSection {
-        kind,
-        name: name.to_string(),
-        place: None,
-        line: lines.first().map_or(1, |line| line.number),
-        lines,
-    };
-    let mut own = vec![section(SectionKind::Func, CODE, code)];
-    if !data.is_empty() {
-        own.push(section(SectionKind::Data, DATA, data));
+    if let Some(other) = asm::of_other_bits(&lines, &source.file) {
+        return Err(vec![other]);
     }
-    let program = asm::assemble(
-        &own,
-        &asm::Context {
-            file: &source.file,
-            hash: &|name| {
-                Err(format!(
-                    "the hash of `{name}` is not known in a text without a header"
-                ))
-            },
-            is_open: true,
-            syntax: header.syntax,
-            separates: header.separates,
-            bound: &[],
-            go_minor: None,
+    let context = asm::Context {
+        file: &source.file,
+        hash: &|name| {
+            Err(format!(
+                "the hash of `{name}` is not known in a text without a header"
+            ))
         },
-    )?;
+        is_open: true,
+        is_run: true,
+        syntax: header.syntax,
+        separates: header.separates,
+        bound: &[],
+        go_minor: None,
+    };
+    let (own, program, left) = assembled(&lines, header, &context)?;
+    let all = asm::sources(&lines);
+    let functions = functions(&all);
+    let globals = globals(&all);
+    let texts = asm::sources(&own[0].lines);
     let code = &program.sections[0];
-    let mut assumed = Vec::new();
+    if code.size() == 0 {
+        return Err(vec![without_code(source, &own)]);
+    }
+    let arguments = Arguments::new(&header.args)
+        .map_err(|(message, help)| vec![source.complain(START, message, Some(help))])?;
+    let mut assumed = left;
     let returns = own[0].lines.iter().any(|line| line.text.contains("ret"));
     let known: Vec<&str> = match functions.is_empty() {
-        true => labels(code),
+        true => labels(code, &own[0].lines, &texts),
         false => functions.iter().map(String::as_str).collect(),
     };
     if known.is_empty() && header.call.is_none() && !returns {
+        if let Some((name, value)) = header.args.first() {
+            let message = format!("`--arg {name}={value}`: the text has no function that takes it");
+            let help = format!("write `mov {name}, {value}` in front of it");
+            return Err(vec![source.complain(START, message, Some(help))]);
+        }
         assumed.push(
             "the text has no function and no `ret`, so all of it is one iteration".to_string(),
         );
@@ -113,27 +132,32 @@ pub(crate) fn paste(
         return Ok(Pasted {
             sections,
             assumed,
+            registers: Vec::new(),
             generated: String::new(),
             go: None,
         });
     }
+    // What a text of NASM lets others see is a function, and its other labels may be none.
+    let open: Vec<&str> = known
+        .iter()
+        .copied()
+        .filter(|name| globals.contains(name))
+        .collect();
+    let known = match (header.call.as_deref(), &open[..]) {
+        (None, [_]) if functions.is_empty() => open,
+        _ => known,
+    };
     let called = called(source, &known, header.call.as_deref())?;
     let mut generated = String::from("body:\n.intel_syntax noprefix\n");
     let entry = called.filter(|name| code.labels.iter().any(|label| label.name == **name));
-    generated.push_str("  lea rdi, [\"listing.object\"]\n  mov rcx, rdi\n");
-    for register in ["esi", "edx", "r8d", "r9d"] {
-        let _ = writeln!(generated, "  mov {register}, 1");
-    }
+    generated.push_str(&arguments.code());
     let _ = writeln!(generated, "  call \"{}\"", entry.unwrap_or(CODE));
     assumed.push(match called {
         Some(name) => format!("one iteration calls `{name}`"),
         None => "one iteration calls the first line".to_string(),
     });
-    assumed.push(
-        "rdi and rcx hold the address of an object, each word of which points to a table of functions that return 1; \
-         esi, edx, r8d and r9d hold 1"
-            .to_string(),
-    );
+    assumed.extend(arguments.sentence());
+    assumed.push(around(&generated));
     generated.push_str(OBJECT);
     for (symbol, what) in unknown(&program.sections, &own) {
         let name = symbol.split('@').next().unwrap_or(&symbol);
@@ -180,9 +204,103 @@ pub(crate) fn paste(
     Ok(Pasted {
         sections,
         assumed,
+        registers: arguments.assumed(),
         generated,
         go: None,
     })
+}
+
+/// Where what is wrong with no line is said.
+const START: Place = Place {
+    line: 1,
+    column: 1,
+    width: 1,
+};
+
+/// The sections of a text, and what they assemble to; without functions that are wrong and that nothing names, where
+/// one is asked for by its name.
+fn assembled(
+    lines: &[SourceLine],
+    header: &Header,
+    context: &asm::Context<'_>,
+) -> Result<(Vec<SourceSection>, asm::Program, Vec<String>), Vec<Diagnostic>> {
+    let own = sections(lines);
+    let found = match asm::assemble(&own, context) {
+        Ok(program) => return Ok((own, program, Vec::new())),
+        Err(found) => found,
+    };
+    let Some((rest, left)) = header
+        .call
+        .as_deref()
+        .and_then(|called| without(lines, called, &found))
+    else {
+        return Err(found);
+    };
+    let own = sections(&rest);
+    let Ok(program) = asm::assemble(&own, context) else {
+        return Err(found);
+    };
+    let mut fixups = program.sections.iter().flat_map(|section| &section.fixups);
+    let is_left = |symbol: &str| {
+        let name = symbol.split('@').next().unwrap_or(symbol);
+        left.iter().any(|left| left.name == name)
+    };
+    if fixups.any(|fixup| is_left(&fixup.symbol)) {
+        return Err(found);
+    }
+    Ok((
+        own,
+        program,
+        left.iter().map(|left| left.sentence()).collect(),
+    ))
+}
+
+/// What a text puts into its code, and what into memory that is written to.
+fn sections(lines: &[SourceLine]) -> Vec<SourceSection> {
+    let (code, data) = apart(lines, &asm::sources(lines));
+    let section = |kind, name: &str, lines: Vec<SourceLine>| SourceSection {
+        kind,
+        name: name.to_string(),
+        place: None,
+        line: lines.first().map_or(1, |line| line.number),
+        lines,
+    };
+    let mut own = vec![section(SectionKind::Func, CODE, code)];
+    if !data.is_empty() {
+        own.push(section(SectionKind::Data, DATA, data));
+    }
+    own
+}
+
+/// Why nothing of a text can run.
+fn without_code(source: &SourceText<'_>, own: &[SourceSection]) -> Diagnostic {
+    let mut lines = own.iter().flat_map(|section| &section.lines);
+    let is_left = |line: &&SourceLine| line.text.contains(".gnu.lto_");
+    let (place, message, help) = match lines.find(is_left) {
+        Some(line) => (
+            Place {
+                line: line.number,
+                ..START
+            },
+            "the compiler has left the code to the linker, and the text has none",
+            "compile it with -fno-lto, or with -ffat-lto-objects",
+        ),
+        None => (
+            START,
+            "the text has no instruction",
+            "paste a function, or write a `body:` with what one iteration does",
+        ),
+    };
+    source.complain(place, message.to_string(), Some(help.to_string()))
+}
+
+/// How much of an iteration is none of the text, but its body as it stands up to here: the call and what leads to it.
+fn around(body: &str) -> String {
+    let count = body.lines().filter(|line| line.starts_with("  ")).count();
+    format!(
+        "{count} of the instructions that are counted, and one of the branches, are this call and what gives it its \
+         arguments"
+    )
 }
 
 /// What stands in for arguments. The words behind the function's first lead to it again, so that a pointer to
@@ -283,98 +401,68 @@ fn stated<'a>(source: &SourceText<'a>) -> Vec<(&'a str, &'a str)> {
     lines
 }
 
-/// The functions that the text itself calls so.
-fn functions(lines: &[SourceLine]) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    for line in lines {
-        let code = line.text.trim();
-        let words: Vec<&str> = code.split_whitespace().collect();
-        let name = match &words[..] {
-            [".type", name, kind] if kind.ends_with("function") => Some(name.trim_end_matches(',')),
-            [name, kind] if kind.eq_ignore_ascii_case("proc") => Some(*name),
-            [_, ..] if code.ends_with(">:") => code
-                .split_once(" <")
-                .map(|(_, name)| name.trim_end_matches(">:")),
-            ["Dump", .., name] => Some(name.trim_end_matches(':')),
-            _ => None,
-        };
-        found.extend(name.map(|name| name.trim_matches('"').to_string()));
-    }
-    found.dedup();
-    found
-}
-
-/// Labels that others can see.
-fn labels(section: &Section) -> Vec<&str> {
-    let labels = section.labels.iter().map(|label| label.name.as_str());
-    labels
-        .filter(|name| !name.starts_with(['.', '$']))
-        .collect()
-}
-
-/// The function to call; none where the text has none with a name.
-fn called<'a>(
-    source: &SourceText<'_>,
-    known: &[&'a str],
-    wanted: Option<&str>,
-) -> Result<Option<&'a str>, Vec<Diagnostic>> {
-    let complain = |message: String, help: String| {
-        let place = Place {
-            line: 1,
-            column: 1,
-            width: 1,
-        };
-        vec![source.complain(place, message, Some(help))]
-    };
-    match (wanted, known) {
-        (Some(wanted), _) => match known.iter().find(|name| **name == wanted) {
-            Some(name) => Ok(Some(name)),
-            None => Err(complain(
-                format!("the text has no function `{wanted}`"),
-                format!("it has {}", known.join(", ")),
-            )),
-        },
-        (None, []) => Ok(None),
-        (None, [name]) => Ok(Some(name)),
-        (None, _) => Err(complain(
-            "the text has several functions, and one is to be called".to_string(),
-            format!(
-                "name it with `--call SYMBOL`, or in a header `;! call = \"SYMBOL\"`: {}",
-                known.join(", ")
-            ),
-        )),
-    }
-}
-
-/// Lines of code and tables, and lines of what is written to.
-fn apart(lines: Vec<SourceLine>) -> (Vec<SourceLine>, Vec<SourceLine>) {
+/// Lines of code and tables, and lines of what is written to; constants count for both.
+fn apart(lines: &[SourceLine], texts: &[&str]) -> (Vec<SourceLine>, Vec<SourceLine>) {
     let (mut code, mut data) = (Vec::new(), Vec::new());
     let mut is_data = false;
-    for line in lines {
-        let mut words = line
-            .text
-            .split([' ', '\t', ','])
+    let mut has_data = false;
+    for (line, text) in lines.iter().zip(texts) {
+        let mut words = text
+            .split([' ', '\t', ',', '[', ']', '\'', '"'])
             .filter(|word| !word.is_empty());
         let (first, second) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
         let writable = |name: &str| {
-            [".data", ".bss", ".tdata", ".tbss"]
+            [".data", ".bss", ".tdata", ".tbss", "_DATA", "_BSS"]
                 .iter()
                 .any(|begin| name.starts_with(begin))
                 && !name.starts_with(".data.rel.ro")
         };
-        match first {
-            ".data" | ".bss" => is_data = true,
-            ".section" | "section" | "segment" if writable(second) => is_data = true,
-            ".section" | "section" | "segment" | ".text" => {
-                is_data = false;
-                code.push(line);
+        let is_constant = is_constant(text, first, second);
+        let begins = match second.to_ascii_lowercase().as_str() {
+            // MASM has its name in front.
+            "segment" => "segment",
+            "ends" => ".text",
+            _ => first,
+        };
+        let (to_code, to_data) = match begins.to_ascii_lowercase().as_str() {
+            ".data" | ".bss" | ".data?" => {
+                is_data = true;
+                (false, false)
             }
-            ".comm" | ".lcomm" => data.push(line),
-            _ if is_data => data.push(line),
-            _ => code.push(line),
+            ".section" | "section" | "segment" if writable(second) || writable(first) => {
+                is_data = true;
+                (false, false)
+            }
+            ".section" | "section" | "segment" | ".text" | ".code" | ".const" => {
+                is_data = false;
+                (true, false)
+            }
+            ".comm" | ".lcomm" | "comm" => (false, true),
+            _ => (!is_data || is_constant, is_data || is_constant),
+        };
+        has_data |= to_data && !is_constant;
+        if to_code {
+            code.push(line.clone());
+        }
+        if to_data {
+            data.push(line.clone());
         }
     }
+    if !has_data {
+        data.clear();
+    }
     (code, data)
+}
+
+/// Whether a line names a number or an address that is the same wherever the line stands.
+fn is_constant(text: &str, first: &str, second: &str) -> bool {
+    let is_named = matches!(first, ".set" | ".equ" | ".equiv" | "%define" | "%assign")
+        || second == "="
+        || second.eq_ignore_ascii_case("equ");
+    // `$-msg` is a distance from here.
+    let code = text.split(';').next().unwrap_or_default();
+    let mut words = code.split([' ', '\t', ',', '-', '+', '(', ')']);
+    is_named && !code.contains('$') && !words.any(|word| word == ".")
 }
 
 /// What a text names and does not define.
@@ -400,22 +488,57 @@ fn unknown(sections: &[Section], sources: &[SourceSection]) -> BTreeMap<String, 
     };
     let mut found = BTreeMap::new();
     for (section, source) in sections.iter().zip(sources) {
+        let numbers = source.lines.iter().map(|line| line.number);
+        let texts: HashMap<u32, &str> = numbers.zip(asm::sources(&source.lines)).collect();
         for fixup in section
             .fixups
             .iter()
             .filter(|fixup| !is_known(&fixup.symbol))
         {
-            found
-                .entry(fixup.symbol.clone())
-                .or_insert_with(|| kind(fixup, source));
+            found.entry(fixup.symbol.clone()).or_insert_with(|| {
+                let text = texts.get(&fixup.line).copied().unwrap_or("");
+                match kind(fixup, text) {
+                    Unknown::Address
+                        if texts
+                            .values()
+                            .any(|other| calls_what_was_loaded(text, other)) =>
+                    {
+                        Unknown::Pointer
+                    }
+                    kind => kind,
+                }
+            });
         }
     }
     found
 }
 
-fn kind(fixup: &Fixup, source: &SourceSection) -> Unknown {
-    let line = source.lines.iter().find(|line| line.number == fixup.line);
-    let text = line.map_or("", |line| line.text.as_str());
+/// Whether a line calls the register that another one loads: `mov rax, [rip+f@GOTPCREL]`, `call rax`.
+fn calls_what_was_loaded(load: &str, call: &str) -> bool {
+    let code = |line: &'_ str| {
+        line.split('#')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
+    };
+    let (load, call) = (code(load), code(call));
+    let operands = load
+        .split_once([' ', '\t'])
+        .map_or("", |(_, operands)| operands);
+    let register = match operands.contains('%') {
+        true => operands.rsplit(',').next(),
+        false => operands.split(',').next(),
+    };
+    let mut words = call.split([' ', '\t']).filter(|word| !word.is_empty());
+    let is_call = words.next().is_some_and(|word| word.starts_with("call"));
+    let called = words.next().map(|word| word.trim_start_matches(['*', '%']));
+    is_call
+        && called.is_some()
+        && called == register.map(|register| register.trim().trim_start_matches('%'))
+}
+
+fn kind(fixup: &Fixup, text: &str) -> Unknown {
     let branches = text
         .split_whitespace()
         .any(|word| word.starts_with("call") || word.starts_with('j') || word.starts_with("loop"));

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use iced_x86::{Decoder, DecoderOptions};
 
+use super::assumed;
 use crate::asm;
 use crate::go::{layout, panic_words, symbol};
 use crate::job::{Cause, Failure, Outside, PanicAt, Place, Plan, Trace};
@@ -73,7 +74,9 @@ pub fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan:
             let image = placed_image(prepared, place, plan);
             let message = message + &one_of(&image, (&scenario.template, prepared), may_be);
             let unbalanced = unbalanced(&image, prepared, place, rsp).unwrap_or_default();
-            let mut fault = report("signal", message, &format!("{unbalanced}{remedy}"), place);
+            let guess = assumed::remedy(&scenario.template, &image, place, registers);
+            let remedy = format!("{unbalanced}{remedy}{}", guess.unwrap_or_default());
+            let mut fault = report("signal", message, &remedy, place);
             fault.signal = Some(signal_name(*signal));
             fault.address = address.map(|address| format!("{address:#x}"));
             let numbered = registers.iter().enumerate().map(|(number, value)| {
@@ -479,7 +482,7 @@ fn located(
             .and_then(|own| own.file.clone())
             .unwrap_or_else(|| template.file_name()),
         line: own.as_ref().map(|own| own.line),
-        text: line.map(|line| code_of(template.line(line)).to_string()),
+        text: line.map(|line| code_of(template.line(line))),
         registers: BTreeMap::new(),
     }
 }
@@ -586,6 +589,7 @@ fn missing_method<'p>(
 }
 
 /// A line without its comment and outer blanks.
-fn code_of(line: &str) -> &str {
-    line.split(';').next().unwrap_or(line).trim()
+fn code_of(line: &str) -> String {
+    let code = line.split(';').next().unwrap_or(line).trim();
+    code.replace('\t', " ")
 }

@@ -91,7 +91,11 @@ fn instructions(
         label.map(str::to_owned).or_else(|| image.name(address))
     };
     let mut listed = Vec::new();
-    for one in asm::disassemble(bytes, first, &name) {
+    let tables = match &piece.owner {
+        Owner::Section(index) => &program.sections[*index].tables[..],
+        _ => &[],
+    };
+    for one in asm::disassemble_section(asm::Syntax::Intel, (bytes, first), tables, &name) {
         let offset = (one.address - first) as u32;
         let line = image.line(program, one.address);
         let place = line.map(|line| scenario.template.place(line));

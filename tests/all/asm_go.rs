@@ -117,6 +117,7 @@ fn what_go_s_compiler_prints_has_its_bytes() {
                 file: "listing",
                 hash: &|_| Err("none is asked for".to_owned()),
                 is_open: true,
+                is_run: false,
                 syntax: Syntax::Go,
                 separates: false,
                 bound: &[],

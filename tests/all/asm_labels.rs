@@ -37,6 +37,7 @@ fn program(sections: &[SourceSection]) -> Result<Program, Vec<String>> {
             file: "t.asm",
             hash: &hash,
             is_open: false,
+            is_run: false,
             syntax: Syntax::Auto,
             separates: false,
             bound: &[],

@@ -57,6 +57,7 @@ fn assembled(sections: &[&[&str]]) -> Result<Program, Vec<(u32, String, String)>
                 .ok_or("no hash".into())
         },
         is_open: false,
+        is_run: false,
         syntax: Syntax::Auto,
         separates: false,
         bound: &[],

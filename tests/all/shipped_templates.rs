@@ -35,6 +35,7 @@ fn assemble(scenario: &Scenario) -> Program {
         file: &scenario.template.file_name(),
         hash: &hash,
         is_open: false,
+        is_run: false,
         syntax: Syntax::Auto,
         separates: false,
         bound: &[],

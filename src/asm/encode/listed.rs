@@ -92,6 +92,9 @@ fn same(one: &Instruction, other: &Instruction, inst: &Inst<'_>) -> bool {
             of.is_broadcast(),
         )
     };
+    if is_moved_alike(one, other) {
+        return true;
+    }
     if one.mnemonic() != other.mnemonic()
         || one.op_count() != other.op_count()
         || flags(one) != flags(other)
@@ -149,19 +152,53 @@ fn alike(one: &Instruction, at: u32, other: &Instruction, to: u32, has_target: b
                 true => of.memory_displacement64().wrapping_sub(of.next_ip()),
                 false => of.memory_displacement64(),
             };
-            one.memory_base() == other.memory_base()
-                && one.memory_index() == other.memory_index()
-                && one.memory_index_scale() == other.memory_index_scale()
+            registers(one) == registers(other)
                 && segment(one) == segment(other)
                 && one.memory_size() == other.memory_size()
                 && (has_target && is_relative || place(one) == place(other))
         }
+        // The address of a target, which a linker fills in.
+        (K::Immediate64, K::Immediate64) if has_target => true,
         (one_kind, other_kind) if is_immediate(one_kind) && is_immediate(other_kind) => {
             let (value, own) = (one.immediate(at), other.immediate(to));
             // Two widths of one number agree where both hold it.
             value == own || one.code() != other.code() && value as u32 == own as u32
         }
         (one_kind, other_kind) => one_kind == other_kind,
+    }
+}
+
+/// Whether both write one number below 2^32 to one register of 64 bits: what is written to its lower half alone clears
+/// the upper one, and NASM has the instruction so.
+fn is_moved_alike(one: &Instruction, other: &Instruction) -> bool {
+    let moved = |of: &Instruction| {
+        let is_number = of.mnemonic() == Mnemonic::Mov && of.op_count() == 2;
+        let value = match of.op_kind(1) {
+            OpKind::Immediate32 if is_number => u64::from(of.immediate32()),
+            OpKind::Immediate32to64 | OpKind::Immediate64 if is_number => of.immediate(1),
+            _ => return None,
+        };
+        let register = of.op0_register();
+        let is_wide = register.is_gpr32() || register.is_gpr64();
+        is_wide.then(|| (register.full_register(), value))
+    };
+    match (moved(one), moved(other)) {
+        (Some(own), Some(shown)) => own == shown && own.1 <= u64::from(u32::MAX),
+        _ => false,
+    }
+}
+
+/// The registers of an address, however they are split: NASM has `[rbx*2]` as `[rbx+rbx]`, and changes two round that
+/// have no factor.
+fn registers(of: &Instruction) -> (Register, Register, u32) {
+    let (base, index) = (of.memory_base(), of.memory_index());
+    match (base, index, of.memory_index_scale()) {
+        (Register::None, index, 2) => (index, index, 1),
+        (Register::None, index, 1) if index.is_gpr() => (index, Register::None, 1),
+        (base, index, 1) if base.is_gpr() && index.is_gpr() && (index as u32) < base as u32 => {
+            (index, base, 1)
+        }
+        (base, index, scale) => (base, index, scale),
     }
 }
 

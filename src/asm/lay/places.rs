@@ -3,12 +3,13 @@
 //! Correct means: a name means one place wherever it is seen from, and one with a dot in front, where
 //! it comes more than once, the one behind the same name without a dot.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::FixedState;
 
-use crate::asm::inst::{Direction, Name};
+use crate::asm::inst::{Direction, Name, Target};
+use crate::asm::problem::Span;
 
 /// Labels of one section.
 #[derive(Debug, Default)]
@@ -21,10 +22,33 @@ pub(in crate::asm) struct Places<'a> {
     pub(in crate::asm) numeric: Vec<(u32, usize)>,
     /// The addresses of a listing.
     pub(in crate::asm) addresses: HashMap<u64, usize, FixedState>,
+    /// Names that a line says are the linker's.
+    pub(in crate::asm) open: HashSet<&'a str>,
     /// NASM's local labels that come more than once, by the label that they stand behind.
     local: HashMap<(usize, &'a str), usize>,
     /// Labels without a dot: where each stands.
     global: Vec<usize>,
+    /// Names of what stands elsewhere, or of no label's own place.
+    aliases: HashMap<&'a str, Alias<'a>>,
+}
+
+/// What else a name means than a place between pieces.
+#[derive(Debug, Clone)]
+struct Alias<'a> {
+    target: Target<'a>,
+    /// Where the target stands, if that is here.
+    label: Option<usize>,
+}
+
+/// A name that is given to an address, until all labels are known.
+#[derive(Debug)]
+pub(in crate::asm) struct Given<'a> {
+    pub(in crate::asm) name: &'a str,
+    pub(in crate::asm) span: Span,
+    /// The line that gives it, and the piece that follows there.
+    pub(in crate::asm) line: usize,
+    pub(in crate::asm) from: usize,
+    pub(in crate::asm) target: Target<'a>,
 }
 
 impl<'a> Places<'a> {
@@ -59,6 +83,80 @@ impl<'a> Places<'a> {
         }
         self.order.push((name, piece));
         Ok(())
+    }
+
+    /// Binds names that were given to addresses, whichever of both comes first.
+    ///
+    /// # Errors
+    /// Names that are taken, with the line that has them, and those that mean nothing but each other.
+    pub(in crate::asm) fn bind(
+        &mut self,
+        mut given: Vec<Given<'a>>,
+    ) -> Vec<(Given<'a>, Option<usize>)> {
+        // Of several lines that give one name, the last counts.
+        let last: HashMap<&str, usize> = given.iter().map(|one| (one.name, one.line)).collect();
+        given.retain(|one| last[one.name] == one.line);
+        let mut taken = Vec::new();
+        loop {
+            let names: HashSet<&str> = given.iter().map(|one| one.name).collect();
+            let is_settled = |one: &Given<'a>| match one.target.name.word() {
+                Some(word) => !names.contains(word),
+                None => true,
+            };
+            let (now, later): (Vec<_>, Vec<_>) = given.into_iter().partition(is_settled);
+            if now.is_empty() {
+                taken.extend(later.into_iter().map(|one| (one, None)));
+                return taken;
+            }
+            for one in now {
+                let aim = self.aim(one.target.clone(), one.from);
+                match (self.named.get(one.name), &aim) {
+                    (Some((_, line)), _) if *line != one.line => {
+                        let line = *line;
+                        taken.push((one, Some(line)));
+                    }
+                    (_, (Target { addend: 0, .. }, Some(piece))) => {
+                        self.named.insert(one.name, (*piece, one.line));
+                        self.order.push((one.name, *piece));
+                    }
+                    _ => {
+                        let (target, label) = aim;
+                        self.aliases.insert(one.name, Alias { target, label });
+                    }
+                }
+            }
+            given = later;
+        }
+    }
+
+    /// What a target means, and the piece before which that stands, seen from piece `from`.
+    pub(in crate::asm) fn aim<'t>(
+        &self,
+        target: Target<'t>,
+        from: usize,
+    ) -> (Target<'t>, Option<usize>)
+    where
+        'a: 't,
+    {
+        let label = self.find(&target.name, from);
+        let alias = target.name.word().and_then(|word| self.aliases.get(word));
+        match (label, alias) {
+            (None, Some(alias)) => {
+                let meant = Target {
+                    name: alias.target.name.clone(),
+                    addend: target.addend.saturating_add(alias.target.addend),
+                    span: target.span,
+                };
+                (meant, alias.label)
+            }
+            _ => (target, label),
+        }
+    }
+
+    /// How far names of no label's own place are from a piece of this section.
+    pub(in crate::asm) fn distant(&self) -> impl Iterator<Item = (&'a str, usize, i64)> {
+        let aliases = self.aliases.iter();
+        aliases.filter_map(|(name, alias)| Some((*name, alias.label?, alias.target.addend)))
     }
 
     /// Moves all places.

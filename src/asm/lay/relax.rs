@@ -371,6 +371,7 @@ mod tests {
                 symbol: None,
                 is_unique: &|_| true,
                 is_code: true,
+                aside: usize::MAX,
                 is_open: false,
                 room: u64::MAX,
             };

@@ -64,7 +64,47 @@ pub(super) fn data_of<'a>(
 
 /// Values with commas between.
 pub(super) fn data<'a>(cursor: &mut Cursor<'_, 'a>, width: u32) -> Result<Vec<Datum<'a>>, Problem> {
-    values(cursor, |cursor| datum(cursor, width))
+    let mut all = Vec::new();
+    for some in values(cursor, |cursor| repeated(cursor, width))? {
+        all.extend(some);
+    }
+    Ok(all)
+}
+
+/// One value, or what MASM and NASM repeat: `4 dup (1, 2)`.
+fn repeated<'a>(cursor: &mut Cursor<'_, 'a>, width: u32) -> Result<Vec<Datum<'a>>, Problem> {
+    /// Far more than anybody writes so, and little memory.
+    const MOST: usize = 1 << 20;
+    let is_dup = |token: Option<&Token<'_>>| matches!(token, Some(Token::Word(word)) if word.eq_ignore_ascii_case("dup"));
+    if !is_dup(cursor.peek_second()) {
+        return Ok(vec![datum(cursor, width)?]);
+    }
+    let start = cursor.span();
+    let Some(Token::Number(count)) = cursor.peek() else {
+        return Err(Problem::new(start, "`dup` has a number in front")
+            .help("write `4 dup (1)`, or `times 4 dd 1`"));
+    };
+    cursor.advance();
+    cursor.advance();
+    cursor.expect('(')?;
+    let mut unit = Vec::new();
+    loop {
+        unit.extend(repeated(cursor, width)?);
+        if cursor.take(')') {
+            break;
+        }
+        cursor.expect(',')?;
+    }
+    let count = usize::try_from(*count).unwrap_or(usize::MAX);
+    if count.saturating_mul(unit.len()) > MOST {
+        return Err(Problem::new(
+            start.to(cursor.last_span()),
+            "`dup` makes more values than are written out here",
+        )
+        .help("`times` and `resb` take as many as there is room for"));
+    }
+    let all = std::iter::repeat_n(unit, count);
+    Ok(all.flatten().collect())
 }
 
 fn values<'a, T>(
@@ -86,6 +126,11 @@ fn datum<'a>(cursor: &mut Cursor<'_, 'a>, width: u32) -> Result<Datum<'a>, Probl
         Some(Token::Text(text)) if width == 1 => {
             cursor.advance();
             return Ok(Datum::Bytes(text.as_bytes().to_vec()));
+        }
+        // Whatever is there.
+        Some(Token::Word("?")) => {
+            cursor.advance();
+            return Ok(Datum::Bytes(vec![0; width as usize]));
         }
         // In data a text is filled up with zeros to whole units.
         Some(Token::Quote(bytes))

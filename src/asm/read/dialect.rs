@@ -173,8 +173,13 @@ fn is_register(rest: &[u8]) -> bool {
 }
 
 fn is_number(rest: &[u8]) -> bool {
-    matches!(rest.first(), Some(b'0'..=b'9' | b'-' | b'~' | b'\''))
-        || rest.first() == Some(&b'(') && rest.get(1).is_some_and(u8::is_ascii_digit)
+    // `$-msg` is NASM's distance from here.
+    let begins = |byte: Option<&u8>| matches!(byte, Some(b'0'..=b'9'));
+    match rest.first() {
+        Some(b'-' | b'~') => begins(rest.get(1)) || rest.get(1) == Some(&b'('),
+        Some(b'(') => begins(rest.get(1)),
+        first => begins(first) || first == Some(&b'\''),
+    }
 }
 
 /// Whether the line begins with a name that AT&T syntax alone has.

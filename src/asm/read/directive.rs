@@ -3,11 +3,13 @@
 //! Correct means: a directive lays out what the assembler that knows it lays out, one that produces
 //! nothing is passed over, and one that would is refused by its name.
 
+use std::borrow::Cow;
+
 use super::data::{align, count, data, data_of, fill, floats, p2align, texts};
 use super::expression::Cursor;
 use super::lexer::Token;
 use crate::asm::encode;
-use crate::asm::inst::{Name, Place, Statement};
+use crate::asm::inst::{Name, Place, Statement, Target};
 use crate::asm::problem::{Problem, Span};
 use crate::asm::registers::lower;
 use crate::asm::source::Syntax;
@@ -24,13 +26,14 @@ pub(super) enum Directive<'a> {
 
 /// Directives that produce nothing.
 #[rustfmt::skip]
-const PASSED: [&str; 47] = [
+const PASSED: [&str; 54] = [
     ".globl", ".global", ".type", ".size", ".file", ".loc", ".ident", ".addrsig", ".addrsig_sym", ".weak",
     ".hidden", ".local", ".internal", ".protected", ".code64", ".arch", ".version", ".symver", ".def", ".scl",
-    ".endef", ".extern", ".linkonce", ".build_version", ".subsections_via_symbols", ".reloc", ".lto_discard",
+    ".endef", ".linkonce", ".build_version", ".subsections_via_symbols", ".reloc", ".lto_discard",
     ".private_extern", ".weak_definition", ".no_dead_strip", ".loc_mark_labels", ".bundle_align_mode", ".title",
-    ".allow_index_reg", "global", "extern", "default", "bits", "use64", "cpu", "public", "extrn",
-    "includelib", "end", "title", "common", "static",
+    ".allow_index_reg", "global", "default", "bits", "use64", "cpu", "public",
+    "includelib", "end", "title", "common", "static", "format", "entry", ".model", ".pushreg", ".setframe", ".allocstack",
+    ".savereg", ".savexmm128", ".pushframe", ".endprolog",
 ];
 
 /// Directives that repeat, choose or fetch text, and what does the same here.
@@ -124,9 +127,15 @@ fn plain<'a>(
             let bytes = count(cursor, word)?;
             return Ok(Directive::Made(vec![Statement::Fill(0x90, bytes)]));
         }
+        "comm" => return masm_common(cursor),
+        "include" if is_listing_include(cursor) => return Ok(Directive::Passed),
         "section" | "segment" => {
             cursor.advance();
             return Ok(Directive::Made(vec![section(cursor)]));
+        }
+        "extern" | "extrn" if !is_operand(cursor) => {
+            cursor.advance();
+            externs(cursor)
         }
         "proc" | "istruc" | "iend" | "org" | "absolute" => return Err(refused(word, span)),
         _ if PASSED.contains(&word) && !is_operand(cursor) => return Ok(Directive::Passed),
@@ -165,10 +174,13 @@ fn dotted<'a>(
         ".p2align" => p2align(cursor)?,
         ".align" | ".balign" => align(cursor)?,
         ".text" => Statement::Place(Place::Code),
-        ".data" | ".bss" => Statement::Place(Place::Aside),
+        // MASM's.
+        ".code" => Statement::Place(Place::Code),
+        ".data" | ".data?" | ".bss" | ".const" => Statement::Place(Place::Aside),
         ".section" | ".pushsection" => section(cursor),
         ".popsection" | ".previous" => Statement::Place(Place::Code),
-        ".set" | ".equ" | ".equiv" => return set(cursor),
+        ".extern" => externs(cursor),
+        ".set" | ".equ" | ".equiv" | ".weakref" => return set(cursor),
         ".comm" | ".lcomm" => return common(cursor),
         ".intel_syntax" => {
             if cursor.word().as_deref() == Some("prefix") {
@@ -227,16 +239,25 @@ fn named<'a>(
     };
     match &*second {
         "=" | "equ" => {
+            let span = cursor.span();
             begin(cursor);
-            Ok(Some(vec![value(cursor, name)?]))
+            Ok(Some(vec![value(cursor, name, span)?]))
         }
         "proc" => {
             cursor.finish();
             Ok(Some(vec![label]))
         }
-        "endp" | "segment" | "ends" => {
+        "endp" => {
             cursor.finish();
             Ok(Some(Vec::new()))
+        }
+        "segment" | "ends" => {
+            let place = match &*second {
+                "segment" => place(name),
+                _ => Place::Code,
+            };
+            cursor.finish();
+            Ok(Some(vec![Statement::Place(place)]))
         }
         // `rep` and `lock` stand before words, too, but never before these.
         second if let Some(width) = data_width(second) => {
@@ -255,23 +276,57 @@ fn named<'a>(
 }
 
 fn set<'a>(cursor: &mut Cursor<'_, 'a>) -> Result<Directive<'a>, Problem> {
-    let Some(Token::Word(name)) = cursor.peek() else {
-        return Err(Problem::new(cursor.span(), "expected a name here").help("write `.set x, 5`"));
+    let span = cursor.span();
+    let name = match cursor.peek() {
+        Some(Token::Word(name)) => *name,
+        Some(Token::Text(Cow::Borrowed(name))) => *name,
+        _ => return Err(Problem::new(span, "expected a name here").help("write `.set x, 5`")),
     };
     cursor.advance();
     cursor.expect(',')?;
-    Ok(Directive::Made(vec![value(cursor, name)?]))
+    Ok(Directive::Made(vec![value(cursor, name, span)?]))
 }
 
-fn value<'a>(cursor: &mut Cursor<'_, 'a>, name: &'a str) -> Result<Statement<'a>, Problem> {
+/// A number, or an address that has the name, too.
+pub(super) fn value<'a>(
+    cursor: &mut Cursor<'_, 'a>,
+    name: &'a str,
+    span: Span,
+) -> Result<Statement<'a>, Problem> {
     let start = cursor.span();
     let sum = cursor.settled_sum()?;
     let here = start.to(cursor.last_span());
-    match sum.as_constant() {
-        Some(value) => Ok(Statement::Set(name, value)),
-        None => Err(Problem::new(here, "a name can be set to a number only")
-            .help("a second name of an address is a second label in front of it")),
+    match (sum.as_constant(), sum.as_target()) {
+        (Some(value), _) => Ok(Statement::Set(name, value)),
+        (None, Some(target)) => Ok(Statement::Alias(
+            name,
+            span,
+            Target {
+                span: here,
+                ..target
+            },
+        )),
+        (None, None) => Err(Problem::new(
+            here,
+            "a name is set to a number or to an address, and this is neither",
+        )
+        .help("a register has no second name here: write it out")),
     }
+}
+
+/// `extern NAME, OTHER:proc`: names of what the linker has to find.
+fn externs<'a>(cursor: &mut Cursor<'_, 'a>) -> Statement<'a> {
+    let mut names = Vec::new();
+    while let Some(Token::Word(name)) = cursor.peek() {
+        names.push(*name);
+        cursor.advance();
+        // MASM says what it is, and a bracket may end it.
+        while !cursor.is_done() && !cursor.take(',') {
+            cursor.advance();
+        }
+    }
+    cursor.finish();
+    Statement::Extern(names)
 }
 
 /// `.comm NAME, SIZE, ALIGNMENT`: zeros beside the code.
@@ -292,11 +347,53 @@ fn common<'a>(cursor: &mut Cursor<'_, 'a>) -> Result<Directive<'a>, Problem> {
     ]))
 }
 
+/// MASM's `COMM NAME:DWORD`, or `NAME:BYTE:16`: the same.
+fn masm_common<'a>(cursor: &mut Cursor<'_, 'a>) -> Result<Directive<'a>, Problem> {
+    cursor.advance();
+    let here = cursor.span();
+    let wrong = |here: Span| {
+        Problem::new(here, "expected a name and a size here").help("write `COMM x:DWORD`")
+    };
+    let Some(Token::Word(name)) = cursor.peek() else {
+        return Err(wrong(here));
+    };
+    cursor.advance();
+    cursor.expect(':')?;
+    let each = match cursor.word().as_deref() {
+        Some("byte") => 1,
+        Some("word") => 2,
+        Some("dword") => 4,
+        Some("qword" | "mmword") => 8,
+        Some("xmmword" | "oword") => 16,
+        _ => return Err(wrong(cursor.span())),
+    };
+    cursor.advance();
+    let count = if cursor.take(':') {
+        count(cursor, "comm")?
+    } else {
+        1
+    };
+    cursor.finish();
+    Ok(Directive::Made(vec![
+        Statement::Place(Place::Aside),
+        Statement::Label(name, here),
+        Statement::Fill(0, each * count),
+        Statement::Place(Place::Code),
+    ]))
+}
+
+/// Whether it is the file that every listing of MSVC begins with.
+fn is_listing_include(cursor: &Cursor<'_, '_>) -> bool {
+    matches!(cursor.peek_second(), Some(Token::Word(word)) if word.eq_ignore_ascii_case("listing.inc"))
+}
+
 /// What follows `section`.
 fn section<'a>(cursor: &mut Cursor<'_, 'a>) -> Statement<'a> {
     let name = match cursor.peek() {
         Some(Token::Word(name)) => (*name).to_owned(),
         Some(Token::Text(name)) => name.to_string(),
+        // FASM's.
+        Some(Token::Quote(name)) => String::from_utf8_lossy(name).into_owned(),
         _ => String::new(),
     };
     cursor.finish();
@@ -313,6 +410,7 @@ fn place(name: &str) -> Place {
         ".eh_frame",
         ".gcc_except",
         ".llvm",
+        ".gnu.",
         ".init_array",
         ".fini_array",
         ".ctors",
@@ -320,6 +418,10 @@ fn place(name: &str) -> Place {
         ".drectve",
         ".xdata",
         ".pdata",
+        "xdata",
+        "pdata",
+        "voltbl",
+        ".chks64",
         "__LD",
     ];
     if begins(&nowhere) {
@@ -369,8 +471,32 @@ fn percent<'a>(cursor: &mut Cursor<'_, 'a>, span: Span) -> Result<Directive<'a>,
             cursor.advance();
             Ok(Directive::Made(vec![Statement::EndRepeat(span)]))
         }
+        "define" | "idefine" | "xdefine" | "assign" | "iassign" => define(cursor, &word, span),
         _ => Err(text(&format!("%{word}"), span)),
     }
+}
+
+/// `%define NAME 5` and `%assign NAME 4 * 2`. The first takes what stands behind the name as text, so that it has to be
+/// one number or name to mean the same as a constant.
+fn define<'a>(
+    cursor: &mut Cursor<'_, 'a>,
+    word: &str,
+    span: Span,
+) -> Result<Directive<'a>, Problem> {
+    let (Some(Token::Word(name)), Some(first)) = (cursor.peek_behind(2), cursor.peek_behind(3))
+    else {
+        return Err(text(&format!("%{word}"), span));
+    };
+    let is_number = matches!(first, Token::Number(_) | Token::Quote(_));
+    let is_one = is_number && cursor.peek_behind(4).is_none();
+    if !is_one && !word.ends_with("assign") {
+        return Err(text(&format!("%{word}"), span));
+    }
+    cursor.advance();
+    cursor.advance();
+    let here = cursor.span();
+    cursor.advance();
+    Ok(Directive::Made(vec![value(cursor, name, here)?]))
 }
 
 /// `[section .text]` and its like.
@@ -383,6 +509,11 @@ fn in_brackets<'a>(cursor: &mut Cursor<'_, 'a>) -> Result<Directive<'a>, Problem
         cursor.advance();
         cursor.advance();
         return Ok(Directive::Made(vec![section(cursor)]));
+    }
+    if word == "extern" {
+        cursor.advance();
+        cursor.advance();
+        return Ok(Directive::Made(vec![externs(cursor)]));
     }
     Ok(match PASSED.contains(&&*word) {
         true => Directive::Passed,
@@ -404,10 +535,11 @@ pub(super) fn data_width(word: &str) -> Option<u32> {
 
 pub(super) fn reserved_width(word: &str) -> Option<u64> {
     Some(match word {
-        "resb" => 1,
-        "resw" => 2,
-        "resd" => 4,
-        "resq" => 8,
+        // FASM has the shorter names.
+        "resb" | "rb" => 1,
+        "resw" | "rw" => 2,
+        "resd" | "rd" => 4,
+        "resq" | "rq" => 8,
         "rest" => 10,
         "reso" => 16,
         _ => return None,

@@ -10,7 +10,7 @@ use iced_x86::Register;
 use super::around::Around;
 use super::float;
 use super::lexer::{Placed, Token};
-use crate::asm::inst::{Direction, Name, Target};
+use crate::asm::inst::{ANONYMOUS, Direction, Name, Target};
 use crate::asm::problem::{Problem, Span};
 use crate::asm::registers::{lower, no_index, register};
 
@@ -340,6 +340,14 @@ impl<'t, 'a> Cursor<'t, 'a> {
             )
             .help("write the number that it stands for")),
             Token::Word(".") => Ok(Linear::target(Name::Here, here)),
+            Token::Word("@F" | "@f") if !self.is_att => Ok(Linear::target(
+                Name::Numeric(ANONYMOUS, Direction::Forward),
+                here,
+            )),
+            Token::Word("@B" | "@b") if !self.is_att => Ok(Linear::target(
+                Name::Numeric(ANONYMOUS, Direction::Backward),
+                here,
+            )),
             Token::Word("$$") => Ok(Linear::target(Name::Start, here)),
             Token::Word(word) => Ok(match register(word).filter(|_| !self.is_att) {
                 Some(register) => Linear::register(register, here),

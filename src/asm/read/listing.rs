@@ -3,13 +3,17 @@
 //! Correct means: a text is a listing only where its lines say so beyond doubt; an address and bytes are
 //! then those of the line, and of lines between nothing is lost that reads as an instruction.
 
-use std::collections::HashMap;
+mod linked;
+
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use crate::asm::encode;
 use crate::asm::inst::{Datum, Prefix, Target};
 use crate::asm::problem::{Problem, Span};
 use crate::asm::registers::lower;
+pub(in crate::asm) use linked::{lead_out, settle};
+use linked::{refuse_unlinked, unlinked};
 
 /// What a line of a listing is.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +54,15 @@ pub(in crate::asm) struct Entry<'a> {
 }
 
 impl Entry<'_> {
+    /// A row whose address is no label.
+    pub(super) fn of(bytes: Vec<u8>, text: Range<usize>) -> Self {
+        Entry {
+            bytes,
+            text,
+            ..Entry::default()
+        }
+    }
+
     /// A row at an address, beyond doubt.
     pub(in crate::asm) fn at(address: u64, bytes: Vec<u8>, text: Range<usize>) -> Self {
         Entry {
@@ -81,6 +94,10 @@ pub(in crate::asm) struct Listing<'a> {
     pub(in crate::asm) claims: Vec<Claim>,
     /// Whether it is of Go's disassembler, which has spellings of its own.
     pub(in crate::asm) is_disassembled: bool,
+    /// The addresses of its lines, where an operand is one: `[rel 0x7]` of `ndisasm`.
+    pub(in crate::asm) starts: HashSet<u64>,
+    /// The first address and the last one, where lines have some.
+    pub(in crate::asm) ends: Option<(u64, u64)>,
 }
 
 /// How far a line's offset is from the next one.
@@ -100,11 +117,23 @@ pub(in crate::asm) fn survey<'a>(
     if !lines.clone().any(looks_dressed) {
         return None;
     }
+    if let Some(rows) = super::nasm::survey(lines.clone()) {
+        return Some(Listing {
+            rows,
+            ..Listing::default()
+        });
+    }
     let mut rows: Vec<Row<'a>> = lines.clone().map(row).collect();
     if !is_listing(&rows) {
         return None;
     }
     join(&mut rows);
+    let mut starts = HashSet::new();
+    if lines.clone().any(|line| line.contains("[rel ")) {
+        starts.extend(rows.iter().filter_map(Row::address));
+    }
+    let addresses = || rows.iter().filter_map(Row::address);
+    let ends = addresses().min().zip(addresses().max());
     refuse_unlinked(&mut rows, lines);
     let lengths = lengths(&rows);
     Some(Listing {
@@ -112,7 +141,19 @@ pub(in crate::asm) fn survey<'a>(
         lengths,
         claims: Vec::new(),
         is_disassembled: false,
+        starts,
+        ends,
     })
+}
+
+impl Row<'_> {
+    fn address(&self) -> Option<u64> {
+        match self {
+            Row::Entry(entry) => entry.address,
+            Row::Heading(address, _) => Some(*address),
+            _ => None,
+        }
+    }
 }
 
 /// A quick look that passes over nearly every line that is no row.
@@ -175,50 +216,6 @@ fn join(rows: &mut [Row<'_>]) {
     }
 }
 
-/// Refuses the fields of an object file that a linker has yet to fill: they hold 0, so that a call leads to the next
-/// instruction, and data stand where that one does.
-fn refuse_unlinked<'a>(rows: &mut [Row<'a>], lines: impl Iterator<Item = &'a str>) {
-    const OPEN: [&str; 7] = [
-        "0x0(%rip)",
-        " (%rip)",
-        "\t(%rip)",
-        ",(%rip)",
-        "[rip+0x0]",
-        "[rip + 0x0]",
-        "[rip]",
-    ];
-    let mut rows: Vec<_> = rows.iter_mut().zip(lines).collect();
-    let mut next: Option<(Option<u64>, &str)> = None;
-    for (row, line) in rows.iter_mut().rev() {
-        let Row::Entry(entry) = &**row else { continue };
-        let text = &line[entry.text.clone()];
-        let follows = next.replace((entry.address, text));
-        let what = match &entry.target {
-            // Code that asks where it stands calls the next instruction, and pops what that pushed.
-            Some(goal) => follows
-                .filter(|(address, next)| {
-                    *address == Some(goal.address) && !next.starts_with("pop")
-                })
-                .filter(|_| text.starts_with("call"))
-                .map(|_| "this call leads to the instruction behind it"),
-            None => (text.contains("rip") && OPEN.iter().any(|open| text.contains(open)))
-                .then_some("this is data where the next instruction stands"),
-        };
-        let Some(what) = what else { continue };
-        **row = Row::Wrong(unlinked(span(line, &entry.text), what));
-    }
-}
-
-fn unlinked(span: Span, what: &str) -> Problem {
-    let why = format!(
-        "{what}: the listing is of an object file, whose addresses no linker has filled in"
-    );
-    Problem::new(span, why).help(
-        "list the linked program, or paste the compiler's own text (`gcc -S`), or take the function from the file: \
-         `dispatchlab import FILE.o NAME`",
-    )
-}
-
 fn lengths(rows: &[Row<'_>]) -> HashMap<usize, u8> {
     let mut lengths = HashMap::new();
     let mut before: Option<(usize, u64)> = None;
@@ -255,6 +252,15 @@ fn row(line: &str) -> Row<'_> {
         return heading;
     }
     let code = &line[start..];
+    // `ndisasm` goes on with bytes behind a dash.
+    if let Some(digits) = code.trim_end().strip_prefix('-').filter(|_| start > 0)
+        && !digits.is_empty()
+        && digits.len().is_multiple_of(2)
+        && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    {
+        let value = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).unwrap_or_default();
+        return Row::More((0..digits.len()).step_by(2).map(value).collect());
+    }
     let passed = [
         "Dump of assembler code",
         "End of assembler dump",
@@ -283,6 +289,10 @@ fn row(line: &str) -> Row<'_> {
         Some((address, at, is_marked)) => (Some(address), at, is_marked),
         None => (None, start, false),
     };
+    let at = match address {
+        Some(_) => at + jumps(&line[at..]),
+        None => at,
+    };
     let (bytes, behind) = bytes(line, at, address.is_some());
     let text = trimmed(line, behind);
     match (address, bytes.is_empty(), text.is_empty()) {
@@ -308,6 +318,21 @@ fn row(line: &str) -> Row<'_> {
             }
             Row::Entry(entry)
         }
+    }
+}
+
+/// Bytes of the arrows that `objdump --visualize-jumps` draws in front of the text.
+fn jumps(rest: &str) -> usize {
+    let is_drawn = |c: char| {
+        matches!(
+            c,
+            ' ' | '\t' | '|' | '/' | '\\' | '-' | '+' | '<' | '>' | 'X'
+        )
+    };
+    let end = rest.find(|c| !is_drawn(c)).unwrap_or(rest.len());
+    match rest[..end].contains(['|', '/', '\\']) {
+        true => end,
+        false => 0,
     }
 }
 
@@ -419,7 +444,9 @@ fn bytes(line: &str, start: usize, is_sure: bool) -> (Vec<u8>, usize) {
     let first = line[text.start..at].to_ascii_lowercase();
     let is_directive = matches!(&*first, "db" | "dd") || encode::knows(&first);
     let is_text = behind.is_none_or(|word| word.starts_with(|c: char| c.is_alphabetic()));
-    match is_followed || is_sure && is_text && !is_directive {
+    // Without addresses bytes alone on a line go on with those of the line before.
+    let is_more = behind.is_none() && text.start > 0;
+    match is_followed || (is_sure || is_more) && is_text && !is_directive {
         true => (found, at),
         false => none,
     }
@@ -489,6 +516,11 @@ pub(in crate::asm) fn goal<'a>(
     }
     let operand = code.get(at..)?.trim_start();
     let begin = text.start + code.len() - operand.len();
+    // NASM says how far it is, and so do the bytes.
+    let operand = match operand.split_once(' ') {
+        Some(("short" | "near", behind)) if is_row => behind.trim_start(),
+        _ => operand,
+    };
     let (digits, symbol) = match operand.split_once([' ', '\t']) {
         None => (operand, None),
         Some((digits, behind)) => {

@@ -22,13 +22,14 @@ pub(in crate::asm) mod go;
 mod intel;
 mod lexer;
 pub(in crate::asm) mod listing;
+pub(in crate::asm) mod nasm;
 mod operand;
 mod prefix;
 mod statement;
 
 use std::ops::Range;
 
-use crate::asm::inst::Statement;
+use crate::asm::inst::{ANONYMOUS, Statement};
 use crate::asm::problem::Problem;
 use crate::asm::registers::register;
 use crate::asm::source::Syntax;
@@ -80,6 +81,7 @@ pub(in crate::asm) fn parse<'a>(
         let mut one = one;
         while let [name, colon, behind @ ..] = one
             && colon.token == Token::Mark(':')
+            && !is_equ(behind)
             && let Some(label) = label(name, is_att)?
         {
             if let Statement::NumericLabel(number) = label {
@@ -97,7 +99,14 @@ pub(in crate::asm) fn parse<'a>(
                 Err(problem.clone())
             };
         }
-        if !one.is_empty() {
+        if let [name, colon, behind @ ..] = one
+            && colon.token == Token::Mark(':')
+            && let Token::Word(word) = name.token
+            && is_equ(behind)
+        {
+            let mut cursor = Cursor::new(&behind[1..], around, is_att);
+            statements.push(directive::value(&mut cursor, word, name.span)?);
+        } else if !one.is_empty() {
             let mut cursor = Cursor::new(one, around, is_att);
             let before = statements.len();
             statement(&mut cursor, &mut begun, statements)?;
@@ -119,6 +128,11 @@ pub(in crate::asm) fn parse<'a>(
     }
 }
 
+/// Whether `equ` stands behind a name's colon, which NASM passes over.
+fn is_equ(behind: &[Placed<'_>]) -> bool {
+    matches!(behind.first(), Some(Placed { token: Token::Word(word), .. }) if word.eq_ignore_ascii_case("equ"))
+}
+
 /// The label that a token in front of a colon is.
 fn label<'a>(name: &Placed<'a>, is_att: bool) -> Result<Option<Statement<'a>>, Problem> {
     match &name.token {
@@ -128,6 +142,7 @@ fn label<'a>(name: &Placed<'a>, is_att: bool) -> Result<Option<Statement<'a>>, P
                 name.span,
                 format!("`{word}` is a register and cannot be a label"),
             )),
+            None if *word == "@@" => Ok(Some(Statement::NumericLabel(ANONYMOUS))),
             None => Ok(Some(Statement::Label(word, name.span))),
         },
         Token::Number(number) => match u32::try_from(*number) {

@@ -5,6 +5,7 @@
 use iced_x86::Register;
 
 use super::address::{check_thread, memory, without_own_segment};
+use super::directive::open;
 use super::expression::{Cursor, Linear};
 use super::lexer::Token;
 use crate::asm::inst::{Broadcast, Inst, Mem, Name, Operand, OperandKind, Prefix, Reach, Target};
@@ -35,6 +36,8 @@ type Segment = Option<(Register, Span)>;
 #[derive(Debug, Clone, Copy, Default)]
 struct Words {
     bits: Option<u32>,
+    /// Whether `ptr` stands behind the width.
+    is_pointer: bool,
     /// `BCST`.
     is_broadcast: bool,
     /// `offset`.
@@ -89,7 +92,7 @@ fn words(cursor: &mut Cursor<'_, '_>, inst: &mut Inst<'_>) -> Result<Words, Prob
             "strict" => {}
             "bcst" if words.bits.is_some() => words.is_broadcast = true,
             "ptr" if words.far.is_some() => words.far = Some((here, true)),
-            "ptr" if words.bits.is_some() => {}
+            "ptr" if words.bits.is_some() => words.is_pointer = true,
             "offset" if words.bits.is_none() => {
                 words.offset = Some(here);
                 if cursor.peek_second() == Some(&Token::Word("FLAT"))
@@ -322,6 +325,19 @@ fn bracketed<'a>(
         sum.target = Some(target);
         sum.constant = 0;
     }
+    // A disassembler's address.
+    if is_relative
+        && sum.target.is_none()
+        && sum.registers.is_empty()
+        && let Ok(address) = u64::try_from(sum.constant)
+    {
+        sum.constant = 0;
+        sum.target = Some(Target {
+            name: Name::Address(Box::new((address, None))),
+            addend: 0,
+            span: inside.to(cursor.last_span()),
+        });
+    }
     if is_relative && sum.target.is_none() && !sum.registers.is_empty() {
         return Err(
             Problem::new(inside, "`rel` stands only before a label or a symbol")
@@ -376,6 +392,17 @@ fn plain<'a>(
         return Ok(immediate(value, words));
     }
     if let Some(target) = sum.as_target() {
+        // MASM's brackets around a variable can be left out.
+        if words.is_pointer && words.offset.is_none() {
+            let mut mem = Mem {
+                bits: words.bits,
+                ..memory(sum, here)?
+            };
+            if let Some(target) = &mut mem.target {
+                target.name = open(target.name.clone());
+            }
+            return Ok(OperandKind::Memory(mem));
+        }
         return Ok(OperandKind::Target(target));
     }
     match sum.as_register() {

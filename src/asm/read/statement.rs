@@ -8,7 +8,8 @@ use super::directive::{Directive, directive};
 use super::expression::Cursor;
 use super::prefix::{Begun, hint, prefixes};
 use super::{att, intel};
-use crate::asm::inst::{Repeated, Statement, Times};
+use crate::asm::encode;
+use crate::asm::inst::{Inst, Prefix, Repeated, Statement, Times};
 use crate::asm::problem::{Problem, Span};
 
 /// What stands behind the labels.
@@ -42,6 +43,9 @@ pub(super) fn statement<'a>(
         }
         return Ok(());
     };
+    if let Some(problem) = bare_label(cursor, &inst) {
+        return Err(problem);
+    }
     hint(cursor, &mut inst);
     match cursor.is_att {
         true => att::operands(cursor, &mut inst)?,
@@ -49,6 +53,19 @@ pub(super) fn statement<'a>(
     }
     statements.push(Statement::Inst(inst));
     Ok(())
+}
+
+/// A label of NASM's without its colon. To take it for one would take a prefix that has a typing error for one, too.
+fn bare_label(cursor: &Cursor<'_, '_>, inst: &Inst<'_>) -> Option<Problem> {
+    let word = cursor.word().filter(|_| !cursor.is_att)?;
+    let begins = encode::knows(&word) || Prefix::from_word(&word).is_some();
+    (begins && !encode::knows(&inst.mnemonic)).then(|| {
+        let message = format!("unknown instruction `{}`", inst.mnemonic);
+        Problem::new(inst.span, message).help(format!(
+            "a label has a colon behind it: `{}:`",
+            inst.mnemonic
+        ))
+    })
 }
 
 /// What follows NASM's `times`, which stands at `start`.

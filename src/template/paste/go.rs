@@ -177,6 +177,7 @@ pub(super) fn paste(
         file: &source.file,
         hash: &hash,
         is_open: true,
+        is_run: false,
         syntax: asm::Syntax::Go,
         separates: header.separates,
         bound: &bound,
@@ -386,6 +387,7 @@ pub(super) fn paste(
     Ok(Pasted {
         sections: all,
         assumed,
+        registers: Vec::new(),
         generated,
         go: Some(Listed {
             release,

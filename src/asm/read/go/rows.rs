@@ -4,7 +4,7 @@
 //! is an offset of these, what only belongs to the listing is no code, and no byte that the listing
 //! has is without a line.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::data::{Rows, data};
 use super::names::is_jump;
@@ -134,6 +134,8 @@ fn code<'a>(lines: &[&'a str], shapes: Vec<Shape<'a>>) -> Listing<'a> {
     }
     claims.retain(|claim| matches!(&rows[claim.line], Row::Entry(_)));
     Listing {
+        starts: HashSet::new(),
+        ends: None,
         rows,
         lengths,
         claims,

@@ -61,8 +61,10 @@ pub(super) fn number(
         ("0d", 10),
         ("0h", 16),
     ];
+    // MASM's bits of a floating-point number, `03ff8000000000000r`, have a zero in front.
     let suffixed = [
         ('h', 16),
+        ('r', 16),
         ('o', 8),
         ('q', 8),
         ('y', 2),
