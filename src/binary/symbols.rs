@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use super::gopher::spelled;
 use super::vtables::demangled;
 use super::{Binary, Content, Symbol, SymbolKind, itabs};
 use crate::go::symbol::canonical;
@@ -48,7 +49,10 @@ pub(super) fn complete(binary: &mut Binary<'_>) {
         let named = binary.symbols.iter().filter(|symbol| symbol.size > 0);
         let known: HashSet<u64> = named.map(|symbol| symbol.address).collect();
         let functions = go.functions.iter().map(|one| Symbol {
-            name: one.name.clone(),
+            name: match one.name.contains('·') {
+                true => Cow::Owned(spelled(&one.name)),
+                false => one.name.clone(),
+            },
             address: one.address,
             size: one.size,
             kind: SymbolKind::Function,

@@ -179,6 +179,33 @@ fn a_stripped_and_a_movable_program_have_the_same_itabs_by_name_hash_and_methods
 }
 
 #[test]
+fn types_of_one_name_in_two_functions_are_told_apart_though_no_symbol_names_them() {
+    let name = ["*main.local.1", "*main.local.2"].map(|name| format!("{name},main.Shape"));
+    for (program, options) in [
+        ("locals", &[][..]),
+        ("locals_stripped", &["-ldflags=-s -w"]),
+        ("locals_pie", &["-buildmode=pie", "-ldflags=-s -w"]),
+    ] {
+        let Some(file) = go_of(program, options, "locals.go") else {
+            return;
+        };
+        let found = itabs(&file);
+        for (name, method) in name
+            .iter()
+            .zip(["main.(*local.1).Area", "main.(*local.2).Area"])
+        {
+            let one = found
+                .get(name)
+                .unwrap_or_else(|| panic!("{name} of {program}"));
+            assert_eq!(one["fun"][0]["symbol"], method, "{program}");
+            // It is found by the name that is printed.
+            let run = dispatchlab(&["sym", text(&file), method]);
+            assert_eq!(run.code, 0, "{program}: {}", run.stderr);
+        }
+    }
+}
+
+#[test]
 fn a_type_is_decoded_field_by_field_though_no_symbol_names_it() {
     let Some(file) = go("types", &["-ldflags=-s -w"]) else {
         return;
