@@ -12,6 +12,7 @@
 //!
 //! Only `elf` and `gopher` know the crates that read the file; everybody else has plain values.
 
+mod chain;
 mod elf;
 mod gopher;
 pub mod import;

@@ -5,10 +5,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use iced_x86::{
-    ConditionCode, Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register,
-};
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
 
+use super::chain::{Link, Links, branch_if_equal, chains, sides};
 use super::values::{Flow, State, Value, dictionary, loads_hash};
 use super::{Binary, Content, Symbol};
 use crate::asm;
@@ -41,6 +40,23 @@ pub enum How {
         /// How many hashes it is compared with for equality; none where not all such compares were found.
         cases: Option<usize>,
     },
+    /// By comparing the address of a type or an itab with those of types or itabs, one after the other.
+    Addresses {
+        /// The one that is compared with first.
+        first: u64,
+        /// With how many.
+        cases: usize,
+    },
+    /// By looking for the itab of a type and each of several interfaces, in Go's runtime or in what the site remembers.
+    Interfaces {
+        /// How many interfaces; none where the file does not say.
+        cases: Option<usize>,
+    },
+    /// By looking for the itab of a type and one interface, likewise.
+    Assertion {
+        /// Whether the value's interface has methods; since Go 1.22 one call serves both.
+        has_methods: bool,
+    },
     /// A compare of the itab in front of a call through it, as a profile makes the compiler do.
     Guard {
         /// The itab's name.
@@ -63,6 +79,9 @@ impl How {
             How::JumpTable { by_type: true } => "type switch, table",
             How::JumpTable { by_type: false } => "switch, table",
             How::Hashes { .. } => "type switch, hashes",
+            How::Addresses { .. } => "type switch, addresses",
+            How::Interfaces { .. } => "type switch, interfaces",
+            How::Assertion { .. } => "assertion, interface",
             How::Guard { .. } => "guard",
             How::Linked => "linked",
             How::Other => "other",
@@ -75,6 +94,7 @@ impl How {
             self,
             How::Itab { .. }
                 | How::Hashes { .. }
+                | How::Addresses { .. }
                 | How::Guard { .. }
                 | How::JumpTable { by_type: true }
         )
@@ -91,6 +111,10 @@ impl How {
             How::JumpTable { by_type: true } => "type_switch[strategy=jump]".into(),
             How::JumpTable { by_type: false } => "int_switch".into(),
             How::Hashes { .. } => "type_switch[strategy=binary]".into(),
+            How::Addresses { .. } => "type_switch[strategy=pointer]".into(),
+            How::Interfaces { .. } => "interface_switch".into(),
+            How::Assertion { has_methods: true } => "assert_between_interfaces".into(),
+            How::Assertion { has_methods: false } => "assert_to_interface".into(),
             How::Guard { .. } => "guard".into(),
             How::Dictionary | How::Linked | How::Other => return None,
         })
@@ -166,8 +190,8 @@ struct Function<'b, 'a> {
     hashed: Option<usize>,
     /// The compares of a value that stood where a hash stands with a number, by the load of the value.
     compares: BTreeMap<u64, Vec<usize>>,
-    /// Compares with the address of a type or of an itab.
-    typed: HashSet<usize>,
+    /// Compares with the address of a type or of an itab, and calls that look for an itab.
+    links: Links,
     /// Compares with an itab: which one, its name, and where the branch goes that is taken where it is another.
     guards: Vec<(usize, String, u64)>,
     compared: Option<(usize, String)>,
@@ -210,7 +234,7 @@ impl<'b, 'a> Finder<'b, 'a> {
             flow: &flow,
             hashed: None,
             compares: BTreeMap::new(),
-            typed: HashSet::new(),
+            links: Links::new(),
             guards: Vec::new(),
             compared: None,
             sites: Vec::new(),
@@ -233,6 +257,7 @@ impl Function<'_, '_> {
             self.site(number, how);
         }
         self.compare(number, state);
+        self.search(number, state);
         if loads_hash(instruction) {
             self.hashed = Some(number);
         }
@@ -340,22 +365,32 @@ impl Function<'_, '_> {
         let registers = (0..instruction.op_count())
             .filter(|at| instruction.op_kind(*at) == OpKind::Register)
             .map(|at| instruction.op_register(at));
-        for value in registers.filter_map(|register| state.get(register)) {
+        let known = registers.filter_map(|register| Some((register, state.get(register)?)));
+        // What stands in memory is in no register.
+        let other = |register: Register| match instruction.op0_register() == register {
+            true => instruction.op1_register(),
+            false => instruction.op0_register(),
+        };
+        for (register, value) in known {
             let is_number = matches!(
                 instruction.op1_kind(),
                 OpKind::Immediate32 | OpKind::Immediate8to32
             );
             match value {
-                Value::Address(address) => match self.finder.itabs.get(&address) {
-                    Some(itab) => {
-                        self.typed.insert(number);
-                        self.compared = Some((number, itab.clone()));
+                Value::Address(address) => {
+                    let itab = self.finder.itabs.get(&address);
+                    if itab.is_none() && go.type_name(address).is_none() {
+                        continue;
                     }
-                    None if go.type_name(address).is_some() => {
-                        self.typed.insert(number);
-                    }
-                    None => {}
-                },
+                    self.links.insert(
+                        number,
+                        Link::Is {
+                            address,
+                            value: other(register),
+                        },
+                    );
+                    self.compared = itab.map(|itab| (number, itab.clone()));
+                }
                 Value::Hash { load } if is_number => {
                     self.compares.entry(load).or_default().push(number);
                 }
@@ -364,36 +399,21 @@ impl Function<'_, '_> {
         }
     }
 
-    /// The branch that goes by whether the operands of a compare are equal.
-    fn branch_if_equal(&self, compare: usize) -> Option<usize> {
-        let behind = compare + 1..self.flow.instructions.len();
-        let mut branches = behind.take_while(|at| {
-            let one = &self.flow.instructions[*at];
-            one.is_jcc_short_or_near() || one.mnemonic() == Mnemonic::Nop
-        });
-        branches.find(|at| {
-            let condition = self.flow.instructions[*at].condition_code();
-            matches!(condition, ConditionCode::e | ConditionCode::ne)
-        })
-    }
-
     /// Whether a type or an itab is compared where the operands of a compare are equal: another type may have the hash.
     fn leads_to_type(&self, compare: usize) -> bool {
         /// Instructions that are looked at.
         const NEAR: usize = 8;
         let is_type = |branch: usize| {
-            let one = &self.flow.instructions[branch];
-            let first = match one.condition_code() {
-                ConditionCode::e => self.flow.index_of(one.near_branch_target())?,
-                _ => branch + 1,
-            };
+            let [first, _] = sides(self.flow, branch)?;
             let near = self.flow.instructions.iter().enumerate().skip(first);
             let mut near = near
                 .take(NEAR)
                 .take_while(|(_, one)| one.flow_control() == FlowControl::Next);
-            near.find(|(at, _)| self.typed.contains(at))
+            near.find(|(at, _)| matches!(self.links.get(at), Some(Link::Is { .. })))
         };
-        self.branch_if_equal(compare).and_then(is_type).is_some()
+        branch_if_equal(self.flow, compare)
+            .and_then(is_type)
+            .is_some()
     }
 
     /// The compare that all ways from the load of a hash come to first: behind another branch, the one that stands first.
@@ -426,7 +446,7 @@ impl Function<'_, '_> {
         let equal = compares
             .iter()
             .copied()
-            .filter(|at| self.branch_if_equal(*at).is_some());
+            .filter(|at| branch_if_equal(self.flow, *at).is_some());
         // Types that nothing but code names, as `int8` is, are not listed.
         let is_listed = |at: &usize| self.finder.hashes.contains(&number(*at));
         if !compares.iter().any(is_listed) && !equal.clone().any(|at| self.leads_to_type(at)) {
@@ -440,6 +460,115 @@ impl Function<'_, '_> {
         Some((root, How::Hashes { cases }))
     }
 
+    /// Notes calls of the runtime that look for an itab, and the sites that they are alone.
+    fn search(&mut self, number: usize, state: &State) {
+        let instruction = &self.flow.instructions[number];
+        let is_go = self.finder.binary.go.is_some();
+        if !is_go || !instruction.is_call_near() {
+            return;
+        }
+        let binary = self.finder.binary;
+        let called = binary.symbol_at(instruction.near_branch_target());
+        let Some((called, 0)) = called else { return };
+        let Some(name) = called.name.strip_prefix("runtime.") else {
+            return;
+        };
+        match name {
+            // Go up to 1.21 has one call for each interface, and those that panic are at the end of nothing.
+            "assertE2I2" | "assertI2I2" | "assertE2I" | "assertI2I" => {
+                if name.ends_with("I2") {
+                    self.links.insert(number, Link::Implements);
+                } else {
+                    let has_methods = name.starts_with("assertI");
+                    self.site(number, How::Assertion { has_methods });
+                }
+            }
+            "typeAssert" => self.site(number, How::Assertion { has_methods: false }),
+            "interfaceSwitch" => {
+                /// Where what describes a switch has the number of its interfaces: behind the word that leads to what
+                /// it remembers (`internal/abi`, `InterfaceSwitch`).
+                const CASES: u64 = 8;
+                let cases = match state.get(Register::RAX) {
+                    Some(Value::Address(site)) => binary.word(site.wrapping_add(CASES)),
+                    _ => None,
+                };
+                let cases = cases.and_then(|cases| usize::try_from(cases).ok());
+                self.site(number, How::Interfaces { cases });
+            }
+            _ => {}
+        }
+    }
+
+    /// The type switches that are chains of compares or of calls, and the numbers of the instructions that they are.
+    fn chained(&mut self) -> HashSet<usize> {
+        let mut all = HashSet::new();
+        let links = std::mem::take(&mut self.links);
+        for chain in chains(self.flow, &links) {
+            let of = |at: &usize| match links.get(at) {
+                Some(Link::Is { address, .. }) => Some(*address),
+                _ => None,
+            };
+            // A run of compares is a site, and a run of calls another.
+            for run in chain.chunk_by(|one, other| of(one).is_some() == of(other).is_some()) {
+                // Several ways may lead into one run: it is a site once.
+                let is_new = |at: &&usize| !all.contains(*at);
+                let run = &run[..run.iter().take_while(is_new).count()];
+                let Some(first) = run.first().copied() else {
+                    continue;
+                };
+                let addresses: HashSet<u64> = run.iter().filter_map(of).collect();
+                match (of(&first), run.len()) {
+                    (Some(_), _) if addresses.len() < 2 => continue,
+                    (Some(address), _) => self.site(
+                        first,
+                        How::Addresses {
+                            first: address,
+                            cases: addresses.len(),
+                        },
+                    ),
+                    (None, 1) => {
+                        let has_methods = self.calls_between_interfaces(first);
+                        self.site(first, How::Assertion { has_methods });
+                    }
+                    (None, calls) => self.site(first, How::Interfaces { cases: Some(calls) }),
+                }
+                all.extend(run);
+            }
+        }
+        all
+    }
+
+    fn calls_between_interfaces(&self, call: usize) -> bool {
+        let target = self.flow.instructions[call].near_branch_target();
+        let called = self.finder.binary.symbol_at(target);
+        called.is_some_and(|(called, _)| called.name.starts_with("runtime.assertI"))
+    }
+
+    /// Whether the first call from an address on goes through an itab, and nothing chooses in front of it.
+    fn comes_to_itab_call(&self, address: u64) -> bool {
+        /// Instructions that make the arguments ready, many more than are likely.
+        const FAR: usize = 32;
+        let mut next = self.flow.index_of(address);
+        for _ in 0..FAR {
+            let Some(at) = next else { break };
+            let Some(one) = self.flow.instructions.get(at) else {
+                break;
+            };
+            next = match one.flow_control() {
+                FlowControl::Next => Some(at + 1),
+                FlowControl::UnconditionalBranch => self.flow.index_of(one.near_branch_target()),
+                FlowControl::IndirectCall => {
+                    let is_it = |site: &Site| {
+                        site.address == one.ip() && matches!(site.how, How::Itab { .. })
+                    };
+                    return self.sites.iter().any(is_it);
+                }
+                _ => break,
+            };
+        }
+        false
+    }
+
     fn end(mut self) -> Vec<Site> {
         let compares = std::mem::take(&mut self.compares);
         let switches: Vec<(usize, How)> = compares
@@ -449,13 +578,12 @@ impl Function<'_, '_> {
         for (root, how) in switches {
             self.site(root, how);
         }
+        let chained = self.chained();
         for (number, itab, other) in std::mem::take(&mut self.guards) {
-            /// Bytes behind a branch within which the call stands that it guards.
-            const NEAR: u64 = 64;
-            let is_call = |site: &Site| {
-                matches!(site.how, How::Itab { .. }) && site.address.wrapping_sub(other) < NEAR
-            };
-            if self.sites.iter().any(is_call) {
+            if chained.contains(&number) {
+                continue;
+            }
+            if self.comes_to_itab_call(other) {
                 self.site(number, How::Guard { itab });
             }
         }

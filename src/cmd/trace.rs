@@ -298,7 +298,10 @@ impl Replay {
         let row = row.unwrap_or_else(|| "itab_call".into());
         let mut remarks = Vec::new();
         let mut parameters = match how {
-            How::Hashes { .. } | How::Guard { .. } | How::JumpTable { by_type: true } => {
+            How::Hashes { .. }
+            | How::Addresses { .. }
+            | How::Guard { .. }
+            | How::JumpTable { by_type: true } => {
                 remarks.push(of_cases(how, types));
                 format!("-p cases={types} -p hit=order")
             }
@@ -333,10 +336,12 @@ fn of_cases(how: &How, types: usize) -> String {
         _ => format!("its cases are the {types} types that came"),
     };
     match how {
-        How::Hashes { cases: Some(cases) } if *cases == types => {
+        How::Hashes { cases: Some(cases) } | How::Addresses { cases, .. } if *cases == types => {
             format!("{came}; the site compares with as many, which need not be the same")
         }
-        How::Hashes { cases: Some(cases) } => format!("{came}; the site compares with {cases}"),
+        How::Hashes { cases: Some(cases) } | How::Addresses { cases, .. } => {
+            format!("{came}; the site compares with {cases}")
+        }
         How::Guard { itab } => format!("{came}; the site compares with one, of {itab}"),
         _ => format!("{came}; the site may have others"),
     }
@@ -371,6 +376,7 @@ mod tests {
     fn a_replay_names_the_release_that_is_not_shown_by_itself_and_says_what_it_is_not() {
         let library = Library::embedded();
         let by_table = How::JumpTable { by_type: true };
+        let addresses = How::Addresses { first: 0, cases: 4 };
         let guard = How::Guard {
             itab: "go:itab.main.A,main.I".into(),
         };
@@ -386,6 +392,7 @@ mod tests {
             (by_table,                         Some("1.22"), "-p cases=9 -p hit=order -p go=1.22",    Some("may have others")),
             (How::Hashes { cases: Some(8) },   Some("1.27"), "-p cases=9 -p hit=order",               Some("compares with 8")),
             (How::Hashes { cases: Some(9) },   Some("1.27"), "-p cases=9 -p hit=order",               Some("with as many")),
+            (addresses,                        Some("1.21"), "-p cases=9 -p hit=order -p go=1.19",    Some("compares with 4")),
             (guard,                            Some("1.27"), "-p cases=9 -p hit=order",               Some("with one, of go:itab.main.A,main.I")),
         ];
         for (how, release, parameters, remark) in table {

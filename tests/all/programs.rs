@@ -459,8 +459,8 @@ fn each_type_switch_is_a_site_whether_or_not_its_types_are_listed() {
     ];
     for (function, cases) in functions {
         let run = dispatchlab(&["sites", text(&file), function]);
-        let listed = run.stdout.lines().filter(|line| line.starts_with("  0x"));
-        let listed: Vec<&str> = listed.collect();
+        let is_switch = |line: &&str| line.starts_with("  0x") && line.contains("type switch");
+        let listed: Vec<&str> = run.stdout.lines().filter(is_switch).collect();
         assert_eq!(listed.len(), cases.len(), "{function}: {}", run.stdout);
         for (line, cases) in listed.iter().zip(cases) {
             // Go 1.19 has a table only from many types on, Go 1.22 from 5 on.
@@ -469,6 +469,30 @@ fn each_type_switch_is_a_site_whether_or_not_its_types_are_listed() {
             assert!(is_one, "{function}: {line}");
         }
     }
+}
+
+#[test]
+fn chains_of_assertions_and_cases_of_interfaces_are_sites_with_the_row_of_the_like() {
+    let Some(file) = go_of("chains", &[], "switches.go") else {
+        return;
+    };
+    #[rustfmt::skip] // a table: a function, the kind that one site of it has, its cases, and its row
+    let functions = [
+        ("main.chained",  "type switch, addresses",  Some(3), "type_switch[strategy=pointer]"),
+        ("main.asked",    "type switch, interfaces", Some(2), "interface_switch"),
+        ("main.asserted", "assertion, interface",    None,    "assert_to_interface"),
+    ];
+    for (function, kind, cases, row) in functions {
+        let (_, document) = json(&["sites", text(&file), function]);
+        let all = document["sites"].as_array().expect("sites").iter();
+        let found: Vec<&Value> = all.filter(|site| site["kind"] == kind).collect();
+        assert_eq!(found.len(), 1, "{function}: {document}");
+        assert_eq!(found[0]["cases"], Value::from(cases), "{function}");
+        assert_eq!(found[0]["row"], row);
+    }
+    // Compares of two values are no chain.
+    let (_, document) = json(&["sites", text(&file), "main.apart"]);
+    assert_eq!(document["sites"], Value::Array(Vec::new()));
 }
 
 #[test]

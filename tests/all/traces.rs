@@ -320,6 +320,7 @@ fn a_type_switch_is_visited_as_often_as_it_is_run() {
     let both = document["sites"].as_array().expect("sites").iter();
     let both = both.map(|site| site["address"].as_str().expect("one").to_string());
     let alone = ["main.basics", "main.rooted", "main.interrupted"].map(String::from);
+    // Of the sites of `interrupted` one can be traced.
     for site in alone.into_iter().chain(both) {
         let _ = fs::remove_file(place.join("types.txt"));
         let Some(run) = traced(&place, &["--at", &site], &[text(&file)]) else {
@@ -337,6 +338,36 @@ fn a_type_switch_is_visited_as_often_as_it_is_run() {
             let types = recorded(&place).types().iter().max().copied();
             assert_eq!(types, Some(8), "{site}: {}", run.stdout);
         }
+    }
+}
+
+#[test]
+fn a_chain_of_compares_tells_each_type_and_a_call_that_looks_for_an_itab_is_refused() {
+    let Some(file) = go_of("traced_chains", &[], "switches.go") else {
+        return;
+    };
+    let place = fresh("traced-chains");
+    let Some(run) = traced(&place, &["--at", "main.chained"], &[text(&file)]) else {
+        return;
+    };
+    assert!(run.stdout.contains("\n90 visits, exact"), "{}", run.stdout);
+    for name in ["  main.One\n", "  *main.Two\n", "  main.Third\n"] {
+        assert!(run.stdout.contains(name), "{name}: {}", run.stdout);
+    }
+    assert!(run.stdout.contains("the site compares with as many"));
+    let _ = fs::remove_file(place.join("types.txt"));
+    let run = command(&place, &["sites", text(&file), "main.asked", "--json"]).output();
+    let document: Value = serde_json::from_slice(&run.expect("it runs").stdout).expect("JSON");
+    let sites = document["sites"].as_array().expect("sites").iter();
+    let asked = sites.filter(|site| site["kind"] == "type switch, interfaces");
+    for site in asked.map(|site| site["address"].as_str().expect("one").to_string()) {
+        let run = run_in(
+            &place,
+            &["trace", "-o", "types.txt", "--at", &site, "--", text(&file)],
+        );
+        assert_eq!(run.code, 2, "{}", run.stdout);
+        let why = "is decided by more than one instruction";
+        assert!(run.said().contains(why), "{}", run.stderr);
     }
 }
 
