@@ -154,11 +154,29 @@ impl<'a> Binary<'a> {
         if !found.is_empty() || self.go.is_some() {
             return found;
         }
-        let is_it = |symbol: &&Symbol<'a>| {
+        self.spelled_in_source(wanted)
+    }
+
+    /// Those that a text names as a source of C++ or Rust has them: in full, or from less and less of the name.
+    fn spelled_in_source(&self, wanted: &str) -> Vec<&Symbol<'a>> {
+        let mut found: [Vec<&Symbol<'a>>; Spelling::WAYS] = Default::default();
+        for symbol in &self.symbols {
             let name = demangled(&symbol.name);
-            name == wanted || name.split('(').next() == Some(wanted)
-        };
-        self.symbols.iter().filter(is_it).collect()
+            let way = (name.contains(last_of(wanted))).then(|| Spelling::of(&name).way(wanted));
+            if let Some(way) = way.flatten() {
+                found[way].push(symbol);
+            }
+        }
+        let mut found = found.into_iter().find(|all| !all.is_empty());
+        let mut all = found.take().unwrap_or_default();
+        // A part that a compiler has put elsewhere is called by the function alone.
+        let is_part = |symbol: &&Symbol<'a>| demangled(&symbol.name).contains("[clone ");
+        if !all.iter().all(is_part) {
+            all.retain(|symbol| !is_part(symbol));
+        }
+        let mut places = HashSet::new();
+        all.retain(|symbol| places.insert(symbol.address));
+        all
     }
 
     /// What another file has, where this address stands for it.
@@ -166,6 +184,74 @@ impl<'a> Binary<'a> {
         let (symbol, _) = self.symbol_at(address)?;
         (symbol.kind == SymbolKind::Elsewhere).then_some(&*symbol.name)
     }
+}
+
+/// A function of C++ or Rust, from its whole name to less and less of it.
+struct Spelling<'a> {
+    /// `long lab::each<lab::Base>(lab::Base*, long)`.
+    whole: &'a str,
+    /// `lab::each<lab::Base>`.
+    called: &'a str,
+    /// `lab::each`.
+    bare: String,
+}
+
+impl<'a> Spelling<'a> {
+    /// In full, without arguments, without those of a template, and without what it is in.
+    const WAYS: usize = 4;
+
+    fn of(whole: &'a str) -> Spelling<'a> {
+        const UNNAMED: &str = "(anonymous namespace)";
+        let mut depth = 0;
+        let (mut start, mut end) = (0, whole.len());
+        let mut bare = String::new();
+        let is_operator = whole.contains("operator");
+        for (at, c) in whole.char_indices() {
+            match c {
+                '<' if !is_operator => depth += 1,
+                '>' if !is_operator => depth -= 1,
+                '(' if depth == 0 && !whole[at..].starts_with(UNNAMED) => {
+                    end = at;
+                    break;
+                }
+                // What stands in front is what it returns.
+                ' ' if depth == 0 && !is_operator && !whole[..at].ends_with("(anonymous") => {
+                    start = at + 1;
+                    bare.clear();
+                }
+                c if depth == 0 => bare.push(c),
+                _ => {}
+            }
+        }
+        Spelling {
+            whole,
+            called: &whole[start..end],
+            bare,
+        }
+    }
+
+    /// Which of the ways a text is.
+    fn way(&self, wanted: &str) -> Option<usize> {
+        let is_end = |name: &str| {
+            let rest = name.strip_suffix(wanted);
+            rest.is_some_and(|rest| rest.ends_with("::"))
+        };
+        [
+            self.whole == wanted,
+            self.called == wanted,
+            self.bare == wanted,
+            is_end(self.called) || is_end(&self.bare),
+        ]
+        .iter()
+        .position(|is_it| *is_it)
+    }
+}
+
+/// The last part of a name, without arguments: what all spellings have.
+fn last_of(wanted: &str) -> &str {
+    let end = wanted.find(['(', '<']).unwrap_or(wanted.len());
+    let name = wanted[..end].rsplit("::").next().unwrap_or_default();
+    name.rsplit(' ').next().unwrap_or_default()
 }
 
 fn address_of(text: &str) -> Option<u64> {
@@ -273,5 +359,39 @@ fn meaning(binary: &Binary<'_>, at: u64, bytes: &[u8]) -> String {
     match is_text {
         true => format!("{:?}", String::from_utf8_lossy(bytes)),
         false => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_by_less_and_less_of_it() {
+        #[rustfmt::skip] // a table: a name, what is asked for, and which way that is
+        let table = [
+            ("long lab::each<lab::Base>(lab::Base*, long)", "long lab::each<lab::Base>(lab::Base*, long)", Some(0)),
+            ("long lab::each<lab::Base>(lab::Base*, long)", "lab::each<lab::Base>",                        Some(1)),
+            ("long lab::each<lab::Base>(lab::Base*, long)", "lab::each",                                   Some(2)),
+            ("long lab::each<lab::Base>(lab::Base*, long)", "each<lab::Base>",                             Some(3)),
+            ("long lab::each<lab::Base>(lab::Base*, long)", "each",                                        Some(3)),
+            ("long lab::each<lab::Base>(lab::Base*, long)", "ach",                                         None),
+            ("long lab::each<lab::Base>(lab::Base*, long)", "Base",                                        None),
+            ("call(lab::Base*, long)",                      "call",                                        Some(1)),
+            ("sh::total",                                   "sh::total",                                   Some(0)),
+            ("sh::total",                                   "total",                                       Some(3)),
+            ("<sh::Sq as sh::Shape>::area",                 "<sh::Sq as sh::Shape>::area",                 Some(0)),
+            ("<sh::Sq as sh::Shape>::area",                 "area",                                        Some(3)),
+            ("(anonymous namespace)::f(int)",               "(anonymous namespace)::f",                    Some(1)),
+            ("(anonymous namespace)::f(int)",               "f",                                           Some(3)),
+            ("lab::T::operator()(int) const",               "lab::T::operator",                            Some(1)),
+            ("main",                                        "main",                                        Some(0)),
+        ];
+        for (name, wanted, way) in table {
+            assert_eq!(Spelling::of(name).way(wanted), way, "{name} by {wanted}");
+            if way.is_some() {
+                assert!(name.contains(last_of(wanted)), "{name} by {wanted}");
+            }
+        }
     }
 }

@@ -275,6 +275,44 @@ fn classes_are_told_apart_and_a_copy_of_the_program_runs_untraced() {
 }
 
 #[test]
+fn a_function_is_named_to_trace_as_it_is_to_sites() {
+    let of_cpp = built("named-cpp", "g++", &["-O1", &fixture("shapes.cpp")]);
+    let of_rust = built("named-rust", "rustc", &["-O", &fixture("shapes.rs")]);
+    let place = fresh("names");
+    #[rustfmt::skip] // a table: a program, and spellings of one function of it
+    let programs = [
+        (of_cpp,  &["area(Shape const*)", "area", "_Z4areaPK5Shape"][..]),
+        (of_rust, &["shapes::area"]),
+    ];
+    for (file, names) in programs {
+        let Some(file) = file else { continue };
+        for name in names {
+            let run = command(&place, &["sites", text(&file), name, "--json"]).output();
+            let document: Value =
+                serde_json::from_slice(&run.expect("it runs").stdout).expect("JSON");
+            let sites = document["sites"].as_array().expect("sites");
+            let [site] = &sites[..] else {
+                panic!("{name}: {document}");
+            };
+            let function = site["function"].as_str().expect("one");
+            for name in [name, function] {
+                let _ = fs::remove_file(place.join("types.txt"));
+                let Some(run) = traced(&place, &["--at", name], &[text(&file)]) else {
+                    return;
+                };
+                assert!(run.stdout.starts_with(function), "{name}: {}", run.stdout);
+            }
+        }
+        // What is near is said.
+        let run = run_in(
+            &place,
+            &["trace", "-o", "n.txt", "--at", "aera", "--", text(&file)],
+        );
+        assert_eq!(run.code, 2, "{}", run.stdout);
+    }
+}
+
+#[test]
 fn what_is_recorded_is_replayed() {
     let Some(file) = program("replayed", &[]) else {
         return;
