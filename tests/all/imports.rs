@@ -105,7 +105,7 @@ fn imported_code_of_cpp_goes_through_its_tables_and_its_switch() {
 }
 
 /// What came of importing functions of a program, evenly chosen: how many were taken, and why others were not.
-fn imported(file: &Path, most: usize) -> (usize, HashMap<String, usize>) {
+pub(crate) fn imported(file: &Path, most: usize) -> (usize, HashMap<String, usize>) {
     let bytes = fs::read(file).expect("it was built");
     let binary = Binary::read(&bytes).expect("a program");
     let (mut taken, mut refused) = (0, HashMap::new());
@@ -138,7 +138,6 @@ fn imported(file: &Path, most: usize) -> (usize, HashMap<String, usize>) {
     (taken, refused)
 }
 
-/// With `PROGRAM=FILE` also 5,000 functions of that one.
 #[test]
 fn functions_of_a_program_are_written_with_their_bytes_or_refused_with_the_reason() {
     let own = [
@@ -147,11 +146,9 @@ fn functions_of_a_program_are_written_with_their_bytes_or_refused_with_the_reaso
         go("all_movable", &["-buildmode=pie"]),
         built("all_cpp", "g++", &["-O2", &fixture("shapes.cpp")]),
     ];
-    // Some hundreds are enough for a test; all of them take minutes here.
-    let own = own.into_iter().flatten().map(|file| (file, 400));
-    let other = std::env::var_os("PROGRAM").map(|file| (file.into(), 5000));
-    for (file, most) in own.chain(other) {
-        let (taken, refused) = imported(&file, most);
+    // Some hundreds are enough of each.
+    for file in own.into_iter().flatten() {
+        let (taken, refused) = imported(&file, 400);
         eprintln!("{}: {taken} taken, refused {refused:?}", file.display());
         let sum: usize = refused.values().sum();
         assert!(
