@@ -89,7 +89,10 @@ fn text(found: &[Site], file: &str, is_listed: bool) -> String {
             How::Itab { slot } | How::Vtable { slot } => format!(" slot {slot}"),
             How::Hashes { cases: Some(cases) }
             | How::Interfaces { cases: Some(cases) }
-            | How::Addresses { cases, .. } => format!(", {cases} cases"),
+            | How::Addresses { cases, .. } => match cases {
+                1 => ", 1 case".into(),
+                cases => format!(", {cases} cases"),
+            },
             How::Guard { itab } => format!(" on {itab}"),
             _ => String::new(),
         };

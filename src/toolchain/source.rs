@@ -75,6 +75,12 @@ impl Source {
         if path.extension().is_some_and(|end| end == "go") {
             return Source::of_file(named, path);
         }
+        if path.is_file() {
+            return Err(Failure::Missing(format!(
+                "{named} is no source of Go by its name: FILE.go or a package is compiled; of a program `dispatchlab \
+                 import {named} FUNC` takes a function"
+            )));
+        }
         let mut source = Source {
             named: named.to_string(),
             package: String::new(),
