@@ -358,6 +358,34 @@ fn types_of_one_name_have_a_name_each_and_every_function_of_a_program_assembles(
 }
 
 #[test]
+fn data_and_itabs_that_are_named_as_functions_are_said_to_be_none() {
+    let Some(file) = go("not_functions", &[]) else {
+        return;
+    };
+    #[rustfmt::skip] // a table: what is asked for, and words of the answer
+    let table = [
+        ("main.offset",                       "is data, and functions are imported"),
+        ("main.Circle,main.Shape",            "import"),
+        ("main.Shape,main.Cirle --method Area", "did you mean `main.Circle`?"),
+        ("*main.Square,main.Shape --method Area", "the interface comes first, 'main.Shape,*main.Square'"),
+    ];
+    for (wanted, words) in table {
+        let wanted: Vec<&str> = wanted.split(' ').collect();
+        let run = dispatchlab(&[&["import", text(&file)], &wanted[..]].concat());
+        assert_eq!(run.code, 2, "{wanted:?}: {}", run.stdout);
+        assert!(run.said().contains(words), "{wanted:?}: {}", run.stderr);
+    }
+    // The suggestion is one that works.
+    let run = dispatchlab(&["import", text(&file), "go.itab.main.Circle,main.Shape"]);
+    let words = ["is an itab", "'main.Shape,main.Circle' --method"];
+    assert!(
+        run.code == 2 && words.iter().all(|one| run.said().contains(one)),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
 fn what_is_not_here_is_named_where_a_row_ends_and_long_zeros_are_whole() {
     let place = folder("ends");
     let source = place.join("ends.c");
