@@ -77,7 +77,11 @@ fn next(flow: &Flow, links: &Links, at: usize, link: Link) -> Option<usize> {
     match link {
         Link::Is { value, .. } => {
             let [_, other] = sides(flow, branch_if_equal(flow, at)?)?;
-            let found = from(flow, links, other, &mut places(flow, value))?;
+            let way = Way {
+                at: other,
+                is_unequal: true,
+            };
+            let found = from(flow, links, way, &mut places(flow, value))?;
             (found.0 != at).then_some(found.0)
         }
         // The itab that was found is zero where there is none, or the word behind it is.
@@ -93,7 +97,11 @@ fn next(flow: &Flow, links: &Links, at: usize, link: Link) -> Option<usize> {
             let [none, _] = sides(flow, branch_if_equal(flow, test)?)?;
             // Which value the call was given is not followed: the one behind it gets it from the stack.
             let mut anywhere = Places::Any;
-            Some(from(flow, links, none, &mut anywhere)?.0)
+            let way = Way {
+                at: none,
+                is_unequal: false,
+            };
+            Some(from(flow, links, way, &mut anywhere)?.0)
         }
     }
 }
@@ -130,8 +138,9 @@ fn is_move(one: &Instruction) -> bool {
 impl Places {
     /// Goes on behind an instruction.
     fn step(&mut self, flow: &Flow, at: usize) {
-        let Places::Some(places) = self else { return };
-        let one = &flow.instructions[at];
+        let (Places::Some(places), Some(one)) = (self, flow.instructions.get(at)) else {
+            return;
+        };
         let is_loaded = is_move(one)
             && one.op0_kind() == OpKind::Register
             && match one.op1_kind() {
@@ -166,14 +175,58 @@ impl Places {
     }
 }
 
-/// The first link that a function comes to from an instruction, past nothing that chooses but a test for zero.
-fn from(flow: &Flow, links: &Links, first: usize, places: &mut Places) -> Option<(usize, Link)> {
-    /// Instructions on the way, many more than are likely.
-    const FAR: usize = 48;
-    let mut at = first;
+/// Where a function goes on, as far as nothing chooses.
+struct Way {
+    /// The instruction that comes next.
+    at: usize,
+    /// Whether the flags still say that what was compared differs: Go goes by them twice, and moves registers between.
+    is_unequal: bool,
+}
+
+impl Way {
+    /// Past the instruction; none where something chooses.
+    fn step(&mut self, flow: &Flow) -> Option<()> {
+        let one = flow.instructions.get(self.at)?;
+        self.at = match (one.flow_control(), one.condition_code()) {
+            (FlowControl::Next, _) => self.at + 1,
+            (FlowControl::UnconditionalBranch, _) => flow.index_of(one.near_branch_target())?,
+            (FlowControl::ConditionalBranch, ConditionCode::ne) if self.is_unequal => {
+                flow.index_of(one.near_branch_target())?
+            }
+            (FlowControl::ConditionalBranch, ConditionCode::e) if self.is_unequal => self.at + 1,
+            _ => return None,
+        };
+        self.is_unequal &= one.rflags_modified() == 0;
+        Some(())
+    }
+}
+
+/// Instructions on a way, many more than are likely.
+const FAR: usize = 48;
+
+/// The indirect call that a function comes to first when a compare says that its operands differ, with nothing that
+/// chooses between.
+pub(super) fn call_where_unequal(flow: &Flow, compare: usize) -> Option<usize> {
+    let [_, at] = sides(flow, branch_if_equal(flow, compare)?)?;
+    let mut way = Way {
+        at,
+        is_unequal: true,
+    };
+    for _ in 0..FAR {
+        let one = flow.instructions.get(way.at)?;
+        if one.flow_control() == FlowControl::IndirectCall {
+            return Some(way.at);
+        }
+        way.step(flow)?;
+    }
+    None
+}
+
+/// The first link that a function comes to on a way, past nothing that chooses but a test for zero.
+fn from(flow: &Flow, links: &Links, mut way: Way, places: &mut Places) -> Option<(usize, Link)> {
     let mut is_tested = false;
     for _ in 0..FAR {
-        let one = flow.instructions.get(at)?;
+        let at = way.at;
         if let Some(link) = links.get(&at) {
             let is_it = match link {
                 Link::Is { value, .. } => places.has(*value),
@@ -182,16 +235,14 @@ fn from(flow: &Flow, links: &Links, first: usize, places: &mut Places) -> Option
             return is_it.then_some((at, *link));
         }
         places.step(flow, at);
-        match one.flow_control() {
-            FlowControl::Next => is_tested = one.mnemonic() == Mnemonic::Test,
-            FlowControl::UnconditionalBranch => {
-                at = flow.index_of(one.near_branch_target())?;
-                continue;
+        if way.step(flow).is_none() {
+            let one = flow.instructions.get(at)?;
+            if one.flow_control() != FlowControl::ConditionalBranch || !is_tested {
+                return None;
             }
-            FlowControl::ConditionalBranch if is_tested => {}
-            _ => return None,
+            way.at = at + 1;
         }
-        at += 1;
+        is_tested = flow.instructions[at].mnemonic() == Mnemonic::Test;
     }
     None
 }
@@ -216,10 +267,14 @@ mod tests {
     /// The runtime's function that looks for an itab.
     const SEARCH: u64 = 0x409c60;
 
+    fn bytes_of(text: &str) -> Vec<u8> {
+        let digit = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal");
+        (0..text.len()).step_by(2).map(digit).collect()
+    }
+
     /// The lengths of the chains, with calls as links or without, after an edit of the bytes.
     fn lengths(has_calls: bool, edit: impl Fn(&mut Vec<u8>)) -> Vec<usize> {
-        let digit = |at: usize| u8::from_str_radix(&MIXED[at..at + 2], 16).expect("hexadecimal");
-        let mut bytes: Vec<u8> = (0..MIXED.len()).step_by(2).map(digit).collect();
+        let mut bytes = bytes_of(MIXED);
         edit(&mut bytes);
         let flow = Flow::of(&bytes, START, true, None);
         let mut links = Links::new();
@@ -260,5 +315,32 @@ mod tests {
             bytes[first.expect("the branch")] = 0x7c;
         };
         assert_eq!(lengths(true, by_less), [1, 9]);
+    }
+
+    /// Go 1.27 with a profile: a compare of an itab, by whose flags it goes twice, and the call that it guards.
+    const GUARDED: &str = "\
+        4c8d0d5f350f004c39ce75054d89c2eb094d89c241b8000000007517498b304989f0480faff74883ff644c0f4fc64931c8eb\
+        b348895c241848894424284889542410488b4e184c89d04889fbffd1";
+
+    #[test]
+    fn a_guarded_call_is_found_past_branches_that_go_by_the_same_flags() {
+        let call = |edit: fn(&mut Vec<u8>)| {
+            let mut bytes = bytes_of(GUARDED);
+            edit(&mut bytes);
+            let flow = Flow::of(&bytes, 0x4c839a, true, None);
+            let compare = flow
+                .instructions
+                .iter()
+                .position(|one| one.mnemonic() == Mnemonic::Cmp);
+            let call = call_where_unequal(&flow, compare.expect("it has one"))?;
+            Some(flow.instructions[call].ip())
+        };
+        assert_eq!(call(|_| {}), Some(0x4c83e6));
+        // `mov r10, r8` becomes `xor r10, r8`, which leaves flags of its own.
+        let changed: fn(&mut Vec<u8>) = |bytes| {
+            assert_eq!(bytes[17..20], [0x4d, 0x89, 0xc2]);
+            bytes[18] = 0x31;
+        };
+        assert_eq!(call(changed), None);
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
 
-use super::chain::{Link, Links, branch_if_equal, chains, sides};
+use super::chain::{Link, Links, branch_if_equal, call_where_unequal, chains, sides};
 use super::values::{Flow, State, Value, dictionary, loads_hash};
 use super::{Binary, Content, Symbol};
 use crate::asm;
@@ -62,6 +62,13 @@ pub enum How {
         /// The itab's name.
         itab: String,
     },
+    /// A compare of a function value's code in front of a call of it, likewise.
+    FuncGuard {
+        /// The function's name.
+        function: String,
+        /// Where it is.
+        address: u64,
+    },
     /// Through a cell that the loader fills.
     Linked,
     /// By a register or a word, and nothing tells what it holds.
@@ -83,6 +90,7 @@ impl How {
             How::Interfaces { .. } => "type switch, interfaces",
             How::Assertion { .. } => "assertion, interface",
             How::Guard { .. } => "guard",
+            How::FuncGuard { .. } => "guard, func value",
             How::Linked => "linked",
             How::Other => "other",
         }
@@ -116,6 +124,7 @@ impl How {
             How::Assertion { has_methods: true } => "assert_between_interfaces".into(),
             How::Assertion { has_methods: false } => "assert_to_interface".into(),
             How::Guard { .. } => "guard".into(),
+            How::FuncGuard { .. } => "func_guard".into(),
             How::Dictionary | How::Linked | How::Other => return None,
         })
     }
@@ -192,9 +201,8 @@ struct Function<'b, 'a> {
     compares: BTreeMap<u64, Vec<usize>>,
     /// Compares with the address of a type or of an itab, and calls that look for an itab.
     links: Links,
-    /// Compares with an itab: which one, its name, and where the branch goes that is taken where it is another.
-    guards: Vec<(usize, String, u64)>,
-    compared: Option<(usize, String)>,
+    /// Compares with an itab or with a function, and what they are if a call that they guard stands behind.
+    guards: Vec<(usize, How)>,
     sites: Vec<Site>,
 }
 
@@ -236,7 +244,6 @@ impl<'b, 'a> Finder<'b, 'a> {
             compares: BTreeMap::new(),
             links: Links::new(),
             guards: Vec::new(),
-            compared: None,
             sites: Vec::new(),
         };
         flow.walk(|number, state| function.pass(number, state));
@@ -350,18 +357,12 @@ impl Function<'_, '_> {
     /// Notes compares with hashes, with types and with itabs.
     fn compare(&mut self, number: usize, state: &State) {
         let instruction = &self.flow.instructions[number];
-        if instruction.mnemonic() != Mnemonic::Cmp {
-            let compared = self.compared.take();
-            if let (Some((at, itab)), true) = (compared, instruction.is_jcc_short_or_near()) {
-                let other = instruction.near_branch_target();
-                self.guards.push((at, itab, other));
-            }
-            return;
-        }
-        self.compared = None;
         let Some(go) = &self.finder.binary.go else {
             return;
         };
+        if instruction.mnemonic() != Mnemonic::Cmp {
+            return;
+        }
         let registers = (0..instruction.op_count())
             .filter(|at| instruction.op_kind(*at) == OpKind::Register)
             .map(|at| instruction.op_register(at));
@@ -380,6 +381,7 @@ impl Function<'_, '_> {
                 Value::Address(address) => {
                     let itab = self.finder.itabs.get(&address);
                     if itab.is_none() && go.type_name(address).is_none() {
+                        self.guards.extend(self.function_guard(number, address));
                         continue;
                     }
                     self.links.insert(
@@ -389,7 +391,8 @@ impl Function<'_, '_> {
                             value: other(register),
                         },
                     );
-                    self.compared = itab.map(|itab| (number, itab.clone()));
+                    let guard = |itab: &String| (number, How::Guard { itab: itab.clone() });
+                    self.guards.extend(itab.map(guard));
                 }
                 Value::Hash { load } if is_number => {
                     self.compares.entry(load).or_default().push(number);
@@ -397,6 +400,23 @@ impl Function<'_, '_> {
                 _ => {}
             }
         }
+    }
+
+    /// What a compare of a function value's code with a function is, if a call that it guards stands behind.
+    fn function_guard(&self, number: usize, address: u64) -> Option<(usize, How)> {
+        let instruction = &self.flow.instructions[number];
+        let mut kinds = instruction.op_kinds();
+        let is_first_word = kinds.any(|kind| kind == OpKind::Memory)
+            && instruction.memory_displacement64() == 0
+            && instruction.memory_index() == Register::None;
+        let (symbol, 0) = self.finder.binary.symbol_at(address)? else {
+            return None;
+        };
+        let guard = How::FuncGuard {
+            function: symbol.name.to_string(),
+            address,
+        };
+        is_first_word.then_some((number, guard))
     }
 
     /// Whether a type or an itab is compared where the operands of a compare are equal: another type may have the hash.
@@ -544,31 +564,6 @@ impl Function<'_, '_> {
         called.is_some_and(|(called, _)| called.name.starts_with("runtime.assertI"))
     }
 
-    /// Whether the first call from an address on goes through an itab, and nothing chooses in front of it.
-    fn comes_to_itab_call(&self, address: u64) -> bool {
-        /// Instructions that make the arguments ready, many more than are likely.
-        const FAR: usize = 32;
-        let mut next = self.flow.index_of(address);
-        for _ in 0..FAR {
-            let Some(at) = next else { break };
-            let Some(one) = self.flow.instructions.get(at) else {
-                break;
-            };
-            next = match one.flow_control() {
-                FlowControl::Next => Some(at + 1),
-                FlowControl::UnconditionalBranch => self.flow.index_of(one.near_branch_target()),
-                FlowControl::IndirectCall => {
-                    let is_it = |site: &Site| {
-                        site.address == one.ip() && matches!(site.how, How::Itab { .. })
-                    };
-                    return self.sites.iter().any(is_it);
-                }
-                _ => break,
-            };
-        }
-        false
-    }
-
     fn end(mut self) -> Vec<Site> {
         let compares = std::mem::take(&mut self.compares);
         let switches: Vec<(usize, How)> = compares
@@ -579,12 +574,18 @@ impl Function<'_, '_> {
             self.site(root, how);
         }
         let chained = self.chained();
-        for (number, itab, other) in std::mem::take(&mut self.guards) {
-            if chained.contains(&number) {
-                continue;
-            }
-            if self.comes_to_itab_call(other) {
-                self.site(number, How::Guard { itab });
+        for (number, how) in std::mem::take(&mut self.guards) {
+            let call = call_where_unequal(self.flow, number);
+            let call = call.map(|at| self.flow.instructions[at].ip());
+            let is_guarded = |site: &Site| {
+                let is_like = match how {
+                    How::Guard { .. } => matches!(site.how, How::Itab { .. }),
+                    _ => site.how == How::FuncValue,
+                };
+                Some(site.address) == call && is_like
+            };
+            if !chained.contains(&number) && self.sites.iter().any(is_guarded) {
+                self.site(number, how);
             }
         }
         self.sites.sort_by_key(|site| site.address);

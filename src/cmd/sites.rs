@@ -93,7 +93,7 @@ fn text(found: &[Site], file: &str, is_listed: bool) -> String {
                 1 => ", 1 case".into(),
                 cases => format!(", {cases} cases"),
             },
-            How::Guard { itab } => format!(" on {itab}"),
+            How::Guard { itab: on } | How::FuncGuard { function: on, .. } => format!(" on {on}"),
             _ => String::new(),
         };
         let _ = writeln!(

@@ -292,7 +292,7 @@ impl Replay {
     ) -> Result<Replay, Stop> {
         let row = match how {
             // Its own row has one function; function literals may be many.
-            How::FuncValue => Some("closure".into()),
+            How::FuncValue | How::FuncGuard { .. } => Some("closure".into()),
             _ => how.row(),
         };
         let row = row.unwrap_or_else(|| "itab_call".into());
@@ -376,6 +376,10 @@ mod tests {
     fn a_replay_names_the_release_that_is_not_shown_by_itself_and_says_what_it_is_not() {
         let library = Library::embedded();
         let by_table = How::JumpTable { by_type: true };
+        let func_guard = How::FuncGuard {
+            function: "main.f".into(),
+            address: 1,
+        };
         let addresses = How::Addresses { first: 0, cases: 4 };
         let guard = How::Guard {
             itab: "go:itab.main.A,main.I".into(),
@@ -389,6 +393,7 @@ mod tests {
             (How::Vtable { slot: 1 },          None,         "-p targets=9",                          None),
             (How::Dictionary,                  Some("1.19"), "-p targets=9 -p go=1.19",               None),
             (How::FuncValue,                   Some("1.27"), "-p targets=9",                          None),
+            (func_guard,                       Some("1.27"), "-p targets=9",                          None),
             (by_table,                         Some("1.22"), "-p cases=9 -p hit=order -p go=1.22",    Some("may have others")),
             (How::Hashes { cases: Some(8) },   Some("1.27"), "-p cases=9 -p hit=order",               Some("compares with 8")),
             (How::Hashes { cases: Some(9) },   Some("1.27"), "-p cases=9 -p hit=order",               Some("with as many")),
@@ -399,7 +404,7 @@ mod tests {
             let release = release.map(|text| text.parse().expect("a release"));
             let found = Replay::of(&library, &how, 9, release).expect("a row");
             assert_eq!(found.parameters, parameters, "{how:?} {release:?}");
-            let is_closure = matches!(how, How::FuncValue);
+            let is_closure = matches!(how, How::FuncValue | How::FuncGuard { .. });
             assert_eq!(found.row == "closure", is_closure, "{how:?}");
             let said = found.remarks.concat();
             assert_eq!(said.is_empty(), remark.is_none(), "{said}");

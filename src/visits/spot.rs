@@ -86,7 +86,9 @@ impl Spot {
                 let table = tables.find(|table| table.symbol() == *itab);
                 table.map(|table| table.address)
             }
-            How::Addresses { first, .. } => Some(*first),
+            How::Addresses { first: address, .. } | How::FuncGuard { address, .. } => {
+                Some(*address)
+            }
             _ => None,
         };
         Ok(Spot {
@@ -137,11 +139,15 @@ impl Spot {
 
     /// What a visit met, by the values that the instruction reads.
     pub(super) fn key(&self, [one, other]: [u64; 2], slide: u64) -> Key {
+        let other_than = |address: u64| match one == address.wrapping_add(slide) {
+            true => other,
+            false => one,
+        };
         match (self.effect, self.guarded) {
-            (Effect::Compare(..), Some(table)) if one == table.wrapping_add(slide) => {
-                Key::Table(other)
+            (Effect::Compare(..), Some(function)) if matches!(self.how, How::FuncGuard { .. }) => {
+                Key::Target(other_than(function))
             }
-            (Effect::Compare(..), Some(_)) => Key::Table(one),
+            (Effect::Compare(..), Some(table)) => Key::Table(other_than(table)),
             (Effect::Compare(..), None) => Key::Hash(one as u32),
             _ => Key::Target(one),
         }

@@ -485,6 +485,7 @@ fn chains_of_assertions_and_cases_of_interfaces_are_sites_with_the_row_of_the_li
         ("main.chained",  "type switch, addresses",  Some(3), "type_switch[strategy=pointer]"),
         ("main.asked",    "type switch, interfaces", Some(2), "interface_switch"),
         ("main.asserted", "assertion, interface",    None,    "assert_to_interface"),
+        ("main.guarded",  "guard",                   None,    "guard"),
     ];
     for (function, kind, cases, row) in functions {
         let (_, document) = json(&["sites", text(&file), function]);
