@@ -136,23 +136,28 @@ impl<'a> Binary<'a> {
                 .collect();
         }
         let name = canonical(wanted);
-        let mut places = std::collections::HashSet::new();
-        let exact = self
-            .symbols
-            .iter()
-            .filter(|symbol| canonical(&symbol.name) == name);
-        // Other names of one place are one symbol, and one name of several places is not.
-        let exact: Vec<&Symbol<'a>> = exact.filter(|one| places.insert(one.address)).collect();
-        if !exact.is_empty() {
-            return exact;
-        }
-        let ends = |symbol: &&Symbol<'a>| {
-            let rest = symbol.name.strip_suffix(wanted);
+        let is_end = |own: &str| {
+            let rest = own.strip_suffix(wanted);
             rest.is_some_and(|rest| rest.ends_with(['.', '/', ':']))
         };
-        let found: Vec<&Symbol<'a>> = self.symbols.iter().filter(ends).collect();
-        if !found.is_empty() || self.go.is_some() {
-            return found;
+        // Behind a function's own name comes that of its body in assembly.
+        let ways: [&dyn Fn(&str) -> bool; 4] = [
+            &|own| canonical(own) == name,
+            &|own| in_assembly(own).is_some_and(|own| own == name),
+            &is_end,
+            &|own| in_assembly(own).is_some_and(is_end),
+        ];
+        for is_it in ways {
+            // Other names of one place are one symbol, and one name of several places is not.
+            let mut places = HashSet::new();
+            let named = self.symbols.iter().filter(|symbol| is_it(&symbol.name));
+            let found: Vec<&Symbol<'a>> = named.filter(|one| places.insert(one.address)).collect();
+            if !found.is_empty() {
+                return found;
+            }
+        }
+        if self.go.is_some() {
+            return Vec::new();
         }
         self.spelled_in_source(wanted)
     }
@@ -188,6 +193,11 @@ impl<'a> Binary<'a> {
         let (symbol, _) = self.symbol_at(address)?;
         (symbol.kind == SymbolKind::Elsewhere).then_some(&*symbol.name)
     }
+}
+
+/// The name that a function of assembly is declared by: Go's linker marks those, for they take arguments on the stack.
+fn in_assembly(name: &str) -> Option<&str> {
+    name.strip_suffix(".abi0")
 }
 
 /// A function of C++ or Rust, from its whole name to less and less of it.

@@ -71,6 +71,12 @@ pub(super) fn matching<'b>(
     file: &str,
     wanted: Option<&str>,
 ) -> Result<Vec<&'b Table>, Stop> {
+    if go.itabs.is_empty() {
+        return Err(Stop::Usage(format!(
+            "in {file} no itab was found: of a plugin or a shared library of Go its symbols alone are read, \
+             `dispatchlab sym {file} itab`; ask of an executable"
+        )));
+    }
     let Some(wanted) = wanted else {
         return Ok(go.itabs.iter().collect());
     };

@@ -358,7 +358,7 @@ fn types_of_one_name_have_a_name_each_and_every_function_of_a_program_assembles(
 }
 
 #[test]
-fn data_and_itabs_that_are_named_as_functions_are_said_to_be_none() {
+fn data_and_itabs_that_are_named_as_functions_are_said_to_be_none_and_assembly_is_found() {
     let Some(file) = go("not_functions", &[]) else {
         return;
     };
@@ -375,6 +375,9 @@ fn data_and_itabs_that_are_named_as_functions_are_said_to_be_none() {
         assert_eq!(run.code, 2, "{wanted:?}: {}", run.stdout);
         assert!(run.said().contains(words), "{wanted:?}: {}", run.stderr);
     }
+    // A function of assembly is named as it is declared.
+    let run = dispatchlab(&["import", text(&file), "runtime.goexit"]);
+    assert!(!run.said().contains("has no symbol"), "{}", run.stderr);
     // The suggestion is one that works.
     let run = dispatchlab(&["import", text(&file), "go.itab.main.Circle,main.Shape"]);
     let words = ["is an itab", "'main.Shape,main.Circle' --method"];
