@@ -241,7 +241,7 @@ fn programs(folder: &Path) {
         Some(file) => {
             let size = fs::metadata(&file).map_or(0, |file| file.len()) / 1_000_000;
             let file = file.display().to_string();
-            for arguments in [["sym", &file, "f77777"], ["sites", &file, "f77777"]] {
+            for arguments in [["sym", &file, "f777"], ["sites", &file, "f777"]] {
                 let what = format!("{} of a program of {size} MB", arguments[0]);
                 row(&what, "1 s", &time_of(PROGRAM, &words(&arguments), 5));
             }
