@@ -15,6 +15,7 @@
 mod chain;
 mod elf;
 mod gopher;
+mod how;
 pub mod import;
 pub mod itabs;
 pub mod sites;

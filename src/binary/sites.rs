@@ -7,128 +7,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
 
+pub use super::how::How;
+
 use super::chain::{Link, Links, branch_if_equal, call_where_unequal, chains, sides};
+use super::itabs::{Held, Slot};
 use super::values::{Flow, State, Value, dictionary, loads_hash};
 use super::{Binary, Content, Symbol};
 use crate::asm;
-
-/// How a site chooses.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum How {
-    /// Through a slot of an itab.
-    Itab {
-        /// Which one.
-        slot: u64,
-    },
-    /// Through a slot of a table whose address is an object's first word, or a reference's second.
-    Vtable {
-        /// Which one, in words from the table's address.
-        slot: u64,
-    },
-    /// By a function value of Go.
-    FuncValue,
-    /// Through the dictionary that a generic function of Go is given for its types: a function value in it, which
-    /// is the same one each time that the function is called with that dictionary.
-    Dictionary,
-    /// Through a table of addresses, by a number, or by a type's hash.
-    JumpTable {
-        /// Whether the number is made of a type's hash.
-        by_type: bool,
-    },
-    /// By comparing a type's hash with those of types.
-    Hashes {
-        /// How many hashes it is compared with for equality; none where not all such compares were found.
-        cases: Option<usize>,
-    },
-    /// By comparing the address of a type or an itab with those of types or itabs, one after the other.
-    Addresses {
-        /// The one that is compared with first.
-        first: u64,
-        /// With how many.
-        cases: usize,
-    },
-    /// By looking for the itab of a type and each of several interfaces, in Go's runtime or in what the site remembers.
-    Interfaces {
-        /// How many interfaces; none where the file does not say.
-        cases: Option<usize>,
-    },
-    /// By looking for the itab of a type and one interface, likewise.
-    Assertion {
-        /// Whether the value's interface has methods; since Go 1.22 one call serves both.
-        has_methods: bool,
-    },
-    /// A compare of the itab in front of a call through it, as a profile makes the compiler do.
-    Guard {
-        /// The itab's name.
-        itab: String,
-    },
-    /// A compare of a function value's code in front of a call of it, likewise.
-    FuncGuard {
-        /// The function's name.
-        function: String,
-        /// Where it is.
-        address: u64,
-    },
-    /// Through a cell that the loader fills.
-    Linked,
-    /// By a register or a word, and nothing tells what it holds.
-    Other,
-}
-
-impl How {
-    /// In a word or two.
-    pub fn name(&self) -> &'static str {
-        match self {
-            How::Itab { .. } => "itab",
-            How::Vtable { .. } => "vtable",
-            How::FuncValue => "func value",
-            How::Dictionary => "generic dictionary",
-            How::JumpTable { by_type: true } => "type switch, table",
-            How::JumpTable { by_type: false } => "switch, table",
-            How::Hashes { .. } => "type switch, hashes",
-            How::Addresses { .. } => "type switch, addresses",
-            How::Interfaces { .. } => "type switch, interfaces",
-            How::Assertion { .. } => "assertion, interface",
-            How::Guard { .. } => "guard",
-            How::FuncGuard { .. } => "guard, func value",
-            How::Linked => "linked",
-            How::Other => "other",
-        }
-    }
-
-    /// Whether it chooses by the type of an interface of Go.
-    pub fn is_by_interface(&self) -> bool {
-        matches!(
-            self,
-            How::Itab { .. }
-                | How::Hashes { .. }
-                | How::Addresses { .. }
-                | How::Guard { .. }
-                | How::JumpTable { by_type: true }
-        )
-    }
-
-    /// The shipped scenario that shows the like.
-    pub fn row(&self) -> Option<String> {
-        Some(match self {
-            How::Itab { slot: slot @ 0..=2 } if *slot > 0 => format!("itab_call[slot={slot}]"),
-            How::Itab { .. } => "itab_call".into(),
-            How::Vtable { slot: slot @ 1..=2 } => format!("vtable_call[slot={slot}]"),
-            How::Vtable { .. } => "vtable_call".into(),
-            How::FuncValue => "func_value".into(),
-            How::JumpTable { by_type: true } => "type_switch[strategy=jump]".into(),
-            How::JumpTable { by_type: false } => "int_switch".into(),
-            How::Hashes { .. } => "type_switch[strategy=binary]".into(),
-            How::Addresses { .. } => "type_switch[strategy=pointer]".into(),
-            How::Interfaces { .. } => "interface_switch".into(),
-            How::Assertion { has_methods: true } => "assert_between_interfaces".into(),
-            How::Assertion { has_methods: false } => "assert_to_interface".into(),
-            How::Guard { .. } => "guard".into(),
-            How::FuncGuard { .. } => "func_guard".into(),
-            How::Dictionary | How::Linked | How::Other => return None,
-        })
-    }
-}
 
 /// A place where it is decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,6 +26,14 @@ pub struct Site {
     pub how: How,
     /// The instruction.
     pub text: String,
+}
+
+/// The function that a slot leads to, where that is a wrapper, and whether it has the method in it.
+fn wrapper(slot: &Slot) -> Option<(u64, bool)> {
+    match slot.held {
+        Held::Wrapper { inlined } => Some((slot.address, inlined == Some(true))),
+        _ => None,
+    }
 }
 
 /// Functions that a program has code of.
@@ -212,6 +105,8 @@ pub struct Finder<'b, 'a> {
     /// Hashes of the types that a Go program has itabs of or compares with.
     hashes: HashSet<u32>,
     itabs: HashMap<u64, String>,
+    /// Functions of the compiler's own that itabs lead to, and whether they have the method in them.
+    wrappers: HashMap<u64, bool>,
 }
 
 impl<'b, 'a> Finder<'b, 'a> {
@@ -222,6 +117,11 @@ impl<'b, 'a> Finder<'b, 'a> {
         Finder {
             binary,
             hashes: go.map_or_else(HashSet::new, |go| go.hashes()),
+            wrappers: itabs
+                .clone()
+                .flat_map(|table| &table.slots)
+                .filter_map(wrapper)
+                .collect(),
             itabs: itabs.map(|table| (table.address, table.symbol())).collect(),
         }
     }
@@ -564,6 +464,25 @@ impl Function<'_, '_> {
         called.is_some_and(|(called, _)| called.name.starts_with("runtime.assertI"))
     }
 
+    /// Where a wrapper passes on to the method: it begins there, where it has that in it.
+    fn wrapper(&mut self, inlined: bool) {
+        let name = self.name.rsplit('.').next();
+        let leads = |one: &Instruction| {
+            let is_direct = one.is_call_near() || one.is_jmp_short_or_near();
+            let to = one.near_branch_target();
+            let called = is_direct
+                .then(|| self.finder.binary.symbol_at(to))
+                .flatten();
+            called.is_some_and(|(called, _)| {
+                !self.ends.contains(&to) && called.name.rsplit('.').next() == name
+            })
+        };
+        let call = self.flow.instructions.iter().position(leads);
+        if let Some(at) = call.or(inlined.then_some(0)) {
+            self.site(at, How::Wrapper { inlined });
+        }
+    }
+
     fn end(mut self) -> Vec<Site> {
         let compares = std::mem::take(&mut self.compares);
         let switches: Vec<(usize, How)> = compares
@@ -587,6 +506,9 @@ impl Function<'_, '_> {
             if !chained.contains(&number) && self.sites.iter().any(is_guarded) {
                 self.site(number, how);
             }
+        }
+        if let Some(&inlined) = self.finder.wrappers.get(&self.ends.start) {
+            self.wrapper(inlined);
         }
         self.sites.sort_by_key(|site| site.address);
         self.sites

@@ -53,7 +53,8 @@ impl Spot {
         let instructions: Vec<Instruction> = decoder.into_iter().collect();
         let is_told = |site: &&Site| {
             let at = instructions.binary_search_by_key(&site.address, |one| one.ip());
-            at.is_ok_and(|at| effect(&instructions[at]).is_some())
+            let is_wrapper = matches!(site.how, How::Wrapper { .. });
+            !is_wrapper && at.is_ok_and(|at| effect(&instructions[at]).is_some())
         };
         let told: Vec<&Site> = found.iter().filter(is_told).collect();
         let address = match (address, &told[..]) {
@@ -69,6 +70,12 @@ impl Spot {
         let Some(site) = site else {
             return Err(several(wanted, symbol, &found));
         };
+        if let How::Wrapper { .. } = site.how {
+            return Err(format!(
+                "`{wanted}`: a wrapper always passes on to one method, so nothing is decided there; name the call that \
+                 leads to it"
+            ));
+        }
         let Some(effect) = effect(instruction) else {
             return Err(format!(
                 "`{wanted}`: {} is decided by more than one instruction, so its visits are not told there; name another \

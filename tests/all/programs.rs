@@ -435,6 +435,10 @@ fn the_sites_of_a_program_are_where_its_source_has_them() {
     assert_eq!(of("main.total"), ["itab 0"]);
     assert_eq!(of("main.apply"), ["func value null"]);
     assert_eq!(of("main.sum"), Vec::<String>::new());
+    // Of `Circle` the small method stands in the wrapper, and the one that is not inlined is called.
+    assert_eq!(of("main.(*Circle).Area"), ["wrapper, inlined null"]);
+    assert_eq!(of("main.(*Circle).Scale"), ["wrapper null"]);
+    assert_eq!(of("main.(*Square).Area"), Vec::<String>::new());
     // Halves of hashes up to Go 1.21, a table since.
     let kind = of("main.kind").join(", ");
     assert!(kind.starts_with("type switch"), "{kind}");
