@@ -60,6 +60,8 @@ impl Spot {
         let address = match (address, &told[..]) {
             (Some(address), _) => address,
             (None, [only]) => only.address,
+            // Why it is not traced is said below.
+            (None, []) if found.len() == 1 => found[0].address,
             (None, _) => return Err(several(wanted, symbol, &found)),
         };
         let at = instructions.iter().position(|one| one.ip() == address);

@@ -410,6 +410,20 @@ fn a_chain_of_compares_tells_each_type_and_a_call_that_looks_for_an_itab_is_refu
         let why = "is decided by more than one instruction";
         assert!(run.said().contains(why), "{}", run.stderr);
     }
+    let run = run_in(
+        &place,
+        &[
+            "trace",
+            "-o",
+            "types.txt",
+            "--at",
+            "main.(*One).Add",
+            "--",
+            text(&file),
+        ],
+    );
+    let why = "a wrapper always passes on to one method";
+    assert!(run.code == 2 && run.said().contains(why), "{}", run.stderr);
 }
 
 #[test]
