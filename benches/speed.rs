@@ -38,6 +38,7 @@ fn main() {
     commands(&folder);
     in_process();
     whole_runs(&folder);
+    programs(&folder);
     fs::remove_dir_all(&folder).expect("the folder can go");
 }
 
@@ -231,6 +232,70 @@ fn whole_runs(folder: &Path) {
         "  peak memory of its larger process: {} MiB",
         usage.max_rss() / 1024
     );
+}
+
+/// What is asked of programs: large ones are read, and a running one is traced.
+fn programs(folder: &Path) {
+    let words = |words: &[&str]| -> Vec<String> { words.iter().map(|&word| word.into()).collect() };
+    match large_program(folder) {
+        Some(file) => {
+            let size = fs::metadata(&file).map_or(0, |file| file.len()) / 1_000_000;
+            let file = file.display().to_string();
+            for arguments in [["sym", &file, "f777"], ["sites", &file, "f777"]] {
+                let what = format!("{} of a program of {size} MB", arguments[0]);
+                row(&what, "1 s", &time_of(PROGRAM, &words(&arguments), 5));
+            }
+        }
+        None => println!("  large programs: skipped, there is no `as`; binutils has it"),
+    }
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/traced.go");
+    let program = folder.join("traced").display().to_string();
+    let mut build = Command::new("go");
+    build.args(["build", "-o", &program, source]);
+    build.env("GO111MODULE", "off").env("GOFLAGS", "");
+    if !build.output().is_ok_and(|output| output.status.success()) {
+        return println!("  trace: skipped, there is no Go that builds a program");
+    }
+    let mut rates: Vec<f64> = (0..5)
+        .filter_map(|time| traced(&program, &folder.join(format!("types-{time}.txt"))))
+        .collect();
+    rates.sort_by(|one, other| other.total_cmp(one));
+    match rates[..] {
+        [] => println!("  trace: skipped, nobody may trace here"),
+        [most, ..] => println!(
+            "{:<44} {:<22} {most:>8.0} /s {:>8.0} /s",
+            "visits of one thread, traced",
+            "50,000 /s",
+            rates[rates.len() / 2]
+        ),
+    }
+}
+
+/// 196,000 functions of some 480 bytes, as an object file of 100 MB.
+fn large_program(folder: &Path) -> Option<PathBuf> {
+    let (source, object) = (folder.join("large.s"), folder.join("large.o"));
+    let text = format!(
+        "\t.text\n\t.macro one\n\t.globl f\\@\n\t.type f\\@, @function\nf\\@:\n\t.fill 476, 1, 0x90\n\tcall *24(%rax)\n\tret\n\
+         \t.size f\\@, .-f\\@\n\t.endm\n\t.rept {}\n\tone\n\t.endr\n",
+        large(196_000)
+    );
+    fs::write(&source, text).ok()?;
+    let mut assemble = Command::new("as");
+    assemble.arg("-o").arg(&object).arg(&source);
+    let is_made = assemble.status().is_ok_and(|status| status.success());
+    is_made.then_some(object)
+}
+
+/// Visits a second of a site that a program comes to in a loop, as `trace` measures them.
+fn traced(program: &str, recording: &Path) -> Option<f64> {
+    const VISITS: &str = "60000";
+    let mut trace = Command::new(PROGRAM);
+    trace.args(["trace", "--json", "--at", "main.read", "-o"]);
+    trace.arg(recording).args(["--", program, VISITS, "1"]);
+    let output = trace.output().ok()?;
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
+    let number = |key: &str| document["trace"][key].as_f64();
+    Some(number("visits")? / number("seconds")?)
 }
 
 /// Saves, or edits, that are timed.

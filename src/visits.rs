@@ -25,7 +25,7 @@ pub use summary::{Summary, TypeCount};
 /// What is told apart at a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
-    /// A table of methods, by its address.
+    /// A table of methods, or a type, by its address.
     Table(u64),
     /// A type's hash.
     Hash(u32),
@@ -159,6 +159,7 @@ fn name(
             };
             found
                 .map(|table| table.type_name.clone())
+                .or_else(|| go?.type_name(own(address)))
                 .or_else(made)
                 .or_else(of_class)
                 .unwrap_or_else(|| of_target(target))

@@ -28,9 +28,12 @@ pub fn hidden(text: &str, reading: &Reading<'_>) -> Vec<Diagnostic> {
     let remark = |(number, (line, source)): (u32, (&str, &str))| {
         let at = line.find(';')?;
         let (before, behind) = (&line[..at], line[at..].trim_start_matches(';'));
+        // Where data are `db`, nothing but a comment begins with `;`.
+        let is_data = before.split_whitespace().any(|word| word == "db");
         let is_code = !source.trim_start().starts_with(';')
             && !before.trim().is_empty()
-            && !before.contains(['"', '\'', '#']);
+            && !before.contains(['"', '\'', '#'])
+            && !is_data;
         let first = behind.split_whitespace().next()?;
         if !is_code || line[at..].starts_with(";!") || !encode::knows(&first.to_ascii_lowercase()) {
             return None;

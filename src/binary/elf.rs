@@ -4,6 +4,7 @@
 //! this one's; and a relocation that is not known stands in no word.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use object::elf;
@@ -90,6 +91,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Binary<'_>, Unreadable> {
         symbols,
         patches,
         go: None,
+        shared_names: OnceCell::new(),
     })
 }
 

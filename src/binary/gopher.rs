@@ -287,31 +287,46 @@ impl<'a> GoProgram<'a> {
                 .as_deref()
                 .and_then(|name| name.strip_prefix("go.itab."))
                 .map(split);
-            let (type_name, interface_name) = match names {
-                Some((of, Some(interface))) => (of.to_string(), interface.to_string()),
-                _ => (self.full_name(&of), self.full_name(&interface)),
-            };
+            let named = names.and_then(|(of, interface)| Some((of.to_string(), interface?.into())));
+            let is_named = named.is_some();
+            let (mut type_name, interface_name) =
+                named.unwrap_or_else(|| (self.full_name(&of), self.full_name(&interface)));
             let addresses = self.source.itab_methods(&pair);
-            let slots = methods.iter().zip(addresses).map(|(method, address)| {
-                let function = self.function_at(address);
-                let symbol = function.map_or_else(
-                    || binary.name_of(address).unwrap_or_default(),
-                    |one| one.name.to_string(),
-                );
-                let held = match symbol.as_str() {
-                    _ if address == 0 => Held::Pruned,
-                    PRUNED => Held::Pruned,
-                    _ => *generated.entry(address).or_insert_with(|| {
-                        function.map_or(Held::Method, |one| self.held(binary, one))
-                    }),
-                };
-                Slot {
-                    method: method.name.to_string(),
-                    address,
-                    symbol,
-                    held,
-                }
-            });
+            let slots = methods.iter().zip(addresses);
+            let mut slots: Vec<Slot> = slots
+                .map(|(method, address)| {
+                    let function = self.function_at(address);
+                    let symbol = function.map_or_else(
+                        || binary.name_of(address).unwrap_or_default(),
+                        |one| one.name.to_string(),
+                    );
+                    let held = match symbol.as_str() {
+                        _ if address == 0 => Held::Pruned,
+                        PRUNED => Held::Pruned,
+                        _ => *generated.entry(address).or_insert_with(|| {
+                            function.map_or(Held::Method, |one| self.held(binary, one))
+                        }),
+                    };
+                    Slot {
+                        method: method.name.to_string(),
+                        address,
+                        symbol,
+                        held,
+                    }
+                })
+                .collect();
+            let numbers = slots
+                .iter()
+                .filter_map(|slot| local(&type_name, &slot.symbol));
+            // A symbol has the number.
+            if let (Some(number), false) = (numbers.min(), is_named) {
+                type_name = format!("{type_name}.{number}");
+            }
+            for slot in &mut slots {
+                slot.symbol = spelled(&slot.symbol);
+            }
+            let known = Some(type_name.clone());
+            self.names.borrow_mut().insert(pair.concrete_type_va, known);
             found.push(Table {
                 address: pair.itab_va,
                 interface: interface_name,
@@ -319,7 +334,7 @@ impl<'a> GoProgram<'a> {
                 type_name,
                 type_address: pair.concrete_type_va,
                 hash: pair.hash,
-                slots: slots.collect(),
+                slots,
             });
         }
         found.sort_by_key(|table: &Table| table.address);
@@ -385,9 +400,51 @@ fn with_path(path: &str, name: &str) -> Option<String> {
     Some(format!("{path}.{rest}"))
 }
 
+/// A function's name as the linker spells it in a table of symbols.
+pub(super) fn spelled(name: &str) -> String {
+    name.replace('·', ".")
+}
+
+/// The number that the compiler gave a type that is declared in a function, by the name of a method of it. The type's
+/// own name has none, and two functions may declare types of one name.
+fn local(type_name: &str, method: &str) -> Option<u32> {
+    let (receiver, behind) = method.rsplit_once('·')?;
+    let digits = behind.find(|c: char| !c.is_ascii_digit())?;
+    let number = behind[..digits].parse().ok()?;
+    // `main.(*local[...]·3).Area` is of `main.local[int]`.
+    let bare = |name: &str| {
+        let name = name.split('[').next().unwrap_or_default();
+        let name = name.rsplit('.').next().unwrap_or_default();
+        name.trim_start_matches("(*")
+            .trim_start_matches('*')
+            .to_string()
+    };
+    (bare(receiver) == bare(type_name)).then_some(number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_type_of_a_function_has_the_number_that_its_methods_have() {
+        #[rustfmt::skip] // a table: a type, a method, and the number
+        let table = [
+            ("*main.local",            "main.(*local·1).Area",           Some(1)),
+            ("main.local",             "main.local·12.Area",             Some(12)),
+            ("*main.local[int]",       "main.(*local[...]·3).Area",      Some(3)),
+            ("*main.local[a/b.T]",     "main.(*local[go.shape.int]·3).Area", Some(3)),
+            ("*lab/meters.local",      "lab/meters.(*local·4).Area",     Some(4)),
+            ("*main.local",            "main.(*local).Area",             None),
+            // The method of an embedded type that a function declares.
+            ("*main.Outer",            "main.(*local·1).Area",           None),
+            ("*main.local",            "runtime.unreachableMethod",      None),
+            ("*main.local",            "main.(*local·).Area",            None),
+        ];
+        for (of, method, number) in table {
+            assert_eq!(local(of, method), number, "{of} {method}");
+        }
+    }
 
     #[test]
     fn padding_ends_where_the_distance_of_a_jump_begins() {

@@ -12,8 +12,10 @@
 //!
 //! Only `elf` and `gopher` know the crates that read the file; everybody else has plain values.
 
+mod chain;
 mod elf;
 mod gopher;
+mod how;
 pub mod import;
 pub mod itabs;
 pub mod sites;
@@ -22,6 +24,8 @@ mod values;
 pub mod vtables;
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use iced_x86::{Decoder, DecoderOptions, Mnemonic};
@@ -43,6 +47,8 @@ pub struct Binary<'a> {
     pub patches: Vec<Patch>,
     /// What Go's linker left, where Go made the file.
     pub go: Option<GoProgram<'a>>,
+    /// Names that several things have, once somebody has asked.
+    shared_names: OnceCell<HashSet<String>>,
 }
 
 /// What the loader makes of a file.
@@ -166,6 +172,19 @@ impl<'a> Binary<'a> {
         binary.go = gopher::read(bytes, &binary);
         symbols::complete(&mut binary);
         Ok(binary)
+    }
+
+    /// Whether several things have this name: static functions of C, generic ones of Go without its symbols.
+    pub fn is_shared_name(&self, name: &str) -> bool {
+        let shared = self.shared_names.get_or_init(|| {
+            let mut known: HashMap<&str, u64> = HashMap::with_capacity(self.symbols.len());
+            let others = self.symbols.iter().filter(|symbol| {
+                let first = *known.entry(&symbol.name).or_insert(symbol.address);
+                first != symbol.address
+            });
+            others.map(|symbol| symbol.name.to_string()).collect()
+        });
+        shared.contains(name)
     }
 
     /// The section around an address.

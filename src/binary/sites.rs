@@ -5,97 +5,15 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use iced_x86::{
-    ConditionCode, Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register,
-};
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
 
+pub use super::how::How;
+
+use super::chain::{Link, Links, branch_if_equal, call_where_unequal, chains, sides};
+use super::itabs::{Held, Slot};
 use super::values::{Flow, State, Value, dictionary, loads_hash};
 use super::{Binary, Content, Symbol};
 use crate::asm;
-
-/// How a site chooses.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum How {
-    /// Through a slot of an itab.
-    Itab {
-        /// Which one.
-        slot: u64,
-    },
-    /// Through a slot of a table whose address is an object's first word, or a reference's second.
-    Vtable {
-        /// Which one, in words from the table's address.
-        slot: u64,
-    },
-    /// By a function value of Go.
-    FuncValue,
-    /// Through the dictionary that a generic function of Go is given for its types: a function value in it, which
-    /// is the same one each time that the function is called with that dictionary.
-    Dictionary,
-    /// Through a table of addresses, by a number, or by a type's hash.
-    JumpTable {
-        /// Whether the number is made of a type's hash.
-        by_type: bool,
-    },
-    /// By comparing a type's hash with those of types.
-    Hashes {
-        /// How many hashes it is compared with for equality; none where not all such compares were found.
-        cases: Option<usize>,
-    },
-    /// A compare of the itab in front of a call through it, as a profile makes the compiler do.
-    Guard {
-        /// The itab's name.
-        itab: String,
-    },
-    /// Through a cell that the loader fills.
-    Linked,
-    /// By a register or a word, and nothing tells what it holds.
-    Other,
-}
-
-impl How {
-    /// In a word or two.
-    pub fn name(&self) -> &'static str {
-        match self {
-            How::Itab { .. } => "itab",
-            How::Vtable { .. } => "vtable",
-            How::FuncValue => "func value",
-            How::Dictionary => "generic dictionary",
-            How::JumpTable { by_type: true } => "type switch, table",
-            How::JumpTable { by_type: false } => "switch, table",
-            How::Hashes { .. } => "type switch, hashes",
-            How::Guard { .. } => "guard",
-            How::Linked => "linked",
-            How::Other => "other",
-        }
-    }
-
-    /// Whether it chooses by the type of an interface of Go.
-    pub fn is_by_interface(&self) -> bool {
-        matches!(
-            self,
-            How::Itab { .. }
-                | How::Hashes { .. }
-                | How::Guard { .. }
-                | How::JumpTable { by_type: true }
-        )
-    }
-
-    /// The shipped scenario that shows the like.
-    pub fn row(&self) -> Option<String> {
-        Some(match self {
-            How::Itab { slot: slot @ 0..=2 } if *slot > 0 => format!("itab_call[slot={slot}]"),
-            How::Itab { .. } => "itab_call".into(),
-            How::Vtable { slot: slot @ 1..=2 } => format!("vtable_call[slot={slot}]"),
-            How::Vtable { .. } => "vtable_call".into(),
-            How::FuncValue => "func_value".into(),
-            How::JumpTable { by_type: true } => "type_switch[strategy=jump]".into(),
-            How::JumpTable { by_type: false } => "int_switch".into(),
-            How::Hashes { .. } => "type_switch[strategy=binary]".into(),
-            How::Guard { .. } => "guard".into(),
-            How::Dictionary | How::Linked | How::Other => return None,
-        })
-    }
-}
 
 /// A place where it is decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +26,14 @@ pub struct Site {
     pub how: How,
     /// The instruction.
     pub text: String,
+}
+
+/// The function that a slot leads to, where that is a wrapper, and whether it has the method in it.
+fn wrapper(slot: &Slot) -> Option<(u64, bool)> {
+    match slot.held {
+        Held::Wrapper { inlined } => Some((slot.address, inlined == Some(true))),
+        _ => None,
+    }
 }
 
 /// Functions that a program has code of.
@@ -166,11 +92,10 @@ struct Function<'b, 'a> {
     hashed: Option<usize>,
     /// The compares of a value that stood where a hash stands with a number, by the load of the value.
     compares: BTreeMap<u64, Vec<usize>>,
-    /// Compares with the address of a type or of an itab.
-    typed: HashSet<usize>,
-    /// Compares with an itab: which one, its name, and where the branch goes that is taken where it is another.
-    guards: Vec<(usize, String, u64)>,
-    compared: Option<(usize, String)>,
+    /// Compares with the address of a type or of an itab, and calls that look for an itab.
+    links: Links,
+    /// Compares with an itab or with a function, and what they are if a call that they guard stands behind.
+    guards: Vec<(usize, How)>,
     sites: Vec<Site>,
 }
 
@@ -180,6 +105,8 @@ pub struct Finder<'b, 'a> {
     /// Hashes of the types that a Go program has itabs of or compares with.
     hashes: HashSet<u32>,
     itabs: HashMap<u64, String>,
+    /// Functions of the compiler's own that itabs lead to, and whether they have the method in them.
+    wrappers: HashMap<u64, bool>,
 }
 
 impl<'b, 'a> Finder<'b, 'a> {
@@ -190,6 +117,11 @@ impl<'b, 'a> Finder<'b, 'a> {
         Finder {
             binary,
             hashes: go.map_or_else(HashSet::new, |go| go.hashes()),
+            wrappers: itabs
+                .clone()
+                .flat_map(|table| &table.slots)
+                .filter_map(wrapper)
+                .collect(),
             itabs: itabs.map(|table| (table.address, table.symbol())).collect(),
         }
     }
@@ -210,9 +142,8 @@ impl<'b, 'a> Finder<'b, 'a> {
             flow: &flow,
             hashed: None,
             compares: BTreeMap::new(),
-            typed: HashSet::new(),
+            links: Links::new(),
             guards: Vec::new(),
-            compared: None,
             sites: Vec::new(),
         };
         flow.walk(|number, state| function.pass(number, state));
@@ -233,6 +164,7 @@ impl Function<'_, '_> {
             self.site(number, how);
         }
         self.compare(number, state);
+        self.search(number, state);
         if loads_hash(instruction) {
             self.hashed = Some(number);
         }
@@ -325,37 +257,43 @@ impl Function<'_, '_> {
     /// Notes compares with hashes, with types and with itabs.
     fn compare(&mut self, number: usize, state: &State) {
         let instruction = &self.flow.instructions[number];
-        if instruction.mnemonic() != Mnemonic::Cmp {
-            let compared = self.compared.take();
-            if let (Some((at, itab)), true) = (compared, instruction.is_jcc_short_or_near()) {
-                let other = instruction.near_branch_target();
-                self.guards.push((at, itab, other));
-            }
-            return;
-        }
-        self.compared = None;
         let Some(go) = &self.finder.binary.go else {
             return;
         };
+        if instruction.mnemonic() != Mnemonic::Cmp {
+            return;
+        }
         let registers = (0..instruction.op_count())
             .filter(|at| instruction.op_kind(*at) == OpKind::Register)
             .map(|at| instruction.op_register(at));
-        for value in registers.filter_map(|register| state.get(register)) {
+        let known = registers.filter_map(|register| Some((register, state.get(register)?)));
+        // What stands in memory is in no register.
+        let other = |register: Register| match instruction.op0_register() == register {
+            true => instruction.op1_register(),
+            false => instruction.op0_register(),
+        };
+        for (register, value) in known {
             let is_number = matches!(
                 instruction.op1_kind(),
                 OpKind::Immediate32 | OpKind::Immediate8to32
             );
             match value {
-                Value::Address(address) => match self.finder.itabs.get(&address) {
-                    Some(itab) => {
-                        self.typed.insert(number);
-                        self.compared = Some((number, itab.clone()));
+                Value::Address(address) => {
+                    let itab = self.finder.itabs.get(&address);
+                    if itab.is_none() && go.type_name(address).is_none() {
+                        self.guards.extend(self.function_guard(number, address));
+                        continue;
                     }
-                    None if go.type_name(address).is_some() => {
-                        self.typed.insert(number);
-                    }
-                    None => {}
-                },
+                    self.links.insert(
+                        number,
+                        Link::Is {
+                            address,
+                            value: other(register),
+                        },
+                    );
+                    let guard = |itab: &String| (number, How::Guard { itab: itab.clone() });
+                    self.guards.extend(itab.map(guard));
+                }
                 Value::Hash { load } if is_number => {
                     self.compares.entry(load).or_default().push(number);
                 }
@@ -364,17 +302,21 @@ impl Function<'_, '_> {
         }
     }
 
-    /// The branch that goes by whether the operands of a compare are equal.
-    fn branch_if_equal(&self, compare: usize) -> Option<usize> {
-        let behind = compare + 1..self.flow.instructions.len();
-        let mut branches = behind.take_while(|at| {
-            let one = &self.flow.instructions[*at];
-            one.is_jcc_short_or_near() || one.mnemonic() == Mnemonic::Nop
-        });
-        branches.find(|at| {
-            let condition = self.flow.instructions[*at].condition_code();
-            matches!(condition, ConditionCode::e | ConditionCode::ne)
-        })
+    /// What a compare of a function value's code with a function is, if a call that it guards stands behind.
+    fn function_guard(&self, number: usize, address: u64) -> Option<(usize, How)> {
+        let instruction = &self.flow.instructions[number];
+        let mut kinds = instruction.op_kinds();
+        let is_first_word = kinds.any(|kind| kind == OpKind::Memory)
+            && instruction.memory_displacement64() == 0
+            && instruction.memory_index() == Register::None;
+        let (symbol, 0) = self.finder.binary.symbol_at(address)? else {
+            return None;
+        };
+        let guard = How::FuncGuard {
+            function: symbol.name.to_string(),
+            address,
+        };
+        is_first_word.then_some((number, guard))
     }
 
     /// Whether a type or an itab is compared where the operands of a compare are equal: another type may have the hash.
@@ -382,18 +324,16 @@ impl Function<'_, '_> {
         /// Instructions that are looked at.
         const NEAR: usize = 8;
         let is_type = |branch: usize| {
-            let one = &self.flow.instructions[branch];
-            let first = match one.condition_code() {
-                ConditionCode::e => self.flow.index_of(one.near_branch_target())?,
-                _ => branch + 1,
-            };
+            let [first, _] = sides(self.flow, branch)?;
             let near = self.flow.instructions.iter().enumerate().skip(first);
             let mut near = near
                 .take(NEAR)
                 .take_while(|(_, one)| one.flow_control() == FlowControl::Next);
-            near.find(|(at, _)| self.typed.contains(at))
+            near.find(|(at, _)| matches!(self.links.get(at), Some(Link::Is { .. })))
         };
-        self.branch_if_equal(compare).and_then(is_type).is_some()
+        branch_if_equal(self.flow, compare)
+            .and_then(is_type)
+            .is_some()
     }
 
     /// The compare that all ways from the load of a hash come to first: behind another branch, the one that stands first.
@@ -426,7 +366,7 @@ impl Function<'_, '_> {
         let equal = compares
             .iter()
             .copied()
-            .filter(|at| self.branch_if_equal(*at).is_some());
+            .filter(|at| branch_if_equal(self.flow, *at).is_some());
         // Types that nothing but code names, as `int8` is, are not listed.
         let is_listed = |at: &usize| self.finder.hashes.contains(&number(*at));
         if !compares.iter().any(is_listed) && !equal.clone().any(|at| self.leads_to_type(at)) {
@@ -440,6 +380,109 @@ impl Function<'_, '_> {
         Some((root, How::Hashes { cases }))
     }
 
+    /// Notes calls of the runtime that look for an itab, and the sites that they are alone.
+    fn search(&mut self, number: usize, state: &State) {
+        let instruction = &self.flow.instructions[number];
+        let is_go = self.finder.binary.go.is_some();
+        if !is_go || !instruction.is_call_near() {
+            return;
+        }
+        let binary = self.finder.binary;
+        let called = binary.symbol_at(instruction.near_branch_target());
+        let Some((called, 0)) = called else { return };
+        let Some(name) = called.name.strip_prefix("runtime.") else {
+            return;
+        };
+        match name {
+            // Go up to 1.21 has one call for each interface, and those that panic are at the end of nothing.
+            "assertE2I2" | "assertI2I2" | "assertE2I" | "assertI2I" => {
+                if name.ends_with("I2") {
+                    self.links.insert(number, Link::Implements);
+                } else {
+                    let has_methods = name.starts_with("assertI");
+                    self.site(number, How::Assertion { has_methods });
+                }
+            }
+            "typeAssert" => self.site(number, How::Assertion { has_methods: false }),
+            "interfaceSwitch" => {
+                /// Where what describes a switch has the number of its interfaces: behind the word that leads to what
+                /// it remembers (`internal/abi`, `InterfaceSwitch`).
+                const CASES: u64 = 8;
+                let cases = match state.get(Register::RAX) {
+                    Some(Value::Address(site)) => binary.word(site.wrapping_add(CASES)),
+                    _ => None,
+                };
+                let cases = cases.and_then(|cases| usize::try_from(cases).ok());
+                self.site(number, How::Interfaces { cases });
+            }
+            _ => {}
+        }
+    }
+
+    /// The type switches that are chains of compares or of calls, and the numbers of the instructions that they are.
+    fn chained(&mut self) -> HashSet<usize> {
+        let mut all = HashSet::new();
+        let links = std::mem::take(&mut self.links);
+        for chain in chains(self.flow, &links) {
+            let of = |at: &usize| match links.get(at) {
+                Some(Link::Is { address, .. }) => Some(*address),
+                _ => None,
+            };
+            // A run of compares is a site, and a run of calls another.
+            for run in chain.chunk_by(|one, other| of(one).is_some() == of(other).is_some()) {
+                // Several ways may lead into one run: it is a site once.
+                let is_new = |at: &&usize| !all.contains(*at);
+                let run = &run[..run.iter().take_while(is_new).count()];
+                let Some(first) = run.first().copied() else {
+                    continue;
+                };
+                let addresses: HashSet<u64> = run.iter().filter_map(of).collect();
+                match (of(&first), run.len()) {
+                    (Some(_), _) if addresses.len() < 2 => continue,
+                    (Some(address), _) => self.site(
+                        first,
+                        How::Addresses {
+                            first: address,
+                            cases: addresses.len(),
+                        },
+                    ),
+                    (None, 1) => {
+                        let has_methods = self.calls_between_interfaces(first);
+                        self.site(first, How::Assertion { has_methods });
+                    }
+                    (None, calls) => self.site(first, How::Interfaces { cases: Some(calls) }),
+                }
+                all.extend(run);
+            }
+        }
+        all
+    }
+
+    fn calls_between_interfaces(&self, call: usize) -> bool {
+        let target = self.flow.instructions[call].near_branch_target();
+        let called = self.finder.binary.symbol_at(target);
+        called.is_some_and(|(called, _)| called.name.starts_with("runtime.assertI"))
+    }
+
+    /// Where a wrapper passes on to the method: it begins there, where it has that in it.
+    fn wrapper(&mut self, inlined: bool) {
+        let name = self.name.rsplit('.').next();
+        let leads = |one: &Instruction| {
+            let is_direct = one.is_call_near() || one.is_jmp_short_or_near();
+            let to = one.near_branch_target();
+            let called = is_direct
+                .then(|| self.finder.binary.symbol_at(to))
+                .flatten();
+            called.is_some_and(|(called, _)| {
+                !self.ends.contains(&to) && called.name.rsplit('.').next() == name
+            })
+        };
+        let call = self.flow.instructions.iter().position(leads);
+        if let Some(at) = call.or(inlined.then_some(0)) {
+            self.site(at, How::Wrapper { inlined });
+        }
+    }
+
     fn end(mut self) -> Vec<Site> {
         let compares = std::mem::take(&mut self.compares);
         let switches: Vec<(usize, How)> = compares
@@ -449,15 +492,23 @@ impl Function<'_, '_> {
         for (root, how) in switches {
             self.site(root, how);
         }
-        for (number, itab, other) in std::mem::take(&mut self.guards) {
-            /// Bytes behind a branch within which the call stands that it guards.
-            const NEAR: u64 = 64;
-            let is_call = |site: &Site| {
-                matches!(site.how, How::Itab { .. }) && site.address.wrapping_sub(other) < NEAR
+        let chained = self.chained();
+        for (number, how) in std::mem::take(&mut self.guards) {
+            let call = call_where_unequal(self.flow, number);
+            let call = call.map(|at| self.flow.instructions[at].ip());
+            let is_guarded = |site: &Site| {
+                let is_like = match how {
+                    How::Guard { .. } => matches!(site.how, How::Itab { .. }),
+                    _ => site.how == How::FuncValue,
+                };
+                Some(site.address) == call && is_like
             };
-            if self.sites.iter().any(is_call) {
-                self.site(number, How::Guard { itab });
+            if !chained.contains(&number) && self.sites.iter().any(is_guarded) {
+                self.site(number, how);
             }
+        }
+        if let Some(&inlined) = self.finder.wrappers.get(&self.ends.start) {
+            self.wrapper(inlined);
         }
         self.sites.sort_by_key(|site| site.address);
         self.sites

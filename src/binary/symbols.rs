@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use super::gopher::spelled;
 use super::vtables::demangled;
 use super::{Binary, Content, Symbol, SymbolKind, itabs};
 use crate::go::symbol::canonical;
@@ -48,7 +49,10 @@ pub(super) fn complete(binary: &mut Binary<'_>) {
         let named = binary.symbols.iter().filter(|symbol| symbol.size > 0);
         let known: HashSet<u64> = named.map(|symbol| symbol.address).collect();
         let functions = go.functions.iter().map(|one| Symbol {
-            name: one.name.clone(),
+            name: match one.name.contains('·') {
+                true => Cow::Owned(spelled(&one.name)),
+                false => one.name.clone(),
+            },
             address: one.address,
             size: one.size,
             kind: SymbolKind::Function,
@@ -132,29 +136,56 @@ impl<'a> Binary<'a> {
                 .collect();
         }
         let name = canonical(wanted);
-        let mut places = std::collections::HashSet::new();
-        let exact = self
-            .symbols
-            .iter()
-            .filter(|symbol| canonical(&symbol.name) == name);
-        // Other names of one place are one symbol, and one name of several places is not.
-        let exact: Vec<&Symbol<'a>> = exact.filter(|one| places.insert(one.address)).collect();
-        if !exact.is_empty() {
-            return exact;
-        }
-        let ends = |symbol: &&Symbol<'a>| {
-            let rest = symbol.name.strip_suffix(wanted);
+        let is_end = |own: &str| {
+            let rest = own.strip_suffix(wanted);
             rest.is_some_and(|rest| rest.ends_with(['.', '/', ':']))
         };
-        let found: Vec<&Symbol<'a>> = self.symbols.iter().filter(ends).collect();
-        if !found.is_empty() || self.go.is_some() {
-            return found;
+        // Behind a function's own name comes that of its body in assembly.
+        let ways: [&dyn Fn(&str) -> bool; 4] = [
+            &|own| canonical(own) == name,
+            &|own| in_assembly(own).is_some_and(|own| own == name),
+            &is_end,
+            &|own| in_assembly(own).is_some_and(is_end),
+        ];
+        for is_it in ways {
+            // Other names of one place are one symbol, and one name of several places is not.
+            let mut places = HashSet::new();
+            let named = self.symbols.iter().filter(|symbol| is_it(&symbol.name));
+            let found: Vec<&Symbol<'a>> = named.filter(|one| places.insert(one.address)).collect();
+            if !found.is_empty() {
+                return found;
+            }
         }
-        let is_it = |symbol: &&Symbol<'a>| {
-            let name = demangled(&symbol.name);
-            name == wanted || name.split('(').next() == Some(wanted)
+        if self.go.is_some() {
+            return Vec::new();
+        }
+        self.spelled_in_source(wanted)
+    }
+
+    /// Those that a text names as a source of C++ or Rust has them: in full, or from less and less of the name.
+    fn spelled_in_source(&self, wanted: &str) -> Vec<&Symbol<'a>> {
+        let mut found: [Vec<&Symbol<'a>>; Spelling::WAYS] = Default::default();
+        // A name is spelled out in its symbol, and to take all symbols apart takes seconds in a large program.
+        let last = last_of(wanted).trim_start_matches('~');
+        let is_spelled_out = |symbol: &&Symbol<'a>| {
+            last.is_empty() || last.starts_with("operator") || symbol.name.contains(last)
         };
-        self.symbols.iter().filter(is_it).collect()
+        for symbol in self.symbols.iter().filter(is_spelled_out) {
+            let way = Spelling::of(&demangled(&symbol.name)).way(wanted);
+            if let Some(way) = way {
+                found[way].push(symbol);
+            }
+        }
+        let mut found = found.into_iter().find(|all| !all.is_empty());
+        let mut all = found.take().unwrap_or_default();
+        // A part that a compiler has put elsewhere is called by the function alone.
+        let is_part = |symbol: &&Symbol<'a>| demangled(&symbol.name).contains("[clone ");
+        if !all.iter().all(is_part) {
+            all.retain(|symbol| !is_part(symbol));
+        }
+        let mut places = HashSet::new();
+        all.retain(|symbol| places.insert(symbol.address));
+        all
     }
 
     /// What another file has, where this address stands for it.
@@ -162,6 +193,79 @@ impl<'a> Binary<'a> {
         let (symbol, _) = self.symbol_at(address)?;
         (symbol.kind == SymbolKind::Elsewhere).then_some(&*symbol.name)
     }
+}
+
+/// The name that a function of assembly is declared by: Go's linker marks those, for they take arguments on the stack.
+fn in_assembly(name: &str) -> Option<&str> {
+    name.strip_suffix(".abi0")
+}
+
+/// A function of C++ or Rust, from its whole name to less and less of it.
+struct Spelling<'a> {
+    /// `long lab::each<lab::Base>(lab::Base*, long)`.
+    whole: &'a str,
+    /// `lab::each<lab::Base>`.
+    called: &'a str,
+    /// `lab::each`.
+    bare: String,
+}
+
+impl<'a> Spelling<'a> {
+    /// In full, without arguments, without those of a template, and without what it is in.
+    const WAYS: usize = 4;
+
+    fn of(whole: &'a str) -> Spelling<'a> {
+        const UNNAMED: &str = "(anonymous namespace)";
+        let mut depth = 0;
+        let (mut start, mut end) = (0, whole.len());
+        let mut bare = String::new();
+        let is_operator = whole.contains("operator");
+        for (at, c) in whole.char_indices() {
+            match c {
+                '<' if !is_operator => depth += 1,
+                '>' if !is_operator => depth -= 1,
+                '(' if depth == 0 && !whole[at..].starts_with(UNNAMED) => {
+                    end = at;
+                    break;
+                }
+                // What stands in front is what it returns.
+                ' ' if depth == 0 && !is_operator && !whole[..at].ends_with("(anonymous") => {
+                    start = at + 1;
+                    bare.clear();
+                }
+                c if depth == 0 => bare.push(c),
+                _ => {}
+            }
+        }
+        Spelling {
+            whole,
+            called: &whole[start..end],
+            bare,
+        }
+    }
+
+    /// Which of the ways a text is.
+    fn way(&self, wanted: &str) -> Option<usize> {
+        let is_end = |name: &str| {
+            let rest = name.strip_suffix(wanted);
+            rest.is_some_and(|rest| rest.ends_with("::"))
+        };
+        [
+            self.whole == wanted,
+            self.called == wanted,
+            self.bare == wanted,
+            is_end(self.called) || is_end(&self.bare),
+        ]
+        .iter()
+        .position(|is_it| *is_it)
+    }
+}
+
+/// The last part of a name, without arguments: what all spellings have.
+fn last_of(wanted: &str) -> &str {
+    let end = wanted.find(['(', '<']).unwrap_or(wanted.len());
+    let name = wanted[..end].rsplit("::").next().unwrap_or_default();
+    name.rsplit(' ').next().unwrap_or_default()
 }
 
 fn address_of(text: &str) -> Option<u64> {
@@ -269,5 +373,43 @@ fn meaning(binary: &Binary<'_>, at: u64, bytes: &[u8]) -> String {
     match is_text {
         true => format!("{:?}", String::from_utf8_lossy(bytes)),
         false => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_by_less_and_less_of_it() {
+        #[rustfmt::skip] // a table: a name, what is asked for, and which way that is
+        let table = [
+            ("long lab::each<lab::Base>(lab::Base*, long)", "long lab::each<lab::Base>(lab::Base*, long)", Some(0)),
+            ("long lab::each<lab::Base>(lab::Base*, long)", "lab::each<lab::Base>",                        Some(1)),
+            ("long lab::each<lab::Base>(lab::Base*, long)", "lab::each",                                   Some(2)),
+            ("long lab::each<lab::Base>(lab::Base*, long)", "each<lab::Base>",                             Some(3)),
+            ("long lab::each<lab::Base>(lab::Base*, long)", "each",                                        Some(3)),
+            ("long lab::each<lab::Base>(lab::Base*, long)", "ach",                                         None),
+            ("long lab::each<lab::Base>(lab::Base*, long)", "Base",                                        None),
+            ("call(lab::Base*, long)",                      "call",                                        Some(1)),
+            ("sh::total",                                   "sh::total",                                   Some(0)),
+            ("sh::total",                                   "total",                                       Some(3)),
+            ("<sh::Sq as sh::Shape>::area",                 "<sh::Sq as sh::Shape>::area",                 Some(0)),
+            ("<sh::Sq as sh::Shape>::area",                 "area",                                        Some(3)),
+            ("(anonymous namespace)::f(int)",               "(anonymous namespace)::f",                    Some(1)),
+            ("(anonymous namespace)::f(int)",               "f",                                           Some(3)),
+            ("lab::T::operator()(int) const",               "lab::T::operator",                            Some(1)),
+            ("main",                                        "main",                                        Some(0)),
+        ];
+        for (name, wanted, way) in table {
+            assert_eq!(Spelling::of(name).way(wanted), way, "{name} by {wanted}");
+            if way.is_some() {
+                let last = last_of(wanted);
+                assert!(
+                    name.contains(last) && !last.contains(['<', '(', ':', ' ']),
+                    "{last}"
+                );
+            }
+        }
     }
 }

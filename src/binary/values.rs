@@ -175,7 +175,7 @@ pub(super) fn loads_hash(instruction: &Instruction) -> bool {
 }
 
 /// The slot of the frame that an operand of memory is.
-fn slot(instruction: &Instruction) -> Option<(Register, u64)> {
+pub(super) fn slot(instruction: &Instruction) -> Option<(Register, u64)> {
     let base = instruction.memory_base();
     let is_slot = matches!(base, Register::RSP | Register::RBP)
         && instruction.memory_index() == Register::None;
@@ -272,6 +272,11 @@ impl Flow {
             .instructions
             .binary_search_by_key(&address, |one| one.ip());
         found.ok()
+    }
+
+    /// Whether an instruction writes a register, or a part of it.
+    pub(super) fn writes(&self, at: usize, register: Register) -> bool {
+        number(register).is_some_and(|number| self.written[at] & (1 << number) != 0)
     }
 
     /// Each instruction in order, by its number, with what is known in front of it.

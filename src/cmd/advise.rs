@@ -234,6 +234,21 @@ impl<'a> Found<'a> {
         out.push('\n');
         let said = self.outcome(confidence);
         out += &hanging(&said, "", 2, style.width);
+        for rival in &self.advice.rivals {
+            let title = |scenario: &str| {
+                let row = self
+                    .report()
+                    .rows
+                    .iter()
+                    .position(|row| row.scenario == scenario);
+                row.and_then(|row| self.of_row(row))
+                    .map_or("", |one| &one.title)
+            };
+            let (why, _) = doubt(rival, self.report());
+            let [least, other] = [&rival.base, &rival.other].map(|one| title(one));
+            let said = format!("{other} against {least}: {why}");
+            out += &hanging(&said, "", 2, style.width);
+        }
         out.push('\n');
         for remark in self.remarks() {
             out += &hanging(&remark, "", 2, style.width);
@@ -366,8 +381,7 @@ impl<'a> Found<'a> {
                         title(only)
                     ),
                     _ => format!(
-                        "undecided between {}: at {:.0} % confidence of all intervals together they are not told apart, or \
-                         differ by less than the place of the code changes",
+                        "undecided between {}, at {:.0} % confidence of all intervals together",
                         names(&known),
                         confidence * 100.0
                     ),
@@ -379,7 +393,12 @@ impl<'a> Found<'a> {
                         names(&unknown)
                     );
                 }
-                said + ". A longer --time may decide."
+                let is_open = |one: &Comparison| doubt(one, self.report()).1;
+                match !unknown.is_empty() || self.advice.rivals.iter().any(is_open) {
+                    true => said + ". A longer --time may decide.",
+                    // More turns do not move code.
+                    false => said + ".",
+                }
             }
             Outcome::Nothing(why) => format!("nothing is advised: {why}."),
         };
@@ -439,6 +458,26 @@ impl<'a> Found<'a> {
             Outcome::Undecided(rows) => (None, rows.iter().filter_map(name).collect(), None),
             Outcome::Nothing(why) => (None, Vec::new(), Some(why)),
         };
+        let way = |scenario: &str| {
+            let row = self
+                .report()
+                .rows
+                .iter()
+                .position(|row| row.scenario == scenario);
+            row.and_then(|row| name(&row))
+        };
+        let rivals = self.advice.rivals.iter().map(|one| {
+            let (why, _) = doubt(one, self.report());
+            json!({
+                "least": way(&one.base),
+                "way": way(&one.other),
+                "ratio": one.ratio,
+                "low": one.low,
+                "high": one.high,
+                "why": why,
+            })
+        });
+        let rivals: Vec<Value> = rivals.collect();
         let report: Value = serde_json::from_str(&report_json::render(self.report()))
             .unwrap_or_else(|error| unreachable!("a report is JSON: {error}"));
         let chosen = self.chosen();
@@ -454,6 +493,7 @@ impl<'a> Found<'a> {
                 "best": best,
                 "undecided": undecided,
                 "why": why,
+                "rivals": rivals,
                 "go_source": chosen.map(|one| site.source(&one.way)),
                 "template": chosen.and_then(|one| one.text.as_ref().ok()),
                 "written": written,
@@ -475,5 +515,80 @@ impl<'a> Found<'a> {
             "high": compared.and_then(|one| one.high),
             "verdict": compared.and_then(|one| one.verdict),
         })
+    }
+}
+
+/// Why a way was not shown to be slower than the one with the least ratio, and whether more turns may show it.
+fn doubt(pair: &Comparison, report: &Report) -> (String, bool) {
+    let times = match (pair.ratio, pair.low.zip(pair.high)) {
+        (Some(ratio), Some((low, high))) => format!("{ratio:.4} times ({low:.4} to {high:.4})"),
+        (Some(ratio), None) => format!("{ratio:.4} times"),
+        (None, _) => String::new(),
+    };
+    if let (Some(Verdict::Undecided), None) = (pair.verdict, &pair.why) {
+        let range = |scenario: &str| {
+            let row = report.rows.iter().find(|row| row.scenario == scenario);
+            let layout = row.and_then(|row| row.layout);
+            layout.map_or(String::new(), |layout| {
+                format!("{:.2} to {:.2}", layout.cycles_min, layout.cycles_max)
+            })
+        };
+        let said = format!(
+            "{times} in turns, but the place of the code changes more: {} cycles against {}",
+            range(&pair.other),
+            range(&pair.base)
+        );
+        return (said, false);
+    }
+    let why = pair.why.as_deref().unwrap_or("not told apart");
+    let said = match times.is_empty() {
+        true => why.to_string(),
+        false => format!("{times}, {why}"),
+    };
+    (said, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn what_differs_in_turns_is_not_said_to_be_the_same_and_more_turns_do_not_move_code() {
+        let row = |name: &str, least: f64, most: f64| {
+            let mut row = fixture::ok(name, least, least, (5.0, 2.0));
+            let layout = row.layout.as_mut().expect("a row with numbers has one");
+            (layout.cycles_min, layout.cycles_max) = (least, most);
+            row
+        };
+        let report = Report {
+            rows: vec![row("switch", 12.0, 15.0), row("guards", 14.5, 16.0)],
+            ..Report::default()
+        };
+        let pair = |low: f64, verdict: Verdict, why: Option<&str>| Comparison {
+            base: "switch".into(),
+            other: "guards".into(),
+            metric: "cycles".into(),
+            ratio: Some(1.2),
+            low: Some(low),
+            high: Some(1.25),
+            p: Some(0.001),
+            verdict: Some(verdict),
+            basis: crate::report::Basis::Measured,
+            pairs: Some(16),
+            values: Some((12.0, 14.4)),
+            why: why.map(str::to_string),
+        };
+        let by_place = "1.2000 times (1.1500 to 1.2500) in turns, but the place of the code changes more: 14.50 to \
+                        16.00 cycles against 12.00 to 15.00";
+        #[rustfmt::skip] // a table: what was compared, what is said, and whether more turns may decide
+        let table = [
+            (pair(1.15, Verdict::Undecided, None),               by_place,                                           false),
+            (pair(0.98, Verdict::Same, None),                    "1.2000 times (0.9800 to 1.2500), not told apart",  true),
+            (pair(1.15, Verdict::Undecided, Some("only 2 of 4")), "1.2000 times (1.1500 to 1.2500), only 2 of 4",    true),
+        ];
+        for (pair, said, is_open) in table {
+            assert_eq!(doubt(&pair, &report), (said.to_string(), is_open));
+        }
     }
 }

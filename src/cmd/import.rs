@@ -10,6 +10,7 @@ use super::program::{bytes_of, read, symbol};
 use super::{Common, Stop, print_plain};
 use crate::binary::import::{Entry, Request, import};
 use crate::binary::itabs::{Held, Table};
+use crate::binary::{Binary, Content, Symbol, SymbolKind};
 use crate::text::paths::{named, path};
 use crate::text::{closest, printable};
 
@@ -68,7 +69,7 @@ pub(super) fn run(common: &Common, file: &str, wanted: &Imported) -> Result<i32,
                 }
             }
         }
-        None => Entry::Function(symbol(&binary, file, first)?),
+        None => Entry::Function(function(&binary, file, first)?),
     };
     let name = match file {
         "-" => "stdin".to_string(),
@@ -94,6 +95,39 @@ pub(super) fn run(common: &Common, file: &str, wanted: &Imported) -> Result<i32,
         _ => print_plain(&made.text)?,
     }
     Ok(0)
+}
+
+/// The one function that a text means.
+fn function<'b, 'a>(
+    binary: &'b Binary<'a>,
+    file: &str,
+    wanted: &str,
+) -> Result<&'b Symbol<'a>, Stop> {
+    let found = symbol(binary, file, wanted)?;
+    let section = binary.section(found.address);
+    if found.kind == SymbolKind::Elsewhere
+        || section.is_none_or(|section| section.content == Content::Code)
+    {
+        return Ok(found);
+    }
+    let table = binary.go.as_ref().and_then(|go| go.itab_at(found.address));
+    Err(Stop::Usage(match table {
+        Some(table) => {
+            let (interface, of) = (&table.interface, &table.type_name);
+            let called = table.slots.iter().find(|slot| slot.held != Held::Pruned);
+            let method = called.map_or("NAME", |slot| &slot.method);
+            format!(
+                "{file}: {} is an itab; a method is called through it with `dispatchlab import {file} '{interface},{of}' \
+                 --method {method}`",
+                found.name
+            )
+        }
+        None => format!(
+            "{file}: {} is data, and functions are imported, with the data that they name; `dispatchlab sym {file} \
+             '{wanted}'` shows it",
+            found.name
+        ),
+    }))
 }
 
 /// A method of the one itab that was meant.

@@ -71,6 +71,12 @@ pub(super) fn matching<'b>(
     file: &str,
     wanted: Option<&str>,
 ) -> Result<Vec<&'b Table>, Stop> {
+    if go.itabs.is_empty() {
+        return Err(Stop::Usage(format!(
+            "in {file} no itab was found: of a plugin or a shared library of Go its symbols alone are read, \
+             `dispatchlab sym {file} itab`; ask of an executable"
+        )));
+    }
     let Some(wanted) = wanted else {
         return Ok(go.itabs.iter().collect());
     };
@@ -92,11 +98,29 @@ pub(super) fn matching<'b>(
         .filter(|table| table.is_of(interface, None))
         .map(|table| &*table.type_name)
         .collect();
+    let is_turned = type_name.is_some_and(|type_name| {
+        let mut tables = go.itabs.iter();
+        tables.any(|table| table.is_of(type_name, Some(interface)))
+    });
     Err(Stop::Usage(match (type_name, of_interface.is_empty()) {
-        (Some(type_name), false) => format!(
-            "{file} has no itab of {type_name} for {interface}; it has those of {}",
-            of_interface.join(", ")
+        (Some(type_name), _) if is_turned => format!(
+            "{file} has no itab of {type_name} for {interface}, but the other way round: the interface comes first, \
+             '{type_name},{interface}'"
         ),
+        (Some(type_name), false) => {
+            const SHOWN: usize = 8;
+            let near = closest(type_name, of_interface.iter().copied());
+            let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+            let shown: Vec<&str> = of_interface.iter().take(SHOWN).copied().collect();
+            let more = match of_interface.len().saturating_sub(SHOWN) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let shown = shown.join(", ");
+            format!(
+                "{file} has no itab of {type_name} for {interface}; it has those of {shown}{more}{near}"
+            )
+        }
         _ => {
             let names = go.itabs.iter().map(|table| &*table.interface);
             let near = closest(interface, names).map(|near| format!("did you mean `{near}`?"));

@@ -18,11 +18,13 @@ pub(super) fn sites(common: &Common, file: &str, function: Option<&str>) -> Resu
     let binary = read(file, &bytes)?;
     let wanted: Vec<u64> = match function {
         None => Vec::new(),
-        Some(name) => binary
-            .matching(name)
-            .iter()
-            .map(|symbol| symbol.address)
-            .collect(),
+        Some(name) => {
+            let found = match binary.find(name) {
+                found if found.is_empty() => binary.matching(name),
+                found => found,
+            };
+            found.iter().map(|symbol| symbol.address).collect()
+        }
     };
     if function.is_some() && wanted.is_empty() {
         // Says what is like it.
@@ -58,11 +60,17 @@ fn document(site: &Site) -> serde_json::Value {
         How::Itab { slot } | How::Vtable { slot } => Some(slot),
         _ => None,
     };
+    let cases = match site.how {
+        How::Hashes { cases } | How::Interfaces { cases } => cases,
+        How::Addresses { cases, .. } => Some(cases),
+        _ => None,
+    };
     json!({
         "address": format!("{:#x}", site.address),
         "function": site.function,
         "kind": site.how.name(),
         "slot": slot,
+        "cases": cases,
         "text": site.text,
         "row": site.how.row(),
     })
@@ -79,8 +87,13 @@ fn text(found: &[Site], file: &str, is_listed: bool) -> String {
         }
         let slot = match &site.how {
             How::Itab { slot } | How::Vtable { slot } => format!(" slot {slot}"),
-            How::Hashes { cases: Some(cases) } => format!(", {cases} cases"),
-            How::Guard { itab } => format!(" on {itab}"),
+            How::Hashes { cases: Some(cases) }
+            | How::Interfaces { cases: Some(cases) }
+            | How::Addresses { cases, .. } => match cases {
+                1 => ", 1 case".into(),
+                cases => format!(", {cases} cases"),
+            },
+            How::Guard { itab: on } | How::FuncGuard { function: on, .. } => format!(" on {on}"),
             _ => String::new(),
         };
         let _ = writeln!(
@@ -107,7 +120,7 @@ fn text(found: &[Site], file: &str, is_listed: bool) -> String {
         let _ = writeln!(
             out,
             "{}",
-            format!("  {count:>7}  {name:<20} {row}").trim_end()
+            format!("  {count:>7}  {name:<23} {row}").trim_end()
         );
     }
     if !is_listed && !found.is_empty() {

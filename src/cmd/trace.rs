@@ -292,13 +292,16 @@ impl Replay {
     ) -> Result<Replay, Stop> {
         let row = match how {
             // Its own row has one function; function literals may be many.
-            How::FuncValue => Some("closure".into()),
+            How::FuncValue | How::FuncGuard { .. } => Some("closure".into()),
             _ => how.row(),
         };
         let row = row.unwrap_or_else(|| "itab_call".into());
         let mut remarks = Vec::new();
         let mut parameters = match how {
-            How::Hashes { .. } | How::Guard { .. } | How::JumpTable { by_type: true } => {
+            How::Hashes { .. }
+            | How::Addresses { .. }
+            | How::Guard { .. }
+            | How::JumpTable { by_type: true } => {
                 remarks.push(of_cases(how, types));
                 format!("-p cases={types} -p hit=order")
             }
@@ -333,10 +336,12 @@ fn of_cases(how: &How, types: usize) -> String {
         _ => format!("its cases are the {types} types that came"),
     };
     match how {
-        How::Hashes { cases: Some(cases) } if *cases == types => {
+        How::Hashes { cases: Some(cases) } | How::Addresses { cases, .. } if *cases == types => {
             format!("{came}; the site compares with as many, which need not be the same")
         }
-        How::Hashes { cases: Some(cases) } => format!("{came}; the site compares with {cases}"),
+        How::Hashes { cases: Some(cases) } | How::Addresses { cases, .. } => {
+            format!("{came}; the site compares with {cases}")
+        }
         How::Guard { itab } => format!("{came}; the site compares with one, of {itab}"),
         _ => format!("{came}; the site may have others"),
     }
@@ -371,6 +376,11 @@ mod tests {
     fn a_replay_names_the_release_that_is_not_shown_by_itself_and_says_what_it_is_not() {
         let library = Library::embedded();
         let by_table = How::JumpTable { by_type: true };
+        let func_guard = How::FuncGuard {
+            function: "main.f".into(),
+            address: 1,
+        };
+        let addresses = How::Addresses { first: 0, cases: 4 };
         let guard = How::Guard {
             itab: "go:itab.main.A,main.I".into(),
         };
@@ -383,16 +393,18 @@ mod tests {
             (How::Vtable { slot: 1 },          None,         "-p targets=9",                          None),
             (How::Dictionary,                  Some("1.19"), "-p targets=9 -p go=1.19",               None),
             (How::FuncValue,                   Some("1.27"), "-p targets=9",                          None),
+            (func_guard,                       Some("1.27"), "-p targets=9",                          None),
             (by_table,                         Some("1.22"), "-p cases=9 -p hit=order -p go=1.22",    Some("may have others")),
             (How::Hashes { cases: Some(8) },   Some("1.27"), "-p cases=9 -p hit=order",               Some("compares with 8")),
             (How::Hashes { cases: Some(9) },   Some("1.27"), "-p cases=9 -p hit=order",               Some("with as many")),
+            (addresses,                        Some("1.21"), "-p cases=9 -p hit=order -p go=1.19",    Some("compares with 4")),
             (guard,                            Some("1.27"), "-p cases=9 -p hit=order",               Some("with one, of go:itab.main.A,main.I")),
         ];
         for (how, release, parameters, remark) in table {
             let release = release.map(|text| text.parse().expect("a release"));
             let found = Replay::of(&library, &how, 9, release).expect("a row");
             assert_eq!(found.parameters, parameters, "{how:?} {release:?}");
-            let is_closure = matches!(how, How::FuncValue);
+            let is_closure = matches!(how, How::FuncValue | How::FuncGuard { .. });
             assert_eq!(found.row == "closure", is_closure, "{how:?}");
             let said = found.remarks.concat();
             assert_eq!(said.is_empty(), remark.is_none(), "{said}");

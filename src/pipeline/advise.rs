@@ -20,6 +20,9 @@ pub struct Advice {
     pub report: Report,
     /// What they come to.
     pub outcome: Outcome,
+    /// Where it is undecided: cycles of each other row that may be the best and has a number, held against those of the
+    /// one with the least ratio.
+    pub rivals: Vec<Comparison>,
 }
 
 /// What a contest of ways comes to, by the numbers of rows.
@@ -54,6 +57,7 @@ pub fn advise(
         return Ok(Advice {
             report,
             outcome: Outcome::Nothing("the run was interrupted".into()),
+            rivals: Vec::new(),
         });
     }
     let rows = &report.rows;
@@ -87,8 +91,21 @@ pub fn advise(
         let why = why.and_then(|cycles| cycles.why.clone());
         Outcome::Nothing(why.unwrap_or_else(|| "the call has no numbers".into()))
     });
+    let rivals = match &outcome {
+        Outcome::Undecided(may_be) => {
+            let (least, others) = may_be.split_first().unwrap_or((&0, &[]));
+            let others = others.iter().filter(|row| ratios[**row].is_some());
+            let pairs = others.map(|other| compared(*least, *other));
+            pairs.filter_map(|all| cycles(&all).cloned()).collect()
+        }
+        Outcome::Best(_) | Outcome::Nothing(_) => Vec::new(),
+    };
     report.comparisons = against_first.into_iter().flatten().collect();
-    Ok(Advice { report, outcome })
+    Ok(Advice {
+        report,
+        outcome,
+        rivals,
+    })
 }
 
 /// The comparison of cycles.

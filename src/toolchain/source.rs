@@ -75,6 +75,12 @@ impl Source {
         if path.extension().is_some_and(|end| end == "go") {
             return Source::of_file(named, path);
         }
+        if path.is_file() {
+            return Err(Failure::Missing(format!(
+                "{named} is no source of Go by its name: FILE.go or a package is compiled; of a program `dispatchlab \
+                 import {named} FUNC` takes a function"
+            )));
+        }
         let mut source = Source {
             named: named.to_string(),
             package: String::new(),
@@ -211,7 +217,8 @@ impl Source {
         if !said.lines().all(|line| is_own(&line)) {
             return None;
         }
-        let (_, why) = line.rsplit_once(": ").unwrap_or(("", line));
+        // Behind the place, `undefined: f`.
+        let (_, why) = line.split_once(": ").unwrap_or(("", line));
         let known: Vec<Declared> = self
             .texts()
             .unwrap_or_default()
@@ -250,8 +257,16 @@ fn meant(known: &[Declared], function: &str) -> Option<String> {
     /// What every generic function has an instance of, as far as a name tells.
     const ANY: &str = "[int]";
     let bare = without_types(function);
-    let near = closest(&bare, known.iter().map(|one| &*one.name))?;
-    let near = known.iter().find(|one| one.name == near)?;
+    let without_star = |name: &str| name.replace("(*", "").replace(')', "");
+    // A method is asked for by its receiver's other spelling, or the name of a function has a slip.
+    let by_receiver = |one: &&Declared| without_star(&one.name) == without_star(&bare);
+    let by_slip = || {
+        let near = closest(&bare, known.iter().map(|one| &*one.name))?;
+        known.iter().find(|one| one.name == near)
+    };
+    let Some(near) = known.iter().find(by_receiver).or_else(by_slip) else {
+        return listed(known, &bare);
+    };
     let types = function.find('[').zip(function.rfind(']'));
     let types = types.and_then(|(start, end)| function.get(start..=end));
     let instance = near.with_types(types.unwrap_or(ANY));
@@ -264,6 +279,31 @@ fn meant(known: &[Declared], function: &str) -> Option<String> {
         )),
         _ => Some(format!("; did you mean `{instance}`?")),
     }
+}
+
+/// The functions that there are: those that have a part of their name in common with the one asked for, or else all.
+fn listed(known: &[Declared], function: &str) -> Option<String> {
+    const SHOWN: usize = 8;
+    let (receiver, last) = function.rsplit_once('.').unwrap_or((function, function));
+    let receiver = receiver.trim_start_matches("(*").trim_end_matches(')');
+    let is_near = |one: &&Declared| match one.name.rsplit_once('.') {
+        Some((of, name)) => {
+            name == last || of.trim_start_matches("(*").trim_end_matches(')') == receiver
+        }
+        None => one.name == last,
+    };
+    let near: Vec<&Declared> = known.iter().filter(is_near).collect();
+    let shown = match near.is_empty() {
+        true => known.iter().collect(),
+        false => near,
+    };
+    let names: Vec<String> = shown
+        .iter()
+        .take(SHOWN)
+        .map(|one| format!("`{}`", one.name))
+        .collect();
+    let more = if shown.len() > SHOWN { ", …" } else { "" };
+    (!names.is_empty()).then(|| format!("; there is {}{more}", names.join(", ")))
 }
 
 /// A function's name without the types of an instance: all instances have the lines of one function.
@@ -355,10 +395,16 @@ mod tests {
             ("Pair[int,int].Ona", Some("; did you mean `Pair[int,int].One`?")),
             ("plein",             Some("; did you mean `plain`?")),
             ("plain[int]",        Some("; did you mean `plain`?")),
-            ("somethingelse",     None),
+            ("List[int].Sum",     Some("; did you mean `(*List[int]).Sum`?")),
+            ("(*Pair[A, B]).One", Some("; did you mean `Pair[A, B].One`?")),
+            ("Sum",               Some("; there is `(*List).Sum`")),
+            ("List.Nothing",      Some("; there is `(*List).Sum`")),
+            ("List",              Some("; there is `(*List).Sum`")),
+            ("somethingelse",     Some("; there is `Max`, `(*List).Sum`, `Pair.One`, `plain`")),
         ];
         for (function, said) in table {
             assert_eq!(meant(&known, function).as_deref(), said, "{function}");
         }
+        assert_eq!(meant(&[], "plain"), None);
     }
 }

@@ -3,13 +3,16 @@
 //! Correct means: it begins an instruction of the program, one whose effect can be made by hand, and what is read
 //! there is what it decides by.
 
+use std::collections::HashSet;
+
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
 
 use super::Key;
 use crate::asm;
-use crate::binary::sites::{Finder, How, Site};
+use crate::binary::sites::{Finder, How, Site, functions};
 use crate::binary::{Binary, Symbol};
 use crate::sys::breakpoint::{Breakpoint, Effect, Operand};
+use crate::text::closest;
 
 /// A site.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +31,7 @@ pub struct Spot {
     effect: Effect,
     /// Whether an operand of memory counts from the instruction.
     is_relative: bool,
-    /// What a guard compares with.
+    /// What a guard compares with, or a chain of compares first.
     guarded: Option<u64>,
 }
 
@@ -40,11 +43,6 @@ impl Spot {
     pub fn find(binary: &Binary<'_>, wanted: &str) -> Result<Spot, String> {
         let (symbol, address) = place(binary, wanted)?;
         let found = Finder::new(binary).sites(symbol);
-        let address = match (address, &found[..]) {
-            (Some(address), _) => address,
-            (None, [only]) => only.address,
-            (None, _) => return Err(several(wanted, symbol, &found)),
-        };
         let bytes = binary.bytes(symbol.address, symbol.size);
         let decoder = Decoder::with_ip(
             64,
@@ -53,13 +51,39 @@ impl Spot {
             DecoderOptions::NONE,
         );
         let instructions: Vec<Instruction> = decoder.into_iter().collect();
+        let is_told = |site: &&Site| {
+            let at = instructions.binary_search_by_key(&site.address, |one| one.ip());
+            let is_wrapper = matches!(site.how, How::Wrapper { .. });
+            !is_wrapper && at.is_ok_and(|at| effect(&instructions[at]).is_some())
+        };
+        let told: Vec<&Site> = found.iter().filter(is_told).collect();
+        let address = match (address, &told[..]) {
+            (Some(address), _) => address,
+            (None, [only]) => only.address,
+            // Why it is not traced is said below.
+            (None, []) if found.len() == 1 => found[0].address,
+            (None, _) => return Err(several(wanted, symbol, &found)),
+        };
         let at = instructions.iter().position(|one| one.ip() == address);
         let at = at
             .ok_or_else(|| format!("`{wanted}`: no instruction of {} begins there", symbol.name))?;
         let instruction = &instructions[at];
         let site = found.iter().find(|site| site.address == address);
-        let (Some(site), Some(effect)) = (site, effect(instruction)) else {
+        let Some(site) = site else {
             return Err(several(wanted, symbol, &found));
+        };
+        if let How::Wrapper { .. } = site.how {
+            return Err(format!(
+                "`{wanted}`: a wrapper always passes on to one method, so nothing is decided there; name the call that \
+                 leads to it"
+            ));
+        }
+        let Some(effect) = effect(instruction) else {
+            return Err(format!(
+                "`{wanted}`: {} is decided by more than one instruction, so its visits are not told there; name another \
+                 site, as the call behind it",
+                site.how.name()
+            ));
         };
         let how = site.how.clone();
         let own = binary.bytes(address, instruction.len() as u64);
@@ -70,6 +94,9 @@ impl Spot {
                 let mut tables = binary.go.iter().flat_map(|go| &go.itabs);
                 let table = tables.find(|table| table.symbol() == *itab);
                 table.map(|table| table.address)
+            }
+            How::Addresses { first: address, .. } | How::FuncGuard { address, .. } => {
+                Some(*address)
             }
             _ => None,
         };
@@ -121,11 +148,15 @@ impl Spot {
 
     /// What a visit met, by the values that the instruction reads.
     pub(super) fn key(&self, [one, other]: [u64; 2], slide: u64) -> Key {
+        let other_than = |address: u64| match one == address.wrapping_add(slide) {
+            true => other,
+            false => one,
+        };
         match (self.effect, self.guarded) {
-            (Effect::Compare(..), Some(table)) if one == table.wrapping_add(slide) => {
-                Key::Table(other)
+            (Effect::Compare(..), Some(function)) if matches!(self.how, How::FuncGuard { .. }) => {
+                Key::Target(other_than(function))
             }
-            (Effect::Compare(..), Some(_)) => Key::Table(one),
+            (Effect::Compare(..), Some(table)) => Key::Table(other_than(table)),
             (Effect::Compare(..), None) => Key::Hash(one as u32),
             _ => Key::Target(one),
         }
@@ -141,12 +172,30 @@ fn place<'b, 'a>(
         let digits = text.strip_prefix("0x")?;
         u64::from_str_radix(digits, 16).ok()
     };
-    let one = |name: &str| match binary.find(name)[..] {
-        [symbol] => Ok(symbol),
-        [] => Err(format!("`{wanted}`: the program has no function `{name}`")),
-        _ => Err(format!(
-            "`{wanted}`: `{name}` can mean several functions; name one in full"
-        )),
+    let one = |name: &str| {
+        let mut found = binary.find(name);
+        if found.is_empty() {
+            // `sites` takes a part of a name.
+            let functions: HashSet<u64> = functions(binary).map(|one| one.address).collect();
+            found = binary.matching(name);
+            found.retain(|symbol| symbol.size > 0 && functions.contains(&symbol.address));
+            found.dedup_by_key(|symbol| symbol.address);
+        }
+        match found[..] {
+            [symbol] => Ok(symbol),
+            [] => {
+                let names = functions(binary).map(|one| &*one.name);
+                let near = closest(name, names);
+                let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+                Err(format!(
+                    "`{wanted}`: the program has no function `{name}`{near}"
+                ))
+            }
+            _ => Err(format!(
+                "`{wanted}`: `{name}` can mean {}; name one in full",
+                names(&found)
+            )),
+        }
     };
     if number(wanted).is_some() {
         return Ok((one(wanted)?, number(wanted)));
@@ -158,6 +207,18 @@ fn place<'b, 'a>(
             Ok((symbol, address))
         }
         _ => Ok((one(wanted)?, None)),
+    }
+}
+
+/// Functions by name, as many as a message has room for.
+fn names(found: &[&Symbol<'_>]) -> String {
+    const SHOWN: usize = 6;
+    let shown = found.iter().take(SHOWN);
+    let shown: Vec<String> = shown.map(|symbol| format!("`{}`", symbol.name)).collect();
+    let more = found.len().saturating_sub(SHOWN);
+    match more {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 

@@ -105,7 +105,7 @@ fn imported_code_of_cpp_goes_through_its_tables_and_its_switch() {
 }
 
 /// What came of importing functions of a program, evenly chosen: how many were taken, and why others were not.
-fn imported(file: &Path, most: usize) -> (usize, HashMap<String, usize>) {
+pub(crate) fn imported(file: &Path, most: usize) -> (usize, HashMap<String, usize>) {
     let bytes = fs::read(file).expect("it was built");
     let binary = Binary::read(&bytes).expect("a program");
     let (mut taken, mut refused) = (0, HashMap::new());
@@ -138,7 +138,6 @@ fn imported(file: &Path, most: usize) -> (usize, HashMap<String, usize>) {
     (taken, refused)
 }
 
-/// With `PROGRAM=FILE` also 5,000 functions of that one.
 #[test]
 fn functions_of_a_program_are_written_with_their_bytes_or_refused_with_the_reason() {
     let own = [
@@ -147,11 +146,9 @@ fn functions_of_a_program_are_written_with_their_bytes_or_refused_with_the_reaso
         go("all_movable", &["-buildmode=pie"]),
         built("all_cpp", "g++", &["-O2", &fixture("shapes.cpp")]),
     ];
-    // Some hundreds are enough for a test; all of them take minutes here.
-    let own = own.into_iter().flatten().map(|file| (file, 400));
-    let other = std::env::var_os("PROGRAM").map(|file| (file.into(), 5000));
-    for (file, most) in own.chain(other) {
-        let (taken, refused) = imported(&file, most);
+    // Some hundreds are enough of each.
+    for file in own.into_iter().flatten() {
+        let (taken, refused) = imported(&file, 400);
         eprintln!("{}: {taken} taken, refused {refused:?}", file.display());
         let sum: usize = refused.values().sum();
         assert!(
@@ -358,6 +355,37 @@ fn types_of_one_name_have_a_name_each_and_every_function_of_a_program_assembles(
             );
         }
     }
+}
+
+#[test]
+fn data_and_itabs_that_are_named_as_functions_are_said_to_be_none_and_assembly_is_found() {
+    let Some(file) = go("not_functions", &[]) else {
+        return;
+    };
+    #[rustfmt::skip] // a table: what is asked for, and words of the answer
+    let table = [
+        ("main.offset",                       "is data, and functions are imported"),
+        ("main.Circle,main.Shape",            "import"),
+        ("main.Shape,main.Cirle --method Area", "did you mean `main.Circle`?"),
+        ("*main.Square,main.Shape --method Area", "the interface comes first, 'main.Shape,*main.Square'"),
+    ];
+    for (wanted, words) in table {
+        let wanted: Vec<&str> = wanted.split(' ').collect();
+        let run = dispatchlab(&[&["import", text(&file)], &wanted[..]].concat());
+        assert_eq!(run.code, 2, "{wanted:?}: {}", run.stdout);
+        assert!(run.said().contains(words), "{wanted:?}: {}", run.stderr);
+    }
+    // A function of assembly is named as it is declared.
+    let run = dispatchlab(&["import", text(&file), "runtime.goexit"]);
+    assert!(!run.said().contains("has no symbol"), "{}", run.stderr);
+    // The suggestion is one that works.
+    let run = dispatchlab(&["import", text(&file), "go.itab.main.Circle,main.Shape"]);
+    let words = ["is an itab", "'main.Shape,main.Circle' --method"];
+    assert!(
+        run.code == 2 && words.iter().all(|one| run.said().contains(one)),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]

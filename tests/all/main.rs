@@ -52,6 +52,7 @@ mod imports;
 mod inputs;
 mod interpreter;
 mod jobs;
+mod large_programs;
 mod linking;
 mod misses;
 mod modelled;

@@ -179,6 +179,33 @@ fn a_stripped_and_a_movable_program_have_the_same_itabs_by_name_hash_and_methods
 }
 
 #[test]
+fn types_of_one_name_in_two_functions_are_told_apart_though_no_symbol_names_them() {
+    let name = ["*main.local.1", "*main.local.2"].map(|name| format!("{name},main.Shape"));
+    for (program, options) in [
+        ("locals", &[][..]),
+        ("locals_stripped", &["-ldflags=-s -w"]),
+        ("locals_pie", &["-buildmode=pie", "-ldflags=-s -w"]),
+    ] {
+        let Some(file) = go_of(program, options, "locals.go") else {
+            return;
+        };
+        let found = itabs(&file);
+        for (name, method) in name
+            .iter()
+            .zip(["main.(*local.1).Area", "main.(*local.2).Area"])
+        {
+            let one = found
+                .get(name)
+                .unwrap_or_else(|| panic!("{name} of {program}"));
+            assert_eq!(one["fun"][0]["symbol"], method, "{program}");
+            // It is found by the name that is printed.
+            let run = dispatchlab(&["sym", text(&file), method]);
+            assert_eq!(run.code, 0, "{program}: {}", run.stderr);
+        }
+    }
+}
+
+#[test]
 fn a_type_is_decoded_field_by_field_though_no_symbol_names_it() {
     let Some(file) = go("types", &["-ldflags=-s -w"]) else {
         return;
@@ -408,6 +435,10 @@ fn the_sites_of_a_program_are_where_its_source_has_them() {
     assert_eq!(of("main.total"), ["itab 0"]);
     assert_eq!(of("main.apply"), ["func value null"]);
     assert_eq!(of("main.sum"), Vec::<String>::new());
+    // Of `Circle` the small method stands in the wrapper, and the one that is not inlined is called.
+    assert_eq!(of("main.(*Circle).Area"), ["wrapper, inlined null"]);
+    assert_eq!(of("main.(*Circle).Scale"), ["wrapper null"]);
+    assert_eq!(of("main.(*Square).Area"), Vec::<String>::new());
     // Halves of hashes up to Go 1.21, a table since.
     let kind = of("main.kind").join(", ");
     assert!(kind.starts_with("type switch"), "{kind}");
@@ -432,8 +463,12 @@ fn each_type_switch_is_a_site_whether_or_not_its_types_are_listed() {
     ];
     for (function, cases) in functions {
         let run = dispatchlab(&["sites", text(&file), function]);
-        let listed = run.stdout.lines().filter(|line| line.starts_with("  0x"));
-        let listed: Vec<&str> = listed.collect();
+        // A case of an interface is a site of its own.
+        let is_switch = |line: &&str| {
+            let kind = line.contains("type switch, hashes") || line.contains("type switch, table");
+            line.starts_with("  0x") && kind
+        };
+        let listed: Vec<&str> = run.stdout.lines().filter(is_switch).collect();
         assert_eq!(listed.len(), cases.len(), "{function}: {}", run.stdout);
         for (line, cases) in listed.iter().zip(cases) {
             // Go 1.19 has a table only from many types on, Go 1.22 from 5 on.
@@ -442,6 +477,31 @@ fn each_type_switch_is_a_site_whether_or_not_its_types_are_listed() {
             assert!(is_one, "{function}: {line}");
         }
     }
+}
+
+#[test]
+fn chains_of_assertions_and_cases_of_interfaces_are_sites_with_the_row_of_the_like() {
+    let Some(file) = go_of("chains", &[], "switches.go") else {
+        return;
+    };
+    #[rustfmt::skip] // a table: a function, the kind that one site of it has, its cases, and its row
+    let functions = [
+        ("main.chained",  "type switch, addresses",  Some(3), "type_switch[strategy=pointer]"),
+        ("main.asked",    "type switch, interfaces", Some(2), "interface_switch"),
+        ("main.asserted", "assertion, interface",    None,    "assert_to_interface"),
+        ("main.guarded",  "guard",                   None,    "guard"),
+    ];
+    for (function, kind, cases, row) in functions {
+        let (_, document) = json(&["sites", text(&file), function]);
+        let all = document["sites"].as_array().expect("sites").iter();
+        let found: Vec<&Value> = all.filter(|site| site["kind"] == kind).collect();
+        assert_eq!(found.len(), 1, "{function}: {document}");
+        assert_eq!(found[0]["cases"], Value::from(cases), "{function}");
+        assert_eq!(found[0]["row"], row);
+    }
+    // Compares of two values are no chain.
+    let (_, document) = json(&["sites", text(&file), "main.apart"]);
+    assert_eq!(document["sites"], Value::Array(Vec::new()));
 }
 
 #[test]
@@ -490,6 +550,8 @@ fn code_that_no_symbol_names_is_said_to_be_left_out() {
 #[test]
 fn what_is_no_program_of_this_machine_is_named_as_what_it_is() {
     let place = folder("refused");
+    let order = place.join("order.txt");
+    fs::write(&order, "0 1 0 1\n").expect("writes");
     let elf = |class: u8, order: u8, machine: u16| {
         let mut bytes = b"\x7fELF".to_vec();
         bytes.extend([class, order, 1, 0]);
@@ -514,15 +576,41 @@ fn what_is_no_program_of_this_machine_is_named_as_what_it_is() {
     ] {
         let file = place.join("file");
         fs::write(&file, &bytes).expect("writes");
-        for command in ["sym", "itab", "vtable", "sites"] {
-            let run = dispatchlab(&[command, text(&file)]);
-            assert_eq!(run.code, 2, "{command} {words}");
+        let order = format!("order=@{}", text(&order));
+        let recording = place.join("types.txt");
+        #[rustfmt::skip] // a table: a command, what stands behind the file, and whether it wants a program
+        let commands = [
+            (&["sym"][..],                                            &[][..],                    true),
+            (&["itab"],                                               &[],                        true),
+            (&["vtable"],                                             &[],                        true),
+            (&["sites"],                                              &[],                        true),
+            (&["import"],                                             &["main.f"],                true),
+            (&["advise"],                                             &["main.f", "-p", &*order], true),
+            (&["trace", "-o", text(&recording), "--at", "main.f", "--"], &[],                     true),
+            (&["go"],                                                 &["--func", "f"],           false),
+            (&["show"],                                               &[],                        false),
+        ];
+        for (command, more, is_of_programs) in commands {
+            let run = dispatchlab(&[command, &[text(&file)], more].concat());
+            // What takes sources has another code for those that are none.
+            let codes: &[i32] = if is_of_programs { &[2] } else { &[2, 3] };
             assert!(
-                run.stdout.is_empty() && run.said().contains(words),
-                "{command}: {}",
+                codes.contains(&run.code),
+                "{command:?} {words}: {}",
+                run.code
+            );
+            assert!(
+                run.stdout.is_empty() && (!is_of_programs || run.said().contains(words)),
+                "{command:?}: {}",
                 run.said()
             );
-            assert_eq!(run.stderr.matches("error:").count(), 1);
+            assert_eq!(
+                run.stderr.matches("error:").count(),
+                1,
+                "{command:?}: {}",
+                run.stderr
+            );
+            assert!(!recording.exists(), "{words}");
         }
     }
     let run = dispatchlab(&["sym", "no/such/file"]);

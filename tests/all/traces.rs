@@ -275,6 +275,44 @@ fn classes_are_told_apart_and_a_copy_of_the_program_runs_untraced() {
 }
 
 #[test]
+fn a_function_is_named_to_trace_as_it_is_to_sites() {
+    let of_cpp = built("named-cpp", "g++", &["-O1", &fixture("shapes.cpp")]);
+    let of_rust = built("named-rust", "rustc", &["-O", &fixture("shapes.rs")]);
+    let place = fresh("names");
+    #[rustfmt::skip] // a table: a program, and spellings of one function of it
+    let programs = [
+        (of_cpp,  &["area(Shape const*)", "area", "_Z4areaPK5Shape"][..]),
+        (of_rust, &["shapes::area"]),
+    ];
+    for (file, names) in programs {
+        let Some(file) = file else { continue };
+        for name in names {
+            let run = command(&place, &["sites", text(&file), name, "--json"]).output();
+            let document: Value =
+                serde_json::from_slice(&run.expect("it runs").stdout).expect("JSON");
+            let sites = document["sites"].as_array().expect("sites");
+            let [site] = &sites[..] else {
+                panic!("{name}: {document}");
+            };
+            let function = site["function"].as_str().expect("one");
+            for name in [name, function] {
+                let _ = fs::remove_file(place.join("types.txt"));
+                let Some(run) = traced(&place, &["--at", name], &[text(&file)]) else {
+                    return;
+                };
+                assert!(run.stdout.starts_with(function), "{name}: {}", run.stdout);
+            }
+        }
+        // What is near is said.
+        let run = run_in(
+            &place,
+            &["trace", "-o", "n.txt", "--at", "aera", "--", text(&file)],
+        );
+        assert_eq!(run.code, 2, "{}", run.stdout);
+    }
+}
+
+#[test]
 fn what_is_recorded_is_replayed() {
     let Some(file) = program("replayed", &[]) else {
         return;
@@ -295,8 +333,11 @@ fn what_is_recorded_is_replayed() {
     // 1.19 is a release that the row shows, and not the one that it shows by itself.
     let shown = command(&place, &["import", text(&file), "main.read"]).output();
     let imported = String::from_utf8(shown.expect("it runs").stdout).expect("UTF-8");
-    let is_of_119 = imported.contains(";! go       = \"1.19\"");
-    assert_eq!(is_of_119, next.contains(" -p go=1.19 "), "{next}");
+    let is_of = |release: &str| imported.contains(&format!(";! go       = \"{release}\""));
+    for (release, is_said) in [("1.19", true), ("1.27", false)] {
+        let is_it = next.contains(" -p go=1.19 ");
+        assert!(!is_of(release) || is_it == is_said, "{release}: {next}");
+    }
     let next = next.replace('\'', "");
     let mut all: Vec<&str> = next.split(' ').collect();
     all.extend(["--counters", "none", "--quick"]);
@@ -320,6 +361,7 @@ fn a_type_switch_is_visited_as_often_as_it_is_run() {
     let both = document["sites"].as_array().expect("sites").iter();
     let both = both.map(|site| site["address"].as_str().expect("one").to_string());
     let alone = ["main.basics", "main.rooted", "main.interrupted"].map(String::from);
+    // Of the sites of `interrupted` one can be traced.
     for site in alone.into_iter().chain(both) {
         let _ = fs::remove_file(place.join("types.txt"));
         let Some(run) = traced(&place, &["--at", &site], &[text(&file)]) else {
@@ -338,6 +380,50 @@ fn a_type_switch_is_visited_as_often_as_it_is_run() {
             assert_eq!(types, Some(8), "{site}: {}", run.stdout);
         }
     }
+}
+
+#[test]
+fn a_chain_of_compares_tells_each_type_and_a_call_that_looks_for_an_itab_is_refused() {
+    let Some(file) = go_of("traced_chains", &[], "switches.go") else {
+        return;
+    };
+    let place = fresh("traced-chains");
+    let Some(run) = traced(&place, &["--at", "main.chained"], &[text(&file)]) else {
+        return;
+    };
+    assert!(run.stdout.contains("\n90 visits, exact"), "{}", run.stdout);
+    for name in ["  main.One\n", "  *main.Two\n", "  main.Third\n"] {
+        assert!(run.stdout.contains(name), "{name}: {}", run.stdout);
+    }
+    assert!(run.stdout.contains("the site compares with as many"));
+    let _ = fs::remove_file(place.join("types.txt"));
+    let run = command(&place, &["sites", text(&file), "main.asked", "--json"]).output();
+    let document: Value = serde_json::from_slice(&run.expect("it runs").stdout).expect("JSON");
+    let sites = document["sites"].as_array().expect("sites").iter();
+    let asked = sites.filter(|site| site["kind"] == "type switch, interfaces");
+    for site in asked.map(|site| site["address"].as_str().expect("one").to_string()) {
+        let run = run_in(
+            &place,
+            &["trace", "-o", "types.txt", "--at", &site, "--", text(&file)],
+        );
+        assert_eq!(run.code, 2, "{}", run.stdout);
+        let why = "is decided by more than one instruction";
+        assert!(run.said().contains(why), "{}", run.stderr);
+    }
+    let run = run_in(
+        &place,
+        &[
+            "trace",
+            "-o",
+            "types.txt",
+            "--at",
+            "main.(*One).Add",
+            "--",
+            text(&file),
+        ],
+    );
+    let why = "a wrapper always passes on to one method";
+    assert!(run.code == 2 && run.said().contains(why), "{}", run.stderr);
 }
 
 #[test]

@@ -426,7 +426,13 @@ impl<'a> Gatherer<'a> {
     fn write(mut self, taken: Vec<(String, Code<'a>)>, datums: Vec<(u64, u64)>) -> Gathered {
         let chunks = self.chunks();
         for (number, (_, code)) in taken.iter().enumerate() {
-            self.inside.entry(code.address).or_default().number = number;
+            let inside = self.inside.entry(code.address).or_default();
+            inside.number = number;
+            // A word of data may only look like an address, and then no instruction need begin there.
+            if !inside.labels.is_empty() {
+                let starts: HashSet<u64> = decoded(*code).map(|one| one.ip()).collect();
+                inside.labels.retain(|address| starts.contains(address));
+            }
         }
         let mut gathered = std::mem::take(&mut self.gathered);
         for (name, code) in taken {

@@ -3,7 +3,7 @@
 //! Correct means: an address has one thing, whoever asks, and two things never have one name.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::binary::{Binary, Content, Symbol};
 use crate::go::layout;
@@ -29,25 +29,14 @@ pub(super) enum Thing {
 #[derive(Debug)]
 pub(super) struct Things<'a> {
     pub(super) binary: &'a Binary<'a>,
-    /// Names that several things have: static functions of C, generic ones of Go without its symbols.
-    ambiguous: HashSet<&'a str>,
     /// Names of types, which are in no table of symbols, and the first type that has each.
     types: RefCell<HashMap<String, u64>>,
 }
 
 impl<'a> Things<'a> {
     pub(super) fn new(binary: &'a Binary<'a>) -> Things<'a> {
-        let mut known: HashMap<&str, u64> = HashMap::new();
-        let mut ambiguous = HashSet::new();
-        for symbol in &binary.symbols {
-            let first = *known.entry(&symbol.name).or_insert(symbol.address);
-            if first != symbol.address {
-                ambiguous.insert(&*symbol.name);
-            }
-        }
         Things {
             binary,
-            ambiguous,
             types: RefCell::new(HashMap::new()),
         }
     }
@@ -121,7 +110,7 @@ impl<'a> Things<'a> {
 
     fn name(&self, symbol: &Symbol<'_>) -> String {
         let name = section_name(&symbol.name);
-        match self.ambiguous.contains(&*symbol.name) {
+        match self.binary.is_shared_name(&symbol.name) {
             true => format!("{name}.{:x}", symbol.address),
             false => name,
         }

@@ -120,7 +120,7 @@ pub(super) fn of_program(
     found.is_in(&spot.name);
     found.is_switch = matches!(
         spot.how,
-        How::Hashes { .. } | How::JumpTable { by_type: true }
+        How::Hashes { .. } | How::Addresses { .. } | How::JumpTable { by_type: true }
     );
     let called = Called::at(&binary, &spot.how, &found);
     found.method = called.method.or(found.method);
