@@ -29,6 +29,24 @@ fn built(name: &str) -> Option<(String, Vec<(String, i64)>)> {
     (listing.contains("STEXT") && !results.is_empty()).then_some((listing, results))
 }
 
+/// The line of a header that says by which release a listing is: since 1.21 nothing in it tells, and the hashes of
+/// the language's own types are others since 1.24.
+fn stated_release() -> String {
+    let told = Command::new("go").args(["env", "GOVERSION"]).output();
+    let told = told.map_or_else(
+        |_| String::new(),
+        |told| String::from_utf8_lossy(&told.stdout).into_owned(),
+    );
+    let minor = told
+        .trim()
+        .strip_prefix("go1.")
+        .and_then(|rest| rest.split('.').next()?.parse::<u8>().ok());
+    match minor {
+        Some(minor) if minor > 20 => format!("//! go = \"1.{minor}\"\n"),
+        _ => String::new(),
+    }
+}
+
 #[test]
 fn a_pasted_program_computes_what_it_computes_in_go() {
     let Some((listing, results)) = built("dispatch") else {
@@ -38,8 +56,9 @@ fn a_pasted_program_computes_what_it_computes_in_go() {
     assert_eq!(results.len(), 13);
     let file = folder("go_programs").join("dispatch.txt");
     let path = file.to_str().expect("UTF-8");
+    let go = stated_release();
     for (name, value) in results {
-        let header = format!("//! result = \"rax\"\n//! expect = {}\n", value as u64);
+        let header = format!("{go}//! result = \"rax\"\n//! expect = {}\n", value as u64);
         fs::write(&file, format!("{header}{listing}")).expect("written");
         let call = format!("\"\".{name}");
         let ran = dispatchlab(&[
@@ -107,6 +126,30 @@ fn receivers_of_every_kind_are_read_as_the_types_say_that_are_pasted() {
         "{}",
         ran.said()
     );
+}
+
+#[test]
+fn a_listing_is_of_the_newest_release_that_has_the_functions_of_the_runtime_that_it_names() {
+    let file = folder("go_programs_release").join("f.s");
+    let path = file.to_str().expect("UTF-8");
+    // `assertE2I2` was the last time in 1.21, and `typeAssert` is since 1.22.
+    for (function, release) in [
+        ("assertE2I2", "1.21"),
+        ("typeAssert", "1.27"),
+        ("panicIndex", "1.27"),
+    ] {
+        let text = format!(
+            "TEXT ·f(SB), 516, $0\n\tJMP done\n\tCALL runtime·{function}(SB)\ndone:\n\tRET\n"
+        );
+        fs::write(&file, text).expect("written");
+        let ran = dispatchlab(&["run", path, "--quick", "--counters", "none"]);
+        let told = format!("the release is {release}:");
+        assert!(
+            unfolded(&ran.stderr).contains(&told),
+            "{function}: {}",
+            ran.said()
+        );
+    }
 }
 
 #[test]

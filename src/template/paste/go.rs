@@ -198,6 +198,12 @@ pub(super) fn paste(
         Some(false) if release == Release::NEWEST => TURNED,
         _ => release,
     };
+    let is_open = !header.states_go && release >= TURNED;
+    let release = if is_open {
+        newest_with(release, &program)
+    } else {
+        release
+    };
     let functions: Vec<&str> = own
         .iter()
         .zip(&program.sections)
@@ -446,6 +452,35 @@ fn sections(lines: Vec<SourceLine>) -> Vec<SourceSection> {
     let all = asm::split_go(vec![whole]).into_iter();
     all.filter(|one| seen.insert(one.name.clone())).collect()
 }
+
+/// The newest release up to this one that has the functions of the runtime which a listing names, as far as any has them.
+/// Those before [`SINCE_PUSH`] look otherwise.
+fn newest_with(newest: Release, program: &Program) -> Release {
+    let fixups = program.sections.iter().flat_map(|one| &one.fixups);
+    let named = fixups.map(|fixup| &fixup.symbol[..]);
+    let named: BTreeSet<&str> = named.filter(|name| name.starts_with("runtime.")).collect();
+    let missing = |release: Release| {
+        let known = runtime::names(release);
+        let is_known = |name: &&&str| known.iter().any(|one| one == **name);
+        named.iter().filter(|name| !is_known(name)).count()
+    };
+    let older = (SINCE_PUSH..newest.minor()).rev();
+    let older = older.filter_map(|minor| format!("1.{minor}").parse().ok());
+    let mut best = (missing(newest), newest);
+    for release in older.take_while(|_| !named.is_empty()) {
+        if best.0 == 0 {
+            break;
+        }
+        let missing = missing(release);
+        if missing < best.0 {
+            best = (missing, release);
+        }
+    }
+    best.1
+}
+
+/// The first release whose functions begin with `PUSHQ BP`.
+const SINCE_PUSH: u8 = 21;
 
 /// The release that a listing looks like; none where nothing in it tells.
 fn told(lines: &[SourceLine]) -> Option<Release> {
