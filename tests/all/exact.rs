@@ -528,7 +528,7 @@ fn a_count_of_a_part_says_so_wherever_it_stands() {
     let counting = "body:\n;! part more\n nop\n;! end\n inc dword [\"n\"]\n test dword [\"n\"], 0x3\n jne 1f\n nop\n1: nop\ndata \"n\": dd 0\n";
     let header = ";! params = { k = [1, 2] }\n";
     let file = common::template(&folder, "parts", &format!("{header}{counting}"));
-    let mark = "*: counted over the first iterations, 16384 at the least; later ones may differ";
+    let mark = "*: counted over the first iterations, 8192 at the least; later ones may differ";
     for (arguments, count) in [
         (["sweep", &file, "-P", "k=1,2", "--quick"].to_vec(), "5.25*"),
         (["ablate", &file, "--quick"].to_vec(), "1*"),
