@@ -143,7 +143,7 @@ fn a_listing_is_of_the_newest_release_that_has_the_functions_of_the_runtime_that
         );
         fs::write(&file, text).expect("written");
         let ran = dispatchlab(&["run", path, "--quick", "--counters", "none"]);
-        let told = format!("the release is {release}:");
+        let told = format!("the release is {release},");
         assert!(
             unfolded(&ran.stderr).contains(&told),
             "{function}: {}",
