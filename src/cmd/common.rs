@@ -47,7 +47,7 @@ pub(super) struct Common {
     /// Also count these, each in turns of its own: perf's names or codes, as page-faults or r01c4
     #[arg(short = 'e', value_name = "EVENT,..", global = true, action = ArgAction::Append)]
     pub(super) events: Vec<String>,
-    /// Milliseconds of timing per scenario and placement [default: 40, quick 4, less for each of more than 40 rows of `run`]
+    /// Milliseconds of timing per scenario and placement [default: 40, quick 2, less for each of more than 40 rows of `run`]
     #[arg(long, value_name = "MS", global = true, allow_negative_numbers = true)]
     pub(super) time: Option<f64>,
     /// Fewer placements and less time

@@ -99,7 +99,8 @@ pub(super) fn settled(
         .get(1)
         .is_some_and(|second| spread(&[runs[0], *second]) <= 1.0 + AGREES);
     let is_believed = (is_sure || has_phases) && is_quiet(timing, scale, first);
-    if first.visits.is_empty() || is_off && !is_believed {
+    let is_disturbed = first.contended > SOMETIMES;
+    if first.visits.is_empty() || is_disturbed || is_off && !is_believed {
         return None;
     }
     let off = off.abs();
@@ -409,6 +410,9 @@ mod tests {
         assert!(with_switches(5, 9.0).is_some());
         assert_eq!(with_switches(6, 9.0), None);
         assert_eq!(with_switches(6, 4.0), None);
+        // Nor where a run agrees: of so much that was disturbed it might by chance.
+        assert!(with_switches(5, 5.0).expect("it agrees").is_settled);
+        assert_eq!(with_switches(6, 5.0), None);
         // Two runs that do not agree with each other say nothing of the row.
         let mut timing = with_run(9.0);
         timing.long_runs[1] = with_run(9.17).long_runs[0];

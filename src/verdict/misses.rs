@@ -88,9 +88,10 @@ fn given_up_on(site: usize, timing: Option<&Timing>) -> Option<String> {
     pairs.find_map(|pair| pair.why.clone())
 }
 
+/// What spreads over more than a miss cannot tell one from none.
+const WIDEST: f64 = 1.0;
+
 fn number(site: usize, timing: Option<&Timing>, seed: u64) -> Result<Estimate, String> {
-    // What spreads over more than a miss cannot tell one from none.
-    const WIDEST: f64 = 1.0;
     const FEW: &str = "too few turns were left undisturbed; run it again, or with a longer --time";
     let timing = timing.ok_or_else(|| FEW.to_string())?;
     match stats::misses(site, timing, seed) {
@@ -125,17 +126,19 @@ fn possible(number: Estimate, most: Option<f64>) -> Result<Estimate, String> {
 fn repeatable(number: Estimate, executions: Option<f64>) -> Result<Estimate, String> {
     const VAGUE: f64 = 0.075;
     let most = 2.0 * VAGUE * executions.unwrap_or(1.0).max(1.0);
-    if number.high - number.low > most {
+    let told = match executions {
+        Some(executions) if is_between(number.value, executions) => apart(number, executions),
+        _ => number,
+    };
+    let width = |one: &Estimate| one.high - one.low;
+    if width(&number) > most || width(&told) > WIDEST {
         return Err(format!(
             "{:.2} to {:.2} misses came out: the branch follows a sequence of the body's own, of which one image \
              learns more than another; a longer --time does not settle that",
-            number.low, number.high
+            told.low, told.high
         ));
     }
-    Ok(match executions {
-        Some(executions) if is_between(number.value, executions) => apart(number, executions),
-        _ => number,
-    })
+    Ok(told)
 }
 
 /// Whether a branch that runs so often is neither predicted nor always missed.
@@ -248,8 +251,8 @@ fn said_of_phases(sites: &[SiteMisses], timing: &Timing, differs: bool) -> Optio
     };
     let seen = timing.delayed.iter().map(seen).min()?;
     Some(format!(
-        "branch misses are inferred from the first {seen} iterations or so behind the setup, and iterations of this \
-         row do not all take as long: others may miss more or fewer"
+        "branch misses are inferred from the first {seen} iterations or so behind the setup, and chunks of this row do \
+         not all take as long: where its iterations differ, later ones may miss more or fewer"
     ))
 }
 
@@ -484,6 +487,9 @@ mod tests {
         assert!(is(ends(0.051, 1.0), 0.08) && is(ends(0.949, 1.0), 0.08));
         // One that runs three times an iteration may be off each time, and one that runs seldom as far.
         assert!(is(ends(1.5, 3.0), 0.24) && is(ends(0.2, 0.5), 0.08));
+        // Of one that runs so often that the interval is wider than a miss nothing is known.
+        let often = |executions| repeatable(estimate(3.0, 2.96, 3.04), Some(executions));
+        assert!(often(6.0).is_ok() && often(7.0).is_err());
     }
 
     #[test]

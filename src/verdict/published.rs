@@ -102,7 +102,9 @@ fn remarked(rows: &[Row], row: &Row, wanted: &Wanted<'_>) -> Option<String> {
     let metric = wanted.metric;
     let name = metric.replace('_', " ");
     let Some(to) = wanted.to else {
-        return Some(format!("{:.2} {name}", value_of(row, metric).ok()?.0));
+        // What rounds to none has no sign.
+        let rounded = (value_of(row, metric).ok()?.0 * 100.0).round() / 100.0 + 0.0;
+        return Some(format!("{rounded:.2} {name}"));
     };
     let other = rows.iter().find(|other| other.scenario == to)?;
     let ratio = value_of(row, metric).ok()?.0 / value_of(other, metric).ok()?.0;
