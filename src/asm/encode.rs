@@ -252,6 +252,32 @@ fn unwritten(inst: &mut Cow<'_, Inst<'_>>, name: &str) {
     let of = |at: usize, inst: &Inst<'_>| inst.operands.get(at).and_then(|one| one.kind.register());
     match (name, inst.operands.len()) {
         ("shld" | "shrd", 2) => inst.to_mut().operands.push(register(Register::CL)),
+        // NASM leaves out a source that is the destination, too.
+        ("vpinsrb" | "vpinsrw" | "vpinsrd" | "vpinsrq", 3)
+        | ("vcvtsi2sd" | "vcvtsi2ss" | "vcvtss2sd" | "vcvtsd2ss", 2)
+            if !inst.form.is_att && of(0, inst).is_some_and(Register::is_xmm) =>
+        {
+            let to = inst.operands[0].clone();
+            inst.to_mut().operands.insert(1, to);
+        }
+        ("vmovhpd" | "vmovlpd" | "vmovhps" | "vmovlps", 2)
+            if !inst.form.is_att && of(0, inst).is_some_and(Register::is_xmm) =>
+        {
+            let to = inst.operands[0].clone();
+            inst.to_mut().operands.insert(1, to);
+        }
+        // The counter, which NASM lets one write.
+        ("loop" | "loope" | "loopne", 2) if let Some(counter) = of(1, inst) => {
+            let is_half = counter == Register::ECX;
+            if is_half || counter == Register::RCX {
+                let inst = inst.to_mut();
+                inst.operands.pop();
+                let half = (Prefix::Raw(0x67), here);
+                if is_half && !inst.prefixes.iter().any(|(prefix, _)| *prefix == half.0) {
+                    inst.prefixes.push(half);
+                }
+            }
+        }
         // What is divided is the accumulator, of the width of the divisor.
         ("div" | "idiv", 2) if let Some(top) = of(0, inst) => {
             let is_accumulator = matches!(
@@ -284,7 +310,9 @@ fn widths(inst: &mut Cow<'_, Inst<'_>>, name: &str) {
     };
     if let Some(bits) = inst.operands.iter().find_map(sized) {
         let is_open = |operand: &Operand<'_>| matches!(&operand.kind, OperandKind::Memory(mem) if mem.bits.is_none());
-        let gives = inst.operands.iter().any(is_open);
+        let is_register = |operand: &Operand<'_>| operand.kind.register().is_some();
+        // Beside a register, as in `imul eax, [rdi], byte 16`, it is the width of the number alone.
+        let gives = inst.operands.iter().any(is_open) && !inst.operands.iter().any(is_register);
         // 64 bits are pushed however the number is written.
         if gives || name == "push" && bits == 64 {
             for operand in &mut inst.to_mut().operands {
@@ -331,6 +359,10 @@ fn other_spellings<'a>(
             vec![with(vec![b.clone(), a.clone()])]
         }
         ("movsx", _) if alone => vec![(inst.clone(), "movsxd")],
+        // The upper half is zero either way.
+        ("rdpid", [to]) if let Some(half) = to.kind.register().filter(|to| to.is_gpr32()) => {
+            vec![with(vec![stack(half.full_register())])]
+        }
         ("vmovd", _) if alone && inst.operands.iter().any(|one| one.kind.is_quadword()) => {
             vec![(inst.clone(), "vmovq")]
         }
@@ -472,7 +504,8 @@ pub(super) fn admits(inst: &Inst<'_>, form: &Form) -> bool {
         }),
         Rule::None | Rule::WideMov => true,
         Rule::Mov => !is_absolute(),
-        Rule::OffsetMov => is_absolute(),
+        // The accumulator's form is the shortest for an address of 32 bits, too.
+        Rule::OffsetMov => is_absolute() || inst.form.is_half,
         Rule::ExchangeEax => inst
             .operands
             .iter()
@@ -519,17 +552,37 @@ fn check_prefixes(inst: &Inst<'_>, form: &Form) -> Result<(), Problem> {
     );
     let is_memory = |operand: &Operand<'_>| matches!(operand.kind, OperandKind::Memory(_));
     let is_without_memory = !inst.operands.iter().any(is_memory);
+    let is_target = |operand: &Operand<'_>| matches!(operand.kind, OperandKind::Target(_));
+    let says_no_width = inst.operands.iter().all(is_target);
     for (prefix, span) in &inst.prefixes {
         let allowed = match prefix {
             Prefix::Lock => info.can_use_lock_prefix() && first_is_memory,
             // Old branch predictors wanted a two-byte return.
-            Prefix::Rep => info.can_use_rep_prefix() || info.code() == Code::Retnq,
+            Prefix::Rep => {
+                info.can_use_rep_prefix() || info.code() == Code::Retnq || repeats(&inst.mnemonic)
+            }
             // It repeats those that compare nothing, too.
             Prefix::Repne => info.can_use_repne_prefix() || form.is_string(),
             Prefix::Notrack => info.can_use_notrack_prefix(),
             Prefix::Bnd => info.can_use_bnd_prefix(),
             Prefix::Segment(_) => is_without_memory && !form.has_fixed_memory(),
             Prefix::Raw(_) => true,
+            // NASM drops the 66 of `o32 cbw`, which makes another instruction of it.
+            Prefix::Operands32 => {
+                let is_half = |operand: &Operand<'_>| match &operand.kind {
+                    OperandKind::Register(register) => register.is_gpr32(),
+                    OperandKind::Memory(_) => false,
+                    OperandKind::Immediate { .. } | OperandKind::Target(_) => true,
+                };
+                let has_half = inst.operands.first().is_some_and(is_half);
+                (says_no_width || has_half && inst.operands.iter().all(is_half))
+                    && info.operand_size() != 16
+                    && info.w() == 0
+            }
+            Prefix::Operands64 => says_no_width && info.operand_size() != 16,
+            Prefix::Addresses64 => {
+                info.address_size() != 32 && !inst.operands.iter().any(has_half_address)
+            }
         };
         if !allowed {
             return Err(refuse::prefix(inst, *prefix, *span));
@@ -552,6 +605,20 @@ fn check_prefixes(inst: &Inst<'_>, form: &Form) -> Result<(), Problem> {
         let needs_mask = info.require_op_mask_register();
         Err(refuse::decoration(inst, needs_mask, takes_zeroing))
     }
+}
+
+/// Whether the prefix that repeats is a part of the instruction: VIA's, written with it or without.
+fn repeats(name: &str) -> bool {
+    name.starts_with("xcrypt") || matches!(name, "xsha1" | "xsha256" | "xstore" | "montmul")
+}
+
+/// Whether it is memory at an address of 32 bits.
+fn has_half_address(operand: &Operand<'_>) -> bool {
+    let OperandKind::Memory(mem) = &operand.kind else {
+        return false;
+    };
+    let mut registers = mem.base.into_iter().chain(mem.index);
+    registers.any(Register::is_gpr32)
 }
 
 /// Refuses memory without a size word where several sizes would do.
