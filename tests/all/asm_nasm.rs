@@ -22,6 +22,8 @@ const TABLE: &[(&str, &str)] = &[
     ("mov bl, [a32 abs qword es:0xbbbbbbbb]", "26678a1c25bbbbbbbb"),
     ("mov rbx, [a32 rel qword 0xffffffffcccccccc]", "67488b1c25cccccccc"),
     ("mov [a32 0x1234], eax",                "67a334120000"),
+    ("mov cl, [byte eax + 0xffffffff]",      "678a48ff"),
+    ("mov cl, [byte 0x12345678]",            "8a0c2578563412"),
     ("add eax, [a32 0x1234]",                "6703042534120000"),
     // Addresses of 64 bits, of which other registers than the accumulator have 32 with their sign.
     ("mov rax, [qword 0x1122334455667788]",  "48a18877665544332211"),

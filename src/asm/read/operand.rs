@@ -325,9 +325,14 @@ fn bracketed<'a>(
             (is_relative, is_long) = (false, false);
         }
     }
+    let is_half = |sum: &Linear<'_>| sum.registers.iter().any(|one| one.register.is_gpr32());
+    let distance = match u32::try_from(sum.constant) {
+        Ok(wrapped) if is_half(&sum) => i128::from(wrapped as i32),
+        _ => sum.constant,
+    };
     if let Some(byte) = byte
-        && !(-FARTHEST_BYTE..FARTHEST_BYTE).contains(&sum.constant)
-        && sum.target.is_none()
+        && !(-FARTHEST_BYTE..FARTHEST_BYTE).contains(&distance)
+        && !sum.registers.is_empty()
     {
         return Err(
             Problem::new(byte, "the displacement does not fit in 8 bits")
