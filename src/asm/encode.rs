@@ -9,13 +9,14 @@ mod fit;
 mod forms;
 mod listed;
 mod mistakes;
+mod prefixes;
 mod refuse;
 mod spellings;
 mod strings;
 
 use std::borrow::Cow;
 
-use iced_x86::{Code, EncodingKind, Register};
+use iced_x86::{EncodingKind, Register};
 
 use super::inst::{Asked, Decor, Encoding, Inst, Operand, OperandKind, Prefix, Reach};
 use super::problem::{Problem, Span};
@@ -24,6 +25,7 @@ use fit::{Fit, fit};
 pub(in crate::asm) use forms::mnemonics;
 use forms::{Age, Form, Rule};
 pub(in crate::asm) use listed::listed;
+use prefixes::check_prefixes;
 
 /// The encodings among which the layout chooses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -252,6 +254,27 @@ fn unwritten(inst: &mut Cow<'_, Inst<'_>>, name: &str) {
     let of = |at: usize, inst: &Inst<'_>| inst.operands.get(at).and_then(|one| one.kind.register());
     match (name, inst.operands.len()) {
         ("shld" | "shrd", 2) => inst.to_mut().operands.push(register(Register::CL)),
+        // NASM leaves out a source that is the destination, too.
+        ("vpinsrb" | "vpinsrw" | "vpinsrd" | "vpinsrq", 3)
+        | ("vcvtsi2sd" | "vcvtsi2ss" | "vcvtss2sd" | "vcvtsd2ss", 2)
+        | ("vmovhpd" | "vmovlpd" | "vmovhps" | "vmovlps", 2)
+            if !inst.form.is_att && of(0, inst).is_some_and(Register::is_xmm) =>
+        {
+            let to = inst.operands[0].clone();
+            inst.to_mut().operands.insert(1, to);
+        }
+        // The counter, which NASM lets one write.
+        ("loop" | "loope" | "loopne", 2) if let Some(counter) = of(1, inst) => {
+            let is_half = counter == Register::ECX;
+            if is_half || counter == Register::RCX {
+                let inst = inst.to_mut();
+                inst.operands.pop();
+                let half = (Prefix::Raw(0x67), here);
+                if is_half && !inst.prefixes.iter().any(|(prefix, _)| *prefix == half.0) {
+                    inst.prefixes.push(half);
+                }
+            }
+        }
         // What is divided is the accumulator, of the width of the divisor.
         ("div" | "idiv", 2) if let Some(top) = of(0, inst) => {
             let is_accumulator = matches!(
@@ -284,7 +307,9 @@ fn widths(inst: &mut Cow<'_, Inst<'_>>, name: &str) {
     };
     if let Some(bits) = inst.operands.iter().find_map(sized) {
         let is_open = |operand: &Operand<'_>| matches!(&operand.kind, OperandKind::Memory(mem) if mem.bits.is_none());
-        let gives = inst.operands.iter().any(is_open);
+        let is_register = |operand: &Operand<'_>| operand.kind.register().is_some();
+        // Beside a register, as in `imul eax, [rdi], byte 16`, it is the width of the number alone.
+        let gives = inst.operands.iter().any(is_open) && !inst.operands.iter().any(is_register);
         // 64 bits are pushed however the number is written.
         if gives || name == "push" && bits == 64 {
             for operand in &mut inst.to_mut().operands {
@@ -331,6 +356,10 @@ fn other_spellings<'a>(
             vec![with(vec![b.clone(), a.clone()])]
         }
         ("movsx", _) if alone => vec![(inst.clone(), "movsxd")],
+        // The upper half is zero either way.
+        ("rdpid", [to]) if let Some(half) = to.kind.register().filter(|to| to.is_gpr32()) => {
+            vec![with(vec![stack(half.full_register())])]
+        }
         ("vmovd", _) if alone && inst.operands.iter().any(|one| one.kind.is_quadword()) => {
             vec![(inst.clone(), "vmovq")]
         }
@@ -472,7 +501,8 @@ pub(super) fn admits(inst: &Inst<'_>, form: &Form) -> bool {
         }),
         Rule::None | Rule::WideMov => true,
         Rule::Mov => !is_absolute(),
-        Rule::OffsetMov => is_absolute(),
+        // The accumulator's form is the shortest for an address of 32 bits, too.
+        Rule::OffsetMov => is_absolute() || inst.form.is_half,
         Rule::ExchangeEax => inst
             .operands
             .iter()
@@ -504,53 +534,6 @@ impl OperandKind<'_> {
             OperandKind::Memory(mem) => mem.bits == Some(64),
             _ => false,
         }
-    }
-}
-
-/// The encoder writes any prefix before anything, so what goes together is decided here.
-fn check_prefixes(inst: &Inst<'_>, form: &Form) -> Result<(), Problem> {
-    let info = form.info;
-    let first_is_memory = matches!(
-        inst.operands.first(),
-        Some(Operand {
-            kind: OperandKind::Memory(_),
-            ..
-        })
-    );
-    let is_memory = |operand: &Operand<'_>| matches!(operand.kind, OperandKind::Memory(_));
-    let is_without_memory = !inst.operands.iter().any(is_memory);
-    for (prefix, span) in &inst.prefixes {
-        let allowed = match prefix {
-            Prefix::Lock => info.can_use_lock_prefix() && first_is_memory,
-            // Old branch predictors wanted a two-byte return.
-            Prefix::Rep => info.can_use_rep_prefix() || info.code() == Code::Retnq,
-            // It repeats those that compare nothing, too.
-            Prefix::Repne => info.can_use_repne_prefix() || form.is_string(),
-            Prefix::Notrack => info.can_use_notrack_prefix(),
-            Prefix::Bnd => info.can_use_bnd_prefix(),
-            Prefix::Segment(_) => is_without_memory && !form.has_fixed_memory(),
-            Prefix::Raw(_) => true,
-        };
-        if !allowed {
-            return Err(refuse::prefix(inst, *prefix, *span));
-        }
-        if *prefix == Prefix::Notrack {
-            refuse::notrack_segment(inst)?;
-        }
-    }
-    let decor = &inst.decor;
-    // Memory keeps the elements that the mask leaves out.
-    let takes_zeroing = info.can_use_zeroing_masking() && !first_is_memory;
-    let allowed = (decor.mask.is_none() || info.can_use_op_mask_register())
-        && (decor.mask.is_some() || !info.require_op_mask_register())
-        && (decor.zeroing.is_none() || takes_zeroing && decor.mask.is_some())
-        && (decor.rounding.is_none() || form.takes_rounding() && is_without_memory)
-        && (!decor.exact || info.can_suppress_all_exceptions() && is_without_memory);
-    if allowed {
-        Ok(())
-    } else {
-        let needs_mask = info.require_op_mask_register();
-        Err(refuse::decoration(inst, needs_mask, takes_zeroing))
     }
 }
 

@@ -124,6 +124,8 @@ pub(super) struct Asked {
     pub(super) encoding: Option<Encoding>,
     /// Bits of the displacement: 8 or 32.
     pub(super) displacement: Option<u32>,
+    /// Whether an address without registers has 32 bits.
+    pub(super) is_half: bool,
     /// Whether it is written in AT&T syntax, for what is said of it.
     pub(super) is_att: bool,
     /// Bytes of the whole instruction, as a listing's addresses tell.
@@ -184,6 +186,12 @@ pub(super) enum Prefix {
     Segment(u8),
     /// `data16`, `addr32`, `cs` or `rex.W` where nothing else asks for it: this byte.
     Raw(u8),
+    /// NASM's `o32`: no byte, and only where nothing is of another width.
+    Operands32,
+    /// NASM's `o64`: REX.W where no operand says the width.
+    Operands64,
+    /// NASM's `a64`: no byte, and only where no address is of another width.
+    Addresses64,
 }
 
 impl Prefix {
@@ -198,8 +206,8 @@ impl Prefix {
             // Hints of a transaction, which processors no longer take.
             "xacquire" => Prefix::Raw(0xf2),
             "xrelease" => Prefix::Raw(0xf3),
-            "data16" | "data32" | "o16" => Prefix::Raw(0x66),
-            "addr32" | "a32" => Prefix::Raw(0x67),
+            "data16" | "data32" | "o16" | "osp" => Prefix::Raw(0x66),
+            "addr32" | "a32" | "asp" => Prefix::Raw(0x67),
             "es" => Prefix::Raw(0x26),
             "cs" => Prefix::Raw(0x2e),
             "ss" => Prefix::Raw(0x36),
@@ -207,19 +215,24 @@ impl Prefix {
             "fs" => Prefix::Segment(0x64),
             "gs" => Prefix::Segment(0x65),
             "rex64" => Prefix::Raw(0x48),
+            "o32" => Prefix::Operands32,
+            "o64" => Prefix::Operands64,
+            "a64" => Prefix::Addresses64,
             _ => return Prefix::rex(word),
         })
     }
 
-    /// The byte that it is.
-    pub(super) fn byte(self) -> u8 {
-        match self {
+    /// The byte that it is by itself.
+    pub(super) fn byte(self) -> Option<u8> {
+        Some(match self {
             Prefix::Lock => 0xf0,
             Prefix::Rep => 0xf3,
             Prefix::Repne | Prefix::Bnd => 0xf2,
             Prefix::Notrack => 0x3e,
             Prefix::Segment(byte) | Prefix::Raw(byte) => byte,
-        }
+            Prefix::Operands64 => 0x48,
+            Prefix::Operands32 | Prefix::Addresses64 => return None,
+        })
     }
 
     /// `rex`, `rex.W`, `rex.WRXB` and what lies between.

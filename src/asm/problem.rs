@@ -102,6 +102,11 @@ fn clipped(message: &str) -> String {
     parts.collect::<Vec<_>>().join("`")
 }
 
+/// Whether a word may be one of these with a typing error.
+pub(super) fn is_near<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> bool {
+    nearest(written, known).is_some()
+}
+
 /// The name that is fewest edits away, if that is few for its length; the first one of several.
 fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let written: String = written.chars().take(64).collect();

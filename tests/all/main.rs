@@ -13,6 +13,7 @@ mod asm_errors;
 mod asm_gnu;
 mod asm_go;
 mod asm_labels;
+mod asm_nasm;
 mod asm_oracles;
 mod asm_panics;
 mod asm_pasted;

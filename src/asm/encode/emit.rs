@@ -14,7 +14,7 @@ use super::Choice;
 use super::fit::fixed_register;
 use super::forms::Form;
 use super::refuse;
-use crate::asm::inst::{Encoding, Inst, Mem, OperandKind, Prefix};
+use crate::asm::inst::{Asked, Encoding, Inst, Mem, OperandKind, Prefix};
 use crate::asm::problem::Problem;
 
 /// An encoded instruction; the field of a label or symbol is zero.
@@ -126,7 +126,7 @@ pub(in crate::asm) fn encode_form(
             }
             OperandKind::Memory(mem) => {
                 instruction.set_op_kind(at, OpKind::Memory);
-                set_memory(&mut instruction, mem, inst.form.displacement);
+                set_memory(&mut instruction, mem, inst.form);
             }
             OperandKind::Target(_) if kind == Kind::imm64 => {
                 set_immediate(&mut instruction, at, kind, 0, 0)
@@ -183,6 +183,8 @@ fn clear_index(instruction: &mut Instruction, encoder: &mut Encoder, bytes: &mut
 fn prefixed(inst: &Inst<'_>, bytes: &[u8], field: Option<Field>) -> Option<Encoded> {
     let raw = inst.prefixes.iter().filter_map(|(prefix, _)| match prefix {
         Prefix::Segment(byte) | Prefix::Raw(byte) => Some(*byte),
+        // A branch has 64 bits anyway.
+        Prefix::Operands64 if inst.operands.is_empty() => prefix.byte(),
         _ => None,
     });
     let (rex, mut before): (Vec<u8>, Vec<u8>) = raw.partition(|byte| byte & 0xf0 == 0x40);
@@ -262,7 +264,7 @@ fn set_immediate(instruction: &mut Instruction, at: u32, kind: Kind, value: i128
     instruction.set_immediate_u64(at, value as u64);
 }
 
-fn set_memory(instruction: &mut Instruction, mem: &Mem<'_>, displacement: Option<u32>) {
+fn set_memory(instruction: &mut Instruction, mem: &Mem<'_>, form: Asked) {
     let relative = mem.target.is_some() || mem.base == Some(Register::RIP);
     let base = if relative {
         Register::RIP
@@ -273,10 +275,17 @@ fn set_memory(instruction: &mut Instruction, mem: &Mem<'_>, displacement: Option
     instruction.set_memory_base(base);
     instruction.set_memory_index(index);
     instruction.set_memory_index_scale(mem.scale);
-    instruction.set_memory_displacement64(if relative { 0 } else { mem.displacement as u64 });
+    let is_half = form.is_half && (base, index) == (Register::None, Register::None);
+    instruction.set_memory_displacement64(match (relative, is_half) {
+        (true, _) => 0,
+        (false, true) => u64::from(mem.displacement as u32),
+        (false, false) => mem.displacement as u64,
+    });
+    let displacement = form.displacement;
     // 1 lets the encoder choose the short form; without a base the size is that of the address.
     instruction.set_memory_displ_size(match (base, index) {
         (Register::None, index) if index.is_gpr32() => 4,
+        _ if is_half => 4,
         (Register::None | Register::RIP, _) => 8,
         (base, _) if displacement == Some(32) => base.size() as u32,
         _ if displacement == Some(8) => 1,
@@ -294,6 +303,7 @@ fn set_prefixes(instruction: &mut Instruction, inst: &Inst<'_>) {
             Prefix::Repne | Prefix::Bnd => instruction.set_has_repne_prefix(true),
             Prefix::Notrack => instruction.set_segment_prefix(Register::DS),
             Prefix::Segment(_) | Prefix::Raw(_) => {}
+            Prefix::Operands32 | Prefix::Operands64 | Prefix::Addresses64 => {}
         }
     }
     let decor = &inst.decor;

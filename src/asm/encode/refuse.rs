@@ -450,6 +450,15 @@ pub(in crate::asm) fn prefix(inst: &Inst<'_>, prefix: Prefix, span: Span) -> Pro
             "a segment goes before the brackets, as in gs:[-8]; string instructions take none",
         ),
         Prefix::Raw(_) => ("the prefix", "leave it out"),
+        Prefix::Operands32 => (
+            "o32",
+            "leave it out: operands and names say how wide they are",
+        ),
+        Prefix::Operands64 => (
+            "o64",
+            "leave it out: operands and names say how wide they are",
+        ),
+        Prefix::Addresses64 => ("a64", "leave it out: registers say how wide an address is"),
     };
     let message = match prefix {
         Prefix::Lock

@@ -112,12 +112,14 @@ pub(in crate::asm) fn spellings<T>(
 }
 
 #[rustfmt::skip]
-const ALIASES: [(&str, &str); 15] = [
+const ALIASES: [(&str, &str); 20] = [
     ("movabs", "mov"),   ("sal",    "shl"),    ("pushf",  "pushfq"),
     ("popf",   "popfq"), ("loopz",  "loope"),  ("loopnz", "loopne"),
     ("retn",   "ret"),   ("xlat",   "xlatb"),  ("fwait",  "wait"),
     ("iret",   "iretd"), ("retfd",  "retf"),  ("lret",   "retf"),
     ("lretl",  "retf"),  ("lretw",  "retfw"), ("lretq",  "retfq"),
+    ("retq",   "ret"),   ("retnq",  "ret"),   ("retnw",  "retw"),
+    ("int03",  "int3"),  ("int01",  "int1"),
 ];
 
 #[rustfmt::skip]

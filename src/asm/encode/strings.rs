@@ -30,6 +30,15 @@ pub(in crate::asm) fn implicit<'i, 'a>(inst: &'i Inst<'a>) -> Result<Cow<'i, Ins
         implicit.operands.clear();
         return Ok(Cow::Owned(implicit));
     }
+    // Its address is in the accumulator, which some write.
+    if name == "clzero"
+        && let [one] = &inst.operands[..]
+        && one.kind.register() == Some(Register::RAX)
+    {
+        let mut implicit = inst.clone();
+        implicit.operands.clear();
+        return Ok(Cow::Owned(implicit));
+    }
     // Most names are told from these by one letter.
     let may_be = name.len() < 6
         && (name.as_bytes().get(3) == Some(&b's')

@@ -30,6 +30,8 @@ pub(in crate::asm) struct Around<'e, 'a> {
     pub(in crate::asm) begun: Begun,
     /// Whether the line ends in a comment that `#` begins.
     pub(in crate::asm) has_hash_comment: bool,
+    /// Whether the text is NASM's, whose labels need no colon.
+    pub(in crate::asm) is_nasm: bool,
     /// What a line in Go's syntax has to know of its function.
     pub(in crate::asm) function: Function,
 }
@@ -59,6 +61,7 @@ impl<'e, 'a> Around<'e, 'a> {
             is_asked: Cell::new(false),
             begun: Begun::default(),
             has_hash_comment: false,
+            is_nasm: false,
             function: Function::default(),
         }
     }

@@ -203,8 +203,25 @@ fn is_float(token: Option<&Token<'_>>) -> bool {
     }
 }
 
+/// What stands in parentheses behind NASM's `__float32__` and its kin.
+pub(super) fn float_bits(
+    cursor: &mut Cursor<'_, '_>,
+    field: float::Field,
+) -> Result<i128, Problem> {
+    cursor.expect('(')?;
+    let bytes = float_bytes(cursor, field.width)?;
+    cursor.expect(')')?;
+    let taken = &bytes[field.first..field.first + field.count];
+    let bits = taken.iter().rev();
+    Ok(bits.fold(0, |bits, byte| bits << 8 | i128::from(*byte)))
+}
+
 /// A floating-point number as memory has it.
 fn float_datum<'a>(cursor: &mut Cursor<'_, 'a>, width: u32) -> Result<Datum<'a>, Problem> {
+    Ok(Datum::Bytes(float_bytes(cursor, width)?))
+}
+
+fn float_bytes(cursor: &mut Cursor<'_, '_>, width: u32) -> Result<Vec<u8>, Problem> {
     let start = cursor.span();
     let is_negative = cursor.take('-');
     if !is_negative {
@@ -218,10 +235,7 @@ fn float_datum<'a>(cursor: &mut Cursor<'_, 'a>, width: u32) -> Result<Datum<'a>,
     };
     cursor.advance();
     let here = start.to(cursor.last_span());
-    match float::bytes(&text, is_negative, width) {
-        Ok(bytes) => Ok(Datum::Bytes(bytes)),
-        Err(message) => Err(Problem::new(here, message)),
-    }
+    float::bytes(&text, is_negative, width).map_err(|message| Problem::new(here, message))
 }
 
 /// `.float` and `.double`, where a number may be whole.

@@ -157,6 +157,22 @@ pub(in crate::asm) fn is_marked(line: &str, part: &Range<usize>) -> bool {
     false
 }
 
+/// Whether a line is a directive that NASM and YASM alone write so.
+pub(in crate::asm) fn is_nasm(line: &str) -> bool {
+    let mut words = line.trim_start().split_ascii_whitespace();
+    let Some(first) = words.next().filter(|word| word.len() <= 8) else {
+        return false;
+    };
+    let second = words.next().unwrap_or_default().trim_end_matches(']');
+    match first.trim_start_matches('[').to_ascii_lowercase().as_str() {
+        "bits" => second == "64",
+        "default" => ["rel", "abs"].contains(&lower(second).as_ref()),
+        "section" | "segment" => second.starts_with('.'),
+        "global" => !second.is_empty(),
+        _ => false,
+    }
+}
+
 fn begins_operand(before: u8) -> bool {
     matches!(before, b' ' | b'\t' | b',' | b'*' | b'(' | b'{')
 }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use iced_x86::Register;
 
 use super::around::Around;
+use super::data::float_bits;
 use super::float;
 use super::lexer::{Placed, Token};
 use crate::asm::inst::{ANONYMOUS, Direction, Name, Target};
@@ -334,6 +335,9 @@ impl<'t, 'a> Cursor<'t, 'a> {
             Token::Float(text) => Err(float_misplaced(text, here)),
             Token::Quote(bytes) => Ok(Linear::number(packed(bytes, here)?)),
             Token::Word("hash") if self.peek() == Some(&Token::Mark('(')) => self.hash(here),
+            Token::Word(word) if let Some(field) = float::Field::of(word) => {
+                Ok(Linear::number(float_bits(self, field)?))
+            }
             Token::Word(word) if word.starts_with("__?") => Err(Problem::new(
                 here,
                 format!("NASM's `{word}` is not known here"),

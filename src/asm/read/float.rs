@@ -65,6 +65,42 @@ pub(super) fn bytes(text: &str, is_negative: bool, width: u32) -> Result<Vec<u8>
     Ok(bits.to_le_bytes()[..width as usize].to_vec())
 }
 
+/// What NASM's `__float32__(1.5)` and its kin take of a constant, for where a whole number stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::asm::read) struct Field {
+    /// Bytes of the constant.
+    pub(super) width: u32,
+    /// The bytes that are taken, the lowest first.
+    pub(super) first: usize,
+    pub(super) count: usize,
+}
+
+impl Field {
+    /// By NASM's word, in its old and its new writing.
+    pub(in crate::asm::read) fn of(word: &str) -> Option<Field> {
+        let name = word.strip_prefix("__")?.strip_suffix("__")?;
+        let bare = name
+            .strip_prefix('?')
+            .and_then(|name| name.strip_suffix('?'));
+        let (width, first, count) = match bare.unwrap_or(name) {
+            "float8" => (1, 0, 1),
+            "float16" => (2, 0, 2),
+            "float32" => (4, 0, 4),
+            "float64" => (8, 0, 8),
+            "float80m" => (10, 0, 8),
+            "float80e" => (10, 8, 2),
+            "float128l" => (16, 0, 8),
+            "float128h" => (16, 8, 8),
+            _ => return None,
+        };
+        Some(Field {
+            width,
+            first,
+            count,
+        })
+    }
+}
+
 /// Whether it is one of NASM's words for what is no number.
 pub(super) fn is_special(word: &str) -> bool {
     Layout::of(8).is_some_and(|layout| special(word, layout).is_some())

@@ -3,11 +3,13 @@
 //! Correct means: what NASM, MASM and GNU as in Intel mode agree on is read as they read it; what
 //! they read differently must be written out.
 
+use iced_x86::Register;
+
 use super::decor::decoration;
 use super::expression::Cursor;
 use super::lexer::Token;
 use super::operand::operand;
-use crate::asm::inst::{Inst, OperandKind};
+use crate::asm::inst::{Inst, Operand, OperandKind};
 use crate::asm::problem::Problem;
 
 /// What stands behind the mnemonic.
@@ -15,6 +17,22 @@ pub(super) fn operands<'a>(
     cursor: &mut Cursor<'_, 'a>,
     inst: &mut Inst<'a>,
 ) -> Result<(), Problem> {
+    listed(cursor, inst)?;
+    if inst.form.displacement == Some(64) {
+        inst.form.displacement = None;
+        let is_accumulator = |operand: &Operand<'_>| {
+            let register = operand.kind.register().map(Register::full_register);
+            register == Some(Register::RAX) && operand.kind.register() != Some(Register::AH)
+        };
+        // Other registers have 32 bits of it, and so it is for them to fit.
+        if inst.operands.iter().any(is_accumulator) {
+            inst.mnemonic = "movabs".into();
+        }
+    }
+    Ok(())
+}
+
+fn listed<'a>(cursor: &mut Cursor<'_, 'a>, inst: &mut Inst<'a>) -> Result<(), Problem> {
     let mut rounded = None;
     while !cursor.is_done() {
         // `{sae}` and `{rn-sae}` stand where an operand would.

@@ -8,7 +8,7 @@ use super::address::{check_thread, memory, without_own_segment};
 use super::directive::open;
 use super::expression::{Cursor, Linear};
 use super::lexer::Token;
-use crate::asm::inst::{Broadcast, Inst, Mem, Name, Operand, OperandKind, Prefix, Reach, Target};
+use crate::asm::inst::{Broadcast, Inst, Mem, Name, Operand, OperandKind, Reach, Target};
 use crate::asm::problem::{Problem, Span};
 use crate::asm::registers::{name_of, register};
 
@@ -232,6 +232,9 @@ fn unbracketed<'a>(
     Ok(OperandKind::Memory(mem))
 }
 
+/// Beyond this no displacement of 8 bits reaches: of vectors it counts in as many as 64 bytes.
+const FARTHEST_BYTE: i128 = 128 * 64;
+
 /// What stands between brackets.
 enum Inside<'a> {
     /// `[QWORD PTR [rax+16]]`, as GCC writes calls.
@@ -247,6 +250,8 @@ fn bracketed<'a>(
 ) -> Result<Inside<'a>, Problem> {
     let mut segment = segment_inside(cursor, segment)?;
     let mut is_relative = false;
+    let mut is_long = false;
+    let mut byte = None;
     let mut address: Option<(usize, Span)> = None;
     while let Some(word) = cursor.word() {
         let here = cursor.span();
@@ -266,11 +271,11 @@ fn bracketed<'a>(
                 return Ok(Inside::Operand(operand.kind));
             }
             match bits {
-                8 | 32 => inst.form.displacement = Some(bits),
-                // A number of 64 bits, which `mov` alone can have, and the accumulator.
-                64 if inst.mnemonic == "mov" && is_number(cursor.peek_second()) => {
-                    inst.mnemonic = "movabs".into();
+                8 | 32 => {
+                    inst.form.displacement = Some(bits);
+                    byte = (bits == 8).then_some(here);
                 }
+                64 if inst.mnemonic == "mov" && is_number(cursor.peek_second()) => is_long = true,
                 _ => return Err(displacement_word(&word, here)),
             }
         } else if word == "rel" {
@@ -314,12 +319,29 @@ fn bracketed<'a>(
                 .help("leave the word out: registers say how wide an address is"));
         }
         if bits == 32 && sum.registers.is_empty() {
-            inst.prefixes.push((Prefix::Raw(0x67), here));
-            // It wraps, and what is written may be either sign.
-            if let Ok(number) = u32::try_from(sum.constant) {
-                sum.constant = i128::from(number as i32);
-            }
+            inst.form.is_half = true;
+            // It wraps, and the hardware reads nothing of what is above.
+            sum.constant = i128::from(sum.constant as i32);
+            (is_relative, is_long) = (false, false);
         }
+    }
+    let is_half = |sum: &Linear<'_>| sum.registers.iter().any(|one| one.register.is_gpr32());
+    let distance = match u32::try_from(sum.constant) {
+        Ok(wrapped) if is_half(&sum) => i128::from(wrapped as i32),
+        _ => sum.constant,
+    };
+    if let Some(byte) = byte
+        && !(-FARTHEST_BYTE..FARTHEST_BYTE).contains(&distance)
+        && !sum.registers.is_empty()
+    {
+        return Err(
+            Problem::new(byte, "the displacement does not fit in 8 bits")
+                .help("leave the word `byte` out"),
+        );
+    }
+    // A number of 64 bits, which `mov` alone can have, and the accumulator.
+    if is_long && !is_relative {
+        inst.form.displacement = Some(64);
     }
     if let Some(target) = in_parentheses(cursor, &sum) {
         sum.target = Some(target);
@@ -408,9 +430,9 @@ fn plain<'a>(
     match sum.as_register() {
         Some(Register::RIP) => Err(Problem::new(here, "`rip` stands only inside brackets")),
         Some(register)
-            if words
-                .bits
-                .is_some_and(|bits| bits as usize != 8 * register.size()) =>
+            if words.bits.is_some_and(|bits| {
+                bits as usize != 8 * register.size() && !is_part(bits, register)
+            }) =>
         {
             Err(Problem::new(
                 here,
@@ -426,6 +448,11 @@ fn plain<'a>(
             "a sum with registers stands only inside brackets",
         )),
     }
+}
+
+/// Whether a size word says how much of a vector register is read, as NASM lets one write.
+fn is_part(bits: u32, register: Register) -> bool {
+    register.is_vector_register() && (bits as usize) < 8 * register.size()
 }
 
 fn immediate<'a>(value: i128, words: Words) -> OperandKind<'a> {

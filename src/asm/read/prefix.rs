@@ -26,7 +26,11 @@ impl Begun {
 
     /// They alone, in front of what is no instruction.
     pub(in crate::asm) fn bytes<'a>(&mut self) -> Option<Statement<'a>> {
-        let bytes: Vec<u8> = self.0.drain(..).map(|(prefix, _)| prefix.byte()).collect();
+        let bytes: Vec<u8> = self
+            .0
+            .drain(..)
+            .filter_map(|(prefix, _)| prefix.byte())
+            .collect();
         (!bytes.is_empty()).then(|| Statement::Data(vec![Datum::Bytes(bytes)]))
     }
 
@@ -55,7 +59,9 @@ pub(super) fn prefixes<'a>(
     loop {
         let span = cursor.span();
         if cursor.peek() == Some(&Token::Mark('{')) {
-            choose(cursor, &mut form)?;
+            if let Some(prefix) = choose(cursor, &mut form)? {
+                prefixes.push((prefix, span.to(cursor.last_span())));
+            }
             continue;
         }
         let Some(word) = cursor.word() else {
@@ -93,8 +99,8 @@ pub(super) fn prefixes<'a>(
     }
 }
 
-/// `{vex}` and its like.
-fn choose(cursor: &mut Cursor<'_, '_>, form: &mut Asked) -> Result<(), Problem> {
+/// `{vex}` and its like, and the prefix that one of them is.
+fn choose(cursor: &mut Cursor<'_, '_>, form: &mut Asked) -> Result<Option<Prefix>, Problem> {
     let start = cursor.span();
     cursor.advance();
     let word = cursor.word().unwrap_or_default();
@@ -109,6 +115,7 @@ fn choose(cursor: &mut Cursor<'_, '_>, form: &mut Asked) -> Result<(), Problem> 
         "store" => form.encoding = Some(Encoding::Store),
         "disp8" => form.displacement = Some(8),
         "disp32" => form.displacement = Some(32),
+        "rex" => return Ok(Some(Prefix::Raw(0x40))),
         "rex2" | "nf" => {
             return Err(Problem::new(
                 span,
@@ -117,11 +124,11 @@ fn choose(cursor: &mut Cursor<'_, '_>, form: &mut Asked) -> Result<(), Problem> 
         }
         _ => {
             return Err(Problem::new(span, format!("`{{{word}}}` chooses no encoding")).help(
-                "known are {vex}, {vex3}, {evex}, {load}, {store}, {disp8} and {disp32}; any other encoding goes into `db`",
+                "known are {vex}, {vex3}, {evex}, {rex}, {load}, {store}, {disp8} and {disp32}; any other encoding goes into `db`",
             ));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// `,pt` and `,pn` behind the mnemonic of a branch.

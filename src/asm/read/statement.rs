@@ -6,11 +6,13 @@
 use super::data::count;
 use super::directive::{Directive, directive};
 use super::expression::Cursor;
+use super::lexer::Token;
 use super::prefix::{Begun, hint, prefixes};
 use super::{att, intel};
 use crate::asm::encode;
 use crate::asm::inst::{Inst, Prefix, Repeated, Statement, Times};
-use crate::asm::problem::{Problem, Span};
+use crate::asm::problem::{Problem, Span, is_near};
+use crate::asm::registers::register;
 
 /// What stands behind the labels.
 pub(super) fn statement<'a>(
@@ -37,6 +39,7 @@ pub(super) fn statement<'a>(
         statements.push(times(cursor, start)?);
         return Ok(());
     }
+    let first = cursor.peek();
     let Some(mut inst) = prefixes(cursor, begun)? else {
         if begun.ends_in_rex() {
             statements.extend(begun.bytes());
@@ -44,7 +47,14 @@ pub(super) fn statement<'a>(
         return Ok(());
     };
     if let Some(problem) = bare_label(cursor, &inst) {
-        return Err(problem);
+        let is_alone = inst.prefixes.is_empty() && statements.is_empty();
+        return match first {
+            Some(Token::Word(name)) if is_alone && may_be_label(cursor, &inst) => {
+                statements.push(Statement::Label(name, inst.span));
+                statement(cursor, begun, statements)
+            }
+            _ => Err(problem),
+        };
     }
     hint(cursor, &mut inst);
     match cursor.is_att {
@@ -55,7 +65,16 @@ pub(super) fn statement<'a>(
     Ok(())
 }
 
-/// A label of NASM's without its colon. To take it for one would take a prefix that has a typing error for one, too.
+/// Whether a word in front of an instruction is a label: in NASM's text, where it is no prefix with a typing error.
+fn may_be_label(cursor: &Cursor<'_, '_>, inst: &Inst<'_>) -> bool {
+    const PREFIXES: [&str; 10] = [
+        "lock", "rep", "repe", "repz", "repne", "repnz", "notrack", "bnd", "xacquire", "xrelease",
+    ];
+    let name = &*inst.mnemonic;
+    cursor.around.is_nasm && register(name).is_none() && !is_near(name, PREFIXES.into_iter())
+}
+
+/// What a label without its colon would be told.
 fn bare_label(cursor: &Cursor<'_, '_>, inst: &Inst<'_>) -> Option<Problem> {
     let word = cursor.word().filter(|_| !cursor.is_att)?;
     let begins = encode::knows(&word) || Prefix::from_word(&word).is_some();

@@ -4,6 +4,7 @@
 //! is taken for a part of a name.
 
 use super::{Dialect, char_at, is_word, word_end};
+use crate::asm::read::float::Field;
 use crate::asm::registers::{lower, register};
 
 /// What stands in front of a C++ name and belongs to it.
@@ -135,7 +136,11 @@ fn is_argument_list(line: &str, at: usize, word: &str, dialect: Dialect) -> bool
         return false;
     };
     let inside = &line[at + 1..end - 1];
-    if KEYWORDS.contains(&&*lower(word)) || dialect.is_att && inside.contains('%') {
+    let is_att = dialect.is_att;
+    if KEYWORDS.contains(&&*lower(word)) || is_att && inside.contains('%') {
+        return false;
+    }
+    if !is_att && Field::of(word).is_some() {
         return false;
     }
     if inside.is_empty() {
