@@ -93,15 +93,12 @@ impl How {
         }
     }
 
-    /// Whether it chooses by the type of an interface of Go.
+    /// Whether it chooses by the type of an interface of Go, and whoever stops there sees which one it is. A jump through a
+    /// table does not tell: several types may share a slot.
     pub fn is_by_interface(&self) -> bool {
         matches!(
             self,
-            How::Itab { .. }
-                | How::Hashes { .. }
-                | How::Addresses { .. }
-                | How::Guard { .. }
-                | How::JumpTable { by_type: true }
+            How::Itab { .. } | How::Hashes { .. } | How::Addresses { .. } | How::Guard { .. }
         )
     }
 

@@ -55,7 +55,8 @@ pub fn unnamed_code(binary: &Binary<'_>) -> [u64; 2] {
     let sections = binary.sections.iter();
     let code = sections.filter(|section| section.content == Content::Code);
     let all: u64 = code.map(|section| section.size).sum();
-    let named: u64 = functions(binary).map(|symbol| symbol.size).sum();
+    let sizes = functions(binary).map(|symbol| symbol.size);
+    let named = sizes.fold(0u64, u64::saturating_add);
     [all.saturating_sub(named), all]
 }
 

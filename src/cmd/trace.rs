@@ -331,6 +331,12 @@ impl Replay {
 
 /// That a row has a case for each type that came, which need not be the site's.
 fn of_cases(how: &How, types: usize) -> String {
+    if let How::JumpTable { by_type: true } = how {
+        return format!(
+            "its cases are as many as the targets of the jump that were met, {types}: types whose hashes lie in one slot of the \
+             table share a target, so that there may be more types than numbers here"
+        );
+    }
     let came = match types {
         1 => "its case is the one type that came".to_string(),
         _ => format!("its cases are the {types} types that came"),
@@ -394,7 +400,7 @@ mod tests {
             (How::Dictionary,                  Some("1.19"), "-p targets=9 -p go=1.19",               None),
             (How::FuncValue,                   Some("1.27"), "-p targets=9",                          None),
             (func_guard,                       Some("1.27"), "-p targets=9",                          None),
-            (by_table,                         Some("1.22"), "-p cases=9 -p hit=order -p go=1.22",    Some("may have others")),
+            (by_table,                         Some("1.22"), "-p cases=9 -p hit=order -p go=1.22",    Some("share a target")),
             (How::Hashes { cases: Some(8) },   Some("1.27"), "-p cases=9 -p hit=order",               Some("compares with 8")),
             (How::Hashes { cases: Some(9) },   Some("1.27"), "-p cases=9 -p hit=order",               Some("with as many")),
             (addresses,                        Some("1.21"), "-p cases=9 -p hit=order -p go=1.19",    Some("compares with 4")),
