@@ -192,7 +192,12 @@ impl Beside for Next<'_> {
             self.ready.push(Task::new(scenario));
             return true;
         }
-        let Some(plan) = self.plan.take().filter(|_| !self.ready.is_empty()) else {
+        let all = self.ready.iter();
+        let objects = all.map(|task| u64::from(task.scenario.objects)).sum();
+        let data = rows(&self.ready).map(check::data_bytes);
+        let has_room = has_room_beside(objects, data.fold(0, u64::saturating_add));
+        let has_rows = !self.ready.is_empty();
+        let Some(plan) = self.plan.take().filter(|_| has_rows && has_room) else {
             return false;
         };
         let ready = std::mem::take(&mut self.ready).into_iter();
@@ -211,6 +216,14 @@ impl Beside for Next<'_> {
     fn hush(&mut self) {
         self.ahead.iter_mut().for_each(Ahead::stop);
     }
+}
+
+/// Whether a worker can have so many objects, and bytes of data sections, in memory while another one still has its own:
+/// some 200 MiB, for a machine that has room for one large batch need not have room for two.
+fn has_room_beside(objects: u64, data: u64) -> bool {
+    const OBJECTS: u64 = 1 << 22;
+    const DATA: u64 = 64 << 20;
+    objects <= OBJECTS && data <= DATA
 }
 
 /// What of some tasks can run.
@@ -327,4 +340,16 @@ pub fn step(
         None => Status::Ok,
     };
     Ok(Ok(steps::tell(scenario, &prepared, &trace, status, drawn)))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn two_workers_have_their_rows_in_memory_at_once_where_the_next_ones_are_small() {
+        const OBJECTS: u64 = 1 << 22;
+        const DATA: u64 = 64 << 20;
+        assert!(super::has_room_beside(OBJECTS, DATA));
+        assert!(!super::has_room_beside(OBJECTS + 1, DATA));
+        assert!(!super::has_room_beside(OBJECTS, DATA + 1));
+    }
 }

@@ -98,14 +98,14 @@ impl Ahead {
 
     /// The worker, whose turn it is; none where it has ended.
     pub(super) fn go_on(mut self) -> Option<Started> {
-        let started = self.started.take()?;
-        match started.process.watched.signal(libc::SIGCONT) {
-            Ok(()) => Some(started),
-            Err(_) => {
-                started.end();
-                None
-            }
+        let mut started = self.started.take()?;
+        // What ended it while two of them had memory need not end the next.
+        let is_there = matches!(started.process.child.try_wait(), Ok(None));
+        if is_there && started.process.watched.signal(libc::SIGCONT).is_ok() {
+            return Some(started);
         }
+        started.end();
+        None
     }
 }
 

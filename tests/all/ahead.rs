@@ -91,6 +91,24 @@ fn a_worker_that_stands_still_ends_with_its_run_however_that_ends() {
 }
 
 #[test]
+fn a_worker_that_is_killed_before_its_turn_costs_no_row() {
+    let place = fresh("ahead-killed");
+    let (child, seen) = up_to_a_stop(&place);
+    let all = workers(child.id());
+    let stopped = all.iter().find(|(_, state)| *state == 'T');
+    let (stopped, _) = stopped.expect("one of them stands still");
+    assert!(seen.contains(stopped));
+    let sent = Command::new("kill")
+        .args(["-KILL".to_string(), stopped.to_string()])
+        .status();
+    assert!(sent.expect("kill runs").success());
+    let output = child.wait_with_output().expect("ends");
+    assert_eq!(output.status.code(), Some(0), "{}", output.status);
+    let document: Value = serde_json::from_slice(&output.stdout).expect("a document");
+    assert!(rows(&document).iter().all(|(_, row)| row["status"] == "ok"));
+}
+
+#[test]
 fn what_rows_that_were_given_ahead_do_is_told_of_them_and_of_no_others() {
     let place = fresh("ahead-faults");
     // The book's interface call, with an instruction in it that faults where there are four targets.
