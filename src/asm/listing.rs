@@ -48,13 +48,7 @@ pub fn disassemble_in(
     address: u64,
     name: &dyn Fn(u64) -> Option<String>,
 ) -> Vec<ListedInst> {
-    let mut lister = match syntax {
-        Syntax::Att => Lister::att(),
-        _ => Lister::default(),
-    };
-    let mut listed = Vec::new();
-    lister.list(bytes, address, name, |one| listed.push(one));
-    listed
+    disassemble_section(syntax, (bytes, address), &[], name)
 }
 
 /// The same of a section whose tables are known: these are data, a line for eight bytes, or for one value of an
