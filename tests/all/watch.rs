@@ -303,13 +303,14 @@ fn a_baseline_can_be_a_saved_report_and_one_that_is_none_is_refused() {
             .unwrap_or_default()
             .parse()
             .expect("a ratio");
-        assert!((0.5 * of..2.0 * of).contains(&ratio), "{first}");
+        assert!((0.4 * of..2.5 * of).contains(&ratio), "{first}");
         assert!(!first.contains("the baseline from here on"), "{first}");
-        // The run before is measured in turns, and the report is held apart beside it.
+        // The run before is measured in turns, and the report is held apart beside it. Beside a busy neighbour turns
+        // may be too few for a ratio, which is said then.
         watching.save("own.asm", &adds(32));
         let second = watching.until_refined(2, "own.asm");
         assert!(
-            second.contains(&lead) && second.contains("of run 1"),
+            second.contains(&lead) && second.contains("run 1"),
             "{second}"
         );
     }
