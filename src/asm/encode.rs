@@ -4,6 +4,7 @@
 //! shortest wins, on a tie the sign-extended immediate, then the order of iced's table; an encoding
 //! that needs AVX-512 is taken only where nothing older says the same.
 
+mod complete;
 pub(in crate::asm) mod emit;
 mod fit;
 mod forms;
@@ -14,12 +15,11 @@ mod refuse;
 mod spellings;
 mod strings;
 
-use std::borrow::Cow;
-
 use iced_x86::{EncodingKind, Register};
 
-use super::inst::{Asked, Decor, Encoding, Inst, Operand, OperandKind, Prefix, Reach};
-use super::problem::{Problem, Span};
+use super::inst::{Asked, Decor, Encoding, Inst, Operand, OperandKind, Reach};
+use super::problem::Problem;
+use complete::{complete, renamed};
 use emit::{Coder, Encoded, Width, encode_form};
 use fit::{Fit, fit};
 pub(in crate::asm) use forms::mnemonics;
@@ -133,8 +133,7 @@ fn is_plain_branch(inst: &Inst<'_>) -> bool {
 }
 
 fn encode_anew(inst: &Inst<'_>, coder: &mut Coder) -> Result<Choice, Problem> {
-    let implicit = strings::implicit(inst)?;
-    let inst = &*implicit;
+    let inst = &*renamed(strings::implicit(inst)?);
     let Some(spelling) = forms::find(&inst.mnemonic) else {
         return Err(refuse::unknown_mnemonic(inst));
     };
@@ -206,127 +205,6 @@ fn chosen(
         short: found.short.map(|(_, encoded)| encoded),
         long: found.long.map(|(_, encoded)| encoded),
     })
-}
-
-/// Writes out what a spelling leaves to the reader.
-fn complete<'i, 'a>(inst: &'i Inst<'a>, name: &str, implied: Option<u8>) -> Cow<'i, Inst<'a>> {
-    let mut inst = Cow::Borrowed(inst);
-    let constant = |value: u8, inst: &mut Cow<'_, Inst<'a>>| {
-        let operand = Operand {
-            kind: OperandKind::Immediate {
-                value: i128::from(value),
-                bits: None,
-            },
-            span: inst.whole(),
-        };
-        inst.to_mut().operands.push(operand);
-    };
-    let shifts = matches!(name, "rol" | "ror" | "rcl" | "rcr" | "shl" | "shr" | "sar");
-    if let Some(value) = implied {
-        constant(value, &mut inst);
-    } else if shifts && inst.operands.len() == 1 {
-        constant(1, &mut inst);
-    } else if name == "imul"
-        && let [
-            first,
-            Operand {
-                kind: OperandKind::Immediate { .. },
-                ..
-            },
-        ] = &inst.operands[..]
-        && first.kind.register().is_some()
-    {
-        let first = first.clone();
-        inst.to_mut().operands.insert(1, first);
-    }
-    unwritten(&mut inst, name);
-    widths(&mut inst, name);
-    inst
-}
-
-/// Registers that some leave out and others write.
-fn unwritten(inst: &mut Cow<'_, Inst<'_>>, name: &str) {
-    let here = inst.whole();
-    let register = |register| Operand {
-        kind: OperandKind::Register(register),
-        span: here,
-    };
-    let of = |at: usize, inst: &Inst<'_>| inst.operands.get(at).and_then(|one| one.kind.register());
-    match (name, inst.operands.len()) {
-        ("shld" | "shrd", 2) => inst.to_mut().operands.push(register(Register::CL)),
-        // NASM leaves out a source that is the destination, too.
-        ("vpinsrb" | "vpinsrw" | "vpinsrd" | "vpinsrq", 3)
-        | ("vcvtsi2sd" | "vcvtsi2ss" | "vcvtss2sd" | "vcvtsd2ss", 2)
-        | ("vmovhpd" | "vmovlpd" | "vmovhps" | "vmovlps", 2)
-            if !inst.form.is_att && of(0, inst).is_some_and(Register::is_xmm) =>
-        {
-            let to = inst.operands[0].clone();
-            inst.to_mut().operands.insert(1, to);
-        }
-        // The counter, which NASM lets one write.
-        ("loop" | "loope" | "loopne", 2) if let Some(counter) = of(1, inst) => {
-            let is_half = counter == Register::ECX;
-            if is_half || counter == Register::RCX {
-                let inst = inst.to_mut();
-                inst.operands.pop();
-                let half = (Prefix::Raw(0x67), here);
-                if is_half && !inst.prefixes.iter().any(|(prefix, _)| *prefix == half.0) {
-                    inst.prefixes.push(half);
-                }
-            }
-        }
-        // What is divided is the accumulator, of the width of the divisor.
-        ("div" | "idiv", 2) if let Some(top) = of(0, inst) => {
-            let is_accumulator = matches!(
-                top,
-                Register::AL | Register::AX | Register::EAX | Register::RAX
-            );
-            let bits = 8 * top.size() as u32;
-            let is_alike = match &inst.operands[1].kind {
-                OperandKind::Register(by) => by.size() == top.size(),
-                OperandKind::Memory(mem) => mem.bits.is_none_or(|own| own == bits),
-                _ => false,
-            };
-            if is_accumulator && is_alike {
-                let inst = inst.to_mut();
-                inst.operands.remove(0);
-                if let OperandKind::Memory(mem) = &mut inst.operands[0].kind {
-                    mem.bits = Some(bits);
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
-/// The width that a word in front of a number gives to memory, and the length that padding asks for.
-fn widths(inst: &mut Cow<'_, Inst<'_>>, name: &str) {
-    let sized = |operand: &Operand<'_>| match operand.kind {
-        OperandKind::Immediate { bits, .. } => bits,
-        _ => None,
-    };
-    if let Some(bits) = inst.operands.iter().find_map(sized) {
-        let is_open = |operand: &Operand<'_>| matches!(&operand.kind, OperandKind::Memory(mem) if mem.bits.is_none());
-        let is_register = |operand: &Operand<'_>| operand.kind.register().is_some();
-        // Beside a register, as in `imul eax, [rdi], byte 16`, it is the width of the number alone.
-        let gives = inst.operands.iter().any(is_open) && !inst.operands.iter().any(is_register);
-        // 64 bits are pushed however the number is written.
-        if gives || name == "push" && bits == 64 {
-            for operand in &mut inst.to_mut().operands {
-                match &mut operand.kind {
-                    OperandKind::Memory(mem) => mem.bits = mem.bits.or(Some(bits)),
-                    OperandKind::Immediate { bits, .. } => *bits = None,
-                    _ => {}
-                }
-            }
-        }
-    }
-    // What lengthens a nop is written for its length alone.
-    if inst.is_padding() && inst.form.displacement.is_none() && inst.form.length.is_none() {
-        let is_segment = |(prefix, _): &(Prefix, Span)| *prefix == Prefix::Raw(0x2e);
-        let is_longest = inst.prefixes.iter().any(is_segment);
-        inst.to_mut().form.displacement = Some(if is_longest { 32 } else { 8 });
-    }
 }
 
 /// Other ways to write the same instruction, which the table lists instead or as well.

@@ -61,6 +61,20 @@ const TABLE: &[(&str, &str)] = &[
     ("int03",                                "cc"),
     ("rep xcryptcbc",                        "f30fa7d0"),
     ("clzero rax",                           "0f01fc"),
+    ("clzero eax",                           "670f01fc"),
+    ("invlpga rax, ecx",                     "0f01df"),
+    ("invlpga eax, ecx",                     "670f01df"),
+    // Fewer bits are read than the operand's name has, or as many whatever it says.
+    ("lar eax, bx",                          "0f02c3"),
+    ("lar rax, r9w",                         "490f02c1"),
+    ("lsl rax, bx",                          "480f03c3"),
+    ("lsl ax, bx",                           "660f03c3"),
+    ("mov ds, qword [rsi]",                  "8e1e"),
+    ("mov qword [rdi], cs",                  "8c0f"),
+    ("movd r8, mm1",                         "490f7ec8"),
+    ("movd xmm2, rax",                       "66480f6ed0"),
+    ("vmovd rax, xmm3",                      "c4e1f97ed8"),
+    ("movd xmm2, eax",                       "660f6ed0"),
     ("rdpid ebx",                            "f30fc7fb"),
 ];
 

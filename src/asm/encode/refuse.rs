@@ -85,15 +85,6 @@ pub(in crate::asm) fn faulting(inst: &Inst<'_>, name: &str) -> Result<(), Proble
             format!("`{name}` through 16 bits goes elsewhere on Intel's processors than on AMD's"),
             "zero-extend first: `movzx eax, ax`, then name rax",
         ),
-        ("lar" | "lsl", [first, second])
-            if second.kind.register().is_some_and(Register::is_gpr16) && !first.kind.is_word() =>
-        {
-            refused(
-                second,
-                format!("`{name}` takes registers of one width"),
-                "write `lar eax, ecx`: it reads the low 16 bits",
-            )
-        }
         ("movd", [first, second]) if [first, second].iter().any(|one| one.kind.is_quadword()) => {
             let wide = if first.kind.is_quadword() {
                 first

@@ -30,13 +30,16 @@ pub(in crate::asm) fn implicit<'i, 'a>(inst: &'i Inst<'a>) -> Result<Cow<'i, Ins
         implicit.operands.clear();
         return Ok(Cow::Owned(implicit));
     }
-    // Its address is in the accumulator, which some write.
-    if name == "clzero"
-        && let [one] = &inst.operands[..]
-        && one.kind.register() == Some(Register::RAX)
+    // Their address is in the accumulator, which some write, and of 32 bits where that is half of it.
+    if let ("clzero", [address]) | ("invlpga", [address, _]) = (name, &inst.operands[..])
+        && let Some(address @ (Register::RAX | Register::EAX)) = address.kind.register()
+        && (inst.operands.iter().skip(1)).all(|one| one.kind.register() == Some(Register::ECX))
     {
         let mut implicit = inst.clone();
         implicit.operands.clear();
+        if address == Register::EAX {
+            implicit.prefixes.push((Prefix::Raw(0x67), inst.span));
+        }
         return Ok(Cow::Owned(implicit));
     }
     // Most names are told from these by one letter.

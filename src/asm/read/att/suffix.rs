@@ -47,14 +47,6 @@ pub(super) fn name(inst: &mut Inst<'_>) -> Result<(), Problem> {
         return Ok(());
     }
     if matches!(&*inst.mnemonic, "movq" | "movd") && has_vector(inst) {
-        // `movd %rax, %xmm0` moves 64 bits, as everybody but Intel reads it.
-        if inst
-            .operands
-            .iter()
-            .any(|operand| operand.kind.is_quadword())
-        {
-            inst.mnemonic = "movq".into();
-        }
         return Ok(());
     }
     if let Some((_, name, bits)) = FAR.iter().find(|(far, ..)| *far == inst.mnemonic) {
@@ -73,6 +65,10 @@ pub(super) fn name(inst: &mut Inst<'_>) -> Result<(), Problem> {
     let Some(bits) = bits_of(letter) else {
         return Ok(());
     };
+    // Its registers say how wide it is.
+    if stem == "movd" && letter == 'q' && has_vector(inst) {
+        return Ok(());
+    }
     // Nothing is there to have the width.
     if inst.operands.is_empty() && stem == "nop" {
         return Ok(());
