@@ -26,6 +26,8 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("mov rax, [thing]",         "thing",        "unknown register or symbol",             "double quotes"),
     ("    jmp loop1",           "loop1",        "undefined label `loop1`",                "double quotes"),
     ("loop2: jmp loop1",         "loop1",        "undefined label `loop1`",                "did you mean `loop2`?"),
+    ("jle <f+0x30>",             "<f+0x30>",     "no operand without an address",          "without `--no-addresses`"),
+    ("jle <",                    "<",            "unexpected character `<`",               ""),
     ("je 1f",                    "1f",           "no label `1:` after this line",          ""),
     ("je 2b",                    "2b",           "no label `2:` before this line",         ""),
     ("x: x: nop",                "x",            "defined twice",                          "stands in line 2"),

@@ -137,10 +137,19 @@ pub(in crate::asm) fn tokens<'a>(
 }
 
 fn unexpected(line: &str, at: usize, first: char) -> Problem {
-    Problem::new(
-        span(line, at, at + first.len_utf8()),
-        format!("unexpected character `{first}`"),
-    )
+    let name = line[at..].find('>').map(|end| &line[at..=at + end]);
+    match name.filter(|name| first == '<' && name.len() > 2) {
+        // As `objdump --no-addresses` prints a target.
+        Some(name) => Problem::new(
+            span(line, at, at + name.len()),
+            format!("`{name}` is no operand without an address beside it"),
+        )
+        .help("paste the listing with its addresses: `objdump -d` without `--no-addresses`"),
+        None => Problem::new(
+            span(line, at, at + first.len_utf8()),
+            format!("unexpected character `{first}`"),
+        ),
+    }
 }
 
 /// The character that begins at byte `at`.
