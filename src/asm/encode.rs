@@ -10,6 +10,7 @@ mod fit;
 mod forms;
 mod listed;
 mod mistakes;
+mod nops;
 mod prefixes;
 mod refuse;
 mod spellings;
@@ -25,6 +26,7 @@ use fit::{Fit, fit};
 pub(in crate::asm) use forms::mnemonics;
 use forms::{Age, Form, Rule};
 pub(in crate::asm) use listed::listed;
+pub(in crate::asm) use nops::{no_operation, pad};
 use prefixes::check_prefixes;
 
 /// The encodings among which the layout chooses.

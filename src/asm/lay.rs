@@ -8,6 +8,7 @@ mod relax;
 
 use std::collections::HashSet;
 
+use super::encode;
 use super::encode::emit::{Encoded, Field, Width};
 use super::inst::{Name, Padding, Target};
 use super::problem::Problem;
@@ -273,7 +274,7 @@ pub(super) fn lay_out(ground: &Ground<'_>) -> Laid {
                 differ(&mut laid, ground, &starts, at, (to, from), *width);
             }
             PieceKind::Align(Padding { fill: None, .. }) if ground.is_code => {
-                pad(&mut laid.bytes, starts[at + 1] - laid.repeated);
+                encode::pad(&mut laid.bytes, starts[at + 1] - laid.repeated);
             }
             PieceKind::Align(padding) => {
                 laid.repeat(&[padding.fill.unwrap_or(0)], starts[at + 1] - laid.end());
@@ -478,26 +479,4 @@ fn refer(
         line: ground.lines[ground.pieces[at].line],
         column: target.span.column,
     });
-}
-
-/// Nops as AMD's and Intel's manuals recommend them, one for each length.
-#[rustfmt::skip]
-const NOPS: [&[u8]; 9] = [
-    &[0x90],
-    &[0x66, 0x90],
-    &[0x0f, 0x1f, 0x00],
-    &[0x0f, 0x1f, 0x40, 0x00],
-    &[0x0f, 0x1f, 0x44, 0x00, 0x00],
-    &[0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00],
-    &[0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00],
-    &[0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
-    &[0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
-];
-
-/// Fills code up to an offset.
-pub(super) fn pad(bytes: &mut Vec<u8>, end: usize) {
-    while bytes.len() < end {
-        let length = (end - bytes.len()).min(NOPS.len());
-        bytes.extend_from_slice(NOPS[length - 1]);
-    }
 }

@@ -176,12 +176,14 @@ pub(crate) fn paste(
                     generated,
                     "func \"{symbol}\":\n.intel_syntax noprefix\n  mov eax, 1\n  ret\n"
                 );
-                assumed.push(format!("`{name}`, which the text calls, returns 1"));
+                assumed.push(format!(
+                    "`{name}`, which the text calls, returns 1{COUNTED}"
+                ));
             }
             Unknown::Pointer => {
                 let _ = writeln!(generated, "data \"{symbol}\": dq \"listing.callee\"");
                 assumed.push(format!(
-                    "`{name}`, which the text calls through memory, returns 1"
+                    "`{name}`, which the text calls through memory, returns 1{COUNTED}"
                 ));
             }
             Unknown::Address => {
@@ -302,6 +304,9 @@ fn around(body: &str) -> String {
          arguments"
     )
 }
+
+/// What a call of a function that is not there adds to the counts: the two instructions of `listing.callee`.
+const COUNTED: &str = ": 2 more instructions that are counted, and one branch, at each call";
 
 /// What stands in for arguments. The words behind the function's first lead to it again, so that a pointer to
 /// objects leads somewhere, too.

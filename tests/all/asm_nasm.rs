@@ -36,6 +36,9 @@ const TABLE: &[(&str, &str)] = &[
     ("Again rep movsb",                      "f3a4"),
     ("again: loop again",                    "e2fe"),
     ("x0 jmp x0",                            "ebfe"),
+    (".l add rax, [rbx]",                    "480303"),
+    (".done",                                ""),
+    (".t dd 7",                              "07000000"),
     // Prefixes that say a width.
     ("o32 call $",                           "e8fbffffff"),
     ("o32 ret",                              "c3"),

@@ -66,6 +66,7 @@ mod overlay;
 mod package;
 mod page_browser;
 mod paste;
+mod paste_slips;
 mod placed;
 mod pmu;
 mod printing;

@@ -9,6 +9,34 @@ use crate::asm::items::{ItemKind, Scope, aims};
 use crate::asm::lay::{Aim, PieceKind};
 use crate::asm::problem::{Problem, Span};
 use crate::asm::registers;
+use crate::text::closest;
+
+/// How an instruction uses a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// As an address, or as a number.
+    Address,
+    /// It calls it, or always goes there.
+    Branch,
+    /// It goes there or on.
+    Condition,
+}
+
+impl Way {
+    fn of(is_branch: bool, choice: &Choice) -> Self {
+        // Jcc, LOOPcc and JrCXZ are those with a distance of a byte, but JMP (volume 2, appendix A.3).
+        const JMP: u8 = 0xeb;
+        let opcode = choice.short.as_ref().and_then(|short| {
+            let bytes = short.bytes();
+            bytes.get(bytes.len().checked_sub(2)?).copied()
+        });
+        match opcode {
+            _ if !is_branch => Way::Address,
+            None | Some(JMP) => Way::Branch,
+            Some(_) => Way::Condition,
+        }
+    }
+}
 
 impl<'a> Scope<'a> {
     pub(super) fn piece<'t>(
@@ -20,11 +48,11 @@ impl<'a> Scope<'a> {
     where
         'a: 't,
     {
-        let find = |target: Target<'t>, is_branch| {
+        let find = |target: Target<'t>, way| {
             let (target, label) = self.places.aim(target, at);
             let label = match label {
                 Some(label) => Some(label),
-                None => self.find(&target, elsewhere, is_branch)?,
+                None => self.find(&target, elsewhere, way)?,
             };
             Ok(Aim { target, label })
         };
@@ -33,15 +61,15 @@ impl<'a> Scope<'a> {
             ItemKind::Datum(Datum::Bytes(bytes)) => PieceKind::Bytes(bytes),
             ItemKind::Repeat(unit, count) => PieceKind::Repeat(unit, count),
             ItemKind::Datum(Datum::Address(target, width)) => {
-                PieceKind::Address(find(target, false)?, width)
+                PieceKind::Address(find(target, Way::Address)?, width)
             }
             ItemKind::Datum(Datum::Distance(both, width)) => {
                 let (to, from) = *both;
-                let both = (find(to, false)?, find(from, false)?);
+                let both = (find(to, Way::Address)?, find(from, Way::Address)?);
                 PieceKind::Distance(Box::new(both), width)
             }
             ItemKind::Inst(choice, aim) => {
-                let aim = aim.map(|(target, is_branch)| find(target, is_branch));
+                let aim = aim.map(|(target, is_branch)| find(target, Way::of(is_branch, &choice)));
                 place(choice, aim.transpose()?).expect("only those with a long form are kept so")
             }
             ItemKind::Odd(odd) => {
@@ -51,8 +79,13 @@ impl<'a> Scope<'a> {
                     return Err(choice.err().unwrap_or_else(|| no_long_form(&inst)));
                 }
                 let mut last = None;
+                let way = |is_branch| match &choice {
+                    Ok(choice) => Way::of(is_branch, choice),
+                    Err(_) if is_branch => Way::Branch,
+                    Err(_) => Way::Address,
+                };
                 for (target, is_branch) in aims(&inst) {
-                    last = Some(find(target.clone(), is_branch)?);
+                    last = Some(find(target.clone(), way(is_branch))?);
                 }
                 place(choice?, last).ok_or_else(|| {
                     let outside = aims(&inst).find_map(|(target, _)| match &target.name {
@@ -65,6 +98,21 @@ impl<'a> Scope<'a> {
         })
     }
 
+    /// Whether a name that an open text lacks can be that of a function elsewhere: no compiler lets others see names
+    /// with a dot in front, or `$LN` of MSVC, and a conditional jump to a name that is nearly a label's is a slip.
+    fn may_be_elsewhere(&self, name: &str, elsewhere: &Elsewhere<'_>, way: Way) -> bool {
+        let is_local = name.starts_with('.') || name.starts_with("$LN");
+        let known = || {
+            let labels = self.places.named.keys().chain(elsewhere.labels.keys());
+            labels.copied()
+        };
+        match way {
+            Way::Address => false,
+            Way::Branch => !is_local,
+            Way::Condition => !is_local && closest(name, known()).is_none(),
+        }
+    }
+
     /// The piece before which a target stands that is no label of this section: none, mostly.
     ///
     /// Refuses names that neither the section, nor another one, nor the linker can know.
@@ -72,7 +120,7 @@ impl<'a> Scope<'a> {
         &self,
         target: &Target<'_>,
         elsewhere: &Elsewhere<'_>,
-        branch: bool,
+        way: Way,
     ) -> Result<Option<usize>, Problem> {
         let name = match &target.name {
             // The linker knows it, or says that nobody does.
@@ -106,8 +154,10 @@ impl<'a> Scope<'a> {
         };
         match elsewhere.count(name) {
             1 => Ok(None),
-            0 if elsewhere.symbols.contains(name) || branch && elsewhere.is_open => Ok(None),
+            0 if elsewhere.symbols.contains(name) => Ok(None),
+            0 if elsewhere.is_open && self.may_be_elsewhere(name, elsewhere, way) => Ok(None),
             0 => {
+                let branch = way != Way::Address;
                 let what = if branch {
                     "undefined label"
                 } else {

@@ -187,6 +187,22 @@ fn widths(inst: &mut Cow<'_, Inst<'_>>, name: &str) {
             }
         }
     }
+    // A byte is pushed as a word where it is one, for a number of 16 bits behind this prefix holds decoders up.
+    let is_byte = |one: &Operand<'_>| {
+        let OperandKind::Immediate { value, bits } = one.kind else {
+            return false;
+        };
+        bits == Some(16) && (-128..=127).contains(&value)
+    };
+    if name == "push" && inst.operands.iter().any(is_byte) {
+        let inst = inst.to_mut();
+        for operand in &mut inst.operands {
+            if let OperandKind::Immediate { bits, .. } = &mut operand.kind {
+                *bits = None;
+            }
+        }
+        inst.prefixes.push((Prefix::Raw(0x66), inst.span));
+    }
     // What lengthens a nop is written for its length alone.
     if inst.is_padding() && inst.form.displacement.is_none() && inst.form.length.is_none() {
         let is_segment = |(prefix, _): &(Prefix, Span)| *prefix == Prefix::Raw(0x2e);

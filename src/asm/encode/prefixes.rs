@@ -27,9 +27,13 @@ pub(in crate::asm) fn check_prefixes(inst: &Inst<'_>, form: &Form) -> Result<(),
     for (prefix, span) in &inst.prefixes {
         let allowed = match prefix {
             Prefix::Lock => info.can_use_lock_prefix() && first_is_memory,
-            // Old branch predictors wanted a two-byte return.
+            // Old branch predictors wanted a two-byte return. GCC writes `rep bsf` for `tzcnt` where an old processor
+            // may read BSF, which is the same of all but zero.
             Prefix::Rep => {
-                info.can_use_rep_prefix() || info.code() == Code::Retnq || repeats(&inst.mnemonic)
+                info.can_use_rep_prefix()
+                    || info.code() == Code::Retnq
+                    || repeats(&inst.mnemonic)
+                    || inst.mnemonic == "bsf"
             }
             // It repeats those that compare nothing, too.
             Prefix::Repne => info.can_use_repne_prefix() || form.is_string(),

@@ -12,7 +12,7 @@ use crate::asm::known::Known;
 use crate::asm::lay::{Given, Places};
 use crate::asm::problem::{Problem, Span};
 use crate::asm::program::SectionKind;
-use crate::asm::read::dialect::{Choice as Dialects, is_nasm};
+use crate::asm::read::dialect::{Choice as Dialects, is_msvc, is_nasm};
 use crate::asm::read::listing::{
     Entry as Columns, Listing, Row, goal, lead_out, settle, survey, without_callee,
 };
@@ -62,6 +62,7 @@ pub(in crate::asm) fn parse<'a>(
     };
     reader.around.constants.clone_from(&reader.bench.constants);
     reader.around.is_nasm = source.lines.iter().any(|line| is_nasm(&line.text));
+    reader.around.is_msvc = source.lines.iter().any(|line| is_msvc(&line.text));
     if reader.dialects.is_go_text() {
         let lines = source.lines.iter().map(|line| line.text.as_str());
         reader.around.function.calls = go::Calls::of(lines);

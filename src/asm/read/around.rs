@@ -32,6 +32,8 @@ pub(in crate::asm) struct Around<'e, 'a> {
     pub(in crate::asm) has_hash_comment: bool,
     /// Whether the text is NASM's, whose labels need no colon.
     pub(in crate::asm) is_nasm: bool,
+    /// Whether it is of Microsoft's compiler.
+    pub(in crate::asm) is_msvc: bool,
     /// What a line in Go's syntax has to know of its function.
     pub(in crate::asm) function: Function,
 }
@@ -62,6 +64,7 @@ impl<'e, 'a> Around<'e, 'a> {
             begun: Begun::default(),
             has_hash_comment: false,
             is_nasm: false,
+            is_msvc: false,
             function: Function::default(),
         }
     }

@@ -173,6 +173,15 @@ pub(in crate::asm) fn is_nasm(line: &str) -> bool {
     }
 }
 
+/// Whether a line begins a function as Microsoft's compiler prints it.
+pub(in crate::asm) fn is_msvc(line: &str) -> bool {
+    line.contains("PROC")
+        && line
+            .split(';')
+            .next()
+            .is_some_and(|code| code.split_ascii_whitespace().nth(1) == Some("PROC"))
+}
+
 fn begins_operand(before: u8) -> bool {
     matches!(before, b' ' | b'\t' | b',' | b'*' | b'(' | b'{')
 }

@@ -9,7 +9,7 @@ use super::data::{align, count, data, data_of, fill, floats, p2align, texts};
 use super::expression::Cursor;
 use super::lexer::Token;
 use crate::asm::encode;
-use crate::asm::inst::{Name, Place, Statement, Target};
+use crate::asm::inst::{Datum, Name, Place, Statement, Target};
 use crate::asm::problem::{Problem, Span};
 use crate::asm::registers::lower;
 use crate::asm::source::Syntax;
@@ -124,8 +124,14 @@ fn plain<'a>(
         }
         "npad" => {
             cursor.advance();
+            let span = cursor.span();
             let bytes = count(cursor, word)?;
-            return Ok(Directive::Made(vec![Statement::Fill(0x90, bytes)]));
+            return match encode::no_operation(bytes) {
+                Some(bytes) => Ok(Directive::Made(vec![Statement::Data(vec![Datum::Bytes(
+                    bytes,
+                )])])),
+                None => Err(Problem::new(span, "`npad` stands for 1 to 15 bytes")),
+            };
         }
         "comm" => return masm_common(cursor),
         "include" if is_listing_include(cursor) => return Ok(Directive::Passed),

@@ -8,7 +8,7 @@ use super::address::{check_thread, memory, without_own_segment};
 use super::directive::open;
 use super::expression::{Cursor, Linear};
 use super::lexer::Token;
-use crate::asm::inst::{Broadcast, Inst, Mem, Name, Operand, OperandKind, Reach, Target};
+use crate::asm::inst::{Broadcast, Inst, Mem, Name, Operand, OperandKind, Prefix, Reach, Target};
 use crate::asm::problem::{Problem, Span};
 use crate::asm::registers::{name_of, register};
 
@@ -68,6 +68,11 @@ pub(in crate::asm) fn operand<'a>(
     } else {
         unbracketed(cursor, inst, words, segment)?
     };
+    // The width of a stack's word; in the encoding it is a prefix alone.
+    let is_stacked = matches!(&*inst.mnemonic, "push" | "pop") && words.bits == Some(16);
+    if is_stacked && kind.register().is_some_and(Register::is_segment_register) {
+        inst.prefixes.push((Prefix::Raw(0x66), start));
+    }
     Ok(Operand {
         kind,
         span: start.to(cursor.last_span()),

@@ -4,15 +4,15 @@
 //! where that is no instruction.
 
 use super::data::count;
-use super::directive::{Directive, directive};
+use super::directive::{Directive, data_width, directive, reserved_width};
 use super::expression::Cursor;
 use super::lexer::Token;
 use super::prefix::{Begun, hint, prefixes};
 use super::{att, intel};
 use crate::asm::encode;
-use crate::asm::inst::{Inst, Prefix, Repeated, Statement, Times};
+use crate::asm::inst::{Inst, Operand, OperandKind, Prefix, Repeated, Statement, Times};
 use crate::asm::problem::{Problem, Span, is_near};
-use crate::asm::registers::register;
+use crate::asm::registers::{lower, register};
 
 /// What stands behind the labels.
 pub(super) fn statement<'a>(
@@ -20,6 +20,15 @@ pub(super) fn statement<'a>(
     begun: &mut Begun,
     statements: &mut Vec<Statement<'a>>,
 ) -> Result<(), Problem> {
+    if let Some(label) = local_label(cursor) {
+        statements.extend(begun.bytes());
+        statements.push(label);
+        cursor.advance();
+        return match cursor.is_done() {
+            true => Ok(()),
+            false => statement(cursor, begun, statements),
+        };
+    }
     match directive(cursor)? {
         Directive::No => {}
         Directive::Passed => {
@@ -61,8 +70,40 @@ pub(super) fn statement<'a>(
         true => att::operands(cursor, &mut inst)?,
         false => intel::operands(cursor, &mut inst)?,
     }
+    if cursor.around.is_msvc {
+        as_microsoft(&mut inst);
+    }
     statements.push(Statement::Inst(inst));
     Ok(())
+}
+
+/// What Microsoft's compiler prints in its text, and what stands in the object beside it (`/FAc`).
+fn as_microsoft(inst: &mut Inst<'_>) {
+    let is_zero =
+        |operand: &Operand<'_>| matches!(operand.kind, OperandKind::Immediate { value: 0, .. });
+    if inst.mnemonic == "ret" && inst.operands.len() == 1 && is_zero(&inst.operands[0]) {
+        inst.operands.clear();
+    }
+}
+
+/// A label without a colon and with a dot in front, which NASM has no directives with.
+fn local_label<'a>(cursor: &Cursor<'_, 'a>) -> Option<Statement<'a>> {
+    let Some(Token::Word(name)) = cursor.peek().filter(|_| cursor.around.is_nasm) else {
+        return None;
+    };
+    let begins = match cursor.peek_second() {
+        None => true,
+        Some(Token::Word(word)) => {
+            let word = lower(word);
+            encode::knows(&word)
+                || Prefix::from_word(&word).is_some()
+                || data_width(&word).is_some()
+                || reserved_width(&word).is_some()
+                || word == "times"
+        }
+        Some(_) => false,
+    };
+    (name.starts_with('.') && begins).then(|| Statement::Label(name, cursor.span()))
 }
 
 /// Whether a word in front of an instruction is a label: in NASM's text, where it is no prefix with a typing error.

@@ -17,7 +17,7 @@ pub(super) fn functions(texts: &[&str]) -> Vec<String> {
         let words: Vec<&str> = code.split_whitespace().collect();
         let name = match &words[..] {
             [".type", name, kind] if kind.ends_with("function") => Some(name.trim_end_matches(',')),
-            [name, kind] if kind.eq_ignore_ascii_case("proc") => Some(*name),
+            [name, kind, ..] if kind.eq_ignore_ascii_case("proc") => Some(*name),
             [_, ..] if code.ends_with(">:") => code
                 .split_once(" <")
                 .map(|(_, name)| name.trim_end_matches(">:")),

@@ -1140,6 +1140,8 @@ impl Text<'_> {
             }
         }
         let _ = writeln!(out, "  call \"{entry}\"");
+        let body = out.rfind("body:").unwrap_or_default();
+        let around = super::around(&out[body..]);
         out.push_str(&objects);
         if let Some((name, _)) = values.first_key_value() {
             return Err(refuse(
@@ -1152,6 +1154,7 @@ impl Text<'_> {
             true => "it takes no arguments".to_string(),
             false => format!("its arguments are {}", said.join(", ")),
         });
+        self.assumed.push(around);
         Ok(())
     }
 

@@ -6,7 +6,7 @@
 use iced_x86::Register;
 
 use crate::asm::encode;
-use crate::asm::inst::{Inst, OperandKind, Reach};
+use crate::asm::inst::{Inst, Operand, OperandKind, Prefix, Reach};
 use crate::asm::problem::Problem;
 use crate::asm::registers::name_of;
 
@@ -93,6 +93,14 @@ pub(super) fn name(inst: &mut Inst<'_>) -> Result<(), Problem> {
             }
             _ => {}
         }
+    }
+    let is_segment = |one: &Operand<'_>| {
+        one.kind
+            .register()
+            .is_some_and(Register::is_segment_register)
+    };
+    if matches!(&*stem, "push" | "pop") && bits == 16 && inst.operands.iter().any(is_segment) {
+        inst.prefixes.push((Prefix::Raw(0x66), inst.span));
     }
     if !is_vector {
         check_registers(inst, &stem, letter, bits)?;

@@ -10,8 +10,8 @@ use super::frame::{Frame, Opened, made};
 use super::operand::number;
 use super::symbol::canonical;
 use super::{Call, Function};
+use crate::asm::encode::pad;
 use crate::asm::inst::{Datum, Name, OperandKind, Padding, Statement, Target};
-use crate::asm::lay::pad;
 use crate::asm::problem::Problem;
 use crate::asm::read::around::Around;
 

@@ -1,0 +1,130 @@
+//! Pasted texts with a slip in them, or with habits of their compiler: what runs is what the text means.
+//!
+//! Correct means: a label that is missing is no function, every function counts as one, and what one iteration has beside
+//! the text is told.
+
+use serde_json::Value;
+
+use crate::common::{Run, dispatchlab, fresh, run_in, template, value};
+
+/// The run of a text, and a word of the test for its folder.
+fn run(name: &str, text: &str, more: &[&str]) -> Run {
+    let place = fresh(name);
+    template(&place, "f", text);
+    let quick = ["run", "f.asm", "--quick", "--counters", "none"];
+    run_in(&place, &[&quick[..], more].concat())
+}
+
+/// Instructions of one iteration.
+fn instructions(name: &str, text: &str, more: &[&str]) -> f64 {
+    let run = run(name, text, &[more, &["--json"]].concat());
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    let document: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    value(&document["results"][0], "instructions")
+}
+
+#[test]
+fn a_label_that_is_missing_is_no_function() {
+    for (at, (label, jump, said)) in [
+        (".L3", "jnz .L4", "undefined label `.L4`"),
+        (".L3", "jmp .L4", "undefined label `.L4`"),
+        ("loop1", "jnz lop1", "did you mean `loop1`"),
+        (".loop", "jnz .lop", "did you mean `.loop`"),
+        ("$LL3@f", "jne SHORT $LN4@f", "undefined label `$LN4@f`"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let text = format!("f:\n mov ecx, 10\n{label}:\n dec ecx\n {jump}\n ret\n");
+        for more in [&[][..], &["--call", "f"]] {
+            let run = run(&format!("slip{at}"), &text, more);
+            assert_eq!(run.code, 2, "{jump}: {}", run.stdout);
+            assert!(run.said().contains(said), "{jump}: {}", run.said());
+        }
+    }
+    // Names that others can see may be elsewhere.
+    for (at, jump) in ["call lop1", "jmp loop2", "jnz other"]
+        .into_iter()
+        .enumerate()
+    {
+        let text = format!("f:\n mov ecx, 10\nloop1:\n dec ecx\n {jump}\n ret\n");
+        let run = run(&format!("elsewhere{at}"), &text, &["--call", "f"]);
+        assert_eq!(run.code, 0, "{jump}: {}", run.said());
+        assert!(
+            run.said().contains("returns 1: 2 more instructions"),
+            "{jump}: {}",
+            run.said()
+        );
+    }
+}
+
+/// Two functions as MSVC prints them, the first with a comment and padding.
+const MICROSOFT: &str = "_TEXT SEGMENT\nsum PROC ; sum, COMDAT\n xor eax, eax\n npad 4\n add eax, [rcx]\n ret 0\nsum ENDP\n\
+    main PROC\n mov eax, 5\n ret 0\nmain ENDP\n_TEXT ENDS\n";
+
+#[test]
+fn each_function_of_msvc_is_one_with_a_comment_and_without() {
+    let all = run("msvc_two", MICROSOFT, &[]);
+    assert_eq!(all.code, 2, "{}", all.stdout);
+    assert!(all.said().contains("sum, main"), "{}", all.said());
+    // Seven around it, and of its own the padding as one.
+    assert_eq!(
+        instructions("msvc_sum", MICROSOFT, &["--call", "sum"]),
+        7.0 + 4.0
+    );
+    assert_eq!(
+        instructions("msvc_main", MICROSOFT, &["--call", "main"]),
+        7.0 + 2.0
+    );
+}
+
+#[test]
+fn a_return_and_padding_of_msvc_have_the_bytes_of_its_object() {
+    let place = fresh("msvc_bytes");
+    template(&place, "f", MICROSOFT);
+    let bytes = |lines: &str| {
+        template(&place, "one", lines);
+        let run = run_in(&place, &["asm", "one.asm", "--hex"]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        run.stdout.trim().to_string()
+    };
+    assert_eq!(bytes("f PROC\n ret 0\nf ENDP\n"), "c3");
+    assert_eq!(bytes("f PROC\n ret 8\nf ENDP\n"), "c20800");
+    // Nothing says that this is Microsoft's.
+    assert_eq!(bytes("f:\n ret 0\n"), "c20000");
+    for (length, expected) in [
+        (1, "90"),
+        (4, "0f1f4000"),
+        (9, "660f1f840000000000"),
+        (10, "66660f1f840000000000"),
+        (11, "6666660f1f840000000000"),
+        (12, "0f1f40000f1f840000000000"),
+        (15, "0f1f80000000000f1f840000000000"),
+    ] {
+        assert_eq!(bytes(&format!("npad {length}\n")), expected);
+    }
+    for wrong in ["npad 0\n", "npad 16\n"] {
+        template(&place, "one", wrong);
+        let run = dispatchlab(&["asm", place.join("one.asm").to_str().expect("UTF-8")]);
+        assert_eq!(run.code, 2, "{}", run.stdout);
+        assert!(run.stderr.contains("1 to 15 bytes"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn what_stands_around_a_function_of_go_is_told() {
+    const MUL: &str =
+        "TEXT main.Mul(SB), NOSPLIT|NOFRAME|ABIInternal, $0-16\n\tIMULQ BX, AX\n\tRET\n";
+    let run = run("go_around", MUL, &[]);
+    assert_eq!(run.code, 0, "{}", run.said());
+    let said = run.said();
+    let (before, _) = said
+        .split_once(" of the instructions that are counted")
+        .expect("how many are around it");
+    let around: f64 = before
+        .rsplit([' ', '\n'])
+        .next()
+        .and_then(|number| number.parse().ok())
+        .expect("a number");
+    assert_eq!(instructions("go_around_count", MUL, &[]), around + 2.0);
+}
