@@ -52,6 +52,7 @@ mod ideas;
 mod imports;
 mod inputs;
 mod interpreter;
+mod itabs;
 mod jobs;
 mod large_programs;
 mod linking;
