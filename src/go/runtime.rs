@@ -50,7 +50,7 @@ pub const TEXT: &str = "runtime.text";
 const CHAINS_OF_ITABS: &str = "runtime.hash";
 
 /// What all functions are written in, one file for each idea.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
     include_str!("runtime/frames.asm"),
     include_str!("runtime/allocate.asm"),
     include_str!("runtime/clear.asm"),
@@ -58,6 +58,7 @@ const SOURCES: [&str; 7] = [
     include_str!("runtime/add_itab.asm"),
     include_str!("runtime/itab.asm"),
     include_str!("runtime/equal.asm"),
+    include_str!("runtime/stack.asm"),
 ];
 
 /// Adds to a program what it names of the runtime and does not define.
@@ -140,6 +141,7 @@ fn functions(release: Release) -> Vec<SourceSection> {
         barrier_bytes => BARRIER_BYTES,
         site_caches_bytes => SITE_CACHES_BYTES,
         persistent_bytes => PERSISTENT_BYTES,
+        stack_guard => layout::STACK_GUARD,
     };
     let text = match environment.render_str(&SOURCES.concat(), values) {
         Ok(text) => text,
@@ -260,6 +262,8 @@ fn datum(name: &str, program: &Program, heap: &HeapSpec) -> Result<Option<Sectio
         // The last of them may reach over the end by eight words.
         "runtime.wbBuf" => vec![0; 8 + BARRIER_BYTES as usize + 64],
         "runtime.siteCaches" => vec![0; 8 + SITE_CACHES_BYTES as usize],
+        // No frames but those that the template knows of.
+        "runtime.frames" => vec![0; 32],
         "runtime.persistent" => vec![0; 8 + PERSISTENT_BYTES as usize],
         "runtime.itabTable" if !layout::has_itab_link(heap.release) => {
             return table_of_itabs(program, heap).map(Some);

@@ -82,6 +82,7 @@ mod serve_browser;
 mod serve_built;
 mod shipped_templates;
 mod small_machines;
+mod stacks;
 mod statuses;
 mod step;
 mod step_stack;
