@@ -17,7 +17,7 @@ use super::symbol::canonical;
 use super::types::Shape;
 use super::{HeapSpec, Release, hash, itab_table, layout, symbol};
 use crate::asm::{
-    self, Fixup, FixupKind, Program, Section, SectionKind, SourceLine, SourceSection,
+    self, Fixup, FixupKind, Program, Repeat, Section, SectionKind, SourceLine, SourceSection,
 };
 
 /// The function that allocates.
@@ -231,6 +231,19 @@ fn data(name: &str, bytes: Vec<u8>) -> Section {
     }
 }
 
+/// So many zeros, which take a few bytes in a job.
+fn room(name: &str, count: u32) -> Section {
+    let repeats = vec![Repeat {
+        offset: 0,
+        unit: vec![0],
+        count,
+    }];
+    Section {
+        repeats,
+        ..data(name, Vec::new())
+    }
+}
+
 /// Makes the eight bytes at `offset` hold a symbol's address.
 pub(super) fn point(section: &mut Section, offset: u32, symbol: &str) {
     section.fixups.push(Fixup {
@@ -261,10 +274,10 @@ fn datum(name: &str, program: &Program, heap: &HeapSpec) -> Result<Option<Sectio
         "runtime.arena" => vec![0; (ARENA_START + ARENA_BYTES + LARGEST_BLOCK) as usize],
         // The last of them may reach over the end by eight words.
         "runtime.wbBuf" => vec![0; 8 + BARRIER_BYTES as usize + 64],
-        "runtime.siteCaches" => vec![0; 8 + SITE_CACHES_BYTES as usize],
+        "runtime.siteCaches" => return Ok(Some(room(name, 8 + SITE_CACHES_BYTES))),
         // No frames but those that the template knows of.
         "runtime.frames" => vec![0; 32],
-        "runtime.persistent" => vec![0; 8 + PERSISTENT_BYTES as usize],
+        "runtime.persistent" => return Ok(Some(room(name, 8 + PERSISTENT_BYTES))),
         "runtime.itabTable" if !layout::has_itab_link(heap.release) => {
             return table_of_itabs(program, heap).map(Some);
         }
