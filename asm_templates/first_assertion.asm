@@ -198,6 +198,8 @@ data "type.func() uint32": dq 8, 8
 data "type..namedata.{{ own }}.": db 1, {{ "" if go_minor >= 17 else "0, " }}{{ own | length }}, "{{ own }}"
 {% endfor %}
 {% endfor %}
+data "runtime.firstmoduledata":
+        dq   "runtime.types", "runtime.types" + 0x7fffffff   ; all data are behind its beginning
 data "main.offsets":
 {% for k in range(width) %}
         dq "type.main.I" + {{ 80 + 8 * k }}, "type..namedata.{{ "M%02d" | format(k) }}.", 0

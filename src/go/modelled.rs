@@ -29,8 +29,7 @@ const CACHES: InGo = InGo::Beside("Go's fills its cache of stacks, and empties i
 /// A first assertion, single-stepped in Go 1.19, 1.21 and 1.27: 938 to 1,013 instructions for one method, 2,360 to
 /// 2,436 for three, 5,876 to 5,950 for eight.
 const MERGES: InGo = InGo::Beside("Go's takes some 700 instructions a method");
-const SEEKS: InGo =
-    InGo::Beside("Go's looks for the module that the type is of, and for a type in a map");
+const SEEKS: InGo = InGo::Beside("Go's goes from module to module, and looks for a type in a map");
 const LOCKS: InGo =
     InGo::Beside("Go's counts what its thread has locked, and waits where another has the lock");
 const FLUSHES: InGo = InGo::Beside("Go's hands its full buffer to the collector");

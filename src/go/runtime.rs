@@ -94,7 +94,7 @@ pub fn names(release: Release) -> Vec<String> {
 }
 
 /// Data that are there without any template's doing.
-pub const DATA: [&str; 12] = [
+pub const DATA: [&str; 13] = [
     "runtime.staticuint64s",
     "runtime.staticbytes",
     "runtime.zeroVal",
@@ -102,6 +102,7 @@ pub const DATA: [&str; 12] = [
     "runtime.writeBarrier",
     "runtime.itabTable",
     CHAINS_OF_ITABS,
+    "runtime.firstmoduledata",
     TYPES,
     TEXT,
     "runtime.arena",
@@ -267,6 +268,8 @@ fn datum(name: &str, program: &Program, heap: &HeapSpec) -> Result<Option<Sectio
         "runtime.staticbytes" if !has_value_table => (0..=u8::MAX).collect(),
         "runtime.zeroVal" => vec![0; ZERO_BYTES],
         "runtime.zerobase" => vec![0; 8],
+        // Where types begin and end: there are none but those that a template says.
+        "runtime.firstmoduledata" => vec![0; 16],
         "runtime.writeBarrier" => vec![0; 16],
         // A mask of 0, and one empty entry of two words or three.
         "runtime.emptyTypeAssertCache" => vec![0; 8 + 16],

@@ -1,6 +1,8 @@
 ; An itab that the table does not have: it is built in memory that is never given back, by one walk over the
 ; methods of the interface and of the type, which are both sorted by name, and put into the table.
-; The methods of a type stand behind its descriptor; where bit 0 of its flags is clear it has none here.
+; The methods of a type stand behind its descriptor; where bit 0 of its flags is clear it has none here, and so where
+; the template does not say, as `runtime.firstmoduledata`, between which addresses the types are whose offsets count
+; from `runtime.types`: those of an imported program count from elsewhere.
 
 ; The text of a name and its length, in rax and r8, from the name's address in rax.
 {%- macro text_of(label) %}
@@ -53,25 +55,47 @@
 {%- endif %}
 {%- endmacro %}
 
+; Whether the methods of both can be read: their offsets are of the module that the template describes.
+{%- macro of_the_module(interface, type, no) %}
+        lea  r9, ["runtime.firstmoduledata"]
+        cmp  {{ type }}, [r9]           ; types
+        jb   {{ no }}
+        cmp  {{ type }}, [r9 + 8]       ; etypes
+        jae  {{ no }}
+        cmp  {{ interface }}, [r9]
+        jb   {{ no }}
+        cmp  {{ interface }}, [r9 + 8]
+        jae  {{ no }}
+{%- endmacro %}
+
 {% set text_off = "(*_type).textOff" if go_minor <= 20 else "rtype.textOff" %}
 {% for name, base in [("resolveNameOff", "types"), ("resolveTypeOff", "types"), (text_off, "text")] %}
 {% if abi == "register" %}
 func "runtime.{{ name }}":              ; rax = a type, ebx = offset
 {% else %}
 func "runtime.{{ name }}":              ; [rsp + 8] = a type, offset; the address at 24
+        mov  rax, [rsp + 8]
         mov  ebx, [rsp + 16]
 {% endif %}
-        xor  eax, eax
         test ebx, ebx
-        je   none
+        je   nothing
+        lea  rcx, ["runtime.firstmoduledata"] ; Go goes from module to module, here there is one
+        cmp  rax, [rcx]
+        jb   nothing
+        cmp  rax, [rcx + 8]
+        jae  nothing
         movsxd rbx, ebx
-        lea  rax, ["runtime.{{ base }}"] ; Go looks for the module that the type is of
+        lea  rax, ["runtime.{{ base }}"]
         add  rax, rbx
 {% if abi == "register" %}
-none:   ret
-{% else %}
-none:   mov  [rsp + 24], rax
         ret
+nothing: xor eax, eax
+        ret
+{% else %}
+give:   mov  [rsp + 24], rax
+        ret
+nothing: xor eax, eax
+        jmp  give
 {% endif %}
 {% endfor %}
 

@@ -42,6 +42,8 @@ func "runtime.getitab":                 ; rax = interface, rbx = type, cl = whet
         mov  rcx, [rsp + 80]
         test byte [rcx + 20], 1         ; type.tflag: methods follow
         je   none
+        mov  rbx, [rsp + 72]
+{{- of_the_module("rbx", "rcx", "none") }}
         lea  rax, ["runtime.itabLock"]
         call "runtime.{{ lock }}"
         mov  rax, ["runtime.itabTable"] ; another thread may have been there in between
@@ -343,6 +345,8 @@ done:   mov  [rsp + 80], rax
 absent: mov  rcx, [rsp + 64]
         test byte [rcx + 20], 1         ; type.tflag: methods follow
         je   none
+        mov  rdx, [rsp + 56]
+{{- of_the_module("rdx", "rcx", "none") }}
         lea  rax, ["runtime.itabLock"]
         mov  [rsp], rax
         call "runtime.{{ lock }}"
@@ -414,6 +418,7 @@ done:   mov  [rsp + 80], rax
 {{- leave(40) }}
 absent: test byte [rdx + 20], 1         ; type.tflag: methods follow
         je   none
+{{- of_the_module("rcx", "rdx", "none") }}
         mov  [rsp + 32], r8
         lea  rax, ["runtime.itabLock"]
         mov  [rsp], rax
