@@ -2,7 +2,7 @@
 ;! heap     = "iface"
 ;! types    = "main.T{t}"
 ;! methods  = ["Id"]
-;! params   = { go = ["1.27", "1.21", "1.19", "1.10"], targets = 1, form = ["hit", "hit-ok", "miss-ok", "nil"], panics = false, cached = true, order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.21", "1.19", "1.10", "1.9"], targets = 1, form = ["hit", "hit-ok", "miss-ok", "nil"], panics = false, cached = true, order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id+type"
 ;! dispatch = "site"
@@ -132,7 +132,13 @@ data "type.{{ type.name }}": dq 4, 0
         dq 0, 0
         dd {{ type.index + 1 }}, 0
 data "go.itab.{{ type.name }},main.J": dq "type.main.J", "type.{{ type.name }}"
+{% if go_minor <= 9 %}
+        dq 0                            ; itab.link, which the runtime's table sets
+        dd hash("{{ type.name }}")
+        db {{ 1 if miss else 0 }}, 0, 0, 0  ; itab.bad
+{% else %}
         dd hash("{{ type.name }}"), 0
+{% endif %}
         dq {{ 0 if miss else '"main.method"' }}
 func "main.(*T{{ type.index }}).Id":    ; nobody calls it
         ud2

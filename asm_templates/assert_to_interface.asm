@@ -2,7 +2,7 @@
 ;! heap     = "eface"
 ;! types    = "main.T{t}"
 ;! methods  = ["Id"]
-;! params   = { go = ["1.27", "1.21", "1.19", "1.10"], targets = 1, form = ["hit", "hit-ok", "miss-ok", "nil"], panics = false, cached = true, fills = false, order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.21", "1.19", "1.10", "1.9"], targets = 1, form = ["hit", "hit-ok", "miss-ok", "nil"], panics = false, cached = true, fills = false, order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id+type"
 ;! dispatch = "site"
@@ -11,7 +11,7 @@
 ;! source   = "go-internals II, Type assertions"
 
 ; The itab for type and interface has to be found. Up to Go 1.21 the runtime looks it up in a hash
-; table of all itabs, in nested calls. Since 1.22 each call site has a cache of its own, looked at
+; table of all itabs, in nested calls; up to 1.9 that is an array of chains. Since 1.22 each call site has a cache of its own, looked at
 ; inline. The runtime fills it with one in 1024 of the calls that miss it; here it is full from the start.
 ; `cached=false`: it stays empty. `fills=true`: the runtime has filled it before the first iteration, with
 ; up to 32 types, and by luck in the first call of each. A type without the methods is in table and cache too, with nothing
@@ -174,7 +174,13 @@ data "type.{{ type.name }}": dq 4, 0
         dq 0, 0
         dd {{ type.index + 1 }}, 0
 data "go.itab.{{ type.name }},main.I": dq "type.main.I", "type.{{ type.name }}"
+{% if go_minor <= 9 %}
+        dq 0                            ; itab.link, which the runtime's table sets
+        dd hash("{{ type.name }}")
+        db {{ 1 if miss else 0 }}, 0, 0, 0  ; itab.bad
+{% else %}
         dd hash("{{ type.name }}"), 0
+{% endif %}
         dq {{ 0 if miss else '"main.method"' }}
 {% endfor %}
 func "main.method":                     ; nobody calls it

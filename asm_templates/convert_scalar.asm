@@ -1,7 +1,7 @@
 ;! title    = "a scalar becomes an interface value"
 ;! heap     = "pointer"
 ;! types    = "main.T"
-;! params   = { go = ["1.27", "1.19", "1.15", "1.12", "1.10"], bits = [32, 8, 16, 64], value = ["small", "large"], to = ["eface", "iface"], order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.19", "1.16", "1.15", "1.14", "1.13", "1.12", "1.11", "1.10"], bits = [32, 8, 16, 64], value = ["small", "large"], to = ["eface", "iface"], order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id"
 ;! clobbers = "all"
@@ -15,7 +15,8 @@
 ; followed for the result, which is one load more than the conversion has.
 ;
 ; To an interface with methods (`to=iface`) the first word is an itab; the rest is the same, but that
-; Go 1.10 has functions of their own for it.
+; Go 1.10 and 1.11 have functions of their own for it. Go 1.10 passes the value's address, 1.11 the value, and both
+; get the whole interface value back; since 1.12 only the pointer comes.
 
 {% import "go/barrier.asm" as barriers %}
 {% set word = "type.uint" ~ bits if to == "eface" else "go.itab.main.Num,main.Numberer" %}
@@ -57,6 +58,14 @@ body:                                   ; rax = pointer to the value
         call "runtime.convT{{ bits }}"
         mov  rax, [rsp + 8]
         lea  rcx, ["{{ word }}"]        ; type or itab
+        mov  ["main.Sink"], rcx
+{% elif go_minor == 11 %}
+        mov  [rsp + 8], {{ value_register }}
+        lea  rax, ["{{ word }}"]        ; type or itab
+        mov  [rsp], rax
+        call "runtime.convT2{{ "E" if to == "eface" else "I" }}{{ bits }}"
+        mov  rcx, [rsp + 16]
+        mov  rax, [rsp + 24]
         mov  ["main.Sink"], rcx
 {% else %}
         mov  [rsp + 48], {{ value_register }}

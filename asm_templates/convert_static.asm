@@ -1,5 +1,5 @@
 ;! title    = "a constant becomes an interface value"
-;! params   = { go = ["1.27", "1.19", "1.10"] }
+;! params   = { go = ["1.27", "1.19", "1.16", "1.15", "1.14", "1.13", "1.12", "1.11", "1.10"] }
 ;! result   = "eax"
 ;! expect   = 42
 ;! clobbers = "all"

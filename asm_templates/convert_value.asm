@@ -1,7 +1,7 @@
 ;! title    = "a value of several words becomes an interface value"
 ;! heap     = "pointer"
 ;! types    = "main.T"
-;! params   = { go = ["1.27", "1.19", "1.12", "1.10"], kind = ["string", "slice", "struct", "plain"], to = ["eface", "iface"], order = "cyclic", objects = 64 }
+;! params   = { go = ["1.27", "1.19", "1.16", "1.15", "1.14", "1.13", "1.12", "1.11", "1.10"], kind = ["string", "slice", "struct", "plain"], to = ["eface", "iface"], order = "cyclic", objects = 64 }
 ;! result   = "eax"
 ;! expect   = "id"
 ;! clobbers = "all"

@@ -1,5 +1,5 @@
 ;! title    = "a zero value becomes an interface value"
-;! params   = { go = ["1.27", "1.19", "1.15", "1.12", "1.10"], kind = ["scalar", "string", "struct"] }
+;! params   = { go = ["1.27", "1.19", "1.16", "1.15", "1.14", "1.13", "1.12", "1.11", "1.10"], kind = ["scalar", "string", "struct"] }
 ;! result   = "al"
 ;! expect   = 1
 ;! clobbers = "all"
@@ -36,6 +36,9 @@ body:
         call "runtime.convT32"
         mov  rax, [rsp + 8]
         lea  rcx, ["type.uint32"]
+{% elif go_minor == 11 %}
+        mov  [rsp + 8], eax             ; the value itself; of a string still the address
+        lea  rax, ["type.uint32"]
 {% else %}
         mov  [rsp + 48], eax
         lea  rax, ["type.uint32"]
@@ -55,10 +58,12 @@ body:
         lea  rax, ["type.string"]
 {% endif %}
 {% endif %}
-{% if go_minor <= 10 %}
+{% if go_minor <= 11 %}
         mov  [rsp], rax
+{% if go_minor == 10 or kind == "string" %}
         lea  rcx, [rsp + 48]
         mov  [rsp + 8], rcx
+{% endif %}
         call "runtime.convT2E{{ "32" if kind == "scalar" else "string" }}"
         mov  rcx, [rsp + 16]
         mov  rax, [rsp + 24]

@@ -12,7 +12,7 @@
 ; A function that calls others first compares the stack pointer with the stack's bound, unless it is
 ; marked nosplit (check=false). Below the bound it asks for a larger stack and starts again
 ; (grow=true: two instructions of the body raise the bound to the stack's end each time). What is
-; modelled is that way, not the copying: see docs/go-runtime.md.
+; modelled is that way, not the copying, which is in stack_copy.
 
 body:                                   ; rax = *T
 {% if abi == "register" %}

@@ -13,20 +13,21 @@ use super::Release;
 /// Always four little-endian bytes of a digest of the link string; which digest, which of its bytes, and how
 /// they are changed, depends on the release. The changes come from the compiler's own hash
 /// package, which alters a digest so that nobody mistakes it for the standard one; in 1.24 the
-/// bytes are those behind the first eight, of which it alters none.
+/// bytes are those behind the first eight, of which it alters none. MD5 of 1.16 is no binary's: the compiler's
+/// source has it in 1.15 and in the tree that became 1.17.
 ///
 /// # Errors
-/// For the releases whose digest is not known here: 1.16, 1.17 and 1.18.
+/// For the releases whose digest is not known here: 1.17 and 1.18.
 pub fn type_hash(release: Release, name: &str) -> Result<u32, String> {
     let first_four =
         |digest: &[u8]| u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]]);
     match release.minor() {
-        ..=15 => Ok(first_four(&Md5::digest(name))),
+        ..=16 => Ok(first_four(&Md5::digest(name))),
         19..=23 => Ok(!first_four(&Sha256::digest(name))),
         24 => Ok(first_four(&Sha256::digest(name)[8..])),
         25.. => Ok(first_four(&Sha256::digest(name)) ^ 0xff),
         _ => Err(format!(
-            "how Go {release} hashes a type is not known here; 1.9 to 1.15 and 1.19 to 1.27 are"
+            "how Go {release} hashes a type is not known here; 1.9 to 1.16 and 1.19 to 1.27 are"
         )),
     }
 }
@@ -57,14 +58,14 @@ mod tests {
 
     #[test]
     fn releases_at_the_edges_of_a_generation_follow_it() {
-        assert_eq!(hash("1.9", "uint32"), hash("1.15", "uint32"));
+        assert_eq!(hash("1.9", "uint32"), hash("1.16", "uint32"));
         assert_eq!(hash("1.19", "uint32"), hash("1.23", "uint32"));
         assert_eq!(hash("1.25", "uint32"), hash("1.27", "uint32"));
     }
 
     #[test]
     fn a_release_without_evidence_is_refused_by_name() {
-        for release in ["1.16", "1.17", "1.18"] {
+        for release in ["1.17", "1.18"] {
             let refusal = hash(release, "uint32").expect_err("not known");
             assert!(refusal.contains(&format!("Go {release} ")), "{refusal}");
         }

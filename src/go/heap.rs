@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::object::ObjectShape;
 use super::types::{self, Shape, Signature};
-use super::{HeapKind, Release, hash, layout, symbol, type_data};
+use super::{HeapKind, Release, hash, itab_table, layout, symbol, type_data};
 use crate::formula::Formula;
 
 /// Most objects of a scenario: 1 GiB of small ones, which no cache holds. Those of the book's benchmarks over many are 2^21.
@@ -90,6 +90,19 @@ impl HeapSpec {
             signatures: self.signatures.clone(),
         };
         [vec![first], self.interfaces.clone()].concat()
+    }
+
+    /// The itabs that are laid out, in order: each type's of the first interface, then of the next.
+    pub(super) fn itabs(&self) -> Vec<String> {
+        // A walk over empty interfaces has no itabs of its own.
+        let without = usize::from(self.kind == HeapKind::Eface);
+        let interfaces = self.all_interfaces().into_iter().skip(without);
+        interfaces
+            .flat_map(|interface| {
+                let of = |name: &String| symbol::itab(name, &interface.name);
+                self.types.iter().map(of).collect::<Vec<_>>()
+            })
+            .collect()
     }
 
     /// Bytes from one object to the next.
@@ -241,11 +254,13 @@ pub fn lay_out(spec: &HeapSpec) -> Result<Heap, String> {
         interfaces_at.push(heap.add_interface_type(interface, spec)?);
     }
     let first_itab = heap.symbols.len();
+    let links = links(spec)?;
+    let mut links = links.into_iter();
     // A walk over empty interfaces has no itabs of its own.
     let without_itabs = usize::from(spec.kind == HeapKind::Eface);
     for interface in interfaces.iter().skip(without_itabs) {
         for (name, &hash) in spec.types.iter().zip(&hashes) {
-            heap.add_itab(name, interface, hash, spec);
+            heap.add_itab(name, interface, hash, links.next().flatten(), spec);
         }
     }
     let first_word = match spec.kind {
@@ -287,6 +302,22 @@ pub fn lay_out(spec: &HeapSpec) -> Result<Heap, String> {
         heap.array = Some(heap.add_array("receivers", size));
     }
     Ok(heap)
+}
+
+/// Up to Go 1.9, the itab behind each in its chain of the runtime's table; those of the heap come into it first.
+fn links(spec: &HeapSpec) -> Result<Vec<Option<String>>, String> {
+    if !layout::has_itab_link(spec.release) {
+        return Ok(Vec::new());
+    }
+    let itabs = spec.itabs();
+    let pairs = itabs
+        .iter()
+        .map(|itab| itab_table::pair_of(itab, spec.release));
+    let links = itab_table::chains(&pairs.collect::<Result<Vec<_>, _>>()?).links;
+    let named = links.into_iter();
+    Ok(named
+        .map(|link| link.map(|next| itabs[next].clone()))
+        .collect())
 }
 
 impl Heap {
@@ -438,7 +469,14 @@ impl Heap {
         Ok(at)
     }
 
-    fn add_itab(&mut self, name: &str, of: &Interface, type_hash: u32, spec: &HeapSpec) {
+    fn add_itab(
+        &mut self,
+        name: &str,
+        of: &Interface,
+        type_hash: u32,
+        link: Option<String>,
+        spec: &HeapSpec,
+    ) {
         let release = spec.release;
         let interface = of.name.as_str();
         let (hash, fun) = (layout::itab_hash(release), layout::itab_fun(release));
@@ -449,7 +487,11 @@ impl Heap {
             self.point(at + field.offset, field.name(release), target, 0);
         }
         if layout::has_itab_link(release) {
-            self.leave(at, layout::ITAB_LINK, release);
+            let field = layout::ITAB_LINK;
+            match link {
+                Some(next) => self.point(at + field.offset, field.name(release), next, 0),
+                None => self.put(at + field.offset, field.name(release), &[0; 8]),
+            }
         }
         self.put(
             at + hash.offset,
@@ -459,7 +501,8 @@ impl Heap {
         if layout::has_itab_link(release) {
             let bad = layout::ITAB_BAD;
             self.put(at + bad.offset, bad.name(release), &[0]);
-            self.leave(at, layout::ITAB_IN_HASH, release);
+            let in_hash = layout::ITAB_IN_HASH;
+            self.put(at + in_hash.offset, in_hash.name(release), &[1]);
         }
         for (slot, method) in of.methods.iter().enumerate() {
             self.point(

@@ -20,7 +20,18 @@ const SIGNALS: InGo = InGo::Beside(
 const GROWS: InGo = InGo::Beside("Go's copies the stack to one of twice the size");
 const FILLS: InGo =
     InGo::Beside("Go's allocates each new cache, and the collector takes the old ones");
-const BUILDS: InGo = InGo::Beside("Go's builds an itab that is not there");
+/// Single-stepped in Go 1.27: 10,736 instructions from `newstack` to the end of `gogo` for 2 KiB with 13 frames, 9,686 of
+/// them in the walk through those.
+const UNWINDS: InGo = InGo::Beside(
+    "Go's finds what a frame holds in tables of the linker, some 700 instructions a frame",
+);
+const CACHES: InGo = InGo::Beside("Go's fills its cache of stacks, and empties it");
+/// A first assertion, single-stepped in Go 1.19, 1.21 and 1.27: 938 to 1,013 instructions for one method, 2,360 to
+/// 2,436 for three, 5,876 to 5,950 for eight.
+const MERGES: InGo = InGo::Beside("Go's takes some 700 instructions a method");
+const SEEKS: InGo = InGo::Beside("Go's goes from module to module, and looks for a type in a map");
+const LOCKS: InGo =
+    InGo::Beside("Go's counts what its thread has locked, and waits where another has the lock");
 const FLUSHES: InGo = InGo::Beside("Go's hands its full buffer to the collector");
 const COPIES: InGo = InGo::Beside(
     "Go's has cases up to 256 bytes, then `rep movs`, and tells old values to the collector",
@@ -32,17 +43,33 @@ const ALLOCATES: InGo = InGo::Instructions("80 to 200");
 
 /// Without `runtime.`.
 #[rustfmt::skip] // a table: one function a line
-const ALL: [(&str, InGo); 13] = [
+const ALL: [(&str, InGo); 29] = [
     ("memmove",                   COPIES),
     ("typedmemmove",              COPIES),
-    ("getitab",                   BUILDS),
-    ("(*itabTableType).find",     BUILDS),
+    ("additab",                   MERGES),
+    ("(*itab).init",              MERGES),
+    ("itabInit",                  MERGES),
+    ("itabAdd",                   InGo::Beside("Go's doubles a table that is three quarters full")),
+    ("persistentalloc",           InGo::Beside("Go's runs on the thread's own stack, and asks the system for more")),
+    ("resolveNameOff",            SEEKS),
+    ("resolveTypeOff",            SEEKS),
+    ("(*_type).textOff",          SEEKS),
+    ("rtype.textOff",             SEEKS),
+    ("lock",                      LOCKS),
+    ("lock2",                     LOCKS),
+    ("unlock",                    LOCKS),
+    ("unlock2",                   LOCKS),
     ("memeqbody",                 InGo::Beside("Go's compares up to 64 bytes at a time")),
     ("typeAssert",                FILLS),
     ("interfaceSwitch",           FILLS),
     ("buildTypeAssertCache",      FILLS),
     ("buildInterfaceSwitchCache", FILLS),
     ("cheaprand",                 InGo::Beside("Go's begins with a random state")),
+    ("newstack",                  InGo::Beside("Go's looks whether it is to be preempted, and changes the goroutine's status")),
+    ("copystack",                 UNWINDS),
+    ("adjustframe",               UNWINDS),
+    ("stackalloc",                CACHES),
+    ("stackfree",                 CACHES),
     ("morestack",                 GROWS),
     ("morestack_noctxt",          GROWS),
     ("sigpanic",                  SIGNALS),

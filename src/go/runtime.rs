@@ -12,13 +12,13 @@ use std::collections::{BTreeSet, HashSet};
 
 use minijinja::{Environment, UndefinedBehavior, context};
 
+use super::itab_table::Pair;
 use super::symbol::canonical;
 use super::types::Shape;
-use super::{HeapSpec, Release, hash, heap, itab_table, layout, symbol};
+use super::{HeapSpec, Release, hash, itab_table, layout, symbol};
 use crate::asm::{
-    self, Fixup, FixupKind, Program, Section, SectionKind, SourceLine, SourceSection,
+    self, Fixup, FixupKind, Program, Repeat, Section, SectionKind, SourceLine, SourceSection,
 };
-use crate::go::HeapKind;
 
 /// The function that allocates.
 pub const MALLOC: &str = "runtime.mallocgc";
@@ -37,17 +37,28 @@ const ARENA_START: u32 = 64;
 const BARRIER_BYTES: u32 = 4 << 10;
 /// Bytes for the caches of call sites, old ones included: enough for some fifty types at one site.
 pub const SITE_CACHES_BYTES: u32 = 64 << 10;
+/// Bytes for itabs that are built at run time: more than a hundred of 64 methods. Go's chunks are of 256 KiB.
+pub const PERSISTENT_BYTES: u32 = 64 << 10;
 /// Bytes of the zero value that all types share: `maxZero` in `runtime/runtime.go`.
 const ZERO_BYTES: usize = 1024;
 
+/// Where the offsets in types count from: the beginning of the heap, and of an image's code. Go's linker has these names.
+pub const TYPES: &str = "runtime.types";
+/// See [`TYPES`].
+pub const TEXT: &str = "runtime.text";
+/// The runtime's table of itabs up to Go 1.9.
+const CHAINS_OF_ITABS: &str = "runtime.hash";
+
 /// What all functions are written in, one file for each idea.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 8] = [
     include_str!("runtime/frames.asm"),
     include_str!("runtime/allocate.asm"),
     include_str!("runtime/clear.asm"),
     include_str!("runtime/convert.asm"),
+    include_str!("runtime/add_itab.asm"),
     include_str!("runtime/itab.asm"),
     include_str!("runtime/equal.asm"),
+    include_str!("runtime/stack.asm"),
 ];
 
 /// Adds to a program what it names of the runtime and does not define.
@@ -70,6 +81,9 @@ pub fn pull_in(program: &mut Program, heap: &HeapSpec) -> Result<(), String> {
         }
         at += 1;
     }
+    if known.contains(CHAINS_OF_ITABS) {
+        link_itabs(program, heap)?;
+    }
     Ok(())
 }
 
@@ -80,13 +94,17 @@ pub fn names(release: Release) -> Vec<String> {
 }
 
 /// Data that are there without any template's doing.
-pub const DATA: [&str; 9] = [
+pub const DATA: [&str; 13] = [
     "runtime.staticuint64s",
     "runtime.staticbytes",
     "runtime.zeroVal",
     "runtime.zerobase",
     "runtime.writeBarrier",
     "runtime.itabTable",
+    CHAINS_OF_ITABS,
+    "runtime.firstmoduledata",
+    TYPES,
+    TEXT,
     "runtime.arena",
     "runtime.emptyTypeAssertCache",
     "runtime.emptyInterfaceSwitchCache",
@@ -123,6 +141,8 @@ fn functions(release: Release) -> Vec<SourceSection> {
         arena_bytes => ARENA_BYTES,
         barrier_bytes => BARRIER_BYTES,
         site_caches_bytes => SITE_CACHES_BYTES,
+        persistent_bytes => PERSISTENT_BYTES,
+        stack_guard => layout::STACK_GUARD,
     };
     let text = match environment.render_str(&SOURCES.concat(), values) {
         Ok(text) => text,
@@ -212,6 +232,19 @@ fn data(name: &str, bytes: Vec<u8>) -> Section {
     }
 }
 
+/// So many zeros, which take a few bytes in a job.
+fn room(name: &str, count: u32) -> Section {
+    let repeats = vec![Repeat {
+        offset: 0,
+        unit: vec![0],
+        count,
+    }];
+    Section {
+        repeats,
+        ..data(name, Vec::new())
+    }
+}
+
 /// Makes the eight bytes at `offset` hold a symbol's address.
 pub(super) fn point(section: &mut Section, offset: u32, symbol: &str) {
     section.fixups.push(Fixup {
@@ -235,6 +268,8 @@ fn datum(name: &str, program: &Program, heap: &HeapSpec) -> Result<Option<Sectio
         "runtime.staticbytes" if !has_value_table => (0..=u8::MAX).collect(),
         "runtime.zeroVal" => vec![0; ZERO_BYTES],
         "runtime.zerobase" => vec![0; 8],
+        // Where types begin and end: there are none but those that a template says.
+        "runtime.firstmoduledata" => vec![0; 16],
         "runtime.writeBarrier" => vec![0; 16],
         // A mask of 0, and one empty entry of two words or three.
         "runtime.emptyTypeAssertCache" => vec![0; 8 + 16],
@@ -242,8 +277,16 @@ fn datum(name: &str, program: &Program, heap: &HeapSpec) -> Result<Option<Sectio
         "runtime.arena" => vec![0; (ARENA_START + ARENA_BYTES + LARGEST_BLOCK) as usize],
         // The last of them may reach over the end by eight words.
         "runtime.wbBuf" => vec![0; 8 + BARRIER_BYTES as usize + 64],
-        "runtime.siteCaches" => vec![0; 8 + SITE_CACHES_BYTES as usize],
-        "runtime.itabTable" => return table_of_itabs(program, heap).map(Some),
+        "runtime.siteCaches" => return Ok(Some(room(name, 8 + SITE_CACHES_BYTES))),
+        // No frames but those that the template knows of.
+        "runtime.frames" => vec![0; 32],
+        "runtime.persistent" => return Ok(Some(room(name, 8 + PERSISTENT_BYTES))),
+        "runtime.itabTable" if !layout::has_itab_link(heap.release) => {
+            return table_of_itabs(program, heap).map(Some);
+        }
+        CHAINS_OF_ITABS if layout::has_itab_link(heap.release) => {
+            return chains_of_itabs(program, heap).map(Some);
+        }
         _ => {
             let Some(predeclared) = name.strip_prefix("type.") else {
                 return Ok(None);
@@ -259,15 +302,9 @@ fn datum(name: &str, program: &Program, heap: &HeapSpec) -> Result<Option<Sectio
     Ok(Some(data(name, bytes)))
 }
 
-/// All itabs that the program and its heap have, in the runtime's hash table.
-fn table_of_itabs(program: &Program, heap: &HeapSpec) -> Result<Section, String> {
-    let release = heap.release;
-    let mut itabs: Vec<String> = Vec::new();
-    if heap.kind == HeapKind::Iface {
-        let interface = heap::interface_name(heap);
-        let laid_out = heap.types.iter().map(|name| symbol::itab(name, &interface));
-        itabs.extend(laid_out);
-    }
+/// All itabs that the program and its heap have, in the order in which they come into the runtime's table.
+fn itabs(program: &Program, heap: &HeapSpec) -> Result<(Vec<String>, Vec<Pair>), String> {
+    let mut itabs = heap.itabs();
     for section in &program.sections {
         let name = name_of(section);
         if section.kind == SectionKind::Data
@@ -277,11 +314,17 @@ fn table_of_itabs(program: &Program, heap: &HeapSpec) -> Result<Section, String>
             itabs.push(name);
         }
     }
-    let hashes: Vec<u32> = itabs
+    let pairs = itabs
         .iter()
-        .map(|name| itab_table::hash_of(name, release))
-        .collect::<Result<_, _>>()?;
-    let entries = itab_table::entries(&hashes);
+        .map(|name| itab_table::pair_of(name, heap.release));
+    let pairs = pairs.collect::<Result<_, _>>()?;
+    Ok((itabs, pairs))
+}
+
+/// All itabs in the hash table that the runtime has since Go 1.10.
+fn table_of_itabs(program: &Program, heap: &HeapSpec) -> Result<Section, String> {
+    let (itabs, pairs) = itabs(program, heap)?;
+    let entries = itab_table::entries(&pairs);
     let mut section = data("runtime.itabTable", vec![0; 8 + 16 + 8 * entries.len()]);
     // The variable holds the address of the table, which here follows it.
     point(&mut section, 0, "runtime.itabTable");
@@ -294,6 +337,38 @@ fn table_of_itabs(program: &Program, heap: &HeapSpec) -> Result<Section, String>
         }
     }
     Ok(section)
+}
+
+/// The array of chains that the runtime had up to Go 1.9.
+fn chains_of_itabs(program: &Program, heap: &HeapSpec) -> Result<Section, String> {
+    let (itabs, pairs) = itabs(program, heap)?;
+    let mut section = data(CHAINS_OF_ITABS, vec![0; 8 * itab_table::CHAINS]);
+    for (chain, head) in itab_table::chains(&pairs).heads.iter().enumerate() {
+        if let Some(first) = head {
+            point(&mut section, 8 * chain as u32, &itabs[*first]);
+        }
+    }
+    Ok(section)
+}
+
+/// Gives the program's own itabs their links and flags, as `itabsinit` does before a program starts.
+fn link_itabs(program: &mut Program, heap: &HeapSpec) -> Result<(), String> {
+    let (itabs, pairs) = itabs(program, heap)?;
+    let links = itab_table::chains(&pairs).links;
+    let link = layout::ITAB_LINK.offset;
+    let in_hash = layout::ITAB_IN_HASH.offset as usize;
+    for (itab, next) in itabs.iter().zip(links) {
+        let own = program.sections.iter_mut().find(|one| {
+            one.kind == SectionKind::Data && name_of(one) == *itab && one.bytes.len() > in_hash
+        });
+        let Some(section) = own else { continue };
+        section.bytes[in_hash] = 1;
+        let has_own = section.fixups.iter().any(|fixup| fixup.offset == link);
+        if let Some(next) = next.filter(|_| !has_own) {
+            point(section, link, &itabs[next]);
+        }
+    }
+    Ok(())
 }
 
 /// The descriptor of a type that the language declares, without its name.
@@ -319,6 +394,7 @@ fn predeclared_type(name: &str, release: Release) -> Result<Option<Section>, Str
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::go::HeapKind;
 
     fn heap(release: &str) -> HeapSpec {
         HeapSpec {
@@ -349,7 +425,9 @@ mod tests {
 
     #[test]
     fn every_function_of_every_known_release_assembles_with_all_that_it_names() {
-        for release in ["1.10", "1.12", "1.15", "1.19", "1.21", "1.22", "1.27"] {
+        for release in [
+            "1.9", "1.10", "1.11", "1.12", "1.15", "1.16", "1.19", "1.21", "1.22", "1.27",
+        ] {
             let functions = functions(release.parse().expect("a release"));
             assert!(functions.len() > 8, "{release}");
             for function in functions {
@@ -360,8 +438,8 @@ mod tests {
                 assert!(has(&function.name), "{release} {}", function.name);
                 for fixup in program.sections.iter().flat_map(|one| &one.fixups) {
                     let mut stubs = crate::link::harness::stub_names();
-                    let is_harness =
-                        fixup.symbol == COUNTERS || stubs.any(|stub| stub == fixup.symbol);
+                    let is_harness = [COUNTERS, TYPES, TEXT].contains(&fixup.symbol.as_str())
+                        || stubs.any(|stub| stub == fixup.symbol);
                     assert!(
                         is_harness || has(&fixup.symbol),
                         "{release} {}",

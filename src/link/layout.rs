@@ -127,6 +127,12 @@ impl<'a> Layout<'a> {
                 addresses.end - addresses.start,
             );
         }
+        // Where offsets count from; they are no data of their own, and no address is shown as one of them.
+        let heap_start = site.data + u64::from(HEAP_OFFSET);
+        layout
+            .names
+            .insert(Cow::Borrowed(runtime::TYPES), heap_start);
+        layout.names.insert(Cow::Borrowed(runtime::TEXT), site.code);
         let mut sections = row.program.sections.iter();
         if sections.any(|one| one.is_runtime && one.name == runtime::MALLOC) {
             let counters = site.data + u64::from(frame::context::ALLOCATIONS);

@@ -264,6 +264,32 @@ fn up_to_go_1_9_an_itab_has_a_link_in_front_of_the_hash_and_two_flags_behind_it(
 }
 
 #[test]
+fn up_to_go_1_9_the_link_of_an_itab_leads_to_an_earlier_one_of_its_chain() {
+    let mut of_many = spec("1.9");
+    of_many.types = (0..400).map(|number| format!("main.T{number}")).collect();
+    let heap = lay_out(&of_many).expect("lays out");
+    let hash = |name: &str| u64::from(hash::type_hash(of_many.release, name).expect("known"));
+    let chain = |number: usize| {
+        let sum = hash("main.I") + 17 * hash(&format!("main.T{number}"));
+        sum % (1 << 32) % 1009
+    };
+    let mut linked = 0;
+    for number in 0..400 {
+        let itab = symbol(&heap, &format!("go.itab.main.T{number},main.I"));
+        let earlier = (0..number).rev().find(|one| chain(*one) == chain(number));
+        let link = heap
+            .pointers
+            .iter()
+            .find(|one| one.offset == itab.offset + 16);
+        let next = earlier.map(|one| format!("go.itab.main.T{one},main.I"));
+        assert_eq!(link.map(|one| one.symbol.clone()), next, "{number}");
+        assert_eq!(heap.bytes[itab.offset as usize + 29], 1);
+        linked += usize::from(link.is_some());
+    }
+    assert!(linked > 20, "{linked}");
+}
+
+#[test]
 fn nothing_overlaps() {
     let heap = lay_out(&spec("1.27")).expect("lays out");
     for pair in heap.symbols.windows(2) {

@@ -126,9 +126,9 @@ func "runtime.convTnoptr":              ; rax = type without pointers, rbx = poi
 {{- leave(32) }}
 {{- grow() }}
 {% else %}
-; Up to Go 1.10 the caller passes type or itab and a pointer, and gets the whole interface value; since
-; 1.12 scalars, strings and slices are passed themselves, and only the pointer comes back. What Go 1.11
-; does is not known here.
+; Up to Go 1.10 the caller passes type or itab and a pointer, and gets the whole interface value; Go 1.11 passes
+; scalars themselves, but still the address of a string or slice; since 1.12 strings and slices are passed themselves,
+; too, and only the pointer comes back.
 {% if go_minor >= 12 %}
 {% for bits, name, load in [(16, "ax", "movzx eax, word"), (32, "eax", "mov  eax,"), (64, "rax", "mov  rax,")] %}
 func "runtime.convT{{ bits }}":         ; [rsp + 8] = value; the pointer at 16
@@ -201,15 +201,21 @@ barrier: mov rdi, rax
 
 ; For type or itab and a pointer the frame is 40 bytes, so that the arguments stand from 56 and the
 ; results from 72.
-{% for kind in ["E", "I"] if go_minor != 11 %}
-{% if go_minor <= 10 %}
+{% for kind in ["E", "I"] %}
+{% if go_minor <= 11 %}
 {% for name, size, test in [
     ("16", 2, "cmp  word [rax], 0"), ("32", 4, "cmp  dword [rax], 0"), ("64", 8, "cmp  qword [rax], 0"),
     ("string", 16, "cmp  qword [rax + 8], 0"), ("slice", 24, "cmp  qword [rax], 0")] %}
-func "runtime.convT2{{ kind }}{{ name }}": ; [rsp + 8] = {{ "type" if kind == "E" else "itab" }}, pointer; the value at 24
+{% set by_value = go_minor == 11 and size <= 8 %}
+func "runtime.convT2{{ kind }}{{ name }}": ; [rsp + 8] = {{ "type" if kind == "E" else "itab" }}, {{ "value" if by_value else "pointer" }}; the interface at 24
 {{- enter(40) }}
+{% if by_value %}
+        {{ {2: "movzx eax, word", 4: "mov  eax,", 8: "mov  rax,"}[size] }} [rsp + 64]
+        test {{ {2: "ax, ax", 4: "eax, eax", 8: "rax, rax"}[size] }}
+{% else %}
         mov  rax, [rsp + 64]            ; pointer to the value
         {{ test }}
+{% endif %}
         je   zero
         mov  qword [rsp], {{ size }}
         mov  rax, [rsp + 56]
@@ -221,7 +227,9 @@ func "runtime.convT2{{ kind }}{{ name }}": ; [rsp + 8] = {{ "type" if kind == "E
         call "runtime.mallocgc"
         mov  rax, [rsp + 24]
         mov  rcx, [rsp + 64]
-{% if size == 2 %}
+{% if by_value %}
+        mov  [rax], {{ {2: "cx", 4: "ecx", 8: "rcx"}[size] }}
+{% elif size == 2 %}
         movzx ecx, word [rcx]
         mov  [rax], cx
 {% elif size == 4 %}

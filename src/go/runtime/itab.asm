@@ -1,6 +1,6 @@
-; From interface to interface: the itab of a type for an interface, out of the runtime's hash table.
-; What the table does not have, or has with an empty first method, does not implement the interface;
-; Go would build an itab for the former.
+; From interface to interface: the itab of a type for an interface, out of the runtime's hash table. What the
+; table has with an empty first method does not implement the interface. For what it does not have an itab is
+; built where the type's descriptor has methods behind it; Go looks at that first.
 {% if abi == "register" %}
 func "runtime.(*itabTableType).find":   ; rax = table, rbx = interface, rcx = type
         mov  rdx, [rax]                 ; size
@@ -39,6 +39,40 @@ func "runtime.getitab":                 ; rax = interface, rbx = type, cl = whet
         call "runtime.(*itabTableType).find"
         test rax, rax
         jne  there
+        mov  rcx, [rsp + 80]
+        test byte [rcx + 20], 1         ; type.tflag: methods follow
+        je   none
+        mov  rbx, [rsp + 72]
+{{- of_the_module("rbx", "rcx", "none") }}
+        lea  rax, ["runtime.itabLock"]
+        call "runtime.{{ lock }}"
+        mov  rax, ["runtime.itabTable"] ; another thread may have been there in between
+        mov  rbx, [rsp + 72]
+        mov  rcx, [rsp + 80]
+        call "runtime.(*itabTableType).find"
+        mov  [rsp + 48], rax
+        test rax, rax
+        jne  known
+        mov  rcx, [rsp + 72]
+        mov  rcx, [rcx + 64]            ; how many methods the interface has
+        lea  rax, [rcx * 8 + 24]
+        call "runtime.persistentalloc"
+        mov  [rsp + 48], rax
+        mov  rcx, [rsp + 72]
+        mov  [rax], rcx                 ; itab.inter
+        mov  rcx, [rsp + 80]
+        mov  [rax + 8], rcx             ; itab._type
+        mov  dword [rax + 16], 0        ; itab.hash: no switch sees this itab
+{% if go_minor >= 23 %}
+        mov  ebx, 1
+{% endif %}
+        call "runtime.{{ adder }}"
+        mov  rax, [rsp + 48]
+        call "runtime.itabAdd"
+known:  lea  rax, ["runtime.itabLock"]
+        call "runtime.{{ unlock }}"
+        mov  rax, [rsp + 48]
+        jmp  there
 none:   movzx ecx, byte [rsp + 88]
         test cl, cl
         je   panic
@@ -266,6 +300,7 @@ func "runtime.cheaprand":               ; a random number in eax: wyrand
 data "runtime.cheaprandState": dq 1     ; a field of m in Go, and different in each run
 {% endif %}
 {% else %}
+{% if go_minor >= 10 %}
 func "runtime.(*itabTableType).find":   ; [rsp + 8] = table, interface, type; the itab at 32
         mov  rax, [rsp + 8]
         mov  rdx, [rax]                 ; size
@@ -302,11 +337,53 @@ func "runtime.getitab":                 ; [rsp + 8] = interface, type, whether i
         call "runtime.(*itabTableType).find"
         mov  rax, [rsp + 24]
         test rax, rax
-        je   none
-        cmp  qword [rax + 24], 0        ; itab.fun[0]
+        je   absent
+there:  cmp  qword [rax + 24], 0        ; itab.fun[0]
         je   none
 done:   mov  [rsp + 80], rax
 {{- leave(40) }}
+absent: mov  rcx, [rsp + 64]
+        test byte [rcx + 20], 1         ; type.tflag: methods follow
+        je   none
+        mov  rdx, [rsp + 56]
+{{- of_the_module("rdx", "rcx", "none") }}
+        lea  rax, ["runtime.itabLock"]
+        mov  [rsp], rax
+        call "runtime.{{ lock }}"
+        mov  rax, ["runtime.itabTable"] ; another thread may have been there in between
+        mov  [rsp], rax
+        mov  rax, [rsp + 56]
+        mov  [rsp + 8], rax
+        mov  rax, [rsp + 64]
+        mov  [rsp + 16], rax
+        call "runtime.(*itabTableType).find"
+        mov  rax, [rsp + 24]
+        mov  [rsp + 32], rax
+        test rax, rax
+        jne  known
+        mov  rcx, [rsp + 56]
+        mov  rcx, [rcx + 64]            ; how many methods the interface has
+        lea  rax, [rcx * 8 + 24]
+        mov  [rsp], rax
+        call "runtime.persistentalloc"
+        mov  rax, [rsp + 24]
+        mov  [rsp + 32], rax
+        mov  rcx, [rsp + 56]
+        mov  [rax], rcx                 ; itab.inter
+        mov  rcx, [rsp + 64]
+        mov  [rax + 8], rcx             ; itab._type
+        mov  ecx, [rcx + 16]
+        mov  [rax + 16], ecx            ; itab.hash
+        mov  [rsp], rax
+        call "runtime.{{ adder }}"
+        mov  rax, [rsp + 32]
+        mov  [rsp], rax
+        call "runtime.itabAdd"
+known:  lea  rax, ["runtime.itabLock"]
+        mov  [rsp], rax
+        call "runtime.{{ unlock }}"
+        mov  rax, [rsp + 32]
+        jmp  there
 none:   xor  eax, eax
         cmp  byte [rsp + 72], 0
         jne  done
@@ -317,6 +394,82 @@ none:   xor  eax, eax
         call "runtime.panicmissingmethod"
         ud2
 {{- grow() }}
+{% else %}
+; Up to Go 1.9 the table is an array of chains: each itab has a link to the one that was there before it.
+func "runtime.getitab":                 ; [rsp + 8] = interface, type, whether it may fail; the itab at 32
+{{- enter(40) }}
+        mov  rcx, [rsp + 56]
+        mov  rdx, [rsp + 64]
+{{- chain_of() }}
+        mov  rdx, [rsp + 64]
+        lea  rax, ["runtime.hash"]
+        mov  rax, [rax + r8*8]
+chain:  test rax, rax
+        je   absent
+        cmp  [rax], rcx                 ; itab.inter
+        jne  next
+        cmp  [rax + 8], rdx             ; itab._type
+        je   there
+next:   mov  rax, [rax + 16]            ; itab.link
+        jmp  chain
+there:  cmp  byte [rax + 28], 0         ; itab.bad
+        jne  none
+done:   mov  [rsp + 80], rax
+{{- leave(40) }}
+absent: test byte [rdx + 20], 1         ; type.tflag: methods follow
+        je   none
+{{- of_the_module("rcx", "rdx", "none") }}
+        mov  [rsp + 32], r8
+        lea  rax, ["runtime.itabLock"]
+        mov  [rsp], rax
+        call "runtime.lock"
+        mov  rcx, [rsp + 56]
+        mov  rdx, [rsp + 64]
+        mov  r8, [rsp + 32]
+        lea  rax, ["runtime.hash"]      ; another thread may have been there in between
+        mov  rax, [rax + r8*8]
+again:  test rax, rax
+        je   new
+        cmp  [rax], rcx
+        jne  further
+        cmp  [rax + 8], rdx
+        je   known
+further: mov rax, [rax + 16]
+        jmp  again
+new:    mov  rcx, [rcx + 64]            ; how many methods the interface has
+        lea  rax, [rcx * 8 + 32]
+        mov  [rsp], rax
+        call "runtime.persistentalloc"
+        mov  rax, [rsp + 24]
+        mov  rcx, [rsp + 56]
+        mov  [rax], rcx
+        mov  rcx, [rsp + 64]
+        mov  [rax + 8], rcx
+        mov  dword [rax + 28], 0        ; neither bad nor in the table yet
+        mov  [rsp + 32], rax
+        mov  [rsp], rax
+        mov  byte [rsp + 8], 1
+        movzx ecx, byte [rsp + 72]
+        mov  [rsp + 9], cl
+        call "runtime.additab"
+        mov  rax, [rsp + 32]
+known:  mov  [rsp + 32], rax
+        lea  rax, ["runtime.itabLock"]
+        mov  [rsp], rax
+        call "runtime.unlock"
+        mov  rax, [rsp + 32]
+        jmp  there
+none:   xor  eax, eax
+        cmp  byte [rsp + 72], 0
+        jne  done
+        mov  rax, [rsp + 64]
+        mov  [rsp], rax
+        mov  rax, [rsp + 56]
+        mov  [rsp + 8], rax
+        call "runtime.panicmissingmethod"
+        ud2
+{{- grow() }}
+{% endif %}
 
 {% for name in ["convI2I", "assertI2I", "assertE2I", "assertI2I2", "assertE2I2"] %}
 {% set may_fail = name in ["assertI2I2", "assertE2I2"] %}
