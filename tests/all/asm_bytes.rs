@@ -19,7 +19,7 @@ const TABLE: &[(&str, &str)] = &[
     ("push rbp",                        "55"),
     ("push r12",                        "4154"),
     ("push word gs",                    "660fa8"),
-    ("pop word fs",                     "660fa1"),
+    ("pop word gs",                     "660fa9"),
     ("push gs",                         "0fa8"),
     ("push word 5",                     "666a05"),
     ("push word 127",                   "666a7f"),

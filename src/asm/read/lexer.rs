@@ -137,8 +137,9 @@ pub(in crate::asm) fn tokens<'a>(
 }
 
 fn unexpected(line: &str, at: usize, first: char) -> Problem {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "_.$@+<>".contains(c);
     let name = line[at..].find('>').map(|end| &line[at..=at + end]);
-    match name.filter(|name| first == '<' && name.len() > 2) {
+    match name.filter(|name| first == '<' && name.len() > 2 && name.chars().all(is_of_name)) {
         // As `objdump --no-addresses` prints a target.
         Some(name) => Problem::new(
             span(line, at, at + name.len()),
