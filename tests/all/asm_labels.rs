@@ -425,3 +425,15 @@ fn a_prefix_that_the_next_line_does_not_take_is_refused_in_its_own_line() {
         "f00108"
     );
 }
+
+#[test]
+fn a_jump_to_code_that_stands_apart_is_as_long_as_the_linker_needs_it() {
+    const TEXT: &str = "f:\n cmp edi, 77\n je .L4\n.L2:\n ret\n.section .text.unlikely\nf.cold:\n.L4:\n jmp .L5\n.L5:\n jmp .L2\n.text\n";
+    let section = fragment(TEXT).expect("assembles");
+    // As GNU as has them, but for the distances, which its linker fills in.
+    let expected = "83ff4d 0f8401000000 c3 eb00 e9f8ffffff";
+    assert_eq!(hex(&section), expected.replace(' ', ""));
+    // The end of the code is none of what stands behind it.
+    let section = fragment("f:\n jz e\n nop\ne:\n.section .rodata\n .byte 7\n").expect("assembles");
+    assert_eq!(hex(&section), "74019007");
+}

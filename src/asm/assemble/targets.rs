@@ -56,6 +56,15 @@ impl<'a> Scope<'a> {
             };
             Ok(Aim { target, label })
         };
+        // Where the linker puts code that is rarely run nobody knows, and so no assembler has a short jump there.
+        let reaching = |mut choice: Choice, aim: &Option<Aim<'t>>| {
+            let label = aim.as_ref().and_then(|aim| aim.label);
+            let is_apart = label.is_some_and(|label| (label < self.aside) != (at < self.aside));
+            if is_apart && choice.long.is_some() {
+                choice.short = None;
+            }
+            choice
+        };
         Ok(match item {
             ItemKind::Align(to) => PieceKind::Align(to),
             ItemKind::Datum(Datum::Bytes(bytes)) => PieceKind::Bytes(bytes),
@@ -70,7 +79,8 @@ impl<'a> Scope<'a> {
             }
             ItemKind::Inst(choice, aim) => {
                 let aim = aim.map(|(target, is_branch)| find(target, Way::of(is_branch, &choice)));
-                place(choice, aim.transpose()?).expect("only those with a long form are kept so")
+                let aim = aim.transpose()?;
+                place(reaching(choice, &aim), aim).expect("only those with a long form are kept so")
             }
             ItemKind::Odd(odd) => {
                 let (inst, choice) = *odd;
@@ -87,7 +97,7 @@ impl<'a> Scope<'a> {
                 for (target, is_branch) in aims(&inst) {
                     last = Some(find(target.clone(), way(is_branch))?);
                 }
-                place(choice?, last).ok_or_else(|| {
+                place(reaching(choice?, &last), last).ok_or_else(|| {
                     let outside = aims(&inst).find_map(|(target, _)| match &target.name {
                         Name::Address(named) => Some(self.outside(named.0, target.span)),
                         _ => None,

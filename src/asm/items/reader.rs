@@ -203,6 +203,12 @@ const ASIDE: usize = 1 << 40;
 
 impl<'a> Reader<'_, 'a, '_> {
     fn finish(mut self, found: &mut Found<'_>) -> (Scope<'a>, Vec<Item<'a>>, bool) {
+        if !self.aside.is_empty() {
+            // What ends the code is told from what begins behind it.
+            let last = self.source.lines.len().saturating_sub(1);
+            self.code
+                .push((last, ItemKind::Datum(Datum::Bytes(Vec::new()))));
+        }
         let count = self.code.len();
         let settled = |place: usize| match place.checked_sub(ASIDE) {
             Some(place) => place + count,
