@@ -5,7 +5,7 @@
 //! plain values and questions.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
@@ -39,6 +39,8 @@ pub struct GoProgram<'a> {
     pub itabs: Vec<Table>,
     types: Range<u64>,
     names: RefCell<HashMap<u64, Option<String>>>,
+    /// Addresses of types by hash, once somebody has asked.
+    hashed: OnceCell<HashMap<u32, Vec<u64>>>,
     source: GoBinary<'a>,
 }
 
@@ -90,6 +92,7 @@ pub(super) fn read<'a>(bytes: &'a [u8], binary: &Binary<'a>) -> Option<GoProgram
         itabs: Vec::new(),
         types,
         names: RefCell::default(),
+        hashed: OnceCell::new(),
         source,
     };
     go.itabs = go.tables(binary);
@@ -202,6 +205,24 @@ impl<'a> GoProgram<'a> {
             .map(|found| self.full_name(&found));
         self.names.borrow_mut().insert(address, name.clone());
         name
+    }
+
+    /// Names of the types with a hash: of those that an itab or a list of types leads to.
+    pub(super) fn types_hashed(&self, hash: u32) -> Vec<String> {
+        let all = self.hashed.get_or_init(|| {
+            let mut all: HashMap<u32, Vec<u64>> = HashMap::new();
+            let listed = self.source.all_types().into_iter();
+            let listed = listed.map(|found| (found.hash, found.descriptor_va));
+            let of_itabs = self.itabs.iter().map(|one| (one.hash, one.type_address));
+            for (hash, address) in listed.chain(of_itabs) {
+                all.entry(hash).or_default().push(address);
+            }
+            all
+        });
+        let found = all.get(&hash).into_iter().flatten();
+        found
+            .filter_map(|address| self.type_name(*address))
+            .collect()
     }
 
     /// What a method of an interface takes and gives, as Go writes it.

@@ -20,6 +20,7 @@ pub mod import;
 pub mod itabs;
 pub mod sites;
 pub mod symbols;
+mod tables;
 mod values;
 pub mod vtables;
 

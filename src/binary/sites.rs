@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
 
-pub use super::how::How;
+pub use super::how::{Embedded, HashBits, HashTable, How, Passing, Place};
 
 use super::chain::{Link, Links, branch_if_equal, call_where_unequal, chains, sides};
 use super::itabs::{Held, Slot};
-use super::values::{Flow, State, Value, dictionary, loads_hash};
+use super::tables::{Around, Jump, hash_table};
+use super::values::{Flow, State, Value, dictionary, slot};
 use super::{Binary, Content, Symbol};
 use crate::asm;
 
@@ -81,6 +82,21 @@ pub fn references(binary: &Binary<'_>, addresses: &HashSet<u64>) -> HashMap<u64,
     found
 }
 
+/// Whether a method is one of a pointer, `main.(*T).M`.
+fn is_of_pointer(name: &str) -> bool {
+    let receiver = name.rsplit_once('.');
+    receiver.is_some_and(|(receiver, _)| receiver.ends_with(')'))
+}
+
+/// Where the table of a jump with an index begins.
+fn table(jump: &Instruction, state: &State) -> Option<u64> {
+    match state.get(jump.memory_base()) {
+        Some(Value::Address(table)) => Some(table.wrapping_add(jump.memory_displacement64())),
+        _ if jump.memory_base() == Register::None => Some(jump.memory_displacement64()),
+        _ => None,
+    }
+}
+
 /// A function while its instructions are gone through.
 struct Function<'b, 'a> {
     finder: &'b Finder<'b, 'a>,
@@ -89,8 +105,8 @@ struct Function<'b, 'a> {
     ends: std::ops::Range<u64>,
     bytes: &'b [u8],
     flow: &'b Flow,
-    /// The last instruction that loaded a hash, by number.
-    hashed: Option<usize>,
+    /// The jumps through a table of places of this function, which a type's hash may choose from.
+    jumps: Vec<Jump>,
     /// The compares of a value that stood where a hash stands with a number, by the load of the value.
     compares: BTreeMap<u64, Vec<usize>>,
     /// Compares with the address of a type or of an itab, and calls that look for an itab.
@@ -127,6 +143,12 @@ impl<'b, 'a> Finder<'b, 'a> {
         }
     }
 
+    /// Whether something is a type of Go, or an itab.
+    fn is_type(&self, address: u64) -> bool {
+        let go = self.binary.go.as_ref();
+        self.itabs.contains_key(&address) || go.is_some_and(|go| go.type_name(address).is_some())
+    }
+
     /// The sites of a function, ascending by address.
     pub fn sites(&self, symbol: &'b Symbol<'a>) -> Vec<Site> {
         let Some(bytes) = self.binary.bytes(symbol.address, symbol.size) else {
@@ -141,7 +163,7 @@ impl<'b, 'a> Finder<'b, 'a> {
             ends: symbol.address..symbol.address.saturating_add(symbol.size),
             bytes,
             flow: &flow,
-            hashed: None,
+            jumps: Vec::new(),
             compares: BTreeMap::new(),
             links: Links::new(),
             guards: Vec::new(),
@@ -166,9 +188,6 @@ impl Function<'_, '_> {
         }
         self.compare(number, state);
         self.search(number, state);
-        if loads_hash(instruction) {
-            self.hashed = Some(number);
-        }
     }
 
     fn site(&mut self, number: usize, how: How) {
@@ -190,7 +209,13 @@ impl Function<'_, '_> {
     }
 
     /// How an indirect call or jump chooses.
-    fn how(&self, instruction: &Instruction, number: usize, is_jump: bool, state: &State) -> How {
+    fn how(
+        &mut self,
+        instruction: &Instruction,
+        number: usize,
+        is_jump: bool,
+        state: &State,
+    ) -> How {
         let is_go = self.finder.binary.go.is_some();
         let is_memory = instruction.op0_kind() == OpKind::Memory;
         if instruction.is_ip_rel_memory_operand() {
@@ -201,13 +226,19 @@ impl Function<'_, '_> {
             };
         }
         if is_memory && instruction.memory_index() != Register::None {
-            /// Instructions between the load of a hash and the jump that it chooses.
-            const NEAR: usize = 12;
-            let by_type = self.hashed.is_some_and(|at| number - at <= NEAR);
-            return match is_jump && !self.is_of_functions(instruction, state) {
-                true => How::JumpTable { by_type },
-                false => How::Other,
-            };
+            let table = table(instruction, state);
+            if !is_jump || table.is_some_and(|table| self.is_of_functions(table)) {
+                return How::Other;
+            }
+            if let (Some(table), true) = (table, is_go) {
+                let state = state.clone();
+                self.jumps.push(Jump {
+                    at: number,
+                    table,
+                    state,
+                });
+            }
+            return How::JumpTable;
         }
         let (base, offset) = match is_memory {
             true => (
@@ -216,7 +247,7 @@ impl Function<'_, '_> {
             ),
             false => match state.get(instruction.op0_register()) {
                 Some(Value::Word { base, offset }) => (base, offset),
-                Some(Value::Distance) if is_jump => return How::JumpTable { by_type: false },
+                Some(Value::Distance) if is_jump => return How::JumpTable,
                 Some(Value::Entry) => return How::Dictionary,
                 _ => return How::Other,
             },
@@ -243,14 +274,9 @@ impl Function<'_, '_> {
         }
     }
 
-    /// Whether a jump goes through a table whose first entry is known, and is no place of this function: what is called
-    /// last, through a table of functions.
-    fn is_of_functions(&self, instruction: &Instruction, state: &State) -> bool {
-        let table = match state.get(instruction.memory_base()) {
-            Some(Value::Address(table)) => table.wrapping_add(instruction.memory_displacement64()),
-            _ if instruction.memory_base() == Register::None => instruction.memory_displacement64(),
-            _ => return false,
-        };
+    /// Whether the first entry of a table is known, and is no place of this function: what is called last, through a table
+    /// of functions.
+    fn is_of_functions(&self, table: u64) -> bool {
         let first = self.finder.binary.word(table);
         first.is_some_and(|first| !self.ends.contains(&first))
     }
@@ -479,12 +505,56 @@ impl Function<'_, '_> {
             })
         };
         let call = self.flow.instructions.iter().position(leads);
+        let passing = match call {
+            Some(at) if !inlined => self.passing(at),
+            _ => Passing::Inlined,
+        };
         if let Some(at) = call.or(inlined.then_some(0)) {
-            self.site(at, How::Wrapper { inlined });
+            self.site(at, How::Wrapper(passing));
+        }
+    }
+
+    /// How a wrapper comes to the method that it calls or jumps to there.
+    fn passing(&self, at: usize) -> Passing {
+        let to = self.flow.instructions[at].near_branch_target();
+        let called = self.finder.binary.symbol_at(to);
+        let called = called.map_or("", |(called, _)| &called.name);
+        if !is_of_pointer(called) {
+            return Passing::Copied;
+        }
+        // What the stack has is an argument.
+        let loads = |one: &Instruction| {
+            one.mnemonic() == Mnemonic::Mov
+                && one.op0_register() == Register::RAX
+                && one.op1_kind() == OpKind::Memory
+                && slot(one).is_none()
+        };
+        Passing::Promoted(match is_of_pointer(self.name) {
+            false => Embedded::Direct,
+            true if self.flow.instructions[..at].iter().any(loads) => Embedded::Pointer,
+            true => Embedded::Value,
+        })
+    }
+
+    /// The jumps through a table that are type switches.
+    fn tables(&mut self) {
+        for jump in std::mem::take(&mut self.jumps) {
+            let is_it = |site: &&mut Site| site.address == self.flow.instructions[jump.at].ip();
+            let around = Around {
+                flow: self.flow,
+                links: &self.links,
+                ends: self.ends.clone(),
+                is_type: &|address| self.finder.is_type(address),
+            };
+            let found = hash_table(self.finder.binary, &around, &jump);
+            if let (Some(found), Some(site)) = (found, self.sites.iter_mut().find(is_it)) {
+                site.how = How::HashTable(found);
+            }
         }
     }
 
     fn end(mut self) -> Vec<Site> {
+        self.tables();
         let compares = std::mem::take(&mut self.compares);
         let switches: Vec<(usize, How)> = compares
             .iter()

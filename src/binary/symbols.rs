@@ -126,6 +126,28 @@ impl<'a> Binary<'a> {
         found.map(symbol).collect()
     }
 
+    /// Names of the types of a Go program that have a hash, by what Go's linker and the table of symbols tell.
+    pub fn types_hashed(&self, hash: u32) -> Vec<String> {
+        let Some(go) = &self.go else {
+            return Vec::new();
+        };
+        let of_symbol = |symbol: &Symbol<'_>| {
+            let name = canonical(&symbol.name);
+            let name = name.strip_prefix("type.")?;
+            let at = symbol.address + u64::from(layout::TYPE_HASH.offset);
+            let own = self
+                .bytes(at, 4)
+                .filter(|_| !name.starts_with('.') && name != "*")?;
+            let known = || go.type_name(symbol.address);
+            (own == hash.to_le_bytes()).then(|| known().unwrap_or_else(|| name.to_string()))
+        };
+        let mut found = go.types_hashed(hash);
+        found.extend(self.symbols.iter().filter_map(of_symbol));
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
     /// The symbols that a text names: as it stands, by its end behind a dot or a slash, or by its address.
     pub fn find(&self, wanted: &str) -> Vec<&Symbol<'a>> {
         if let Some(address) = address_of(wanted) {

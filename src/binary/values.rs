@@ -11,6 +11,9 @@ use iced_x86::{
     OpKind, Register,
 };
 
+use super::how::Place;
+use crate::go::layout;
+
 /// What is known of a register's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Value {
@@ -39,7 +42,7 @@ pub(super) struct State {
     registers: [Option<Value>; 16],
     /// Hashes and dictionaries that were put away on the stack: a call between two cases of a switch takes the registers.
     /// Another store that only overlaps one is not noticed.
-    kept: Vec<((Register, u64), Value)>,
+    kept: Vec<(Place, Value)>,
 }
 
 impl State {
@@ -161,9 +164,8 @@ impl State {
 }
 
 /// Whether an instruction loads what stands where a type and an itab have a hash.
-pub(super) fn loads_hash(instruction: &Instruction) -> bool {
-    /// Behind two words, in both (`docs/go-runtime.md`).
-    const HASH: u64 = 16;
+fn loads_hash(instruction: &Instruction) -> bool {
+    const HASH: u64 = layout::TYPE_HASH.offset as u64;
     instruction.mnemonic() == Mnemonic::Mov
         && instruction.op0_kind() == OpKind::Register
         && instruction.op0_register().is_gpr32()
@@ -175,11 +177,11 @@ pub(super) fn loads_hash(instruction: &Instruction) -> bool {
 }
 
 /// The slot of the frame that an operand of memory is.
-pub(super) fn slot(instruction: &Instruction) -> Option<(Register, u64)> {
+pub(super) fn slot(instruction: &Instruction) -> Option<Place> {
     let base = instruction.memory_base();
     let is_slot = matches!(base, Register::RSP | Register::RBP)
         && instruction.memory_index() == Register::None;
-    is_slot.then(|| (base, instruction.memory_displacement64()))
+    is_slot.then(|| Place::Slot(base, instruction.memory_displacement64()))
 }
 
 fn is_call(instruction: &Instruction) -> bool {
@@ -272,6 +274,11 @@ impl Flow {
             .instructions
             .binary_search_by_key(&address, |one| one.ip());
         found.ok()
+    }
+
+    /// Whether a block begins with an instruction: another way may lead there.
+    pub(super) fn begins(&self, at: usize) -> bool {
+        self.starts[at].is_some()
     }
 
     /// Whether an instruction writes a register, or a part of it.

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::program::{bytes_of, read};
 use super::{Common, Stop, print_json, print_plain};
-use crate::binary::sites::{Finder, How, Site, functions, unnamed_code};
+use crate::binary::sites::{Finder, HashTable, How, Site, functions, unnamed_code};
 use crate::text::hanging;
 
 pub(super) fn sites(common: &Common, file: &str, function: Option<&str>) -> Result<i32, Stop> {
@@ -63,6 +63,7 @@ fn document(site: &Site) -> serde_json::Value {
     let cases = match site.how {
         How::Hashes { cases } | How::Interfaces { cases } => cases,
         How::Addresses { cases, .. } => Some(cases),
+        How::HashTable(HashTable { cases, .. }) => Some(cases),
         _ => None,
     };
     json!({
@@ -89,7 +90,8 @@ fn text(found: &[Site], file: &str, is_listed: bool) -> String {
             How::Itab { slot } | How::Vtable { slot } => format!(" slot {slot}"),
             How::Hashes { cases: Some(cases) }
             | How::Interfaces { cases: Some(cases) }
-            | How::Addresses { cases, .. } => match cases {
+            | How::Addresses { cases, .. }
+            | How::HashTable(HashTable { cases, .. }) => match cases {
                 1 => ", 1 case".into(),
                 cases => format!(", {cases} cases"),
             },

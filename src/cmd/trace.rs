@@ -17,7 +17,7 @@ use serde_json::json;
 use super::output::{Input, Output};
 use super::program::{bytes_of, read};
 use super::{Common, Stop, print_json, print_plain};
-use crate::binary::sites::How;
+use crate::binary::sites::{HashTable, How};
 use crate::go::Release;
 use crate::scenario::{MAX_NUMBERS, parse_name};
 use crate::sys::breakpoint::{End, Stopped};
@@ -298,10 +298,7 @@ impl Replay {
         let row = row.unwrap_or_else(|| "itab_call".into());
         let mut remarks = Vec::new();
         let mut parameters = match how {
-            How::Hashes { .. }
-            | How::Addresses { .. }
-            | How::Guard { .. }
-            | How::JumpTable { by_type: true } => {
+            How::Hashes { .. } | How::Addresses { .. } | How::Guard { .. } | How::HashTable(_) => {
                 remarks.push(of_cases(how, types));
                 format!("-p cases={types} -p hit=order")
             }
@@ -331,7 +328,7 @@ impl Replay {
 
 /// That a row has a case for each type that came, which need not be the site's.
 fn of_cases(how: &How, types: usize) -> String {
-    if let How::JumpTable { by_type: true } = how {
+    if let How::HashTable(HashTable { value: None, .. }) = how {
         return format!(
             "its cases are as many as the targets of the jump that were met, {types}: types whose hashes lie in one slot of the \
              table share a target, so that there may be more types than numbers here"
@@ -342,12 +339,12 @@ fn of_cases(how: &How, types: usize) -> String {
         _ => format!("its cases are the {types} types that came"),
     };
     match how {
-        How::Hashes { cases: Some(cases) } | How::Addresses { cases, .. } if *cases == types => {
-            format!("{came}; the site compares with as many, which need not be the same")
-        }
-        How::Hashes { cases: Some(cases) } | How::Addresses { cases, .. } => {
-            format!("{came}; the site compares with {cases}")
-        }
+        How::Hashes { cases: Some(cases) }
+        | How::Addresses { cases, .. }
+        | How::HashTable(HashTable { cases, .. }) => match *cases == types {
+            true => format!("{came}; the site compares with as many, which need not be the same"),
+            false => format!("{came}; the site compares with {cases}"),
+        },
         How::Guard { itab } => format!("{came}; the site compares with one, of {itab}"),
         _ => format!("{came}; the site may have others"),
     }
@@ -377,11 +374,23 @@ fn nearest(template: &Template, own: Release) -> Option<Release> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::binary::sites::{HashBits, Place};
+    use iced_x86::Register;
 
     #[test]
     fn a_replay_names_the_release_that_is_not_shown_by_itself_and_says_what_it_is_not() {
         let library = Library::embedded();
-        let by_table = How::JumpTable { by_type: true };
+        let table = |value| {
+            let bits = HashBits { shift: 3, mask: 15 };
+            How::HashTable(HashTable {
+                table: 0x4000,
+                bits,
+                cases: 8,
+                value,
+            })
+        };
+        let by_table = table(Some(Place::Register(Register::RAX)));
+        let by_target = table(None);
         let func_guard = How::FuncGuard {
             function: "main.f".into(),
             address: 1,
@@ -400,7 +409,8 @@ mod tests {
             (How::Dictionary,                  Some("1.19"), "-p targets=9 -p go=1.19",               None),
             (How::FuncValue,                   Some("1.27"), "-p targets=9",                          None),
             (func_guard,                       Some("1.27"), "-p targets=9",                          None),
-            (by_table,                         Some("1.22"), "-p cases=9 -p hit=order -p go=1.22",    Some("share a target")),
+            (by_table,                         Some("1.22"), "-p cases=9 -p hit=order -p go=1.22",    Some("compares with 8")),
+            (by_target,                        Some("1.22"), "-p cases=9 -p hit=order -p go=1.22",    Some("share a target")),
             (How::Hashes { cases: Some(8) },   Some("1.27"), "-p cases=9 -p hit=order",               Some("compares with 8")),
             (How::Hashes { cases: Some(9) },   Some("1.27"), "-p cases=9 -p hit=order",               Some("with as many")),
             (addresses,                        Some("1.21"), "-p cases=9 -p hit=order -p go=1.19",    Some("compares with 4")),

@@ -89,6 +89,7 @@ mod step;
 mod step_stack;
 mod suites;
 mod sweep;
+mod switch_traces;
 mod template_expansion;
 mod template_headers;
 mod template_includes;

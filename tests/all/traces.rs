@@ -26,7 +26,7 @@ fn program(name: &str, options: &[&str]) -> Option<PathBuf> {
 }
 
 /// What `trace` leaves of a program; none, with a word, where nobody may trace here.
-fn traced(place: &Path, more: &[&str], program: &[&str]) -> Option<Run> {
+pub(crate) fn traced(place: &Path, more: &[&str], program: &[&str]) -> Option<Run> {
     let mut all = vec!["trace", "-o", "types.txt"];
     all.extend(more);
     all.push("--");
@@ -40,7 +40,7 @@ fn traced(place: &Path, more: &[&str], program: &[&str]) -> Option<Run> {
     Some(run)
 }
 
-fn recorded(place: &Path) -> Recording {
+pub(crate) fn recorded(place: &Path) -> Recording {
     let text = fs::read_to_string(place.join("types.txt")).expect("it is written");
     Recording::parse(&text).expect("`order=@FILE` reads it")
 }
