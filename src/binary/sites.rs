@@ -3,6 +3,9 @@
 //! Correct means: every indirect call and jump of the code is a site, once; what kind it is is read off
 //! the instructions in front of it, and is `Other` where they do not tell.
 
+mod glance;
+mod wrapper;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
@@ -10,9 +13,8 @@ use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKi
 pub use super::how::{Embedded, HashBits, HashTable, How, Passing, Place};
 
 use super::chain::{Link, Links, branch_if_equal, call_where_unequal, chains, sides};
-use super::itabs::{Held, Slot};
 use super::tables::{Around, Jump, hash_table};
-use super::values::{Flow, State, Value, dictionary, slot};
+use super::values::{Flow, State, Value, decoded, dictionary};
 use super::{Binary, Content, Symbol};
 use crate::asm;
 
@@ -27,14 +29,6 @@ pub struct Site {
     pub how: How,
     /// The instruction.
     pub text: String,
-}
-
-/// The function that a slot leads to, where that is a wrapper, and whether it has the method in it.
-fn wrapper(slot: &Slot) -> Option<(u64, bool)> {
-    match slot.held {
-        Held::Wrapper { inlined } => Some((slot.address, inlined == Some(true))),
-        _ => None,
-    }
 }
 
 /// Functions that a program has code of.
@@ -61,6 +55,23 @@ pub fn unnamed_code(binary: &Binary<'_>) -> [u64; 2] {
     [all.saturating_sub(named), all]
 }
 
+/// The functions of Go's runtime that look for an itab.
+fn searches<'b>(binary: &'b Binary<'_>) -> HashMap<u64, &'b str> {
+    const NAMES: [&str; 6] = [
+        "assertE2I2",
+        "assertI2I2",
+        "assertE2I",
+        "assertI2I",
+        "typeAssert",
+        "interfaceSwitch",
+    ];
+    let named = binary.symbols.iter().filter_map(|symbol| {
+        let name = symbol.name.strip_prefix("runtime.")?;
+        NAMES.contains(&name).then_some((symbol.address, name))
+    });
+    named.collect()
+}
+
 /// How many instructions name each of these addresses.
 pub fn references(binary: &Binary<'_>, addresses: &HashSet<u64>) -> HashMap<u64, usize> {
     let mut found = HashMap::new();
@@ -80,12 +91,6 @@ pub fn references(binary: &Binary<'_>, addresses: &HashSet<u64>) -> HashMap<u64,
         }
     }
     found
-}
-
-/// Whether a method is one of a pointer, `main.(*T).M`.
-fn is_of_pointer(name: &str) -> bool {
-    let receiver = name.rsplit_once('.');
-    receiver.is_some_and(|(receiver, _)| receiver.ends_with(')'))
 }
 
 /// Where the table of a jump with an index begins.
@@ -122,6 +127,8 @@ pub struct Finder<'b, 'a> {
     /// Hashes of the types that a Go program has itabs of or compares with.
     hashes: HashSet<u32>,
     itabs: HashMap<u64, String>,
+    /// Functions of Go's runtime that look for an itab, by their names in it.
+    searches: HashMap<u64, &'b str>,
     /// Functions of the compiler's own that itabs lead to, and whether they have the method in them.
     wrappers: HashMap<u64, bool>,
 }
@@ -137,8 +144,12 @@ impl<'b, 'a> Finder<'b, 'a> {
             wrappers: itabs
                 .clone()
                 .flat_map(|table| &table.slots)
-                .filter_map(wrapper)
+                .filter_map(wrapper::led_to)
                 .collect(),
+            searches: match go {
+                Some(_) => searches(binary),
+                None => HashMap::new(),
+            },
             itabs: itabs.map(|table| (table.address, table.symbol())).collect(),
         }
     }
@@ -155,8 +166,12 @@ impl<'b, 'a> Finder<'b, 'a> {
             return Vec::new();
         };
         let is_go = self.binary.go.is_some();
+        let instructions = decoded(bytes, symbol.address);
+        if !self.wrappers.contains_key(&symbol.address) && !self.may_decide(&instructions) {
+            return Vec::new();
+        }
         let given = is_go.then(|| dictionary(&symbol.name)).flatten();
-        let flow = Flow::of(bytes, symbol.address, is_go, given);
+        let flow = Flow::through(instructions, is_go, given);
         let mut function = Function {
             finder: self,
             name: &symbol.name,
@@ -410,16 +425,12 @@ impl Function<'_, '_> {
     /// Notes calls of the runtime that look for an itab, and the sites that they are alone.
     fn search(&mut self, number: usize, state: &State) {
         let instruction = &self.flow.instructions[number];
-        let is_go = self.finder.binary.go.is_some();
-        if !is_go || !instruction.is_call_near() {
+        if !instruction.is_call_near() {
             return;
         }
         let binary = self.finder.binary;
-        let called = binary.symbol_at(instruction.near_branch_target());
-        let Some((called, 0)) = called else { return };
-        let Some(name) = called.name.strip_prefix("runtime.") else {
-            return;
-        };
+        let called = self.finder.searches.get(&instruction.near_branch_target());
+        let Some(&name) = called else { return };
         match name {
             // Go up to 1.21 has one call for each interface, and those that panic are at the end of nothing.
             "assertE2I2" | "assertI2I2" | "assertE2I" | "assertI2I" => {
@@ -489,51 +500,6 @@ impl Function<'_, '_> {
         let target = self.flow.instructions[call].near_branch_target();
         let called = self.finder.binary.symbol_at(target);
         called.is_some_and(|(called, _)| called.name.starts_with("runtime.assertI"))
-    }
-
-    /// Where a wrapper passes on to the method: it begins there, where it has that in it.
-    fn wrapper(&mut self, inlined: bool) {
-        let name = self.name.rsplit('.').next();
-        let leads = |one: &Instruction| {
-            let is_direct = one.is_call_near() || one.is_jmp_short_or_near();
-            let to = one.near_branch_target();
-            let called = is_direct
-                .then(|| self.finder.binary.symbol_at(to))
-                .flatten();
-            called.is_some_and(|(called, _)| {
-                !self.ends.contains(&to) && called.name.rsplit('.').next() == name
-            })
-        };
-        let call = self.flow.instructions.iter().position(leads);
-        let passing = match call {
-            Some(at) if !inlined => self.passing(at),
-            _ => Passing::Inlined,
-        };
-        if let Some(at) = call.or(inlined.then_some(0)) {
-            self.site(at, How::Wrapper(passing));
-        }
-    }
-
-    /// How a wrapper comes to the method that it calls or jumps to there.
-    fn passing(&self, at: usize) -> Passing {
-        let to = self.flow.instructions[at].near_branch_target();
-        let called = self.finder.binary.symbol_at(to);
-        let called = called.map_or("", |(called, _)| &called.name);
-        if !is_of_pointer(called) {
-            return Passing::Copied;
-        }
-        // What the stack has is an argument.
-        let loads = |one: &Instruction| {
-            one.mnemonic() == Mnemonic::Mov
-                && one.op0_register() == Register::RAX
-                && one.op1_kind() == OpKind::Memory
-                && slot(one).is_none()
-        };
-        Passing::Promoted(match is_of_pointer(self.name) {
-            false => Embedded::Direct,
-            true if self.flow.instructions[..at].iter().any(loads) => Embedded::Pointer,
-            true => Embedded::Value,
-        })
     }
 
     /// The jumps through a table that are type switches.

@@ -224,7 +224,7 @@ mod tests {
     use super::super::{Content, Kind, Section};
     use super::*;
     use std::borrow::Cow;
-    use std::cell::OnceCell;
+    use std::sync::OnceLock;
 
     const CODE: u64 = 0x1000;
     const TABLE: u64 = 0x2000;
@@ -294,7 +294,7 @@ mod tests {
             symbols: Vec::new(),
             patches: Vec::new(),
             go: None,
-            shared_names: OnceCell::new(),
+            shared_names: OnceLock::new(),
         };
         let flow = Flow::of(&code, CODE, true, None);
         let mut links = Links::new();

@@ -183,21 +183,15 @@ fn place<'b, 'a>(
             found.retain(|symbol| symbol.size > 0 && functions.contains(&symbol.address));
             found.dedup_by_key(|symbol| symbol.address);
         }
-        match found[..] {
-            [symbol] => Ok(symbol),
-            [] => {
+        binary.one_of(name, found).map_err(|unclear| {
+            let why = unclear.why(name).unwrap_or_else(|| {
                 let names = functions(binary).map(|one| &*one.name);
                 let near = closest(name, names);
                 let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-                Err(format!(
-                    "`{wanted}`: the program has no function `{name}`{near}"
-                ))
-            }
-            _ => Err(format!(
-                "`{wanted}`: `{name}` can mean {}; name one in full",
-                names(&found)
-            )),
-        }
+                format!("the program has no function `{name}`{near}")
+            });
+            format!("`{wanted}`: {why}")
+        })
     };
     if number(wanted).is_some() {
         return Ok((one(wanted)?, number(wanted)));
@@ -209,18 +203,6 @@ fn place<'b, 'a>(
             Ok((symbol, address))
         }
         _ => Ok((one(wanted)?, None)),
-    }
-}
-
-/// Functions by name, as many as a message has room for.
-fn names(found: &[&Symbol<'_>]) -> String {
-    const SHOWN: usize = 6;
-    let shown = found.iter().take(SHOWN);
-    let shown: Vec<String> = shown.map(|symbol| format!("`{}`", symbol.name)).collect();
-    let more = found.len().saturating_sub(SHOWN);
-    match more {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 

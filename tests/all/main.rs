@@ -82,6 +82,7 @@ mod serve_asked;
 mod serve_browser;
 mod serve_built;
 mod shipped_templates;
+mod sites;
 mod small_machines;
 mod stacks;
 mod statuses;
