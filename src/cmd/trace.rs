@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::io;
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,6 +18,7 @@ use serde_json::json;
 use super::output::{Input, Output};
 use super::program::{bytes_of, read};
 use super::{Common, Stop, print_json, print_plain};
+use crate::binary::Kind;
 use crate::binary::sites::{HashTable, How};
 use crate::go::Release;
 use crate::scenario::{MAX_NUMBERS, parse_name};
@@ -60,13 +62,25 @@ pub(super) fn run(common: &Common, traced: &Traced) -> Result<i32, Stop> {
     let [program, arguments @ ..] = &traced.program[..] else {
         return Err(Stop::Usage("`trace`: name a program behind `--`".into()));
     };
-    let file = on_path(Path::new(program));
+    let file = on_path(Path::new(program)).map_err(Stop::Usage)?;
     let name = shown(&file);
     let output = Output::new_one("-o", &traced.output)?;
     let inputs: Vec<Input> = Input::at(&file).into_iter().collect();
     Output::check(&[&output], &inputs)?;
     let bytes = bytes_of(&name)?;
     let binary = read(&name, &bytes)?;
+    if !binary.is_program() {
+        let (what, next) = match binary.kind {
+            Kind::Object => ("an object file", "link it into a program"),
+            _ => (
+                "a shared library",
+                "sites in libraries are not traced, so link its code into a program",
+            ),
+        };
+        return Err(Stop::Usage(format!(
+            "{name} is {what}, which nobody can start; {next}"
+        )));
+    }
     let spot = Spot::find(&binary, &traced.at).map_err(|why| {
         Stop::Usage(format!(
             "{name}: {why}; `dispatchlab sites {name} FUNC` lists them"
@@ -77,14 +91,8 @@ pub(super) fn run(common: &Common, traced: &Traced) -> Result<i32, Stop> {
     command
         .args(arguments)
         .stdout(io::stderr().as_fd().try_clone_to_owned()?);
-    let stopped = Stopped::start(&mut command).map_err(|error| {
-        // Starting it is what is denied so, and tracing it with EPERM.
-        let next = match error.raw_os_error() == Some(libc::EACCES) {
-            true => "it is not executable: chmod +x, or link it where it is an object file",
-            false => "in a container it may take --cap-add=SYS_PTRACE",
-        };
-        Stop::Usage(format!("{name} cannot be traced: {error}; {next}"))
-    })?;
+    let stopped =
+        Stopped::start(&mut command).map_err(|error| Stop::Usage(unstarted(&name, &error)))?;
     let process = stopped.number();
     let recorded = watch(stopped, &binary, &spot, traced.visits)?;
     if recorded.numbers.is_empty() {
@@ -155,15 +163,45 @@ fn running(name: &str, process: i32) -> String {
     format!("{name} runs on by itself, process {process}: `kill {process}` ends it")
 }
 
+/// Why a program that could be read does not start, or is not traced, and what to do.
+fn unstarted(name: &str, error: &io::Error) -> String {
+    match error.raw_os_error() {
+        // Tracing is what is denied so, and starting it with EACCES.
+        Some(libc::EPERM) => format!(
+            "{name} cannot be traced: {error}; in a container it may take --cap-add=SYS_PTRACE"
+        ),
+        Some(libc::EACCES) => {
+            format!("{name} does not start: {error}; make it executable, with `chmod +x`")
+        }
+        // The file itself was read.
+        Some(libc::ENOENT) => format!(
+            "{name} does not start: its loader, which `readelf -l {name}` names, is not here; take a program that is built for \
+             this system, or link it statically"
+        ),
+        _ => format!("{name} does not start: {error}; see whether it starts by itself"),
+    }
+}
+
 /// The file that the shell would start.
-fn on_path(program: &Path) -> PathBuf {
-    if program.components().count() > 1 || program.has_root() {
-        return program.to_path_buf();
+fn on_path(program: &Path) -> Result<PathBuf, String> {
+    let is_path = program.as_os_str().as_encoded_bytes().contains(&b'/');
+    if is_path {
+        return Ok(program.to_path_buf());
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).map(|folder| folder.join(program));
-    let found = found.into_iter().find(|file| file.is_file());
-    found.unwrap_or_else(|| program.to_path_buf())
+    let is_started = |file: &PathBuf| {
+        let about = file.metadata();
+        about.is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
+    };
+    found.into_iter().find(is_started).ok_or_else(|| {
+        let name = shown(program);
+        let next = match program.is_file() {
+            true => format!("for the file of this folder write ./{name}"),
+            false => format!("write its path, as ./{name}"),
+        };
+        format!("`{name}` is in no folder of PATH as a program; {next}")
+    })
 }
 
 /// Seconds for each visit, of those behind the first.

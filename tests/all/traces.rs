@@ -458,7 +458,7 @@ fn what_is_no_site_is_refused_before_the_program_starts() {
         ("main.read+0x1",   "no instruction of main.read begins there"),
         ("main.read+0x0",   "main.read has the sites main.read+0x"),
         ("main.(*Dial).Read", "has no site"),
-        ("0x1",             "no function"),
+        ("0x1",             "no symbol is at 0x1"),
     ];
     for (site, words) in refused {
         let run = run_in(
