@@ -27,8 +27,19 @@ pub struct Site {
     pub function: String,
     /// How.
     pub how: How,
-    /// The instruction.
-    pub text: String,
+    /// Bytes of the instruction.
+    length: u8,
+}
+
+impl Site {
+    /// The instruction, with the names that the program has for what it leads to.
+    pub fn text(&self, binary: &Binary<'_>) -> String {
+        let name = |address: u64| binary.name_of(address);
+        let own = binary.bytes(self.address, self.length.into());
+        let listed = asm::disassemble(own.unwrap_or_default(), self.address, &name);
+        let first = listed.into_iter().next();
+        first.map_or(String::new(), |one| one.text)
+    }
 }
 
 /// Functions that a program has code of.
@@ -106,9 +117,8 @@ fn table(jump: &Instruction, state: &State) -> Option<u64> {
 struct Function<'b, 'a> {
     finder: &'b Finder<'b, 'a>,
     name: &'b str,
-    /// Its addresses, and its bytes.
+    /// Its addresses.
     ends: std::ops::Range<u64>,
-    bytes: &'b [u8],
     flow: &'b Flow,
     /// The jumps through a table of places of this function, which a type's hash may choose from.
     jumps: Vec<Jump>,
@@ -176,7 +186,6 @@ impl<'b, 'a> Finder<'b, 'a> {
             finder: self,
             name: &symbol.name,
             ends: symbol.address..symbol.address.saturating_add(symbol.size),
-            bytes,
             flow: &flow,
             jumps: Vec::new(),
             compares: BTreeMap::new(),
@@ -207,19 +216,11 @@ impl Function<'_, '_> {
 
     fn site(&mut self, number: usize, how: How) {
         let instruction = &self.flow.instructions[number];
-        let name = |address: u64| self.finder.binary.name_of(address);
-        let start = (instruction.ip() - self.ends.start) as usize;
-        let own = self.bytes.get(start..start + instruction.len());
-        let listed = asm::disassemble(own.unwrap_or_default(), instruction.ip(), &name);
-        let text = listed
-            .into_iter()
-            .next()
-            .map_or(String::new(), |one| one.text);
         self.sites.push(Site {
             address: instruction.ip(),
             function: self.name.to_string(),
             how,
-            text,
+            length: instruction.len() as u8,
         });
     }
 

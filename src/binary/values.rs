@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 
 use iced_x86::{
-    Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess,
-    OpKind, Register,
+    Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory,
+    InstructionInfoOptions, Mnemonic, OpAccess, OpKind, Register,
 };
 
 use super::how::Place;
@@ -67,12 +67,15 @@ impl State {
 
     /// Goes on behind an instruction, which writes these registers, a bit each.
     fn step(&mut self, instruction: &Instruction, written: u16) {
+        if written == 0 && instruction.op0_kind() != OpKind::Memory {
+            return;
+        }
         let gained = self.gained(instruction);
         self.keep(instruction, written);
-        for (register, value) in self.registers.iter_mut().enumerate() {
-            if written & (1 << register) != 0 {
-                *value = None;
-            }
+        let mut left = written;
+        while left != 0 {
+            self.registers[left.trailing_zeros() as usize] = None;
+            left &= left - 1;
         }
         if let Some((register, value)) = gained.and_then(|(to, value)| Some((number(to)?, value))) {
             self.registers[register] = Some(value);
@@ -382,7 +385,10 @@ pub(super) fn decoded(bytes: &[u8], address: u64) -> Vec<Instruction> {
     let mut decoder = Decoder::with_ip(64, bytes, address, DecoderOptions::NONE);
     let mut instructions = Vec::with_capacity(bytes.len() / BYTES + 1);
     while decoder.can_decode() {
-        instructions.push(decoder.decode());
+        instructions.push(Instruction::default());
+        if let Some(last) = instructions.last_mut() {
+            decoder.decode_out(last);
+        }
     }
     instructions
 }
@@ -452,7 +458,8 @@ fn blocks(instructions: &[Instruction]) -> Vec<Block> {
 }
 
 fn written(instruction: &Instruction, info: &mut InstructionInfoFactory) -> u16 {
-    let used = info.info(instruction).used_registers().iter();
+    let used = info.info_options(instruction, InstructionInfoOptions::NO_MEMORY_USAGE);
+    let used = used.used_registers().iter();
     let written = used.filter(|used| {
         matches!(
             used.access(),

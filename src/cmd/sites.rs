@@ -12,8 +12,8 @@ use serde_json::json;
 
 use super::program::{bytes_of, read};
 use super::{Common, Stop, print_json, print_plain};
-use crate::binary::Symbol;
 use crate::binary::sites::{Finder, HashTable, How, Site, functions, unnamed_code};
+use crate::binary::{Binary, Symbol};
 use crate::text::hanging;
 
 pub(super) fn sites(common: &Common, file: &str, function: Option<&str>) -> Result<i32, Stop> {
@@ -57,11 +57,11 @@ pub(super) fn sites(common: &Common, file: &str, function: Option<&str>) -> Resu
     }
     let found = found(&finder, &looked_at);
     if common.json {
-        let all: Vec<_> = found.iter().map(document).collect();
+        let all: Vec<_> = found.iter().map(|site| document(&binary, site)).collect();
         print_json(&format!("{:#}\n", json!({ "schema": 1, "sites": all })))?;
         return Ok(0);
     }
-    print_plain(&text(&found, file, function.is_some()))?;
+    print_plain(&text(&binary, &found, file, function.is_some()))?;
     Ok(0)
 }
 
@@ -96,7 +96,7 @@ fn found<'b, 'a>(finder: &Finder<'b, 'a>, functions: &[&'b Symbol<'a>]) -> Vec<S
     done.into_iter().flat_map(|(_, sites)| sites).collect()
 }
 
-fn document(site: &Site) -> serde_json::Value {
+fn document(binary: &Binary<'_>, site: &Site) -> serde_json::Value {
     let slot = match site.how {
         How::Itab { slot } | How::Vtable { slot } => Some(slot),
         _ => None,
@@ -113,13 +113,13 @@ fn document(site: &Site) -> serde_json::Value {
         "kind": site.how.name(),
         "slot": slot,
         "cases": cases,
-        "text": site.text,
+        "text": site.text(binary),
         "row": site.how.row(),
     })
 }
 
 /// The sites, and how many there are of each kind; of a whole program only the latter.
-fn text(found: &[Site], file: &str, is_listed: bool) -> String {
+fn text(binary: &Binary<'_>, found: &[Site], file: &str, is_listed: bool) -> String {
     let mut out = String::new();
     let mut function = "";
     for site in found.iter().filter(|_| is_listed) {
@@ -143,7 +143,7 @@ fn text(found: &[Site], file: &str, is_listed: bool) -> String {
             out,
             "  {:#x}  {:<28} {}{slot}",
             site.address,
-            site.text,
+            site.text(binary),
             site.how.name()
         );
     }
