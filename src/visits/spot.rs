@@ -184,13 +184,12 @@ fn place<'b, 'a>(
             found.dedup_by_key(|symbol| symbol.address);
         }
         binary.one_of(name, found).map_err(|unclear| {
-            let why = unclear.why(name).unwrap_or_else(|| {
+            unclear.why(name).unwrap_or_else(|| {
                 let names = functions(binary).map(|one| &*one.name);
                 let near = closest(name, names);
                 let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-                format!("the program has no function `{name}`{near}")
-            });
-            format!("`{wanted}`: {why}")
+                format!("`{wanted}`: the program has no function `{name}`{near}")
+            })
         })
     };
     if number(wanted).is_some() {
