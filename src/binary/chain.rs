@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use iced_x86::{ConditionCode, FlowControl, Instruction, Mnemonic, OpKind, Register};
 
+use super::how::Place;
 use super::values::{Flow, slot};
 
 /// What one link asks.
@@ -114,20 +115,13 @@ enum Places {
     Some(HashSet<Place>),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Place {
-    Register(Register),
-    /// So far behind a register that points to the stack.
-    Slot((Register, u64)),
-}
-
 /// A register, and where on the stack the function stores it anywhere: a value that a call takes the register of is put
 /// away before.
 fn places(flow: &Flow, register: Register) -> Places {
     let stores = flow.instructions.iter().filter(|one| {
         is_move(one) && one.op1_kind() == OpKind::Register && one.op1_register() == register
     });
-    let slots = stores.filter_map(slot).map(Place::Slot);
+    let slots = stores.filter_map(slot);
     Places::Some(slots.chain([Place::Register(register)]).collect())
 }
 
@@ -145,20 +139,20 @@ impl Places {
             && one.op0_kind() == OpKind::Register
             && match one.op1_kind() {
                 OpKind::Register => places.contains(&Place::Register(one.op1_register())),
-                OpKind::Memory => slot(one).is_some_and(|slot| places.contains(&Place::Slot(slot))),
+                OpKind::Memory => slot(one).is_some_and(|slot| places.contains(&slot)),
                 _ => false,
             };
         let is_stored = is_move(one) && one.op1_kind() == OpKind::Register;
         let stored = is_stored.then(|| one.op1_register());
         if let (Some(from), Some(to), OpKind::Memory) = (stored, slot(one), one.op0_kind()) {
             match places.contains(&Place::Register(from)) {
-                true => places.insert(Place::Slot(to)),
-                false => places.remove(&Place::Slot(to)),
+                true => places.insert(to),
+                false => places.remove(&to),
             };
         }
         places.retain(|place| match place {
             Place::Register(register) => !flow.writes(at, *register),
-            Place::Slot(_) => true,
+            Place::Slot(..) => true,
         });
         if is_loaded {
             places.insert(Place::Register(one.op0_register()));

@@ -4,8 +4,8 @@
 //! this one's; and a relocation that is not known stands in no word.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use object::elf;
 use object::read::elf::{ElfFile64, ElfSymbol64, FileHeader as _, SectionHeader as _};
@@ -91,7 +91,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Binary<'_>, Unreadable> {
         symbols,
         patches,
         go: None,
-        shared_names: OnceCell::new(),
+        shared_names: OnceLock::new(),
     })
 }
 

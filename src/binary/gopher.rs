@@ -5,10 +5,10 @@
 //! plain values and questions.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 use gobin::GoBinary;
 use gobin::structures::pclntab::FuncData;
@@ -38,7 +38,10 @@ pub struct GoProgram<'a> {
     /// Ascending by address.
     pub itabs: Vec<Table>,
     types: Range<u64>,
-    names: RefCell<HashMap<u64, Option<String>>>,
+    /// What `type_name` has said; all threads that look for sites ask.
+    names: RwLock<HashMap<u64, Option<String>>>,
+    /// Addresses of types by hash, once somebody has asked.
+    hashed: OnceLock<HashMap<u32, Vec<u64>>>,
     source: GoBinary<'a>,
 }
 
@@ -89,7 +92,8 @@ pub(super) fn read<'a>(bytes: &'a [u8], binary: &Binary<'a>) -> Option<GoProgram
         functions,
         itabs: Vec::new(),
         types,
-        names: RefCell::default(),
+        names: RwLock::default(),
+        hashed: OnceLock::new(),
         source,
     };
     go.itabs = go.tables(binary);
@@ -187,21 +191,50 @@ impl<'a> GoProgram<'a> {
 
     /// The name of the type at an address, where one is there.
     pub fn type_name(&self, address: u64) -> Option<String> {
-        if !self.types.contains(&address)
-            || !address.is_multiple_of(8)
-            || self.itab_at(address).is_some()
-        {
+        if !self.may_be_type(address) || self.itab_at(address).is_some() {
             return None;
         }
-        if let Some(known) = self.names.borrow().get(&address) {
+        let known = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(&address) {
             return known.clone();
         }
+        drop(known);
         let name = self
             .source
             .type_at(address)
             .map(|found| self.full_name(&found));
-        self.names.borrow_mut().insert(address, name.clone());
+        self.know(address, name.clone());
         name
+    }
+
+    fn know(&self, address: u64, name: Option<String>) {
+        let known = self.names.write();
+        known
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(address, name);
+    }
+
+    /// Whether types stand around an address: most addresses are told from them so.
+    pub(super) fn may_be_type(&self, address: u64) -> bool {
+        self.types.contains(&address) && address.is_multiple_of(8)
+    }
+
+    /// Names of the types with a hash: of those that an itab or a list of types leads to.
+    pub(super) fn types_hashed(&self, hash: u32) -> Vec<String> {
+        let all = self.hashed.get_or_init(|| {
+            let mut all: HashMap<u32, Vec<u64>> = HashMap::new();
+            let listed = self.source.all_types().into_iter();
+            let listed = listed.map(|found| (found.hash, found.descriptor_va));
+            let of_itabs = self.itabs.iter().map(|one| (one.hash, one.type_address));
+            for (hash, address) in listed.chain(of_itabs) {
+                all.entry(hash).or_default().push(address);
+            }
+            all
+        });
+        let found = all.get(&hash).into_iter().flatten();
+        found
+            .filter_map(|address| self.type_name(*address))
+            .collect()
     }
 
     /// What a method of an interface takes and gives, as Go writes it.
@@ -326,7 +359,7 @@ impl<'a> GoProgram<'a> {
                 slot.symbol = spelled(&slot.symbol);
             }
             let known = Some(type_name.clone());
-            self.names.borrow_mut().insert(pair.concrete_type_va, known);
+            self.know(pair.concrete_type_va, known);
             found.push(Table {
                 address: pair.itab_va,
                 interface: interface_name,

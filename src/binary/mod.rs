@@ -20,13 +20,14 @@ pub mod import;
 pub mod itabs;
 pub mod sites;
 pub mod symbols;
+mod tables;
 mod values;
 pub mod vtables;
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::sync::OnceLock;
 
 use iced_x86::{Decoder, DecoderOptions, Mnemonic};
 
@@ -48,7 +49,7 @@ pub struct Binary<'a> {
     /// What Go's linker left, where Go made the file.
     pub go: Option<GoProgram<'a>>,
     /// Names that several things have, once somebody has asked.
-    shared_names: OnceCell<HashSet<String>>,
+    shared_names: OnceLock<HashSet<String>>,
 }
 
 /// What the loader makes of a file.
@@ -172,6 +173,35 @@ impl<'a> Binary<'a> {
         binary.go = gopher::read(bytes, &binary);
         symbols::complete(&mut binary);
         Ok(binary)
+    }
+
+    /// Whether the system starts it: it is linked, and no library, which has neither a loader nor the mark of an executable
+    /// that is at no fixed address.
+    pub fn is_program(&self) -> bool {
+        /// The tag of further flags in the dynamic section, and the mark among them (`elf.h`, `DT_FLAGS_1`, `DF_1_PIE`).
+        const FLAGS: u64 = 0x6fff_fffb;
+        const MARK: u64 = 0x0800_0000;
+        let mut sections = self.sections.iter();
+        let dynamic = sections.clone().find(|section| section.name == ".dynamic");
+        let entries = dynamic
+            .into_iter()
+            .flat_map(|section| section.bytes.chunks_exact(16));
+        let mut flags = entries.filter(|entry| entry.starts_with(&FLAGS.to_le_bytes()));
+        match self.kind {
+            Kind::Executable => true,
+            Kind::Object => false,
+            Kind::Movable => {
+                sections.any(|section| section.name == ".interp")
+                    || flags.any(|entry| {
+                        entry[8..]
+                            .iter()
+                            .rev()
+                            .fold(0, |all, byte| all << 8 | u64::from(*byte))
+                            & MARK
+                            != 0
+                    })
+            }
+        }
     }
 
     /// Whether several things have this name: static functions of C, generic ones of Go without its symbols.

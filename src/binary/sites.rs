@@ -3,15 +3,18 @@
 //! Correct means: every indirect call and jump of the code is a site, once; what kind it is is read off
 //! the instructions in front of it, and is `Other` where they do not tell.
 
+mod glance;
+mod wrapper;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
 
-pub use super::how::How;
+pub use super::how::{Embedded, HashBits, HashTable, How, Passing, Place};
 
 use super::chain::{Link, Links, branch_if_equal, call_where_unequal, chains, sides};
-use super::itabs::{Held, Slot};
-use super::values::{Flow, State, Value, dictionary, loads_hash};
+use super::tables::{Around, Jump, hash_table};
+use super::values::{Flow, State, Value, decoded, dictionary};
 use super::{Binary, Content, Symbol};
 use crate::asm;
 
@@ -24,15 +27,18 @@ pub struct Site {
     pub function: String,
     /// How.
     pub how: How,
-    /// The instruction.
-    pub text: String,
+    /// Bytes of the instruction.
+    length: u8,
 }
 
-/// The function that a slot leads to, where that is a wrapper, and whether it has the method in it.
-fn wrapper(slot: &Slot) -> Option<(u64, bool)> {
-    match slot.held {
-        Held::Wrapper { inlined } => Some((slot.address, inlined == Some(true))),
-        _ => None,
+impl Site {
+    /// The instruction, with the names that the program has for what it leads to.
+    pub fn text(&self, binary: &Binary<'_>) -> String {
+        let name = |address: u64| binary.name_of(address);
+        let own = binary.bytes(self.address, self.length.into());
+        let listed = asm::disassemble(own.unwrap_or_default(), self.address, &name);
+        let first = listed.into_iter().next();
+        first.map_or(String::new(), |one| one.text)
     }
 }
 
@@ -60,6 +66,23 @@ pub fn unnamed_code(binary: &Binary<'_>) -> [u64; 2] {
     [all.saturating_sub(named), all]
 }
 
+/// The functions of Go's runtime that look for an itab.
+fn searches<'b>(binary: &'b Binary<'_>) -> HashMap<u64, &'b str> {
+    const NAMES: [&str; 6] = [
+        "assertE2I2",
+        "assertI2I2",
+        "assertE2I",
+        "assertI2I",
+        "typeAssert",
+        "interfaceSwitch",
+    ];
+    let named = binary.symbols.iter().filter_map(|symbol| {
+        let name = symbol.name.strip_prefix("runtime.")?;
+        NAMES.contains(&name).then_some((symbol.address, name))
+    });
+    named.collect()
+}
+
 /// How many instructions name each of these addresses.
 pub fn references(binary: &Binary<'_>, addresses: &HashSet<u64>) -> HashMap<u64, usize> {
     let mut found = HashMap::new();
@@ -81,16 +104,24 @@ pub fn references(binary: &Binary<'_>, addresses: &HashSet<u64>) -> HashMap<u64,
     found
 }
 
+/// Where the table of a jump with an index begins.
+fn table(jump: &Instruction, state: &State) -> Option<u64> {
+    match state.get(jump.memory_base()) {
+        Some(Value::Address(table)) => Some(table.wrapping_add(jump.memory_displacement64())),
+        _ if jump.memory_base() == Register::None => Some(jump.memory_displacement64()),
+        _ => None,
+    }
+}
+
 /// A function while its instructions are gone through.
 struct Function<'b, 'a> {
     finder: &'b Finder<'b, 'a>,
     name: &'b str,
-    /// Its addresses, and its bytes.
+    /// Its addresses.
     ends: std::ops::Range<u64>,
-    bytes: &'b [u8],
     flow: &'b Flow,
-    /// The last instruction that loaded a hash, by number.
-    hashed: Option<usize>,
+    /// The jumps through a table of places of this function, which a type's hash may choose from.
+    jumps: Vec<Jump>,
     /// The compares of a value that stood where a hash stands with a number, by the load of the value.
     compares: BTreeMap<u64, Vec<usize>>,
     /// Compares with the address of a type or of an itab, and calls that look for an itab.
@@ -106,6 +137,8 @@ pub struct Finder<'b, 'a> {
     /// Hashes of the types that a Go program has itabs of or compares with.
     hashes: HashSet<u32>,
     itabs: HashMap<u64, String>,
+    /// Functions of Go's runtime that look for an itab, by their names in it.
+    searches: HashMap<u64, &'b str>,
     /// Functions of the compiler's own that itabs lead to, and whether they have the method in them.
     wrappers: HashMap<u64, bool>,
 }
@@ -121,10 +154,20 @@ impl<'b, 'a> Finder<'b, 'a> {
             wrappers: itabs
                 .clone()
                 .flat_map(|table| &table.slots)
-                .filter_map(wrapper)
+                .filter_map(wrapper::led_to)
                 .collect(),
+            searches: match go {
+                Some(_) => searches(binary),
+                None => HashMap::new(),
+            },
             itabs: itabs.map(|table| (table.address, table.symbol())).collect(),
         }
+    }
+
+    /// Whether something is a type of Go, or an itab.
+    fn is_type(&self, address: u64) -> bool {
+        let go = self.binary.go.as_ref();
+        self.itabs.contains_key(&address) || go.is_some_and(|go| go.type_name(address).is_some())
     }
 
     /// The sites of a function, ascending by address.
@@ -133,15 +176,18 @@ impl<'b, 'a> Finder<'b, 'a> {
             return Vec::new();
         };
         let is_go = self.binary.go.is_some();
+        let instructions = decoded(bytes, symbol.address);
+        if !self.wrappers.contains_key(&symbol.address) && !self.may_decide(&instructions) {
+            return Vec::new();
+        }
         let given = is_go.then(|| dictionary(&symbol.name)).flatten();
-        let flow = Flow::of(bytes, symbol.address, is_go, given);
+        let flow = Flow::through(instructions, is_go, given);
         let mut function = Function {
             finder: self,
             name: &symbol.name,
             ends: symbol.address..symbol.address.saturating_add(symbol.size),
-            bytes,
             flow: &flow,
-            hashed: None,
+            jumps: Vec::new(),
             compares: BTreeMap::new(),
             links: Links::new(),
             guards: Vec::new(),
@@ -166,31 +212,26 @@ impl Function<'_, '_> {
         }
         self.compare(number, state);
         self.search(number, state);
-        if loads_hash(instruction) {
-            self.hashed = Some(number);
-        }
     }
 
     fn site(&mut self, number: usize, how: How) {
         let instruction = &self.flow.instructions[number];
-        let name = |address: u64| self.finder.binary.name_of(address);
-        let start = (instruction.ip() - self.ends.start) as usize;
-        let own = self.bytes.get(start..start + instruction.len());
-        let listed = asm::disassemble(own.unwrap_or_default(), instruction.ip(), &name);
-        let text = listed
-            .into_iter()
-            .next()
-            .map_or(String::new(), |one| one.text);
         self.sites.push(Site {
             address: instruction.ip(),
             function: self.name.to_string(),
             how,
-            text,
+            length: instruction.len() as u8,
         });
     }
 
     /// How an indirect call or jump chooses.
-    fn how(&self, instruction: &Instruction, number: usize, is_jump: bool, state: &State) -> How {
+    fn how(
+        &mut self,
+        instruction: &Instruction,
+        number: usize,
+        is_jump: bool,
+        state: &State,
+    ) -> How {
         let is_go = self.finder.binary.go.is_some();
         let is_memory = instruction.op0_kind() == OpKind::Memory;
         if instruction.is_ip_rel_memory_operand() {
@@ -201,13 +242,19 @@ impl Function<'_, '_> {
             };
         }
         if is_memory && instruction.memory_index() != Register::None {
-            /// Instructions between the load of a hash and the jump that it chooses.
-            const NEAR: usize = 12;
-            let by_type = self.hashed.is_some_and(|at| number - at <= NEAR);
-            return match is_jump && !self.is_of_functions(instruction, state) {
-                true => How::JumpTable { by_type },
-                false => How::Other,
-            };
+            let table = table(instruction, state);
+            if !is_jump || table.is_some_and(|table| self.is_of_functions(table)) {
+                return How::Other;
+            }
+            if let (Some(table), true) = (table, is_go) {
+                let state = state.clone();
+                self.jumps.push(Jump {
+                    at: number,
+                    table,
+                    state,
+                });
+            }
+            return How::JumpTable;
         }
         let (base, offset) = match is_memory {
             true => (
@@ -216,7 +263,7 @@ impl Function<'_, '_> {
             ),
             false => match state.get(instruction.op0_register()) {
                 Some(Value::Word { base, offset }) => (base, offset),
-                Some(Value::Distance) if is_jump => return How::JumpTable { by_type: false },
+                Some(Value::Distance) if is_jump => return How::JumpTable,
                 Some(Value::Entry) => return How::Dictionary,
                 _ => return How::Other,
             },
@@ -243,14 +290,9 @@ impl Function<'_, '_> {
         }
     }
 
-    /// Whether a jump goes through a table whose first entry is known, and is no place of this function: what is called
-    /// last, through a table of functions.
-    fn is_of_functions(&self, instruction: &Instruction, state: &State) -> bool {
-        let table = match state.get(instruction.memory_base()) {
-            Some(Value::Address(table)) => table.wrapping_add(instruction.memory_displacement64()),
-            _ if instruction.memory_base() == Register::None => instruction.memory_displacement64(),
-            _ => return false,
-        };
+    /// Whether the first entry of a table is known, and is no place of this function: what is called last, through a table
+    /// of functions.
+    fn is_of_functions(&self, table: u64) -> bool {
         let first = self.finder.binary.word(table);
         first.is_some_and(|first| !self.ends.contains(&first))
     }
@@ -384,16 +426,12 @@ impl Function<'_, '_> {
     /// Notes calls of the runtime that look for an itab, and the sites that they are alone.
     fn search(&mut self, number: usize, state: &State) {
         let instruction = &self.flow.instructions[number];
-        let is_go = self.finder.binary.go.is_some();
-        if !is_go || !instruction.is_call_near() {
+        if !instruction.is_call_near() {
             return;
         }
         let binary = self.finder.binary;
-        let called = binary.symbol_at(instruction.near_branch_target());
-        let Some((called, 0)) = called else { return };
-        let Some(name) = called.name.strip_prefix("runtime.") else {
-            return;
-        };
+        let called = self.finder.searches.get(&instruction.near_branch_target());
+        let Some(&name) = called else { return };
         match name {
             // Go up to 1.21 has one call for each interface, and those that panic are at the end of nothing.
             "assertE2I2" | "assertI2I2" | "assertE2I" | "assertI2I" => {
@@ -465,26 +503,25 @@ impl Function<'_, '_> {
         called.is_some_and(|(called, _)| called.name.starts_with("runtime.assertI"))
     }
 
-    /// Where a wrapper passes on to the method: it begins there, where it has that in it.
-    fn wrapper(&mut self, inlined: bool) {
-        let name = self.name.rsplit('.').next();
-        let leads = |one: &Instruction| {
-            let is_direct = one.is_call_near() || one.is_jmp_short_or_near();
-            let to = one.near_branch_target();
-            let called = is_direct
-                .then(|| self.finder.binary.symbol_at(to))
-                .flatten();
-            called.is_some_and(|(called, _)| {
-                !self.ends.contains(&to) && called.name.rsplit('.').next() == name
-            })
-        };
-        let call = self.flow.instructions.iter().position(leads);
-        if let Some(at) = call.or(inlined.then_some(0)) {
-            self.site(at, How::Wrapper { inlined });
+    /// The jumps through a table that are type switches.
+    fn tables(&mut self) {
+        for jump in std::mem::take(&mut self.jumps) {
+            let is_it = |site: &&mut Site| site.address == self.flow.instructions[jump.at].ip();
+            let around = Around {
+                flow: self.flow,
+                links: &self.links,
+                ends: self.ends.clone(),
+                is_type: &|address| self.finder.is_type(address),
+            };
+            let found = hash_table(self.finder.binary, &around, &jump);
+            if let (Some(found), Some(site)) = (found, self.sites.iter_mut().find(is_it)) {
+                site.how = How::HashTable(found);
+            }
         }
     }
 
     fn end(mut self) -> Vec<Site> {
+        self.tables();
         let compares = std::mem::take(&mut self.compares);
         let switches: Vec<(usize, How)> = compares
             .iter()

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use super::gopher::spelled;
 use super::vtables::demangled;
-use super::{Binary, Content, Symbol, SymbolKind, itabs};
+use super::{Binary, Content, Section, Symbol, SymbolKind, itabs};
 use crate::go::symbol::canonical;
 use crate::go::{Release, layout};
 
@@ -126,6 +126,28 @@ impl<'a> Binary<'a> {
         found.map(symbol).collect()
     }
 
+    /// Names of the types of a Go program that have a hash, by what Go's linker and the table of symbols tell.
+    pub fn types_hashed(&self, hash: u32) -> Vec<String> {
+        let Some(go) = &self.go else {
+            return Vec::new();
+        };
+        let of_symbol = |symbol: &Symbol<'_>| {
+            let name = canonical(&symbol.name);
+            let name = name.strip_prefix("type.")?;
+            let at = symbol.address + u64::from(layout::TYPE_HASH.offset);
+            let own = self
+                .bytes(at, 4)
+                .filter(|_| !name.starts_with('.') && name != "*")?;
+            let known = || go.type_name(symbol.address);
+            (own == hash.to_le_bytes()).then(|| known().unwrap_or_else(|| name.to_string()))
+        };
+        let mut found = go.types_hashed(hash);
+        found.extend(self.symbols.iter().filter_map(of_symbol));
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
     /// The symbols that a text names: as it stands, by its end behind a dot or a slash, or by its address.
     pub fn find(&self, wanted: &str) -> Vec<&Symbol<'a>> {
         if let Some(address) = address_of(wanted) {
@@ -162,6 +184,42 @@ impl<'a> Binary<'a> {
         self.spelled_in_source(wanted)
     }
 
+    /// The one symbol that a text means.
+    ///
+    /// # Errors
+    /// That it means none, or several: which, and how to write each.
+    pub fn the_one(&self, wanted: &str) -> Result<&Symbol<'a>, Unclear> {
+        self.one_of(wanted, self.find(wanted))
+    }
+
+    /// The one of those that were found for a text.
+    pub(crate) fn one_of<'b>(
+        &'b self,
+        wanted: &str,
+        found: Vec<&'b Symbol<'a>>,
+    ) -> Result<&'b Symbol<'a>, Unclear> {
+        const SHOWN: usize = 6;
+        match found[..] {
+            [one] => Ok(one),
+            [] => Err(match address_of(wanted) {
+                Some(address) => Unclear::Nowhere(address, self.code()),
+                None => Unclear::Nothing,
+            }),
+            _ => Err(Unclear::Several {
+                first: found.iter().take(SHOWN).map(|one| called(one)).collect(),
+                more: found.len().saturating_sub(SHOWN),
+            }),
+        }
+    }
+
+    /// From the first byte of code to the last.
+    fn code(&self) -> Option<[u64; 2]> {
+        let code = |section: &&Section<'_>| section.content == Content::Code;
+        let first = self.sections.iter().find(code)?;
+        let last = self.sections.iter().rfind(code)?;
+        Some([first.address, last.address.saturating_add(last.size)])
+    }
+
     /// Those that a text names as a source of C++ or Rust has them: in full, or from less and less of the name.
     fn spelled_in_source(&self, wanted: &str) -> Vec<&Symbol<'a>> {
         let mut found: [Vec<&Symbol<'a>>; Spelling::WAYS] = Default::default();
@@ -171,7 +229,11 @@ impl<'a> Binary<'a> {
             last.is_empty() || last.starts_with("operator") || symbol.name.contains(last)
         };
         for symbol in self.symbols.iter().filter(is_spelled_out) {
-            let way = Spelling::of(&demangled(&symbol.name)).way(wanted);
+            let name = match rustc_demangle::try_demangle(&symbol.name) {
+                Ok(rust) if has_hash(wanted) => rust.to_string(),
+                _ => demangled(&symbol.name),
+            };
+            let way = Spelling::of(&name).way(wanted);
             if let Some(way) = way {
                 found[way].push(symbol);
             }
@@ -193,6 +255,66 @@ impl<'a> Binary<'a> {
         let (symbol, _) = self.symbol_at(address)?;
         (symbol.kind == SymbolKind::Elsewhere).then_some(&*symbol.name)
     }
+}
+
+/// Why a text means no symbol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unclear {
+    /// None has that name.
+    Nothing,
+    /// No symbol is around that address; where the code is.
+    Nowhere(u64, Option<[u64; 2]>),
+    /// It can mean several.
+    Several {
+        /// The first of them, each with its address.
+        first: Vec<String>,
+        /// How many there are beside.
+        more: usize,
+    },
+}
+
+impl Unclear {
+    /// In a sentence, without the end of one; none where the name is of nothing.
+    pub fn why(&self, wanted: &str) -> Option<String> {
+        match self {
+            Unclear::Nothing => None,
+            Unclear::Nowhere(address, code) => {
+                let code = code.map_or(String::new(), |[start, end]| {
+                    format!(": its code is from {start:#x} to {end:#x}")
+                });
+                Some(format!("no symbol is at {address:#x}{code}"))
+            }
+            Unclear::Several { first, more } => {
+                let more = match more {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                Some(format!(
+                    "`{wanted}` can mean {}{more}; write the address of one, or its name in full",
+                    first.join(", ")
+                ))
+            }
+        }
+    }
+}
+
+/// A symbol by its address and by a name that no other has: Rust's older names of two functions differ in a hash alone.
+fn called(symbol: &Symbol<'_>) -> String {
+    let name = match rustc_demangle::try_demangle(&symbol.name) {
+        Ok(rust) if symbol.name.starts_with("_ZN") => rust.to_string(),
+        _ => demangled(&symbol.name),
+    };
+    format!("{:#x} `{name}`", symbol.address)
+}
+
+/// Whether a text ends in the hash that Rust's older names have.
+fn has_hash(wanted: &str) -> bool {
+    /// Digits of it.
+    const DIGITS: usize = 16;
+    let hash = wanted.rsplit_once("::h").map(|(_, hash)| hash);
+    hash.is_some_and(|hash| {
+        hash.len() == DIGITS && hash.chars().all(|digit| digit.is_ascii_hexdigit())
+    })
 }
 
 /// The name that a function of assembly is declared by: Go's linker marks those, for they take arguments on the stack.
@@ -237,6 +359,8 @@ impl<'a> Spelling<'a> {
                 _ => {}
             }
         }
+        // Rust has two colons in front of what stands in brackets.
+        bare.truncate(bare.trim_end_matches("::").len());
         Spelling {
             whole,
             called: &whole[start..end],
@@ -400,6 +524,9 @@ mod tests {
             ("(anonymous namespace)::f(int)",               "f",                                           Some(3)),
             ("lab::T::operator()(int) const",               "lab::T::operator",                            Some(1)),
             ("main",                                        "main",                                        Some(0)),
+            ("two::m::each::<&str>",                        "two::m::each",                                Some(2)),
+            ("two::m::each::<&str>",                        "m::each",                                     Some(3)),
+            ("two::m::each::h6e7c24920adc7a55",             "m::each::h6e7c24920adc7a55",                  Some(3)),
         ];
         for (name, wanted, way) in table {
             assert_eq!(Spelling::of(name).way(wanted), way, "{name} by {wanted}");

@@ -7,9 +7,12 @@
 use std::collections::BTreeSet;
 
 use iced_x86::{
-    Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess,
-    OpKind, Register,
+    Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory,
+    InstructionInfoOptions, Mnemonic, OpAccess, OpKind, Register,
 };
+
+use super::how::Place;
+use crate::go::layout;
 
 /// What is known of a register's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +42,7 @@ pub(super) struct State {
     registers: [Option<Value>; 16],
     /// Hashes and dictionaries that were put away on the stack: a call between two cases of a switch takes the registers.
     /// Another store that only overlaps one is not noticed.
-    kept: Vec<((Register, u64), Value)>,
+    kept: Vec<(Place, Value)>,
 }
 
 impl State {
@@ -50,24 +53,29 @@ impl State {
 
     /// What both know.
     fn meet(&mut self, other: &State) -> bool {
-        let before = self.clone();
+        let mut is_less = false;
         for (own, other) in self.registers.iter_mut().zip(&other.registers) {
-            if own != other {
+            if own.is_some() && own != other {
                 *own = None;
+                is_less = true;
             }
         }
+        let before = self.kept.len();
         self.kept.retain(|kept| other.kept.contains(kept));
-        *self != before
+        is_less || self.kept.len() != before
     }
 
     /// Goes on behind an instruction, which writes these registers, a bit each.
     fn step(&mut self, instruction: &Instruction, written: u16) {
+        if written == 0 && instruction.op0_kind() != OpKind::Memory {
+            return;
+        }
         let gained = self.gained(instruction);
         self.keep(instruction, written);
-        for (register, value) in self.registers.iter_mut().enumerate() {
-            if written & (1 << register) != 0 {
-                *value = None;
-            }
+        let mut left = written;
+        while left != 0 {
+            self.registers[left.trailing_zeros() as usize] = None;
+            left &= left - 1;
         }
         if let Some((register, value)) = gained.and_then(|(to, value)| Some((number(to)?, value))) {
             self.registers[register] = Some(value);
@@ -162,8 +170,7 @@ impl State {
 
 /// Whether an instruction loads what stands where a type and an itab have a hash.
 pub(super) fn loads_hash(instruction: &Instruction) -> bool {
-    /// Behind two words, in both (`docs/go-runtime.md`).
-    const HASH: u64 = 16;
+    const HASH: u64 = layout::TYPE_HASH.offset as u64;
     instruction.mnemonic() == Mnemonic::Mov
         && instruction.op0_kind() == OpKind::Register
         && instruction.op0_register().is_gpr32()
@@ -175,11 +182,11 @@ pub(super) fn loads_hash(instruction: &Instruction) -> bool {
 }
 
 /// The slot of the frame that an operand of memory is.
-pub(super) fn slot(instruction: &Instruction) -> Option<(Register, u64)> {
+pub(super) fn slot(instruction: &Instruction) -> Option<Place> {
     let base = instruction.memory_base();
     let is_slot = matches!(base, Register::RSP | Register::RBP)
         && instruction.memory_index() == Register::None;
-    is_slot.then(|| (base, instruction.memory_displacement64()))
+    is_slot.then(|| Place::Slot(base, instruction.memory_displacement64()))
 }
 
 fn is_call(instruction: &Instruction) -> bool {
@@ -211,10 +218,20 @@ pub(super) struct Flow {
     pub(super) instructions: Vec<Instruction>,
     /// The registers that each writes, a bit each.
     written: Vec<u16>,
-    /// What is known in front of the first one of each block.
-    starts: Vec<Option<State>>,
+    /// Ascending.
+    blocks: Vec<Block>,
     /// The register that the function is given a dictionary in, where it is given one.
     dictionary: Option<Register>,
+}
+
+/// Instructions that run one after the other.
+struct Block {
+    /// The number of the first.
+    first: usize,
+    /// The blocks that it leads to.
+    next: [Option<usize>; 2],
+    /// What is known in front of it.
+    start: Option<State>,
 }
 
 /// Where a function of Go of this name is given the dictionary of its types: in front of its other arguments, and behind
@@ -235,14 +252,22 @@ pub(super) fn dictionary(name: &str) -> Option<Register> {
 impl Flow {
     /// Of the function that has these bytes at an address. What it calls leaves no register as it was in Go, and those
     /// of [`SAVED`] elsewhere. A generic function has its [`dictionary`] in a register.
+    #[cfg(test)]
     pub(super) fn of(
         bytes: &[u8],
         address: u64,
         is_go: bool,
         dictionary: Option<Register>,
     ) -> Flow {
-        let decoder = Decoder::with_ip(64, bytes, address, DecoderOptions::NONE);
-        let instructions: Vec<Instruction> = decoder.into_iter().collect();
+        Flow::through(decoded(bytes, address), is_go, dictionary)
+    }
+
+    /// Of the function that has these instructions.
+    pub(super) fn through(
+        instructions: Vec<Instruction>,
+        is_go: bool,
+        dictionary: Option<Register>,
+    ) -> Flow {
         let mut info = InstructionInfoFactory::new();
         let written = instructions
             .iter()
@@ -255,11 +280,11 @@ impl Flow {
                 (false, _) => written(one, &mut info),
             })
             .collect();
-        let starts = vec![None; instructions.len()];
+        let blocks = blocks(&instructions);
         let mut flow = Flow {
             instructions,
             written,
-            starts,
+            blocks,
             dictionary,
         };
         flow.settle();
@@ -268,10 +293,12 @@ impl Flow {
 
     /// Which instruction begins at an address.
     pub(super) fn index_of(&self, address: u64) -> Option<usize> {
-        let found = self
-            .instructions
-            .binary_search_by_key(&address, |one| one.ip());
-        found.ok()
+        index_of(&self.instructions, address)
+    }
+
+    /// Whether a block begins with an instruction: another way may lead there.
+    pub(super) fn begins(&self, at: usize) -> bool {
+        self.block_at(at).is_some()
     }
 
     /// Whether an instruction writes a register, or a part of it.
@@ -279,15 +306,30 @@ impl Flow {
         number(register).is_some_and(|number| self.written[at] & (1 << number) != 0)
     }
 
+    /// The block that begins with an instruction.
+    fn block_at(&self, at: usize) -> Option<usize> {
+        self.blocks
+            .binary_search_by_key(&at, |block| block.first)
+            .ok()
+    }
+
+    /// The number behind the last instruction of a block.
+    fn end_of(&self, block: usize) -> usize {
+        let next = self.blocks.get(block + 1);
+        next.map_or(self.instructions.len(), |next| next.first)
+    }
+
     /// Each instruction in order, by its number, with what is known in front of it.
     pub(super) fn walk(&self, mut see: impl FnMut(usize, &State)) {
         let mut state = State::default();
-        for at in 0..self.instructions.len() {
-            if let Some(start) = &self.starts[at] {
+        for (number, block) in self.blocks.iter().enumerate() {
+            if let Some(start) = &block.start {
                 state.clone_from(start);
             }
-            see(at, &state);
-            state.step(&self.instructions[at], self.written[at]);
+            for at in block.first..self.end_of(number) {
+                see(at, &state);
+                state.step(&self.instructions[at], self.written[at]);
+            }
         }
     }
 
@@ -295,9 +337,10 @@ impl Flow {
     fn settle(&mut self) {
         /// The round of those that no way has come to.
         const NEVER: usize = 0;
-        let blocks = self.blocks();
-        let mut rounds = vec![NEVER; self.instructions.len()];
-        for (round, first) in (1..).zip(blocks.iter().copied()) {
+        let mut rounds = vec![NEVER; self.blocks.len()];
+        let mut state = State::default();
+        for first in 0..self.blocks.len() {
+            let round = first + 1;
             if rounds[first] != NEVER {
                 continue;
             }
@@ -306,16 +349,22 @@ impl Flow {
             if let (0, Some(register)) = (first, self.dictionary.and_then(number)) {
                 start.registers[register] = Some(Value::Dictionary);
             }
-            self.starts[first] = Some(start);
+            self.blocks[first].start = Some(start);
             let mut waiting = BTreeSet::from([first]);
             while let Some(block) = waiting.pop_first() {
-                for (to, state) in self.ends_of(block, &blocks) {
+                if let Some(start) = &self.blocks[block].start {
+                    state.clone_from(start);
+                }
+                for at in self.blocks[block].first..self.end_of(block) {
+                    state.step(&self.instructions[at], self.written[at]);
+                }
+                for to in self.blocks[block].next.into_iter().flatten() {
                     // What an earlier round came to stays: padding behind a jump falls into the next block, too.
-                    let is_changed = match &mut self.starts[to] {
+                    let is_changed = match &mut self.blocks[to].start {
                         _ if rounds[to] != NEVER && rounds[to] != round => false,
                         Some(known) => known.meet(&state),
                         start => {
-                            *start = Some(state);
+                            *start = Some(state.clone());
                             true
                         }
                     };
@@ -327,64 +376,90 @@ impl Flow {
             }
         }
     }
+}
 
-    /// The numbers of the instructions that begin a block.
-    fn blocks(&self) -> BTreeSet<usize> {
-        let mut blocks = BTreeSet::new();
-        for (at, one) in self.instructions.iter().enumerate() {
-            if at == 0 {
-                blocks.insert(at);
-            }
-            if matches!(
-                one.flow_control(),
-                FlowControl::Next | FlowControl::Call | FlowControl::IndirectCall
-            ) {
-                continue;
-            }
-            if at + 1 < self.instructions.len() {
-                blocks.insert(at + 1);
-            }
-            blocks.extend(self.target(one));
+/// The instructions of a function that has these bytes at an address.
+pub(super) fn decoded(bytes: &[u8], address: u64) -> Vec<Instruction> {
+    /// Bytes of an instruction, fewer than most have, so that there is room for all.
+    const BYTES: usize = 3;
+    let mut decoder = Decoder::with_ip(64, bytes, address, DecoderOptions::NONE);
+    let mut instructions = Vec::with_capacity(bytes.len() / BYTES + 1);
+    while decoder.can_decode() {
+        instructions.push(Instruction::default());
+        if let Some(last) = instructions.last_mut() {
+            decoder.decode_out(last);
         }
-        blocks
     }
+    instructions
+}
 
-    /// Where a direct jump leads, within the function.
-    fn target(&self, one: &Instruction) -> Option<usize> {
-        let is_jump = one.is_jcc_short_or_near() || one.is_jmp_short_or_near();
-        is_jump
-            .then(|| self.index_of(one.near_branch_target()))
-            .flatten()
-    }
+/// Which instruction begins at an address.
+fn index_of(instructions: &[Instruction], address: u64) -> Option<usize> {
+    let found = instructions.binary_search_by_key(&address, |one| one.ip());
+    found.ok()
+}
 
-    /// Which blocks a block leads to, and what is known then.
-    fn ends_of(&self, block: usize, blocks: &BTreeSet<usize>) -> Vec<(usize, State)> {
-        let Some(mut state) = self.starts[block].clone() else {
-            return Vec::new();
-        };
-        for at in block..self.instructions.len() {
-            let one = &self.instructions[at];
-            state.step(one, self.written[at]);
-            let target = self.target(one).map(|to| (to, state.clone()));
-            let goes_on = !matches!(
-                one.flow_control(),
-                FlowControl::UnconditionalBranch
-                    | FlowControl::IndirectBranch
-                    | FlowControl::Return
-                    | FlowControl::Exception
-            );
-            let is_last = blocks.contains(&(at + 1)) || at + 1 == self.instructions.len();
-            if is_last || !goes_on {
-                let next = (goes_on && at + 1 < self.instructions.len()).then_some((at + 1, state));
-                return target.into_iter().chain(next).collect();
-            }
+/// Where a direct jump leads, within its function.
+fn target(instructions: &[Instruction], one: &Instruction) -> Option<usize> {
+    let [first, .., last] = instructions else {
+        return None;
+    };
+    let is_jump = one.is_jcc_short_or_near() || one.is_jmp_short_or_near();
+    let to = one.near_branch_target();
+    let is_within = is_jump && (first.ip()..=last.ip()).contains(&to);
+    is_within.then(|| index_of(instructions, to)).flatten()
+}
+
+/// The blocks of a function, of which nothing is known yet.
+fn blocks(instructions: &[Instruction]) -> Vec<Block> {
+    let ends = |one: &Instruction| {
+        !matches!(
+            one.flow_control(),
+            FlowControl::Next | FlowControl::Call | FlowControl::IndirectCall
+        )
+    };
+    let mut targets = Vec::new();
+    let mut firsts = Vec::new();
+    firsts.extend((!instructions.is_empty()).then_some(0));
+    for (at, one) in instructions.iter().enumerate() {
+        if ends(one) {
+            let to = target(instructions, one);
+            targets.push((at, to));
+            firsts.extend((at + 1 < instructions.len()).then_some(at + 1));
+            firsts.extend(to);
         }
-        Vec::new()
     }
+    firsts.sort_unstable();
+    firsts.dedup();
+    let block_at = |at: usize| firsts.binary_search(&at).ok();
+    let mut blocks = Vec::with_capacity(firsts.len());
+    for (number, first) in firsts.iter().enumerate() {
+        let end = firsts
+            .get(number + 1)
+            .copied()
+            .unwrap_or(instructions.len());
+        let goes_on = !matches!(
+            instructions[end - 1].flow_control(),
+            FlowControl::UnconditionalBranch
+                | FlowControl::IndirectBranch
+                | FlowControl::Return
+                | FlowControl::Exception
+        );
+        let found = targets.binary_search_by_key(&(end - 1), |(at, _)| *at);
+        let target = found.ok().and_then(|found| targets[found].1);
+        let following = (goes_on && end < instructions.len()).then_some(number + 1);
+        blocks.push(Block {
+            first: *first,
+            next: [target.and_then(block_at), following],
+            start: None,
+        });
+    }
+    blocks
 }
 
 fn written(instruction: &Instruction, info: &mut InstructionInfoFactory) -> u16 {
-    let used = info.info(instruction).used_registers().iter();
+    let used = info.info_options(instruction, InstructionInfoOptions::NO_MEMORY_USAGE);
+    let used = used.used_registers().iter();
     let written = used.filter(|used| {
         matches!(
             used.access(),

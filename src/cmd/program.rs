@@ -64,33 +64,17 @@ pub(super) fn symbol<'a, 'b>(
     file: &str,
     wanted: &str,
 ) -> Result<&'b Symbol<'a>, Stop> {
-    let found = binary.find(wanted);
-    match found[..] {
-        [one] => Ok(one),
-        [] => {
+    binary.the_one(wanted).map_err(|unclear| {
+        let why = unclear.why(wanted).map(|why| format!("{file}: {why}"));
+        Stop::Usage(why.unwrap_or_else(|| {
             let names = binary.symbols.iter().map(|symbol| &*symbol.name);
             let near = closest(wanted, names).map(|near| format!("; did you mean `{near}`?"));
-            Err(Stop::Usage(format!(
-                "{} has no symbol `{wanted}`{}",
-                file,
+            format!(
+                "{file} has no symbol `{wanted}`{}",
                 near.unwrap_or_else(|| format!(
                     "; `dispatchlab sym {file} PART` lists those whose name has a part"
                 ))
-            )))
-        }
-        [..] => {
-            const SHOWN: usize = 6;
-            let names: Vec<String> = found
-                .iter()
-                .take(SHOWN)
-                .map(|symbol| format!("{} at {:#x}", symbol.name, symbol.address))
-                .collect();
-            let more = if found.len() > SHOWN { ", …" } else { "" };
-            Err(Stop::Usage(format!(
-                "`{wanted}` can mean {} symbols: {}{more}; name one of them in full, or by its address",
-                found.len(),
-                names.join(", ")
-            )))
-        }
-    }
+            )
+        }))
+    })
 }

@@ -5,12 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use serde_json::json;
 
 use super::program::{bytes_of, read};
 use super::{Common, Stop, print_json, print_plain};
-use crate::binary::sites::{Finder, How, Site, functions, unnamed_code};
+use crate::binary::sites::{Finder, HashTable, How, Site, functions, unnamed_code};
+use crate::binary::{Binary, Symbol};
 use crate::text::hanging;
 
 pub(super) fn sites(common: &Common, file: &str, function: Option<&str>) -> Result<i32, Stop> {
@@ -45,17 +48,55 @@ pub(super) fn sites(common: &Common, file: &str, function: Option<&str>) -> Resu
     let finder = Finder::new(&binary);
     let looked_at =
         functions(&binary).filter(|symbol| function.is_none() || wanted.contains(&symbol.address));
-    let found: Vec<Site> = looked_at.flat_map(|symbol| finder.sites(symbol)).collect();
+    let looked_at: Vec<_> = looked_at.collect();
+    if let (Some(name), true) = (function, looked_at.is_empty()) {
+        return Err(Stop::Usage(format!(
+            "{file}: `{name}` is no function with code here, and only those have sites; `dispatchlab sym {file} '{name}'` shows \
+             what it is"
+        )));
+    }
+    let found = found(&finder, &looked_at);
     if common.json {
-        let all: Vec<_> = found.iter().map(document).collect();
+        let all: Vec<_> = found.iter().map(|site| document(&binary, site)).collect();
         print_json(&format!("{:#}\n", json!({ "schema": 1, "sites": all })))?;
         return Ok(0);
     }
-    print_plain(&text(&found, file, function.is_some()))?;
+    print_plain(&text(&binary, &found, file, function.is_some()))?;
     Ok(0)
 }
 
-fn document(site: &Site) -> serde_json::Value {
+/// The sites of functions, in their order: each processor that this process may use takes a share.
+fn found<'b, 'a>(finder: &Finder<'b, 'a>, functions: &[&'b Symbol<'a>]) -> Vec<Site> {
+    /// Functions that are taken at a time.
+    const SOME: usize = 256;
+    let shares: Vec<_> = functions.chunks(SOME).enumerate().collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some((at, share)) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let sites = share.iter().flat_map(|symbol| finder.sites(symbol));
+            done.push((*at, sites.collect::<Vec<Site>>()));
+        }
+        done
+    };
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let mut done = thread::scope(|scope| {
+        let others = 1..processors.min(shares.len());
+        let others: Vec<_> = others.map(|_| scope.spawn(work)).collect();
+        let mut done = work();
+        for other in others {
+            match other.join() {
+                Ok(more) => done.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        done
+    });
+    done.sort_unstable_by_key(|(at, _)| *at);
+    done.into_iter().flat_map(|(_, sites)| sites).collect()
+}
+
+fn document(binary: &Binary<'_>, site: &Site) -> serde_json::Value {
     let slot = match site.how {
         How::Itab { slot } | How::Vtable { slot } => Some(slot),
         _ => None,
@@ -63,6 +104,7 @@ fn document(site: &Site) -> serde_json::Value {
     let cases = match site.how {
         How::Hashes { cases } | How::Interfaces { cases } => cases,
         How::Addresses { cases, .. } => Some(cases),
+        How::HashTable(HashTable { cases, .. }) => Some(cases),
         _ => None,
     };
     json!({
@@ -71,13 +113,13 @@ fn document(site: &Site) -> serde_json::Value {
         "kind": site.how.name(),
         "slot": slot,
         "cases": cases,
-        "text": site.text,
+        "text": site.text(binary),
         "row": site.how.row(),
     })
 }
 
 /// The sites, and how many there are of each kind; of a whole program only the latter.
-fn text(found: &[Site], file: &str, is_listed: bool) -> String {
+fn text(binary: &Binary<'_>, found: &[Site], file: &str, is_listed: bool) -> String {
     let mut out = String::new();
     let mut function = "";
     for site in found.iter().filter(|_| is_listed) {
@@ -89,7 +131,8 @@ fn text(found: &[Site], file: &str, is_listed: bool) -> String {
             How::Itab { slot } | How::Vtable { slot } => format!(" slot {slot}"),
             How::Hashes { cases: Some(cases) }
             | How::Interfaces { cases: Some(cases) }
-            | How::Addresses { cases, .. } => match cases {
+            | How::Addresses { cases, .. }
+            | How::HashTable(HashTable { cases, .. }) => match cases {
                 1 => ", 1 case".into(),
                 cases => format!(", {cases} cases"),
             },
@@ -100,7 +143,7 @@ fn text(found: &[Site], file: &str, is_listed: bool) -> String {
             out,
             "  {:#x}  {:<28} {}{slot}",
             site.address,
-            site.text,
+            site.text(binary),
             site.how.name()
         );
     }

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::io;
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,7 +18,8 @@ use serde_json::json;
 use super::output::{Input, Output};
 use super::program::{bytes_of, read};
 use super::{Common, Stop, print_json, print_plain};
-use crate::binary::sites::How;
+use crate::binary::Kind;
+use crate::binary::sites::{HashTable, How};
 use crate::go::Release;
 use crate::scenario::{MAX_NUMBERS, parse_name};
 use crate::sys::breakpoint::{End, Stopped};
@@ -60,13 +62,25 @@ pub(super) fn run(common: &Common, traced: &Traced) -> Result<i32, Stop> {
     let [program, arguments @ ..] = &traced.program[..] else {
         return Err(Stop::Usage("`trace`: name a program behind `--`".into()));
     };
-    let file = on_path(Path::new(program));
+    let file = on_path(Path::new(program)).map_err(Stop::Usage)?;
     let name = shown(&file);
     let output = Output::new_one("-o", &traced.output)?;
     let inputs: Vec<Input> = Input::at(&file).into_iter().collect();
     Output::check(&[&output], &inputs)?;
     let bytes = bytes_of(&name)?;
     let binary = read(&name, &bytes)?;
+    if !binary.is_program() {
+        let (what, next) = match binary.kind {
+            Kind::Object => ("an object file", "link it into a program"),
+            _ => (
+                "a shared library",
+                "sites in libraries are not traced, so link its code into a program",
+            ),
+        };
+        return Err(Stop::Usage(format!(
+            "{name} is {what}, which nobody can start; {next}"
+        )));
+    }
     let spot = Spot::find(&binary, &traced.at).map_err(|why| {
         Stop::Usage(format!(
             "{name}: {why}; `dispatchlab sites {name} FUNC` lists them"
@@ -77,14 +91,8 @@ pub(super) fn run(common: &Common, traced: &Traced) -> Result<i32, Stop> {
     command
         .args(arguments)
         .stdout(io::stderr().as_fd().try_clone_to_owned()?);
-    let stopped = Stopped::start(&mut command).map_err(|error| {
-        // Starting it is what is denied so, and tracing it with EPERM.
-        let next = match error.raw_os_error() == Some(libc::EACCES) {
-            true => "it is not executable: chmod +x, or link it where it is an object file",
-            false => "in a container it may take --cap-add=SYS_PTRACE",
-        };
-        Stop::Usage(format!("{name} cannot be traced: {error}; {next}"))
-    })?;
+    let stopped =
+        Stopped::start(&mut command).map_err(|error| Stop::Usage(unstarted(&name, &error)))?;
     let process = stopped.number();
     let recorded = watch(stopped, &binary, &spot, traced.visits)?;
     if recorded.numbers.is_empty() {
@@ -155,15 +163,45 @@ fn running(name: &str, process: i32) -> String {
     format!("{name} runs on by itself, process {process}: `kill {process}` ends it")
 }
 
+/// Why a program that could be read does not start, or is not traced, and what to do.
+fn unstarted(name: &str, error: &io::Error) -> String {
+    match error.raw_os_error() {
+        // Tracing is what is denied so, and starting it with EACCES.
+        Some(libc::EPERM) => format!(
+            "{name} cannot be traced: {error}; in a container it may take --cap-add=SYS_PTRACE"
+        ),
+        Some(libc::EACCES) => {
+            format!("{name} does not start: {error}; make it executable, with `chmod +x`")
+        }
+        // The file itself was read.
+        Some(libc::ENOENT) => format!(
+            "{name} does not start: its loader, which `readelf -l {name}` names, is not here; take a program that is built for \
+             this system, or link it statically"
+        ),
+        _ => format!("{name} does not start: {error}; see whether it starts by itself"),
+    }
+}
+
 /// The file that the shell would start.
-fn on_path(program: &Path) -> PathBuf {
-    if program.components().count() > 1 || program.has_root() {
-        return program.to_path_buf();
+fn on_path(program: &Path) -> Result<PathBuf, String> {
+    let is_path = program.as_os_str().as_encoded_bytes().contains(&b'/');
+    if is_path {
+        return Ok(program.to_path_buf());
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).map(|folder| folder.join(program));
-    let found = found.into_iter().find(|file| file.is_file());
-    found.unwrap_or_else(|| program.to_path_buf())
+    let is_started = |file: &PathBuf| {
+        let about = file.metadata();
+        about.is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
+    };
+    found.into_iter().find(is_started).ok_or_else(|| {
+        let name = shown(program);
+        let next = match program.is_file() {
+            true => format!("for the file of this folder write ./{name}"),
+            false => format!("write its path, as ./{name}"),
+        };
+        format!("`{name}` is in no folder of PATH as a program; {next}")
+    })
 }
 
 /// Seconds for each visit, of those behind the first.
@@ -298,10 +336,7 @@ impl Replay {
         let row = row.unwrap_or_else(|| "itab_call".into());
         let mut remarks = Vec::new();
         let mut parameters = match how {
-            How::Hashes { .. }
-            | How::Addresses { .. }
-            | How::Guard { .. }
-            | How::JumpTable { by_type: true } => {
+            How::Hashes { .. } | How::Addresses { .. } | How::Guard { .. } | How::HashTable(_) => {
                 remarks.push(of_cases(how, types));
                 format!("-p cases={types} -p hit=order")
             }
@@ -331,7 +366,7 @@ impl Replay {
 
 /// That a row has a case for each type that came, which need not be the site's.
 fn of_cases(how: &How, types: usize) -> String {
-    if let How::JumpTable { by_type: true } = how {
+    if let How::HashTable(HashTable { value: None, .. }) = how {
         return format!(
             "its cases are as many as the targets of the jump that were met, {types}: types whose hashes lie in one slot of the \
              table share a target, so that there may be more types than numbers here"
@@ -342,12 +377,12 @@ fn of_cases(how: &How, types: usize) -> String {
         _ => format!("its cases are the {types} types that came"),
     };
     match how {
-        How::Hashes { cases: Some(cases) } | How::Addresses { cases, .. } if *cases == types => {
-            format!("{came}; the site compares with as many, which need not be the same")
-        }
-        How::Hashes { cases: Some(cases) } | How::Addresses { cases, .. } => {
-            format!("{came}; the site compares with {cases}")
-        }
+        How::Hashes { cases: Some(cases) }
+        | How::Addresses { cases, .. }
+        | How::HashTable(HashTable { cases, .. }) => match *cases == types {
+            true => format!("{came}; the site compares with as many, which need not be the same"),
+            false => format!("{came}; the site compares with {cases}"),
+        },
         How::Guard { itab } => format!("{came}; the site compares with one, of {itab}"),
         _ => format!("{came}; the site may have others"),
     }
@@ -377,11 +412,23 @@ fn nearest(template: &Template, own: Release) -> Option<Release> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::binary::sites::{HashBits, Place};
+    use iced_x86::Register;
 
     #[test]
     fn a_replay_names_the_release_that_is_not_shown_by_itself_and_says_what_it_is_not() {
         let library = Library::embedded();
-        let by_table = How::JumpTable { by_type: true };
+        let table = |value| {
+            let bits = HashBits { shift: 3, mask: 15 };
+            How::HashTable(HashTable {
+                table: 0x4000,
+                bits,
+                cases: 8,
+                value,
+            })
+        };
+        let by_table = table(Some(Place::Register(Register::RAX)));
+        let by_target = table(None);
         let func_guard = How::FuncGuard {
             function: "main.f".into(),
             address: 1,
@@ -400,7 +447,8 @@ mod tests {
             (How::Dictionary,                  Some("1.19"), "-p targets=9 -p go=1.19",               None),
             (How::FuncValue,                   Some("1.27"), "-p targets=9",                          None),
             (func_guard,                       Some("1.27"), "-p targets=9",                          None),
-            (by_table,                         Some("1.22"), "-p cases=9 -p hit=order -p go=1.22",    Some("share a target")),
+            (by_table,                         Some("1.22"), "-p cases=9 -p hit=order -p go=1.22",    Some("compares with 8")),
+            (by_target,                        Some("1.22"), "-p cases=9 -p hit=order -p go=1.22",    Some("share a target")),
             (How::Hashes { cases: Some(8) },   Some("1.27"), "-p cases=9 -p hit=order",               Some("compares with 8")),
             (How::Hashes { cases: Some(9) },   Some("1.27"), "-p cases=9 -p hit=order",               Some("with as many")),
             (addresses,                        Some("1.21"), "-p cases=9 -p hit=order -p go=1.19",    Some("compares with 4")),

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
 
 use super::Key;
+use super::told::Told;
 use crate::asm;
 use crate::binary::sites::{Finder, How, Site, functions};
 use crate::binary::{Binary, Symbol};
@@ -25,8 +26,8 @@ pub struct Spot {
     pub text: String,
     /// How it chooses.
     pub how: How,
-    /// A register that holds a table there, and how far in it the target stands.
-    pub(super) table: Option<(u8, u64)>,
+    /// Where the table or the type stands that the target follows from.
+    pub(super) told: Option<Told>,
     length: u8,
     effect: Effect,
     /// Whether an operand of memory counts from the instruction.
@@ -53,7 +54,7 @@ impl Spot {
         let instructions: Vec<Instruction> = decoder.into_iter().collect();
         let is_told = |site: &&Site| {
             let at = instructions.binary_search_by_key(&site.address, |one| one.ip());
-            let is_wrapper = matches!(site.how, How::Wrapper { .. });
+            let is_wrapper = matches!(site.how, How::Wrapper(_));
             !is_wrapper && at.is_ok_and(|at| effect(&instructions[at]).is_some())
         };
         let told: Vec<&Site> = found.iter().filter(is_told).collect();
@@ -72,7 +73,7 @@ impl Spot {
         let Some(site) = site else {
             return Err(several(wanted, symbol, &found));
         };
-        if let How::Wrapper { .. } = site.how {
+        if let How::Wrapper(_) = site.how {
             return Err(format!(
                 "`{wanted}`: a wrapper always passes on to one method, so nothing is decided there; name the call that \
                  leads to it"
@@ -107,8 +108,9 @@ impl Spot {
                 .first()
                 .map(|one| one.text.clone())
                 .unwrap_or_default(),
-            table: match how {
-                How::Itab { .. } | How::Vtable { .. } => table(&instructions[..=at]),
+            told: match &how {
+                How::Itab { .. } | How::Vtable { .. } => Told::by_slot(&instructions[..=at]),
+                How::HashTable(table) => Told::by_hash(table),
                 _ => None,
             },
             how,
@@ -181,21 +183,14 @@ fn place<'b, 'a>(
             found.retain(|symbol| symbol.size > 0 && functions.contains(&symbol.address));
             found.dedup_by_key(|symbol| symbol.address);
         }
-        match found[..] {
-            [symbol] => Ok(symbol),
-            [] => {
+        binary.one_of(name, found).map_err(|unclear| {
+            unclear.why(name).unwrap_or_else(|| {
                 let names = functions(binary).map(|one| &*one.name);
                 let near = closest(name, names);
                 let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-                Err(format!(
-                    "`{wanted}`: the program has no function `{name}`{near}"
-                ))
-            }
-            _ => Err(format!(
-                "`{wanted}`: `{name}` can mean {}; name one in full",
-                names(&found)
-            )),
-        }
+                format!("`{wanted}`: the program has no function `{name}`{near}")
+            })
+        })
     };
     if number(wanted).is_some() {
         return Ok((one(wanted)?, number(wanted)));
@@ -207,18 +202,6 @@ fn place<'b, 'a>(
             Ok((symbol, address))
         }
         _ => Ok((one(wanted)?, None)),
-    }
-}
-
-/// Functions by name, as many as a message has room for.
-fn names(found: &[&Symbol<'_>]) -> String {
-    const SHOWN: usize = 6;
-    let shown = found.iter().take(SHOWN);
-    let shown: Vec<String> = shown.map(|symbol| format!("`{}`", symbol.name)).collect();
-    let more = found.len().saturating_sub(SHOWN);
-    match more {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 
@@ -297,44 +280,11 @@ fn operand(instruction: &Instruction, at: u32) -> Option<Operand> {
 }
 
 /// A general register's number; none of `ah` and the like, which are parts of others.
-fn number(register: Register) -> Option<u8> {
+pub(super) fn number(register: Register) -> Option<u8> {
     let full = register.full_register();
     let is_high = matches!(
         register,
         Register::AH | Register::BH | Register::CH | Register::DH
     );
     (full.is_gpr64() && !is_high).then(|| full.number() as u8)
-}
-
-/// The register that holds the table which the last instruction goes through, if it still does.
-fn table(instructions: &[Instruction]) -> Option<(u8, u64)> {
-    let (last, before) = instructions.split_last()?;
-    let through = |one: &Instruction| {
-        let is_plain = one.memory_index() == Register::None && !one.is_ip_rel_memory_operand();
-        let base = number(one.memory_base())?;
-        is_plain.then_some((base, one.memory_displacement64()))
-    };
-    if last.op0_kind() == OpKind::Memory {
-        return through(last);
-    }
-    let target = last.op0_register();
-    let mut changed = Vec::new();
-    for one in before.iter().rev() {
-        let is_load = one.mnemonic() == Mnemonic::Mov
-            && one.op0_kind() == OpKind::Register
-            && one.op0_register() == target;
-        if is_load && one.op1_kind() == OpKind::Memory {
-            // Whether the register still holds it is seen at each visit.
-            let is_kept = |base: u8| Some(base) != number(target) && !changed.contains(&base);
-            return through(one).filter(|(base, _)| is_kept(*base));
-        }
-        if is_load || one.flow_control() != FlowControl::Next {
-            return None;
-        }
-        // Most instructions write their first operand; those that do not cost no more than a name.
-        if one.op_count() > 0 && one.op0_kind() == OpKind::Register {
-            changed.extend(number(one.op0_register()));
-        }
-    }
-    None
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::Recorded;
+use crate::text::printable;
 
 /// How often a type came.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,7 +97,7 @@ impl Recorded {
         const A_LINE: usize = 32;
         let mut out = format!("# visits of {site}\n");
         for (number, name) in self.names.iter().enumerate() {
-            let _ = writeln!(out, "# {number} {}", name.escape_debug());
+            let _ = writeln!(out, "# {number} {}", printable::line(name));
         }
         for line in self.numbers.chunks(A_LINE) {
             let words: Vec<String> = line.iter().map(u32::to_string).collect();

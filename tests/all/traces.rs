@@ -26,7 +26,7 @@ fn program(name: &str, options: &[&str]) -> Option<PathBuf> {
 }
 
 /// What `trace` leaves of a program; none, with a word, where nobody may trace here.
-fn traced(place: &Path, more: &[&str], program: &[&str]) -> Option<Run> {
+pub(crate) fn traced(place: &Path, more: &[&str], program: &[&str]) -> Option<Run> {
     let mut all = vec!["trace", "-o", "types.txt"];
     all.extend(more);
     all.push("--");
@@ -40,7 +40,7 @@ fn traced(place: &Path, more: &[&str], program: &[&str]) -> Option<Run> {
     Some(run)
 }
 
-fn recorded(place: &Path) -> Recording {
+pub(crate) fn recorded(place: &Path) -> Recording {
     let text = fs::read_to_string(place.join("types.txt")).expect("it is written");
     Recording::parse(&text).expect("`order=@FILE` reads it")
 }
@@ -458,7 +458,7 @@ fn what_is_no_site_is_refused_before_the_program_starts() {
         ("main.read+0x1",   "no instruction of main.read begins there"),
         ("main.read+0x0",   "main.read has the sites main.read+0x"),
         ("main.(*Dial).Read", "has no site"),
-        ("0x1",             "no function"),
+        ("0x1",             "no symbol is at 0x1"),
     ];
     for (site, words) in refused {
         let run = run_in(

@@ -96,9 +96,9 @@ pub(super) fn of_program(
             How::Dictionary => {
                 "; here the types were chosen where the generic function was called".into()
             }
-            How::JumpTable { by_type: true } => {
-                "; a recording of this one has the targets of its jump, of which several types may share one: record a call \
-                 through the same interface in front of it or behind it"
+            How::HashTable(_) => {
+                "; a recording of this one has the targets of its jump, of which several types may share one, for nothing \
+                 tells where the type stands: record a call through the same interface in front of it or behind it"
                     .into()
             }
             _ => row.map_or(String::new(), |row| {
@@ -123,7 +123,10 @@ pub(super) fn of_program(
     };
     let mut found = Site::of(recording, text, register_abi(release)?, 0);
     found.is_in(&spot.name);
-    found.is_switch = matches!(spot.how, How::Hashes { .. } | How::Addresses { .. });
+    found.is_switch = matches!(
+        spot.how,
+        How::Hashes { .. } | How::Addresses { .. } | How::HashTable(_)
+    );
     let called = Called::at(&binary, &spot.how, &found);
     found.method = called.method.or(found.method);
     (found.signature, found.interface) = (called.signature, called.interface);
