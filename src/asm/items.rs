@@ -184,6 +184,8 @@ pub(super) struct Scope<'a> {
     pub(super) lines: Vec<usize>,
     /// The first item behind the code.
     pub(super) aside: usize,
+    /// Whether anything stands there.
+    pub(super) is_parted: bool,
     /// Numbers that lines gave names to.
     pub(super) constants: HashMap<&'a str, i128>,
     /// How long lines are, as their listing says.

@@ -60,7 +60,7 @@ impl<'a> Scope<'a> {
         let reaching = |mut choice: Choice, aim: &Option<Aim<'t>>| {
             let label = aim.as_ref().and_then(|aim| aim.label);
             let is_apart = label.is_some_and(|label| (label < self.aside) != (at < self.aside));
-            if is_apart && choice.long.is_some() {
+            if self.is_parted && is_apart && choice.long.is_some() {
                 choice.short = None;
             }
             choice

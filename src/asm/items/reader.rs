@@ -203,7 +203,8 @@ const ASIDE: usize = 1 << 40;
 
 impl<'a> Reader<'_, 'a, '_> {
     fn finish(mut self, found: &mut Found<'_>) -> (Scope<'a>, Vec<Item<'a>>, bool) {
-        if !self.aside.is_empty() {
+        let is_parted = !self.aside.is_empty();
+        if is_parted {
             // What ends the code is told from what begins behind it.
             let last = self.source.lines.len().saturating_sub(1);
             self.code
@@ -242,6 +243,7 @@ impl<'a> Reader<'_, 'a, '_> {
             is_go: self.dialects.is_go_text(),
             lines: self.lines,
             aside: count,
+            is_parted,
             constants: std::mem::take(&mut self.around.constants),
             claims: Vec::new(),
         };
