@@ -138,10 +138,10 @@ fn name(
         Key::Hash(hash) => {
             let mut tables = go.into_iter().flat_map(|go| &go.itabs);
             let found = tables.find(|table| table.hash == hash);
-            found.map_or_else(
-                || format!("type with hash {hash:#010x}"),
-                |table| table.type_name.clone(),
-            )
+            let found = found.map(|table| table.type_name.clone());
+            found
+                .or_else(|| go?.type_with_hash(hash))
+                .unwrap_or_else(|| format!("type with hash {hash:#010x}"))
         }
         Key::Table(address) => {
             /// Where an itab has its type.
