@@ -6,6 +6,7 @@
 
 mod ablate;
 mod advice;
+mod advice_source;
 mod ahead;
 mod asm_bytes;
 mod asm_command;
