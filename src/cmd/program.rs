@@ -6,10 +6,10 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::Stop;
-use crate::binary::{Binary, Symbol};
+use crate::binary::{Binary, Content, Symbol, SymbolKind};
 use crate::sys::files;
-use crate::text::closest;
 use crate::text::paths::{named, path};
+use crate::text::{closest, word};
 
 /// The largest file that is read: a program with its debugging data.
 const MAX_BYTES: u64 = 2 << 30;
@@ -68,13 +68,13 @@ pub(super) fn symbol<'a, 'b>(
     match found[..] {
         [one] => Ok(one),
         [] => {
-            let names = binary.symbols.iter().map(|symbol| &*symbol.name);
-            let near = closest(wanted, names).map(|near| format!("; did you mean `{near}`?"));
+            let near = near(binary, wanted).map(|near| format!("; did you mean `{near}`?"));
             Err(Stop::Usage(format!(
                 "{} has no symbol `{wanted}`{}",
                 file,
                 near.unwrap_or_else(|| format!(
-                    "; `dispatchlab sym {file} PART` lists those whose name has a part"
+                    "; `dispatchlab sym {} PART` lists those whose name has a part",
+                    word(file)
                 ))
             )))
         }
@@ -87,10 +87,23 @@ pub(super) fn symbol<'a, 'b>(
                 .collect();
             let more = if found.len() > SHOWN { ", …" } else { "" };
             Err(Stop::Usage(format!(
-                "`{wanted}` can mean {} symbols: {}{more}; name one of them in full, or by its address",
+                "`{wanted}` can mean {} symbols: {}{more}; name one of them by its address",
                 found.len(),
                 names.join(", ")
             )))
         }
     }
+}
+
+/// The code that a text most likely meant, as a text that means nothing else.
+fn near(binary: &Binary<'_>, wanted: &str) -> Option<String> {
+    let is_code = |symbol: &&Symbol<'_>| {
+        let section = binary.section(symbol.address);
+        symbol.kind != SymbolKind::Elsewhere
+            && section.is_some_and(|section| section.content == Content::Code)
+    };
+    let code = || binary.symbols.iter().filter(is_code);
+    let near = closest(wanted, code().map(|symbol| &*symbol.name))?;
+    let symbol = code().find(|symbol| symbol.name == near)?;
+    Some(binary.reference(symbol.address))
 }

@@ -88,6 +88,7 @@ mod stacks;
 mod statuses;
 mod step;
 mod step_stack;
+mod suggestions;
 mod suites;
 mod sweep;
 mod template_expansion;
