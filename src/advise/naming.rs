@@ -75,26 +75,35 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The case of a type: no other one has the same text.
-    pub(super) fn case(&mut self, number: u32, name: &str) -> Result<String, Nameless> {
-        self.all_or_nothing(|names| names.first(number, name))
-    }
-
-    fn first(&mut self, number: u32, name: &str) -> Result<String, Nameless> {
-        let text = self.of(name)?;
-        match self.written.insert(text.clone(), number) {
-            None => Ok(text),
-            Some(other) => {
-                self.written.insert(text.clone(), other);
-                Err(Nameless(format!(
+    /// The case of a type: no other one has the same text. Where the recording cannot tell types apart, it is of each.
+    pub(super) fn case(&mut self, number: u32, name: &str) -> Result<Vec<String>, Nameless> {
+        self.all_or_nothing(|names| {
+            let all = names.all_of(name)?;
+            if let Some(other) = all.iter().find_map(|text| names.written.get(text)) {
+                return Err(Nameless(format!(
                     "type {other} has the same name, and one of both is declared inside of a function"
-                )))
+                )));
             }
-        }
+            names
+                .written
+                .extend(all.iter().map(|text| (text.clone(), number)));
+            Ok(all)
+        })
     }
 
     /// A type as symbols name it, `*encoding/json.Encoder`, or as a recording does: what it leads to may stand behind it.
     pub(super) fn of(&mut self, name: &str) -> Result<String, Nameless> {
+        let mut all = self.all_of(name)?;
+        match (all.pop(), all.is_empty()) {
+            (Some(only), true) => Ok(only),
+            _ => Err(Nameless(
+                "the recording cannot tell these types apart".into(),
+            )),
+        }
+    }
+
+    /// The same of one or several, `*main.T or main.T`.
+    fn all_of(&mut self, name: &str) -> Result<Vec<String>, Nameless> {
         let no = |why: &str| Err(Nameless(why.into()));
         if name.starts_with("0x") || name.starts_with("type ") {
             return no("the recording does not say which type it is");
@@ -115,16 +124,22 @@ impl<'a> Names<'a> {
         found
     }
 
-    fn read(&mut self, name: &str) -> Result<String, Nameless> {
-        let no = |why: &str| Err(Nameless(why.into()));
+    fn read(&mut self, name: &str) -> Result<Vec<String>, Nameless> {
         let mut reader = Reader::new(name);
-        let found = reader.type_of(self)?;
-        match reader.rest() {
-            rest if rest.is_empty() || rest.starts_with(" (") => Ok(found),
-            // An instance of a generic type has its number behind it.
-            rest if rest.starts_with(['.', '·']) => Err(local()),
-            rest if rest.starts_with(" or ") => no("the recording cannot tell these types apart"),
-            _ => no("it is a type that cannot be written here: write it out"),
+        let mut all = Vec::new();
+        loop {
+            all.push(reader.type_of(self)?);
+            match reader.rest() {
+                rest if rest.is_empty() || rest.starts_with(" (") => return Ok(all),
+                // An instance of a generic type has its number behind it.
+                rest if rest.starts_with(['.', '·']) => return Err(local()),
+                _ if reader.has(" or ") => {}
+                _ => {
+                    return Err(Nameless(
+                        "it is a type that cannot be written here: write it out".into(),
+                    ));
+                }
+            }
         }
     }
 
@@ -374,8 +389,14 @@ mod tests {
     fn of_two_types_of_one_name_only_one_has_it() {
         let packages = Packages::around("main");
         let mut names = Names::within(&packages, std::iter::empty());
-        assert_eq!(names.case(0, "main.T").as_deref(), Ok("T"));
-        assert_eq!(names.case(1, "*main.T").as_deref(), Ok("*T"));
+        assert_eq!(names.case(0, "main.T"), Ok(vec!["T".to_string()]));
+        assert_eq!(names.case(1, "*main.T"), Ok(vec!["*T".to_string()]));
+        let two = ["*U", "U"].map(str::to_string);
+        assert_eq!(
+            names.case(3, "*main.U or main.U (main.(*U).Do)"),
+            Ok(two.to_vec())
+        );
+        assert!(names.case(4, "main.V or main.U").is_err());
         assert!(
             names
                 .case(2, "main.T")

@@ -27,7 +27,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Passes over a mark, where it is there.
-    fn has(&mut self, mark: &str) -> bool {
+    pub(super) fn has(&mut self, mark: &str) -> bool {
         let rest = self.rest.strip_prefix(mark);
         self.rest = rest.unwrap_or(self.rest);
         rest.is_some()

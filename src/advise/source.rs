@@ -133,16 +133,25 @@ impl<'a> Draft<'a> {
         ))
     }
 
-    /// What stands where a type is named; none where nothing can name it, which is said.
-    fn case(&mut self, number: u32, what: &str) -> Option<String> {
+    /// What stands where a type is named: several where the recording does not tell which, and nothing where nothing can
+    /// name it, which is said.
+    fn case(&mut self, number: u32, what: &str) -> Vec<String> {
         let name = self.site.name(number);
         match self.names.case(number, &name) {
-            Ok(case) => Some(case),
+            Ok(all) => {
+                if all.len() > 1 {
+                    self.said.push(format!(
+                        "Type {number} is {}: the recording does not tell which, so each has its {what}.",
+                        all.join(" or ")
+                    ));
+                }
+                all
+            }
             Err(Nameless(why)) => {
                 self.said.push(format!(
                     "Type {number}, {name}, has no {what} here, and goes where all others go: {why}."
                 ));
-                None
+                Vec::new()
             }
         }
     }
@@ -210,7 +219,10 @@ impl Site {
     fn guards(&self, types: &[u32], draft: &mut Draft<'_>) -> String {
         let cases: Vec<(u32, String)> = types
             .iter()
-            .filter_map(|&number| Some((number, draft.case(number, "guard")?)))
+            .flat_map(|&number| {
+                let all = draft.case(number, "guard").into_iter();
+                all.map(move |case| (number, case))
+            })
             .collect();
         if cases.is_empty() {
             return call(draft);
@@ -243,7 +255,8 @@ impl Site {
         let cases: Vec<(u32, String)> = ranked
             .iter()
             .take(SHOWN)
-            .filter_map(|&number| Some((number, draft.case(number, "case")?)))
+            .map(|&number| (number, draft.case(number, "case").join(", ")))
+            .filter(|(_, case)| !case.is_empty())
             .collect();
         if cases.is_empty() {
             return call(draft);
@@ -379,11 +392,11 @@ mod tests {
     #[test]
     fn what_cannot_be_named_has_no_case_and_goes_where_all_others_go() {
         let text =
-            "# 0 type with hash 0x1\n# 1 a.B or a.C (a.f)\n# 2 *os.file\n# 3 main.T\n0 1 2 3\n";
+            "# 0 type with hash 0x1\n# 1 a.B or a.c (a.f)\n# 2 *os.file\n# 3 main.T\n0 1 2 3\n";
         let site = site(text);
         let lines = [
             "Type 0, type with hash 0x1, has no WHAT here, and goes where all others go: the recording does not say",
-            "Type 1, a.B or a.C (a.f), has no WHAT here, and goes where all others go: the recording cannot tell",
+            "Type 1, a.B or a.c (a.f), has no WHAT here, and goes where all others go: a does not export it",
             "Type 2, *os.file, has no WHAT here, and goes where all others go: os does not export it: it can stand in \
              that package alone.",
         ];
@@ -409,6 +422,19 @@ mod tests {
             assert_eq!(own, code, "{source}");
             assert!(!source.contains("import"), "{source}");
         }
+    }
+
+    #[test]
+    fn types_that_the_recording_does_not_tell_apart_have_a_case_together_and_a_guard_each() {
+        let mut site = site("# 0 *main.T or main.T (main.(*T).Read)\n0 0\n");
+        site.signature = Some("func()".into());
+        let source = site.source(&Way::Switch);
+        assert!(source.contains("\ncase *T, T: // 100.0 % of"), "{source}");
+        let source = site.source(&Way::Guards(vec![0]));
+        for part in ["if v, ok := x.(*T); ok {", "} else if v, ok := x.(T); ok {"] {
+            assert!(source.contains(part), "{source}");
+        }
+        assert!(source.contains("// Type 0 is *T or T: the recording does not tell which"));
     }
 
     #[test]
