@@ -419,6 +419,54 @@ fn what_is_not_here_is_named_where_a_row_ends_and_long_zeros_are_whole() {
     }
 }
 
+#[test]
+fn names_of_any_instance_of_a_generic_type_can_be_written() {
+    let place = crate::common::fresh("instances");
+    crate::advice_source::modules(&place);
+    for options in [&[][..], &["-ldflags=-s -w"]] {
+        let name = format!("program{}", options.len());
+        let Some(Ok(file)) = crate::advice_source::build(&place, &name, options) else {
+            eprintln!("skipped: no Go builds it");
+            return;
+        };
+        let template = place.join("imported.asm");
+        for of in [
+            "main.P[[3]int]",
+            "main.P[[]interface {}]",
+            "main.P[map[string]gopkg.in/yaml%2ev3.T]",
+            "main.P[struct { A int \"x:\\\"y\\\"\"; main.b string }]",
+            "main.P[func(int, ...string) (int, error)]",
+        ] {
+            let pair = format!("main.Doer,{of}");
+            let made = dispatchlab(&["import", text(&file), &pair, "--method", "Do"]);
+            assert_eq!(made.code, 0, "{pair}: {}", made.stderr);
+            fs::write(&template, &made.stdout).expect("writes");
+            let run = dispatchlab(&["check", text(&template)]);
+            assert_eq!(run.code, 0, "{pair}: {}{}", run.stdout, run.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_table_of_places_that_a_function_reads_as_data_stands_there_once() {
+    let library = Path::new("/usr/lib/x86_64-linux-gnu/libstdc++.so.6");
+    if !library.is_file() {
+        eprintln!("skipped: there is no libstdc++ in its usual place");
+        return;
+    }
+    let place = folder("libstdcxx");
+    let name = "_ZNSt9basic_iosIcSt11char_traitsIcEE11_M_setstateESt12_Ios_Iostate";
+    let made = dispatchlab(&["import", text(library), name]);
+    if made.code != 0 {
+        eprintln!("skipped: {}", made.stderr);
+        return;
+    }
+    let template = place.join("imported.asm");
+    fs::write(&template, &made.stdout).expect("writes");
+    let run = dispatchlab(&["check", text(&template)]);
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+}
+
 /// What a run of an imported function says of its fault; nothing where it has none.
 fn fault_of(place: &Path, file: &Path, arguments: &[&str]) -> String {
     let made = dispatchlab(&[&["import", text(file)], arguments].concat());

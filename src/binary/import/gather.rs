@@ -450,7 +450,9 @@ impl<'a> Gatherer<'a> {
             }
         }
         let named = datums.into_iter();
-        let named = named.filter(|(start, _)| !self.unnamed.contains_key(start));
+        // A table of places in a function stands with the function, and what has no name is in a chunk or nowhere.
+        let is_named = |start: u64| matches!(self.things.at(start), Some(Thing::Datum { .. }));
+        let named = named.filter(|(start, _)| is_named(*start));
         let unnamed = chunks.iter().map(|(start, end)| (*start, end - start));
         let all: BTreeMap<u64, u64> = named.chain(unnamed).collect();
         for (&start, &size) in &all {
