@@ -11,7 +11,7 @@ use crate::common::{Run, dispatchlab, fresh};
 use crate::programs::{built, fixture, text};
 
 /// What stands between two marks, each time.
-fn between<'t>(text: &'t str, mark: char) -> impl Iterator<Item = &'t str> {
+fn between(text: &str, mark: char) -> impl Iterator<Item = &str> {
     text.split(mark).skip(1).step_by(2)
 }
 

@@ -94,7 +94,7 @@ impl<'a> Arguments<'a> {
             // Code of Go has g there.
             let is_g = is_go && register.0 == "R14";
             let is_it = |one: &&(String, String)| !is_g && is_named(register, &one.0);
-            let at = left.iter().position(|one| is_it(one));
+            let at = left.iter().position(is_it);
             if let Some(at) = at {
                 let (_, text) = left.remove(at);
                 let value = Value::parse(text).ok_or_else(|| {
