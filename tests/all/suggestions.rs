@@ -173,3 +173,32 @@ fn what_is_said_to_be_run_runs_whatever_the_file_is_called() {
         }
     }
 }
+
+#[test]
+fn a_type_is_found_by_its_symbol_by_its_path_and_as_go_prints_it() {
+    let place = fresh("spellings");
+    modules(&place);
+    for options in [&[][..], &["-ldflags=-s -w"]] {
+        let name = format!("program{}", options.len());
+        let Some(Ok(file)) = build(&place, &name, options) else {
+            eprintln!("skipped: no Go builds it");
+            return;
+        };
+        for of in ["gopkg.in/yaml%2ev3.T", "gopkg.in/yaml.v3.T", "yaml.T"] {
+            let pair = format!("main.Doer,*{of}");
+            let run = dispatchlab(&["itab", text(&file), &pair]);
+            let said = format!("{}{}", run.stdout, run.stderr);
+            // Whatever it was called, it has one name.
+            assert!(
+                run.stdout.starts_with("main.Doer,*gopkg.in/yaml%2ev3.T\n"),
+                "{pair}: {said}"
+            );
+            assert_eq!(run.stdout.matches("fun[0]").count(), 1, "{pair}: {said}");
+        }
+        // A whole name is no end of another one.
+        let run = dispatchlab(&["itab", text(&file), "main.Doer,*types.T"]);
+        assert_eq!(run.stdout.matches("fun[0]").count(), 3, "{}", run.stdout);
+        let run = dispatchlab(&["itab", text(&file), "main.Doer,*ex.org/app/types.T"]);
+        assert_eq!(run.stdout.matches("fun[0]").count(), 1, "{}", run.stdout);
+    }
+}
