@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use gobin::structures::types::{GoType, StructField, TypeDetail};
 
 use super::{GoProgram, printed};
+use crate::go::hash::type_hash;
 use crate::go::symbol::path_in_symbols;
 
 /// Types that are looked at for one name: in a damaged file they may lead in a circle.
@@ -16,13 +17,24 @@ const MOST: usize = 256;
 impl GoProgram<'_> {
     /// A type's name with the whole paths of packages.
     pub(super) fn spelled_out(&self, found: &GoType<'_>) -> String {
-        let mut left = MOST;
-        self.spelled(found, &mut left)
+        let spelled = |owner| {
+            let mut left = MOST;
+            self.spelled(found, owner, &mut left)
+        };
+        let told = spelled(None);
+        // Whose the fields are that a struct does not export, is not kept; that of a guess tells its hash.
+        let guessed = || {
+            let name = spelled(Some("main"))?;
+            let hash = type_hash(self.release?, &name).ok()?;
+            (hash == found.hash).then_some(name)
+        };
+        told.or_else(guessed)
             .unwrap_or_else(|| printed(found).to_string())
     }
 
-    /// The same; none where the program does not tell all of it.
-    fn spelled(&self, found: &GoType<'_>, left: &mut usize) -> Option<String> {
+    /// The same; none where the program does not tell all of it. The owner is the package of fields that are not exported,
+    /// where nothing says which.
+    fn spelled(&self, found: &GoType<'_>, owner: Option<&str>, left: &mut usize) -> Option<String> {
         *left = left.checked_sub(1)?;
         let name = printed(found);
         if found.is_named {
@@ -38,7 +50,7 @@ impl GoProgram<'_> {
         }
         let mut at = |address: u64| {
             let found = self.types.contains(&address).then_some(address)?;
-            self.spelled(&self.source.type_at(found)?, left)
+            self.spelled(&self.source.type_at(found)?, owner, left)
         };
         match &found.detail {
             TypeDetail::None => Some(name.to_string()),
@@ -96,7 +108,7 @@ impl GoProgram<'_> {
             TypeDetail::Struct { fields, .. } => {
                 let fields = fields.iter().map(|field| {
                     let of_field = at(field.type_va)?;
-                    of_struct(field, &of_field, found.pkg_path)
+                    of_struct(field, &of_field, found.pkg_path.or(owner))
                 });
                 Some(listed("struct", &fields.collect::<Option<Vec<String>>>()?))
             }
