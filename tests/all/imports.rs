@@ -448,6 +448,27 @@ fn names_of_any_instance_of_a_generic_type_can_be_written() {
 }
 
 #[test]
+fn a_bracket_in_the_name_of_what_is_called_ends_no_instruction() {
+    let place = folder("brackets");
+    let template = place.join("brackets.asm");
+    for (called, code) in [
+        ("\"main.P[[3]int].Do\"", 0),
+        ("\"main.F[[]interface {}]\"", 0),
+        // What .NET writes behind a call's brackets is no part of it.
+        ("[rax+0x20]T:F():int", 0),
+        ("[rax+0x20] T:F", 3),
+    ] {
+        let name = called.trim_matches('"');
+        let text_of = format!(
+            ";! syntax = \"intel\"\nbody:\n        call {called}\nfunc \"{name}\":\n        ret\n"
+        );
+        fs::write(&template, &text_of).expect("writes");
+        let run = dispatchlab(&["check", text(&template)]);
+        assert_eq!(run.code, code, "{called}: {}{}", run.stdout, run.stderr);
+    }
+}
+
+#[test]
 fn a_table_of_places_that_a_function_reads_as_data_stands_there_once() {
     let library = Path::new("/usr/lib/x86_64-linux-gnu/libstdc++.so.6");
     if !library.is_file() {
