@@ -9,6 +9,8 @@
 //! ```
 
 mod naming;
+mod packages;
+mod reading;
 mod source;
 
 use std::fmt::Write as _;
@@ -17,6 +19,7 @@ use crate::go::Release;
 use crate::go::hash::type_hash;
 use crate::go::switch::jump_table;
 use crate::scenario::Recording;
+pub use packages::Packages;
 
 /// The template of all ways but that of batches, its parameters left open.
 const SITE: &str = include_str!("advise/site.asm");
@@ -52,8 +55,8 @@ pub struct Site {
     pub signature: Option<String>,
     /// The interface, with the path of its package; none where it is not known.
     pub interface: Option<String>,
-    /// The path of the package that the site is in.
-    pub package: String,
+    /// The package that the site is in, and what it sees of others.
+    pub packages: Packages,
     /// Whether it is a type switch, whose cases do what they do.
     pub is_switch: bool,
 }
@@ -125,7 +128,7 @@ impl Site {
             method: method(&met),
             signature: None,
             interface: None,
-            package: "main".into(),
+            packages: Packages::around("main"),
             is_switch: false,
             types: met,
         }
@@ -184,13 +187,6 @@ impl Site {
             remark: text.is_ok().then(|| self.remark(&way)).flatten(),
             way,
             text,
-        }
-    }
-
-    /// Sets the package that the site is in, by the name of a function.
-    pub fn is_in(&mut self, function: &str) {
-        if let Some((package, _)) = naming::parted(function) {
-            self.package = package;
         }
     }
 
@@ -336,8 +332,19 @@ fn method(met: &[Met]) -> Option<String> {
 /// The number and name of a remark `# 0 *main.Dial`, as `trace` writes them.
 fn named(line: &str) -> Option<(usize, String)> {
     let (number, name) = line.strip_prefix("# ")?.split_once(' ')?;
-    let name = name.trim();
-    Some((number.parse().ok()?, name.to_string())).filter(|_| !name.is_empty())
+    let name = unescaped(name.trim());
+    Some((number.parse().ok()?, name)).filter(|(_, name)| !name.is_empty())
+}
+
+/// A name without the marks that a recording puts in front of quotation marks.
+fn unescaped(name: &str) -> String {
+    let mut out = String::new();
+    let mut all = name.chars().peekable();
+    while let Some(one) = all.next() {
+        let next = all.next_if(|next| one == '\\' && matches!(next, '"' | '\'' | '\\'));
+        out.push(next.unwrap_or(one));
+    }
+    out
 }
 
 fn numbers(types: &[u32], between: &str) -> String {
@@ -439,5 +446,8 @@ mod tests {
             named("# 7 *main.Dial (x)"),
             Some((7, "*main.Dial (x)".into()))
         );
+        let struct_of = "struct { A int \"x:\\\"y\\\"\" }";
+        let line = format!("# 1 {}", struct_of.escape_debug());
+        assert_eq!(named(&line), Some((1, struct_of.into())));
     }
 }

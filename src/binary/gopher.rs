@@ -1,11 +1,13 @@
 //! What Go's linker leaves in a program for its runtime: functions, types, itabs, also in a stripped one.
 //!
 //! Correct means: what is read is what the runtime of that release would read, and a part that
-//! contradicts itself is left out. Only this file knows the crate that reads it; all others have these
-//! plain values and questions.
+//! contradicts itself is left out. Only this file and what is below it know the crate that reads it; all others have
+//! these plain values and questions.
+
+mod spelling;
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 use std::sync::{OnceLock, PoisonError, RwLock};
@@ -18,6 +20,7 @@ use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction};
 use super::Binary;
 use super::itabs::{Held, Slot, Table, split};
 use crate::go::Release;
+use crate::go::hash::type_hash;
 use crate::go::symbol::canonical;
 
 /// What stands in a slot whose method the linker left out.
@@ -202,7 +205,7 @@ impl<'a> GoProgram<'a> {
         let name = self
             .source
             .type_at(address)
-            .map(|found| self.full_name(&found));
+            .map(|found| self.numbered(self.spelled_out(&found), found.hash));
         self.know(address, name.clone());
         name
     }
@@ -268,26 +271,32 @@ impl<'a> GoProgram<'a> {
             .collect()
     }
 
-    /// A type's name with the whole path of its package, as symbols have it.
-    fn full_name(&self, found: &GoType<'_>) -> String {
-        let name = match found.tflag & EXTRA_STAR {
-            0 => found.name,
-            _ => found.name.strip_prefix('*').unwrap_or(found.name),
+    /// What each package is called in its source, by its path, as far as types that the program knows at run time tell.
+    pub fn package_names(&self) -> BTreeMap<String, String> {
+        let of_itabs = self.itabs.iter();
+        let of_itabs = of_itabs.flat_map(|table| [table.type_address, table.interface_address]);
+        let of_itabs = of_itabs.filter_map(|address| self.source.type_at(address));
+        let all = self.source.all_types().into_iter().chain(of_itabs);
+        let name = |found: GoType<'_>| {
+            let (package, _) = printed(&found).split_once('.')?;
+            let is_name = package.chars().all(|c| c.is_alphanumeric() || c == '_');
+            let path = found.pkg_path.filter(|_| found.is_named && is_name)?;
+            Some((path.to_string(), package.to_string()))
         };
-        let bare = name.trim_start_matches('*');
-        let stars = &name[..name.len() - bare.len()];
-        let of_element = match found.detail {
-            TypeDetail::Pointer { elem_va } => self.source.type_at(elem_va),
-            _ => None,
-        };
-        let of_interface = match found.detail {
-            TypeDetail::Interface { pkg_path, .. } => pkg_path,
-            _ => None,
-        };
-        let path = found.pkg_path.or(of_interface);
-        let path = path.or_else(|| of_element.as_ref().and_then(|element| element.pkg_path));
-        let full = path.and_then(|path| with_path(path, bare));
-        full.map_or_else(|| name.to_string(), |full| format!("{stars}{full}"))
+        all.filter_map(name).collect()
+    }
+
+    /// The path of the package that is `main` in the program, as it was built; none where the program does not say.
+    pub fn main_path(&self) -> Option<&str> {
+        /// What a build of files has for a path.
+        const OF_FILES: &str = "command-line-arguments";
+        let path = self.source.build_info()?.main_path;
+        path.filter(|path| *path != OF_FILES)
+    }
+
+    /// The path of the module that the program was built from.
+    pub fn main_module(&self) -> Option<&str> {
+        self.source.build_info()?.main_module
     }
 
     /// The itabs, with what each slot holds.
@@ -323,7 +332,7 @@ impl<'a> GoProgram<'a> {
             let named = names.and_then(|(of, interface)| Some((of.to_string(), interface?.into())));
             let is_named = named.is_some();
             let (mut type_name, interface_name) =
-                named.unwrap_or_else(|| (self.full_name(&of), self.full_name(&interface)));
+                named.unwrap_or_else(|| (self.spelled_out(&of), self.spelled_out(&interface)));
             let addresses = self.source.itab_methods(&pair);
             let slots = methods.iter().zip(addresses);
             let mut slots: Vec<Slot> = slots
@@ -348,12 +357,15 @@ impl<'a> GoProgram<'a> {
                     }
                 })
                 .collect();
-            let numbers = slots
-                .iter()
-                .filter_map(|slot| local(&type_name, &slot.symbol));
-            // A symbol has the number.
-            if let (Some(number), false) = (numbers.min(), is_named) {
-                type_name = format!("{type_name}.{number}");
+            // A symbol has the number of a type that is declared in a function.
+            if !is_named {
+                let numbers = slots
+                    .iter()
+                    .filter_map(|slot| local(&type_name, &slot.symbol));
+                type_name = match numbers.min() {
+                    Some(number) => format!("{type_name}.{number}"),
+                    None => self.numbered(type_name, pair.hash),
+                };
             }
             for slot in &mut slots {
                 slot.symbol = spelled(&slot.symbol);
@@ -364,6 +376,7 @@ impl<'a> GoProgram<'a> {
                 address: pair.itab_va,
                 interface: interface_name,
                 interface_address: pair.iface_type_va,
+                printed: [&interface, &of].map(|one| printed(one).to_string()),
                 type_name,
                 type_address: pair.concrete_type_va,
                 hash: pair.hash,
@@ -373,6 +386,24 @@ impl<'a> GoProgram<'a> {
         found.sort_by_key(|table: &Table| table.address);
         found.dedup_by_key(|table| table.address);
         found
+    }
+
+    /// A type's name with the number that the compiler gave it, where it is declared in a function: what the program keeps
+    /// of the name has none, and the hash was made of the whole.
+    fn numbered(&self, name: String, hash: u32) -> String {
+        /// The compiler numbers them through a package.
+        const MOST: usize = 64;
+        let is_it = |name: &str| {
+            let release = self.release?;
+            Some(type_hash(release, name).ok()? == hash)
+        };
+        // What is read of a struct may be no more than what Go prints.
+        if name.contains(' ') || is_it(&name) != Some(false) {
+            return name;
+        }
+        let mut numbers = 1..=MOST;
+        let found = numbers.find(|number| is_it(&format!("{name}·{number}")) == Some(true));
+        found.map_or(name.clone(), |number| format!("{name}.{number}"))
     }
 
     fn function_at(&self, address: u64) -> Option<&GoFunction<'a>> {
@@ -426,11 +457,12 @@ impl<'a> GoProgram<'a> {
     }
 }
 
-/// `net/http.Client` of `net/http` and `http.Client`.
-fn with_path(path: &str, name: &str) -> Option<String> {
-    let last = path.rsplit('/').next()?;
-    let rest = name.strip_prefix(last)?.strip_prefix('.')?;
-    Some(format!("{path}.{rest}"))
+/// A type's name as Go prints it, without the paths of packages.
+fn printed<'a>(found: &GoType<'a>) -> &'a str {
+    match found.tflag & EXTRA_STAR {
+        0 => found.name,
+        _ => found.name.strip_prefix('*').unwrap_or(found.name),
+    }
 }
 
 /// A function's name as the linker spells it in a table of symbols.
@@ -487,18 +519,6 @@ mod tests {
         assert_eq!(padding(&[0xeb, 0xcc]), 0);
         assert_eq!(padding(&[0x90, 0xeb]), 0);
         assert_eq!(padding(&[0xcc, 0xcc]), 2);
-    }
-
-    #[test]
-    fn a_path_stands_in_front_of_the_name_that_ends_it() {
-        let full = |path, name| with_path(path, name);
-        assert_eq!(
-            full("net/http", "http.Client").as_deref(),
-            Some("net/http.Client")
-        );
-        assert_eq!(full("main", "main.T").as_deref(), Some("main.T"));
-        assert_eq!(full("gopkg.in/yaml.v3", "yaml.Node"), None);
-        assert_eq!(full("net/http", "https.Client"), None);
     }
 
     #[test]

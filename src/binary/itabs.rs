@@ -6,6 +6,7 @@
 
 use super::Binary;
 use super::symbols::Field;
+use crate::go::symbol::plain_path;
 use crate::go::{Release, dump, layout};
 
 /// What a slot of an itab leads to.
@@ -44,6 +45,8 @@ pub struct Table {
     pub interface: String,
     /// Where its type is.
     pub interface_address: u64,
+    /// Both names as Go prints them, with the names of packages and not their paths: `*yaml.Node`.
+    pub printed: [String; 2],
     /// The dynamic type's name, with its package.
     pub type_name: String,
     /// Where it is.
@@ -65,7 +68,13 @@ impl Table {
         format!("go.itab.{},{}", self.type_name, self.interface)
     }
 
-    /// Whether it is of this interface, and of this type where one is named. A name may be without its package.
+    /// `INTERFACE,TYPE`, which means it.
+    pub fn pair(&self) -> String {
+        format!("{},{}", self.interface, self.type_name)
+    }
+
+    /// Whether it is of this interface, and of this type where one is named. A name may be without its package, or as
+    /// Go prints it.
     pub fn is_of(&self, interface: &str, type_name: Option<&str>) -> bool {
         let is_it = |name: &str, wanted: &str| {
             let wanted = wanted.trim();
@@ -85,8 +94,32 @@ impl Table {
                     .rsplit_once('.')
                     .is_some_and(|(_, name)| name == wanted)
         };
-        is_it(&self.interface, interface)
-            && type_name.is_none_or(|wanted| is_it(&self.type_name, wanted))
+        // In symbols a path has escapes, and nobody writes those.
+        let is_any = |name: &str, printed: &str, wanted: &str| {
+            is_it(name, wanted) || is_it(&plain_path(name), wanted) || printed == wanted.trim()
+        };
+        let [of_interface, of_type] = &self.printed;
+        is_any(&self.interface, of_interface, interface)
+            && type_name.is_none_or(|wanted| is_any(&self.type_name, of_type, wanted))
+    }
+}
+
+/// Those of an interface, and of a type where one is named. What is named in full is nothing else, even where it ends the
+/// name of something else.
+pub fn matching<'b>(all: &'b [Table], interface: &str, type_name: Option<&str>) -> Vec<&'b Table> {
+    let found: Vec<&Table> = all
+        .iter()
+        .filter(|table| table.is_of(interface, type_name))
+        .collect();
+    let is_full = |name: &str, wanted: &str| name == wanted || plain_path(name) == wanted;
+    let narrowed = |found: Vec<&'b Table>, is_it: &dyn Fn(&Table) -> bool| {
+        let full: Vec<&Table> = found.iter().copied().filter(|one| is_it(one)).collect();
+        if full.is_empty() { found } else { full }
+    };
+    let found = narrowed(found, &|one| is_full(&one.interface, interface.trim()));
+    match type_name {
+        Some(wanted) => narrowed(found, &|one| is_full(&one.type_name, wanted.trim())),
+        None => found,
     }
 }
 

@@ -220,6 +220,22 @@ impl<'a> Binary<'a> {
         Some([first.address, last.address.saturating_add(last.size)])
     }
 
+    /// A text that means what is at an address, and nothing else: its name with the offset behind it, or where others
+    /// have that name, too, the address.
+    pub fn reference(&self, address: u64) -> String {
+        let by_address = || format!("{address:#x}");
+        let Some((symbol, offset)) = self.symbol_at(address) else {
+            return by_address();
+        };
+        match (&self.find(&symbol.name)[..], offset) {
+            ([only], 0) if only.address == symbol.address => symbol.name.to_string(),
+            ([only], _) if only.address == symbol.address => {
+                format!("{}+{offset:#x}", symbol.name)
+            }
+            _ => by_address(),
+        }
+    }
+
     /// Those that a text names as a source of C++ or Rust has them: in full, or from less and less of the name.
     fn spelled_in_source(&self, wanted: &str) -> Vec<&Symbol<'a>> {
         let mut found: [Vec<&Symbol<'a>>; Spelling::WAYS] = Default::default();

@@ -12,7 +12,7 @@ use crate::binary::import::{Entry, Request, import};
 use crate::binary::itabs::{Held, Table};
 use crate::binary::{Binary, Content, Symbol, SymbolKind};
 use crate::text::paths::{named, path};
-use crate::text::{closest, printable};
+use crate::text::{closest, printable, quoted, word};
 
 /// What to import, and where to.
 #[derive(Debug, clap::Args)]
@@ -61,10 +61,13 @@ pub(super) fn run(common: &Common, file: &str, wanted: &Imported) -> Result<i32,
             match methods[..] {
                 [only] => through(file, first, &tables, only)?,
                 _ => {
+                    let next = match called(tables[0]) {
+                        Some(method) => format!("; say which one is called: --method {method}"),
+                        None => ", and the program calls none of them".into(),
+                    };
                     return Err(Stop::Usage(format!(
-                        "`{first}` has the methods {}; say which one is called: --method {}",
+                        "`{first}` has the methods {}{next}",
                         methods.join(", "),
-                        methods.first().unwrap_or(&"NAME")
                     )));
                 }
             }
@@ -90,7 +93,10 @@ pub(super) fn run(common: &Common, file: &str, wanted: &Imported) -> Result<i32,
         (Some(output), Some(target)) => {
             output.write(&made.text, printable::lines)?;
             let target = named(target);
-            print_plain(&format!("wrote {target}\nnext: dispatchlab run {target}\n"))?;
+            print_plain(&format!(
+                "wrote {target}\nnext: dispatchlab run {}\n",
+                word(&target)
+            ))?;
         }
         _ => print_plain(&made.text)?,
     }
@@ -113,21 +119,29 @@ fn function<'b, 'a>(
     let table = binary.go.as_ref().and_then(|go| go.itab_at(found.address));
     Err(Stop::Usage(match table {
         Some(table) => {
-            let (interface, of) = (&table.interface, &table.type_name);
-            let called = table.slots.iter().find(|slot| slot.held != Held::Pruned);
-            let method = called.map_or("NAME", |slot| &slot.method);
-            format!(
-                "{file}: {} is an itab; a method is called through it with `dispatchlab import {file} '{interface},{of}' \
-                 --method {method}`",
-                found.name
-            )
+            let next = match called(table) {
+                Some(method) => format!(
+                    "a method is called through it with `dispatchlab import {} {} --method {method}`",
+                    word(file),
+                    quoted(&table.pair())
+                ),
+                None => "the linker left out all of its methods, for no call reaches them".into(),
+            };
+            format!("{file}: {} is an itab; {next}", found.name)
         }
         None => format!(
-            "{file}: {} is data, and functions are imported, with the data that they name; `dispatchlab sym {file} \
-             '{wanted}'` shows it",
-            found.name
+            "{file}: {} is data, and functions are imported, with the data that they name; `dispatchlab sym {} {}` shows it",
+            found.name,
+            word(file),
+            quoted(wanted)
         ),
     }))
+}
+
+/// The first method of an itab that the program has.
+fn called(table: &Table) -> Option<&str> {
+    let found = table.slots.iter().find(|slot| slot.held != Held::Pruned);
+    found.map(|slot| &*slot.method)
 }
 
 /// A method of the one itab that was meant.
@@ -138,18 +152,24 @@ fn through<'a>(
     method: &str,
 ) -> Result<Entry<'a>, Stop> {
     let [table] = tables else {
-        let types: Vec<&str> = tables.iter().map(|table| &*table.type_name).collect();
+        const SHOWN: usize = 8;
+        let pairs: Vec<String> = tables.iter().map(|table| quoted(&table.pair())).collect();
+        let more = match pairs.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let shown = &pairs[..pairs.len().min(SHOWN)];
         return Err(Stop::Usage(format!(
-            "{file} has {} itabs for {wanted}: {}; name the type, too: '{wanted},{}'",
+            "{file} has {} itabs for {wanted}: name one, {}{more}",
             tables.len(),
-            types.join(", "),
-            types.first().unwrap_or(&"TYPE")
+            shown.join(", "),
         )));
     };
     let at = table.slots.iter().position(|slot| slot.method == method);
     let Some(at) = at else {
         let names: Vec<&str> = table.slots.iter().map(|slot| &*slot.method).collect();
-        let near = closest(method, names.iter().copied());
+        let there = table.slots.iter().filter(|slot| slot.held != Held::Pruned);
+        let near = closest(method, there.map(|slot| &*slot.method));
         return Err(Stop::Usage(format!(
             "{} has no method `{method}`; it has {}{}",
             table.interface,

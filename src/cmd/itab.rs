@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use super::program::{bytes_of, read};
 use super::{Common, Stop, print_json, print_plain};
 use crate::binary::itabs::{self, Held, Slot, Table};
+use crate::binary::vtables::vtables;
 use crate::binary::{Binary, GoProgram, sites};
-use crate::text::{closest, folded};
+use crate::text::{closest, folded, quoted, word};
 
 pub(super) fn itab(
     common: &Common,
@@ -59,8 +60,15 @@ pub(super) fn itab(
 /// What Go's linker left, or why there is none.
 pub(super) fn go_of<'a, 'b>(binary: &'b Binary<'a>, file: &str) -> Result<&'b GoProgram<'a>, Stop> {
     binary.go.as_ref().ok_or_else(|| {
+        let next = match vtables(binary).is_empty() {
+            true => String::new(),
+            false => format!(
+                "; `dispatchlab vtable {}` lists the tables of C++ and Rust",
+                word(file)
+            ),
+        };
         Stop::Usage(format!(
-            "{file} is no Go program, and only those have itabs; `dispatchlab vtable {file}` lists the tables of C++ and Rust"
+            "{file} is no Go program, and only those have itabs{next}"
         ))
     })
 }
@@ -73,8 +81,8 @@ pub(super) fn matching<'b>(
 ) -> Result<Vec<&'b Table>, Stop> {
     if go.itabs.is_empty() {
         return Err(Stop::Usage(format!(
-            "in {file} no itab was found: of a plugin or a shared library of Go its symbols alone are read, \
-             `dispatchlab sym {file} itab`; ask of an executable"
+            "in {file} no itab was found: of a plugin or a shared library of Go its symbols alone are read; ask of an \
+             executable"
         )));
     }
     let Some(wanted) = wanted else {
@@ -84,34 +92,33 @@ pub(super) fn matching<'b>(
         (interface, Some(type_name)) => (interface, Some(type_name)),
         (interface, None) => (interface, None),
     };
-    let found: Vec<&Table> = go
-        .itabs
-        .iter()
-        .filter(|table| table.is_of(interface, type_name))
-        .collect();
+    let found = itabs::matching(&go.itabs, interface, type_name);
     if !found.is_empty() {
         return Ok(found);
     }
-    let of_interface: Vec<&str> = go
-        .itabs
-        .iter()
-        .filter(|table| table.is_of(interface, None))
-        .map(|table| &*table.type_name)
-        .collect();
-    let is_turned = type_name.is_some_and(|type_name| {
-        let mut tables = go.itabs.iter();
-        tables.any(|table| table.is_of(type_name, Some(interface)))
+    let of_interface = itabs::matching(&go.itabs, interface, None);
+    let turned = type_name.and_then(|type_name| {
+        let found = itabs::matching(&go.itabs, type_name, Some(interface));
+        found.first().map(|table| table.pair())
     });
     Err(Stop::Usage(match (type_name, of_interface.is_empty()) {
-        (Some(type_name), _) if is_turned => format!(
-            "{file} has no itab of {type_name} for {interface}, but the other way round: the interface comes first, \
-             '{type_name},{interface}'"
+        (Some(type_name), _) if let Some(pair) = turned => format!(
+            "{file} has no itab of {type_name} for {interface}, but the other way round: the interface comes first, {}",
+            quoted(&pair)
         ),
         (Some(type_name), false) => {
             const SHOWN: usize = 8;
-            let near = closest(type_name, of_interface.iter().copied());
-            let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-            let shown: Vec<&str> = of_interface.iter().take(SHOWN).copied().collect();
+            let types = || of_interface.iter().map(|table| &*table.type_name);
+            let printed = of_interface.iter().map(|table| &*table.printed[1]);
+            let near = closest(type_name, types().chain(printed));
+            let near = near.and_then(|near| {
+                let is_it = |table: &&&Table| table.type_name == near || table.printed[1] == near;
+                of_interface.iter().find(is_it)
+            });
+            let near = near.map_or(String::new(), |near| {
+                format!("; did you mean {}?", quoted(&near.pair()))
+            });
+            let shown: Vec<&str> = types().take(SHOWN).collect();
             let more = match of_interface.len().saturating_sub(SHOWN) {
                 0 => String::new(),
                 more => format!(" and {more} more"),
@@ -122,11 +129,15 @@ pub(super) fn matching<'b>(
             )
         }
         _ => {
-            let names = go.itabs.iter().map(|table| &*table.interface);
+            let names = go.itabs.iter();
+            let names = names.flat_map(|table| [&*table.interface, &*table.printed[0]]);
             let near = closest(interface, names).map(|near| format!("did you mean `{near}`?"));
             format!(
                 "{file} has no itab for {interface}; {}",
-                near.unwrap_or_else(|| format!("`dispatchlab itab {file}` lists all that it has"))
+                near.unwrap_or_else(|| format!(
+                    "`dispatchlab itab {}` lists all that it has",
+                    word(file)
+                ))
             )
         }
     }))

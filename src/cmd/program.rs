@@ -6,10 +6,10 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::Stop;
-use crate::binary::{Binary, Symbol};
+use crate::binary::{Binary, Content, Symbol, SymbolKind};
 use crate::sys::files;
-use crate::text::closest;
 use crate::text::paths::{named, path};
+use crate::text::{closest, word};
 
 /// The largest file that is read: a program with its debugging data.
 const MAX_BYTES: u64 = 2 << 30;
@@ -67,14 +67,27 @@ pub(super) fn symbol<'a, 'b>(
     binary.the_one(wanted).map_err(|unclear| {
         let why = unclear.why(wanted).map(|why| format!("{file}: {why}"));
         Stop::Usage(why.unwrap_or_else(|| {
-            let names = binary.symbols.iter().map(|symbol| &*symbol.name);
-            let near = closest(wanted, names).map(|near| format!("; did you mean `{near}`?"));
+            let near = near(binary, wanted).map(|near| format!("; did you mean `{near}`?"));
             format!(
                 "{file} has no symbol `{wanted}`{}",
                 near.unwrap_or_else(|| format!(
-                    "; `dispatchlab sym {file} PART` lists those whose name has a part"
+                    "; `dispatchlab sym {} PART` lists those whose name has a part",
+                    word(file)
                 ))
             )
         }))
     })
+}
+
+/// The code that a text most likely meant, as a text that means nothing else.
+fn near(binary: &Binary<'_>, wanted: &str) -> Option<String> {
+    let is_code = |symbol: &&Symbol<'_>| {
+        let section = binary.section(symbol.address);
+        symbol.kind != SymbolKind::Elsewhere
+            && section.is_some_and(|section| section.content == Content::Code)
+    };
+    let code = || binary.symbols.iter().filter(is_code);
+    let near = closest(wanted, code().map(|symbol| &*symbol.name))?;
+    let symbol = code().find(|symbol| symbol.name == near)?;
+    Some(binary.reference(symbol.address))
 }

@@ -14,7 +14,7 @@ use super::program::{bytes_of, read};
 use super::{Common, Stop, print_json, print_plain};
 use crate::binary::sites::{Finder, HashTable, How, Site, functions, unnamed_code};
 use crate::binary::{Binary, Symbol};
-use crate::text::hanging;
+use crate::text::{hanging, quoted, word};
 
 pub(super) fn sites(common: &Common, file: &str, function: Option<&str>) -> Result<i32, Stop> {
     let bytes = bytes_of(file)?;
@@ -121,11 +121,19 @@ fn document(binary: &Binary<'_>, site: &Site) -> serde_json::Value {
 /// The sites, and how many there are of each kind; of a whole program only the latter.
 fn text(binary: &Binary<'_>, found: &[Site], file: &str, is_listed: bool) -> String {
     let mut out = String::new();
-    let mut function = "";
+    let (mut function, mut last) = ("", 0);
     for site in found.iter().filter(|_| is_listed) {
-        if site.function != function {
-            function = &site.function;
-            let _ = writeln!(out, "{function}  (dispatchlab import {file} '{function}')");
+        let start = binary.symbol_at(site.address);
+        let meant = start.map_or(site.address, |(symbol, _)| symbol.address);
+        if site.function != function || meant != last {
+            (function, last) = (&site.function, meant);
+            // Of several functions of one name each has its address.
+            let meant = quoted(&binary.reference(meant));
+            let _ = writeln!(
+                out,
+                "{function}  (dispatchlab import {} {meant})",
+                word(file)
+            );
         }
         let slot = match &site.how {
             How::Itab { slot } | How::Vtable { slot } => format!(" slot {slot}"),
@@ -167,7 +175,7 @@ fn text(binary: &Binary<'_>, found: &[Site], file: &str, is_listed: bool) -> Str
         );
     }
     if !is_listed && !found.is_empty() {
-        let _ = writeln!(out, "one function's: dispatchlab sites {file} FUNC");
+        let _ = writeln!(out, "one function's: dispatchlab sites {} FUNC", word(file));
     }
     out
 }

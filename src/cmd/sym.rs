@@ -12,7 +12,7 @@ use crate::asm;
 use crate::binary::symbols::{Decoded, decode};
 use crate::binary::{Binary, Content, Symbol, SymbolKind};
 use crate::go::dump;
-use crate::text::{folded, listed};
+use crate::text::{folded, listed, word};
 
 /// Symbols that are shown with their bytes, where no more match.
 const SHOWN: usize = 8;
@@ -37,7 +37,8 @@ pub(super) fn sym(common: &Common, file: &str, pattern: Option<&str>) -> Result<
     if found.is_empty() {
         return Err(Stop::Usage(match pattern {
             Some(pattern) => format!(
-                "{file} has no symbol whose name has `{pattern}` in it; `dispatchlab sym {file}` lists all"
+                "{file} has no symbol whose name has `{pattern}` in it; `dispatchlab sym {}` lists all",
+                word(file)
             ),
             None => format!(
                 "{file} has no symbols, and is no Go program, which has them elsewhere, too; build it without stripping it"

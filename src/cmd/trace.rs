@@ -27,7 +27,7 @@ use crate::sys::interrupt;
 use crate::sys::process::{ends_within, outlive};
 use crate::template::{Library, Template, Value};
 use crate::text::paths::named as shown;
-use crate::text::{hanging, printable};
+use crate::text::{hanging, printable, quoted, word};
 use crate::visits::{Recorded, Spot, Summary, watch};
 
 /// What remarks under the report are wide.
@@ -83,7 +83,8 @@ pub(super) fn run(common: &Common, traced: &Traced) -> Result<i32, Stop> {
     }
     let spot = Spot::find(&binary, &traced.at).map_err(|why| {
         Stop::Usage(format!(
-            "{name}: {why}; `dispatchlab sites {name} FUNC` lists them"
+            "{name}: {why}; `dispatchlab sites {} FUNC` lists them",
+            word(&name)
         ))
     })?;
     interrupt::watch();
@@ -296,16 +297,19 @@ fn text(
     } = replay;
     let _ = writeln!(
         out,
-        "wrote {target}\nnext: dispatchlab run '{row}' {parameters} -p order=@{target}"
+        "wrote {target}\nnext: dispatchlab run '{row}' {parameters} -p {}",
+        word(&format!("order=@{target}"))
     );
     for remark in remarks {
         out += &hanging(remark, "", 2, WIDTH);
     }
     if spot.how.is_by_interface() {
-        let site = &spot.name;
         let _ = writeln!(
             out,
-            "or: dispatchlab advise {name} '{site}' -p order=@{target}"
+            "or: dispatchlab advise {} {} -p {}",
+            word(name),
+            quoted(&spot.reference),
+            word(&format!("order=@{target}"))
         );
     }
     out

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::program::{bytes_of, read};
 use super::{Common, Stop, print_json, print_plain};
 use crate::binary::vtables::{Language, Vtable, vtables};
-use crate::text::{closest, folded};
+use crate::text::{closest, folded, word};
 
 pub(super) fn vtable(common: &Common, file: &str, class: Option<&str>) -> Result<i32, Stop> {
     let bytes = bytes_of(file)?;
@@ -17,7 +17,7 @@ pub(super) fn vtable(common: &Common, file: &str, class: Option<&str>) -> Result
     let mut found = vtables(&binary);
     if found.is_empty() && !common.json {
         let next = match binary.go {
-            Some(_) => format!("Go has itabs: `dispatchlab itab {file}`"),
+            Some(_) => format!("Go has itabs: `dispatchlab itab {}`", word(file)),
             None => "they are found by symbols, so build it without stripping it".to_string(),
         };
         return Err(Stop::Usage(format!(
@@ -37,7 +37,7 @@ pub(super) fn vtable(common: &Common, file: &str, class: Option<&str>) -> Result
         if found.is_empty() && !common.json {
             let near = closest(class, names.iter().map(String::as_str));
             let near = near.map_or_else(
-                || format!("`dispatchlab vtable {file}` lists them"),
+                || format!("`dispatchlab vtable {}` lists them", word(file)),
                 |near| format!("did you mean `{near}`?"),
             );
             return Err(Stop::Usage(format!(

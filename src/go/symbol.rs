@@ -26,6 +26,49 @@ pub fn package(name: &str) -> &str {
     }
 }
 
+/// A package's path as it stands in front of the names of symbols: `gopkg.in/yaml%2ev3` of `gopkg.in/yaml.v3`
+/// (`cmd/internal/objabi/path.go`, the same in Go 1.10 and 1.27).
+pub fn path_in_symbols(path: &str) -> String {
+    let last = path.rfind('/').map_or(0, |at| at + 1);
+    let is_escaped = |at: usize, byte: u8| match byte {
+        b'.' => at >= last,
+        b'%' | b'"' => true,
+        _ => byte <= b' ' || byte >= 0x7f,
+    };
+    let mut out = String::new();
+    for (at, byte) in path.bytes().enumerate() {
+        match is_escaped(at, byte) {
+            true => out += &format!("%{byte:02x}"),
+            false => out.push(char::from(byte)),
+        }
+    }
+    out
+}
+
+/// A path without the escapes that it has in symbols; what is no escape stays.
+pub fn plain_path(path: &str) -> String {
+    let hexadecimal = |at: usize| {
+        let code = path.get(at + 1..at + 3)?;
+        u8::from_str_radix(code, 16).ok()
+    };
+    let (mut out, mut at) = (Vec::new(), 0);
+    while let Some(&byte) = path.as_bytes().get(at) {
+        let code = hexadecimal(at).filter(|_| byte == b'%');
+        out.push(code.unwrap_or(byte));
+        at += if code.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8(out).unwrap_or_else(|_| path.to_string())
+}
+
+/// The path of the package that a symbol is of, as symbols have it, and the rest of its name; none where it has none, as
+/// `int`.
+pub fn parted(name: &str) -> Option<(&str, &str)> {
+    let bare = name.find(['(', '[']).unwrap_or(name.len());
+    let last = name[..bare].rfind('/').map_or(0, |at| at + 1);
+    let dot = last + name[last..].find('.')?;
+    Some((&name[..dot], &name[dot + 1..]))
+}
+
 /// Name of the method `method` of `*type_name`: `main.(*T0).Id`. The methods of a pointer type are
 /// those of what it points to, under the same names.
 pub fn pointer_method(type_name: &str, method: &str) -> String {
@@ -82,6 +125,41 @@ mod tests {
             Some("value method example.com/shop.Cart.Total called using nil *Cart pointer")
         );
         assert_eq!(panicwrap_message("main.add"), None);
+    }
+
+    #[test]
+    fn a_path_has_escapes_in_symbols_and_none_elsewhere() {
+        #[rustfmt::skip] // a table: a path, and the same in symbols
+        let table = [
+            ("main",                 "main"),
+            ("gopkg.in/yaml.v3",     "gopkg.in/yaml%2ev3"),
+            ("ex.org/a.b/c",         "ex.org/a.b/c"),
+            ("ex.org/a~b-c+d",       "ex.org/a~b-c+d"),
+            ("ex.org/50%",           "ex.org/50%25"),
+            ("ex.org/größe",         "ex.org/gr%c3%b6%c3%9fe"),
+        ];
+        for (path, in_symbols) in table {
+            assert_eq!(path_in_symbols(path), in_symbols);
+            assert_eq!(plain_path(in_symbols), path);
+        }
+        // What is no escape stays.
+        for path in ["ex.org/50%", "a%zz", "%", "%ff"] {
+            assert_eq!(plain_path(path), path);
+        }
+    }
+
+    #[test]
+    fn a_symbol_begins_with_the_path_of_its_package() {
+        #[rustfmt::skip] // a table: a symbol, its package, and the rest
+        let table = [
+            ("main.read+0x10",            Some(("main", "read+0x10"))),
+            ("example.org/a%2eb.(*T).M",  Some(("example.org/a%2eb", "(*T).M"))),
+            ("main.F[encoding/json.X]",   Some(("main", "F[encoding/json.X]"))),
+            ("int",                       None),
+        ];
+        for (name, parts) in table {
+            assert_eq!(parted(name), parts, "{name}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Correct means: every key is known, every value has the type and range its key wants, and each
 //! complaint points at the key or value in the file itself.
 
+mod assumption;
 mod block;
 mod declared;
 mod reader;

@@ -176,6 +176,17 @@ pub struct Param {
     pub range: Option<(i64, i64)>,
 }
 
+/// What was written into a template because something has to stand there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Assumption {
+    /// What a register holds at the call.
+    Register(Assumed),
+    /// What objects hold.
+    Object,
+    /// What data sections hold.
+    Data,
+}
+
 /// Everything the `;!` lines say.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Header {
@@ -223,6 +234,8 @@ pub struct Header {
     pub args: Vec<(String, String)>,
     /// Whether it says the release.
     pub states_go: bool,
+    /// What nobody knew of what the code is given.
+    pub assumed: Vec<Assumption>,
     /// Other names for symbols: a reference to the key is to become one to the value. Not applied yet.
     pub bind: BTreeMap<String, String>,
 }
@@ -253,6 +266,7 @@ impl Default for Header {
             source: None,
             args: Vec::new(),
             states_go: false,
+            assumed: Vec::new(),
             bind: BTreeMap::new(),
         }
     }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::include::{Home, Includes, Shelf, Shipped, gather};
 use super::source::{Place, SourceText};
-use super::{Header, Origin, Template, TextOptions, header, parts, paste, sections};
+use super::{Assumption, Header, Origin, Template, TextOptions, header, parts, paste, sections};
 use crate::asm::SourceLine;
 use crate::text::diagnostic::Diagnostic;
 
@@ -102,6 +102,10 @@ impl Template {
         header.syntax = options.syntax.unwrap_or(header.syntax);
         header.separates |= options.separates;
         let (mut assumed, mut assumed_registers) = (Vec::new(), Vec::new());
+        assumed_registers.extend(header.assumed.iter().filter_map(|one| match one {
+            Assumption::Register(register) => Some(*register),
+            Assumption::Object | Assumption::Data => None,
+        }));
         let mut reader = Reader::Sections;
         if !header.expand {
             if let Some(found) = find_tag(&source) {

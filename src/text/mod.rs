@@ -8,10 +8,12 @@ pub mod json_words;
 mod paint;
 pub mod paths;
 pub mod printable;
+mod quote;
 mod suggest;
 pub(crate) mod wrap;
 
 pub(crate) use paint::Paint;
 pub use paint::Style;
+pub use quote::{quoted, word};
 pub use suggest::closest;
 pub(crate) use wrap::{columns, folded, hanging, listed};

@@ -74,7 +74,7 @@ pub fn failed(scenario: &Scenario, prepared: &Prepared, failure: &Failure, plan:
             let image = placed_image(prepared, place, plan);
             let message = message + &one_of(&image, (&scenario.template, prepared), may_be);
             let unbalanced = unbalanced(&image, prepared, place, rsp).unwrap_or_default();
-            let guess = assumed::remedy(&scenario.template, &image, place, registers);
+            let guess = assumed::remedy(&scenario.template, (&image, prepared), place, registers);
             let remedy = format!("{unbalanced}{remedy}{}", guess.unwrap_or_default());
             let mut fault = report("signal", message, &remedy, place);
             fault.signal = Some(signal_name(*signal));

@@ -22,6 +22,8 @@ pub struct Spot {
     pub address: u64,
     /// `main.f+0x10`.
     pub name: String,
+    /// A text that means it and no other place.
+    pub reference: String,
     /// The instruction.
     pub text: String,
     /// How it chooses.
@@ -58,20 +60,30 @@ impl Spot {
             !is_wrapper && at.is_ok_and(|at| effect(&instructions[at]).is_some())
         };
         let told: Vec<&Site> = found.iter().filter(is_told).collect();
+        // Those that are not told are named where there is no other.
+        let which = || match told.is_empty() {
+            true => several(binary, symbol, &found.iter().collect::<Vec<&Site>>()),
+            false => several(binary, symbol, &told),
+        };
         let address = match (address, &told[..]) {
             (Some(address), _) => address,
             (None, [only]) => only.address,
             // Why it is not traced is said below.
             (None, []) if found.len() == 1 => found[0].address,
-            (None, _) => return Err(several(wanted, symbol, &found)),
+            (None, _) => return Err(format!("`{wanted}`: {}", which())),
         };
         let at = instructions.iter().position(|one| one.ip() == address);
-        let at = at
-            .ok_or_else(|| format!("`{wanted}`: no instruction of {} begins there", symbol.name))?;
+        let at = at.ok_or_else(|| {
+            let which = which();
+            format!(
+                "`{wanted}`: no instruction of {} begins there; {which}",
+                symbol.name
+            )
+        })?;
         let instruction = &instructions[at];
         let site = found.iter().find(|site| site.address == address);
         let Some(site) = site else {
-            return Err(several(wanted, symbol, &found));
+            return Err(format!("`{wanted}`: {}", which()));
         };
         if let How::Wrapper(_) = site.how {
             return Err(format!(
@@ -104,6 +116,7 @@ impl Spot {
         Ok(Spot {
             address,
             name: binary.name_of(address).unwrap_or_default(),
+            reference: binary.reference(address),
             text: listed
                 .first()
                 .map(|one| one.text.clone())
@@ -185,9 +198,11 @@ fn place<'b, 'a>(
         }
         binary.one_of(name, found).map_err(|unclear| {
             unclear.why(name).unwrap_or_else(|| {
-                let names = functions(binary).map(|one| &*one.name);
-                let near = closest(name, names);
-                let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+                let near = closest(name, functions(binary).map(|one| &*one.name));
+                let near = near.and_then(|near| functions(binary).find(|one| one.name == near));
+                let near = near.map_or(String::new(), |near| {
+                    format!("; did you mean `{}`?", binary.reference(near.address))
+                });
                 format!("`{wanted}`: the program has no function `{name}`{near}")
             })
         })
@@ -205,24 +220,21 @@ fn place<'b, 'a>(
     }
 }
 
-fn several(wanted: &str, symbol: &Symbol<'_>, found: &[Site]) -> String {
+fn several(binary: &Binary<'_>, symbol: &Symbol<'_>, found: &[&Site]) -> String {
     const SHOWN: usize = 6;
     let places: Vec<String> = found
         .iter()
         .take(SHOWN)
         .map(|site| {
-            let offset = site.address - symbol.address;
-            format!("{}+{offset:#x} ({})", symbol.name, site.how.name())
+            let name = binary.reference(site.address);
+            format!("{name} ({})", site.how.name())
         })
         .collect();
     let more = if found.len() > SHOWN { ", …" } else { "" };
     match found.len() {
-        0 => format!(
-            "`{wanted}`: {} has no site, so nothing is decided there",
-            symbol.name
-        ),
+        0 => format!("{} has no site, so nothing is decided there", symbol.name),
         _ => format!(
-            "`{wanted}`: {} has the sites {}{more}; name one",
+            "{} has the sites {}{more}; name one",
             symbol.name,
             places.join(", ")
         ),

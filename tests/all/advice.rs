@@ -243,9 +243,12 @@ fn a_site_of_a_program_is_advised_on_with_the_names_of_that_program() {
     let advice = &document(&run)["advice"];
     assert_eq!(advice["visits"], 2000);
     let source = advice["go_source"].as_str().expect("a source");
-    assert!(source.contains(".Read()"), "{source}");
-    let said = "// Read is func(int) int: the calls lack its arguments";
-    assert!(source.contains(said), "{source}");
+    assert!(source.contains(".Read(arg1)"), "{source}");
+    let said = "// Read is func(int) int: arg1 stands for its argument,";
+    assert!(
+        source.contains(said) && source.contains("\nvar arg1 int\n"),
+        "{source}"
+    );
     assert!(!run.stderr.contains("is a recording of"), "{}", run.stderr);
     // The same numbers as another site would have them.
     let types = fs::read_to_string(place.join("types.txt")).expect("reads");

@@ -362,7 +362,7 @@ fn data_and_itabs_that_are_named_as_functions_are_said_to_be_none_and_assembly_i
     let table = [
         ("main.offset",                       "is data, and functions are imported"),
         ("main.Circle,main.Shape",            "import"),
-        ("main.Shape,main.Cirle --method Area", "did you mean `main.Circle`?"),
+        ("main.Shape,main.Cirle --method Area", "did you mean 'main.Shape,main.Circle'?"),
         ("*main.Square,main.Shape --method Area", "the interface comes first, 'main.Shape,*main.Square'"),
     ];
     for (wanted, words) in table {
@@ -412,5 +412,198 @@ fn what_is_not_here_is_named_where_a_row_ends_and_long_zeros_are_whole() {
         fs::write(&template, format!("{header}{}", made.stdout)).expect("writes");
         let (_, document) = json(&["run", text(&template), "--quick", "--counters", "none"]);
         assert_eq!(rows(&document)[0].1["status"], status, "{index}");
+    }
+}
+
+#[test]
+fn names_of_any_instance_of_a_generic_type_can_be_written() {
+    let place = crate::common::fresh("instances");
+    crate::advice_source::modules(&place);
+    for options in [&[][..], &["-ldflags=-s -w"]] {
+        let name = format!("program{}", options.len());
+        let Some(Ok(file)) = crate::advice_source::build(&place, &name, options) else {
+            eprintln!("skipped: no Go builds it");
+            return;
+        };
+        let template = place.join("imported.asm");
+        for of in [
+            "main.P[[3]int]",
+            "main.P[[]interface {}]",
+            "main.P[map[string]gopkg.in/yaml%2ev3.T]",
+            "main.P[struct { A int \"x:\\\"y\\\"\"; main.b string }]",
+            "main.P[func(int, ...string) (int, error)]",
+        ] {
+            let pair = format!("main.Doer,{of}");
+            let made = dispatchlab(&["import", text(&file), &pair, "--method", "Do"]);
+            assert_eq!(made.code, 0, "{pair}: {}", made.stderr);
+            fs::write(&template, &made.stdout).expect("writes");
+            let run = dispatchlab(&["check", text(&template)]);
+            assert_eq!(run.code, 0, "{pair}: {}{}", run.stdout, run.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_bracket_in_the_name_of_what_is_called_ends_no_instruction() {
+    let place = folder("brackets");
+    let template = place.join("brackets.asm");
+    for (called, code) in [
+        ("\"main.P[[3]int].Do\"", 0),
+        ("\"main.F[[]interface {}]\"", 0),
+        // What .NET writes behind a call's brackets is no part of it.
+        ("[rax+0x20]T:F():int", 0),
+        ("[rax+0x20] T:F", 3),
+    ] {
+        let name = called.trim_matches('"');
+        let text_of = format!(
+            ";! syntax = \"intel\"\nbody:\n        call {called}\nfunc \"{name}\":\n        ret\n"
+        );
+        fs::write(&template, &text_of).expect("writes");
+        let run = dispatchlab(&["check", text(&template)]);
+        assert_eq!(run.code, code, "{called}: {}{}", run.stdout, run.stderr);
+    }
+}
+
+#[test]
+fn a_table_of_places_that_a_function_reads_as_data_stands_there_once() {
+    let library = Path::new("/usr/lib/x86_64-linux-gnu/libstdc++.so.6");
+    if !library.is_file() {
+        eprintln!("skipped: there is no libstdc++ in its usual place");
+        return;
+    }
+    let place = folder("libstdcxx");
+    let name = "_ZNSt9basic_iosIcSt11char_traitsIcEE11_M_setstateESt12_Ios_Iostate";
+    let made = dispatchlab(&["import", text(library), name]);
+    if made.code != 0 {
+        eprintln!("skipped: {}", made.stderr);
+        return;
+    }
+    let template = place.join("imported.asm");
+    fs::write(&template, &made.stdout).expect("writes");
+    let run = dispatchlab(&["check", text(&template)]);
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+}
+
+/// What a run of an imported function says of its fault; nothing where it has none.
+fn fault_of(place: &Path, file: &Path, arguments: &[&str]) -> String {
+    let made = dispatchlab(&[&["import", text(file)], arguments].concat());
+    assert_eq!(made.code, 0, "{arguments:?}: {}", made.stderr);
+    let template = place.join("imported.asm");
+    fs::write(&template, &made.stdout).expect("writes");
+    let (_, document) = json(&["run", text(&template), "--quick", "--counters", "none"]);
+    let (_, row) = rows(&document)[0];
+    let message = row["fault"]["message"].as_str().unwrap_or_default();
+    assert_eq!(
+        message.is_empty(),
+        row["status"] == "ok",
+        "{row:#}\n{}",
+        made.stdout
+    );
+    message.to_string()
+}
+
+#[test]
+fn a_fault_of_go_says_what_was_assumed_and_what_gives_something_else() {
+    let place = folder("assumed_go");
+    let source = place.join("assumed.go");
+    let text_of = "package main\n\ntype Config struct{ a, b int }\n\nvar config *Config\n\n\
+        type Reader interface{ Read() int }\n\ntype T struct {\n\tn    int\n\tnext *int\n}\n\n\
+        //go:noinline\nfunc (t *T) Read() int { return *t.next }\n\n\
+        //go:noinline\nfunc deref(n int, p *int) int { return n + *p }\n\n\
+        //go:noinline\nfunc configured() int { return config.b }\n\n\
+        //go:noinline\nfunc call(r Reader) int { return r.Read() }\n\n\
+        func main() {\n\tconfig = &Config{1, 2}\n\tn := 1\n\tprintln(deref(1, &n), configured(), call(&T{1, &n}))\n}\n";
+    fs::write(&source, text_of).expect("writes");
+    for options in [
+        &["build"][..],
+        &["build", "-ldflags=-s -w", "-buildmode=pie"],
+    ] {
+        let name = format!("assumed_go{}", options.len());
+        let Some(file) = built_of(&name, "go", options, &[text(&source)]) else {
+            return;
+        };
+        #[rustfmt::skip] // a table: what is imported, and words of the fault; none where it runs
+        let table = [
+            (&["main.deref"][..],                         Some("rbx was assumed to be 0: import it with `--arg BX=object` gives it an address, `--arg BX=8` another")),
+            (&["main.deref", "--arg", "BX=object"],       None),
+            (&["main.deref", "--arg", "BX=8"],            Some("a nil pointer was dereferenced")),
+            (&["main.configured"],                        Some("change them in its `data` section")),
+            (&["main.Reader,*main.T"],                    Some("was read at +0x8 of the object that the method is called on, and an object is assumed to hold")),
+            (&["main.call", "--arg", "AX=table"],         None),
+        ];
+        for (arguments, words) in table {
+            let said = fault_of(&place, &file, arguments);
+            assert_eq!(said.is_empty(), words.is_none(), "{arguments:?}: {said}");
+            assert!(
+                said.contains(words.unwrap_or_default()),
+                "{arguments:?}: {said}"
+            );
+            // What was given is not said to be assumed.
+            assert!(!said.contains("BX=8") || arguments.len() == 1, "{said}");
+        }
+    }
+}
+
+#[test]
+fn code_of_c_and_rust_is_given_objects_and_tables_and_a_fault_says_which_it_lacks() {
+    let place = folder("assumed_c");
+    let source = place.join("assumed.c");
+    let text_of = "struct s { long a; long *next; int (*f)(void); };\n\
+        __attribute__((noipa)) long next(struct s *one) { return *one->next + 1; }\n\
+        __attribute__((noipa)) long second(long n, long *p) { return n + *p; }\n\
+        __attribute__((noipa)) int called(struct s *one) { return one->f() + 1; }\n\
+        struct s *shared;\n__attribute__((noipa)) long of_shared(void) { return shared->a; }\n\
+        static int one(void) { return 1; }\n\
+        int main(void) { long n = 1; struct s s = {1, &n, one}; shared = &s;\n\
+        return next(&s) + second(1, &n) + called(&s) + of_shared(); }\n";
+    fs::write(&source, text_of).expect("writes");
+    let of_dyn = place.join("of_dyn.rs");
+    let text_of = "use std::hint::black_box;\ntrait Shape { fn area(&self) -> u32; fn scale(&mut self, by: u32) -> u32; }\n\
+        struct A(u32);\nstruct B(u64);\n\
+        impl Shape for A { fn area(&self) -> u32 { self.0 } fn scale(&mut self, by: u32) -> u32 { self.0 *= by; by } }\n\
+        impl Shape for B { fn area(&self) -> u32 { 7 } fn scale(&mut self, by: u32) -> u32 { self.0 += 1; by } }\n\
+        #[no_mangle] #[inline(never)] pub fn both(one: &mut dyn Shape) -> u32 { one.area() + one.scale(2) }\n\
+        #[no_mangle] #[inline(never)] pub fn sum_of(all: &[u32]) -> u32 { let mut sum = 0; for one in all { sum = black_box(sum + one); } sum }\n\
+        fn main() { let mut all: [Box<dyn Shape>; 2] = [Box::new(A(1)), Box::new(B(2))];\n\
+        for one in &mut all { black_box(both(&mut **black_box(one))); }\n\
+        black_box(sum_of(black_box(&[1, 2, 3]))); }\n";
+    fs::write(&of_dyn, text_of).expect("writes");
+    #[rustfmt::skip] // a table: what is imported, and words of the fault; none where it runs
+    let of_c = [
+        (&["next"][..],                                    None),
+        (&["next", "--arg", "rdi=7"],                      Some("SIGSEGV")),
+        (&["second"],                                      Some("rsi was assumed to be 1: import it with `--arg rsi=object` gives it an address")),
+        (&["second", "--arg", "rsi=object"],               None),
+        (&["called"],                                      Some("`--arg rdi=table`")),
+        (&["called", "--arg", "rdi=table"],                None),
+        (&["of_shared"],                                   Some("was read from `shared`, and data are assumed to hold what the file has")),
+    ];
+    #[rustfmt::skip] // the same
+    let of_rust = [
+        (&["both"][..],                                    Some("rsi was assumed to be 1: import it with `--arg rsi=object`")),
+        (&["both", "--arg", "rsi=table"],                  None),
+        (&["sum_of", "--arg", "rsi=9"],                    None),
+        (&["sum_of", "--arg", "rdi=8"],                    Some("SIGSEGV")),
+    ];
+    let programs = [
+        (
+            built("assumed_c", "gcc", &["-O1", text(&source)]),
+            &of_c[..],
+        ),
+        (
+            built("assumed_rust", "rustc", &["-O", text(&of_dyn)]),
+            &of_rust[..],
+        ),
+    ];
+    for (file, table) in programs {
+        let Some(file) = file else { continue };
+        for (arguments, words) in table {
+            let said = fault_of(&place, &file, arguments);
+            assert_eq!(said.is_empty(), words.is_none(), "{arguments:?}: {said}");
+            assert!(
+                said.contains(words.unwrap_or_default()),
+                "{arguments:?}: {said}"
+            );
+        }
     }
 }

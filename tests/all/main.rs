@@ -6,6 +6,7 @@
 
 mod ablate;
 mod advice;
+mod advice_source;
 mod ahead;
 mod asm_bytes;
 mod asm_command;
@@ -88,6 +89,7 @@ mod stacks;
 mod statuses;
 mod step;
 mod step_stack;
+mod suggestions;
 mod suites;
 mod sweep;
 mod switch_traces;

@@ -133,7 +133,7 @@ fn an_unknown_key_is_pointed_at_and_the_nearest_is_named() {
     assert_eq!(help, "did you mean `methods`?");
     let (.., help) = complaint(";! colour = 1");
     assert!(
-        help.starts_with("a header has bind, call, clobbers"),
+        help.starts_with("a header has assumed, bind, call, clobbers"),
         "{help}"
     );
 }

@@ -466,7 +466,9 @@ fn begins_instruction(word: &str) -> bool {
 pub(in crate::asm) fn without_callee(line: &str, text: Range<usize>) -> Range<usize> {
     let code = line[text.clone()].trim_start();
     let is_branch = code.starts_with("call") || code.starts_with("jmp");
-    let end = code.find(']').filter(|_| is_branch).map(|end| end + 1);
+    // In a name in quotes a bracket is a letter, `"main.P[[]int].Do"`.
+    let is_bracket = |end: &usize| is_branch && !code[..*end].contains('"');
+    let end = code.find(']').filter(is_bracket).map(|end| end + 1);
     match end {
         Some(end) if code[end..].starts_with(|c: char| c.is_alphabetic() || c == '<') => {
             let start = text.start + line[text].len() - code.len();

@@ -1,4 +1,4 @@
-//! How much of data without a name code looks at, as far as its own compares bound it.
+//! What instructions say of data without a name: how much of it code looks at, and which numbers may be addresses.
 //!
 //! Correct means: where it says that something bounds a table, the code in sight looks at no entry behind that.
 
@@ -151,6 +151,41 @@ fn writes(one: &Instruction, register: Register) -> bool {
         )
     });
     written.any(|used| same(used.register(), register))
+}
+
+/// The length that instructions behind the address of a text give for it, as Go's do: in a register of its own.
+pub(super) fn of_text(behind: &[Instruction]) -> u64 {
+    /// Instructions that are looked at, and the longest text.
+    const NEAR: usize = 3;
+    const LONGEST: u64 = 4096;
+    let moves = behind
+        .iter()
+        .take(NEAR)
+        .filter(|one| one.mnemonic() == Mnemonic::Mov && one.op1_kind() == OpKind::Immediate32);
+    let lengths = moves
+        .map(|one| one.immediate(1))
+        .filter(|length| *length <= LONGEST);
+    lengths.max().unwrap_or(0)
+}
+
+/// The numbers of an instruction that can be addresses where a program is never moved: of 32 bits, by themselves.
+pub(super) fn numbers(instruction: &Instruction) -> Vec<u64> {
+    let mut found = Vec::new();
+    for at in 0..instruction.op_count() {
+        match instruction.op_kind(at) {
+            OpKind::Immediate32 | OpKind::Immediate32to64 | OpKind::Immediate64 => {
+                found.push(instruction.immediate(at));
+            }
+            OpKind::Memory
+                if instruction.memory_base() == Register::None
+                    && instruction.segment_prefix() == Register::None =>
+            {
+                found.push(instruction.memory_displacement64());
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 #[cfg(test)]

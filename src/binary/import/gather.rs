@@ -185,7 +185,7 @@ impl<'a> Gatherer<'a> {
                     let behind = instructions.get(at + 1..).unwrap_or_default();
                     let table =
                         extent::of_table(&instructions[..at], instruction.op0_register(), behind);
-                    let length = length_of_text(behind).max(table.bytes);
+                    let length = extent::of_text(behind).max(table.bytes);
                     match table.is_bounded && length == table.bytes {
                         true => self.unnamed_at(to, length, true),
                         false => self.unnamed_at(to, length.max(UNSIZED), false),
@@ -234,7 +234,7 @@ impl<'a> Gatherer<'a> {
             self.unnamed.remove(&table);
         }
         if self.binary.kind == Kind::Executable {
-            let numbers = instructions.iter().flat_map(numbers);
+            let numbers = instructions.iter().flat_map(extent::numbers);
             let is_address = |number: &u64| self.binary.section(*number).is_some();
             let found: Vec<u64> = numbers.filter(is_address).collect();
             self.gathered.numbers.extend(found);
@@ -450,7 +450,9 @@ impl<'a> Gatherer<'a> {
             }
         }
         let named = datums.into_iter();
-        let named = named.filter(|(start, _)| !self.unnamed.contains_key(start));
+        // A table of places in a function stands with the function, and what has no name is in a chunk or nowhere.
+        let is_named = |start: u64| matches!(self.things.at(start), Some(Thing::Datum { .. }));
+        let named = named.filter(|(start, _)| is_named(*start));
         let unnamed = chunks.iter().map(|(start, end)| (*start, end - start));
         let all: BTreeMap<u64, u64> = named.chain(unnamed).collect();
         for (&start, &size) in &all {
@@ -588,45 +590,10 @@ impl<'a> Gatherer<'a> {
     }
 }
 
-/// The numbers of an instruction that can be addresses where a program is never moved: of 32 bits, by themselves.
-fn numbers(instruction: &Instruction) -> Vec<u64> {
-    let mut found = Vec::new();
-    for at in 0..instruction.op_count() {
-        match instruction.op_kind(at) {
-            OpKind::Immediate32 | OpKind::Immediate32to64 | OpKind::Immediate64 => {
-                found.push(instruction.immediate(at));
-            }
-            OpKind::Memory
-                if instruction.memory_base() == Register::None
-                    && instruction.segment_prefix() == Register::None =>
-            {
-                found.push(instruction.memory_displacement64());
-            }
-            _ => {}
-        }
-    }
-    found
-}
-
 /// `1 call`, `2 calls`.
 pub(super) fn counted(count: usize, what: &str) -> String {
     match count {
         1 => format!("1 {what}"),
         _ => format!("{count} {what}s"),
     }
-}
-
-/// The length that instructions behind the address of a text give for it, as Go's do: in a register of its own.
-fn length_of_text(behind: &[Instruction]) -> u64 {
-    /// Instructions that are looked at, and the longest text.
-    const NEAR: usize = 3;
-    const LONGEST: u64 = 4096;
-    let moves = behind
-        .iter()
-        .take(NEAR)
-        .filter(|one| one.mnemonic() == Mnemonic::Mov && one.op1_kind() == OpKind::Immediate32);
-    let lengths = moves
-        .map(|one| one.immediate(1))
-        .filter(|length| *length <= LONGEST);
-    lengths.max().unwrap_or(0)
 }

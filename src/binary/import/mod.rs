@@ -4,6 +4,7 @@
 //! bytes, an address in either leads where it leads in the file, and everything that is not so is said
 //! in the template.
 
+mod arguments;
 mod extent;
 mod gather;
 mod text;
@@ -14,6 +15,7 @@ use std::fmt::Write as _;
 use super::itabs::Table;
 use super::{Binary, Symbol};
 use crate::go::Release;
+use arguments::{Arguments, Convention};
 use gather::{Datum, Gathered, Gatherer, Pointer, counted};
 pub use text::Refusal;
 use things::section_name;
@@ -54,27 +56,6 @@ pub struct Import {
     /// What is called and was not taken, with the reason.
     pub left_out: Vec<(String, String)>,
 }
-
-/// Registers of arguments, by Go's names and as Intel's: first those of Go, in order, then all others that may be given.
-const REGISTERS: [(&str, &str, &str); 15] = [
-    ("AX", "rax", "eax"),
-    ("BX", "rbx", "ebx"),
-    ("CX", "rcx", "ecx"),
-    ("DI", "rdi", "edi"),
-    ("SI", "rsi", "esi"),
-    ("R8", "r8", "r8d"),
-    ("R9", "r9", "r9d"),
-    ("R10", "r10", "r10d"),
-    ("R11", "r11", "r11d"),
-    ("DX", "rdx", "edx"),
-    ("BP", "rbp", "ebp"),
-    ("R12", "r12", "r12d"),
-    ("R13", "r13", "r13d"),
-    ("R14", "r14", "r14d"),
-    ("R15", "r15", "r15d"),
-];
-/// Those of them that carry Go's arguments.
-const OF_GO: usize = 9;
 
 /// The template of what is asked for.
 ///
@@ -121,119 +102,44 @@ fn body(
     name: &str,
 ) -> Result<Body, String> {
     let is_go = binary.go.is_some();
-    let mut values = request.arguments.to_vec();
-    let mut given = |register: &(&str, &str, &str)| {
-        // Code of Go has g there.
-        if is_go && register.0 == "R14" {
-            return None;
-        }
-        let is_it = |key: &str| {
-            key.eq_ignore_ascii_case(register.0) || key.eq_ignore_ascii_case(register.1)
-        };
-        let at = values.iter().position(|(key, _)| is_it(key))?;
-        Some(values.remove(at).1)
+    let is_register = is_go && release.has_register_abi();
+    let convention = match request.entry {
+        _ if !is_go => Convention::C,
+        _ if !is_register => Convention::Stack,
+        Entry::Function(_) => Convention::Go { first: 0 },
+        Entry::Method(..) => Convention::Go { first: 1 },
     };
+    let arguments = Arguments::new(request.arguments, convention)?;
     let mut out = Body {
         header: Vec::new(),
-        assumed: Vec::new(),
+        assumed: arguments.sentences(),
         text: String::new(),
     };
-    let is_register = is_go && release.has_register_abi();
-    let first = match request.entry {
-        Entry::Function(_) => 0,
-        Entry::Method(..) => 1,
-    };
-    let mut set = String::new();
-    let mut said = Vec::new();
-    for (number, register) in REGISTERS.iter().enumerate() {
-        let value = given(register);
-        let zero = is_register && (first..OF_GO).contains(&number);
-        let Some(value) = value.or_else(|| zero.then(|| "0".to_string())) else {
-            continue;
-        };
-        let number = number_of(&value).ok_or_else(|| {
-            format!(
-                "`--arg {}={value}`: the value is a whole number, as --arg {}=5 or 0x10",
-                register.0, register.0
-            )
-        })?;
-        let _ = match number {
-            0 => writeln!(set, "        xor  {0}, {0}", register.2),
-            _ => writeln!(set, "        mov  {}, {value}", register.1),
-        };
-        said.push(format!("{} = {value}", register.0));
-    }
-    if let Some((key, value)) = values.first() {
-        return Err(refused(key, value, is_go));
-    }
     if is_go {
         out.header.push(format!("go       = \"{release}\""));
     }
+    let set = arguments.code();
+    let mut unknown = Vec::new();
     match request.entry {
-        Entry::Method(table, slot) => through(binary, table, slot, is_register, &set, &mut out),
+        Entry::Method(table, slot) => {
+            through(binary, table, slot, is_register, &set, &mut out);
+            unknown.push("object".to_string());
+        }
         Entry::Function(_) => {
             out.text.push_str("body:\n");
-            if !is_go {
-                out.text
-                    .push_str("        lea  rdi, [\"import.object\"]\n        mov  rcx, rdi\n");
-                for register in ["esi", "edx", "r8d", "r9d"] {
-                    let _ = writeln!(out.text, "        mov  {register}, 1");
-                }
-                out.assumed.push(
-                    "rdi and rcx hold the address of an object, each word of which points to a table of functions \
-                     that return 1; esi, edx, r8d and r9d hold 1"
-                        .into(),
-                );
-            }
             out.text.push_str(&set);
             if is_register {
                 out.text
                     .push_str("        xor  edx, edx\n        xorps xmm15, xmm15\n");
             }
             let _ = writeln!(out.text, "        call \"{name}\"");
-            if !is_go {
-                out.text.push_str(OBJECT);
-            }
         }
     }
-    if !said.is_empty() {
-        out.assumed
-            .push(format!("arguments are {}", said.join(", ")));
-    } else if is_go && !is_register {
-        out.assumed
-            .push("its arguments on the stack are what the stack holds".into());
-    }
+    out.text += arguments.object();
+    unknown.push("data".to_string());
+    unknown.extend(arguments.unknown());
+    out.header.push(format!("assumed  = {unknown:?}"));
     Ok(out)
-}
-
-/// Why an argument is none of imported code.
-fn refused(key: &str, value: &str, is_go: bool) -> String {
-    let is_it = |register: &&(&str, &str, &str)| {
-        key.eq_ignore_ascii_case(register.0) || key.eq_ignore_ascii_case(register.1)
-    };
-    let given = format!("`--arg {key}={value}`");
-    let name = key.to_ascii_lowercase();
-    let is_g = is_go && name == "r14";
-    if let Some(register) = REGISTERS.iter().find(is_it).filter(|_| !is_g) {
-        return format!("{given}: {} has a value already; give it one", register.0);
-    }
-    let example = if is_go { "AX" } else { "rdi" };
-    let is_vector = ["xmm", "ymm", "zmm", "x"].iter().any(|kind| {
-        let number = name.strip_prefix(kind);
-        number.is_some_and(|number| number.parse::<u8>().is_ok())
-    });
-    match &name[..] {
-        _ if is_vector => format!(
-            "{given}: numbers with fractions cannot be given; load them in the template's body, in front of the call"
-        ),
-        "r14" => format!(
-            "{given}: R14 holds g, which code of Go reads its stack's end from; leave it out"
-        ),
-        "rsp" | "sp" => format!("{given}: the stack pointer is the loop's own; leave it out"),
-        _ => {
-            format!("{given}: an argument of imported code is in a register, as --arg {example}=5")
-        }
-    }
 }
 
 /// The body that calls a method through its itab.
@@ -258,12 +164,12 @@ fn through(
         Some(size) => {
             let room = size.max(16) - 4;
             out.header.push(format!("object   = \"dd id; resb {room}\""));
-            out.assumed.push(format!(
+            out.assumed.insert(0, format!(
                 "an object of {} has {size} bytes, its number in the first 4 and zeros behind it",
                 table.type_name
             ));
         }
-        None => out.assumed.push(format!(
+        None => out.assumed.insert(0, format!(
             "an object of {} has 16 bytes, its number in the first 4 and zeros behind it: how large it is, the file \
              does not say",
             table.type_name
@@ -287,29 +193,6 @@ fn through(
     } else {
         let _ = write!(out.text, "        mov  [rsp], rbx\n{set}site:   call rdx\n");
     }
-}
-
-/// What stands in for arguments of C: as for a listing without a header.
-const OBJECT: &str = "\
-data \"import.object\": times 512 dq \"import.table\"
-data \"import.table\": times 512 dq \"import.callee\"
-func \"import.callee\":
-        mov  eax, 1
-        ret
-        align 8
-        times 64 dq \"import.callee\"
-";
-
-fn number_of(text: &str) -> Option<i128> {
-    let (sign, digits) = match text.strip_prefix('-') {
-        Some(digits) => (-1, digits),
-        None => (1, text),
-    };
-    let value = match digits.strip_prefix("0x") {
-        Some(hex) => u64::from_str_radix(hex, 16).ok()?,
-        None => digits.parse().ok()?,
-    };
-    Some(sign * i128::from(value))
 }
 
 /// The template.

@@ -126,9 +126,9 @@ pub(super) fn section_name(symbol: &str) -> String {
     canonical(bare.unwrap_or(&name)).into_owned()
 }
 
-/// A name without the sign that ends it.
+/// A name without the sign that ends it, and without the one that changes what stands behind it.
 fn quotable(name: &str) -> String {
-    name.replace('"', "'")
+    name.replace('\\', "").replace('"', "'")
 }
 
 /// Whether a symbol stands for many things, one behind the other.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::super::names::has;
 use super::super::program::{bytes_of, read};
 use super::super::{Common, Stop};
-use crate::advise::Site;
+use crate::advise::{Packages, Site};
 use crate::binary::Binary;
 use crate::binary::itabs::Table;
 use crate::binary::sites::How;
@@ -17,6 +17,7 @@ use crate::scenario::{Recording, Scenario};
 use crate::template::Value as Param;
 use crate::text::content::Content;
 use crate::text::paths::path;
+use crate::text::word;
 use crate::visits::Spot;
 
 /// The site that a template shows.
@@ -29,7 +30,8 @@ pub(super) fn of_template(
     let library = common.library()?;
     let template = library.load(name).map_err(|error| match is_program(name) {
         true => Stop::Usage(format!(
-            "{name} is a program: name its call site behind it; `dispatchlab sites {name} FUNC` lists them"
+            "{name} is a program: name its call site behind it; `dispatchlab sites {} FUNC` lists them",
+            word(name)
         )),
         false => Stop::from(error),
     })?;
@@ -87,7 +89,8 @@ pub(super) fn of_program(
     let binary = read(file, &bytes)?;
     let spot = Spot::find(&binary, site).map_err(|why| {
         Stop::Usage(format!(
-            "{file}: {why}; `dispatchlab sites {file} FUNC` lists them"
+            "{file}: {why}; `dispatchlab sites {} FUNC` lists them",
+            word(file)
         ))
     })?;
     if !spot.how.is_by_interface() {
@@ -122,7 +125,7 @@ pub(super) fn of_program(
             .unwrap_or(Release::NEWEST),
     };
     let mut found = Site::of(recording, text, register_abi(release)?, 0);
-    found.is_in(&spot.name);
+    found.packages = Packages::of(&binary, &spot.name);
     found.is_switch = matches!(
         spot.how,
         How::Hashes { .. } | How::Addresses { .. } | How::HashTable(_)
@@ -158,8 +161,16 @@ impl Called {
             .collect();
         // A target is named with the types whose itabs lead there.
         let is_named = |of: &str| {
-            let mut types = names.iter().map(|name| name.split(" (").next());
-            types.any(|name| name == Some(of))
+            names.iter().any(|name| {
+                let mut places = name.match_indices(of);
+                places.any(|(at, _)| {
+                    let (before, behind) = (&name[..at], &name[at + of.len()..]);
+                    (before.is_empty() || before.ends_with(" or "))
+                        && (behind.is_empty()
+                            || behind.starts_with(" (")
+                            || behind.starts_with(" or "))
+                })
+            })
         };
         let is_called = |table: &&Table| {
             let slot = table.slots.get(slot);

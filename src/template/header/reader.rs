@@ -18,12 +18,13 @@ use crate::go::types::Signature;
 use crate::go::{HeapKind, Interface, ObjectShape, Release};
 use crate::template::params::MAX_SITES;
 use crate::template::source::{Place, SourceText};
-use crate::template::{Clobbers, Header, MOST_RESULTS, ResultRegister};
+use crate::template::{Assumption, Clobbers, Header, MOST_RESULTS, ResultRegister};
 use crate::text::closest;
 use crate::text::diagnostic::Diagnostic;
 
 /// Every key a header may have.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
+    "assumed",
     "bind",
     "call",
     "clobbers",
@@ -105,6 +106,7 @@ impl Reader<'_> {
                 "syntax" => header.syntax = self.syntax(value),
                 "separator" => header.separates = self.separates(value),
                 "source" => header.source = self.text("source", value),
+                "assumed" => header.assumed = self.assumed(value),
                 "bind" => header.bind = self.bind(value),
                 "book" | "published" => self.moved(key, IN_A_SUITE),
                 "note" => self.moved(key, BELOW_THE_CODE),
@@ -465,6 +467,22 @@ impl Reader<'_> {
                 1
             }
         }
+    }
+
+    /// `["object", "data", "rsi = 1", "rdi = object"]`
+    fn assumed(&mut self, value: &Entry<'_>) -> Vec<Assumption> {
+        let mut all = Vec::new();
+        for text in self.texts("assumed", value, "[\"rsi = 1\"]") {
+            match Assumption::parse(&text) {
+                Some(one) => all.push(one),
+                None => self.error(
+                    value.span(),
+                    format!("`{text}` is nothing that can be assumed"),
+                    "write \"object\", \"data\", \"rsi = 1\" or \"rdi = object\": it is said where a fault follows from it",
+                ),
+            }
+        }
+        all
     }
 
     fn bind(&mut self, value: &Entry<'_>) -> BTreeMap<String, String> {

@@ -4,6 +4,17 @@
 
 use crate::template::ResultRegister;
 
+/// Those of 64 bits, in hardware order.
+const WIDE: [&str; 16] = [
+    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13",
+    "r14", "r15",
+];
+
+/// The name of a register with all its 64 bits; none of what has no such name.
+pub(super) fn wide(name: &str) -> Option<&'static str> {
+    WIDE.into_iter().find(|wide| *wide == name)
+}
+
 /// A general register by name, at any width.
 ///
 /// # Errors
@@ -11,7 +22,7 @@ use crate::template::ResultRegister;
 pub(super) fn register(name: &str) -> Result<ResultRegister, String> {
     #[rustfmt::skip] // One width a row, in hardware order.
     const NAMES: [(u8, [&str; 16]); 4] = [
-        (64, ["rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"]),
+        (64, WIDE),
         (32, ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "r8d", "r9d", "r10d", "r11d", "r12d", "r13d", "r14d", "r15d"]),
         (16, ["ax", "cx", "dx", "bx", "sp", "bp", "si", "di", "r8w", "r9w", "r10w", "r11w", "r12w", "r13w", "r14w", "r15w"]),
         (8, ["al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil", "r8b", "r9b", "r10b", "r11b", "r12b", "r13b", "r14b", "r15b"]),
