@@ -231,7 +231,11 @@ impl Site {
         let mut out = String::new();
         for (at, (number, case)) in cases.iter().enumerate() {
             let before = if at == 0 { "" } else { "} else " };
-            let often = self.often(*number);
+            let mut often = self.often(*number);
+            let alike = cases.iter().filter(|(other, _)| other == number).count();
+            if alike > 1 {
+                let _ = write!(often, ", of these {alike} types together");
+            }
             let _ = match draft.part() {
                 Part::Call(call) => writeln!(
                     out,

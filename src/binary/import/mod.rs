@@ -7,6 +7,7 @@
 mod arguments;
 mod extent;
 mod gather;
+mod stacked;
 mod text;
 mod things;
 
@@ -84,7 +85,15 @@ pub fn import(binary: &Binary<'_>, request: &Request<'_>) -> Result<Import, Stri
             None => format!("`{name}` is no function that the file has the code of"),
         });
     }
-    let body = body(binary, request, release, &name)?;
+    let mut body = body(binary, request, release, &name)?;
+    let size = binary.symbol_at(entry).map_or(0, |(symbol, _)| symbol.size);
+    let code = binary.bytes(entry, size).unwrap_or_default();
+    let is_said = binary.go.is_some() && !release.has_register_abi();
+    if !is_said && stacked::reads_arguments(code) {
+        body.assumed.push(
+            "it reads arguments on the stack, and nothing gives it these: they are what the stack holds".into(),
+        );
+    }
     Ok(written(binary, request, release, &gathered, &body))
 }
 
