@@ -237,25 +237,29 @@ impl Source {
 struct Declared {
     /// As `f` or `(*T).M`, without parameters of types.
     name: String,
-    /// Where in the name an instance has its types; none of one that is not generic.
-    types_at: Option<usize>,
+    /// Where in the name an instance has its types, and how many; none of one that is not generic.
+    types_at: Option<(usize, usize)>,
 }
 
 impl Declared {
     /// The instance with these types, `[int]`.
     fn with_types(&self, types: &str) -> String {
         let mut name = self.name.clone();
-        if let Some(at) = self.types_at {
+        if let Some((at, _)) = self.types_at {
             name.insert_str(at, types);
         }
         name
+    }
+
+    /// What every generic function has an instance of, as far as a name tells: `[int,int]` of two types.
+    fn any(&self) -> String {
+        let count = self.types_at.map_or(1, |(_, count)| count);
+        format!("[{}]", vec!["int"; count].join(","))
     }
 }
 
 /// Which function may be meant by a name that is none, as the end of a sentence.
 fn meant(known: &[Declared], function: &str) -> Option<String> {
-    /// What every generic function has an instance of, as far as a name tells.
-    const ANY: &str = "[int]";
     let bare = without_types(function);
     let without_star = |name: &str| name.replace("(*", "").replace(')', "");
     // A method is asked for by its receiver's other spelling, or the name of a function has a slip.
@@ -269,7 +273,10 @@ fn meant(known: &[Declared], function: &str) -> Option<String> {
     };
     let types = function.find('[').zip(function.rfind(']'));
     let types = types.and_then(|(start, end)| function.get(start..=end));
-    let instance = near.with_types(types.unwrap_or(ANY));
+    let instance = match types {
+        Some(types) => near.with_types(types),
+        None => near.with_types(&near.any()),
+    };
     match (near.types_at, types) {
         // That one is there, and Go has said what is wrong with it.
         _ if instance == function => None,
@@ -327,14 +334,14 @@ fn function_of(line: &str) -> Option<Declared> {
     };
     let Some(method) = rest.strip_prefix('(') else {
         let name = name(rest);
-        let is_generic = rest[name.len()..].starts_with('[');
+        let count = types_in(&rest[name.len()..]);
         return Some(Declared {
-            types_at: is_generic.then_some(name.len()),
+            types_at: count.map(|count| (name.len(), count)),
             name,
         });
     };
     let (receiver, method) = method.split_once(')')?;
-    let is_generic = receiver.contains('[');
+    let count = receiver.find('[').and_then(|at| types_in(&receiver[at..]));
     let receiver = receiver.split('[').next()?.split_whitespace().next_back()?;
     let method = name(method.trim_start());
     let (receiver, behind) = match receiver.strip_prefix('*') {
@@ -343,8 +350,25 @@ fn function_of(line: &str) -> Option<Declared> {
     };
     Some(Declared {
         name: format!("{receiver}{behind}.{method}"),
-        types_at: is_generic.then_some(receiver.len()),
+        types_at: count.map(|count| (receiver.len(), count)),
     })
+}
+
+/// How many types a list in brackets declares or names; none where there is no such list.
+fn types_in(list: &str) -> Option<usize> {
+    let inside = list.strip_prefix('[')?;
+    let mut depth = 0;
+    let mut commas = 0;
+    for c in inside.chars() {
+        match c {
+            ']' if depth == 0 => break,
+            '[' | '(' | '{' => depth += 1,
+            ']' | ')' | '}' => depth -= 1,
+            ',' => commas += usize::from(depth == 0),
+            _ => {}
+        }
+    }
+    Some(commas + 1)
 }
 
 /// The lines of a function in a source that `gofmt` would leave as it is: the first and the last, from 1.
@@ -382,7 +406,7 @@ mod tests {
 
     #[test]
     fn of_a_generic_function_an_instance_is_suggested() {
-        let text = "func Max[T int | string](a, b T) T {\nfunc (l *List[E]) Sum() int {\nfunc (p Pair[A, B]) One() A {\nfunc plain() {\n";
+        let text = "func Max[T int | string](a, b T) T {\nfunc (l *List[E]) Sum() int {\nfunc (p Pair[A, B]) One() A {\nfunc plain() {\nfunc Map[K comparable, V any](m map[K]V) {\nfunc (t *T[K, V]) Len() int {\nfunc In[E Set[int, string]](e E) {\n";
         let known: Vec<Declared> = text.lines().filter_map(function_of).collect();
         #[rustfmt::skip] // a table: what was asked for, and what is said of it
         let table = [
@@ -390,6 +414,9 @@ mod tests {
             ("Mix",               Some("; `Max` is generic: name an instance of it, as `Max[int]`")),
             ("Max",               Some("; `Max` is generic: name an instance of it, as `Max[int]`")),
             ("Max[bool]",         None),
+            ("Map",               Some("; `Map` is generic: name an instance of it, as `Map[int,int]`")),
+            ("T.Len",             Some("; `(*T).Len` is generic: name an instance of it, as `(*T[int,int]).Len`")),
+            ("In",                Some("; `In` is generic: name an instance of it, as `In[int]`")),
             ("(*List[int]).Sun",  Some("; did you mean `(*List[int]).Sum`?")),
             ("(*List).Sum",       Some("; `(*List).Sum` is generic: name an instance of it, as `(*List[int]).Sum`")),
             ("Pair[int,int].Ona", Some("; did you mean `Pair[int,int].One`?")),
@@ -400,7 +427,7 @@ mod tests {
             ("Sum",               Some("; there is `(*List).Sum`")),
             ("List.Nothing",      Some("; there is `(*List).Sum`")),
             ("List",              Some("; there is `(*List).Sum`")),
-            ("somethingelse",     Some("; there is `Max`, `(*List).Sum`, `Pair.One`, `plain`")),
+            ("somethingelse",     Some("; there is `Max`, `(*List).Sum`, `Pair.One`, `plain`, `Map`, `(*T).Len`, `In`")),
         ];
         for (function, said) in table {
             assert_eq!(meant(&known, function).as_deref(), said, "{function}");

@@ -37,15 +37,38 @@ pub(super) fn remedy(
         true => of_go(name),
         false => name.to_string(),
     };
+    let mut before = before(image, place);
+    // A pasted text is one section, and what stands in front of a return may be another function.
+    if !is_imported && let Some((before, _)) = &mut before {
+        let ends = |one: &Instruction| one.flow_control() == FlowControl::Return;
+        let last = before.iter().rposition(ends);
+        before.drain(..last.map_or(0, |last| last + 1));
+    }
     let held = |register: Register| {
-        let name = name_of(register)?;
+        // What was copied is said of what it was copied from, and what was read or computed was never assumed.
+        let first = match &before {
+            Some((before, _)) => match origin(before, register) {
+                Origin::Entry(first) => first,
+                Origin::Data(_) | Origin::Loaded(..) | Origin::Unknown => return None,
+            },
+            None => register,
+        };
+        let name = name_of(first)?;
         let mut all = template.assumed_registers.iter();
         let one = all.find(|one| one.register == name)?;
         let value = one.number?;
         (registers.get(register.number()) == Some(&value)).then_some((name, value))
     };
     // What was read may be the same number.
-    if is_imported && let Some(read) = read_from(template, (image, prepared), place, &instruction) {
+    if is_imported
+        && let Some((before, section)) = &before
+        && let Some(read) = read_from(
+            template,
+            (image, prepared),
+            (before, *section),
+            &instruction,
+        )
+    {
         return Some(read);
     }
     if let Some((name, value)) = addressed.into_iter().find_map(held) {
@@ -91,15 +114,8 @@ pub(super) fn remedy(
     })
 }
 
-/// Where an address came from that was read from memory, as something that was assumed; none where the instructions do
-/// not say it, or where that was not.
-fn read_from(
-    template: &Template,
-    (image, prepared): (&Image, &Prepared),
-    place: &Place,
-    instruction: &Instruction,
-) -> Option<String> {
-    let said = &template.header.assumed;
+/// The instructions of the section in front of a place, and the section's number.
+fn before(image: &Image, place: &Place) -> Option<(Vec<Instruction>, usize)> {
     let fault = image.site.code.checked_add(place.code_offset?)?;
     let piece = image.owner(fault)?;
     let Owner::Section(section) = piece.owner else {
@@ -107,16 +123,27 @@ fn read_from(
     };
     let start = usize::try_from(piece.addresses.start - image.site.code).ok()?;
     let end = usize::try_from(fault - image.site.code).ok()?;
-    let before = image.code.get(start..end)?;
-    let before = Decoder::with_ip(64, before, piece.addresses.start, DecoderOptions::NONE);
-    let before: Vec<Instruction> = before.into_iter().collect();
+    let bytes = image.code.get(start..end)?;
+    let all = Decoder::with_ip(64, bytes, piece.addresses.start, DecoderOptions::NONE);
+    Some((all.into_iter().collect(), section))
+}
+
+/// Where an address came from that was read from memory, as something that was assumed; none where the instructions do
+/// not say it, or where that was not.
+fn read_from(
+    template: &Template,
+    (image, prepared): (&Image, &Prepared),
+    (before, section): (&[Instruction], usize),
+    instruction: &Instruction,
+) -> Option<String> {
+    let said = &template.header.assumed;
     // What a function has in its registers when it begins is known of the one that is called.
     let mut functions = prepared.row.program.sections.iter();
     let first = functions.position(|one| one.kind == SectionKind::Func && !one.is_runtime);
     let is_called = first == Some(section);
     let base = instruction.memory_base();
     let name = name_of(base).unwrap_or("it");
-    let Origin::Loaded(from, at) = origin(&before, base) else {
+    let Origin::Loaded(from, at) = origin(before, base) else {
         return None;
     };
     let from_where = match *from {

@@ -133,3 +133,45 @@ fn what_stands_around_a_function_of_go_is_told() {
         .expect("a number");
     assert_eq!(instructions("go_around_count", MUL, &[]), around + 2.0);
 }
+
+#[test]
+fn a_fault_names_the_register_that_was_assumed_and_not_one_that_was_written() {
+    for (name, lines, said, is_said) in [
+        (
+            "copied",
+            "mov r11, rsi\n mov eax, [r11]",
+            "rsi was assumed to be 1",
+            true,
+        ),
+        (
+            "written",
+            "mov esi, 1\n mov eax, [rsi]",
+            "was assumed to be 1",
+            false,
+        ),
+        (
+            "as_it_is",
+            "mov eax, [rsi]",
+            "rsi was assumed to be 1",
+            true,
+        ),
+        // Behind a return another function begins.
+        (
+            "second",
+            "ret\n mov esi, 1\n ret\ng:\n mov eax, [rsi]",
+            "rsi was assumed to be 1",
+            true,
+        ),
+    ] {
+        let call = if name == "second" { "g" } else { "f" };
+        let text = format!("f:\n {lines}\n ret\n");
+        let run = run(&format!("fault_{name}"), &text, &["--call", call]);
+        assert_eq!(run.code, 4, "{name}: {}", run.stdout);
+        assert_eq!(
+            unfolded(&run.stdout).contains(said),
+            is_said,
+            "{name}: {}",
+            run.stdout
+        );
+    }
+}

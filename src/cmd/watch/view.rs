@@ -127,7 +127,10 @@ impl Shows for View {
         };
         screen.history = seen.subject.history.iter().copied().collect();
         screen.update = Some(seen.update.clone());
-        self.shown = seen.at;
+        // A save shows its file, and what refines a number leaves the eye where it is.
+        if !matches!(&seen.update.outcome, Outcome::Row(Pass::InTurns, _)) {
+            self.shown = seen.at;
+        }
         self.draw()
     }
 
