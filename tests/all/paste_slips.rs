@@ -59,6 +59,34 @@ fn a_label_that_is_missing_is_no_function() {
     }
 }
 
+#[test]
+fn a_jump_to_another_function_is_no_slip_however_much_its_name_is_like_this_ones() {
+    for (at, (label, jump)) in [
+        ("foo1:", "jne foo2"),
+        (".type later1,@function\nfirst: nop\nlater1:", "jne later2"),
+        (".globl later1\nfirst: nop\nlater1:", "jne later2"),
+        ("first: nop\nfoo(int):", "jne bar(int)"),
+        ("first: nop\n_Z3foov:", "jne _Z3barv"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let text = format!("{label}\n test edi, edi\n {jump}\n ret\n");
+        let name = label
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .trim_end_matches(':');
+        let run = run(&format!("tail{at}"), &text, &["--call", name]);
+        assert_eq!(run.code, 0, "{jump}: {}{}", run.stdout, run.stderr);
+        assert!(
+            run.said().contains("which the text calls, returns 1"),
+            "{jump}: {}",
+            run.said()
+        );
+    }
+}
+
 /// Two functions as MSVC prints them, the first with a comment and padding.
 const MICROSOFT: &str = "_TEXT SEGMENT\nsum PROC ; sum, COMDAT\n xor eax, eax\n npad 4\n add eax, [rcx]\n ret 0\nsum ENDP\n\
     main PROC\n mov eax, 5\n ret 0\nmain ENDP\n_TEXT ENDS\n";

@@ -3,6 +3,7 @@
 //! Correct means: a name that nobody can know is refused at its place, with what there is.
 
 use super::Elsewhere;
+use crate::asm::SourceLine;
 use crate::asm::encode::{self, Choice};
 use crate::asm::inst::{ANONYMOUS, Datum, Direction, Inst, Name, Target};
 use crate::asm::items::{ItemKind, Scope, aims};
@@ -112,15 +113,39 @@ impl<'a> Scope<'a> {
     /// with a dot in front, or `$LN` of MSVC, and a conditional jump to a name that is nearly a label's is a slip.
     fn may_be_elsewhere(&self, name: &str, elsewhere: &Elsewhere<'_>, way: Way) -> bool {
         let is_local = name.starts_with('.') || name.starts_with("$LN");
-        let known = || {
+        let labels = || {
             let labels = self.places.named.keys().chain(elsewhere.labels.keys());
-            labels.copied()
+            labels.copied().filter(|label| !self.is_function(label))
         };
         match way {
             Way::Address => false,
             Way::Branch => !is_local,
-            Way::Condition => !is_local && closest(name, known()).is_none(),
+            Way::Condition => !is_local && closest(name, labels()).is_none(),
         }
+    }
+
+    /// Whether a label is a function's, whose name may be much like that of another one which is jumped to: one that a
+    /// directive names or the text begins with, and one with parameters or mangled.
+    fn is_function(&self, label: &str) -> bool {
+        let words = |line: &'a SourceLine| {
+            let words = line.text.split([' ', '\t', ',', ':']);
+            words.filter(|word| !word.is_empty())
+        };
+        let is_declared = |line| {
+            let mut words = words(line);
+            let declares =
+                |word| matches!(word, ".type" | ".globl" | ".global" | "global" | "PUBLIC");
+            words.next().is_some_and(declares) && words.any(|word| word == label)
+        };
+        let mut lines = self.source.lines.iter();
+        let first = lines
+            .clone()
+            .find_map(|line| line.text.trim_end().strip_suffix(':'));
+        label.contains('(')
+            || label.starts_with("_Z")
+            || label.starts_with("_R")
+            || first.is_some_and(|first| first.trim() == label)
+            || lines.any(is_declared)
     }
 
     /// The piece before which a target stands that is no label of this section: none, mostly.
