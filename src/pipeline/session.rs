@@ -3,6 +3,8 @@
 //! Correct means: each task is one row, or named as unfinished, in the order of the tasks.
 
 use std::io;
+use std::os::fd::BorrowedFd;
+use std::vec::IntoIter;
 
 use super::overlay::Parts;
 use super::{Settings, Task, again, rows};
@@ -16,7 +18,8 @@ use crate::stats::{self, Timing};
 use crate::sys::interrupt;
 use crate::template::parse::lower_sha256;
 use crate::verdict;
-use crate::worker::parent::{self, Meanwhile, Progress, signal_name};
+use crate::worker::parent::{self, Beside, Meanwhile, Progress, RowOutcome, signal_name};
+use crate::worker::standby::Ahead;
 
 /// How many of the first tasks one worker gets, by the bytes of their data sections: it has all of them
 /// in memory together, in one window of addresses.
@@ -112,6 +115,45 @@ pub(super) struct Session<'a> {
     job: Option<String>,
     /// What of the overlay rows were made of.
     parts: Parts,
+    /// The last batch, as far as it is not judged.
+    unjudged: Option<Unjudged>,
+}
+
+/// What a batch came to, before anybody has said what that means.
+struct Unjudged {
+    plan: Plan,
+    tasks: IntoIter<Task>,
+    /// Of the tasks that could run.
+    outcomes: IntoIter<RowOutcome>,
+    is_cut_off: bool,
+}
+
+/// What there is to do while rows are proved: those of the batch before are judged, and then come those of the next.
+struct Between<'s, 'a, 'n> {
+    session: &'s mut Session<'a>,
+    next: Meanwhile<'n>,
+}
+
+impl Beside for Between<'_, '_, '_> {
+    fn work(&mut self) -> bool {
+        self.session.judge_one() || self.next.work()
+    }
+
+    fn worker(&mut self) -> Option<Ahead> {
+        self.next.worker()
+    }
+
+    fn hush(&mut self) {
+        self.next.hush();
+    }
+
+    fn streams(&self) -> Vec<BorrowedFd<'_>> {
+        self.next.streams()
+    }
+
+    fn is_over(&mut self) -> bool {
+        self.next.is_over()
+    }
 }
 
 impl<'a> Session<'a> {
@@ -130,6 +172,7 @@ impl<'a> Session<'a> {
             interrupted: None,
             job: settings.listing.then(|| settings.plan.seed.to_string()),
             parts: Parts::default(),
+            unjudged: None,
         }
     }
 
@@ -157,6 +200,7 @@ impl<'a> Session<'a> {
 
     /// Names scenarios as unfinished, because a signal ends the run before their turn.
     pub(super) fn leave_out(&mut self, scenarios: &[Scenario]) {
+        self.judge();
         self.interrupted = self.interrupted.or_else(interrupt::seen);
         let names = scenarios.iter().map(|scenario| scenario.name.clone());
         self.unfinished.extend(names);
@@ -188,6 +232,7 @@ impl<'a> Session<'a> {
         // An expansion that a signal has cut short says nothing of its template.
         self.interrupted = self.interrupted.or_else(interrupt::seen);
         if self.interrupted.is_some() {
+            self.judge();
             let names = tasks.into_iter().map(|task| task.scenario.name);
             self.unfinished.extend(names);
             return Ok(());
@@ -206,7 +251,13 @@ impl<'a> Session<'a> {
                 *job = lower_sha256([&**job, &identity(row)]);
             }
         }
-        let mut outcome = parent::run_beside(&plan, &rows, settings.timeout, progress, meanwhile)?;
+        let mut between = Between {
+            session: self,
+            next: meanwhile,
+        };
+        let timeout = settings.timeout;
+        let mut outcome = parent::run_beside(&plan, &rows, timeout, progress, &mut between)?;
+        self.judge();
         let timings = outcome.rows.iter_mut().flat_map(|row| &mut row.timing);
         timings.for_each(|timing| stats::distrust(timing, plan.or_clock));
         again::by_clock(&mut outcome, &plan, &rows, settings.timeout, progress)?;
@@ -220,52 +271,72 @@ impl<'a> Session<'a> {
         let heads = proofs.flat_map(|proof| &proof.heads).next();
         self.heads = self.heads.take().or_else(|| heads.map(held));
 
-        let mut outcomes = outcome.rows.into_iter();
-        for task in tasks {
-            let scenario = &task.scenario;
-            let (mut timing, mut sampled) = (None, None);
-            let mut row = match task.prepared {
-                Err(diagnostics) => verdict::unmeasured(scenario, Status::Error(diagnostics)),
-                Ok(prepared) => {
-                    let row_outcome = outcomes.next().unwrap_or_default();
-                    if is_cut_off && row_outcome.is_open(&plan) {
-                        self.unfinished.push(scenario.name.clone());
-                        continue;
-                    }
-                    sampled = row_outcome
-                        .timing
-                        .as_ref()
-                        .filter(|_| settings.samples)
-                        .map(Samples::of);
-                    timing = row_outcome.timing.clone();
-                    verdict::judge(
-                        scenario,
-                        &prepared,
-                        row_outcome,
-                        &plan,
-                        &self.machine,
-                        &mut self.clock,
-                    )
+        self.unjudged = Some(Unjudged {
+            plan,
+            tasks: tasks.into_iter(),
+            outcomes: outcome.rows.into_iter(),
+            is_cut_off,
+        });
+        Ok(())
+    }
+
+    /// Judges what is left of the last batch.
+    fn judge(&mut self) {
+        while self.judge_one() {}
+    }
+
+    /// Judges one row of the last batch, if any is left.
+    fn judge_one(&mut self) -> bool {
+        let Some(Unjudged {
+            plan,
+            tasks,
+            outcomes,
+            is_cut_off,
+        }) = &mut self.unjudged
+        else {
+            return false;
+        };
+        let Some(task) = tasks.next() else {
+            self.unjudged = None;
+            return false;
+        };
+        let scenario = &task.scenario;
+        let (mut timing, mut sampled) = (None, None);
+        let mut row = match task.prepared {
+            Err(diagnostics) => verdict::unmeasured(scenario, Status::Error(diagnostics)),
+            Ok(prepared) => {
+                let outcome = outcomes.next().unwrap_or_default();
+                if *is_cut_off && outcome.is_open(plan) {
+                    self.unfinished.push(scenario.name.clone());
+                    return true;
+                }
+                sampled = outcome
+                    .timing
+                    .as_ref()
+                    .filter(|_| self.settings.samples)
+                    .map(Samples::of);
+                timing = outcome.timing.clone();
+                let (machine, clock) = (&self.machine, &mut self.clock);
+                verdict::judge(scenario, &prepared, outcome, plan, machine, clock)
+            }
+        };
+        row.samples = sampled;
+        row.warnings.extend(task.warning);
+        if !row.verified && row.metrics.is_some() {
+            let unchecked = match scenario.template.header.expect.is_empty() {
+                true => {
+                    "no result is stated, so nothing was compared; add `result` and `expect` to the header"
+                }
+                false => {
+                    "nothing was compared: with a nil receiver there is no result to expect; leave `receiver` out"
                 }
             };
-            row.samples = sampled;
-            row.warnings.extend(task.warning);
-            if !row.verified && row.metrics.is_some() {
-                let unchecked = match scenario.template.header.expect.is_empty() {
-                    true => {
-                        "no result is stated, so nothing was compared; add `result` and `expect` to the header"
-                    }
-                    false => {
-                        "nothing was compared: with a nil receiver there is no result to expect; leave `receiver` out"
-                    }
-                };
-                row.warnings
-                    .push(task.unchecked.unwrap_or_else(|| unchecked.into()));
-            }
-            self.rows.push(row);
-            self.timings.push(timing);
+            row.warnings
+                .push(task.unchecked.unwrap_or_else(|| unchecked.into()));
         }
-        Ok(())
+        self.rows.push(row);
+        self.timings.push(timing);
+        true
     }
 
     /// Iterations that a breakpoint is to count: once a run, and of one that is timed. What has no time for a
@@ -279,7 +350,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    pub(super) fn report(self) -> Measured {
+    pub(super) fn report(mut self) -> Measured {
+        self.judge();
         let (settings, mut rows) = (self.settings, self.rows);
         let reference = settings
             .reference
