@@ -120,7 +120,7 @@ const QUICK_MS: f64 = 2.0;
 /// Milliseconds for each image that misses are inferred from, under `--quick`.
 const QUICK_INFER_MS: f64 = 4.0;
 /// Iterations interpreted for a count under `--quick`.
-const QUICK_INTERPRETED: u64 = 8192;
+const QUICK_INTERPRETED: u64 = 4096;
 /// Milliseconds of the uninterrupted run under `--quick`.
 const QUICK_RUN_MS: f64 = 1.0;
 /// Steps verified under `--quick`.

@@ -4,6 +4,7 @@
 //! same addresses and the same registers from the head of the loop on; a count is over whole
 //! iterations, and is that of all there will ever be unless it says of how many.
 
+use super::Count;
 use super::flow::Flow;
 use super::receivers::{self, Followed, More};
 use crate::branch::Branch;
@@ -63,15 +64,17 @@ pub fn count(
     ground: &mut Ground,
     visits: &Visits,
     depth: Depth,
-    belief: &mut Belief,
+    (first, belief): (&Count, &mut Belief),
 ) -> Result<Result<(Counts, Option<String>), String>, Failure> {
     if let Err(why) = belief.ask(stage, ground, visits, depth)? {
         return Ok(Err(why));
     }
-    let limits = (FOLLOWED_STEPS / LEAST_STEPS, CountedBy::Interpreter);
+    let steps = followed_steps(depth);
+    let each = (first.instructions + first.harness).max(LEAST_STEPS);
+    let limits = ((steps / each).max(1), CountedBy::Interpreter);
     let row = stage.row;
     let told = receivers::count(row, &visits.kinds, limits, |objects| {
-        follow(stage, ground, objects)
+        follow(stage, ground, objects, steps)
     })?;
     let more = match told {
         Ok(counts) => return Ok(Ok((counts, None))),
@@ -94,12 +97,39 @@ pub fn count(
     Ok(Ok((counts, (!counted.is_period).then(|| more.reason()))))
 }
 
+/// Counts the first iteration of a walk, of a row with a [`Belief`] in it; `None` where it cannot be interpreted to its
+/// end.
+pub(super) fn count_first(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+) -> Option<Count> {
+    let one = Wanted {
+        iterations: 1,
+        longest: LONGEST,
+    };
+    let ran = trace(stage, ground, visits, one, &mut |_| {}).ok()?;
+    let tally = ran.tally;
+    (ran.iterations == 1).then_some(Count {
+        instructions: tally.instructions,
+        branches: tally.branches,
+        harness: tally.harness,
+        harness_branches: tally.harness_branches,
+    })
+}
+
+/// Steps that are followed where so much may be interpreted: fewer where a run is to be quick.
+fn followed_steps(depth: Depth) -> u64 {
+    most_instructions(depth.iterations).min(FOLLOWED_STEPS)
+}
+
 /// Interprets iterations that visit some objects and follows what they do; `None` where they take too many
 /// steps, or cannot be interpreted.
 fn follow(
     stage: &mut Stage<'_>,
     ground: &mut Ground,
     objects: Vec<u32>,
+    steps: u64,
 ) -> Result<Option<Followed>, Failure> {
     let visits = stage.visits(objects)?;
     let image = stage.images[0].clone();
@@ -114,7 +144,7 @@ fn follow(
         if !is_noting {
             following.flow.begin_finding();
         }
-        following.left = FOLLOWED_STEPS;
+        following.left = steps;
         let end = stage.emulate(ground, &visits, visits.len(), |interpreter, cpu, _| {
             interpreter.run(cpu, image.loop_head, image.loop_end, &mut following)
         });

@@ -156,7 +156,7 @@ fn is_branch(image: &Image, address: u64) -> bool {
     BranchKind::of(instruction.flow_control()).is_some()
 }
 
-/// Counts one iteration of a row, of which one was stepped before.
+/// Counts one iteration of a row, of which the first was counted before.
 ///
 /// Where the path depends on the receiver alone, an iteration of each distinct receiver is stepped and weighted
 /// by how often the walk visits it: exact for the whole walk, and for all that comes behind it. Where more
@@ -178,7 +178,7 @@ pub fn count(
     {
         return Ok((Some(counts), None));
     }
-    match interpreter::count(stage, ground, visits, source.depth, belief)? {
+    match interpreter::count(stage, ground, visits, source.depth, (first, belief))? {
         Ok((counts, why)) => Ok((Some(counts), why)),
         Err(why) => Ok(match count_prefix(stage, ground, visits, source)? {
             Ok(Some(counts)) if counts.stepped.is_none() => (Some(counts), None),
@@ -297,8 +297,26 @@ fn count_prefix(
     })))
 }
 
-/// Steps one iteration of an image, on the walk's first object: the first of two, because the last one runs on
-/// into the exit.
+/// Counts the first iteration of a row: interpreted, where the interpreter is to be believed, for a step of the CPU takes
+/// as long as a thousand of its own.
+///
+/// # Errors
+/// What entering says.
+pub fn count_first(
+    stage: &mut Stage<'_>,
+    ground: &mut Ground,
+    visits: &Visits,
+    (source, belief): (&mut StepSource, &mut Belief),
+) -> Result<Count, Failure> {
+    if belief.ask(stage, ground, visits, source.depth)?.is_ok()
+        && let Some(first) = interpreter::count_first(stage, ground, visits)
+    {
+        return Ok(first);
+    }
+    count_one(stage, ground, 0, visits, source)
+}
+
+/// Steps one iteration of an image, on the walk's first object, up to the jump that ends it.
 ///
 /// # Errors
 /// What entering says.
@@ -317,8 +335,8 @@ pub fn count_one(
         iterations: 2,
     };
     stage.rewind(ground, image);
-    let end = stage.images[image].loop_end;
-    source.log.stop_at(Some(end));
+    let last = stage.images[image].loop_branch;
+    source.log.stop_at(Some(last));
     let reading = source.read(stage, ground, request);
     source.log.stop_at(None);
     stage.rewind(ground, image);

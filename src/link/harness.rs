@@ -40,7 +40,9 @@ pub struct Harness {
     pub setup: Range<u64>,
     /// Address of the first instruction of an iteration.
     pub loop_head: u64,
-    /// Address behind the jump back.
+    /// Address of the jump back.
+    pub loop_branch: u64,
+    /// Address behind it.
     pub loop_end: u64,
     /// Addresses of the body.
     pub body: Range<u64>,
@@ -126,6 +128,7 @@ fn emit_at(row: &JobRow, site: Site, lead: u32, is_short: bool) -> Harness {
         fence(&mut ops);
     }
     count_down(&mut ops, row);
+    let loop_branch = here(&ops, site);
     if is_short {
         dynasm!(ops; .arch x64; jne BYTE =>loop_label);
     } else {
@@ -157,6 +160,7 @@ fn emit_at(row: &JobRow, site: Site, lead: u32, is_short: bool) -> Harness {
         done,
         setup,
         loop_head,
+        loop_branch,
         loop_end,
         body,
         escape,

@@ -150,7 +150,9 @@ pub struct Image {
     pub done: u64,
     /// Address of the first instruction of an iteration.
     pub loop_head: u64,
-    /// Address behind the jump back to it.
+    /// Address of the jump back to it.
+    pub loop_branch: u64,
+    /// Address behind that jump.
     pub loop_end: u64,
     /// Addresses of the setup section.
     pub setup: Range<u64>,
@@ -308,6 +310,7 @@ fn link_parts(
         entry: harness.entry,
         done: harness.done,
         loop_head: harness.loop_head,
+        loop_branch: harness.loop_branch,
         loop_end: harness.loop_end,
         setup: harness.setup.clone(),
         body: harness.body.clone(),

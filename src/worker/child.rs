@@ -441,10 +441,10 @@ impl<'a> Worker<'a> {
         };
         let uninferred = inference::verify(&mut stage, ground, &visits, iteration_ns);
         let baseline = stage.baseline();
-        let [first, empty] = [0, baseline]
-            .map(|image| step::count_one(&mut stage, ground, image, &visits, &mut self.steps));
-        let (first, empty) = (first?, empty?);
+        let steps = &mut self.steps;
         let mut belief = Belief::default();
+        let first = step::count_first(&mut stage, ground, &visits, (steps, &mut belief))?;
+        let empty = step::count_one(&mut stage, ground, baseline, &visits, steps)?;
         let known = (&first, &mut belief);
         let (counts, partial) = step::count(&mut stage, ground, &visits, &mut self.steps, known)?;
         let prediction = match self.plan.modelled {

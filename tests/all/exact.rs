@@ -509,6 +509,53 @@ fn a_branch_on_a_flag_that_no_manual_defines_is_not_interpreted() {
     }
 }
 
+/// The loop around a body is counted by interpreting one iteration, or, where the interpreter is not believed, by stepping
+/// it: its instructions are the same ones.
+#[test]
+fn the_loop_around_a_body_has_as_many_instructions_stepped_as_interpreted() {
+    const UNKNOWN: &str = "imul ecx, ecx\n js 1f\n1:";
+    let folder = common::folder("exact_around");
+    let headers = [
+        ("registers", ";! heap = \"none\"\n".to_string()),
+        (
+            "frames",
+            ";! heap = \"none\"\n;! clobbers = \"all\"\n".into(),
+        ),
+        (
+            "copies",
+            ";! heap = \"none\"\n;! unroll = 3\n;! clobbers = \"all\"\n".into(),
+        ),
+        ("walk", POINTER.into()),
+        ("walk_frames", format!("{POINTER};! clobbers = \"all\"\n")),
+    ];
+    for (name, header) in headers {
+        let load = if header.contains("pointer") {
+            " mov eax, [rax]\n"
+        } else {
+            ""
+        };
+        let [known, unknown] = ["nop", UNKNOWN].map(|code| {
+            let text = format!("{header}body: {code}\n{load}");
+            common::template(&folder, &format!("{name}_{}", code.len()), &text)
+        });
+        let (code, document) = json(&["run", "--quick", &known, &unknown]);
+        assert_eq!(code, 0, "{document:#}");
+        let found = rows(&document);
+        // With a walk the counts beside it are of each receiver, which is stepped.
+        if load.is_empty() {
+            let source = |at: usize| &found[at].1["metrics"]["instructions"]["source"];
+            assert_eq!([source(0), source(1)], ["interpreter", "step"], "{name}");
+        }
+        let around = |at: usize| &found[at].1["around"];
+        assert!(
+            around(0)["instructions"].as_f64() > Some(1.0),
+            "{name}: {}",
+            around(0)
+        );
+        assert_eq!(around(0), around(1), "{name}");
+    }
+}
+
 #[test]
 fn a_count_of_a_part_says_so_wherever_it_stands() {
     let folder = common::folder("exact_said");
@@ -528,7 +575,7 @@ fn a_count_of_a_part_says_so_wherever_it_stands() {
     let counting = "body:\n;! part more\n nop\n;! end\n inc dword [\"n\"]\n test dword [\"n\"], 0x3\n jne 1f\n nop\n1: nop\ndata \"n\": dd 0\n";
     let header = ";! params = { k = [1, 2] }\n";
     let file = common::template(&folder, "parts", &format!("{header}{counting}"));
-    let mark = "*: counted over the first iterations, 8192 at the least; later ones may differ";
+    let mark = "*: counted over the first iterations, 4096 at the least; later ones may differ";
     for (arguments, count) in [
         (["sweep", &file, "-P", "k=1,2", "--quick"].to_vec(), "5.25*"),
         (["ablate", &file, "--quick"].to_vec(), "1*"),
