@@ -103,8 +103,13 @@ fn write(
     kind: u32,
 ) -> Result<(), String> {
     let mut put = |words: &[u64]| {
-        for (field, word) in place.chunks_exact_mut(8).zip(words) {
-            field.copy_from_slice(&word.to_le_bytes());
+        let mut rest = &mut place[..];
+        for word in words {
+            // What the element has no room for is no word of it.
+            let Some((field, behind)) = rest.split_first_chunk_mut() else {
+                break;
+            };
+            (*field, rest) = (word.to_le_bytes(), behind);
         }
     };
     if row.is_by_element() {

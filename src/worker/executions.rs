@@ -10,7 +10,7 @@ use super::branches::{self, Hears};
 use crate::asm::Program;
 use crate::branch::Branch;
 use crate::job::{Executed, Executions};
-use crate::link::{Image, Owner};
+use crate::link::{ByAddress, Image, Owner};
 
 /// Bytes of the instruction at an offset.
 fn length_at(image: &Image, offset: u64) -> u64 {
@@ -26,13 +26,13 @@ pub(super) struct Ran {
     at: u64,
     turns: u64,
     /// How often the code ran from one offset to another, both included.
-    stretches: HashMap<(u64, u64), u64>,
+    stretches: HashMap<(u64, u64), u64, foldhash::fast::FixedState>,
     /// Where an access through a nil pointer goes on, if anywhere.
     sigpanic: Range<u64>,
     /// Where stretches began that such an access ended, in their order.
     unended: Vec<u64>,
     /// Bytes of the branches that were not taken, by their offsets.
-    lengths: HashMap<u64, u64>,
+    lengths: ByAddress<u64>,
 }
 
 impl Ran {
@@ -47,11 +47,11 @@ impl Ran {
             at: image.loop_head - base,
             sigpanic,
             unended: Vec::new(),
-            lengths: HashMap::new(),
+            lengths: ByAddress::default(),
             image,
             copies,
             turns: 0,
-            stretches: HashMap::new(),
+            stretches: HashMap::default(),
         }
     }
 
