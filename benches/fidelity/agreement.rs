@@ -198,6 +198,11 @@ impl Row {
             && causes::of_instructions(self).is_none()
     }
 
+    /// Whether its times are apart, and nobody knows why.
+    pub(crate) fn is_unexplained(&self) -> bool {
+        self.times() == Some(Times::Apart) && causes::of_times(self).is_none()
+    }
+
     /// One line on it, to follow the run by.
     pub(crate) fn line(&self) -> String {
         let mut line = self.scenario.clone();

@@ -13,16 +13,18 @@ pub(crate) enum Cause {
     Jump,
     Register,
     Loop,
+    Frames,
 }
 
 impl Cause {
     /// All, in the order in which they are explained.
-    pub(crate) const ALL: [Cause; 5] = [
+    pub(crate) const ALL: [Cause; 6] = [
         Cause::Runtime,
         Cause::Result,
         Cause::Jump,
         Cause::Register,
         Cause::Loop,
+        Cause::Frames,
     ];
 
     /// The word for it in a table.
@@ -33,6 +35,7 @@ impl Cause {
             Cause::Jump => "jump",
             Cause::Register => "register",
             Cause::Loop => "loop",
+            Cause::Frames => "frames",
         }
     }
 
@@ -59,6 +62,10 @@ impl Cause {
             Cause::Loop => {
                 "no branch is taken but the loop's, so that the time is what the core needs for the instructions, \
                  and most of these are of the two loops"
+            }
+            Cause::Frames => {
+                "our loop steps the stack pointer from frame to frame, in two additions that wait for those of a callee \
+                 with a frame, and the other way round; Go's loop leaves it where it is"
             }
         }
     }
@@ -106,10 +113,16 @@ pub(crate) fn of_instructions(row: &Row) -> Option<Cause> {
 
 /// Why its time is another.
 pub(crate) fn of_times(row: &Row) -> Option<Cause> {
+    /// Cycles that our loop's two additions to the stack pointer take at the most.
+    const STEP: f64 = 2.0;
+    let ours_later = row.ours()?.median - row.go()?.median;
     let counted = row.comparison.as_ref()?;
     match of_instructions(row) {
         None if counted.ours_taken.max(counted.go_taken) < 1.01 => Some(Cause::Loop),
         None if counted.ours_taken > counted.go_taken + 0.5 => Some(Cause::Jump),
+        None if counted.stack_moves > 0.0 && (0.0..=STEP).contains(&ours_later) => {
+            Some(Cause::Frames)
+        }
         other => other,
     }
 }

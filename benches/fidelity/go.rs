@@ -67,13 +67,6 @@ impl Toolchain {
         self.release[2..].parse().unwrap_or(0)
     }
 
-    /// Builds the kernels in so many layouts.
-    pub(crate) fn build(&self, folder: &Path, layouts: usize) -> Result<Vec<Program>, String> {
-        (0..layouts)
-            .map(|layout| self.build_one(folder, layout))
-            .collect()
-    }
-
     fn build_one(&self, folder: &Path, layout: usize) -> Result<Program, String> {
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/go");
         let at = folder.join(format!("{}-{layout}", self.version));
@@ -130,6 +123,54 @@ impl Toolchain {
 /// how often.
 const PROFILE: &str = "GO PREPROFILE V1\nmain.guard\nmain.(*G).Id\n7 1000000\n\
      main.funcGuard\nmain.plainInline\n7 1000000\n";
+
+/// The builds of a toolchain, each with its loops at other places: some for all rows, and more for those that are apart.
+pub(crate) struct Layouts<'a> {
+    toolchain: &'a Toolchain,
+    folder: &'a Path,
+    few: usize,
+    programs: Vec<Program>,
+}
+
+impl<'a> Layouts<'a> {
+    /// As many as benches/go/layout.go has: 11 bytes apart they leave no more than 4 between two places of a line of 64.
+    const ALL: usize = 16;
+
+    /// Builds the first ones.
+    pub(crate) fn build(
+        toolchain: &'a Toolchain,
+        folder: &'a Path,
+        few: usize,
+    ) -> Result<Layouts<'a>, String> {
+        let mut layouts = Layouts {
+            toolchain,
+            folder,
+            few,
+            programs: Vec::new(),
+        };
+        layouts.up_to(few)?;
+        Ok(layouts)
+    }
+
+    /// Those for all rows.
+    pub(crate) fn few(&self) -> &[Program] {
+        &self.programs[..self.few]
+    }
+
+    /// All of them, built now where they were not yet.
+    pub(crate) fn all(&mut self) -> Result<&[Program], String> {
+        self.up_to(Layouts::ALL)
+    }
+
+    fn up_to(&mut self, count: usize) -> Result<&[Program], String> {
+        while self.programs.len() < count {
+            let layout = self.programs.len();
+            let program = self.toolchain.build_one(self.folder, layout)?;
+            self.programs.push(program);
+        }
+        Ok(&self.programs)
+    }
+}
 
 /// A build.
 pub(crate) struct Program {

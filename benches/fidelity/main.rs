@@ -25,7 +25,7 @@ use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
 use nix::unistd::Pid;
 
 use agreement::{Quiet, Row, Times};
-use go::{Program, Toolchain};
+use go::{Layouts, Program, Toolchain};
 use ours::Ours;
 
 /// How many times as many rounds there are at most on a core that is not quiet.
@@ -42,8 +42,8 @@ fn main() {
     let mut quiet = None;
     let folder = std::env::temp_dir().join(format!("dispatchlab-fidelity-{}", std::process::id()));
     for toolchain in &toolchains {
-        let programs = match toolchain.build(&folder, options.layouts) {
-            Ok(programs) => programs,
+        let mut layouts = match Layouts::build(toolchain, &folder, options.layouts) {
+            Ok(layouts) => layouts,
             Err(why) => {
                 eprintln!("fidelity: {} is left out: {why}", toolchain.version);
                 continue;
@@ -51,9 +51,9 @@ fn main() {
         };
         let quiet = quiet.get_or_insert_with(|| match options.rounds {
             0 => Quiet::default(),
-            _ => Quiet::look(&programs[0]),
+            _ => Quiet::look(&layouts.few()[0]),
         });
-        rows.extend(rows_of(toolchain, &programs, &options, quiet));
+        rows.extend(rows_of(toolchain, &mut layouts, &options, quiet));
     }
     // What is left behind in the folder for temporary files is nobody's loss.
     let _ = std::fs::remove_dir_all(&folder);
@@ -75,12 +75,12 @@ fn main() {
 /// Every kernel of a build, counted, and timed in rounds, Go and ours in turns.
 fn rows_of(
     toolchain: &Toolchain,
-    programs: &[Program],
+    layouts: &mut Layouts<'_>,
     options: &Options,
     quiet: &mut Quiet,
 ) -> Vec<Row> {
     let mut rows = Vec::new();
-    for kernel in programs[0].kernels() {
+    for kernel in layouts.few()[0].kernels() {
         if !options.wants(&kernel) {
             continue;
         }
@@ -91,16 +91,14 @@ fn rows_of(
         };
         match ours {
             Ok(ours) => {
-                row.count(&ours, &programs[0]);
-                // Where a neighbour was at work there are more rounds, and where the two sides lie
-                // apart: noise can do that, too.
-                for round in 0..options.rounds * PATIENCE {
-                    let is_apart = row.times() == Some(Times::Apart);
-                    let needed = options.rounds * if is_apart { 2 } else { 1 };
-                    if row.has_quiet(needed) {
-                        break;
+                row.count(&ours, &layouts.few()[0]);
+                time(&mut row, &ours, layouts.few(), options.rounds, quiet);
+                // A taken branch costs a cycle more at some places, and at four of them it may do so at none or at each.
+                if row.is_unexplained() {
+                    match layouts.all() {
+                        Ok(all) => time(&mut row, &ours, all, options.rounds, quiet),
+                        Err(why) => row.failed = Some(why),
                     }
-                    row.time(&ours, programs, round, needed, quiet);
                 }
             }
             Err(why) => row.skipped = Some(why),
@@ -109,6 +107,19 @@ fn rows_of(
         rows.push(row);
     }
     rows
+}
+
+/// Times a row in rounds.
+fn time(row: &mut Row, ours: &Ours, programs: &[Program], rounds: usize, quiet: &mut Quiet) {
+    // Where a neighbour was at work there are more rounds, and where the two sides lie apart: noise can do that, too.
+    for round in 0..rounds * PATIENCE {
+        let is_apart = row.times() == Some(Times::Apart);
+        let needed = rounds * if is_apart { 2 } else { 1 };
+        if round > 0 && row.has_quiet(needed) {
+            break;
+        }
+        row.time(ours, programs, round, needed, quiet);
+    }
 }
 
 /// What the command line asks for.

@@ -96,6 +96,13 @@ impl Executed {
         !(follows && self.instruction.mnemonic() != Mnemonic::Lea || leaves)
     }
 
+    /// Whether it moves the stack pointer by a number of its own, as a function does that has a frame.
+    fn moves_stack(&self) -> bool {
+        let one = &self.instruction;
+        let is_sum = matches!(one.mnemonic(), Mnemonic::Add | Mnemonic::Sub);
+        is_sum && one.op_kind(0) == OpKind::Register && one.op0_register() == Register::RSP
+    }
+
     fn is_padding(&self) -> bool {
         self.instruction.mnemonic() == Mnemonic::Nop
     }
@@ -130,7 +137,8 @@ pub(crate) struct Comparison {
     pub(crate) go_taken: f64,
     /// Ours, the loop's included, which is one.
     pub(crate) ours_taken: f64,
-
+    /// Of ours: those that move the stack pointer.
+    pub(crate) stack_moves: f64,
     /// Of ours: moves between registers that Go's compiler had no need of.
     pub(crate) moves: f64,
     /// Of Go's: in what it calls, or what no loop has, and nothing like it in ours.
@@ -171,6 +179,7 @@ impl Comparison {
             &mut all.ours,
             &mut all.go_taken,
             &mut all.ours_taken,
+            &mut all.stack_moves,
             &mut all.around,
             &mut all.loop_jumps,
             &mut all.moves,
@@ -184,6 +193,7 @@ impl Comparison {
         let taken = |all: &[Executed]| all.iter().filter(|one| one.is_taken).count() as f64;
         self.go_taken += taken(go);
         self.ours_taken += taken(ours) + 1.0;
+        self.stack_moves += ours.iter().filter(|one| one.moves_stack()).count() as f64;
         let all = go.len();
         let go: Vec<&Executed> = go.iter().filter(|one| !one.is_padding()).collect();
         let ours: Vec<&Executed> = ours.iter().filter(|one| !one.is_padding()).collect();
