@@ -5,7 +5,7 @@
 //! those of its loop.
 
 use super::causes;
-use super::go::{Chunk, Program, Toolchain};
+use super::go::{ALL_LAYOUTS, Chunk, Program, Toolchain};
 use super::ours::Ours;
 use super::sequence::{self, Comparison};
 use super::stepped;
@@ -196,6 +196,11 @@ impl Row {
         self.comparison.is_some()
             && !self.has_gos_instructions()
             && causes::of_instructions(self).is_none()
+    }
+
+    /// Whether Go's loop was timed wherever it can be built.
+    pub(crate) fn has_all_layouts(&self) -> bool {
+        self.go.len() >= ALL_LAYOUTS
     }
 
     /// Whether its times are apart, and nobody knows why.

@@ -124,6 +124,9 @@ impl Toolchain {
 const PROFILE: &str = "GO PREPROFILE V1\nmain.guard\nmain.(*G).Id\n7 1000000\n\
      main.funcGuard\nmain.plainInline\n7 1000000\n";
 
+/// As many as benches/go/layout.go has: 11 bytes apart they leave no more than 9 between two places of a line of 64.
+pub(crate) const ALL_LAYOUTS: usize = 16;
+
 /// The builds of a toolchain, each with its loops at other places: some for all rows, and more for those that are apart.
 pub(crate) struct Layouts<'a> {
     toolchain: &'a Toolchain,
@@ -133,9 +136,6 @@ pub(crate) struct Layouts<'a> {
 }
 
 impl<'a> Layouts<'a> {
-    /// As many as benches/go/layout.go has: 11 bytes apart they leave no more than 4 between two places of a line of 64.
-    const ALL: usize = 16;
-
     /// Builds the first ones.
     pub(crate) fn build(
         toolchain: &'a Toolchain,
@@ -159,7 +159,7 @@ impl<'a> Layouts<'a> {
 
     /// All of them, built now where they were not yet.
     pub(crate) fn all(&mut self) -> Result<&[Program], String> {
-        self.up_to(Layouts::ALL)
+        self.up_to(ALL_LAYOUTS)
     }
 
     fn up_to(&mut self, count: usize) -> Result<&[Program], String> {

@@ -295,6 +295,33 @@ fn the_tables_of_fidelity_leave_nothing_unexplained() {
     }
 }
 
+/// A place is a cause only as far as places are seen to reach: the ranges of a row that is apart by one are no further from
+/// each other than the ends of another row's range, on the same side, are.
+#[test]
+fn what_is_put_down_to_a_place_is_no_more_than_places_cost_elsewhere() {
+    let document = include_str!("../../docs/book.md");
+    let (_, tables) = document.split_once("<!-- fidelity -->").expect("a mark");
+    let range = |cell: &str| -> Option<[f64; 2]> {
+        let (_, range) = cell.split_once('(')?;
+        let (least, most) = range.trim_end().trim_end_matches(')').split_once('–')?;
+        Some([least.parse().ok()?, most.parse().ok()?])
+    };
+    let (mut widest, mut furthest) = (0.0_f64, 0.0_f64);
+    for line in tables.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = line.split(" | ").collect();
+        let (Some(go), Some(ours)) = (range(cells[1]), range(cells[2])) else {
+            continue;
+        };
+        if line.contains("apart: place") {
+            furthest = furthest.max((ours[0] - go[1]).max(go[0] - ours[1]));
+        } else if line.contains("within layout |") {
+            widest = widest.max(go[1] - go[0]);
+        }
+    }
+    assert!(widest >= 1.0, "{widest}");
+    assert!(furthest <= 1.0 + 0.1, "{furthest}");
+}
+
 /// What is said of time or of prediction holds on one machine and not on the next: it is written from the row's
 /// own numbers, or not at all.
 #[test]
