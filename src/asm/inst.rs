@@ -364,6 +364,11 @@ impl Name<'_> {
     }
 }
 
+/// What the linker calls for a name: one image has no table of functions between a call and them, as `f@PLT` asks for.
+pub(super) fn without_table(name: &str) -> &str {
+    name.strip_suffix("@PLT").unwrap_or(name)
+}
+
 /// The number of MASM's labels without a name: `@@`, which `@F` and `@B` look for.
 pub(super) const ANONYMOUS: u32 = u32::MAX;
 

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use super::encode;
 use super::encode::emit::{Encoded, Field, Width};
-use super::inst::{Name, Padding, Target};
+use super::inst::{Name, Padding, Target, without_table};
 use super::problem::Problem;
 use super::program::{Fixup, FixupKind, Label, LineMark, Repeat, Table};
 pub(super) use places::{Given, Places};
@@ -449,7 +449,9 @@ fn refer(
             ((*name).to_owned(), target.addend)
         }
         (Name::Symbol(name), None, _) => (name.to_string(), target.addend),
-        (Name::Label(name) | Name::Open(name), None, _) => ((*name).to_owned(), target.addend),
+        (Name::Label(name) | Name::Open(name), None, _) => {
+            (without_table(name).to_owned(), target.addend)
+        }
         (Name::Address(named), None, _) => match **named {
             (_, Some((name, more))) => (name.to_owned(), target.addend.saturating_add(more)),
             (address, None) => (format!("{address:#x}"), target.addend),

@@ -162,6 +162,9 @@ pub(crate) fn paste(
     for (symbol, what) in unknown(&program.sections, &own) {
         let name = symbol.split('@').next().unwrap_or(&symbol);
         match what {
+            Unknown::Slot => {
+                let _ = writeln!(generated, "data \"{symbol}\": dq \"{name}\"");
+            }
             Unknown::Guard => {
                 let _ = write!(
                     generated,
@@ -477,6 +480,8 @@ enum Unknown {
     Guard,
     /// What is called.
     Function,
+    /// The linker's word for the address of what the text does define.
+    Slot,
     /// A word in memory that is called through.
     Pointer,
     /// A word in memory that holds an address.
@@ -502,7 +507,9 @@ fn unknown(sections: &[Section], sources: &[SourceSection]) -> BTreeMap<String, 
         {
             found.entry(fixup.symbol.clone()).or_insert_with(|| {
                 let text = texts.get(&fixup.line).copied().unwrap_or("");
+                let slot = fixup.symbol.split_once("@GOTPCREL");
                 match kind(fixup, text) {
+                    _ if slot.is_some_and(|(name, _)| is_known(name)) => Unknown::Slot,
                     Unknown::Address
                         if texts
                             .values()

@@ -63,6 +63,7 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     // Addresses.
     ("mov rax, fs:[-8]",         "fs",           "belongs to the tool's own thread",       "gs:[-8]"),
     ("mov rax, [fs:-8]",         "fs",           "belongs to the tool's own thread",       "gs:[-8]"),
+    ("add eax, fs:tv@tpoff",     "fs",           "a variable of the thread",               "without `fs`"),
     ("mov rax, [rax*3]",         "rax*3",        "must be 1, 2, 4 or 8",                   ""),
     ("mov rax, [rsp*2]",         "rsp*2",        "`rsp` cannot be an index",               ""),
     ("mov rax, [rsp+rsp]",       "rsp+rsp",      "`rsp` cannot be an index",               ""),

@@ -203,3 +203,28 @@ fn a_fault_names_the_register_that_was_assumed_and_not_one_that_was_written() {
         );
     }
 }
+
+/// What gcc writes with `-fPIC` goes through tables of the linker, and leads to the text's own functions and variables.
+#[test]
+fn the_tables_of_position_independent_code_hold_what_the_text_defines() {
+    // As many turns as `g` says.
+    let counted = |name: &str, call: &str, load: &str| {
+        let text = format!(
+            "\t.text\n\t.globl f\n\t.type f, @function\nf:\n{load}.L1:\n\tsubl $1, %eax\n\tjne .L1\n\tret\n\t.size f, .-f\n\
+             \t.globl h\n\t.type h, @function\nh:\n\tsubq $8, %rsp\n\t{call}\n\taddq $8, %rsp\n\tret\n\t.size h, .-h\n\
+             \t.data\n\t.globl g\ng:\t.long 7\n"
+        );
+        let said = run(name, &text, &["--call", "h"]).said();
+        assert!(
+            !said.contains("`f`") && !said.contains("`g`"),
+            "{name}: {said}"
+        );
+        instructions(name, &text, &["--call", "h"])
+    };
+    let plain = "\tmovl g(%rip), %eax\n";
+    let own = counted("table_none", "call f", plain);
+    assert_eq!(own, counted("table_calls", "call f@PLT", plain));
+    assert_eq!(own, counted("table_slot", "call *f@GOTPCREL(%rip)", plain));
+    let through = "\tmovq g@GOTPCREL(%rip), %rdx\n\tmovl (%rdx), %eax\n";
+    assert_eq!(own + 1.0, counted("table_both", "call f@PLT", through));
+}

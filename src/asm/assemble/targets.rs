@@ -5,7 +5,7 @@
 use super::Elsewhere;
 use crate::asm::SourceLine;
 use crate::asm::encode::{self, Choice};
-use crate::asm::inst::{ANONYMOUS, Datum, Direction, Inst, Name, Target};
+use crate::asm::inst::{ANONYMOUS, Datum, Direction, Inst, Name, Target, without_table};
 use crate::asm::items::{ItemKind, Scope, aims};
 use crate::asm::lay::{Aim, PieceKind};
 use crate::asm::problem::{Problem, Span};
@@ -185,7 +185,11 @@ impl<'a> Scope<'a> {
                 ));
             }
             Name::Label(name) if self.places.open.contains(name) => return Ok(None),
-            Name::Label(name) => name,
+            // The linker's, which may have this section's label for it.
+            Name::Label(name) => match without_table(name) {
+                own if own != *name && self.places.named.contains_key(own) => return Ok(None),
+                linked => linked,
+            },
         };
         match elsewhere.count(name) {
             1 => Ok(None),

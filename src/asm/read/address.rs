@@ -158,6 +158,11 @@ pub(in crate::asm) fn check_thread(mem: &Mem<'_>, here: Span) -> Result<(), Prob
     if mem.segment != Some(Register::FS) || is_guard {
         return Ok(());
     }
+    if mem.target.is_some() {
+        let message = "this is a variable of the thread, and `fs` belongs to the tool's own";
+        return Err(Problem::new(here, message)
+            .help("make it a variable like any other, with its data in the text, and write it without `fs`"));
+    }
     Err(Problem::new(here, "`fs` belongs to the tool's own thread").help(
         "of C's, `fs:0x28` alone can be read, the guard of the stack; Go's g stands at `gs:[-8]` here",
     ))

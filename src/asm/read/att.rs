@@ -262,6 +262,8 @@ fn address<'a>(
     }
     let is_symbol = sum.target.is_some();
     let mut mem = memory(sum, here)?;
+    mem.segment = segment;
+    check_thread(&mem, here)?;
     if let Some(target) = &mut mem.target {
         if is_plain && is_symbol && !inst.mnemonic.starts_with("movabs") {
             let name = match &target.name {
@@ -276,8 +278,6 @@ fn address<'a>(
         }
         target.name = open(target.name.clone());
     }
-    mem.segment = segment;
-    check_thread(&mem, here)?;
     without_own_segment(&mut mem);
     Ok(OperandKind::Memory(mem))
 }
