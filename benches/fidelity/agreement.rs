@@ -28,6 +28,8 @@ pub(crate) struct Row {
     /// Least, median and most over placements, of each round.
     ours: Vec<[f64; 3]>,
     disturbed: Vec<[f64; 3]>,
+    /// Whether one number says what our turns took, in each round.
+    pub(crate) is_settled: bool,
     /// Instructions of our loop, the body apart.
     pub(crate) around: Option<f64>,
     /// What went wrong on the way.
@@ -66,6 +68,7 @@ impl Row {
             noisy: Vec::new(),
             ours: Vec::new(),
             disturbed: Vec::new(),
+            is_settled: true,
             around: None,
             failed: None,
         }
@@ -119,6 +122,7 @@ impl Row {
         match ours.time() {
             Ok(timed) => {
                 self.around = timed.around;
+                self.is_settled &= timed.is_settled;
                 if timed.is_disturbed {
                     self.disturbed.push(timed.placements);
                 } else {

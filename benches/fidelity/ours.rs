@@ -29,6 +29,8 @@ pub(crate) struct Timed {
     pub(crate) placements: [f64; 3],
     /// Whether the run saw a neighbour on the core.
     pub(crate) is_disturbed: bool,
+    /// Whether one number says what its turns took.
+    pub(crate) is_settled: bool,
     /// Instructions of its loop around the body.
     pub(crate) around: Option<f64>,
 }
@@ -93,6 +95,7 @@ impl Ours {
             is_disturbed: row["warnings"]
                 .as_array()
                 .is_some_and(|all| !all.is_empty()),
+            is_settled: row["settled"] == true,
             around: row["around"]["instructions"].as_f64(),
         })
     }

@@ -24,6 +24,8 @@ struct Cells {
 const DASH: &str = "–";
 /// What is said of a row whose times were never undisturbed.
 const NOISE: &str = "disturbed";
+/// What is said of ours where no one number says what it takes.
+const UNSETTLED: &str = "not settled";
 
 impl Cells {
     fn of(row: &Row) -> Cells {
@@ -38,7 +40,7 @@ impl Cells {
             })
         };
         let ratio = match (row.go(), row.ours()) {
-            (Some(go), Some(ours)) => format!("{:.2}", ours.median / go.median),
+            (Some(go), Some(ours)) if row.is_settled => format!("{:.2}", ours.median / go.median),
             _ => DASH.to_string(),
         };
         Cells {
@@ -80,10 +82,13 @@ fn number(value: f64) -> String {
 }
 
 fn verdict(row: &Row) -> String {
-    match row.is_disturbed() {
-        true => format!("{}; {NOISE}", agreement(row)),
-        false => agreement(row),
+    let mut text = agreement(row);
+    for (holds, word) in [(!row.is_settled, UNSETTLED), (row.is_disturbed(), NOISE)] {
+        if holds {
+            text = format!("{text}; {word}");
+        }
     }
+    text
 }
 
 fn agreement(row: &Row) -> String {
@@ -206,8 +211,9 @@ impl<'a> Known<'a> {
             }
             (Some(times), cause) if times.starts_with("within") => {
                 let cause = cause.map(Cause::word);
-                let noise = verdict.ends_with(NOISE).then_some(NOISE);
-                let said: Vec<&str> = [Some(times), cause, noise].into_iter().flatten().collect();
+                let kept = [UNSETTLED, NOISE].map(|word| verdict.contains(word).then_some(word));
+                let said = [Some(times), cause].into_iter().chain(kept).flatten();
+                let said: Vec<&str> = said.collect();
                 said.join("; ")
             }
             _ => verdict.to_string(),

@@ -279,11 +279,16 @@ fn the_tables_of_fidelity_leave_nothing_unexplained() {
         let dashes = cells.iter().filter(|cell| **cell == "–").count();
         let is_counted = cells[3].starts_with(|first: char| first.is_ascii_digit());
         assert!(is_counted, "{name}, Go {release}: {cells:?}");
+        // Where no one number says what ours takes, there is no ratio.
+        let has_times = match cells[4].contains("not settled") {
+            true => dashes == 1 && cells[2] == "–",
+            false => dashes == 0,
+        };
         assert!(
-            dashes == 0 || dashes == 3 && cells[..3] == ["–"; 3],
+            has_times || dashes == 3 && cells[..3] == ["–"; 3],
             "{name}, Go {release}: {cells:?}"
         );
-        if dashes == 0 {
+        if has_times {
             *rows.entry(release.clone()).or_default() += 1;
         }
     }
