@@ -250,6 +250,31 @@ fn check_counts_the_instructions_that_have_the_listing_s_bytes() {
     assert!(checked.stdout.contains(said), "{}", checked.stdout);
 }
 
+/// `objdump -F` says behind each name where in the file it stands.
+#[test]
+fn a_listing_with_offsets_of_the_file_is_read_as_the_one_without() {
+    let plain = fs::read_to_string(fixture("objdump-intel.txt")).expect("readable");
+    let with = |line: &str| match (line.strip_suffix(">:"), line.strip_suffix('>')) {
+        (Some(heading), _) => format!("{heading}> (File Offset: 0x1170):\n"),
+        (_, Some(named)) => format!("{named}> (File Offset: 0x1170)\n"),
+        _ => format!("{line}\n"),
+    };
+    let offsets: String = plain.lines().map(with).collect();
+    assert!(offsets.matches("(File Offset").count() > 5, "{offsets}");
+    let file = folder("offsets").join("listing.txt");
+    fs::write(&file, offsets).expect("written");
+    let offsets = dispatchlab(&["check", file.to_str().expect("UTF-8")]);
+    let plain = dispatchlab(&["check", &fixture("objdump-intel.txt")]);
+    let said = "50 of 50 instructions byte-identical to the listing";
+    assert!(
+        offsets.stdout.contains(said),
+        "{}{}",
+        offsets.stdout,
+        offsets.stderr
+    );
+    assert_eq!(offsets.stderr, plain.stderr);
+}
+
 #[test]
 fn the_guard_of_a_stack_is_read_and_its_failure_is_there() {
     let folder = folder("guard");

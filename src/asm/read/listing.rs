@@ -350,10 +350,16 @@ fn span(line: &str, part: &Range<usize>) -> Span {
     )
 }
 
+/// What `objdump -F` puts behind each name, up to the number.
+const FILE_OFFSET: &str = " (File Offset: 0x";
+
 fn heading(line: &str, start: usize) -> Option<Row<'_>> {
     let code = line[start..].trim_end();
     let (digits, rest) = code.split_once(" <")?;
-    let name = rest.strip_suffix(">:")?;
+    let name = match rest.split_once(FILE_OFFSET) {
+        Some((name, offset)) if offset.ends_with("):") => name.strip_suffix('>')?,
+        _ => rest.strip_suffix(">:")?,
+    };
     if name.contains('+') && !name.contains(['(', '<']) {
         return None;
     }
@@ -497,7 +503,8 @@ pub(in crate::asm) fn goal<'a>(
         .match_indices('#')
         .map(|(at, _)| at)
         .find(begins_comment);
-    let code = code[..comment.unwrap_or(code.len())].trim_end();
+    let code = &code[..comment.unwrap_or(code.len())];
+    let code = code.split(FILE_OFFSET).next().unwrap_or(code).trim_end();
     if !is_row && !code.contains('<') {
         return None;
     }

@@ -5,7 +5,7 @@
 
 use iced_x86::Register;
 
-use super::{Entry, Listing, Row, named, span};
+use super::{Entry, FILE_OFFSET, Listing, Row, named, span};
 use crate::asm::inst::{Mem, Name, Target};
 use crate::asm::problem::{Problem, Span};
 
@@ -64,6 +64,7 @@ pub(in crate::asm) fn lead_out<'a>(
     // `# 4080 <counter>`
     let comment = line.rsplit_once('#').map(|(_, comment)| comment.trim());
     let named_so = |comment: &'a str| {
+        let comment = comment.split(FILE_OFFSET).next()?;
         let (digits, name) = comment.split_once(" <")?;
         let digits = digits.strip_prefix("0x").unwrap_or(digits);
         let is_same = u64::from_str_radix(digits, 16) == Ok(address);
