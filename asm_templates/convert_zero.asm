@@ -15,7 +15,6 @@ body:
 {% if kind == "struct" %}
         lea  rcx, ["type.struct {}"]
         mov  ["main.Sink"], rcx
-        lea  rax, ["runtime.zerobase"]
 {% elif abi == "register" %}
 {% if kind == "scalar" %}
         mov  eax, ["main.Zero"]
@@ -70,7 +69,10 @@ body:
 {% endif %}
         mov  ["main.Sink"], rcx
 {% endif %}
-{{ barriers.store("rax", "rcx", '["main.Sink" + 8]', "barrier", "esi") }}
+{{ barriers.store(none if kind == "struct" else "rax", "rcx", '["main.Sink" + 8]', "barrier", "esi") }}
+{% if kind == "struct" %}
+        lea  rax, ["runtime.zerobase"]
+{% endif %}
         mov  ["main.Sink" + 8], rax
 stored:
 {% if kind == "struct" %}
@@ -83,7 +85,7 @@ stored:
         cmp  rax, rcx
         sete al
 
-{{ barriers.slow("rax", '["main.Sink" + 8]', "barrier") }}
+{{ barriers.slow("rax", '["main.Sink" + 8]', "barrier", 'lea  rax, ["runtime.zerobase"]' if kind == "struct" else "") }}
 
 data "main.Zero": dq 0, 0
 data "main.Sink": dq 0, 0

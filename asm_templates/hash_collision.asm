@@ -16,9 +16,9 @@
 body:                                   ; rax = type, rbx = data
         test rax, rax
         je   other
+{% if go_minor <= 12 %}
         mov  ecx, [rax + 16]            ; _type.hash
         cmp  ecx, {{ types[0].hash }}       ; hash of {{ types[0].name }}
-{% if go_minor <= 12 %}
         jne  differs
         lea  rdx, ["type.{{ types[0].name }}"]
         cmp  rdx, rax
@@ -28,6 +28,7 @@ again:  jne  other
         lea  eax, [rdx + 1]
         jmp  done
 {% else %}
+        cmp  dword [rax + 16], {{ types[0].hash }}       ; _type.hash, hash of {{ types[0].name }}
         jne  other
         lea  rcx, ["type.{{ types[0].name }}"]
         cmp  rax, rcx

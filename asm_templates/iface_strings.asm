@@ -13,8 +13,8 @@
 ; `type Adder struct { id int32; str string }` takes 24 bytes. The receiver is one object, Adder{6754,
 ; "test"}, as in the article; the heap has the itab. Add(10, 32) does not look at it, so that a wrapper with
 ; the method in it copies nothing. With `method=called` the register ABI
-; carries the copy in three registers, which moves the arguments to the fourth and fifth; the stack ABI copies
-; all of it from memory to memory.
+; carries the copy in three registers, which moves the arguments to the fourth and fifth, and two of its words
+; wait elsewhere until these are out of the way; the stack ABI copies all of it from memory to memory.
 
 {% import "go/frames.asm" as frames %}
 {% import "go/wrapper.asm" as wrapper %}
@@ -36,11 +36,20 @@ site:   call rdx
 {% endif %}
 
 {% for name in ["Add", "Sub"] %}
+{% set wide = name == "Sub" %}
 func "main.(*Adder).{{ name }}":
 {% if method == "inlined" %}
 {{ wrapper.opens() }}
-{% if abi == "register" %}
+{% if abi == "register" and wide %}
+        sub  rbx, rcx
+        mov  rax, rbx
+{% elif abi == "register" %}
         lea  eax, [rbx + rcx]
+{% elif wide %}
+        mov  rax, [rsp + 24]
+        mov  rcx, [rsp + 32]
+        sub  rax, rcx
+        mov  [rsp + 40], rax
 {% else %}
         mov  eax, [rsp + 28]
         mov  ecx, [rsp + 24]
@@ -49,33 +58,44 @@ func "main.(*Adder).{{ name }}":
 {% endif %}
 {{ wrapper.closes() }}
 {% elif abi == "register" %}
-{{ frames.enter(40) }}
+{% set room = 40 if wide else 32 %}
+{{ frames.enter(room) }}
 {{ frames.panicking() }}
 check:
 ;! part nil-check
         test rax, rax
         je   nil
 ;! end
-        mov  edi, ebx                   ; the arguments make room
-        mov  esi, ecx
 ;! part copy
         mov  edx, [rax]                 ; id
-        mov  rbx, [rax + 8]             ; str: its bytes
-        mov  rcx, [rax + 16]            ; and its length
+        mov  r8, [rax + 8]              ; str: its bytes
+        mov  r9, [rax + 16]             ; and its length
         mov  eax, edx
 ;! end
+{% if wide %}
+        mov  rdi, rbx                   ; the arguments make room
+        mov  rsi, rcx
+{% else %}
+        mov  edi, ebx                   ; the arguments make room
+        mov  esi, ecx
+{% endif %}
+;! part copy
+        mov  rbx, r8
+        mov  rcx, r9
+;! end
         call "main.Adder.{{ name }}"
-{{ frames.leave(40) }}
+{{ frames.leave(room) }}
 ;! part nil-check
 nil:    call "runtime.panicwrap"
         nop
 ;! end
-{{ frames.grow(["rax", "ebx", "ecx"]) }}
-{{ frames.move_panic(40) }}
+{{ frames.grow(["rax", "rbx", "rcx"] if wide else ["rax", "ebx", "ecx"]) }}
+{{ frames.move_panic(room) }}
 {% else %}
-{{ frames.enter(40) }}
+{% set room = 48 if wide else 40 %}
+{{ frames.enter(room) }}
 {{ frames.panicking() }}
-check:  mov  rax, [rsp + 56]            ; the receiver
+check:  mov  rax, [rsp + {{ room + 16 }}]            ; the receiver
 ;! part nil-check
         test rax, rax
         je   nil
@@ -88,6 +108,15 @@ check:  mov  rax, [rsp + 56]            ; the receiver
         mov  [rsp + 8], rcx
         mov  [rsp + 16], rdx
 ;! end
+{% if wide %}
+        mov  rax, [rsp + 72]            ; the arguments
+        mov  [rsp + 24], rax
+        mov  rax, [rsp + 80]
+        mov  [rsp + 32], rax
+        call "main.Adder.{{ name }}"
+        mov  rax, [rsp + 40]
+        mov  [rsp + 88], rax
+{% else %}
         mov  eax, [rsp + 64]            ; the arguments
         mov  [rsp + 24], eax
         mov  eax, [rsp + 68]
@@ -95,19 +124,28 @@ check:  mov  rax, [rsp + 56]            ; the receiver
         call "main.Adder.{{ name }}"
         mov  eax, [rsp + 32]
         mov  [rsp + 72], eax
-{{ frames.leave(40) }}
+{% endif %}
+{{ frames.leave(room) }}
 ;! part nil-check
 nil:    call "runtime.panicwrap"
         ud2
 ;! end
 {{ frames.grow() }}
-{{ frames.move_panic(40) }}
+{{ frames.move_panic(room) }}
 {% endif %}
 
 {% if method == "called" %}
 func "main.Adder.{{ name }}":
-{% if abi == "register" %}
+{% if abi == "register" and wide %}
+        sub  rdi, rsi
+        mov  rax, rdi
+{% elif abi == "register" %}
         lea  eax, [rdi + rsi]
+{% elif wide %}
+        mov  rax, [rsp + 32]
+        mov  rcx, [rsp + 40]
+        sub  rax, rcx
+        mov  [rsp + 48], rax
 {% else %}
         mov  eax, [rsp + 36]
         mov  ecx, [rsp + 32]
@@ -119,7 +157,11 @@ func "main.Adder.{{ name }}":
 {% endfor %}
 
 data "main.m":
+{% if receiver == "nil" %}
+        dq   0
+{% else %}
         dq   "main.adder"
+{% endif %}
 data "main.adder":
         dq   6754, "go.string.test", 4
 data "go.string.test":

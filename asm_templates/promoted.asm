@@ -15,7 +15,8 @@
 ; the method returns to the caller: `pointer` (a *Inner at offset 8) and `value` (an Inner at offset 8);
 ; but Go 1.21 to 1.23 make a frame and call. Where an interface is embedded (`interface`, at offset 8)
 ; it called up to Go 1.26 and jumps since. `direct` is a struct of nothing but a pointer, which stands in the
-; interface itself: there it always calls.
+; interface itself: there it always calls. Go's itab names `main.Outer.Add` then, and its Outer is a pointer; here the
+; function keeps the name that it has for the others, and the type the size.
 ;
 ; The objects are made in the setup: what an Outer embeds is written behind its first word.
 
@@ -133,6 +134,10 @@ func "{{ inner }}":
         mov  [rsp + 24], eax
 {% endif %}
         ret
+
+{% if embeds == "direct" %}
+;! note the itab leads to what Go calls main.Outer.Add: its Outer is a pointer, and stands in the interface itself
+{% endif %}
 
 {% if embeds == "interface" %}
 data "inner.itab":                      ; as far as a call reads it

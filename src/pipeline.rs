@@ -74,13 +74,25 @@ pub struct Task {
     pub unchecked: Option<String>,
 }
 
+/// That types take turns of which the walk visits no object, where that is so.
+fn left_out(scenario: &Scenario) -> Option<String> {
+    let (objects, left) = (scenario.objects, scenario.left_out());
+    (left > 0).then(|| {
+        format!(
+            "{left} of {} types have no object with `objects={objects}`, so that the loop never comes to them; \
+             ask for more",
+            u64::from(objects) + u64::from(left)
+        )
+    })
+}
+
 impl Task {
     /// Expands, assembles, lays out and links a scenario.
     pub fn new(scenario: &Scenario) -> Task {
         Task {
             scenario: scenario.clone(),
             prepared: to_run(scenario),
-            warning: None,
+            warning: left_out(scenario),
             unchecked: None,
         }
     }

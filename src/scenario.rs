@@ -282,6 +282,18 @@ impl Scenario {
         }
     }
 
+    /// How many of the types that take turns have no object: the last ones.
+    pub fn left_out(&self) -> u32 {
+        match self.visited {
+            Visited::First(types)
+                if self.template.header.heap != HeapKind::None && !self.settings.is_still =>
+            {
+                types.saturating_sub(self.objects)
+            }
+            _ => 0,
+        }
+    }
+
     /// The file that `order=@FILE` names.
     pub fn recording_path(&self) -> Option<&str> {
         match self.params.get("order") {
@@ -478,6 +490,21 @@ fn stand_still(
                 help: Some(format!("leave out `{key}`, or `walk`")),
             });
         }
+    }
+    // One type says how many there are, and none of how they take turns.
+    let several = match (given.get("targets"), given.get("hit")) {
+        (Some(Value::Int(2..)), _) => Some("targets"),
+        (_, Some(Value::Text(hit))) if hit == "order" => Some("hit"),
+        _ => None,
+    };
+    if let Some(key) = several {
+        return Err(BindError {
+            message: format!(
+                "`walk=none` has one receiver in registers, and `{key}={}` is about several",
+                given[key]
+            ),
+            help: Some(format!("leave out `{key}`, or `walk`")),
+        });
     }
     for key in ["ahead", "batch", "walks"] {
         if bound::<u32>(params, key).is_some_and(|value| value > u32::from(key == "walks")) {
@@ -794,6 +821,9 @@ mod tests {
         assert_eq!(objects("t[targets=8]"), 64);
         assert_eq!(objects("t[targets=100]"), 100);
         assert_eq!(objects("t[objects=2,targets=100]"), 2);
+        let left_out = |name: &str| bind_text(&declared, name).expect(name).left_out();
+        assert_eq!(left_out("t[objects=99,targets=100]"), 1);
+        assert_eq!(left_out("t[objects=100,targets=100]"), 0);
         assert_eq!(bind("t[targets=8]").expect("binds").objects, 8);
     }
 }

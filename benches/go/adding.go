@@ -104,6 +104,25 @@ func (x *ByPointer) Add(a, b int32) int32 { return a + b }
 //go:noinline
 func (x *ByPointer) Sub(a, b int64) int64 { return a - b }
 
+// Texted and SmallTexted have three words, which the wrapper copies for the one and not for the other.
+type (
+	Texted struct {
+		id  uint32
+		str string
+	}
+	SmallTexted Texted
+)
+
+//go:noinline
+func (x Texted) Add(a, b int32) int32 { return a + b }
+
+//go:noinline
+func (x Texted) Sub(a, b int64) int64 { return a - b }
+
+func (x SmallTexted) Add(a, b int32) int32 { return a + b }
+
+func (x SmallTexted) Sub(a, b int64) int64 { return a - b }
+
 //go:noinline
 func ifaceAdd(from, n uint) (sum uint64) {
 	shift()

@@ -3,11 +3,15 @@ package main
 func byPointer(id uint32) Mather  { return &ByPointer{id} }
 func byItsValue(id uint32) Mather { return ByValue{id} }
 func small(id uint32) Mather      { return Small{id} }
-func both(id uint32) Mather       { return Both{ByValue{id}} }
-func values(id uint32) Ider       { return V{id} }
-func smallValues(id uint32) Ider  { return U{id} }
-func guarded(id uint32) Ider      { return &G{id} }
-func pointers(id uint32) Ider     { return &W{id} }
+func texted(id uint32) Mather     { return Texted{id, "test"} }
+func smallTexted(id uint32) Mather {
+	return SmallTexted{id, "test"}
+}
+func both(id uint32) Mather      { return Both{ByValue{id}} }
+func values(id uint32) Ider      { return V{id} }
+func smallValues(id uint32) Ider { return U{id} }
+func guarded(id uint32) Ider     { return &G{id} }
+func pointers(id uint32) Ider    { return &W{id} }
 
 func embedsPointer(id uint32) Adding {
 	return &EmbedsPointer{uint64(id), &Calculator{id}}
@@ -74,6 +78,8 @@ var kernels = []kernel{
 	{"iface_add[calls=Sub,method=called]", fillMather(byItsValue), ifaceSub, fortyTwo},
 	{"iface_add[receiver_is=pointer]", fillMather(byPointer), ifaceAdd, fortyTwo},
 	{"iface_add[calls=Sub,receiver_is=pointer]", fillMather(byPointer), ifaceSub, fortyTwo},
+	{"iface_strings", fillMather(smallTexted), ifaceAdd, fortyTwo},
+	{"iface_strings[method=called]", fillMather(texted), ifaceAdd, fortyTwo},
 	{"composition", fillCombo, composition, fortyTwo},
 	{"promoted", fillAdd(embedsPointer), promoted, fortyTwo},
 	{"promoted[embeds=value]", fillAdd(embedsValue), promoted, fortyTwo},
@@ -87,6 +93,7 @@ var kernels = []kernel{
 	{"type_switch[cases=16,hit=order,strategy=go]", fillE(16, true), switch16, idAndKind},
 	{"type_switch[cases=8,hit=order,order=random,strategy=go]", fillE(8, false), switch8, idAndKind},
 	{"type_switch[cases=16,hit=order,order=random,strategy=go]", fillE(16, false), switch16, idAndKind},
+	{"hash_collision[hit=first]", fillCase(1, false), switch1, idAndKind},
 	{"switch_scalar", fillUint32, scalarSmall, id},
 	{"switch_scalar[size=big]", fillUint32, scalarBig, id},
 	{"switch_scalar[has_case=true]", fillUint32, scalarSmallCase, id},

@@ -3,6 +3,26 @@ package main
 // Type switches of 2, 4, 8 and 16 cases, the book's own over scalar types, and one over interfaces.
 
 //go:noinline
+func switch1(from, n uint) uint64 {
+	shift()
+	spread(from, n, 16)
+	for f := uintptr(0); frameAt(f).at != frameAt(f).end; f = after(f) {
+		s := frameAt(f)
+		i := s.at
+		s.at = i + 4*16
+		var r uint32
+		switch v := valueAt(i).(type) {
+		case T0:
+			r = v.id + 1
+		default:
+			r = afterTheHit
+		}
+		s.sum += uint64(r)
+	}
+	return gathered()
+}
+
+//go:noinline
 func switch2(from, n uint) uint64 {
 	shift()
 	spread(from, n, 16)

@@ -225,7 +225,7 @@ impl Window {
             let room = self.reserved >> 20;
             let remedy = match self.reserved {
                 WINDOW => "",
-                _ => ", half of `ulimit -v`; raise that",
+                _ => ", which is what half of `ulimit -v` has room for; raise that",
             };
             return Err(io::Error::new(
                 io::ErrorKind::OutOfMemory,

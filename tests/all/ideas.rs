@@ -575,6 +575,8 @@ fn what_says_of_several_receivers_how_they_are_visited_is_refused_without_a_walk
     let table = [
         ("itab_call", "order=random", 2, "`walk=none` has one receiver in registers, and `order` is about several"),
         ("itab_call", "work=8", 2, "`work` is about several"),
+        ("itab_call", "targets=8", 2, "`walk=none` has one receiver in registers, and `targets=8` is about several"),
+        ("type_switch", "hit=order", 2, "`hit=order` is about several"),
         (&ahead, "walk=none", 2, "the template gives a body more: `ahead`"),
         (&all, "walk=none", 3, "keeps the receiver in registers that no code names"),
     ];
@@ -630,5 +632,29 @@ fn a_batch_of_one_is_a_batch_and_its_allocations_are_of_one_receiver() {
     }
     for metric in ["allocs", "alloc_bytes"] {
         assert_eq!(value(&rows[3], metric), value(&rows[4], metric), "{metric}");
+    }
+}
+
+#[test]
+fn types_that_take_turns_and_have_no_object_are_told() {
+    for (name, told) in [
+        (
+            "itab_call[objects=7,targets=8]",
+            Some("1 of 8 types have no object with `objects=7`"),
+        ),
+        ("itab_call[objects=8,targets=8]", None),
+        (
+            "type_switch[cases=8,hit=order,objects=2]",
+            Some("6 of 8 types have no object"),
+        ),
+        ("type_switch[cases=8,hit=first,objects=2]", None),
+    ] {
+        let (code, document) = crate::common::json(&["run", name, "--counters", "none"]);
+        assert_eq!(code, 0, "{name}");
+        let said = document["rows"][0]["warnings"].to_string();
+        match told {
+            Some(words) => assert!(said.contains(words), "{name}: {said}"),
+            None => assert!(!said.contains("no object"), "{name}: {said}"),
+        }
     }
 }
