@@ -321,7 +321,11 @@ impl Row {
         if self.doubtful && cautions.is_empty() {
             cautions.push("disturbed throughout: off by an unknown amount; run it again".into());
         }
-        if let [fast, slow] = &self.modes[..] {
+        let has_value = |metrics: &Metrics| metrics[Quantity::Cycles].value.is_some();
+        // Where there is no value the reason names them.
+        if let [fast, slow] = &self.modes[..]
+            && self.metrics.as_ref().is_none_or(has_value)
+        {
             cautions.push(format!(
                 "bistable: {:.2} cycles in {:.0} % of turns, {:.2} in {:.0} %, so one value does not describe it; \
                  run it again with a longer --time",

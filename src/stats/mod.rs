@@ -401,6 +401,7 @@ pub fn summarize(timing: &Timing, seed: u64) -> Summary {
             .filter(|image| image.contended <= MOSTLY && rule != Rule::Mean)
             .and_then(|image| modes::modes(&image.visits)),
     };
+    let settled = settled::in_turns(settled, modes, timing, (&scale, images.first()));
     let mean = |event: Event| {
         let of = |visit: &Visit| visit.events[event as usize];
         let estimate = bootstrap::estimate(&Segments::by(Rule::Mean, first, of), seed);

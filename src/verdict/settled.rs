@@ -78,18 +78,20 @@ fn said_of(
         }
         None => format!("{} cycles in turns", known(cycles)),
     };
-    let run = known(settled.long_run);
+    let run = settled.long_run.map_or(String::new(), |run| {
+        format!(", {run:.2} in a run that nothing interrupts")
+    });
     match why {
         WithoutValue::Run => format!(
-            "{seen}, {run} in a run that nothing interrupts; it costs what the entries and data around it make it \
+            "{seen}{run}; it costs what the entries and data around it make it \
              cost, and no one number says that"
         ),
-        WithoutValue::Placements => format!(
-            "{seen}, {run} in a run that nothing interrupts: it depends on what the predictors \
+        WithoutValue::Placements | WithoutValue::Turns => format!(
+            "{seen}{run}: it depends on what the predictors \
              kept from earlier entries, or on what the code was at, and no one number says that"
         ),
         WithoutValue::Untrained => format!(
-            "{seen}, {run} in a run that nothing interrupts: what so many jumps cost that no predictor knows; where \
+            "{seen}{run}: what so many jumps cost that no predictor knows; where \
              one does, as at other placements (--placements 64), they take one or two each"
         ),
     }
