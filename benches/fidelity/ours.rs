@@ -95,7 +95,7 @@ impl Ours {
             is_disturbed: row["warnings"]
                 .as_array()
                 .is_some_and(|all| !all.is_empty()),
-            is_settled: row["settled"] == true,
+            is_settled: row["metrics"]["cycles"]["value"].is_f64(),
             around: row["around"]["instructions"].as_f64(),
         })
     }
