@@ -876,7 +876,7 @@ fn of_data_that_no_near_cache_keeps_the_mean_is_taken_whether_or_not_visits_diff
 
 #[test]
 fn two_modes_are_told_where_no_more_than_half_of_the_chunks_were_disturbed() {
-    const MODES: Option<&str> = Some("bistable: 5.00 cycles in 50 % of turns, 5.40 in 50 %");
+    const MODES: Option<&str> = Some("bistable: 5.00 cycles in 50 % of turns, 6.00 in 50 %");
     let table = [
         ((0, false), MODES),
         ((80, false), MODES),
@@ -885,7 +885,7 @@ fn two_modes_are_told_where_no_more_than_half_of_the_chunks_were_disturbed() {
     ];
     hold(&table, "bistable", |(count, by_mean)| {
         let mut sample = Sample::call();
-        let by_turn = |turn: u32, _| if turn.is_multiple_of(2) { 5.0 } else { 5.4 };
+        let by_turn = |turn: u32, _| if turn.is_multiple_of(2) { 5.0 } else { 6.0 };
         sample.timing.images = vec![image(20, by_turn)];
         disturb(&mut sample.timing.images[0], 0..count, share);
         sample.timing.by_mean = by_mean;
