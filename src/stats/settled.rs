@@ -18,8 +18,7 @@ use super::{AGREES, Chunk, ImageSamples, LongRun, Timing};
 /// Placements whose values differ by more than this factor are states of the code, not of its place: where
 /// code stands costs up to a half more on Zen 4, and up to 1.9 times as much on Cascade Lake, where jumps cross lines.
 const APART: f64 = 2.0;
-/// The same of placements during whose turns others of the machine took the CPU: what they take is in some values and not in
-/// others.
+/// The same where others of the machine took the CPU: what they take is in some values and not in others.
 const APART_BUSY: f64 = 5.0;
 /// A run and chunks that differ by more than this have no one value; a smaller difference is told beside it.
 const FAR: f64 = 0.1;
@@ -79,16 +78,15 @@ pub(super) fn settled(
         is_settled: false,
         without_value: Some(why),
     };
+    let values = values(images, timing, rule);
     let branches = timing.direct_branches;
-    let apart = if branches >= MANY {
-        APART_DIRECT
-    } else {
-        APART
+    let is_calm = images.iter().all(|image| image.contended <= SOMETIMES);
+    let apart = match is_calm {
+        true if branches >= MANY => APART_DIRECT,
+        true => APART,
+        false => APART_BUSY,
     };
-    let is_calm = |image: &Costs| image.contended <= SOMETIMES;
-    let calm = values(images.iter().filter(|image| is_calm(image)), timing, rule);
-    let values = values(images.iter(), timing, rule);
-    if spread(&calm) > apart || spread(&values) > APART_BUSY {
+    if spread(&values) > apart {
         return Some(without(WithoutValue::Placements));
     }
     if branches >= MANY && values.first()? >= &(UNTRAINED_CYCLES * branches) {
@@ -168,9 +166,9 @@ fn is_quiet(timing: &Timing, scale: &Scale, chunks: &Costs) -> bool {
 }
 
 /// The values of the placements, be they disturbed or not.
-fn values<'a>(images: impl Iterator<Item = &'a Costs>, timing: &Timing, rule: Rule) -> Vec<f64> {
+fn values(images: &[Costs], timing: &Timing, rule: Rule) -> Vec<f64> {
     let value = |image: &Costs| super::cycles(rule, &image.visits, timing).value();
-    images.filter_map(value).collect()
+    images.iter().filter_map(value).collect()
 }
 
 /// The greatest over the least.
