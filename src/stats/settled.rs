@@ -287,7 +287,7 @@ mod tests {
     fn turns_in_two_states_have_a_value_only_where_these_are_near() {
         let told = |slow: f64| {
             let mut timing = with_run(5.0);
-            let turn = move |turn: u32, _: u32| if turn % 2 == 0 { 5.0 } else { slow };
+            let turn = move |turn: u32, _: u32| if turn.is_multiple_of(2) { 5.0 } else { slow };
             timing.images = vec![fixture::image(24, turn)];
             summarize(&timing, 1).settled.expect("a run")
         };
