@@ -129,7 +129,9 @@ impl Task {
         Task {
             scenario: scenario.clone(),
             prepared: complete(scenario, row.clone(), own.and_then(|own| own.note)),
-            warning: is_changed.then(|| CHANGED.to_string()),
+            warning: is_changed
+                .then(|| CHANGED.to_string())
+                .or_else(|| left_out(scenario)),
             unchecked: None,
         }
     }

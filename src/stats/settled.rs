@@ -20,13 +20,6 @@ use super::{AGREES, Chunk, ImageSamples, LongRun, Timing};
 const APART: f64 = 2.0;
 /// The same where others of the machine took the CPU: what they take is in some values and not in others.
 const APART_BUSY: f64 = 5.0;
-/// A run and chunks that differ by more than this have no one value; a smaller difference is told beside it.
-const FAR: f64 = 0.1;
-
-/// States of turns at one placement that differ by more than this factor have no one value; nearer ones are told beside
-/// it, for what others of the machine take of a core, unseen, makes states as near as that.
-const APART_IN_TURNS: f64 = 1.35;
-
 /// The same of code that has many branches and no other than direct ones: those either are known or are not.
 const APART_DIRECT: f64 = 1.25;
 /// Direct branches of an iteration that are many: they share lines, and a predictor has room for few of a line.
@@ -34,6 +27,13 @@ const MANY: f64 = 8.0;
 /// Core cycles that a direct branch takes at the least while no predictor knows it; one that is known takes
 /// one or two.
 const UNTRAINED_CYCLES: f64 = 3.0;
+
+/// States of turns at one placement that differ by more than this factor have no one value; nearer ones are told beside
+/// it, for what others of the machine take of a core, unseen, makes states as near as that.
+const APART_IN_TURNS: f64 = 1.35;
+
+/// A run and chunks that differ by more than this have no one value; a smaller difference is told beside it.
+const FAR: f64 = 0.1;
 
 /// The share of an image's chunks that others of the machine may disturb, so that it still tells states from them.
 const SOMETIMES: f64 = 0.1;
